@@ -1,0 +1,181 @@
+"""The seams: what a space, an algorithm, an executor and a surrogate must offer, and nothing more."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+
+from nas.errors import ArchitectureError
+from nas.records import Architecture, FloatArray, Observation, Result, Trial
+
+if TYPE_CHECKING:  # torch is not loaded until a network is built
+    from torch import nn
+
+
+class SearchSpace:
+    """A set of architectures, each a vector of integer genes.
+
+    The smallest space is a subclass that sets `name` and `cardinalities`; everything else has a default
+    that treats every combination as valid and distinct. Optional abilities are the protocols below
+    (`HasVariation`, `HasCost`, `HasBuild`, `HasEnumeration`): a space has one by having its methods.
+    """
+
+    name: str = ""
+    cardinalities: tuple[int, ...] = ()  # choices per gene; gene i takes 0 .. cardinalities[i] - 1
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """Draw a valid architecture (canonical or not)."""
+        while True:
+            genes = tuple(int(g) for g in rng.integers(0, self.cardinalities))
+            architecture = Architecture(self.name, genes)
+            if self.is_valid(architecture):
+                return architecture
+
+    def is_valid(self, architecture: Architecture) -> bool:
+        """Whether the genes describe a network of this space."""
+        genes = architecture.genes
+        return len(genes) == len(self.cardinalities) and all(
+            0 <= g < c for g, c in zip(genes, self.cardinalities, strict=True)
+        )
+
+    def canonical(self, architecture: Architecture) -> Architecture:
+        """The one representative of all architectures that are the same network; idempotent."""
+        return architecture
+
+    def encode(self, architectures: Sequence[Architecture]) -> FloatArray:
+        """Features for surrogates, shape (n, d); by default one-hot genes."""
+        return one_hot([a.genes for a in architectures], self.cardinalities)
+
+    @property
+    def encodings(self) -> Mapping[str, Callable[[Sequence[Architecture]], FloatArray]]:
+        """Every encoding the space offers, by name, the default among them."""
+        return {"default": self.encode}
+
+    def format(self, architecture: Architecture) -> str:
+        """Compact text form, the inverse of `parse`; what files and the command line show."""
+        return "-".join(str(g) for g in architecture.genes)
+
+    def parse(self, text: str) -> Architecture:
+        """Read the text form. Raises `ArchitectureError` naming what is wrong with it."""
+        try:
+            genes = tuple(int(g) for g in text.split("-"))
+        except ValueError:
+            raise ArchitectureError(
+                f"architecture {text!r}: expected {len(self.cardinalities)} whole numbers joined by '-'"
+            ) from None
+        architecture = Architecture(self.name, genes)
+        if not self.is_valid(architecture):
+            raise ArchitectureError(
+                f"architecture {text!r} is not valid in space {self.name!r}: expected "
+                f"{len(self.cardinalities)} genes below {self.cardinalities}"
+            )
+        return architecture
+
+
+def one_hot(genes: Sequence[Sequence[int]], cardinalities: Sequence[int]) -> FloatArray:
+    """One column per (gene, choice), shape (n, sum of cardinalities)."""
+    table = np.asarray(genes, dtype=np.int64).reshape(len(genes), len(cardinalities))
+    offsets = np.concatenate([[0], np.cumsum(cardinalities)[:-1]]).astype(np.int64)
+    encoded = np.zeros((len(genes), int(np.sum(cardinalities))))
+    np.put_along_axis(encoded, table + offsets, 1.0, axis=1)
+    return encoded
+
+
+@runtime_checkable
+class HasVariation(Protocol):
+    """A space with variation of its own; both return valid architectures (canonical or not)."""
+
+    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture: ...
+
+    def crossover(
+        self, first: Architecture, second: Architecture, rng: np.random.Generator
+    ) -> Architecture: ...
+
+
+@runtime_checkable
+class HasCost(Protocol):
+    """A space that knows exact costs without building: at least `params` and `madds` (plain numbers)."""
+
+    def cost(self, architecture: Architecture) -> Mapping[str, float]: ...
+
+
+@runtime_checkable
+class HasBuild(Protocol):
+    """A space whose architectures become PyTorch networks from (b, in_channels, h, w) to (b, num_classes)."""
+
+    def build(
+        self, architecture: Architecture, *, num_classes: int = 10, in_channels: int = 3
+    ) -> nn.Module: ...
+
+
+@runtime_checkable
+class HasEnumeration(Protocol):
+    """A space small enough to walk through: every canonical architecture once."""
+
+    def enumerate(self) -> Iterator[Architecture]: ...
+
+
+class Evaluate(Protocol):
+    """Measures one candidate: a mapping with a finite number for every expensive objective.
+
+    Further finite numbers in the mapping are kept in the history. Raising means a failed candidate.
+    Runs on a worker, so it must be picklable by cloudpickle and must not rely on global state.
+    """
+
+    def __call__(self, trial: Trial) -> Mapping[str, float]: ...
+
+
+class Algorithm(ABC):
+    """Proposes architectures and learns from what came of them; knows nothing of workers or files.
+
+    Made as `Algorithm(problem, rng, settings)`; `Settings` is the frozen dataclass of its parameters,
+    with a default for each. Deterministic: the same generator state and the same sequence of calls give the
+    same proposals, which is what makes resuming by replay possible.
+    """
+
+    Settings: ClassVar[type[Any]]
+
+    @abstractmethod
+    def ask(self, n: int) -> list[Architecture]:
+        """Up to n canonical architectures, valid, within cheap limits, never asked before.
+
+        Fewer (or none) only when nothing new can be found: then the space is exhausted.
+        """
+
+    @abstractmethod
+    def tell(self, observations: Sequence[Observation]) -> None:
+        """Learn from results in any order and any batch, failures included."""
+
+
+class Executor(Protocol):
+    """Runs trials somewhere. Made with the function to run; results come back in any order."""
+
+    @property
+    def free(self) -> int:
+        """How many more trials can start at once."""
+        ...
+
+    def submit(self, trial: Trial) -> None: ...
+
+    def collect(self, timeout: float | None = None) -> list[Result]:
+        """Finished results; waits for at least one, at most `timeout` seconds (then possibly none)."""
+        ...
+
+    def close(self) -> None:
+        """Stop what runs and release the workers; may be called twice."""
+        ...
+
+
+class Surrogate(Protocol):
+    """A predictor of one objective, by scikit-learn's conventions."""
+
+    def fit(self, X: FloatArray, y: FloatArray) -> Surrogate:
+        """Learn from X (n, d) and y (n,), forgetting any earlier fit."""
+        ...
+
+    def predict(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean and standard deviation, each (n,)."""
+        ...

@@ -1,0 +1,99 @@
+"""The values that travel between the parts: frozen, comparable, free of behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """One point of a search space: the space's name and one integer a gene.
+
+    Hashable. Once canonical (`SearchSpace.canonical`) it is the key for duplicates and caches.
+    """
+
+    space: str
+    genes: tuple[int, ...]
+
+
+class Status(str, Enum):
+    """How an evaluation ended. Only `OK` results carry objective values that anyone may learn from."""
+
+    OK = "ok"
+    INVALID = "invalid"  # breaks a limit that is known before training; never sent to a worker
+    FAILED = "failed"  # the evaluator raised, or returned something that is no finite number
+    TIMEOUT = "timeout"
+    OUT_OF_MEMORY = "out_of_memory"
+    LOST = "lost"  # the worker died more often than the retries allow
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One evaluation to make.
+
+    `id` counts from 0 in the order of asking; `seed` is the trial's own seed, drawn from the run's;
+    `budget` is the fidelity (epochs, for networks that are trained), None for the evaluator's default.
+    """
+
+    id: int
+    architecture: Architecture
+    seed: int
+    budget: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a trial.
+
+    `values` holds every objective by name, in the user's own units and direction, and any further numbers
+    that the evaluator reported; it is empty unless `status` is ok. `seconds` is the time on the worker.
+    `error` is the reason in one line (with the end of the traceback below it) when `status` is not ok.
+    `worker` names where it ran; `started` and `finished` are Unix times on that worker, 0.0 if it never ran.
+    """
+
+    trial: Trial
+    status: Status
+    values: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    error: str = ""
+    worker: str = ""
+    started: float = 0.0
+    finished: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        return self.status is Status.OK
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A result as an algorithm sees it: every objective minimised, limits folded into one number.
+
+    `objectives` has shape (m,), in the order of the problem's objectives, NaN throughout when `ok` is false.
+    `violation` is 0 when every limit is met, else the sum of relative excesses (inf when `ok` is false).
+    """
+
+    architecture: Architecture
+    objectives: FloatArray
+    violation: float
+    ok: bool
+
+    def __eq__(self, other: Any) -> bool:
+        return (
+            isinstance(other, Observation)
+            and self.architecture == other.architecture
+            and self.ok == other.ok
+            and self.violation == other.violation
+            and np.array_equal(self.objectives, other.objectives, equal_nan=True)
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.architecture)

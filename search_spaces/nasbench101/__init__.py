@@ -1,0 +1,1 @@
+"""NASBench-101 (Ying et al., ICML 2019)."""
