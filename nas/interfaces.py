@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
@@ -25,6 +26,7 @@ class SearchSpace:
 
     name: str = ""
     cardinalities: tuple[int, ...] = ()  # choices per gene; gene i takes 0 .. cardinalities[i] - 1
+    size: int | None = None  # number of distinct architectures, where it is known
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         """Draw a valid architecture (canonical or not)."""
@@ -36,9 +38,11 @@ class SearchSpace:
 
     def is_valid(self, architecture: Architecture) -> bool:
         """Whether the genes describe a network of this space."""
-        genes = architecture.genes
-        return len(genes) == len(self.cardinalities) and all(
-            0 <= g < c for g, c in zip(genes, self.cardinalities, strict=True)
+        genes, cardinalities = architecture.genes, self.cardinalities
+        return (
+            len(genes) == len(cardinalities)
+            and min(genes) >= 0
+            and all(map(operator.lt, genes, cardinalities))
         )
 
     def canonical(self, architecture: Architecture) -> Architecture:
@@ -137,6 +141,16 @@ class Algorithm(ABC):
     """
 
     Settings: ClassVar[type[Any]]
+
+    @classmethod
+    def default_settings(cls, n_objectives: int, evaluations: int | None) -> Any:
+        """Settings that suit a search of so many evaluations (None: unknown)."""
+        return cls.Settings()
+
+    @property
+    def initial(self) -> int:
+        """How many evaluations the initial design takes; a smaller budget would only sample at random."""
+        return 1
 
     @abstractmethod
     def ask(self, n: int) -> list[Architecture]:

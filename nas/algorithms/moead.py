@@ -1,0 +1,193 @@
+"""MOEA/D with penalty-based boundary intersection, steady state and asynchronous.
+
+Zhang and Li, "MOEA/D: a multiobjective evolutionary algorithm based on decomposition", IEEE TEVC 11(6), 2007
+(the algorithm; PBI in section III.C); Li and Zhang, IEEE TEVC 13(2), 2009 (mating from the whole population now
+and then, at most n_r replacements). Here any free worker gets the next sub-problem, a result updates its
+neighbourhood whenever it arrives, objectives are normalised by the ideal and nadir of the archive, and
+limits come before objectives (feasible first, then the smaller violation).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nas.candidates import Candidates
+from nas.checks import check_fraction, check_known, check_positive
+from nas.decomposition import pbi
+from nas.directions import DIRECTIONS
+from nas.front import ParetoArchive
+from nas.interfaces import Algorithm
+from nas.problem import Problem
+from nas.records import Architecture, FloatArray, Observation
+
+
+@dataclass(frozen=True)
+class MOEADSettings:
+    """Parameters of MOEA/D.
+
+    population: sub-problems wanted; the reference directions give the nearest number not above it.
+    neighbours: size T of a sub-problem's neighbourhood. theta: weight of the distance from the direction.
+    mate_nearby: probability that mates and replacements come from the neighbourhood, else from everywhere.
+    archive_parents: probability that the first parent is a member of the archive, else the sub-problem's own.
+    crossover: probability of crossover before mutation, else mutation alone.
+    replacements: at most so many members (n_r) that one newcomer may replace.
+    directions: "das-dennis" (a regular grid) or "riesz" (any number, evenly spread).
+    """
+
+    population: int = 45
+    neighbours: int = 10
+    theta: float = 1.0
+    mate_nearby: float = 0.9
+    archive_parents: float = 0.8
+    crossover: float = 0.3
+    replacements: int = 2
+    directions: str = "das-dennis"
+
+    def __post_init__(self) -> None:
+        check_positive("population", self.population)
+        check_positive("neighbours", self.neighbours)
+        check_positive("theta", self.theta)
+        check_fraction("mate_nearby", self.mate_nearby)
+        check_fraction("archive_parents", self.archive_parents)
+        check_fraction("crossover", self.crossover)
+        check_positive("replacements", self.replacements)
+        check_known("directions", self.directions, DIRECTIONS)
+
+
+class MOEAD(Algorithm):
+    """Asynchronous steady-state MOEA/D-PBI over any space; see the module's text."""
+
+    Settings = MOEADSettings
+
+    @classmethod
+    def default_settings(cls, n_objectives: int, evaluations: int | None) -> MOEADSettings:
+        """A population in proportion: about 25 evaluations a sub-problem, from 10 sub-problems to 91."""
+        if evaluations is None:
+            return cls.Settings()
+        return cls.Settings(population=max(n_objectives, min(91, max(10, evaluations // 25))))
+
+    def __init__(self, problem: Problem, rng: np.random.Generator, settings: MOEADSettings | None = None):
+        settings = settings or MOEADSettings()
+        m = problem.n_objectives
+        self._settings = settings
+        self._rng = rng
+        self._candidates = Candidates(problem, rng)
+        weights = DIRECTIONS[settings.directions](m, settings.population)
+        n = len(weights)
+        self._directions = weights / np.linalg.norm(weights, axis=1, keepdims=True)
+        self._everywhere = np.arange(n)
+        self._neighbours = neighbourhoods(weights, settings.neighbours)
+        self._members: list[Architecture | None] = [None] * n
+        self._points = np.full((n, m), np.inf)
+        self._violations = np.full(n, np.inf)
+        self._values = np.full(n, np.inf)  # each member's PBI value under the present normalisation
+        self._archive: ParetoArchive[Architecture] = ParetoArchive(m)
+        self._ideal = np.zeros(m)
+        self._scale = np.ones(m)
+        self._scopes: dict[Architecture, np.ndarray] = {}  # where each pending candidate may settle
+        self._asked = 0
+        self._turn: list[int] = []
+
+    @property
+    def initial(self) -> int:
+        """One random architecture a sub-problem."""
+        return len(self._members)
+
+    def ask(self, n: int) -> list[Architecture]:
+        """Offspring of the next n sub-problems; random architectures until each had one."""
+        asked = []
+        for _ in range(n):
+            child = self._propose()
+            if child is None:
+                break
+            self._asked += 1
+            asked.append(child)
+        return asked
+
+    def _propose(self) -> Architecture | None:
+        if self._asked < len(self._members):
+            child, scope = self._candidates.random(), self._everywhere
+        else:
+            if not self._turn:
+                self._turn = self._rng.permutation(len(self._members)).tolist()
+            home = self._turn.pop()
+            near = self._rng.random() < self._settings.mate_nearby
+            scope = self._neighbours[home] if near else self._everywhere
+            child = self._offspring(home, scope)
+        if child is not None:
+            self._scopes[child] = scope
+        return child
+
+    def _offspring(self, home: int, scope: np.ndarray) -> Architecture | None:
+        """A child of the archive or the sub-problem's own member, often with a mate from the scope.
+
+        The archive remembers what limited replacement and a degenerate front (parameters and MAdds move
+        together, so many directions share a member) lose from the population.
+        """
+        settings, random = self._settings, self._rng.random
+        from_archive = len(self._archive) > 0 and random() < settings.archive_parents
+        first = (
+            self._archive.items[int(random() * len(self._archive))] if from_archive else self._members[home]
+        )
+        if first is None or random() < settings.crossover:
+            mate = self._members[scope[int(random() * len(scope))]]
+            first = first or mate
+            if mate is not None and mate != first and first is not None:
+                return self._candidates.offspring(first, mate)
+        return self._candidates.random() if first is None else self._candidates.mutant(first)
+
+    def tell(self, observations: Sequence[Observation]) -> None:
+        """Let each valid newcomer replace what it betters; forget each failed one."""
+        for seen in observations:
+            scope = self._scopes.pop(seen.architecture, self._everywhere)
+            if not seen.ok:
+                continue
+            self._candidates.seen.add(seen.architecture)
+            if seen.violation == 0 and self._archive.add(seen.objectives, seen.architecture):
+                self._normalise(self._archive.points)
+            elif len(self._archive) == 0:  # nothing feasible yet: scale by what there is
+                known = self._points[np.isfinite(self._violations)]
+                self._normalise(np.vstack([known, seen.objectives]))
+            self._replace(seen, scope)
+
+    def _normalise(self, points: FloatArray) -> None:
+        """Take ideal and nadir from the points; rescale the members' values if that changes either."""
+        ideal = points.min(axis=0)
+        spread = points.max(axis=0) - ideal
+        scale = 1.0 / np.where(spread > 0, spread, 1.0)
+        if (ideal == self._ideal).all() and (scale == self._scale).all():
+            return
+        self._ideal, self._scale = ideal, scale
+        filled = np.flatnonzero(self._violations < np.inf)
+        normalised = (self._points[filled] - ideal) * scale
+        self._values[filled] = pbi(normalised, self._directions[filled], self._settings.theta)
+
+    def _replace(self, seen: Observation, scope: np.ndarray) -> None:
+        normalised = (seen.objectives - self._ideal) * self._scale
+        values = pbi(normalised, self._directions[scope], self._settings.theta)
+        violations = self._violations[scope]
+        better = (seen.violation == violations) & (values < self._values[scope])
+        better |= seen.violation < violations
+        places = np.flatnonzero(better)
+        if len(places) > self._settings.replacements:
+            # a newcomer settles where it fits best, so that directions keep members of their own
+            places = places[np.argsort(values[places], kind="stable")[: self._settings.replacements]]
+        for place in places.tolist():
+            home = scope[place]
+            self._members[home] = seen.architecture
+            self._points[home] = seen.objectives
+            self._violations[home] = seen.violation
+            self._values[home] = values[place]
+
+
+def neighbourhoods(weights: FloatArray, size: int) -> np.ndarray:
+    """For each direction its `size` nearest, itself first, shape (n, min(size, n))."""
+    distances = np.linalg.norm(weights[:, None, :] - weights[None, :, :], axis=2)
+    np.fill_diagonal(distances, -1.0)
+    return np.argsort(distances, axis=1, kind="stable")[:, : max(2, min(size, len(weights)))]
+
+
+__all__ = ["MOEAD", "MOEADSettings", "neighbourhoods"]

@@ -1,0 +1,178 @@
+"""New candidates for any algorithm: valid, canonical, within cheap limits, and never the same one twice."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from nas.errors import InfeasibleError
+from nas.interfaces import HasEnumeration, HasVariation
+from nas.problem import Problem
+from nas.records import Architecture
+
+MAX_ENUMERATED = 2_000_000  # gene combinations that are walked through to find the last unseen ones
+
+
+class IntegerVariation:
+    """Uniform crossover and per-gene mutation for spaces without variation of their own.
+
+    A mutated gene takes another of its values with equal probability; each gene mutates with probability
+    1/d, and at least one does when parents are equal. Random numbers are drawn in blocks, because a call
+    for each would cost more than all the rest of an offspring.
+    """
+
+    BLOCK = 8192
+
+    def __init__(self, space_name: str, cardinalities: tuple[int, ...]) -> None:
+        self._name = space_name
+        self._cardinalities = cardinalities
+        self._rate = 1.0 / max(1, sum(c > 1 for c in cardinalities))
+        self._block: list[float] = []
+        self._next = 0
+
+    def _take(self, n: int, rng: np.random.Generator) -> list[float]:
+        if self._next + n > len(self._block):
+            self._block = rng.random(max(self.BLOCK, n)).tolist()
+            self._next = 0
+        start = self._next
+        self._next += n
+        return self._block[start : self._next]
+
+    def crossover(self, first: Architecture, second: Architecture, rng: np.random.Generator) -> Architecture:
+        """Each gene from either parent with equal probability."""
+        coin = self._take(len(self._cardinalities), rng)
+        genes = zip(first.genes, second.genes, coin, strict=True)
+        return Architecture(self._name, tuple([a if u < 0.5 else b for a, b, u in genes]))
+
+    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+        """Change each gene with probability 1/d, and one when none was drawn."""
+        rate, cardinalities = self._rate, self._cardinalities
+        draws = self._take(len(cardinalities), rng)
+        hit = [i for i, u in enumerate(draws) if u < rate and cardinalities[i] > 1]
+        genes = list(architecture.genes)
+        if not hit:
+            free = [i for i, c in enumerate(cardinalities) if c > 1]
+            if not free:
+                return architecture
+            hit = [free[int(draws[0] * 0.999999 * len(free))]]
+            draws[hit[0]] = self._take(1, rng)[0] * rate
+        for i in hit:  # u / rate is uniform again, given that u < rate
+            others = cardinalities[i] - 1
+            genes[i] = (genes[i] + 1 + min(others - 1, int(draws[i] / rate * others))) % cardinalities[i]
+        return Architecture(self._name, tuple(genes))
+
+
+class Candidates:
+    """A source of architectures that are valid, canonical, within cheap limits and never handed out twice.
+
+    Every method returns None only when nothing new is left in the space (or none can be found that meets
+    the limits). Raises `InfeasibleError` when no architecture at all meets the limits.
+    """
+
+    TRIES = 50  # variation attempts before a random newcomer
+    RANDOM_TRIES = 200
+
+    def __init__(self, problem: Problem, rng: np.random.Generator) -> None:
+        self._problem = problem
+        self._space = problem.space
+        self._rng = rng
+        self._seen: set[Architecture] = set()
+        space = problem.space
+        own = isinstance(space, HasVariation)
+        self.variation: HasVariation = space if own else IntegerVariation(space.name, space.cardinalities)  # type: ignore[assignment]
+        self._rest: Iterator[Architecture] | None = None
+
+    @property
+    def seen(self) -> set[Architecture]:
+        """Everything handed out or marked so far (canonical)."""
+        return self._seen
+
+    def accept(self, architecture: Architecture) -> Architecture | None:
+        """The canonical form, now marked as seen, if it is new, valid and within cheap limits; else None."""
+        if not self._space.is_valid(architecture):
+            return None
+        canonical = self._space.canonical(architecture)
+        if canonical in self._seen or self._problem.cheap_violation(canonical) > 0:
+            return None
+        self._seen.add(canonical)
+        return canonical
+
+    def offspring(self, first: Architecture, second: Architecture) -> Architecture | None:
+        """A new child of two parents: crossover, then mutation."""
+        cross, mutate, rng = self.variation.crossover, self.variation.mutate, self._rng
+        return self._first_accepted(lambda: mutate(cross(first, second, rng), rng))
+
+    def mutant(self, parent: Architecture) -> Architecture | None:
+        """A new mutant of one parent."""
+        return self._first_accepted(lambda: self.variation.mutate(parent, self._rng))
+
+    def random(self) -> Architecture | None:
+        """A new random architecture; under tight limits found by descent on the violation."""
+        for _ in range(self.RANDOM_TRIES):
+            found = self.accept(self._space.sample(self._rng))
+            if found is not None:
+                return found
+        return self._descend() or self._unseen()
+
+    def _first_accepted(self, draw: Callable[[], Architecture]) -> Architecture | None:
+        for _ in range(self.TRIES):
+            found = self.accept(draw())
+            if found is not None:
+                return found
+        return self.random()
+
+    def _descend(self, restarts: int = 10, steps: int = 200) -> Architecture | None:
+        """Mutate random architectures towards meeting the limits; keep what is new."""
+        problem, rng = self._problem, self._rng
+        if not any(limit.objective not in problem.measured for limit in problem.limits):
+            return None
+        closest, least = None, math.inf
+        for _ in range(restarts):
+            current = self._space.canonical(self._space.sample(rng))
+            violation = problem.cheap_violation(current)
+            for _ in range(steps):
+                if violation == 0:
+                    found = self.accept(current)
+                    if found is not None:
+                        return found
+                trial = self.variation.mutate(current, rng)
+                if not self._space.is_valid(trial):
+                    continue
+                trial = self._space.canonical(trial)
+                broken = problem.cheap_violation(trial)
+                if broken <= violation:
+                    current, violation = trial, broken
+            if violation < least:
+                closest, least = current, violation
+        if least > 0 and closest is not None and not self._seen:
+            values = problem.cheap_values(closest)
+            nearest = ", ".join(
+                f"{x.objective} = {values[x.objective]:g}" for x in problem.limits if x.objective in values
+            )
+            raise InfeasibleError(
+                f"limits {'; '.join(map(str, problem.limits))}: no architecture of space "
+                f"{self._space.name!r} was found that meets them; the nearest had {nearest}. Loosen the limit."
+            )
+        return None
+
+    def _unseen(self) -> Architecture | None:
+        """The next of what is left, in order, in a space small enough to walk through."""
+        if self._rest is None:
+            self._rest = self._walk()
+        for architecture in self._rest:
+            found = self.accept(architecture)
+            if found is not None:
+                return found
+        return None
+
+    def _walk(self) -> Iterator[Architecture]:
+        space = self._space
+        if isinstance(space, HasEnumeration) and (space.size or math.inf) <= MAX_ENUMERATED // 20:
+            return space.enumerate()
+        if math.prod(space.cardinalities) > MAX_ENUMERATED:
+            return iter(())
+        ranges = [range(c) for c in space.cardinalities]
+        return (Architecture(space.name, genes) for genes in itertools.product(*ranges))

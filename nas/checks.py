@@ -1,0 +1,28 @@
+"""Shared checks of arguments: each error names the argument, what was expected and what arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from nas.errors import ConfigError
+from nas.objectives import did_you_mean
+
+
+def check_positive(name: str, value: float) -> None:
+    """Raise `ConfigError` unless the value is a number above zero."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        raise ConfigError(f"{name}: expected a number above 0, got {value!r}")
+
+
+def check_fraction(name: str, value: float) -> None:
+    """Raise `ConfigError` unless the value lies in [0, 1]."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise ConfigError(f"{name}: expected a number from 0 to 1, got {value!r}")
+
+
+def check_known(name: str, value: str, known: Collection[str]) -> None:
+    """Raise `ConfigError` unless the value is one of the known words."""
+    if value not in known:
+        raise ConfigError(
+            f"{name}: unknown {value!r}{did_you_mean(str(value), known)}; known: {', '.join(known)}"
+        )

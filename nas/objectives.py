@@ -1,0 +1,112 @@
+"""What is optimised, and what must hold: objectives and limits on them."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from nas.errors import ConfigError
+from nas.records import Architecture
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One thing that matters about an architecture.
+
+    A *cheap* objective is exact and known before training: from `function(architecture)`, or, without a
+    function, from the entry `name` of the space's `cost(architecture)`. An *expensive* one is measured on a
+    worker: by `function(architecture)` there, or, without a function, under the key `name` of what the
+    evaluator returns.
+
+    `best` is the best value that can exist, if known (0 for an error); `reference` is the value at which
+    the hypervolume starts to count (stated in the summary; by default a tenth beyond the worst of the
+    initial design). Both in the objective's own unit and direction.
+    """
+
+    name: str
+    unit: str = ""
+    maximize: bool = False
+    function: Callable[[Architecture], float] | None = None
+    cheap: bool = False
+    best: float | None = None
+    reference: float | None = None
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.name):
+            raise ConfigError(
+                f"objective name {self.name!r}: expected letters, digits and underscores (it names a column)"
+            )
+        if self.function is not None and not callable(self.function):
+            raise ConfigError(
+                f"objective {self.name!r}: function must be callable, got {type(self.function).__name__}"
+            )
+
+    @property
+    def sign(self) -> float:
+        """+1 when minimised, -1 when maximised."""
+        return -1.0 if self.maximize else 1.0
+
+
+OBJECTIVES: dict[str, Objective] = {
+    "error": Objective("error", "%", best=0.0),
+    "accuracy": Objective("accuracy", "%", maximize=True, best=100.0),
+    "params": Objective("params", "parameters", cheap=True, best=0.0),
+    "madds": Objective("madds", "multiply-adds", cheap=True, best=0.0),
+}
+
+
+def objective(value: str | Objective) -> Objective:
+    """An objective from its built-in name, or itself. Raises `ConfigError` for a name nobody knows."""
+    if isinstance(value, Objective):
+        return value
+    if value in OBJECTIVES:
+        return OBJECTIVES[value]
+    raise ConfigError(
+        f"unknown objective {value!r}{did_you_mean(value, OBJECTIVES)}; built in: {', '.join(OBJECTIVES)}; "
+        "your own: pass an Objective, or name it as package.module:name or file.py:name"
+    )
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A bound that the front must respect, such as `madds <= 300e6`, in the objective's own unit."""
+
+    objective: str
+    bound: float
+    upper: bool = True
+
+    @classmethod
+    def parse(cls, text: str | Limit) -> Limit:
+        """Read `name <= number` or `name >= number`."""
+        if isinstance(text, Limit):
+            return text
+        match = re.fullmatch(r"\s*(\w+)\s*(<=|>=|<|>)\s*(\S+)\s*", text)
+        try:
+            if match is None:
+                raise ValueError
+            bound = float(match[3].replace("_", ""))
+            if not math.isfinite(bound):
+                raise ValueError
+        except ValueError:
+            raise ConfigError(
+                f"limit {text!r}: expected 'objective <= number' or 'objective >= number', "
+                "for example 'madds <= 300e6'"
+            ) from None
+        return cls(match[1], bound, upper=match[2].startswith("<"))
+
+    def excess(self, value: float) -> float:
+        """How far the value breaks the limit, relative to the bound; 0 when it holds."""
+        over = value - self.bound if self.upper else self.bound - value
+        return max(0.0, over) / (abs(self.bound) or 1.0)
+
+    def __str__(self) -> str:
+        return f"{self.objective} {'<=' if self.upper else '>='} {self.bound:g}"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint with the nearest known word, or nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f" (did you mean {close[0]!r}?)" if close else ""

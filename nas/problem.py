@@ -1,0 +1,167 @@
+"""The problem: a space, what matters about its architectures, and how that is measured.
+
+The one place where signs flip: users and files see their own units and directions, algorithms see vectors
+to be minimised.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nas.errors import ConfigError
+from nas.interfaces import Evaluate, HasCost, SearchSpace
+from nas.objectives import Limit, Objective, did_you_mean, objective
+from nas.records import Architecture, FloatArray, Observation, Result, Status, Trial
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What runs on a worker: the user's evaluator, then every expensive objective that has a function."""
+
+    evaluate: Evaluate | None
+    functions: tuple[tuple[str, Callable[[Architecture], float]], ...] = ()
+
+    def __call__(self, trial: Trial) -> Mapping[str, float]:
+        if self.evaluate is None:
+            values: dict[str, float] = {}
+        elif not self.functions:
+            return self.evaluate(trial)
+        else:
+            values = dict(self.evaluate(trial))
+        for name, function in self.functions:
+            values[name] = function(trial.architecture)
+        return values
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A space, one or more objectives, limits, and the evaluator of the expensive objectives.
+
+    `objectives` takes `Objective` values or built-in names, `limits` takes `Limit` values or texts such as
+    ``"madds <= 300e6"``. `evaluate` may be None only when every objective is cheap or has a function.
+    Raises `ConfigError` when the parts do not fit together.
+    """
+
+    space: SearchSpace
+    objectives: tuple[Objective, ...]
+    evaluate: Evaluate | None = None
+    limits: tuple[Limit, ...] = ()
+    measured: frozenset[str] = field(init=False)  # names that must come back from a worker
+    _cheap: tuple[Objective, ...] = field(init=False, repr=False)
+    _cheap_limits: tuple[Limit, ...] = field(init=False, repr=False)
+    _needs_cost: bool = field(init=False, repr=False)
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        objectives: Sequence[Objective | str],
+        evaluate: Evaluate | None = None,
+        limits: Sequence[Limit | str] = (),
+    ) -> None:
+        put = object.__setattr__
+        put(self, "space", space)
+        put(self, "objectives", tuple(objective(o) for o in objectives))
+        put(self, "evaluate", evaluate)
+        put(self, "limits", tuple(Limit.parse(text) for text in limits))
+        self._check()
+        cheap = tuple(o for o in self.objectives if o.cheap)
+        cheap_names = {o.name for o in cheap}
+        put(self, "_cheap", cheap)
+        put(self, "_cheap_limits", tuple(x for x in self.limits if x.objective in cheap_names))
+        put(self, "_needs_cost", any(o.function is None for o in cheap))
+        put(self, "measured", frozenset(o.name for o in self.objectives if not o.cheap))
+
+    def _check(self) -> None:
+        if not isinstance(self.space, SearchSpace):
+            raise ConfigError(f"space: expected a SearchSpace, got {type(self.space).__name__}")
+        if not self.objectives:
+            raise ConfigError("objectives: expected at least one, got none")
+        names = [o.name for o in self.objectives]
+        if len(set(names)) < len(names):
+            raise ConfigError(f"objectives: each name may appear once, got {', '.join(names)}")
+        if "architecture" in names:
+            raise ConfigError("objectives: 'architecture' is the name of the column that holds the network")
+        if self.evaluate is not None and not callable(self.evaluate):
+            raise ConfigError(f"evaluate: expected a callable, got {type(self.evaluate).__name__}")
+        wanting = [o.name for o in self.objectives if not o.cheap and o.function is None]
+        if wanting and self.evaluate is None:
+            raise ConfigError(f"evaluate: needed to measure {', '.join(wanting)}, got None")
+        from_cost = [o.name for o in self.objectives if o.cheap and o.function is None]
+        if from_cost and not isinstance(self.space, HasCost):
+            raise ConfigError(
+                f"objectives {', '.join(from_cost)} are read from the space's cost(), but space "
+                f"{self.space.name!r} has none: give them a function, or the space a cost(architecture)"
+            )
+        for limit in self.limits:
+            if limit.objective not in names:
+                raise ConfigError(
+                    f"limit '{limit}': {limit.objective!r} is not an objective of this search"
+                    f"{did_you_mean(limit.objective, names)}; objectives: {', '.join(names)}"
+                )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The objectives' names, in order."""
+        return tuple(o.name for o in self.objectives)
+
+    @property
+    def n_objectives(self) -> int:
+        """How many objectives there are, m."""
+        return len(self.objectives)
+
+    def measure(self) -> Measure:
+        """The function that executors run; picklable when the user's own parts are."""
+        functions = tuple(
+            (o.name, o.function) for o in self.objectives if not o.cheap and o.function is not None
+        )
+        return Measure(self.evaluate, functions)
+
+    def cheap_values(self, architecture: Architecture) -> dict[str, float]:
+        """The exact objectives, by name, without training. Raises `ConfigError` if one is no finite number."""
+        costs = self.space.cost(architecture) if self._needs_cost else {}  # type: ignore[attr-defined]
+        values: dict[str, float] = {}
+        for item in self._cheap:
+            if item.function is None and item.name not in costs:
+                raise ConfigError(
+                    f"objective {item.name!r}: the cost of space {self.space.name!r} has no such entry; "
+                    f"it has {', '.join(costs)}"
+                )
+            value = costs[item.name] if item.function is None else item.function(architecture)
+            try:
+                values[item.name] = float(value)
+            except (TypeError, ValueError):
+                values[item.name] = math.nan
+            if not math.isfinite(values[item.name]):
+                raise ConfigError(
+                    f"objective {item.name!r}: expected a finite number for architecture "
+                    f"{self.space.format(architecture)}, got {value!r}"
+                )
+        return values
+
+    def cheap_violation(self, architecture: Architecture) -> float:
+        """How far the architecture breaks limits that are known before training; 0 when it meets them."""
+        if not self._cheap_limits:
+            return 0.0
+        values = self.cheap_values(architecture)
+        return sum(limit.excess(values[limit.objective]) for limit in self._cheap_limits)
+
+    def cheap_objectives(self, architecture: Architecture) -> FloatArray:
+        """The minimised objective vector, shape (m,), with NaN where an objective is expensive."""
+        values = self.cheap_values(architecture)
+        return np.array([o.sign * values[o.name] if o.cheap else np.nan for o in self.objectives])
+
+    def observe(self, result: Result) -> Observation:
+        """What algorithms see of a result: minimised objectives and the total violation of the limits."""
+        if result.status is not Status.OK:
+            nothing = np.full(len(self.objectives), np.nan)
+            return Observation(result.trial.architecture, nothing, math.inf, ok=False)
+        values = result.values
+        vector = np.array([o.sign * values[o.name] for o in self.objectives])
+        violation = (
+            sum(limit.excess(values[limit.objective]) for limit in self.limits) if self.limits else 0.0
+        )
+        return Observation(result.trial.architecture, vector, violation, ok=True)

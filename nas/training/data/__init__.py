@@ -1,0 +1,67 @@
+"""Data sets by name. A new one is one file with a frozen dataclass (`load`, `check`) and one line below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from nas.errors import ConfigError
+from nas.training.data.base import Damage, DataReport, DataSource, MemoryPictures, Pictures, Splits
+from nas.training.data.digits import Digits
+
+__all__ = [
+    "DATASETS",
+    "Damage",
+    "DataReport",
+    "DataSource",
+    "Digits",
+    "MemoryPictures",
+    "Pictures",
+    "Splits",
+    "check",
+    "data_from_config",
+    "load",
+]
+
+DATASETS: dict[str, Callable[..., DataSource]] = {
+    "digits": Digits,
+}
+
+_CACHE: dict[DataSource, Splits] = {}  # one per process: a worker reads a data set once, not once a candidate
+
+
+def data_from_config(config: Mapping[str, Any]) -> DataSource:
+    """A description from plain settings, such as `{"name": "folder", "path": "pictures", "resolution": 32}`.
+
+    Raises `ConfigError` for an unknown data set or setting, naming the nearest right one.
+    """
+    settings = dict(config)
+    name = settings.pop("name", None)
+    if name not in DATASETS:
+        raise ConfigError(f"data: name {name!r} is unknown: expected one of {', '.join(DATASETS)}")
+    factory = DATASETS[name]
+    if is_dataclass(factory):
+        known = [f.name for f in fields(factory)]
+        for key in settings:
+            if key not in known:
+                near = get_close_matches(key, known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise ConfigError(f"data {name!r} has no setting {key!r}: it has {', '.join(known)}{hint}")
+    try:
+        return factory(**settings)
+    except TypeError as error:
+        raise ConfigError(f"data {name!r}: {error}") from None
+
+
+def load(data: DataSource) -> Splits:
+    """The splits of `data`, read once a process."""
+    if data not in _CACHE:
+        _CACHE[data] = data.load()
+    return _CACHE[data]
+
+
+def check(data: DataSource) -> DataReport:
+    """What is there, what is damaged, and how to get it."""
+    return data.check()

@@ -1,0 +1,162 @@
+"""What a data set is to the trainer: a small description that loads into three splits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+ByteArray = NDArray[np.uint8]
+IntArray = NDArray[np.int64]
+
+
+class Pictures(Protocol):
+    """Labelled pictures of one size.
+
+    `images` holds all of them, uint8 (n, channels, height, width), or is None when they are too many to
+    hold and are decoded as they are taken.
+    """
+
+    @property
+    def labels(self) -> IntArray:
+        """Class indices, shape (n,)."""
+        ...
+
+    @property
+    def images(self) -> ByteArray | None: ...
+
+    def __len__(self) -> int: ...
+
+    def select(self, indices: IntArray) -> Pictures:
+        """The pictures at these positions, in this order."""
+        ...
+
+    def take(self, indices: IntArray, resolution: int | None, seed: int | None) -> ByteArray:
+        """Pictures of these positions, uint8 (b, channels, resolution, resolution).
+
+        `seed` None gives the picture as it is judged; a number lets a set that decodes from large originals
+        draw a random crop (the same for the same seed and position).
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class MemoryPictures:
+    """Pictures held in memory."""
+
+    images: ByteArray
+    labels: IntArray
+
+    def __post_init__(self) -> None:
+        if self.images.ndim != 4 or len(self.images) != len(self.labels):
+            raise ValueError(
+                f"images must be (n, channels, height, width) with one label each, got images "
+                f"{self.images.shape} and labels {self.labels.shape}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def select(self, indices: IntArray) -> MemoryPictures:
+        return MemoryPictures(self.images[indices], self.labels[indices])
+
+    def take(self, indices: IntArray, resolution: int | None, seed: int | None) -> ByteArray:
+        return self.images[indices]  # resized once, by whoever asked for another resolution
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """A loaded data set. `validation` is cut from the training pictures; `test` is for the report only.
+
+    `mean` and `std` are per channel, in the units of the stored pixels (0 to 255 unless the set says otherwise).
+    """
+
+    train: Pictures
+    validation: Pictures
+    test: Pictures
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
+
+    @property
+    def in_channels(self) -> int:
+        return len(self.mean)
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One thing wrong with a data set: where it is and what it is."""
+
+    where: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DataReport:
+    """What `check` found. `counts` maps a split to its pictures per class, in the order of `class_names`."""
+
+    name: str
+    where: str
+    found: bool
+    how_to_get: str
+    class_names: tuple[str, ...] = ()
+    counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    picture: str = ""  # such as "8x8, 1 channel"
+    damage: tuple[Damage, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return self.found and not self.damage
+
+    def lines(self, limit: int = 20) -> list[str]:
+        """The report as text, at most `limit` damages spelt out."""
+        text = [f"{self.name}: {self.where}"]
+        if self.counts:
+            text.append(f"  pictures: {self.picture}; {len(self.class_names)} classes")
+            for split, counts in self.counts.items():
+                if counts:
+                    text.append(f"  {split}: {sum(counts)} pictures, {min(counts)} to {max(counts)} a class")
+        text += [f"  damaged: {d.where}: {d.reason}" for d in self.damage[:limit]]
+        if len(self.damage) > limit:
+            text.append(f"  and {len(self.damage) - limit} more")
+        if not self.found:
+            text.append(f"  not found. {self.how_to_get}")
+        elif self.ok:
+            text.append("  nothing is damaged")
+        return text
+
+
+class DataSource(Protocol):
+    """A description of a data set: a small, hashable, picklable value, the key of the worker's cache."""
+
+    def load(self) -> Splits:
+        """Read it. Raises `DataError` naming what is missing or damaged and how to get it."""
+        ...
+
+    def check(self) -> DataReport:
+        """Look at everything and report; raises nothing for damaged data."""
+        ...
+
+
+def class_counts(labels: IntArray, num_classes: int) -> tuple[int, ...]:
+    """Pictures per class."""
+    return tuple(int(n) for n in np.bincount(labels, minlength=num_classes))
+
+
+def pixel_statistics(images: ByteArray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation per channel of uint8 (n, c, h, w), exact, without a float copy of it all."""
+    channels = images.shape[1]
+    histogram = np.stack([np.bincount(images[:, c].reshape(-1), minlength=256) for c in range(channels)])
+    weight = histogram / histogram.sum(axis=1, keepdims=True)
+    levels = np.arange(256.0)
+    mean = weight @ levels
+    variance = weight @ levels**2 - mean**2
+    std = np.sqrt(np.maximum(variance, 1e-6))
+    return tuple(float(m) for m in mean), tuple(float(s) for s in std)

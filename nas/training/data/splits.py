@@ -1,0 +1,39 @@
+"""Stratified, seeded cuts of a labelled set."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nas.errors import ConfigError
+from nas.training.data.base import IntArray
+
+
+def stratified(labels: IntArray, fractions: tuple[float, ...], seed: int) -> tuple[IntArray, ...]:
+    """Cut positions 0..n-1 into parts with these fractions of every class; what remains is the last part.
+
+    Gives len(fractions) + 1 arrays of positions, each in increasing order. Where a class does not divide
+    evenly, the rounding is carried from class to class, so that every part's total is right to one picture.
+    """
+    if any(not 0 <= f < 1 for f in fractions) or sum(fractions) >= 1:
+        raise ConfigError(
+            f"split fractions must each be in [0, 1) and add up to less than 1, got {tuple(fractions)}"
+        )
+    rng = np.random.default_rng(seed)
+    parts: list[list[IntArray]] = [[] for _ in range(len(fractions) + 1)]
+    ends = np.cumsum(fractions)
+    seen = 0
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        # cuts of a running total: class k takes what the first k classes should have, less what they took
+        cuts = [int(round((seen + len(members)) * e)) - int(round(seen * e)) for e in ends]
+        for part, piece in zip(parts, np.split(members, cuts), strict=True):
+            part.append(piece)
+        seen += len(members)
+    return tuple(np.sort(np.concatenate(p)).astype(np.int64) for p in parts)
+
+
+def subset(labels: IntArray, size: int, seed: int) -> IntArray:
+    """Positions of `size` pictures in the classes' proportions (all of them when there are no more)."""
+    if size >= len(labels):
+        return np.arange(len(labels), dtype=np.int64)
+    return stratified(labels, (size / len(labels),), seed)[0]

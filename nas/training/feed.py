@@ -1,0 +1,188 @@
+"""From stored pictures to normalised batches: the part of the loop that must cost next to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nas.errors import DataError
+from nas.training.data import load
+from nas.training.data.base import DataSource, IntArray, Pictures, Splits
+from nas.training.data.splits import subset
+from nas.training.recipe import Recipe
+
+FLOAT_BYTES = 64 * 2**20  # sets that fit in this as float32 are normalised once, not batch by batch
+DECODERS = 4  # threads that decode large sets; Pillow lets go of the interpreter while it decodes
+
+
+class Feed(Protocol):
+    """Gives batches of normalised float32 pictures (b, c, h, w) and int64 labels (b,) on one device."""
+
+    def __len__(self) -> int: ...
+
+    def batches(self, parts: list[Tensor], seed: int | None) -> Iterator[tuple[Tensor, Tensor]]:
+        """One batch for each tensor of positions; `seed` as in `Pictures.take`."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Normalise:
+    """(pixel - mean) / std by channel, on batches whose channels are last: (b, h, w, c)."""
+
+    mean: Tensor
+    std: Tensor
+    channels_last: bool
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Pictures (b, h, w, c), uint8 or already normalised float32, as float32 (b, c, h, w)."""
+        if x.dtype == torch.uint8:
+            x = x.float().sub_(self.mean).div_(self.std)
+        x = x.permute(0, 3, 1, 2)  # a view: in memory this is the channels_last format
+        return x if self.channels_last else x.contiguous()
+
+
+@dataclass(frozen=True, eq=False)
+class MemoryFeed:
+    """Pictures in memory as one tensor (n, h, w, c), float32 when small, else uint8; batches by index."""
+
+    pixels: Tensor
+    labels: Tensor
+    normalise: Normalise
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batches(self, parts: list[Tensor], seed: int | None) -> Iterator[tuple[Tensor, Tensor]]:
+        for part in parts:
+            at = part.to(self.labels.device, non_blocking=True)
+            yield self.normalise(self.pixels.index_select(0, at)), self.labels.index_select(0, at)
+
+
+@dataclass(frozen=True, eq=False)
+class DecodingFeed:
+    """Pictures decoded by threads as they are needed, a batch ahead of the training."""
+
+    pictures: Pictures
+    resolution: int | None
+    normalise: Normalise
+    device: torch.device
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def batches(self, parts: list[Tensor], seed: int | None) -> Iterator[tuple[Tensor, Tensor]]:
+        positions = [part.numpy() for part in parts]
+        with ThreadPoolExecutor(DECODERS) as pool:
+            coming = [self._start(pool, at, seed) for at in positions[:1]]
+            for index, at in enumerate(positions):
+                if index + 1 < len(positions):
+                    coming.append(self._start(pool, positions[index + 1], seed))
+                pixels = np.concatenate([future.result() for future in coming.pop(0)])
+                x = torch.from_numpy(pixels).to(self.device).permute(0, 2, 3, 1).contiguous()
+                yield self.normalise(x), torch.from_numpy(self.pictures.labels[at]).to(self.device)
+
+    def _start(self, pool: ThreadPoolExecutor, at: IntArray, seed: int | None):  # type: ignore[no-untyped-def]
+        return [
+            pool.submit(self.pictures.take, piece, self.resolution, seed)
+            for piece in np.array_split(at, min(len(at), 2 * DECODERS))
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """The three feeds of a data set, and what a network for it needs."""
+
+    train: Feed
+    validation: Feed
+    test: Feed
+    class_names: tuple[str, ...]
+    in_channels: int
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
+
+
+def prepare(data: DataSource, recipe: Recipe, device: torch.device, resolution: int | None) -> Prepared:
+    """Feeds for this data under this recipe; made once a process for the same settings.
+
+    Raises `DataError` when the data cannot be read or leave nothing to train on or to judge with.
+    """
+    return _prepare(
+        data,
+        recipe.subset,
+        recipe.max_pictures,
+        resolution or recipe.resolution,
+        recipe.channels_last,
+        device,
+    )
+
+
+@lru_cache(maxsize=8)  # a search meets a handful of resolutions; the oldest goes when there are more
+def _prepare(
+    data: DataSource,
+    fraction: float,
+    most: int | None,
+    resolution: int | None,
+    channels_last: bool,
+    device: torch.device,
+) -> Prepared:
+    splits = load(data)
+    train = splits.train
+    size = min(round(len(train) * fraction), len(train) if most is None else most)
+    if size < len(train):
+        train = train.select(subset(train.labels, size, seed=0))
+    for name, part in (("training", train), ("validation", splits.validation)):
+        if len(part) == 0:
+            raise DataError(
+                f"data {data}: the {name} split holds no picture; give more data or another split"
+            )
+    return Prepared(
+        *(
+            feed_of(p, splits, resolution, channels_last, device)
+            for p in (train, splits.validation, splits.test)
+        ),
+        class_names=splits.class_names,
+        in_channels=splits.in_channels,
+    )
+
+
+def feed_of(
+    pictures: Pictures, splits: Splits, resolution: int | None, channels_last: bool, device: torch.device
+) -> Feed:
+    """The feed that suits the pictures: in memory if they are, else decoding."""
+    normalise = Normalise(
+        torch.tensor(splits.mean, device=device), torch.tensor(splits.std, device=device), channels_last
+    )
+    if pictures.images is None:
+        return DecodingFeed(pictures, resolution, normalise, device)
+    pixels = torch.from_numpy(np.ascontiguousarray(pictures.images))
+    if resolution is not None and len(pixels):
+        pixels = resized(pixels, resolution)
+    pixels = pixels.permute(0, 2, 3, 1).contiguous().to(device)
+    if pixels.numel() * 4 <= FLOAT_BYTES:
+        pixels = pixels.float().sub_(normalise.mean).div_(normalise.std)
+    return MemoryFeed(pixels, torch.from_numpy(pictures.labels).to(device), normalise)
+
+
+def resized(pixels: Tensor, resolution: int) -> Tensor:
+    """uint8 (n, c, h, w) to (n, c, resolution, resolution), bilinear with anti-aliasing, in slices."""
+    if tuple(pixels.shape[2:]) == (resolution, resolution):
+        return pixels
+    slices = [
+        torch.nn.functional.interpolate(
+            part.float(), size=(resolution, resolution), mode="bilinear", antialias=True
+        )
+        .round_()
+        .clamp_(0, 255)
+        .to(torch.uint8)
+        for part in pixels.split(1024)
+    ]
+    return torch.cat(slices)

@@ -1,0 +1,174 @@
+"""How a network is trained: one frozen description, and the published recipes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any
+
+from nas.errors import ConfigError
+from nas.training.schedules import SCHEDULES
+
+OPTIMISER_NAMES = ("sgd", "adamw", "rmsprop")
+AUGMENT_NAMES = ("crop", "flip", "erase")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Settings of a training. Raises `ConfigError` when made with something that cannot be used.
+
+    `batch_size` counts pictures over all processes. `lr` is the peak rate at that batch size. `augment`
+    names transforms in the order in which they apply (see `nas.training.augment`). `warmup_epochs` ramps the
+    rate linearly from 0. `weight_decay` leaves out biases and normalisation unless `decay_all`.
+    `ema_decay` 0 switches the moving average of the weights off. `clip` is the largest gradient norm, 0 for
+    none. `subset` is the fraction of the training pictures used and `max_pictures` a cap on their number: the
+    same pictures for every candidate, in the classes' proportions. `resolution` resizes the pictures
+    (None: as they are). `mixed_precision` has effect on a GPU only. `decay_rate` and `decay_epochs` belong to
+    the schedule `step`; `eps` belongs to adamw and rmsprop.
+    """
+
+    epochs: int = 5
+    batch_size: int = 64
+    optimiser: str = "sgd"
+    lr: float = 0.1
+    momentum: float = 0.9
+    nesterov: bool = True
+    weight_decay: float = 5e-4
+    decay_all: bool = False
+    eps: float = 1e-8
+    schedule: str = "cosine"
+    warmup_epochs: float = 0.5
+    min_lr_factor: float = 0.0
+    decay_rate: float = 0.97
+    decay_epochs: float = 2.4
+    label_smoothing: float = 0.0
+    augment: tuple[str, ...] = ()
+    ema_decay: float = 0.0
+    clip: float = 0.0
+    subset: float = 1.0
+    max_pictures: int | None = None
+    resolution: int | None = None
+    channels_last: bool = False
+    mixed_precision: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "augment", tuple(self.augment))  # lists come from YAML files
+        _one_of("optimiser", self.optimiser, OPTIMISER_NAMES)
+        _one_of("schedule", self.schedule, tuple(SCHEDULES))
+        for name in self.augment:
+            _one_of("augment", name, AUGMENT_NAMES)
+        for name, low, high in _RANGES:
+            _within(name, getattr(self, name), low, high)
+        for name in ("epochs", "batch_size", "max_pictures", "resolution"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or int(value) != value or value < 1):
+                raise ConfigError(f"recipe: {name} must be a whole number of at least 1, not {value!r}")
+
+
+_RANGES = (  # field, least, greatest
+    ("lr", 1e-12, math.inf),
+    ("momentum", 0.0, 0.9999),
+    ("weight_decay", 0.0, math.inf),
+    ("eps", 1e-16, 1.0),
+    ("warmup_epochs", 0.0, math.inf),
+    ("min_lr_factor", 0.0, 1.0),
+    ("decay_rate", 1e-6, 1.0),
+    ("decay_epochs", 1e-3, math.inf),
+    ("label_smoothing", 0.0, 0.999),
+    ("ema_decay", 0.0, 0.999999),
+    ("clip", 0.0, math.inf),
+    ("subset", 1e-6, 1.0),
+)
+
+
+def recipe_from_config(config: dict[str, Any]) -> Recipe:
+    """A recipe from plain settings, optionally starting from a published one: `{base: digits, epochs: 3}`.
+
+    Raises `ConfigError` for an unknown base or setting, naming the nearest right ones.
+    """
+    settings = dict(config)
+    base = settings.pop("base", None)
+    known = [f.name for f in fields(Recipe)]
+    for key in settings:
+        _one_of("setting", key, tuple(known))
+    if base is None:
+        return Recipe(**settings)
+    _one_of("base", base, tuple(RECIPES))
+    start = RECIPES[base].recipe
+    return Recipe(**{**{name: getattr(start, name) for name in known}, **settings})
+
+
+def _one_of(name: str, value: object, known: tuple[str, ...]) -> None:
+    if value not in known:
+        from difflib import get_close_matches
+
+        near = get_close_matches(str(value), known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(f"recipe: {name} {value!r} is unknown: expected one of {', '.join(known)}{hint}")
+
+
+def _within(name: str, value: Any, low: float, high: float) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not low <= value <= high or math.isinf(value):
+        raise ConfigError(f"recipe: {name} must be a number from {low:g} to {high:g}, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A recipe from the literature, with what the network itself must be made with."""
+
+    recipe: Recipe
+    dropout: float
+    drop_connect: float
+    source: str
+
+
+RECIPES: dict[str, Published] = {
+    "digits": Published(
+        Recipe(epochs=60, batch_size=64, lr=0.1, weight_decay=5e-4, augment=("crop",), ema_decay=0.99),
+        dropout=0.0,
+        drop_connect=0.0,
+        source="ours, for the bundled 8x8 digits",
+    ),
+    "cifar-transfer": Published(
+        Recipe(
+            epochs=50,
+            batch_size=96,
+            lr=0.01,
+            momentum=0.9,
+            nesterov=False,
+            weight_decay=4e-5,
+            decay_all=True,
+            warmup_epochs=0.0,
+            clip=5.0,
+            augment=("crop", "flip"),
+            resolution=224,
+        ),
+        dropout=0.2,
+        drop_connect=0.0,
+        source="the fine-tuning of MUXNet (Lu, Deb and Boddeti 2020) on CIFAR-10 and CIFAR-100",
+    ),
+    "imagenet": Published(
+        Recipe(
+            epochs=450,
+            batch_size=768,
+            optimiser="rmsprop",
+            lr=0.048,
+            momentum=0.9,
+            eps=1e-3,
+            weight_decay=1e-5,
+            schedule="step",
+            decay_rate=0.97,
+            decay_epochs=2.4,
+            warmup_epochs=3.0,
+            label_smoothing=0.1,
+            augment=("flip", "erase"),
+            ema_decay=0.9999,
+            resolution=224,
+            channels_last=True,
+        ),
+        dropout=0.2,
+        drop_connect=0.2,
+        source="EfficientNet-B0 as trained in timm, without RandAugment",
+    ),
+}
