@@ -6,4 +6,4 @@ from nas.errors import EvaluationError
 
 
 class TrainingDiverged(EvaluationError):
-    """The training loss stopped being a finite number; the candidate failed, and nothing is made up for it."""
+    """The loss stopped being a finite number: a failed candidate, for which no score is made up."""

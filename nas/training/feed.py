@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nas.errors import DataError
 from nas.training.data import load
-from nas.training.data.base import DataSource, IntArray, Pictures, Splits
+from nas.training.data.base import ByteArray, DataSource, IntArray, Pictures, Splits
 from nas.training.data.splits import subset
 from nas.training.recipe import Recipe
 
@@ -88,7 +88,7 @@ class DecodingFeed:
                 x = torch.from_numpy(pixels).to(self.device).permute(0, 2, 3, 1).contiguous()
                 yield self.normalise(x), torch.from_numpy(self.pictures.labels[at]).to(self.device)
 
-    def _start(self, pool: ThreadPoolExecutor, at: IntArray, seed: int | None):  # type: ignore[no-untyped-def]
+    def _start(self, pool: ThreadPoolExecutor, at: IntArray, seed: int | None) -> list[Future[ByteArray]]:
         return [
             pool.submit(self.pictures.take, piece, self.resolution, seed)
             for piece in np.array_split(at, min(len(at), 2 * DECODERS))
@@ -144,14 +144,11 @@ def _prepare(
             raise DataError(
                 f"data {data}: the {name} split holds no picture; give more data or another split"
             )
-    return Prepared(
-        *(
-            feed_of(p, splits, resolution, channels_last, device)
-            for p in (train, splits.validation, splits.test)
-        ),
-        class_names=splits.class_names,
-        in_channels=splits.in_channels,
+    train_feed, validation, test = (
+        feed_of(part, splits, resolution, channels_last, device)
+        for part in (train, splits.validation, splits.test)
     )
+    return Prepared(train_feed, validation, test, splits.class_names, splits.in_channels)
 
 
 def feed_of(
@@ -183,6 +180,6 @@ def resized(pixels: Tensor, resolution: int) -> Tensor:
         .round_()
         .clamp_(0, 255)
         .to(torch.uint8)
-        for part in pixels.split(1024)
+        for part in torch.split(pixels, 1024)
     ]
     return torch.cat(slices)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import cross_entropy
 
 from nas.errors import EvaluationError
 from nas.training.augment import AUGMENTS
@@ -116,7 +116,7 @@ class Training:
     def step(self, x: Tensor, y: Tensor, weight: float = 1.0) -> Tensor:
         """One update from a batch; the loss, times `weight`, still on the device."""
         with self.precision():
-            loss = F.cross_entropy(self.forward(x), y, label_smoothing=self.recipe.label_smoothing)
+            loss = cross_entropy(self.forward(x), y, label_smoothing=self.recipe.label_smoothing)
         if weight != 1.0:
             loss = loss * weight
         self.optimiser.zero_grad(set_to_none=True)
@@ -214,7 +214,7 @@ def judge(
             )
         right = logits.argmax(1) == y
         near = (logits.topk(min(5, num_classes), dim=1).indices == y[:, None]).any(1)
-        loss = F.cross_entropy(logits, y, reduction="sum")
+        loss = cross_entropy(logits, y, reduction="sum")
         sums += torch.stack([loss.double(), right.sum().double(), near.sum().double()]).cpu()
         classes[0] += torch.bincount(y, minlength=num_classes).cpu()
         classes[1] += torch.bincount(y[right], minlength=num_classes).cpu()

@@ -19,7 +19,7 @@ def constant(done: float, total: float, recipe: Recipe) -> float:
 
 
 def cosine(done: float, total: float, recipe: Recipe) -> float:
-    """Half a cosine from 1 to 0 over the whole training (Loshchilov and Hutter 2017, section 3, no restart)."""
+    """Half a cosine from 1 to 0 over the whole training (Loshchilov and Hutter 2017, without restarts)."""
     return 0.5 * (1.0 + math.cos(math.pi * min(done / total, 1.0)))
 
 

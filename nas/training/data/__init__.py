@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
+from inspect import signature
 from typing import Any
 
 from nas.errors import ConfigError
@@ -42,13 +42,12 @@ def data_from_config(config: Mapping[str, Any]) -> DataSource:
     if name not in DATASETS:
         raise ConfigError(f"data: name {name!r} is unknown: expected one of {', '.join(DATASETS)}")
     factory = DATASETS[name]
-    if is_dataclass(factory):
-        known = [f.name for f in fields(factory)]
-        for key in settings:
-            if key not in known:
-                near = get_close_matches(key, known, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise ConfigError(f"data {name!r} has no setting {key!r}: it has {', '.join(known)}{hint}")
+    known = list(signature(factory).parameters)
+    for key in settings:
+        if key not in known:
+            near = get_close_matches(key, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ConfigError(f"data {name!r} has no setting {key!r}: it has {', '.join(known)}{hint}")
     try:
         return factory(**settings)
     except TypeError as error:

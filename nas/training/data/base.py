@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -71,7 +71,7 @@ class MemoryPictures:
 class Splits:
     """A loaded data set. `validation` is cut from the training pictures; `test` is for the report only.
 
-    `mean` and `std` are per channel, in the units of the stored pixels (0 to 255 unless the set says otherwise).
+    `mean` and `std` are per channel, in the units of the stored pixels (0 to 255, or as the set says).
     """
 
     train: Pictures
@@ -133,7 +133,7 @@ class DataReport:
         return text
 
 
-class DataSource(Protocol):
+class DataSource(Hashable, Protocol):
     """A description of a data set: a small, hashable, picklable value, the key of the worker's cache."""
 
     def load(self) -> Splits:
@@ -151,7 +151,7 @@ def class_counts(labels: IntArray, num_classes: int) -> tuple[int, ...]:
 
 
 def pixel_statistics(images: ByteArray) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation per channel of uint8 (n, c, h, w), exact, without a float copy of it all."""
+    """Mean and standard deviation per channel of uint8 (n, c, h, w), exact, without a float copy."""
     channels = images.shape[1]
     histogram = np.stack([np.bincount(images[:, c].reshape(-1), minlength=256) for c in range(channels)])
     weight = histogram / histogram.sum(axis=1, keepdims=True)

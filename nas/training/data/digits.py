@@ -21,8 +21,8 @@ from nas.training.data.splits import stratified
 class Digits:
     """1,797 grey 8x8 pictures of ten digits (Alpaydin and Kaynak 1998), pixels 0 to 16.
 
-    The set has no official split. Ours is stratified and seeded: by default 1,077 for training and 360 each for
-    validation and test, so that one validation picture is 0.28% of error.
+    The set has no official split. Ours is stratified and seeded: by default 1,078 for training, 359 for
+    validation and 360 for test, so that one validation picture is 0.28% of error.
     """
 
     validation: float = 0.2

@@ -12,7 +12,7 @@ def stratified(labels: IntArray, fractions: tuple[float, ...], seed: int) -> tup
     """Cut positions 0..n-1 into parts with these fractions of every class; what remains is the last part.
 
     Gives len(fractions) + 1 arrays of positions, each in increasing order. Where a class does not divide
-    evenly, the rounding is carried from class to class, so that every part's total is right to one picture.
+    evenly, the rounding is carried from class to class, so that the parts' totals stay right.
     """
     if any(not 0 <= f < 1 for f in fractions) or sum(fractions) >= 1:
         raise ConfigError(
@@ -25,7 +25,8 @@ def stratified(labels: IntArray, fractions: tuple[float, ...], seed: int) -> tup
     for label in np.unique(labels):
         members = rng.permutation(np.flatnonzero(labels == label))
         # cuts of a running total: class k takes what the first k classes should have, less what they took
-        cuts = [int(round((seen + len(members)) * e)) - int(round(seen * e)) for e in ends]
+        cuts = [round((seen + len(members)) * e) - round(seen * e) for e in ends.tolist()]
+        cuts = np.maximum.accumulate(cuts).tolist() if cuts else cuts  # rounding may cross in tiny classes
         for part, piece in zip(parts, np.split(members, cuts), strict=True):
             part.append(piece)
         seen += len(members)
