@@ -1,1 +1,43 @@
-"""NASBench-101 (Ying et al., ICML 2019)."""
+"""NASBench-101 (Ying et al., ICML 2019): 423,624 convolutional cells, their costs and their networks.
+
+Importing this package loads neither torch nor pandas; what needs them is loaded when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from search_spaces.nasbench101.cell import Cell
+from search_spaces.nasbench101.cost import Skeleton
+from search_spaces.nasbench101.enumeration import CellRow, UniformSampler, enumerate_cells, write_cells
+from search_spaces.nasbench101.hashing import cell_hash, module_hash
+from search_spaces.nasbench101.space import NASBench101
+
+if TYPE_CHECKING:
+    from search_spaces.nasbench101.network import CellNetwork, build_network
+
+_LAZY = {  # name: module of this package that defines it
+    "CellNetwork": "network",
+    "build_network": "network",
+}
+
+__all__ = [
+    "Cell",
+    "CellNetwork",
+    "CellRow",
+    "NASBench101",
+    "Skeleton",
+    "UniformSampler",
+    "build_network",
+    "cell_hash",
+    "enumerate_cells",
+    "module_hash",
+    "write_cells",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

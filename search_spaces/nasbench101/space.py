@@ -1,0 +1,196 @@
+"""NASBench-101 as a search space: 26 genes, isomorphic cells merged, exact costs, networks of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nas.interfaces import SearchSpace
+from nas.records import Architecture, FloatArray
+from search_spaces.nasbench101 import drawing, encodings
+from search_spaces.nasbench101.canonical import canonical_genes
+from search_spaces.nasbench101.cell import (
+    CARDINALITIES,
+    FULL_BITS,
+    INNER,
+    OPERATIONS,
+    Cell,
+    from_genes,
+    in_range,
+    parse_cell,
+    pruned_from_genes,
+    to_genes,
+)
+from search_spaces.nasbench101.cost import Skeleton, network_cost
+from search_spaces.nasbench101.enumeration import UniformSampler, all_cells
+from search_spaces.nasbench101.hashing import cell_hash
+from search_spaces.nasbench101.variation import cross_genes, mutate_genes
+
+if TYPE_CHECKING:  # torch is not loaded until a network is built
+    from search_spaces.nasbench101.network import CellNetwork
+
+
+@dataclass(frozen=True)
+class NASBench101(SearchSpace):
+    """Cells of at most seven vertices and nine edges, stacked into a network (Ying et al., ICML 2019).
+
+    Genes: the 21 edge bits of seven vertices, upper triangle row by row, then the operations of vertices 1
+    to 5 (0 conv3x3-bn-relu, 1 conv1x1-bn-relu, 2 maxpool3x3). Valid: a path leads from input to output and
+    at most nine edges are left once vertices on no such path are pruned. Canonical: the representative that
+    the benchmark stores, its inner vertices first, the output at vertex 6, unused vertices isolated with
+    operation 0.
+
+    The settings are those of `Skeleton`; `cost` and `build` use the same ones. They default to the
+    benchmark's network on CIFAR-10; `NASBench101.digits()` is small. Raises `ConfigError` for settings that
+    cannot be built.
+    """
+
+    stem_channels: int = 128
+    stacks: int = 3
+    cells_per_stack: int = 3
+    image_size: int = 32
+    num_classes: int = 10
+    in_channels: int = 3
+    skeleton: Skeleton = field(init=False, repr=False, compare=False)
+
+    name = "nasbench101"
+    cardinalities = CARDINALITIES
+
+    def __post_init__(self) -> None:
+        skeleton = Skeleton(
+            self.stem_channels,
+            self.stacks,
+            self.cells_per_stack,
+            self.image_size,
+            self.num_classes,
+            self.in_channels,
+        )
+        object.__setattr__(self, "skeleton", skeleton)
+
+    @classmethod
+    def digits(cls) -> NASBench101:
+        """The small setting for 8x8 grey digits in ten classes.
+
+        Sixteen channels in the stem and three stacks of one cell, at 8x8, 4x4 and 2x2 pixels: both poolings
+        still halve a picture.
+        """
+        return cls(stem_channels=16, stacks=3, cells_per_stack=1, image_size=8, num_classes=10, in_channels=1)
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """26 genes at random, resampled until valid, as in common use.
+
+        Biased to small cells, because pruning cuts most random graphs down: seven vertices are 85% of the
+        space and 0.3% of these draws. `uniform_sampler` gives every cell the same chance.
+        """
+        while True:
+            edges, code = rng.integers(0, (1 << FULL_BITS, len(OPERATIONS) ** INNER)).tolist()
+            genes = (
+                *[edges >> i & 1 for i in range(FULL_BITS)],
+                *[code // power % 3 for power in (81, 27, 9, 3, 1)],
+            )
+            if pruned_from_genes(genes) is not None:
+                return Architecture(self.name, genes)
+
+    def uniform_sampler(self) -> Callable[[np.random.Generator], Architecture]:
+        """A function from a generator to a canonical architecture, each of the 423,624 equally likely."""
+        cells = UniformSampler()
+        return lambda rng: self.from_cell(cells.sample(rng))
+
+    def is_valid(self, architecture: Architecture) -> bool:
+        """Whether genes are in range, join input and output, and leave at most nine edges after pruning."""
+        return (
+            architecture.space == self.name
+            and in_range(architecture.genes)
+            and pruned_from_genes(architecture.genes) is not None
+        )
+
+    def canonical(self, architecture: Architecture) -> Architecture:
+        """The first of the isomorphism class in the benchmark's order; `ArchitectureError` if not valid."""
+        genes = canonical_genes(architecture.genes)
+        return architecture if genes == architecture.genes else Architecture(self.name, genes)
+
+    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+        """A valid mutant that is no isomorph of the parent (see `variation.mutate_genes`)."""
+        return Architecture(self.name, mutate_genes(architecture.genes, rng))
+
+    def crossover(self, first: Architecture, second: Architecture, rng: np.random.Generator) -> Architecture:
+        """A valid child by uniform crossover, new where possible (see `variation.cross_genes`)."""
+        return Architecture(self.name, cross_genes(first.genes, second.genes, rng))
+
+    def encode(self, architectures: Sequence[Architecture]) -> FloatArray:
+        """Edges and one-hot operations of the canonical cells, shape (n, 36)."""
+        return encodings.adjacency_one_hot([self._canonical_cell(a) for a in architectures])
+
+    def encode_paths(self, architectures: Sequence[Architecture]) -> FloatArray:
+        """The path encoding of BANANAS, shape (n, 364)."""
+        return encodings.paths([self.cell(a) for a in architectures])
+
+    @property
+    def encodings(self) -> Mapping[str, Callable[[Sequence[Architecture]], FloatArray]]:
+        """`default` (adjacency and operations) and `paths`."""
+        return {"default": self.encode, "paths": self.encode_paths}
+
+    def format(self, architecture: Architecture) -> str:
+        """The canonical cell as '<upper-triangle bits of the pruned cell>-<operation digits>'."""
+        cell = self._canonical_cell(architecture)
+        return f"{cell.adjacency}-{cell.operations}"
+
+    def parse(self, text: str) -> Architecture:
+        """Read the text form: pruned, the vertex order kept as written. Raises `ArchitectureError`.
+
+        The number of vertices follows from the number of bits; '1-' is the cell that joins input and output.
+        """
+        return self.from_cell(parse_cell(text))
+
+    def cost(self, architecture: Architecture) -> Mapping[str, int]:
+        """Exact `params` (trainable) and `madds` (multiply-adds of convolutions and classifier, one picture).
+
+        Of the vertices in the order given, as `build` has it: where channels do not divide evenly,
+        isomorphs differ.
+        """
+        params, madds = network_cost(from_genes(architecture.genes), self.skeleton)
+        return {"params": params, "madds": madds}
+
+    def build(
+        self,
+        architecture: Architecture,
+        *,
+        num_classes: int | None = None,
+        in_channels: int | None = None,
+    ) -> CellNetwork:
+        """The PyTorch network, (b, in_channels, h, w) to (b, num_classes); None means the space's setting."""
+        from search_spaces.nasbench101.network import build_network
+
+        given = {"num_classes": num_classes, "in_channels": in_channels}
+        changed = {key: value for key, value in given.items() if value is not None}
+        return build_network(from_genes(architecture.genes), replace(self.skeleton, **changed))
+
+    def enumerate(self) -> Iterator[Architecture]:
+        """Each of the 423,624 canonical architectures once, in the benchmark's order."""
+        return map(self.from_cell, all_cells())
+
+    def cell(self, architecture: Architecture) -> Cell:
+        """The pruned cell, vertex order kept. Raises `ArchitectureError` if not valid."""
+        return from_genes(architecture.genes)
+
+    def from_cell(self, cell: Cell) -> Architecture:
+        """The architecture of a pruned cell, vertex order kept."""
+        return Architecture(self.name, to_genes(cell))
+
+    def module_hash(self, architecture: Architecture) -> str:
+        """The hash by which the benchmark names this cell."""
+        return cell_hash(self.cell(architecture))
+
+    def describe(self, architecture: Architecture) -> str:
+        """The cell in words, one line per vertex."""
+        return drawing.describe(self.cell(architecture), self.skeleton)
+
+    def to_svg(self, architecture: Architecture) -> str:
+        """A drawing of the cell as a self-contained SVG element."""
+        return drawing.to_svg(self.cell(architecture))
+
+    def _canonical_cell(self, architecture: Architecture) -> Cell:
+        return from_genes(canonical_genes(architecture.genes))
