@@ -1,0 +1,167 @@
+"""The plain MUXNet as a PyTorch module, and its body as a feature extractor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nas.errors import ConfigError
+from search_spaces.muxnet.blocks import BLOCKS
+from search_spaces.muxnet.layers import conv, norm
+from search_spaces.muxnet.spec import NetworkSpec, check_network, placed
+
+FEATURE_STRIDES = (4, 8, 16, 32)
+
+
+class Resize(nn.Module):
+    """Brings square pictures to the size that a network is made for; those that have it pass untouched."""
+
+    def __init__(self, resolution: int) -> None:
+        super().__init__()
+        self.resolution = resolution
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[-2] == self.resolution and x.shape[-1] == self.resolution:
+            return x
+        size = (self.resolution, self.resolution)
+        return functional.interpolate(x, size, mode="bilinear", align_corners=False, antialias=True)
+
+
+class MUXNet(nn.Module):
+    """Classifier: (b, in_channels, h, w) to logits (b, num_classes).
+
+    Every convolution, linear and batch-norm layer is a module of its own that runs once per forward; modules
+    are registered in the order in which they run. With `resize`, pictures of another size than the
+    specification's are resized first, so that the network costs what its specification says.
+
+    Raises `ConfigError` when the specification cannot be built (`check_network`) or a number is out of range.
+    """
+
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        *,
+        num_classes: int = 1000,
+        in_channels: int = 3,
+        dropout: float = 0.2,
+        drop_connect: float = 0.0,
+        resize: bool = False,
+    ) -> None:
+        super().__init__()
+        check_network(spec)
+        _check_numbers(in_channels, dropout, drop_connect)
+        last = spec.blocks[-1].width
+        self.spec = spec
+        self.in_channels = in_channels
+        self.resize = Resize(spec.resolution) if resize else nn.Identity()
+        self.conv_stem = conv(in_channels, spec.stem, 3, spec.stem_stride)
+        self.bn1 = norm(spec.stem)
+        self.act1 = nn.SiLU()
+        self.blocks = _blocks(spec, drop_connect)
+        self.conv_head = conv(last, spec.head)
+        self.bn2 = norm(spec.head)
+        self.act2 = nn.SiLU()
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(spec.head, _checked_classes(num_classes))
+        self.apply(initialise)
+
+    @property
+    def num_classes(self) -> int:
+        return self.classifier.out_features
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """(b, in_channels, h, w) to the head's map (b, head, h / 32, w / 32)."""
+        x = self.act1(self.bn1(self.conv_stem(self.resize(x))))
+        return self.act2(self.bn2(self.conv_head(self.blocks(x))))  # type: ignore[no-any-return]
+
+    def forward(self, x: Tensor) -> Tensor:
+        pooled = self.forward_features(x).mean((2, 3))
+        return self.classifier(self.dropout(pooled))  # type: ignore[no-any-return]
+
+    def reset_classifier(self, num_classes: int) -> None:
+        """Replace the linear layer by a new one; everything else keeps its weights."""
+        old = self.classifier
+        self.classifier = nn.Linear(self.spec.head, _checked_classes(num_classes))
+        initialise(self.classifier)
+        self.classifier.to(device=old.weight.device, dtype=old.weight.dtype)
+
+
+class MUXNetFeatures(nn.Module):
+    """Body without head: (b, in_channels, h, w) to maps (b, widths[i], h / strides[i], w / strides[i]).
+
+    The map at a stride is what the last block at that stride gives. Parameters have the same names as in
+    `MUXNet`. Raises `ConfigError` when the network has no map at one of `strides`.
+    """
+
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        *,
+        in_channels: int = 3,
+        drop_connect: float = 0.0,
+        strides: Sequence[int] = FEATURE_STRIDES,
+    ) -> None:
+        super().__init__()
+        check_network(spec)
+        _check_numbers(in_channels, 0.0, drop_connect)
+        ends = {place.stride: place for place in placed(spec)}
+        missing = [s for s in strides if s not in ends]
+        if missing:
+            raise ConfigError(f"strides: expected some of {sorted(ends)}, got {missing}")
+        self.spec = spec
+        self.strides = tuple(sorted(strides))
+        self.widths = tuple(ends[s].block.width for s in self.strides)
+        self._ends = frozenset(ends[s].index for s in self.strides)
+        self.conv_stem = conv(in_channels, spec.stem, 3, spec.stem_stride)
+        self.bn1 = norm(spec.stem)
+        self.act1 = nn.SiLU()
+        self.blocks = _blocks(spec, drop_connect)
+        self.apply(initialise)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        x = self.act1(self.bn1(self.conv_stem(x)))
+        maps = []
+        for index, block in enumerate(self.blocks):
+            x = block(x)
+            if index in self._ends:
+                maps.append(x)
+        return maps
+
+
+def initialise(module: nn.Module) -> None:
+    """The authors': conv normal with std sqrt(2 / (k*k*out)), linear uniform +-1/sqrt(classes), biases 0."""
+    if isinstance(module, nn.Conv2d):
+        fan_out = module.kernel_size[0] * module.kernel_size[1] * module.out_channels
+        nn.init.normal_(module.weight, 0.0, math.sqrt(2.0 / fan_out))
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.ones_(module.weight)
+        nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.Linear):
+        bound = 1.0 / math.sqrt(module.out_features)
+        nn.init.uniform_(module.weight, -bound, bound)
+        nn.init.zeros_(module.bias)
+
+
+def _blocks(spec: NetworkSpec, drop_connect: float) -> nn.Sequential:
+    """The blocks; drop-connect rises linearly over them (rate * index / count)."""
+    count = len(spec.blocks)
+    return nn.Sequential(*(BLOCKS[p.block.kind](p, drop_connect * p.index / count) for p in placed(spec)))
+
+
+def _check_numbers(in_channels: int, dropout: float, drop_connect: float) -> None:
+    if in_channels < 1:
+        raise ConfigError(f"in_channels: expected at least 1, got {in_channels}")
+    for name, value in (("dropout", dropout), ("drop_connect", drop_connect)):
+        if not 0 <= value < 1:
+            raise ConfigError(f"{name}: expected a probability from 0 up to 1 (not included), got {value}")
+
+
+def _checked_classes(num_classes: int) -> int:
+    if num_classes < 1:
+        raise ConfigError(f"num_classes: expected at least 1, got {num_classes}")
+    return num_classes
