@@ -1,28 +1,61 @@
-"""Cells as one integer: the key under which tables are sorted and searched."""
+"""Cells as one integer: the key under which tables are sorted and searched.
+
+The key is what the canonical genes of the space say, as a number: the 21 possible edges of seven vertices, the
+output always vertex 6, and five operations. So an architecture's genes become a key by a sum, without pruning.
+"""
 
 from __future__ import annotations
 
-from search_spaces.nasbench101.cell import FULL_BITS, MAX_VERTICES, OPERATIONS, Cell
+from collections.abc import Sequence
+from itertools import compress
+from operator import mul
+
+from search_spaces.nasbench101.cell import (
+    COLUMN_START,
+    FULL_BITS,
+    MAX_VERTICES,
+    OPERATIONS,
+    ROW_WEIGHTS,
+    Cell,
+)
 from search_spaces.nasbench101.hashing import cell_hash
 
 _INNER = MAX_VERTICES - 2
 _OPS_BITS = 8  # 3**5 = 243 choices of five operations
 _CHOICES = len(OPERATIONS)
-_POWERS: tuple[int, ...] = tuple(int(_CHOICES**i) for i in range(_INNER))
+_POWERS = tuple(int(_CHOICES**i) for i in range(_INNER))
+_WEIGHTS = ROW_WEIGHTS[MAX_VERTICES]
+_OUTPUT = COLUMN_START[MAX_VERTICES - 1]  # where the in-edges of the output begin
+# By the length of the bits between inner vertices: every inner vertex has an in-edge, so the last one shows
+_VERTICES = tuple(
+    next(y for y in range(MAX_VERTICES) if COLUMN_START[y + 1] >= n) + 2 for n in range(_OUTPUT + 1)
+)
 
 
 def pack(cell: Cell) -> int:
-    """A pruned cell in 32 bits: vertices (3), `Cell.bits` (21), operations in base 3, the first lowest (8)."""
+    """A pruned cell in 29 bits: `Cell.bits` with the output moved to vertex 6 (21), operations in base 3 (8)."""
     n, bits, ops = cell
-    code: int = sum([o * p for o, p in zip(ops, _POWERS, strict=False)])
-    return (n << FULL_BITS | bits) << _OPS_BITS | code
+    start = COLUMN_START[n - 1]
+    moved = bits & ((1 << start) - 1) | bits >> start << _OUTPUT
+    return moved << _OPS_BITS | _code(ops)
+
+
+def pack_genes(genes: Sequence[int]) -> int:
+    """The key of the cell if the genes are canonical; else a number that may be no cell's key."""
+    return sum(compress(_WEIGHTS, genes)) << _OPS_BITS | _code(genes[FULL_BITS:])
+
+
+def _code(ops: Sequence[int]) -> int:
+    code: int = sum(map(mul, ops, _POWERS))
+    return code
 
 
 def unpack(key: int) -> Cell:
     """The cell of a key; the inverse of `pack`."""
-    n = key >> (FULL_BITS + _OPS_BITS)
-    bits = key >> _OPS_BITS & ((1 << FULL_BITS) - 1)
-    code = key & ((1 << _OPS_BITS) - 1)
+    edges, code = key >> _OPS_BITS, key & ((1 << _OPS_BITS) - 1)
+    inner = edges & ((1 << _OUTPUT) - 1)
+    n = _VERTICES[inner.bit_length()]
+    bits = inner | edges >> _OUTPUT << COLUMN_START[n - 1]
     return Cell(n, bits, tuple([code // power % _CHOICES for power in _POWERS[: n - 2]]))
 
 

@@ -14,7 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.errors import ArchitectureError, DataError
-from search_spaces.nasbench101.table_cells import hash_of, text_of, unpack
+from nas.records import Architecture
+from search_spaces.nasbench101.cell import in_range
+from search_spaces.nasbench101.space import NASBench101
+from search_spaces.nasbench101.table_cells import hash_of, pack_genes, text_of, unpack
 from search_spaces.nasbench101.table_import import METRICS, RUNS, SCHEMA
 from search_spaces.nasbench101.table_interface import (
     Cell,
@@ -153,17 +156,26 @@ class NASBench101Table:
             raise no_such_measure(metric, budget, self.measures) from None
 
     def _row(self, cell: Cell) -> int:
+        if isinstance(cell, Architecture) and cell.space == NASBench101.name and in_range(cell.genes):
+            row = self._row_of_key(pack_genes(cell.genes))  # canonical genes, at a third of the price
+            if row is not None:
+                return row
         key = look_up_key(cell)
         if isinstance(key, int):
-            place = bisect_left(self._search_cell, key)
-            if place < len(self._search_cell) and self._search_cell[place] == key:
-                return self._search_row[place]
-            row = self._row_of_hash(hash_of(key))  # an isomorphic copy perhaps
+            row = self._row_of_key(key)
+            if row is None:
+                row = self._row_of_hash(hash_of(key))  # an isomorphic copy perhaps
         else:
             row = self._row_of_hash(key)
         if row is None:
             raise not_in_table(key, len(self))
         return row
+
+    def _row_of_key(self, key: int) -> int | None:
+        place = bisect_left(self._search_cell, key)
+        if place < len(self._search_cell) and self._search_cell[place] == key:
+            return self._search_row[place]
+        return None
 
     def _row_of_hash(self, text: str) -> int | None:
         high, low = int(text[:16], 16), int(text[16:], 16)
