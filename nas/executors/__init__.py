@@ -1,0 +1,45 @@
+"""Where trials run: in this process, or on Ray workers. Ray is imported only when its executor is made.
+
+An executor is made as `EXECUTORS[name](evaluate, settings, required=...)`; `settings` is the dataclass in
+`SETTINGS[name]`, whose defaults run on this machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from nas.executors.serial import SerialExecutor
+from nas.executors.settings import RaySettings, SerialSettings
+from nas.executors.shipping import ship_by_value
+from nas.executors.worker import run_trial
+from nas.interfaces import Evaluate, Executor
+
+
+class ExecutorFactory(Protocol):
+    """Makes an executor for one evaluator; `settings` is an instance from `SETTINGS`, or None for defaults."""
+
+    def __call__(
+        self, evaluate: Evaluate, settings: Any = None, *, required: frozenset[str] = frozenset()
+    ) -> Executor: ...
+
+
+def _ray(evaluate: Evaluate, settings: Any = None, *, required: frozenset[str] = frozenset()) -> Executor:
+    from nas.executors.ray import RayExecutor  # late: importing ray takes half a second
+
+    return RayExecutor(evaluate, settings, required=required)
+
+
+EXECUTORS: Mapping[str, ExecutorFactory] = {"serial": SerialExecutor, "ray": _ray}
+SETTINGS: Mapping[str, type[Any]] = {"serial": SerialSettings, "ray": RaySettings}
+
+__all__ = [
+    "EXECUTORS",
+    "SETTINGS",
+    "ExecutorFactory",
+    "RaySettings",
+    "SerialExecutor",
+    "SerialSettings",
+    "run_trial",
+    "ship_by_value",
+]

@@ -1,0 +1,127 @@
+"""What runs inside a Ray worker: one evaluator, loaded once, and one trial at a time."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import cloudpickle
+
+from nas.executors.threads import ThreadLimit
+from nas.executors.worker import run_trial
+from nas.interfaces import Evaluate
+from nas.records import Result, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """What a worker must know beside the evaluator; sent from the driver once a worker.
+
+    `folder` and `path` are the driver's working directory and `sys.path`, so that modules which the driver
+    can import can be imported here, where the same files exist.
+    """
+
+    required: frozenset[str]
+    threads: int
+    memory_bytes: int | None
+    folder: str
+    path: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """A worker that is ready: `name` is `address:pid`, `output` the file with what it prints."""
+
+    name: str
+    output: str
+
+
+class Worker:
+    """A process that holds the evaluator. Made cheaply; `load` does what may fail."""
+
+    _evaluate: Evaluate
+    _spec: WorkerSpec
+    _info: WorkerInfo
+    _threads: ThreadLimit
+    _memory_at_start: int
+
+    def load(self, packed: bytes, spec: WorkerSpec) -> WorkerInfo:
+        """Unpack the evaluator. Raises what unpacking raises, such as a module that is not installed here."""
+        self._info = WorkerInfo(f"{ray.util.get_node_ip_address()}:{os.getpid()}", _keep_output_here())
+        self._spec = spec
+        self._threads = ThreadLimit(spec.threads)
+        self._threads.apply()  # before unpacking: what that imports reads the environment
+        if os.path.isdir(spec.folder):
+            os.chdir(spec.folder)
+        sys.path.extend(entry for entry in spec.path if entry not in sys.path)
+        self._evaluate = cloudpickle.loads(packed)
+        self._memory_at_start = _private_memory()
+        return self._info
+
+    def run(self, trial: Trial) -> Result:
+        """Evaluate one trial within the limits on threads and memory."""
+        os.ftruncate(1, 0)  # the output of one trial is kept, not that of all
+        self._threads.apply()
+        allowed = self._spec.memory_bytes
+        before = _limit_memory(self._memory_at_start + allowed) if allowed is not None else None
+        try:
+            return run_trial(self._evaluate, trial, self._spec.required, worker=self._info.name)
+        finally:
+            if before is not None:
+                _limit_memory(before)  # Ray's own threads need room to send the result
+
+
+def _keep_output_here() -> str:
+    """Send what this process prints to a file of its own, beside Ray's logs; returns its path.
+
+    Ray's own log files are read line by line by another process and never shrink: megabytes printed by
+    every candidate would cost time and fill the disk.
+    """
+    try:
+        folder = Path(os.readlink("/proc/self/fd/1")).parent
+        output = folder / f"evaluation-{os.getpid()}.txt"
+        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError:  # not Linux, or no such folder
+        descriptor, name = tempfile.mkstemp(prefix="evaluation-", suffix=".txt")
+        os.close(descriptor)
+        output = Path(name)
+        descriptor = os.open(output, os.O_WRONLY | os.O_APPEND)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    os.close(descriptor)
+    return str(output)
+
+
+def _private_memory() -> int:
+    """Bytes of private writable memory this process has mapped; 0 where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _limit_memory(limit: int) -> int:
+    """Set the soft limit on private writable memory and return the one before; -1 is none.
+
+    Not the limit on address space: that counts the code of libraries, half a gigabyte for PyTorch, and the
+    object store that all Ray processes share. Linux from 4.7 on; other systems count less, or nothing.
+    """
+    import resource  # not on Windows, where no limit is set either
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard != resource.RLIM_INFINITY and (limit == resource.RLIM_INFINITY or limit > hard):
+        limit = hard
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+    return soft
+
+
+def actor_class(cpus: float, gpus: float) -> Any:
+    """The Ray actor for `Worker`, with what each one reserves. It never restarts by itself."""
+    return ray.remote(num_cpus=cpus, num_gpus=gpus, max_restarts=0, max_task_retries=0)(Worker)

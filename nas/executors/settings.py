@@ -1,0 +1,72 @@
+"""Settings of the executors, checked when made; nothing here needs Ray."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from nas.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class SerialSettings:
+    """`timeout_s`: seconds a candidate may take, None for no limit (see `SerialExecutor` for what it can stop)."""
+
+    timeout_s: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_positive("timeout_s", self.timeout_s, optional=True)
+
+
+@dataclass(frozen=True, slots=True)
+class RaySettings:
+    """How trials are spread over Ray workers.
+
+    `workers`: trials that run at the same time, each in a process of its own.
+    `address`: None starts a cluster on this machine and stops it at the end; `host:port` (or `auto`) joins one.
+    `cpus_per_trial`, `gpus_per_trial`: what Ray reserves for a worker; fractions below 1 are allowed.
+        A worker computes with `int(cpus_per_trial)` threads, at least one.
+    `timeout_s`: seconds an evaluation may take before its process is killed; None for no limit.
+    `memory_bytes`: private memory an evaluation may take beyond what its process had when it was ready to
+        start, in bytes; None for no limit. What the first evaluation imports counts: PyTorch about 130 MB.
+    `retries`: how often a trial is tried again when its process or its machine dies.
+    `connect_timeout_s`: seconds to wait for the cluster at `address`.
+    """
+
+    workers: int = 2
+    address: str | None = None
+    cpus_per_trial: float = 1
+    gpus_per_trial: float = 0
+    timeout_s: float | None = None
+    memory_bytes: int | None = None
+    retries: int = 2
+    connect_timeout_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        _check_whole("workers", self.workers, at_least=1)
+        _check_whole("retries", self.retries, at_least=0)
+        if self.memory_bytes is not None:
+            _check_whole("memory_bytes", self.memory_bytes, at_least=1)
+        _check_positive("timeout_s", self.timeout_s, optional=True)
+        _check_positive("connect_timeout_s", self.connect_timeout_s)
+        _check_share("cpus_per_trial", self.cpus_per_trial)
+        _check_share("gpus_per_trial", self.gpus_per_trial)
+
+
+def _check_whole(name: str, value: object, *, at_least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
+        raise ConfigError(f"{name}: expected a whole number of at least {at_least}, got {value!r}")
+
+
+def _check_positive(name: str, value: object, *, optional: bool = False) -> None:
+    if value is None and optional:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise ConfigError(f"{name}: expected a number above 0{' or none' * optional}, got {value!r}")
+
+
+def _check_share(name: str, value: object) -> None:
+    """Ray reserves whole processors, or a fraction of a single one."""
+    valid = not isinstance(value, bool) and isinstance(value, (int, float)) and 0 <= value < math.inf
+    if not valid or (float(value) > 1 and float(value) != int(float(value))):  # type: ignore[arg-type]
+        raise ConfigError(f"{name}: expected a whole number, or a fraction between 0 and 1, got {value!r}")
