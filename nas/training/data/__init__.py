@@ -9,15 +9,22 @@ from typing import Any
 
 from nas.errors import ConfigError
 from nas.training.data.base import Damage, DataReport, DataSource, MemoryPictures, Pictures, Splits
+from nas.training.data.cifar import Cifar10, Cifar100
 from nas.training.data.digits import Digits
+from nas.training.data.folder import Folder
+from nas.training.data.parquet import Parquet
 
 __all__ = [
     "DATASETS",
+    "Cifar10",
+    "Cifar100",
     "Damage",
     "DataReport",
     "DataSource",
     "Digits",
+    "Folder",
     "MemoryPictures",
+    "Parquet",
     "Pictures",
     "Splits",
     "check",
@@ -27,6 +34,10 @@ __all__ = [
 
 DATASETS: dict[str, Callable[..., DataSource]] = {
     "digits": Digits,
+    "cifar10": Cifar10,
+    "cifar100": Cifar100,
+    "folder": Folder,
+    "parquet": Parquet,
 }
 
 _CACHE: dict[DataSource, Splits] = {}  # one per process: a worker reads a data set once, not once a candidate

@@ -1,0 +1,75 @@
+"""Encoded pictures to arrays, with Pillow; nothing else in the package decodes."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nas.errors import DataError
+from nas.training.data.base import ByteArray
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels of the picture
+
+MODES = {1: "L", 3: "RGB"}  # channels -> Pillow's name
+EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"})
+
+
+def read(where: str, blob: bytes | None, channels: int) -> Image:
+    """Decode a picture completely, from `blob` or else from the file `where`.
+
+    Raises `DataError` naming `where` when it is missing, truncated or no picture.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(blob) if blob is not None else Path(where)) as picture:
+            return picture.convert(MODES[channels])  # decodes, so a truncated file is noticed here
+    except Exception as error:  # Pillow's readers raise many kinds on damaged input
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise DataError(f"{where}: cannot be read as a picture ({reason})") from None
+
+
+def centre(picture: Image, resolution: int | None, keep: float) -> ByteArray:
+    """The picture as it is judged: a central square with `keep` of the shorter side, (c, resolution, resolution).
+
+    `keep` 0.875 is ImageNet's 224 out of 256. A picture that has the resolution already stays as it is, and
+    with `resolution` None every picture does.
+    """
+    width, height = picture.size
+    if resolution is None or (width, height) == (resolution, resolution):
+        return to_array(picture)
+    side = min(width, height) * keep
+    left, top = (width - side) / 2, (height - side) / 2
+    return resize(picture, (left, top, left + side, top + side), resolution)
+
+
+def random_crop(picture: Image, resolution: int, rng: np.random.Generator) -> ByteArray:
+    """A random part, 8% to 100% of the area, aspect 3/4 to 4/3 (Szegedy et al. 2015), resized to a square."""
+    width, height = picture.size
+    for _ in range(10):
+        area = width * height * rng.uniform(0.08, 1.0)
+        aspect = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)))
+        w, h = np.sqrt(area * aspect), np.sqrt(area / aspect)
+        if w <= width and h <= height:
+            left, top = rng.uniform(0, width - w), rng.uniform(0, height - h)
+            return resize(picture, (left, top, left + w, top + h), resolution)
+    return centre(picture, resolution, 1.0)
+
+
+def resize(picture: Image, box: Box, resolution: int) -> ByteArray:
+    """The part in `box`, bilinear with anti-aliasing."""
+    from PIL import Image
+
+    return to_array(picture.resize((resolution, resolution), Image.Resampling.BILINEAR, box=box))
+
+
+def to_array(picture: Image) -> ByteArray:
+    """uint8 (channels, height, width)."""
+    pixels = np.asarray(picture, dtype=np.uint8)
+    return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))

@@ -1,0 +1,154 @@
+"""A Parquet file (or several) with a column of encoded pictures and a column of labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nas.errors import DataError
+from nas.training.data.base import Damage, DataReport, IntArray, Splits
+from nas.training.data.encoded import Listing, Reading, check_listing, load_listing
+from nas.training.data.folder import SPLIT_FOLDERS
+
+HOW = (
+    "Any Parquet file serves that has a column of encoded pictures (JPEG or PNG bytes) and a column of labels: "
+    "whole numbers from 0, or names."
+)
+LABELS = ("label", "labels", "class", "class_index", "fine_label", "target")
+PICTURES = ("image", "jpeg", "png", "img", "picture", "bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Parquet:
+    """Pictures in `path`; the test pictures may be in a file of their own, `test_path`.
+
+    `image` and `label` name the columns (None: the first that has a usual name). The picture column holds bytes,
+    or a struct with a field `bytes`. A column `split` (train, validation or val, test) is respected.
+    Labels are class numbers 0 .. num_classes - 1 (None: as many as the largest needs), or names.
+    """
+
+    path: str
+    test_path: str | None = None
+    image: str | None = None
+    label: str | None = None
+    split: str = "split"
+    num_classes: int | None = None
+    resolution: int | None = None
+    channels: int = 3
+    keep: float = 0.875
+    validation: float = 0.1
+    test: float = 0.1
+    split_seed: int = 0
+    memory_mb: int = 1024
+
+    def load(self) -> Splits:
+        return load_listing(self._list(), self._reading(), f"parquet {self.path}")
+
+    def check(self) -> DataReport:
+        report = DataReport("parquet", self.path, False, HOW)
+        try:
+            return check_listing(self._list(), self._reading(), report)
+        except DataError as error:
+            found = Path(self.path).is_file()
+            return DataReport("parquet", self.path, found, HOW, damage=(Damage(self.path, str(error)),))
+
+    def _reading(self) -> Reading:
+        return Reading(
+            self.resolution,
+            self.channels,
+            self.keep,
+            self.validation,
+            self.test,
+            self.split_seed,
+            self.memory_mb,
+        )
+
+    def _list(self) -> Listing:
+        tables = [self._read(self.path, -1 if self.test_path is None else 0)]
+        if self.test_path is not None:
+            tables.append(self._read(self.test_path, 2))
+        where = [w for t in tables for w in t[0]]
+        blobs = [b for t in tables for b in t[1]]
+        labels, names, damage = _classes([v for t in tables for v in t[2]], where, self.num_classes)
+        split = np.concatenate([t[3] for t in tables])
+        missing = [Damage(w, "no picture in this row") for w, b in zip(where, blobs, strict=True) if not b]
+        return Listing(where, [b or b"" for b in blobs], labels, split, names, (*damage, *missing))
+
+    def _read(self, path: str, default: int) -> tuple[list[str], list[Any], list[Any], IntArray]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if not Path(path).is_file():
+            raise DataError(f"parquet {path}: not found. {HOW}")
+        try:
+            file = pq.ParquetFile(path)
+            names = file.schema_arrow.names
+            picture = _column(path, "image", self.image, PICTURES, names)
+            label = _column(path, "label", self.label, LABELS, names)
+            wanted = [picture, label] + ([self.split] if self.split in names else [])
+            table = file.read(columns=wanted)
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"parquet {path}: cannot be read ({error}); get it again") from None
+        blobs = table.column(picture).to_pylist()
+        if blobs and isinstance(blobs[0], dict):
+            blobs = [None if b is None else b.get("bytes") for b in blobs]
+        if any(b is not None and not isinstance(b, bytes) for b in blobs):
+            raise DataError(
+                f"parquet {path}: column {picture!r} must hold encoded pictures as bytes, not "
+                f"{table.schema.field(picture).type}"
+            )
+        split = np.full(len(blobs), default, dtype=np.int64)
+        if self.split in names and default != 2:
+            split = _splits(path, table.column(self.split).to_pylist())
+        where = [f"{path} row {i}" for i in range(len(blobs))]
+        return where, blobs, table.column(label).to_pylist(), split
+
+
+def _column(path: str, kind: str, wanted: str | None, usual: tuple[str, ...], names: list[str]) -> str:
+    for name in (wanted,) if wanted is not None else usual:
+        if name in names:
+            return name
+    asked = f"no column {wanted!r}" if wanted else f"no column with a usual name ({', '.join(usual)})"
+    raise DataError(f"parquet {path}: {asked}; it has {', '.join(names)}: name one with {kind}=")
+
+
+def _splits(path: str, values: list[Any]) -> IntArray:
+    unknown = {v for v in values if str(v).lower() not in SPLIT_FOLDERS}
+    if unknown:
+        shown = ", ".join(sorted(repr(v) for v in unknown)[:5])
+        raise DataError(
+            f"parquet {path}: split values {shown} are unknown: expected {', '.join(SPLIT_FOLDERS)}"
+        )
+    return np.array([SPLIT_FOLDERS[str(v).lower()] for v in values], dtype=np.int64)
+
+
+def _classes(
+    values: list[Any], where: list[str], num_classes: int | None
+) -> tuple[IntArray, tuple[str, ...], list[Damage]]:
+    """Class numbers (-1 for a wrong label), class names, and what is wrong."""
+    named = any(isinstance(v, str) for v in values)
+    if named:
+        names = sorted({v for v in values if isinstance(v, str)})
+        index = {name: i for i, name in enumerate(names)}
+        labels = [index[v] if isinstance(v, str) else -1 for v in values]
+    else:
+        whole = [int(v) if isinstance(v, (int, float)) and v == v and int(v) == v else -1 for v in values]
+        count = num_classes if num_classes is not None else max([*whole, 0]) + 1
+        names = [str(i) for i in range(count)]
+        labels = [v if 0 <= v < count else -1 for v in whole]
+    damage = [
+        Damage(w, f"wrong label {v!r}: expected {'a name' if named else f'0 to {len(names) - 1}'}")
+        for w, v, n in zip(where, values, labels, strict=True)
+        if n < 0
+    ]
+    array = np.array(labels, dtype=np.int64)
+    present = set(array.tolist())
+    damage += [
+        Damage(f"class {n}", "empty class: no picture has this label")
+        for i, n in enumerate(names)
+        if i not in present
+    ]
+    return array, tuple(names), damage
