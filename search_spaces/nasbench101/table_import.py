@@ -1,44 +1,28 @@
-"""From a published NASBench-101 file to a columnar store that opens in milliseconds.
-
-The store is a folder: `meta.json` (schema number, source, counts) and one `.npy` file per column, written in a
-temporary folder beside it and renamed when complete, so that a store is either whole or absent.
-"""
+"""From a published NASBench-101 file to the columns of a store (`table_layout`), every record checked."""
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import tempfile
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.errors import ConfigError, DataError
+from nas.errors import DataError
 from search_spaces.nasbench101.table_cells import hash_of, text_of, unpack
+from search_spaces.nasbench101.table_layout import METRICS, RUNS, Columns, check_new, write_store
 from search_spaces.nasbench101.tfrecord import ADVICE, Frame, RunRecord, decode_run, fault, read_frames
 
-SCHEMA = 1
 CELLS = 423_624  # pruned cells up to isomorphism, Ying et al. 2019, section 2
 BUDGETS = (4, 12, 36, 108)  # epochs
-RUNS = 3
-METRICS = (
-    "training_time",
-    "train_accuracy",
-    "validation_accuracy",
-    "test_accuracy",
-)  # order of RunRecord.values
 _BUDGET_INDEX = {budget: i for i, budget in enumerate(BUDGETS)}
 _CHUNK = 1 << 15  # records
 _ALWAYS_HASHED = 1000  # hashing every cell would double the time of the import,
 _HASH_EVERY = 100  # so all of the first and a hundredth of the others are checked
 
 Progress = Callable[[int, int], None]
-Columns = Mapping[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +35,7 @@ class ImportReport:
     budgets: tuple[int, ...]
     source_bytes: int
     hashes_checked: int
-    isomorphic_records: (
-        int  # runs recorded with another vertex order than the cell's first; the first is kept
-    )
+    isomorphic_records: int  # runs recorded with another vertex order than their cell's first, which is kept
 
 
 def import_tfrecord(
@@ -67,7 +49,7 @@ def import_tfrecord(
     `ConfigError` when `out` exists or cannot be written. Nothing is left at `out` on any error or interrupt.
     """
     source, out = Path(source), Path(out)
-    _check_new(out)
+    check_new(out)
     collected = _collect(source, progress)
     columns, budgets = collected.columns()
     if not partial and len(columns["cell"]) != CELLS:
@@ -91,70 +73,6 @@ def import_tfrecord(
     }
     write_store(out, columns, budgets, about)
     return report
-
-
-def write_store(
-    out: Path, columns: Columns, budgets: tuple[int, ...], about: Mapping[str, str | int | bool]
-) -> None:
-    """Write a store: all of it, synced to disk, or nothing.
-
-    `columns` holds `hash` (cells, 2) as two big-endian halves in ascending order, `cell` and `params` (cells,),
-    and for each of `METRICS` `final_...` and `halfway_...` (cells, budgets, runs). Raises `ConfigError` when `out`
-    exists or cannot be written.
-    """
-    _check_new(out)
-    order = np.argsort(columns["cell"], kind="stable").astype(np.uint32)
-    arrays = {**columns, "search_cell": columns["cell"][order], "search_row": order}
-    shapes = {name: {"dtype": a.dtype.str, "shape": list(a.shape)} for name, a in arrays.items()}
-    meta = {
-        "kind": "nasbench101-table",
-        "schema": SCHEMA,
-        **about,
-        "cells": len(order),
-        "budgets": list(budgets),
-        "runs": RUNS,
-        "columns": shapes,
-    }
-    temporary = None
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))
-        for name, values in arrays.items():
-            with (temporary / f"{name}.npy").open("wb") as file:
-                np.save(file, values, allow_pickle=False)
-                file.flush()
-                os.fsync(file.fileno())
-        with (temporary / "meta.json").open("w", encoding="utf-8") as text:
-            json.dump(meta, text, indent=1)
-            text.flush()
-            os.fsync(text.fileno())
-        temporary.chmod(0o755)  # mkdtemp makes it private
-        _sync_folder(temporary)
-        temporary.rename(out)
-        temporary = None
-        _sync_folder(out.parent)
-    except OSError as error:
-        raise ConfigError(
-            f"out={str(out)!r}: the table cannot be written: {error.strerror or error}"
-        ) from None
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _check_new(out: Path) -> None:
-    if out.exists() or out.is_symlink():
-        raise ConfigError(
-            f"out={str(out)!r} exists already: expected the name of a new folder; choose another or remove it"
-        )
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _collect(source: Path, progress: Progress | None) -> _Collected:

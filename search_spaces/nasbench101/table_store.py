@@ -18,7 +18,6 @@ from nas.records import Architecture
 from search_spaces.nasbench101.cell import in_range
 from search_spaces.nasbench101.space import NASBench101
 from search_spaces.nasbench101.table_cells import hash_of, pack_genes, text_of, unpack
-from search_spaces.nasbench101.table_import import METRICS, RUNS, SCHEMA
 from search_spaces.nasbench101.table_interface import (
     Cell,
     Measure,
@@ -27,8 +26,8 @@ from search_spaces.nasbench101.table_interface import (
     not_in_table,
     value,
 )
+from search_spaces.nasbench101.table_layout import KIND, METRICS, RUNS, SCHEMA
 
-KIND = "nasbench101-table"
 _ADVICE = "import the published file again (docs/nasbench101-data.md)"
 
 
@@ -76,7 +75,8 @@ class NASBench101Table:
         return NASBench101Table.open, (str(self.path),)
 
     def __repr__(self) -> str:
-        return f"NASBench101Table({str(self.path)!r}, cells={len(self)}, budgets={self.budgets})"
+        made_up = ", made-up numbers" if self.synthetic else ""
+        return f"NASBench101Table({str(self.path)!r}, cells={len(self)}, budgets={self.budgets}{made_up})"
 
     def __len__(self) -> int:
         return len(self._search_cell)
@@ -87,6 +87,11 @@ class NASBench101Table:
         except ArchitectureError:
             return False
         return True
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the numbers are made up (to measure speed); never true of an import."""
+        return bool(self.meta.get("synthetic", False))
 
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
