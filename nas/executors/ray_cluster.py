@@ -8,13 +8,16 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import ray
+import ray._private.worker as ray_internals
 
 from nas.errors import ExecutorError
 from nas.executors.settings import RaySettings
 
+_LOG = logging.getLogger(__name__)
 _LOCAL = (None, "local")
 _OBJECT_STORE = 256 * 2**20  # bytes; evaluators and results are small, and Ray's default is 30% of the memory
 
@@ -34,7 +37,9 @@ class Cluster:
 
     def __init__(self, settings: RaySettings, payload_bytes: int) -> None:
         self._ours = not ray.is_initialized()
+        self._unmute: Callable[[], None] = _nothing
         if self._ours:
+            self._unmute = _mute_death_notices()
             logging.getLogger("ray").setLevel(logging.ERROR)
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no reports to anyone
             os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -54,6 +59,7 @@ class Cluster:
         if self._ours:
             self._ours = False
             ray.shutdown()
+            self._unmute()
 
     @staticmethod
     def _open(settings: RaySettings, payload_bytes: int) -> None:
@@ -75,6 +81,34 @@ class Cluster:
             raise ExecutorError(
                 f"Ray could not {what}: {failure}. The executor 'serial' needs no Ray."
             ) from failure
+
+
+def _nothing() -> None:
+    pass
+
+
+def _mute_death_notices() -> Callable[[], None]:
+    """Keep Ray from printing a paragraph on stdout for every worker that dies; returns what undoes it.
+
+    A dead worker is a result here, with its reason, and stdout belongs to the command that runs. Ray has no
+    setting for it; where its internals have changed, the notices are printed and nothing else differs.
+    """
+    printer = getattr(ray_internals, "print_to_stdstream", None)
+    if printer is None:
+        return _nothing
+
+    def print_the_rest(data: Any, *arguments: Any, **options: Any) -> None:
+        if data.get("pid") == "raylet":
+            _LOG.debug("%s", data.get("lines"))
+        else:
+            printer(data, *arguments, **options)
+
+    def undo() -> None:
+        if ray_internals.print_to_stdstream is print_the_rest:
+            ray_internals.print_to_stdstream = printer
+
+    ray_internals.print_to_stdstream = print_the_rest
+    return undo
 
 
 def _probe(address: str, timeout_s: float) -> None:

@@ -171,18 +171,24 @@ class WorkerPool:
             slot.attempt = None
             result = done.result()
             self._deliver(result)
-            if result.status is Status.OUT_OF_MEMORY:
-                self._restart(slot)  # what was left half allocated must not count against the next trial
-        elif isinstance(
-            failure, RayTaskError
-        ):  # nothing of the evaluator's raises here; Ray could not pass it on
-            self._end(slot, attempt, Status.FAILED, one_line(str(failure.cause or failure)))
+            if self._is_suspect(result.status):
+                self._restart(slot)
+        elif isinstance(failure, RayTaskError):  # run_trial raises nothing, but memory may end outside it
+            status = Status.OUT_OF_MEMORY if isinstance(failure.cause, MemoryError) else Status.FAILED
+            self._end(slot, attempt, status, one_line(repr(failure.cause)))
         elif isinstance(failure, OutOfMemoryError):
-            self._end(
-                slot, attempt, Status.OUT_OF_MEMORY, "ended by Ray because its machine ran out of memory"
-            )
+            reason = "ended by Ray because its machine ran out of memory"
+            self._end(slot, attempt, Status.OUT_OF_MEMORY, reason)
         else:
             self._retry(slot, attempt, failure)
+
+    def _is_suspect(self, status: Status) -> bool:
+        """Whether the process may be damaged: half an import, or memory that the next trial would miss.
+
+        Under a memory limit any failure may be memory running out in disguise.
+        """
+        limited = self._settings.memory_bytes is not None
+        return status is Status.OUT_OF_MEMORY or (limited and status is Status.FAILED)
 
     def _retry(self, slot: _Slot, attempt: _Attempt, failure: BaseException) -> None:
         """The process died; that may be the machine's fault, so the trial gets another, at the front."""

@@ -46,7 +46,12 @@ def run_trial(
     except EvaluationError as failure:
         status, error = Status.FAILED, clip(one_line(str(failure)))
     except (Exception, SystemExit) as failure:
-        status = Status.OUT_OF_MEMORY if is_out_of_memory(failure) else Status.FAILED
+        status = Status.FAILED
+        if is_out_of_memory(failure):
+            status = Status.OUT_OF_MEMORY
+            traceback.clear_frames(
+                failure.__traceback__
+            )  # frees what filled the memory; describing needs some
         error = describe_failure(failure)
     seconds = (finished_clock or time.perf_counter()) - clock
     if status is Status.TIMEOUT:
