@@ -6,24 +6,37 @@ from typing import TYPE_CHECKING, Any
 
 from nas.training.data import DATASETS, check, data_from_config
 from nas.training.errors import TrainingDiverged
+from nas.training.halving import Halving
 from nas.training.recipe import RECIPES, Published, Recipe, recipe_from_config
 
 if TYPE_CHECKING:
-    from nas.training.evaluator import TrainingEvaluator
+    from nas.training.evaluator import TrainingEvaluator, evaluate_test
+    from nas.training.full import FullResult, FullSettings, train_full
 
 __all__ = [
     "DATASETS",
     "RECIPES",
+    "FullResult",
+    "FullSettings",
+    "Halving",
     "Published",
     "Recipe",
     "TrainingDiverged",
     "TrainingEvaluator",
     "check",
     "data_from_config",
+    "evaluate_test",
     "recipe_from_config",
+    "train_full",
 ]
 
-_LAZY = {"TrainingEvaluator": "nas.training.evaluator"}  # names whose modules load torch
+_LAZY = {  # names whose modules load torch
+    "TrainingEvaluator": "nas.training.evaluator",
+    "evaluate_test": "nas.training.evaluator",
+    "FullResult": "nas.training.full",
+    "FullSettings": "nas.training.full",
+    "train_full": "nas.training.full",
+}
 
 
 def __getattr__(name: str) -> Any:

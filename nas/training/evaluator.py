@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import nn
 
-from nas.errors import ConfigError
-from nas.interfaces import HasBuild
+from nas.errors import ConfigError, DataError
+from nas.interfaces import HasBuild, SearchSpace
 from nas.records import Architecture, Trial
+from nas.training import weights
 from nas.training.data import Digits
 from nas.training.data.base import DataSource
 from nas.training.errors import TrainingDiverged
-from nas.training.feed import Prepared, prepare
+from nas.training.feed import Feed, Prepared, prepare
 from nas.training.loop import Score, Training, judge, precision, stream
 from nas.training.recipe import Recipe
 
@@ -30,6 +33,17 @@ class HasResolution(Protocol):
     def resolution(self, architecture: Architecture) -> int | None: ...
 
 
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A trained network (its moving average, if it has one) and how it got there."""
+
+    network: nn.Module
+    loss: float
+    epochs: int
+    trained: int
+    seconds: float
+
+
 @dataclass(frozen=True)
 class TrainingEvaluator:
     """Trains a trial's architecture by a recipe; implements `nas.interfaces.Evaluate`.
@@ -38,6 +52,11 @@ class TrainingEvaluator:
     shuffling and the transforms: on a CPU the same trial gives the same values, in any process, whatever
     was trained before. Pictures are read once a process. `device` None takes the GPU that the
     executor gave, else the CPU; `threads` are set for the call and put back.
+
+    With `weights_dir` (shared by the workers) every trial's weights are kept there, by architecture and
+    seed: the same architecture with the same seed and a higher budget goes on from them. The schedule is
+    that of the higher budget from there on; with the schedule `constant` the result is exactly that of a
+    training that never stopped.
     """
 
     space: HasBuild
@@ -45,6 +64,7 @@ class TrainingEvaluator:
     recipe: Recipe = field(default_factory=Recipe)
     threads: int = 1
     device: str | None = None
+    weights_dir: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.space, HasBuild):
@@ -56,26 +76,47 @@ class TrainingEvaluator:
             raise ConfigError(f"threads must be at least 1, not {self.threads!r}")
 
     def __call__(self, trial: Trial) -> Mapping[str, float]:
-        """Validation `error` and `top5_error` (percent), `loss`, `train_loss`, `epochs`, `train_seconds`.
+        """Validation `error` and `top5_error` (percent), `loss`, and how it went.
 
-        Raises `DataError` when the pictures cannot be read, `TrainingDiverged` when the loss is no longer
-        a number, `ConfigError` for a budget that is no whole number of epochs.
+        `train_loss`, `epochs` (all that its weights have seen), `trained_epochs` (in this call: fewer when it
+        continued), `train_seconds`. Raises `DataError` when the pictures cannot be read, `TrainingDiverged`
+        when the loss is no longer a number, `ConfigError` for a budget that is no whole number of epochs.
         """
-        epochs = self.epochs(trial)
         with reproducible(self.threads, self._device()) as device:
             prepared = self.prepare(trial.architecture)
-            start = time.perf_counter()
-            training, train_loss = self._train(trial, prepared, epochs, device)
-            seconds = time.perf_counter() - start
-            score = self._judge(training.judged, prepared, device)
+            if len(prepared.validation) == 0:
+                raise DataError(f"data {self.data}: there is no validation picture to select by")
+            outcome = self._train(trial, prepared, device)
+            score = self._judge(outcome.network, prepared.validation, prepared.num_classes, device)
         return {
             "error": score.error,
             "loss": score.loss,
             "top5_error": score.top5_error,
-            "train_loss": train_loss,
-            "epochs": float(epochs),
-            "train_seconds": seconds,
+            "train_loss": outcome.loss,
+            "epochs": float(outcome.epochs),
+            "trained_epochs": float(outcome.trained),
+            "train_seconds": outcome.seconds,
         }
+
+    def test(self, trial: Trial) -> Score:
+        """How the trial's network does on the test pictures: for the report, never for the search.
+
+        Its weights are read if they are kept, else it is trained again, which gives the same network on a CPU.
+        """
+        with reproducible(self.threads, self._device()) as device:
+            prepared = self.prepare(trial.architecture)
+            if len(prepared.test) == 0:
+                raise DataError(f"data {self.data}: there is no test picture to report on")
+            network = self._train(trial, prepared, device).network
+            return self._judge(network, prepared.test, prepared.num_classes, device)
+
+    def weights_file(self, trial: Trial) -> Path:
+        """Where this trial's weights are kept. Raises `ConfigError` when there is no `weights_dir`."""
+        if self.weights_dir is None:
+            raise ConfigError("weights_dir is not set: this evaluator keeps no weights")
+        space, architecture = self.space, trial.architecture
+        text = space.format(architecture) if isinstance(space, SearchSpace) else str(architecture.genes)
+        return weights.weights_file(self.weights_dir, architecture, text, trial.seed)
 
     def epochs(self, trial: Trial) -> int:
         """Epochs that the trial asks for."""
@@ -100,24 +141,40 @@ class TrainingEvaluator:
         memory = torch.channels_last if self.recipe.channels_last else torch.contiguous_format
         return network.to(device=self._device()).to(memory_format=memory)  # type: ignore[call-overload, no-any-return]
 
-    def _train(
-        self, trial: Trial, prepared: Prepared, epochs: int, device: torch.device
-    ) -> tuple[Training, float]:
+    def _train(self, trial: Trial, prepared: Prepared, device: torch.device) -> Outcome:
+        epochs = self.epochs(trial)
+        start = time.perf_counter()
         network = self.build(trial, prepared)
         training = Training(network, self.recipe, epochs=epochs, seed=trial.seed, device=device)
+        kept = self._kept(trial)
         loss = math.nan
+        if kept is not None and int(kept["done"]) <= epochs:
+            training.load_state_dict(kept)
+            loss = float(kept["train_loss"])
+        begun = training.done
         while training.done < epochs:
             loss = training.epoch(prepared.train)
-        return training, loss
+        seconds = time.perf_counter() - start
+        if self.weights_dir is not None and (kept is None or int(kept["done"]) < epochs):
+            state = {**training.state_dict(), "settings": self._settings(), "train_loss": loss}
+            weights.save(self.weights_file(trial), state)
+        return Outcome(training.judged, loss, training.done, training.done - begun, seconds)
 
-    def _judge(self, network: nn.Module, prepared: Prepared, device: torch.device) -> Score:
-        score = judge(
-            network, prepared.validation, prepared.num_classes, autocast=precision(self.recipe, device)
-        )
+    def _kept(self, trial: Trial) -> dict[str, Any] | None:
+        """What is kept of this architecture and seed, unless it is of another recipe or data set."""
+        if self.weights_dir is None or not self.weights_file(trial).is_file():
+            return None
+        state = weights.read(self.weights_file(trial), self._device())
+        return state if state["settings"] == self._settings() else None
+
+    def _settings(self) -> str:
+        """What weights must have in common with a training to go on with it: all but the number of epochs."""
+        return f"{self.data!r} {dataclasses.replace(self.recipe, epochs=1)!r}"
+
+    def _judge(self, network: nn.Module, feed: Feed, num_classes: int, device: torch.device) -> Score:
+        score = judge(network, feed, num_classes, autocast=precision(self.recipe, device))
         if not math.isfinite(score.loss):
-            raise TrainingDiverged(
-                f"the validation loss is {score.loss} after training; lower the learning rate"
-            )
+            raise TrainingDiverged(f"the loss is {score.loss} after training; lower the learning rate")
         return score
 
     def _device(self) -> torch.device:
@@ -134,3 +191,9 @@ def reproducible(threads: int, device: torch.device) -> Iterator[torch.device]:
             yield device
     finally:
         torch.set_num_threads(before)
+
+
+def evaluate_test(evaluator: TrainingEvaluator, trial: Trial) -> Mapping[str, float]:
+    """`test_error`, `test_top5_error` (percent) and `test_loss` of a trial, for the report after a search."""
+    score = evaluator.test(trial)
+    return {"test_error": score.error, "test_top5_error": score.top5_error, "test_loss": score.loss}

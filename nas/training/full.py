@@ -1,0 +1,269 @@
+"""Train one network fully by a recipe: log, checkpoint, resume, judge; on one process or several."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from nas.errors import ConfigError
+from nas.training import weights
+from nas.training.data.base import DataSource
+from nas.training.evaluator import reproducible
+from nas.training.feed import Feed, Prepared, prepare
+from nas.training.loop import Score, Shard, Training, judge, stream
+from nas.training.recipe import Recipe
+
+SCHEMA = 1
+
+Row = dict[str, float]  # one epoch in the log
+
+
+class Build(Protocol):
+    """Makes the network; `dropout` and the like are bound to it by the caller."""
+
+    def __call__(self, *, num_classes: int, in_channels: int) -> nn.Module: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FullSettings:
+    """How `train_full` runs. `threads` and `device` None leave the choice to torch (a GPU if there is one)."""
+
+    seed: int = 0
+    threads: int | None = None
+    device: str | None = None
+    on_epoch: Callable[[Row], None] | None = None  # told each row of the log as it is written
+
+
+@dataclass(frozen=True, slots=True)
+class FullResult:
+    """A finished training: the log, the test score (None without test pictures), where the weights are."""
+
+    log: tuple[Row, ...]
+    test: Score | None
+    class_names: tuple[str, ...]
+    weights: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """This process among the others."""
+
+    shard: Shard
+    device: torch.device
+
+    @property
+    def first(self) -> bool:
+        return self.shard.rank == 0
+
+
+def train_full(
+    build: Build,
+    data: DataSource,
+    recipe: Recipe,
+    out_dir: str | Path,
+    *,
+    resume: bool = True,
+    distributed: bool | None = None,
+    settings: FullSettings | None = None,
+) -> FullResult:
+    """Train on the training pictures, log validation after each epoch, judge on the test at the end.
+
+    Writes `config.json`, `log.csv`, `checkpoint.pt` (after each epoch, in one step), `weights.pt` (the network to
+    use: the moving average, if the recipe has one) and `result.json` to `out_dir`. With `resume`, an
+    interrupted training goes on from its last whole epoch, to exactly what it would have become. A data set
+    whose `validation` is 0 is trained on whole. `distributed` None joins the process group that exists
+    or that torchrun describes in the environment; the batch size counts pictures over all processes.
+
+    Raises `ConfigError` when `out_dir` holds a training of other settings, or any with `resume` False,
+    `DataError` when the data or the checkpoint cannot be read, `TrainingDiverged`.
+    """
+    settings = settings or FullSettings()
+    out = Path(out_dir)
+    threads = settings.threads or torch.get_num_threads()
+    with processes(distributed, settings.device) as place, reproducible(threads, place.device):
+        prepared = prepare(data, recipe, place.device, None)
+        config = _config(data, recipe, settings.seed)
+        state = _previous(out, config, resume)
+        if place.first:
+            write_text(out / "config.json", json.dumps(config, indent=2))
+        torch.manual_seed(stream(settings.seed, 0))
+        network = build(num_classes=prepared.num_classes, in_channels=prepared.in_channels)
+        training = _training(network, recipe, settings.seed, place)
+        log: list[Row] = []
+        if state is not None:
+            training.load_state_dict(state)
+            log = [dict(row) for row in state["log"]]
+        _run(training, prepared, out, log, place, settings.on_epoch)
+        if place.first:
+            weights.save(out / "weights.pt", {"network": training.judged.state_dict()})
+        test = None
+        if len(prepared.test):
+            test = _judge(training, prepared.test, prepared, place)
+        if place.first:
+            write_text(out / "result.json", json.dumps(_result(test, prepared, log), indent=2))
+    return FullResult(tuple(log), test, prepared.class_names, out / "weights.pt")
+
+
+def _training(network: nn.Module, recipe: Recipe, seed: int, place: Place) -> Training:
+    memory = torch.channels_last if recipe.channels_last else torch.contiguous_format
+    network = network.to(place.device).to(memory_format=memory)  # type: ignore[call-overload]
+    forward: nn.Module = network
+    if place.shard.world > 1:
+        ids = [place.device.index] if place.device.type == "cuda" else None
+        forward = DistributedDataParallel(network, device_ids=ids)
+    return Training(
+        network,
+        recipe,
+        epochs=recipe.epochs,
+        seed=seed,
+        device=place.device,
+        shard=place.shard,
+        forward=forward,
+    )
+
+
+def _run(
+    training: Training,
+    prepared: Prepared,
+    out: Path,
+    log: list[Row],
+    place: Place,
+    on_epoch: Callable[[Row], None] | None,
+) -> None:
+    while training.done < training.epochs:
+        start = time.perf_counter()
+        loss = training.epoch(prepared.train)
+        seconds = time.perf_counter() - start
+        row: Row = {
+            "epoch": training.done,
+            "lr": training.optimiser.param_groups[0]["lr"],
+            "train_loss": loss,
+            "seconds": round(seconds, 3),
+            "pictures_per_second": round(len(prepared.train) / seconds, 1),
+        }
+        if len(prepared.validation):
+            score = _judge(training, prepared.validation, prepared, place)
+            row["validation_error"] = score.error
+            row["validation_top5_error"] = score.top5_error
+            row["validation_loss"] = score.loss
+        log.append(row)
+        if place.first:
+            weights.save(out / "checkpoint.pt", {**training.state_dict(), "log": log})
+            write_text(out / "log.csv", _table(log))
+            if on_epoch is not None:
+                on_epoch(row)
+
+
+def _judge(training: Training, feed: Feed, prepared: Prepared, place: Place) -> Score:
+    """Every process judges its share; with the first one's running statistics, since each has its own."""
+    if place.shard.world > 1:
+        for tensor in training.judged.state_dict().values():
+            dist.broadcast(tensor, 0)
+    return judge(training.judged, feed, prepared.num_classes, shard=place.shard, autocast=training.precision)
+
+
+def _config(data: DataSource, recipe: Recipe, seed: int) -> dict[str, Any]:
+    values = dataclasses.asdict(recipe)
+    return {
+        "schema": SCHEMA,
+        "torch": torch.__version__,
+        "seed": seed,
+        "data": repr(data),
+        "recipe": {**values, "augment": list(recipe.augment)},
+    }
+
+
+def _previous(out: Path, config: dict[str, Any], resume: bool) -> dict[str, Any] | None:
+    """The checkpoint to go on from; refuses a folder whose training is another one."""
+    checkpoint, file = out / "checkpoint.pt", out / "config.json"
+    if not checkpoint.is_file():
+        return None
+    if not resume:
+        raise ConfigError(f"{out} already holds a training; resume it or give another folder")
+    earlier = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    differing = [k for k in ("seed", "data") if earlier.get(k) != config[k]]
+    before = earlier.get("recipe", {})
+    differing += [f"recipe.{k}" for k, v in config["recipe"].items() if before.get(k) != v]
+    if differing:
+        raise ConfigError(
+            f"{out} holds a training with other settings ({', '.join(differing)} differ); give another folder, "
+            f"or the settings in {file}"
+        )
+    return weights.read(checkpoint)
+
+
+def _result(test: Score | None, prepared: Prepared, log: list[Row]) -> dict[str, Any]:
+    result: dict[str, Any] = {"schema": SCHEMA, "epochs": len(log), "last": log[-1] if log else None}
+    if test is not None:
+        result["test"] = {
+            "pictures": test.pictures,
+            "error": test.error,
+            "top5_error": test.top5_error,
+            "loss": test.loss,
+            "class_errors": {
+                name: None if math.isnan(e) else e
+                for name, e in zip(prepared.class_names, test.class_errors, strict=True)
+            },
+        }
+    return result
+
+
+def _table(log: list[Row]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(log[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(log)
+    return text.getvalue()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace `path` by `text` in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+@contextmanager
+def processes(distributed: bool | None, device: str | None) -> Iterator[Place]:
+    """Join the process group (torchrun's environment, or one that exists already, such as Ray Train's)."""
+    described = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= set(os.environ)
+    exists = dist.is_available() and dist.is_initialized()
+    if distributed and not (described or exists):
+        raise ConfigError("distributed training: start the processes with torchrun, or within Ray Train")
+    cuda = torch.cuda.is_available() if device is None else torch.device(device).type == "cuda"
+    if distributed is False or not (described or exists):
+        yield Place(Shard(), torch.device(device or ("cuda" if cuda else "cpu")))
+        return
+    where = torch.device("cpu")
+    if cuda:
+        where = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
+        torch.cuda.set_device(where)
+    if not exists:
+        dist.init_process_group("nccl" if cuda else "gloo")
+
+    def over_all(x: Tensor) -> Tensor:
+        total = x.detach().to(where)
+        dist.all_reduce(total)
+        return total.to(x.device)
+
+    try:
+        yield Place(Shard(dist.get_rank(), dist.get_world_size(), over_all), where)
+    finally:
+        if not exists:
+            dist.destroy_process_group()

@@ -1,0 +1,106 @@
+"""Successive halving for several objectives: which trainings are worth going on with.
+
+Successive halving (Jamieson and Talwalkar 2016) trains many candidates briefly and continues the best share.
+With several objectives "best" is: a lower non-dominated front first, and within the front that does not fit
+whole, the members that spread furthest (crowding distance, Deb et al. 2002, section III-B), as in
+Schmucker et al. 2021, "Multi-objective asynchronous successive halving".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.errors import ConfigError
+from nas.records import FloatArray
+
+K = TypeVar("K", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Halving:
+    """Budgets `first`, `first * eta`, ... up to `last` (epochs); one in `eta` goes on at each.
+
+    Budgets are rounded to whole numbers; the last rung is `last` itself. Raises `ConfigError` otherwise than
+    1 <= first <= last and eta > 1.
+    """
+
+    first: int = 1
+    last: int = 9
+    eta: float = 3.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.first <= self.last:
+            raise ConfigError(f"halving: expected 1 <= first <= last, got {self.first} and {self.last}")
+        if self.eta <= 1:
+            raise ConfigError(f"halving: eta must be above 1, not {self.eta!r}")
+
+    @property
+    def budgets(self) -> tuple[int, ...]:
+        """The rungs, increasing."""
+        rungs = [self.first]
+        power = self.first * self.eta
+        while round(power) < self.last:
+            if round(power) > rungs[-1]:
+                rungs.append(round(power))
+            power *= self.eta
+        return (*rungs, self.last) if self.last > rungs[-1] else tuple(rungs)
+
+    def promote(
+        self, rung: int, observed: Sequence[tuple[K, Sequence[float]]], promoted: frozenset[K] | set[K]
+    ) -> list[K]:
+        """Who of `observed` at rung `rung` (0 is the first) goes on to the next, best first.
+
+        `observed` holds the key and the minimised objectives of every finished candidate of this rung;
+        those with a number that is not finite never go on. `promoted` are the keys that went on already. Asking
+        after each result is the asynchronous form: a candidate goes on as soon as it is among the best
+        1/eta of what is known. Depends on its arguments alone, and not on their order but for exact ties.
+        """
+        if rung >= len(self.budgets) - 1:
+            return []
+        finite = [(k, v) for k, v in observed if np.all(np.isfinite(v))]
+        places = int(len(finite) / self.eta)
+        ranked = ranking(np.array([v for _, v in finite], dtype=np.float64)) if finite else []
+        return [finite[i][0] for i in ranked[:places] if finite[i][0] not in promoted]
+
+
+def ranking(objectives: FloatArray) -> list[int]:
+    """Rows of (n, m) minimised objectives from best to worst: by front, then by crowding distance, then by row."""
+    order: list[int] = []
+    for front in fronts(objectives):
+        distance = crowding(objectives[front])
+        order += [int(front[i]) for i in np.argsort(-distance, kind="stable")]
+    return order
+
+
+def fronts(objectives: FloatArray) -> list[NDArray[np.int64]]:
+    """Non-dominated sorting: row numbers of the first front, the second, and so on."""
+    no_worse = np.all(objectives[:, None] <= objectives[None], axis=2)
+    better = np.any(objectives[:, None] < objectives[None], axis=2)
+    dominates: NDArray[np.bool_] = np.logical_and(no_worse, better)
+    left = np.ones(len(objectives), dtype=bool)
+    result = []
+    while left.any():
+        beaten = np.any(dominates[left], axis=0)
+        front = np.flatnonzero(left & ~beaten).astype(np.int64)
+        result.append(front)
+        left[front] = False
+    return result
+
+
+def crowding(objectives: FloatArray) -> FloatArray:
+    """Crowding distance of each row within a front, infinite at the ends of every objective."""
+    n, m = objectives.shape
+    distance = np.zeros(n)
+    for j in range(m):
+        order = np.argsort(objectives[:, j], kind="stable")
+        values = objectives[order, j]
+        span = values[-1] - values[0]
+        distance[order[[0, -1]]] = np.inf
+        if span > 0 and n > 2:
+            distance[order[1:-1]] += (values[2:] - values[:-2]) / span
+    return distance
