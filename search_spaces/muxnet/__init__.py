@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from search_spaces.muxnet.cost import Cost, network_cost
 from search_spaces.muxnet.models import LISTED_MODELS, MODELS, create_model, model_spec
+from search_spaces.muxnet.presets import PRESETS, SpaceOptions, StageOptions
+from search_spaces.muxnet.space import MUXNetSpace
 from search_spaces.muxnet.spec import Activation, BlockKind, BlockSpec, NetworkSpec
+from search_spaces.muxnet.text import format_spec, parse_spec
 
 if TYPE_CHECKING:
     from search_spaces.muxnet.network import MUXNet, MUXNetFeatures
@@ -29,10 +32,16 @@ __all__ = [
     "MODELS",
     "MUXNet",
     "MUXNetFeatures",
+    "MUXNetSpace",
     "NetworkSpec",
+    "PRESETS",
+    "SpaceOptions",
+    "StageOptions",
     "create_model",
+    "format_spec",
     "model_spec",
     "network_cost",
+    "parse_spec",
 ]
 
 

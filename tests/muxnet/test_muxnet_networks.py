@@ -30,9 +30,9 @@ COUNTS = {
 
 @pytest.mark.parametrize("name", COUNTS)
 def test_the_built_network_has_the_parameters_and_madds_of_the_table(name: str) -> None:
-    network = create_model(name).eval()
+    network = create_model(name).to("meta").eval()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(torch.zeros(1, 3, 224, 224))
+        network(torch.zeros(1, 3, 224, 224, device="meta"))
     parameters = sum(p.numel() for p in network.parameters())
     assert (parameters, counter.get_total_flops() / 2) == COUNTS[name]
 
@@ -158,11 +158,12 @@ def test_only_the_ds_of_m_and_l_has_a_plain_residual() -> None:
 
 
 def test_dropout_acts_in_training_only() -> None:
-    network = create_model("muxnet_xs", dropout=0.5)
-    assert network.dropout.p == 0.5
-    network.eval()
-    x = torch.randn(1, 3, 224, 224)
+    network = MUXNet(one_sp(), dropout=0.5)
+    nn.init.normal_(network.classifier.weight, std=10.0)
+    x = torch.randn(2, 3, 16, 16)
     with torch.no_grad():
+        assert not torch.equal(network(x), network(x))
+        network.eval()
         assert torch.equal(network(x), network(x))
 
 

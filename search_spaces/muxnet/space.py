@@ -1,0 +1,179 @@
+"""The MUXNet search space: genes, variation, exact cost, encodings, and the networks themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nas.errors import ArchitectureError, ConfigError
+from nas.interfaces import SearchSpace, one_hot
+from nas.records import Architecture, FloatArray
+from search_spaces.muxnet import genes as coding
+from search_spaces.muxnet.models import MODELS
+from search_spaces.muxnet.presets import SpaceOptions, preset_options
+from search_spaces.muxnet.spec import NetworkSpec
+from search_spaces.muxnet.text import format_spec, parse_spec
+
+if TYPE_CHECKING:
+    from search_spaces.muxnet.network import MUXNet
+
+
+class MUXNetSpace(SearchSpace):
+    """Networks of multiplexed convolutions (MUXConv, section 4), by preset: imagenet, cifar or tiny.
+
+    Every vector within `cardinalities` is a network: a gene that does not act is ignored, a choice that does
+    not fit (scales on an odd map, a group factor that does not divide) falls back to the nearest that does.
+    `canonical` writes that down, so that equal networks are one architecture. The text form is that of
+    `search_spaces.muxnet.text`; `parse` also reads the names of the four networks where they are points of
+    the space, and is strict: what does not fit is an error there.
+
+    `num_classes` and `in_channels` (the preset's own when None) are what costs are counted with and networks
+    built for. `size` is the number of different networks. With `options`, choices of the caller's own,
+    `preset` only names the space. Raises `ConfigError` for an unknown preset.
+    """
+
+    def __init__(
+        self,
+        preset: str = "imagenet",
+        *,
+        num_classes: int | None = None,
+        in_channels: int | None = None,
+        options: SpaceOptions | None = None,
+    ) -> None:
+        self.name = f"muxnet-{preset}"
+        self.options = preset_options(preset) if options is None else options
+        self.num_classes = self.options.num_classes if num_classes is None else num_classes
+        self.in_channels = self.options.in_channels if in_channels is None else in_channels
+        for what, value in (("num_classes", self.num_classes), ("in_channels", self.in_channels)):
+            if value < 1:
+                raise ConfigError(f"{what}: expected at least 1, got {value}")
+        counts = coding.choice_counts(self.options)
+        names = coding.choice_names(self.options)
+        self._length = len(counts)
+        self._positions = tuple(i for i, n in enumerate(counts) if n > 1)
+        self.cardinalities = tuple(counts[i] for i in self._positions)
+        self.size: int = coding.count_networks(self.options)
+        self.gene_names = tuple(names[i] for i in self._positions)
+
+    def canonical(self, architecture: Architecture) -> Architecture:
+        full, _ = self._settled(architecture)
+        return self._architecture(full)
+
+    def spec(self, architecture: Architecture) -> NetworkSpec:
+        """The network that an architecture stands for."""
+        full, _ = self._settled(architecture)
+        return coding.to_spec(self.options, full)
+
+    def from_spec(self, spec: NetworkSpec) -> Architecture:
+        """The canonical architecture of a network. Raises `ArchitectureError` when it is not in the space."""
+        return self._architecture(coding.from_spec(self.options, spec))
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """Every gene uniform, then canonical."""
+        drawn = rng.integers(0, self.cardinalities)
+        return self.canonical(Architecture(self.name, tuple(int(g) for g in drawn)))
+
+    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+        """Change each gene with probability 1 / genes, at least one, until the network is another one.
+
+        Genes that do not act are drawn anew first, so that what a mutation switches on is random.
+        """
+        parent, active = self._settled(architecture)
+        canonical = self._architecture(parent)
+        acts = np.array([active[i] for i in self._positions])
+        cardinalities = np.array(self.cardinalities)
+        while True:
+            genes = np.where(acts, canonical.genes, rng.integers(0, cardinalities))
+            changed = rng.random(len(genes)) < 1 / len(genes)
+            changed[rng.integers(len(genes))] = True
+            genes = np.where(changed, (genes + rng.integers(1, cardinalities)) % cardinalities, genes)
+            child = self.canonical(Architecture(self.name, tuple(genes.tolist())))
+            if child != canonical:
+                return child
+
+    def crossover(self, first: Architecture, second: Architecture, rng: np.random.Generator) -> Architecture:
+        """Each stage whole from either parent, each of the other genes too."""
+        one, two = self._settled(first)[0], self._settled(second)[0]
+        group = [self._group(i) for i in range(self._length)]
+        from_second = rng.random(max(group) + 1) < 0.5
+        full = [b if from_second[g] else a for a, b, g in zip(one, two, group, strict=True)]
+        coding.settle(self.options, full)
+        return self._architecture(full)
+
+    def cost(self, architecture: Architecture) -> Mapping[str, int]:
+        """Exact `params` and `madds` (one picture at the architecture's resolution), as of the built network."""
+        full, _ = self._settled(architecture)
+        cost = coding.full_cost(self.options, full, self.num_classes, self.in_channels)
+        return {"params": cost.params, "madds": cost.madds}
+
+    def encode(self, architectures: Sequence[Architecture]) -> FloatArray:
+        """One-hot canonical genes, shape (n, sum of cardinalities)."""
+        return one_hot([self.canonical(a).genes for a in architectures], self.cardinalities)
+
+    @property
+    def encodings(self) -> Mapping[str, Callable[[Sequence[Architecture]], FloatArray]]:
+        """`default` (one-hot), `ordinal` (choices from 0 to 1), `cost` (ordinal, and log10 of the costs)."""
+        return {"default": self.encode, "ordinal": self._ordinal, "cost": self._with_cost}
+
+    def format(self, architecture: Architecture) -> str:
+        return format_spec(self.spec(architecture))
+
+    def parse(self, text: str) -> Architecture:
+        spec = MODELS.get(text.strip())
+        try:
+            return self.from_spec(parse_spec(text) if spec is None else spec)
+        except ArchitectureError as error:
+            raise ArchitectureError(f"not in space {self.name!r}: {error}") from None
+
+    def build(
+        self,
+        architecture: Architecture,
+        *,
+        num_classes: int | None = None,
+        in_channels: int | None = None,
+        dropout: float = 0.2,
+        drop_connect: float = 0.0,
+    ) -> MUXNet:
+        """The plain network, for pictures of any size: they are resized to the architecture's resolution."""
+        from search_spaces.muxnet.network import MUXNet
+
+        return MUXNet(
+            self.spec(architecture),
+            num_classes=self.num_classes if num_classes is None else num_classes,
+            in_channels=self.in_channels if in_channels is None else in_channels,
+            dropout=dropout,
+            drop_connect=drop_connect,
+            resize=True,
+        )
+
+    def _settled(self, architecture: Architecture) -> tuple[list[int], list[bool]]:
+        if not self.is_valid(architecture):
+            raise ArchitectureError(
+                f"genes {architecture.genes}: expected {len(self.cardinalities)} of them in space "
+                f"{self.name!r}, each below {self.cardinalities}"
+            )
+        full = [0] * self._length
+        for position, gene in zip(self._positions, architecture.genes, strict=True):
+            full[position] = gene
+        return full, coding.settle(self.options, full)
+
+    def _architecture(self, full: Sequence[int]) -> Architecture:
+        return Architecture(self.name, tuple([full[i] for i in self._positions]))
+
+    def _group(self, position: int) -> int:
+        """Which entries of the full vector stay together in a crossover."""
+        stage, stages = (position - coding.LEADING) // coding.PER_STAGE, len(self.options.stages)
+        if position < coding.LEADING:
+            return position
+        return coding.LEADING + min(stage, stages)
+
+    def _ordinal(self, architectures: Sequence[Architecture]) -> FloatArray:
+        rows = np.array([self.canonical(a).genes for a in architectures], dtype=np.float64)
+        scaled: FloatArray = rows.reshape(len(rows), -1) / (np.array(self.cardinalities) - 1)
+        return scaled
+
+    def _with_cost(self, architectures: Sequence[Architecture]) -> FloatArray:
+        costs = np.array([tuple(self.cost(a).values()) for a in architectures], dtype=np.float64)
+        return np.hstack([self._ordinal(architectures), np.log10(costs.reshape(-1, 2))])
