@@ -1,1 +1,61 @@
-"""Multi-objective neural architecture search."""
+"""Multi-objective neural architecture search: describe a space and what matters, get a Pareto front.
+
+`search` is the entry; see its docstring. Names are loaded when first used, so importing this is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nas.api import SearchResult, load_run, search
+    from nas.errors import NasError
+    from nas.interfaces import Algorithm, Evaluate, Executor, SearchSpace, Surrogate
+    from nas.loop import LoopSettings, SearchState
+    from nas.objectives import Limit, Objective
+    from nas.problem import Problem
+    from nas.records import Architecture, Observation, Result, Status, Trial
+
+_HOMES = {
+    "nas.api": ("SearchResult", "load_run", "search"),
+    "nas.errors": ("NasError",),
+    "nas.interfaces": ("Algorithm", "Evaluate", "Executor", "SearchSpace", "Surrogate"),
+    "nas.loop": ("LoopSettings", "SearchState"),
+    "nas.objectives": ("Limit", "Objective"),
+    "nas.problem": ("Problem",),
+    "nas.records": ("Architecture", "Observation", "Result", "Status", "Trial"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Algorithm",
+    "Architecture",
+    "Evaluate",
+    "Executor",
+    "Limit",
+    "LoopSettings",
+    "NasError",
+    "Objective",
+    "Observation",
+    "Problem",
+    "Result",
+    "SearchResult",
+    "SearchSpace",
+    "SearchState",
+    "Status",
+    "Surrogate",
+    "Trial",
+    "load_run",
+    "search",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -15,6 +15,8 @@ from nas.records import Architecture, FloatArray, Observation, Result, Trial
 if TYPE_CHECKING:  # torch is not loaded until a network is built
     from torch import nn
 
+    from nas.problem import Problem
+
 
 class SearchSpace:
     """A set of architectures, each a vector of integer genes.
@@ -141,6 +143,9 @@ class Algorithm(ABC):
     """
 
     Settings: ClassVar[type[Any]]
+
+    @abstractmethod
+    def __init__(self, problem: Problem, rng: np.random.Generator, settings: Any = None) -> None: ...
 
     @classmethod
     def default_settings(cls, n_objectives: int, evaluations: int | None) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 from nas.errors import ConfigError
 from nas.interfaces import Evaluate, HasCost, SearchSpace
 from nas.objectives import Limit, Objective, did_you_mean, objective
-from nas.records import Architecture, FloatArray, Observation, Result, Status, Trial
+from nas.records import RESERVED, Architecture, FloatArray, Observation, Result, Status, Trial
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,11 @@ class Problem:
         names = [o.name for o in self.objectives]
         if len(set(names)) < len(names):
             raise ConfigError(f"objectives: each name may appear once, got {', '.join(names)}")
-        if "architecture" in names:
-            raise ConfigError("objectives: 'architecture' is the name of the column that holds the network")
+        taken = sorted(RESERVED & set(names))
+        if taken:
+            raise ConfigError(
+                f"objectives: {taken[0]!r} is a column that every run's table has; choose another name"
+            )
         if self.evaluate is not None and not callable(self.evaluate):
             raise ConfigError(f"evaluate: expected a callable, got {type(self.evaluate).__name__}")
         wanting = [o.name for o in self.objectives if not o.cheap and o.function is None]

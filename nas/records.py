@@ -12,6 +12,25 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
+# Columns that a run's table has besides the objectives; no objective may have such a name.
+RESERVED = frozenset(
+    [
+        "trial",
+        "architecture",
+        "status",
+        "seconds",
+        "reason",
+        "worker",
+        "seed",
+        "budget",
+        "asked_at",
+        "started",
+        "finished",
+        "told",
+        "told_seconds",
+    ]
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Architecture:

@@ -1,0 +1,307 @@
+"""`nas.search`: the whole way from a space and objectives to a Pareto front."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nas.algorithms import ALGORITHMS
+from nas.checks import check_known
+from nas.errors import ConfigError, HistoryError, NasError
+from nas.executors import EXECUTORS
+from nas.history import History, as_json, read_history
+from nas.interfaces import Algorithm, Evaluate, Executor, SearchSpace
+from nas.loop import Callback, LoopSettings, Search, SearchState
+from nas.objectives import Limit, Objective
+from nas.problem import Problem
+from nas.records import Result
+from nas.run_folder import RunTable, export, run_table, summarise, write_whole
+from nas.versions import versions
+
+MakeExecutor = Callable[[Evaluate, frozenset[str]], Executor]
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    `front`: the non-dominated architectures that meet every limit, one row each, column ``architecture`` and
+    one column an objective in its own unit. `history`: one row a trial (see `nas.history.read_history`).
+    `summary`: the numbers of summary.json. `state`: how it ended: ``finished``, ``exhausted`` (nothing new
+    left in the space) or ``interrupted``.
+    """
+
+    front: pd.DataFrame
+    history: pd.DataFrame
+    summary: dict[str, Any]
+    state: str
+    out: Path | None = None
+    table: RunTable | None = field(default=None, repr=False)
+
+
+def search(
+    space: SearchSpace,
+    objectives: Sequence[Objective | str],
+    evaluate: Evaluate | None = None,
+    *,
+    algorithm: str | Callable[[Problem, np.random.Generator, Any], Algorithm] = "moead",
+    algorithm_settings: Any = None,
+    executor: str | MakeExecutor = "serial",
+    executor_settings: Any = None,
+    budget: int | None = None,
+    seed: int | None = None,
+    limits: Sequence[Limit | str] = (),
+    loop: LoopSettings | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    callbacks: Sequence[Callback] = (),
+    config: dict[str, Any] | None = None,
+) -> SearchResult:
+    """Search a space for the Pareto front of the objectives.
+
+    Args:
+        space: what to search; any `SearchSpace`.
+        objectives: built-in names (``error``, ``accuracy``, ``params``, ``madds``) or `Objective` values.
+        evaluate: measures the expensive objectives of one `Trial` on a worker; returns them by name.
+        algorithm: a name in `nas.algorithms.ALGORITHMS`, or a class or function of (problem, rng, settings).
+        algorithm_settings: its `Settings`; None for defaults that suit the budget.
+        executor: ``serial``, ``ray``, or a function of (evaluate, names it must return) that makes one.
+        executor_settings: `SerialSettings` or `RaySettings`; None for their defaults.
+        budget: how many architectures to evaluate (100); candidates that break a cheap limit cost none.
+        seed: decides everything that is random (0).
+        limits: bounds on any objective, such as ``"madds <= 300e6"``.
+        loop: everything else about the loop; `budget` and `seed` override its own.
+        out: a folder for the log, the front and the plots; None keeps the search in memory.
+        resume: go on with the run in `out`. Same space, objectives, limits, algorithm and seed, or `HistoryError`.
+        callbacks: each is called with the `SearchState` after every result and about twice a second.
+        config: more to record in config.json.
+
+    Returns:
+        The result. Ctrl-C (KeyboardInterrupt) ends a search early, in order: the result then has the state
+        ``interrupted``, and a run in a folder can be resumed.
+
+    Raises:
+        ConfigError: an argument cannot be used; nothing was evaluated.
+        HistoryError: the folder holds another run, or its log cannot be read or written.
+        ExecutorError: workers cannot be reached. TooManyFailures: something is broken for all candidates.
+    """
+    settings = loop or LoopSettings()
+    if budget is not None:
+        settings = replace(settings, evaluations=budget)
+    if seed is not None:
+        settings = replace(settings, seed=seed)
+    problem = Problem(space, objectives, evaluate, limits)
+    history = None if out is None else History(Path(out), space, create=not resume)
+    try:
+        plan = _Plan.make(problem, algorithm, algorithm_settings, settings, history if resume else None)
+        if history is not None:
+            _remember(history, plan, config or {}, resume)
+        return _run(plan, _executor_factory(executor, executor_settings), history, callbacks, resume)
+    except BaseException:
+        if history is not None and not resume:
+            history.discard_if_empty()
+        raise
+    finally:
+        if history is not None:
+            history.close()
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A problem with its algorithm, ready to start."""
+
+    problem: Problem
+    algorithm: Algorithm
+    settings: LoopSettings
+    identity: dict[str, Any]
+
+    @classmethod
+    def make(
+        cls,
+        problem: Problem,
+        algorithm: str | Callable[..., Algorithm],
+        algorithm_settings: Any,
+        settings: LoopSettings,
+        earlier: History | None,
+    ) -> _Plan:
+        make: Callable[..., Algorithm]
+        if isinstance(algorithm, str):
+            check_known("algorithm", algorithm, ALGORITHMS)
+            name, make = algorithm, ALGORITHMS[algorithm]
+        else:
+            name, make = getattr(algorithm, "__name__", type(algorithm).__name__), algorithm
+        started = None if earlier is None else earlier.meta("identity")
+        # defaults follow the budget that the run was started with, also when it is resumed with a larger one
+        evaluations = settings.evaluations if started is None else int(started["evaluations"])
+        if algorithm_settings is None and hasattr(make, "default_settings"):
+            algorithm_settings = make.default_settings(problem.n_objectives, evaluations)
+        made = make(problem, np.random.default_rng(settings.seed), algorithm_settings)
+        identity = {
+            "space": problem.space.name,
+            "cardinalities": list(problem.space.cardinalities),
+            "objectives": [f"{'max' if o.maximize else 'min'} {o.name}" for o in problem.objectives],
+            "limits": [str(limit) for limit in problem.limits],
+            "algorithm": name,
+            "algorithm_settings": _plain(algorithm_settings),
+            "seed": settings.seed,
+            "concurrency": settings.concurrency,
+            "ordered": settings.ordered,
+            "fidelity": settings.fidelity,
+            "evaluations": evaluations,
+        }
+        if settings.evaluations < made.initial:
+            raise ConfigError(
+                f"budget: {settings.evaluations} evaluations are fewer than the {made.initial} of the initial "
+                f"design of {name}; raise the budget, or make the design (its population) smaller"
+            )
+        if started is not None:
+            _check_same(started, identity)
+        return cls(problem, made, settings, identity)
+
+
+def _check_same(started: dict[str, Any], now: dict[str, Any]) -> None:
+    different = [key for key in now if started.get(key) != now[key]]
+    if different:
+        changes = "; ".join(f"{key}: {started.get(key)!r} then, {now[key]!r} now" for key in different)
+        raise HistoryError(
+            f"this run was started with another configuration ({changes}): resume it as it was started, or "
+            "start a new one in another folder"
+        )
+
+
+def _remember(history: History, plan: _Plan, config: dict[str, Any], resume: bool) -> None:
+    if not resume:
+        history.write_meta("identity", plan.identity)
+        history.write_meta("initial", plan.algorithm.initial)
+        history.write_meta("objectives", [_described(o) for o in plan.problem.objectives])
+        history.write_meta("limits", [str(limit) for limit in plan.problem.limits])
+    resolved = {
+        "schema": 1,
+        "config": config or None,
+        **{key: value for key, value in plan.identity.items() if key != "evaluations"},
+        "loop": dataclasses.asdict(plan.settings),
+        "versions": versions(),
+    }
+    history.write_meta("config", resolved)
+    write_whole(history.path.parent / "config.json", lambda p: p.write_text(as_json(resolved)))
+
+
+def _described(item: Objective) -> dict[str, Any]:
+    values = dataclasses.asdict(replace(item, function=None))
+    return {key: value for key, value in values.items() if key != "function"}
+
+
+def load_run(folder: str | Path) -> tuple[RunTable, dict[str, Any]]:
+    """Read a run back, finished or under way, without its space or code: its table and its meta values."""
+    frame, meta = read_history(Path(folder))
+    if "objectives" not in meta:
+        raise HistoryError(f"{folder}: the run ended before its first evaluation; start it again")
+    objectives = [Objective(**values) for values in meta["objectives"]]
+    limits = [Limit.parse(text) for text in meta["limits"]]
+    return run_table(frame, objectives, limits, int(meta["initial"])), meta
+
+
+def _executor_factory(executor: str | MakeExecutor, settings: Any) -> MakeExecutor:
+    if not isinstance(executor, str):
+        return executor
+    check_known("executor", executor, EXECUTORS)
+    make = EXECUTORS[executor]
+    return lambda evaluate, required: make(evaluate, settings, required=required)
+
+
+@contextmanager
+def _opened(executor: Executor) -> Iterator[Executor]:
+    try:
+        yield executor
+    finally:
+        executor.close()
+
+
+def _run(
+    plan: _Plan,
+    make: MakeExecutor,
+    history: History | None,
+    callbacks: Sequence[Callback],
+    resume: bool,
+) -> SearchResult:
+    problem, ended = plan.problem, "finished"
+    with _opened(make(problem.measure(), problem.measured)) as executor:
+        loop = Search(problem, plan.algorithm, executor, plan.settings, history, callbacks)
+        try:
+            if resume:
+                loop.resume()
+            loop.run()
+        except KeyboardInterrupt:
+            ended = "interrupted"
+        except NasError:
+            if history is not None and loop.state.results:
+                _conclude(plan, loop.state, history, "stopped")
+            raise
+    if loop.state.exhausted and ended == "finished":
+        ended = "exhausted"
+    return _conclude(plan, loop.state, history, ended)
+
+
+def _conclude(plan: _Plan, state: SearchState, history: History | None, ended: str) -> SearchResult:
+    problem = plan.problem
+    extra = {
+        "state": ended,
+        "space": problem.space.name,
+        "algorithm": plan.identity["algorithm"],
+        "seed": plan.settings.seed,
+        "objectives": {o.name: {"unit": o.unit, "maximize": o.maximize} for o in problem.objectives},
+        "limits": [str(limit) for limit in problem.limits],
+    }
+    if history is None:
+        frame = _frame(problem, state.results)
+        table = run_table(frame, problem.objectives, problem.limits, plan.algorithm.initial)
+        return SearchResult(table.front, frame, summarise(table, extra), ended, None, table)
+    out = history.path.parent
+    table, _ = load_run(out)
+    summary = export(out, table, extra)
+    return SearchResult(table.front, table.frame, summary, ended, out, table)
+
+
+def _frame(problem: Problem, results: Sequence[Result]) -> pd.DataFrame:
+    """The same table as `read_history`, for a search that was kept in memory."""
+    rows = [
+        {
+            "trial": r.trial.id,
+            "architecture": problem.space.format(r.trial.architecture),
+            "status": r.status.value,
+            **r.values,
+            "seconds": r.seconds,
+            "reason": r.error,
+            "worker": r.worker,
+            "seed": r.trial.seed,
+            "budget": r.trial.budget,
+            "started": r.started,
+            "finished": r.finished,
+            "told": position,
+            "told_seconds": np.nan,
+        }
+        for position, r in enumerate(results, start=1)
+    ]
+    return pd.DataFrame(
+        rows, columns=None if rows else ["trial", "architecture", "status", "told", "told_seconds"]
+    )
+
+
+def _plain(settings: Any) -> Any:
+    """Settings as JSON holds them, so that those of a resumed run compare equal."""
+    if dataclasses.is_dataclass(settings) and not isinstance(settings, type):
+        return {f.name: _plain(getattr(settings, f.name)) for f in dataclasses.fields(settings)}
+    if isinstance(settings, (list, tuple)):
+        return [_plain(item) for item in settings]
+    if isinstance(settings, dict):
+        return {str(key): _plain(value) for key, value in settings.items()}
+    if settings is None or isinstance(settings, (bool, int, float, str)):
+        return settings
+    return getattr(settings, "__name__", repr(type(settings).__name__))

@@ -1,0 +1,277 @@
+"""The log of a run: every ask, result and tell a committed row in one SQLite file.
+
+Nothing else is needed to resume: replaying the log through a fresh algorithm gives its state back. Text and
+numbers only; opening a file of a stranger runs nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from nas.errors import ArchitectureError, HistoryError
+from nas.interfaces import SearchSpace
+from nas.records import RESERVED, Result, Status, Trial
+
+try:
+    import fcntl
+except ImportError:  # not on Windows, where the second search is not noticed
+    fcntl = None  # type: ignore[assignment]
+
+LOCKS = fcntl is not None
+
+SCHEMA = 1
+FILE = "history.sqlite"
+
+_TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE trials (
+    id INTEGER PRIMARY KEY, architecture TEXT NOT NULL, seed INTEGER NOT NULL, budget REAL, asked_at REAL NOT NULL
+) STRICT;
+CREATE TABLE results (
+    trial INTEGER PRIMARY KEY REFERENCES trials(id), status TEXT NOT NULL, "values" TEXT NOT NULL,
+    seconds REAL NOT NULL, error TEXT NOT NULL, worker TEXT NOT NULL, started REAL NOT NULL, finished REAL NOT NULL
+) STRICT;
+CREATE TABLE log (seq INTEGER PRIMARY KEY, event TEXT NOT NULL, trial INTEGER, seconds REAL) STRICT;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One step of a search: `ask` (trial is None when nothing new was left) or `tell`."""
+
+    kind: str
+    trial: int | None
+
+
+class History:
+    """The append-only log of one run, in `folder/history.sqlite`.
+
+    Every method that records commits before it returns, so what it recorded survives the end of the process
+    at any instant. One writer at a time: a second search on the same folder is refused.
+    """
+
+    def __init__(self, folder: Path, space: SearchSpace, *, create: bool) -> None:
+        """Make the log of a new run (`create`) or open that of an earlier one, for writing.
+
+        Raises `HistoryError` when the folder holds a run already (or, to open, holds none), when another
+        search writes to it, when the file is damaged or newer than this version, or when the disk refuses.
+        """
+        self.path = folder / FILE
+        self._space = space
+        if create and self.path.exists():
+            raise HistoryError(
+                f"{folder} already holds a run: go on with it by --resume {folder}, or choose another --out"
+            )
+        if not create:
+            check_readable(self.path)
+        with _explained(self.path):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = _lock(folder)
+            self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+            # WAL with NORMAL: a commit survives the end of the process; a power cut may lose the last ones,
+            # but never damages the file.
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            if create:
+                self._db.executescript(f"BEGIN; {_TABLES} COMMIT;")
+                self.write_meta("schema", SCHEMA)
+
+    def write_meta(self, key: str, value: Any) -> None:
+        """Store one JSON value beside the log."""
+        with _explained(self.path):
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+
+    def meta(self, key: str) -> Any:
+        """A value stored with `write_meta`, or None."""
+        with _explained(self.path):
+            row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def record_ask(self, trial: Trial | None) -> None:
+        """A trial was asked for (None: the algorithm had nothing new to ask)."""
+        with self._transaction() as db:
+            if trial is not None:
+                text = self._space.format(trial.architecture)
+                row = (trial.id, text, trial.seed, trial.budget, time.time())
+                db.execute("INSERT INTO trials VALUES (?, ?, ?, ?, ?)", row)
+            db.execute("INSERT INTO log (event, trial) VALUES ('ask', ?)", (trial.id if trial else None,))
+
+    def record_result(self, result: Result) -> None:
+        """A result arrived; in ordered mode it may be told to the algorithm only later."""
+        row = (
+            result.trial.id,
+            result.status.value,
+            json.dumps(dict(result.values)),
+            result.seconds,
+            result.error,
+            result.worker,
+            result.started,
+            result.finished,
+        )
+        with self._transaction() as db:
+            db.execute("INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+    def record_tell(self, trial_id: int, seconds: float) -> None:
+        """The algorithm was told the result of a trial, so many seconds into the search."""
+        with self._transaction() as db:
+            db.execute("INSERT INTO log (event, trial, seconds) VALUES ('tell', ?, ?)", (trial_id, seconds))
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with _explained(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def trials(self) -> list[Trial]:
+        """Everything asked, in order."""
+        with _explained(self.path):
+            rows = self._db.execute(
+                "SELECT id, architecture, seed, budget FROM trials ORDER BY id"
+            ).fetchall()
+        try:
+            return [Trial(i, self._space.parse(text), seed, budget) for i, text, seed, budget in rows]
+        except ArchitectureError as error:
+            raise HistoryError(
+                f"{self.path} does not belong to space {self._space.name!r}: {error}"
+            ) from error
+
+    def results(self, trials: list[Trial]) -> dict[int, Result]:
+        """Everything that came back, by trial id."""
+        with _explained(self.path):
+            rows = self._db.execute("SELECT * FROM results").fetchall()
+        return {row[0]: Result(trials[row[0]], Status(row[1]), json.loads(row[2]), *row[3:]) for row in rows}
+
+    def events(self) -> list[Event]:
+        """The asks and tells, in the order in which they happened."""
+        with _explained(self.path):
+            return [Event(*r) for r in self._db.execute("SELECT event, trial FROM log ORDER BY seq")]
+
+    def seconds(self) -> float:
+        """How long the search had run when the last result was told, pauses between sessions left out."""
+        with _explained(self.path):
+            return float(self._db.execute("SELECT COALESCE(MAX(seconds), 0) FROM log").fetchone()[0])
+
+    def discard_if_empty(self) -> None:
+        """Remove the file of a run in which nothing was asked yet, so that its folder can be used again."""
+        with contextlib.suppress(sqlite3.Error, OSError):
+            if self._db.execute("SELECT COUNT(*) FROM trials").fetchone()[0] == 0:
+                self._db.close()
+                for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", "config.json"):
+                    (self.path.parent / name).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Fold the write-ahead log into the file and let go of the folder; may be called twice."""
+        with contextlib.suppress(sqlite3.Error):
+            self._db.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def read_history(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """A run's table, one row a trial, and its meta values, without the space; safe while the run goes on.
+
+    Columns: trial, architecture (text), status, one per reported value, seconds, reason, worker, seed, budget,
+    asked_at, started, finished (Unix times), told (position in the order of telling) and told_seconds
+    (seconds into the search, pauses left out), both NaN when untold.
+    Trials without a result have status ``running``. Raises `HistoryError` when there is no readable run.
+    """
+    path = folder / FILE
+    check_readable(path)
+    with _explained(path):
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30)
+        try:
+            meta = {key: json.loads(value) for key, value in db.execute("SELECT key, value FROM meta")}
+            rows = db.execute(
+                'SELECT t.id, t.architecture, r.status, r."values", r.seconds, r.error, r.worker, t.seed, '
+                "t.budget, t.asked_at, r.started, r.finished, l.seq, l.seconds FROM trials t "
+                "LEFT JOIN results r ON r.trial = t.id "
+                "LEFT JOIN log l ON l.trial = t.id AND l.event = 'tell' ORDER BY t.id"
+            ).fetchall()
+        finally:
+            db.close()
+    columns = "trial architecture status values seconds reason worker seed budget asked_at started finished told told_seconds"
+    frame = pd.DataFrame(rows, columns=columns.split())
+    values = pd.DataFrame([json.loads(v) if v else {} for v in frame.pop("values")], index=frame.index)
+    values = values.rename(columns={name: f"reported_{name}" for name in RESERVED & set(values.columns)})
+    frame["status"] = frame["status"].fillna("running")
+    frame["told"] = frame["told"].rank(method="first")
+    if len(values.columns):
+        frame = pd.concat([frame.iloc[:, :3], values.astype(float), frame.iloc[:, 3:]], axis=1)
+    return frame, meta
+
+
+def check_readable(path: Path) -> None:
+    """Raise `HistoryError` unless the file is a history that this version can read."""
+    if not path.is_file():
+        raise HistoryError(f"no run in {path.parent}: {path} is missing")
+    with _explained(path):
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30)
+        try:
+            row = db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+        finally:
+            db.close()
+    schema = json.loads(row[0]) if row else None
+    if not isinstance(schema, int) or not 1 <= schema <= SCHEMA:
+        raise HistoryError(
+            f"{path}: its format has number {schema}, this version reads 1 to {SCHEMA}; update this package"
+        )
+
+
+def _lock(folder: Path) -> int | None:
+    if not LOCKS:
+        return None
+    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            raise HistoryError(
+                f"{folder}: another search is writing to this run; wait for it, or stop it"
+            ) from None
+    else:
+        return handle
+    return None  # a file system without locks
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the disk complain of into a sentence that says what to do."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        text = str(error)
+        if "full" in text or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
+            advice = "the disk is full: make room, then go on with --resume"
+        elif "readonly" in text or isinstance(error, PermissionError):
+            advice = "it cannot be written: check the rights of the folder"
+        elif "locked" in text:
+            advice = "another process holds it: close that, then try again"
+        elif "malformed" in text or "not a database" in text or "no such table" in text:
+            advice = "the file is damaged or is no history of a run: restore it from a copy"
+        else:
+            advice = "is the folder still there, and on a disk that works?"
+        raise HistoryError(f"{path}: {text}; {advice}") from error
+
+
+def as_json(values: Mapping[str, Any]) -> str:
+    """Readable JSON with a newline at the end, as every file of a run is written."""
+    return json.dumps(values, indent=2, default=str) + "\n"

@@ -1,0 +1,87 @@
+"""How good a front is: hypervolume and IGD+, through moocore. Everything here is minimised."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import moocore
+import numpy as np
+
+from nas.front import ParetoArchive
+from nas.objectives import Objective
+from nas.records import FloatArray
+
+
+@dataclass(frozen=True)
+class Box:
+    """The box in which hypervolume is measured: from the ideal to the reference point, both shape (m,).
+
+    Objectives are scaled so that the box has volume 1: hypervolume is then the share of the box that a
+    front dominates (above 1 only if an objective without a known best value gets better than the ideal).
+    """
+
+    ideal: FloatArray
+    reference: FloatArray
+
+    def scale(self, points: FloatArray) -> FloatArray:
+        """Points (n, m) with the ideal at 0 and the reference at 1."""
+        return (np.asarray(points, dtype=np.float64) - self.ideal) / (self.reference - self.ideal)
+
+
+def reference_box(objectives: Sequence[Objective], points: FloatArray) -> Box | None:
+    """The box that the initial design's points (n, m), minimised, span; None without points.
+
+    The ideal is the best value that can exist where the objective knows it, else the best seen; the
+    reference is the objective's own, else a tenth of the range beyond the worst seen.
+    """
+    if len(points) == 0:
+        return None
+    best, worst = points.min(axis=0), points.max(axis=0)
+    ideal = np.array(
+        [b if o.best is None else min(b, o.sign * o.best) for o, b in zip(objectives, best, strict=True)]
+    )
+    margin = 0.1 * np.where(worst > ideal, worst - ideal, 1.0)
+    reference = np.array(
+        [
+            w + d if o.reference is None else o.sign * o.reference
+            for o, w, d in zip(objectives, worst, margin, strict=True)
+        ]
+    )
+    return Box(ideal, np.maximum(reference, np.nextafter(ideal, np.inf)))
+
+
+def hypervolume(points: FloatArray, box: Box) -> float:
+    """The share of the box that points (n, m) dominate (Zitzler and Thiele 1998)."""
+    if len(points) == 0:
+        return 0.0
+    return float(moocore.hypervolume(box.scale(points), ref=np.ones(len(box.ideal))))
+
+
+def hypervolume_curve(points: FloatArray, box: Box) -> FloatArray:
+    """Hypervolume after each of n points, shape (n,); rows with NaN (failed or infeasible) add nothing."""
+    archive: ParetoArchive[None] = ParetoArchive(points.shape[1])
+    curve, value = np.zeros(len(points)), 0.0
+    for i, point in enumerate(points):
+        if np.isfinite(point).all() and archive.add(point, None):
+            value = hypervolume(archive.points, box)
+        curve[i] = value
+    return curve
+
+
+def igd_plus(points: FloatArray, front: FloatArray, box: Box) -> float:
+    """Mean distance from a reference front (k, m) to what points (n, m) fail to reach (Ishibuchi et al. 2015)."""
+    if len(points) == 0:
+        return float("inf")
+    return float(moocore.igd_plus(box.scale(points), ref=box.scale(front)))
+
+
+def igd_plus_curve(points: FloatArray, front: FloatArray, box: Box) -> FloatArray:
+    """IGD+ after each of n points, shape (n,); infinite until the first row without NaN."""
+    archive: ParetoArchive[None] = ParetoArchive(points.shape[1])
+    curve, value = np.full(len(points), np.inf), np.inf
+    for i, point in enumerate(points):
+        if np.isfinite(point).all() and archive.add(point, None):
+            value = igd_plus(archive.points, front, box)
+        curve[i] = value
+    return curve

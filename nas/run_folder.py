@@ -1,0 +1,134 @@
+"""What a run leaves behind for people: front.csv, history.parquet, summary.json, config.json, plots."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nas.errors import HistoryError
+from nas.front import non_dominated
+from nas.history import as_json
+from nas.indicators import Box, hypervolume_curve, reference_box
+from nas.objectives import Limit, Objective
+from nas.records import FloatArray
+
+
+@dataclass(frozen=True)
+class RunTable:
+    """A run read back: one row a trial (see `read_history`), with what the objectives make of it.
+
+    `points` (n, m) are minimised, in the order of telling, NaN for failed and infeasible trials; `told` is the
+    same rows of the table. `box` is where hypervolume is measured, `curve` (n,) its value after each tell.
+    """
+
+    objectives: tuple[Objective, ...]
+    frame: pd.DataFrame
+    told: pd.DataFrame
+    points: FloatArray
+    box: Box | None
+    curve: FloatArray
+
+    @property
+    def front(self) -> pd.DataFrame:
+        """The feasible non-dominated architectures: `architecture` and one column an objective, best first."""
+        names = [o.name for o in self.objectives]
+        usable = np.flatnonzero(np.isfinite(self.points).all(axis=1))
+        rows = (
+            self.told.iloc[usable[non_dominated(self.points[usable])]] if len(usable) else self.told.iloc[:0]
+        )
+        ascending = [not o.maximize for o in self.objectives]
+        table = rows.reindex(columns=["architecture", *names])
+        return table.sort_values([*names, "architecture"], ascending=[*ascending, True], ignore_index=True)
+
+    @property
+    def hypervolume(self) -> float:
+        """The final value of the curve, 0 without any result."""
+        return float(self.curve[-1]) if len(self.curve) else 0.0
+
+
+def run_table(
+    frame: pd.DataFrame, objectives: Sequence[Objective], limits: Sequence[Limit], initial: int
+) -> RunTable:
+    """Order a run's rows by telling and measure them; `initial` results set the hypervolume's box."""
+    objectives = tuple(objectives)
+    told = frame[frame["told"].notna()].sort_values("told", ignore_index=True)
+    names = [o.name for o in objectives]
+    values = told.reindex(columns=names).to_numpy(dtype=np.float64)
+    points = values * np.array([o.sign for o in objectives])
+    points[(told["status"] != "ok").to_numpy()] = np.nan
+    design = points[np.isfinite(points).all(axis=1)][: max(initial, 2)]
+    box = reference_box(objectives, design)
+    for limit in limits:
+        if limit.objective in told.columns:
+            points[told[limit.objective].map(limit.excess).to_numpy() > 0] = np.nan
+    curve = np.zeros(len(points)) if box is None else hypervolume_curve(points, box)
+    return RunTable(objectives, frame, told, points, box, curve)
+
+
+def summarise(table: RunTable, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers of summary.json; `extra` is what only the caller knows (state, algorithm, seed)."""
+    counts = table.frame["status"].value_counts()
+    ok, invalid, running = (int(counts.get(s, 0)) for s in ("ok", "invalid", "running"))
+    evaluations = len(table.frame) - invalid - running
+    best = {o.name: _best(table, o) for o in table.objectives}
+    box = table.box
+    signs = [o.sign for o in table.objectives]
+    seconds = table.told["told_seconds"].max() if len(table.told) else 0.0
+    return {
+        "evaluations": evaluations,
+        "ok": ok,
+        "failed": evaluations - ok,
+        "seconds": round(float(seconds), 3),
+        "hypervolume": table.hypervolume,
+        "front_size": len(table.front),
+        "best": best,
+        "statuses": {str(name): int(n) for name, n in counts.items()},
+        "hypervolume_reference": None if box is None else dict(zip(best, (box.reference * signs).tolist(), strict=True)),
+        "hypervolume_ideal": None if box is None else dict(zip(best, (box.ideal * signs).tolist(), strict=True)),
+        **extra,
+    }  # fmt: skip
+
+
+def _best(table: RunTable, item: Objective) -> float | None:
+    column = table.front[item.name]
+    return None if column.empty else float(column.max() if item.maximize else column.min())
+
+
+def export(folder: Path, table: RunTable, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Write front.csv, history.parquet, summary.json and plots/; return the summary.
+
+    Each file is written under another name first, so a reader never sees half of one.
+    """
+    summary = summarise(table, extra)
+    try:
+        write_whole(folder / "front.csv", lambda p: table.front.to_csv(p, index=False, lineterminator="\n"))
+        write_whole(folder / "history.parquet", lambda p: table.frame.to_parquet(p, index=False))
+        write_whole(folder / "summary.json", lambda p: p.write_text(as_json(summary)))
+        from nas.plots import write_plots  # matplotlib is slow to import
+
+        write_plots(folder / "plots", table)
+    except OSError as error:
+        raise HistoryError(
+            f"{folder}: cannot write the results: {error}. The log itself is safe; make room, then "
+            f"write them again with: nas search --resume {folder}"
+        ) from error
+    return summary
+
+
+def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
+    """Let `write` make a file under a temporary name, then put it in place at once."""
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+__all__ = ["RunTable", "export", "run_table", "summarise", "write_whole"]
