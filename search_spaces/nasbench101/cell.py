@@ -146,7 +146,7 @@ def from_genes(genes: Sequence[int]) -> Cell:
 
 
 def to_genes(cell: Cell) -> tuple[int, ...]:
-    """26 genes: inner vertices keep their index, the output is vertex 6, unused vertices are isolated, op 0."""
+    """26 genes: inner vertices keep their index, the output is vertex 6, unused vertices are isolated."""
     n, bits, ops = cell
     start = COLUMN_START[n - 1]
     # Move the output's column to that of vertex 6; the columns between stay empty.

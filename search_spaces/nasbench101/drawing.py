@@ -10,6 +10,7 @@ from search_spaces.nasbench101.cost import Skeleton, network_cost, vertex_channe
 _WIDTH, _HEIGHT = 118, 28  # of a vertex, pixels
 _COLUMN, _ROW = 140, 62
 _MARGIN = 16
+_LANE = 8  # between edges that pass a different number of layers
 _COLOURS = {
     "input": "#e8e8e8",
     "output": "#e8e8e8",
@@ -43,8 +44,8 @@ def to_svg(cell: Cell) -> str:
     layers = _layers(cell)
     places = _places(layers)
     widest = max(layers.count(layer) for layer in layers)
-    width = _COLUMN * widest + 2 * _MARGIN + _COLUMN // 2
-    height = _ROW * max(layers) + _HEIGHT + 2 * _MARGIN
+    centre = _COLUMN * widest * 5 / 8 + _LANE * max(layers) + _MARGIN
+    width, height = round(2 * centre), _ROW * max(layers) + _HEIGHT + 2 * _MARGIN
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
         f'height="{height}" font-family="sans-serif" font-size="12" role="img">',
@@ -52,8 +53,9 @@ def to_svg(cell: Cell) -> str:
         '<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" '
         'orient="auto"><path d="M0,0 L8,4 L0,8 z" fill="#555"/></marker></defs>',
     ]
-    centre = width / 2
-    lines += [_edge(places[x], places[y], layers[y] - layers[x], x + y, centre) for x, y in cell.edges]
+    for x, y in cell.edges:
+        side = 1 if (x + y) % 2 else -1
+        lines.append(_edge(places[x], places[y], side * _bend(layers, layers[x], layers[y]), centre))
     lines += [_vertex(places[v], v, name, centre) for v, name in enumerate(_names(cell))]
     return "\n".join([*lines, "</svg>"])
 
@@ -76,16 +78,24 @@ def _places(layers: list[int]) -> list[tuple[float, float]]:
     return places
 
 
-def _edge(start: tuple[float, float], end: tuple[float, float], span: int, parity: int, centre: float) -> str:
-    """A line to the next layer, a curve past the layers between, left or right of them."""
+def _bend(layers: list[int], above: int, below: int) -> float:
+    """How far from the middle an edge has to pass to clear the layers between; 0 between neighbouring layers."""
+    passed = [layers.count(layer) for layer in range(above + 1, below)]
+    return max(passed) * _COLUMN / 2 + _LANE * len(passed) if passed else 0.0
+
+
+def _edge(start: tuple[float, float], end: tuple[float, float], bend: float, centre: float) -> str:
+    """A line, or a curve that passes at about `bend` right (if negative, left) of the middle."""
     (x1, y1), (x2, y2) = start, end
     y1, y2 = y1 + _HEIGHT / 2, y2 - _HEIGHT / 2
-    bend = 0.0 if span == 1 else (_WIDTH * (0.75 + 0.12 * span)) * (1 if parity % 2 else -1)
-    x1, x2 = x1 + centre + bend / 6, x2 + centre + bend / 6
+    x1, x2 = x1 + bend / 6, x2 + bend / 6
+    # The middle of a cubic curve lies three quarters of the way to its two control points.
+    c1, c2 = (bend / 0.75, bend / 0.75) if bend else (x1, x2)
     third = (y2 - y1) / 3
     return (
-        f'<path d="M{x1:.0f},{y1:.0f} C{x1 + bend:.0f},{y1 + third:.0f} {x2 + bend:.0f},{y2 - third:.0f} '
-        f'{x2:.0f},{y2:.0f}" fill="none" stroke="#555" stroke-width="1.3" marker-end="url(#head)"/>'
+        f'<path d="M{x1 + centre:.0f},{y1:.0f} C{c1 + centre:.0f},{y1 + third:.0f} '
+        f'{c2 + centre:.0f},{y2 - third:.0f} {x2 + centre:.0f},{y2:.0f}" '
+        'fill="none" stroke="#555" stroke-width="1.3" marker-end="url(#head)"/>'
     )
 
 

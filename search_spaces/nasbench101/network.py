@@ -124,9 +124,10 @@ def _sum(tensors: list[Tensor]) -> Tensor:
 
 
 def _initialise(module: nn.Module) -> None:
-    """He et al. 2015 for convolutions in front of ReLU; small weights and no bias in the classifier."""
+    """He et al. 2015 for the convolutions, each in front of a ReLU; PyTorch's defaults for the rest.
+
+    Scaled by fan-in, as in the benchmark. On a few epochs of small pictures a classifier that starts at PyTorch's
+    default scale learns sooner than one that starts near zero.
+    """
     if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    elif isinstance(module, nn.Linear):
-        nn.init.normal_(module.weight, std=0.01)
-        nn.init.zeros_(module.bias)
+        nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
