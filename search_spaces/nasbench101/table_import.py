@@ -112,9 +112,9 @@ class _Collected:
         """Take one record. Raises `ValueError` when it contradicts itself or the records before it."""
         if run.epochs not in _BUDGET_INDEX:
             raise ValueError(f"{run.epochs} epochs, expected one of {BUDGETS}")
-        if len(run.module_hash) != 32:
-            raise ValueError(f"module hash {run.module_hash!r}: expected 32 hex digits")
         key = bytes.fromhex(run.module_hash)
+        if len(run.module_hash) != 32 or len(key) != 16:  # fromhex passes over spaces
+            raise ValueError(f"module hash {run.module_hash!r}: expected 32 hex digits")
         row = self._row.get(key)
         if row is None:
             row = self._row[key] = len(self._cells)

@@ -112,24 +112,7 @@ def load_parquet(path: str | Path) -> ParquetTable:
 
 
 def _five_vertices(path: Path) -> ParquetTable:
-    cells = _read(path / "cells_108epochs.parquet", ("test_error_108", "params", "flops"))
-    records = _read(
-        path / "records.parquet",
-        (
-            "campaign",
-            "epochs",
-            "train_accuracy",
-            "val_accuracy",
-            "test_accuracy",
-            "training_time_s",
-            "energy_kwh",
-        ),
-    )
-    # The second campaign repeats the 91 smallest cells on another day: its runs are no repeats of these ones.
-    records = records[records["campaign"] == "5v"]
-    hashes = cells["module_hash"].tolist()
-    mean = Column("test_accuracy", 108.0, "fraction", 1.0 - _matrix(cells["test_error_108"]), averaged=3)
-    columns = [*_exact(cells), mean]
+    cells = _read_cells(path / "cells_108epochs.parquet", ("test_error_108",))
     named = {
         "train_accuracy": ("train_accuracy", "fraction"),
         "val_accuracy": ("validation_accuracy", "fraction"),
@@ -137,6 +120,15 @@ def _five_vertices(path: Path) -> ParquetTable:
         "training_time_s": ("training_time", "s"),
         "energy_kwh": ("energy", "kWh"),
     }
+    file = path / "records.parquet"
+    records = _read(file, ("campaign", "epochs", *named), fractions=tuple(named)[:3])
+    # The second campaign repeats the 91 smallest cells on another day: its runs are no repeats of these ones.
+    records = records[records["campaign"] == "5v"]
+    if records.duplicated(["module_hash", "epochs"]).any():
+        raise DataError(f"{file}: a cell of campaign 5v has several records at the same epoch, expected one")
+    hashes = cells["module_hash"].tolist()
+    mean = Column("test_accuracy", 108.0, "fraction", 1.0 - _matrix(cells["test_error_108"]), averaged=3)
+    columns = [*_exact(cells), mean]
     for epochs, rows in records.groupby("epochs"):
         by_hash = rows.set_index("module_hash").reindex(hashes)
         for column, (metric, unit) in named.items():
@@ -145,18 +137,23 @@ def _five_vertices(path: Path) -> ParquetTable:
 
 
 def _competition(path: Path) -> ParquetTable:
-    cells = _read(path / "cells.parquet", ("test_error", "params", "flops"))
-    samples = _read(path / "val_error_samples.parquet", ("val_error",), cell=False)
-    row = {h: i for i, h in enumerate(cells["module_hash"])}
-    runs = samples.groupby("module_hash").cumcount()
-    validation = np.full((len(cells), int(runs.max()) + 1), np.nan)
-    validation[samples["module_hash"].map(row), runs] = 1.0 - samples["val_error"]
+    cells = _read_cells(path / "cells.parquet", ("test_error",))
+    file = path / "val_error_samples.parquet"
+    samples = _read(file, ("val_error",), fractions=("val_error",))
+    hashes = cells["module_hash"].tolist()
+    if strange := sorted(set(samples["module_hash"]) - set(hashes)):
+        raise DataError(f"{file}: {len(strange)} hashes are not in cells.parquet, such as {strange[0]}")
+    row = {h: i for i, h in enumerate(hashes)}
+    rows = [row[h] for h in samples["module_hash"]]
+    runs = samples.groupby("module_hash").cumcount().tolist()
+    validation = np.full((len(cells), max(runs, default=0) + 1), np.nan)
+    validation[rows, runs] = 1.0 - samples["val_error"].to_numpy(dtype=np.float64)
     columns = [
         *_exact(cells),
         Column("test_accuracy", 108.0, "fraction", 1.0 - _matrix(cells["test_error"]), averaged=3),
         Column("validation_accuracy", 108.0, "fraction", validation),
     ]
-    return ParquetTable(path, cells["module_hash"].tolist(), _texts(cells), columns)
+    return ParquetTable(path, hashes, _texts(cells), columns)
 
 
 def _exact(cells: pd.DataFrame) -> list[Column]:
@@ -171,14 +168,30 @@ def _texts(cells: pd.DataFrame) -> list[str]:
     return (cells["adjacency"] + "-" + cells["ops"]).tolist()
 
 
-def _read(file: Path, columns: Sequence[str], cell: bool = True) -> pd.DataFrame:
+def _read_cells(file: Path, errors: tuple[str, ...]) -> pd.DataFrame:
+    cells = _read(file, ("adjacency", "ops", "params", "flops", *errors), fractions=errors)
+    if cells["module_hash"].duplicated().any():
+        raise DataError(f"{file}: some module hash has several rows, expected one row a cell")
+    for text in _texts(cells):
+        try:
+            parse_cell(text)
+        except ArchitectureError as error:
+            raise DataError(f"{file}: {error}") from None
+    return cells
+
+
+def _read(file: Path, columns: Sequence[str], fractions: Sequence[str]) -> pd.DataFrame:
+    """A file with these columns and the hash, in order of the hash; `fractions` lie in 0 to 1 or are unknown."""
     try:
         frame = pd.read_parquet(file)
     except (OSError, ValueError) as error:
         raise DataError(
             f"{file}: missing or damaged ({str(error).splitlines()[0]}); fetch it again"
         ) from None
-    needed = {"module_hash", *columns, *(("adjacency", "ops") if cell else ())}
-    if missing := sorted(needed - set(frame.columns)):
+    if missing := sorted({"module_hash", *columns} - set(frame.columns)):
         raise DataError(f"{file}: no columns {', '.join(missing)}; has {', '.join(map(str, frame.columns))}")
+    for name in fractions:
+        values = _matrix(frame[name])
+        if ((values < 0.0) | (values > 1.0)).any():
+            raise DataError(f"{file}: column {name} has values outside 0 to 1")
     return frame.sort_values("module_hash", kind="stable")
