@@ -1,0 +1,66 @@
+"""A run in pictures: PNG files of 1200 by 900 pixels, without a display and from any thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
+
+from nas.plots_front import front_3d_figure, front_figure, parallel_figure
+from nas.plots_progress import best_figure, cloud_figure, hypervolume_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from nas.run_folder import RunTable
+
+
+def figures(table: RunTable) -> dict[str, Callable[[], Figure]]:
+    """What to draw of a run, by file name: with one objective its course, with more the front from each side."""
+    objectives = table.objectives
+    m = len(objectives)
+    if m == 1:
+        return {"best.png": partial(best_figure, table)}
+    draw: dict[str, Callable[[], Figure]] = {
+        f"front_{objectives[i].name}_{objectives[j].name}.png": partial(front_figure, table, i, j)
+        for i, j in combinations(range(m), 2)
+    }
+    if m == 3:
+        draw["front_3d.png"] = partial(front_3d_figure, table)
+    if m >= 4:
+        draw["parallel.png"] = partial(parallel_figure, table)
+    draw["hypervolume.png"] = partial(hypervolume_figure, table)
+    draw["cloud.png"] = partial(cloud_figure, table)
+    return draw
+
+
+def write_plots(folder: Path, table: RunTable) -> list[Path]:
+    """Draw the run into `folder`, made if missing, and return the files; each appears at once or not at all.
+
+    Raises `OSError` when the disk refuses.
+    """
+    from nas.run_folder import write_whole  # which imports this module
+
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, draw in figures(table).items():
+        write_whole(folder / name, partial(_save, draw()))
+        paths.append(folder / name)
+    return paths
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """Write a figure as a PNG of 256 colours, a third of the size of one in true colour."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba())[:, :, :3])
+    small = image.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    # Averaging makes white 254; a slide beside it would show the difference.
+    small.putpalette([255 if level >= 252 else level for level in small.getpalette() or []])
+    small.save(path, format="PNG", dpi=(figure.dpi, figure.dpi))

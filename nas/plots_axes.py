@@ -1,0 +1,237 @@
+"""What the plots share: the rows worth drawing, how each objective's axis runs, and one quiet style."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
+from numpy.typing import NDArray
+
+from nas.front import non_dominated
+from nas.objectives import Objective
+from nas.records import FloatArray
+
+if TYPE_CHECKING:
+    from nas.run_folder import RunTable
+
+# Okabe and Ito's palette: told apart by readers with any colour vision, and in grey print.
+VERMILLION, BLUE, SKY, PURPLE = "#D55E00", "#0072B2", "#56B4E9", "#CC79A7"
+INK, FAINT = "#333333", "#757575"
+
+LOG_DECADES = 1.5  # positive values that span more get a logarithmic axis
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The evaluations that gave values, in the order of telling.
+
+    `values` (n, m) are in the user's own units and direction; `order` (n,) counts from 1 over all evaluations,
+    failed ones included, and `seconds` (n,) says when; `feasible` and `front` (n,) tell which keep every limit and
+    which of those nothing dominates. `failed` (k,) holds the order of the evaluations without values.
+    """
+
+    objectives: tuple[Objective, ...]
+    values: FloatArray
+    order: NDArray[np.int64]
+    seconds: FloatArray
+    feasible: Mask
+    front: Mask
+    failed: NDArray[np.int64]
+
+    @property
+    def signs(self) -> FloatArray:
+        """What minimises each objective when multiplied with it, shape (m,)."""
+        return np.array([o.sign for o in self.objectives])
+
+    @property
+    def total(self) -> int:
+        """Evaluations made, failed ones included; what broke a limit before training was none."""
+        return len(self.order) + len(self.failed)
+
+    @property
+    def counts(self) -> str:
+        """The size of everything in one line."""
+        outside = int((~self.feasible).sum())
+        parts = [f"{self.total:,} evaluations"]
+        parts += [f"{int(self.front.sum()):,} on the front"] if len(self.objectives) > 1 else []
+        parts += [f"{len(self.failed):,} failed"] if len(self.failed) else []
+        parts += [f"{outside:,} outside the limits"] if outside else []
+        return " · ".join(parts)
+
+    def best(self, columns: list[int]) -> NDArray[np.int64]:
+        """Rows that are feasible and non-dominated in these objectives alone, ascending."""
+        usable = np.flatnonzero(self.feasible)
+        points = (self.values * self.signs)[usable][:, columns]
+        return np.asarray(usable[non_dominated(points)], dtype=np.int64)
+
+
+def evaluated(table: RunTable) -> Evaluated:
+    """What of a run can be drawn."""
+    ran = (table.told["status"] != "invalid").to_numpy(dtype=bool)
+    ok = (table.told["status"] == "ok").to_numpy(dtype=bool)[ran]
+    names = [o.name for o in table.objectives]
+    values = table.told.reindex(columns=names).to_numpy(dtype=np.float64)[ran]
+    points = table.points[ran]
+    seconds = table.told["told_seconds"].to_numpy(dtype=np.float64)[ran]
+    shown = ok & np.isfinite(values).all(axis=1)
+    order = np.arange(1, len(values) + 1)
+    feasible = np.isfinite(points[shown]).all(axis=1)
+    front = np.zeros(int(shown.sum()), dtype=bool)
+    front[np.flatnonzero(feasible)[non_dominated(points[shown][feasible])]] = True
+    return Evaluated(
+        table.objectives, values[shown], order[shown], seconds[shown], feasible, front, order[~shown]
+    )
+
+
+@dataclass(frozen=True)
+class Axis:
+    """How one objective runs along an axis: its text, scale, limits and labelled ticks, in its own unit."""
+
+    label: str
+    maximize: bool
+    log: bool
+    low: float
+    high: float
+    ticks: FloatArray
+    tick_labels: tuple[str, ...]
+
+    @property
+    def direction(self) -> str:
+        """Which way is better."""
+        return "higher is better" if self.maximize else "lower is better"
+
+    @property
+    def title(self) -> str:
+        """The label and the direction, with an arrow that points the right way along either axis."""
+        return f"{self.label}    " + (f"{self.direction} →" if self.maximize else f"← {self.direction}")
+
+    def place(self, values: FloatArray) -> FloatArray:
+        """Values where they stand on an axis that is linear itself: their logarithm if this one is logarithmic."""
+        return np.log10(values) if self.log else np.asarray(values, dtype=np.float64)
+
+    def inside(self, values: FloatArray) -> Mask:
+        """Which values the limits leave in view."""
+        return np.asarray((values >= self.low) & (values <= self.high))
+
+
+def axis_of(item: Objective, values: FloatArray, keep: Mask) -> Axis:
+    """The axis on which values (n,), finite and not empty, can be read; those in `keep` are always in view.
+
+    Positive values that span more than 1.5 decades get a logarithmic axis, unless they are to rise towards a
+    known bound, such as an accuracy: its interesting end would be squeezed. When a few poor values would
+    squeeze all others into a corner, the axis ends before them.
+    """
+    best, worst = _window(item.sign * values, keep)
+    smallest, largest = sorted(abs(v) for v in (best, worst))
+    rising = item.maximize and item.best is not None
+    log = bool(values.min() > 0 and not rising and np.log10(largest / smallest) > LOG_DECADES)
+    if log:
+        best, worst = _window(item.sign * np.log10(values), keep)
+    span = worst - best
+    if span <= 1e-9 * max(abs(best), abs(worst)):
+        span = abs(best) or 1.0
+    ends = sorted([item.sign * (best - 0.05 * span), item.sign * (worst + 0.05 * span)])
+    low, high = (10.0**e for e in ends) if log else ends
+    ticks = log_ticks(low, high) if log else linear_ticks(low, high)
+    return Axis(name_and_unit(item), item.maximize, log, low, high, ticks, tick_labels(ticks))
+
+
+def _window(at: FloatArray, keep: Mask) -> tuple[float, float]:
+    """The best and the worst of minimised values (n,) to show: all, or without a poor twentieth that stands apart."""
+    best, worst = float(at.min()), float(at.max())
+    most = max(float(np.quantile(at, 0.95)), float(at[keep].max()) if keep.any() else best)
+    apart = len(at) >= 20 and most > best and worst - best > 1.5 * (most - best)
+    return best, most if apart else worst
+
+
+def name_and_unit(item: Objective) -> str:
+    """`error (%)`, or only the name when there is no unit."""
+    return f"{item.name} ({item.unit})" if item.unit else item.name
+
+
+def linear_ticks(low: float, high: float, most: int = 8) -> FloatArray:
+    """Round values within the limits."""
+    ticks = np.asarray(MaxNLocator(nbins=most, steps=[1, 2, 5, 10]).tick_values(low, high), dtype=np.float64)
+    return ticks[(ticks >= low) & (ticks <= high)]
+
+
+def log_ticks(low: float, high: float) -> FloatArray:
+    """1, 2 and 5 (or 1 and 3) times the powers of ten within positive limits, or fewer where they would crowd."""
+    first, last = int(np.floor(np.log10(low))), int(np.ceil(np.log10(high)))
+    decades = np.log10(high / low)
+    mantissas = (1, 2, 5) if decades < 2.2 else (1, 3) if decades < 4 else (1,)
+    step = max(1, (last - first) // 8)
+    ticks = np.array([m * 10.0**e for e in range(first, last + 1, step) for m in mantissas])
+    return ticks[(ticks >= low) & (ticks <= high)]
+
+
+def tick_labels(ticks: FloatArray) -> tuple[str, ...]:
+    """Short texts, no two of them equal: 200k, 1.5M, 93.25."""
+    largest = float(np.abs(ticks).max(initial=0.0))
+    if len(ticks) > 1 and ticks.min() > 0 and largest > 30 * ticks.min():
+        return tuple(short(t) for t in ticks)
+    scale, suffix = _suffix(largest)
+    step = float(np.diff(ticks).min() / scale) if len(ticks) > 1 else 1.0
+    if step < 1e-4:
+        return tuple(f"{t:.12g}".replace("-", "−") for t in ticks)
+    decimals = max(0, int(np.ceil(-np.log10(step) - 1e-6)))
+    return tuple(
+        "0" if t == 0 else f"{t / scale:.{decimals}f}{suffix}".replace("-", "−") for t in ticks.tolist()
+    )
+
+
+def short(value: float) -> str:
+    """A number in four digits at most: 3.4M."""
+    scale, suffix = _suffix(abs(value))
+    return f"{value / scale:.4g}{suffix}".replace("-", "−")
+
+
+def _suffix(size: float) -> tuple[float, str]:
+    for start, scale, suffix in ((1e12, 1e12, "T"), (1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if start <= size < 1e16:
+            return scale, suffix
+    return 1.0, ""
+
+
+def new_figure() -> Figure:
+    """An empty figure of 1200 by 900 pixels; of no global state, so that any thread may draw."""
+    below_headline = ConstrainedLayoutEngine(rect=(0.01, 0.01, 0.965, 0.88))
+    return Figure(figsize=(8, 6), dpi=150, layout=below_headline, facecolor="white")
+
+
+def headline(figure: Figure, title: str, counts: str) -> None:
+    """A title at the top left, and the counts in small type below it."""
+    figure.text(
+        0.025, 0.965, title, ha="left", va="top", fontsize=14, weight="bold", color=INK, parse_math=False
+    )
+    figure.text(0.025, 0.915, counts, ha="left", va="top", fontsize=9, color=FAINT, parse_math=False)
+
+
+def plain(ax: Any) -> None:
+    """Two spines, a faint grid under the data."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color(FAINT)
+    ax.grid(visible=True, color="#ECECEC", linewidth=0.8)
+    ax.set_axisbelow(True)
+    ax.tick_params(colors=INK, labelsize=9)
+
+
+def nothing(figure: Figure, text: str = "no result with finite values yet") -> Figure:
+    """A figure that says in words that there is nothing to draw."""
+    figure.text(0.5, 0.45, text, ha="center", fontsize=12, color=FAINT, parse_math=False)
+    return figure
+
+
+def apply(ax: Any, **axes: Axis) -> None:
+    """Let the axes named by keyword (x, y) run as given."""
+    for name, axis in axes.items():
+        ax.set(**{f"{name}scale": "log" if axis.log else "linear", f"{name}lim": (axis.low, axis.high)})
+        drawn = getattr(ax, f"{name}axis")
+        drawn.set_ticks(axis.ticks, axis.tick_labels)
+        drawn.set_minor_locator(NullLocator())
+        drawn.set_minor_formatter(NullFormatter())
