@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from nas.algorithms.local_search import LocalSearch
 from nas.algorithms.moead import MOEAD
+from nas.algorithms.nsga2 import NSGA2
+from nas.algorithms.nsga3 import NSGA3
+from nas.algorithms.random_search import RandomSearch
+from nas.algorithms.regularized_evolution import RegularizedEvolution, ScalarizedEvolution
 from nas.interfaces import Algorithm
 
 ALGORITHMS: dict[str, type[Algorithm]] = {
     "moead": MOEAD,
+    "nsga2": NSGA2,
+    "nsga3": NSGA3,
+    "regularized-evolution": RegularizedEvolution,
+    "scalarized-evolution": ScalarizedEvolution,
+    "local-search": LocalSearch,
+    "random": RandomSearch,
 }

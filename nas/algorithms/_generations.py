@@ -1,0 +1,90 @@
+"""What NSGA-II and NSGA-III share: generations that come about without ever making a worker wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from nas.algorithms._pymoo_survival import Survivors
+from nas.candidates import Candidates
+from nas.problem import Problem
+from nas.records import Architecture, FloatArray, Observation
+
+Survive = Callable[[FloatArray, int, np.random.Generator], Survivors]
+
+
+class Generations:
+    """A population that breeds at any time and is renewed whenever so many newcomers have been told.
+
+    Parents win binary tournaments: limits first, then what `keys` of the survivors says. Asked before there is
+    a population, it draws at random. Failed candidates do not count towards a generation.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        rng: np.random.Generator,
+        size: int,
+        crossover: float,
+        survive: Survive,
+        keys: Callable[[Survivors], tuple[np.ndarray, ...]],
+    ) -> None:
+        self._rng = rng
+        self._size = size
+        self._crossover = crossover
+        self._survive = survive
+        self._keys = keys
+        self._candidates = Candidates(problem, rng)
+        self._members: list[Observation] = []
+        self._fitness: list[tuple[float, ...]] = []  # of each member, smaller is better
+        self._newcomers: list[Observation] = []
+
+    def ask(self, n: int) -> list[Architecture]:
+        """Up to n new children of the present population."""
+        asked: list[Architecture] = []
+        while len(asked) < n and (child := self._propose()) is not None:
+            asked.append(child)
+        return asked
+
+    def _propose(self) -> Architecture | None:
+        if not self._members:
+            return self._candidates.random()
+        first = self._parent()
+        if self._rng.random() < self._crossover:
+            second = self._parent()
+            if second != first:
+                return self._candidates.offspring(first, second)
+        return self._candidates.mutant(first)
+
+    def _parent(self) -> Architecture:
+        """The winner of a binary tournament; of equals either."""
+        one = int(self._rng.random() * len(self._members))
+        other = int(self._rng.random() * len(self._members))
+        winner = other if self._fitness[other] < self._fitness[one] else one
+        return self._members[winner].architecture
+
+    def tell(self, observations: Sequence[Observation]) -> None:
+        """Collect successes; a generation's worth of them meets the population and the best remain."""
+        for seen in observations:
+            self._candidates.seen.add(seen.architecture)
+            if not seen.ok:
+                continue
+            self._newcomers.append(seen)
+            if len(self._newcomers) == self._size:
+                self._select(self._members + self._newcomers)
+                self._newcomers = []
+
+    def _select(self, crowd: list[Observation]) -> None:
+        """Feasible members by the survival operator, then as many of the others as there is room, by violation."""
+        feasible = [s for s in crowd if s.violation == 0]
+        broken = sorted((s for s in crowd if s.violation > 0), key=lambda s: s.violation)
+        self._members, self._fitness = [], []
+        if feasible:
+            survivors = self._survive(np.array([s.objectives for s in feasible]), self._size, self._rng)
+            self._members = [feasible[i] for i in survivors.indices.tolist()]
+            columns = [column.tolist() for column in self._keys(survivors)]
+            self._fitness = [(0.0, *key) for key in zip(*columns, strict=True)]
+        for seen in broken[: self._size - len(self._members)]:
+            self._members.append(seen)
+            self._fitness.append((seen.violation,))

@@ -1,0 +1,91 @@
+"""NSGA-III without a barrier between generations.
+
+Deb and Jain, "An evolutionary many-objective optimization algorithm using reference-point-based nondominated
+sorting approach, part I", IEEE TEVC 18(4), 2014; limits by part II (Jain and Deb, same issue). Sorting,
+normalisation and niches are pymoo's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nas.algorithms._generations import Generations
+from nas.algorithms._pymoo_survival import ReferenceDirections, Survivors
+from nas.checks import check_fraction, check_known, check_positive
+from nas.directions import DIRECTIONS
+from nas.interfaces import Algorithm
+from nas.problem import Problem
+from nas.records import Architecture, Observation
+
+
+@dataclass(frozen=True)
+class NSGA3Settings:
+    """Parameters of NSGA-III.
+
+    population: members, and newcomers a generation; as many reference directions, or the next smaller grid.
+    crossover: probability of crossover before mutation (1 in the paper), else mutation alone.
+    directions: "das-dennis" (a regular grid) or "riesz" (any number, evenly spread).
+    """
+
+    population: int = 50
+    crossover: float = 1.0
+    directions: str = "das-dennis"
+
+    def __post_init__(self) -> None:
+        check_positive("population", self.population)
+        check_fraction("crossover", self.crossover)
+        check_known("directions", self.directions, DIRECTIONS)
+
+
+class NSGA3(Algorithm):
+    """Steady breeding, survival by rank and niche each time a population of newcomers has been told."""
+
+    Settings = NSGA3Settings
+
+    @classmethod
+    def default_settings(cls, n_objectives: int, evaluations: int | None) -> NSGA3Settings:
+        """About 20 generations, of 10 to 100 members."""
+        return cls.Settings() if evaluations is None else cls.Settings(min(100, max(10, evaluations // 20)))
+
+    def __init__(self, problem: Problem, rng: np.random.Generator, settings: NSGA3Settings | None = None):
+        settings = settings or self.Settings()
+        self._initial = settings.population
+        n_directions = 1 if problem.n_objectives == 1 else settings.population
+        directions = DIRECTIONS[settings.directions](problem.n_objectives, n_directions)
+        self._generations = Generations(
+            problem,
+            rng,
+            settings.population,
+            settings.crossover,
+            ReferenceDirections(directions),
+            _all_alike if problem.n_objectives > 1 else _by_rank,
+        )
+
+    @property
+    def initial(self) -> int:
+        """A population of random architectures."""
+        return self._initial
+
+    def ask(self, n: int) -> list[Architecture]:
+        """Children of random feasible members; random until a first population has been told."""
+        return self._generations.ask(n)
+
+    def tell(self, observations: Sequence[Observation]) -> None:
+        """Collect successes until they make a generation."""
+        self._generations.tell(observations)
+
+
+def _all_alike(survivors: Survivors) -> tuple[np.ndarray, ...]:
+    """The paper has no selection among feasible parents: survival along the directions is pressure enough."""
+    return (np.zeros(len(survivors.indices)),)
+
+
+def _by_rank(survivors: Survivors) -> tuple[np.ndarray, ...]:
+    """With one objective there are no niches, and the fronts are the order of merit."""
+    return (survivors.ranks,)
+
+
+__all__ = ["NSGA3", "NSGA3Settings"]
