@@ -6,6 +6,8 @@ import heapq
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -48,15 +50,16 @@ class TableEvaluator:
     budget: float = 108
     choose: Choose = random_run
     report_budget: float = 108
-    _held: frozenset[tuple[str, float]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        held = frozenset((m.metric, float(m.budget)) for m in self.table.measures)
-        object.__setattr__(self, "_held", held)
         if not self.metric.endswith("accuracy"):
             raise ConfigError(f"metric={self.metric!r}: expected an accuracy, such as 'validation_accuracy'")
-        if (self.metric, float(self.budget)) not in held:
+        if (self.metric, float(self.budget)) not in self._held:
             self.table.runs(self.table.cells()[0], self.metric, self.budget)  # raises, naming what there is
+
+    @cached_property
+    def _held(self) -> frozenset[tuple[str, float]]:
+        return frozenset((m.metric, float(m.budget)) for m in self.table.measures)
 
     def __call__(self, trial: Trial) -> Mapping[str, float]:
         cell, budget = trial.architecture, self.budget if trial.budget is None else trial.budget
@@ -117,12 +120,17 @@ class TabularNASBench101(NASBench101):
     """
 
     table: Table = field(kw_only=True)
-    _cells: tuple[str, ...] = field(kw_only=True, repr=False, compare=False)
 
     def __init__(self, table: Table) -> None:
         super().__init__()
         object.__setattr__(self, "table", table)
-        object.__setattr__(self, "_cells", tuple(table.cells()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TabularNASBench101, (self.table,)
+
+    @cached_property
+    def _cells(self) -> Sequence[str]:
+        return self.table.cells()
 
     def is_valid(self, architecture: Architecture) -> bool:
         """Whether the genes describe a cell of the table."""

@@ -54,6 +54,12 @@ class ParquetTable:
     def __reduce__(self) -> tuple[Any, ...]:
         return load_parquet, (str(self.path),)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ParquetTable) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
     def __repr__(self) -> str:
         return f"ParquetTable({str(self.path)!r}, cells={len(self)})"
 

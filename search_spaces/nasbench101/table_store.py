@@ -74,6 +74,12 @@ class NASBench101Table:
     def __reduce__(self) -> tuple[Any, ...]:
         return NASBench101Table.open, (str(self.path),)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NASBench101Table) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
     def __repr__(self) -> str:
         made_up = ", made-up numbers" if self.synthetic else ""
         return f"NASBench101Table({str(self.path)!r}, cells={len(self)}, budgets={self.budgets}{made_up})"

@@ -134,7 +134,7 @@ def decode_run(data: bytes) -> RunRecord:
     """One record's data. Raises `ValueError` saying what is wrong with it; ranges are left to the caller."""
     text = data.decode()
     fields, end = _JSON.raw_decode(text)  # a third quicker than json.loads
-    if end != len(text):
+    if text[end:].strip():
         raise ValueError("something follows the JSON list")
     if not isinstance(fields, list) or len(fields) != 5:
         raise ValueError("expected a list of 5 JSON fields (hash, epochs, adjacency, operations, metrics)")

@@ -188,5 +188,12 @@ def test_the_tabular_space_keeps_the_abilities_and_costs_of_the_full_one(table: 
     assert isinstance(space, HasEnumeration)
     a = space.parse("110101-22")
     assert space.cost(a) == SPACE.cost(a)
-    assert copy.copy(space) == space
+
+
+def test_the_tabular_space_travels_as_a_path(table: NASBench101Table):
+    space = TabularNASBench101(table)
+    assert len(list(space.enumerate())) == 5
+    assert len(pickle.dumps(space)) < 600
+    assert copy.deepcopy(space) == space
     assert hash(space) == hash(TabularNASBench101(table))
+    assert space != SPACE
