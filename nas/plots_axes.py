@@ -57,7 +57,7 @@ class Evaluated:
     def counts(self) -> str:
         """The size of everything in one line."""
         outside = int((~self.feasible).sum())
-        parts = [f"{self.total:,} evaluations"]
+        parts = [f"{self.total:,} evaluation{'' if self.total == 1 else 's'}"]
         parts += [f"{int(self.front.sum()):,} on the front"] if len(self.objectives) > 1 else []
         parts += [f"{len(self.failed):,} failed"] if len(self.failed) else []
         parts += [f"{outside:,} outside the limits"] if outside else []

@@ -51,7 +51,13 @@ def hypervolume_figure(table: RunTable) -> Figure:
     panels[0][0].set_ylabel(
         "hypervolume (share of the box)    higher is better →", fontsize=11, color=INK, parse_math=False
     )
-    last = {"textcoords": "offset points", "xytext": (-2, 6), "ha": "right", "color": BLUE, "fontsize": 10}
+    last = {
+        "textcoords": "offset points",
+        "xytext": (0, 7),
+        "ha": "right" if len(curve) > 2 else "left",
+        "color": BLUE,
+        "fontsize": 10,
+    }
     panels[0][0].annotate(f"{curve[-1]:.4g}", (panels[0][1][-1], curve[-1]), **last)
     figure.supxlabel(_box_text(table), fontsize=7.5, color=FAINT, x=0.03, ha="left", parse_math=False)
     return figure
@@ -160,6 +166,7 @@ def _panels(figure: Figure, count: FloatArray, seconds: FloatArray) -> list[tupl
     for ax in (left, right):
         plain(ax)
     _count_axis(left, int(count[-1]))
+    right.set_xlim(0, 1.03 * longest / scale or 1.0)
     right.set_xlabel(f"{unit} of search", fontsize=11, color=INK)
     return [(left, count), (right, seconds / scale)]
 
