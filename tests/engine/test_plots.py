@@ -177,7 +177,6 @@ def test_odd_runs_are_drawn_without_an_error_or_a_warning(case: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         drawings = [
-            best_figure(one),
             front_figure(three, 1, 2),
             front_3d_figure(three),
             parallel_figure(four),
