@@ -16,10 +16,18 @@ from search_spaces.nasbench101.space import NASBench101
 
 if TYPE_CHECKING:
     from search_spaces.nasbench101.network import CellNetwork, build_network
+    from search_spaces.nasbench101.table import NASBench101Table, ParquetTable, import_tfrecord, load_table
+    from search_spaces.nasbench101.table_evaluator import TableEvaluator, TabularNASBench101
 
 _LAZY = {  # name: module of this package that defines it
     "CellNetwork": "network",
     "build_network": "network",
+    "NASBench101Table": "table",
+    "ParquetTable": "table",
+    "TableEvaluator": "table_evaluator",
+    "TabularNASBench101": "table_evaluator",
+    "import_tfrecord": "table",
+    "load_table": "table",
 }
 
 __all__ = [
@@ -27,11 +35,17 @@ __all__ = [
     "CellNetwork",
     "CellRow",
     "NASBench101",
+    "NASBench101Table",
+    "ParquetTable",
     "Skeleton",
+    "TableEvaluator",
+    "TabularNASBench101",
     "UniformSampler",
     "build_network",
     "cell_hash",
     "enumerate_cells",
+    "import_tfrecord",
+    "load_table",
     "module_hash",
     "write_cells",
 ]
