@@ -96,6 +96,11 @@ def train_full(
     out = Path(out_dir)
     threads = settings.threads or torch.get_num_threads()
     with processes(distributed, settings.device) as place, reproducible(threads, place.device):
+        if recipe.batch_size < 2 * place.shard.world:
+            raise ConfigError(
+                f"recipe: batch_size {recipe.batch_size} is too small for {place.shard.world} processes: "
+                f"expected at least two pictures for each"
+            )
         prepared = prepare(data, recipe, place.device, None)
         config = _config(data, recipe, settings.seed)
         state = _previous(out, config, resume)

@@ -170,6 +170,12 @@ def test_a_folder_without_splits_is_cut_in_three(folder):
     assert (len(splits.train), len(splits.validation), len(splits.test)) == (32, 4, 4)
 
 
+def test_a_folder_that_is_all_training_is_cut_in_three(folder):
+    (folder / "val").rename(folder / "unused")
+    splits = Folder(str(folder), resolution=8).load()
+    assert (len(splits.train), len(splits.validation), len(splits.test)) == (32, 4, 4)
+
+
 def test_a_damaged_picture_is_named_before_anything_is_trained(folder):
     bad = folder / "train" / "bee" / "07.png"
     bad.write_bytes(bad.read_bytes()[:100])

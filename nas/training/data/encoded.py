@@ -169,11 +169,12 @@ def check_listing(listing: Listing, reading: Reading, report: DataReport) -> Dat
 def cut(listing: Listing, reading: Reading) -> tuple[IntArray, IntArray, IntArray]:
     """Positions for training, validation and test.
 
-    A set with training and one held-out part (ImageNet's `val`, CIFAR's `test`) keeps that part for the test,
-    and validation is cut from the training pictures: what selects must not be what is reported.
+    A set without splits, or all of whose pictures are for training, is cut in three. One with one held-out
+    part (ImageNet's `val`, CIFAR's `test`) keeps that for the test, and validation is cut from the training
+    pictures: what selects must not be what is reported.
     """
     train, validation, test = (np.flatnonzero(listing.split == k).astype(np.int64) for k in range(3))
-    if len(train) == 0:
+    if len(validation) == len(test) == 0 or len(train) == 0:
         validation, test, train = stratified(
             listing.labels, (reading.validation, reading.test), reading.split_seed
         )
