@@ -25,6 +25,7 @@ from nas.records import Result
 from nas.run_folder import RunTable, export, run_table, summarise, write_whole
 from nas.versions import versions
 
+MakeAlgorithm = Callable[[Problem, np.random.Generator, Any], Algorithm]
 MakeExecutor = Callable[[Evaluate, frozenset[str]], Executor]
 
 
@@ -51,7 +52,7 @@ def search(
     objectives: Sequence[Objective | str],
     evaluate: Evaluate | None = None,
     *,
-    algorithm: str | Callable[[Problem, np.random.Generator, Any], Algorithm] = "moead",
+    algorithm: str | MakeAlgorithm = "moead",
     algorithm_settings: Any = None,
     executor: str | MakeExecutor = "serial",
     executor_settings: Any = None,
@@ -62,7 +63,6 @@ def search(
     out: str | Path | None = None,
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
-    config: dict[str, Any] | None = None,
 ) -> SearchResult:
     """Search a space for the Pareto front of the objectives.
 
@@ -81,7 +81,6 @@ def search(
         out: a folder for the log, the front and the plots; None keeps the search in memory.
         resume: go on with the run in `out`. Same space, objectives, limits, algorithm and seed, or `HistoryError`.
         callbacks: each is called with the `SearchState` after every result and about twice a second.
-        config: more to record in config.json.
 
     Returns:
         The result. Ctrl-C (KeyboardInterrupt) ends a search early, in order: the result then has the state
@@ -97,13 +96,40 @@ def search(
         settings = replace(settings, evaluations=budget)
     if seed is not None:
         settings = replace(settings, seed=seed)
-    problem = Problem(space, objectives, evaluate, limits)
-    history = None if out is None else History(Path(out), space, create=not resume)
+    return solve(
+        Problem(space, objectives, evaluate, limits),
+        algorithm=algorithm,
+        algorithm_settings=algorithm_settings,
+        executor=executor,
+        executor_settings=executor_settings,
+        loop=settings,
+        out=out,
+        resume=resume,
+        callbacks=callbacks,
+    )
+
+
+def solve(
+    problem: Problem,
+    *,
+    algorithm: str | MakeAlgorithm = "moead",
+    algorithm_settings: Any = None,
+    executor: str | MakeExecutor = "serial",
+    executor_settings: Any = None,
+    loop: LoopSettings,
+    out: str | Path | None = None,
+    resume: bool = False,
+    callbacks: Sequence[Callback] = (),
+    config: dict[str, Any] | None = None,
+) -> SearchResult:
+    """`search` for a problem that is made already; `config` is recorded in config.json."""
+    factory = _executor_factory(executor, executor_settings)
+    history = None if out is None else History(Path(out), problem.space, create=not resume)
     try:
-        plan = _Plan.make(problem, algorithm, algorithm_settings, settings, history if resume else None)
+        plan = _Plan.make(problem, algorithm, algorithm_settings, loop, history if resume else None)
         if history is not None:
-            _remember(history, plan, config or {}, resume)
-        return _run(plan, _executor_factory(executor, executor_settings), history, callbacks, resume)
+            _remember(history, plan, config, resume)
+        return _run(plan, factory, history, callbacks, resume)
     except BaseException:
         if history is not None and not resume:
             history.discard_if_empty()
@@ -126,7 +152,7 @@ class _Plan:
     def make(
         cls,
         problem: Problem,
-        algorithm: str | Callable[..., Algorithm],
+        algorithm: str | MakeAlgorithm,
         algorithm_settings: Any,
         settings: LoopSettings,
         earlier: History | None,
@@ -176,7 +202,7 @@ def _check_same(started: dict[str, Any], now: dict[str, Any]) -> None:
         )
 
 
-def _remember(history: History, plan: _Plan, config: dict[str, Any], resume: bool) -> None:
+def _remember(history: History, plan: _Plan, config: dict[str, Any] | None, resume: bool) -> None:
     if not resume:
         history.write_meta("identity", plan.identity)
         history.write_meta("initial", plan.algorithm.initial)
@@ -184,7 +210,7 @@ def _remember(history: History, plan: _Plan, config: dict[str, Any], resume: boo
         history.write_meta("limits", [str(limit) for limit in plan.problem.limits])
     resolved = {
         "schema": 1,
-        "config": config or None,
+        "config": config,
         **{key: value for key, value in plan.identity.items() if key != "evaluations"},
         "loop": dataclasses.asdict(plan.settings),
         "versions": versions(),

@@ -60,6 +60,8 @@ class SearchState:
     running: int = 0
     started: float = field(default_factory=time.monotonic)
     earlier_seconds: float = 0.0  # spent before this session of a resumed run
+    replayed: int = 0  # evaluations that an earlier session of a resumed run made
+    initial: int = 2  # size of the algorithm's initial design
     exhausted: bool = False
 
     def __post_init__(self) -> None:
@@ -98,7 +100,7 @@ class Search:
         history: History | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> None:
-        self.state = SearchState(problem, settings)
+        self.state = SearchState(problem, settings, initial=max(2, algorithm.initial))
         self._problem = problem
         self._algorithm = algorithm
         self._executor = executor
@@ -253,6 +255,7 @@ class Search:
                 self._start(trial)
         self._spent += sum(r.status is not Status.INVALID for r in results.values())
         self.state.arrived = len(results)
+        self.state.replayed = self.state.evaluated
         self.state.earlier_seconds = history.seconds()
 
     def _replay_ask(self, trial: Trial | None, pending: dict[int, Trial]) -> None:

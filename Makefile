@@ -1,0 +1,43 @@
+# Two commands for a start: `make search` and `make test`. Each makes its own environment in .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+
+.PHONY: env search test test-slow test-all lint clean help
+
+help:
+	@echo "make search     a first search: NASBench-101 cells trained on digits, about two minutes; leaves runs/first/"
+	@echo "make test       the tests"
+	@echo "make test-slow  the tests that take minutes"
+	@echo "make lint       style and types"
+	@echo "make env        the environment .venv only"
+
+env: $(VENV)/.installed
+
+$(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("Python 3.10 or newer is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.11 ...")'
+	@echo "Making the environment in $(VENV) (about two minutes, 2 GB) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) --upgrade pip
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+search: env
+	@if [ -e runs/first/history.sqlite ]; then \
+		echo "runs/first holds a search already: remove it for a new one (rm -r runs/first), or see it with: $(BIN)/nas front runs/first"; exit 4; fi
+	@$(BIN)/nas search
+
+test: env
+	$(BIN)/python -m pytest
+
+test-slow: env
+	$(BIN)/python -m pytest -m slow --timeout 900
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,171 @@
+"""From a config to the parts of a search. The one place in `nas` that knows the spaces that come with it."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from nas.algorithms import ALGORITHMS
+from nas.config import ObjectivePart, Part, SearchConfig
+from nas.errors import ConfigError
+from nas.executors import SETTINGS
+from nas.interfaces import Evaluate, SearchSpace
+from nas.loop import LoopSettings
+from nas.objectives import OBJECTIVES, Objective
+from nas.plugins import find, make
+from nas.problem import Problem
+
+CONFIGS = Path(__file__).parent / "configs"
+
+
+def spaces() -> Mapping[str, Callable[..., SearchSpace]]:
+    """The spaces that come with the framework, by name."""
+    registry: Mapping[str, Callable[..., SearchSpace]] = importlib.import_module(
+        "search_spaces"
+    ).SEARCH_SPACES
+    return registry
+
+
+def evaluators() -> Mapping[str, Callable[..., Evaluate]]:
+    """The evaluators that come with the framework, by name."""
+    registry: Mapping[str, Callable[..., Evaluate]] = importlib.import_module("search_spaces").TABLES
+    return {"training": training, **registry}
+
+
+def training(
+    *,
+    space: SearchSpace,
+    data: Any = "digits",
+    recipe: Any = None,
+    threads: int = 1,
+    device: str | None = None,
+) -> Evaluate:
+    """Train each candidate on `data` (a name, or a mapping with `name`) by `recipe` (a mapping)."""
+    from nas.training import TrainingEvaluator, data_from_config, recipe_from_config
+
+    described = data_from_config({"name": data} if isinstance(data, str) else data)
+    return TrainingEvaluator(space, described, recipe_from_config(recipe or {}), threads, device)  # type: ignore[arg-type]
+
+
+def built_in_config(space: str) -> Path | None:
+    """The default search of a space that comes with the framework."""
+    path = CONFIGS / f"{space}.yaml"
+    return path if path.is_file() else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Assembly:
+    """What `nas.search` needs, made from a config."""
+
+    problem: Problem
+    algorithm: Callable[..., Any]
+    algorithm_name: str
+    algorithm_settings: Any
+    executor_settings: Any
+    loop: LoopSettings
+
+
+def assemble(config: SearchConfig, base: Path | None = None) -> Assembly:
+    """Make every part of a search; relative paths in the config count from `base`.
+
+    Raises `ConfigError` for whatever cannot be made; nothing is started.
+    """
+    space = make_space(config.space, base)
+    problem = Problem(
+        space,
+        [_objective(part, base) for part in config.objectives],
+        _evaluator(config.evaluator, space, base),
+        config.limits,
+    )
+    algorithm = find("algorithm", config.algorithm.name, ALGORITHMS, base)
+    loop = LoopSettings(
+        evaluations=config.budget.evaluations,
+        seconds=config.budget.seconds,
+        seed=config.seed,
+        concurrency=config.concurrency,
+        ordered=config.ordered,
+        fidelity=config.fidelity,
+        max_failures=config.max_failures,
+    )
+    return Assembly(
+        problem,
+        algorithm,
+        config.algorithm.name,
+        _algorithm_settings(config.algorithm, algorithm, problem, loop),
+        _executor_settings(config.executor),
+        loop,
+    )
+
+
+def make_space(part: Part, base: Path | None = None) -> SearchSpace:
+    """A space from its name and settings."""
+    found = find("space", part.name, spaces(), base)
+    space = _instance("space", found, part.settings)
+    if not isinstance(space, SearchSpace):
+        raise ConfigError(f"space {part.name!r}: expected a SearchSpace, got {type(space).__name__}")
+    return space
+
+
+def _evaluator(part: Part | None, space: SearchSpace, base: Path | None) -> Evaluate | None:
+    if part is None:
+        return None
+    registry = evaluators()
+    found = find("evaluator", part.name, registry, base)
+    if part.name in registry or isinstance(found, type):
+        found = make("evaluator", found, part.settings, space=space)
+    elif part.settings:
+        raise ConfigError(
+            f"evaluator {part.name!r} is no class, so it takes no settings: {', '.join(part.settings)}"
+        )
+    if not callable(found):
+        raise ConfigError(
+            f"evaluator {part.name!r}: expected a function of a trial, got {type(found).__name__}"
+        )
+    return found  # type: ignore[no-any-return]
+
+
+def _instance(kind: str, found: Any, settings: Mapping[str, Any]) -> Any:
+    """An object as it is; a class or a registered function is called with the settings."""
+    if callable(found) and not isinstance(found, SearchSpace):
+        return make(kind, found, settings)
+    if settings:
+        raise ConfigError(f"{kind} {found!r} is made already, so it takes no settings: {', '.join(settings)}")
+    return found
+
+
+def _objective(part: ObjectivePart, base: Path | None) -> Objective:
+    changes = part.model_dump(exclude={"name", "function"}, exclude_none=True)
+    if part.function is not None:
+        function = find("objective", part.function, {}, base)
+        return Objective(part.name, function=function, **changes)
+    if ":" in part.name:
+        found = find("objective", part.name, OBJECTIVES, base)
+        if not isinstance(found, Objective):
+            raise ConfigError(
+                f"objective {part.name!r}: expected an Objective, got {type(found).__name__}; for a plain function "
+                f"write {{name: {part.name.rpartition(':')[2]}, function: '{part.name}'}}"
+            )
+        return dataclasses.replace(found, **changes)
+    if part.name in OBJECTIVES:
+        return dataclasses.replace(OBJECTIVES[part.name], **changes)
+    if changes:  # something the evaluator or the space's cost reports under this name
+        return Objective(part.name, **changes)
+    found = find("objective", part.name, OBJECTIVES, base)
+    return found  # type: ignore[no-any-return]
+
+
+def _algorithm_settings(part: Part, algorithm: Any, problem: Problem, loop: LoopSettings) -> Any:
+    if not hasattr(algorithm, "Settings"):
+        return part.settings or None
+    settings = make("algorithm", algorithm.Settings, part.settings)
+    default = algorithm.default_settings(problem.n_objectives, loop.evaluations)
+    return dataclasses.replace(default, **{key: getattr(settings, key) for key in part.settings})
+
+
+def _executor_settings(part: Part) -> Any:
+    if part.name not in SETTINGS:
+        find("executor", part.name, SETTINGS)
+    return make("executor", SETTINGS[part.name], part.settings)

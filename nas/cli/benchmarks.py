@@ -1,0 +1,63 @@
+"""What `nas data` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from nas.checks import check_known
+from nas.cli.show import output
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=output(), transient=True, disable=not output().is_terminal)
+
+
+def _report_to(bar: Progress, what: str) -> Callable[[int, int], None]:
+    task = bar.add_task(what, total=None)
+    return lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def enumerate_space(space: str, out: Path) -> None:
+    """`nas data enumerate`."""
+    check_known("space", space, ("nasbench101",))
+    from search_spaces.nasbench101 import write_cells
+
+    with _progress() as bar:
+        count = write_cells(out, progress=_report_to(bar, "cells"))
+    output().print(f"{count:,} cells written to {out}", highlight=False)
+
+
+def import_benchmark(benchmark: str, file: Path, out: Path) -> None:
+    """`nas data import`."""
+    check_known("benchmark", benchmark, ("nasbench101",))
+    from search_spaces.nasbench101.table_import import import_tfrecord
+
+    with _progress() as bar:
+        report = import_tfrecord(file, out, progress=_report_to(bar, "bytes"))
+    output().print(
+        f"{report.cells:,} cells ({report.records:,} records, {', '.join(map(str, report.budgets))} epochs) imported to "
+        f"{report.out}; {report.hashes_checked:,} hashes checked",
+        highlight=False,
+    )
+
+
+def check_data(kind: str, path: Path | None) -> None:
+    """`nas data check`; exits with 3 when something is missing or damaged."""
+    from nas.errors import ConfigError
+    from nas.training import DATASETS, check, data_from_config
+
+    check_known("data set", kind, DATASETS)
+    settings: dict[str, Any] = {"name": kind} if path is None else {"name": kind, "path": str(path)}
+    if path is None and kind != "digits":
+        raise ConfigError(f"data {kind}: say where it is: nas data check {kind} PATH")
+    report = check(data_from_config(settings))
+    for line in report.lines():
+        output().print(line, markup=False, highlight=False)
+    if not report.ok:
+        raise typer.Exit(3)

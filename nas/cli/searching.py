@@ -1,0 +1,213 @@
+"""`nas search`: from flags and a config file to a run, shown while it goes."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from nas.api import SearchResult, solve
+from nas.assemble import Assembly, assemble, built_in_config
+from nas.cli.progress import Progress
+from nas.cli.show import front_table, output
+from nas.config import SearchConfig, check_config, override, put, read_config
+from nas.errors import ConfigError, HistoryError, NasError
+from nas.executors import EXECUTORS
+from nas.history import read_history
+from nas.plugins import find
+
+DEFAULT_SPACE = "nasbench101"
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What the command line says beside the config file."""
+
+    space: str | None
+    algorithm: str | None
+    budget: int | None
+    seed: int | None
+    workers: int | None
+    executor: str | None
+    address: str | None
+    out: Path | None
+    settings: tuple[str, ...]
+
+
+def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
+    """Search, print the front, and exit with 130 if interrupted. Raises `NasError` for what cannot be done."""
+    values, base = _earlier(resume, config, flags) if resume else _fresh(config, flags)
+    checked = check_config(_with_flags(values, flags))
+    out = resume or Path(checked.out)
+    _warn_idle(checked)
+    parts = assemble(checked, base)
+    _announce(checked, out, parts, resume is not None)
+    with Progress(parts.problem, parts.loop, out) as progress:
+        result = _solve(checked, parts, out, base, resume is not None, progress)
+    _report(result, out)
+    if result.state == "interrupted":
+        raise typer.Exit(130)
+
+
+def _fresh(config: Path | None, flags: Flags) -> tuple[dict[str, Any], Path | None]:
+    if config is not None:
+        return read_config(config), config.resolve().parent
+    space = flags.space or DEFAULT_SPACE
+    built_in = built_in_config(space)
+    if built_in is None:
+        from nas.assemble import spaces
+
+        find("space", space, spaces())
+        raise ConfigError(
+            f"space {space!r} has no built-in search: write a config that names an evaluator and objectives "
+            "(docs/own-space.md shows one), and run: nas search my.yaml"
+        )
+    values = read_config(built_in)
+    if flags.out is None and space != DEFAULT_SPACE:
+        values["out"] = f"runs/{space}"
+    return values, None
+
+
+def _earlier(run: Path, config: Path | None, flags: Flags) -> tuple[dict[str, Any], Path | None]:
+    if config is not None or flags.out is not None:
+        raise ConfigError(
+            "--resume RUN goes on with the config and in the folder of that run: leave out CONFIG and --out"
+        )
+    _, meta = read_history(run)
+    stored = (meta.get("config") or {}).get("config")
+    if not stored:
+        raise HistoryError(
+            f"{run} was not started by `nas search`: resume it from Python, nas.search(..., resume=True)"
+        )
+    base = stored.get("base")
+    return stored["search"], None if base is None else Path(base)
+
+
+def _with_flags(values: dict[str, Any], flags: Flags) -> dict[str, Any]:
+    values = override(values, ())
+    if flags.space is not None and _name(values.get("space")) != flags.space:
+        values["space"] = flags.space
+    if flags.algorithm is not None and _name(values.get("algorithm")) != flags.algorithm:
+        values["algorithm"] = flags.algorithm
+    if flags.executor is not None and _name(values.get("executor", "ray")) != flags.executor:
+        find("executor", flags.executor, EXECUTORS)
+        values["executor"] = flags.executor
+    pairs: list[tuple[list[str], Any]] = [
+        (["budget", "evaluations"], flags.budget),
+        (["seed"], flags.seed),
+        (["executor", "workers"], flags.workers),
+        (["executor", "address"], flags.address),
+        (["out"], None if flags.out is None else str(flags.out)),
+    ]
+    for path, value in pairs:
+        if value is not None:
+            if path[0] == "executor" and _name(values.get("executor", "ray")) == "serial":
+                raise ConfigError(
+                    f"--{path[1]}: the serial executor has no {path[1]}; leave it out, or use --executor ray"
+                )
+            put(values, path, value)
+    return override(values, flags.settings)
+
+
+def _name(part: Any) -> Any:
+    return part.get("name") if isinstance(part, dict) else part
+
+
+def _warn_idle(config: SearchConfig) -> None:
+    workers = config.executor.settings.get("workers", 2)
+    if (
+        config.executor.name == "ray"
+        and config.ordered
+        and isinstance(workers, int)
+        and workers > config.concurrency
+    ):
+        output().print(
+            f"Note: concurrency is {config.concurrency}, so only as many of {workers} workers can be busy; "
+            f"--set concurrency={2 * workers} uses them all (and tries other architectures).",
+            style="yellow",
+        )
+
+
+def _announce(config: SearchConfig, out: Path, parts: Assembly, resumed: bool) -> None:
+    size = parts.problem.space.size
+    of = f" ({size:,} architectures)" if size else ""
+    objectives = ", ".join(
+        f"{'maximise' if o.maximize else 'minimise'} {o.name}" for o in parts.problem.objectives
+    )
+    limits = "".join(f", {limit}" for limit in parts.problem.limits)
+    workers = (
+        f"{config.executor.settings.get('workers', 2)} Ray workers"
+        if config.executor.name == "ray"
+        else "this process"
+    )
+    output().print(
+        f"{'Resuming' if resumed else 'Searching'} [bold]{config.space.name}[/]{of}: {objectives}{limits}\n"
+        f"{config.algorithm.name}, {parts.loop.evaluations} evaluations on {workers}, seed {parts.loop.seed}; "
+        f"everything goes to [bold]{out}/[/]",
+        highlight=False,
+    )
+
+
+def _solve(
+    config: SearchConfig, parts: Assembly, out: Path, base: Path | None, resume: bool, progress: Progress
+) -> SearchResult:
+    record = {"search": config.model_dump(mode="json"), "base": None if base is None else str(base)}
+    built_in = parts.algorithm_name if ":" not in parts.algorithm_name else parts.algorithm
+    try:
+        return solve(
+            parts.problem,
+            algorithm=built_in,
+            algorithm_settings=parts.algorithm_settings,
+            executor=config.executor.name,
+            executor_settings=parts.executor_settings,
+            loop=parts.loop,
+            out=out,
+            resume=resume,
+            callbacks=[progress],
+            config=record,
+        )
+    except NasError:
+        progress.stop()
+        raise
+
+
+def _report(result: SearchResult, out: Path) -> None:
+    console, summary = output(), result.summary
+    words = {
+        "finished": "Finished",
+        "exhausted": "Stopped early: every architecture of the space (within the limits) has been tried",
+        "interrupted": "Interrupted; nothing that was evaluated is lost",
+    }
+    console.print(
+        f"\n{words[result.state]}: {summary['evaluations']} evaluated, {summary['failed']} failed, "
+        f"{summary['seconds']:.0f} s, hypervolume {summary['hypervolume']:.4f}",
+        highlight=False,
+    )
+    _failures(result)
+    if result.front.empty:
+        console.print("The front is empty: no candidate both succeeded and met the limits.", style="yellow")
+    elif result.table is not None:
+        console.print(front_table(result.table))
+    go_on = f"nas search --resume {out}"
+    further = (
+        go_on if result.state == "interrupted" else f"{go_on} --budget {2 * max(1, summary['evaluations'])}"
+    )
+    console.print(
+        f"Where to look next:\n  {out}/plots/        the front, the hypervolume and the cloud, as pictures\n"
+        f"  {out}/front.csv     the table above; nas front {out} prints it again\n"
+        f"  {out}/history.parquet  every evaluation\n  {further}   goes on with this search",
+        highlight=False,
+    )
+    sys.stdout.flush()
+
+
+def _failures(result: SearchResult) -> None:
+    bad = result.history[~result.history["status"].isin(["ok", "running", "invalid"])]
+    if bad.empty:
+        return
+    reasons = (bad["status"] + ": " + bad["reason"].str.split("\n").str[0]).value_counts()
+    for reason, times in reasons.head(5).items():
+        output().print(f"  {times} x {reason}", style="yellow", markup=False, highlight=False)

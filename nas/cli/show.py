@@ -1,0 +1,128 @@
+"""Tables and lists for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from nas.run_folder import RunTable
+
+ROWS = 40  # of a front that are printed; the file has all
+
+
+@lru_cache(maxsize=1)
+def output() -> Console:
+    """The console for results; wide enough for a table when it is no terminal."""
+    console = Console(soft_wrap=False)
+    return console if console.is_terminal else Console(width=120, soft_wrap=True)
+
+
+def front_table(table: RunTable) -> Table:
+    """The front as a table, evenly thinned when it is long."""
+    front = table.front
+    shown = (
+        front
+        if len(front) <= ROWS
+        else front.iloc[[round(i * (len(front) - 1) / (ROWS - 1)) for i in range(ROWS)]]
+    )
+    title = f"Pareto front: {len(front)} architectures" + (
+        f", {ROWS} of them shown" if len(front) > ROWS else ""
+    )
+    view = Table(title=title, title_justify="left", header_style="bold")
+    view.add_column("architecture", no_wrap=True, overflow="ellipsis")
+    for item in table.objectives:
+        view.add_column(f"{item.name}" + (f" ({item.unit})" if item.unit else ""), justify="right")
+    for _, row in shown.iterrows():
+        view.add_row(str(row["architecture"]), *[number(row[o.name]) for o in table.objectives])
+    return view
+
+
+def number(value: float) -> str:
+    """A number as people read it: whole numbers with separators, others to two to four digits."""
+    if value == int(value) and abs(value) >= 100:
+        return f"{int(value):,}"
+    return f"{value:.2f}" if abs(value) >= 1 else f"{value:.4g}"
+
+
+def listing(kind: str) -> Table:
+    """The components of a kind with their summaries. Raises `ConfigError` for an unknown kind."""
+    from nas.checks import check_known
+
+    check_known("kind", kind, _LISTS)
+    view = Table(header_style="bold", show_edge=False, box=None, padding=(0, 2))
+    view.add_column("name", no_wrap=True)
+    view.add_column("what it is")
+    for name, summary in _LISTS[kind]():
+        view.add_row(name, summary)
+    return view
+
+
+def _summaries(registry: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name, getattr(item, "summary", None) or _first_line(item)) for name, item in registry.items()]
+
+
+def _first_line(item: Any) -> str:
+    return (getattr(item, "__doc__", None) or "").strip().split("\n")[0]
+
+
+def _spaces() -> list[tuple[str, str]]:
+    from nas.assemble import spaces
+
+    return _summaries(spaces())
+
+
+def _algorithms() -> list[tuple[str, str]]:
+    from nas.algorithms import ALGORITHMS
+
+    return _summaries(ALGORITHMS)
+
+
+def _evaluators() -> list[tuple[str, str]]:
+    from nas.assemble import evaluators
+
+    return _summaries(evaluators())
+
+
+def _executors() -> list[tuple[str, str]]:
+    from nas.executors import SETTINGS
+
+    return [
+        (name, "settings: " + ", ".join(settings.__dataclass_fields__)) for name, settings in SETTINGS.items()
+    ]
+
+
+def _objectives() -> list[tuple[str, str]]:
+    from nas.objectives import OBJECTIVES
+
+    return [
+        (o.name, f"{o.unit}, {'maximised' if o.maximize else 'minimised'}, "
+                 f"{'exact, known before training' if o.cheap else 'measured by the evaluator'}")
+        for o in OBJECTIVES.values()
+    ]  # fmt: skip
+
+
+_LISTS = {
+    "spaces": _spaces,
+    "algorithms": _algorithms,
+    "evaluators": _evaluators,
+    "executors": _executors,
+    "objectives": _objectives,
+}
+
+
+def cost_of(space_name: str, architecture: str, settings: Sequence[str]) -> dict[str, float]:
+    """Exact costs of an architecture by its text form. Raises `ConfigError` for unknown names or texts."""
+    from nas.assemble import make_space
+    from nas.config import Part, override
+    from nas.errors import ConfigError
+    from nas.interfaces import HasCost
+
+    space = make_space(Part.model_validate(override({"name": space_name}, settings)), Path.cwd())
+    if not isinstance(space, HasCost):
+        raise ConfigError(f"space {space_name!r} has no cost(architecture)")
+    return dict(space.cost(space.parse(architecture)))

@@ -1,0 +1,171 @@
+"""The YAML file that describes a search: its schema, its reading, and settings from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from nas.errors import ConfigError
+from nas.objectives import did_you_mean
+
+
+class Part(BaseModel):
+    """A component by name, with its settings: `name`, or a mapping `{name: ..., setting: value}`."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    name: str
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything but the name."""
+        return dict(self.model_extra or {})
+
+
+def _part(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+AnyPart = Annotated[Part, BeforeValidator(_part)]
+
+
+class ObjectivePart(BaseModel):
+    """A built-in objective by name, or one's own: `name` and where its `function` is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str
+    function: str | None = None
+    unit: str | None = None
+    maximize: bool | None = None
+    cheap: bool | None = None
+    best: float | None = None
+    reference: float | None = None
+
+
+class Budget(BaseModel):
+    """When a search ends: after so many evaluations, or (asking no more) after so many seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    evaluations: int = Field(default=100, ge=1)
+    seconds: float | None = Field(default=None, gt=0)
+
+
+class SearchConfig(BaseModel):
+    """Everything about a search. Each component is a name from `nas list`, or `file.py:Name`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    space: AnyPart
+    objectives: list[Annotated[ObjectivePart, BeforeValidator(_part)]] = Field(
+        default_factory=lambda: [ObjectivePart(name=n) for n in ("error", "params", "madds")], min_length=1
+    )
+    limits: list[str] = Field(default_factory=list)
+    algorithm: AnyPart = Part(name="moead")
+    evaluator: AnyPart | None = Part(name="training")
+    executor: AnyPart = Part(name="ray")
+    budget: Annotated[Budget, BeforeValidator(lambda v: {"evaluations": v} if isinstance(v, int) else v)] = (
+        Budget()
+    )
+    fidelity: float | None = Field(default=None, gt=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    concurrency: int = Field(default=8, ge=1)
+    ordered: bool = True
+    max_failures: float = Field(default=0.5, ge=0, le=1)
+    out: str = "runs/search"
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file, unchecked. Raises `ConfigError` when there is none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"config: no file {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"config: cannot read {path}: {error}") from error
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            f"config: {path} is not YAML: {str(error).splitlines()[0]} {_line(error)}"
+        ) from error
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"config: {path} must hold a mapping such as 'space: nasbench101', not {type(values).__name__}"
+        )
+    return values
+
+
+def _line(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return "" if mark is None else f"(line {mark.line + 1})"
+
+
+def override(values: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
+    """A copy with `a.b=value` settings put in; values are read as YAML, so 3, true and [a, b] mean what they say."""
+    changed: dict[str, Any] = {k: _copy(v) for k, v in values.items()}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        path = key.strip().split(".")
+        if not equals or not all(path):
+            raise ConfigError(f"--set {setting!r}: expected key=value or key.part=value")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise ConfigError(f"--set {setting!r}: the value is not YAML") from None
+        put(changed, path, _number(value))
+    return changed
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1 reads 1e6 as a text; people mean a number."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _copy(value: Any) -> Any:
+    return {k: _copy(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+def put(values: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    """Set a nested entry; a component or budget written in short form becomes a mapping first."""
+    *parents, last = path
+    for parent in parents:
+        inner = values.get(parent)
+        if isinstance(inner, str):
+            inner = {"name": inner}
+        elif isinstance(inner, int) and parent == "budget":
+            inner = {"evaluations": inner}
+        elif inner is None:
+            default = SearchConfig.model_fields.get(parent)
+            inner = {"name": default.default.name} if default and isinstance(default.default, Part) else {}
+        elif not isinstance(inner, dict):
+            raise ConfigError(f"--set {'.'.join(path)}: {parent!r} has no parts")
+        values[parent] = inner
+        values = inner
+    values[last] = value
+
+
+def check_config(values: Mapping[str, Any]) -> SearchConfig:
+    """The checked config. Raises `ConfigError` with a line for each thing that is wrong."""
+    try:
+        return SearchConfig.model_validate(dict(values))
+    except ValidationError as error:
+        raise ConfigError("config: " + "; ".join(_explain(e) for e in error.errors())) from None
+
+
+def _explain(error: Any) -> str:
+    place = [str(p) for p in error["loc"] if not str(p).startswith("function-")]
+    where = ".".join(place)
+    if error["type"] == "extra_forbidden":
+        model: Any = {"budget": Budget, "objectives": ObjectivePart}.get(place[0], SearchConfig)
+        known = list(model.model_fields if len(place) > 1 else SearchConfig.model_fields)
+        return f"unknown key {where!r}{did_you_mean(place[-1], known)}"
+    if error["type"] == "missing":
+        return f"{where!r} is missing"
+    return f"{where}: {error['msg'][0].lower()}{error['msg'][1:]}, got {error['input']!r}"

@@ -1,0 +1,89 @@
+"""Finding components by name: in a registry, as `package.module:Name`, or in a file as `path/file.py:Name`."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from nas.errors import ConfigError, NasError
+from nas.objectives import did_you_mean
+
+
+def find(kind: str, name: str, registry: Mapping[str, Any], base: Path | None = None) -> Any:
+    """The component called `name`: a registry entry, or a user's own by its path.
+
+    A relative file path counts from `base` (the folder of the config file). Naming a file runs it: name only files
+    that you trust. Raises `ConfigError` saying what was looked for and where.
+    """
+    if name in registry:
+        return registry[name]
+    place, colon, attribute = name.rpartition(":")
+    if not colon:
+        raise ConfigError(
+            f"{kind}: unknown {name!r}{did_you_mean(name, registry)}; known: {', '.join(registry)}; "
+            "your own: package.module:Name or path/file.py:Name"
+        )
+    module = _load_file(kind, place, base) if place.endswith(".py") else _import(kind, place)
+    if not hasattr(module, attribute):
+        names = [n for n in vars(module) if not n.startswith("_")]
+        raise ConfigError(f"{kind} {name!r}: {place} has no {attribute!r}{did_you_mean(attribute, names)}")
+    return getattr(module, attribute)
+
+
+def _import(kind: str, name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ConfigError(f"{kind}: cannot import {name!r}: {error}") from error
+
+
+def _load_file(kind: str, place: str, base: Path | None) -> Any:
+    path = Path(place) if base is None else base / place
+    if not path.is_file():
+        raise ConfigError(f"{kind}: no file {path}")
+    name = f"nas_user_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{kind}: {path} is not a Python file")
+    loaded = sys.modules.get(name)
+    if loaded is not None and getattr(loaded, "__file__", None) == str(path):
+        return loaded
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except NasError:
+        raise
+    except Exception as error:
+        del sys.modules[name]
+        raise ConfigError(f"{kind}: {path} cannot be loaded: {type(error).__name__}: {error}") from error
+    from nas.executors.shipping import ship_by_value
+
+    ship_by_value(module)  # workers have no such file on their path
+    return module
+
+
+def make(kind: str, factory: Callable[..., Any], settings: Mapping[str, Any], **given: Any) -> Any:
+    """Call a factory with the user's settings, and with those of `given` that it takes.
+
+    Raises `ConfigError` for a setting it does not have, naming the nearest, or for values it refuses.
+    """
+    parameters = inspect.signature(factory).parameters
+    name = getattr(factory, "__name__", str(factory))
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    for key in settings:
+        if (key not in parameters and not takes_all) or key in given:
+            own = [p for p in parameters if p not in given]
+            raise ConfigError(
+                f"{kind} {name}: no setting {key!r}{did_you_mean(key, own)}; it has: {', '.join(own) or 'none'}"
+            )
+    extra = {key: value for key, value in given.items() if key in parameters or takes_all}
+    try:
+        return factory(**settings, **extra)
+    except TypeError as error:
+        raise ConfigError(f"{kind} {name}: {error}") from error
