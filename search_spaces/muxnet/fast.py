@@ -1,0 +1,242 @@
+"""Layers of the fused network: the same functions as the plain ones, in forms that run fast in channels_last.
+
+For inference only: several of them write into what they are given, which always is a map that the network
+itself made. What was measured for these choices is in `experiments/speed/muxnet_fuse.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from search_spaces.muxnet.spec import Activation
+
+
+def fixed_conv(weight: Tensor, bias: Tensor | None, stride: int = 1, groups: int = 1) -> nn.Conv2d:
+    """A convolution with given weights (out, in / groups, k, k) and padding k // 2, its weights channels_last."""
+    out_width, in_width, kernel = weight.shape[0], weight.shape[1] * groups, weight.shape[2]
+    layer = nn.Conv2d(
+        in_width, out_width, kernel, stride, kernel // 2, groups=groups, bias=bias is not None, device="meta"
+    )
+    layer.weight = nn.Parameter(
+        weight.detach().contiguous(memory_format=torch.channels_last), requires_grad=False
+    )
+    if bias is not None:
+        layer.bias = nn.Parameter(bias.detach().clone(), requires_grad=False)
+    return layer
+
+
+def fixed_linear(weight: Tensor, bias: Tensor) -> nn.Linear:
+    """A linear layer with given weights (out, in)."""
+    layer = nn.Linear(weight.shape[1], weight.shape[0], device="meta")
+    layer.weight = nn.Parameter(weight.detach().contiguous(), requires_grad=False)
+    layer.bias = nn.Parameter(bias.detach().clone(), requires_grad=False)
+    return layer
+
+
+class Act(nn.Module):
+    """ReLU or SiLU, in place."""
+
+    def __init__(self, kind: Activation) -> None:
+        super().__init__()
+        self.apply_ = functional.relu if kind is Activation.RELU else functional.silu
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.apply_(x, inplace=True)
+
+
+def spatial_mean(x: Tensor) -> Tensor:
+    """(b, c, h, w) to (b, c); three times as fast in channels_last as a mean over two dimensions."""
+    return x.permute(0, 2, 3, 1).flatten(1, 2).mean(1)
+
+
+class Excite(nn.Module):
+    """Squeeze-and-excitation by two linear layers, scaling its input in place."""
+
+    def __init__(self, reduce: nn.Linear, expand: nn.Linear, act: Activation) -> None:
+        super().__init__()
+        self.reduce = reduce
+        self.act = Act(act)
+        self.expand = expand
+
+    def forward(self, x: Tensor) -> Tensor:
+        weights: Tensor = self.expand(self.act(self.reduce(spatial_mean(x))))
+        return x.mul_(weights.sigmoid_()[:, :, None, None])
+
+
+class PairedConv(nn.Module):
+    """A convolution of two channels a group as two depthwise ones, on channels ordered [evens; odds].
+
+    `own` weighs each channel's own input (with the bias), `other` that of its partner, which lies half the
+    width away; `other` is indexed by the channel that is read.
+    """
+
+    def __init__(self, own: nn.Conv2d, other: nn.Conv2d) -> None:
+        super().__init__()
+        self.own = own
+        self.other = other
+        self.middle = own.out_channels // 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.own(x)
+        z: Tensor = self.other(x)
+        y.narrow(1, 0, self.middle).add_(z.narrow(1, self.middle, self.middle))
+        y.narrow(1, self.middle, self.middle).add_(z.narrow(1, 0, self.middle))
+        return y
+
+
+class TwiceExpanded(nn.Module):
+    """As `PairedConv` with the 1x1 expansion before it, run twice: the second time with the partners swapped.
+
+    Cheaper than adding halves of a wide map when the expansion reads few channels. `expand` and `swapped`
+    are the same weights in the two orders; here `other` is indexed by the channel that is written.
+    """
+
+    def __init__(
+        self, expand: nn.Conv2d, swapped: nn.Conv2d, act: Activation, own: nn.Conv2d, other: nn.Conv2d
+    ) -> None:
+        super().__init__()
+        self.expand = expand
+        self.swapped = swapped
+        self.act = Act(act)
+        self.own = own
+        self.other = other
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.contiguous(memory_format=torch.channels_last)
+        y: Tensor = self.own(self.act(self.expand(x)))
+        return y.add_(self.other(self.act(self.swapped(x))))
+
+
+class FastMultiplexing(nn.Module):
+    """Spatial multiplexing in channels_last, where the block-major order moves long runs of memory.
+
+    `scale` and `shift`, each (width,), are applied to the subpixel slices' outputs when given: batch norm cannot
+    be folded into their convolutions, whose one channel becomes four.
+    """
+
+    scale: Tensor | None
+    shift: Tensor | None
+
+    def __init__(
+        self,
+        scales: Sequence[int],
+        widths: Sequence[int],
+        convs: Sequence[nn.Conv2d],
+        scale: Tensor | None = None,
+        shift: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        self.scales = tuple(scales)
+        self.widths = tuple(widths)
+        self.convs = nn.ModuleList(convs)
+        self.register_buffer("scale", scale)
+        self.register_buffer("shift", shift)
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.permute(0, 2, 3, 1)  # (b, h, w, c), contiguous
+        parts = []
+        first = 0
+        for sign, width, layer in zip(self.scales, self.widths, self.convs, strict=True):
+            part = rows.narrow(3, first, width)
+            if sign < 0:
+                part = _to_space(_through(layer, _to_channel(part)))
+            elif sign == 0:
+                part = _through(layer, part)
+            else:
+                part = _to_channel(_through(layer, _to_space(part)))
+                if self.scale is not None and self.shift is not None:
+                    scale = self.scale.narrow(0, first, width)
+                    part = torch.addcmul(self.shift.narrow(0, first, width), part, scale)
+            parts.append(part)
+            first += width
+        return torch.cat(parts, dim=3).permute(0, 3, 1, 2)
+
+
+def _through(layer: nn.Module, rows: Tensor) -> Tensor:
+    """Run a convolution on (b, h, w, c)."""
+    y: Tensor = layer(rows.permute(0, 3, 1, 2))
+    return y.permute(0, 2, 3, 1)
+
+
+def _to_channel(rows: Tensor) -> Tensor:
+    """(b, 2h, 2w, c) to (b, h, w, 4c), block-major: runs of 2c numbers stay together."""
+    b, h, w, c = rows.shape
+    blocks = rows.reshape(b, h // 2, 2, w // 2, 2, c)
+    return blocks.permute(0, 1, 3, 2, 4, 5).reshape(b, h // 2, w // 2, 4 * c)
+
+
+def _to_space(rows: Tensor) -> Tensor:
+    """(b, h, w, 4c) to (b, 2h, 2w, c), the inverse."""
+    b, h, w, c = rows.shape
+    blocks = rows.reshape(b, h, w, 2, 2, c // 4)
+    return blocks.permute(0, 1, 3, 2, 4, 5).reshape(b, 2 * h, 2 * w, c // 4)
+
+
+class Chain(nn.Module):
+    """1x1 expansion, spatial convolution, squeeze-and-excitation, 1x1 projection; parts may be absent."""
+
+    def __init__(
+        self, expand: nn.Module, spatial: nn.Module, act: Activation, excite: nn.Module, project: nn.Conv2d
+    ) -> None:
+        super().__init__()
+        self.expand = expand
+        self.spatial = spatial
+        self.act = Act(act)
+        self.excite = excite
+        self.project = project
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.project(self.excite(self.act(self.spatial(self.expand(x)))))
+        return y
+
+
+class Residual(nn.Module):
+    """Adds the input to what a chain makes of it."""
+
+    def __init__(self, chain: Chain) -> None:
+        super().__init__()
+        self.chain = chain
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.chain(x)
+        return y.add_(x)
+
+
+class InPlacePart(nn.Module):
+    """Channel multiplexing where the processed channels lie together: they are replaced in the map itself.
+
+    Neither the slice, the concatenation nor the shuffle moves anything: which physical channel is which
+    logical one is known when the network is fused, and is in the weights of the layers around.
+    """
+
+    def __init__(self, chain: Chain, start: int, width: int) -> None:
+        super().__init__()
+        self.chain = chain
+        self.start = start
+        self.width = width
+
+    def forward(self, x: Tensor) -> Tensor:
+        part = x.narrow(1, self.start, self.width)
+        part.add_(self.chain(part))
+        return x
+
+
+class ByImages(nn.Module):
+    """Runs its layers on a few pictures at a time, so that wide maps stay in the cache.
+
+    Not while a graph is taken for export: that sees the whole batch, of whatever size.
+    """
+
+    def __init__(self, layers: Sequence[nn.Module], images: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+        self.images = images
+
+    def forward(self, x: Tensor) -> Tensor:
+        if torch.compiler.is_compiling() or x.shape[0] <= self.images:
+            return self.layers(x)  # type: ignore[no-any-return]
+        return torch.cat([self.layers(part) for part in torch.split(x, self.images)])

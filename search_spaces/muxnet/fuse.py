@@ -1,0 +1,331 @@
+"""Make a trained MUXNet fast for inference, with the same outputs (to rounding).
+
+What is done: batch norm folded into the convolutions; channels_last; mixed kernels as one depthwise
+convolution with zeros around the small kernels; two-per-group convolutions as two depthwise ones where that
+pays; the channel shuffle, slices and concatenations of sp blocks folded into the order of the neighbouring 1x1
+weights; wide maps a few pictures at a time. The functions here work out the weights; `fast` has the layers.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nas.errors import ConfigError
+from search_spaces.muxnet.blocks import ChannelMultiplexing, DepthwiseSeparable, InvertedResidual
+from search_spaces.muxnet.fast import (
+    Act,
+    ByImages,
+    Chain,
+    Excite,
+    FastMultiplexing,
+    InPlacePart,
+    PairedConv,
+    Residual,
+    TwiceExpanded,
+    fixed_conv,
+    fixed_linear,
+    spatial_mean,
+)
+from search_spaces.muxnet.layers import SpatialMultiplexing, SqueezeExcite
+from search_spaces.muxnet.network import MUXNet
+from search_spaces.muxnet.spec import Activation, BlockSpec, NetworkSpec, Placed, placed
+
+Order = list[int]  # order[p] is the logical channel that lies at physical position p
+
+_CACHE_FLOATS = 1_200_000  # numbers of the widest map that a few pictures may have together
+_WIDE = 56  # from this map size on, adding halves costs more than a second narrow expansion
+
+
+class FusedMUXNet(nn.Module):
+    """The fused classifier: (b, in_channels, h, w), any memory format, to logits (b, num_classes)."""
+
+    def __init__(self, spec: NetworkSpec, resize: nn.Module, body: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.spec = spec
+        self.resize = resize
+        self.body = body
+        self.head = head
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.resize(x).contiguous(memory_format=torch.channels_last)
+        return self.head(self.body(x))  # type: ignore[no-any-return]
+
+
+class FusedHead(nn.Module):
+    """1x1 head convolution, SiLU, mean, classifier."""
+
+    def __init__(self, conv: nn.Conv2d, classifier: nn.Linear) -> None:
+        super().__init__()
+        self.conv = conv
+        self.act = Act(Activation.SWISH)
+        self.classifier = classifier
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(spatial_mean(self.act(self.conv(x))))  # type: ignore[no-any-return]
+
+
+@torch.no_grad()
+def fuse(model: MUXNet) -> FusedMUXNet:
+    """A fast copy of a trained network for inference; `model` itself is not changed.
+
+    Computes what `model.eval()` does, to a relative 1e-5 of the logits, at any batch and picture size that it takes;
+    the choices are made for its own resolution. Can be given to `torch.export` and `torch.onnx.export`.
+    Raises `ConfigError` for anything but a `MUXNet`.
+    """
+    if not isinstance(model, MUXNet):
+        raise ConfigError(f"model: expected a plain MUXNet, got {type(model).__name__}")
+    blocks = list(model.blocks)
+    order = planned_order([p.block for p in placed(model.spec)], -1, model.spec.stem)
+    weight, bias = folded(model.conv_stem, model.bn1)
+    stem = fixed_conv(weight[order], bias[order], model.spec.stem_stride)
+    pieces: list[tuple[nn.Module, int]] = [
+        (nn.Sequential(stem, Act(Activation.SWISH)), _map_floats(model.spec, 0))
+    ]
+    for index, block in enumerate(blocks):
+        fused, order = _fused_block(block, order, model.spec)
+        pieces.append((fused, _map_floats(model.spec, index)))
+    weight, bias = folded(model.conv_head, model.bn2)
+    head = FusedHead(
+        fixed_conv(weight[:, order], bias),
+        fixed_linear(model.classifier.weight, model.classifier.bias),
+    )
+    fused_model = FusedMUXNet(model.spec, copy.deepcopy(model.resize), _by_images(pieces), head)
+    return fused_model.eval()
+
+
+def fuse_multiplexing(layer: SpatialMultiplexing) -> FastMultiplexing:
+    """The fast form of one spatial-multiplexing layer; its input should be channels_last."""
+    convs = [fixed_conv(c.weight, None, groups=c.out_channels) for c in _convs(layer)]
+    return FastMultiplexing(layer.scales, layer.widths, convs)
+
+
+def folded(conv: nn.Module, bn: nn.Module) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a convolution without bias, with the batch norm after it."""
+    assert isinstance(conv, nn.Conv2d)
+    scale, shift = affine(bn)
+    return conv.weight * scale[:, None, None, None], shift
+
+
+def affine(bn: nn.Module) -> tuple[Tensor, Tensor]:
+    """Scale and shift, each (width,), of a batch norm in evaluation."""
+    assert isinstance(bn, nn.BatchNorm2d)
+    assert bn.running_mean is not None
+    assert bn.running_var is not None
+    scale = bn.weight / torch.sqrt(bn.running_var + bn.eps)
+    return scale, bn.bias - bn.running_mean * scale
+
+
+def shuffled_position(block: BlockSpec, channel: int) -> int:
+    """Where an sp block's shuffle puts a channel."""
+    j, i = divmod(channel, block.width // block.shuffle)
+    return i * block.shuffle + j
+
+
+def planned_order(blocks: list[BlockSpec], index: int, width: int) -> Order:
+    """Physical order of the output of block `index` that suits the sp blocks which follow.
+
+    With it the processed channels of the first two of them lie together each; identity without them.
+    """
+    following = []
+    for block in blocks[index + 1 : index + 3]:
+        if block.kind.value != "sp":
+            break
+        following.append(block)
+    if not following:
+        return list(range(width))
+    first = set(range(following[0].processed))
+    second = set(first)
+    if len(following) == 2:
+        second = {c for c in range(width) if shuffled_position(following[0], c) < following[1].processed}
+    both = first & second
+    rest = set(range(width)) - first - second
+    return sorted(first - both) + sorted(both) + sorted(second - both) + sorted(rest)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Weights of a block's chain before they are laid out: hidden channels still in logical order."""
+
+    place: Placed
+    expand: tuple[Tensor, Tensor]
+    project: tuple[Tensor, Tensor]
+
+
+def _fused_block(block: nn.Module, order: Order, spec: NetworkSpec) -> tuple[nn.Module, Order]:
+    """The fast form of one block, for an input that lies in `order`, and the order of its output."""
+    if isinstance(block, DepthwiseSeparable):
+        return _fused_ds(block, order, spec)
+    if isinstance(block, InvertedResidual):
+        return _fused_ir(block, order, spec)
+    assert isinstance(block, ChannelMultiplexing)
+    return _fused_sp(block, order)
+
+
+def _out_order(block: DepthwiseSeparable | InvertedResidual, order: Order, spec: NetworkSpec) -> Order:
+    """A residual keeps the order of its input; otherwise the blocks that follow decide."""
+    if block.residual:
+        return order
+    return planned_order(list(spec.blocks), block.place.index, block.place.block.width)
+
+
+def _fused_ds(block: DepthwiseSeparable, order: Order, spec: NetworkSpec) -> tuple[nn.Module, Order]:
+    out = _out_order(block, order, spec)
+    act = block.place.block.act
+    weight, bias = folded(block.conv_dw, block.bn1)
+    spatial = fixed_conv(weight[order], bias[order], block.place.block.stride, groups=len(order))
+    weight, bias = folded(block.conv_pw, block.bn2)
+    project = fixed_conv(weight[out][:, order], bias[out])
+    chain = Chain(nn.Identity(), spatial, act, _excite(block.se, order, act), project)
+    return (Residual(chain) if block.residual else chain), out
+
+
+def _fused_ir(block: InvertedResidual, order: Order, spec: NetworkSpec) -> tuple[nn.Module, Order]:
+    out = _out_order(block, order, spec)
+    weight, bias = folded(block.conv_pw, block.bn1)
+    expand = (weight[:, order], bias)
+    weight, bias = folded(block.conv_pwl, block.bn3)
+    chain = _chain(block, _Part(block.place, expand, (weight[out], bias[out])))
+    return (Residual(chain) if block.residual else chain), out
+
+
+def _fused_sp(block: ChannelMultiplexing, order: Order) -> tuple[nn.Module, Order]:
+    """Replaces the processed channels where they lie; where they are scattered, with zeros for the others."""
+    spec = block.place.block
+    expand_weight, expand_bias = folded(block.conv_pw, block.bn1)
+    project_weight, project_bias = folded(block.conv_pwl, block.bn3)
+    positions = [p for p, channel in enumerate(order) if channel < spec.processed]
+    channels = [order[p] for p in positions]
+    together = positions == list(range(positions[0], positions[0] + len(positions)))
+    after = [shuffled_position(spec, channel) for channel in order]
+    if together:
+        expand = (expand_weight[:, channels], expand_bias)
+        chain = _chain(block, _Part(block.place, expand, (project_weight[channels], project_bias[channels])))
+        return InPlacePart(chain, positions[0], len(positions)), after
+    wide_expand = expand_weight.new_zeros(expand_weight.shape[0], spec.width, 1, 1)
+    wide_expand[:, positions] = expand_weight[:, channels]
+    wide_project = project_weight.new_zeros(spec.width, project_weight.shape[1], 1, 1)
+    wide_project[positions] = project_weight[channels]
+    wide_bias = project_bias.new_zeros(spec.width)
+    wide_bias[positions] = project_bias[channels]
+    chain = _chain(block, _Part(block.place, (wide_expand, expand_bias), (wide_project, wide_bias)))
+    return Residual(chain), after
+
+
+def _chain(block: InvertedResidual | ChannelMultiplexing, part: _Part) -> Chain:
+    """Expansion to projection, with the hidden channels in the order that suits the spatial convolution."""
+    spec, act = part.place.block, part.place.block.act
+    hidden: Order = list(range(part.expand[0].shape[0]))
+    expand: nn.Module
+    spatial: nn.Module
+    if isinstance(block.conv_dw, SpatialMultiplexing):
+        spatial = _multiplexed(block.conv_dw, block.bn2)
+        expand = nn.Sequential(fixed_conv(*part.expand), Act(act))
+    else:
+        weight, bias = _spatial_weight(block)
+        if spec.group == 2:
+            hidden = hidden[::2] + hidden[1::2]
+            expand, spatial = _paired(weight, bias, hidden, part)
+        else:
+            groups = weight.shape[0] // spec.group
+            spatial = fixed_conv(weight, bias, spec.stride, groups)
+            expand = nn.Sequential(fixed_conv(*part.expand), Act(act))
+    project = fixed_conv(part.project[0][:, hidden], part.project[1])
+    return Chain(expand, spatial, act, _excite(block.se, hidden, act), project)
+
+
+def _spatial_weight(block: InvertedResidual | ChannelMultiplexing) -> tuple[Tensor, Tensor]:
+    """Folded weight (hidden, group, k, k) and bias of a mixed convolution, small kernels with zeros around."""
+    scale, shift = affine(block.bn2)
+    largest = max(block.place.block.kernels)
+    convs = _convs(block.conv_dw)
+    margins = [(largest - c.weight.shape[-1]) // 2 for c in convs]
+    weight = torch.cat([functional.pad(c.weight, (m, m, m, m)) for c, m in zip(convs, margins, strict=True)])
+    return weight * scale[:, None, None, None], shift
+
+
+def _paired(weight: Tensor, bias: Tensor, hidden: Order, part: _Part) -> tuple[nn.Module, nn.Module]:
+    """Expansion and spatial layer of a two-per-group convolution, the hidden channels as [evens; odds]."""
+    width = len(hidden)
+    order = torch.tensor(hidden)
+    own = weight[order, order % 2].unsqueeze(1)
+    other = weight[order, 1 - order % 2].unsqueeze(1)  # indexed by the channel that is written
+    swapped = hidden[width // 2 :] + hidden[: width // 2]
+    act = part.place.block.act
+    expand_weight, expand_bias = part.expand
+    expand = fixed_conv(expand_weight[hidden], expand_bias[hidden])
+    own_conv = fixed_conv(own, bias[order], groups=width)
+    if part.place.size >= _WIDE:
+        partners = fixed_conv(expand_weight[swapped], expand_bias[swapped])
+        twice = TwiceExpanded(expand, partners, act, own_conv, fixed_conv(other, None, groups=width))
+        return nn.Identity(), twice
+    by_read = torch.cat([other[width // 2 :], other[: width // 2]])
+    paired = PairedConv(own_conv, fixed_conv(by_read, None, groups=width))
+    return nn.Sequential(expand, Act(act)), paired
+
+
+def _multiplexed(layer: SpatialMultiplexing, bn: nn.Module) -> FastMultiplexing:
+    """Spatial multiplexing with the batch norm after it: folded, except into the subpixel slices."""
+    scale, shift = affine(bn)
+    convs = []
+    first = 0
+    for sign, width, conv in zip(layer.scales, layer.widths, _convs(layer), strict=True):
+        part = slice(first, first + width)
+        first += width
+        if sign > 0:
+            convs.append(fixed_conv(conv.weight, None, groups=conv.out_channels))
+            continue
+        blocks = 4 if sign < 0 else 1
+        factor = scale[part].repeat(blocks)[:, None, None, None]
+        convs.append(fixed_conv(conv.weight * factor, shift[part].repeat(blocks), groups=width * blocks))
+    return FastMultiplexing(layer.scales, layer.widths, convs, scale, shift)
+
+
+def _convs(layer: nn.Module) -> list[nn.Conv2d]:
+    return [m for m in layer.modules() if isinstance(m, nn.Conv2d)]
+
+
+def _excite(se: nn.Module, order: Order, act: Activation) -> nn.Module:
+    if not isinstance(se, SqueezeExcite):
+        return nn.Identity()
+    assert se.reduce.bias is not None
+    assert se.expand.bias is not None
+    return Excite(
+        fixed_linear(se.reduce.weight[:, order, 0, 0], se.reduce.bias),
+        fixed_linear(se.expand.weight[order, :, 0, 0], se.expand.bias[order]),
+        act,
+    )
+
+
+def _map_floats(spec: NetworkSpec, index: int) -> int:
+    """Numbers in the widest map of a block, for one picture."""
+    place = list(placed(spec))[index]
+    return max(place.in_width, place.block.hidden(place.in_width)) * place.size * place.size
+
+
+def _by_images(pieces: list[tuple[nn.Module, int]]) -> nn.Sequential:
+    """Neighbours that may run on the same number of pictures at a time, together."""
+    groups: list[ByImages] = []
+    layers: list[nn.Module] = []
+    images = 0
+    for layer, floats in pieces:
+        wanted = _images(floats)
+        if layers and wanted != images:
+            groups.append(ByImages(layers, images))
+            layers = []
+        layers.append(layer)
+        images = wanted
+    groups.append(ByImages(layers, images))
+    return nn.Sequential(*groups)
+
+
+def _images(floats: int) -> int:
+    """Pictures at a time: a power of two, so that neighbours often agree."""
+    images = 1
+    while 2 * images * floats <= _CACHE_FLOATS and images < 64:
+        images *= 2
+    return images
