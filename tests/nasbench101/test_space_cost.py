@@ -91,10 +91,12 @@ def test_multiply_adds_lead_to_the_published_operations(shared_data: Path, file:
 @pytest.mark.parametrize("chosen", SETTINGS, ids=str)
 def test_cost_equals_the_built_network(chosen: dict[str, int]) -> None:
     space = NASBench101(**chosen)
-    for architecture in random_architectures(space, 24):
-        with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
+    for architecture in random_architectures(space, 24 if chosen else 6):
+        with torch.device("meta"):  # shapes alone
             network = space.build(architecture).eval()
-            logits = network(torch.zeros(1, space.in_channels, space.image_size, space.image_size))
+            picture = torch.zeros(1, space.in_channels, space.image_size, space.image_size)
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            logits = network(picture)
         counted = {
             "params": sum(p.numel() for p in network.parameters()),
             "madds": counter.get_total_flops() // 2,
