@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import sys
+import time
 
 import ray
 from ray import cloudpickle
@@ -18,6 +20,8 @@ from nas.executors.shipping import modules_by_value
 from nas.executors.worker import one_line
 from nas.interfaces import Evaluate
 from nas.records import Result, Trial
+
+_SLICE_S = 0.2
 
 
 class RayExecutor:
@@ -91,20 +95,29 @@ class RayExecutor:
         if self._closed or self._submitted == self._collected:
             return []
         results: list[Result] = []
-        try:
-            arrived = self._results.get(timeout=timeout)
-            while True:
-                if isinstance(arrived, ExecutorError):
-                    self._failure = arrived
-                    break
-                results.append(arrived)
-                self._collected += 1
-                arrived = self._results.get_nowait()
-        except queue.Empty:
-            pass
+        arrived = self._next(timeout)
+        while arrived is not None:
+            if isinstance(arrived, ExecutorError):
+                self._failure = arrived
+                break
+            results.append(arrived)
+            self._collected += 1
+            arrived = self._next(0.0)
         if self._failure is not None and not results:
             raise self._failure
         return results
+
+    def _next(self, timeout: float | None) -> Result | ExecutorError | None:
+        """What the pool delivered next, or None after `timeout` seconds."""
+        give_up = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            # In slices: a signal that arrives just before a wait begins is not seen until that wait ends.
+            wait = max(0.0, min(_SLICE_S, give_up - time.monotonic()))
+            try:
+                return self._results.get(timeout=wait)
+            except queue.Empty:
+                if time.monotonic() >= give_up:
+                    return None
 
     def close(self) -> None:
         """Kill what runs, release the workers, and stop Ray if it was started here; may be called twice."""

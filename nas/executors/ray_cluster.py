@@ -114,8 +114,9 @@ def _mute_death_notices() -> Callable[[], None]:
 def _probe(address: str, timeout_s: float) -> None:
     """Raise `ExecutorError` within about `timeout_s` seconds unless a cluster can be joined at the address."""
     advice = (
-        "Start one with 'ray start --head', give the address it prints, run on a machine of that cluster, "
-        "or leave the address out to start a cluster on this machine."
+        "Start one with 'ray start --head', give the address it prints, run on a machine of that cluster with "
+        "the cluster's RAY_AUTH_MODE and RAY_AUTH_TOKEN in the environment, or leave the address out to start "
+        "a cluster on this machine."
     )
     if address != "auto":
         host, _, port = address.rpartition(":")

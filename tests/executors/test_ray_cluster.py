@@ -1,0 +1,131 @@
+"""Clusters that the executor starts, joins, or cannot reach; each driver is a process of its own."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import psutil
+import pytest
+
+from nas.errors import ExecutorError
+from nas.executors import EXECUTORS, RaySettings
+
+pytest.importorskip("ray")
+
+DRIVER = """
+import sys, time
+from nas.executors import EXECUTORS, RaySettings
+from nas.records import Architecture, Trial
+
+def evaluate(trial):
+    time.sleep(trial.seed)
+    return {"error": 1.0}
+
+if __name__ == "__main__":
+    executor = EXECUTORS["ray"](evaluate, RaySettings(workers=1, address=sys.argv[1] if sys.argv[1:] else None))
+    executor.submit(Trial(0, Architecture("toy", ()), seed=0))
+    print(executor.collect()[0].status.value, flush=True)
+    executor.submit(Trial(1, Architecture("toy", ()), seed=60))
+    try:
+        executor.collect()
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+    executor.close()
+    executor.close()
+    print("closed", flush=True)
+"""
+
+HEAD = """
+import sys, ray
+context = ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
+print(context.address_info["gcs_address"], flush=True)
+sys.stdin.readline()
+ray.shutdown()
+"""
+
+
+@contextmanager
+def python(code: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A Python process, ended with all of its children whatever happens."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def read(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def test_ctrl_c_ends_the_wait_at_once_and_closing_leaves_no_process_behind() -> None:
+    with python(DRIVER) as driver:
+        assert read(driver) == "ok"
+        children = psutil.Process(driver.pid).children(recursive=True)
+        assert children
+        os.killpg(driver.pid, signal.SIGINT)  # a terminal sends it to the whole group
+        assert [read(driver), read(driver)] == ["interrupted", "closed"]
+        assert driver.wait(30) == 0
+        _, left = psutil.wait_procs(children, timeout=10)
+        assert left == []
+
+
+@pytest.mark.slow
+def test_an_existing_cluster_is_joined_by_its_address_and_left_running(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    with python(HEAD) as head:
+        address = read(head)
+        for _ in range(2):
+            with python(DRIVER, address) as driver:
+                assert read(driver) == "ok"
+                os.kill(driver.pid, signal.SIGINT)
+                assert [read(driver), read(driver)] == ["interrupted", "closed"]
+        assert head.stdin is not None
+        head.stdin.write("\n")
+        head.stdin.flush()
+        assert head.wait(30) == 0
+
+
+def make(address: str, connect_timeout_s: float = 2.0) -> None:
+    settings = RaySettings(address=address, connect_timeout_s=connect_timeout_s)
+    EXECUTORS["ray"](lambda trial: {}, settings).close()
+
+
+def test_an_address_where_nothing_listens_is_refused_with_advice() -> None:
+    with closing(socket.socket()) as unused:
+        unused.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
+        with pytest.raises(ExecutorError, match=r"no Ray cluster answers at 127.0.0.1.*ray start --head"):
+            make(f"127.0.0.1:{unused.getsockname()[1]}")
+
+
+def test_an_address_where_something_else_is_silent_is_given_up_in_time() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        started = time.monotonic()
+        with pytest.raises(ExecutorError, match="connect_timeout_s=2"):
+            make(f"127.0.0.1:{silent.getsockname()[1]}")
+        assert time.monotonic() - started < 30  # Ray alone takes minutes, and then ends the process
+
+
+@pytest.mark.parametrize("address", ["nonsense", "host:port", "ray://host:10001", ":1", ""])
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(ExecutorError, match="expected host:port"):
+        make(address)

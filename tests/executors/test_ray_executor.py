@@ -1,0 +1,228 @@
+"""The Ray executor, with candidates that do everything a candidate should not."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ray_candidates import Candidates, CannotTravel, candidate
+
+from nas.errors import ExecutorError
+from nas.executors import EXECUTORS, RaySettings, SerialExecutor, ship_by_value
+from nas.interfaces import Executor
+from nas.records import Result, Status, Trial
+
+ray = pytest.importorskip("ray")
+
+from nas.executors.ray import RayExecutor  # noqa: E402 (after the check that Ray is there)
+from nas.executors.ray_cluster import check_capacity  # noqa: E402
+
+MB = 2**20
+ERROR = frozenset({"error"})
+
+
+def run_all(executor: Executor, trials: list[Trial], limit_s: float = 60.0) -> dict[int, Result]:
+    """Results by trial id."""
+    for trial in trials:
+        executor.submit(trial)
+    results: dict[int, Result] = {}
+    give_up = time.monotonic() + limit_s
+    while len(results) < len(trials):
+        assert time.monotonic() < give_up, f"only {sorted(results)} came back"
+        results |= {result.trial.id: result for result in executor.collect(1.0)}
+    return results
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """One cluster for the module; executors made while it is there use it and leave it open."""
+    ray.init(
+        address="local",
+        num_cpus=4,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        object_store_memory=100 * MB,
+    )
+    yield
+    ray.shutdown()
+
+
+BAD = [
+    *("hangs", "raises", "exits", "not_a_number", "wrong_keys", "text", "huge_array"),
+    *("kills_itself", "dies_once", "crashes", "prints"),
+]
+GREEDY = ["fills_memory_at_once", "fills_memory_by_and_by"]
+
+
+@pytest.fixture(scope="module")
+def outcomes(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Result]]:
+    """Every bad candidate once with a good one after it, all submitted together; results by name."""
+    folder = tmp_path_factory.mktemp("candidates")
+    free = RaySettings(workers=2, timeout_s=5.0, retries=1)
+    limited = RaySettings(workers=2, memory_bytes=300 * MB)
+    by_name: dict[str, list[Result]] = {}
+    executors = [
+        (RayExecutor(Candidates(folder), settings, required=ERROR), bad)
+        for settings, bad in ((free, BAD), (limited, GREEDY))
+    ]
+    for executor, bad in executors:
+        names = [name for each in bad for name in (each, "good")]
+        first = sum(map(len, by_name.values()))
+        results = run_all(executor, [candidate(name, number) for number, name in enumerate(names, first)])
+        executor.close()
+        for result in results.values():
+            by_name.setdefault(result.trial.architecture.space, []).append(result)
+    by_name["killed"] = [by_name["kills_itself"][0]] * len(list(folder.glob("killed-*")))
+    return by_name
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "said"),
+    [
+        ("raises", Status.FAILED, "ValueError: no such layer"),
+        ("exits", Status.FAILED, "SystemExit: 3"),
+        ("not_a_number", Status.FAILED, "error=nan"),
+        ("wrong_keys", Status.FAILED, "'error' missing"),
+        ("text", Status.FAILED, "error='5%'"),
+        ("huge_array", Status.FAILED, "of shape (1000, 1000)"),
+        ("hangs", Status.TIMEOUT, "timeout_s=5"),
+        ("fills_memory_at_once", Status.OUT_OF_MEMORY, "Unable to allocate"),
+        ("fills_memory_by_and_by", Status.OUT_OF_MEMORY, "MemoryError"),
+        ("kills_itself", Status.LOST, "died 2 times (retries=1)"),
+        ("crashes", Status.LOST, "died 2 times (retries=1)"),
+    ],
+)
+def test_a_bad_candidate_gets_its_status_and_reason(
+    outcomes: dict[str, list[Result]], name: str, status: Status, said: str
+) -> None:
+    (result,) = outcomes[name]
+    assert result.status is status
+    assert said in result.error.splitlines()[0]
+    assert result.values == {}
+
+
+def test_the_good_candidates_among_them_are_unaffected(outcomes: dict[str, list[Result]]) -> None:
+    assert len(outcomes["good"]) == len(BAD + GREEDY)
+    assert all(result.ok for result in outcomes["good"]), [r.error for r in outcomes["good"]]
+
+
+def test_a_candidate_whose_worker_died_once_succeeds_at_the_second_attempt(
+    outcomes: dict[str, list[Result]],
+) -> None:
+    assert outcomes["dies_once"][0].ok
+
+
+def test_a_candidate_that_kills_its_worker_is_tried_as_often_as_the_retries_say(
+    outcomes: dict[str, list[Result]],
+) -> None:
+    assert len(outcomes["killed"]) == 2
+
+
+def test_twenty_megabytes_of_prints_do_no_harm(outcomes: dict[str, list[Result]]) -> None:
+    assert outcomes["prints"][0].ok
+
+
+def test_every_result_says_where_and_when_it_ran(outcomes: dict[str, list[Result]]) -> None:
+    for result in (r for name in BAD + GREEDY for r in outcomes[name]):
+        assert ":" in result.worker
+        assert 0 < result.started <= result.finished
+
+
+def test_serial_and_ray_give_the_same_values(outcomes: dict[str, list[Result]]) -> None:
+    executor = SerialExecutor(Candidates(Path()), required=ERROR)
+    serial = run_all(executor, [result.trial for result in outcomes["good"]])
+    executor.close()
+    for result in outcomes["good"]:
+        assert result.values["error"] == serial[result.trial.id].values["error"]
+
+
+def test_two_trials_run_at_the_same_time_and_free_slots_are_counted(cluster: None, tmp_path: Path) -> None:
+    executor = RayExecutor(Candidates(tmp_path), RaySettings(workers=2))
+    assert executor.free == 2
+    results = run_all(executor, [candidate("meets_the_other", number) for number in range(2)])
+    assert all(result.ok for result in results.values())
+    assert executor.free == 2
+    for number in range(2, 5):
+        executor.submit(candidate("hangs", number))
+    assert executor.free == 0
+    assert executor.collect(timeout=0.05) == []
+    executor.close()
+    assert executor.free == 0
+
+
+def test_every_task_computes_with_one_thread_and_output_of_earlier_tasks_is_dropped(
+    cluster: None, tmp_path: Path
+) -> None:
+    executor = RayExecutor(Candidates(tmp_path), RaySettings(workers=1))
+    names = ["threads", "threads", "prints", "output_size"]
+    results = run_all(executor, [candidate(name, number) for number, name in enumerate(names)])
+    executor.close()
+    first, second = results[0].values, results[1].values
+    assert first["pid"] == second["pid"]  # the same process, whose count the first task had raised
+    assert [v[key] for v in (first, second) for key in ("torch", "pools")] == [1, 1, 1, 1]
+    assert 0 < results[3].values["bytes"] < 100
+
+
+def test_a_module_loaded_from_a_path_is_sent_by_value(cluster: None, tmp_path: Path) -> None:
+    file = tmp_path / "own_objectives.py"
+    file.write_text("def helper(): return 42.0\ndef evaluate(trial): return {'error': helper()}\n")
+    spec = importlib.util.spec_from_file_location("own_objectives", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    ship_by_value(module)
+    executor = RayExecutor(module.evaluate, RaySettings(workers=1))
+    assert run_all(executor, [candidate("good")])[0].values == {"error": 42.0}
+    executor.close()
+
+
+def test_an_evaluator_that_workers_cannot_unpack_is_a_clear_error(cluster: None) -> None:
+    executor = RayExecutor(CannotTravel(), RaySettings(workers=1))
+    executor.submit(candidate("good"))
+    with pytest.raises(ExecutorError, match="only_here"):
+        executor.collect(30.0)
+    with pytest.raises(ExecutorError, match="only_here"):
+        executor.collect(30.0)
+    executor.close()
+
+
+def test_an_evaluator_that_cannot_be_pickled_is_a_clear_error(cluster: None) -> None:
+    lock = threading.Lock()
+    with pytest.raises(ExecutorError, match="picklable"):
+        RayExecutor(lambda trial: {"error": float(lock.locked())}, RaySettings(workers=1))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [RaySettings(workers=5), RaySettings(workers=1, cpus_per_trial=8), RaySettings(gpus_per_trial=1000)],
+    ids=["workers", "cpus", "gpus"],
+)
+def test_what_the_cluster_can_never_hold_is_refused_at_once(cluster: None, settings: RaySettings) -> None:
+    with pytest.raises(ExecutorError, match=r"asked for workers=\d.* it has 1 node\(s\) with 4 CPUs"):
+        RayExecutor(Candidates(Path()), settings)
+
+
+def test_workers_must_fit_on_single_nodes_not_on_their_sum() -> None:
+    nodes = [{"CPU": 3.0}, {"CPU": 3.0, "GPU": 1.0}]
+    check_capacity(RaySettings(workers=2, cpus_per_trial=2), nodes)
+    check_capacity(RaySettings(workers=4, cpus_per_trial=0.5, gpus_per_trial=0.25), nodes)
+    with pytest.raises(ExecutorError, match="can hold 2"):
+        check_capacity(RaySettings(workers=3, cpus_per_trial=2), nodes)
+    with pytest.raises(ExecutorError, match="can hold 1"):
+        check_capacity(RaySettings(workers=2, gpus_per_trial=1), nodes)
+
+
+def test_closing_leaves_a_cluster_of_the_caller_open(cluster: None) -> None:
+    executor = EXECUTORS["ray"](Candidates(Path()), RaySettings(workers=1))
+    executor.close()
+    executor.close()
+    assert ray.is_initialized()
+    with pytest.raises(ExecutorError, match="closed"):
+        executor.submit(candidate("good"))
