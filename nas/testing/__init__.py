@@ -1,0 +1,23 @@
+"""Contract checks for your own spaces, algorithms, objectives and evaluators.
+
+Each returns nothing when the component keeps its contract and raises `AssertionError` with a sentence that names
+what broke. They need no test framework: call them from a test, a notebook or the interpreter.
+"""
+
+from __future__ import annotations
+
+from nas.testing.algorithms import check_algorithm
+from nas.testing.measures import check_evaluator, check_objective
+from nas.testing.spaces import check_space
+from nas.testing.toy import ToySpace, answer, toy_error, toy_problem
+
+__all__ = [
+    "ToySpace",
+    "answer",
+    "check_algorithm",
+    "check_evaluator",
+    "check_objective",
+    "check_space",
+    "toy_error",
+    "toy_problem",
+]

@@ -1,0 +1,164 @@
+"""The contract of an algorithm."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from nas.interfaces import Algorithm
+from nas.problem import Problem
+from nas.records import Architecture, Observation
+from nas.testing.claims import check_architecture, ensure
+from nas.testing.toy import ToySpace, answer, toy_problem
+
+MakeAlgorithm = Callable[..., Algorithm]  # an Algorithm class, or a function of (problem, rng)
+
+
+def check_algorithm(make: MakeAlgorithm, problem: Problem | None = None, evaluations: int = 150) -> None:
+    """Check the contract of `nas.interfaces.Algorithm`, on toy problems or on the one given.
+
+    `make` is an `Algorithm` class or a function of (problem, rng). Nothing is evaluated: see `answer`.
+    """
+    problems = [toy_problem(m) for m in (1, 2, 3)] if problem is None else [problem]
+    if problem is None:
+        problems.append(toy_problem(2, ["params <= 18"]))
+        problems.append(toy_problem(3, ["params >= 15", "error <= 5"]))
+        _check_exhaustion(make, toy_problem(2, space=ToySpace((2, 3, 2))))
+    for each in problems:
+        _check_empty_calls(make, each)
+        told = _check_determinism(make, each, evaluations)
+        _check_replay(make, each, told)
+        _check_disorder(make, each, evaluations)
+        _check_all_failing(make, each, min(60, evaluations))
+
+
+def _made(make: MakeAlgorithm, problem: Problem, seed: int, evaluations: int = 100) -> Algorithm:
+    rng = np.random.default_rng(seed)
+    defaults = getattr(make, "default_settings", None)
+    if defaults is None:
+        return make(problem, rng)
+    return make(problem, rng, defaults(problem.n_objectives, evaluations))
+
+
+class _Guard:
+    """Asks an algorithm and checks every architecture that it proposes."""
+
+    def __init__(self, algorithm: Algorithm, problem: Problem) -> None:
+        self.algorithm = algorithm
+        self.problem = problem
+        self.asked: list[Architecture] = []
+        self._known: set[Architecture] = set()
+
+    def ask(self, n: int) -> list[Architecture]:
+        found, space = self.algorithm.ask(n), self.problem.space
+        ensure(isinstance(found, list), f"ask must return a list, got {type(found).__name__}")
+        ensure(len(found) <= n, f"ask({n}) returned {len(found)} architectures")
+        for architecture in found:
+            check_architecture(space, architecture, "ask")
+            text = space.format(architecture)
+            ensure(
+                space.canonical(architecture) == architecture, f"ask returned {text}, which is not canonical"
+            )
+            ensure(architecture not in self._known, f"ask returned {text} a second time")
+            ensure(
+                self.problem.cheap_violation(architecture) == 0,
+                f"ask returned {text}, which breaks a limit that is known before training: "
+                f"{'; '.join(map(str, self.problem.limits))}",
+            )
+            self._known.add(architecture)
+            self.asked.append(architecture)
+        return found
+
+
+def _check_empty_calls(make: MakeAlgorithm, problem: Problem) -> None:
+    algorithm = _made(make, problem, 0)
+    ensure(algorithm.ask(0) == [], "ask(0) must return an empty list")
+    algorithm.tell([])
+    initial = algorithm.initial
+    ensure(
+        isinstance(initial, int) and initial >= 1, f"initial must be a whole number from 1, got {initial!r}"
+    )
+
+
+def _check_determinism(make: MakeAlgorithm, problem: Problem, evaluations: int) -> list[Architecture]:
+    runs = []
+    for seed in (1, 1, 2):
+        guard = _Guard(_made(make, problem, seed, evaluations), problem)
+        while len(guard.asked) < evaluations and (found := guard.ask(1)):
+            guard.algorithm.tell([answer(problem, found[0], len(guard.asked))])
+        ensure(len(guard.asked) > 0, "ask(1) proposed nothing at all")
+        runs.append(guard.asked)
+    ensure(runs[0] == runs[1], "the same seed and the same tells gave different asks")
+    whole = problem.space.size is not None and len(runs[0]) == problem.space.size
+    ensure(whole or runs[0] != runs[2], "two seeds gave the same asks: the generator passed in is not used")
+    return runs[0]
+
+
+def _check_replay(make: MakeAlgorithm, problem: Problem, log: Sequence[Architecture]) -> None:
+    """Resume half way: the log so far is replayed through a new instance, global randomness disturbed meanwhile."""
+    middle = len(log) // 2
+    state = np.random.get_state()  # noqa: NPY002 (the claim is that nobody reads it)
+    try:
+        np.random.seed(12345)  # noqa: NPY002
+        algorithm = _made(make, problem, 1, len(log))
+        again = []
+        for number, expected in enumerate(log[: middle + 20], start=1):
+            again += algorithm.ask(1)
+            ensure(
+                again[-1:] == [expected],
+                f"a replay of the log asks for something else at ask {number}: resuming would be impossible",
+            )
+            algorithm.tell([answer(problem, expected, number)])
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
+
+
+def _check_disorder(make: MakeAlgorithm, problem: Problem, evaluations: int) -> None:
+    """Several under way at once, told late, in another order, in batches, a fifth of them failed, the last never."""
+    rng = np.random.default_rng(3)
+    guard = _Guard(_made(make, problem, 3, evaluations), problem)
+    pending: list[Observation] = []
+    while len(guard.asked) < evaluations:
+        found = guard.ask(int(rng.integers(1, 9)))
+        if not found:
+            break
+        pending += [answer(problem, a, ok=rng.random() > 0.2) for a in found]
+        told = [pending.pop(int(rng.integers(len(pending)))) for _ in range(int(rng.integers(len(pending))))]
+        before = [seen.objectives.copy() for seen in told]
+        guard.algorithm.tell(told)
+        unchanged = all(
+            np.array_equal(a, seen.objectives, equal_nan=True) for a, seen in zip(before, told, strict=True)
+        )
+        ensure(unchanged, "tell changed an observation that it was given")
+
+
+def _check_all_failing(make: MakeAlgorithm, problem: Problem, evaluations: int) -> None:
+    guard = _Guard(_made(make, problem, 4, evaluations), problem)
+    while len(guard.asked) < evaluations and (found := guard.ask(4)):
+        guard.algorithm.tell([answer(problem, a, ok=False) for a in found])
+    ensure(len(guard.asked) > 0, "ask proposed nothing at all")
+
+
+def _check_exhaustion(make: MakeAlgorithm, problem: Problem) -> None:
+    """A tiny space: an honest algorithm gives it all and then nothing, without looping for ever."""
+    guard = _Guard(_made(make, problem, 5, 30), problem)
+    cardinalities = problem.space.cardinalities
+    for _ in range(2 * math.prod(cardinalities)):
+        found = guard.ask(5)
+        guard.algorithm.tell([answer(problem, a) for a in found])
+    left = guard.ask(5)
+    ensure(
+        left == [],
+        f"the space is exhausted after {len(guard.asked)} architectures, yet ask returned {left}",
+    )
+    everything = {
+        problem.space.canonical(a)
+        for genes in np.ndindex(*cardinalities)
+        if problem.space.is_valid(a := Architecture(problem.space.name, tuple(map(int, genes))))
+    }
+    ensure(
+        set(guard.asked) == everything,
+        f"ask gave up with {len(everything) - len(guard.asked)} of {len(everything)} architectures never asked",
+    )

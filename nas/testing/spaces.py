@@ -1,0 +1,135 @@
+"""The contract of a search space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from nas.errors import ArchitectureError
+from nas.interfaces import HasCost, HasEnumeration, HasVariation, SearchSpace
+from nas.records import Architecture
+from nas.testing.claims import check_architecture, check_number, check_pickle, ensure
+
+
+def check_space(space: SearchSpace, seeds: Iterable[int] = range(30), *, same_cost: bool = True) -> None:
+    """Check what the engine relies on, for one sampled architecture a seed.
+
+    `same_cost=False` is for a space whose equal networks may cost a little more or less by the order in which they
+    are written (NASBench-101 splits channels by vertex); the engine only ever asks for the canonical one's cost.
+    """
+    ensure(isinstance(space, SearchSpace), f"expected a SearchSpace, got {type(space).__name__}")
+    ensure(bool(space.name), f"{type(space).__name__}.name is empty; it is stored with every architecture")
+    cardinalities = space.cardinalities
+    ensure(
+        len(cardinalities) > 0 and all(c >= 1 for c in cardinalities),
+        f"{type(space).__name__}.cardinalities must give at least one choice for each gene, got {cardinalities}",
+    )
+    seeds = list(seeds)
+    sampled = [space.sample(np.random.default_rng(seed)) for seed in seeds]
+    again = [space.sample(np.random.default_rng(seed)) for seed in seeds]
+    ensure(sampled == again, "sample gives different architectures for the same generator state")
+    for architecture in sampled:
+        check_architecture(space, architecture, "sample")
+        _check_text(space, space.canonical(architecture))
+    _check_validity(space, sampled[0])
+    _check_encoding(space, sampled)
+    check_pickle(space, f"space {space.name!r}")
+    if isinstance(space, HasVariation):
+        _check_variation(space, sampled)
+    if isinstance(space, HasCost):
+        _check_cost(space, sampled, same_cost)
+    if isinstance(space, HasEnumeration):
+        _check_enumeration(space)
+
+
+def _check_text(space: SearchSpace, canonical: Architecture) -> None:
+    text = space.format(canonical)
+    ensure(
+        isinstance(text, str) and text != "" and not any(c in text for c in ' ,"\n\t'),
+        f"format({canonical.genes}) is {text!r}; expected a word without spaces, commas, quotes or line ends",
+    )
+    back = space.canonical(space.parse(text))
+    ensure(
+        back == canonical,
+        f"format and parse are no inverse: {canonical.genes} is written {text!r}, which reads as {back.genes}",
+    )
+
+
+def _check_validity(space: SearchSpace, valid: Architecture) -> None:
+    wrong = (valid.genes[:-1], (*valid.genes, 0), (-1, *valid.genes[1:]), space.cardinalities)
+    for genes in wrong:
+        ensure(
+            not space.is_valid(Architecture(space.name, tuple(genes))),
+            f"is_valid accepts {tuple(genes)}, which is not {len(space.cardinalities)} genes within the cardinalities",
+        )
+    try:
+        space.parse("no such architecture")
+    except ArchitectureError:
+        return
+    except Exception as error:
+        raise AssertionError(
+            f"parse must raise ArchitectureError for a wrong text, it raised {error!r}"
+        ) from error
+    raise AssertionError("parse accepts 'no such architecture'; it must raise ArchitectureError")
+
+
+def _check_encoding(space: SearchSpace, architectures: Sequence[Architecture]) -> None:
+    for name, encode in {"encode": space.encode, **space.encodings}.items():
+        features = encode(architectures)
+        ensure(
+            isinstance(features, np.ndarray) and features.ndim == 2 and len(features) == len(architectures),
+            f"encoding {name!r} must return an array of shape ({len(architectures)}, d), got "
+            f"{getattr(features, 'shape', type(features).__name__)}",
+        )
+        ensure(bool(np.isfinite(features).all()), f"encoding {name!r} has values that are not finite")
+        alone = np.vstack([encode([a]) for a in architectures])
+        ensure(
+            alone.shape == features.shape and np.allclose(alone, features),
+            f"encoding {name!r} of an architecture depends on the others it is encoded with",
+        )
+
+
+def _check_variation(space: SearchSpace, sampled: Sequence[Architecture]) -> None:
+    vary: Any = space
+    shifted = [*sampled[1:], sampled[0]]
+    for seed, (first, second) in enumerate(zip(sampled, shifted, strict=True)):
+        for method, parents in (("mutate", (first,)), ("crossover", (first, second))):
+            child = getattr(vary, method)(*parents, np.random.default_rng(seed))
+            check_architecture(space, child, method)
+            again = getattr(vary, method)(*parents, np.random.default_rng(seed))
+            ensure(child == again, f"{method} gives different children for the same generator state")
+    rng = np.random.default_rng(0)
+    moved = any(space.canonical(vary.mutate(a, rng)) != space.canonical(a) for a in sampled for _ in range(5))
+    ensure(moved, "mutate never changed any of the sampled architectures")
+
+
+def _check_cost(space: Any, sampled: Sequence[Architecture], same_cost: bool) -> None:
+    for architecture in sampled:
+        cost = space.cost(architecture)
+        missing = {"params", "madds"} - set(cost)
+        ensure(not missing, f"cost must have 'params' and 'madds', it lacks {', '.join(sorted(missing))}")
+        for name, value in cost.items():
+            check_number(value, f"cost({architecture.genes})[{name!r}]")
+        canonical = space.canonical(architecture)
+        ensure(
+            not same_cost or dict(space.cost(canonical)) == dict(cost),
+            f"cost differs between {architecture.genes} ({dict(cost)}) and its canonical form {canonical.genes} "
+            f"({dict(space.cost(canonical))})",
+        )
+
+
+def _check_enumeration(space: Any, most: int = 1000) -> None:
+    first = list(islice(space.enumerate(), most))
+    ensure(len(set(first)) == len(first), "enumerate yields an architecture twice")
+    for architecture in first:
+        ensure(
+            space.is_valid(architecture) and space.canonical(architecture) == architecture,
+            f"enumerate yields {architecture.genes}, which is not valid and canonical",
+        )
+    if space.size is not None and len(first) < most:
+        ensure(
+            len(first) == space.size, f"enumerate yields {len(first)} architectures, size says {space.size}"
+        )
