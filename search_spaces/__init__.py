@@ -39,8 +39,12 @@ class Lazy:
 
 SEARCH_SPACES: dict[str, Callable[..., Any]] = {
     "nasbench101": Lazy("search_spaces.nasbench101", "NASBench101"),
+    "nasbench101-table": Lazy("search_spaces.nasbench101.table_config", "tabular_space"),
     "nasbench201": Lazy("search_spaces.nasbench201", "NASBench201"),
 }
 
 # Evaluators that look a candidate up instead of training it.
-TABLES: dict[str, Callable[..., Any]] = {}
+TABLES: dict[str, Callable[..., Any]] = {
+    "nasbench101-table": Lazy("search_spaces.nasbench101.table_config", "table_evaluator"),
+    "nasbench201-table": Lazy("search_spaces.nasbench201.table_config", "table_evaluator"),
+}

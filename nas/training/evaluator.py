@@ -76,7 +76,7 @@ class TrainingEvaluator:
             raise ConfigError(f"threads must be at least 1, not {self.threads!r}")
 
     def __call__(self, trial: Trial) -> Mapping[str, float]:
-        """Validation `error` and `top5_error` (percent), `loss`, and how it went.
+        """Validation `error`, `accuracy` and `top5_error` (percent), `loss`, and how it went.
 
         `train_loss`, `epochs` (all that its weights have seen), `trained_epochs` (in this call: fewer when it
         continued), `train_seconds`. Raises `DataError` when the pictures cannot be read, `TrainingDiverged`
@@ -90,6 +90,7 @@ class TrainingEvaluator:
             score = self._judge(outcome.network, prepared.validation, prepared.num_classes, device)
         return {
             "error": score.error,
+            "accuracy": 100.0 - score.error,
             "loss": score.loss,
             "top5_error": score.top5_error,
             "train_loss": outcome.loss,

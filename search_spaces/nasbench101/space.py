@@ -58,6 +58,7 @@ class NASBench101(SearchSpace):
 
     name = "nasbench101"
     cardinalities = CARDINALITIES
+    size = 423_624
 
     def __post_init__(self) -> None:
         skeleton = Skeleton(

@@ -35,7 +35,7 @@ def mean_of_runs(seed: int, runs: int) -> int | None:
 class TableEvaluator:
     """Evaluates a candidate by looking it up (an `nas.interfaces.Evaluate`).
 
-    Returns `error`, in percent: 100 (1 - `metric`) at `budget` epochs (or the trial's own budget), of the run that
+    Returns `accuracy` and `error`, in percent: 100 `metric` and 100 (1 - `metric`) at `budget` epochs (or the trial's own budget), of the run that
     `choose` picks. Further, where the table has them: `test_error`, percent, the mean test accuracy at
     `report_budget`, for reporting only, unless it is what is searched; `training_seconds` as recorded for that run
     (the mean if single times are not on record). A table without validation accuracy is searched on
@@ -71,7 +71,7 @@ class TableEvaluator:
                 )
             run = self.choose(trial.seed, len(runs))
             found = runs[run] if run is not None else sum(runs) / len(runs)
-            values = {"error": 100.0 * (1.0 - found)}
+            values = {"error": 100.0 * (1.0 - found), "accuracy": 100.0 * found}
             if ("test_accuracy", float(self.report_budget)) in self._held:
                 tests = self.table.runs(cell, "test_accuracy", self.report_budget)
                 if tests:
@@ -124,6 +124,7 @@ class TabularNASBench101(NASBench101):
     def __init__(self, table: Table) -> None:
         super().__init__()
         object.__setattr__(self, "table", table)
+        object.__setattr__(self, "size", len(table.cells()))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return TabularNASBench101, (self.table,)

@@ -106,7 +106,7 @@ class NASBench201Table:
 class NASBench201Evaluator:
     """Evaluates by look-up (an `nas.interfaces.Evaluate`).
 
-    Returns in percent `error`, 100 minus the accuracy searched on (the 12-epoch validation accuracy unless told
+    Returns in percent `accuracy`, the one searched on, and `error`, 100 minus it (the 12-epoch validation accuracy unless told
     otherwise), and `test_error`, 100 minus the one reported (200 epochs), which no search may use. Raises `ConfigError`
     when the table lacks one of them, `EvaluationError` for a candidate of another space.
     """
@@ -125,7 +125,9 @@ class NASBench201Evaluator:
             raise EvaluationError(
                 f"{architecture} is not in the table, which has the space {NASBench201.name!r}"
             )
+        accuracy = self.table.accuracy(architecture, self.searched)
         return {
-            "error": 100.0 - self.table.accuracy(architecture, self.searched),
+            "error": 100.0 - accuracy,
+            "accuracy": accuracy,
             "test_error": 100.0 - self.table.accuracy(architecture, self.reported),
         }

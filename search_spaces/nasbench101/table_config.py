@@ -1,0 +1,31 @@
+"""Tables of NASBench-101 as a config names them: by the path of the table and plain settings."""
+
+from __future__ import annotations
+
+from nas.checks import check_known
+from search_spaces.nasbench101.table import load_table
+from search_spaces.nasbench101.table_evaluator import (
+    Choose,
+    TableEvaluator,
+    TabularNASBench101,
+    mean_of_runs,
+    random_run,
+)
+
+CHOICES: dict[str, Choose] = {"random": random_run, "mean": mean_of_runs}
+
+
+def tabular_space(path: str) -> TabularNASBench101:
+    """The NASBench-101 cells that a table holds (a folder from `nas data import`, or of Parquet files)."""
+    return TabularNASBench101(load_table(path))
+
+
+def table_evaluator(
+    path: str, metric: str = "validation_accuracy", budget: float = 108, run: str = "random"
+) -> TableEvaluator:
+    """Look NASBench-101 cells up in the table at `path`; `run` is "random" (one training, as in a real search) or "mean".
+
+    `metric` and `budget` (epochs) say what is searched on; see `TableEvaluator` for what is reported beside it.
+    """
+    check_known("run", run, CHOICES)
+    return TableEvaluator(load_table(path), metric, budget, CHOICES[run])

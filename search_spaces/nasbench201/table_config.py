@@ -1,0 +1,17 @@
+"""The table of NAS-Bench-201 as a config names it: by its path and plain settings."""
+
+from __future__ import annotations
+
+from search_spaces.nasbench201.table import Measure, NASBench201Evaluator, NASBench201Table
+
+
+def table_evaluator(
+    path: str, dataset: str = "cifar10", split: str = "val", epochs: int = 12
+) -> NASBench201Evaluator:
+    """Look NAS-Bench-201 architectures up in the table at `path`: searched on `dataset`, `split` and `epochs`.
+
+    The 200-epoch test error of the same data set is reported beside it. Searching on the test split is searching
+    on the test set: say so wherever such a result appears.
+    """
+    reported = Measure(dataset=dataset, split="test", epochs=200)
+    return NASBench201Evaluator(NASBench201Table.open(path), Measure(dataset, split, epochs), reported)
