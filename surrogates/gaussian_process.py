@@ -1,0 +1,228 @@
+"""A Gaussian process for architectures: a Hamming kernel on categorical genes, Matern 5/2 on numeric columns.
+
+Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006: regression in section 2.2, marginal
+likelihood and its gradient in section 5.4.1. The categorical part, exp of minus a weighted Hamming distance with a
+weight a gene (automatic relevance determination), is that of Hutter et al., LION 2011, section 4.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, cholesky, solve_triangular
+from scipy.optimize import minimize
+
+from nas.checks import check_positive
+from nas.errors import ConfigError
+from nas.records import FloatArray
+
+_JITTER = 1e-8
+_BOUND = 7.0  # of log hyperparameters, either side of their prior means
+_SQRT5 = np.sqrt(5.0)
+
+
+@dataclass(frozen=True)
+class _Priors:
+    """Normal priors on log hyperparameters: few data leave every gene with an equal, moderate say."""
+
+    signal: tuple[float, float] = (0.0, 0.5)  # variance of standardised targets
+    noise: tuple[float, float] = (float(np.log(0.03)), 1.0)
+    spread: float = 1.0  # of log weights and log length scales
+
+
+class GaussianProcess:
+    """Exact Gaussian-process regression with a relevance for each gene, bounded in cost.
+
+    Columns of X that `numeric` names are numbers; all others are categories, compared for equality only.
+    Hyperparameters maximise the posterior on at most `tune_points` rows; predictions use at most
+    `max_points` (the best and the newest half each, when there are more), so neither grows without end.
+    `predict` gives the standard deviation of a new noisy observation.
+    """
+
+    def __init__(
+        self,
+        numeric: tuple[int, ...] = (),
+        tune_points: int = 250,
+        max_points: int = 1000,
+        max_iterations: int = 40,
+    ) -> None:
+        self.numeric = numeric
+        self.tune_points = tune_points
+        self.max_points = max_points
+        self.max_iterations = max_iterations
+
+    def fit(self, X: FloatArray, y: FloatArray) -> GaussianProcess:
+        """Learn from X (n, d), n >= 1, and finite y (n,). Raises `ConfigError` for anything else."""
+        X, y = _checked(X, y)
+        check_positive("tune_points", self.tune_points)
+        check_positive("max_points", self.max_points)
+        self.mean_, spread = float(y.mean()), float(y.std())
+        self.scale_ = spread if spread > 0 else 1.0
+        self.n_features_in_ = X.shape[1]
+        self._learn_columns(X)
+        self._priors = _Priors()
+        z = (y - self.mean_) / self.scale_
+        rows = _spread_rows(z, self.tune_points)
+        self.log_parameters_ = self._tune(X[rows], z[rows]) if spread > 0 else self._prior_means()
+        rows = _kept_rows(z, self.max_points)
+        self._condition(X[rows], z[rows])
+        return self
+
+    def _learn_columns(self, X: FloatArray) -> None:
+        d = X.shape[1]
+        numeric = sorted({c % d if -d <= c < d else c for c in self.numeric})
+        if numeric and numeric[-1] >= d:
+            raise ConfigError(f"numeric: expected columns below {d}, got {self.numeric}")
+        self._numeric = np.array(numeric, dtype=np.int64)
+        self._categorical = np.setdiff1d(np.arange(d), self._numeric)
+        # a column that never varies says nothing, and would only be a parameter to tune
+        self._categorical = self._categorical[[len(np.unique(X[:, c])) > 1 for c in self._categorical]]
+        self._levels = [np.unique(X[:, c]) for c in self._categorical]
+        sizes = [len(levels) for levels in self._levels]
+        self._gene_of = np.repeat(np.arange(len(sizes)), sizes)
+        deviations = X[:, self._numeric].std(axis=0)
+        self._numeric = self._numeric[deviations > 0]
+        self._centre = X[:, self._numeric].mean(axis=0)
+        self._deviation = X[:, self._numeric].std(axis=0)
+
+    def _prior_means(self) -> FloatArray:
+        """Log of: signal, noise, weights of genes, inverse squared length scales of numeric columns.
+
+        A random pair of architectures is at a distance of about 1.5 in all, whatever the number of columns.
+        """
+        genes, numbers = len(self._levels), len(self._numeric)
+        share = 1.5 / max(1, genes + numbers)
+        weights = [share * len(levels) / (len(levels) - 1) for levels in self._levels]
+        return np.log([1.0, np.exp(self._priors.noise[0]), *weights, *[share] * numbers])
+
+    def _features(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """One-hot categories (n, D) and scaled numbers (n, k); unseen categories match nothing."""
+        hot = [X[:, [c]] == levels for c, levels in zip(self._categorical, self._levels, strict=True)]
+        onehot = np.concatenate(hot, axis=1).astype(np.float64) if hot else np.zeros((len(X), 0))
+        return onehot, (X[:, self._numeric] - self._centre) / self._deviation
+
+    def _kernel(
+        self, a: tuple[FloatArray, FloatArray], b: tuple[FloatArray, FloatArray], log_p: FloatArray
+    ) -> FloatArray:
+        """Covariance (n, m) without noise."""
+        genes = len(self._levels)
+        weights = np.exp(log_p[2 : 2 + genes])
+        exponent = (a[0] * weights[self._gene_of]) @ b[0].T - weights.sum()
+        value = np.exp(log_p[0] + np.minimum(exponent, 0.0))
+        if len(self._numeric):
+            r = np.sqrt(_squared(a[1], b[1], np.exp(log_p[2 + genes :])))
+            value *= (1.0 + _SQRT5 * r + 5.0 / 3.0 * r * r) * np.exp(-_SQRT5 * r)
+        return np.asarray(value, dtype=np.float64)
+
+    def _tune(self, X: FloatArray, z: FloatArray) -> FloatArray:
+        features, start = self._features(X), self._prior_means()
+        bounds = [(v - _BOUND, v + _BOUND) for v in start]
+        found = minimize(
+            self._negative_log_posterior,
+            start,
+            args=(features, z),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
+            options={"maxiter": self.max_iterations},
+        )
+        return np.asarray(found.x if np.isfinite(found.fun) else start, dtype=np.float64)
+
+    def _negative_log_posterior(
+        self, log_p: FloatArray, features: tuple[FloatArray, FloatArray], z: FloatArray
+    ) -> tuple[float, FloatArray]:
+        """Minus the log marginal likelihood and log prior, and their gradient in the log parameters."""
+        n, genes = len(z), len(self._levels)
+        signal = self._kernel(features, features, log_p)
+        noise = np.exp(log_p[1])
+        try:
+            factor = cho_factor(signal + (noise + _JITTER) * np.eye(n), lower=True)
+        except LinAlgError:
+            return np.inf, np.zeros_like(log_p)
+        alpha = cho_solve(factor, z)
+        value = 0.5 * z @ alpha + np.log(np.diag(factor[0])).sum() + 0.5 * n * np.log(2 * np.pi)
+        # d value / d theta = -1/2 tr((alpha alpha' - K^-1) dK / d theta)
+        inner = np.outer(alpha, alpha) - cho_solve(factor, np.eye(n))
+        weighted = inner * signal
+        total = weighted.sum()
+        gradient = np.empty_like(log_p)
+        gradient[0] = -0.5 * total
+        gradient[1] = -0.5 * noise * np.trace(inner)
+        agreeing = np.bincount(self._gene_of, (features[0] * (weighted @ features[0])).sum(axis=0), genes)
+        gradient[2 : 2 + genes] = 0.5 * np.exp(log_p[2 : 2 + genes]) * (total - agreeing)
+        if len(self._numeric):
+            scales = np.exp(log_p[2 + genes :])
+            r = np.sqrt(_squared(features[1], features[1], scales))
+            # Matern 5/2: d log k / d (r^2) = -(5/6) (1 + sqrt5 r) / (1 + sqrt5 r + 5 r^2 / 3)
+            slope = weighted * (-5.0 / 6.0) * (1 + _SQRT5 * r) / (1 + _SQRT5 * r + 5.0 / 3.0 * r * r)
+            x = features[1]
+            apart = 2.0 * (slope.sum(axis=1) @ (x * x) - ((slope @ x) * x).sum(axis=0))
+            gradient[2 + genes :] = -0.5 * scales * apart
+        centre, width = self._prior_means(), self._prior_widths(len(log_p))
+        off = (log_p - centre) / width
+        return float(value + 0.5 * off @ off), gradient + off / width
+
+    def _prior_widths(self, n: int) -> FloatArray:
+        widths = np.full(n, self._priors.spread)
+        widths[0], widths[1] = self._priors.signal[1], self._priors.noise[1]
+        return widths
+
+    def _condition(self, X: FloatArray, z: FloatArray) -> None:
+        self._known = self._features(X)
+        covariance = self._kernel(self._known, self._known, self.log_parameters_)
+        noise = np.exp(self.log_parameters_[1]) + _JITTER
+        self._lower = cholesky(covariance + noise * np.eye(len(z)), lower=True)
+        self._alpha = cho_solve((self._lower, True), z)
+
+    def predict(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean and standard deviation of a new observation, each (n,), in the units of y."""
+        across = self._kernel(
+            self._features(np.asarray(X, dtype=np.float64)), self._known, self.log_parameters_
+        )
+        explained = solve_triangular(self._lower, across.T, lower=True)
+        variance = (
+            np.exp(self.log_parameters_[0]) + np.exp(self.log_parameters_[1]) - (explained**2).sum(axis=0)
+        )
+        std = np.sqrt(np.maximum(variance, 1e-12))
+        return self.mean_ + self.scale_ * (across @ self._alpha), self.scale_ * std
+
+    @property
+    def noise_std_(self) -> float:
+        """Standard deviation of the noise, in the units of y."""
+        return float(self.scale_ * np.exp(0.5 * self.log_parameters_[1]))
+
+
+def _squared(a: FloatArray, b: FloatArray, scales: FloatArray) -> FloatArray:
+    """Weighted squared distances (n, m)."""
+    scaled = a * scales
+    lengths = (scaled * a).sum(axis=1)[:, None] + (b * scales * b).sum(axis=1)[None, :]
+    distances: FloatArray = np.maximum(lengths - 2.0 * scaled @ b.T, 0.0)
+    return distances
+
+
+def _spread_rows(z: FloatArray, limit: int) -> np.ndarray:
+    """At most `limit` rows whose targets cover the whole range evenly in rank."""
+    if len(z) <= limit:
+        return np.arange(len(z))
+    order = np.argsort(z, kind="stable")
+    return np.sort(order[np.linspace(0, len(z) - 1, limit).round().astype(np.int64)])
+
+
+def _kept_rows(z: FloatArray, limit: int) -> np.ndarray:
+    """At most `limit` rows: the lowest targets (what a search cares for) and the newest."""
+    if len(z) <= limit:
+        return np.arange(len(z))
+    best = np.argsort(z, kind="stable")[: limit // 2]
+    newest = np.setdiff1d(np.arange(len(z)), best)[-(limit - len(best)) :]
+    return np.sort(np.concatenate([best, newest]))
+
+
+def _checked(X: Any, y: Any) -> tuple[FloatArray, FloatArray]:
+    X, y = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if X.ndim != 2 or y.shape != (len(X),) or len(X) == 0:
+        raise ConfigError(f"fit: expected X (n, d) and y (n,) with n >= 1, got {X.shape} and {y.shape}")
+    if not (np.isfinite(X).all() and np.isfinite(y).all()):
+        raise ConfigError("fit: X and y must be finite; leave failed results out of training")
+    return X, y
