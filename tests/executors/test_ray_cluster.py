@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 import psutil
 import pytest
@@ -32,9 +32,10 @@ def evaluate(trial):
 if __name__ == "__main__":
     executor = EXECUTORS["ray"](evaluate, RaySettings(workers=1, address=sys.argv[1] if sys.argv[1:] else None))
     executor.submit(Trial(0, Architecture("toy", ()), seed=0))
-    print(executor.collect()[0].status.value, flush=True)
+    status = executor.collect()[0].status.value
     executor.submit(Trial(1, Architecture("toy", ()), seed=60))
     try:
+        print(status, flush=True)  # an interrupt may come from here on
         executor.collect()
     except KeyboardInterrupt:
         print("interrupted", flush=True)
@@ -65,8 +66,12 @@ def python(code: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     try:
         yield process
     finally:
+        family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
         process.kill()
         process.communicate()
+        for child in family:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
 
 
 def read(process: subprocess.Popen[str]) -> str:
