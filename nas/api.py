@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from nas.algorithms import ALGORITHMS
+from nas.blame import explain
 from nas.checks import check_known
 from nas.errors import ConfigError, HistoryError, NasError
 from nas.executors import EXECUTORS
@@ -123,6 +124,8 @@ def solve(
     config: dict[str, Any] | None = None,
 ) -> SearchResult:
     """`search` for a problem that is made already; `config` is recorded in config.json."""
+    if resume and out is None:
+        raise ConfigError("resume: needs out, the folder of the run to go on with")
     factory = _executor_factory(executor, executor_settings)
     history = None if out is None else History(Path(out), problem.space, create=not resume)
     try:
@@ -164,14 +167,18 @@ class _Plan:
         else:
             name, make = getattr(algorithm, "__name__", type(algorithm).__name__), algorithm
         started = None if earlier is None else earlier.meta("identity")
+        if earlier is not None and started is None:
+            raise HistoryError(
+                f"{earlier.path.parent}: the run ended before its first evaluation; start it again"
+            )
         # defaults follow the budget that the run was started with, also when it is resumed with a larger one
         evaluations = settings.evaluations if started is None else int(started["evaluations"])
         if algorithm_settings is None and hasattr(make, "default_settings"):
             algorithm_settings = make.default_settings(problem.n_objectives, evaluations)
-        made = make(problem, np.random.default_rng(settings.seed), algorithm_settings)
+        made = _make_algorithm(name, make, problem, settings.seed, algorithm_settings)
         identity = {
             "space": problem.space.name,
-            "cardinalities": list(problem.space.cardinalities),
+            "cardinalities": [int(c) for c in problem.space.cardinalities],
             "objectives": [f"{'max' if o.maximize else 'min'} {o.name}" for o in problem.objectives],
             "limits": [str(limit) for limit in problem.limits],
             "algorithm": name,
@@ -192,6 +199,22 @@ class _Plan:
         return cls(problem, made, settings, identity)
 
 
+def _make_algorithm(
+    name: str, make: Callable[..., Algorithm], problem: Problem, seed: int, settings: Any
+) -> Algorithm:
+    try:
+        made = make(problem, np.random.default_rng(seed), settings)
+    except NasError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"algorithm {name}: cannot be made from (problem, rng, settings): {explain(error)}"
+        ) from error
+    if not isinstance(made, Algorithm):
+        raise ConfigError(f"algorithm {name}: expected a nas.Algorithm, got {type(made).__name__}")
+    return made
+
+
 def _check_same(started: dict[str, Any], now: dict[str, Any]) -> None:
     different = [key for key in now if started.get(key) != now[key]]
     if different:
@@ -203,11 +226,6 @@ def _check_same(started: dict[str, Any], now: dict[str, Any]) -> None:
 
 
 def _remember(history: History, plan: _Plan, config: dict[str, Any] | None, resume: bool) -> None:
-    if not resume:
-        history.write_meta("identity", plan.identity)
-        history.write_meta("initial", plan.algorithm.initial)
-        history.write_meta("objectives", [_described(o) for o in plan.problem.objectives])
-        history.write_meta("limits", [str(limit) for limit in plan.problem.limits])
     resolved = {
         "schema": 1,
         "config": config,
@@ -215,8 +233,20 @@ def _remember(history: History, plan: _Plan, config: dict[str, Any] | None, resu
         "loop": dataclasses.asdict(plan.settings),
         "versions": versions(),
     }
-    history.write_meta("config", resolved)
-    write_whole(history.path.parent / "config.json", lambda p: p.write_text(as_json(resolved)))
+    values: dict[str, Any] = {"config": resolved}
+    if not resume:
+        values |= {
+            "identity": plan.identity,
+            "initial": plan.algorithm.initial,
+            "objectives": [_described(o) for o in plan.problem.objectives],
+            "limits": [str(limit) for limit in plan.problem.limits],
+        }
+    history.write_meta(values)
+    path = history.path.parent / "config.json"
+    try:
+        write_whole(path, lambda p: p.write_text(as_json(resolved)))
+    except OSError as error:
+        raise HistoryError(f"{path}: cannot be written: {error}") from error
 
 
 def _described(item: Objective) -> dict[str, Any]:
@@ -266,9 +296,10 @@ def _run(
             loop.run()
         except KeyboardInterrupt:
             ended = "interrupted"
-        except NasError:
+        except Exception:
             if history is not None and loop.state.results:
-                _conclude(plan, loop.state, history, "stopped")
+                with suppress(NasError):  # the first error is the one to report
+                    _conclude(plan, loop.state, history, "stopped")
             raise
     if loop.state.exhausted and ended == "finished":
         ended = "exhausted"
@@ -328,6 +359,8 @@ def _plain(settings: Any) -> Any:
         return [_plain(item) for item in settings]
     if isinstance(settings, dict):
         return {str(key): _plain(value) for key, value in settings.items()}
+    if isinstance(settings, np.generic):
+        return settings.item()
     if settings is None or isinstance(settings, (bool, int, float, str)):
         return settings
     return getattr(settings, "__name__", repr(type(settings).__name__))

@@ -35,6 +35,12 @@ def evaluators() -> Mapping[str, Callable[..., Evaluate]]:
     return {"training": training, **registry}
 
 
+def surrogates() -> Mapping[str, Any]:
+    """The predictors that come with the framework, by name."""
+    registry: Mapping[str, Any] = getattr(importlib.import_module("surrogates"), "SURROGATES", {})
+    return registry
+
+
 def training(
     *,
     space: SearchSpace,
@@ -68,9 +74,10 @@ class Assembly:
     loop: LoopSettings
 
 
-def assemble(config: SearchConfig, base: Path | None = None) -> Assembly:
+def assemble(config: SearchConfig, base: Path | None = None, planned: int | None = None) -> Assembly:
     """Make every part of a search; relative paths in the config count from `base`.
 
+    Defaults that follow the budget follow `planned`, where a run that is resumed was started with another one.
     Raises `ConfigError` for whatever cannot be made; nothing is started.
     """
     space = make_space(config.space, base)
@@ -94,7 +101,7 @@ def assemble(config: SearchConfig, base: Path | None = None) -> Assembly:
         problem,
         algorithm,
         config.algorithm.name,
-        _algorithm_settings(config.algorithm, algorithm, problem, loop),
+        _algorithm_settings(config.algorithm, algorithm, problem, planned or loop.evaluations),
         _executor_settings(config.executor),
         loop,
     )
@@ -157,11 +164,11 @@ def _objective(part: ObjectivePart, base: Path | None) -> Objective:
     return found  # type: ignore[no-any-return]
 
 
-def _algorithm_settings(part: Part, algorithm: Any, problem: Problem, loop: LoopSettings) -> Any:
+def _algorithm_settings(part: Part, algorithm: Any, problem: Problem, planned: int) -> Any:
     if not hasattr(algorithm, "Settings"):
         return part.settings or None
     settings = make("algorithm", algorithm.Settings, part.settings)
-    default = algorithm.default_settings(problem.n_objectives, loop.evaluations)
+    default = algorithm.default_settings(problem.n_objectives, planned)
     return dataclasses.replace(default, **{key: getattr(settings, key) for key in part.settings})
 
 

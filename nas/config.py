@@ -151,6 +151,14 @@ def put(values: dict[str, Any], path: Sequence[str], value: Any) -> None:
     values[last] = value
 
 
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested entries by their dotted path."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found
+
+
 def check_config(values: Mapping[str, Any]) -> SearchConfig:
     """The checked config. Raises `ConfigError` with a line for each thing that is wrong."""
     try:

@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from nas.errors import ArchitectureError, HistoryError
+from nas.errors import ArchitectureError, ConfigError, HistoryError
 from nas.interfaces import SearchSpace
 from nas.records import RESERVED, Result, Status, Trial
 
@@ -32,6 +32,7 @@ LOCKS = fcntl is not None
 
 SCHEMA = 1
 FILE = "history.sqlite"
+_LOCK = ".lock"
 
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -69,28 +70,53 @@ class History:
         """
         self.path = folder / FILE
         self._space = space
-        if create and self.path.exists():
-            raise HistoryError(
-                f"{folder} already holds a run: go on with it by --resume {folder}, or choose another --out"
-            )
+        self._lock: int | None = None
         if not create:
             check_readable(self.path)
         with _explained(self.path):
-            folder.mkdir(parents=True, exist_ok=True)
+            _make_folder(folder)
             self._lock = _lock(folder)
-            self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None)
-            # WAL with NORMAL: a commit survives the end of the process; a power cut may lose the last ones,
-            # but never damages the file.
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
+        try:
             if create:
-                self._db.executescript(f"BEGIN; {_TABLES} COMMIT;")
-                self.write_meta("schema", SCHEMA)
+                self._remove_unused()
+            with _explained(self.path):
+                self._open(create)
+        except BaseException:
+            self._unlock()
+            raise
 
-    def write_meta(self, key: str, value: Any) -> None:
-        """Store one JSON value beside the log."""
-        with _explained(self.path):
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+    def _open(self, create: bool) -> None:
+        self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+        # WAL with NORMAL: a commit survives the end of the process; a power cut may lose the last ones,
+        # but never damages the file.
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        if create:
+            self._db.executescript(
+                f"BEGIN; {_TABLES} INSERT INTO meta VALUES ('schema', '{SCHEMA}'); COMMIT;"
+            )
+
+    def _remove_unused(self) -> None:
+        """Make room for a new run, unless the folder holds one in which something was asked already."""
+        if not self.path.exists():
+            return
+        if not _unused(self.path):
+            folder = self.path.parent
+            raise HistoryError(
+                f"{folder} already holds a run: go on with it by --resume {folder} (resume=True in Python), or "
+                "choose another --out"
+            )
+        self._remove_files()
+
+    def _remove_files(self) -> None:
+        for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", "config.json"):
+            (self.path.parent / name).unlink(missing_ok=True)
+
+    def write_meta(self, values: Mapping[str, Any]) -> None:
+        """Store values beside the log, as JSON; all of them or none."""
+        with self._transaction() as db:
+            rows = [(key, json.dumps(value)) for key, value in values.items()]
+            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
 
     def meta(self, key: str) -> Any:
         """A value stored with `write_meta`, or None."""
@@ -156,12 +182,24 @@ class History:
         """Everything that came back, by trial id."""
         with _explained(self.path):
             rows = self._db.execute("SELECT * FROM results").fetchall()
-        return {row[0]: Result(trials[row[0]], Status(row[1]), json.loads(row[2]), *row[3:]) for row in rows}
+        try:
+            return {
+                row[0]: Result(trials[row[0]], Status(row[1]), json.loads(row[2]), *row[3:]) for row in rows
+            }
+        except (ValueError, IndexError) as error:
+            raise HistoryError(f"{self.path} is damaged: {error}; restore it from a copy") from error
 
     def events(self) -> list[Event]:
         """The asks and tells, in the order in which they happened."""
         with _explained(self.path):
             return [Event(*r) for r in self._db.execute("SELECT event, trial FROM log ORDER BY seq")]
+
+    def forget_events_after(self, count: int) -> None:
+        """Keep the first `count` asks and tells; trials and results stay."""
+        with self._transaction() as db:
+            db.execute(
+                "DELETE FROM log WHERE seq NOT IN (SELECT seq FROM log ORDER BY seq LIMIT ?)", (count,)
+            )
 
     def seconds(self) -> float:
         """How long the search had run when the last result was told, pauses between sessions left out."""
@@ -169,17 +207,21 @@ class History:
             return float(self._db.execute("SELECT COALESCE(MAX(seconds), 0) FROM log").fetchone()[0])
 
     def discard_if_empty(self) -> None:
-        """Remove the file of a run in which nothing was asked yet, so that its folder can be used again."""
+        """Remove the files of a run in which nothing was evaluated yet, so that its folder can be used again."""
         with contextlib.suppress(sqlite3.Error, OSError):
-            if self._db.execute("SELECT COUNT(*) FROM trials").fetchone()[0] == 0:
+            if self._db.execute("SELECT COUNT(*) FROM results").fetchone()[0] == 0:
                 self._db.close()
-                for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", "config.json"):
-                    (self.path.parent / name).unlink(missing_ok=True)
+                self._remove_files()
+                (self.path.parent / _LOCK).unlink()  # while it is still held: see _lock
+                self.path.parent.rmdir()  # only if nothing else is in it
 
     def close(self) -> None:
         """Fold the write-ahead log into the file and let go of the folder; may be called twice."""
         with contextlib.suppress(sqlite3.Error):
             self._db.close()
+        self._unlock()
+
+    def _unlock(self) -> None:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -196,7 +238,7 @@ def read_history(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     path = folder / FILE
     check_readable(path)
     with _explained(path):
-        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30)
+        db = _connect_to_read(path)
         try:
             meta = {key: json.loads(value) for key, value in db.execute("SELECT key, value FROM meta")}
             rows = db.execute(
@@ -212,7 +254,7 @@ def read_history(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     values = pd.DataFrame([json.loads(v) if v else {} for v in frame.pop("values")], index=frame.index)
     values = values.rename(columns={name: f"reported_{name}" for name in RESERVED & set(values.columns)})
     frame["status"] = frame["status"].fillna("running")
-    frame["told"] = frame["told"].rank(method="first")
+    frame["told"] = pd.to_numeric(frame["told"]).rank(method="first")
     if len(values.columns):
         frame = pd.concat([frame.iloc[:, :3], values.astype(float), frame.iloc[:, 3:]], axis=1)
     return frame, meta
@@ -223,33 +265,69 @@ def check_readable(path: Path) -> None:
     if not path.is_file():
         raise HistoryError(f"no run in {path.parent}: {path} is missing")
     with _explained(path):
-        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30)
+        db = _connect_to_read(path)
         try:
             row = db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
         finally:
             db.close()
     schema = json.loads(row[0]) if row else None
+    if schema is None:
+        raise HistoryError(f"no run in {path.parent}: {path} is empty; start the search again")
     if not isinstance(schema, int) or not 1 <= schema <= SCHEMA:
         raise HistoryError(
             f"{path}: its format has number {schema}, this version reads 1 to {SCHEMA}; update this package"
         )
 
 
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write; in a folder that cannot be written either, only without a log beside it."""
+    address = f"{path.resolve().as_uri()}?mode=ro"
+    if not os.access(path.parent, os.W_OK) and not path.with_name(f"{FILE}-wal").exists():
+        address += "&immutable=1"  # SQLite would want to make its index of the log there
+    return sqlite3.connect(address, uri=True, timeout=30)
+
+
+def _unused(path: Path) -> bool:
+    """Whether a file was left by a search that ended before it asked for anything."""
+    with _explained(path):
+        db = _connect_to_read(path)
+        try:
+            if not db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
+                return True
+            return bool(db.execute("SELECT COUNT(*) FROM trials").fetchone()[0] == 0)
+        finally:
+            db.close()
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise ConfigError(f"out: {folder} is a file, or lies below one; expected a folder") from None
+
+
 def _lock(folder: Path) -> int | None:
+    """Hold the folder for one writer, until the handle is closed or the process ends."""
     if not LOCKS:
         return None
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    path = folder / _LOCK
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held = os.fstat(handle).st_ino == os.stat(path).st_ino
     except OSError as error:
         os.close(handle)
         if error.errno in (errno.EAGAIN, errno.EACCES):
             raise HistoryError(
                 f"{folder}: another search is writing to this run; wait for it, or stop it"
             ) from None
-    else:
+        if error.errno == errno.ENOENT:
+            return _lock(folder)
+        return None  # a file system without locks
+    if held:
         return handle
-    return None  # a file system without locks
+    os.close(handle)  # its last holder removed it between our two steps
+    return _lock(folder)
 
 
 @contextlib.contextmanager
@@ -265,7 +343,7 @@ def _explained(path: Path) -> Iterator[None]:
             advice = "it cannot be written: check the rights of the folder"
         elif "locked" in text:
             advice = "another process holds it: close that, then try again"
-        elif "malformed" in text or "not a database" in text or "no such table" in text:
+        elif any(t in text for t in ("malformed", "not a database", "no such table", "no such column")):
             advice = "the file is damaged or is no history of a run: restore it from a copy"
         else:
             advice = "is the folder still there, and on a disk that works?"

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from nas.checks import check_fraction, check_positive
-from nas.errors import ConfigError, HistoryError, TooManyFailures
+from nas.errors import ConfigError, HistoryError, InfeasibleError, TooManyFailures
 from nas.front import ParetoArchive
 from nas.history import History
 from nas.interfaces import Algorithm, Executor
 from nas.problem import Problem
 from nas.records import Architecture, Observation, Result, Status, Trial
+from nas.replay import before_draining, check_exact_values, commonest_reason
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class LoopSettings:
     told in the order of asking, so the outcome depends on the seed and on this number alone, not on how many
     workers there are or which is fast. Unordered, a free worker gets the next trial at once.
     fidelity: the budget of each trial (epochs, for networks that are trained); None for the evaluator's default.
-    max_failures: the share of failed candidates (of the last 20 told, at least 10) at which the search stops.
+    max_failures: a larger share of failed candidates (among the last 20 told, at least 10) stops the search.
     """
 
     evaluations: int = 100
@@ -37,11 +38,14 @@ class LoopSettings:
     max_failures: float = 0.5
 
     def __post_init__(self) -> None:
-        check_positive("evaluations", self.evaluations)
-        check_positive("concurrency", self.concurrency)
+        for name, count in (("evaluations", self.evaluations), ("concurrency", self.concurrency)):
+            if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+                raise ConfigError(f"{name}: expected a whole number of at least 1, got {count!r}")
         check_fraction("max_failures", self.max_failures)
         if self.seconds is not None:
             check_positive("seconds", self.seconds)
+        if self.fidelity is not None:
+            check_positive("fidelity", self.fidelity)
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
             raise ConfigError(f"seed: expected a whole number from 0 to 2**63 - 1, got {self.seed!r}")
 
@@ -90,6 +94,7 @@ class Search:
     """One search under way: the loop's state and its steps."""
 
     POLL = 0.5  # seconds between callbacks while nothing finishes
+    RULED_OUT = 10_000  # candidates in a row that break a cheap limit before the search gives up
 
     def __init__(
         self,
@@ -111,17 +116,23 @@ class Search:
         self._next = 0  # the next id to tell, in ordered mode
         self._spent = 0  # evaluations asked for
         self._in_flight: dict[int, Trial] = {}
+        self._dry = False  # the last ask gave nothing, and nothing was told since
+        self._ruled_out = 0  # asks in a row that broke a cheap limit
+        self._earlier: frozenset[int] = frozenset()  # trials that an earlier session evaluated
+        self._recent: deque[Result] = deque(maxlen=20)  # evaluated in this session and told
 
     def run(self) -> SearchState:
         """Search until the budget is spent or the space is exhausted.
 
-        Raises `TooManyFailures`, and lets KeyboardInterrupt through; the state is whole in either case, and
-        with a history the run can be resumed.
+        Raises `TooManyFailures`, and `InfeasibleError` when nothing asked for meets the cheap limits; lets
+        KeyboardInterrupt through. The state is whole in either case, and with a history the run can be resumed.
         """
         self._notify()
         while True:
             self._fill()
             if not self._in_flight and not self._arrived:
+                self.state.exhausted = self._dry
+                self._stop_when_all_failed()
                 return self.state
             if not self._tell_next():
                 self._collect()
@@ -132,13 +143,14 @@ class Search:
             trial = self._trial(found[0]) if found else None
             if self._history is not None:
                 self._history.record_ask(trial)
-            if trial is None:
-                self.state.exhausted = not self._in_flight and not self._arrived
-                return
-            self._start(trial)
+            self._dry = trial is None
+            if trial is not None:
+                self._start(trial)
 
     def _wants_more(self) -> bool:
         settings = self._settings
+        if self._dry:  # asking again before a tell would make the outcome depend on when results arrive
+            return False
         if self._spent >= settings.evaluations:
             return False
         if settings.seconds is not None and self.state.seconds >= settings.seconds:
@@ -150,7 +162,8 @@ class Search:
     def _trial(self, architecture: Architecture) -> Trial:
         number = self.state.asked
         self.state.asked += 1
-        return Trial(number, architecture, trial_seed(self._settings.seed, number), self._settings.fidelity)
+        fidelity = None if self._settings.fidelity is None else float(self._settings.fidelity)
+        return Trial(number, architecture, trial_seed(self._settings.seed, number), fidelity)
 
     def _start(self, trial: Trial) -> None:
         """Hand a trial to the workers, unless a cheap limit rules it out."""
@@ -158,7 +171,15 @@ class Search:
         if violation > 0:
             reason = f"breaks a limit before training (relative excess {violation:.3g})"
             self._accept(Result(trial, Status.INVALID, error=reason))
+            self._ruled_out += 1
+            if self._ruled_out >= self.RULED_OUT:
+                limits = "; ".join(map(str, self._problem.limits))
+                raise InfeasibleError(
+                    f"limits {limits}: the last {self._ruled_out:,} candidates that the algorithm asked for break "
+                    "them; loosen the limits, or let the algorithm ask for candidates that meet them"
+                )
             return
+        self._ruled_out = 0
         self._spent += 1
         self._in_flight[trial.id] = trial
         self._executor.submit(trial)
@@ -195,6 +216,8 @@ class Search:
         if result is None:
             return False
         self._tell(result)
+        if result.trial.id not in self._earlier and result.status is not Status.INVALID:
+            self._recent.append(result)
         if self._history is not None:
             self._history.record_tell(result.trial.id, self.state.seconds)
         self._notify()
@@ -203,8 +226,9 @@ class Search:
 
     def _tell(self, result: Result) -> None:
         seen = self._problem.observe(result)
-        self._algorithm.tell([seen])
         self._count(result, seen)
+        self._algorithm.tell([seen])
+        self._dry = False
 
     def _count(self, result: Result, seen: Observation) -> None:
         state = self.state
@@ -219,48 +243,64 @@ class Search:
             callback(self.state)
 
     def _stop_when_broken(self) -> None:
-        ended = [r for r in self.state.results[-40:] if r.status is not Status.INVALID][-20:]
-        bad = [r for r in ended if not r.ok]
-        if len(ended) < 10 or len(bad) <= self._settings.max_failures * len(ended):
+        bad = [r for r in self._recent if not r.ok]
+        if len(self._recent) < 10 or len(bad) <= self._settings.max_failures * len(self._recent):
             return
-        reasons = Counter(r.error.splitlines()[0] if r.error else r.status.value for r in bad)
-        (reason, times), *_ = reasons.most_common(1)
         raise TooManyFailures(
-            f"{len(bad)} of the last {len(ended)} candidates failed (allowed share: "
-            f"{self._settings.max_failures:g}); {times} of them with: {reason}. Mend the cause and go on with "
-            "--resume, or raise max_failures."
+            f"{len(bad)} of the last {len(self._recent)} candidates failed (allowed share: "
+            f"{self._settings.max_failures:g}); {commonest_reason(bad)}. Mend the cause and go on with "
+            "--resume (resume=True), or raise max_failures."
         )
+
+    def _stop_when_all_failed(self) -> None:
+        """A search too short for the rule above, in which nothing worked, is broken as well."""
+        if self._recent and not self.state.counts[Status.OK] and self._settings.max_failures < 1:
+            raise TooManyFailures(
+                f"every candidate failed ({self.state.evaluated} of {self.state.evaluated}); "
+                f"{commonest_reason(list(self._recent))}. Mend the cause and start again."
+            )
 
     def resume(self) -> None:
         """Bring algorithm and state to where the log ends, then hand out again what was running.
 
-        Raises `HistoryError` when the algorithm asks for anything else than the log says.
+        Raises `HistoryError` when the algorithm asks for anything else than the log says, or when an exact
+        objective has another value now.
         """
         history = self._history
         if history is None:
             raise HistoryError("a search without a history cannot be resumed")
         trials = history.trials()
         results = history.results(trials)
+        evaluated = frozenset(i for i, r in results.items() if r.status is not Status.INVALID)
+        self.state.earlier_seconds = history.seconds()
+        events = history.events()
+        if self._settings.ordered and len(evaluated) < self._settings.evaluations:
+            kept = before_draining(events, self._settings.concurrency)
+            history.forget_events_after(kept)
+            events = events[:kept]
         pending: dict[int, Trial] = {}
-        for event in history.events():
+        for event in events:
             if event.kind == "ask":
                 self._replay_ask(None if event.trial is None else trials[event.trial], pending)
             elif event.trial is not None:
+                if len(self.state.results) < 20:  # enough to notice a changed space or objective
+                    check_exact_values(self._problem, results[event.trial])
                 self._tell(results[event.trial])
                 del pending[event.trial]
+        self._earlier = evaluated
+        self._spent = len(evaluated)
         for number, trial in pending.items():
             if number in results:
                 self._arrived[number] = results[number]
             else:
                 self._start(trial)
-        self._spent += sum(r.status is not Status.INVALID for r in results.values())
         self.state.arrived = len(results)
-        self.state.replayed = self.state.evaluated
-        self.state.earlier_seconds = history.seconds()
+        self.state.replayed = len(evaluated)
 
     def _replay_ask(self, trial: Trial | None, pending: dict[int, Trial]) -> None:
         found = self._algorithm.ask(1)
         expected = [] if trial is None else [trial.architecture]
+        self._dry = trial is None
         if found != expected:
             name = self._problem.space.format
             raise HistoryError(

@@ -6,10 +6,12 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from nas.blame import explain
 from nas.errors import ConfigError, NasError
 from nas.objectives import did_you_mean
 
@@ -38,30 +40,33 @@ def find(kind: str, name: str, registry: Mapping[str, Any], base: Path | None = 
 def _import(kind: str, name: str) -> Any:
     try:
         return importlib.import_module(name)
-    except ImportError as error:
-        raise ConfigError(f"{kind}: cannot import {name!r}: {error}") from error
+    except NasError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise ConfigError(
+            f"{kind}: cannot import {name!r}: {explain(error)}; a file is named by its path, path/file.py:Name"
+        ) from error
 
 
 def _load_file(kind: str, place: str, base: Path | None) -> Any:
-    path = Path(place) if base is None else base / place
+    path = (Path(place) if base is None else base / place).resolve()
     if not path.is_file():
         raise ConfigError(f"{kind}: no file {path}")
-    name = f"nas_user_{path.stem}"
+    name = f"nas_user_{path.stem}_{zlib.crc32(str(path).encode()):08x}"  # two folders may have the same name
+    if name in sys.modules:
+        return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ConfigError(f"{kind}: {path} is not a Python file")
-    loaded = sys.modules.get(name)
-    if loaded is not None and getattr(loaded, "__file__", None) == str(path):
-        return loaded
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except NasError:
-        raise
-    except Exception as error:
+    except BaseException as error:
         del sys.modules[name]
-        raise ConfigError(f"{kind}: {path} cannot be loaded: {type(error).__name__}: {error}") from error
+        if isinstance(error, (KeyboardInterrupt, NasError)):
+            raise
+        raise ConfigError(f"{kind}: {path} cannot be loaded: {explain(error)}") from error
     from nas.executors.shipping import ship_by_value
 
     ship_by_value(module)  # workers have no such file on their path
@@ -73,8 +78,13 @@ def make(kind: str, factory: Callable[..., Any], settings: Mapping[str, Any], **
 
     Raises `ConfigError` for a setting it does not have, naming the nearest, or for values it refuses.
     """
-    parameters = inspect.signature(factory).parameters
     name = getattr(factory, "__name__", str(factory))
+    try:
+        parameters = inspect.signature(factory).parameters
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"{kind} {name}: expected a class or function, got {type(factory).__name__}"
+        ) from None
     takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for key in settings:
         if (key not in parameters and not takes_all) or key in given:
@@ -85,5 +95,7 @@ def make(kind: str, factory: Callable[..., Any], settings: Mapping[str, Any], **
     extra = {key: value for key, value in given.items() if key in parameters or takes_all}
     try:
         return factory(**settings, **extra)
-    except TypeError as error:
-        raise ConfigError(f"{kind} {name}: {error}") from error
+    except NasError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"{kind} {name}: {explain(error)}") from error

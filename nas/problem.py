@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from nas.errors import ConfigError
+from nas.blame import explain
+from nas.errors import ConfigError, NasError
 from nas.interfaces import Evaluate, HasCost, SearchSpace
 from nas.objectives import Limit, Objective, did_you_mean, objective
 from nas.records import RESERVED, Architecture, FloatArray, Observation, Result, Status, Trial
@@ -64,6 +66,9 @@ class Problem:
     ) -> None:
         put = object.__setattr__
         put(self, "space", space)
+        for argument, value in (("objectives", objectives), ("limits", limits)):
+            if isinstance(value, (str, Objective, Limit)):
+                raise ConfigError(f"{argument}: expected a list, got {value!r} alone; write [{value!r}]")
         put(self, "objectives", tuple(objective(o) for o in objectives))
         put(self, "evaluate", evaluate)
         put(self, "limits", tuple(Limit.parse(text) for text in limits))
@@ -125,7 +130,7 @@ class Problem:
 
     def cheap_values(self, architecture: Architecture) -> dict[str, float]:
         """The exact objectives, by name, without training. Raises `ConfigError` if one is no finite number."""
-        costs = self.space.cost(architecture) if self._needs_cost else {}  # type: ignore[attr-defined]
+        costs = self._ask("cost()", self.space.cost, architecture) if self._needs_cost else {}  # type: ignore[attr-defined]
         values: dict[str, float] = {}
         for item in self._cheap:
             if item.function is None and item.name not in costs:
@@ -133,7 +138,11 @@ class Problem:
                     f"objective {item.name!r}: the cost of space {self.space.name!r} has no such entry; "
                     f"it has {', '.join(costs)}"
                 )
-            value = costs[item.name] if item.function is None else item.function(architecture)
+            value = (
+                costs[item.name]
+                if item.function is None
+                else self._ask(f"objective {item.name!r}", item.function, architecture)
+            )
             try:
                 values[item.name] = float(value)
             except (TypeError, ValueError):
@@ -144,6 +153,18 @@ class Problem:
                     f"{self.space.format(architecture)}, got {value!r}"
                 )
         return values
+
+    def _ask(self, what: str, function: Callable[[Architecture], Any], architecture: Architecture) -> Any:
+        """Call somebody's function of an architecture; what it raises becomes a sentence that names both."""
+        try:
+            return function(architecture)
+        except NasError:
+            raise
+        except Exception as error:
+            raise ConfigError(
+                f"{what}: failed for architecture {self.space.format(architecture)} of space "
+                f"{self.space.name!r}: {explain(error)}"
+            ) from error
 
     def cheap_violation(self, architecture: Architecture) -> float:
         """How far the architecture breaks limits that are known before training; 0 when it meets them."""

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> None:
-    """Run the command line; errors of ours become one sentence and an exit code."""
-    from rich.console import Console
+    """Run the command line; whatever goes wrong becomes one sentence and an exit code.
 
-    from nas.cli.app import app
-    from nas.errors import NasError
-
+    With NAS_TRACEBACK=1 in the environment the traceback is shown as well.
+    """
     try:
+        from nas.cli.app import app
+
         app(prog_name="nas")
-    except NasError as error:
-        Console(stderr=True, soft_wrap=True).print(
-            f"Error: {error}", style="red", markup=False, highlight=False
-        )
-        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # the reader (head, less) has seen enough
         sys.stderr.close()
         sys.exit(0)
+    except Exception as error:
+        if os.environ.get("NAS_TRACEBACK"):
+            raise
+        sys.exit(_report(error))
+
+
+def _report(error: Exception) -> int:
+    from rich.console import Console
+
+    from nas.blame import explain
+    from nas.errors import NasError
+
+    ours = isinstance(error, NasError)
+    text = (
+        str(error) if ours else f"{explain(error)}. NAS_TRACEBACK=1 in the environment shows the whole way."
+    )
+    console = Console(stderr=True, soft_wrap=True)
+    console.print(f"Error: {text}", style="red", markup=False, highlight=False)
+    return error.exit_code if isinstance(error, NasError) else 1

@@ -81,7 +81,7 @@ def front(
 
     table, _ = load_run(run)
     if as_json:
-        typer.echo(table.front.to_json(orient="records", indent=2))
+        typer.echo(json.dumps(table.front.to_dict("records"), indent=2))
     else:
         output().print(front_table(table))
 

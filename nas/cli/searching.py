@@ -13,13 +13,15 @@ from nas.api import SearchResult, solve
 from nas.assemble import Assembly, assemble, built_in_config
 from nas.cli.progress import Progress
 from nas.cli.show import front_table, output
-from nas.config import SearchConfig, check_config, override, put, read_config
+from nas.config import SearchConfig, check_config, flat, override, put, read_config
 from nas.errors import ConfigError, HistoryError, NasError
 from nas.executors import EXECUTORS
-from nas.history import read_history
+from nas.history import FILE, read_history
+from nas.loop import LoopSettings
 from nas.plugins import find
 
 DEFAULT_SPACE = "nasbench101"
+_MAY_CHANGE = {"budget", "executor", "max_failures", "out"}  # of a run that is resumed
 
 
 @dataclass(frozen=True)
@@ -39,20 +41,28 @@ class Flags:
 
 def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
     """Search, print the front, and exit with 130 if interrupted. Raises `NasError` for what cannot be done."""
-    values, base = _earlier(resume, config, flags) if resume else _fresh(config, flags)
+    earlier = None if resume is None else _Earlier.read(resume, config, flags)
+    values, base = (earlier.search, earlier.base) if earlier else _fresh(config, flags)
     checked = check_config(_with_flags(values, flags))
+    if earlier is not None:
+        _check_unchanged(check_config(earlier.search), checked)
     out = resume or Path(checked.out)
     _warn_idle(checked)
-    parts = assemble(checked, base)
+    parts = assemble(checked, base, earlier.planned if earlier else None)
     _announce(checked, out, parts, resume is not None)
-    with Progress(parts.problem, parts.loop, out) as progress:
-        result = _solve(checked, parts, out, base, resume is not None, progress)
-    _report(result, out)
+    try:
+        with Progress(parts.problem, parts.loop, out) as progress:
+            result = _solve(checked, parts, out, base, resume is not None, progress)
+    except KeyboardInterrupt:  # while workers start, or while results are written
+        go_on = f"; go on with: nas search --resume {out}" if (out / FILE).exists() else ""
+        output().print(f"Interrupted{go_on}", highlight=False, markup=False)
+        raise typer.Exit(130) from None
+    _report(result, out, parts.loop)
     if result.state == "interrupted":
         raise typer.Exit(130)
 
 
-def _fresh(config: Path | None, flags: Flags) -> tuple[dict[str, Any], Path | None]:
+def _fresh(config: Path | None, flags: Flags) -> tuple[dict[str, Any], Path]:
     if config is not None:
         return read_config(config), config.resolve().parent
     space = flags.space or DEFAULT_SPACE
@@ -60,7 +70,7 @@ def _fresh(config: Path | None, flags: Flags) -> tuple[dict[str, Any], Path | No
     if built_in is None:
         from nas.assemble import spaces
 
-        find("space", space, spaces())
+        find("space", space, spaces(), Path.cwd())
         raise ConfigError(
             f"space {space!r} has no built-in search: write a config that names an evaluator and objectives "
             "(docs/own-space.md shows one), and run: nas search my.yaml"
@@ -68,30 +78,56 @@ def _fresh(config: Path | None, flags: Flags) -> tuple[dict[str, Any], Path | No
     values = read_config(built_in)
     if flags.out is None and space != DEFAULT_SPACE:
         values["out"] = f"runs/{space}"
-    return values, None
+    return values, Path.cwd()
 
 
-def _earlier(run: Path, config: Path | None, flags: Flags) -> tuple[dict[str, Any], Path | None]:
-    if config is not None or flags.out is not None:
-        raise ConfigError(
-            "--resume RUN goes on with the config and in the folder of that run: leave out CONFIG and --out"
-        )
-    _, meta = read_history(run)
-    stored = (meta.get("config") or {}).get("config")
-    if not stored:
+@dataclass(frozen=True)
+class _Earlier:
+    """What a run to be resumed was started with: its config, the folder that paths count from, its budget."""
+
+    search: dict[str, Any]
+    base: Path | None
+    planned: int
+
+    @classmethod
+    def read(cls, run: Path, config: Path | None, flags: Flags) -> _Earlier:
+        if config is not None or flags.out is not None:
+            raise ConfigError(
+                "--resume RUN goes on with the config and in the folder of that run: leave out CONFIG and --out"
+            )
+        _, meta = read_history(run)
+        if "identity" not in meta:
+            raise HistoryError(f"{run}: the run ended before its first evaluation; start it again")
+        stored = meta["config"]["config"]
+        if not stored:
+            raise HistoryError(
+                f"{run} was not started by `nas search`: resume it from Python, nas.search(..., resume=True)"
+            )
+        base = stored.get("base")
+        planned = int(meta["identity"]["evaluations"])
+        return cls(stored["search"], None if base is None else Path(base), planned)
+
+
+def _check_unchanged(then: SearchConfig, now: SearchConfig) -> None:
+    """Raise `HistoryError` when a resumed run would mix results of different searches."""
+    before, after = (flat(c.model_dump(mode="json", exclude=_MAY_CHANGE)) for c in (then, now))
+    changes = [
+        f"{key}: {before.get(key)!r} then, {after.get(key)!r} now"
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+    ]
+    if changes:
         raise HistoryError(
-            f"{run} was not started by `nas search`: resume it from Python, nas.search(..., resume=True)"
+            f"this run was started with another configuration ({'; '.join(changes)}): resume it as it was "
+            f"started (only {', '.join(sorted(_MAY_CHANGE))} may change), or start a new one in another folder"
         )
-    base = stored.get("base")
-    return stored["search"], None if base is None else Path(base)
 
 
 def _with_flags(values: dict[str, Any], flags: Flags) -> dict[str, Any]:
     values = override(values, ())
-    if flags.space is not None and _name(values.get("space")) != flags.space:
-        values["space"] = flags.space
-    if flags.algorithm is not None and _name(values.get("algorithm")) != flags.algorithm:
-        values["algorithm"] = flags.algorithm
+    for key, name in (("space", flags.space), ("algorithm", flags.algorithm)):
+        if name is not None and _name(values.get(key)) != name:
+            values[key] = _from_here(name)
     if flags.executor is not None and _name(values.get("executor", "ray")) != flags.executor:
         find("executor", flags.executor, EXECUTORS)
         values["executor"] = flags.executor
@@ -110,6 +146,12 @@ def _with_flags(values: dict[str, Any], flags: Flags) -> dict[str, Any]:
                 )
             put(values, path, value)
     return override(values, flags.settings)
+
+
+def _from_here(name: str) -> str:
+    """A file named on the command line counts from where the command runs, not from the config's folder."""
+    place, colon, attribute = name.rpartition(":")
+    return f"{Path(place).resolve()}:{attribute}" if colon and place.endswith(".py") else name
 
 
 def _name(part: Any) -> Any:
@@ -174,15 +216,16 @@ def _solve(
         raise
 
 
-def _report(result: SearchResult, out: Path) -> None:
+def _report(result: SearchResult, out: Path, loop: LoopSettings) -> None:
     console, summary = output(), result.summary
+    short = result.state == "finished" and summary["evaluations"] < loop.evaluations
     words = {
         "finished": "Finished",
         "exhausted": "Stopped early: every architecture of the space (within the limits) has been tried",
         "interrupted": "Interrupted; nothing that was evaluated is lost",
     }
     console.print(
-        f"\n{words[result.state]}: {summary['evaluations']} evaluated, {summary['failed']} failed, "
+        f"\n{'Finished at the time limit' if short else words[result.state]}: {summary['evaluations']} evaluated, {summary['failed']} failed, "
         f"{summary['seconds']:.0f} s, hypervolume {summary['hypervolume']:.4f}",
         highlight=False,
     )
@@ -192,13 +235,15 @@ def _report(result: SearchResult, out: Path) -> None:
     elif result.table is not None:
         console.print(front_table(result.table))
     go_on = f"nas search --resume {out}"
-    further = (
-        go_on if result.state == "interrupted" else f"{go_on} --budget {2 * max(1, summary['evaluations'])}"
-    )
+    if short and loop.seconds is not None:
+        go_on += f" --set budget.seconds={2 * loop.seconds:g}"
+    elif result.state == "finished":
+        go_on += f" --budget {2 * loop.evaluations}"
+    further = "" if result.state == "exhausted" else f"\n  {go_on}   goes on with this search"
     console.print(
         f"Where to look next:\n  {out}/plots/        the front, the hypervolume and the cloud, as pictures\n"
         f"  {out}/front.csv     the table above; nas front {out} prints it again\n"
-        f"  {out}/history.parquet  every evaluation\n  {further}   goes on with this search",
+        f"  {out}/history.parquet  every evaluation{further}",
         highlight=False,
     )
     sys.stdout.flush()

@@ -106,12 +106,19 @@ def _objectives() -> list[tuple[str, str]]:
     ]  # fmt: skip
 
 
+def _surrogates() -> list[tuple[str, str]]:
+    from nas.assemble import surrogates
+
+    return _summaries(surrogates()) or [("(none)", "this version comes without surrogates")]
+
+
 _LISTS = {
     "spaces": _spaces,
     "algorithms": _algorithms,
     "evaluators": _evaluators,
     "executors": _executors,
     "objectives": _objectives,
+    "surrogates": _surrogates,
 }
 
 

@@ -1,0 +1,56 @@
+"""What a resumed search makes of its log, and what a stopped one says of its failures."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from nas.errors import HistoryError
+from nas.history import Event
+from nas.problem import Problem
+from nas.records import Result
+
+
+def before_draining(events: Sequence[Event], concurrency: int) -> int:
+    """How many events of an ordered search a resumed one with a larger budget keeps.
+
+    When its budget is spent, a search tells what is under way without asking between the tells. To go on as
+    if the budget had been larger from the start, those tells are taken back and made again.
+    """
+    running, dry = 0, False
+    for position, event in enumerate(events):
+        if event.kind == "ask":
+            dry = event.trial is None
+            running += not dry
+        elif running < concurrency and not dry:
+            asked_later = any(later.kind == "ask" for later in events[position:])
+            return len(events) if asked_later else position
+        else:
+            running, dry = running - 1, False
+    return len(events)
+
+
+def check_exact_values(problem: Problem, result: Result) -> None:
+    """Raise `HistoryError` when an exact objective of a logged result has another value now."""
+    if not result.ok:
+        return
+    architecture = result.trial.architecture
+    for name, now in problem.cheap_values(architecture).items():
+        then = result.values.get(name, math.nan)
+        if not math.isclose(then, now, rel_tol=1e-9):
+            raise HistoryError(
+                f"architecture {problem.space.format(architecture)} had {name} = {then:.10g} when the run was "
+                f"started and has {now:.10g} now: the space's settings or the objective changed. Go back to what "
+                "config.json names, or start a new run."
+            )
+
+
+def commonest_reason(bad: Sequence[Result]) -> str:
+    """The most frequent reason of failures, with the line of code that its traceback ends at."""
+    reasons = Counter(r.error.splitlines()[0] if r.error else r.status.value for r in bad)
+    (reason, times), *_ = reasons.most_common(1)
+    first = next((r.error for r in bad if r.error.startswith(reason)), "")
+    lines = re.findall(r'File "(.+)", line (\d+)', first)
+    return f"{times} of them with: {reason}" + (" ({}, line {})".format(*lines[-1]) if lines else "")
