@@ -108,8 +108,8 @@ def contenders(width: int, data: Digits | Noise, recipe: Recipe) -> dict[str, Ca
 
     return {
         "bare loop": hand_written,
-        "evaluator": evaluator(recipe),
-        "evaluator, channels_last": evaluator(replace(recipe, channels_last=True)),
+        "evaluator": evaluator(replace(recipe, channels_last=False)),
+        "evaluator, channels_last": evaluator(recipe),
     }
 
 

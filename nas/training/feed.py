@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,12 +22,20 @@ FLOAT_BYTES = 64 * 2**20  # sets that fit in this as float32 are normalised once
 DECODERS = 4  # threads that decode large sets; Pillow lets go of the interpreter while it decodes
 
 
+Transform = Callable[[Tensor], Tensor]
+
+
 class Feed(Protocol):
-    """Gives batches of normalised float32 pictures (b, c, h, w) and int64 labels (b,) on one device."""
+    """Gives batches of normalised float32 pictures (b, c, h, w) and int64 labels (b,) on one device.
+
+    `transform` is what is done to the pictures of a batch (augmentation), before they are enlarged.
+    """
 
     def __len__(self) -> int: ...
 
-    def batches(self, parts: list[Tensor], seed: int | None) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(
+        self, parts: list[Tensor], seed: int | None, transform: Transform = lambda x: x
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         """One batch for each tensor of positions; `seed` as in `Pictures.take`."""
         ...
 
@@ -55,14 +63,21 @@ class MemoryFeed:
     pixels: Tensor
     labels: Tensor
     normalise: Normalise
+    enlarge: int | None = None  # pictures are kept small and enlarged a batch at a time
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batches(self, parts: list[Tensor], seed: int | None) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(
+        self, parts: list[Tensor], seed: int | None, transform: Transform = lambda x: x
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         for part in parts:
             at = part.to(self.labels.device, non_blocking=True)
-            yield self.normalise(self.pixels.index_select(0, at)), self.labels.index_select(0, at)
+            x = transform(self.normalise(self.pixels.index_select(0, at)))
+            if self.enlarge is not None:
+                size = (self.enlarge, self.enlarge)
+                x = torch.nn.functional.interpolate(x, size, mode="bicubic", align_corners=False)
+            yield x, self.labels.index_select(0, at)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +92,9 @@ class DecodingFeed:
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def batches(self, parts: list[Tensor], seed: int | None) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(
+        self, parts: list[Tensor], seed: int | None, transform: Transform = lambda x: x
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         positions = [part.numpy() for part in parts]
         with ThreadPoolExecutor(DECODERS) as pool:
             coming = [self._start(pool, at, seed) for at in positions[:1]]
@@ -86,7 +103,8 @@ class DecodingFeed:
                     coming.append(self._start(pool, positions[index + 1], seed))
                 pixels = np.concatenate([future.result() for future in coming.pop(0)])
                 x = torch.from_numpy(pixels).to(self.device).permute(0, 2, 3, 1).contiguous()
-                yield self.normalise(x), torch.from_numpy(self.pictures.labels[at]).to(self.device)
+                y = torch.from_numpy(self.pictures.labels[at]).to(self.device)
+                yield transform(self.normalise(x)), y
 
     def _start(self, pool: ThreadPoolExecutor, at: IntArray, seed: int | None) -> list[Future[ByteArray]]:
         return [
@@ -159,12 +177,15 @@ def feed_of(
     if pictures.images is None:
         return DecodingFeed(pictures, resolution, normalise, device)
     pixels = torch.from_numpy(np.ascontiguousarray(pictures.images))
-    if resolution is not None and len(pixels):
+    enlarge = None
+    if resolution is not None and resolution > max(pixels.shape[2:]):
+        enlarge = resolution
+    elif resolution is not None and len(pixels):
         pixels = resized(pixels, resolution)
     pixels = pixels.permute(0, 2, 3, 1).contiguous().to(device)
     if pixels.numel() * 4 <= FLOAT_BYTES:
         pixels = pixels.float().sub_(normalise.mean).div_(normalise.std)
-    return MemoryFeed(pixels, torch.from_numpy(pictures.labels).to(device), normalise)
+    return MemoryFeed(pixels, torch.from_numpy(pictures.labels).to(device), normalise, enlarge)
 
 
 def resized(pixels: Tensor, resolution: int) -> Tensor:

@@ -96,10 +96,14 @@ class Training:
         torch.manual_seed(stream(self.seed, self.done, 2, self.shard.rank))  # dropout
         self.network.train()
         total: Tensor | float = 0.0
-        batches = feed.batches([part for part, _ in parts], stream(self.seed, self.done, 3))
+
+        def transform(x: Tensor) -> Tensor:
+            for one in self.transforms:
+                x = one(x, draws)
+            return x
+
+        batches = feed.batches([part for part, _ in parts], stream(self.seed, self.done, 3), transform)
         for index, ((x, y), (_, whole)) in enumerate(zip(batches, parts, strict=True)):
-            for transform in self.transforms:
-                x = transform(x, draws)
             rate = learning_rate(self.recipe, self.done + index / len(parts), self.epochs)
             for group in self.optimiser.param_groups:
                 group["lr"] = rate

@@ -22,15 +22,16 @@ class Recipe:
     rate linearly from 0. `weight_decay` leaves out biases and normalisation unless `decay_all`.
     `ema_decay` 0 switches the moving average of the weights off. `clip` is the largest gradient norm, 0 for
     none. `subset` is the fraction of the training pictures used and `max_pictures` a cap on their number: the
-    same pictures for every candidate, in the classes' proportions. `resolution` resizes the pictures
-    (None: as they are). `mixed_precision` has effect on a GPU only. `decay_rate` and `decay_epochs` belong to
+    same pictures for every candidate, in the classes' proportions. `resolution` is the side of the pictures
+    that the network sees (None: as they are stored): larger ones are reduced beforehand, smaller ones are
+    enlarged after the transforms. `mixed_precision` has effect on a GPU only. `decay_rate` and `decay_epochs` belong to
     the schedule `step`; `eps` belongs to adamw and rmsprop.
     """
 
     epochs: int = 5
-    batch_size: int = 64
+    batch_size: int = 32
     optimiser: str = "sgd"
-    lr: float = 0.1
+    lr: float = 0.05
     momentum: float = 0.9
     nesterov: bool = True
     weight_decay: float = 5e-4
@@ -48,7 +49,7 @@ class Recipe:
     subset: float = 1.0
     max_pictures: int | None = None
     resolution: int | None = None
-    channels_last: bool = False
+    channels_last: bool = True
     mixed_precision: bool = True
 
     def __post_init__(self) -> None:
@@ -125,7 +126,7 @@ class Published:
 
 RECIPES: dict[str, Published] = {
     "digits": Published(
-        Recipe(epochs=60, batch_size=64, lr=0.1, weight_decay=5e-4, augment=("crop",), ema_decay=0.99),
+        Recipe(epochs=60, augment=("crop",), label_smoothing=0.1, ema_decay=0.99),
         dropout=0.0,
         drop_connect=0.0,
         source="ours, for the bundled 8x8 digits",
@@ -165,7 +166,6 @@ RECIPES: dict[str, Published] = {
             augment=("flip", "erase"),
             ema_decay=0.9999,
             resolution=224,
-            channels_last=True,
         ),
         dropout=0.2,
         drop_connect=0.2,

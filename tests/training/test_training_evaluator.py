@@ -38,7 +38,7 @@ def test_three_epochs_on_the_digits_pass_ninety_percent(space, architecture):
         {"optimiser": "adamw", "lr": 3e-3},
         {"optimiser": "rmsprop", "lr": 1e-3, "eps": 1e-3, "schedule": "step", "decay_epochs": 1},
         {"ema_decay": 0.95},
-        {"channels_last": True},
+        {"channels_last": False},
         {"augment": ["crop"], "label_smoothing": 0.1},
         {"clip": 1.0, "schedule": "constant", "nesterov": False},
         {"resolution": 12},
@@ -145,6 +145,36 @@ def test_the_space_chooses_the_resolution_if_it_has_one(space, architecture):
 
     TrainingEvaluator(Sized(), recipe=QUICK)(Trial(0, architecture, seed=1))
     assert shapes == {(6, 6)}
+
+
+@pytest.mark.parametrize("side", [6, 8, 20])
+def test_the_recipe_sets_the_side_of_the_pictures(space, architecture, side):
+    prepared = TrainingEvaluator(space, recipe=Recipe(resolution=side)).prepare(architecture)
+    for feed in (prepared.train, prepared.validation):
+        x, y = next(feed.batches([torch.arange(5)], None))
+        assert x.shape == (5, 1, side, side)
+        assert y.shape == (5,)
+
+
+def test_pictures_that_are_enlarged_are_transformed_at_their_own_size(space):
+    seen = []
+    feed = TrainingEvaluator(space, recipe=Recipe(resolution=32)).prepare().train
+
+    def spy(x):
+        seen.append(tuple(x.shape))
+        return x
+
+    next(feed.batches([torch.arange(3)], None, spy))
+    assert seen == [(3, 1, 8, 8)]
+
+
+def test_batches_hold_the_normalised_pictures_of_the_data_set(space):
+    splits = load_data(Digits())
+    feed = TrainingEvaluator(space).prepare().train
+    x, y = next(feed.batches([torch.tensor([4, 2])], None))
+    expected = (splits.train.images[[4, 2]] - splits.mean[0]) / splits.std[0]
+    assert torch.allclose(x, torch.from_numpy(expected).float(), atol=1e-5)
+    assert y.tolist() == splits.train.labels[[4, 2]].tolist()
 
 
 def test_selecting_never_sees_the_test_pictures(space, architecture):

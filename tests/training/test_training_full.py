@@ -22,6 +22,8 @@ from nas.training.weights import keep_only, read, save
 HERE = Path(__file__).resolve().parent
 RECIPE = Recipe(epochs=3, ema_decay=0.9, augment=("crop",), optimiser="adamw", lr=1e-2)
 
+ONE = FullSettings(threads=1)  # one thread: these tests share the machine
+
 
 def build(*, num_classes: int, in_channels: int) -> nn.Module:
     return nn.Sequential(
@@ -61,10 +63,10 @@ def test_an_interrupted_training_becomes_exactly_what_it_would_have_become(tmp_p
         if row["epoch"] == 2:
             raise Interrupted
 
-    straight = train_full(build, Digits(), RECIPE, tmp_path / "a")
+    straight = train_full(build, Digits(), RECIPE, tmp_path / "a", settings=ONE)
     with pytest.raises(Interrupted):
-        train_full(build, Digits(), RECIPE, tmp_path / "b", settings=FullSettings(on_epoch=stop))
-    resumed = train_full(build, Digits(), RECIPE, tmp_path / "b")
+        train_full(build, Digits(), RECIPE, tmp_path / "b", settings=FullSettings(on_epoch=stop, threads=1))
+    resumed = train_full(build, Digits(), RECIPE, tmp_path / "b", settings=ONE)
     assert same(tmp_path / "a" / "weights.pt", tmp_path / "b" / "weights.pt")
     assert resumed.test == straight.test
     assert [r["train_loss"] for r in resumed.log] == [r["train_loss"] for r in straight.log]
@@ -72,7 +74,7 @@ def test_an_interrupted_training_becomes_exactly_what_it_would_have_become(tmp_p
 
 def test_a_folder_with_another_training_is_refused_naming_what_differs(tmp_path):
     one = dataclasses.replace(RECIPE, epochs=1)
-    train_full(build, Digits(), one, tmp_path)
+    train_full(build, Digits(), one, tmp_path, settings=ONE)
     with pytest.raises(ConfigError, match=r"recipe\.lr differ"):
         train_full(build, Digits(), dataclasses.replace(one, lr=0.1), tmp_path)
     with pytest.raises(ConfigError, match="already holds"):
@@ -80,7 +82,9 @@ def test_a_folder_with_another_training_is_refused_naming_what_differs(tmp_path)
 
 
 def test_data_without_validation_is_trained_on_whole(tmp_path):
-    result = train_full(build, Digits(validation=0.0), dataclasses.replace(RECIPE, epochs=1), tmp_path)
+    result = train_full(
+        build, Digits(validation=0.0), dataclasses.replace(RECIPE, epochs=1), tmp_path, settings=ONE
+    )
     assert "validation_error" not in result.log[0]
     assert result.test is not None
 
@@ -101,8 +105,8 @@ def test_pictures_that_are_decoded_as_they_are_taken_train_too(tmp_path):
             Image.fromarray(pixels).save(tmp_path / "data" / "train" / name / f"{i}.png")
     data = Folder(str(tmp_path / "data"), resolution=8, test=0.25, memory_mb=0)
     recipe = Recipe(epochs=6, batch_size=8, lr=0.05, augment=("flip",))
-    straight = train_full(build, data, recipe, tmp_path / "a")
-    again = train_full(build, data, recipe, tmp_path / "b")
+    straight = train_full(build, data, recipe, tmp_path / "a", settings=ONE)
+    again = train_full(build, data, recipe, tmp_path / "b", settings=ONE)
     assert straight.test.error < 20
     assert straight.test == again.test
 
