@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.muxnet.cost import Cost, network_cost
+from search_spaces.muxnet.description import Row, describe, to_svg
 from search_spaces.muxnet.models import LISTED_MODELS, MODELS, create_model, model_spec
 from search_spaces.muxnet.presets import PRESETS, SpaceOptions, StageOptions
 from search_spaces.muxnet.space import MUXNetSpace
@@ -16,18 +17,27 @@ from search_spaces.muxnet.spec import Activation, BlockKind, BlockSpec, NetworkS
 from search_spaces.muxnet.text import format_spec, parse_spec
 
 if TYPE_CHECKING:
+    from search_spaces.muxnet.fusion import FusedMUXNet, fuse
     from search_spaces.muxnet.network import MUXNet, MUXNetFeatures
+    from search_spaces.muxnet.weights import ConversionReport, convert_checkpoint, load_checkpoint
 
 _WITH_TORCH = {
+    "ConversionReport": "weights",
+    "FusedMUXNet": "fusion",
     "MUXNet": "network",
     "MUXNetFeatures": "network",
+    "convert_checkpoint": "weights",
+    "fuse": "fusion",
+    "load_checkpoint": "weights",
 }
 
 __all__ = [
     "Activation",
     "BlockKind",
     "BlockSpec",
+    "ConversionReport",
     "Cost",
+    "FusedMUXNet",
     "LISTED_MODELS",
     "MODELS",
     "MUXNet",
@@ -35,13 +45,19 @@ __all__ = [
     "MUXNetSpace",
     "NetworkSpec",
     "PRESETS",
+    "Row",
     "SpaceOptions",
     "StageOptions",
+    "convert_checkpoint",
     "create_model",
+    "describe",
     "format_spec",
+    "fuse",
+    "load_checkpoint",
     "model_spec",
     "network_cost",
     "parse_spec",
+    "to_svg",
 ]
 
 

@@ -48,23 +48,41 @@ class Act(nn.Module):
         return self.apply_(x, inplace=True)
 
 
+def exporting() -> bool:
+    """Whether a graph is being taken: maps are then not written in part, and the layout is the other side's."""
+    return torch.compiler.is_compiling()
+
+
 def spatial_mean(x: Tensor) -> Tensor:
     """(b, c, h, w) to (b, c); three times as fast in channels_last as a mean over two dimensions."""
+    if exporting():
+        return x.mean((2, 3))
     return x.permute(0, 2, 3, 1).flatten(1, 2).mean(1)
 
 
 class Excite(nn.Module):
-    """Squeeze-and-excitation by two linear layers, scaling its input in place."""
+    """Squeeze-and-excitation by two matrix products, scaling its input in place.
 
-    def __init__(self, reduce: nn.Linear, expand: nn.Linear, act: Activation) -> None:
+    `reduce` and `expand` are each a weight (out, in) and a bias (out,).
+    """
+
+    reduce: Tensor
+    reduce_bias: Tensor
+    expand: Tensor
+    expand_bias: Tensor
+
+    def __init__(self, reduce: tuple[Tensor, Tensor], expand: tuple[Tensor, Tensor], act: Activation) -> None:
         super().__init__()
-        self.reduce = reduce
-        self.act = Act(act)
-        self.expand = expand
+        self.register_buffer("reduce", reduce[0].t().contiguous())
+        self.register_buffer("reduce_bias", reduce[1].clone())
+        self.register_buffer("expand", expand[0].t().contiguous())
+        self.register_buffer("expand_bias", expand[1].clone())
+        self.act = functional.relu if act is Activation.RELU else functional.silu
 
     def forward(self, x: Tensor) -> Tensor:
-        weights: Tensor = self.expand(self.act(self.reduce(spatial_mean(x))))
-        return x.mul_(weights.sigmoid_()[:, :, None, None])
+        squeezed = torch.addmm(self.reduce_bias, spatial_mean(x), self.reduce)
+        weights = torch.addmm(self.expand_bias, self.act(squeezed, inplace=True), self.expand).sigmoid_()
+        return x.mul_(weights[:, :, None, None])
 
 
 class PairedConv(nn.Module):
@@ -83,6 +101,8 @@ class PairedConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.own(x)
         z: Tensor = self.other(x)
+        if exporting():
+            return y + torch.cat([z[:, self.middle :], z[:, : self.middle]], dim=1)
         y.narrow(1, 0, self.middle).add_(z.narrow(1, self.middle, self.middle))
         y.narrow(1, self.middle, self.middle).add_(z.narrow(1, 0, self.middle))
         return y
@@ -220,7 +240,10 @@ class InPlacePart(nn.Module):
         self.width = width
 
     def forward(self, x: Tensor) -> Tensor:
-        part = x.narrow(1, self.start, self.width)
+        end = self.start + self.width
+        part = x[:, self.start : end]
+        if exporting():
+            return torch.cat([x[:, : self.start], part + self.chain(part), x[:, end:]], dim=1)
         part.add_(self.chain(part))
         return x
 
@@ -237,6 +260,6 @@ class ByImages(nn.Module):
         self.images = images
 
     def forward(self, x: Tensor) -> Tensor:
-        if torch.compiler.is_compiling() or x.shape[0] <= self.images:
+        if exporting() or x.shape[0] <= self.images:
             return self.layers(x)  # type: ignore[no-any-return]
         return torch.cat([self.layers(part) for part in torch.split(x, self.images)])

@@ -1,4 +1,4 @@
-"""The layers of a MUXNet, written as described and no faster; `fuse` has the fast forms."""
+"""The layers of a MUXNet, written as described and no faster; `fast` has the fast forms."""
 
 from __future__ import annotations
 

@@ -295,8 +295,8 @@ def _excite(se: nn.Module, order: Order, act: Activation) -> nn.Module:
     assert se.reduce.bias is not None
     assert se.expand.bias is not None
     return Excite(
-        fixed_linear(se.reduce.weight[:, order, 0, 0], se.reduce.bias),
-        fixed_linear(se.expand.weight[order, :, 0, 0], se.expand.bias[order]),
+        (se.reduce.weight[:, order, 0, 0], se.reduce.bias),
+        (se.expand.weight[order, :, 0, 0], se.expand.bias[order]),
         act,
     )
 

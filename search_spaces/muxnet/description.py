@@ -1,0 +1,100 @@
+"""A network block by block: rows for a table, and a drawing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+from search_spaces.muxnet.cost import block_cost, classifier_cost, head_cost, network_cost, stem_cost
+from search_spaces.muxnet.spec import BlockKind, BlockSpec, NetworkSpec, check_network, halved, placed
+
+_SIGNS = {-1: "-", 0: "0", 1: "+"}
+_COLOURS = {"stem": "#8d99ae", "ds": "#f2b950", "ir": "#5a9bd5", "sp": "#6abf8a", "head": "#8d99ae"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the description: `shape` is what leaves it, (channels, height, width) or (classes,)."""
+
+    kind: str  # stem, ds, ir, sp, head or classifier
+    text: str  # what distinguishes it, such as k3.5.7 s2 e4
+    shape: tuple[int, ...]
+    params: int
+    madds: int
+
+
+def describe(
+    spec: NetworkSpec, resolution: int | None = None, *, num_classes: int = 1000, in_channels: int = 3
+) -> list[Row]:
+    """The network from stem to classifier; parameters and MAdds add up to those of `network_cost`.
+
+    At `resolution` pixels, the specification's own when None. Raises `ConfigError` when it cannot be built there.
+    """
+    spec = spec if resolution is None else spec.at(resolution)
+    check_network(spec)
+    size = halved(spec.resolution, spec.stem_stride)
+    cost = stem_cost(in_channels, spec.stem, size)
+    rows = [Row("stem", f"k3 s{spec.stem_stride}", (spec.stem, size, size), cost.params, cost.madds)]
+    width = spec.stem
+    for place in placed(spec):
+        width, size = place.block.width, place.out_size
+        cost = block_cost(place)
+        rows.append(
+            Row(place.block.kind.value, block_text(place.block), (width, size, size), cost.params, cost.madds)
+        )
+    cost = head_cost(width, spec.head, size)
+    rows.append(Row("head", "k1", (spec.head, size, size), cost.params, cost.madds))
+    cost = classifier_cost(spec.head, num_classes)
+    rows.append(Row("classifier", "", (num_classes,), cost.params, cost.madds))
+    return rows
+
+
+def block_text(block: BlockSpec) -> str:
+    """What a block does, in the letters of the text form with spaces between."""
+    words = ["k" + ".".join(map(str, block.kernels)), f"s{block.stride}"]
+    if block.kind is not BlockKind.DS:
+        words.append(f"e{block.expansion:g}")
+    if block.kind is BlockKind.SP:
+        words.append(f"split {block.split:g}")
+        if block.scales:
+            words.append("scales " + "".join(_SIGNS[s] for s in block.scales))
+        else:
+            words.append(f"group {block.group}")
+    words.append(f"se {block.se:g}" if block.se else "no se")
+    words.append(block.act.value)
+    return " ".join(words)
+
+
+def to_svg(
+    spec: NetworkSpec, resolution: int | None = None, *, num_classes: int = 1000, in_channels: int = 3
+) -> str:
+    """A drawing of `describe`: one box a row, as wide as its share of the MAdds and labelled with its numbers."""
+    rows = describe(spec, resolution, num_classes=num_classes, in_channels=in_channels)
+    spec = spec if resolution is None else spec.at(resolution)
+    total = network_cost(spec, num_classes, in_channels)
+    most = max(row.madds for row in rows)
+    height, left, width = 26, 210, 300
+    lines = [
+        f'<text x="10" y="20" font-weight="bold">{total.params:,} parameters, {total.madds:,} MAdds at '
+        f"{spec.resolution}x{spec.resolution}</text>"
+    ]
+    for i, row in enumerate(rows):
+        y = 34 + i * height
+        bar = max(2.0, width * row.madds / most)
+        shape = " x ".join(map(str, row.shape))
+        title = f"{row.kind} {row.text}: {row.params:,} parameters, {row.madds:,} MAdds"
+        lines.append(
+            f"<g><title>{escape(title)}</title>"
+            f'<text x="10" y="{y + 15}">{row.kind}</text><text x="90" y="{y + 15}">{shape}</text>'
+            f'<rect x="{left}" y="{y}" width="{bar:.1f}" height="{height - 6}" rx="3" '
+            f'fill="{_COLOURS.get(row.kind, "#b0a8b9")}"/>'
+            f'<text x="{left + bar + 8:.1f}" y="{y + 15}">{row.madds / 1e6:.2f}M'
+            f'<tspan fill="#666"> {row.params / 1e3:,.1f}k  {escape(row.text)}</tspan></text></g>'
+        )
+    bottom = 44 + len(rows) * height
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="860" height="{bottom}" viewBox="0 0 860 {bottom}" '
+        'font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="white"/>\n'
+        + "\n".join(lines)
+        + "\n</svg>\n"
+    )
