@@ -298,7 +298,7 @@ def _run(
             ended = "interrupted"
         except Exception:
             if history is not None and loop.state.results:
-                with suppress(NasError):  # the first error is the one to report
+                with suppress(Exception):  # the first error is the one to report
                     _conclude(plan, loop.state, history, "stopped")
             raise
     if loop.state.exhausted and ended == "finished":

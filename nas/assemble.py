@@ -167,7 +167,7 @@ def _objective(part: ObjectivePart, base: Path | None) -> Objective:
 def _algorithm_settings(part: Part, algorithm: Any, problem: Problem, planned: int) -> Any:
     if not hasattr(algorithm, "Settings"):
         return part.settings or None
-    settings = make("algorithm", algorithm.Settings, part.settings)
+    settings = make("algorithm", algorithm.Settings, part.settings, part.name)
     default = algorithm.default_settings(problem.n_objectives, planned)
     return dataclasses.replace(default, **{key: getattr(settings, key) for key in part.settings})
 
@@ -175,4 +175,4 @@ def _algorithm_settings(part: Part, algorithm: Any, problem: Problem, planned: i
 def _executor_settings(part: Part) -> Any:
     if part.name not in SETTINGS:
         find("executor", part.name, SETTINGS)
-    return make("executor", SETTINGS[part.name], part.settings)
+    return make("executor", SETTINGS[part.name], part.settings, part.name)

@@ -53,6 +53,11 @@ class Budget(BaseModel):
     seconds: float | None = Field(default=None, gt=0)
 
 
+def _budget(value: Any) -> Any:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return {"evaluations": value} if number else value
+
+
 class SearchConfig(BaseModel):
     """Everything about a search. Each component is a name from `nas list`, or `file.py:Name`."""
 
@@ -65,9 +70,7 @@ class SearchConfig(BaseModel):
     algorithm: AnyPart = Part(name="moead")
     evaluator: AnyPart | None = Part(name="training")
     executor: AnyPart = Part(name="ray")
-    budget: Annotated[Budget, BeforeValidator(lambda v: {"evaluations": v} if isinstance(v, int) else v)] = (
-        Budget()
-    )
+    budget: Annotated[Budget, BeforeValidator(_budget)] = Budget()
     fidelity: float | None = Field(default=None, gt=0)
     seed: int = Field(default=0, ge=0, lt=2**63)
     concurrency: int = Field(default=8, ge=1)
@@ -91,9 +94,8 @@ def read_config(path: Path) -> dict[str, Any]:
             f"config: {path} is not YAML: {str(error).splitlines()[0]} {_line(error)}"
         ) from error
     if not isinstance(values, dict):
-        raise ConfigError(
-            f"config: {path} must hold a mapping such as 'space: nasbench101', not {type(values).__name__}"
-        )
+        what = "is empty" if values is None else f"holds a {type(values).__name__}"
+        raise ConfigError(f"config: {path} {what}; expected a mapping such as 'space: nasbench101'")
     return values
 
 
@@ -167,6 +169,13 @@ def check_config(values: Mapping[str, Any]) -> SearchConfig:
         raise ConfigError("config: " + "; ".join(_explain(e) for e in error.errors())) from None
 
 
+_EXPECTED = {
+    "Part": "should be a name, or a mapping such as {name: NAME, setting: value}",
+    "ObjectivePart": "should be a name, or a mapping such as {name: latency, function: file.py:latency}",
+    "Budget": "should be a whole number, or a mapping such as {evaluations: 100, seconds: 3600}",
+}
+
+
 def _explain(error: Any) -> str:
     place = [str(p) for p in error["loc"] if not str(p).startswith("function-")]
     where = ".".join(place)
@@ -176,4 +185,10 @@ def _explain(error: Any) -> str:
         return f"unknown key {where!r}{did_you_mean(place[-1], known)}"
     if error["type"] == "missing":
         return f"{where!r} is missing"
-    return f"{where}: {error['msg'][0].lower()}{error['msg'][1:]}, got {error['input']!r}"
+    if error["type"] == "model_type":
+        said = _EXPECTED[error["ctx"]["class_name"]]
+    else:
+        said = (
+            error["msg"].replace("Input should be", "should be").replace("after validation, not", "but has")
+        )
+    return f"{where}: {said[0].lower()}{said[1:]}, got {error['input']!r:.200}"

@@ -251,7 +251,8 @@ def read_history(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
             db.close()
     columns = "trial architecture status values seconds reason worker seed budget asked_at started finished told told_seconds"
     frame = pd.DataFrame(rows, columns=columns.split())
-    values = pd.DataFrame([json.loads(v) if v else {} for v in frame.pop("values")], index=frame.index)
+    frame.pop("values")
+    values = pd.DataFrame([json.loads(row[3]) if row[3] else {} for row in rows], index=frame.index)
     values = values.rename(columns={name: f"reported_{name}" for name in RESERVED & set(values.columns)})
     frame["status"] = frame["status"].fillna("running")
     frame["told"] = pd.to_numeric(frame["told"]).rank(method="first")

@@ -43,9 +43,11 @@ def _import(kind: str, name: str) -> Any:
     except NasError:
         raise
     except (Exception, SystemExit) as error:
-        raise ConfigError(
-            f"{kind}: cannot import {name!r}: {explain(error)}; a file is named by its path, path/file.py:Name"
-        ) from error
+        if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
+            raise ConfigError(
+                f"{kind}: no module {error.name!r} is installed; a file is named by its path, path/file.py:Name"
+            ) from None
+        raise ConfigError(f"{kind}: cannot import {name!r}: {explain(error)}") from error
 
 
 def _load_file(kind: str, place: str, base: Path | None) -> Any:
@@ -73,12 +75,14 @@ def _load_file(kind: str, place: str, base: Path | None) -> Any:
     return module
 
 
-def make(kind: str, factory: Callable[..., Any], settings: Mapping[str, Any], **given: Any) -> Any:
-    """Call a factory with the user's settings, and with those of `given` that it takes.
+def make(
+    kind: str, factory: Callable[..., Any], settings: Mapping[str, Any], name: str = "", **given: Any
+) -> Any:
+    """Call a factory with the user's settings, and with those of `given` that it takes; errors speak of `name`.
 
     Raises `ConfigError` for a setting it does not have, naming the nearest, or for values it refuses.
     """
-    name = getattr(factory, "__name__", str(factory))
+    name = name or getattr(factory, "__name__", str(factory))
     try:
         parameters = inspect.signature(factory).parameters
     except (TypeError, ValueError):

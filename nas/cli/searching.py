@@ -112,7 +112,7 @@ def _check_unchanged(then: SearchConfig, now: SearchConfig) -> None:
     """Raise `HistoryError` when a resumed run would mix results of different searches."""
     before, after = (flat(c.model_dump(mode="json", exclude=_MAY_CHANGE)) for c in (then, now))
     changes = [
-        f"{key}: {before.get(key)!r} then, {after.get(key)!r} now"
+        f"{key}: {_shown(before, key)} then, {_shown(after, key)} now"
         for key in sorted(before.keys() | after.keys())
         if before.get(key) != after.get(key)
     ]
@@ -121,6 +121,10 @@ def _check_unchanged(then: SearchConfig, now: SearchConfig) -> None:
             f"this run was started with another configuration ({'; '.join(changes)}): resume it as it was "
             f"started (only {', '.join(sorted(_MAY_CHANGE))} may change), or start a new one in another folder"
         )
+
+
+def _shown(values: dict[str, Any], key: str) -> str:
+    return repr(values[key]) if key in values else "its default"
 
 
 def _with_flags(values: dict[str, Any], flags: Flags) -> dict[str, Any]:
