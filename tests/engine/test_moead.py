@@ -180,7 +180,7 @@ def test_more_neighbours_than_directions_are_all_of_them() -> None:
 
 @pytest.mark.parametrize("directions", ["das-dennis", "riesz"])
 def test_either_kind_of_directions_searches(directions: str) -> None:
-    algorithm = searched(toy_problem(3), 30, population=4, directions=directions)
+    algorithm = searched(toy_problem(3), 30, population=7, directions=directions)
     assert len(algorithm._archive) > 0
 
 
