@@ -9,7 +9,17 @@ import pytest
 from PIL import Image
 
 from nas.errors import ConfigError, DataError
-from nas.training.data import Cifar10, Cifar100, Digits, Folder, Parquet, check, data_from_config, load
+from nas.training.data import (
+    DATASETS,
+    Cifar10,
+    Cifar100,
+    Digits,
+    Folder,
+    Parquet,
+    check,
+    data_from_config,
+    load,
+)
 from nas.training.data import base as data_base
 from nas.training.data.splits import stratified, subset
 
@@ -303,3 +313,21 @@ def test_the_real_cifar_subset_is_whole(shared_data):
     splits = Parquet(str(shared_data / "images" / "cifar10_subset10k.parquet")).load()
     assert (len(splits.train), len(splits.validation), len(splits.test)) == (7200, 800, 2000)
     assert np.allclose(np.array(splits.mean) / 255, (0.491, 0.482, 0.447), atol=0.01)
+
+
+def test_a_picture_found_damaged_while_training_is_named(folder):
+    bad = folder / "train" / "ant" / "03.png"
+    bad.write_bytes(bad.read_bytes()[:100])
+    large = Folder(str(folder), resolution=8, memory_mb=0).load().train
+    with pytest.raises(DataError, match=r"03\.png: cannot be read"):
+        large.take(np.arange(len(large)), None, None)
+
+
+@pytest.mark.parametrize("name", sorted(set(DATASETS) - {"digits"}))  # digits come with scikit-learn
+def test_every_data_set_that_is_missing_reports_how_to_get_it_and_refuses_to_load(name, tmp_path):
+    data = data_from_config({"name": name, "path": str(tmp_path / "nowhere")})
+    report = check(data)
+    assert not report.found
+    assert report.how_to_get
+    with pytest.raises(DataError, match="not found"):
+        data.load()
