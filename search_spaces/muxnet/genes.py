@@ -154,27 +154,33 @@ def full_cost(options: SpaceOptions, full: Sequence[int], num_classes: int, in_c
     """Cost of a settled full vector, straight from the choices: no specification is made."""
     stem, se = options.stems[full[1]], options.se_ratios[full[3]]
     size = halved(options.resolutions[full[0]], options.stem_stride)
-    squeezed = _squeezed(stem, options.ds_ratios[full[2]])
-    total = stem_cost(in_channels, stem, size).plus(ds_cost(stem, stem, 3, squeezed, size * size))
+    pixels = size * size
+    first = ds_cost(stem, stem, 3, _squeezed(stem, options.ds_ratios[full[2]]), pixels)
+    params, madds = map(sum, zip(stem_cost(in_channels, stem, size), first, strict=True))
     in_width, at = stem, LEADING
     for stage in options.stages:
         width = stage.widths[full[at]]
         if width:
-            out_size = halved(size, stage.stride)
+            size = -(-size // stage.stride)
+            before, pixels = pixels, size * size
             hidden = in_width * stage.ir_expansions[full[at + 2]]
             weights = depthwise_weights(hidden, stage.ir_kernels[full[at + 1]])
-            pixels = (size * size, out_size * out_size)
             squeezed = _squeezed(in_width, se)
-            ir = bottleneck_cost(in_width, hidden, width, (weights, weights), squeezed, pixels)
-            total = total.plus(ir)
-            in_width, size = width, out_size
+            p, m = bottleneck_cost(in_width, hidden, width, (weights, weights), squeezed, (before, pixels))
+            params += p
+            madds += m
             depth = stage.depths[full[at + 3]]
             if depth:
-                sp = _sp_cost(stage, full[at : at + PER_STAGE], width, se, size * size)
-                total = total.plus(Cost(depth * sp.params, depth * sp.madds))
+                p, m = _sp_cost(stage, full[at : at + PER_STAGE], width, se, pixels)
+                params += depth * p
+                madds += depth * m
+            in_width = width
         at += PER_STAGE
     head = options.heads[full[-1]]
-    return total.plus(head_cost(in_width, head, size)).plus(classifier_cost(head, num_classes))
+    for p, m in (head_cost(in_width, head, size), classifier_cost(head, num_classes)):
+        params += p
+        madds += m
+    return Cost(params, madds)
 
 
 def _squeezed(base: int, ratio: float) -> int:

@@ -1,0 +1,113 @@
+"""How much faster is a fused MUXNet than the plain one, on one thread?
+
+    python experiments/speed/muxnet_fuse.py [--rounds 15]
+
+The plain eager NCHW network and the fused one take turns in one process; a ratio is that of their medians, so
+that what else the machine does falls on both. Weights and statistics are random (at initialisation the
+logits are nearly 0). The spatial-multiplexing layer (48 channels, scales -,0,+, 28x28) is compared in the same way
+with its plain form, which is views and copies in NCHW. Writes results/muxnet_fuse.csv beside this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from search_spaces.muxnet import create_model, fuse
+from search_spaces.muxnet.fusion import fuse_multiplexing
+from search_spaces.muxnet.layers import SpatialMultiplexing
+
+RESULTS = Path(__file__).parent / "results" / "muxnet_fuse.csv"
+TARGETS = {("network", 1): 2.0, ("network", 16): 2.8, ("layer", 1): 1.35, ("layer", 16): 2.0}
+
+
+def randomise(network: nn.Module, generator: torch.Generator) -> nn.Module:
+    """Weights and statistics of the size that a trained network has."""
+    with torch.no_grad():
+        for m in network.modules():
+            if isinstance(m, nn.BatchNorm2d) and m.running_mean is not None and m.running_var is not None:
+                m.running_mean.normal_(0, 0.3, generator=generator)
+                m.running_var.uniform_(0.5, 1.5, generator=generator)
+                m.weight.uniform_(0.5, 1.5, generator=generator)
+            elif isinstance(m, nn.Conv2d):
+                m.weight.normal_(0, m.weight[0].numel() ** -0.5, generator=generator)
+    return network.eval()
+
+
+def interleaved(plain: Callable[[], Tensor], fast: Callable[[], Tensor], rounds: int) -> tuple[float, float]:
+    """Median milliseconds of each, taking turns, after two rounds of warming up."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for i in range(rounds + 2):
+        for function, into in ((plain, times[0]), (fast, times[1])):
+            start = time.perf_counter()
+            function()
+            if i >= 2:
+                into.append(1e3 * (time.perf_counter() - start))
+    return statistics.median(times[0]), statistics.median(times[1])
+
+
+def compare(
+    kind: str, name: str, plain: nn.Module, fast: nn.Module, x: Tensor, rounds: int
+) -> dict[str, str]:
+    """One row: milliseconds of both, their ratio, the target, and how far the outputs are apart."""
+    layout = torch.contiguous_format if kind == "network" else torch.channels_last
+    given = x.contiguous(memory_format=layout)  # a layer of a fused network finds its input in channels_last
+    expected = plain(x)
+    apart = float((expected - fast(given)).abs().max() / expected.abs().max())
+    slow, quick = interleaved(lambda: plain(x), lambda: fast(given), rounds)
+    return {
+        "what": name,
+        "batch": str(len(x)),
+        "plain_ms": f"{slow:.3f}",
+        "fused_ms": f"{quick:.3f}",
+        "ratio": f"{slow / quick:.2f}",
+        "target": str(TARGETS[kind, len(x)]),
+        "relative_difference": f"{apart:.1e}",
+    }
+
+
+def measure(rounds: int) -> list[dict[str, str]]:
+    torch.set_num_threads(1)
+    generator = torch.Generator().manual_seed(0)
+    rows = []
+    for batch in (1, 16):
+        layer = SpatialMultiplexing(48, 3, (-1, 0, 1), 28)
+        x = torch.randn(batch, 48, 28, 28, generator=generator)
+        many = 20 * rounds
+        rows.append(compare("layer", "spatial multiplexing", layer, fuse_multiplexing(layer), x, many))
+    for name in ("muxnet_m", "muxnet_l"):
+        plain = randomise(create_model(name), generator)
+        fused = fuse(plain)  # type: ignore[arg-type]
+        for batch in (1, 16):
+            x = torch.randn(batch, 3, 224, 224, generator=generator)
+            rows.append(compare("network", name, plain, fused, x, 3 * rounds if batch == 1 else rounds))
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=15, help="turns at batch 16; three times as many at 1")
+    rounds = parser.parse_args().rounds
+    with torch.inference_mode():
+        rows = measure(rounds)
+    where = f"torch {torch.__version__}, {platform.machine()}, 1 thread"
+    for row in rows:
+        print("  ".join(f"{key} {value}" for key, value in row.items()))
+    RESULTS.parent.mkdir(exist_ok=True)
+    with RESULTS.open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*rows[0], "where"])
+        writer.writeheader()
+        writer.writerows({**row, "where": where} for row in rows)
+    print(f"{where}; written to {RESULTS.name}")
+
+
+if __name__ == "__main__":
+    main()
