@@ -17,7 +17,7 @@ from nas.blame import explain
 from nas.checks import check_known
 from nas.errors import ConfigError, HistoryError, NasError
 from nas.executors import EXECUTORS
-from nas.history import History, as_json, read_history
+from nas.history import History, as_json, read_history, tabulate
 from nas.interfaces import Algorithm, Evaluate, Executor, SearchSpace
 from nas.loop import Callback, LoopSettings, Search, SearchState
 from nas.objectives import Limit, Objective
@@ -329,26 +329,25 @@ def _conclude(plan: _Plan, state: SearchState, history: History | None, ended: s
 def _frame(problem: Problem, results: Sequence[Result]) -> pd.DataFrame:
     """The same table as `read_history`, for a search that was kept in memory."""
     rows = [
-        {
-            "trial": r.trial.id,
-            "architecture": problem.space.format(r.trial.architecture),
-            "status": r.status.value,
-            **r.values,
-            "seconds": r.seconds,
-            "reason": r.error,
-            "worker": r.worker,
-            "seed": r.trial.seed,
-            "budget": r.trial.budget,
-            "started": r.started,
-            "finished": r.finished,
-            "told": position,
-            "told_seconds": np.nan,
-        }
-        for position, r in enumerate(results, start=1)
+        (
+            r.trial.id,
+            problem.space.format(r.trial.architecture),
+            r.status.value,
+            r.values,
+            r.seconds,
+            r.error,
+            r.worker,
+            r.trial.seed,
+            r.trial.budget,
+            np.nan,
+            r.started,
+            r.finished,
+            position,
+            np.nan,
+        )
+        for position, r in enumerate(results)
     ]
-    return pd.DataFrame(
-        rows, columns=None if rows else ["trial", "architecture", "status", "told", "told_seconds"]
-    )
+    return tabulate(rows)
 
 
 def _plain(settings: Any) -> Any:

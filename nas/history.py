@@ -12,7 +12,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,11 @@ LOCKS = fcntl is not None
 SCHEMA = 1
 FILE = "history.sqlite"
 _LOCK = ".lock"
+
+_COLUMNS = [
+    *("trial", "architecture", "status", "seconds", "reason", "worker", "seed", "budget"),
+    *("asked_at", "started", "finished", "told", "told_seconds"),
+]
 
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -249,16 +254,23 @@ def read_history(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
             ).fetchall()
         finally:
             db.close()
-    columns = "trial architecture status values seconds reason worker seed budget asked_at started finished told told_seconds"
-    frame = pd.DataFrame(rows, columns=columns.split())
-    frame.pop("values")
-    values = pd.DataFrame([json.loads(row[3]) if row[3] else {} for row in rows], index=frame.index)
+    return tabulate([(*row[:3], json.loads(row[3]) if row[3] else {}, *row[4:]) for row in rows]), meta
+
+
+def tabulate(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
+    """The table of `read_history` from its rows: each with the reported values, as a mapping, in fourth place.
+
+    A value whose name is that of another column is called ``reported_`` and that name.
+    """
+    frame = pd.DataFrame([(*row[:3], *row[4:]) for row in rows], columns=_COLUMNS)
+    values = pd.DataFrame([row[3] for row in rows], index=frame.index)
     values = values.rename(columns={name: f"reported_{name}" for name in RESERVED & set(values.columns)})
     frame["status"] = frame["status"].fillna("running")
     frame["told"] = pd.to_numeric(frame["told"]).rank(method="first")
+    frame["told_seconds"] = pd.to_numeric(frame["told_seconds"])
     if len(values.columns):
         frame = pd.concat([frame.iloc[:, :3], values.astype(float), frame.iloc[:, 3:]], axis=1)
-    return frame, meta
+    return frame
 
 
 def check_readable(path: Path) -> None:

@@ -1,0 +1,111 @@
+"""A small space, evaluators and executors for tests of the engine; importable by Ray workers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from nas.executors import run_trial
+from nas.history import read_history
+from nas.interfaces import Algorithm, Evaluate, SearchSpace
+from nas.records import Architecture, Observation, Result, Trial
+
+
+class Grid(SearchSpace):
+    """Six genes with exact costs; `params` starts at 10."""
+
+    name = "grid"
+
+    def __init__(self, choices: int = 6, genes: int = 6, scale: float = 1.0) -> None:
+        self.cardinalities = (choices,) * genes
+        self._scale = scale
+
+    def cost(self, architecture: Architecture) -> Mapping[str, float]:
+        genes = architecture.genes
+        return {
+            "params": self._scale * (10.0 + sum(genes)),
+            "madds": float(sum((i + 1) * g for i, g in enumerate(genes))),
+        }
+
+
+def quick(trial: Trial) -> Mapping[str, float]:
+    """An error that depends on the genes and the trial's seed."""
+    noise = np.random.default_rng(trial.seed).random()
+    return {"error": float(sum((5 - g) ** 2 for g in trial.architecture.genes) + noise)}
+
+
+def uneven(trial: Trial) -> Mapping[str, float]:
+    """As `quick`, after a pause that differs from run to run."""
+    time.sleep(0.03 * (os.urandom(1)[0] / 255) ** 2)
+    return quick(trial)
+
+
+def troubled(trial: Trial) -> Mapping[str, float]:
+    """As `quick`, with one candidate of each kind that goes wrong."""
+    if trial.id == 3:
+        raise ValueError("no such layer")
+    if trial.id == 5:
+        return {"error": float("nan")}
+    if trial.id == 7:
+        return {"eror": 1.0}
+    if trial.id == 9:
+        time.sleep(60)
+    if trial.id == 11:
+        return {"error": float(np.ones(10**9).sum())}
+    if trial.id == 13:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return quick(trial)
+
+
+class Shuffled:
+    """An executor with so many workers whose results come back in a random order."""
+
+    def __init__(self, evaluate: Evaluate, workers: int, seed: int) -> None:
+        self._evaluate = evaluate
+        self._workers = workers
+        self._rng = np.random.default_rng(seed)
+        self._waiting: list[Trial] = []
+        self.submitted: list[Trial] = []
+
+    @property
+    def free(self) -> int:
+        return self._workers - len(self._waiting)
+
+    def submit(self, trial: Trial) -> None:
+        self.submitted.append(trial)
+        self._waiting.append(trial)
+
+    def collect(self, timeout: float | None = None) -> list[Result]:
+        if not self._waiting or self._rng.random() < 0.2:
+            return []  # nothing finished in time
+        running = min(len(self._waiting), self._workers)
+        trial = self._waiting.pop(int(self._rng.integers(running)))
+        return [run_trial(self._evaluate, trial)]
+
+    def close(self) -> None:
+        self._waiting.clear()
+
+
+class Listed(Algorithm):
+    """Asks for what a list holds, whatever the limits say."""
+
+    def __init__(self, architectures: list[Architecture]) -> None:
+        self._left = list(architectures)
+        self.told: list[Observation] = []
+
+    def ask(self, n: int) -> list[Architecture]:
+        return [self._left.pop(0) for _ in range(min(n, len(self._left)))]
+
+    def tell(self, observations: object) -> None:
+        self.told.extend(observations)  # type: ignore[arg-type]
+
+
+def log_of(folder: Path) -> list[tuple[int, str, str, float]]:
+    """What a run tried and found, without anything that depends on time."""
+    frame, _ = read_history(folder)
+    return list(zip(frame["trial"], frame["architecture"], frame["status"], frame["told"], strict=True))

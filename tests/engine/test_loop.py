@@ -1,0 +1,272 @@
+"""The search loop: order, limits, budgets, failures, interruption."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engine_parts import Grid, Listed, Shuffled, log_of, quick
+
+import nas
+from nas.errors import ConfigError, InfeasibleError, TooManyFailures
+from nas.executors import SerialExecutor
+from nas.history import read_history
+from nas.loop import LoopSettings, Search, SearchState
+from nas.problem import Problem
+from nas.records import Architecture, Status, Trial
+
+OBJECTIVES = ["error", "params", "madds"]
+
+pytestmark = pytest.mark.usefixtures("no_plots")
+
+
+def architectures(n: int) -> list[Architecture]:
+    genes = itertools.islice(itertools.product(range(6), repeat=6), n)
+    return [Architecture("grid", g) for g in genes]
+
+
+def searched(executor: object, limits: list[str] = [], n: int = 40, **loop: object):  # noqa: B006
+    algorithm = Listed(architectures(n))
+    problem = Problem(Grid(), OBJECTIVES, quick, limits)
+    search = Search(problem, algorithm, executor, LoopSettings(**loop))  # type: ignore[arg-type]
+    return search.run(), algorithm
+
+
+def test_an_ordered_search_tells_in_the_order_of_asking() -> None:
+    state, _ = searched(Shuffled(quick, 4, seed=0), evaluations=30)
+    assert [r.trial.id for r in state.results] == list(range(30))
+
+
+def test_an_unordered_search_tells_as_results_arrive() -> None:
+    state, _ = searched(Shuffled(quick, 4, seed=0), evaluations=30, ordered=False)
+    told = [r.trial.id for r in state.results]
+    assert sorted(told) == list(range(30))
+    assert told != sorted(told)
+
+
+def test_an_ordered_search_has_no_more_under_way_than_its_concurrency() -> None:
+    most = 0
+
+    class Counting(Shuffled):
+        def submit(self, trial: Trial) -> None:
+            nonlocal most
+            super().submit(trial)
+            most = max(most, len(self._waiting))
+
+    searched(Counting(quick, 16, seed=0), evaluations=30, concurrency=3)
+    assert most == 3
+
+
+def test_candidates_that_break_a_cheap_limit_are_not_evaluated_and_cost_no_budget() -> None:
+    executor = Shuffled(quick, 4, seed=0)
+    state, algorithm = searched(executor, ["params <= 12"], n=1296, evaluations=15)
+    assert all(sum(t.architecture.genes) <= 2 for t in executor.submitted)
+    assert len(executor.submitted) == state.evaluated == 15
+    assert state.counts[Status.INVALID] > 0
+    assert [seen.ok for seen in algorithm.told].count(False) == state.counts[Status.INVALID]
+    assert len(algorithm.told) == len(state.results)
+
+
+def test_an_algorithm_that_only_asks_for_what_breaks_a_limit_is_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Search, "RULED_OUT", 50)
+    executor = Shuffled(quick, 4, seed=0)
+    with pytest.raises(InfeasibleError, match=r"params <= 5: the last 50 candidates"):
+        searched(executor, ["params <= 5"], n=2000, evaluations=15)
+    assert executor.submitted == []
+
+
+def test_what_breaks_a_limit_on_a_measured_objective_is_evaluated_but_not_on_the_front() -> None:
+    result = nas.search(Grid(), OBJECTIVES, quick, budget=40, limits=["error <= 60"])
+    assert (result.history["error"] > 60).any()
+    assert (result.front["error"] <= 60).all()
+
+
+def test_a_list_that_ends_exhausts_the_search() -> None:
+    state, _ = searched(Shuffled(quick, 4, seed=0), n=12, evaluations=30)
+    assert state.exhausted
+    assert state.evaluated == 12
+
+
+def test_a_spent_budget_is_not_exhaustion() -> None:
+    state, _ = searched(Shuffled(quick, 4, seed=0), n=12, evaluations=12)
+    assert not state.exhausted
+
+
+def test_a_tiny_space_ends_as_exhausted_with_every_architecture_tried_once() -> None:
+    result = nas.search(Grid(choices=3, genes=3), OBJECTIVES, quick, budget=1000, algorithm="random")
+    assert result.state == "exhausted"
+    assert result.history["architecture"].nunique() == len(result.history) == 27
+
+
+def test_the_time_limit_stops_asking() -> None:
+    problem = Problem(Grid(), OBJECTIVES, quick)
+    search = Search(
+        problem, Listed(architectures(40)), SerialExecutor(problem.measure()), LoopSettings(seconds=5.0)
+    )
+
+    def pass_time(state: SearchState) -> None:
+        if state.evaluated == 6:
+            state.earlier_seconds = 10.0
+
+    search._callbacks = (pass_time,)
+    state = search.run()
+    assert 6 <= state.evaluated < 6 + LoopSettings().concurrency
+
+
+def test_failed_candidates_count_and_are_never_on_the_front() -> None:
+    def some_fail(trial: Trial) -> dict[str, float]:
+        if trial.id % 4 == 1:
+            raise RuntimeError("bad layer")
+        return dict(quick(trial))
+
+    result = nas.search(Grid(), OBJECTIVES, some_fail, budget=40)
+    failed = result.history[result.history["status"] == "failed"]
+    assert len(failed) == result.summary["failed"] == 10
+    assert result.summary["evaluations"] == 40
+    assert not set(failed["architecture"]) & set(result.front["architecture"])
+    assert failed["reason"].str.startswith("RuntimeError: bad layer").all()
+
+
+def broken_from(first: int):
+    def evaluate(trial: Trial) -> dict[str, float]:
+        if trial.id >= first:
+            raise RuntimeError("the data set is gone")
+        return dict(quick(trial))
+
+    return evaluate
+
+
+def test_a_search_that_breaks_stops_and_says_why() -> None:
+    with pytest.raises(
+        TooManyFailures, match=r"11 of the last 20 .* 11 of them with: RuntimeError: the data"
+    ) as e:
+        nas.search(Grid(), OBJECTIVES, broken_from(30), budget=100)
+    assert "test_loop.py, line " in str(e.value)
+
+
+def test_a_search_that_never_worked_stops_after_ten() -> None:
+    seen: list[int] = []
+    with pytest.raises(TooManyFailures, match="10 of the last 10"):
+        nas.search(
+            Grid(),
+            OBJECTIVES,
+            broken_from(0),
+            budget=100,
+            callbacks=[lambda state: seen.append(state.evaluated)],
+        )
+    assert max(seen) == 10
+
+
+def test_a_short_search_in_which_nothing_worked_is_an_error_too() -> None:
+    with pytest.raises(TooManyFailures, match="every candidate failed"):
+        nas.search(Grid(), OBJECTIVES, broken_from(0), budget=4, algorithm="random")
+
+
+def test_all_failures_are_allowed_when_the_user_says_so() -> None:
+    loop = LoopSettings(evaluations=30, max_failures=1.0)
+    result = nas.search(Grid(), OBJECTIVES, broken_from(0), loop=loop)
+    assert result.summary["failed"] == 30
+    assert result.front.empty
+
+
+def test_after_mending_the_cause_a_stopped_search_goes_on(tmp_path: Path) -> None:
+    with pytest.raises(TooManyFailures):
+        nas.search(Grid(), OBJECTIVES, broken_from(5), budget=60, out=tmp_path / "run")
+    assert (tmp_path / "run/front.csv").exists()
+    result = nas.search(Grid(), OBJECTIVES, quick, budget=60, out=tmp_path / "run", resume=True)
+    assert result.summary["evaluations"] == 60
+    assert result.state == "finished"
+
+
+def interrupt_at(n: int):
+    def callback(state: SearchState) -> None:
+        if state.evaluated == n:
+            raise KeyboardInterrupt
+
+    return callback
+
+
+@pytest.mark.parametrize("folder", [None, "run"])
+def test_ctrl_c_returns_what_there_is(folder: str | None, tmp_path: Path) -> None:
+    out = None if folder is None else tmp_path / folder
+    result = nas.search(Grid(), OBJECTIVES, quick, budget=60, out=out, callbacks=[interrupt_at(17)])
+    assert result.state == result.summary["state"] == "interrupted"
+    assert result.summary["evaluations"] == 17
+    assert len(result.front) > 0
+
+
+def test_ctrl_c_during_an_evaluation_keeps_those_before_it(tmp_path: Path) -> None:
+    def evaluate(trial: Trial) -> dict[str, float]:
+        if trial.id == 23:
+            raise KeyboardInterrupt
+        return dict(quick(trial))
+
+    result = nas.search(Grid(), OBJECTIVES, evaluate, budget=60, out=tmp_path / "run")
+    assert result.state == "interrupted"
+    assert result.summary["ok"] == 23
+    again = nas.search(Grid(), OBJECTIVES, quick, budget=60, out=tmp_path / "run", resume=True)
+    nas.search(Grid(), OBJECTIVES, quick, budget=60, out=tmp_path / "undisturbed")
+    assert again.state == "finished"
+    assert log_of(tmp_path / "run") == log_of(tmp_path / "undisturbed")
+
+
+def test_a_callback_that_raises_loses_nothing(tmp_path: Path) -> None:
+    def callback(state: SearchState) -> None:
+        if state.evaluated == 17:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        nas.search(Grid(), OBJECTIVES, quick, budget=60, out=tmp_path / "run", callbacks=[callback])
+    frame, _ = read_history(tmp_path / "run")
+    assert (frame["status"] == "ok").sum() == 17
+    assert (tmp_path / "run/front.csv").exists()
+
+
+def test_callbacks_see_every_result_once_told() -> None:
+    seen: list[int] = []
+    nas.search(Grid(), OBJECTIVES, quick, budget=25, callbacks=[lambda state: seen.append(state.evaluated)])
+    assert sorted(set(seen)) == list(range(26))
+    assert seen == sorted(seen)
+
+
+def test_the_state_holds_the_front_that_the_result_has() -> None:
+    states: list[SearchState] = []
+    result = nas.search(Grid(), OBJECTIVES, quick, budget=50, callbacks=[states.append])
+    front = {Grid().format(r.trial.architecture) for r in states[-1].front.items}
+    assert front == set(result.front["architecture"])
+
+
+def test_the_fidelity_reaches_every_trial_as_a_float() -> None:
+    budgets = set()
+
+    def evaluate(trial: Trial) -> dict[str, float]:
+        budgets.add(repr(trial.budget))
+        return dict(quick(trial))
+
+    nas.search(Grid(), OBJECTIVES, evaluate, loop=LoopSettings(evaluations=20, fidelity=3))
+    assert budgets == {"3.0"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("evaluations", 0), ("evaluations", 2.5), ("evaluations", True), ("concurrency", 0), ("seed", -1),
+        ("seed", 2**63), ("seed", 1.0), ("seconds", 0), ("seconds", -1.0), ("max_failures", 1.5), ("fidelity", 0),
+        ("seconds", float("nan")), ("evaluations", "many"),
+    ],
+)  # fmt: skip
+def test_loop_settings_that_make_no_sense_are_named(setting: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=rf"^{setting}: expected .*, got {value!r}"):
+        LoopSettings(**{setting: value})  # type: ignore[arg-type]
+
+
+def test_a_maximised_objective_is_maximised() -> None:
+    result = nas.search(Grid(), ["params", nas.Objective("gain", maximize=True)],
+                        lambda trial: {"gain": float(trial.architecture.genes[0])}, budget=60)  # fmt: skip
+    best = result.history.loc[result.history["gain"].idxmax(), "gain"]
+    assert result.front["gain"].max() == best == result.summary["best"]["gain"]
+    assert np.all(np.diff(result.front.sort_values("params")["gain"]) > 0)
