@@ -1,6 +1,6 @@
 """Pictures per second of the training evaluator beside a bare hand-written loop, and of two workers beside one.
 
-Run: python experiments/speed/training_throughput.py [--rounds 9] [--out experiments/speed/training_throughput.csv]
+Run: python experiments/speed/training_throughput.py [--rounds 9] [--out experiments/speed/results/training_throughput.csv]
 
 All contenders of a comparison are run in turn within one process (two workers: in two processes started
 beforehand), round after round, and medians of ratios are compared. One thread each. Rates are given by the
