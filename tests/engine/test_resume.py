@@ -1,0 +1,187 @@
+"""Going on with a run: as if it had never stopped, or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from engine_parts import Grid, Shuffled, log_of, quick
+
+import nas
+from nas.algorithms import ALGORITHMS
+from nas.errors import HistoryError
+from nas.history import read_history
+from nas.loop import LoopSettings, SearchState
+from nas.records import Trial
+
+pytestmark = pytest.mark.usefixtures("no_plots")
+OBJECTIVES = ["error", "params", "madds"]
+KILLER = Path(__file__).parent / "kill_driver.py"
+
+
+def search(out: Path, resume: bool = False, stop: int | None = None, **changes: object) -> nas.SearchResult:
+    def callback(state: SearchState) -> None:
+        if stop is not None and state.evaluated >= stop:
+            raise KeyboardInterrupt
+
+    loop = {k: changes.pop(k) for k in ("ordered", "concurrency", "fidelity") if k in changes}
+    budget = changes.pop("budget", 60)
+    arguments = {"space": Grid(), "objectives": OBJECTIVES, "evaluate": quick, "seed": 5} | changes
+    settings = LoopSettings(evaluations=budget, **loop)  # type: ignore[arg-type]
+    return nas.search(**arguments, loop=settings, out=out, resume=resume, callbacks=[callback])  # type: ignore[arg-type]
+
+
+def same(first: Path, second: Path) -> bool:
+    fronts = [(folder / "front.csv").read_bytes() for folder in (first, second)]
+    return log_of(first) == log_of(second) and fronts[0] == fronts[1]
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_run_stopped_twice_ends_as_one_that_never_stopped(algorithm: str, tmp_path: Path) -> None:
+    what = {"algorithm": algorithm, "objectives": ["error"] if algorithm.startswith("regul") else OBJECTIVES}
+    search(tmp_path / "whole", **what)
+    search(tmp_path / "run", stop=13, **what)
+    search(tmp_path / "run", resume=True, stop=14, **what)
+    assert search(tmp_path / "run", resume=True, **what).state == "finished"
+    assert same(tmp_path / "run", tmp_path / "whole")
+
+
+@pytest.mark.parametrize("first", [4, 20, 45])
+def test_a_finished_run_goes_on_with_a_larger_budget_as_if_it_had_had_it_from_the_start(
+    first: int, tmp_path: Path
+) -> None:
+    settings = {"algorithm_settings": ALGORITHMS["nsga2"].Settings(population=4), "algorithm": "nsga2"}
+    search(tmp_path / "whole", **settings)
+    search(tmp_path / "run", budget=first, **settings)
+    search(tmp_path / "run", resume=True, stop=first + 5, **settings)
+    search(tmp_path / "run", resume=True, **settings)
+    assert same(tmp_path / "run", tmp_path / "whole")
+
+
+def test_resuming_evaluates_nothing_twice(tmp_path: Path) -> None:
+    evaluated: list[int] = []
+
+    def count(trial: Trial):
+        evaluated.append(trial.id)
+        return quick(trial)
+
+    search(tmp_path, evaluate=count, budget=30)
+    search(tmp_path, evaluate=count, resume=True, budget=60)
+    search(tmp_path, evaluate=count, resume=True, budget=60)
+    assert sorted(evaluated) == list(range(60))
+
+
+def test_resuming_a_finished_run_changes_nothing(tmp_path: Path) -> None:
+    search(tmp_path)
+    before = {
+        name: (tmp_path / name).read_bytes() for name in ("front.csv", "summary.json", "history.parquet")
+    }
+    search(tmp_path, resume=True)
+    assert before == {name: (tmp_path / name).read_bytes() for name in before}
+
+
+def test_a_smaller_budget_only_exports_again(tmp_path: Path) -> None:
+    search(tmp_path, budget=40)
+    assert search(tmp_path, resume=True, budget=20).summary["evaluations"] == 40
+
+
+def test_an_exhausted_run_stays_exhausted(tmp_path: Path) -> None:
+    tiny = {"space": Grid(choices=3, genes=3), "algorithm": "nsga2"}
+    search(tmp_path / "whole", **tiny)
+    search(tmp_path / "run", stop=20, **tiny)
+    assert search(tmp_path / "run", resume=True, **tiny).state == "exhausted"
+    assert search(tmp_path / "run", resume=True, **tiny).state == "exhausted"
+    assert same(tmp_path / "run", tmp_path / "whole")
+
+
+def test_results_that_came_out_of_order_before_the_stop_are_kept(tmp_path: Path) -> None:
+    def slow_worker(seed: int):
+        return lambda evaluate, required: Shuffled(evaluate, 6, seed)
+
+    search(tmp_path / "whole")
+    for stop in (10, 25, 40, None):
+        search(tmp_path / "run", resume=stop != 10, stop=stop, executor=slow_worker(stop or 0))
+    assert same(tmp_path / "run", tmp_path / "whole")
+
+
+def test_an_unordered_run_replays_and_goes_on(tmp_path: Path) -> None:
+    for stop in (10, 30, None):
+        executor = lambda evaluate, required, seed=stop or 0: Shuffled(evaluate, 4, seed)  # noqa: E731
+        result = search(tmp_path, resume=stop != 10, stop=stop, executor=executor, ordered=False)
+    assert result.summary["evaluations"] == 60
+    told = [row[3] for row in log_of(tmp_path)]
+    assert sorted(told) == list(range(1, 61))
+    assert told != sorted(told)
+    assert search(tmp_path, resume=True, ordered=False).state == "finished"  # the whole log replays
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"seed": 6}, "seed: 5 then, 6 now"),
+        ({"algorithm": "random"}, "algorithm: 'moead' then, 'random' now"),
+        ({"limits": ["params <= 30"]}, r"limits: \[\] then, \['params <= 30'\] now"),
+        ({"objectives": ["error", "params"]}, "objectives: .*'min madds'.* then"),
+        ({"space": Grid(choices=7)}, r"cardinalities: \[6, 6, 6, 6, 6, 6\] then, \[7, 7"),
+        ({"concurrency": 4}, "concurrency: 8 then, 4 now"),
+        ({"ordered": False}, "ordered: True then, False now"),
+        ({"fidelity": 3.0}, "fidelity: None then, 3.0 now"),
+        ({"algorithm_settings": ALGORITHMS["moead"].Settings(population=15)}, "algorithm_settings: "),
+    ],
+)
+def test_another_configuration_is_refused_and_the_difference_named(
+    changes: dict[str, object], named: str, tmp_path: Path
+) -> None:
+    search(tmp_path, stop=20)
+    with pytest.raises(HistoryError, match=f"started with another configuration .*{named}"):
+        search(tmp_path, resume=True, **changes)
+    search(tmp_path, resume=True)  # and nothing is broken by the attempt
+
+
+def test_a_space_whose_costs_changed_is_refused(tmp_path: Path) -> None:
+    search(tmp_path, stop=20)
+    with pytest.raises(HistoryError, match=r"had params = \d+ when the run was started and has \d+ now"):
+        search(tmp_path, resume=True, space=Grid(scale=2.0))
+
+
+def test_a_run_that_ended_before_its_first_ask_is_started_again(tmp_path: Path) -> None:
+    from nas.history import History
+
+    History(tmp_path, Grid(), create=True).close()
+    with pytest.raises(HistoryError, match="ended before its first evaluation; start it again"):
+        search(tmp_path, resume=True)
+    assert search(tmp_path).state == "finished"
+
+
+def killed(tmp_path: Path, kills: int, budget: int) -> dict[str, object]:
+    """Run `nas search` in a process that is killed again and again; what came of it."""
+    done = subprocess.run(
+        [sys.executable, str(KILLER), str(tmp_path), str(kills), str(budget)],
+        capture_output=True, text=True, timeout=600, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    outcome: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return outcome
+
+
+def check_killed(tmp_path: Path, kills: int, budget: int) -> None:
+    outcome = killed(tmp_path, kills, budget)
+    assert outcome["kills"] == kills
+    assert outcome["with_progress"] >= kills / 2, outcome  # not all of them while it starts
+    frame, _ = read_history(tmp_path / "run")
+    assert len(frame) == budget
+    assert same(tmp_path / "run", tmp_path / "whole")
+    assert (tmp_path / "run/plots/hypervolume.png").exists()
+
+
+def test_a_driver_killed_twelve_times_ends_as_one_that_never_was(tmp_path: Path) -> None:
+    check_killed(tmp_path, kills=12, budget=400)
+
+
+@pytest.mark.slow
+def test_a_driver_killed_sixty_times_ends_as_one_that_never_was(tmp_path: Path) -> None:
+    check_killed(tmp_path, kills=60, budget=2500)
