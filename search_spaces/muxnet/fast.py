@@ -108,27 +108,22 @@ class PairedConv(nn.Module):
         return y
 
 
-class TwiceExpanded(nn.Module):
-    """As `PairedConv` with the 1x1 expansion before it, run twice: the second time with the partners swapped.
+class BySlices(nn.Module):
+    """Expansion, activation and depthwise convolution on some of the hidden channels at a time.
 
-    Cheaper than adding halves of a wide map when the expansion reads few channels. `expand` and `swapped`
-    are the same weights in the two orders; here `other` is indexed by the channel that is written.
+    For maps that would not stay in the cache: the wide one between the two is never whole. `expands` and
+    `spatials` are the slices of the two convolutions.
     """
 
-    def __init__(
-        self, expand: nn.Conv2d, swapped: nn.Conv2d, act: Activation, own: nn.Conv2d, other: nn.Conv2d
-    ) -> None:
+    def __init__(self, expands: Sequence[nn.Conv2d], spatials: Sequence[nn.Conv2d], act: Activation) -> None:
         super().__init__()
-        self.expand = expand
-        self.swapped = swapped
+        self.expands = nn.ModuleList(expands)
+        self.spatials = nn.ModuleList(spatials)
         self.act = Act(act)
-        self.own = own
-        self.other = other
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x.contiguous(memory_format=torch.channels_last)
-        y: Tensor = self.own(self.act(self.expand(x)))
-        return y.add_(self.other(self.act(self.swapped(x))))
+        pairs = zip(self.expands, self.spatials, strict=True)
+        return torch.cat([spatial(self.act(expand(x))) for expand, spatial in pairs], dim=1)
 
 
 class FastMultiplexing(nn.Module):

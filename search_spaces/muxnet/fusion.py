@@ -1,9 +1,10 @@
 """Make a trained MUXNet fast for inference, with the same outputs (to rounding).
 
 What is done: batch norm folded into the convolutions; channels_last; mixed kernels as one depthwise
-convolution with zeros around the small kernels; two-per-group convolutions as two depthwise ones where that
-pays; the channel shuffle, slices and concatenations of sp blocks folded into the order of the neighbouring 1x1
-weights; wide maps a few pictures at a time. The functions here work out the weights; `fast` has the layers.
+convolution with zeros around the small kernels; two-per-group convolutions as two depthwise ones; the channel
+shuffle, slices and concatenations of sp blocks folded into the order of the neighbouring 1x1 weights; wide maps
+a few pictures, or a third of their channels, at a time. The functions here work out the weights; `fast` has the
+layers; experiments/speed/muxnet_fuse.py measures the outcome.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from search_spaces.muxnet.blocks import ChannelMultiplexing, DepthwiseSeparable,
 from search_spaces.muxnet.fast import (
     Act,
     ByImages,
+    BySlices,
     Chain,
     Excite,
     FastMultiplexing,
     InPlacePart,
     PairedConv,
     Residual,
-    TwiceExpanded,
     fixed_conv,
     fixed_linear,
     spatial_mean,
@@ -38,7 +39,8 @@ from search_spaces.muxnet.spec import Activation, BlockSpec, NetworkSpec, Placed
 Order = list[int]  # order[p] is the logical channel that lies at physical position p
 
 _CACHE_FLOATS = 1_200_000  # numbers of the widest map that a few pictures may have together
-_WIDE = 56  # from this map size on, adding halves costs more than a second narrow expansion
+_WIDE_FLOATS = 900_000  # from here on, the hidden map of one picture is made in slices of its channels
+_SLICES = 3
 
 
 class FusedMUXNet(nn.Module):
@@ -220,20 +222,18 @@ def _chain(block: InvertedResidual | ChannelMultiplexing, part: _Part) -> Chain:
     """Expansion to projection, with the hidden channels in the order that suits the spatial convolution."""
     spec, act = part.place.block, part.place.block.act
     hidden: Order = list(range(part.expand[0].shape[0]))
-    expand: nn.Module
+    weight, bias = part.expand
     spatial: nn.Module
     if isinstance(block.conv_dw, SpatialMultiplexing):
         spatial = _multiplexed(block.conv_dw, block.bn2)
-        expand = nn.Sequential(fixed_conv(*part.expand), Act(act))
-    else:
-        weight, bias = _spatial_weight(block)
-        if spec.group == 2:
-            hidden = hidden[::2] + hidden[1::2]
-            expand, spatial = _paired(weight, bias, hidden, part)
-        else:
-            groups = weight.shape[0] // spec.group
-            spatial = fixed_conv(weight, bias, spec.stride, groups)
-            expand = nn.Sequential(fixed_conv(*part.expand), Act(act))
+    elif spec.group == 2:
+        hidden = hidden[::2] + hidden[1::2]
+        spatial = _paired(*_spatial_weight(block), hidden)
+    elif spec.group > 2:
+        spatial = fixed_conv(*_spatial_weight(block), groups=len(hidden) // spec.group)
+    expand: nn.Module = nn.Sequential(fixed_conv(weight[hidden], bias[hidden]), Act(act))
+    if not spec.scales and spec.group == 1:
+        expand, spatial = _depthwise(*_spatial_weight(block), part)
     project = fixed_conv(part.project[0][:, hidden], part.project[1])
     return Chain(expand, spatial, act, _excite(block.se, hidden, act), project)
 
@@ -248,24 +248,31 @@ def _spatial_weight(block: InvertedResidual | ChannelMultiplexing) -> tuple[Tens
     return weight * scale[:, None, None, None], shift
 
 
-def _paired(weight: Tensor, bias: Tensor, hidden: Order, part: _Part) -> tuple[nn.Module, nn.Module]:
-    """Expansion and spatial layer of a two-per-group convolution, the hidden channels as [evens; odds]."""
-    width = len(hidden)
+def _paired(weight: Tensor, bias: Tensor, hidden: Order) -> PairedConv:
+    """The spatial layer of a two-per-group convolution, for hidden channels as [evens; odds]."""
+    width, middle = len(hidden), len(hidden) // 2
     order = torch.tensor(hidden)
     own = weight[order, order % 2].unsqueeze(1)
-    other = weight[order, 1 - order % 2].unsqueeze(1)  # indexed by the channel that is written
-    swapped = hidden[width // 2 :] + hidden[: width // 2]
-    act = part.place.block.act
+    other = weight[order, 1 - order % 2].unsqueeze(1)  # by the channel that is written
+    by_read = torch.cat([other[middle:], other[:middle]])
+    return PairedConv(fixed_conv(own, bias[order], groups=width), fixed_conv(by_read, None, groups=width))
+
+
+def _depthwise(weight: Tensor, bias: Tensor, part: _Part) -> tuple[nn.Module, nn.Module]:
+    """Expansion and depthwise layer, in slices of the channels when their map is wider than the cache."""
+    act, stride = part.place.block.act, part.place.block.stride
     expand_weight, expand_bias = part.expand
-    expand = fixed_conv(expand_weight[hidden], expand_bias[hidden])
-    own_conv = fixed_conv(own, bias[order], groups=width)
-    if part.place.size >= _WIDE:
-        partners = fixed_conv(expand_weight[swapped], expand_bias[swapped])
-        twice = TwiceExpanded(expand, partners, act, own_conv, fixed_conv(other, None, groups=width))
-        return nn.Identity(), twice
-    by_read = torch.cat([other[width // 2 :], other[: width // 2]])
-    paired = PairedConv(own_conv, fixed_conv(by_read, None, groups=width))
-    return nn.Sequential(expand, Act(act)), paired
+    width = len(bias)
+    size = part.place.size
+    slices = _SLICES if width * size * size > _WIDE_FLOATS and width % (16 * _SLICES) == 0 else 1
+    if slices == 1:
+        expand = nn.Sequential(fixed_conv(expand_weight, expand_bias), Act(act))
+        return expand, fixed_conv(weight, bias, stride, groups=width)
+    each = width // slices
+    parts = [torch.split(t, each) for t in (expand_weight, expand_bias, weight, bias)]
+    expands = [fixed_conv(w, b) for w, b in zip(parts[0], parts[1], strict=True)]
+    spatials = [fixed_conv(w, b, stride, groups=each) for w, b in zip(parts[2], parts[3], strict=True)]
+    return nn.Identity(), BySlices(expands, spatials, act)
 
 
 def _multiplexed(layer: SpatialMultiplexing, bn: nn.Module) -> FastMultiplexing:

@@ -70,14 +70,14 @@ def test_every_kind_of_block_and_order_gives_the_same_logits_fused() -> None:
 
 
 def test_random_networks_of_the_space_give_the_same_logits_fused() -> None:
-    space = MUXNetSpace("cifar")
+    space = MUXNetSpace("tiny")
     rng = np.random.default_rng(0)
-    for seed in range(6):
+    for seed in range(8):
         architecture = space.sample(rng)
         network = randomise(space.build(architecture), seed)
         assert isinstance(network, MUXNet)
         size = network.spec.resolution
-        got = difference(network, fuse(network), torch.randn(1, 3, size, size))
+        got = difference(network, fuse(network), torch.randn(2, 1, size, size))
         assert got < 1e-5, space.format(architecture)
 
 
