@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from nas.blame import is_own
 from nas.errors import HistoryError
 from nas.history import Event
 from nas.problem import Problem
@@ -48,9 +49,10 @@ def check_exact_values(problem: Problem, result: Result) -> None:
 
 
 def commonest_reason(bad: Sequence[Result]) -> str:
-    """The most frequent reason of failures, with the line of code that its traceback ends at."""
+    """The most frequent reason of failures, with the user's own line of code that its traceback ends at."""
     reasons = Counter(r.error.splitlines()[0] if r.error else r.status.value for r in bad)
     (reason, times), *_ = reasons.most_common(1)
     first = next((r.error for r in bad if r.error.startswith(reason)), "")
     lines = re.findall(r'File "(.+)", line (\d+)', first)
+    lines = [line for line in lines if is_own(line[0])] or lines
     return f"{times} of them with: {reason}" + (" ({}, line {})".format(*lines[-1]) if lines else "")

@@ -1,0 +1,132 @@
+"""Running the command line in this process, and a folder with somebody's own parts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PARTS = '''
+import os
+import signal
+import time
+
+import numpy as np
+
+import nas
+
+
+class Space(nas.SearchSpace):
+    """Six genes of six choices."""
+
+    name = "mine"
+    cardinalities = (6,) * 6
+
+    def __init__(self, scale: int = 1) -> None:
+        self.scale = scale
+
+    def cost(self, architecture):
+        genes = architecture.genes
+        return {"params": float(self.scale * (10 + sum(genes))), "madds": float(genes[0] + 1)}
+
+
+class Evaluator:
+    """Something quick, or slow."""
+
+    def __init__(self, space, sleep: float = 0.0) -> None:
+        self.sleep = sleep
+
+    def __call__(self, trial):
+        time.sleep(self.sleep)
+        noise = np.random.default_rng(trial.seed).random()
+        return {"error": float(sum((5 - g) ** 2 for g in trial.architecture.genes) + noise)}
+
+
+def broken(trial):
+    return {"error": np.sqroot(2.0)}
+
+
+def latency(architecture):
+    return architecture.depht
+
+
+def not_a_number(architecture):
+    return float("nan")
+
+
+class Sampleless(Space):
+    def sample(self, rng):
+        return rng.integer(3)
+
+
+class Careless:
+    def __init__(self, space):
+        self.x = undefined_name
+
+
+def no_algorithm(problem):
+    return 1
+
+
+number = 3
+'''
+
+CONFIG = """
+space: parts.py:Space
+evaluator: parts.py:Evaluator
+executor: serial
+budget: 20
+algorithm: {name: moead, population: 6}
+out: run
+"""
+
+
+@dataclass
+class Done:
+    """What a command left: exit code, stdout, stderr."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def sentence(self) -> str:
+        """The message of a failed command, without its line ends."""
+        return " ".join(self.err.split())
+
+
+Nas = Callable[..., Done]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with search.yaml and parts.py in it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "search.yaml").write_text(CONFIG)
+    (tmp_path / "parts.py").write_text(PARTS)
+    return tmp_path
+
+
+@pytest.fixture
+def nas_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Nas:
+    """Run `nas` with arguments, as its console script does; pictures are left out."""
+    monkeypatch.setattr("nas.plots.write_plots", lambda folder, table: [])
+
+    def run(*arguments: str) -> Done:
+        from nas.cli import main
+
+        monkeypatch.setattr(sys, "argv", ["nas", *arguments])
+        capsys.readouterr()
+        code: object = 0
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code or 0
+        said = capsys.readouterr()
+        assert isinstance(code, int)
+        return Done(code, said.out, said.err)
+
+    return run

@@ -1,0 +1,258 @@
+"""What the commands print when all is well; help; what help loads."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from nas.algorithms import ALGORITHMS
+from nas.history import read_history
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = [
+    ("search",), ("front",), ("list",), ("cost",), ("data", "enumerate"), ("data", "import"), ("data", "check"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_the_help_of_every_command_has_an_example(command: tuple[str, ...], nas_command) -> None:
+    done = nas_command(*command, "--help")
+    assert done.code == 0
+    assert "Example" in done.out
+    assert f"nas {' '.join(command)}" in done.out
+
+
+def test_every_command_is_among_those_tested(nas_command) -> None:
+    from nas.cli.app import app
+    from nas.cli.data import data
+
+    names = {(c.name or c.callback.__name__.strip("_"),) for c in app.registered_commands}  # type: ignore[union-attr]
+    names |= {("data", c.name or c.callback.__name__.strip("_")) for c in data.registered_commands}  # type: ignore[union-attr]
+    assert names == set(COMMANDS)
+
+
+def test_help_without_a_command_says_how_to_start(nas_command) -> None:
+    done = nas_command("--help")
+    assert "nas search --space nasbench101" in " ".join(done.out.split())
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["search", "--help"], ["front", "--help"], ["data", "--help"]]
+)
+def test_help_loads_neither_torch_nor_ray_nor_pandas(arguments: list[str]) -> None:
+    code = (
+        "import sys; sys.argv = ['nas', *sys.argv[1:]]\n"
+        "from nas.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print('LOADED', [m for m in ('torch', 'ray', 'pandas', 'matplotlib', 'pymoo') if m in sys.modules])"
+    )
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+    print(f"nas {' '.join(arguments)}: {time.monotonic() - started:.2f} s")
+    assert "LOADED []" in done.stdout, done.stdout[-300:] + done.stderr[-2000:]
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("spaces", {"nasbench101"}),
+        ("algorithms", set(ALGORITHMS)),
+        ("evaluators", {"training", "nasbench101-table"}),
+        ("executors", {"serial", "ray"}),
+        ("objectives", {"error", "accuracy", "params", "madds"}),
+        ("surrogates", set()),
+    ],
+)
+def test_list_names_what_there_is_with_a_line_each(kind: str, names: set[str], nas_command) -> None:
+    done = nas_command("list", kind)
+    assert done.code == 0
+    rows = {line.split()[0]: line.split()[1:] for line in done.out.splitlines() if line.strip()}
+    assert names <= rows.keys()
+    assert all(rows[name] for name in names)
+
+
+def test_list_of_something_else_names_the_kinds(nas_command) -> None:
+    done = nas_command("list", "space")
+    assert done.code == 2
+    assert "kind: unknown 'space' (did you mean 'spaces'?)" in done.sentence
+
+
+def test_cost_as_json_gives_params_and_madds(nas_command) -> None:
+    done = nas_command("cost", "nasbench101", "1-", "--json")
+    values = json.loads(done.out)
+    assert values["params"] > 0
+    assert values["madds"] > values["params"]
+
+
+def test_cost_takes_settings_of_the_space(nas_command) -> None:
+    wide = json.loads(nas_command("cost", "nasbench101", "1-", "--json").out)
+    thin = json.loads(nas_command("cost", "nasbench101", "1-", "--set", "stem_channels=16", "--json").out)
+    assert thin["params"] < wide["params"]
+
+
+def test_cost_for_people_has_separators(nas_command) -> None:
+    assert re.search(r"params +[\d,]+,\d{3}", nas_command("cost", "nasbench101", "1-").out)
+
+
+def test_cost_of_a_users_space(folder: Path, nas_command) -> None:
+    done = nas_command("cost", "parts.py:Space", "1-2-3-4-5-5", "--json", "--set", "scale=2")
+    assert json.loads(done.out) == {"params": 60.0, "madds": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nasbench11", "1-"], r"space: unknown 'nasbench11' \(did you mean 'nasbench101'\?\)"),
+        (["nasbench101", "xyz"], r"architecture 'xyz': expected"),
+        (
+            ["nasbench101", "1-", "--set", "stem_chanels=3"],
+            r"no setting 'stem_chanels' \(did you mean 'stem_channels'\?\)",
+        ),
+        (["nasbench101", "1-", "--set", "stem"], r"--set 'stem': expected key=value"),
+    ],
+)
+def test_a_wrong_cost_command_is_explained(arguments: list[str], message: str, nas_command) -> None:
+    done = nas_command("cost", *arguments)
+    assert done.code == 2
+    assert re.search(message, done.sentence), done.sentence
+
+
+def test_front_as_json_has_the_exact_numbers_of_the_log(folder: Path, nas_command) -> None:
+    nas_command("search", "search.yaml")
+    rows = json.loads(nas_command("front", "run", "--json").out)
+    logged = read_history(folder / "run")[0].set_index("architecture")
+    assert rows
+    for row in rows:
+        assert set(row) == {"architecture", "error", "params", "madds"}
+        assert row["error"] == logged.loc[row["architecture"], "error"]
+
+
+def test_front_prints_a_table(folder: Path, nas_command) -> None:
+    nas_command("search", "search.yaml")
+    done = nas_command("front", "run")
+    assert re.search(r"Pareto front: \d+ architectures", done.out)
+    assert "madds (multiply-adds)" in done.out
+
+
+def test_front_of_nothing_is_explained(folder: Path, nas_command) -> None:
+    done = nas_command("front", "nothing", "--json")
+    assert done.code == 4
+    assert "no run in nothing" in done.sentence
+    assert done.out == ""
+
+
+def test_a_search_ends_with_its_front_and_where_to_look(folder: Path, nas_command) -> None:
+    done = nas_command("search", "search.yaml")
+    assert done.code == 0
+    assert "Finished: 20 evaluated, 0 failed" in done.out
+    assert "Pareto front" in done.out
+    for place in (
+        "run/plots/",
+        "run/front.csv",
+        "run/history.parquet",
+        "nas search --resume run --budget 40",
+    ):
+        assert place in done.out
+
+
+def test_the_advice_at_the_end_of_a_search_works(folder: Path, nas_command) -> None:
+    nas_command("search", "search.yaml")
+    done = nas_command("search", "--resume", "run", "--budget", "40")
+    assert "Finished: 40 evaluated" in done.out
+
+
+def test_a_time_limit_is_named_and_can_be_raised(folder: Path, nas_command) -> None:
+    slow = ["--set", "evaluator.sleep=0.02", "--set", "concurrency=1", "--budget", "30"]
+    done = nas_command("search", "search.yaml", *slow, "--set", "budget.seconds=0.1")
+    assert "Finished at the time limit" in done.out
+    assert "--resume run --set budget.seconds=0.2" in done.out
+    done = nas_command("search", "--resume", "run", "--set", "budget.seconds=1000")
+    assert "Finished: 30 evaluated" in done.out
+
+
+def test_resuming_with_a_larger_budget_keeps_the_defaults_of_the_first(folder: Path, nas_command) -> None:
+    """Defaults such as the population follow the budget; those of the start hold."""
+    text = (folder / "search.yaml").read_text()
+    (folder / "search.yaml").write_text(
+        text.replace("algorithm: {name: moead, population: 6}", "algorithm: moead")
+    )
+    nas_command("search", "search.yaml")
+    assert nas_command("search", "--resume", "run", "--budget", "600").code == 0
+
+
+def test_paths_in_a_config_count_from_its_folder_and_on_the_command_line_from_here(
+    folder: Path, nas_command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert nas_command("search", "../search.yaml").code == 0
+    text = (folder / "parts.py").read_text()
+    (elsewhere / "other.py").write_text(text.replace('name = "mine"', 'name = "other"'))
+    done = nas_command("search", "../search.yaml", "--space", "other.py:Space", "--out", "second")
+    assert done.code == 0
+    monkeypatch.chdir(folder)
+    assert nas_command("search", "--resume", "elsewhere/second", "--budget", "30").code == 0
+
+
+def test_a_rest_of_a_config_may_be_set(folder: Path, nas_command) -> None:
+    nas_command("search", "search.yaml", "--set", "limits=['params <= 1e3']", "--set", "seed=1e1")
+    config = json.loads((folder / "run/config.json").read_text())
+    assert config["limits"] == ["params <= 1000"]
+    assert config["seed"] == 10
+
+
+def test_more_workers_than_concurrency_are_noted_by_the_command(folder: Path, nas_command) -> None:
+    done = nas_command(
+        "search", "search.yaml", "--executor", "ray", "--workers", "99", "--address", "127.0.0.1:1"
+    )
+    assert "concurrency is 8, so only as many of 99 workers can be busy" in " ".join(done.out.split())
+
+
+def test_data_check_tells_what_a_data_set_holds(nas_command) -> None:
+    done = nas_command("data", "check", "digits")
+    assert done.code == 0
+    assert "10 classes" in done.out
+    assert "nothing is damaged" in done.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["import", "nasbench102", "x", "--out", "y"], 2, r"benchmark: unknown 'nasbench102' \(did you mean 'nasbench101'"),
+        (["import", "nasbench101", "none.tfrecord", "--out", "y"], 3, r"none.tfrecord: cannot be read"),
+        (["import", "nasbench101", "search.yaml", "--out", "y"], 3, r"search.yaml"),
+        (["enumerate", "nasbench11", "--out", "y"], 2, r"space: unknown 'nasbench11'"),
+        (["check", "folders"], 2, r"data set: unknown 'folders' \(did you mean 'folder'\?\)"),
+        (["check", "folder"], 2, r"say where it is: nas data check folder PATH"),
+    ],
+)  # fmt: skip
+def test_a_wrong_data_command_is_explained(arguments, code, message, folder: Path, nas_command) -> None:
+    done = nas_command("data", *arguments)
+    assert re.search(message, done.sentence), done.sentence
+    assert done.code == code
+    assert not (folder / "y").exists()
+
+
+def test_data_check_of_a_missing_folder_says_how_to_make_it(folder: Path, nas_command) -> None:
+    done = nas_command("data", "check", "folder", "pictures")
+    assert done.code == 3
+    assert "not found" in done.out
+
+
+def test_the_console_script_runs_with_a_closed_pipe_without_a_traceback(folder: Path, nas_command) -> None:
+    nas_command("search", "search.yaml")
+    script = "import sys; from nas.cli import main; sys.argv = ['nas', 'front', 'run', '--json']; main()"
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([sys.executable, "-c", script], stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert "Traceback" not in done.stderr

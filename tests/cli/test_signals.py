@@ -1,0 +1,124 @@
+"""The command as a process of its own: Ctrl-C, a full disk, workers that die."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from nas.errors import HistoryError
+from nas.history import read_history
+
+NAS = "import sys; from nas.cli import main; sys.argv[0] = 'nas'; main()"
+
+
+def start(folder: Path, *arguments: str, code: str = NAS) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+def wait_for(process: subprocess.Popen[str], run: Path, evaluated: int) -> None:
+    """Until the run has so many results."""
+    give_up = time.monotonic() + 90
+    while time.monotonic() < give_up:
+        assert process.poll() is None, process.communicate()
+        try:
+            if (read_history(run)[0]["status"] == "ok").sum() >= evaluated:
+                return
+        except HistoryError:  # not made yet
+            pass
+        time.sleep(0.05)
+    raise AssertionError("no progress")
+
+
+def interrupted(folder: Path, *arguments: str, group: bool) -> str:
+    process = start(folder, "search", "search.yaml", *arguments)
+    wait_for(process, folder / "run", 9)
+    (os.killpg if group else os.kill)(process.pid, signal.SIGINT)  # a terminal signals the whole group
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, out + err
+    assert "Traceback" not in err
+    assert "Interrupted; nothing that was evaluated is lost" in out
+    assert "nas search --resume run" in out
+    files = {p.name for p in (folder / "run").iterdir()}
+    assert {"front.csv", "history.parquet", "summary.json", "config.json", "plots"} <= files
+    return out
+
+
+def finish(folder: Path, nas_command) -> None:
+    """Resume, and compare with a search that was left alone."""
+    assert nas_command("search", "--resume", "run", "--executor", "serial").code == 0
+    assert nas_command("search", "search.yaml", "--budget", "40", "--out", "whole").code == 0
+    assert (folder / "run/front.csv").read_bytes() == (folder / "whole/front.csv").read_bytes()
+    frames = [read_history(folder / name)[0] for name in ("run", "whole")]
+    assert frames[0]["architecture"].tolist() == frames[1]["architecture"].tolist()
+
+
+SLOW = ("--set", "evaluator.sleep=0.05", "--budget", "40")
+
+
+def test_ctrl_c_ends_a_serial_search_in_order_and_it_goes_on(folder: Path, nas_command) -> None:
+    interrupted(folder, *SLOW, group=False)
+    finish(folder, nas_command)
+
+
+def test_ctrl_c_at_the_terminal_ends_a_search_on_ray_in_order_and_it_goes_on(
+    folder: Path, nas_command
+) -> None:
+    interrupted(folder, *SLOW, "--executor", "ray", "--workers", "2", group=True)
+    finish(folder, nas_command)
+
+
+def test_ctrl_c_before_the_first_evaluation_leaves_no_run(folder: Path) -> None:
+    code = (
+        "import sys, os, signal, nas.executors.serial as s\n"
+        "s.SerialExecutor.__init__ = lambda *a, **k: os.kill(os.getpid(), signal.SIGINT)\n" + NAS
+    )
+    process = start(folder, "search", "search.yaml", code=code)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, out + err
+    assert "Interrupted" in out
+    assert err == ""
+    assert not (folder / "run").exists()
+
+
+FULL = """
+import os, subprocess, sys
+os.mkdir("disk")
+if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", "disk"], capture_output=True).returncode:
+    sys.exit(77)
+nas = [sys.executable, "-c", sys.argv[1], "search"]
+first = subprocess.run([*nas, "search.yaml", "--budget", "700", "--out", "disk/run"], capture_output=True, text=True)
+print(first.returncode, first.stderr)
+subprocess.run(["mount", "-o", "remount,size=50m", "disk"], check=True)
+again = subprocess.run([*nas, "--resume", "disk/run"], capture_output=True, text=True)
+print(again.returncode, again.stderr)
+import shutil
+shutil.copytree("disk/run", "run")
+"""
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs a mount of its own, through unshare")
+def test_a_full_disk_is_named_and_loses_nothing(folder: Path, nas_command) -> None:
+    done = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", sys.executable, "-c", FULL, NAS],
+        cwd=folder, capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip("this machine does not let a test mount a small disk")
+    first, again = [line for line in done.stdout.splitlines() if line[:1].isdigit()]
+    assert first.startswith("4 Error: disk/run/history.sqlite: ")
+    assert "the disk is full: make room, then go on with --resume" in first
+    assert "Traceback" not in done.stdout
+    assert again.startswith("0")
+    nas_command("search", "search.yaml", "--budget", "700", "--out", "whole")
+    assert (folder / "run/front.csv").read_bytes() == (folder / "whole/front.csv").read_bytes()
