@@ -178,7 +178,7 @@ def test_a_file_that_would_run_code_is_refused_and_runs_none(tmp_path: Path) -> 
     bait = tmp_path / "bait"
     path = tmp_path / "bad.pth"
     with path.open("wb") as file:
-        pickle.dump({"state_dict": Harmful(bait)}, file)
+        pickle.dump({"state_dict": Harmful(bait)}, file, protocol=2)
     for read in (load_checkpoint, lambda p: convert_checkpoint(p, "muxnet_m")):
         with pytest.raises(DataError, match=r"bad\.pth"):
             read(path)
