@@ -8,7 +8,6 @@ weight a gene (automatic relevance determination), is that of Hutter et al., LIO
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, cholesky, solve_triangular
@@ -17,6 +16,7 @@ from scipy.optimize import minimize
 from nas.checks import check_positive
 from nas.errors import ConfigError
 from nas.records import FloatArray
+from surrogates.inputs import check_data, check_queries
 
 _JITTER = 1e-8
 _BOUND = 7.0  # of log hyperparameters, either side of their prior means
@@ -35,7 +35,8 @@ class _Priors:
 class GaussianProcess:
     """Exact Gaussian-process regression with a relevance for each gene, bounded in cost.
 
-    Columns of X that `numeric` names are numbers; all others are categories, compared for equality only.
+    Columns of X that `numeric` names (by index, or as a slice) are numbers; all others are categories, compared
+    for equality only.
     Hyperparameters maximise the posterior on at most `tune_points` rows; predictions use at most
     `max_points` (the best and the newest half each, when there are more), so neither grows without end.
     `predict` gives the standard deviation of a new noisy observation.
@@ -43,7 +44,7 @@ class GaussianProcess:
 
     def __init__(
         self,
-        numeric: tuple[int, ...] = (),
+        numeric: tuple[int, ...] | slice = (),
         tune_points: int = 250,
         max_points: int = 1000,
         max_iterations: int = 40,
@@ -55,24 +56,25 @@ class GaussianProcess:
 
     def fit(self, X: FloatArray, y: FloatArray) -> GaussianProcess:
         """Learn from X (n, d), n >= 1, and finite y (n,). Raises `ConfigError` for anything else."""
-        X, y = _checked(X, y)
+        X, y = check_data(X, y)
         check_positive("tune_points", self.tune_points)
         check_positive("max_points", self.max_points)
-        self.mean_, spread = float(y.mean()), float(y.std())
-        self.scale_ = spread if spread > 0 else 1.0
+        varies = np.ptp(y) > 0
+        self.mean_, self.scale_ = float(y.mean()), float(y.std()) if varies else 1.0
         self.n_features_in_ = X.shape[1]
         self._learn_columns(X)
         self._priors = _Priors()
         z = (y - self.mean_) / self.scale_
         rows = _spread_rows(z, self.tune_points)
-        self.log_parameters_ = self._tune(X[rows], z[rows]) if spread > 0 else self._prior_means()
+        self.log_parameters_ = self._tune(X[rows], z[rows]) if varies else self._prior_means()
         rows = _kept_rows(z, self.max_points)
         self._condition(X[rows], z[rows])
         return self
 
     def _learn_columns(self, X: FloatArray) -> None:
         d = X.shape[1]
-        numeric = sorted({c % d if -d <= c < d else c for c in self.numeric})
+        named = range(d)[self.numeric] if isinstance(self.numeric, slice) else self.numeric
+        numeric = sorted({c % d if -d <= c < d else c for c in named})
         if numeric and numeric[-1] >= d:
             raise ConfigError(f"numeric: expected columns below {d}, got {self.numeric}")
         self._numeric = np.array(numeric, dtype=np.int64)
@@ -82,8 +84,7 @@ class GaussianProcess:
         self._levels = [np.unique(X[:, c]) for c in self._categorical]
         sizes = [len(levels) for levels in self._levels]
         self._gene_of = np.repeat(np.arange(len(sizes)), sizes)
-        deviations = X[:, self._numeric].std(axis=0)
-        self._numeric = self._numeric[deviations > 0]
+        self._numeric = self._numeric[np.ptp(X[:, self._numeric], axis=0) > 0]
         self._centre = X[:, self._numeric].mean(axis=0)
         self._deviation = X[:, self._numeric].std(axis=0)
 
@@ -178,9 +179,8 @@ class GaussianProcess:
 
     def predict(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of a new observation, each (n,), in the units of y."""
-        across = self._kernel(
-            self._features(np.asarray(X, dtype=np.float64)), self._known, self.log_parameters_
-        )
+        X = check_queries(X, self.n_features_in_)
+        across = self._kernel(self._features(X), self._known, self.log_parameters_)
         explained = solve_triangular(self._lower, across.T, lower=True)
         variance = (
             np.exp(self.log_parameters_[0]) + np.exp(self.log_parameters_[1]) - (explained**2).sum(axis=0)
@@ -217,12 +217,3 @@ def _kept_rows(z: FloatArray, limit: int) -> np.ndarray:
     best = np.argsort(z, kind="stable")[: limit // 2]
     newest = np.setdiff1d(np.arange(len(z)), best)[-(limit - len(best)) :]
     return np.sort(np.concatenate([best, newest]))
-
-
-def _checked(X: Any, y: Any) -> tuple[FloatArray, FloatArray]:
-    X, y = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    if X.ndim != 2 or y.shape != (len(X),) or len(X) == 0:
-        raise ConfigError(f"fit: expected X (n, d) and y (n,) with n >= 1, got {X.shape} and {y.shape}")
-    if not (np.isfinite(X).all() and np.isfinite(y).all()):
-        raise ConfigError("fit: X and y must be finite; leave failed results out of training")
-    return X, y

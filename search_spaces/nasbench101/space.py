@@ -10,7 +10,7 @@ import numpy as np
 
 from nas.interfaces import SearchSpace
 from nas.records import Architecture, FloatArray
-from search_spaces.nasbench101 import drawing, encodings
+from search_spaces.nasbench101 import drawing, encodings, structure
 from search_spaces.nasbench101.canonical import canonical_genes
 from search_spaces.nasbench101.cell import (
     CARDINALITIES,
@@ -131,8 +131,14 @@ class NASBench101(SearchSpace):
 
     @property
     def encodings(self) -> Mapping[str, Callable[[Sequence[Architecture]], FloatArray]]:
-        """`default` (adjacency and operations) and `paths`."""
-        return {"default": self.encode, "paths": self.encode_paths}
+        """`default` (adjacency and operations), `paths`, `summary`, `structure` and `graph` (see `structure`)."""
+        return {
+            "default": self.encode,
+            "paths": self.encode_paths,
+            "summary": lambda cells: structure.summary([a.genes for a in cells]),
+            "structure": lambda cells: structure.structure([a.genes for a in cells]),
+            "graph": lambda cells: structure.graph([a.genes for a in cells]),
+        }
 
     def format(self, architecture: Architecture) -> str:
         """The canonical cell as '<upper-triangle bits of the pruned cell>-<operation digits>'."""

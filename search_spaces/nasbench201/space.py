@@ -6,11 +6,14 @@ Dong and Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Archit
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
 
 from nas.errors import ArchitectureError
 from nas.interfaces import SearchSpace
-from nas.records import Architecture
+from nas.records import Architecture, FloatArray
+from search_spaces.nasbench201 import structure
 
 OPERATIONS = ("none", "skip", "conv 1x1", "conv 3x3", "average pool 3x3")
 EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))  # (to, from), in the order of the genes
@@ -48,6 +51,18 @@ class NASBench201(SearchSpace):
             )
         return Architecture(self.name, tuple(int(d) for d in digits))
 
+    @property
+    def encodings(self) -> Mapping[str, Callable[[Sequence[Architecture]], FloatArray]]:
+        """`default` (one-hot genes), `live`, `paths`, `summary`, `structure` and `graph` (see `structure`)."""
+        return {
+            "default": self.encode,
+            "live": lambda cells: structure.live_genes(_table(cells)).astype(np.float64),
+            "paths": lambda cells: structure.path_counts(_table(cells)),
+            "summary": lambda cells: structure.summary(_table(cells)),
+            "structure": lambda cells: structure.structure(_table(cells)),
+            "graph": lambda cells: structure.graph(_table(cells)),
+        }
+
     def cost(self, architecture: Architecture) -> Mapping[str, int]:
         """Exact `params` (trainable) and `madds` (of convolutions and classifier, one 32x32 picture).
 
@@ -65,3 +80,8 @@ class NASBench201(SearchSpace):
         """Each of the 15,625 architectures once, in ascending order of genes."""
         for genes in itertools.product(*map(range, self.cardinalities)):
             yield Architecture(self.name, genes)
+
+
+def _table(architectures: Sequence[Architecture]) -> np.ndarray:
+    """Genes as an array (n, 6)."""
+    return np.array([a.genes for a in architectures], dtype=np.int64).reshape(-1, len(EDGES))

@@ -1,0 +1,79 @@
+"""Which pairs of encoding and model are worth trying on a space: nothing here depends on any data.
+
+Encodings come from the space, by name; 'a+b' puts the columns of b after those of a. To a space's own come "genes", the
+gene vector itself (for models of categories), and "cost", the logarithms of the exact costs, which are known for free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from nas.checks import check_known
+from nas.interfaces import HasCost, SearchSpace, Surrogate
+from nas.records import Architecture, FloatArray
+from surrogates import SURROGATES
+
+Encoding = Callable[[Sequence[Architecture]], FloatArray]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An encoding by name ('a+b' joins two) and a function that makes a new model for it."""
+
+    encoding: str
+    make: Callable[[], Surrogate]
+
+
+def encodings_of(space: SearchSpace) -> dict[str, Encoding]:
+    """The space's encodings by name, with "genes" and, where costs are known without building, "cost"."""
+    found: dict[str, Encoding] = {"genes": _genes, **space.encodings}
+    if isinstance(space, HasCost):
+        found["cost"] = partial(_log_cost, space)
+    return found
+
+
+def _genes(architectures: Sequence[Architecture]) -> FloatArray:
+    return np.array([a.genes for a in architectures], dtype=np.float64)
+
+
+def _log_cost(space: HasCost, architectures: Sequence[Architecture]) -> FloatArray:
+    rows = [list(space.cost(a).values()) for a in architectures]
+    return np.log1p(np.maximum(np.array(rows, dtype=np.float64), 0.0))
+
+
+def encode(encodings: Mapping[str, Encoding], name: str, architectures: Sequence[Architecture]) -> FloatArray:
+    """Columns of each part of 'a+b+c', in that order, shape (n, d). Raises `ConfigError` for an unknown part."""
+    parts = name.split("+")
+    for part in parts:
+        check_known("encoding", part, encodings)
+    return np.concatenate([encodings[part](architectures) for part in parts], axis=1)
+
+
+def default_candidates(space: SearchSpace) -> dict[str, Candidate]:
+    """The pairs that `Selector` tries on a space: a handful, cheap to fit, unlike each other.
+
+    Gaussian processes on genes (as categories, and as numbers where a gene has an order) and on a structural summary
+    where the space offers one as "summary"; cubic functions, ridge and trees on its "structure", else its default.
+    """
+    offered, genes = encodings_of(space), len(space.cardinalities)
+    cost = "+cost" if "cost" in offered else ""
+    wide = ("structure" if "structure" in offered else "default") + cost
+    process = SURROGATES["gaussian-process"]
+    after_genes, all_columns = slice(genes, None), slice(None)
+    candidates = {"gp-genes": Candidate("genes" + cost, partial(process, numeric=after_genes))}
+    if "summary" in offered:
+        candidates["gp-summary"] = Candidate("summary" + cost, partial(process, numeric=all_columns))
+        candidates["gp-genes-summary"] = Candidate(
+            "genes+summary" + cost, partial(process, numeric=after_genes)
+        )
+    elif max(space.cardinalities) > 2:
+        candidates["gp-ordered-genes"] = Candidate("genes" + cost, partial(process, numeric=all_columns))
+    candidates["rbf"] = Candidate(wide, SURROGATES["rbf"])
+    candidates["ridge"] = Candidate(wide, SURROGATES["pairwise-ridge"])
+    candidates["trees"] = Candidate(wide, partial(SURROGATES["extra-trees"], trees=80))
+    candidates["boosting"] = Candidate(wide, partial(SURROGATES["gradient-boosting"], members=3, trees=50))
+    return candidates

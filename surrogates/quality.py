@@ -1,0 +1,114 @@
+"""How good a surrogate is: order, error and honesty of its intervals, by repeated cross-validation. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import kendalltau
+
+from nas.errors import ConfigError
+from nas.interfaces import Surrogate
+from nas.records import FloatArray
+from surrogates.inputs import Z90
+
+Folds = Sequence[np.ndarray]
+
+
+def kendall_tau(predicted: FloatArray, observed: FloatArray) -> float:
+    """Kendall's tau-b, -1 to 1; 0 when either side is constant (no order, so no agreement) or has one row."""
+    if len(observed) < 2 or np.ptp(predicted) == 0 or np.ptp(observed) == 0:
+        return 0.0
+    return float(kendalltau(predicted, observed).statistic)
+
+
+def rmse(predicted: FloatArray, observed: FloatArray) -> float:
+    """Root mean square error, in the units of the target."""
+    return float(np.sqrt(np.mean((predicted - observed) ** 2)))
+
+
+def coverage(mean: FloatArray, std: FloatArray, observed: FloatArray) -> float:
+    """Share of observations inside the central 90% interval of a normal distribution; 0.9 is honest."""
+    return float(np.mean(np.abs(observed - mean) <= Z90 * std))
+
+
+def calibration(mean: FloatArray, std: FloatArray, observed: FloatArray) -> float:
+    """The factor on `std` with which the 90% interval holds 90% of these observations; at most 10 either way."""
+    ratio = np.abs(observed - mean) / np.maximum(std, 1e-300)
+    # the conformal quantile: a little above 0.9 when there are few observations
+    level = min(1.0, np.ceil(0.9 * (len(ratio) + 1)) / len(ratio))
+    return float(np.clip(np.quantile(ratio, level, method="higher") / Z90, 0.1, 10.0))
+
+
+def make_folds(n: int, folds: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Row numbers 0 .. n - 1, shuffled into so many parts of (nearly) equal size. Raises `ConfigError` if n < folds."""
+    if not 2 <= folds <= n:
+        raise ConfigError(f"folds: expected 2 to {n} (the number of rows), got {folds}")
+    return [np.sort(part) for part in np.array_split(rng.permutation(n), folds)]
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Predictions of rows by a model that did not see them, one repeat of cross-validation; each array (n,)."""
+
+    mean: FloatArray
+    std: FloatArray
+
+
+def cross_validate(make: Callable[[], Surrogate], X: FloatArray, y: FloatArray, folds: Folds) -> OutOfFold:
+    """Fit on all folds but one, predict that one, for each in turn. X (n, d), y (n,)."""
+    mean, std = np.empty(len(y)), np.empty(len(y))
+    for left_out in folds:
+        rest = np.setdiff1d(np.arange(len(y)), left_out)
+        mean[left_out], std[left_out] = make().fit(X[rest], y[rest]).predict(X[left_out])
+    return OutOfFold(mean, std)
+
+
+@dataclass(frozen=True)
+class TauEstimate:
+    """Kendall's tau on unseen rows, with the standard error of that estimate."""
+
+    mean: float
+    deviation: float
+
+    @property
+    def cautious(self) -> float:
+        """Mean minus one deviation: what candidates are compared by."""
+        return self.mean - self.deviation
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 90% interval, within -1 and 1."""
+        half = Z90 * self.deviation
+        return max(-1.0, self.mean - half), min(1.0, self.mean + half)
+
+
+def estimate_tau(
+    predictions: Sequence[FloatArray], observed: FloatArray, folds: Sequence[Folds]
+) -> TauEstimate:
+    """Tau of out-of-fold predictions, one array (n,) and its folds per repeat of cross-validation.
+
+    The mean is over the repeats, each over all n rows. The deviation is the delete-a-fold jackknife's (Efron and
+    Tibshirani, "An Introduction to the Bootstrap", 1993, section 11.5), averaged in variance over the repeats, so it
+    tells what another sample of architectures would change.
+    """
+    taus, variances = [], []
+    for predicted, parts in zip(predictions, folds, strict=True):
+        taus.append(kendall_tau(predicted, observed))
+        without = []
+        for part in parts:
+            kept = np.setdiff1d(np.arange(len(observed)), part)
+            without.append(kendall_tau(predicted[kept], observed[kept]))
+        variances.append((len(parts) - 1) * np.var(without))
+    return TauEstimate(float(np.mean(taus)), float(np.sqrt(np.mean(variances))))
+
+
+def honest_coverage(mean: FloatArray, std: FloatArray, observed: FloatArray, folds: Folds) -> float:
+    """Coverage after calibration, where each fold's factor comes from the other folds."""
+    inside = 0.0
+    for part in folds:
+        rest = np.setdiff1d(np.arange(len(observed)), part)
+        factor = calibration(mean[rest], std[rest], observed[rest])
+        inside += len(part) * coverage(mean[part], factor * std[part], observed[part])
+    return inside / len(observed)
