@@ -149,9 +149,8 @@ def _scores(weights: list[torch.Tensor], adjacency: torch.Tensor, labels: torch.
     hidden = labels.expand(members, -1, -1, -1)
     for i in range(0, len(weights) - 2, 2):
         messages = torch.cat([hidden, into @ hidden, out @ hidden], dim=-1).flatten(1, 2)
-        hidden = (
-            torch.relu(torch.baddbmm(weights[i + 1], messages, weights[i])).unflatten(1, (n, v)) * present
-        )
+        hidden = torch.relu(torch.baddbmm(weights[i + 1], messages, weights[i]))
+        hidden = hidden.reshape(members, n, v, -1) * present
     pooled = torch.cat([hidden.mean(dim=-2), hidden[..., -1, :]], dim=-1)  # the last vertex is the output
     return torch.baddbmm(weights[-1], pooled, weights[-2])[..., 0]
 

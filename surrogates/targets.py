@@ -135,7 +135,8 @@ class FittedRanks:
     def forward(self, y: FloatArray) -> FloatArray:
         x = self.base.forward(y)
         beyond = np.minimum(x - self.known[0], 0.0) + np.maximum(x - self.known[-1], 0.0)
-        return np.interp(x, self.known, self.values) + self.slope * beyond
+        scores: FloatArray = np.interp(x, self.known, self.values) + self.slope * beyond
+        return scores
 
     def inverse(self, z: FloatArray) -> FloatArray:
         z = np.asarray(z, dtype=np.float64)
