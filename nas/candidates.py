@@ -57,7 +57,7 @@ class IntegerVariation:
             free = [i for i, c in enumerate(cardinalities) if c > 1]
             if not free:
                 return architecture
-            hit = [free[int(draws[0] * 0.999999 * len(free))]]
+            hit = [free[int(self._take(1, rng)[0] * len(free))]]
             draws[hit[0]] = self._take(1, rng)[0] * rate
         for i in hit:  # u / rate is uniform again, given that u < rate
             others = cardinalities[i] - 1

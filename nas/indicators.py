@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import moocore
@@ -11,6 +11,8 @@ import numpy as np
 from nas.front import ParetoArchive
 from nas.objectives import Objective
 from nas.records import FloatArray
+
+CURVE_STEPS = 400  # places at which an indicator is measured along a long run
 
 
 @dataclass(frozen=True)
@@ -58,15 +60,29 @@ def hypervolume(points: FloatArray, box: Box) -> float:
     return float(moocore.hypervolume(box.scale(points), ref=np.ones(len(box.ideal))))
 
 
-def hypervolume_curve(points: FloatArray, box: Box) -> FloatArray:
-    """Hypervolume after each of n points, shape (n,); rows with NaN (failed or infeasible) add nothing."""
-    archive: ParetoArchive[None] = ParetoArchive(points.shape[1])
-    curve, value = np.zeros(len(points)), 0.0
+def hypervolume_curve(points: FloatArray, box: Box, steps: int = CURVE_STEPS) -> FloatArray:
+    """Hypervolume after each of n points, shape (n,); rows with NaN (failed or infeasible) add nothing.
+
+    Measured after each point up to `steps` of them, else at `steps` even places and held in between, since
+    measuring a large front ten thousand times would take longer than many a search.
+    """
+    return front_and_curve(points, steps, 0.0, lambda front: hypervolume(front, box))[1]
+
+
+def front_and_curve(
+    points: FloatArray, steps: int, start: float, measure: Callable[[FloatArray], float]
+) -> tuple[np.ndarray, FloatArray]:
+    """Rows of the final front, ascending, and what `measure` makes of the front after each of n points, (n,)."""
+    archive: ParetoArchive[int] = ParetoArchive(points.shape[1])
+    finite: list[bool] = np.isfinite(points).all(axis=1).tolist()
+    due = set(np.linspace(0, len(points) - 1, min(steps, len(points))).round().astype(int).tolist())
+    curve, value, changed = np.empty(len(points)), start, False
     for i, point in enumerate(points):
-        if np.isfinite(point).all() and archive.add(point, None):
-            value = hypervolume(archive.points, box)
+        changed = (finite[i] and archive.add(point, i)) or changed
+        if changed and i in due:
+            value, changed = measure(archive.points), False
         curve[i] = value
-    return curve
+    return np.array(sorted(archive.items), dtype=np.int64), curve
 
 
 def igd_plus(points: FloatArray, front: FloatArray, box: Box) -> float:
@@ -76,12 +92,6 @@ def igd_plus(points: FloatArray, front: FloatArray, box: Box) -> float:
     return float(moocore.igd_plus(box.scale(points), ref=box.scale(front)))
 
 
-def igd_plus_curve(points: FloatArray, front: FloatArray, box: Box) -> FloatArray:
-    """IGD+ after each of n points, shape (n,); infinite until the first row without NaN."""
-    archive: ParetoArchive[None] = ParetoArchive(points.shape[1])
-    curve, value = np.full(len(points), np.inf), np.inf
-    for i, point in enumerate(points):
-        if np.isfinite(point).all() and archive.add(point, None):
-            value = igd_plus(archive.points, front, box)
-        curve[i] = value
-    return curve
+def igd_plus_curve(points: FloatArray, front: FloatArray, box: Box, steps: int = CURVE_STEPS) -> FloatArray:
+    """IGD+ after each of n points, shape (n,), measured as `hypervolume_curve` is; infinite until the first."""
+    return front_and_curve(points, steps, float("inf"), lambda found: igd_plus(found, front, box))[1]

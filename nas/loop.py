@@ -13,7 +13,7 @@ from nas.front import ParetoArchive
 from nas.history import History
 from nas.interfaces import Algorithm, Executor
 from nas.problem import Problem
-from nas.records import Architecture, Observation, Result, Status, Trial
+from nas.records import Architecture, Result, Status, Trial
 from nas.replay import before_draining, check_exact_values, commonest_reason
 
 
@@ -57,7 +57,6 @@ class SearchState:
     problem: Problem
     settings: LoopSettings
     results: list[Result] = field(default_factory=list)  # told so far, in the order of telling
-    front: ParetoArchive[Result] = field(init=False)  # feasible and non-dominated, minimised
     asked: int = 0
     arrived: int = 0
     counts: Counter[Status] = field(default_factory=Counter)
@@ -69,7 +68,18 @@ class SearchState:
     exhausted: bool = False
 
     def __post_init__(self) -> None:
-        self.front = ParetoArchive(self.problem.n_objectives)
+        self._front: ParetoArchive[Result] = ParetoArchive(self.problem.n_objectives)
+        self._in_front = 0  # how many results the front has taken in
+
+    @property
+    def front(self) -> ParetoArchive[Result]:
+        """The feasible non-dominated results, minimised; brought up to date when somebody looks."""
+        for result in self.results[self._in_front :]:
+            seen = self.problem.observe(result)
+            if seen.ok and seen.violation == 0:
+                self._front.add(seen.objectives, result)
+        self._in_front = len(self.results)
+        return self._front
 
     @property
     def evaluated(self) -> int:
@@ -221,22 +231,17 @@ class Search:
         if self._history is not None:
             self._history.record_tell(result.trial.id, self.state.seconds)
         self._notify()
-        self._stop_when_broken()
+        if not result.ok:
+            self._stop_when_broken()
         return True
 
     def _tell(self, result: Result) -> None:
         seen = self._problem.observe(result)
-        self._count(result, seen)
+        self.state.results.append(result)
+        self.state.counts[result.status] += 1
+        self._next = result.trial.id + 1
         self._algorithm.tell([seen])
         self._dry = False
-
-    def _count(self, result: Result, seen: Observation) -> None:
-        state = self.state
-        state.results.append(result)
-        state.counts[result.status] += 1
-        self._next = result.trial.id + 1
-        if seen.ok and seen.violation == 0:
-            state.front.add(seen.objectives, result)
 
     def _notify(self) -> None:
         for callback in self._callbacks:

@@ -12,9 +12,8 @@ import numpy as np
 import pandas as pd
 
 from nas.errors import HistoryError
-from nas.front import non_dominated
 from nas.history import as_json
-from nas.indicators import Box, hypervolume_curve, reference_box
+from nas.indicators import CURVE_STEPS, Box, front_and_curve, hypervolume, reference_box
 from nas.objectives import Limit, Objective
 from nas.records import FloatArray
 
@@ -25,6 +24,7 @@ class RunTable:
 
     `points` (n, m) are minimised, in the order of telling, NaN for failed and infeasible trials; `told` is the
     same rows of the table. `box` is where hypervolume is measured, `curve` (n,) its value after each tell.
+    `front` has the feasible non-dominated architectures: `architecture` and one column an objective, best first.
     """
 
     objectives: tuple[Objective, ...]
@@ -33,18 +33,7 @@ class RunTable:
     points: FloatArray
     box: Box | None
     curve: FloatArray
-
-    @property
-    def front(self) -> pd.DataFrame:
-        """The feasible non-dominated architectures: `architecture` and one column an objective, best first."""
-        names = [o.name for o in self.objectives]
-        usable = np.flatnonzero(np.isfinite(self.points).all(axis=1))
-        rows = (
-            self.told.iloc[usable[non_dominated(self.points[usable])]] if len(usable) else self.told.iloc[:0]
-        )
-        ascending = [not o.maximize for o in self.objectives]
-        table = rows.reindex(columns=["architecture", *names])
-        return table.sort_values([*names, "architecture"], ascending=[*ascending, True], ignore_index=True)
+    front: pd.DataFrame
 
     @property
     def hypervolume(self) -> float:
@@ -67,8 +56,17 @@ def run_table(
     for limit in limits:
         if limit.objective in told.columns:
             points[told[limit.objective].map(limit.excess).to_numpy() > 0] = np.nan
-    curve = np.zeros(len(points)) if box is None else hypervolume_curve(points, box)
-    return RunTable(objectives, frame, told, points, box, curve)
+    rows, curve = front_and_curve(
+        points, CURVE_STEPS, 0.0, lambda f: 0.0 if box is None else hypervolume(f, box)
+    )
+    return RunTable(objectives, frame, told, points, box, curve, _front(objectives, told.iloc[rows]))
+
+
+def _front(objectives: Sequence[Objective], rows: pd.DataFrame) -> pd.DataFrame:
+    names = [o.name for o in objectives]
+    ascending = [not o.maximize for o in objectives]
+    table = rows.reindex(columns=["architecture", *names])
+    return table.sort_values([*names, "architecture"], ascending=[*ascending, True], ignore_index=True)
 
 
 def summarise(table: RunTable, extra: Mapping[str, Any]) -> dict[str, Any]:
