@@ -296,7 +296,10 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
     """A connection that cannot write; in a folder that cannot be written either, only without a log beside it."""
     address = f"{path.resolve().as_uri()}?mode=ro"
     effective = os.access in os.supports_effective_ids
-    if not os.access(path.parent, os.W_OK, effective_ids=effective) and not path.with_name(f"{FILE}-wal").exists():
+    if (
+        not os.access(path.parent, os.W_OK, effective_ids=effective)
+        and not path.with_name(f"{FILE}-wal").exists()
+    ):
         address += "&immutable=1"  # SQLite would want to make its index of the log there
     return sqlite3.connect(address, uri=True, timeout=30)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import typer
@@ -17,7 +19,7 @@ from nas.config import SearchConfig, check_config, flat, override, put, read_con
 from nas.errors import ConfigError, HistoryError, NasError
 from nas.executors import EXECUTORS
 from nas.history import FILE, read_history
-from nas.loop import LoopSettings
+from nas.loop import Callback, LoopSettings, SearchState
 from nas.plugins import find
 
 DEFAULT_SPACE = "nasbench101"
@@ -212,12 +214,29 @@ def _solve(
             loop=parts.loop,
             out=out,
             resume=resume,
-            callbacks=[progress],
+            callbacks=[_end_in_order_when_told_to(), progress],
             config=record,
         )
     except NasError:
         progress.stop()
         raise
+
+
+def _end_in_order_when_told_to() -> Callback:
+    """A callback that makes SIGTERM, which schedulers send, the same as Ctrl-C.
+
+    Set when the search has begun rather than before: Ray, when it starts, sets a handler of its own that ends
+    the process at once.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    def callback(state: SearchState) -> None:
+        if signal.getsignal(signal.SIGTERM) is not end:
+            signal.signal(signal.SIGTERM, end)
+
+    return callback
 
 
 def _report(result: SearchResult, out: Path, loop: LoopSettings) -> None:

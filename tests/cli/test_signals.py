@@ -40,10 +40,10 @@ def wait_for(process: subprocess.Popen[str], run: Path, evaluated: int) -> None:
     raise AssertionError("no progress")
 
 
-def interrupted(folder: Path, *arguments: str, group: bool) -> str:
+def interrupted(folder: Path, *arguments: str, group: bool, number: int = signal.SIGINT) -> str:
     process = start(folder, "search", "search.yaml", *arguments)
     wait_for(process, folder / "run", 9)
-    (os.killpg if group else os.kill)(process.pid, signal.SIGINT)  # a terminal signals the whole group
+    (os.killpg if group else os.kill)(process.pid, number)  # a terminal signals the whole group
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, out + err
     assert "Traceback" not in err
@@ -75,6 +75,35 @@ def test_ctrl_c_at_the_terminal_ends_a_search_on_ray_in_order_and_it_goes_on(
     folder: Path, nas_command
 ) -> None:
     interrupted(folder, *SLOW, "--executor", "ray", "--workers", "2", group=True)
+    finish(folder, nas_command)
+
+
+def test_a_schedulers_sigterm_is_as_good_as_ctrl_c(folder: Path, nas_command) -> None:
+    interrupted(folder, *SLOW, group=False, number=signal.SIGTERM)
+    finish(folder, nas_command)
+
+
+@pytest.mark.slow
+def test_a_schedulers_sigterm_is_as_good_as_ctrl_c_on_ray(folder: Path, nas_command) -> None:
+    interrupted(folder, *SLOW, "--executor", "ray", group=False, number=signal.SIGTERM)
+    finish(folder, nas_command)
+
+
+@pytest.mark.slow
+def test_a_driver_killed_on_ray_takes_its_workers_along_and_goes_on(folder: Path, nas_command) -> None:
+    psutil = pytest.importorskip("psutil")
+    process = start(folder, "search", "search.yaml", *SLOW, "--executor", "ray")
+    wait_for(process, folder / "run", 9)
+    children = psutil.Process(process.pid).children(recursive=True)
+    # Ray's agents, which only watch, take a minute or more to notice that the rest is gone.
+    children = [child for child in children if "Agent" not in child.name()]
+    assert len(children) >= 4
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    give_up = time.monotonic() + 60
+    while alive := [c for c in children if c.is_running() and c.status() != psutil.STATUS_ZOMBIE]:
+        assert time.monotonic() < give_up, alive
+        time.sleep(0.2)
     finish(folder, nas_command)
 
 

@@ -11,11 +11,11 @@ from engine_parts import Grid, Listed, Shuffled, log_of, quick
 
 import nas
 from nas.errors import ConfigError, InfeasibleError, TooManyFailures
-from nas.executors import SerialExecutor
+from nas.executors import SerialExecutor, run_trial
 from nas.history import read_history
 from nas.loop import LoopSettings, Search, SearchState
 from nas.problem import Problem
-from nas.records import Architecture, Status, Trial
+from nas.records import Architecture, Result, Status, Trial
 
 OBJECTIVES = ["error", "params", "madds"]
 
@@ -180,6 +180,35 @@ def test_after_mending_the_cause_a_stopped_search_goes_on(tmp_path: Path) -> Non
     result = nas.search(Grid(), OBJECTIVES, quick, budget=60, out=tmp_path / "run", resume=True)
     assert result.summary["evaluations"] == 60
     assert result.state == "finished"
+
+
+def test_failures_of_an_earlier_session_do_not_stop_a_resumed_search(tmp_path: Path) -> None:
+    class NewestFirst(Shuffled):
+        def collect(self, timeout: float | None = None) -> list[Result]:
+            return [run_trial(self._evaluate, self._waiting.pop())]
+
+    def broken_but_first(trial: Trial) -> dict[str, float]:
+        if trial.id == 0:
+            raise KeyboardInterrupt
+        raise RuntimeError("the data set is gone")
+
+    loop = LoopSettings(evaluations=60, concurrency=15)
+    newest_first = lambda evaluate, required: NewestFirst(evaluate, 15, 0)  # noqa: E731
+    nas.search(Grid(), OBJECTIVES, broken_but_first, loop=loop, out=tmp_path, executor=newest_first)
+    assert (read_history(tmp_path)[0]["status"] == "failed").sum() == 14  # none of them told yet
+    result = nas.search(Grid(), OBJECTIVES, quick, loop=loop, out=tmp_path, resume=True)
+    assert (result.summary["ok"], result.summary["failed"]) == (46, 14)
+
+
+def test_trouble_with_the_files_does_not_hide_why_a_search_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_export(*arguments: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("nas.api.export", no_export)
+    with pytest.raises(TooManyFailures):
+        nas.search(Grid(), OBJECTIVES, broken_from(0), budget=60, out=tmp_path)
 
 
 def interrupt_at(n: int):
