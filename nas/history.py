@@ -7,7 +7,6 @@ numbers only; opening a file of a stranger runs nothing.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import sqlite3
@@ -19,20 +18,13 @@ from typing import Any
 
 import pandas as pd
 
-from nas.errors import ArchitectureError, ConfigError, HistoryError
+from nas.errors import ArchitectureError, HistoryError
 from nas.interfaces import SearchSpace
+from nas.log_file import LOCK_FILE, connect_to_read, explained, lock_folder, make_folder
 from nas.records import RESERVED, Result, Status, Trial
-
-try:
-    import fcntl
-except ImportError:  # not on Windows, where the second search is not noticed
-    fcntl = None  # type: ignore[assignment]
-
-LOCKS = fcntl is not None
 
 SCHEMA = 1
 FILE = "history.sqlite"
-_LOCK = ".lock"
 
 _COLUMNS = [
     *("trial", "architecture", "status", "seconds", "reason", "worker", "seed", "budget"),
@@ -78,13 +70,13 @@ class History:
         self._lock: int | None = None
         if not create:
             check_readable(self.path)
-        with _explained(self.path):
-            _make_folder(folder)
-            self._lock = _lock(folder)
+        with explained(self.path):
+            make_folder(folder)
+            self._lock = lock_folder(folder)
         try:
             if create:
                 self._remove_unused()
-            with _explained(self.path):
+            with explained(self.path):
                 self._open(create)
         except BaseException:
             self._unlock()
@@ -125,7 +117,7 @@ class History:
 
     def meta(self, key: str) -> Any:
         """A value stored with `write_meta`, or None."""
-        with _explained(self.path):
+        with explained(self.path):
             row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return None if row is None else json.loads(row[0])
 
@@ -160,7 +152,7 @@ class History:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with _explained(self.path):
+        with explained(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -172,7 +164,7 @@ class History:
 
     def trials(self) -> list[Trial]:
         """Everything asked, in order."""
-        with _explained(self.path):
+        with explained(self.path):
             rows = self._db.execute(
                 "SELECT id, architecture, seed, budget FROM trials ORDER BY id"
             ).fetchall()
@@ -185,7 +177,7 @@ class History:
 
     def results(self, trials: list[Trial]) -> dict[int, Result]:
         """Everything that came back, by trial id."""
-        with _explained(self.path):
+        with explained(self.path):
             rows = self._db.execute("SELECT * FROM results").fetchall()
         try:
             return {
@@ -196,7 +188,7 @@ class History:
 
     def events(self) -> list[Event]:
         """The asks and tells, in the order in which they happened."""
-        with _explained(self.path):
+        with explained(self.path):
             return [Event(*r) for r in self._db.execute("SELECT event, trial FROM log ORDER BY seq")]
 
     def forget_events_after(self, count: int) -> None:
@@ -208,7 +200,7 @@ class History:
 
     def seconds(self) -> float:
         """How long the search had run when the last result was told, pauses between sessions left out."""
-        with _explained(self.path):
+        with explained(self.path):
             return float(self._db.execute("SELECT COALESCE(MAX(seconds), 0) FROM log").fetchone()[0])
 
     def discard_if_empty(self) -> None:
@@ -217,7 +209,7 @@ class History:
             if self._db.execute("SELECT COUNT(*) FROM results").fetchone()[0] == 0:
                 self._db.close()
                 self._remove_files()
-                (self.path.parent / _LOCK).unlink()  # while it is still held: see _lock
+                (self.path.parent / LOCK_FILE).unlink()  # while it is still held: see lock_folder
                 self.path.parent.rmdir()  # only if nothing else is in it
 
     def close(self) -> None:
@@ -242,8 +234,8 @@ def read_history(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     """
     path = folder / FILE
     check_readable(path)
-    with _explained(path):
-        db = _connect_to_read(path)
+    with explained(path):
+        db = connect_to_read(path)
         try:
             meta = {key: json.loads(value) for key, value in db.execute("SELECT key, value FROM meta")}
             rows = db.execute(
@@ -277,8 +269,8 @@ def check_readable(path: Path) -> None:
     """Raise `HistoryError` unless the file is a history that this version can read."""
     if not path.is_file():
         raise HistoryError(f"no run in {path.parent}: {path} is missing")
-    with _explained(path):
-        db = _connect_to_read(path)
+    with explained(path):
+        db = connect_to_read(path)
         try:
             row = db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
         finally:
@@ -292,79 +284,16 @@ def check_readable(path: Path) -> None:
         )
 
 
-def _connect_to_read(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write; in a folder that cannot be written either, only without a log beside it."""
-    address = f"{path.resolve().as_uri()}?mode=ro"
-    effective = os.access in os.supports_effective_ids
-    if (
-        not os.access(path.parent, os.W_OK, effective_ids=effective)
-        and not path.with_name(f"{FILE}-wal").exists()
-    ):
-        address += "&immutable=1"  # SQLite would want to make its index of the log there
-    return sqlite3.connect(address, uri=True, timeout=30)
-
-
 def _unused(path: Path) -> bool:
     """Whether a file was left by a search that ended before it asked for anything."""
-    with _explained(path):
-        db = _connect_to_read(path)
+    with explained(path):
+        db = connect_to_read(path)
         try:
             if not db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
                 return True
             return bool(db.execute("SELECT COUNT(*) FROM trials").fetchone()[0] == 0)
         finally:
             db.close()
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise ConfigError(f"out: {folder} is a file, or lies below one; expected a folder") from None
-
-
-def _lock(folder: Path) -> int | None:
-    """Hold the folder for one writer, until the handle is closed or the process ends."""
-    if not LOCKS:
-        return None
-    path = folder / _LOCK
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        held = os.fstat(handle).st_ino == os.stat(path).st_ino
-    except OSError as error:
-        os.close(handle)
-        if error.errno in (errno.EAGAIN, errno.EACCES):
-            raise HistoryError(
-                f"{folder}: another search is writing to this run; wait for it, or stop it"
-            ) from None
-        if error.errno == errno.ENOENT:
-            return _lock(folder)
-        return None  # a file system without locks
-    if held:
-        return handle
-    os.close(handle)  # its last holder removed it between our two steps
-    return _lock(folder)
-
-
-@contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the disk complain of into a sentence that says what to do."""
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        text = str(error)
-        if "full" in text or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
-            advice = "the disk is full: make room, then go on with --resume"
-        elif "readonly" in text or isinstance(error, PermissionError):
-            advice = "it cannot be written: check the rights of the folder"
-        elif "locked" in text:
-            advice = "another process holds it: close that, then try again"
-        elif any(t in text for t in ("malformed", "not a database", "no such table", "no such column")):
-            advice = "the file is damaged or is no history of a run: restore it from a copy"
-        else:
-            advice = "is the folder still there, and on a disk that works?"
-        raise HistoryError(f"{path}: {text}; {advice}") from error
 
 
 def as_json(values: Mapping[str, Any]) -> str:

@@ -197,10 +197,10 @@ def test_resuming_a_run_of_the_python_interface_is_refused(folder: Path, nas_com
 
 
 def test_a_run_that_another_process_writes_is_refused(folder: Path, nas_command) -> None:
-    from nas.history import _lock
+    from nas.log_file import lock_folder
 
     nas_command("search", "search.yaml")
-    handle = _lock(folder / "run")
+    handle = lock_folder(folder / "run")
     done = nas_command("search", "--resume", "run", "--budget", "40")
     assert done.code == 4
     assert "another search is writing to this run; wait for it, or stop it" in done.sentence

@@ -1,0 +1,123 @@
+"""A search before it starts: the algorithm made, and what identifies the run when it is resumed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nas.algorithms import ALGORITHMS
+from nas.blame import explain
+from nas.checks import check_known
+from nas.errors import ConfigError, HistoryError, NasError
+from nas.history import History
+from nas.interfaces import Algorithm
+from nas.loop import LoopSettings
+from nas.problem import Problem
+
+MakeAlgorithm = Callable[[Problem, np.random.Generator, Any], Algorithm]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A problem with its algorithm, ready to start."""
+
+    problem: Problem
+    algorithm: Algorithm
+    settings: LoopSettings
+    identity: dict[str, Any]
+
+    @classmethod
+    def make(
+        cls,
+        problem: Problem,
+        algorithm: str | MakeAlgorithm,
+        algorithm_settings: Any,
+        settings: LoopSettings,
+        earlier: History | None,
+    ) -> Plan:
+        """Make the algorithm; with the log of an `earlier` session, see that it is the same search.
+
+        Raises `ConfigError` for what cannot be made, `HistoryError` when the log is that of another search.
+        """
+        make: Callable[..., Algorithm]
+        if isinstance(algorithm, str):
+            check_known("algorithm", algorithm, ALGORITHMS)
+            name, make = algorithm, ALGORITHMS[algorithm]
+        else:
+            name, make = getattr(algorithm, "__name__", type(algorithm).__name__), algorithm
+        started = None if earlier is None else earlier.meta("identity")
+        if earlier is not None and started is None:
+            raise HistoryError(
+                f"{earlier.path.parent}: the run ended before its first evaluation; start it again"
+            )
+        # defaults follow the budget that the run was started with, also when it is resumed with a larger one
+        evaluations = settings.evaluations if started is None else int(started["evaluations"])
+        if algorithm_settings is None and hasattr(make, "default_settings"):
+            algorithm_settings = make.default_settings(problem.n_objectives, evaluations)
+        made = _make_algorithm(name, make, problem, settings.seed, algorithm_settings)
+        identity = {
+            "space": problem.space.name,
+            "cardinalities": [int(c) for c in problem.space.cardinalities],
+            "objectives": [f"{'max' if o.maximize else 'min'} {o.name}" for o in problem.objectives],
+            "limits": [str(limit) for limit in problem.limits],
+            "algorithm": name,
+            "algorithm_settings": _plain(algorithm_settings),
+            "seed": settings.seed,
+            "concurrency": settings.concurrency,
+            "ordered": settings.ordered,
+            "fidelity": settings.fidelity,
+            "evaluations": evaluations,
+        }
+        if settings.evaluations < made.initial:
+            raise ConfigError(
+                f"budget: {settings.evaluations} evaluations are fewer than the {made.initial} of the initial "
+                f"design of {name}; raise the budget, or make the design (its population) smaller"
+            )
+        if started is not None:
+            _check_same(started, identity)
+        return cls(problem, made, settings, identity)
+
+
+def _make_algorithm(
+    name: str, make: Callable[..., Algorithm], problem: Problem, seed: int, settings: Any
+) -> Algorithm:
+    try:
+        made = make(problem, np.random.default_rng(seed), settings)
+    except NasError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"algorithm {name}: cannot be made from (problem, rng, settings): {explain(error)}"
+        ) from error
+    if not isinstance(made, Algorithm):
+        raise ConfigError(f"algorithm {name}: expected a nas.Algorithm, got {type(made).__name__}")
+    return made
+
+
+def _check_same(started: dict[str, Any], now: dict[str, Any]) -> None:
+    different = [key for key in now if started.get(key) != now[key]]
+    if different:
+        changes = "; ".join(f"{key}: {started.get(key)!r} then, {now[key]!r} now" for key in different)
+        raise HistoryError(
+            f"this run was started with another configuration ({changes}): resume it as it was started, or "
+            "start a new one in another folder"
+        )
+
+
+def _plain(settings: Any) -> Any:
+    """Settings as JSON holds them, so that those of a resumed run compare equal."""
+    if dataclasses.is_dataclass(settings) and not isinstance(settings, type):
+        return {f.name: _plain(getattr(settings, f.name)) for f in dataclasses.fields(settings)}
+    if isinstance(settings, (list, tuple)):
+        return [_plain(item) for item in settings]
+    if isinstance(settings, dict):
+        return {str(key): _plain(value) for key, value in settings.items()}
+    if isinstance(settings, np.generic):
+        return settings.item()
+    if settings is None or isinstance(settings, (bool, int, float, str)):
+        return settings
+    return getattr(settings, "__name__", repr(type(settings).__name__))
