@@ -110,7 +110,7 @@ def assemble(config: SearchConfig, base: Path | None = None, planned: int | None
 def make_space(part: Part, base: Path | None = None) -> SearchSpace:
     """A space from its name and settings."""
     found = find("space", part.name, spaces(), base)
-    space = _instance("space", found, part.settings)
+    space = _instance("space", found, part)
     if not isinstance(space, SearchSpace):
         raise ConfigError(f"space {part.name!r}: expected a SearchSpace, got {type(space).__name__}")
     return space
@@ -122,7 +122,7 @@ def _evaluator(part: Part | None, space: SearchSpace, base: Path | None) -> Eval
     registry = evaluators()
     found = find("evaluator", part.name, registry, base)
     if part.name in registry or isinstance(found, type):
-        found = make("evaluator", found, part.settings, space=space)
+        found = make("evaluator", found, part.settings, part.name, space=space)
     elif part.settings:
         raise ConfigError(
             f"evaluator {part.name!r} is no class, so it takes no settings: {', '.join(part.settings)}"
@@ -134,12 +134,14 @@ def _evaluator(part: Part | None, space: SearchSpace, base: Path | None) -> Eval
     return found  # type: ignore[no-any-return]
 
 
-def _instance(kind: str, found: Any, settings: Mapping[str, Any]) -> Any:
+def _instance(kind: str, found: Any, part: Part) -> Any:
     """An object as it is; a class or a registered function is called with the settings."""
     if callable(found) and not isinstance(found, SearchSpace):
-        return make(kind, found, settings)
-    if settings:
-        raise ConfigError(f"{kind} {found!r} is made already, so it takes no settings: {', '.join(settings)}")
+        return make(kind, found, part.settings, part.name)
+    if part.settings:
+        raise ConfigError(
+            f"{kind} {part.name!r} is made already, so it takes no settings: {', '.join(part.settings)}"
+        )
     return found
 
 

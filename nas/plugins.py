@@ -75,12 +75,16 @@ def _load_file(kind: str, place: str, base: Path | None) -> Any:
     return module
 
 
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
 def make(
     kind: str, factory: Callable[..., Any], settings: Mapping[str, Any], name: str = "", **given: Any
 ) -> Any:
     """Call a factory with the user's settings, and with those of `given` that it takes; errors speak of `name`.
 
-    Raises `ConfigError` for a setting it does not have, naming the nearest, or for values it refuses.
+    Raises `ConfigError` for a setting it does not have, naming the nearest, for one that is missing, or for
+    values it refuses.
     """
     name = name or getattr(factory, "__name__", str(factory))
     try:
@@ -96,6 +100,10 @@ def make(
             raise ConfigError(
                 f"{kind} {name}: no setting {key!r}{did_you_mean(key, own)}; it has: {', '.join(own) or 'none'}"
             )
+    required = [p.name for p in parameters.values() if p.default is p.empty and p.kind in _NAMED]
+    missing = [key for key in required if key not in settings and key not in given]
+    if missing:
+        raise ConfigError(f"{kind} {name}: needs the setting {', '.join(map(repr, missing))}")
     extra = {key: value for key, value in given.items() if key in parameters or takes_all}
     try:
         return factory(**settings, **extra)
