@@ -74,11 +74,11 @@ def front_and_curve(
 ) -> tuple[np.ndarray, FloatArray]:
     """Rows of the final front, ascending, and what `measure` makes of the front after each of n points, (n,)."""
     archive: ParetoArchive[int] = ParetoArchive(points.shape[1])
-    finite: list[bool] = np.isfinite(points).all(axis=1).tolist()
+    finite = set(np.flatnonzero(np.isfinite(points).all(axis=1)).tolist())
     due = set(np.linspace(0, len(points) - 1, min(steps, len(points))).round().astype(int).tolist())
     curve, value, changed = np.empty(len(points)), start, False
     for i, point in enumerate(points):
-        changed = (finite[i] and archive.add(point, i)) or changed
+        changed = (i in finite and archive.add(point, i)) or changed
         if changed and i in due:
             value, changed = measure(archive.points), False
         curve[i] = value

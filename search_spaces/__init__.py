@@ -38,6 +38,9 @@ class Lazy:
 
 
 SEARCH_SPACES: dict[str, Callable[..., Any]] = {
+    "muxnet-tiny": Lazy("search_spaces.muxnet.by_preset", "tiny"),
+    "muxnet-cifar": Lazy("search_spaces.muxnet.by_preset", "cifar"),
+    "muxnet-imagenet": Lazy("search_spaces.muxnet.by_preset", "imagenet"),
     "nasbench101": Lazy("search_spaces.nasbench101", "NASBench101"),
     "nasbench101-table": Lazy("search_spaces.nasbench101.table_config", "tabular_space"),
     "nasbench201": Lazy("search_spaces.nasbench201", "NASBench201"),

@@ -117,6 +117,7 @@ class GraphNetwork:
         for fan_in, fan_out in shapes:
             drawn = torch.rand(self.members, fan_in, fan_out, generator=generator)
             weights += [(2.0 * drawn - 1.0) * np.sqrt(6.0 / fan_in), torch.zeros(self.members, 1, fan_out)]
+        weights[-2].zero_()  # starts at the mean of y, and stays there if y is constant
         return [w.requires_grad_() for w in weights]
 
     def _votes(self, X: FloatArray) -> FloatArray:

@@ -70,6 +70,7 @@ class MLPEnsemble:
             bound = np.sqrt(6.0 / max(1, fan_in))  # He's uniform initialisation
             drawn = torch.rand(self.members, fan_in, fan_out, generator=generator)
             weights += [(2.0 * drawn - 1.0) * bound, torch.zeros(self.members, 1, fan_out)]
+        weights[-2].zero_()  # starts at the mean of y, and stays there if y is constant
         return [w.requires_grad_() for w in weights]
 
     def predict(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
