@@ -34,9 +34,9 @@ def front_table(table: RunTable) -> Table:
         f", {ROWS} of them shown" if len(front) > ROWS else ""
     )
     view = Table(title=title, title_justify="left", header_style="bold")
-    view.add_column("architecture", no_wrap=True, overflow="ellipsis")
+    view.add_column("architecture", overflow="fold")  # long ones wrap; the numbers never do
     for item in table.objectives:
-        view.add_column(f"{item.name}" + (f" ({item.unit})" if item.unit else ""), justify="right")
+        view.add_column(f"{item.name}" + (f" ({item.unit})" if item.unit else ""), justify="right", no_wrap=True)
     for _, row in shown.iterrows():
         view.add_row(str(row["architecture"]), *[number(row[o.name]) for o in table.objectives])
     return view
