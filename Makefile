@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: env search test test-slow test-all lint clean help
+.PHONY: env search test test-slow lint clean help
 
 help:
 	@echo "make search     a first search: NASBench-101 cells trained on digits, about two minutes; leaves runs/first/"

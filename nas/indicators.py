@@ -35,7 +35,7 @@ def reference_box(objectives: Sequence[Objective], points: FloatArray) -> Box | 
     """The box that the initial design's points (n, m), minimised, span; None without points.
 
     The ideal is the best value that can exist where the objective knows it, else the best seen; the
-    reference is the objective's own, else a tenth of the range beyond the worst seen.
+    reference is the objective's own, else a tenth of the way from the ideal beyond the worst seen.
     """
     if len(points) == 0:
         return None

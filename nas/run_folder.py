@@ -13,7 +13,7 @@ import pandas as pd
 
 from nas.errors import HistoryError
 from nas.history import as_json
-from nas.indicators import CURVE_STEPS, Box, front_and_curve, hypervolume, reference_box
+from nas.indicators import CURVE_STEPS, Box, front_and_curve, hypervolume, igd_plus_curve, reference_box
 from nas.objectives import Limit, Objective
 from nas.records import FloatArray
 
@@ -98,8 +98,19 @@ def _best(table: RunTable, item: Objective) -> float | None:
     return None if column.empty else float(column.max() if item.maximize else column.min())
 
 
+def curves(table: RunTable) -> pd.DataFrame:
+    """Quality over evaluations and time: `told`, `seconds`, `hypervolume`, `igd_plus` (to the run's own final front)."""
+    final = table.front[[o.name for o in table.objectives]].to_numpy(dtype=np.float64)
+    final = final * np.array([o.sign for o in table.objectives])
+    distance = np.full(len(table.points), np.inf)
+    if table.box is not None and len(final):
+        distance = igd_plus_curve(table.points, final, table.box)
+    columns = {"told": table.told["told"].to_numpy(), "seconds": table.told["told_seconds"].to_numpy()}
+    return pd.DataFrame({**columns, "hypervolume": table.curve, "igd_plus": distance})
+
+
 def export(folder: Path, table: RunTable, extra: Mapping[str, Any]) -> dict[str, Any]:
-    """Write front.csv, history.parquet, summary.json and plots/; return the summary.
+    """Write front.csv, curves.csv, history.parquet, summary.json and plots/; return the summary.
 
     Each file is written under another name first, so a reader never sees half of one.
     """
@@ -107,6 +118,9 @@ def export(folder: Path, table: RunTable, extra: Mapping[str, Any]) -> dict[str,
     try:
         write_whole(folder / "front.csv", lambda p: table.front.to_csv(p, index=False, lineterminator="\n"))
         write_whole(folder / "history.parquet", lambda p: table.frame.to_parquet(p, index=False))
+        write_whole(
+            folder / "curves.csv", lambda p: curves(table).to_csv(p, index=False, lineterminator="\n")
+        )
         write_whole(folder / "summary.json", lambda p: p.write_text(as_json(summary)))
         from nas.plots import write_plots  # matplotlib is slow to import
 
@@ -129,4 +143,4 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-__all__ = ["RunTable", "export", "run_table", "summarise", "write_whole"]
+__all__ = ["RunTable", "curves", "export", "run_table", "summarise", "write_whole"]

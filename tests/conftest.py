@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+# One thread a test, as one thread a worker: small networks train several times faster so, and subprocesses follow.
+for library in ("OMP", "MKL", "OPENBLAS"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

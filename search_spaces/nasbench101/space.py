@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -135,10 +136,16 @@ class NASBench101(SearchSpace):
         return {
             "default": self.encode,
             "paths": self.encode_paths,
-            "summary": lambda cells: structure.summary([a.genes for a in cells]),
-            "structure": lambda cells: structure.structure([a.genes for a in cells]),
-            "graph": lambda cells: structure.graph([a.genes for a in cells]),
+            "summary": partial(self._encode_structure, structure.summary),
+            "structure": partial(self._encode_structure, structure.structure),
+            "graph": partial(self._encode_structure, structure.graph),
         }
+
+    def _encode_structure(
+        self, encode: Callable[[Sequence[Sequence[int]]], FloatArray], architectures: Sequence[Architecture]
+    ) -> FloatArray:
+        genes = [self.canonical(a).genes for a in architectures]
+        return encode(genes) if genes else encode([self.parse("1-").genes])[:0]
 
     def format(self, architecture: Architecture) -> str:
         """The canonical cell as '<upper-triangle bits of the pruned cell>-<operation digits>'."""

@@ -37,14 +37,20 @@ class ImportReport:
     hashes_checked: int
     isomorphic_records: int  # runs recorded with another vertex order than their cell's first, which is kept
 
+    @property
+    def whole(self) -> bool:
+        """Whether every cell of the benchmark is there."""
+        return self.cells == CELLS
+
 
 def import_tfrecord(
-    source: Path, out: Path, progress: Progress | None = None, *, partial: bool = False
+    source: Path, out: Path, progress: Progress | None = None, *, partial: bool = True
 ) -> ImportReport:
     """Read `nasbench_only108.tfrecord` or `nasbench_full.tfrecord` into the new folder `out`.
 
     `progress` is called now and then with (bytes done, bytes in all). Every cell must have three runs at every
-    budget of the file, and all 423,624 cells must be there unless `partial` is true (a cut-out, for tests).
+    budget of the file. A file may hold a part of the benchmark's 423,624 cells (`ImportReport.whole` says so), unless
+    `partial` is false: then fewer are refused.
     Raises `DataError` naming the record and byte offset when the file is truncated, corrupt or of another kind,
     `ConfigError` when `out` exists or cannot be written. Nothing is left at `out` on any error or interrupt.
     """
