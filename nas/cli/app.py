@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from nas.cli.data import data
+from nas.cli.data import data as data_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,11 +18,21 @@ app = typer.Typer(
     help="Multi-objective neural architecture search: a space of networks and what matters in, a Pareto front out.\n\n"
     "First try: `nas search --space nasbench101`, then `nas front runs/first`.",
 )
-app.add_typer(data, name="data")
+weights_app = typer.Typer(no_args_is_help=True, help="Weights of networks.", rich_markup_mode="markdown")
+app.add_typer(data_app, name="data")
+app.add_typer(weights_app, name="weights")
 
 Text = Optional[str]  # noqa: UP045 (typer reads annotations at run time, on Python 3.10 too)
 Number = Optional[int]  # noqa: UP045
 Folder = Optional[Path]  # noqa: UP045
+
+NETWORK = (
+    "A name from `nas list models`, a MUXNet text (r224/...), a NASBench-101 cell (bits-digits), or a search space: "
+    "a name from `nas list spaces`, or file.py:Name."
+)
+SPEC = "A name from `nas list models`, a MUXNet text (r32/...), a NASBench-101 cell, or SPACE:TEXT."
+RESOLUTION = "Pixels of a side of the picture; default: the network's own. For MUXNets without a space."
+CLASSES = "Classes; default 1000. For MUXNets without a space."
 
 
 @app.command(
@@ -86,10 +96,11 @@ def front(
         output().print(front_table(table))
 
 
-@app.command("list", epilog="Example:\n\n`nas list spaces`")
+@app.command("list", epilog="Examples:\n\n`nas list spaces`\n\n`nas list models`")
 def list_(
     kind: Annotated[
-        str, typer.Argument(help="spaces, algorithms, evaluators, executors, objectives or surrogates.")
+        str,
+        typer.Argument(help="spaces, models, algorithms, evaluators, executors, objectives or surrogates."),
     ],
 ) -> None:
     """List what comes with the framework, a line each."""
@@ -100,25 +111,124 @@ def list_(
 
 @app.command(
     epilog="Examples:\n\n`nas cost nasbench101 100110100001001010101-02001`\n\n"
-    "`nas cost nasbench101 1-1 --set stem_channels=16 --json`",
+    "`nas cost nasbench101 1-1 --set stem_channels=16 --json`\n\n"
+    "`nas cost muxnet_m --resolution 224 --json`",
 )
 def cost(
-    space: Annotated[
-        str, typer.Argument(help="Search space: a name from `nas list spaces`, or file.py:Name.")
-    ],
-    architecture: Annotated[str, typer.Argument(help="Text form, as in front.csv.")],
+    network: Annotated[str, typer.Argument(help=NETWORK, metavar="NETWORK")],
+    architecture: Annotated[
+        Text, typer.Argument(help="After a space: text form, as in front.csv.", show_default=False)
+    ] = None,
+    resolution: Annotated[Number, typer.Option(help=RESOLUTION, show_default=False)] = None,
+    classes: Annotated[Number, typer.Option(help=CLASSES, show_default=False)] = None,
     settings: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option("--set", help="A setting of the space: `name=value`. Repeatable."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON object.")] = False,
 ) -> None:
-    """Exact parameters and multiply-adds of an architecture, without building it."""
-    from nas.cli.show import cost_of, output
+    """Exact parameters and multiply-adds of a network, without building it."""
+    from nas.cli.networks import Sizes, network_of
+    from nas.cli.show import output
 
-    values = cost_of(space, architecture, settings or [])
+    values = network_of(network, architecture, settings or [], Sizes(resolution, classes)).cost()
     if as_json:
-        typer.echo(json.dumps(values))
+        typer.echo(json.dumps(dict(values)))
     else:
         for name, value in values.items():
             output().print(f"{name:<8} {value:>15,}")
+
+
+@app.command(
+    epilog="Examples:\n\n`nas show muxnet_m --resolution 224 --svg muxnet_m.svg`\n\n"
+    "`nas show 100110100001001010101-02001`\n\n`nas show nasbench101 1-1 --set stem_channels=16`",
+)
+def show(
+    network: Annotated[str, typer.Argument(help=NETWORK, metavar="NETWORK")],
+    architecture: Annotated[
+        Text, typer.Argument(help="After a space: text form, as in front.csv.", show_default=False)
+    ] = None,
+    resolution: Annotated[Number, typer.Option(help=RESOLUTION, show_default=False)] = None,
+    classes: Annotated[Number, typer.Option(help=CLASSES, show_default=False)] = None,
+    svg: Annotated[Folder, typer.Option(help="Write a drawing to this file.", show_default=False)] = None,
+    settings: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--set", help="A setting of the space: `name=value`. Repeatable."),
+    ] = None,
+) -> None:
+    """Print a network block by block: type, shape, parameters, multiply-adds."""
+    from nas.cli.networks import Sizes, network_of, show_network
+
+    show_network(network_of(network, architecture, settings or [], Sizes(resolution, classes)), svg)
+
+
+@app.command(
+    epilog="Examples:\n\n`nas train muxnet_m --data folder --path imagenet --recipe imagenet --out runs/full`\n\n"
+    "`nas train nasbench101:1-1 --data digits --epochs 5 --set space.stem_channels=16 --out runs/cell`\n\n"
+    "`nas train muxnet_m --data cifar10 --path cifar-10-batches-bin --recipe cifar-transfer "
+    "--weights muxnet_m.pt --out runs/transfer`",
+)
+def train(
+    spec: Annotated[str, typer.Argument(help=SPEC, metavar="SPEC")],
+    data: Annotated[str, typer.Option(help="digits, cifar10, cifar100, folder or parquet.")],
+    out: Annotated[Path, typer.Option(help="Folder for the log, the weights and the result.")],
+    recipe: Annotated[str, typer.Option(help="digits, cifar-transfer or imagenet.")] = "digits",
+    path: Annotated[Folder, typer.Option(help="Where the data are.", show_default=False)] = None,
+    epochs: Annotated[
+        Number, typer.Option(help="Instead of the recipe's number.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides everything that is random.")] = 0,
+    weights: Annotated[
+        Folder,
+        typer.Option(help="Weights to start from; another classifier is left out.", show_default=False),
+    ] = None,
+    settings: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--set", help="`recipe.x=y`, `data.x=y` or `space.x=y`. Repeatable."),
+    ] = None,
+) -> None:
+    """Train one network fully by a published recipe and judge it on the test pictures.
+
+    A training that was interrupted goes on from its last whole epoch when the command is given again.
+    """
+    from nas.cli.training import Asked, run_training
+
+    run_training(Asked(spec, data, path, weights, tuple(settings or ())), recipe, epochs, seed, out)
+
+
+@app.command(
+    epilog="Example:\n\n`nas evaluate muxnet_m --data folder --path imagenet --resolution 224 --weights muxnet_m.pt`"
+)
+def evaluate(
+    spec: Annotated[str, typer.Argument(help=SPEC, metavar="SPEC")],
+    data: Annotated[str, typer.Option(help="digits, cifar10, cifar100, folder or parquet.")],
+    weights: Annotated[Path, typer.Option(help="weights.pt of a training, or a converted checkpoint.")],
+    path: Annotated[Folder, typer.Option(help="Where the data are.", show_default=False)] = None,
+    resolution: Annotated[
+        Number,
+        typer.Option(help="Side of the pictures; default: as in the weights' training.", show_default=False),
+    ] = None,
+    settings: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--set", help="`data.x=y` or `space.x=y`. Repeatable."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object.")] = False,
+) -> None:
+    """Judge weights on the test pictures: top-1, top-5, every class, and the time a picture takes."""
+    from nas.cli.training import Asked, run_evaluation
+
+    run_evaluation(Asked(spec, data, path, weights, tuple(settings or ())), resolution, as_json)
+
+
+@weights_app.command(
+    epilog="Example:\n\n`nas weights convert muxnet_m.pth --model muxnet_m --out muxnet_m.pt`"
+)
+def convert(
+    file: Annotated[Path, typer.Argument(help="The authors' checkpoint.")],
+    model: Annotated[str, typer.Option(help="A name from `nas list models`.")],
+    out: Annotated[Path, typer.Option(help="File to write.")],
+) -> None:
+    """Turn a checkpoint of MUXNet's authors into one of ours, matched by shape and order."""
+    from nas.cli.networks import convert as convert_file
+
+    convert_file(file, model, out)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -36,7 +35,9 @@ def front_table(table: RunTable) -> Table:
     view = Table(title=title, title_justify="left", header_style="bold")
     view.add_column("architecture", overflow="fold")  # long ones wrap; the numbers never do
     for item in table.objectives:
-        view.add_column(f"{item.name}" + (f" ({item.unit})" if item.unit else ""), justify="right", no_wrap=True)
+        view.add_column(
+            f"{item.name}" + (f" ({item.unit})" if item.unit else ""), justify="right", no_wrap=True
+        )
     for _, row in shown.iterrows():
         view.add_row(str(row["architecture"]), *[number(row[o.name]) for o in table.objectives])
     return view
@@ -112,24 +113,18 @@ def _surrogates() -> list[tuple[str, str]]:
     return _summaries(surrogates()) or [("(none)", "this version comes without surrogates")]
 
 
+def _models() -> list[tuple[str, str]]:
+    from nas.cli.networks import listed_models
+
+    return listed_models()
+
+
 _LISTS = {
     "spaces": _spaces,
+    "models": _models,
     "algorithms": _algorithms,
     "evaluators": _evaluators,
     "executors": _executors,
     "objectives": _objectives,
     "surrogates": _surrogates,
 }
-
-
-def cost_of(space_name: str, architecture: str, settings: Sequence[str]) -> dict[str, float]:
-    """Exact costs of an architecture by its text form. Raises `ConfigError` for unknown names or texts."""
-    from nas.assemble import make_space
-    from nas.config import Part, override
-    from nas.errors import ConfigError
-    from nas.interfaces import HasCost
-
-    space = make_space(Part.model_validate(override({"name": space_name}, settings)), Path.cwd())
-    if not isinstance(space, HasCost):
-        raise ConfigError(f"space {space_name!r} has no cost(architecture)")
-    return dict(space.cost(space.parse(architecture)))

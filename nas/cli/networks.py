@@ -1,0 +1,302 @@
+"""What a network is called on the command line, and `nas show`, `nas cost` and `nas weights convert`.
+
+The one module of the command line that knows MUXNet and NASBench-101 by name.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from nas.errors import ConfigError
+from nas.interfaces import HasBuild, HasCost, SearchSpace
+from nas.objectives import did_you_mean
+from nas.records import Architecture
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from search_spaces.muxnet import NetworkSpec
+
+CLASSES = 1000  # of a network that is named without its space
+
+_MUXNET = re.compile(r"r\d+/")
+_CELL = re.compile(r"[01]+-\d*")
+_OWN = re.compile(r"([^:]+:\w+):(.+)")  # file.py:Name:TEXT
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a network is counted with where its space does not say: pixels (None: its own) and classes."""
+
+    resolution: int | None = None
+    classes: int | None = None
+
+
+class Network(ABC):
+    """One network, not yet built. `label` is how it was named, in full."""
+
+    label: str
+
+    @abstractmethod
+    def cost(self) -> Mapping[str, float]:
+        """Exact `params` and `madds`."""
+
+    @abstractmethod
+    def view(self) -> Table | str:
+        """What `nas show` prints."""
+
+    @abstractmethod
+    def svg(self) -> str:
+        """A drawing."""
+
+    @abstractmethod
+    def builder(
+        self, dropout: float, drop_connect: float, resolution: int | None
+    ) -> Callable[..., nn.Module]:
+        """Makes the network from `num_classes` and `in_channels`, for pictures of `resolution` pixels."""
+
+
+@dataclass(frozen=True)
+class MUXNetwork(Network):
+    """A MUXNet by its specification; with `resize` it brings pictures to its own resolution."""
+
+    label: str
+    spec: NetworkSpec
+    resize: bool
+    classes: int = CLASSES
+    channels: int = 3
+
+    def cost(self) -> Mapping[str, float]:
+        from search_spaces.muxnet.cost import network_cost
+        from search_spaces.muxnet.spec import check_network
+
+        check_network(self.spec)
+        cost = network_cost(self.spec, self.classes, self.channels)
+        return {"params": cost.params, "madds": cost.madds}
+
+    def view(self) -> Table:
+        from search_spaces.muxnet import describe
+
+        rows = describe(self.spec, num_classes=self.classes, in_channels=self.channels)
+        size = self.spec.resolution
+        table = Table(
+            title=f"{self.label}, pictures of {size}x{size}",
+            title_justify="left",
+            header_style="bold",
+            show_footer=True,
+        )
+        cost = self.cost()
+        table.add_column("", justify="right")
+        table.add_column("block", footer="total")
+        table.add_column("what it does")
+        table.add_column("shape", justify="right", no_wrap=True)
+        for name, total in (("parameters", cost["params"]), ("MAdds", cost["madds"])):
+            table.add_column(name, justify="right", no_wrap=True, footer=f"{total:,}")
+        for number, row in enumerate(rows):
+            shape = "x".join(map(str, row.shape))
+            table.add_row(str(number), row.kind, row.text, shape, f"{row.params:,}", f"{row.madds:,}")
+        return table
+
+    def svg(self) -> str:
+        from search_spaces.muxnet import to_svg
+
+        return to_svg(self.spec, num_classes=self.classes, in_channels=self.channels)
+
+    def builder(
+        self, dropout: float, drop_connect: float, resolution: int | None
+    ) -> Callable[..., nn.Module]:
+        from search_spaces.muxnet import MUXNet
+
+        spec = self.spec if self.resize or resolution is None else self.spec.at(resolution)
+
+        def build(*, num_classes: int, in_channels: int) -> nn.Module:
+            return MUXNet(
+                spec,
+                num_classes=num_classes,
+                in_channels=in_channels,
+                dropout=dropout,
+                drop_connect=drop_connect,
+                resize=self.resize,
+            )
+
+        return build
+
+
+@dataclass(frozen=True)
+class SpaceNetwork(Network):
+    """An architecture of a search space."""
+
+    label: str
+    space: SearchSpace
+    architecture: Architecture
+
+    def cost(self) -> Mapping[str, float]:
+        if not isinstance(self.space, HasCost):
+            raise ConfigError(f"space {self.space.name!r} has no cost(architecture)")
+        return dict(self.space.cost(self.architecture))
+
+    def view(self) -> Table | str:
+        spec = getattr(self.space, "spec", None)
+        if spec is not None:
+            return self._muxnet().view()
+        describe = getattr(self.space, "describe", None)
+        if describe is not None:
+            return str(describe(self.architecture))
+        lines = [self.space.format(self.architecture)]
+        if isinstance(self.space, HasCost):
+            lines += [f"{name:<8} {value:>15,}" for name, value in self.cost().items()]
+        return "\n".join(lines)
+
+    def svg(self) -> str:
+        if hasattr(self.space, "spec"):
+            return self._muxnet().svg()
+        draw = getattr(self.space, "to_svg", None)
+        if draw is None:
+            raise ConfigError(f"--svg: space {self.space.name!r} has no to_svg(architecture) to draw with")
+        return str(draw(self.architecture))
+
+    def builder(
+        self, dropout: float, drop_connect: float, resolution: int | None
+    ) -> Callable[..., nn.Module]:
+        space, architecture = self.space, self.architecture
+        if not isinstance(space, HasBuild):
+            raise ConfigError(
+                f"space {space.name!r} has no build(architecture): its networks cannot be trained"
+            )
+        known = inspect.signature(space.build).parameters
+        given = {"dropout": dropout, "drop_connect": drop_connect}
+        extra = {name: value for name, value in given.items() if name in known}
+
+        def build(*, num_classes: int, in_channels: int) -> nn.Module:
+            return space.build(architecture, num_classes=num_classes, in_channels=in_channels, **extra)
+
+        return build
+
+    def _muxnet(self) -> MUXNetwork:
+        space: Any = self.space
+        spec = space.spec(self.architecture)
+        return MUXNetwork(self.label, spec, True, space.num_classes, space.in_channels)
+
+
+def named_network(text: str, sizes: Sizes | None = None) -> Network:
+    """A network by one word: a model's name, a MUXNet in its text form, or a NASBench-101 cell.
+
+    Raises `ConfigError` for a word that is none of these, naming the nearest that is.
+    """
+    from nas.assemble import spaces
+    from search_spaces.muxnet import MODELS, parse_spec
+
+    sizes = sizes or Sizes()
+    if text in MODELS or _MUXNET.match(text):
+        spec = MODELS[text] if text in MODELS else parse_spec(text)
+        if sizes.resolution is not None:
+            spec = spec.at(sizes.resolution)
+        return MUXNetwork(text, spec, text not in MODELS, CLASSES if sizes.classes is None else sizes.classes)
+    if _CELL.fullmatch(text):
+        return space_network("nasbench101", text, (), sizes)
+    if text in spaces():
+        raise ConfigError(f"space {text!r}: say which architecture of it, in its text form, as in front.csv")
+    raise ConfigError(
+        f"network: unknown {text!r}{did_you_mean(text, [*MODELS, *spaces()])}; known: {', '.join(MODELS)}, "
+        f"a MUXNet text (r224/stem24/...), a NASBench-101 cell (1-), or a space and an architecture of it"
+    )
+
+
+def space_network(
+    space_name: str, text: str, settings: Sequence[str], sizes: Sizes | None = None
+) -> SpaceNetwork:
+    """An architecture of a space, the space with `name=value` settings. Raises `ConfigError`."""
+    from nas.assemble import make_space
+    from nas.config import Part, override
+
+    if sizes is not None and sizes != Sizes():
+        raise ConfigError(
+            f"--resolution and --classes are for MUXNets that are named without a space; space {space_name!r} says "
+            f"both itself (--set num_classes=..., where it has that setting)"
+        )
+    space = make_space(Part.model_validate(override({"name": space_name}, settings)), Path.cwd())
+    return SpaceNetwork(f"{space_name}:{text}", space, space.parse(text))
+
+
+def network_of(first: str, second: str | None, settings: Sequence[str], sizes: Sizes) -> Network:
+    """The network of `nas cost` and `nas show`: a space and an architecture, or one word."""
+    if second is not None:
+        return space_network(first, second, settings, sizes)
+    if settings:
+        raise ConfigError("--set: only a space has settings; name it before the architecture")
+    return named_network(first, sizes)
+
+
+def network_spec(text: str, settings: Mapping[str, Any]) -> Network:
+    """The network of `nas train` and `nas evaluate`: one word, or SPACE:TEXT. Raises `ConfigError`."""
+    from nas.assemble import make_space, spaces
+    from nas.config import Part
+
+    first, colon, rest = text.partition(":")
+    if not _MUXNET.match(text) and colon:
+        own = _OWN.fullmatch(text) if first not in spaces() else None
+        name, rest = (own[1], own[2]) if own else (first, rest)
+    elif settings:
+        name, rest = "nasbench101" if _CELL.fullmatch(text) else "", text
+        if not name:
+            raise ConfigError(f"--set space.{next(iter(settings))}: network {text!r} has no space to set")
+    else:
+        return named_network(text)
+    space = make_space(Part.model_validate({"name": name, **settings}), Path.cwd())
+    return SpaceNetwork(text, space, space.parse(rest))
+
+
+def listed_models() -> list[tuple[str, str]]:
+    """The named networks, a line each."""
+    from search_spaces.muxnet import LISTED_MODELS
+
+    return list(LISTED_MODELS.items())
+
+
+def show_network(network: Network, svg: Path | None) -> None:
+    """`nas show`: print the network, and write its drawing."""
+    from nas.cli.show import output
+
+    drawing = None if svg is None else network.svg()
+    output().print(network.view(), highlight=False)
+    if svg is not None and drawing is not None:
+        write_whole(svg, drawing)
+        output().print(f"drawn in {svg}", highlight=False, markup=False)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace `path` by `text` in one step. Raises `ConfigError` where nothing can be written."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ConfigError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def convert(file: Path, model: str, out: Path) -> None:
+    """`nas weights convert`: the authors' checkpoint as one of ours, with a report."""
+    from nas.cli.show import output
+    from search_spaces.muxnet import MODELS, convert_checkpoint
+
+    if model not in MODELS:
+        raise ConfigError(
+            f"--model: unknown {model!r}{did_you_mean(model, MODELS)}; known: {', '.join(MODELS)}"
+        )
+    if out.resolve() == file.resolve():
+        raise ConfigError(f"--out: {out} is the checkpoint itself; name another file")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    report = convert_checkpoint(file, model, out)
+    output().print(str(report), highlight=False, markup=False)
+    output().print(f"written to {out}", highlight=False, markup=False)
