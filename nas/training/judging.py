@@ -1,0 +1,136 @@
+"""Weights from a file put into a network, and a network judged: accuracy, and the time that a picture takes."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nas.errors import DataError
+from nas.training.data.base import DataSource
+from nas.training.evaluator import reproducible
+from nas.training.feed import prepare
+from nas.training.loop import Score, judge
+from nas.training.recipe import Recipe
+
+SCHEMA = 1
+_PLACES = ("average", "network", "state_dict")  # in a file of ours; the moving average is the one to use
+_WARM_UP, _RUNS = 5, 30
+
+Build = Callable[..., nn.Module]  # (num_classes=, in_channels=)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A network on the test pictures; `latency` is the median of the seconds that one picture takes, one thread."""
+
+    score: Score
+    class_names: tuple[str, ...]
+    latency: float
+
+
+def read_state(path: str | Path) -> dict[str, Tensor]:
+    """The tensors of a file that a training or `nas weights convert` wrote, by name, on the CPU.
+
+    Nothing in the file is run. Raises `DataError` when it is missing, damaged, or not in one of our forms.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise DataError(f"weights {path}: not found") from None
+    except Exception as error:  # torch raises many kinds on damaged files
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise DataError(f"weights {path}: expected a file of tensors, whole ({reason})") from None
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if schema != SCHEMA:
+        raise DataError(
+            f"weights {path}: expected schema {SCHEMA}, got {schema}; a checkpoint of MUXNet's authors is turned "
+            f"into ours by: nas weights convert {path}"
+        )
+    state = next((content[place] for place in _PLACES if isinstance(content.get(place), Mapping)), None)
+    if state is None:
+        raise DataError(f"weights {path}: expected tensors under one of {', '.join(_PLACES)}; got none")
+    return dict(state)
+
+
+def put_weights(network: nn.Module, path: str | Path, *, other_classes: bool = False) -> bool:
+    """Load a file's weights into `network`; whether all of them are in use.
+
+    With `other_classes`, a last linear layer of another size is left as it is (for a training that goes on with
+    other classes). Raises `DataError` naming the first tensor that does not fit.
+    """
+    theirs, ours = read_state(path), network.state_dict()
+    last = _last_linear(network) if other_classes else ""
+    kept = {name for name in ours if last and name.rpartition(".")[0] == last}
+    whole = all(name in theirs and theirs[name].shape == ours[name].shape for name in kept)
+    if not whole:
+        theirs |= {name: ours[name] for name in kept}
+    for name, tensor in ours.items():
+        if name not in theirs:
+            raise DataError(f"weights {path}: tensor {name} {tuple(tensor.shape)} is missing: {_OTHER}")
+        if theirs[name].shape != tensor.shape:
+            raise DataError(
+                f"weights {path}: tensor {name}: expected shape {tuple(tensor.shape)}, got "
+                f"{tuple(theirs[name].shape)}: {_OTHER}"
+            )
+    extra = next((name for name in theirs if name not in ours), None)
+    if extra is not None:
+        raise DataError(f"weights {path}: tensor {extra} has no place in the network: {_OTHER}")
+    network.load_state_dict(theirs)
+    return whole
+
+
+_OTHER = "the weights are of another network, or of other classes or channels"
+
+
+def _last_linear(network: nn.Module) -> str:
+    names = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
+    return names[-1] if names else ""
+
+
+def starting_from(build: Build, path: Path, tell: Callable[[str], None]) -> Build:
+    """The same builder, whose networks begin with the weights in `path`; tells when the classifier does not."""
+
+    def begun(**sizes: Any) -> nn.Module:
+        network = build(**sizes)
+        if not put_weights(network, path, other_classes=True):
+            tell(f"the classifier starts anew: the weights in {path} are for other classes")
+        return network
+
+    return begun
+
+
+def judge_weights(
+    build: Build, data: DataSource, path: Path, resolution: int | None, device: str | None = None
+) -> Judgement:
+    """Judge the weights in `path` on the test pictures, brought to `resolution` (None: as they are stored).
+
+    Raises `DataError` when there is no test picture, or the weights or the data cannot be read.
+    """
+    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    prepared = prepare(data, Recipe(resolution=resolution), where, None)
+    if not len(prepared.test):
+        raise DataError(f"data {data}: there is no test picture to judge on")
+    network = build(num_classes=prepared.num_classes, in_channels=prepared.in_channels)
+    put_weights(network, path)
+    network.to(where).eval()
+    score = judge(network, prepared.test, prepared.num_classes)
+    picture, _ = next(iter(prepared.test.batches([torch.zeros(1, dtype=torch.long)], None)))
+    return Judgement(score, prepared.class_names, latency(network.to("cpu"), picture.cpu()))
+
+
+def latency(network: nn.Module, batch: Tensor) -> float:
+    """Median seconds of a forward pass, on the CPU with one thread, after a few that are not counted."""
+    seconds = []
+    with reproducible(1, torch.device("cpu")), torch.inference_mode():
+        for _ in range(_WARM_UP + _RUNS):
+            start = time.perf_counter()
+            network(batch)
+            seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds[_WARM_UP:])
