@@ -178,6 +178,10 @@ def train(
         Number, typer.Option(help="Instead of the recipe's number.", show_default=False)
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides everything that is random.")] = 0,
+    threads: Annotated[
+        Number,
+        typer.Option(help="Of this process; default: 1 below 64 pixels, else all.", show_default=False),
+    ] = None,
     weights: Annotated[
         Folder,
         typer.Option(help="Weights to start from; another classifier is left out.", show_default=False),
@@ -191,9 +195,11 @@ def train(
 
     A training that was interrupted goes on from its last whole epoch when the command is given again.
     """
-    from nas.cli.training import Asked, run_training
+    from nas.cli.training import Asked, Run, run_training
 
-    run_training(Asked(spec, data, path, weights, tuple(settings or ())), recipe, epochs, seed, out)
+    run_training(
+        Asked(spec, data, path, weights, tuple(settings or ())), recipe, epochs, Run(out, seed, threads)
+    )
 
 
 @app.command(

@@ -196,6 +196,9 @@ def named_network(text: str, sizes: Sizes | None = None) -> Network:
     from search_spaces.muxnet import MODELS, parse_spec
 
     sizes = sizes or Sizes()
+    for name, value in (("--resolution", sizes.resolution), ("--classes", sizes.classes)):
+        if value is not None and value < 1:
+            raise ConfigError(f"{name}: expected at least 1, got {value}")
     if text in MODELS or _MUXNET.match(text):
         spec = MODELS[text] if text in MODELS else parse_spec(text)
         if sizes.resolution is not None:

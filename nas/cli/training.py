@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nas.checks import check_known
+from nas.checks import check_known, check_positive
 from nas.cli.networks import MUXNetwork, Network, network_spec, write_whole
 from nas.cli.show import output
 from nas.config import override
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nas.training.loop import Score
 
 NETWORK_FILE = "network.json"  # beside what `train_full` writes
+LARGE = 64  # pixels from which several threads pay; below, they only wait for each other
 _SIZED = ("folder",)  # data sets that are brought to a size of their own unless told
 
 
@@ -67,17 +68,30 @@ class Asked:
         return data_from_config(given)
 
 
-def run_training(asked: Asked, recipe: str, epochs: int | None, seed: int, out: Path) -> None:
+@dataclass(frozen=True)
+class Run:
+    """How `nas train` runs; `threads` None: one for small pictures, else the choice of torch."""
+
+    out: Path
+    seed: int
+    threads: int | None
+
+
+def run_training(asked: Asked, recipe: str, epochs: int | None, run: Run) -> None:
     """`nas train`; exits with 130 when interrupted."""
     from nas.training import RECIPES, FullSettings, recipe_from_config, train_full
     from nas.training.judging import read_state, starting_from
 
+    if run.threads is not None:
+        check_positive("--threads", run.threads)
+    out = run.out
     parts = asked.parts("recipe", "data", "space")
     check_known("--recipe", recipe, RECIPES)
     given = {} if epochs is None else {"epochs": epochs}
     plan = recipe_from_config({"base": recipe, **parts["recipe"], **given})
     network = network_spec(asked.spec, parts["space"])
-    source = asked.source(parts["data"], _pixels(network, plan.resolution))
+    pixels = _pixels(network, plan.resolution)
+    source = asked.source(parts["data"], pixels)
     published = RECIPES[recipe]
     build = network.builder(published.dropout, published.drop_connect, plan.resolution)
     if asked.weights is not None:
@@ -86,7 +100,8 @@ def run_training(asked: Asked, recipe: str, epochs: int | None, seed: int, out: 
     first = int(os.environ.get("RANK", "0")) == 0  # of several processes, under torchrun
     if first:
         _settle(out, _identity(asked, parts["space"]), plan.epochs)
-    settings = FullSettings(seed=seed, on_epoch=lambda row: _say(_progress(row, plan.epochs)))
+    threads = run.threads or (None if (pixels or 0) >= LARGE else 1)
+    settings = FullSettings(run.seed, threads, on_epoch=lambda row: _say(_progress(row, plan.epochs)))
     try:
         result = train_full(build, source, plan, out, settings=settings)
     except KeyboardInterrupt:

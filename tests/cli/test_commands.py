@@ -18,6 +18,7 @@ from nas.history import read_history
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [
     ("search",), ("front",), ("list",), ("cost",), ("data", "enumerate"), ("data", "import"), ("data", "check"),
+    ("show",), ("train",), ("evaluate",), ("weights", "convert"),
 ]  # fmt: skip
 
 
@@ -30,11 +31,12 @@ def test_the_help_of_every_command_has_an_example(command: tuple[str, ...], nas_
 
 
 def test_every_command_is_among_those_tested(nas_command) -> None:
-    from nas.cli.app import app
+    from nas.cli.app import app, weights_app
     from nas.cli.data import data
 
     names = {(c.name or c.callback.__name__.strip("_"),) for c in app.registered_commands}  # type: ignore[union-attr]
     names |= {("data", c.name or c.callback.__name__.strip("_")) for c in data.registered_commands}  # type: ignore[union-attr]
+    names |= {("weights", c.name or c.callback.__name__) for c in weights_app.registered_commands}  # type: ignore[union-attr]
     assert names == set(COMMANDS)
 
 
@@ -44,7 +46,7 @@ def test_help_without_a_command_says_how_to_start(nas_command) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["search", "--help"], ["front", "--help"], ["data", "--help"]]
+    "arguments", [["--help"], ["search", "--help"], ["front", "--help"], ["data", "--help"], ["train", "--help"]]
 )
 def test_help_loads_neither_torch_nor_ray_nor_pandas(arguments: list[str]) -> None:
     code = (

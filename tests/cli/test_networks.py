@@ -1,0 +1,226 @@
+"""Networks on the command line: costs, blocks, drawings, the authors' weights, full trainings, judging."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SMALL = "r8/stem8s1/ds8/ir16:s2e2/head32"
+CELL = "100110100001001010101-02001"
+TRAIN = ("--data", "digits")
+
+
+def costs(done: Any) -> dict[str, float]:
+    assert done.code == 0, done.err
+    found: dict[str, float] = json.loads(done.out)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def trained(nas_command, here: Path) -> Path:
+    """The folder of a small network's training, one epoch long."""
+    done = nas_command("train", SMALL, *TRAIN, "--epochs", "1", "--out", "run")
+    assert done.code == 0, done.err
+    return here / "run"
+
+
+def test_muxnet_m_costs_what_was_published(nas_command) -> None:
+    found = costs(nas_command("cost", "muxnet_m", "--resolution", "224", "--json"))
+    assert found == {"params": 3_354_276, "madds": 216_808_112}
+
+
+def test_a_cost_follows_the_resolution_and_the_classes(nas_command) -> None:
+    whole = costs(nas_command("cost", "muxnet_m", "--json"))
+    ten = costs(nas_command("cost", "muxnet_m", "--classes", "10", "--json"))
+    small = costs(nas_command("cost", "muxnet_m", "--resolution", "112", "--json"))
+    assert whole["params"] - ten["params"] == 990 * 1281
+    assert small["params"] == whole["params"]
+    assert small["madds"] < whole["madds"] / 3
+
+
+def test_a_muxnet_of_a_space_costs_what_the_space_says(nas_command) -> None:
+    from search_spaces.muxnet import MUXNetSpace
+
+    space = MUXNetSpace("imagenet")
+    text = space.format(space.parse("muxnet_m"))
+    found = costs(nas_command("cost", "muxnet-imagenet", text, "--json"))
+    assert found == {"params": 3_354_276, "madds": 216_808_112}
+
+
+def test_a_cell_alone_costs_what_it_costs_with_its_space(nas_command) -> None:
+    alone = costs(nas_command("cost", CELL, "--json"))
+    assert alone == costs(nas_command("cost", "nasbench101", CELL, "--json"))
+    assert alone["params"] == 8_555_530
+
+
+def test_the_list_of_models_says_which_are_reconstructions(nas_command) -> None:
+    lines = [line for line in nas_command("list", "models").out.splitlines() if "muxnet_" in line]
+    assert [("reconstruction" in line) for line in lines] == [True, True, False, False]
+
+
+def test_a_network_is_shown_block_by_block_with_totals(nas_command) -> None:
+    done = nas_command("show", "muxnet_m", "--resolution", "224")
+    assert done.code == 0, done.err
+    assert done.out.count("│ sp ") == 11
+    total = next(line for line in done.out.splitlines() if "total" in line)
+    assert "3,354,276" in total
+    assert "216,808,112" in total
+
+
+def test_a_cell_is_shown_vertex_by_vertex(nas_command) -> None:
+    done = nas_command("show", CELL)
+    assert "7 vertices, 9 edges" in done.out
+    assert "maxpool3x3" in done.out
+
+
+@pytest.mark.parametrize("arguments", [("muxnet_m",), (CELL,), (SMALL,), ("nasbench101", CELL)])
+def test_a_drawing_is_an_svg_file(arguments: tuple[str, ...], nas_command, here: Path) -> None:
+    done = nas_command("show", *arguments, "--svg", "drawings/network.svg")
+    assert done.code == 0, done.err
+    assert ET.parse(here / "drawings/network.svg").getroot().tag.endswith("svg")
+    assert [p.name for p in (here / "drawings").iterdir()] == ["network.svg"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("cost", "muxnet_n"), "did you mean 'muxnet_"),
+        (("cost", "muxnet-tinny"), "did you mean 'muxnet-tiny'"),
+        (("show", "muxnet-tiny"), "say which architecture"),
+        (("show", "r8/stem8s1/dss8/head32"), "'dss8'"),
+        (("cost", "muxnet_m", "--resolution", "0"), "--resolution"),
+        (("cost", "muxnet_m", "--classes", "0"), "--classes"),
+        (("cost", "muxnet_m", "--set", "x=1"), "only a space has settings"),
+        (("cost", "nasbench101", CELL, "--resolution", "32"), "--resolution"),
+        (("list", "modells"), "did you mean 'models'"),
+        (("train", SMALL, "--data", "digit", "--out", "o"), "did you mean 'digits'"),
+        (("train", SMALL, "--data", "cifar10", "--out", "o"), "--path"),
+        (("train", SMALL, "--data", "digits", "--recipe", "digit", "--out", "o"), "did you mean 'digits'"),
+        (
+            ("train", SMALL, "--data", "digits", "--out", "o", "--set", "recipe.epoch=1"),
+            "did you mean 'epochs'",
+        ),
+        (("train", SMALL, "--data", "digits", "--out", "o", "--set", "epochs=1"), "recipe.KEY"),
+        (("train", "muxnet_q", "--data", "digits", "--out", "o"), "did you mean"),
+        (("train", SMALL, "--data", "digits", "--out", "o", "--weights", "no.pt"), "no.pt: not found"),
+        (("evaluate", SMALL, "--data", "digits", "--weights", "no.pt"), "no.pt: not found"),
+        (("weights", "convert", "no.pth", "--model", "muxnet_m", "--out", "o.pt"), "no.pth: no such file"),
+        (("weights", "convert", "no.pth", "--model", "muxnet", "--out", "o.pt"), "did you mean 'muxnet_"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_used_is_refused_in_a_sentence(
+    arguments: tuple[str, ...], said: str, nas_command, here: Path
+) -> None:
+    done = nas_command(*arguments)
+    assert done.code in (2, 3)
+    assert said in done.sentence
+    assert "Traceback" not in done.err
+    assert not list(here.iterdir())
+
+
+def test_a_training_writes_its_result_and_prints_it(trained: Path, nas_command) -> None:
+    result = json.loads((trained / "result.json").read_text())
+    assert result["epochs"] == 1
+    again = nas_command("train", SMALL, *TRAIN, "--epochs", "1", "--out", "run")
+    assert f"top-1 {100 - result['test']['error']:.2f}%" in again.out
+    assert "after 1 of 1 epochs: going on with it" in again.out
+
+
+def test_another_network_in_the_same_folder_is_refused(trained: Path, nas_command) -> None:
+    done = nas_command("train", "r8/stem4s1/ds8/head32", *TRAIN, "--epochs", "1", "--out", "run")
+    assert done.code == 2
+    assert "another network" in done.sentence
+
+
+def test_a_network_of_a_space_is_trained_with_the_settings_of_the_space(nas_command, here: Path) -> None:
+    done = nas_command(
+        "train", "nasbench101:1-", *TRAIN, "--epochs", "1", "--out", "cell",
+        "--set", "space.stem_channels=4", "--set", "space.cells_per_stack=1", "--set", "recipe.max_pictures=64",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert "epoch 1/1" in done.out
+    assert (here / "cell" / "weights.pt").is_file()
+
+
+def test_weights_are_judged_as_their_training_judged_them(trained: Path, nas_command) -> None:
+    test = json.loads((trained / "result.json").read_text())["test"]
+    found = costs(nas_command("evaluate", SMALL, "--data", "digits", "--weights", "run/weights.pt", "--json"))
+    assert found["top1"] == pytest.approx(100 - test["error"])
+    assert found["top5"] == pytest.approx(100 - test["top5_error"])
+    assert found["classes"] == {k: pytest.approx(100 - e) for k, e in test["class_errors"].items()}
+    assert found["latency_ms"] > 0
+
+
+def test_weights_of_another_network_are_refused(trained: Path, nas_command) -> None:
+    done = nas_command("evaluate", "r8/stem4s1/ds8/head32", "--data", "digits", "--weights", "run/weights.pt")
+    assert done.code == 3
+    assert "another network" in done.sentence
+
+
+def test_an_interrupted_training_says_how_to_go_on(
+    nas_command, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nas.training.loop import Training
+
+    epoch = Training.epoch
+
+    def stopped(self: Training, feed: Any) -> float:
+        if self.done == 1:
+            raise KeyboardInterrupt
+        return epoch(self, feed)
+
+    command = ("train", SMALL, *TRAIN, "--epochs", "2", "--out", "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "epoch", stopped)
+        done = nas_command(*command)
+    assert done.code == 130
+    assert f"go on with: nas {' '.join(command)}" in " ".join(done.out.split())
+    done = nas_command(*command)
+    assert done.code == 0, done.err
+    assert "after 1 of 2 epochs" in done.out
+    assert "epoch 2/2" in done.out
+    assert "epoch 1/2" not in done.out
+
+
+def test_a_training_starts_from_weights_without_their_classifier(nas_command, here: Path) -> None:
+    import torch
+
+    from search_spaces.muxnet import MUXNet, parse_spec
+
+    other = MUXNet(parse_spec(SMALL), num_classes=7, in_channels=1)
+    torch.save({"schema": 1, "network": other.state_dict()}, here / "seven.pt")
+    arguments = ("--epochs", "1", "--weights", "seven.pt", "--out", "run", "--set", "recipe.lr=1e-9")
+    done = nas_command("train", SMALL, *TRAIN, *arguments, "--set", "recipe.ema_decay=0")
+    assert done.code == 0, done.err
+    assert "classifier starts anew" in done.out
+    kept = torch.load(here / "run" / "weights.pt", weights_only=True)["network"]
+    assert torch.allclose(kept["conv_stem.weight"], other.conv_stem.weight, atol=1e-5)
+    assert kept["classifier.weight"].shape == (10, 32)
+
+
+def test_a_checkpoint_of_the_authors_becomes_weights_of_ours(nas_command, here: Path) -> None:
+    import torch
+
+    from nas.training.judging import put_weights
+    from search_spaces.muxnet import create_model
+
+    model = create_model("muxnet_m", 4)
+    theirs = {"module." + name: tensor for name, tensor in model.state_dict().items()}
+    torch.save({"state_dict_ema": theirs, "epoch": 3}, here / "theirs.pth")
+    done = nas_command("weights", "convert", "theirs.pth", "--model", "muxnet_m", "--out", "ours.pt")
+    assert done.code == 0, done.err
+    assert "from state_dict_ema, 4 classes" in done.out
+    other = create_model("muxnet_m", 4)
+    assert put_weights(other, here / "ours.pt")
+    assert all(torch.equal(a, b) for a, b in zip(other.parameters(), model.parameters(), strict=True))
