@@ -39,7 +39,7 @@ SIZES = (50, 100, 200, 400, 1000)
 HELD_OUT = 1000
 BASELINE, CHOSEN = "extra-trees, one-hot genes", "selector"
 FEWER = 5  # seeds of what takes long: the networks, and 1,000 training cells
-SLOW = ("graph-network", "mlp-ensemble", "random-forest")
+SLOW = ("graph-network", "mlp-ensemble")
 COLUMNS = ("table", "cells", "seed", "model", "tau", "coverage", "rmse", "seconds", "chosen")
 
 
