@@ -100,7 +100,7 @@ def run_training(asked: Asked, recipe: str, epochs: int | None, run: Run) -> Non
     first = int(os.environ.get("RANK", "0")) == 0  # of several processes, under torchrun
     if first:
         _settle(out, _identity(asked, parts["space"]), plan.epochs)
-    threads = run.threads or (None if (pixels or 0) >= LARGE else 1)
+    threads = run.threads or _threads(pixels)
     settings = FullSettings(run.seed, threads, on_epoch=lambda row: _say(_progress(row, plan.epochs)))
     try:
         result = train_full(build, source, plan, out, settings=settings)
@@ -122,8 +122,10 @@ def run_evaluation(asked: Asked, resolution: int | None, as_json: bool) -> None:
         raise ConfigError(f"--resolution: expected at least 1, got {resolution}")
     resolution = resolution or _trained_at(asked.weights)
     network = network_spec(asked.spec, parts["space"])
-    source = asked.source(parts["data"], _pixels(network, resolution))
-    found = judge_weights(network.builder(0.0, 0.0, resolution), source, asked.weights, resolution)
+    pixels = _pixels(network, resolution)
+    source = asked.source(parts["data"], pixels)
+    build = network.builder(0.0, 0.0, resolution)
+    found = judge_weights(build, source, asked.weights, resolution, _threads(pixels))
     if as_json:
         typer.echo(json.dumps(_plain(found)))
         return
@@ -144,6 +146,11 @@ def _pixels(network: Network, resolution: int | None) -> int | None:
     if resolution is None and isinstance(network, MUXNetwork) and network.resize:
         return network.spec.resolution
     return resolution
+
+
+def _threads(pixels: int | None) -> int | None:
+    """One for small pictures; None leaves the choice to torch."""
+    return None if (pixels or 0) >= LARGE else 1
 
 
 def _identity(asked: Asked, space: Mapping[str, Any]) -> dict[str, Any]:

@@ -107,20 +107,21 @@ def starting_from(build: Build, path: Path, tell: Callable[[str], None]) -> Buil
 
 
 def judge_weights(
-    build: Build, data: DataSource, path: Path, resolution: int | None, device: str | None = None
+    build: Build, data: DataSource, path: Path, resolution: int | None, threads: int | None = None
 ) -> Judgement:
     """Judge the weights in `path` on the test pictures, brought to `resolution` (None: as they are stored).
 
     Raises `DataError` when there is no test picture, or the weights or the data cannot be read.
     """
-    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     prepared = prepare(data, Recipe(resolution=resolution), where, None)
     if not len(prepared.test):
         raise DataError(f"data {data}: there is no test picture to judge on")
     network = build(num_classes=prepared.num_classes, in_channels=prepared.in_channels)
     put_weights(network, path)
     network.to(where).eval()
-    score = judge(network, prepared.test, prepared.num_classes)
+    with reproducible(threads or torch.get_num_threads(), where):
+        score = judge(network, prepared.test, prepared.num_classes)
     picture, _ = next(iter(prepared.test.batches([torch.zeros(1, dtype=torch.long)], None)))
     return Judgement(score, prepared.class_names, latency(network.to("cpu"), picture.cpu()))
 

@@ -46,7 +46,8 @@ def test_help_without_a_command_says_how_to_start(nas_command) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["search", "--help"], ["front", "--help"], ["data", "--help"], ["train", "--help"]]
+    "arguments",
+    [["--help"], ["search", "--help"], ["front", "--help"], ["data", "--help"], ["train", "--help"]],
 )
 def test_help_loads_neither_torch_nor_ray_nor_pandas(arguments: list[str]) -> None:
     code = (
