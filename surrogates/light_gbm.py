@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 from nas.checks import check_positive
 from nas.errors import ConfigError
 from nas.records import FloatArray
@@ -33,6 +35,8 @@ class LightGBM:
         for name in ("members", "trees", "learning_rate"):
             check_positive(name, getattr(self, name))
         self.n_features_in_ = X.shape[1]
+        if len(y) == 1:  # LightGBM wants two rows; the same one twice says no more
+            X, y = np.repeat(X, 2, axis=0), np.repeat(y, 2)
         self.members_, self.error_ = bootstrapped(self._member, X, y, self.members, self.seed)
         return self
 
