@@ -33,13 +33,13 @@ def enumerate_space(space: str, out: Path) -> None:
     output().print(f"{count:,} cells written to {out}", highlight=False)
 
 
-def import_benchmark(benchmark: str, file: Path, out: Path, whole: bool) -> None:
+def import_benchmark(benchmark: str, file: Path, out: Path, partial: bool) -> None:
     """`nas data import`."""
     check_known("benchmark", benchmark, ("nasbench101",))
     from search_spaces.nasbench101.table_import import import_tfrecord
 
     with _progress() as bar:
-        report = import_tfrecord(file, out, progress=_report_to(bar, "bytes"), partial=not whole)
+        report = import_tfrecord(file, out, progress=_report_to(bar, "bytes"), partial=partial)
     output().print(
         f"{report.cells:,} cells ({report.records:,} records, {', '.join(map(str, report.budgets))} epochs) imported to "
         f"{report.out}; {report.hashes_checked:,} hashes checked",
@@ -47,8 +47,7 @@ def import_benchmark(benchmark: str, file: Path, out: Path, whole: bool) -> None
     )
     if not report.whole:
         output().print(
-            "Note: that is a part of the benchmark's 423,624 cells. If it should be the whole, download the file again; "
-            "--whole refuses a part.",
+            "Note: that is a part of the benchmark's 423,624 cells; others count as unknown.",
             style="yellow",
         )
 

@@ -30,12 +30,12 @@ def import_(
     benchmark: Annotated[str, typer.Argument(help="nasbench101")],
     file: Annotated[Path, typer.Argument(help="The published file.")],
     out: Annotated[Path, typer.Option(help="Folder to make.")],
-    whole: Annotated[bool, typer.Option("--whole", help="Refuse a file that lacks cells.")] = False,
+    partial: Annotated[bool, typer.Option("--partial", help="Accept a file that lacks cells.")] = False,
 ) -> None:
     """Turn a benchmark's published file into a table that opens at once."""
     from nas.cli.benchmarks import import_benchmark
 
-    import_benchmark(benchmark, file, out, whole)
+    import_benchmark(benchmark, file, out, partial)
 
 
 @data.command(

@@ -44,13 +44,13 @@ class ImportReport:
 
 
 def import_tfrecord(
-    source: Path, out: Path, progress: Progress | None = None, *, partial: bool = True
+    source: Path, out: Path, progress: Progress | None = None, *, partial: bool = False
 ) -> ImportReport:
     """Read `nasbench_only108.tfrecord` or `nasbench_full.tfrecord` into the new folder `out`.
 
     `progress` is called now and then with (bytes done, bytes in all). Every cell must have three runs at every
-    budget of the file. A file may hold a part of the benchmark's 423,624 cells (`ImportReport.whole` says so), unless
-    `partial` is false: then fewer are refused.
+    budget of the file. All 423,624 cells must be there unless `partial` is true (a cut-out; `ImportReport.whole` is
+    then false).
     Raises `DataError` naming the record and byte offset when the file is truncated, corrupt or of another kind,
     `ConfigError` when `out` exists or cannot be written. Nothing is left at `out` on any error or interrupt.
     """
@@ -61,7 +61,8 @@ def import_tfrecord(
     if not partial and len(columns["cell"]) != CELLS:
         raise DataError(
             f"{source}: {len(columns['cell']):,} cells in {collected.records:,} records, expected {CELLS:,}: "
-            f"the file was cut off between two cells, or is only a part; {ADVICE}"
+            f"the file was cut off between two cells, or is only a part; {ADVICE}. "
+            "A part that is meant to be one: --partial (partial=True)"
         )
     report = ImportReport(
         out,

@@ -61,12 +61,12 @@ def test_progress_ends_at_the_size_of_the_file(tmp_path: Path):
     assert seen[-1] == (size, size)
 
 
-def test_a_part_of_the_benchmark_is_called_one_and_refused_where_the_whole_is_wanted(tmp_path: Path):
+def test_a_part_of_the_benchmark_is_refused_unless_asked_for_and_called_one(tmp_path: Path):
     write_tfrecord(tmp_path / "f", all_runs())
     with pytest.raises(DataError, match=r"5 cells in 15 records, expected 423,624.*cut off"):
-        import_tfrecord(tmp_path / "f", tmp_path / "store", partial=False)
+        import_tfrecord(tmp_path / "f", tmp_path / "store")
     assert not (tmp_path / "store").exists()
-    assert not import_tfrecord(tmp_path / "f", tmp_path / "store").whole
+    assert not import_tfrecord(tmp_path / "f", tmp_path / "store", partial=True).whole
 
 
 def test_an_existing_folder_is_never_touched(tmp_path: Path):
