@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import gc
 import io
 import json
 import math
@@ -96,31 +97,43 @@ def train_full(
     out = Path(out_dir)
     threads = settings.threads or torch.get_num_threads()
     with processes(distributed, settings.device) as place, reproducible(threads, place.device):
-        if recipe.batch_size < 2 * place.shard.world:
-            raise ConfigError(
-                f"recipe: batch_size {recipe.batch_size} is too small for {place.shard.world} processes: "
-                f"expected at least two pictures for each"
-            )
-        prepared = prepare(data, recipe, place.device, None)
-        config = _config(data, recipe, settings.seed)
-        state = _previous(out, config, resume)
-        if place.first:
-            write_text(out / "config.json", json.dumps(config, indent=2))
-        torch.manual_seed(stream(settings.seed, 0))
-        network = build(num_classes=prepared.num_classes, in_channels=prepared.in_channels)
-        training = _training(network, recipe, settings.seed, place)
-        log: list[Row] = []
-        if state is not None:
-            training.load_state_dict(state)
-            log = [dict(row) for row in state["log"]]
-        _run(training, prepared, out, log, place, settings.on_epoch)
-        if place.first:
-            weights.save(out / "weights.pt", {"network": training.judged.state_dict()})
-        test = None
-        if len(prepared.test):
-            test = _judge(training, prepared.test, prepared, place)
-        if place.first:
-            write_text(out / "result.json", json.dumps(_result(test, prepared, log), indent=2))
+        return _train(build, data, recipe, out, resume, settings, place)
+
+
+def _train(
+    build: Build,
+    data: DataSource,
+    recipe: Recipe,
+    out: Path,
+    resume: bool,
+    settings: FullSettings,
+    place: Place,
+) -> FullResult:
+    if recipe.batch_size < 2 * place.shard.world:
+        raise ConfigError(
+            f"recipe: batch_size {recipe.batch_size} is too small for {place.shard.world} processes: "
+            f"expected at least two pictures for each"
+        )
+    prepared = prepare(data, recipe, place.device, None)
+    config = _config(data, recipe, settings.seed)
+    state = _previous(out, config, resume)
+    if place.first:
+        write_text(out / "config.json", json.dumps(config, indent=2))
+    torch.manual_seed(stream(settings.seed, 0))
+    network = build(num_classes=prepared.num_classes, in_channels=prepared.in_channels)
+    training = _training(network, recipe, settings.seed, place)
+    log: list[Row] = []
+    if state is not None:
+        training.load_state_dict(state)
+        log = [dict(row) for row in state["log"]]
+    _run(training, prepared, out, log, place, settings.on_epoch)
+    if place.first:
+        weights.save(out / "weights.pt", {"network": training.judged.state_dict()})
+    test = None
+    if len(prepared.test):
+        test = _judge(training, prepared.test, prepared, place)
+    if place.first:
+        write_text(out / "result.json", json.dumps(_result(test, prepared, log), indent=2))
     return FullResult(tuple(log), test, prepared.class_names, out / "weights.pt")
 
 
@@ -271,4 +284,7 @@ def processes(distributed: bool | None, device: str | None) -> Iterator[Place]:
         yield Place(Shard(dist.get_rank(), dist.get_world_size(), over_all), where)
     finally:
         if not exists:
+            # What still holds the group (cycles within DistributedDataParallel) would end its threads only when
+            # the process ends, which then aborts now and then.
+            gc.collect()
             dist.destroy_process_group()
