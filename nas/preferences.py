@@ -1,0 +1,245 @@
+"""Where on the front a user wants to end: aspirations, limits and weights, for picking and for searching.
+
+The reference point method of Wierzbicki ("The use of reference objectives in multiobjective optimization", in
+Multiple Criteria Decision Making: Theory and Application, Springer 1980): a point is as good as its augmented
+weighted Chebyshev distance from the aspiration, which may be reachable or not.
+
+Levels that a preference does not name are completed from the archive: the best that members have which come as
+near to the named levels as any does. So `error=5%` alone means "5% error, and everything else as good as it can
+be there". What a user reads and writes is in the objectives' own units; arrays here are minimised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nas.directions import das_dennis
+from nas.errors import ConfigError
+from nas.objectives import Limit, Objective, objective
+from nas.preference_text import ASPIRE, WEIGH, Term, check_terms, terms
+from nas.records import FloatArray
+
+AUGMENTATION = 0.01  # a hundredth of one range is given up for the whole range of another
+MARGIN = 0.1  # of the front's range, that the box reaches beyond the archive's nearest point
+SPREAD = 0.3  # size of the shrunk grid of directions, relative to the whole simplex
+_SMALL = 1e-9
+
+
+@dataclass(frozen=True)
+class Preference:
+    """Levels wished for, limits, and relative weights, for some of the objectives of a problem.
+
+    `objectives` are those of the problem, all of them, in order. `aspirations` has a level or None for each and
+    `limits` bounds, both in the user's own units and directions; `weights` has a positive number for each: the
+    larger, the more a shortfall in this objective counts. Made by `parse`, as a rule.
+
+    In the methods `ideal` and `nadir` (m,) are those of the archive, `archive` (k, m) its points (the
+    non-dominated ones so far; None or empty when nothing is known), `points` (n, m) any others, all minimised.
+    """
+
+    objectives: tuple[Objective, ...]
+    aspirations: tuple[float | None, ...]
+    limits: tuple[Limit, ...] = ()
+    weights: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.weights:
+            object.__setattr__(self, "weights", (1.0,) * len(self.objectives))
+        for name, values in (("aspirations", self.aspirations), ("weights", self.weights)):
+            if len(values) != len(self.objectives):
+                raise ConfigError(
+                    f"{name}: expected one for each of {len(self.objectives)} objectives, got {len(values)}"
+                )
+        if not all(np.isfinite(w) and w > 0 for w in self.weights):
+            raise ConfigError(f"weights: expected finite numbers above 0, got {self.weights}")
+        lower, upper = self.bounds()
+        for item, least, most in zip(self.objectives, lower, upper, strict=True):
+            if least > most:
+                said = ", ".join(str(x) for x in self.limits if x.objective == item.name)
+                raise ConfigError(f"prefer: no value of {item.name} meets all of its limits: {said}")
+
+    @classmethod
+    def parse(cls, text: str | Sequence[Term], objectives: Sequence[Objective | str]) -> Preference:
+        """Read `error=5%, params<1M, madds:2` for these objectives (names of built-in ones will do).
+
+        `name=level` is an aspiration, `name<level` (or <=, >, >=; equality is within the limit) a limit,
+        `name:weight` or `name*weight` a relative weight, 1 for those not named. Numbers take k, M, G, and % where
+        the unit is percent. Raises `ConfigError` that names the term and what is wrong with it.
+        """
+        found = terms(text) if isinstance(text, str) else tuple(text)
+        known = tuple(objective(o) for o in objectives)
+        check_terms(found, known)
+        levels = {t.name: t.number for t in found if t.relation == ASPIRE}
+        weights = {t.name: t.number for t in found if t.relation in WEIGH}
+        limits = [
+            Limit(t.name, t.number, upper=t.relation.startswith("<")) for t in found if t.relation[0] in "<>"
+        ]
+        return cls(
+            known,
+            tuple(levels.get(o.name) for o in known),
+            tuple(limits),
+            tuple(weights.get(o.name, 1.0) for o in known),
+        )
+
+    def __str__(self) -> str:
+        """The preference as `parse` reads it."""
+        levels = [
+            f"{o.name}={v:.12g}"
+            for o, v in zip(self.objectives, self.aspirations, strict=True)
+            if v is not None
+        ]
+        limits = [f"{x.objective}{'<=' if x.upper else '>='}{x.bound:.12g}" for x in self.limits]
+        weights = [f"{o.name}:{w:.12g}" for o, w in zip(self.objectives, self.weights, strict=True) if w != 1]
+        return ", ".join([*levels, *limits, *weights])
+
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        """The limits as (lower, upper), each (m,), minimised, infinite where there is none."""
+        lower, upper = np.full(len(self.objectives), -np.inf), np.full(len(self.objectives), np.inf)
+        places = {o.name: i for i, o in enumerate(self.objectives)}
+        for limit in self.limits:
+            i = places[limit.objective]
+            sign = self.objectives[i].sign
+            if limit.upper is (sign > 0):
+                upper[i] = min(upper[i], sign * limit.bound)
+            else:
+                lower[i] = max(lower[i], sign * limit.bound)
+        return lower, upper
+
+    def violations(self, points: FloatArray) -> FloatArray:
+        """How far points break the limits, (n,): the sum of the excesses relative to the bounds, 0 within."""
+        points = np.atleast_2d(np.asarray(points, dtype=np.float64))
+        total = np.zeros(len(points))
+        places = {o.name: i for i, o in enumerate(self.objectives)}
+        for limit in self.limits:
+            i = places[limit.objective]
+            values = self.objectives[i].sign * points[:, i]
+            over = values - limit.bound if limit.upper else limit.bound - values
+            total += np.maximum(over, 0.0) / (abs(limit.bound) or 1.0)
+        return total
+
+    def aspiration(
+        self, ideal: FloatArray, nadir: FloatArray, archive: FloatArray | None = None
+    ) -> FloatArray:
+        """The whole aspiration point, (m,), minimised: named levels as they are, the others completed.
+
+        An unnamed level is the best that archive members have which meet the limits (or break them least) and
+        the named levels (or come as near to them as any); without an archive it is the ideal.
+        """
+        named, level = self._named(ideal)
+        if archive is None or len(archive) == 0 or named.all():
+            return level
+        reach = self._reachable(archive)
+        if named.any():
+            short = self._shortfalls(reach, level, ideal, nadir)[:, named].max(axis=1)
+            reach = reach[short <= max(0.0, short.min()) + _SMALL]
+        return np.where(named, level, reach.min(axis=0))
+
+    def scores(
+        self,
+        points: FloatArray,
+        ideal: FloatArray,
+        nadir: FloatArray,
+        archive: FloatArray | None = None,
+    ) -> FloatArray:
+        """Augmented Chebyshev achievement of points, (n,), lower is better; limits are not in it.
+
+        max_i s_i + 0.01 sum_i s_i with s_i = w_i (f_i - z_i) / (nadir_i - ideal_i): 0 at the aspiration z,
+        negative for what is better in everything (Wierzbicki 1980). The best of a front is Pareto optimal.
+        """
+        short = self._shortfalls(np.atleast_2d(points), self.aspiration(ideal, nadir, archive), ideal, nadir)
+        return np.asarray(short.max(axis=1) + AUGMENTATION * short.sum(axis=1), dtype=np.float64)
+
+    def region(
+        self, ideal: FloatArray, nadir: FloatArray, archive: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """The box of interest (lower, upper), each (m,), minimised: what lies beyond `upper` is of no interest.
+
+        `upper` is max(z, c + a tenth of the range) with z the aspiration and c the member of the archive with the
+        best score, so the box always holds something reachable and the trade-offs about it, whether z can be
+        reached or not (as the reference point of R-NSGA-II marks a region, Deb et al. 2006). A limit lowers it,
+        unless no member of the archive meets the limits: then the box still reaches to the one that breaks them
+        least. Without an archive unnamed levels go to the nadir. Without any aspiration or weight the box is
+        that of the whole front. `lower` is the ideal, or a limit from below: only such a limit excludes anything
+        on that side, for nothing is too good.
+        """
+        ideal, nadir = np.asarray(ideal, dtype=np.float64), np.asarray(nadir, dtype=np.float64)
+        margin = MARGIN * _ranges(ideal, nadir)
+        least, most = self.bounds()
+        lower = np.maximum(ideal, least)
+        named, level = self._named(ideal)
+        if archive is None or len(archive) == 0:
+            upper = np.minimum(np.where(named, np.maximum(level, ideal + margin), nadir + margin), most)
+            return lower, np.maximum(upper, lower)
+        reach = self._reachable(archive)
+        closest = reach[int(np.argmin(self.scores(reach, ideal, nadir, archive)))]
+        if self._everywhere:
+            upper = nadir + margin
+        else:
+            upper = np.maximum(self.aspiration(ideal, nadir, archive), closest + margin)
+        # where even the nearest member breaks a limit the box must not end before it
+        held = np.where(closest <= most, most, closest + margin)
+        return lower, np.maximum(np.minimum(upper, held), lower)
+
+    def directions(
+        self,
+        n: int,
+        ideal: FloatArray,
+        nadir: FloatArray,
+        archive: FloatArray | None = None,
+        spread: float = SPREAD,
+    ) -> FloatArray:
+        """Reference directions about the aspiration, (k, m) on the unit simplex, k at most max(n, m).
+
+        The Das-Dennis grid, shrunk to `spread` of its size (1: the whole simplex, 0: one direction) about the
+        direction in which the score descends: the ray from the aspiration along 1/weights, where it crosses the
+        plane through the nadir of each objective (as in R-NSGA-III, Vesikar, Deb and Blank 2018). The whole grid
+        when there is no aspiration and no weight. Directions are of objectives normalised by ideal and nadir.
+        """
+        if not 0 <= spread <= 1:
+            raise ConfigError(f"spread: expected a number from 0 to 1, got {spread!r}")
+        m = len(self.objectives)
+        grid = das_dennis(m, n)
+        if self._everywhere or m == 1:
+            return grid
+        ideal = np.asarray(ideal, dtype=np.float64)
+        z = (self.aspiration(ideal, nadir, archive) - ideal) / _ranges(ideal, nadir)
+        along = 1.0 / np.asarray(self.weights)
+        crossing = np.maximum(z + (1.0 - z.sum()) / along.sum() * along, 0.0)  # its sum is 1 or more
+        return np.asarray(spread * grid + (1.0 - spread) * crossing / crossing.sum(), dtype=np.float64)
+
+    @property
+    def _everywhere(self) -> bool:
+        """Whether no part of the front is preferred to another (there may be limits)."""
+        return all(a is None for a in self.aspirations) and len(set(self.weights)) == 1
+
+    def _named(self, ideal: FloatArray) -> tuple[np.ndarray, FloatArray]:
+        """Which levels are named, (m,), and all levels, minimised, with the ideal for the others."""
+        named = np.array([a is not None for a in self.aspirations])
+        level = [
+            float(i) if a is None else o.sign * a
+            for o, a, i in zip(self.objectives, self.aspirations, ideal, strict=True)
+        ]
+        return named, np.array(level)
+
+    def _reachable(self, archive: FloatArray) -> FloatArray:
+        """The members of the archive that meet the limits; if none does, those that break them least."""
+        members = np.asarray(archive, dtype=np.float64)
+        broken = self.violations(members)
+        return members[np.flatnonzero(broken <= broken.min() * (1.0 + _SMALL))]
+
+    def _shortfalls(
+        self, points: FloatArray, level: FloatArray, ideal: FloatArray, nadir: FloatArray
+    ) -> FloatArray:
+        """Weighted distances by which points (n, m) fall short of the levels, in ranges of the front, (n, m)."""
+        weights = np.asarray(self.weights) / np.mean(self.weights)
+        return np.asarray(weights * (np.asarray(points) - level) / _ranges(ideal, nadir), dtype=np.float64)
+
+
+def _ranges(ideal: FloatArray, nadir: FloatArray) -> FloatArray:
+    """nadir - ideal; where that is nothing, the ideal's own size, lest units decide."""
+    spread = np.asarray(nadir, dtype=np.float64) - ideal
+    size = np.abs(np.asarray(ideal, dtype=np.float64))
+    return np.where(spread > 0, spread, np.where(size > 0, size, 1.0))
