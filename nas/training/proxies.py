@@ -1,0 +1,120 @@
+"""Zero-cost proxies of architectures: numbers that a worker reports, and features for surrogates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+from nas.checks import check_known
+from nas.errors import ConfigError, DataError
+from nas.interfaces import Evaluate, HasBuild, SearchSpace
+from nas.records import Architecture, FloatArray, Trial
+from nas.training.data import Digits
+from nas.training.data.base import DataSource
+from nas.training.evaluator import HasResolution, reproducible
+from nas.training.feed import prepare
+from nas.training.loop import stream
+from nas.training.recipe import Recipe
+from nas.training.zero_cost import PROXIES, Batch
+
+_LOGARITHM = frozenset({"grad_norm", "params", "madds"})  # as features; the other two are logarithms already
+
+
+@dataclass(frozen=True)
+class Proxies:
+    """Computes proxies (`nas.training.zero_cost`) of an architecture's untrained network, once an architecture.
+
+    The first weights and the batch (`pictures` drawn from the training pictures that `data` and `recipe` give) depend
+    on `seed` alone, so that values of different candidates compare and repeat: not on the trial. `threads` are set for
+    the call and put back; `device` None takes the GPU if there is one. Isomorphic architectures share the values of
+    the canonical one. Raises `ConfigError` for a space that cannot build, an unknown proxy, or fewer than two pictures.
+    """
+
+    space: HasBuild
+    data: DataSource = field(default_factory=Digits)
+    names: tuple[str, ...] = ("naswot", "synflow", "grad_norm")
+    seed: int = 0
+    pictures: int = 32
+    recipe: Recipe = field(default_factory=Recipe)
+    threads: int = 1
+    device: str | None = None
+    _known: dict[Architecture, dict[str, float]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(self.names))  # lists come from YAML files
+        if not isinstance(self.space, HasBuild):
+            raise ConfigError(
+                f"space {getattr(self.space, 'name', self.space)!r} cannot build networks: proxies need a space "
+                f"with build(architecture, *, num_classes, in_channels)"
+            )
+        if not self.names or len(set(self.names)) < len(self.names):
+            raise ConfigError(f"proxies: expected at least one name, each once, got {list(self.names)}")
+        for name in self.names:
+            check_known("proxies", name, PROXIES)
+        if self.pictures < 2 or self.threads < 1:
+            raise ConfigError(
+                f"proxies: expected at least 2 pictures and 1 thread, got {self.pictures} and {self.threads}"
+            )
+
+    def __call__(self, asked: Architecture | Trial) -> dict[str, float]:
+        """Every proxy by name, finite: `naswot` and `synflow` as logarithms, the others as they are."""
+        architecture = asked.architecture if isinstance(asked, Trial) else asked
+        if isinstance(self.space, SearchSpace):
+            architecture = self.space.canonical(architecture)
+        if architecture not in self._known:
+            self._known[architecture] = self._compute(architecture)
+        return dict(self._known[architecture])
+
+    def encode(self, architectures: Sequence[Architecture]) -> FloatArray:
+        """Features, shape (n, len(names)), all on a logarithmic scale: an encoding as in `SearchSpace.encodings`."""
+        rows = [[self(architecture)[name] for name in self.names] for architecture in architectures]
+        features = np.array(rows, dtype=np.float64).reshape(len(rows), len(self.names))
+        for column, name in enumerate(self.names):
+            if name in _LOGARITHM:
+                features[:, column] = np.log(np.maximum(features[:, column], np.finfo(np.float64).tiny))
+        return features
+
+    def _compute(self, architecture: Architecture) -> dict[str, float]:
+        device = torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        wanted = self.space.resolution(architecture) if isinstance(self.space, HasResolution) else None
+        with reproducible(self.threads, device):
+            batch, num_classes, in_channels = _drawn(
+                self.data, self.recipe, device, wanted, self.pictures, self.seed
+            )
+            torch.manual_seed(stream(self.seed, 0))
+            network = self.space.build(architecture, num_classes=num_classes, in_channels=in_channels)
+            memory = torch.channels_last if self.recipe.channels_last else torch.contiguous_format
+            network.to(device=device).to(memory_format=memory)  # type: ignore[call-overload]
+            return {name: PROXIES[name](network, batch) for name in self.names}
+
+
+@dataclass(frozen=True)
+class WithProxies:
+    """An evaluator that also reports proxies, computed before it runs; where names meet, its own values stay."""
+
+    evaluate: Evaluate
+    proxies: Proxies
+
+    def __call__(self, trial: Trial) -> Mapping[str, float]:
+        """The evaluator's values and the proxies'."""
+        return {**self.proxies(trial), **self.evaluate(trial)}
+
+
+@lru_cache(maxsize=8)  # a search meets a handful of resolutions; the oldest goes when there are more
+def _drawn(
+    data: DataSource, recipe: Recipe, device: torch.device, wanted: int | None, pictures: int, seed: int
+) -> tuple[Batch, int, int]:
+    """The batch, and how many classes and channels a network for it has."""
+    prepared = prepare(data, recipe, device, wanted)
+    if len(prepared.train) < 2:
+        raise DataError(f"data {data}: proxies need at least 2 training pictures, got {len(prepared.train)}")
+    generator = torch.Generator().manual_seed(stream(seed, 1))
+    positions = torch.randperm(len(prepared.train), generator=generator)[:pictures]
+    images, labels = next(iter(prepared.train.batches([positions], None)))
+    return Batch(images, labels), prepared.num_classes, prepared.in_channels
