@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nas.loop import LoopSettings, SearchState
     from nas.objectives import Limit, Objective
     from nas.problem import Problem
-    from nas.records import Architecture, Observation, Result, Status, Trial
+    from nas.records import Architecture, Note, Observation, Result, Status, Trial
 
 _HOMES = {
     "nas.api": ("SearchResult", "load_run", "search"),
@@ -24,7 +24,7 @@ _HOMES = {
     "nas.loop": ("LoopSettings", "SearchState"),
     "nas.objectives": ("Limit", "Objective"),
     "nas.problem": ("Problem",),
-    "nas.records": ("Architecture", "Observation", "Result", "Status", "Trial"),
+    "nas.records": ("Architecture", "Note", "Observation", "Result", "Status", "Trial"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -36,6 +36,7 @@ __all__ = [
     "Limit",
     "LoopSettings",
     "NasError",
+    "Note",
     "Objective",
     "Observation",
     "Problem",

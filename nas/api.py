@@ -15,7 +15,7 @@ import pandas as pd
 from nas.checks import check_known
 from nas.errors import ConfigError, HistoryError
 from nas.executors import EXECUTORS
-from nas.history import History, as_json, read_history, tabulate
+from nas.history import History, as_json, read_history, read_notes, tabulate
 from nas.interfaces import Evaluate, Executor, SearchSpace
 from nas.loop import Callback, LoopSettings, Search, SearchState
 from nas.objectives import Limit, Objective
@@ -176,7 +176,7 @@ def load_run(folder: str | Path) -> tuple[RunTable, dict[str, Any]]:
         raise HistoryError(f"{folder}: the run ended before its first evaluation; start it again")
     objectives = [Objective(**values) for values in meta["objectives"]]
     limits = [Limit.parse(text) for text in meta["limits"]]
-    return run_table(frame, objectives, limits, int(meta["initial"])), meta
+    return run_table(frame, objectives, limits, int(meta["initial"]), read_notes(Path(folder))), meta
 
 
 def _executor_factory(executor: str | MakeExecutor, settings: Any) -> MakeExecutor:
@@ -233,7 +233,8 @@ def _conclude(plan: Plan, state: SearchState, history: History | None, ended: st
     }
     if history is None:
         frame = _frame(problem, state.results)
-        table = run_table(frame, problem.objectives, problem.limits, plan.algorithm.initial)
+        initial = plan.algorithm.initial
+        table = run_table(frame, problem.objectives, problem.limits, initial, state.notes)
         return SearchResult(table.front, frame, summarise(table, extra), ended, None, table)
     out = history.path.parent
     table, _ = load_run(out)

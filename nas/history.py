@@ -21,9 +21,10 @@ import pandas as pd
 from nas.errors import ArchitectureError, HistoryError
 from nas.interfaces import SearchSpace
 from nas.log_file import LOCK_FILE, connect_to_read, explained, lock_folder, make_folder
-from nas.records import RESERVED, Result, Status, Trial
+from nas.notes import notes_in, values_as_text
+from nas.records import RESERVED, Note, Result, Status, Trial
 
-SCHEMA = 1
+SCHEMA = 2
 FILE = "history.sqlite"
 
 _COLUMNS = [
@@ -41,6 +42,12 @@ CREATE TABLE results (
     seconds REAL NOT NULL, error TEXT NOT NULL, worker TEXT NOT NULL, started REAL NOT NULL, finished REAL NOT NULL
 ) STRICT;
 CREATE TABLE log (seq INTEGER PRIMARY KEY, event TEXT NOT NULL, trial INTEGER, seconds REAL) STRICT;
+"""
+_SINCE_2 = """
+CREATE TABLE IF NOT EXISTS notes (
+    told INTEGER NOT NULL, kind TEXT NOT NULL, objective TEXT NOT NULL, "values" TEXT NOT NULL,
+    PRIMARY KEY (told, kind, objective)
+) STRICT;
 """
 
 
@@ -88,10 +95,9 @@ class History:
         # but never damages the file.
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
-        if create:
-            self._db.executescript(
-                f"BEGIN; {_TABLES} INSERT INTO meta VALUES ('schema', '{SCHEMA}'); COMMIT;"
-            )
+        tables = _TABLES if create else ""  # that of an earlier version gets what it lacks
+        mark = f"INSERT OR REPLACE INTO meta VALUES ('schema', '{SCHEMA}');"
+        self._db.executescript(f"BEGIN; {tables} {_SINCE_2} {mark} COMMIT;")
 
     def _remove_unused(self) -> None:
         """Make room for a new run, unless the folder holds one in which something was asked already."""
@@ -121,14 +127,15 @@ class History:
             row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return None if row is None else json.loads(row[0])
 
-    def record_ask(self, trial: Trial | None) -> None:
-        """A trial was asked for (None: the algorithm had nothing new to ask)."""
+    def record_ask(self, trial: Trial | None, notes: Sequence[Note] = ()) -> None:
+        """A trial was asked for (None: the algorithm had nothing new to ask), and what was noted with it."""
         with self._transaction() as db:
             if trial is not None:
                 text = self._space.format(trial.architecture)
                 row = (trial.id, text, trial.seed, trial.budget, time.time())
                 db.execute("INSERT INTO trials VALUES (?, ?, ?, ?, ?)", row)
             db.execute("INSERT INTO log (event, trial) VALUES ('ask', ?)", (trial.id if trial else None,))
+            _insert_notes(db, notes)
 
     def record_result(self, result: Result) -> None:
         """A result arrived; in ordered mode it may be told to the algorithm only later."""
@@ -145,10 +152,11 @@ class History:
         with self._transaction() as db:
             db.execute("INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
-    def record_tell(self, trial_id: int, seconds: float) -> None:
-        """The algorithm was told the result of a trial, so many seconds into the search."""
+    def record_tell(self, trial_id: int, seconds: float, notes: Sequence[Note] = ()) -> None:
+        """The algorithm was told the result of a trial, so many seconds into the search, and noted this."""
         with self._transaction() as db:
             db.execute("INSERT INTO log (event, trial, seconds) VALUES ('tell', ?, ?)", (trial_id, seconds))
+            _insert_notes(db, notes)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -198,6 +206,15 @@ class History:
                 "DELETE FROM log WHERE seq NOT IN (SELECT seq FROM log ORDER BY seq LIMIT ?)", (count,)
             )
 
+    def notes(self) -> list[Note]:
+        """What the algorithm put on record, in the order of the results told."""
+        return _notes(self._db, self.path)
+
+    def forget_notes_after(self, told: int) -> None:
+        """Keep the notes up to so many results told; for when the tells after them were taken back."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM notes WHERE told > ?", (told,))
+
     def seconds(self) -> float:
         """How long the search had run when the last result was told, pauses between sessions left out."""
         with explained(self.path):
@@ -224,6 +241,11 @@ class History:
             self._lock = None
 
 
+def _insert_notes(db: sqlite3.Connection, notes: Sequence[Note]) -> None:
+    rows = [(*note.key, values_as_text(note.values)) for note in notes]
+    db.executemany("INSERT OR REPLACE INTO notes VALUES (?, ?, ?, ?)", rows)
+
+
 def read_history(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     """A run's table, one row a trial, and its meta values, without the space; safe while the run goes on.
 
@@ -247,6 +269,27 @@ def read_history(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         finally:
             db.close()
     return tabulate([(*row[:3], json.loads(row[3]) if row[3] else {}, *row[4:]) for row in rows]), meta
+
+
+def read_notes(folder: Path) -> list[Note]:
+    """What the algorithm of a run put on record, oldest first; safe while the run goes on.
+
+    Raises `HistoryError` when there is no readable run.
+    """
+    path = folder / FILE
+    check_readable(path)
+    with explained(path):
+        db = connect_to_read(path)
+    with contextlib.closing(db):
+        return _notes(db, path)
+
+
+def _notes(db: sqlite3.Connection, path: Path) -> list[Note]:
+    with explained(path):
+        try:
+            return notes_in(db)
+        except ValueError as error:
+            raise HistoryError(f"{path} is damaged: {error}; restore it from a copy") from error
 
 
 def tabulate(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from nas.errors import ArchitectureError
-from nas.records import Architecture, FloatArray, Observation, Result, Trial
+from nas.records import Architecture, FloatArray, Note, Observation, Result, Trial
 
 if TYPE_CHECKING:  # torch is not loaded until a network is built
     from torch import nn
@@ -139,7 +139,7 @@ class Algorithm(ABC):
 
     Made as `Algorithm(problem, rng, settings)`; `Settings` is the frozen dataclass of its parameters,
     with a default for each. Deterministic: the same generator state and the same sequence of calls give the
-    same proposals, which is what makes resuming by replay possible.
+    same proposals, which is what makes resuming by replay possible. Optional abilities: `HasNotes`, `HasRecall`.
     """
 
     Settings: ClassVar[type[Any]]
@@ -167,6 +167,27 @@ class Algorithm(ABC):
     @abstractmethod
     def tell(self, observations: Sequence[Observation]) -> None:
         """Learn from results in any order and any batch, failures included."""
+
+
+@runtime_checkable
+class HasNotes(Protocol):
+    """An algorithm with something to put on record; it is asked after every ask and every tell."""
+
+    def notes(self) -> list[Note]:
+        """The notes since the last call, oldest first; they are forgotten here."""
+        ...
+
+
+@runtime_checkable
+class HasRecall(Protocol):
+    """An algorithm whose asks are dear, and which can be brought to where it was without making them again."""
+
+    def recall(self, architecture: Architecture | None) -> None:
+        """Take note that this was asked (None: nothing new was left), in place of the `ask(1)` that gave it.
+
+        The state afterwards is what it would be after that ask: later asks propose the same.
+        """
+        ...
 
 
 class Executor(Protocol):

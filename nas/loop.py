@@ -2,102 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
 
-from nas.checks import check_fraction, check_positive
-from nas.errors import ConfigError, HistoryError, InfeasibleError, TooManyFailures
-from nas.front import ParetoArchive
+from nas.errors import HistoryError, InfeasibleError, TooManyFailures
 from nas.history import History
-from nas.interfaces import Algorithm, Executor
+from nas.interfaces import Algorithm, Executor, HasNotes, HasRecall
 from nas.problem import Problem
-from nas.records import Architecture, Result, Status, Trial
+from nas.records import Architecture, Note, Result, Status, Trial
 from nas.replay import before_draining, check_exact_values, commonest_reason
+from nas.search_state import Callback, LoopSettings, SearchState, trial_seed
 
-
-@dataclass(frozen=True)
-class LoopSettings:
-    """How far and in which order a search goes.
-
-    evaluations: trials to spend (those that break a cheap limit cost none). seconds: ask no more after so
-    long (None: no limit). concurrency: the *logical* number of trials under way; with `ordered` results are
-    told in the order of asking, so the outcome depends on the seed and on this number alone, not on how many
-    workers there are or which is fast. Unordered, a free worker gets the next trial at once.
-    fidelity: the budget of each trial (epochs, for networks that are trained); None for the evaluator's default.
-    max_failures: a larger share of failed candidates (among the last 20 told, at least 10) stops the search.
-    """
-
-    evaluations: int = 100
-    seconds: float | None = None
-    seed: int = 0
-    concurrency: int = 8
-    ordered: bool = True
-    fidelity: float | None = None
-    max_failures: float = 0.5
-
-    def __post_init__(self) -> None:
-        for name, count in (("evaluations", self.evaluations), ("concurrency", self.concurrency)):
-            if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-                raise ConfigError(f"{name}: expected a whole number of at least 1, got {count!r}")
-        check_fraction("max_failures", self.max_failures)
-        if self.seconds is not None:
-            check_positive("seconds", self.seconds)
-        if self.fidelity is not None:
-            check_positive("fidelity", self.fidelity)
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
-            raise ConfigError(f"seed: expected a whole number from 0 to 2**63 - 1, got {self.seed!r}")
-
-
-@dataclass
-class SearchState:
-    """Where a search stands; what callbacks are given. Only the loop writes to it."""
-
-    problem: Problem
-    settings: LoopSettings
-    results: list[Result] = field(default_factory=list)  # told so far, in the order of telling
-    asked: int = 0
-    arrived: int = 0
-    counts: Counter[Status] = field(default_factory=Counter)
-    running: int = 0
-    started: float = field(default_factory=time.monotonic)
-    earlier_seconds: float = 0.0  # spent before this session of a resumed run
-    replayed: int = 0  # evaluations that an earlier session of a resumed run made
-    initial: int = 2  # size of the algorithm's initial design
-    exhausted: bool = False
-
-    def __post_init__(self) -> None:
-        self._front: ParetoArchive[Result] = ParetoArchive(self.problem.n_objectives)
-        self._in_front = 0  # how many results the front has taken in
-
-    @property
-    def front(self) -> ParetoArchive[Result]:
-        """The feasible non-dominated results, minimised; brought up to date when somebody looks."""
-        for result in self.results[self._in_front :]:
-            seen = self.problem.observe(result)
-            if seen.ok and seen.violation == 0:
-                self._front.add(seen.objectives, result)
-        self._in_front = len(self.results)
-        return self._front
-
-    @property
-    def evaluated(self) -> int:
-        """Trials that came back from a worker and were told, failed ones included."""
-        return len(self.results) - self.counts[Status.INVALID]
-
-    @property
-    def failed(self) -> int:
-        """Trials that came back without a value."""
-        return self.evaluated - self.counts[Status.OK]
-
-    @property
-    def seconds(self) -> float:
-        """Wall-clock time of the search, earlier sessions included."""
-        return self.earlier_seconds + time.monotonic() - self.started
-
-
-Callback = Callable[[SearchState], None]
+__all__ = ["Callback", "LoopSettings", "Search", "SearchState", "trial_seed"]
 
 
 class Search:
@@ -151,8 +68,9 @@ class Search:
         while self._wants_more():
             found = self._algorithm.ask(1)
             trial = self._trial(found[0]) if found else None
+            notes = self._take_notes()
             if self._history is not None:
-                self._history.record_ask(trial)
+                self._history.record_ask(trial, notes)
             self._dry = trial is None
             if trial is not None:
                 self._start(trial)
@@ -228,8 +146,9 @@ class Search:
         self._tell(result)
         if result.trial.id not in self._earlier and result.status is not Status.INVALID:
             self._recent.append(result)
+        notes = self._take_notes()
         if self._history is not None:
-            self._history.record_tell(result.trial.id, self.state.seconds)
+            self._history.record_tell(result.trial.id, self.state.seconds, notes)
         self._notify()
         if not result.ok:
             self._stop_when_broken()
@@ -242,6 +161,12 @@ class Search:
         self._next = result.trial.id + 1
         self._algorithm.tell([seen])
         self._dry = False
+
+    def _take_notes(self) -> list[Note]:
+        """What the algorithm wishes to have on record since it was last asked or told."""
+        notes = self._algorithm.notes() if isinstance(self._algorithm, HasNotes) else []
+        self.state.take_notes(notes)
+        return notes
 
     def _notify(self) -> None:
         for callback in self._callbacks:
@@ -268,8 +193,8 @@ class Search:
     def resume(self) -> None:
         """Bring algorithm and state to where the log ends, then hand out again what was running.
 
-        Raises `HistoryError` when the algorithm asks for anything else than the log says, or when an exact
-        objective has another value now.
+        Raises `HistoryError` when the algorithm asks for anything else than the log says (one that can `recall`
+        takes the log's word), or when an exact objective has another value now.
         """
         history = self._history
         if history is None:
@@ -292,6 +217,9 @@ class Search:
                     check_exact_values(self._problem, results[event.trial])
                 self._tell(results[event.trial])
                 del pending[event.trial]
+        self._take_notes()  # made again by the replay, if at all; the history has them
+        history.forget_notes_after(len(self.state.results))
+        self.state.take_notes(history.notes())
         self._earlier = evaluated
         self._spent = len(evaluated)
         for number, trial in pending.items():
@@ -303,9 +231,13 @@ class Search:
         self.state.replayed = len(evaluated)
 
     def _replay_ask(self, trial: Trial | None, pending: dict[int, Trial]) -> None:
-        found = self._algorithm.ask(1)
         expected = [] if trial is None else [trial.architecture]
         self._dry = trial is None
+        if isinstance(self._algorithm, HasRecall):
+            self._algorithm.recall(None if trial is None else trial.architecture)
+            found = expected
+        else:
+            found = self._algorithm.ask(1)
         if found != expected:
             name = self._problem.space.format
             raise HistoryError(
@@ -316,12 +248,3 @@ class Search:
         if trial is not None:
             self.state.asked += 1
             pending[trial.id] = trial
-
-
-def trial_seed(seed: int, number: int) -> int:
-    """A trial's own seed, 31 bits, from the run's seed and the trial's number (splitmix64, Steele et al. 2014)."""
-    mask = (1 << 64) - 1
-    z = (seed * 0xD1342543DE82EF95 + (number + 1) * 0x9E3779B97F4A7C15) & mask
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
-    return (z ^ (z >> 31)) >> 33

@@ -12,8 +12,10 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
+from nas.notes import SURROGATE
 from nas.plots_front import front_3d_figure, front_figure, parallel_figure
 from nas.plots_progress import best_figure, cloud_figure, hypervolume_figure
+from nas.plots_surrogate import surrogate_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,11 +24,17 @@ if TYPE_CHECKING:
 
 
 def figures(table: RunTable) -> dict[str, Callable[[], Figure]]:
-    """What to draw of a run, by file name: with one objective its course, with more the front from each side."""
+    """What to draw of a run, by file name: with one objective its course, with more the front from each side.
+
+    And how good the surrogates were, when the algorithm noted it.
+    """
     objectives = table.objectives
     m = len(objectives)
+    judged: dict[str, Callable[[], Figure]] = {}
+    if any(note.kind == SURROGATE for note in table.notes):
+        judged["surrogate.png"] = partial(surrogate_figure, table)
     if m == 1:
-        return {"best.png": partial(best_figure, table)}
+        return {"best.png": partial(best_figure, table), **judged}
     draw: dict[str, Callable[[], Figure]] = {
         f"front_{objectives[i].name}_{objectives[j].name}.png": partial(front_figure, table, i, j)
         for i, j in combinations(range(m), 2)
@@ -37,7 +45,7 @@ def figures(table: RunTable) -> dict[str, Callable[[], Figure]]:
         draw["parallel.png"] = partial(parallel_figure, table)
     draw["hypervolume.png"] = partial(hypervolume_figure, table)
     draw["cloud.png"] = partial(cloud_figure, table)
-    return draw
+    return {**draw, **judged}
 
 
 def write_plots(folder: Path, table: RunTable) -> list[Path]:

@@ -116,3 +116,23 @@ class Observation:
 
     def __hash__(self) -> int:
         return hash(self.architecture)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that an algorithm wishes to have on record after so many told results.
+
+    `kind` says what it is about, such as ``surrogate``; a later note of the same `key` replaces an earlier one. A
+    number that is not finite is stored as null and read back as NaN. Notes of kind ``surrogate`` have the
+    values objective, chosen, rows, tau, tau_low, tau_high, coverage, calibration, rmse, reliable and text
+    (see `surrogates.selector.Selection`).
+    """
+
+    told: int
+    kind: str
+    values: Mapping[str, float | int | str | bool] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[int, str, str]:
+        """What is noted once: after how many results, of what kind, about which objective ("" without one)."""
+        return self.told, self.kind, str(self.values.get("objective", ""))

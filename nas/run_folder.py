@@ -14,8 +14,9 @@ import pandas as pd
 from nas.errors import HistoryError
 from nas.history import as_json
 from nas.indicators import CURVE_STEPS, Box, front_and_curve, hypervolume, igd_plus_curve, reference_box
+from nas.notes import notes_table
 from nas.objectives import Limit, Objective
-from nas.records import FloatArray
+from nas.records import FloatArray, Note
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class RunTable:
     `points` (n, m) are minimised, in the order of telling, NaN for failed and infeasible trials; `told` is the
     same rows of the table. `box` is where hypervolume is measured, `curve` (n,) its value after each tell.
     `front` has the feasible non-dominated architectures: `architecture` and one column an objective, best first.
+    `notes` are what the algorithm put on record, oldest first.
     """
 
     objectives: tuple[Objective, ...]
@@ -34,6 +36,7 @@ class RunTable:
     box: Box | None
     curve: FloatArray
     front: pd.DataFrame
+    notes: tuple[Note, ...] = ()
 
     @property
     def hypervolume(self) -> float:
@@ -42,7 +45,11 @@ class RunTable:
 
 
 def run_table(
-    frame: pd.DataFrame, objectives: Sequence[Objective], limits: Sequence[Limit], initial: int
+    frame: pd.DataFrame,
+    objectives: Sequence[Objective],
+    limits: Sequence[Limit],
+    initial: int,
+    notes: Sequence[Note] = (),
 ) -> RunTable:
     """Order a run's rows by telling and measure them; `initial` results set the hypervolume's box."""
     objectives = tuple(objectives)
@@ -59,7 +66,8 @@ def run_table(
     rows, curve = front_and_curve(
         points, CURVE_STEPS, 0.0, lambda f: 0.0 if box is None else hypervolume(f, box)
     )
-    return RunTable(objectives, frame, told, points, box, curve, _front(objectives, told.iloc[rows]))
+    front = _front(objectives, told.iloc[rows])
+    return RunTable(objectives, frame, told, points, box, curve, front, tuple(notes))
 
 
 def _front(objectives: Sequence[Objective], rows: pd.DataFrame) -> pd.DataFrame:
@@ -112,15 +120,16 @@ def curves(table: RunTable) -> pd.DataFrame:
 def export(folder: Path, table: RunTable, extra: Mapping[str, Any]) -> dict[str, Any]:
     """Write front.csv, curves.csv, history.parquet, summary.json and plots/; return the summary.
 
-    Each file is written under another name first, so a reader never sees half of one.
+    surrogate.csv as well, when the algorithm noted how good its surrogates were. Each file is written under another name first, so a reader never sees half of one.
     """
     summary = summarise(table, extra)
+    judged = notes_table(table.notes)
     try:
-        write_whole(folder / "front.csv", lambda p: table.front.to_csv(p, index=False, lineterminator="\n"))
+        _write_csv(folder / "front.csv", table.front)
         write_whole(folder / "history.parquet", lambda p: table.frame.to_parquet(p, index=False))
-        write_whole(
-            folder / "curves.csv", lambda p: curves(table).to_csv(p, index=False, lineterminator="\n")
-        )
+        _write_csv(folder / "curves.csv", curves(table))
+        if len(judged):
+            _write_csv(folder / "surrogate.csv", judged)
         write_whole(folder / "summary.json", lambda p: p.write_text(as_json(summary)))
         from nas.plots import write_plots  # matplotlib is slow to import
 
@@ -131,6 +140,10 @@ def export(folder: Path, table: RunTable, extra: Mapping[str, Any]) -> dict[str,
             f"write them again with: nas search --resume {folder}"
         ) from error
     return summary
+
+
+def _write_csv(path: Path, frame: pd.DataFrame) -> None:
+    write_whole(path, lambda p: frame.to_csv(p, index=False, lineterminator="\n"))
 
 
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:

@@ -9,10 +9,12 @@ from types import TracebackType
 import numpy as np
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from nas.cli.show import output
 from nas.indicators import Box, hypervolume, reference_box
 from nas.loop import LoopSettings, SearchState
+from nas.notes import SURROGATE
 from nas.problem import Problem
 from nas.records import Status
 
@@ -30,6 +32,7 @@ class Progress:
         self._box: Box | None = None
         self._measured = -1
         self._volume = 0.0
+        self._said: set[str] = set()  # lines about surrogates that are in the log already
 
     def __enter__(self) -> Progress:
         if self._terminal:
@@ -54,6 +57,7 @@ class Progress:
             self._next_line = state.seconds + (10.0 if state.seconds < 60 else 60.0)
             if state.evaluated != self._measured or state.evaluated == 0:
                 self._console.print(self._line(state), highlight=False)
+                self._say_surrogates(state)
 
     def _line(self, state: SearchState) -> str:
         left = self._left(state)
@@ -80,7 +84,29 @@ class Progress:
         outer = Table.grid()
         outer.add_row(grid)
         outer.add_row(self._best(state))
+        for line, reliable in self._surrogates(state):
+            outer.add_row(
+                Text(line, style="dim" if reliable else "yellow", no_wrap=True, overflow="ellipsis")
+            )
         return outer
+
+    def _surrogates(self, state: SearchState) -> list[tuple[str, bool]]:
+        """The newest word on each objective's surrogate, and whether it can be relied on."""
+        newest = state.newest(SURROGATE)
+        lines = []
+        for note in newest:
+            reliable = bool(note.values.get("reliable", True))
+            of = f" of {note.key[2]}" if len(newest) > 1 else ""
+            warning = "" if reliable else "warning: "
+            lines.append((f"{warning}surrogate{of}: {note.values.get('text', '')}", reliable))
+        return lines
+
+    def _say_surrogates(self, state: SearchState) -> None:
+        """In a log, say each new judgement once."""
+        for line, reliable in self._surrogates(state):
+            if line not in self._said:
+                self._console.print(Text(line, style="" if reliable else "yellow"), highlight=False)
+        self._said = {line for line, _ in self._surrogates(state)}
 
     def _best(self, state: SearchState) -> str:
         if not len(state.front):

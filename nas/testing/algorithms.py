@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from nas.interfaces import Algorithm
+from nas.interfaces import Algorithm, HasNotes, HasRecall
 from nas.problem import Problem
-from nas.records import Architecture, Observation
+from nas.records import Architecture, Note, Observation
 from nas.testing.claims import check_architecture, ensure
 from nas.testing.toy import ToySpace, answer, toy_problem
 
@@ -19,17 +19,23 @@ MakeAlgorithm = Callable[..., Algorithm]  # an Algorithm class, or a function of
 def check_algorithm(make: MakeAlgorithm, problem: Problem | None = None, evaluations: int = 150) -> None:
     """Check the contract of `nas.interfaces.Algorithm`, on toy problems or on the one given.
 
+    And of the optional abilities `HasRecall` and `HasNotes`, if the algorithm has them.
+
     `make` is an `Algorithm` class or a function of (problem, rng). Nothing is evaluated: see `answer`.
     """
     problems = [toy_problem(m) for m in (1, 2, 3)] if problem is None else [problem]
     if problem is None:
         problems.append(toy_problem(2, ["params <= 18"]))
         problems.append(toy_problem(3, ["params >= 15", "error <= 5"]))
-        _check_exhaustion(make, toy_problem(2, space=ToySpace((2, 3, 2))))
+        small = toy_problem(2, space=ToySpace((2, 3, 2)))
+        _check_exhaustion(make, small)
+        _check_recall(make, small, 60)
     for each in problems:
         _check_empty_calls(make, each)
         told = _check_determinism(make, each, evaluations)
         _check_replay(make, each, told)
+        _check_recall(make, each, evaluations)
+        _check_notes(make, each, evaluations)
         _check_disorder(make, each, evaluations)
         _check_all_failing(make, each, min(60, evaluations))
 
@@ -113,6 +119,80 @@ def _check_replay(make: MakeAlgorithm, problem: Problem, log: Sequence[Architect
             algorithm.tell([answer(problem, expected, number)])
     finally:
         np.random.set_state(state)  # noqa: NPY002
+
+
+Step = tuple[str, Architecture | None]
+
+
+def _check_recall(make: MakeAlgorithm, problem: Problem, evaluations: int) -> None:
+    """Recall three quarters of a run in which four are under way, then go on as if nothing had happened."""
+    algorithm = _made(make, problem, 6, evaluations)
+    if not isinstance(algorithm, HasRecall):
+        return
+    steps = _steps(algorithm, problem, evaluations)
+    middle = 3 * len(steps) // 4
+    again = _made(make, problem, 6, evaluations)
+    assert isinstance(again, HasRecall)
+    for number, (kind, architecture) in enumerate(steps):
+        if kind == "tell":
+            assert architecture is not None
+            again.tell([answer(problem, architecture)])
+        elif number < middle:
+            ensure(again.recall(architecture) is None, "recall must return nothing")  # type: ignore[func-returns-value]
+        else:
+            expected = [] if architecture is None else [architecture]
+            found = again.ask(1)
+            ensure(
+                found == expected,
+                f"after recall in place of the asks so far, step {number} asks for "
+                f"{[problem.space.format(a) for a in found]}, and for "
+                f"{[problem.space.format(a) for a in expected]} without: recall must leave the state of that ask",
+            )
+
+
+def _steps(algorithm: Algorithm, problem: Problem, evaluations: int) -> list[Step]:
+    """A run as the log has it: asks (None: nothing new was left) and tells, four under way, oldest told first."""
+    steps: list[Step] = []
+    running: list[Architecture] = []
+    asked, dry = 0, False
+    while asked < evaluations and not (dry and not running):
+        if len(running) < 4 and not dry:
+            found = algorithm.ask(1)
+            dry = not found
+            asked += len(found)
+            running += found
+            steps.append(("ask", found[0] if found else None))
+        else:
+            steps.append(("tell", running.pop(0)))
+            algorithm.tell([answer(problem, architecture) for _, architecture in steps[-1:] if architecture])
+            dry = False
+    return steps
+
+
+def _check_notes(make: MakeAlgorithm, problem: Problem, evaluations: int) -> None:
+    """Notes are plain, say no more results than were told, and are given once."""
+    algorithm = _made(make, problem, 7, evaluations)
+    if not isinstance(algorithm, HasNotes):
+        return
+    for told in range(evaluations):
+        found = algorithm.ask(1)
+        _check_given(algorithm, told)
+        if not found:
+            break
+        algorithm.tell([answer(problem, found[0])])
+        _check_given(algorithm, told + 1)
+
+
+def _check_given(algorithm: HasNotes, told: int) -> None:
+    given = algorithm.notes()
+    ensure(isinstance(given, list), f"notes must return a list, got {type(given).__name__}")
+    ensure(algorithm.notes() == [], "notes gave something a second time: it must forget what it gave")
+    for note in given:
+        ensure(isinstance(note, Note), f"notes must hold nas.Note values, got {type(note).__name__}")
+        ensure(0 <= note.told <= told, f"a note says that {note.told} results were told when {told} had been")
+        for key, value in note.values.items():
+            plain = isinstance(key, str) and type(value) in (bool, int, float, str)
+            ensure(plain, f"note {note.kind!r}: {key}={value!r} is no plain text, number, or true or false")
 
 
 def _check_disorder(make: MakeAlgorithm, problem: Problem, evaluations: int) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from nas.algorithms.random_search import RandomSearch
 from nas.executors import run_trial
 from nas.history import read_history
 from nas.interfaces import Algorithm, Evaluate, SearchSpace
-from nas.records import Architecture, Observation, Result, Trial
+from nas.problem import Problem
+from nas.records import Architecture, Note, Observation, Result, Trial
 
 
 class Grid(SearchSpace):
@@ -103,6 +107,55 @@ class Listed(Algorithm):
 
     def tell(self, observations: object) -> None:
         self.told.extend(observations)  # type: ignore[arg-type]
+
+
+class Noting(Algorithm):
+    """Random search that tires itself with each ask, notes every fifth tell, and can be spared the asks."""
+
+    Settings = RandomSearch.Settings
+    asks = 0  # over all instances since it was last set
+
+    def __init__(self, problem: Problem, rng: np.random.Generator, settings: Any = None) -> None:
+        self._inner = RandomSearch(problem, rng)
+        self._told = 0
+        self._notes: list[Note] = []
+
+    def ask(self, n: int) -> list[Architecture]:
+        type(self).asks += 1
+        return self._inner.ask(n)
+
+    def recall(self, architecture: Architecture | None) -> None:
+        self._inner.ask(1)
+
+    def tell(self, observations: Sequence[Observation]) -> None:
+        self._inner.tell(observations)
+        self._told += len(observations)
+        if self._told % 5 == 0:
+            self._notes.append(Note(self._told, "surrogate", judgement(self._told)))
+
+    def notes(self) -> list[Note]:
+        given, self._notes = self._notes, []
+        return given
+
+
+def judgement(told: int) -> dict[str, float | int | str | bool]:
+    """What a surrogate-assisted algorithm notes, made up: unreliable at first, another model from 20 on."""
+    early = told < 10
+    chosen = "gp/onehot" if told < 20 else "ridge/pairs"
+    return {
+        "objective": "error",
+        "chosen": chosen,
+        "rows": told,
+        "tau": 0.1 if early else 0.7,
+        "tau_low": -0.2 if early else 0.6,
+        "tau_high": 0.4 if early else 0.8,
+        "coverage": math.nan if early else 0.88,
+        "calibration": 1.1,
+        "rmse": math.nan if early else 2.5,
+        "reliable": not early,
+        "text": f"{chosen}: tau {0.1 if early else 0.7} on {told} results"
+        + ("; falls back to varied candidates" if early else ""),
+    }
 
 
 def log_of(folder: Path) -> list[tuple[int, str, str, float]]:

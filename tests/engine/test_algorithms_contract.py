@@ -16,7 +16,7 @@ from nas.candidates import Candidates
 from nas.errors import ConfigError, InfeasibleError
 from nas.interfaces import Algorithm, SearchSpace
 from nas.objectives import Objective
-from nas.records import Architecture, Observation, Trial
+from nas.records import Architecture, Note, Observation, Trial
 from nas.testing import (
     ToySpace,
     answer,
@@ -159,6 +159,46 @@ class _GivesUp(_Wrapped):
         return self.inner.ask(n) if len(self.inner._candidates.seen) < 5 else []
 
 
+class _ForgetsToRecall(_Wrapped):
+    def recall(self, architecture: Architecture | None) -> None:
+        pass
+
+
+class _NotesTwice(_Wrapped):
+    def notes(self) -> list[Note]:
+        return [Note(0, "said", {})]
+
+
+class _NotesTheFuture(_Wrapped):
+    def __init__(self, problem: Any, rng: np.random.Generator, settings: Any = None) -> None:
+        super().__init__(problem, rng, settings)
+        self._notes = [Note(3, "said", {})]
+
+    def notes(self) -> list[Note]:
+        given, self._notes = self._notes, []
+        return given
+
+
+class _NotesAnArray(_NotesTheFuture):
+    def __init__(self, problem: Any, rng: np.random.Generator, settings: Any = None) -> None:
+        super().__init__(problem, rng, settings)
+        self._notes = [Note(0, "said", {"scores": np.zeros(3)})]  # type: ignore[dict-item]
+
+
+class _Recalls(_Wrapped):
+    """Keeps both promises."""
+
+    def recall(self, architecture: Architecture | None) -> None:
+        self.inner.ask(1)
+
+    def notes(self) -> list[Note]:
+        return []
+
+
+def test_an_algorithm_that_recalls_and_notes_as_it_should_passes() -> None:
+    check_algorithm(_Recalls, evaluations=60)
+
+
 class _Writes(_Wrapped):
     def tell(self, observations: Sequence[Observation]) -> None:
         for o in observations:
@@ -177,6 +217,10 @@ class _Writes(_Wrapped):
         (_FallsOverFailures, "a failure was told"),
         (_GivesUp, "never asked"),
         (_Writes, "changed an observation"),
+        (_ForgetsToRecall, "recall must leave the state of that ask"),
+        (_NotesTwice, "a second time"),
+        (_NotesTheFuture, "3 results were told when 0 had been"),
+        (_NotesAnArray, "is no plain text, number"),
     ],
 )
 def test_a_broken_algorithm_is_noticed(broken: type[Algorithm], sentence: str) -> None:

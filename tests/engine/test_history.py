@@ -139,9 +139,9 @@ def resume(run: Path, budget: int = 30) -> nas.SearchResult:
 
 
 def test_a_newer_format_is_refused_with_advice(run: Path) -> None:
-    changed(run, "UPDATE meta SET value = '2' WHERE key = 'schema'")
+    changed(run, "UPDATE meta SET value = '3' WHERE key = 'schema'")
     for use in (read_history, resume):
-        with pytest.raises(HistoryError, match="format has number 2, this version reads 1 to 1; update"):
+        with pytest.raises(HistoryError, match="format has number 3, this version reads 1 to 2; update"):
             use(run)
 
 
@@ -166,6 +166,7 @@ def test_a_log_of_the_first_format_still_loads_and_goes_on(tmp_path: Path) -> No
         Grid(), OBJECTIVES, quick, algorithm="random", budget=12, seed=1, out=tmp_path, resume=True
     )
     assert result.summary["evaluations"] == 12
+    assert nas.load_run(tmp_path)[1]["schema"] == 2
 
 
 def test_no_run_at_all_is_said_so(tmp_path: Path) -> None:

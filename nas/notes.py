@@ -1,0 +1,49 @@
+"""Notes of algorithms as the log keeps them, and as a table for people."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from nas.records import Note
+
+SURROGATE = "surrogate"
+
+
+def values_as_text(values: Mapping[str, float | int | str | bool]) -> str:
+    """A note's values as JSON, numbers that are not finite as null."""
+    plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in values.items()}
+    stored = {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in plain.items()
+    }
+    return json.dumps(stored, allow_nan=False)
+
+
+def values_from_text(text: str) -> dict[str, float | int | str | bool]:
+    """The inverse of `values_as_text`, null as NaN. Raises `ValueError` for what is no JSON object."""
+    values = json.loads(text)
+    if not isinstance(values, dict):
+        raise ValueError(f"a note holds {text:.100}, expected a JSON object")
+    return {key: math.nan if value is None else value for key, value in values.items()}
+
+
+def notes_in(db: sqlite3.Connection) -> list[Note]:
+    """Every note of a log, by the number of results told; none in a log of the first format, which had no place.
+
+    Raises `ValueError` for values that are no JSON.
+    """
+    if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'notes'").fetchone() is None:
+        return []
+    rows = db.execute('SELECT told, kind, "values" FROM notes ORDER BY told, rowid').fetchall()
+    return [Note(told, kind, values_from_text(text)) for told, kind, text in rows]
+
+
+def notes_table(notes: Sequence[Note], kind: str = SURROGATE) -> pd.DataFrame:
+    """One row a note of this kind: `told`, then its values, a column each."""
+    return pd.DataFrame([{"told": note.told, **note.values} for note in notes if note.kind == kind])

@@ -1,0 +1,99 @@
+"""The picture of how good the surrogates were: rank correlation and honest intervals as a search goes on."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from nas.notes import notes_table
+from nas.plots_axes import BLUE, FAINT, INK, VERMILLION, evaluated, headline, new_figure, nothing, plain
+from nas.records import FloatArray
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from nas.run_folder import RunTable
+
+NOMINAL = 0.9  # share of left-out values that the interval should hold
+_NAMES = 12  # changes of the chosen model that are named; more would not be legible
+
+
+def surrogate_figure(table: RunTable) -> Figure:
+    """Kendall's tau with its interval, and the coverage of the 90% interval, over the results told.
+
+    A row of pictures an objective that has a surrogate. A dashed line marks where another model was chosen,
+    with its name; crosses mark where the surrogate was not reliable.
+    """
+    figure, notes = new_figure(), notes_table(table.notes)
+    headline(figure, "How good the surrogates were, on results left out", evaluated(table).counts)
+    if not len(notes):
+        return nothing(figure)
+    groups = [("", notes)] if "objective" not in notes else list(notes.groupby("objective", sort=False))
+    grid = figure.subplots(
+        len(groups), 2, sharex=True, squeeze=False, gridspec_kw={"width_ratios": (1.7, 1.0)}
+    )
+    for (tau, coverage), (name, rows) in zip(grid, groups, strict=True):
+        _tau(tau, rows.reset_index(drop=True), str(name))
+        _coverage(coverage, rows)
+    for ax in grid[-1]:
+        ax.set_xlabel("results told", fontsize=11, color=INK)
+    handles, labels = grid[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    return figure
+
+
+def _tau(ax: Any, rows: pd.DataFrame, name: str) -> None:
+    plain(ax)
+    told = rows["told"].to_numpy()
+    ax.fill_between(
+        told, _column(rows, "tau_low"), _column(rows, "tau_high"), color=BLUE, alpha=0.18, linewidth=0,
+        label="its interval",
+    )  # fmt: skip
+    ax.plot(told, _column(rows, "tau"), "o-", color=BLUE, markersize=3, linewidth=1.6, label="Kendall's tau")
+    doubtful = rows[~rows["reliable"].astype(bool)] if "reliable" in rows else rows.iloc[:0]
+    if len(doubtful):
+        crosses = {"color": VERMILLION, "s": 36, "zorder": 3, "label": "not reliable: not used"}
+        ax.scatter(doubtful["told"], _column(doubtful, "tau"), marker="x", **crosses)
+    ax.set_ylim(min(-0.05, float(np.nanmin(_column(rows, "tau"), initial=0.0)) - 0.05), 1.02)
+    label = f"tau of {name}" if name else "tau"
+    ax.set_ylabel(label, fontsize=10, color=INK, parse_math=False)
+    ax.set_title("higher is better", loc="right", fontsize=8, color=FAINT, pad=3)
+    _mark_changes(ax, rows)
+
+
+def _mark_changes(ax: Any, rows: pd.DataFrame) -> None:
+    """A dashed line and the name at each row whose model is another than the row's before."""
+    if "chosen" not in rows:
+        return
+    changed = rows[rows["chosen"] != rows["chosen"].shift()]
+    for place, (_, row) in enumerate(changed.iterrows()):
+        ax.axvline(row["told"], color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
+        if place < _NAMES:
+            text = "\n".join(textwrap.wrap(str(row["chosen"]), 34))
+            ax.annotate(
+                text, (row["told"], 0.01), xycoords=("data", "axes fraction"), xytext=(3, 0),
+                textcoords="offset points", rotation=90, va="bottom", ha="left", fontsize=6.5, color=INK,
+                parse_math=False,
+            )  # fmt: skip
+
+
+def _coverage(ax: Any, rows: pd.DataFrame) -> None:
+    plain(ax)
+    ax.axhline(NOMINAL, color=FAINT, linewidth=0.9, linestyle=(0, (4, 3)))
+    ax.annotate(
+        "should be 90%", (1.0, NOMINAL), xycoords=("axes fraction", "data"), xytext=(0, 3),
+        textcoords="offset points", ha="right", fontsize=8, color=FAINT,
+    )  # fmt: skip
+    ax.plot(rows["told"], _column(rows, "coverage"), "o-", color=BLUE, markersize=3, linewidth=1.6)
+    ax.set_ylim(0, 1.04)
+    ax.set_ylabel("held by the 90% interval", fontsize=10, color=INK)
+
+
+def _column(rows: pd.DataFrame, name: str) -> FloatArray:
+    """A column of numbers, NaN where a note has none, shape (n,)."""
+    if name not in rows:
+        return np.full(len(rows), np.nan)
+    return np.asarray(pd.to_numeric(rows[name], errors="coerce"), dtype=np.float64)

@@ -1,0 +1,123 @@
+"""Where a search stands, how far it may go, and the seed of each trial: what the loop works on and callbacks see."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from nas.checks import check_fraction, check_positive
+from nas.errors import ConfigError
+from nas.front import ParetoArchive
+from nas.problem import Problem
+from nas.records import Note, Result, Status
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """How far and in which order a search goes.
+
+    evaluations: trials to spend (those that break a cheap limit cost none). seconds: ask no more after so
+    long (None: no limit). concurrency: the *logical* number of trials under way; with `ordered` results are
+    told in the order of asking, so the outcome depends on the seed and on this number alone, not on how many
+    workers there are or which is fast. Unordered, a free worker gets the next trial at once.
+    fidelity: the budget of each trial (epochs, for networks that are trained); None for the evaluator's default.
+    max_failures: a larger share of failed candidates (among the last 20 told, at least 10) stops the search.
+    """
+
+    evaluations: int = 100
+    seconds: float | None = None
+    seed: int = 0
+    concurrency: int = 8
+    ordered: bool = True
+    fidelity: float | None = None
+    max_failures: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name, count in (("evaluations", self.evaluations), ("concurrency", self.concurrency)):
+            if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+                raise ConfigError(f"{name}: expected a whole number of at least 1, got {count!r}")
+        check_fraction("max_failures", self.max_failures)
+        if self.seconds is not None:
+            check_positive("seconds", self.seconds)
+        if self.fidelity is not None:
+            check_positive("fidelity", self.fidelity)
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
+            raise ConfigError(f"seed: expected a whole number from 0 to 2**63 - 1, got {self.seed!r}")
+
+
+@dataclass
+class SearchState:
+    """Where a search stands; what callbacks are given. Only the loop writes to it."""
+
+    problem: Problem
+    settings: LoopSettings
+    results: list[Result] = field(default_factory=list)  # told so far, in the order of telling
+    asked: int = 0
+    arrived: int = 0
+    counts: Counter[Status] = field(default_factory=Counter)
+    running: int = 0
+    started: float = field(default_factory=time.monotonic)
+    earlier_seconds: float = 0.0  # spent before this session of a resumed run
+    replayed: int = 0  # evaluations that an earlier session of a resumed run made
+    initial: int = 2  # size of the algorithm's initial design
+    exhausted: bool = False
+
+    def __post_init__(self) -> None:
+        self._front: ParetoArchive[Result] = ParetoArchive(self.problem.n_objectives)
+        self._in_front = 0  # how many results the front has taken in
+        self._notes: dict[tuple[int, str, str], Note] = {}
+        self._newest: dict[tuple[str, str], Note] = {}  # by kind and objective
+
+    @property
+    def front(self) -> ParetoArchive[Result]:
+        """The feasible non-dominated results, minimised; brought up to date when somebody looks."""
+        for result in self.results[self._in_front :]:
+            seen = self.problem.observe(result)
+            if seen.ok and seen.violation == 0:
+                self._front.add(seen.objectives, result)
+        self._in_front = len(self.results)
+        return self._front
+
+    @property
+    def notes(self) -> list[Note]:
+        """What the algorithm put on record, earlier sessions included, in the order in which it first came."""
+        return list(self._notes.values())
+
+    def take_notes(self, notes: Iterable[Note]) -> None:
+        """Keep notes; one with the key of an earlier one replaces it."""
+        for note in notes:
+            self._notes[note.key] = note
+            self._newest[note.key[1:]] = note
+
+    def newest(self, kind: str) -> list[Note]:
+        """The last note of this kind on each objective."""
+        return [note for (of, _), note in self._newest.items() if of == kind]
+
+    @property
+    def evaluated(self) -> int:
+        """Trials that came back from a worker and were told, failed ones included."""
+        return len(self.results) - self.counts[Status.INVALID]
+
+    @property
+    def failed(self) -> int:
+        """Trials that came back without a value."""
+        return self.evaluated - self.counts[Status.OK]
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time of the search, earlier sessions included."""
+        return self.earlier_seconds + time.monotonic() - self.started
+
+
+Callback = Callable[[SearchState], None]
+
+
+def trial_seed(seed: int, number: int) -> int:
+    """A trial's own seed, 31 bits, from the run's seed and the trial's number (splitmix64, Steele et al. 2014)."""
+    mask = (1 << 64) - 1
+    z = (seed * 0xD1342543DE82EF95 + (number + 1) * 0x9E3779B97F4A7C15) & mask
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+    return (z ^ (z >> 31)) >> 33
