@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from nas.interfaces import Algorithm, Evaluate, Executor, SearchSpace, Surrogate
     from nas.loop import LoopSettings, SearchState
     from nas.objectives import Limit, Objective
+    from nas.picking import Picked, knee, pick
+    from nas.preferences import Preference
     from nas.problem import Problem
     from nas.records import Architecture, Note, Observation, Result, Status, Trial
 
@@ -23,6 +25,8 @@ _HOMES = {
     "nas.interfaces": ("Algorithm", "Evaluate", "Executor", "SearchSpace", "Surrogate"),
     "nas.loop": ("LoopSettings", "SearchState"),
     "nas.objectives": ("Limit", "Objective"),
+    "nas.picking": ("Picked", "knee", "pick"),
+    "nas.preferences": ("Preference",),
     "nas.problem": ("Problem",),
     "nas.records": ("Architecture", "Note", "Observation", "Result", "Status", "Trial"),
 }
@@ -39,6 +43,8 @@ __all__ = [
     "Note",
     "Objective",
     "Observation",
+    "Picked",
+    "Preference",
     "Problem",
     "Result",
     "SearchResult",
@@ -47,7 +53,9 @@ __all__ = [
     "Status",
     "Surrogate",
     "Trial",
+    "knee",
     "load_run",
+    "pick",
     "search",
 ]
 

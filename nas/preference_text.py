@@ -12,6 +12,7 @@ from nas.objectives import Objective, did_you_mean
 
 ASPIRE = "="
 WEIGH = (":", "*")
+PERCENT = ("%", "percent")  # units that a percent sign fits
 SUFFIXES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 FORM = "expected terms such as error=5% (wished for), params<1M (a limit) or madds:2 (a weight), joined by commas"
 
@@ -67,7 +68,7 @@ def check_terms(found: Sequence[Term], objectives: Sequence[Objective]) -> None:
                 f"{did_you_mean(term.name, known)}; objectives: {', '.join(known)}"
             )
         unit = known[term.name].unit
-        if term.percent and (unit not in ("%", "percent") or term.relation in WEIGH):
+        if term.percent and (unit not in PERCENT or term.relation in WEIGH):
             what = "a weight" if term.relation in WEIGH else f"{term.name} is in {unit or 'plain numbers'}"
             raise ConfigError(f"prefer {term.text!r}: % is for levels in percent, but {what}; leave it out")
         if term.relation in WEIGH and term.number <= 0:
@@ -78,4 +79,4 @@ def check_terms(found: Sequence[Term], objectives: Sequence[Objective]) -> None:
         said.add((term.name, kind))
 
 
-__all__ = ["ASPIRE", "WEIGH", "Term", "check_terms", "terms"]
+__all__ = ["ASPIRE", "PERCENT", "WEIGH", "Term", "check_terms", "terms"]

@@ -19,7 +19,7 @@ import numpy as np
 from nas.directions import das_dennis
 from nas.errors import ConfigError
 from nas.objectives import Limit, Objective, objective
-from nas.preference_text import ASPIRE, WEIGH, Term, check_terms, terms
+from nas.preference_text import ASPIRE, PERCENT, WEIGH, Term, check_terms, terms
 from nas.records import FloatArray
 
 AUGMENTATION = 0.01  # a hundredth of one range is given up for the whole range of another
@@ -86,14 +86,17 @@ class Preference:
 
     def __str__(self) -> str:
         """The preference as `parse` reads it."""
-        levels = [
-            f"{o.name}={v:.12g}"
-            for o, v in zip(self.objectives, self.aspirations, strict=True)
-            if v is not None
-        ]
-        limits = [f"{x.objective}{'<=' if x.upper else '>='}{x.bound:.12g}" for x in self.limits]
-        weights = [f"{o.name}:{w:.12g}" for o, w in zip(self.objectives, self.weights, strict=True) if w != 1]
-        return ", ".join([*levels, *limits, *weights])
+        percent = {o.name: "%" * (o.unit in PERCENT) for o in self.objectives}
+        said = []
+        for item, level in zip(self.objectives, self.aspirations, strict=True):
+            if level is not None:
+                said.append(f"{item.name}={level:.12g}{percent[item.name]}")
+        for x in self.limits:
+            said.append(f"{x.objective}{'<=' if x.upper else '>='}{x.bound:.12g}{percent[x.objective]}")
+        for item, weight in zip(self.objectives, self.weights, strict=True):
+            if weight != 1:
+                said.append(f"{item.name}:{weight:.12g}")
+        return ", ".join(said)
 
     def bounds(self) -> tuple[FloatArray, FloatArray]:
         """The limits as (lower, upper), each (m,), minimised, infinite where there is none."""

@@ -79,21 +79,30 @@ def search(
 
 
 @app.command(
-    epilog="Examples:\n\n`nas front runs/first`\n\n`nas front runs/first --json | jq '.[0].architecture'`"
+    epilog="Examples:\n\n`nas front runs/first`\n\n`nas front runs/first --json | jq '.[0].architecture'`\n\n"
+    '`nas front runs/first --prefer "error=5%,params<1M" --knee` ranks by how near each comes to 5% error\n\n'
+    '`nas front runs/first --prefer "error=5%,madds:2" --top 3 --json`'
 )
 def front(
     run: Annotated[Path, typer.Argument(help="Folder of a run, finished or under way.")],
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON list, one object an architecture.")] = False,
+    prefer: Annotated[
+        Text,
+        typer.Option(
+            help="What you care for: `error=5%` (wished for), `params<1M` (a limit), `madds:2` (a weight), with commas.",
+            show_default=False,
+        ),
+    ] = None,
+    knee: Annotated[bool, typer.Option("--knee", help="Mark where the front bends most.")] = False,
+    top: Annotated[Number, typer.Option(help="So many rows at most.", min=1, show_default=False)] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="A JSON list, one object an architecture; an object with the above."),
+    ] = False,
 ) -> None:
-    """Print a run's Pareto front."""
-    from nas.api import load_run
-    from nas.cli.show import front_table, output
+    """Print a run's Pareto front, or choose from it."""
+    from nas.cli.choosing import Wanted, show_front
 
-    table, _ = load_run(run)
-    if as_json:
-        typer.echo(json.dumps(table.front.to_dict("records"), indent=2))
-    else:
-        output().print(front_table(table))
+    show_front(run, Wanted(prefer, knee, top, as_json))
 
 
 @app.command("list", epilog="Examples:\n\n`nas list spaces`\n\n`nas list models`")

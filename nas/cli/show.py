@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from nas.objectives import Objective
 from nas.run_folder import RunTable
 
 ROWS = 40  # of a front that are printed; the file has all
@@ -32,14 +33,20 @@ def front_table(table: RunTable) -> Table:
     title = f"Pareto front: {len(front)} architectures" + (
         f", {ROWS} of them shown" if len(front) > ROWS else ""
     )
+    view = architecture_table(title, table.objectives)
+    for _, row in shown.iterrows():
+        view.add_row(str(row["architecture"]), *[number(row[o.name]) for o in table.objectives])
+    return view
+
+
+def architecture_table(title: str, objectives: Sequence[Objective]) -> Table:
+    """An empty table with a column for the architecture and one for each objective."""
     view = Table(title=title, title_justify="left", header_style="bold")
     view.add_column("architecture", overflow="fold")  # long ones wrap; the numbers never do
-    for item in table.objectives:
+    for item in objectives:
         view.add_column(
             f"{item.name}" + (f" ({item.unit})" if item.unit else ""), justify="right", no_wrap=True
         )
-    for _, row in shown.iterrows():
-        view.add_row(str(row["architecture"]), *[number(row[o.name]) for o in table.objectives])
     return view
 
 

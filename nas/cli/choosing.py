@@ -1,0 +1,158 @@
+"""`nas front`: a run's front, ranked by a preference, with its knee."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import typer
+from rich.table import Table
+
+from nas.api import load_run
+from nas.cli.show import ROWS, architecture_table, front_table, number, output
+from nas.picking import Knee, Picked, knee, minimised, pick
+from nas.preference_text import terms
+from nas.preferences import Preference
+from nas.run_folder import RunTable
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked of `nas front`; `top` of None: all, or as many as fit a screen."""
+
+    prefer: str | None = None
+    knee: bool = False
+    top: int | None = None
+    as_json: bool = False
+
+
+def show_front(run: Path, wanted: Wanted) -> None:
+    """Print a run's front as wanted. Raises `ConfigError` for a preference that cannot be read."""
+    asked = None if wanted.prefer is None else terms(wanted.prefer)  # a slip is told before the run is read
+    table, _ = load_run(run)
+    picked = None if asked is None else pick(table.front, Preference.parse(asked, table.objectives))
+    rows = table.front if picked is None else picked.ranked
+    bend = knee(minimised(rows, table.objectives)) if wanted.knee and len(rows) else None
+    if wanted.as_json:
+        typer.echo(json.dumps(_as_json(table, picked, bend, wanted), indent=2))
+    elif len(table.front) == 0:
+        output().print("The front is empty: nothing was measured yet that meets the limits of the search.")
+    elif picked is None and not wanted.knee and wanted.top is None:
+        output().print(front_table(table))
+    elif picked is not None and picked.ranked.empty:
+        _print_nearest(picked, wanted.top)
+    else:
+        _print_rows(table, picked, bend, wanted)
+
+
+def _as_json(table: RunTable, picked: Picked | None, bend: Knee | None, wanted: Wanted) -> Any:
+    if picked is None and not wanted.knee:
+        return table.front.head(wanted.top or len(table.front)).to_dict("records")
+    front = table.front if picked is None else picked.ranked
+    names = [o.name for o in table.objectives]
+    rows = [_row(row, names) for _, row in front.iterrows()]
+    result: dict[str, Any] = {"front_size": len(table.front)}
+    if picked is not None:
+        for i, row in enumerate(rows):
+            row["score"] = float(picked.scores[i])
+            row["worse_by"] = {str(k): float(v) for k, v in picked.worse_by.iloc[i].items()}
+        nearest = [
+            {**_row(row, names), "misses": {str(k): float(v) for k, v in picked.misses.iloc[i].items()}}
+            for i, (_, row) in enumerate(picked.nearest.iterrows())
+        ]
+        result |= {
+            "preference": str(picked.preference),
+            "aspiration": picked.aspiration,
+            "dropped": picked.dropped,
+            "nearest": nearest[: wanted.top],
+        }
+    if wanted.knee:
+        result["knee"] = bend and {**rows[bend.index], "bends": bend.bends, "depth": bend.depth}
+    return {**result, "rows": rows[: wanted.top]}
+
+
+def _row(row: pd.Series[Any], names: list[str]) -> dict[str, Any]:
+    return {"architecture": str(row["architecture"]), "objectives": {n: float(row[n]) for n in names}}
+
+
+def _print_rows(table: RunTable, picked: Picked | None, bend: Knee | None, wanted: Wanted) -> None:
+    front = table.front if picked is None else picked.ranked
+    shown = min(len(front), wanted.top or ROWS)
+    some = f", {shown} of them shown" if shown < len(front) else ""
+    title = f"Pareto front: {len(front)} architectures{some}"
+    if picked is not None:
+        left = f", {picked.dropped} left out by limits" if picked.preference.limits else ""
+        title = f"By {picked.preference}: {len(front)} of {len(table.front)} architectures{left}{some}"
+    view = architecture_table(title, table.objectives)
+    wished = picked is not None and not picked.worse_by.columns.empty
+    if wished:
+        view.add_column("distance", no_wrap=True)
+    if picked is not None:
+        view.add_column("score", justify="right", no_wrap=True)
+    view.add_column("")
+    for i in range(shown):
+        cells = [
+            str(front["architecture"].iloc[i]),
+            *[number(front[o.name].iloc[i]) for o in table.objectives],
+        ]
+        if picked is not None:
+            cells += [_distance(picked, i)] * wished + [f"{picked.scores[i]:.3f}"]
+        view.add_row(*cells, _mark(i, picked, bend), style="bold" if picked is not None and i == 0 else None)
+    output().print(view)
+    if picked is not None:
+        completed = _completed(picked)
+        if completed:
+            _say(f"Levels not named, the best with what was: {completed}")
+        _say(f"Best: {front['architecture'].iloc[0]}")
+    if bend is not None:
+        what = "Knee" if bend.bends else "No knee, the front has no bend; the most balanced"
+        _say(f"{what}: {front['architecture'].iloc[bend.index]}")
+
+
+def _mark(i: int, picked: Picked | None, bend: Knee | None) -> str:
+    marks = ["best"] * (picked is not None and i == 0)
+    if bend is not None and i == bend.index:
+        marks.append("knee" if bend.bends else "balanced")
+    return "\n".join(marks)
+
+
+def _distance(picked: Picked, i: int) -> str:
+    """How far row i is from each level that was named, a line each."""
+    lines = []
+    for name, worse in picked.worse_by.iloc[i].items():
+        how = f"{number(abs(worse))} {'worse' if worse > 0 else 'better'}" if worse else "as wished"
+        lines.append(f"{name} {how}")
+    return "\n".join(lines)
+
+
+def _completed(picked: Picked) -> str:
+    """The levels that were not named, when others were."""
+    preference = picked.preference
+    named = [
+        o.name for o, a in zip(preference.objectives, preference.aspirations, strict=True) if a is not None
+    ]
+    levels = [f"{name} {number(level)}" for name, level in picked.aspiration.items() if name not in named]
+    return ", ".join(levels) if named else ""
+
+
+def _print_nearest(picked: Picked, top: int | None) -> None:
+    """Nothing meets the limits: the rows that break them least, and by how much."""
+    count = min(len(picked.nearest), top or 5)
+    preference = picked.preference
+    view: Table = architecture_table(
+        f"By {preference}: none of {picked.dropped} architectures meets the limits; the nearest {count}",
+        preference.objectives,
+    )
+    view.add_column("misses", no_wrap=True)
+    for i in range(count):
+        row, misses = picked.nearest.iloc[i], picked.misses.iloc[i]
+        said = "\n".join(f"{limit} by {number(by)}" for limit, by in misses.items() if by > 0)
+        view.add_row(str(row["architecture"]), *[number(row[o.name]) for o in preference.objectives], said)
+    output().print(view)
+
+
+def _say(text: str) -> None:
+    output().print(text, markup=False, highlight=False)
