@@ -55,6 +55,12 @@ class Preference:
                 )
         if not all(np.isfinite(w) and w > 0 for w in self.weights):
             raise ConfigError(f"weights: expected finite numbers above 0, got {self.weights}")
+        if not all(a is None or np.isfinite(a) for a in self.aspirations):
+            raise ConfigError(f"aspirations: expected finite numbers or None, got {self.aspirations}")
+        known = [o.name for o in self.objectives]
+        for limit in self.limits:
+            if limit.objective not in known:
+                raise ConfigError(f"limit '{limit}': expected one of {', '.join(known)}")
         lower, upper = self.bounds()
         for item, least, most in zip(self.objectives, lower, upper, strict=True):
             if least > most:
