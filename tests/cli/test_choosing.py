@@ -1,0 +1,131 @@
+"""`nas front --prefer --knee --top`: what is shown, what is in the JSON, what is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+
+@pytest.fixture
+def run(folder: Path, nas_command) -> pd.DataFrame:
+    """A small run in the working directory; its front."""
+    assert nas_command("search", "search.yaml").code == 0
+    return pd.read_csv(folder / "run" / "front.csv")
+
+
+def table_rows(text: str) -> list[list[str]]:
+    """The cells of a printed table's rows, without its header."""
+    return [[c.strip() for c in line.split("│")[1:-1]] for line in text.splitlines() if line.startswith("│")]
+
+
+def test_a_preference_ranks_the_front_and_marks_the_best(run: pd.DataFrame, nas_command) -> None:
+    level = run["error"].iloc[len(run) // 2]
+    done = nas_command("front", "run", "--prefer", f"error={level}%")
+    assert done.code == 0
+    rows = table_rows(done.out)
+    firsts = [row for row in rows if row[0]]
+    assert len(firsts) == len(run)
+    assert [row[-1] for row in firsts] == ["best"] + [""] * (len(run) - 1)
+    scores = [float(row[-2]) for row in firsts]
+    assert scores == sorted(scores)
+    assert re.search(r"error \S+ (worse|better)|error as wished", rows[0][-3])
+    assert f"Best: {firsts[0][0]}" in done.out
+    assert "Levels not named, the best with what was: params" in done.out
+
+
+def test_limits_leave_out_and_say_how_many(run: pd.DataFrame, nas_command) -> None:
+    bound = run["params"].median()
+    left = int((run["params"] > bound).sum())
+    assert left > 0
+    done = nas_command("front", "run", "--prefer", f"params<={bound}")
+    assert f"{len(run) - left} of {len(run)} architectures, {left} left out by limits" in done.out
+    assert "distance" not in done.out  # no level is wished for
+
+
+def test_when_nothing_meets_the_limits_the_nearest_are_shown(run: pd.DataFrame, nas_command) -> None:
+    done = nas_command("front", "run", "--prefer", "params<1", "--top", "2")
+    assert done.code == 0
+    assert f"none of {len(run)} architectures meets the limits; the nearest 2" in done.out
+    rows = table_rows(done.out)
+    assert len(rows) == 2
+    assert rows[0][-1] == f"params <= 1 by {run['params'].min() - 1:.2f}"
+
+
+def test_the_json_carries_what_the_table_shows(run: pd.DataFrame, nas_command) -> None:
+    bound = run["params"].median()
+    done = nas_command("front", "run", "--prefer", f"error=20%,params<={bound}", "--knee", "--json")
+    said = json.loads(done.out)
+    assert set(said) == {"front_size", "preference", "aspiration", "dropped", "nearest", "knee", "rows"}
+    assert said["front_size"] == len(run) == said["dropped"] + len(said["rows"])
+    assert said["aspiration"]["error"] == 20.0
+    known = run.set_index("architecture")
+    for row in said["rows"]:
+        assert set(row) == {"architecture", "objectives", "score", "worse_by"}
+        assert row["objectives"] == pytest.approx(known.loc[row["architecture"]].to_dict())
+        assert row["worse_by"] == {"error": pytest.approx(row["objectives"]["error"] - 20.0)}
+        assert row["objectives"]["params"] <= bound
+    assert said["knee"]["architecture"] in {row["architecture"] for row in said["rows"]}
+
+
+def test_the_json_of_limits_that_nothing_meets_has_the_nearest(run: pd.DataFrame, nas_command) -> None:
+    said = json.loads(nas_command("front", "run", "--prefer", "params<1", "--knee", "--json").out)
+    assert said["rows"] == []
+    assert said["knee"] is None
+    assert len(said["nearest"]) == said["dropped"] == len(run)
+    assert said["nearest"][0]["misses"] == {"params <= 1": run["params"].min() - 1}
+
+
+def test_the_knee_alone_is_marked_in_the_fronts_own_order(run: pd.DataFrame, nas_command) -> None:
+    done = nas_command("front", "run", "--knee")
+    firsts = [row for row in table_rows(done.out) if row[0]]
+    assert [row[0] for row in firsts] == run["architecture"].tolist()
+    (marked,) = [row for row in firsts if row[-1]]
+    assert re.search(rf"(Knee|the most balanced): {marked[0]}", done.out)
+
+
+def test_a_knee_that_is_not_shown_is_named(run: pd.DataFrame, nas_command) -> None:
+    said = json.loads(nas_command("front", "run", "--knee", "--json", "--top", "1").out)
+    done = nas_command("front", "run", "--knee", "--top", "1")
+    assert len(said["rows"]) == 1
+    assert said["knee"]["architecture"] in done.out
+
+
+def test_top_takes_the_first_rows(run: pd.DataFrame, nas_command) -> None:
+    done = nas_command("front", "run", "--top", "2")
+    assert f"{len(run)} architectures, 2 of them shown" in done.out
+    assert len([row for row in table_rows(done.out) if row[0]]) == 2
+    assert len(json.loads(nas_command("front", "run", "--top", "2", "--json").out)) == 2
+
+
+def test_top_takes_the_best_of_a_ranking(run: pd.DataFrame, nas_command) -> None:
+    every = json.loads(nas_command("front", "run", "--prefer", "params:3", "--json").out)["rows"]
+    few = json.loads(nas_command("front", "run", "--prefer", "params:3", "--json", "--top", "2").out)["rows"]
+    assert few == every[:2]
+
+
+def test_a_slip_in_a_preference_is_told_before_the_run_is_looked_for(folder: Path, nas_command) -> None:
+    done = nas_command("front", "nothing", "--prefer", "error=5 percent")
+    assert done.code == 2
+    assert "prefer 'error=5 percent': expected a number" in done.sentence
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--prefer", "eror=5"], "'eror' is not an objective of this search (did you mean 'error'?)"),
+        (["--prefer", "params<5%"], "% is for levels in percent, but params is in parameters"),
+        (["--prefer", ""], "prefer: expected terms such as error=5% (wished for)"),
+        (["--top", "0"], "Invalid value for '--top'"),
+    ],
+)
+def test_a_wrong_choice_is_explained_and_prints_nothing(
+    arguments: list[str], message: str, run: pd.DataFrame, nas_command
+) -> None:
+    done = nas_command("front", "run", *arguments)
+    assert done.code == 2
+    assert message in " ".join(re.sub(r"[│╭╮╰╯─]", " ", done.err).split())
+    assert done.out == ""
