@@ -242,7 +242,10 @@ def test_layers_that_draw_when_judged_are_repeatable(batch):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return relu(x + torch.randn(x.shape))
 
-    assert naswot(Noisy(), batch) == naswot(Noisy(), batch)
+    torch.manual_seed(1)
+    first = naswot(Noisy(), batch)
+    torch.manual_seed(2)
+    assert naswot(Noisy(), batch) == first
 
 
 def test_costs_are_counted_for_one_picture(batch):
