@@ -105,7 +105,7 @@ def _print_rows(table: RunTable, picked: Picked | None, bend: Knee | None, wante
     if picked is not None:
         completed = _completed(picked)
         if completed:
-            _say(f"Levels not named, the best with what was: {completed}")
+            _say(f"Levels not named (the best that go with the others): {completed}")
         _say(f"Best: {front['architecture'].iloc[0]}")
     if bend is not None:
         what = "Knee" if bend.bends else "No knee, the front has no bend; the most balanced"

@@ -34,7 +34,7 @@ def test_a_preference_ranks_the_front_and_marks_the_best(run: pd.DataFrame, nas_
     assert scores == sorted(scores)
     assert re.search(r"error \S+ (worse|better)|error as wished", rows[0][-3])
     assert f"Best: {firsts[0][0]}" in done.out
-    assert "Levels not named, the best with what was: params" in done.out
+    assert "Levels not named (the best that go with the others): params" in done.out
 
 
 def test_limits_leave_out_and_say_how_many(run: pd.DataFrame, nas_command) -> None:
