@@ -1,9 +1,10 @@
-"""Two published tables as finite problems: every architecture's objectives are known, and so is the true front."""
+"""Published tables as finite problems: every architecture's objectives are known, and so is the true front."""
 
 from __future__ import annotations
 
 import itertools
 import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -53,12 +54,18 @@ class LookupTable:
             nas.Objective("flops", function=read[2], cheap=True),
         ]
 
+    def scaled(self, architecture: Architecture) -> tuple[float, ...]:
+        """Objectives with the true front between 0 and 1."""
+        point = (np.array(self.values[architecture]) - self.ideal) / (self.nadir - self.ideal)
+        return tuple(point.tolist())
+
     def quality(self, points: FloatArray) -> FloatArray:
         """Hypervolume after each of n points (n, 3), as a fraction of the true front's, shape (n,).
 
         Scaled by the true front's ideal and nadir; reference point a tenth of the range beyond the nadir.
         """
-        return hypervolume_curve(points, _box(self.ideal, self.nadir)) / self.best_hypervolume
+        curve = hypervolume_curve(points, _box(self.ideal, self.nadir), steps=len(points))
+        return curve / self.best_hypervolume
 
 
 def _box(ideal: FloatArray, nadir: FloatArray) -> Box:
@@ -69,28 +76,34 @@ def _entry(values: dict[Architecture, tuple[float, ...]], i: int, architecture: 
     return values[architecture][i]
 
 
-def nasbench201(data: Path) -> LookupTable:
-    """All 15,625 cells; CIFAR-10 test error after 200 epochs."""
-    frame = pd.read_parquet(data / "nasbench201" / "archs.parquet")
-    space = NASBench201()
-    columns = (100.0 - frame["cifar10_test_acc_200"], frame["params_derived"], frame["flops_derived"])
-    rows = zip(*(column.astype(float) for column in columns), strict=True)
-    values = {space.parse(text): row for text, row in zip(frame["ops"], rows, strict=True)}
-    return LookupTable.make("nasbench201", space, values)
+def nasbench201_column(data: Path, column: str) -> dict[Architecture, float]:
+    """A column of the table of all 15,625 cells."""
+    frame, space = pd.read_parquet(data / "nasbench201" / "archs.parquet"), NASBench201()
+    values = frame[column].astype(float)
+    return {space.parse(text): value for text, value in zip(frame["ops"], values, strict=True)}
+
+
+def nasbench201(data_set: str, data: Path) -> LookupTable:
+    """All 15,625 cells; test error after 200 epochs on a data set, parameters and FLOPs of the CIFAR-10 network."""
+    accuracy = nasbench201_column(data, f"{data_set}_test_acc_200")
+    params, flops = (nasbench201_column(data, f"{name}_derived") for name in ("params", "flops"))
+    values = {cell: (100.0 - accuracy[cell], params[cell], flops[cell]) for cell in accuracy}
+    return LookupTable.make(f"nasbench201-{data_set}", NASBench201(), values)
 
 
 class FiveVertexCells(nas.SearchSpace):
     """The NASBench-101 cells of at most five vertices whose error is known: ten edge bits, three operations.
 
-    Small enough that generic variation finds valid cells, so that every algorithm, pymoo's included, can work on
-    the same genes. Isomorphic cells are one architecture: the first of them in the order of the genes.
+    Small enough that generic variation finds valid cells, so that every algorithm, the outside ones included, can
+    work on the same genes. Isomorphic cells are one architecture: the first of them in the order of the genes. What
+    the table does not know is invalid. Encodings are those of `NASBench101`.
     """
 
     name = "nasbench101_5v"
     cardinalities = (2,) * 10 + (3,) * 3
 
     def __init__(self, known: dict[str, tuple[float, ...]]) -> None:
-        full = NASBench101()
+        self._full = full = NASBench101()
         by_cell = {full.canonical(full.parse(text)): row for text, row in known.items()}
         first: dict[Architecture, Architecture] = {}
         self._canonical: dict[tuple[int, ...], Architecture] = {}
@@ -106,12 +119,33 @@ class FiveVertexCells(nas.SearchSpace):
                 self._canonical[genes] = canonical
                 self.values[canonical] = by_cell[cell]
         self.size = len(self.values)
+        self._cells = {own: cell for cell, own in first.items()}  # the same cell in NASBench101's own genes
 
     def is_valid(self, architecture: Architecture) -> bool:
         return architecture.genes in self._canonical
 
     def canonical(self, architecture: Architecture) -> Architecture:
         return self._canonical[architecture.genes]
+
+    def enumerate(self) -> Iterator[Architecture]:
+        """Every canonical cell, in the order of the genes."""
+        return iter(self.values)
+
+    def encode(self, architectures: Sequence[Architecture]) -> FloatArray:
+        """Adjacency and operations, as `NASBench101` encodes them."""
+        return self.encodings["default"](architectures)
+
+    @property
+    def encodings(self) -> Mapping[str, Callable[[Sequence[Architecture]], FloatArray]]:
+        """Those of `NASBench101`."""
+        return {name: partial(self._encode, encode) for name, encode in self._full.encodings.items()}
+
+    def _encode(
+        self,
+        encode: Callable[[Sequence[Architecture]], FloatArray],
+        architectures: Sequence[Architecture],
+    ) -> FloatArray:
+        return encode([self._cells[self.canonical(a)] for a in architectures])
 
 
 def nasbench101_5v(data: Path) -> LookupTable:
@@ -130,4 +164,9 @@ def nasbench101_5v(data: Path) -> LookupTable:
     return LookupTable.make("nasbench101_5v", space, space.values)
 
 
-TABLES = {"nasbench201": nasbench201, "nasbench101_5v": nasbench101_5v}
+TABLES: dict[str, Callable[[Path], LookupTable]] = {
+    "nasbench201-cifar10": partial(nasbench201, "cifar10"),
+    "nasbench101_5v": nasbench101_5v,
+    "nasbench201-cifar100": partial(nasbench201, "cifar100"),
+    "nasbench201-imagenet16": partial(nasbench201, "imagenet16"),
+}

@@ -1,6 +1,6 @@
-"""pymoo's own NSGA-II and MOEA/D on a look-up table, to compare with.
+"""pymoo's own NSGA-II, NSGA-III and MOEA/D on a look-up table, to compare with.
 
-Each in two forms: `default` is pymoo's advice for integer variables (SBX and polynomial mutation with eta 3,
+Each in two forms: the plain one is pymoo's advice for integer variables (SBX and polynomial mutation with eta 3,
 rounding) with its default sizes; `categorical` has uniform crossover, a random other value for each gene with
 probability 1/d, and the population that our own algorithms take at this budget. All get what our engine has too:
 invalid genes are mended, isomorphic cells are merged, and only unique architectures count as evaluations. Their
@@ -17,6 +17,7 @@ import numpy as np
 from lookup_tables import LookupTable
 from pymoo.algorithms.moo.moead import MOEAD
 from pymoo.algorithms.moo.nsga2 import NSGA2
+from pymoo.algorithms.moo.nsga3 import NSGA3
 from pymoo.core.mutation import Mutation
 from pymoo.core.problem import Problem
 from pymoo.core.repair import Repair
@@ -112,14 +113,16 @@ def _categorical() -> dict[str, Any]:
 
 
 ALGORITHMS: dict[str, Callable[[int], Any]] = {
-    "pymoo NSGA-II, default": lambda size: NSGA2(pop_size=100, **_rounded()),
-    "pymoo NSGA-II, categorical": lambda size: NSGA2(pop_size=size, **_categorical()),
-    "pymoo MOEA/D, default": lambda size: MOEAD(das_dennis(3, 91), **_rounded()),
-    "pymoo MOEA/D, categorical": lambda size: MOEAD(das_dennis(3, size), n_neighbors=10, **_categorical()),
+    "pymoo-nsga2": lambda size: NSGA2(pop_size=100, **_rounded()),
+    "pymoo-nsga2-categorical": lambda size: NSGA2(pop_size=size, **_categorical()),
+    "pymoo-nsga3": lambda size: NSGA3(das_dennis(3, 91), **_rounded()),
+    "pymoo-nsga3-categorical": lambda size: NSGA3(das_dennis(3, size), **_categorical()),
+    "pymoo-moead": lambda size: MOEAD(das_dennis(3, 91), **_rounded()),
+    "pymoo-moead-categorical": lambda size: MOEAD(das_dennis(3, size), n_neighbors=10, **_categorical()),
 }
 
 
-def run(table: LookupTable, name: str, seed: int, budget: int) -> FloatArray:
+def run(name: str, table: LookupTable, seed: int, budget: int) -> FloatArray:
     """Objectives of the unique architectures in the order of evaluation, shape (n, 3), n <= budget.
 
     Fewer than the budget only when an algorithm repeats itself: a budget of calls without anything new, or ten

@@ -1,6 +1,7 @@
-"""How good are the fronts? Every algorithm on two look-up tables with a known true front, beside pymoo's own.
+"""How good are the fronts? Every algorithm on look-up tables with a known true front, beside other people's.
 
-`python experiments/quality/tabular.py [--seeds 21] [--budget 1000] [--workers 1] [--data DIR]`: a few minutes.
+`python experiments/quality/tabular.py` runs what `results/curves.csv` lacks and reports on all of it;
+`--methods sa-moead --again` runs that again. See the README beside this file.
 """
 
 from __future__ import annotations
@@ -9,153 +10,78 @@ import argparse
 import os
 import time
 from concurrent.futures import ProcessPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
-import matplotlib
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch are loaded: their products are small
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-import numpy as np
+import curves
 import pandas as pd
-import pymoo_runs
-from lookup_tables import OBJECTIVES, TABLES, LookupTable
-from matplotlib.ticker import NullFormatter
-from scipy.stats import mannwhitneyu
-
-import nas
-from nas.algorithms import ALGORITHMS
-from nas.records import FloatArray
+import report
+from lookup_tables import TABLES, LookupTable
+from methods import METHODS
 
 HERE = Path(__file__).resolve().parent
-RESULTS = HERE / "results"
 DATA = Path(os.environ.get("NAS_SHARED_DATA", HERE.parents[2] / "shared" / "data"))
-CHECKPOINTS = (100, 300, 1000)
-OURS = "moead"
-COLOURS = (*matplotlib.color_sequences["tab10"], "black")
-NAMES = (*ALGORITHMS, *pymoo_runs.ALGORITHMS)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
 def load(name: str, data: Path) -> LookupTable:
     return TABLES[name](data)
 
 
-def trajectory(table: LookupTable, algorithm: str, seed: int, budget: int) -> FloatArray:
-    """Objectives in the order of evaluation, shape (n, 3)."""
-    if algorithm in pymoo_runs.ALGORITHMS:
-        return pymoo_runs.run(table, algorithm, seed, budget)
-    found = nas.search(table.space, table.objectives(), algorithm=algorithm, budget=budget, seed=seed)
-    return found.history[list(OBJECTIVES)].to_numpy(dtype=np.float64)
-
-
-def one_run(job: tuple[str, str, int, int, Path]) -> tuple[FloatArray, int, float]:
-    """The quality curve, padded to the budget; how many unique architectures were evaluated; seconds."""
-    name, algorithm, seed, budget, data = job
-    table = load(name, data)
+def one_run(table: str, method: str, budget: int, data: Path, seed: int) -> dict[str, object]:
+    """One row of the cache."""
+    chosen, known = METHODS[method], load(table, data)
     start = time.perf_counter()
-    points = trajectory(table, algorithm, seed, budget)
-    seconds = time.perf_counter() - start
-    curve = table.quality(points)
-    return np.pad(curve, (0, budget - len(curve)), mode="edge"), len(points), seconds
+    points = chosen.run(known, seed, budget)
+    seconds = round(time.perf_counter() - start, 3)
+    kept = curves.row(known.quality(points), budget)
+    return {"table": table, "method": method, "seed": seed, "seconds": seconds, **kept}
 
 
-def holm(p_values: list[float]) -> list[float]:
-    """Adjusted p-values (Holm 1979), in the order given."""
-    adjusted, largest = [1.0] * len(p_values), 0.0
-    for rank, i in enumerate(np.argsort(p_values, kind="stable").tolist()):
-        largest = max(largest, min(1.0, p_values[i] * (len(p_values) - rank)))
-        adjusted[i] = largest
-    return adjusted
+def wanted(args: argparse.Namespace, cached: pd.DataFrame) -> list[tuple[str, str, list[int]]]:
+    """What to run: (table, method, seeds). Without names, each method on its own tables only."""
+    done = set() if args.again else set(cached[curves.KEY].itertuples(index=False, name=None))
+    jobs = []
+    for table in args.tables or TABLES:
+        for method in args.methods or METHODS:
+            if table in METHODS[method].tables or (args.methods and args.tables):
+                jobs.append((table, method, [s for s in range(args.seeds) if (table, method, s) not in done]))
+    return [job for job in jobs if job[2]]
 
 
-def compare(
-    curves: dict[str, FloatArray], table: str, checkpoints: tuple[int, ...]
-) -> list[dict[str, object]]:
-    """Medians and quartiles of one table, and our MOEA/D against each of the others.
-
-    Two-sided Mann-Whitney tests, corrected by Holm over the other algorithms at each number of evaluations.
-    """
-    rows: list[dict[str, object]] = []
-    for evaluations in checkpoints:
-        at = {name: curve[:, evaluations - 1] for name, curve in curves.items()}
-        others = [name for name in curves if name != OURS]
-        p_values = holm([float(mannwhitneyu(at[OURS], at[name]).pvalue) for name in others])
-        adjusted = dict(zip(others, p_values, strict=True))
-        for name, values in at.items():
-            low, median, high = np.quantile(values, (0.25, 0.5, 0.75))
-            difference = np.median(at[OURS]) - median
-            if name == OURS:
-                verdict = ""
-            elif adjusted[name] < 0.05:
-                verdict = "moead better" if difference > 0 else "moead worse"
-            else:
-                verdict = "no difference shown"
-            rows.append(
-                {
-                    "table": table,
-                    "evaluations": evaluations,
-                    "algorithm": name,
-                    "median": median,
-                    "lower_quartile": low,
-                    "upper_quartile": high,
-                    "p_holm": adjusted.get(name, np.nan),
-                    "verdict": verdict,
-                }
-            )
-    return rows
-
-
-def draw(curves: dict[str, dict[str, FloatArray]], file: Path) -> None:
-    """Median curves with quartile bands, a panel a table."""
-    figure, axes = plt.subplots(1, len(curves), figsize=(13, 5.2), squeeze=False)
-    for axis, (table, by_name) in zip(axes[0], curves.items(), strict=True):
-        for i, (name, curve) in enumerate(by_name.items()):
-            low, median, high = np.quantile(1.0 - curve, (0.25, 0.5, 0.75), axis=0)
-            steps = np.arange(1, curve.shape[1] + 1)
-            style, color = "--" if name.startswith("pymoo") else "-", COLOURS[i % len(COLOURS)]
-            axis.plot(steps, median, style, color=color, label=name, lw=2.5 if name == OURS else 1.2)
-            axis.fill_between(steps, low, high, color=color, alpha=0.08, lw=0)
-        axis.set(title=table, xlabel="unique architectures evaluated", xscale="log", yscale="log")
-        axis.xaxis.set_minor_formatter(NullFormatter())
-        axis.set_xlim(20, curve.shape[1])
-        axis.set_ylim(1e-4, 1.0)
-        axis.set_ylabel("hypervolume missing, share of the true front's")
-        axis.grid(alpha=0.3)
-    axes[0][0].legend(fontsize=8)
-    figure.tight_layout()
-    figure.savefig(file, dpi=120)
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--methods", nargs="+", choices=METHODS, metavar="NAME", help="these only")
+    parser.add_argument("--again", action="store_true", help="also what was run before")
+    parser.add_argument("--tables", nargs="+", choices=TABLES, metavar="NAME")
+    parser.add_argument("--seeds", type=int, default=21)
+    parser.add_argument("--budget", type=int, help="unique evaluations, in place of each method's own number")
+    parser.add_argument("--report", action="store_true", help="run nothing")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--out", type=Path, default=HERE / "results")
+    return parser.parse_args()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=21)
-    parser.add_argument("--budget", type=int, default=1000)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    args = parser.parse_args()
-    checkpoints = tuple(c for c in CHECKPOINTS if c <= args.budget)
-    keys = [(table, name) for table in TABLES for name in NAMES]
-    jobs = [(*key, seed, args.budget, args.data) for key in keys for seed in range(args.seeds)]
+    args = arguments()
+    file = args.out / "curves.csv"
+    frame = curves.read(file)
     with ProcessPoolExecutor(args.workers) as pool:
-        outcomes = list(pool.map(one_run, jobs, chunksize=args.seeds))
-    curves: dict[str, dict[str, FloatArray]] = {table: {} for table in TABLES}
-    effort = []
-    for i, (table, name) in enumerate(keys):
-        mine = outcomes[i * args.seeds : (i + 1) * args.seeds]
-        curves[table][name] = np.array([curve for curve, _, _ in mine])
-        unique, seconds = np.median([u for _, u, _ in mine]), np.median([s for _, _, s in mine])
-        effort.append({"table": table, "algorithm": name, "unique": unique, "seconds_a_run": seconds})
-    rows = [row for table in TABLES for row in compare(curves[table], table, checkpoints)]
-    frame = pd.DataFrame(rows).merge(pd.DataFrame(effort), on=["table", "algorithm"])
-    args.out.mkdir(parents=True, exist_ok=True)
-    frame.round(5).to_csv(args.out / "tabular.csv", index=False)
-    draw(curves, args.out / "tabular.png")
-    for name in TABLES:
-        table = load(name, args.data)
-        print(f"{name}: {len(table.values):,} architectures, {table.front_size} on the true front")
-    print(frame.round(4).to_string(index=False))
+        for table, method, seeds in [] if args.report else wanted(args, frame):
+            budget = args.budget or METHODS[method].budget
+            seconds = 0.0
+            for row in pool.map(partial(one_run, table, method, budget, args.data), seeds):
+                frame = curves.merge(
+                    file, pd.DataFrame([row]), list(METHODS)
+                )  # at once: the rest may take hours
+                seconds += float(str(row["seconds"]))
+            print(f"{table} {method}: {seconds:.0f} s", flush=True)
+    report.write(frame, args.out)
 
 
 if __name__ == "__main__":
