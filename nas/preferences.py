@@ -168,11 +168,12 @@ class Preference:
 
         `upper` is max(z, c + a tenth of the range) with z the aspiration and c the member of the archive with the
         best score, so the box always holds something reachable and the trade-offs about it, whether z can be
-        reached or not (as the reference point of R-NSGA-II marks a region, Deb et al. 2006). A limit lowers it,
+        reached or not (as the reference point of R-NSGA-II marks a region, Deb and Sundar 2006). A limit lowers it,
         unless no member of the archive meets the limits: then the box still reaches to the one that breaks them
         least. Without an archive unnamed levels go to the nadir. Without any aspiration or weight the box is
-        that of the whole front. `lower` is the ideal, or a limit from below: only such a limit excludes anything
-        on that side, for nothing is too good.
+        that of the whole front. What is exactly at a limit lies on the box's face, where hypervolume is nothing.
+        `lower` is the ideal, or a limit from below: only such a limit excludes anything on that side, for nothing
+        is too good.
         """
         ideal, nadir = np.asarray(ideal, dtype=np.float64), np.asarray(nadir, dtype=np.float64)
         margin = MARGIN * _ranges(ideal, nadir)

@@ -129,3 +129,12 @@ def test_a_wrong_choice_is_explained_and_prints_nothing(
     assert done.code == 2
     assert message in " ".join(re.sub(r"[│╭╮╰╯─]", " ", done.err).split())
     assert done.out == ""
+
+
+def test_an_empty_front_is_said_to_be_empty(folder: Path, nas_command) -> None:
+    nas_command("search", "search.yaml", "--set", "limits=['error <= -1']")
+    done = nas_command("front", "run", "--prefer", "error=5%,params<1k", "--knee")
+    assert done.code == 0
+    assert "The front is empty" in done.out
+    said = json.loads(nas_command("front", "run", "--prefer", "error=5%,params<1k", "--knee", "--json").out)
+    assert (said["front_size"], said["rows"], said["nearest"], said["knee"]) == (0, [], [], None)
