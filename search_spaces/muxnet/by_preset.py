@@ -6,7 +6,7 @@ from search_spaces.muxnet.space import MUXNetSpace
 
 
 def tiny(num_classes: int | None = None, in_channels: int | None = None) -> MUXNetSpace:
-    """MUXNet for pictures of 8 to 16 pixels, 2,000 to 100,000 parameters, such as the bundled digits."""
+    """MUXNet for pictures of 8 to 16 pixels, about 1,000 to 200,000 parameters, such as the bundled digits."""
     return MUXNetSpace("tiny", num_classes=num_classes, in_channels=in_channels)
 
 

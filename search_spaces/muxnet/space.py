@@ -133,17 +133,20 @@ class MUXNetSpace(SearchSpace):
         *,
         num_classes: int | None = None,
         in_channels: int | None = None,
-        dropout: float = 0.2,
+        dropout: float | None = None,
         drop_connect: float = 0.0,
     ) -> MUXNet:
-        """The plain network, for pictures of any size: they are resized to the architecture's resolution."""
+        """The plain network, for pictures of any size: they are resized to the architecture's resolution.
+
+        `dropout` None is the preset's: 0.2, and none in `tiny`.
+        """
         from search_spaces.muxnet.network import MUXNet
 
         return MUXNet(
             self.spec(architecture),
             num_classes=self.num_classes if num_classes is None else num_classes,
             in_channels=self.in_channels if in_channels is None else in_channels,
-            dropout=dropout,
+            dropout=self.options.dropout if dropout is None else dropout,
             drop_connect=drop_connect,
             resize=True,
         )
