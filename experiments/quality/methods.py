@@ -62,6 +62,7 @@ METHODS: dict[str, Method] = {
     },
     "optuna-nsga2": Method(partial(outside, "optuna_runs", "nsga2", True)),
     "optuna-tpe": Method(partial(outside, "optuna_runs", "tpe", True), 400),
+    "optuna-tpe-categorical": Method(partial(outside, "optuna_runs", "tpe_categorical", True), 400),
     "optuna-gp": Method(partial(outside, "optuna_runs", "gp", True), 100, MAIN),
-    "syne-tune-evolution": Method(partial(outside, "syne_tune_runs", "SyneTunePeer", False)),
+    "syne-tune-evolution": Method(partial(outside, "syne_tune_runs", "SyneTunePeer", True), 400),
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 import optuna
 from lookup_tables import OBJECTIVES, LookupTable
-from optuna.distributions import IntDistribution
+from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.trial import TrialState
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -16,17 +16,13 @@ warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
 
 
 class OptunaPeer:
-    """A study whose parameters are the genes, each an integer; what is skipped is a failed trial.
+    """A study whose parameters are the genes, each of the distribution given; what is skipped is a failed trial."""
 
-    Integers and not categories, because TPE and NSGA-II get better fronts with them, here too where the numbers
-    of the operations have hardly a meaning (trials of eight seeds).
-    """
-
-    def __init__(self, sampler: Any, table: LookupTable, seed: int) -> None:
+    def __init__(self, sampler: Any, distribution: Any, table: LookupTable, seed: int) -> None:
         self._study = optuna.create_study(
             directions=["minimize"] * len(OBJECTIVES), sampler=sampler(seed=seed)
         )
-        self._genes = {f"gene{i}": IntDistribution(0, n - 1) for i, n in enumerate(table.space.cardinalities)}
+        self._genes = {f"gene{i}": distribution(n) for i, n in enumerate(table.space.cardinalities)}
 
     def ask(self) -> tuple[int, ...]:
         self._trial = self._study.ask(self._genes)
@@ -39,6 +35,18 @@ class OptunaPeer:
         self._study.tell(self._trial, state=TrialState.FAIL)
 
 
-nsga2 = partial(OptunaPeer, optuna.samplers.NSGAIISampler)
-tpe = partial(OptunaPeer, partial(optuna.samplers.TPESampler, multivariate=True))
-gp = partial(OptunaPeer, partial(optuna.samplers.GPSampler, deterministic_objective=True))
+def integer(cardinality: int) -> Any:
+    """The samplers are better off with it, even where the numbers of the operations have hardly a meaning."""
+    return IntDistribution(0, cardinality - 1)
+
+
+def category(cardinality: int) -> Any:
+    return CategoricalDistribution(range(cardinality))
+
+
+_TPE = partial(optuna.samplers.TPESampler, multivariate=True)
+_GP = partial(optuna.samplers.GPSampler, deterministic_objective=True)
+nsga2 = partial(OptunaPeer, optuna.samplers.NSGAIISampler, integer)
+tpe = partial(OptunaPeer, _TPE, integer)
+tpe_categorical = partial(OptunaPeer, _TPE, category)
+gp = partial(OptunaPeer, _GP, integer)

@@ -10,7 +10,7 @@ from syne_tune.optimizer.schedulers.multiobjective.multi_objective_regularized_e
 
 
 class SyneTunePeer:
-    """The genes are categorical; what is skipped never enters the population."""
+    """Categorical genes; what is skipped never enters the population, what is told again does again."""
 
     def __init__(self, table: LookupTable, seed: int) -> None:
         space = {f"gene{i}": choice(list(range(n))) for i, n in enumerate(table.space.cardinalities)}

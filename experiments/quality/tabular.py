@@ -81,6 +81,8 @@ def main() -> None:
                 )  # at once: the rest may take hours
                 seconds += float(str(row["seconds"]))
             print(f"{table} {method}: {seconds:.0f} s", flush=True)
+    if frame.empty:
+        raise SystemExit(f"{file}: no runs to report on; leave --report away to make them")
     report.write(frame, args.out)
 
 
