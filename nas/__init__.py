@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from nas.api import SearchResult, load_run, search
     from nas.errors import NasError
     from nas.interfaces import Algorithm, Evaluate, Executor, SearchSpace, Surrogate
+    from nas.kept_weights import load_network
     from nas.loop import LoopSettings, SearchState
     from nas.objectives import Limit, Objective
     from nas.picking import Picked, knee, pick
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "nas.api": ("SearchResult", "load_run", "search"),
     "nas.errors": ("NasError",),
+    "nas.kept_weights": ("load_network",),
     "nas.interfaces": ("Algorithm", "Evaluate", "Executor", "SearchSpace", "Surrogate"),
     "nas.loop": ("LoopSettings", "SearchState"),
     "nas.objectives": ("Limit", "Objective"),
@@ -54,6 +56,7 @@ __all__ = [
     "Surrogate",
     "Trial",
     "knee",
+    "load_network",
     "load_run",
     "pick",
     "search",

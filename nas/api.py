@@ -17,9 +17,10 @@ from nas.errors import ConfigError, HistoryError
 from nas.executors import EXECUTORS
 from nas.history import History, as_json, read_history, read_notes, tabulate
 from nas.interfaces import Evaluate, Executor, SearchSpace
+from nas.kept_weights import KeptWeights
 from nas.loop import Callback, LoopSettings, Search, SearchState
 from nas.objectives import Limit, Objective
-from nas.plan import MakeAlgorithm, Plan
+from nas.plan import MakeAlgorithm, Plan, check_ready, with_weights
 from nas.problem import Problem
 from nas.records import Result
 from nas.run_folder import RunTable, export, run_table, summarise, write_whole
@@ -61,6 +62,7 @@ def search(
     loop: LoopSettings | None = None,
     out: str | Path | None = None,
     resume: bool = False,
+    keep_weights: bool = True,
     callbacks: Sequence[Callback] = (),
 ) -> SearchResult:
     """Search a space for the Pareto front of the objectives.
@@ -79,6 +81,8 @@ def search(
         loop: everything else about the loop; `budget` and `seed` override its own.
         out: a folder for the log, the front and the plots; None keeps the search in memory.
         resume: go on with the run in `out`. Same space, objectives, limits, algorithm and seed, or `HistoryError`.
+        keep_weights: with `out` and an evaluator that trains (`nas.training.TrainingEvaluator`), leave the weights of
+            the front's networks, and no others, in `out/weights`; see `nas.load_network`.
         callbacks: each is called with the `SearchState` after every result and about twice a second.
 
     Returns:
@@ -104,6 +108,7 @@ def search(
         loop=settings,
         out=out,
         resume=resume,
+        keep_weights=keep_weights,
         callbacks=callbacks,
     )
 
@@ -118,6 +123,7 @@ def solve(
     loop: LoopSettings,
     out: str | Path | None = None,
     resume: bool = False,
+    keep_weights: bool = True,
     callbacks: Sequence[Callback] = (),
     config: dict[str, Any] | None = None,
 ) -> SearchResult:
@@ -127,10 +133,13 @@ def solve(
     factory = _executor_factory(executor, executor_settings)
     history = None if out is None else History(Path(out), problem.space, create=not resume)
     try:
+        problem, kept = with_weights(problem, loop.halving, None if out is None else Path(out), keep_weights)
         plan = Plan.make(problem, algorithm, algorithm_settings, loop, history if resume else None)
+        if history is None or history.evaluated() < loop.evaluations:
+            check_ready(problem, remote=getattr(executor_settings, "address", None) is not None)
         if history is not None:
             _remember(history, plan, config, resume)
-        return _run(plan, factory, history, callbacks, resume)
+        return _run(plan, factory, history, callbacks, resume, kept)
     except BaseException:
         if history is not None and not resume:
             history.discard_if_empty()
@@ -201,8 +210,10 @@ def _run(
     history: History | None,
     callbacks: Sequence[Callback],
     resume: bool,
+    kept: KeptWeights | None,
 ) -> SearchResult:
     problem, ended = plan.problem, "finished"
+    callbacks = callbacks if kept is None else [kept, *callbacks]
     with _opened(make(problem.measure(), problem.measured)) as executor:
         loop = Search(problem, plan.algorithm, executor, plan.settings, history, callbacks)
         try:
@@ -214,14 +225,17 @@ def _run(
         except Exception:
             if history is not None and loop.state.results:
                 with suppress(Exception):  # the first error is the one to report
-                    _conclude(plan, loop.state, history, "stopped")
+                    executor.close()
+                    _conclude(plan, loop.state, history, "stopped", kept)
             raise
     if loop.state.exhausted and ended == "finished":
         ended = "exhausted"
-    return _conclude(plan, loop.state, history, ended)
+    return _conclude(plan, loop.state, history, ended, kept)
 
 
-def _conclude(plan: Plan, state: SearchState, history: History | None, ended: str) -> SearchResult:
+def _conclude(
+    plan: Plan, state: SearchState, history: History | None, ended: str, kept: KeptWeights | None
+) -> SearchResult:
     problem = plan.problem
     extra = {
         "state": ended,
@@ -239,6 +253,8 @@ def _conclude(plan: Plan, state: SearchState, history: History | None, ended: st
     out = history.path.parent
     table, _ = load_run(out)
     summary = export(out, table, extra)
+    if kept is not None:
+        kept.conclude(problem.space, state.front.items)
     return SearchResult(table.front, table.frame, summary, ended, out, table)
 
 

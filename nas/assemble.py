@@ -6,10 +6,10 @@ import dataclasses
 import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nas.algorithms import ALGORITHMS
-from nas.config import ObjectivePart, Part, SearchConfig
+from nas.config import HalvingPart, ObjectivePart, Part, SearchConfig
 from nas.errors import ConfigError
 from nas.executors import SETTINGS
 from nas.interfaces import Evaluate, SearchSpace
@@ -17,6 +17,9 @@ from nas.loop import LoopSettings
 from nas.objectives import OBJECTIVES, Objective
 from nas.plugins import find, make
 from nas.problem import Problem
+
+if TYPE_CHECKING:
+    from nas.training.halving import Halving
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -95,6 +98,7 @@ def assemble(config: SearchConfig, base: Path | None = None, planned: int | None
         concurrency=config.concurrency,
         ordered=config.ordered,
         fidelity=config.fidelity,
+        halving=_halving(config.halving),
         max_failures=config.max_failures,
     )
     return Assembly(
@@ -105,6 +109,14 @@ def assemble(config: SearchConfig, base: Path | None = None, planned: int | None
         _executor_settings(config.executor),
         loop,
     )
+
+
+def _halving(part: HalvingPart | None) -> Halving | None:
+    if part is None:
+        return None
+    from nas.training import Halving
+
+    return Halving(part.first, part.last, part.eta)
 
 
 def make_space(part: Part, base: Path | None = None) -> SearchSpace:

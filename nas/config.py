@@ -53,6 +53,15 @@ class Budget(BaseModel):
     seconds: float | None = Field(default=None, gt=0)
 
 
+class HalvingPart(BaseModel):
+    """Successive halving: new architectures get the budget `first`; one in `eta` goes on at each rung, up to `last`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    first: int = Field(default=1, ge=1)
+    last: int = Field(default=9, ge=1)
+    eta: float = Field(default=3.0, gt=1)
+
+
 def _budget(value: Any) -> Any:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return {"evaluations": value} if number else value
@@ -72,6 +81,8 @@ class SearchConfig(BaseModel):
     executor: AnyPart = Part(name="ray")
     budget: Annotated[Budget, BeforeValidator(_budget)] = Budget()
     fidelity: float | None = Field(default=None, gt=0)
+    halving: HalvingPart | None = None
+    keep_weights: bool = True
     seed: int = Field(default=0, ge=0, lt=2**63)
     concurrency: int = Field(default=8, ge=1)
     ordered: bool = True
@@ -172,6 +183,7 @@ def check_config(values: Mapping[str, Any]) -> SearchConfig:
 _EXPECTED = {
     "Part": "should be a name, or a mapping such as {name: NAME, setting: value}",
     "ObjectivePart": "should be a name, or a mapping such as {name: latency, function: file.py:latency}",
+    "HalvingPart": "should be a mapping such as {first: 2, last: 18, eta: 3}",
     "Budget": "should be a whole number, or a mapping such as {evaluations: 100, seconds: 3600}",
 }
 
@@ -180,7 +192,9 @@ def _explain(error: Any) -> str:
     place = [str(p) for p in error["loc"] if not str(p).startswith("function-")]
     where = ".".join(place)
     if error["type"] == "extra_forbidden":
-        model: Any = {"budget": Budget, "objectives": ObjectivePart}.get(place[0], SearchConfig)
+        model: Any = {"budget": Budget, "objectives": ObjectivePart, "halving": HalvingPart}.get(
+            place[0], SearchConfig
+        )
         known = list(model.model_fields if len(place) > 1 else SearchConfig.model_fields)
         return f"unknown key {where!r}{did_you_mean(place[-1], known)}"
     if error["type"] == "missing":

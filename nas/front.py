@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -52,6 +52,42 @@ class ParetoArchive(Generic[T]):
                 self._columns = np.concatenate([self._columns, np.empty_like(self._columns)], axis=1)
         self._columns[:, n] = point
         self._items.append(item)
+        return True
+
+
+class LatestFront(Generic[T]):
+    """A Pareto archive in which a newer point with the same key takes the place of the older.
+
+    For architectures that are measured again, at a higher fidelity: only what was measured last counts.
+    """
+
+    def __init__(self, n_objectives: int) -> None:
+        self._m = n_objectives
+        self._known: dict[Hashable, tuple[FloatArray, T]] = {}  # in the order of their latest point
+        self.archive: ParetoArchive[T] = ParetoArchive(n_objectives)
+
+    @property
+    def points(self) -> FloatArray:
+        """Objective vectors of the front, shape (n, m)."""
+        return self.archive.points
+
+    @property
+    def items(self) -> Sequence[T]:
+        """What was put in with each point of the front, in the same order."""
+        return self.archive.items
+
+    def put(self, key: Hashable, point: FloatArray | None, item: T) -> bool:
+        """What is known of `key` now: a finite point, shape (m,), or nothing feasible; say whether the front changed."""
+        before = self._known.pop(key, None)
+        if point is not None:
+            self._known[key] = point, item
+        if before is None or not any(item is before[1] for item in self.archive.items):
+            return point is not None and self.archive.add(point, item)
+        if point is not None and (point <= before[0]).all() and (point < before[0]).any():
+            return self.archive.add(point, item)  # which takes out what it dominates, the older one too
+        self.archive = ParetoArchive(self._m)
+        for kept, what in self._known.values():
+            self.archive.add(kept, what)
         return True
 
 

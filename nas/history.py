@@ -220,6 +220,12 @@ class History:
         with explained(self.path):
             return float(self._db.execute("SELECT COALESCE(MAX(seconds), 0) FROM log").fetchone()[0])
 
+    def evaluated(self) -> int:
+        """How many trials came back from a worker."""
+        with explained(self.path):
+            query = "SELECT COUNT(*) FROM results WHERE status != ?"
+            return int(self._db.execute(query, (Status.INVALID.value,)).fetchone()[0])
+
     def discard_if_empty(self) -> None:
         """Remove the files of a run in which nothing was evaluated yet, so that its folder can be used again."""
         with contextlib.suppress(sqlite3.Error, OSError):

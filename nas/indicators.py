@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import moocore
 import numpy as np
+from numpy.typing import NDArray
 
-from nas.front import ParetoArchive
+from nas.front import LatestFront
 from nas.objectives import Objective
 from nas.records import FloatArray
 
@@ -69,16 +70,32 @@ def hypervolume_curve(points: FloatArray, box: Box, steps: int = CURVE_STEPS) ->
     return front_and_curve(points, steps, 0.0, lambda front: hypervolume(front, box))[1]
 
 
+def pareto_ranks(points: FloatArray) -> NDArray[np.int64]:
+    """The non-dominated front that each of n points (n, m) is on, counting from 0, shape (n,)."""
+    if len(points) == 0:
+        return np.empty(0, dtype=np.int64)
+    return np.asarray(moocore.pareto_rank(points), dtype=np.int64)
+
+
 def front_and_curve(
-    points: FloatArray, steps: int, start: float, measure: Callable[[FloatArray], float]
+    points: FloatArray,
+    steps: int,
+    start: float,
+    measure: Callable[[FloatArray], float],
+    keys: Sequence[Hashable] | None = None,
 ) -> tuple[np.ndarray, FloatArray]:
-    """Rows of the final front, ascending, and what `measure` makes of the front after each of n points, (n,)."""
-    archive: ParetoArchive[int] = ParetoArchive(points.shape[1])
+    """Rows of the final front, ascending, and what `measure` makes of the front after each of n points, (n,).
+
+    With `keys`, a row takes the place of an earlier one with the same key; one whose key is None is left out.
+    """
+    archive: LatestFront[int] = LatestFront(points.shape[1])
     finite = set(np.flatnonzero(np.isfinite(points).all(axis=1)).tolist())
     due = set(np.linspace(0, len(points) - 1, min(steps, len(points))).round().astype(int).tolist())
     curve, value, changed = np.empty(len(points)), start, False
     for i, point in enumerate(points):
-        changed = (i in finite and archive.add(point, i)) or changed
+        key = i if keys is None else keys[i]
+        if key is not None:
+            changed = archive.put(key, point if i in finite else None, i) or changed
         if changed and i in due:
             value, changed = measure(archive.points), False
         curve[i] = value
@@ -92,6 +109,12 @@ def igd_plus(points: FloatArray, front: FloatArray, box: Box) -> float:
     return float(moocore.igd_plus(box.scale(points), ref=box.scale(front)))
 
 
-def igd_plus_curve(points: FloatArray, front: FloatArray, box: Box, steps: int = CURVE_STEPS) -> FloatArray:
+def igd_plus_curve(
+    points: FloatArray,
+    front: FloatArray,
+    box: Box,
+    steps: int = CURVE_STEPS,
+    keys: Sequence[Hashable] | None = None,
+) -> FloatArray:
     """IGD+ after each of n points, shape (n,), measured as `hypervolume_curve` is; infinite until the first."""
-    return front_and_curve(points, steps, float("inf"), lambda found: igd_plus(found, front, box))[1]
+    return front_and_curve(points, steps, float("inf"), lambda found: igd_plus(found, front, box), keys)[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -132,6 +133,33 @@ class Evaluate(Protocol):
     """
 
     def __call__(self, trial: Trial) -> Mapping[str, float]: ...
+
+
+@runtime_checkable
+class HasPrepare(Protocol):
+    """An evaluator that can find out, before a search, what would make every candidate fail."""
+
+    def prepare(self) -> object:
+        """Raise a `NasError` that says what is missing: data, a device. Called once, in the driver's process."""
+        ...
+
+
+@runtime_checkable
+class HasWeights(Protocol):
+    """An evaluator that trains networks and can keep their weights."""
+
+    def keeping(self, folder: str | None, horizon: float | None) -> Evaluate:
+        """The same evaluator, which keeps each trial's weights in `folder` (None: it keeps none).
+
+        A trial of the same architecture and seed with a higher budget goes on from them, or does the same from the
+        start when they are gone: values must not depend on what is kept. `horizon` (None: each trial's own
+        budget) is the budget that trainings may be continued to, where a learning rate's schedule ends.
+        """
+        ...
+
+    def weights_file(self, trial: Trial) -> Path:
+        """Where this trial's weights are kept."""
+        ...
 
 
 class Algorithm(ABC):

@@ -66,13 +66,13 @@ class Search:
 
     def _fill(self) -> None:
         while self._wants_more():
-            found = self._algorithm.ask(1)
-            trial = self._trial(found[0]) if found else None
+            trial = self.state.rungs.next(self.state.asked) or self._new(self._algorithm.ask(1))
             notes = self._take_notes()
             if self._history is not None:
                 self._history.record_ask(trial, notes)
             self._dry = trial is None
             if trial is not None:
+                self.state.asked += 1
                 self._start(trial)
 
     def _wants_more(self) -> bool:
@@ -87,11 +87,12 @@ class Search:
             return len(self._in_flight) + len(self._arrived) < settings.concurrency
         return self._executor.free > 0
 
-    def _trial(self, architecture: Architecture) -> Trial:
+    def _new(self, found: Sequence[Architecture]) -> Trial | None:
+        """The first trial of an architecture that the algorithm asked for, if it did."""
+        if not found:
+            return None
         number = self.state.asked
-        self.state.asked += 1
-        fidelity = None if self._settings.fidelity is None else float(self._settings.fidelity)
-        return Trial(number, architecture, trial_seed(self._settings.seed, number), fidelity)
+        return self.state.rungs.first(number, found[0], trial_seed(self._settings.seed, number))
 
     def _start(self, trial: Trial) -> None:
         """Hand a trial to the workers, unless a cheap limit rules it out."""
@@ -159,7 +160,8 @@ class Search:
         self.state.results.append(result)
         self.state.counts[result.status] += 1
         self._next = result.trial.id + 1
-        self._algorithm.tell([seen])
+        if self.state.rungs.told(result, seen):
+            self._algorithm.tell([seen])
         self._dry = False
 
     def _take_notes(self) -> list[Note]:
@@ -230,21 +232,27 @@ class Search:
         self.state.arrived = len(results)
         self.state.replayed = len(evaluated)
 
-    def _replay_ask(self, trial: Trial | None, pending: dict[int, Trial]) -> None:
-        expected = [] if trial is None else [trial.architecture]
-        self._dry = trial is None
-        if isinstance(self._algorithm, HasRecall):
-            self._algorithm.recall(None if trial is None else trial.architecture)
-            found = expected
-        else:
-            found = self._algorithm.ask(1)
-        if found != expected:
-            name = self._problem.space.format
+    def _replay_ask(self, logged: Trial | None, pending: dict[int, Trial]) -> None:
+        self._dry = logged is None
+        number = self.state.asked
+        trial = self.state.rungs.next(number)
+        if trial is None and isinstance(self._algorithm, HasRecall):
+            self._algorithm.recall(None if logged is None else logged.architecture)
+            trial = self._new([] if logged is None else [logged.architecture])
+        elif trial is None:
+            trial = self._new(self._algorithm.ask(1))
+        if trial != logged:
             raise HistoryError(
-                f"replaying the log, the algorithm asked for {[name(a) for a in found]} where the log has "
-                f"{[name(a) for a in expected]} (trial {self.state.asked}): the code, a package or the configuration "
+                f"replaying the log, the algorithm asked for {self._named(trial)} where the log has "
+                f"{self._named(logged)} (trial {number}): the code, a package or the configuration "
                 "changed since the run was started. Start a new run, or go back to what config.json names."
             )
-        if trial is not None:
+        if logged is not None:
             self.state.asked += 1
-            pending[trial.id] = trial
+            pending[logged.id] = logged
+
+    def _named(self, trial: Trial | None) -> str:
+        if trial is None:
+            return "nothing"
+        at = "" if trial.budget is None else f" at budget {trial.budget:g}"
+        return f"{self._problem.space.format(trial.architecture)}{at}"

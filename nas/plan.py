@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -14,9 +15,13 @@ from nas.blame import explain
 from nas.checks import check_known
 from nas.errors import ConfigError, HistoryError, NasError
 from nas.history import History
-from nas.interfaces import Algorithm
+from nas.interfaces import Algorithm, HasPrepare, HasWeights
+from nas.kept_weights import FOLDER, KeptWeights
 from nas.loop import LoopSettings
 from nas.problem import Problem
+
+if TYPE_CHECKING:
+    from nas.training.halving import Halving
 
 MakeAlgorithm = Callable[[Problem, np.random.Generator, Any], Algorithm]
 
@@ -70,6 +75,7 @@ class Plan:
             "concurrency": settings.concurrency,
             "ordered": settings.ordered,
             "fidelity": settings.fidelity,
+            "halving": _plain(settings.halving),
             "evaluations": evaluations,
         }
         if settings.evaluations < made.initial:
@@ -80,6 +86,41 @@ class Plan:
         if started is not None:
             _check_same(started, identity)
         return cls(problem, made, settings, identity)
+
+
+def with_weights(
+    problem: Problem, halving: Halving | None, out: Path | None, keep: bool
+) -> tuple[Problem, KeptWeights | None]:
+    """The problem with an evaluator that keeps weights, where it can and somebody needs them, and their keeper.
+
+    Weights are needed at the end (`keep`), or to continue trainings (`halving`); without a folder nothing is kept.
+    """
+    evaluator: object = problem.evaluate
+    if not isinstance(evaluator, HasWeights) or (not keep and halving is None):
+        return problem, None
+    folder = None if out is None else out.resolve() / FOLDER
+    if folder is None and halving is None:
+        return problem, None
+    keeping = evaluator.keeping(None if folder is None else str(folder), halving.last if halving else None)
+    changed = Problem(problem.space, problem.objectives, keeping, problem.limits)
+    return changed, None if folder is None else KeptWeights(folder, cast(HasWeights, keeping), keep)
+
+
+def check_ready(problem: Problem, *, remote: bool) -> None:
+    """Let an evaluator that can (`HasPrepare`) say what would make every candidate fail, before any does.
+
+    Not for workers on a `remote` cluster, whose data need not be here. Raises the evaluator's `NasError`, or
+    `ConfigError` for anything else that it raises.
+    """
+    evaluator: object = problem.evaluate
+    if remote or not isinstance(evaluator, HasPrepare):
+        return
+    try:
+        evaluator.prepare()
+    except NasError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"evaluator: prepare() failed: {explain(error)}") from error
 
 
 def _make_algorithm(

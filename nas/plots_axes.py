@@ -32,7 +32,8 @@ class Evaluated:
 
     `values` (n, m) are in the user's own units and direction; `order` (n,) counts from 1 over all evaluations,
     failed ones included, and `seconds` (n,) says when; `feasible` and `front` (n,) tell which keep every limit and
-    which of those nothing dominates. `failed` (k,) holds the order of the evaluations without values.
+    which of those nothing dominates; of an architecture that was continued at a higher budget, only the `latest` (n,)
+    result can be on the front. `failed` (k,) holds the order of the evaluations without values.
     """
 
     objectives: tuple[Objective, ...]
@@ -42,6 +43,7 @@ class Evaluated:
     feasible: Mask
     front: Mask
     failed: NDArray[np.int64]
+    latest: Mask
 
     @property
     def signs(self) -> FloatArray:
@@ -65,7 +67,7 @@ class Evaluated:
 
     def best(self, columns: list[int]) -> NDArray[np.int64]:
         """Rows that are feasible and non-dominated in these objectives alone, ascending."""
-        usable = np.flatnonzero(self.feasible)
+        usable = np.flatnonzero(self.feasible & self.latest)
         points = (self.values * self.signs)[usable][:, columns]
         return np.asarray(usable[non_dominated(points)], dtype=np.int64)
 
@@ -81,10 +83,13 @@ def evaluated(table: RunTable) -> Evaluated:
     shown = ok & np.isfinite(values).all(axis=1)
     order = np.arange(1, len(values) + 1)
     feasible = np.isfinite(points[shown]).all(axis=1)
+    latest = table.latest[ran][shown]
     front = np.zeros(int(shown.sum()), dtype=bool)
-    front[np.flatnonzero(feasible)[non_dominated(points[shown][feasible])]] = True
+    usable = feasible & latest
+    front[np.flatnonzero(usable)[non_dominated(points[shown][usable])]] = True
+    failed = order[~shown]
     return Evaluated(
-        table.objectives, values[shown], order[shown], seconds[shown], feasible, front, order[~shown]
+        table.objectives, values[shown], order[shown], seconds[shown], feasible, front, failed, latest
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nas.errors import HistoryError
 from nas.history import as_json
@@ -24,8 +25,10 @@ class RunTable:
     """A run read back: one row a trial (see `read_history`), with what the objectives make of it.
 
     `points` (n, m) are minimised, in the order of telling, NaN for failed and infeasible trials; `told` is the
-    same rows of the table. `box` is where hypervolume is measured, `curve` (n,) its value after each tell.
-    `front` has the feasible non-dominated architectures: `architecture` and one column an objective, best first.
+    same rows of the table. `latest` (n,) is false where the architecture has a later result, at a higher budget, and
+    where there is none; only the latest results make the front. `box` is where hypervolume is measured, `curve` (n,) its value after each tell.
+    `front` has the feasible non-dominated architectures: `architecture` and one column an objective, best first, and
+    the `budget` where trials had different ones.
     `notes` are what the algorithm put on record, oldest first.
     """
 
@@ -36,7 +39,13 @@ class RunTable:
     box: Box | None
     curve: FloatArray
     front: pd.DataFrame
+    latest: NDArray[np.bool_]
     notes: tuple[Note, ...] = ()
+
+    @property
+    def keys(self) -> list[Hashable]:
+        """What each row of `told` is a result of, None when it failed: see `front_and_curve`."""
+        return _keys(self.told)
 
     @property
     def hypervolume(self) -> float:
@@ -64,16 +73,31 @@ def run_table(
         if limit.objective in told.columns:
             points[told[limit.objective].map(limit.excess).to_numpy() > 0] = np.nan
     rows, curve = front_and_curve(
-        points, CURVE_STEPS, 0.0, lambda f: 0.0 if box is None else hypervolume(f, box)
+        points, CURVE_STEPS, 0.0, lambda f: 0.0 if box is None else hypervolume(f, box), _keys(told)
     )
-    front = _front(objectives, told.iloc[rows])
-    return RunTable(objectives, frame, told, points, box, curve, front, tuple(notes))
+    front = _front(objectives, told.iloc[rows], _several(told))
+    keys = pd.Series(_keys(told), dtype=object)
+    latest = (keys.notna() & ~keys.duplicated(keep="last")).to_numpy(dtype=bool)
+    return RunTable(objectives, frame, told, points, box, curve, front, latest, tuple(notes))
 
 
-def _front(objectives: Sequence[Objective], rows: pd.DataFrame) -> pd.DataFrame:
+def _several(told: pd.DataFrame) -> bool:
+    """Whether trials had different budgets."""
+    return "budget" in told and told["budget"].nunique() > 1
+
+
+def _keys(told: pd.DataFrame) -> list[Hashable]:
+    """The architecture of each row where some were continued at a higher budget, else its number; None if it failed."""
+    keys = told["architecture"] if _several(told) else told.index
+    ok = told["status"] == "ok"
+    return [key if fine else None for key, fine in zip(keys, ok, strict=True)]
+
+
+def _front(objectives: Sequence[Objective], rows: pd.DataFrame, several: bool) -> pd.DataFrame:
     names = [o.name for o in objectives]
     ascending = [not o.maximize for o in objectives]
-    table = rows.reindex(columns=["architecture", *names])
+    budget = ["budget"] if several else []
+    table = rows.reindex(columns=["architecture", *names, *budget])
     return table.sort_values([*names, "architecture"], ascending=[*ascending, True], ignore_index=True)
 
 
@@ -82,6 +106,7 @@ def summarise(table: RunTable, extra: Mapping[str, Any]) -> dict[str, Any]:
     counts = table.frame["status"].value_counts()
     ok, invalid, running = (int(counts.get(s, 0)) for s in ("ok", "invalid", "running"))
     evaluations = len(table.frame) - invalid - running
+    ran = table.frame[~table.frame["status"].isin(["invalid", "running"])]
     best = {o.name: _best(table, o) for o in table.objectives}
     box = table.box
     signs = [o.sign for o in table.objectives]
@@ -90,6 +115,9 @@ def summarise(table: RunTable, extra: Mapping[str, Any]) -> dict[str, Any]:
         "evaluations": evaluations,
         "ok": ok,
         "failed": evaluations - ok,
+        "architectures": int(ran["architecture"].nunique()),
+        "budgets": {f"{budget:g}": int(n) for budget, n in ran["budget"].value_counts().sort_index().items()},
+        "budget_spent": _spent(ran),
         "seconds": round(float(seconds), 3),
         "hypervolume": table.hypervolume,
         "front_size": len(table.front),
@@ -99,6 +127,13 @@ def summarise(table: RunTable, extra: Mapping[str, Any]) -> dict[str, Any]:
         "hypervolume_ideal": None if box is None else dict(zip(best, (box.ideal * signs).tolist(), strict=True)),
         **extra,
     }  # fmt: skip
+
+
+def _spent(ran: pd.DataFrame) -> float | None:
+    """Budget (epochs) that the trials took, those that were continued counted once; None without budgets."""
+    if ran["budget"].isna().all():
+        return None
+    return float(ran.groupby("architecture")["budget"].max().sum())
 
 
 def _best(table: RunTable, item: Objective) -> float | None:
@@ -112,7 +147,7 @@ def curves(table: RunTable) -> pd.DataFrame:
     final = final * np.array([o.sign for o in table.objectives])
     distance = np.full(len(table.points), np.inf)
     if table.box is not None and len(final):
-        distance = igd_plus_curve(table.points, final, table.box)
+        distance = igd_plus_curve(table.points, final, table.box, keys=table.keys)
     columns = {"told": table.told["told"].to_numpy(), "seconds": table.told["told_seconds"].to_numpy()}
     return pd.DataFrame({**columns, "hypervolume": table.curve, "igd_plus": distance})
 

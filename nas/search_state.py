@@ -6,12 +6,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from nas.checks import check_fraction, check_positive
 from nas.errors import ConfigError
-from nas.front import ParetoArchive
+from nas.fidelity import Rungs
+from nas.front import LatestFront, ParetoArchive
 from nas.problem import Problem
 from nas.records import Note, Result, Status
+
+if TYPE_CHECKING:
+    from nas.training.halving import Halving
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,8 @@ class LoopSettings:
     told in the order of asking, so the outcome depends on the seed and on this number alone, not on how many
     workers there are or which is fast. Unordered, a free worker gets the next trial at once.
     fidelity: the budget of each trial (epochs, for networks that are trained); None for the evaluator's default.
+    halving: instead, the rungs of budgets that new architectures climb (`nas.training.Halving`); each continuation
+    is a trial and an evaluation of its own.
     max_failures: a larger share of failed candidates (among the last 20 told, at least 10) stops the search.
     """
 
@@ -32,6 +39,7 @@ class LoopSettings:
     concurrency: int = 8
     ordered: bool = True
     fidelity: float | None = None
+    halving: Halving | None = None
     max_failures: float = 0.5
 
     def __post_init__(self) -> None:
@@ -43,6 +51,10 @@ class LoopSettings:
             check_positive("seconds", self.seconds)
         if self.fidelity is not None:
             check_positive("fidelity", self.fidelity)
+            if self.halving is not None:
+                raise ConfigError(
+                    f"fidelity: halving gives each trial its budget; leave out one of the two, got {self.fidelity!r}"
+                )
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
             raise ConfigError(f"seed: expected a whole number from 0 to 2**63 - 1, got {self.seed!r}")
 
@@ -63,22 +75,29 @@ class SearchState:
     replayed: int = 0  # evaluations that an earlier session of a resumed run made
     initial: int = 2  # size of the algorithm's initial design
     exhausted: bool = False
+    rungs: Rungs = field(init=False)  # what is continued at a higher budget
 
     def __post_init__(self) -> None:
-        self._front: ParetoArchive[Result] = ParetoArchive(self.problem.n_objectives)
+        self.rungs = Rungs(self.settings.fidelity, self.settings.halving)
+        self._front: LatestFront[Result] = LatestFront(self.problem.n_objectives)
         self._in_front = 0  # how many results the front has taken in
         self._notes: dict[tuple[int, str, str], Note] = {}
         self._newest: dict[tuple[str, str], Note] = {}  # by kind and objective
 
     @property
     def front(self) -> ParetoArchive[Result]:
-        """The feasible non-dominated results, minimised; brought up to date when somebody looks."""
+        """The feasible non-dominated results, minimised; brought up to date when somebody looks.
+
+        Of an architecture that was continued at a higher budget, only the last result counts.
+        """
         for result in self.results[self._in_front :]:
             seen = self.problem.observe(result)
-            if seen.ok and seen.violation == 0:
-                self._front.add(seen.objectives, result)
+            if seen.ok:
+                point = seen.objectives if seen.violation == 0 else None
+                again = len(self.rungs.budgets) > 1
+                self._front.put(result.trial.architecture if again else result.trial.id, point, result)
         self._in_front = len(self.results)
-        return self._front
+        return self._front.archive
 
     @property
     def notes(self) -> list[Note]:

@@ -22,7 +22,7 @@ from nas import errors
 from nas.algorithms import ALGORITHMS
 from nas.assemble import training
 from nas.cli.app import app
-from nas.config import Budget, ObjectivePart, SearchConfig, check_config, read_config
+from nas.config import Budget, HalvingPart, ObjectivePart, SearchConfig, check_config, read_config
 from nas.executors import SETTINGS
 from nas.records import Status
 
@@ -244,6 +244,7 @@ def test_the_config_page_has_a_row_for_every_key_and_no_other() -> None:
     keys = [cells[0].strip("`") for cells in table_rows("config.md")]
     assert keys[2 : 2 + len(SearchConfig.model_fields)] == list(SearchConfig.model_fields)
     assert {row[0].strip("`") for row in section("config.md", "`budget`")} == set(Budget.model_fields)
+    assert {row[0].strip("`") for row in section("config.md", "`halving`")} == set(HalvingPart.model_fields)
     assert {row[0].strip("`") for row in section("config.md", "`objectives`")} == set(
         ObjectivePart.model_fields
     )
@@ -251,7 +252,11 @@ def test_the_config_page_has_a_row_for_every_key_and_no_other() -> None:
 
 def test_the_config_page_states_the_defaults() -> None:
     shown = {row[0].strip("`"): row[1].strip("`") for row in table_rows("config.md") if len(row) == 3}
-    for name, field in [*SearchConfig.model_fields.items(), *Budget.model_fields.items()]:
+    for name, field in [
+        *SearchConfig.model_fields.items(),
+        *Budget.model_fields.items(),
+        *HalvingPart.model_fields.items(),
+    ]:
         if isinstance(field.default, (bool, int, float, str)):
             assert shown[name] == str(field.default).lower(), name
 

@@ -64,6 +64,7 @@ class Progress:
         return (
             f"{time.strftime('%H:%M:%S')}  {state.evaluated}/{self._settings.evaluations} evaluated, {state.running} running, "
             f"{state.failed} failed, front {len(state.front)}, hypervolume {self._hypervolume(state):.4f}"
+            + (f", {_rungs(state)}" if state.settings.halving is not None else "")
             + (f", about {_clock(left)} left" if left is not None else "")
         )
 
@@ -84,6 +85,8 @@ class Progress:
         outer = Table.grid()
         outer.add_row(grid)
         outer.add_row(self._best(state))
+        if state.settings.halving is not None:
+            outer.add_row(f"[dim]{_rungs(state)}[/]")
         for line, reliable in self._surrogates(state):
             outer.add_row(
                 Text(line, style="dim" if reliable else "yellow", no_wrap=True, overflow="ellipsis")
@@ -143,6 +146,12 @@ class Progress:
         left = here / done * (self._settings.evaluations - state.evaluated)
         limit = self._settings.seconds
         return max(0.0, left if limit is None else min(left, limit - state.seconds))
+
+
+def _rungs(state: SearchState) -> str:
+    """How many results each rung of successive halving has, such as `budget 2: 40, 6: 12, 18: 3`."""
+    told = state.rungs.told_at
+    return "budget " + ", ".join(f"{b:g}: {told[b]}" for b in state.rungs.budgets if b is not None)
 
 
 def _clock(seconds: float) -> str:

@@ -22,8 +22,8 @@ from nas.history import FILE, read_history
 from nas.loop import Callback, LoopSettings, SearchState
 from nas.plugins import find
 
-DEFAULT_SPACE = "nasbench101"
-_MAY_CHANGE = {"budget", "executor", "max_failures", "out"}  # of a run that is resumed
+DEFAULT_SPACE = "muxnet-tiny"
+_MAY_CHANGE = {"budget", "executor", "keep_weights", "max_failures", "out"}  # of a run that is resumed
 
 
 @dataclass(frozen=True)
@@ -214,6 +214,7 @@ def _solve(
             loop=parts.loop,
             out=out,
             resume=resume,
+            keep_weights=config.keep_weights,
             callbacks=[_end_in_order_when_told_to(), progress],
             config=record,
         )

@@ -18,7 +18,7 @@ from nas.errors import ConfigError, DataError
 from nas.interfaces import HasBuild, SearchSpace
 from nas.records import Architecture, Trial
 from nas.training import weights
-from nas.training.data import Digits
+from nas.training.data import Digits, load
 from nas.training.data.base import DataSource
 from nas.training.errors import TrainingDiverged
 from nas.training.feed import Feed, Prepared, prepare
@@ -56,7 +56,8 @@ class TrainingEvaluator:
     With `weights_dir` (shared by the workers) every trial's weights are kept there, by architecture and
     seed: the same architecture with the same seed and a higher budget goes on from them. The schedule is
     that of the higher budget from there on; with the schedule `constant` the result is exactly that of a
-    training that never stopped.
+    training that never stopped. With a `horizon` it always is: the schedule is one of so many epochs, and
+    trials with a lower budget stop early. The values of a trial then never depend on what is kept.
     """
 
     space: HasBuild
@@ -65,6 +66,7 @@ class TrainingEvaluator:
     threads: int = 1
     device: str | None = None
     weights_dir: str | None = None
+    horizon: int | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.space, HasBuild):
@@ -119,6 +121,12 @@ class TrainingEvaluator:
         text = space.format(architecture) if isinstance(space, SearchSpace) else str(architecture.genes)
         return weights.weights_file(self.weights_dir, architecture, text, trial.seed)
 
+    def keeping(self, folder: str | None, horizon: float | None) -> TrainingEvaluator:
+        """The same evaluator with another `weights_dir` and `horizon`."""
+        return dataclasses.replace(
+            self, weights_dir=folder, horizon=None if horizon is None else int(horizon)
+        )
+
     def epochs(self, trial: Trial) -> int:
         """Epochs that the trial asks for."""
         budget = self.recipe.epochs if trial.budget is None else trial.budget
@@ -127,11 +135,24 @@ class TrainingEvaluator:
         return int(budget)
 
     def prepare(self, architecture: Architecture | None = None) -> Prepared:
-        """Read the data, so that missing or damaged pictures are found before any training is spent."""
+        """Read the data, so that missing or damaged pictures are found before any training is spent.
+
+        Raises `DataError` when they cannot be read or (without an architecture) there is none to select by, and
+        `ConfigError` for a device that is not there.
+        """
+        device = self._device()
+        if device.type == "cuda" and not torch.cuda.is_available():
+            raise ConfigError(
+                f"device: expected one that is here, got {self.device!r}, but PyTorch sees no GPU; use device: cpu, or "
+                "leave it out"
+            )
         wanted = None
         if architecture is not None and isinstance(self.space, HasResolution):
             wanted = self.space.resolution(architecture)
-        return prepare(self.data, self.recipe, self._device(), wanted)
+        prepared = prepare(self.data, self.recipe, device, wanted)
+        if architecture is None and len(prepared.validation) == 0:
+            raise DataError(f"data {self.data}: there is no validation picture to select by")
+        return prepared
 
     def build(self, trial: Trial, prepared: Prepared) -> nn.Module:
         """The trial's network with its first weights."""
@@ -146,7 +167,8 @@ class TrainingEvaluator:
         epochs = self.epochs(trial)
         start = time.perf_counter()
         network = self.build(trial, prepared)
-        training = Training(network, self.recipe, epochs=epochs, seed=trial.seed, device=device)
+        end = max(epochs, self.horizon or 0)
+        training = Training(network, self.recipe, epochs=end, seed=trial.seed, device=device)
         kept = self._kept(trial)
         loss = math.nan
         if kept is not None and int(kept["done"]) <= epochs:
@@ -157,9 +179,19 @@ class TrainingEvaluator:
             loss = training.epoch(prepared.train)
         seconds = time.perf_counter() - start
         if self.weights_dir is not None and (kept is None or int(kept["done"]) < epochs):
-            state = {**training.state_dict(), "settings": self._settings(), "train_loss": loss}
-            weights.save(self.weights_file(trial), state)
+            about = {"settings": self._settings(), "train_loss": loss, **self._pictures(prepared)}
+            weights.save(self.weights_file(trial), training.state_dict() | about)
         return Outcome(training.judged, loss, training.done, training.done - begun, seconds)
+
+    def _pictures(self, prepared: Prepared) -> dict[str, Any]:
+        """What else is needed to use a network: its sizes, and how its pictures are normalised."""
+        splits = load(self.data)
+        return {
+            "num_classes": prepared.num_classes,
+            "in_channels": prepared.in_channels,
+            "mean": [float(x) for x in splits.mean],
+            "std": [float(x) for x in splits.std],
+        }
 
     def _kept(self, trial: Trial) -> dict[str, Any] | None:
         """What is kept of this architecture and seed, unless it is of another recipe or data set."""
@@ -170,7 +202,8 @@ class TrainingEvaluator:
 
     def _settings(self) -> str:
         """What weights must have in common with a training to go on with it: all but the number of epochs."""
-        return f"{self.data!r} {dataclasses.replace(self.recipe, epochs=1)!r}"
+        end = "" if self.horizon is None else f" to {self.horizon}"
+        return f"{self.data!r} {dataclasses.replace(self.recipe, epochs=1)!r}{end}"
 
     def _judge(self, network: nn.Module, feed: Feed, num_classes: int, device: torch.device) -> Score:
         score = judge(network, feed, num_classes, autocast=precision(self.recipe, device))

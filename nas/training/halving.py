@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.errors import ConfigError
+from nas.indicators import pareto_ranks
 from nas.records import FloatArray
 
 K = TypeVar("K", bound=Hashable)
@@ -58,14 +59,30 @@ class Halving:
         `observed` holds the key and the minimised objectives of every finished candidate of this rung;
         those with a number that is not finite never go on. `promoted` are the keys that went on already. Asking
         after each result is the asynchronous form: a candidate goes on as soon as it is among the best
-        1/eta of what is known. Depends on its arguments alone, and not on their order but for exact ties.
+        1/eta of what is known. One that was overtaken since it went on keeps its place, so that no more than one in
+        `eta` goes on even where a search finds ever better ones. Depends on its arguments alone, and not on their order but for exact ties.
         """
         if rung >= len(self.budgets) - 1:
             return []
-        finite = [(k, v) for k, v in observed if np.all(np.isfinite(v))]
-        places = int(len(finite) / self.eta)
-        ranked = ranking(np.array([v for _, v in finite], dtype=np.float64)) if finite else []
-        return [finite[i][0] for i in ranked[:places] if finite[i][0] not in promoted]
+        ranked = _ranked(observed)
+        places = int(len(ranked) / self.eta)
+        left = places - sum(key in promoted for key in ranked)
+        return [key for key in ranked[:places] if key not in promoted][: max(0, left)]
+
+    def in_line(
+        self, observed: Sequence[tuple[K, Sequence[float]]], promoted: frozenset[K] | set[K]
+    ) -> list[K]:
+        """Who has not gone on, best first: the order in which more places would be filled."""
+        return [key for key in _ranked(observed) if key not in promoted]
+
+
+def _ranked(observed: Sequence[tuple[K, Sequence[float]]]) -> list[K]:
+    """The keys from best to worst, without those that have a number that is not finite."""
+    if not observed:
+        return []
+    values = np.array([v for _, v in observed], dtype=np.float64)
+    finite = np.flatnonzero(np.isfinite(values).all(axis=1))
+    return [observed[finite[i]][0] for i in ranking(values[finite])]
 
 
 def ranking(objectives: FloatArray) -> list[int]:
@@ -79,17 +96,8 @@ def ranking(objectives: FloatArray) -> list[int]:
 
 def fronts(objectives: FloatArray) -> list[NDArray[np.int64]]:
     """Non-dominated sorting: row numbers of the first front, the second, and so on."""
-    no_worse = np.all(objectives[:, None] <= objectives[None], axis=2)
-    better = np.any(objectives[:, None] < objectives[None], axis=2)
-    dominates: NDArray[np.bool_] = np.logical_and(no_worse, better)
-    left = np.ones(len(objectives), dtype=bool)
-    result = []
-    while left.any():
-        beaten = np.any(dominates[left], axis=0)
-        front = np.flatnonzero(left & ~beaten).astype(np.int64)
-        result.append(front)
-        left[front] = False
-    return result
+    ranks = pareto_ranks(objectives)
+    return [np.flatnonzero(ranks == rank) for rank in range(ranks.max(initial=-1) + 1)]
 
 
 def crowding(objectives: FloatArray) -> FloatArray:

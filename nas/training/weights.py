@@ -54,9 +54,12 @@ def read(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
 
 
 def keep_only(directory: str | Path, files: Iterable[Path]) -> list[Path]:
-    """Delete every other weights file in `directory` (such as all that are not on the front); what went."""
+    """Delete every other weights file in `directory` (such as all that are not on the front); what went.
+
+    What a worker was writing when it ended goes as well, so none may be at work.
+    """
     kept = {Path(f).resolve() for f in files}
     gone = [p for p in sorted(Path(directory).glob("*.pt")) if p.resolve() not in kept]
-    for path in gone:
+    for path in [*gone, *Path(directory).glob(".*.pt.*")]:
         path.unlink()
     return gone

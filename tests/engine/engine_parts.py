@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,38 @@ def troubled(trial: Trial) -> Mapping[str, float]:
     if trial.id == 13:
         os.kill(os.getpid(), signal.SIGKILL)
     return quick(trial)
+
+
+def rising(trial: Trial) -> Mapping[str, float]:
+    """An error that falls with the budget, for each architecture at a rate of its own; now and then it rises."""
+    assert trial.budget is not None
+    rate = np.random.default_rng([trial.seed, *trial.architecture.genes]).uniform(-0.02, 0.5)
+    return {"error": float(quick(trial)["error"] * trial.budget**-rate)}
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """As `rising`, with weights: a file that says up to which budget its network was trained."""
+
+    folder: str | None = None
+    horizon: float | None = None
+
+    def __call__(self, trial: Trial) -> Mapping[str, float]:
+        assert trial.budget is not None
+        done = 0.0
+        if self.folder is not None:
+            file = self.weights_file(trial)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            done = float(file.read_text()) if file.exists() else 0.0
+            file.write_text(str(max(done, trial.budget)))
+        return {**rising(trial), "trained": trial.budget - done}
+
+    def keeping(self, folder: str | None, horizon: float | None) -> Keeping:
+        return Keeping(folder, horizon)
+
+    def weights_file(self, trial: Trial) -> Path:
+        name = "".join(map(str, trial.architecture.genes))
+        return Path(self.folder or "") / f"{name}-{trial.seed}.pt"
 
 
 class Shuffled:

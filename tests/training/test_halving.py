@@ -53,6 +53,18 @@ def test_who_went_on_already_does_not_go_again_but_keeps_the_place():
     assert Halving().promote(0, observed, {0, 1, 2}) == []
 
 
+def test_who_was_overtaken_keeps_the_place_so_that_no_more_than_one_in_eta_goes_on():
+    observed = [(k, [float(k)]) for k in range(9)]
+    assert Halving().promote(0, observed, {5}) == [0, 1]
+    assert Halving().promote(0, observed, {5, 6, 7, 8}) == []
+
+
+def test_those_who_stayed_are_in_line_from_the_best_on():
+    observed = [("bad", [9.0]), ("nan", [np.nan]), ("good", [1.0]), ("went", [0.0]), ("fair", [2.0])]
+    assert Halving().in_line(observed, {"went"}) == ["good", "fair", "bad"]
+    assert Halving().in_line([], set()) == []
+
+
 def test_the_last_rung_sends_nobody_on():
     assert Halving(1, 9, 3).promote(2, [(k, [float(k)]) for k in range(9)], set()) == []
 

@@ -1,0 +1,128 @@
+"""The weights of the front's networks: kept while a search runs, exactly those at its end, and loaded again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas.errors import ConfigError, DataError, HistoryError
+from nas.history import as_json, read_history
+from nas.interfaces import HasBuild, HasWeights, SearchSpace
+from nas.records import Result, Trial
+from nas.run_folder import write_whole
+from nas.search_state import SearchState
+
+if TYPE_CHECKING:
+    from torch import nn
+
+FOLDER = "weights"
+INDEX = "index.json"
+
+
+class KeptWeights:
+    """A callback that removes weights as soon as neither the front nor a continuation needs them.
+
+    `folder` is where `evaluator` keeps them. Files of trials that were not told yet are left alone. Those of the
+    front are there at the end only if `keep`; else they served to continue trainings.
+    """
+
+    def __init__(self, folder: Path, evaluator: HasWeights, keep: bool = True) -> None:
+        self.folder = folder
+        self._evaluator = evaluator
+        self._keep = keep
+        self._told = 0
+        self._files: set[Path] = set()  # of trials that were told, and not removed yet
+
+    def __call__(self, state: SearchState) -> None:
+        """Remove what the last results made superfluous; nothing when there are none."""
+        if len(state.results) == self._told:
+            return
+        self._files |= self._of(result.trial for result in state.results[self._told :])
+        self._told = len(state.results)
+        wanted = self._of(state.rungs.wanted())
+        if self._keep:
+            wanted |= self._of(result.trial for result in state.front.items)
+        for path in self._files - wanted:
+            path.unlink(missing_ok=True)
+        self._files &= wanted
+
+    def conclude(self, space: SearchSpace, front: Iterable[Result]) -> None:
+        """Leave the weights of these results alone, with an index; when no worker writes any more.
+
+        Raises `HistoryError` when the disk refuses.
+        """
+        if not self.folder.is_dir():
+            return
+        from nas.training.weights import keep_only  # which loads torch
+
+        files = [(r, self._evaluator.weights_file(r.trial)) for r in front] if self._keep else []
+        there = [(result, path) for result, path in files if path.is_file()]
+        index = {space.format(r.trial.architecture): _entry(r, path) for r, path in there}
+        try:
+            keep_only(self.folder, [path for _, path in there])
+            if not self._keep:
+                (self.folder / INDEX).unlink(missing_ok=True)
+                self.folder.rmdir()
+                return
+            write_whole(self.folder / INDEX, lambda p: p.write_text(as_json(index), encoding="utf-8"))
+        except OSError as error:
+            raise HistoryError(f"{self.folder}: cannot be cleaned: {error}") from error
+
+    def _of(self, trials: Iterable[Trial]) -> set[Path]:
+        return {self._evaluator.weights_file(trial) for trial in trials}
+
+
+def _entry(result: Result, path: Path) -> dict[str, Any]:
+    trial = result.trial
+    return {"file": path.name, "trial": trial.id, "seed": trial.seed, "budget": trial.budget}
+
+
+def load_network(run: str | Path, architecture: str, space: SearchSpace | None = None) -> nn.Module:
+    """A network of a run's front with the weights that the search gave it, on the CPU, ready to use.
+
+    `architecture` is its text form, as in front.csv; `space` is needed only when the run was started from Python.
+    The network takes pictures (b, in_channels, h, w), normalised as in the search: see `docs/run-folder.md`.
+    Raises `DataError` when the run kept no weights of it, `ConfigError` when the space must be given.
+    """
+    from nas.training.judging import put_weights
+    from nas.training.weights import read
+
+    folder = Path(run) / FOLDER
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        file = folder / str(index[architecture]["file"])
+    except FileNotFoundError:
+        raise DataError(
+            f"{run} has no {FOLDER}/{INDEX}: the search kept no weights, or was killed; in that case "
+            f"`nas search --resume {run}` writes it"
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise DataError(
+            f"{folder / INDEX} names no weights of {architecture!r}: is it in front.csv?"
+        ) from None
+    space = space or _space_of(Path(run))
+    if not isinstance(space, HasBuild):
+        raise ConfigError(f"space {space.name!r} has no build(architecture)")
+    sizes = read(file)
+    network = space.build(
+        space.parse(architecture),
+        num_classes=int(sizes["num_classes"]),
+        in_channels=int(sizes["in_channels"]),
+    )
+    put_weights(network, file)
+    return network.eval()
+
+
+def _space_of(run: Path) -> SearchSpace:
+    """The space that a run's config names. Raises `ConfigError` when it has none."""
+    from nas.assemble import make_space
+    from nas.config import check_config
+
+    _, meta = read_history(run)
+    config = meta.get("config", {}).get("config")
+    if not config:
+        raise ConfigError(f"space: {run} was started from Python; give the space that it searched")
+    base = config.get("base")
+    return make_space(check_config(config["search"]).space, None if base is None else Path(base))

@@ -1,0 +1,342 @@
+"""Successive halving inside a search: who is continued, what counts, and the same outcome however it is run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from engine_parts import Grid, Keeping, Noting, Shuffled, log_of, rising
+
+import nas
+from nas.cli.progress import Progress
+from nas.errors import ConfigError, HistoryError
+from nas.fidelity import IN_LINE
+from nas.front import LatestFront
+from nas.history import read_history
+from nas.indicators import front_and_curve
+from nas.loop import LoopSettings, SearchState
+from nas.problem import Problem
+from nas.records import Trial
+from nas.training import Halving
+
+OBJECTIVES = ["error", "params"]
+RULE = Halving(2, 18, 3)
+pytestmark = pytest.mark.usefixtures("no_plots")
+
+
+def search(
+    out: Path | None = None, budget: int = 60, stop: int | None = None, **more: Any
+) -> nas.SearchResult:
+    def callback(state: SearchState) -> None:
+        if stop is not None and state.evaluated >= stop:
+            raise KeyboardInterrupt
+
+    loop = LoopSettings(
+        evaluations=budget, seed=5, halving=more.pop("halving", RULE), ordered=more.pop("ordered", True)
+    )
+    settings: dict[str, Any] = {"evaluate": rising, "callbacks": [callback], **more}
+    objectives = settings.pop("objectives", OBJECTIVES)
+    return nas.search(Grid(), objectives, loop=loop, out=out, **settings)
+
+
+def shuffled(workers: int, seed: int):
+    return lambda evaluate, required: Shuffled(evaluate, workers, seed)
+
+
+def test_every_architecture_starts_on_the_first_rung_and_climbs_one_at_a_time() -> None:
+    climbed = search().history.groupby("architecture", sort=False)["budget"].apply(list)
+    assert set(map(tuple, climbed)) == {(2.0,), (2.0, 6.0), (2.0, 6.0, 18.0)}
+
+
+def test_a_third_of_each_rung_goes_on() -> None:
+    at = search(budget=200).history["budget"].value_counts()
+    assert at[2.0] / 3 - 3 <= at[6.0] <= at[2.0] / 3
+    assert at[6.0] / 3 - 3 <= at[18.0] <= at[6.0] / 3
+
+
+def test_a_continuation_has_the_seed_of_its_first_trial() -> None:
+    assert (search().history.groupby("architecture")["seed"].nunique() == 1).all()
+
+
+def test_who_goes_on_was_among_the_best_third_of_what_was_told() -> None:
+    frame = search(objectives=["error"], algorithm="random", budget=80).history
+    first = frame[frame["budget"] == 2].set_index("architecture")
+    for _, went in frame[frame["budget"] == 6].iterrows():
+        before = first[first["told"] <= went["trial"]]  # told when it was asked for, or sooner
+        place = int((before["error"] < before["error"][went["architecture"]]).sum())
+        assert place < len(before) / 3 + 1
+
+
+def test_the_algorithm_is_told_the_first_rung_only() -> None:
+    told: list[Any] = []
+
+    class Listening(Noting):
+        def tell(self, observations: Any) -> None:
+            told.extend(observations)
+            super().tell(observations)
+
+    frame = search(algorithm=Listening).history
+    first = frame[frame["budget"] == 2]
+    assert [seen.objectives[0] for seen in told] == first["error"].tolist()
+
+
+def test_each_continuation_is_an_evaluation() -> None:
+    result = search(budget=60)
+    assert len(result.history) == result.summary["evaluations"] == 60
+    assert result.summary["architectures"] == result.history["architecture"].nunique() < 60
+
+
+def test_the_summary_says_what_was_spent_on_each_rung() -> None:
+    result = search()
+    at = Counter(result.history["budget"])
+    assert result.summary["budgets"] == {"2": at[2.0], "6": at[6.0], "18": at[18.0]}
+    assert result.summary["budget_spent"] == 2 * at[2.0] + 4 * at[6.0] + 12 * at[18.0]
+
+
+def by_hand(frame: pd.DataFrame) -> set[tuple[str, float]]:
+    """The front of the last result of each architecture, by the definition."""
+    last = frame.sort_values("told").groupby("architecture").tail(1)
+    points = last[OBJECTIVES].to_numpy()
+    beaten = [bool((np.all(points <= p, axis=1) & np.any(points < p, axis=1)).any()) for p in points]
+    kept = last[~np.array(beaten)]
+    return set(zip(kept["architecture"], kept["budget"], strict=True))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_front_is_that_of_the_highest_budget_of_each_architecture(seed: int) -> None:
+    states: list[SearchState] = []
+    worse = lambda trial: {"error": -rising(trial)["error"]}  # noqa: E731 (a longer training is worse here)
+    for evaluate in (rising, worse):
+        result = search(evaluate=evaluate, budget=100, executor=shuffled(4, seed), callbacks=[states.append])
+        found = set(zip(result.front["architecture"], result.front["budget"], strict=True))
+        assert found == by_hand(result.history)
+        live = {(Grid().format(r.trial.architecture), r.trial.budget) for r in states[-1].front.items}
+        assert live == found
+
+
+def test_the_curve_ends_at_the_hypervolume_of_the_front_and_may_fall_where_a_network_got_worse() -> None:
+    points = np.array([[2.0, 2.0], [1.0, 3.0], [3.0, 2.0], [np.nan, np.nan], [np.nan, np.nan]])
+    size = lambda front: float(len(front) and 10 - front.sum(axis=1).min())  # noqa: E731
+    rows, curve = front_and_curve(points, 10, 0.0, size, ["a", "b", "a", None, "b"])
+    assert curve.tolist() == [6, 6, 6, 6, 5]  # "a" got worse; a failure changes nothing; "b" breaks a limit
+    assert rows.tolist() == [2]
+
+
+def test_a_newer_point_takes_the_place_of_the_older_and_what_that_hid_comes_back() -> None:
+    front: LatestFront[str] = LatestFront(1)
+    for key, value in (("a", 3.0), ("b", 2.0), ("b", 1.0)):
+        assert front.put(key, np.array([value]), f"{key}{value:g}")
+    assert list(front.items) == ["b1"]
+    assert not front.put("c", np.array([2.0]), "c2")
+    assert front.put("b", np.array([1.0]), "b again")
+    assert list(front.items) == ["b again"]
+    assert front.put("b", np.array([5.0]), "b5")
+    assert list(front.items) == ["c2"]
+    assert front.put("c", None, "c breaks a limit")
+    assert list(front.items) == ["a3"]
+
+
+def test_a_continuation_that_fails_leaves_the_earlier_result_on_the_front() -> None:
+    def fails_late(trial: Trial):
+        if trial.budget != 2:
+            raise RuntimeError("diverged")
+        return rising(trial)
+
+    loop = LoopSettings(evaluations=60, halving=RULE, max_failures=1.0)
+    result = nas.search(Grid(), OBJECTIVES, fails_late, loop=loop)
+    assert result.summary["failed"] > 5
+    assert set(result.history["budget"]) == {2.0, 6.0}
+    first = nas.search(Grid(), OBJECTIVES, fails_late, loop=LoopSettings(evaluations=60, fidelity=2))
+    assert len(result.front) >= len(first.front) / 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_results_out_of_order_change_nothing(seed: int, tmp_path: Path) -> None:
+    search(tmp_path / "serial")
+    search(tmp_path / "shuffled", executor=shuffled(4, seed))
+    assert log_of(tmp_path / "serial") == log_of(tmp_path / "shuffled")
+    assert (tmp_path / "serial/front.csv").read_bytes() == (tmp_path / "shuffled/front.csv").read_bytes()
+
+
+@pytest.mark.parametrize("algorithm", ["moead", "nsga2", Noting])
+def test_a_run_stopped_twice_ends_as_one_that_never_stopped(algorithm: Any, tmp_path: Path) -> None:
+    search(tmp_path / "whole", algorithm=algorithm)
+    for stop in (17, 33, None):
+        search(tmp_path / "run", resume=stop != 17, stop=stop, algorithm=algorithm)
+    assert log_of(tmp_path / "run") == log_of(tmp_path / "whole")
+    assert (tmp_path / "run/front.csv").read_bytes() == (tmp_path / "whole/front.csv").read_bytes()
+
+
+def test_a_finished_run_goes_on_with_a_larger_budget_as_if_it_had_had_it_from_the_start(
+    tmp_path: Path,
+) -> None:
+    search(tmp_path / "whole", algorithm="random")
+    search(tmp_path / "run", budget=31, algorithm="random")
+    search(tmp_path / "run", resume=True, algorithm="random")
+    assert log_of(tmp_path / "run") == log_of(tmp_path / "whole")
+
+
+def test_an_unordered_run_replays_and_goes_on(tmp_path: Path) -> None:
+    for stop in (20, None):
+        search(tmp_path, resume=stop is None, stop=stop, executor=shuffled(4, 1), ordered=False)
+    assert search(tmp_path, resume=True, ordered=False).state == "finished"  # the whole log replays
+
+
+def test_a_space_that_runs_out_is_still_continued_to_the_end_of_its_best() -> None:
+    tiny = nas.search(
+        Grid(3, 2), OBJECTIVES, rising, algorithm="random", loop=LoopSettings(halving=RULE), budget=40
+    )
+    assert tiny.state == "exhausted"
+    assert tiny.summary["budgets"]["2"] == 9
+    assert tiny.summary["budgets"]["6"] >= 3
+
+
+def test_another_ladder_is_refused_when_a_run_is_resumed(tmp_path: Path) -> None:
+    search(tmp_path, stop=20)
+    with pytest.raises(HistoryError, match=r"halving: \{'first': 2, .*'last': 18.* then, \{.*'last': 9"):
+        search(tmp_path, resume=True, halving=Halving(2, 9, 3))
+
+
+def test_a_fixed_budget_and_a_ladder_exclude_each_other() -> None:
+    with pytest.raises(ConfigError, match="fidelity: halving gives each trial its budget"):
+        LoopSettings(fidelity=3, halving=RULE)
+
+
+def test_the_progress_says_how_many_each_rung_has() -> None:
+    states: list[SearchState] = []
+    search(callbacks=[states.append])
+    state = states[-1]
+    at = state.rungs.told_at
+    progress = Progress(state.problem, state.settings, Path())
+    assert f"budget 2: {at[2.0]}, 6: {at[6.0]}, 18: {at[18.0]}" in progress._line(state)
+    assert at[18.0] > 0
+
+
+# -- the weights of the front's networks ---------------------------------------------------------------------
+
+
+def weights(out: Path) -> set[str]:
+    return {path.name for path in (out / "weights").glob("*.pt")}
+
+
+def expected(result: nas.SearchResult) -> set[str]:
+    """The files of the front's networks."""
+    frame = result.history.drop_duplicates("architecture", keep="last").set_index("architecture")
+    return {f"{a.replace('-', '')}-{frame['seed'][a]}.pt" for a in result.front["architecture"]}
+
+
+@pytest.mark.parametrize("halving", [RULE, Halving(2, 2)])
+@pytest.mark.parametrize("stop", [None, 37])
+def test_at_the_end_exactly_the_weights_of_the_front_are_left(
+    halving: Halving, stop: int | None, tmp_path: Path
+) -> None:
+    result = search(tmp_path, evaluate=Keeping(), halving=halving, stop=stop)
+    assert weights(tmp_path) == expected(result)
+    assert len(weights(tmp_path)) == len(result.front) > 1
+
+
+def test_while_a_search_runs_few_weights_are_on_the_disk(tmp_path: Path) -> None:
+    most = 0
+
+    def look(state: SearchState) -> None:
+        nonlocal most
+        needed = len(state.front) + 2 * IN_LINE + 2 * state.settings.concurrency
+        most = max(most, len(weights(tmp_path)) - needed)
+
+    search(tmp_path, evaluate=Keeping(), budget=300, callbacks=[look])
+    assert most <= 0
+
+
+def test_what_is_continued_finds_its_weights(tmp_path: Path) -> None:
+    frame = search(tmp_path, evaluate=Keeping(), budget=150, executor=shuffled(4, 0)).history
+    spent = frame["trained"].sum()
+    needed = (frame["budget"].map({2.0: 2, 6.0: 4, 18.0: 12})).sum()
+    assert needed <= spent <= 1.1 * needed  # those that were forgotten are few
+
+
+def test_a_resumed_run_has_the_weights_of_one_that_never_stopped(tmp_path: Path) -> None:
+    search(tmp_path / "whole", evaluate=Keeping())
+    for stop in (25, None):
+        search(tmp_path / "run", evaluate=Keeping(), resume=stop is None, stop=stop)
+    assert weights(tmp_path / "run") == weights(tmp_path / "whole")
+    assert log_of(tmp_path / "run") == log_of(tmp_path / "whole")
+
+
+def test_weights_that_a_killed_search_left_behind_are_cleared_away(tmp_path: Path) -> None:
+    search(tmp_path, evaluate=Keeping(), stop=20)
+    for name in ("123456-9.pt", ".123456-9.pt.4711"):
+        (tmp_path / "weights" / name).touch()
+    result = search(tmp_path, evaluate=Keeping(), resume=True)
+    assert weights(tmp_path) == expected(result)
+    assert not list((tmp_path / "weights").glob(".*"))
+
+
+@pytest.mark.parametrize("halving", [RULE, None])
+def test_weights_are_kept_only_where_they_are_wanted(halving: Halving | None, tmp_path: Path) -> None:
+    loop = LoopSettings(halving=halving, fidelity=None if halving else 2, evaluations=30)
+    nas.search(Grid(), OBJECTIVES, Keeping(), loop=loop, out=tmp_path, keep_weights=False)
+    assert not (tmp_path / "weights").exists()
+
+
+def test_the_schedule_ends_at_the_last_rung_with_a_folder_or_without(tmp_path: Path) -> None:
+    seen: set[float | None] = set()
+
+    class Spy(Keeping):
+        def keeping(self, folder: str | None, horizon: float | None) -> Keeping:
+            seen.add(horizon)
+            return super().keeping(folder, horizon)
+
+    search(None, evaluate=Spy(), budget=20)
+    search(tmp_path, evaluate=Spy(), budget=20)
+    assert seen == {18}
+
+
+# -- before a search -----------------------------------------------------------------------------------------
+
+
+class Unprepared(Keeping):
+    """An evaluator whose data are missing."""
+
+    error: Exception = nas.NasError("no pictures in /nowhere")
+
+    def prepare(self) -> None:
+        raise self.error
+
+    def __call__(self, trial: Trial) -> Any:
+        raise AssertionError("nothing may be evaluated")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (nas.NasError("no pictures in /nowhere"), "^no pictures in /nowhere"),
+        (KeyError("x"), r"evaluator: prepare\(\) failed: KeyError"),
+    ],
+)
+def test_an_evaluator_that_cannot_work_is_found_out_before_the_search(
+    error: Exception, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Unprepared, "error", error)
+    monkeypatch.setattr(Unprepared, "keeping", lambda self, folder, horizon: self)
+    with pytest.raises(nas.NasError, match=said):
+        search(tmp_path / "run", evaluate=Unprepared())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_finished_run_needs_nothing_to_write_its_files_again(tmp_path: Path) -> None:
+    search(tmp_path, evaluate=Keeping())
+    before = (tmp_path / "front.csv").read_bytes()
+    (tmp_path / "front.csv").unlink()
+    search(tmp_path, evaluate=Unprepared(), resume=True)
+    assert (tmp_path / "front.csv").read_bytes() == before
+    assert read_history(tmp_path)[0]["status"].eq("ok").all()
+
+
+def test_a_problem_without_halving_has_one_budget() -> None:
+    state = SearchState(Problem(Grid(), OBJECTIVES, rising), LoopSettings(fidelity=4))
+    assert state.rungs.budgets == (4.0,)
+    assert state.rungs.next(0) is None
