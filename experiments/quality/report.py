@@ -17,6 +17,11 @@ from scipy.stats import mannwhitneyu
 from nas.algorithms import ALGORITHMS
 
 REFERENCES = ("sa-moead", "moead")  # each is compared with all others
+FLOOR = 3e-4  # less missing than this is drawn as this
+LEGEND = """# Fractions of the true front's hypervolume
+
+Written by `tabular.py`. Median over the seeds after so many unique architectures; `to 95%`: the median number of
+evaluations to that fraction; `ratio`: that number as a multiple of {reference}'s."""
 SHOWN = (50, 100, 200, 300, 1000)  # in the printed tables
 
 
@@ -97,28 +102,41 @@ def effort(frame: pd.DataFrame) -> pd.DataFrame:
     return found.assign(reference=reference, ratio=found["median"] / base)
 
 
-def draw(frame: pd.DataFrame, title: str, file: Path) -> None:
-    """Median missing hypervolume with quartile bands against unique evaluations, one table's runs."""
-    figure, axis = plt.subplots(figsize=(9, 6))
-    colours = [*matplotlib.color_sequences["tab20"], "black", "grey"]
-    for i, (method, runs) in enumerate(frame.groupby("method", sort=False)):
-        low, middle, high = np.quantile(1.0 - runs[AT].to_numpy(dtype=np.float64), (0.25, 0.5, 0.75), axis=0)
-        ours = str(method).split("@")[0] in ALGORITHMS
-        style, color = "-" if ours else "--", colours[i % len(colours)]
-        width = 3.5 if method == REFERENCES[0] else 2.2 if ours else 1.2
-        floor = np.maximum(middle, 1e-4)  # a front that is complete would leave the axis
-        axis.plot(CHECKPOINTS, floor, style, color=color, label=str(method), lw=width, marker=".", ms=4)
-        axis.fill_between(CHECKPOINTS, np.maximum(low, 1e-4), high, color=color, alpha=0.06, lw=0)
-    axis.set(title=title, xlabel="unique architectures evaluated", xscale="log", yscale="log")
+def look(method: str, methods: list[str]) -> dict[str, object]:
+    """How a method is drawn, the same on every table: ours solid and thick, the reference black."""
+    name, _, at_once = method.partition("@")
+    if name in ALGORITHMS:
+        order = [m for m in ALGORITHMS if m not in REFERENCES[:1]]
+        color = "black" if name == REFERENCES[0] else f"C{order.index(name)}"
+        width = 3.5 if name == REFERENCES[0] else 2.2
+        return {"color": color, "lw": width, "ls": (0, (6, 1)) if at_once else "-"}
+    dashes = {"pymoo": "--", "optuna": "-."}.get(name.split("-")[0], ":")
+    peers = [m for m in methods if m.split("@")[0] not in ALGORITHMS]
+    colours = [*matplotlib.color_sequences["Dark2"], *matplotlib.color_sequences["Set1"]]
+    return {"color": colours[peers.index(method)], "lw": 1.2, "ls": dashes}
+
+
+def draw(frame: pd.DataFrame, table: str, file: Path) -> None:
+    """Median missing hypervolume against unique evaluations; quartile bands for the references."""
+    figure, axis = plt.subplots(figsize=(10, 5.6))
+    methods = frame["method"].unique().tolist()
+    for method, runs in frame[frame["table"] == table].groupby("method", sort=False):
+        missing = np.maximum(1.0 - runs[AT].to_numpy(dtype=np.float64), FLOOR)
+        low, middle, high = np.quantile(missing, (0.25, 0.5, 0.75), axis=0)
+        style = look(str(method), methods)
+        axis.plot(CHECKPOINTS, middle, label=str(method), **style)
+        if method in REFERENCES:
+            axis.fill_between(CHECKPOINTS, low, high, color=style["color"], alpha=0.12, lw=0)
+    axis.set(title=table, xlabel="unique architectures evaluated", xscale="log", yscale="log")
     axis.set_xticks(CHECKPOINTS)
     axis.xaxis.set_major_formatter(ScalarFormatter())
     axis.xaxis.set_minor_formatter(NullFormatter())
-    axis.set(xlim=(CHECKPOINTS[0], CHECKPOINTS[-1]), ylim=(1e-4, 0.4))
+    axis.set(xlim=(CHECKPOINTS[0], CHECKPOINTS[-1]), ylim=(FLOOR, 0.4))
     axis.set_ylabel("hypervolume missing, share of the true front's")
     axis.grid(alpha=0.3)
-    axis.legend(fontsize=7, loc="lower left", ncols=2)
+    axis.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     figure.tight_layout()
-    figure.savefig(file, dpi=110)
+    figure.savefig(file, dpi=100)
     plt.close(figure)
 
 
@@ -130,8 +148,15 @@ def show(quality: pd.DataFrame, needed: pd.DataFrame, table: str) -> str:
     for percent in (95, 98):
         of_target = needed[(needed["table"] == table) & (needed["percent"] == percent)].set_index("method")
         wide[f"to {percent}%"] = [count(of_target.loc[m]) for m in wide.index]
-        wide["ratio" + " " * (percent == 98)] = [multiple(of_target.loc[m, "ratio"]) for m in wide.index]
-    return f"{table}\n{wide.to_string()}\n"
+        wide[f"ratio to {percent}%"] = [multiple(of_target.loc[m, "ratio"]) for m in wide.index]
+    lines = [
+        ["method", *map(str, wide.columns)],
+        *([m, *row] for m, row in zip(wide.index, wide.values, strict=True)),
+    ]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    lines.insert(1, ["-" * width for width in widths])
+    padded = (" | ".join(map(str.ljust, line, widths)) for line in lines)
+    return "\n".join(f"| {line} |" for line in padded)
 
 
 def count(found: pd.Series) -> str:
@@ -154,19 +179,19 @@ def goals(quality: pd.DataFrame, needed: pd.DataFrame, table: str) -> str:
         best = others[late].idxmax()
         met = "yes" if ours[early] >= others.loc[best, late] else "no"
         lines.append(
-            f"  at {early} what the best other has at {late} ({best} {others.loc[best, late]:.4f}): {met}"
+            f"- at {early} what the best other has at {late} ({best} {others.loc[best, late]:.4f}): {met}"
         )
     ahead = {n: others.index[others[n] > ours[n]].tolist() for n in (50, 100, 200, 300)}
     listed = "; ".join(f"{n}: {', '.join(names)}" for n, names in ahead.items() if names)
-    lines.append(f"  others with a higher median: {listed or 'none'}")
+    lines.append(f"- others with a higher median: {listed or 'none'}")
     for percent in (95, 98):
         rows = needed[(needed["table"] == table) & (needed["percent"] == percent)].set_index("method")
         ratios = rows["ratio"].drop(index=own).replace(np.inf, np.nan).dropna().sort_values()
         nearest = ", ".join(f"{m} {r:.1f}" for m, r in ratios.head(4).items())
         lines.append(
-            f"  to {percent}%, multiples of its evaluations, smallest first: {nearest or 'none got there'}"
+            f"- to {percent}%, multiples of its evaluations, smallest first: {nearest or 'none got there'}"
         )
-    return f"{name} on {table}\n" + "\n".join(lines) + "\n"
+    return f"{name}:\n" + "\n".join(lines)
 
 
 def write(frame: pd.DataFrame, out: Path) -> None:
@@ -175,8 +200,12 @@ def write(frame: pd.DataFrame, out: Path) -> None:
     quality.round(5).to_csv(out / "medians.csv", index=False)
     needed.round(3).to_csv(out / "effort.csv", index=False)
     tests(frame).round(5).to_csv(out / "tests.csv", index=False)
+    parts = [LEGEND.format(reference=needed["reference"].iloc[0] or "nothing")]
     for table in frame["table"].unique():
-        draw(frame[frame["table"] == table], table, out / f"{table}.png")
-        print(show(quality, needed, table))
+        draw(frame, table, out / f"{table}.png")
+        parts += [f"## {table}", show(quality, needed, table)]
         if needed["reference"].iloc[0]:
-            print(goals(quality, needed, table))
+            parts.append(goals(quality, needed, table))
+    text = "\n\n".join(parts)
+    (out / "tables.md").write_text(text + "\n", encoding="utf-8")
+    print(text)
