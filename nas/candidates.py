@@ -75,11 +75,14 @@ class Candidates:
     TRIES = 50  # variation attempts before a random newcomer
     RANDOM_TRIES = 200
 
-    def __init__(self, problem: Problem, rng: np.random.Generator) -> None:
+    def __init__(
+        self, problem: Problem, rng: np.random.Generator, seen: set[Architecture] | None = None
+    ) -> None:
+        """`seen` (shared, not copied) are architectures handed out before."""
         self._problem = problem
         self._space = problem.space
         self._rng = rng
-        self._seen: set[Architecture] = set()
+        self._seen: set[Architecture] = set() if seen is None else seen
         space = problem.space
         own = isinstance(space, HasVariation)
         self.variation: HasVariation = space if own else IntegerVariation(space.name, space.cardinalities)  # type: ignore[assignment]
@@ -92,13 +95,29 @@ class Candidates:
 
     def accept(self, architecture: Architecture) -> Architecture | None:
         """The canonical form, now marked as seen, if it is new, valid and within cheap limits; else None."""
+        canonical = self.check(architecture)
+        if canonical is not None:
+            self._seen.add(canonical)
+        return canonical
+
+    def check(self, architecture: Architecture) -> Architecture | None:
+        """The canonical form if it could be asked for: new, valid and within cheap limits; else None."""
         if not self._space.is_valid(architecture):
             return None
         canonical = self._space.canonical(architecture)
-        if canonical in self._seen or self._problem.cheap_violation(canonical) > 0:
-            return None
-        self._seen.add(canonical)
-        return canonical
+        new = canonical not in self._seen and self._problem.cheap_violation(canonical) == 0
+        return canonical if new else None
+
+    def peek(self, n: int) -> list[Architecture]:
+        """Up to n different architectures that could be asked for, drawn at random; none is marked as seen."""
+        found: dict[Architecture, None] = {}
+        for _ in range(2 * n):
+            if len(found) == n:
+                break
+            drawn = self.check(self._space.sample(self._rng))
+            if drawn is not None:
+                found[drawn] = None
+        return list(found)
 
     def offspring(self, first: Architecture, second: Architecture) -> Architecture | None:
         """A new child of two parents: crossover, then mutation."""

@@ -178,6 +178,11 @@ class Problem:
         values = self.cheap_values(architecture)
         return np.array([o.sign * values[o.name] if o.cheap else np.nan for o in self.objectives])
 
+    def violation(self, objectives: FloatArray) -> float:
+        """How far minimised objectives, shape (m,), break the limits; 0 when they meet them."""
+        values = {o.name: o.sign * float(v) for o, v in zip(self.objectives, objectives, strict=True)}
+        return sum(limit.excess(values[limit.objective]) for limit in self.limits)
+
     def observe(self, result: Result) -> Observation:
         """What algorithms see of a result: minimised objectives and the total violation of the limits."""
         if result.status is not Status.OK:

@@ -207,7 +207,8 @@ class _Choice:
         folds = [make_folds(len(rows), self.settings.folds, rng) for _ in range(self.settings.repeats)]
         runs = {name: [self._run(name, columns, z, folds[0])] for name in self.candidates}
         scores = {name: estimate_tau([r.mean for r in run], z, folds[:1]) for name, run in runs.items()}
-        contenders = sorted(runs, key=lambda name: -scores[name].cautious)[: self.settings.contenders]
+        contenders = sorted(runs, key=lambda name: self._handicap((name,)) - scores[name].cautious)
+        contenders = contenders[: self.settings.contenders]
         for name in contenders:
             runs[name] += [self._run(name, columns, z, parts) for parts in folds[1:]]
             scores[name] = estimate_tau([r.mean for r in runs[name]], z, folds)
@@ -233,6 +234,9 @@ class _Choice:
         candidate = self.candidates[name]
         return cross_validate(candidate.make, columns[candidate.encoding], z, folds)
 
+    def _handicap(self, names: tuple[str, ...]) -> float:
+        return float(np.mean([self.candidates[name].handicap for name in names]))
+
     def _greedy(
         self, runs: Mapping[str, Sequence[OutOfFold]], z: FloatArray, folds: Sequence[Folds]
     ) -> tuple[str, ...]:
@@ -240,7 +244,7 @@ class _Choice:
 
         def score(names: tuple[str, ...]) -> float:
             means = [_average([runs[n][i] for n in names])[0] for i in range(len(folds))]
-            return estimate_tau(means, z, folds).cautious
+            return estimate_tau(means, z, folds).cautious - self._handicap(names)
 
         chosen: tuple[str, ...] = ()
         best = -np.inf

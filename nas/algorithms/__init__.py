@@ -8,9 +8,11 @@ from nas.algorithms.nsga2 import NSGA2
 from nas.algorithms.nsga3 import NSGA3
 from nas.algorithms.random_search import RandomSearch
 from nas.algorithms.regularized_evolution import RegularizedEvolution, ScalarizedEvolution
+from nas.algorithms.sa_moead import SAMOEAD
 from nas.interfaces import Algorithm
 
 ALGORITHMS: dict[str, type[Algorithm]] = {
+    "sa-moead": SAMOEAD,
     "moead": MOEAD,
     "nsga2": NSGA2,
     "nsga3": NSGA3,

@@ -1,0 +1,286 @@
+"""Surrogate-assisted MOEA/D: predictors of what is expensive decide which candidate is worth its training.
+
+An initial design covers the space. From then on models fitted to the results predict the expensive objectives of
+many unseen candidates (all of them in a small space, else those that an inner MOEA/D-PBI finds), and each free
+worker gets the candidate with the largest expected hypervolume improvement (Emmerich, Giannakoglou and Naujoks, IEEE
+TEVC 10(4), 2006). Candidates under way count as known, with their predictions as results, so one batch does not gather
+in one place. The idea of an inner evolutionary search on a predictor chosen by its rank correlation is that of Lu et
+al., "NSGANetV2", ECCV 2020, section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr
+
+from nas.acquisition import expected_improvement, undominated
+from nas.algorithms._pool import InnerSearch, Pool, joined, whole_space
+from nas.candidates import Candidates
+from nas.checks import check_fraction, check_positive
+from nas.front import ParetoArchive, non_dominated
+from nas.initial_design import initial_design
+from nas.interfaces import Algorithm
+from nas.prediction import AUTO, in_chunks, make_predictors
+from nas.problem import Problem
+from nas.records import Architecture, FloatArray, Note, Observation
+
+_LEAST = 5  # results below which no model is fitted
+_WIDE = 2.5  # deviations: what is dominated even when it turns out so much better than predicted is left out
+_VARIED = 100  # candidates looked at for one that differs from all known
+_LEARNED_BY_INNER = 500  # results that the inner search starts from, at most
+
+
+@dataclass(frozen=True)
+class SAMOEADSettings:
+    """Parameters of surrogate-assisted MOEA/D.
+
+    initial: evaluations of the initial design. surrogate: "auto" (chosen by cross-validation, again as results grow) or
+    one of `nas list surrogates`. whole_space: a space of at most so many architectures is predicted whole.
+    pool: candidates that the inner search makes elsewhere. growth: models learn again when there are so much more
+    results (at least two more). reference: how far beyond the front's nadir hypervolume counts, in its range.
+    """
+
+    initial: int = 12
+    surrogate: str = AUTO
+    whole_space: int = 20_000
+    pool: int = 2000
+    growth: float = 0.05
+    reference: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_positive("initial", self.initial)
+        check_positive("whole_space", self.whole_space)
+        check_positive("pool", self.pool)
+        check_fraction("growth", self.growth)
+        check_positive("reference", self.reference)
+
+
+class SAMOEAD(Algorithm):
+    """Asynchronous surrogate-assisted MOEA/D over any space; see the module's text.
+
+    What is asked depends on the seed, on what was told and on how much was asked before, not on how it was found: so a
+    resumed search only takes note of earlier asks (`recall`).
+    """
+
+    Settings = SAMOEADSettings
+
+    @classmethod
+    def default_settings(cls, n_objectives: int, evaluations: int | None) -> SAMOEADSettings:
+        """An initial design of 12, less when the budget is below 40."""
+        if evaluations is None:
+            return cls.Settings()
+        return cls.Settings(initial=max(2, min(12, round(0.3 * evaluations))))
+
+    def __init__(
+        self, problem: Problem, rng: np.random.Generator, settings: SAMOEADSettings | None = None
+    ) -> None:
+        self._settings = settings or SAMOEADSettings()
+        self._problem = problem
+        self._seed = int(rng.integers(2**63))
+        self._predictors = make_predictors(problem, self._settings.surrogate)
+        self._asked: list[Architecture] = []
+        self._seen: set[Architecture] = set()
+        self._pending: dict[Architecture, None] = {}
+        self._known: list[Observation] = []  # those that succeeded
+        self._archive: ParetoArchive[Architecture] = ParetoArchive(problem.n_objectives)
+        self._told = 0
+        self._design: list[Architecture] | None = None
+        self._whole: tuple[Architecture, ...] | None = None
+        self._fitted_at = (0, 0)  # results known and architectures asked when the models are to learn
+        self._learn_from = max(_LEAST, min(self._settings.initial, 2 * self._settings.initial // 3))
+        self._view: _View | None = None
+        self._notes: list[Note] = []
+
+    @property
+    def initial(self) -> int:
+        """The size of the initial design."""
+        return self._settings.initial
+
+    def ask(self, n: int) -> list[Architecture]:
+        """The initial design, then for each the candidate with the largest expected improvement."""
+        asked = []
+        for _ in range(n):
+            self._plan()
+            found = self._propose()
+            if found is None:
+                break
+            self._count(found)
+            asked.append(found)
+        return asked
+
+    def recall(self, architecture: Architecture | None) -> None:
+        """Take note of an earlier ask without finding its answer again."""
+        self._plan()
+        if architecture is not None:
+            self._count(architecture)
+
+    def _count(self, architecture: Architecture) -> None:
+        self._asked.append(architecture)
+        self._seen.add(architecture)
+        self._pending[architecture] = None
+
+    def _plan(self) -> None:
+        """Decide whether the models learn again before the next ask; they do when somebody needs them."""
+        known = len(self._known)
+        if known >= self._learn_from:
+            self._fitted_at = known, len(self._asked)
+            self._learn_from = known + max(2, int(np.ceil(self._settings.growth * known)))
+            self._view = None
+
+    def _propose(self) -> Architecture | None:
+        rng = np.random.default_rng([self._seed, len(self._asked)])
+        candidates = Candidates(self._problem, rng, self._seen)
+        if len(self._asked) < self.initial:
+            if self._design is None:
+                start = np.random.default_rng(self._seed)
+                drawn = Candidates(self._problem, start)
+                self._design = initial_design(self._problem, drawn, start, self.initial)
+            if len(self._asked) < len(self._design):
+                return candidates.accept(self._design[len(self._asked)]) or candidates.random()
+        if self._fitted_at[0] == 0:
+            return candidates.random()
+        if self._view is None:
+            self._view = self._look()
+        if not self._view.reliable and len(self._asked) % 2:
+            return self._varied(candidates)
+        return self._best(self._view) or self._varied(candidates)
+
+    def tell(self, observations: Sequence[Observation]) -> None:
+        """Take in what succeeded; forget what failed."""
+        for seen in observations:
+            self._told += 1
+            self._pending.pop(seen.architecture, None)
+            if seen.ok:
+                self._seen.add(seen.architecture)
+                self._known.append(seen)
+                if seen.violation == 0:
+                    self._archive.add(seen.objectives, seen.architecture)
+
+    def notes(self) -> list[Note]:
+        """How good each predictor was, for every time that they learned."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    def _look(self) -> _View:
+        """Let the models learn from what was known when that was due, and predict the candidates."""
+        known = self._known[: self._fitted_at[0]]
+        asked = self._asked[: self._fitted_at[1]]
+        points = np.array([seen.objectives for seen in known])
+        architectures = [seen.architecture for seen in known]
+        measured = [j for j, o in enumerate(self._problem.objectives) if not o.cheap]
+        for j, predictor in zip(measured, self._predictors, strict=True):
+            predictor.fit(architectures, points[:, j])
+            self._notes.append(predictor.note(self._told))
+        if self._whole is None:
+            self._whole = whole_space(self._problem, self._settings.whole_space) or ()
+        if self._whole:
+            pool = self._predict(self._whole)
+        else:
+            rng = np.random.default_rng([self._seed, len(asked), 1])
+            search = InnerSearch(self._settings.pool)
+            start = [*known[-_LEARNED_BY_INNER:], *_front(known)]
+            pool = joined(
+                [search(self._problem, self._predict, start, rng), self._predict(asked)],
+                self._problem.n_objectives,
+            )
+        return _View(pool, all(p.reliable for p in self._predictors))
+
+    def _predict(self, architectures: Sequence[Architecture]) -> Pool:
+        mean = np.array([self._problem.cheap_objectives(a) for a in architectures])
+        std = np.zeros_like(mean)
+        measured = [j for j, o in enumerate(self._problem.objectives) if not o.cheap]
+        chunks = in_chunks(architectures)
+        for j, predictor in zip(measured, self._predictors, strict=True):
+            mean[:, j], std[:, j] = predictor.predict(chunks)
+        return Pool(architectures, mean, std)
+
+    def _best(self, view: _View) -> Architecture | None:
+        """The candidate with the largest expected improvement, or None if none promises any."""
+        rows = np.array([i for i, a in enumerate(view.pool.architectures) if a not in self._seen], dtype=int)
+        if len(rows) == 0:
+            return None
+        believed = self._believed(view)
+        front = self._archive.points
+        points = front if len(front) > 1 else np.array([seen.objectives for seen in self._known])
+        ideal = points.min(axis=0)
+        spread = np.ptp(points, axis=0)
+        scale = np.where(spread > 0, spread, 1.0)
+        reference = np.full(len(ideal), 1.0 + self._settings.reference)
+        front = (np.concatenate([front, believed]) - ideal) / scale
+        mean, std = (view.pool.mean[rows] - ideal) / scale, view.pool.std[rows] / scale
+        hoped = mean - _WIDE * std
+        kept = np.flatnonzero((hoped < reference).all(axis=1) & ~_dominated(hoped, front))
+        if len(kept) == 0:
+            return None
+        value = expected_improvement(mean[kept], std[kept], undominated(front, reference))
+        value *= self._feasible(view.pool, rows[kept])
+        if value.max() <= 0:
+            return None
+        best: Architecture = view.pool.architectures[rows[kept[int(np.argmax(value))]]]
+        return best
+
+    def _believed(self, view: _View) -> FloatArray:
+        """What is predicted of the candidates under way, (k, m)."""
+        m = self._problem.n_objectives
+        missing = [a for a in self._pending if a not in view.place]
+        if missing:
+            view.extend(self._predict(missing))
+        places = [view.place[a] for a in self._pending]
+        return view.pool.mean[places].reshape(-1, m)
+
+    def _feasible(self, pool: Pool, rows: np.ndarray) -> FloatArray:
+        """The probability that each of these candidates meets the limits on expensive objectives, (n,)."""
+        probability = np.ones(len(rows))
+        for limit in self._problem.limits:
+            j = self._problem.names.index(limit.objective)
+            objective = self._problem.objectives[j]
+            if objective.cheap:
+                continue
+            below = limit.upper != objective.maximize
+            gap = objective.sign * limit.bound - pool.mean[rows, j]
+            inside = ndtr(gap / np.maximum(pool.std[rows, j], 1e-12))
+            probability *= inside if below else 1.0 - inside
+        return probability
+
+    def _varied(self, candidates: Candidates) -> Architecture | None:
+        """The one of many random candidates that differs from all known in most genes."""
+        drawn = candidates.peek(_VARIED)
+        if not drawn:
+            return candidates.random()
+        known = np.array([a.genes for a in self._asked[-1000:]])
+        genes = np.array([a.genes for a in drawn])
+        apart = (genes[:, None] != known[None]).sum(axis=2).min(axis=1)
+        return candidates.accept(drawn[int(np.argmax(apart))])
+
+
+class _View:
+    """Predictions made by the models at one fit."""
+
+    def __init__(self, pool: Pool, reliable: bool) -> None:
+        self.pool = pool
+        self.reliable = reliable
+        self.place = {a: i for i, a in enumerate(pool.architectures)}
+
+    def extend(self, more: Pool) -> None:
+        """Take in candidates that were not in the pool."""
+        first = len(self.pool.architectures)
+        self.place.update({a: first + i for i, a in enumerate(more.architectures)})
+        self.pool = joined([self.pool, more], self.pool.mean.shape[1])
+
+
+def _front(known: Sequence[Observation]) -> list[Observation]:
+    feasible = [seen for seen in known if seen.violation == 0]
+    if not feasible:
+        return []
+    return [feasible[i] for i in non_dominated(np.array([seen.objectives for seen in feasible]))]
+
+
+def _dominated(points: FloatArray, front: FloatArray) -> np.ndarray:
+    """Which of points (n, m) some point of front (k, m) is at least as good as in every objective."""
+    beaten = np.zeros(len(points), dtype=bool)
+    for known in front:
+        beaten |= (known <= points).all(axis=1)
+    return beaten

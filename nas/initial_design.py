@@ -1,0 +1,94 @@
+"""Where a search that learns begins: architectures that cover the space and the range of what is free to know."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nas.candidates import Candidates
+from nas.problem import Problem
+from nas.records import Architecture, FloatArray
+
+_DRAWN = 50  # random architectures looked at for each one chosen
+_STEPS = 150  # of each climb to an extreme cost
+
+
+def initial_design(
+    problem: Problem, candidates: Candidates, rng: np.random.Generator, n: int
+) -> list[Architecture]:
+    """Up to n different architectures that could be asked for, none of them marked as seen.
+
+    The first two have the least and the most of the cheap objectives that were found; the others follow in random
+    order, evenly spread in cost: half by rank, so that they are where most architectures are, and half by
+    the logarithm, so that both ends of the front get theirs. Of those equally placed the one that differs most from
+    the chosen in its genes is taken. Without cheap objectives only the last counts.
+    """
+    drawn = candidates.peek(n * _DRAWN)
+    if problem.n_objectives > len(problem.measured):
+        climbed = [a for up in (False, True) for a in _climb(problem, candidates, drawn, rng, up)]
+        drawn = list(dict.fromkeys([*drawn, *climbed]))
+    if len(drawn) <= n:
+        return drawn
+    place = _places(_costs(problem, drawn), rng)
+    genes = np.array([a.genes for a in drawn])
+    order = np.argsort(place, kind="stable")
+    chosen = [int(order[0]), int(order[-1])][: min(n, 2)]
+    for level in rng.permutation(np.linspace(0.0, 1.0, n)[1:-1]):
+        left = np.setdiff1d(order, chosen)
+        near = left[np.argsort(np.abs(place[left] - level), kind="stable")[: max(5, _DRAWN // 2)]]
+        apart = (genes[near][:, None] != genes[chosen][None]).sum(axis=2).min(axis=1)
+        chosen.append(int(near[np.argmax(apart)]))
+    return [drawn[i] for i in chosen]
+
+
+def _costs(problem: Problem, architectures: list[Architecture]) -> FloatArray:
+    """The cheap objectives of each, minimised, (n, number of cheap ones)."""
+    values = np.array([problem.cheap_objectives(a) for a in architectures])
+    cheap: FloatArray = values[:, np.isfinite(values[0])]
+    return cheap
+
+
+def log_costs(costs: FloatArray) -> FloatArray:
+    """Costs (n, c), each column from 0 (least) to 1 (most), in logarithm where all are positive."""
+    positive = (costs > 0).all(axis=0)
+    scaled = np.where(positive, np.log(np.where(positive, costs, 1.0)), costs)
+    low, high = scaled.min(axis=0), scaled.max(axis=0)
+    result: FloatArray = (scaled - low) / np.where(high > low, high - low, 1.0)
+    return result
+
+
+def _places(costs: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Where each row stands between the least (0) and the most (1) costly, (n,); at random without costs."""
+    n = len(costs)
+    if costs.shape[1] == 0:
+        return rng.permutation(n) / (n - 1)
+    level = log_costs(costs).mean(axis=1)
+    rank = np.empty(n)
+    rank[np.lexsort((rng.random(n), level))] = np.arange(n) / (n - 1)
+    spread = np.ptp(level)
+    place: FloatArray = 0.5 * rank + 0.5 * (level - level.min()) / (spread if spread > 0 else 1.0)
+    return place
+
+
+def _climb(
+    problem: Problem, candidates: Candidates, drawn: list[Architecture], rng: np.random.Generator, up: bool
+) -> list[Architecture]:
+    """What is passed on the way, by mutation, from the drawn to ever less (or more) of the cheap objectives."""
+    if not drawn:
+        return []
+    sign = -1.0 if up else 1.0
+    costs = _costs(problem, drawn)
+    positive = (costs > 0).all(axis=0)
+
+    def level(a: Architecture) -> float:
+        row = _costs(problem, [a])[0]
+        return sign * float(np.where(positive, np.log(np.maximum(row, 1e-300)), row).mean())
+
+    levels = [level(a) for a in drawn]
+    current, least = drawn[int(np.argmin(levels))], min(levels)
+    passed = []
+    for _ in range(_STEPS):
+        tried = candidates.check(candidates.variation.mutate(current, rng))
+        if tried is not None and (here := level(tried)) < least:
+            current, least = tried, here
+            passed.append(tried)
+    return passed

@@ -1,0 +1,76 @@
+"""Expected hypervolume improvement against slow oracles."""
+
+from __future__ import annotations
+
+import moocore
+import numpy as np
+import pytest
+
+from nas.acquisition import expected_improvement, undominated
+
+
+def a_front(rng: np.random.Generator, n: int, m: int) -> np.ndarray:
+    points = rng.random((n, m))
+    return points[moocore.is_nondominated(points)]
+
+
+def improvement(front: np.ndarray, point: np.ndarray, reference: np.ndarray) -> float:
+    with_point = moocore.hypervolume(np.vstack([front, point]), ref=reference)
+    return with_point - (moocore.hypervolume(front, ref=reference) if len(front) else 0.0)
+
+
+@pytest.mark.parametrize("m", [1, 2, 3, 4])
+def test_the_boxes_are_the_undominated_part_of_the_reference_box(m):
+    rng = np.random.default_rng(m)
+    front, reference = a_front(rng, 20, m), np.full(m, 1.1)
+    boxes = undominated(front, reference)
+    lower = np.maximum(boxes.lower, 0.0)  # the part above the origin, whose volume is finite
+    volume = np.prod(np.maximum(boxes.upper - lower, 0.0), axis=1).sum()
+    assert volume == pytest.approx(1.1**m - moocore.hypervolume(front, ref=reference))
+
+
+@pytest.mark.parametrize("m", [1, 2, 3, 4])
+def test_for_exact_objectives_it_is_the_hypervolume_that_a_point_adds(m):
+    rng = np.random.default_rng(10 + m)
+    front, reference = a_front(rng, 15, m), np.full(m, 1.2)
+    points = rng.random((30, m)) * 1.3
+    found = expected_improvement(points, np.zeros_like(points), undominated(front, reference))
+    assert found == pytest.approx([improvement(front, p, reference) for p in points], abs=1e-12)
+
+
+def test_for_uncertain_objectives_it_is_the_mean_over_many_draws():
+    rng = np.random.default_rng(0)
+    front, reference = a_front(rng, 12, 3), np.full(3, 1.1)
+    mean = np.array([[0.4, 0.5, 0.3], [0.9, 0.2, 0.6]])
+    std = np.array([[0.2, 0.0, 0.0], [0.3, 0.1, 0.0]])
+    found = expected_improvement(mean, std, undominated(front, reference))
+    for i in range(2):
+        draws = mean[i] + std[i] * rng.standard_normal((4000, 3))
+        values = [improvement(front, d, reference) for d in draws]
+        assert found[i] == pytest.approx(np.mean(values), abs=4 * np.std(values) / np.sqrt(len(values)))
+
+
+def test_without_a_front_everything_below_the_reference_counts():
+    boxes = undominated(np.empty((0, 2)), np.array([1.0, 2.0]))
+    assert expected_improvement(np.array([[0.5, 1.0]]), np.zeros((1, 2)), boxes) == pytest.approx([0.5])
+
+
+def test_a_candidate_that_is_surely_dominated_promises_nothing():
+    boxes = undominated(np.array([[0.2, 0.2]]), np.ones(2))
+    assert expected_improvement(np.array([[0.5, 0.5]]), np.array([[1e-6, 0.0]]), boxes) == pytest.approx([0.0])
+
+
+def test_more_candidates_than_fit_at_once_are_worth_the_same(monkeypatch):
+    rng = np.random.default_rng(1)
+    boxes = undominated(a_front(rng, 10, 3), np.ones(3))
+    mean, std = rng.random((50, 3)), rng.random((50, 3))
+    whole = expected_improvement(mean, std, boxes)
+    monkeypatch.setattr("nas.acquisition._CELLS", 7)
+    assert np.array_equal(expected_improvement(mean, std, boxes), whole)
+
+
+def test_parameters_and_multiply_adds_that_go_together_give_few_boxes():
+    rng = np.random.default_rng(2)
+    cost = np.sort(rng.random(100))
+    front = np.column_stack([np.sort(rng.random(100))[::-1], cost, cost + 0.001 * rng.random(100)])
+    assert len(undominated(front, np.full(3, 2.0)).lower) < 400
