@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from nas.checks import check_known
 from nas.errors import ConfigError, DataError
-from nas.interfaces import Evaluate, HasBuild, SearchSpace
+from nas.interfaces import HasBuild, SearchSpace
 from nas.records import Architecture, FloatArray, Trial
 from nas.training.data import Digits
 from nas.training.data.base import DataSource
-from nas.training.evaluator import HasResolution, reproducible
+from nas.training.evaluator import HasResolution, TrainingEvaluator, reproducible
 from nas.training.feed import prepare
 from nas.training.loop import stream
 from nas.training.recipe import Recipe
 from nas.training.zero_cost import PROXIES, Batch
 
+NAMES = ("naswot", "synflow", "grad_norm")
 _LOGARITHM = frozenset({"grad_norm", "params", "madds"})  # as features; the other two are logarithms already
 
 
@@ -36,7 +38,7 @@ class Proxies:
 
     space: HasBuild
     data: DataSource = field(default_factory=Digits)
-    names: tuple[str, ...] = ("naswot", "synflow", "grad_norm")
+    names: tuple[str, ...] = NAMES
     seed: int = 0
     pictures: int = 32
     recipe: Recipe = field(default_factory=Recipe)
@@ -96,14 +98,40 @@ class Proxies:
 
 @dataclass(frozen=True)
 class WithProxies:
-    """An evaluator that also reports proxies, computed before it runs; where names meet, its own values stay."""
+    """Trains by `evaluator` and reports proxies too, computed before the training; where names meet, its values stay.
 
-    evaluate: Evaluate
-    proxies: Proxies
+    The proxies see the evaluator's pictures; `names` and `seed` as in `Proxies`. Weights are kept as the evaluator
+    keeps them. A proxy that cannot be computed makes the trial fail, with its reason.
+    """
+
+    evaluator: TrainingEvaluator
+    names: tuple[str, ...] = NAMES
+    seed: int = 0
+    proxies: Proxies = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        of = self.evaluator
+        object.__setattr__(self, "names", tuple(self.names))
+        proxies = Proxies(
+            of.space, of.data, self.names, self.seed, recipe=of.recipe, threads=of.threads, device=of.device
+        )
+        object.__setattr__(self, "proxies", proxies)
 
     def __call__(self, trial: Trial) -> Mapping[str, float]:
         """The evaluator's values and the proxies'."""
-        return {**self.proxies(trial), **self.evaluate(trial)}
+        return {**self.proxies(trial), **self.evaluator(trial)}
+
+    def prepare(self) -> object:
+        """As the evaluator's."""
+        return self.evaluator.prepare()
+
+    def keeping(self, folder: str | None, horizon: float | None) -> WithProxies:
+        """The same with an evaluator that keeps weights in `folder`."""
+        return replace(self, evaluator=self.evaluator.keeping(folder, horizon))
+
+    def weights_file(self, trial: Trial) -> Path:
+        """As the evaluator's."""
+        return self.evaluator.weights_file(trial)
 
 
 @lru_cache(maxsize=8)  # a search meets a handful of resolutions; the oldest goes when there are more

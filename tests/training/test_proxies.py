@@ -12,14 +12,16 @@ from torch import nn
 from torch.nn.functional import cross_entropy, relu
 
 from nas.errors import ConfigError
-from nas.interfaces import SearchSpace
+from nas.interfaces import HasWeights, SearchSpace
 from nas.records import Architecture, Trial
-from nas.training import Recipe
+from nas.training import Recipe, TrainingEvaluator
 from nas.training.proxies import Proxies, WithProxies
 from nas.training.zero_cost import PROXIES, Batch, grad_norm, madds, naswot, params, synflow
 from search_spaces.muxnet.space import MUXNetSpace
 from search_spaces.nasbench101 import NASBench101
 from surrogates.candidates import encode, encodings_of
+
+QUICK = Recipe(epochs=1, subset=0.2)
 
 
 def network(activation: nn.Module | None = None) -> nn.Sequential:
@@ -312,18 +314,27 @@ def test_they_join_other_encodings_of_a_surrogate(space):
     assert encode(encodings, "genes+proxies", both).shape == (2, 3)
 
 
-def test_an_evaluator_reports_them_and_its_own_values_stay(space, architecture):
-    measured = WithProxies(lambda trial: {"error": 7.0, "naswot": -1.0}, Proxies(space))
-    values = measured(Trial(0, architecture, seed=0))
-    assert values["error"] == 7.0
-    assert values["naswot"] == -1.0
-    assert values["synflow"] == Proxies(space)(architecture)["synflow"]
+def test_a_training_reports_them_beside_its_own_values(space, architecture):
+    evaluator, trial = TrainingEvaluator(space, recipe=QUICK), Trial(0, architecture, seed=4)
+    values = WithProxies(evaluator, ("synflow", "params"), seed=1)(trial)
+    wanted = Proxies(space, names=("synflow", "params"), seed=1, recipe=QUICK)(architecture)
+    assert {name: values[name] for name in wanted} == wanted
+    assert values["error"] == evaluator(trial)["error"]
 
 
-def test_they_travel_to_a_worker(space, architecture):
-    measured = WithProxies(lambda trial: {"error": 7.0}, Proxies(NASBench101.digits()))
-    trial = Trial(0, NASBench101().parse("1-"), seed=0)
-    assert cloudpickle.loads(cloudpickle.dumps(measured))(trial) == measured(trial)
+def test_weights_are_kept_where_the_evaluator_keeps_them(space, architecture, tmp_path):
+    trial = Trial(0, architecture, seed=4)
+    measured = WithProxies(TrainingEvaluator(space, recipe=QUICK), ("synflow",)).keeping(str(tmp_path), None)
+    measured(trial)
+    assert isinstance(measured, HasWeights)
+    assert measured.weights_file(trial).is_file()
+    assert measured.proxies.names == ("synflow",)
+
+
+def test_they_travel_to_a_worker():
+    digits = NASBench101.digits()
+    proxies, small = Proxies(digits), digits.parse("1-")
+    assert cloudpickle.loads(cloudpickle.dumps(proxies))(small) == proxies(small)
 
 
 def test_pictures_follow_the_recipe(space, architecture):
