@@ -100,20 +100,21 @@ class Proxies:
 class WithProxies:
     """Trains by `evaluator` and reports proxies too, computed before the training; where names meet, its values stay.
 
-    The proxies see the evaluator's pictures; `names` and `seed` as in `Proxies`. Weights are kept as the evaluator
+    The proxies see the evaluator's pictures; `names`, `seed` and `pictures` as in `Proxies`. Weights are kept as the evaluator
     keeps them. A proxy that cannot be computed makes the trial fail, with its reason.
     """
 
     evaluator: TrainingEvaluator
     names: tuple[str, ...] = NAMES
     seed: int = 0
+    pictures: int = 32
     proxies: Proxies = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         of = self.evaluator
         object.__setattr__(self, "names", tuple(self.names))
         proxies = Proxies(
-            of.space, of.data, self.names, self.seed, recipe=of.recipe, threads=of.threads, device=of.device
+            of.space, of.data, self.names, self.seed, self.pictures, of.recipe, of.threads, of.device
         )
         object.__setattr__(self, "proxies", proxies)
 

@@ -316,8 +316,8 @@ def test_they_join_other_encodings_of_a_surrogate(space):
 
 def test_a_training_reports_them_beside_its_own_values(space, architecture):
     evaluator, trial = TrainingEvaluator(space, recipe=QUICK), Trial(0, architecture, seed=4)
-    values = WithProxies(evaluator, ("synflow", "params"), seed=1)(trial)
-    wanted = Proxies(space, names=("synflow", "params"), seed=1, recipe=QUICK)(architecture)
+    values = WithProxies(evaluator, ("naswot", "params"), seed=1, pictures=8)(trial)
+    wanted = Proxies(space, names=("naswot", "params"), seed=1, pictures=8, recipe=QUICK)(architecture)
     assert {name: values[name] for name in wanted} == wanted
     assert values["error"] == evaluator(trial)["error"]
 
