@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constr
 .PHONY: env search test test-slow lint clean help
 
 help:
-	@echo "make search     a first search: NASBench-101 cells trained on digits, about two minutes; leaves runs/first/"
+	@echo "make search     a first search: small MUXNets trained on digits, about two minutes; leaves runs/first/"
 	@echo "make test       the tests"
 	@echo "make test-slow  the tests that take minutes"
 	@echo "make lint       style and types"

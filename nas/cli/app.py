@@ -16,7 +16,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Multi-objective neural architecture search: a space of networks and what matters in, a Pareto front out.\n\n"
-    "First try: `nas search --space nasbench101`, then `nas front runs/first`.",
+    "First try: `nas search`, then `nas front runs/first`.",
 )
 weights_app = typer.Typer(no_args_is_help=True, help="Weights of networks.", rich_markup_mode="markdown")
 app.add_typer(data_app, name="data")
@@ -36,7 +36,8 @@ CLASSES = "Classes; default 1000. For MUXNets without a space."
 
 
 @app.command(
-    epilog="Examples:\n\n`nas search --space nasbench101` trains small cells on digits (two minutes)\n\n"
+    epilog="Examples:\n\n`nas search` trains small MUXNets on digits (about two minutes)\n\n"
+    "`nas search --space nasbench101` does the same with NASBench-101 cells\n\n"
     "`nas search my.yaml --budget 500 --workers 8 --out runs/mine`\n\n"
     "`nas search my.yaml --set algorithm.population=30 --set 'limits=[\"params <= 1e6\"]'`\n\n"
     "`nas search --resume runs/mine --budget 1000` goes on after Ctrl-C, a crash, or for longer",

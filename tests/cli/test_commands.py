@@ -42,7 +42,7 @@ def test_every_command_is_among_those_tested(nas_command) -> None:
 
 def test_help_without_a_command_says_how_to_start(nas_command) -> None:
     done = nas_command("--help")
-    assert "nas search --space nasbench101" in " ".join(done.out.split())
+    assert "First try: nas search, then nas front runs/first" in " ".join(done.out.split())
 
 
 @pytest.mark.parametrize(
@@ -259,3 +259,24 @@ def test_the_console_script_runs_with_a_closed_pipe_without_a_traceback(folder: 
     done = subprocess.run([sys.executable, "-c", script], stdout=writer, stderr=subprocess.PIPE, text=True)
     os.close(writer)
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "space", "out"),
+    [
+        ((), "muxnet-tiny", "runs/first"),
+        (("--space", "muxnet-tiny"), "muxnet-tiny", "runs/first"),
+        (("--space", "nasbench101"), "nasbench101", "runs/nasbench101"),
+    ],
+    ids=["default", "muxnet-tiny", "nasbench101"],
+)
+def test_a_search_without_a_config_trains_on_the_digits_and_has_a_folder(
+    arguments: tuple[str, ...], space: str, out: str, folder: Path, nas_command
+) -> None:
+    quick = "evaluator.recipe={epochs: 1, max_pictures: 64}"
+    done = nas_command("search", *arguments, "--executor", "serial", "--budget", "2", "--set", quick)
+    assert "Finished: 2 evaluated, 0 failed" in done.out, done.err
+    config = json.loads((folder / out / "config.json").read_text())["config"]["search"]
+    assert config["space"]["name"] == space
+    assert [objective["name"] for objective in config["objectives"]] == ["error", "params", "madds"]
+    assert config["evaluator"]["name"] == "training"

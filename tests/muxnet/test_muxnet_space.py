@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from nas.errors import ArchitectureError, ConfigError
 from nas.interfaces import HasBuild, HasCost, HasVariation
 from nas.records import Architecture
+from search_spaces import SEARCH_SPACES
 from search_spaces.muxnet import MODELS, PRESETS, MUXNetSpace, SpaceOptions, StageOptions
 from search_spaces.muxnet.spec import check_network
 
@@ -275,3 +276,13 @@ def test_tiny_networks_have_no_dropout_unless_it_is_asked_for() -> None:
     assert space.build(architecture).dropout.p == 0.0
     assert space.build(architecture, dropout=0.3).dropout.p == 0.3
     assert SPACES["cifar"].build(drawn(SPACES["cifar"], 1)[0]).dropout.p == 0.2
+
+
+def test_a_space_by_name_can_be_kept_to_some_resolutions() -> None:
+    space = SEARCH_SPACES["muxnet-tiny"](resolutions=[8])
+    assert isinstance(space, MUXNetSpace)
+    assert {space.spec(a).resolution for a in drawn(space, 50)} == {8}
+    text = "r8/stem8s1/se0/ds8:v0/ir8:k3s2e2/head16"
+    assert space.cost(space.parse(text)) == SPACES["tiny"].cost(SPACES["tiny"].parse(text))
+    with pytest.raises(ConfigError, match="resolutions: expected some of 8, 12, 16, each once"):
+        SEARCH_SPACES["muxnet-tiny"](resolutions=[8, 10])
