@@ -1,0 +1,107 @@
+"""A run's log as a table, for whoever looks at it: without the space, and while the run goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from nas.errors import HistoryError
+from nas.log_file import connect_to_read, explained
+from nas.notes import notes_in
+from nas.records import RESERVED, Note
+
+SCHEMA = 2
+FILE = "history.sqlite"
+
+_COLUMNS = [
+    *("trial", "architecture", "status", "seconds", "reason", "worker", "seed", "budget"),
+    *("asked_at", "started", "finished", "told", "told_seconds"),
+]
+
+
+def read_history(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """A run's table, one row a trial, and its meta values, without the space; safe while the run goes on.
+
+    Columns: trial, architecture (text), status, one per reported value, seconds, reason, worker, seed, budget,
+    asked_at, started, finished (Unix times), told (position in the order of telling) and told_seconds
+    (seconds into the search, pauses left out), both NaN when untold.
+    Trials without a result have status ``running``. Raises `HistoryError` when there is no readable run.
+    """
+    path = folder / FILE
+    check_readable(path)
+    with explained(path):
+        db = connect_to_read(path)
+        try:
+            meta = {key: json.loads(value) for key, value in db.execute("SELECT key, value FROM meta")}
+            rows = db.execute(
+                'SELECT t.id, t.architecture, r.status, r."values", r.seconds, r.error, r.worker, t.seed, '
+                "t.budget, t.asked_at, r.started, r.finished, l.seq, l.seconds FROM trials t "
+                "LEFT JOIN results r ON r.trial = t.id "
+                "LEFT JOIN log l ON l.trial = t.id AND l.event = 'tell' ORDER BY t.id"
+            ).fetchall()
+        finally:
+            db.close()
+    return tabulate([(*row[:3], json.loads(row[3]) if row[3] else {}, *row[4:]) for row in rows]), meta
+
+
+def read_notes(folder: Path) -> list[Note]:
+    """What the algorithm of a run put on record, oldest first; safe while the run goes on.
+
+    Raises `HistoryError` when there is no readable run.
+    """
+    path = folder / FILE
+    check_readable(path)
+    with explained(path):
+        db = connect_to_read(path)
+    with contextlib.closing(db):
+        return notes_of(db, path)
+
+
+def notes_of(db: sqlite3.Connection, path: Path) -> list[Note]:
+    """The notes in an open log. Raises `HistoryError` when they are damaged."""
+    with explained(path):
+        try:
+            return notes_in(db)
+        except ValueError as error:
+            raise HistoryError(f"{path} is damaged: {error}; restore it from a copy") from error
+
+
+def tabulate(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
+    """The table of `read_history` from its rows: each with the reported values, as a mapping, in fourth place.
+
+    A value whose name is that of another column is called ``reported_`` and that name.
+    """
+    frame = pd.DataFrame([(*row[:3], *row[4:]) for row in rows], columns=_COLUMNS)
+    values = pd.DataFrame([row[3] for row in rows], index=frame.index)
+    values = values.rename(columns={name: f"reported_{name}" for name in RESERVED & set(values.columns)})
+    frame["status"] = frame["status"].fillna("running")
+    frame["told"] = pd.to_numeric(frame["told"]).rank(method="first")
+    frame["told_seconds"] = pd.to_numeric(frame["told_seconds"])
+    if len(values.columns):
+        frame = pd.concat([frame.iloc[:, :3], values.astype(float), frame.iloc[:, 3:]], axis=1)
+    return frame
+
+
+def check_readable(path: Path) -> None:
+    """Raise `HistoryError` unless the file is a history that this version can read."""
+    if not path.is_file():
+        raise HistoryError(f"no run in {path.parent}: {path} is missing")
+    with explained(path):
+        db = connect_to_read(path)
+        try:
+            row = db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+        finally:
+            db.close()
+    schema = json.loads(row[0]) if row else None
+    if schema is None:
+        raise HistoryError(f"no run in {path.parent}: {path} is empty; start the search again")
+    if not isinstance(schema, int) or not 1 <= schema <= SCHEMA:
+        raise HistoryError(
+            f"{path}: its format has number {schema}, this version reads 1 to {SCHEMA}; update this package"
+        )
