@@ -42,7 +42,8 @@ class Predictor:
             typical = float(np.median(np.maximum(y - best, 0.0)))
             self._shift = _FLOOR * (typical if typical > 0 else 1.0) - best
         shifted = y + self._shift
-        self._selector.transform = self._targets.Log() if shifted.min() > 0 else self._targets.Identity()
+        base = self._targets.Log() if shifted.min() > 0 else self._targets.Identity()
+        self._selector.transform = self._targets.Tamed(base)
         self._selector.fit(architectures, shifted)
         return self
 

@@ -1,8 +1,9 @@
 """A Gaussian process for architectures: a Hamming kernel on categorical genes, Matern 5/2 on numeric columns.
 
-Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006: regression in section 2.2, marginal
-likelihood and its gradient in section 5.4.1. The categorical part, exp of minus a weighted Hamming distance with a
-weight a gene (automatic relevance determination), is that of Hutter et al., LION 2011, section 4.1.
+Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006: regression in section 2.2, a linear trend as
+part of the covariance in section 2.7, marginal likelihood and its gradient in section 5.4.1. The categorical part, exp
+of minus a weighted Hamming distance with a weight a gene (automatic relevance determination), is that of Hutter et al.,
+LION 2011, section 4.1.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from surrogates.inputs import check_data, check_queries
 _JITTER = 1e-8
 _BOUND = 7.0  # of log hyperparameters, either side of their prior means
 _SQRT5 = np.sqrt(5.0)
+_FIRST = 3  # log hyperparameters before those of the columns: signal, noise, trend
 
 
 @dataclass(frozen=True)
@@ -29,14 +31,15 @@ class _Priors:
 
     signal: tuple[float, float] = (0.0, 0.5)  # variance of standardised targets
     noise: tuple[float, float] = (float(np.log(0.03)), 1.0)
+    trend: tuple[float, float] = (float(np.log(0.5)), 1.0)
     spread: float = 1.0  # of log weights and log length scales
 
 
 class GaussianProcess:
     """Exact Gaussian-process regression with a relevance for each gene, bounded in cost.
 
-    Columns of X that `numeric` names (by index, or as a slice) are numbers; all others are categories, compared
-    for equality only.
+    Columns of X that `numeric` names (by index, or as a slice) are numbers, with a linear trend of their own; all
+    others are categories, compared for equality only.
     Hyperparameters maximise the posterior on at most `tune_points` rows; predictions use at most
     `max_points` (the best and the newest half each, when there are more), so neither grows without end.
     `predict` gives the standard deviation of a new noisy observation.
@@ -89,14 +92,15 @@ class GaussianProcess:
         self._deviation = X[:, self._numeric].std(axis=0)
 
     def _prior_means(self) -> FloatArray:
-        """Log of: signal, noise, weights of genes, inverse squared length scales of numeric columns.
+        """Log of: signal, noise, trend, weights of genes, inverse squared length scales of numeric columns.
 
         A random pair of architectures is at a distance of about 1.5 in all, whatever the number of columns.
         """
         genes, numbers = len(self._levels), len(self._numeric)
         share = 1.5 / max(1, genes + numbers)
         weights = [share * len(levels) / (len(levels) - 1) for levels in self._levels]
-        return np.log([1.0, np.exp(self._priors.noise[0]), *weights, *[share] * numbers])
+        scales = np.exp([self._priors.signal[0], self._priors.noise[0], self._priors.trend[0]])
+        return np.log([*scales, *weights, *[share] * numbers])
 
     def _features(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
         """One-hot categories (n, D) and scaled numbers (n, k); unseen categories match nothing."""
@@ -107,13 +111,21 @@ class GaussianProcess:
     def _kernel(
         self, a: tuple[FloatArray, FloatArray], b: tuple[FloatArray, FloatArray], log_p: FloatArray
     ) -> FloatArray:
-        """Covariance (n, m) without noise."""
+        """Covariance (n, m) without noise: what is local, and a linear trend in the numeric columns."""
+        value = self._local(a, b, log_p)
+        if len(self._numeric):
+            value += np.exp(log_p[2]) / len(self._numeric) * (a[1] @ b[1].T)
+        return value
+
+    def _local(
+        self, a: tuple[FloatArray, FloatArray], b: tuple[FloatArray, FloatArray], log_p: FloatArray
+    ) -> FloatArray:
         genes = len(self._levels)
-        weights = np.exp(log_p[2 : 2 + genes])
+        weights = np.exp(log_p[_FIRST : _FIRST + genes])
         exponent = (a[0] * weights[self._gene_of]) @ b[0].T - weights.sum()
         value = np.exp(log_p[0] + np.minimum(exponent, 0.0))
         if len(self._numeric):
-            r = np.sqrt(_squared(a[1], b[1], np.exp(log_p[2 + genes :])))
+            r = np.sqrt(_squared(a[1], b[1], np.exp(log_p[_FIRST + genes :])))
             value *= (1.0 + _SQRT5 * r + 5.0 / 3.0 * r * r) * np.exp(-_SQRT5 * r)
         return np.asarray(value, dtype=np.float64)
 
@@ -136,10 +148,11 @@ class GaussianProcess:
     ) -> tuple[float, FloatArray]:
         """Minus the log marginal likelihood and log prior, and their gradient in the log parameters."""
         n, genes = len(z), len(self._levels)
-        signal = self._kernel(features, features, log_p)
+        signal = self._local(features, features, log_p)
+        trend = self._kernel(features, features, log_p) - signal
         noise = np.exp(log_p[1])
         try:
-            factor = cho_factor(signal + (noise + _JITTER) * np.eye(n), lower=True)
+            factor = cho_factor(signal + trend + (noise + _JITTER) * np.eye(n), lower=True)
         except LinAlgError:
             return np.inf, np.zeros_like(log_p)
         alpha = cho_solve(factor, z)
@@ -151,23 +164,25 @@ class GaussianProcess:
         gradient = np.empty_like(log_p)
         gradient[0] = -0.5 * total
         gradient[1] = -0.5 * noise * np.trace(inner)
+        gradient[2] = -0.5 * (inner * trend).sum()
         agreeing = np.bincount(self._gene_of, (features[0] * (weighted @ features[0])).sum(axis=0), genes)
-        gradient[2 : 2 + genes] = 0.5 * np.exp(log_p[2 : 2 + genes]) * (total - agreeing)
+        end = _FIRST + genes
+        gradient[_FIRST:end] = 0.5 * np.exp(log_p[_FIRST:end]) * (total - agreeing)
         if len(self._numeric):
-            scales = np.exp(log_p[2 + genes :])
+            scales = np.exp(log_p[end:])
             r = np.sqrt(_squared(features[1], features[1], scales))
             # Matern 5/2: d log k / d (r^2) = -(5/6) (1 + sqrt5 r) / (1 + sqrt5 r + 5 r^2 / 3)
             slope = weighted * (-5.0 / 6.0) * (1 + _SQRT5 * r) / (1 + _SQRT5 * r + 5.0 / 3.0 * r * r)
             x = features[1]
             apart = 2.0 * (slope.sum(axis=1) @ (x * x) - ((slope @ x) * x).sum(axis=0))
-            gradient[2 + genes :] = -0.5 * scales * apart
+            gradient[end:] = -0.5 * scales * apart
         centre, width = self._prior_means(), self._prior_widths(len(log_p))
         off = (log_p - centre) / width
         return float(value + 0.5 * off @ off), gradient + off / width
 
     def _prior_widths(self, n: int) -> FloatArray:
         widths = np.full(n, self._priors.spread)
-        widths[0], widths[1] = self._priors.signal[1], self._priors.noise[1]
+        widths[:_FIRST] = [self._priors.signal[1], self._priors.noise[1], self._priors.trend[1]]
         return widths
 
     def _condition(self, X: FloatArray, z: FloatArray) -> None:
@@ -180,11 +195,12 @@ class GaussianProcess:
     def predict(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of a new observation, each (n,), in the units of y."""
         X = check_queries(X, self.n_features_in_)
-        across = self._kernel(self._features(X), self._known, self.log_parameters_)
+        features = self._features(X)
+        across = self._kernel(features, self._known, self.log_parameters_)
         explained = solve_triangular(self._lower, across.T, lower=True)
-        variance = (
-            np.exp(self.log_parameters_[0]) + np.exp(self.log_parameters_[1]) - (explained**2).sum(axis=0)
-        )
+        signal, noise, trend = np.exp(self.log_parameters_[:_FIRST])
+        prior = signal + noise + trend * (features[1] ** 2).sum(axis=1) / max(1, len(self._numeric))
+        variance = prior - (explained**2).sum(axis=0)
         std = np.sqrt(np.maximum(variance, 1e-12))
         return self.mean_ + self.scale_ * (across @ self._alpha), self.scale_ * std
 

@@ -100,6 +100,46 @@ class Logit:
 
 
 @dataclass(frozen=True)
+class Tamed:
+    """`base`, with the tail of bad values compressed: what is far worse than the median no longer stretches the scale.
+
+    Up to as far above the median as the best is below it nothing changes, beyond that distances grow as a
+    logarithm. A model of the good values then need not explain how bad the worst networks are.
+    """
+
+    base: Transform = field(default_factory=Log)
+
+    def fit(self, y: FloatArray) -> FittedTamed:
+        """Raises `ConfigError` for what `base` refuses."""
+        base = self.base.fit(y)
+        raw = base.forward(np.asarray(y, dtype=np.float64))
+        middle = float(np.median(raw))
+        width = middle - float(raw.min())
+        return FittedTamed(base, middle + width, width) if width > 0 else FittedTamed(base, np.inf, 1.0)
+
+
+@dataclass(frozen=True)
+class FittedTamed:
+    """A learned `Tamed`: the base up to `edge`, logarithmic beyond, with a continuous slope."""
+
+    base: Fitted
+    edge: float
+    width: float
+
+    def forward(self, y: FloatArray) -> FloatArray:
+        x = self.base.forward(y)
+        beyond = np.maximum(x - self.edge, 0.0)
+        tamed: FloatArray = np.minimum(x, self.edge) + self.width * np.log1p(beyond / self.width)
+        return tamed
+
+    def inverse(self, z: FloatArray) -> FloatArray:
+        z = np.asarray(z, dtype=np.float64)
+        # a prediction far beyond anything seen stays a finite number
+        beyond = np.minimum(np.maximum(z - self.edge, 0.0) / self.width, 10.0)
+        return self.base.inverse(np.minimum(z, self.edge) + self.width * np.expm1(beyond))
+
+
+@dataclass(frozen=True)
 class RankNormal:
     """Towards a normal distribution: `share` of the normal score of the rank, the rest `base`, standardised.
 

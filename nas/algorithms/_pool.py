@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nas.algorithms.moead import MOEAD, MOEADSettings
 from nas.interfaces import HasEnumeration
+from nas.prediction import in_chunks
 from nas.problem import Problem
 from nas.records import Architecture, FloatArray, Observation
 
@@ -24,6 +25,21 @@ class Pool:
     architectures: Sequence[Architecture]
     mean: FloatArray
     std: FloatArray
+
+
+@dataclass(frozen=True)
+class Exact:
+    """n architectures, the same in chunks for prediction, and what is known of them: objectives (n, m), else NaN."""
+
+    architectures: Sequence[Architecture]
+    chunks: Sequence[Sequence[Architecture]]
+    objectives: FloatArray
+
+    @classmethod
+    def of(cls, problem: Problem, architectures: Sequence[Architecture]) -> Exact:
+        """Compute the cheap objectives of these architectures."""
+        rows = np.array([problem.cheap_objectives(a) for a in architectures], dtype=np.float64)
+        return cls(architectures, in_chunks(architectures), rows.reshape(-1, problem.n_objectives))
 
 
 Predict = Callable[[Sequence[Architecture]], Pool]
@@ -62,10 +78,14 @@ class InnerSearch:
         predict: Predict,
         known: Sequence[Observation],
         rng: np.random.Generator,
+        violation: Callable[[FloatArray], float],
     ) -> Pool:
-        """Candidates found from where the observations `known` are; none of those among them."""
+        """Candidates found from where the observations `known` are; none of those among them.
+
+        `violation` says of minimised objectives (m,) how far they are from where candidates are wanted.
+        """
         inner = MOEAD(problem, rng, MOEADSettings(population=self.population))
-        inner.tell(known)
+        inner.tell([replace(seen, violation=violation(seen.objectives)) for seen in known])
         found = []
         for _ in range(self.generations):
             asked = inner.ask(self.size // self.generations)
@@ -75,10 +95,7 @@ class InnerSearch:
             found.append(pool)
             hoped = pool.mean - self.optimism * pool.std
             inner.tell(
-                [
-                    Observation(a, row, problem.violation(row), ok=True)
-                    for a, row in zip(asked, hoped, strict=True)
-                ]
+                [Observation(a, row, violation(row), ok=True) for a, row in zip(asked, hoped, strict=True)]
             )
         return joined(found, problem.n_objectives)
 

@@ -10,25 +10,31 @@ al., "NSGANetV2", ECCV 2020, section 3.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr
 
 from nas.acquisition import expected_improvement, undominated
-from nas.algorithms._pool import InnerSearch, Pool, joined, whole_space
+from nas.algorithms._pool import Exact, InnerSearch, Pool, joined, whole_space
 from nas.candidates import Candidates
 from nas.checks import check_fraction, check_positive
 from nas.front import ParetoArchive, non_dominated
 from nas.initial_design import initial_design
 from nas.interfaces import Algorithm
-from nas.prediction import AUTO, in_chunks, make_predictors
+from nas.objectives import Limit
+from nas.prediction import AUTO, make_predictors
+from nas.preferences import Preference
 from nas.problem import Problem
 from nas.records import Architecture, FloatArray, Note, Observation
 
 _LEAST = 5  # results below which no model is fitted
 _WIDE = 2.5  # deviations: what is dominated even when it turns out so much better than predicted is left out
+_NEGLIGIBLE = (
+    1e-5  # improvement of the preferred region, as a share of the front's box, that nobody waits for
+)
+_AT_LIMIT = 1e-6  # of the range: a candidate exactly at a preferred limit counts
 _VARIED = 100  # candidates looked at for one that differs from all known
 _LEARNED_BY_INNER = 500  # results that the inner search starts from, at most
 
@@ -40,7 +46,9 @@ class SAMOEADSettings:
     initial: evaluations of the initial design. surrogate: "auto" (chosen by cross-validation, again as results grow) or
     one of `nas list surrogates`. whole_space: a space of at most so many architectures is predicted whole.
     pool: candidates that the inner search makes elsewhere. growth: models learn again when there are so much more
-    results (at least two more). reference: how far beyond the front's nadir hypervolume counts, in its range.
+    results (at least two more). reference: how far beyond the front's nadir hypervolume counts, in its range; in
+    a cheap objective at least as far as the results reach.
+    prefer: where on the front to end, such as "error=5%, params<1M" (see `nas.preferences`); "" for all of it.
     """
 
     initial: int = 12
@@ -49,6 +57,7 @@ class SAMOEADSettings:
     pool: int = 2000
     growth: float = 0.05
     reference: float = 0.5
+    prefer: str = ""
 
     def __post_init__(self) -> None:
         check_positive("initial", self.initial)
@@ -79,6 +88,8 @@ class SAMOEAD(Algorithm):
     ) -> None:
         self._settings = settings or SAMOEADSettings()
         self._problem = problem
+        prefer = self._settings.prefer
+        self._preference = Preference.parse(prefer, problem.objectives) if prefer.strip() else None
         self._seed = int(rng.integers(2**63))
         self._predictors = make_predictors(problem, self._settings.surrogate)
         self._asked: list[Architecture] = []
@@ -88,7 +99,7 @@ class SAMOEAD(Algorithm):
         self._archive: ParetoArchive[Architecture] = ParetoArchive(problem.n_objectives)
         self._told = 0
         self._design: list[Architecture] | None = None
-        self._whole: tuple[Architecture, ...] | None = None
+        self._whole: Exact | None = None  # of a space that is small enough, else empty
         self._fitted_at = (0, 0)  # results known and architectures asked when the models are to learn
         self._learn_from = max(_LEAST, min(self._settings.initial, 2 * self._settings.initial // 3))
         self._view: _View | None = None
@@ -175,27 +186,44 @@ class SAMOEAD(Algorithm):
             predictor.fit(architectures, points[:, j])
             self._notes.append(predictor.note(self._told))
         if self._whole is None:
-            self._whole = whole_space(self._problem, self._settings.whole_space) or ()
-        if self._whole:
-            pool = self._predict(self._whole)
+            every = whole_space(self._problem, self._settings.whole_space) or ()
+            self._whole = Exact.of(self._problem, every)
+        if self._whole.architectures:
+            pool = self._predicted(self._whole)
         else:
             rng = np.random.default_rng([self._seed, len(asked), 1])
             search = InnerSearch(self._settings.pool)
-            start = [*known[-_LEARNED_BY_INNER:], *_front(known)]
-            pool = joined(
-                [search(self._problem, self._predict, start, rng), self._predict(asked)],
-                self._problem.n_objectives,
-            )
+            front = _front(known)
+            start = [*known[-_LEARNED_BY_INNER:], *front]
+            found = search(self._problem, self._predict, start, rng, self._distance(front))
+            pool = joined([found, self._predict(asked)], self._problem.n_objectives)
         return _View(pool, all(p.reliable for p in self._predictors))
 
+    def _distance(self, front: Sequence[Observation]) -> Callable[[FloatArray], float]:
+        """How far minimised objectives (m,) are from meeting the limits and from the preferred region."""
+        if self._preference is None or not front:
+            return self._problem.violation
+        points = np.array([seen.objectives for seen in front])
+        ideal, nadir = points.min(axis=0), points.max(axis=0)
+        _, upper = self._preference.region(ideal, nadir, points)
+        scale = np.where(nadir > ideal, nadir - ideal, 1.0)
+
+        def distance(row: FloatArray) -> float:
+            outside = np.maximum(row - upper, 0.0) / scale
+            return self._problem.violation(row) + float(outside.sum())
+
+        return distance
+
     def _predict(self, architectures: Sequence[Architecture]) -> Pool:
-        mean = np.array([self._problem.cheap_objectives(a) for a in architectures])
+        return self._predicted(Exact.of(self._problem, architectures))
+
+    def _predicted(self, exact: Exact) -> Pool:
+        mean = exact.objectives.copy()
         std = np.zeros_like(mean)
         measured = [j for j, o in enumerate(self._problem.objectives) if not o.cheap]
-        chunks = in_chunks(architectures)
         for j, predictor in zip(measured, self._predictors, strict=True):
-            mean[:, j], std[:, j] = predictor.predict(chunks)
-        return Pool(architectures, mean, std)
+            mean[:, j], std[:, j] = predictor.predict(exact.chunks)
+        return Pool(exact.architectures, mean, std)
 
     def _best(self, view: _View) -> Architecture | None:
         """The candidate with the largest expected improvement, or None if none promises any."""
@@ -203,24 +231,51 @@ class SAMOEAD(Algorithm):
         if len(rows) == 0:
             return None
         believed = self._believed(view)
-        front = self._archive.points
-        points = front if len(front) > 1 else np.array([seen.objectives for seen in self._known])
-        ideal = points.min(axis=0)
-        spread = np.ptp(points, axis=0)
-        scale = np.where(spread > 0, spread, 1.0)
-        reference = np.full(len(ideal), 1.0 + self._settings.reference)
-        front = (np.concatenate([front, believed]) - ideal) / scale
+        for preference in dict.fromkeys([self._preference, None]):
+            best = self._best_within(view, rows, believed, preference)
+            if best is not None:
+                return best
+        return None
+
+    def _best_within(
+        self, view: _View, rows: np.ndarray, believed: FloatArray, preference: Preference | None
+    ) -> Architecture | None:
+        ideal, scale, reference = self._box(preference)
+        front = (np.concatenate([self._archive.points, believed]) - ideal) / scale
         mean, std = (view.pool.mean[rows] - ideal) / scale, view.pool.std[rows] / scale
         hoped = mean - _WIDE * std
         kept = np.flatnonzero((hoped < reference).all(axis=1) & ~_dominated(hoped, front))
         if len(kept) == 0:
             return None
         value = expected_improvement(mean[kept], std[kept], undominated(front, reference))
-        value *= self._feasible(view.pool, rows[kept])
-        if value.max() <= 0:
+        value *= self._feasible(view.pool, rows[kept], () if preference is None else preference.limits)
+        if value.max() <= (0.0 if preference is None else _NEGLIGIBLE):
             return None
         best: Architecture = view.pool.architectures[rows[kept[int(np.argmax(value))]]]
         return best
+
+    def _box(self, preference: Preference | None) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Where improvement counts: the ideal, the scale of each objective, and the reference point so scaled.
+
+        It reaches beyond the nadir of the archive (of all results, while that has one member), or where the
+        preference says.
+        """
+        front = self._archive.points
+        points = front if len(front) > 1 else np.array([seen.objectives for seen in self._known])
+        ideal, spread = points.min(axis=0), np.ptp(points, axis=0)
+        scale = np.where(spread > 0, spread, 1.0)
+        if preference is None:
+            reference = np.full(len(ideal), 1.0 + self._settings.reference)
+            widest = np.max([seen.objectives for seen in self._known], axis=0)
+            cheap = [o.cheap for o in self._problem.objectives]
+            # the largest networks may not be on the front yet only because nobody trained a good one
+            return (
+                ideal,
+                scale,
+                np.where(cheap, np.maximum(reference, (widest - ideal) / scale + _AT_LIMIT), reference),
+            )
+        _, upper = preference.region(ideal, points.max(axis=0), front)
+        return ideal, scale, (upper - ideal) / scale + _AT_LIMIT
 
     def _believed(self, view: _View) -> FloatArray:
         """What is predicted of the candidates under way, (k, m)."""
@@ -231,18 +286,16 @@ class SAMOEAD(Algorithm):
         places = [view.place[a] for a in self._pending]
         return view.pool.mean[places].reshape(-1, m)
 
-    def _feasible(self, pool: Pool, rows: np.ndarray) -> FloatArray:
-        """The probability that each of these candidates meets the limits on expensive objectives, (n,)."""
+    def _feasible(self, pool: Pool, rows: np.ndarray, preferred: Sequence[Limit]) -> FloatArray:
+        """The probability that each of these candidates meets all limits, the preferred ones too, (n,)."""
         probability = np.ones(len(rows))
-        for limit in self._problem.limits:
+        for limit in (*self._problem.limits, *preferred):
             j = self._problem.names.index(limit.objective)
-            objective = self._problem.objectives[j]
-            if objective.cheap:
-                continue
-            below = limit.upper != objective.maximize
-            gap = objective.sign * limit.bound - pool.mean[rows, j]
-            inside = ndtr(gap / np.maximum(pool.std[rows, j], 1e-12))
-            probability *= inside if below else 1.0 - inside
+            sign = self._problem.objectives[j].sign
+            inside = sign * limit.bound - pool.mean[rows, j]  # how far, minimised
+            inside = inside if limit.upper == (sign > 0) else -inside
+            std = pool.std[rows, j]
+            probability *= np.where(std > 0, ndtr(inside / np.maximum(std, 1e-300)), inside >= 0)
         return probability
 
     def _varied(self, candidates: Candidates) -> Architecture | None:

@@ -83,13 +83,15 @@ def test_default_settings_leave_room_for_a_search(name: str) -> None:
 def test_an_error_far_better_than_random_is_found(name: str) -> None:
     problem = toy_problem(1, space=ToySpace((5,) * 8))
     best = {}
+    evaluations = 60 if name in DEAR else 300
     for each in (name, "random"):
         cls = ALGORITHMS[each]
         found = []
         for seed in range(5):
-            algorithm = cls(problem, np.random.default_rng(seed), cls.default_settings(1, 300))
+            settings = DEAR.get(each, cls.default_settings(1, evaluations))
+            algorithm = cls(problem, np.random.default_rng(seed), settings)
             errors = []
-            for i in range(300):
+            for i in range(evaluations):
                 (architecture,) = algorithm.ask(1)
                 error = toy_error(Trial(i, architecture, 0))["error"]
                 errors.append(error)

@@ -24,12 +24,14 @@ def mixed(n: int, seed: int) -> tuple[FloatArray, FloatArray]:
 
 def naive_kernel(a: FloatArray, b: FloatArray, X: FloatArray, log_p: FloatArray) -> float:
     """Covariance of two rows, written out gene by gene; X gives the scale of numbers."""
-    weights, inverse_squares = np.exp(log_p[2:5]), np.exp(log_p[5:])
+    weights, inverse_squares = np.exp(log_p[3:6]), np.exp(log_p[6:])
     hamming = sum(w for w, u, v in zip(weights, a[:3], b[:3], strict=True) if u != v)
     deviations = X[:, 3:].std(axis=0)
     r = np.sqrt(np.sum(inverse_squares * ((a[3:] - b[3:]) / deviations) ** 2))
     matern = (1 + np.sqrt(5) * r + 5 * r * r / 3) * np.exp(-np.sqrt(5) * r)
-    return float(np.exp(log_p[0]) * np.exp(-hamming) * matern)
+    centre = X[:, 3:].mean(axis=0)
+    trend = np.mean((a[3:] - centre) * (b[3:] - centre) / deviations**2)
+    return float(np.exp(log_p[0]) * np.exp(-hamming) * matern + np.exp(log_p[2]) * trend)
 
 
 def naive_predict(
@@ -40,7 +42,8 @@ def naive_predict(
     covariance = np.array([[naive_kernel(a, b, X, p) for b in X] for a in X]) + np.exp(p[1]) * np.eye(len(X))
     across = np.array([[naive_kernel(q, b, X, p) for b in X] for q in queries])
     inverse = np.linalg.inv(covariance)
-    variance = np.exp(p[0]) + np.exp(p[1]) - np.einsum("ij,jk,ik->i", across, inverse, across)
+    prior = np.array([naive_kernel(q, q, X, p) for q in queries]) + np.exp(p[1])
+    variance = prior - np.einsum("ij,jk,ik->i", across, inverse, across)
     return y.mean() + y.std() * across @ inverse @ z, y.std() * np.sqrt(variance)
 
 
@@ -80,7 +83,7 @@ def test_a_gene_that_matters_gets_more_weight_than_one_that_does_not() -> None:
     rng = np.random.default_rng(0)
     X = rng.integers(0, 3, (120, 4)).astype(np.float64)
     model = GaussianProcess().fit(X, X[:, 1] + rng.normal(0, 0.05, 120))
-    weights = model.log_parameters_[2:]
+    weights = model.log_parameters_[3:]
     assert weights[1] > max(np.delete(weights, 1)) + 1.0
 
 
@@ -91,13 +94,21 @@ def test_noise_is_found_in_repeated_measurements() -> None:
     assert GaussianProcess().fit(X, y).noise_std_ == pytest.approx(3.0, rel=0.3)
 
 
-def test_far_from_all_data_the_deviation_is_that_of_the_targets() -> None:
+def test_far_from_all_data_in_categories_the_deviation_is_that_of_the_targets() -> None:
     X, y = mixed(60, 0)
-    model = GaussianProcess(numeric=NUMERIC).fit(X, y)
-    far = np.array([[9.0, 9.0, 9.0, 1e3, 1e5]])
+    model = GaussianProcess().fit(X[:, :3], y)
+    far = np.array([[9.0, 9.0, 9.0]])
     mean, std = model.predict(far)
     assert mean[0] == pytest.approx(y.mean(), abs=1e-3 + 0.3 * y.std())
-    assert std[0] > model.predict(X)[1].max()
+    assert std[0] > model.predict(X[:, :3])[1].max()
+
+
+def test_a_linear_trend_goes_on_beyond_the_data() -> None:
+    X = np.linspace(0, 1, 12)[:, None]
+    model = GaussianProcess(numeric=(0,)).fit(X, 5.0 - 3.0 * X[:, 0])
+    mean, std = model.predict(np.array([[1.5], [0.5]]))
+    assert mean[0] == pytest.approx(0.5, abs=0.2)
+    assert std[0] > std[1]
 
 
 def test_unseen_categories_are_further_away_than_seen_ones() -> None:

@@ -1,0 +1,243 @@
+"""The surrogate-assisted search: what it proposes, what it remembers, and what it says of its models."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import nas
+from nas.algorithms._pool import InnerSearch, Pool, whole_space
+from nas.algorithms.sa_moead import SAMOEAD, SAMOEADSettings
+from nas.candidates import Candidates
+from nas.errors import ConfigError
+from nas.indicators import Box, hypervolume
+from nas.initial_design import initial_design
+from nas.interfaces import HasNotes, HasRecall
+from nas.preferences import Preference
+from nas.problem import Problem
+from nas.records import Observation, Trial
+from nas.testing import ToySpace, answer, toy_error, toy_problem
+
+QUICK = SAMOEADSettings(initial=8, surrogate="rbf", pool=100, growth=0.2)
+LARGE = ToySpace((6,) * 10)  # too many to walk through
+
+
+def told(problem: Problem, architecture: nas.Architecture) -> Observation:
+    values = problem.cheap_values(architecture) | toy_error(Trial(0, architecture, 0))
+    return Observation(architecture, np.array([values[n] for n in problem.names]), 0.0, ok=True)
+
+
+def run(problem: Problem, n: int, settings: SAMOEADSettings = QUICK, seed: int = 0) -> list[Observation]:
+    algorithm, seen = SAMOEAD(problem, np.random.default_rng(seed), settings), []
+    for _ in range(n):
+        seen.append(told(problem, algorithm.ask(1)[0]))
+        algorithm.tell(seen[-1:])
+    return seen
+
+
+def test_the_initial_design_holds_the_cheapest_and_the_dearest_that_can_be_found():
+    problem = toy_problem(3, space=LARGE)
+    rng = np.random.default_rng(0)
+    design = initial_design(problem, Candidates(problem, rng), rng, 10)
+    sums = [sum(a.genes) for a in design]
+    assert len(set(design)) == 10
+    assert min(sums) <= 4
+    assert max(sums) >= 46
+
+
+def test_the_initial_design_covers_the_range_of_costs():
+    problem = toy_problem(3, space=LARGE)
+    rng = np.random.default_rng(1)
+    params = sorted(
+        problem.cheap_values(a)["params"] for a in initial_design(problem, Candidates(problem, rng), rng, 10)
+    )
+    assert np.diff(params).max() < 0.4 * (params[-1] - params[0])
+
+
+def test_without_cheap_objectives_the_initial_design_differs_in_genes():
+    problem = toy_problem(1, space=LARGE)
+    rng = np.random.default_rng(0)
+    design = np.array([a.genes for a in initial_design(problem, Candidates(problem, rng), rng, 6)])
+    apart = (design[:, None] != design[None]).sum(axis=2)[~np.eye(6, dtype=bool)]
+    assert apart.min() >= 6  # of ten genes: the nearest two of six random ones differ in about 5
+
+
+def test_the_initial_design_meets_cheap_limits():
+    problem = toy_problem(3, ["params <= 25"], space=LARGE)
+    rng = np.random.default_rng(0)
+    design = initial_design(problem, Candidates(problem, rng), rng, 8)
+    assert len(design) == 8
+    assert all(problem.cheap_values(a)["params"] <= 25 for a in design)
+
+
+@pytest.mark.parametrize("space", [ToySpace(), LARGE], ids=["enumerated", "inner search"])
+def test_it_dominates_more_than_random_search_does(space):
+    problem = toy_problem(3, space=space)
+    box = Box(np.zeros(3), np.array([100.0, 70.0, 70.0]))
+
+    def volume(points: list[Observation]) -> float:
+        return hypervolume(np.array([p.objectives for p in points]), box)
+
+    for seed in range(3):
+        candidates = Candidates(problem, np.random.default_rng(seed))
+        random = [told(problem, a) for _ in range(60) if (a := candidates.random())]
+        assert volume(run(problem, 60, seed=seed)) > volume(random)
+
+
+def test_recalling_earlier_asks_leads_to_the_same_later_ones():
+    problem = toy_problem(3)
+    first = SAMOEAD(problem, np.random.default_rng(3), QUICK)
+    second = SAMOEAD(problem, np.random.default_rng(3), QUICK)
+    assert isinstance(first, HasRecall)
+    assert isinstance(first, HasNotes)
+    for i in range(40):
+        (architecture,) = first.ask(1)
+        if i < 30:
+            second.recall(architecture)
+        else:
+            assert second.ask(1) == [architecture]
+        if i % 3:  # a third is still under way
+            for each in (first, second):
+                each.tell([told(problem, architecture)])
+
+
+def test_candidates_under_way_count_as_known():
+    """Asked six times without an answer, it does not propose six times what the first proposal already gives."""
+
+    def volume(architectures: list[nas.Architecture]) -> float:
+        points = np.array([told(problem, a).objectives for a in architectures])
+        return hypervolume(points, Box(np.zeros(3), np.array([100.0, 70.0, 70.0])))
+
+    problem = toy_problem(3)
+    algorithm = SAMOEAD(problem, np.random.default_rng(0), QUICK)
+    for _ in range(12):
+        algorithm.tell([told(problem, algorithm.ask(1)[0])])
+    batch = algorithm.ask(6)
+    assert len(set(batch)) == 6
+    gains = [volume(batch) - volume([a for a in batch if a != b]) for b in batch]
+    assert sum(g > 0 for g in gains) >= 4
+
+
+def test_it_notes_how_good_its_model_is_each_time_it_learns():
+    problem = toy_problem(2)
+    algorithm = SAMOEAD(problem, np.random.default_rng(0), SAMOEADSettings(initial=8, growth=0.3))
+    notes = []
+    for _ in range(25):
+        algorithm.tell([told(problem, algorithm.ask(1)[0])])
+        notes += algorithm.notes()
+    assert len(notes) >= 3
+    assert [n.told for n in notes] == sorted({n.told for n in notes})
+    assert notes[-1].values["objective"] == "error"
+    assert -1 <= notes[-1].values["tau_low"] <= notes[-1].values["tau"] <= notes[-1].values["tau_high"] <= 1
+
+
+def test_two_expensive_objectives_have_a_model_each():
+    space = ToySpace()
+    slow = nas.Objective("latency", "ms", function=lambda a: 1.0 + sum(a.genes[:3]))
+    problem = Problem(space, ["error", slow, "params"], toy_error)
+    algorithm = SAMOEAD(problem, np.random.default_rng(0), QUICK)
+    notes = []
+    for _ in range(20):
+        (a,) = algorithm.ask(1)
+        values = problem.cheap_values(a) | toy_error(Trial(0, a, 0)) | {"latency": 1.0 + sum(a.genes[:3])}
+        algorithm.tell([Observation(a, np.array([values[n] for n in problem.names]), 0.0, ok=True)])
+        notes += algorithm.notes()
+    assert {n.values["objective"] for n in notes} == {"error", "latency"}
+
+
+def test_a_limit_on_an_expensive_objective_draws_the_search_within_it():
+    def feasible(limits: list[str]) -> int:
+        problem = toy_problem(3, limits)
+        algorithm = SAMOEAD(problem, np.random.default_rng(0), QUICK)
+        inside = 0
+        for _ in range(50):
+            seen = told(problem, algorithm.ask(1)[0])
+            inside += seen.objectives[0] <= 4
+            violation = problem.violation(seen.objectives)
+            algorithm.tell([Observation(seen.architecture, seen.objectives, violation, ok=True)])
+        return inside
+
+    assert feasible(["error <= 4"]) > 1.3 * feasible([])
+
+
+def test_a_preference_concentrates_the_search_where_the_user_wants_to_end():
+    def dear(prefer: str) -> int:
+        settings = SAMOEADSettings(initial=8, surrogate="rbf", pool=100, growth=0.2, prefer=prefer)
+        seen = run(toy_problem(3), 50, settings)[8:]
+        return sum(p.objectives[1] > 18 for p in seen)
+
+    assert dear("params<=18") < 0.2 * dear("")
+
+
+def test_an_aspiration_draws_candidates_towards_it():
+    problem = toy_problem(3)
+    wish = Preference.parse("error=2%, params=20, madds=20", problem.objectives)
+
+    def distance(prefer: str) -> float:
+        settings = SAMOEADSettings(initial=8, surrogate="rbf", pool=100, growth=0.2, prefer=prefer)
+        points = np.array([p.objectives for p in run(problem, 40, settings)[8:]])
+        return float(
+            np.median(wish.scores(points, np.array([0.0, 10.0, 5.0]), np.array([100.0, 60.0, 60.0])))
+        )
+
+    assert distance(str(wish)) < 0.8 * distance("")
+
+
+def test_a_preference_that_cannot_be_read_is_refused_before_anything_is_asked():
+    with pytest.raises(ConfigError, match="parms"):
+        SAMOEAD(toy_problem(3), np.random.default_rng(0), SAMOEADSettings(prefer="parms<5"))
+
+
+def test_an_unknown_surrogate_is_named():
+    with pytest.raises(ConfigError, match="surrogate"):
+        SAMOEAD(toy_problem(3), np.random.default_rng(0), SAMOEADSettings(surrogate="oracle"))
+
+
+def test_a_model_without_order_is_not_relied_on():
+    """Errors that have nothing to do with the genes: half of the candidates are chosen for variety."""
+    rng = np.random.default_rng(0)
+    problem = toy_problem(2)
+    algorithm = SAMOEAD(problem, np.random.default_rng(0), QUICK)
+    notes = []
+    for _ in range(30):
+        (a,) = algorithm.ask(1)
+        params = problem.cheap_values(a)["params"]
+        algorithm.tell([Observation(a, np.array([rng.random(), params]), 0.0, ok=True)])
+        notes += algorithm.notes()
+    doubtful = [n for n in notes if not n.values["reliable"]]
+    assert doubtful
+    assert "variety" in doubtful[-1].values["text"]
+
+
+def test_a_small_space_is_listed_whole_and_a_large_one_is_not():
+    whole = whole_space(toy_problem(3, ["params <= 20"]), 3000)
+    assert whole is not None
+    assert all(sum(a.genes) <= 10 for a in whole)
+    assert len(set(whole)) == len(whole) > 100
+    assert whole_space(toy_problem(3, space=LARGE), 3000) is None
+
+
+def test_the_inner_search_finds_what_the_models_promise():
+    problem = toy_problem(3, space=LARGE)
+
+    def predict(architectures):
+        mean = np.array([told(problem, a).objectives for a in architectures])
+        return Pool(architectures, mean, np.zeros_like(mean))
+
+    rng = np.random.default_rng(0)
+    candidates = Candidates(problem, rng)
+    start = [told(problem, candidates.random()) for _ in range(20)]
+    pool = InnerSearch(size=1000)(problem, predict, start, rng, problem.violation)
+    assert len(pool.architectures) == 1000
+    assert not set(pool.architectures) & {s.architecture for s in start}
+    drawn = [toy_error(Trial(0, candidates.random(), 0))["error"] for _ in range(1000)]
+    assert pool.mean[:, 0].min() < min(drawn)
+
+
+def test_all_failing_leaves_random_candidates():
+    problem = toy_problem(3)
+    algorithm = SAMOEAD(problem, np.random.default_rng(0), QUICK)
+    for _ in range(30):
+        found = algorithm.ask(1)
+        algorithm.tell([answer(problem, found[0], ok=False)])
+        assert len(found) == 1
