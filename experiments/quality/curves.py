@@ -44,5 +44,7 @@ def merge(file: Path, fresh: pd.DataFrame, order: list[str]) -> pd.DataFrame:
     )
     file.parent.mkdir(parents=True, exist_ok=True)
     whole = {name: "Int64" for name in ("seed", "budget", "unique", *TO) if name in frame}
-    frame.astype(whole).to_csv(file, index=False)
+    draft = file.with_suffix(".tmp")
+    frame.astype(whole).to_csv(draft, index=False)
+    draft.replace(file)  # at once: a run that is cut short must not take the rows of others with it
     return read(file)

@@ -60,9 +60,9 @@ METHODS: dict[str, Method] = {
         name: Method(partial(pymoo_runs.run, name), tables=MAIN if "moead" in name else tuple(TABLES))
         for name in pymoo_runs.ALGORITHMS
     },
-    "optuna-nsga2": Method(partial(outside, "optuna_runs", "nsga2", True)),
-    "optuna-tpe": Method(partial(outside, "optuna_runs", "tpe", True), 400),
-    "optuna-tpe-categorical": Method(partial(outside, "optuna_runs", "tpe_categorical", True), 400),
+    "optuna-nsga2": Method(partial(outside, "optuna_runs", "nsga2", True), 600),
+    "optuna-tpe": Method(partial(outside, "optuna_runs", "tpe", True), 300),
+    "optuna-tpe-categorical": Method(partial(outside, "optuna_runs", "tpe_categorical", True), 300),
     "optuna-gp": Method(partial(outside, "optuna_runs", "gp", True), 100, MAIN),
     "syne-tune-evolution": Method(partial(outside, "syne_tune_runs", "SyneTunePeer", True), 400),
 }

@@ -10,6 +10,8 @@ from lookup_tables import LookupTable
 
 from nas.records import Architecture, FloatArray
 
+MOST = 4  # proposals in all, in budgets: a sampler that keeps what it was told gets slower with each
+
 
 class Peer(Protocol):
     """An outside search over integer genes; it minimises objectives scaled by the true front's range."""
@@ -39,11 +41,11 @@ def run(
 
     Genes that are no architecture and architectures that are known cost nothing. The former are skipped, the latter
     told again or skipped. Fewer than the budget only when a peer repeats itself: a budget of proposals without
-    anything new, or ten budgets of proposals in all.
+    anything new, or `MOST` budgets of proposals in all.
     """
     peer, latest = make(table, seed), 0
     found: dict[Architecture, tuple[float, ...]] = {}
-    for call in range(10 * budget):
+    for call in range(MOST * budget):
         asked = Architecture(table.space.name, peer.ask())
         known = table.space.canonical(asked) if table.space.is_valid(asked) else None
         if known is None or (known in found and not tell_repeats):
