@@ -84,6 +84,7 @@ def load_network(run: str | Path, architecture: str, space: SearchSpace | None =
 
     `architecture` is its text form, as in front.csv; `space` is needed only when the run was started from Python.
     The network takes pictures (b, in_channels, h, w), normalised as in the search: see `docs/run-folder.md`.
+    Loading the weights runs nothing; a space that the run's config names by a file is run, so give it, or trust the run.
     Raises `DataError` when the run kept no weights of it, `ConfigError` when the space must be given.
     """
     from nas.training.judging import put_weights

@@ -12,13 +12,16 @@ import pytest
 from engine_parts import Grid, Keeping, Noting, Shuffled, log_of, rising
 
 import nas
+from nas.assemble import assemble
 from nas.cli.progress import Progress
+from nas.config import check_config
 from nas.errors import ConfigError, HistoryError
 from nas.fidelity import IN_LINE
 from nas.front import LatestFront
 from nas.history import read_history
 from nas.indicators import front_and_curve
 from nas.loop import LoopSettings, SearchState
+from nas.plan import check_ready
 from nas.problem import Problem
 from nas.records import Trial
 from nas.training import Halving
@@ -340,3 +343,42 @@ def test_a_problem_without_halving_has_one_budget() -> None:
     state = SearchState(Problem(Grid(), OBJECTIVES, rising), LoopSettings(fidelity=4))
     assert state.rungs.budgets == (4.0,)
     assert state.rungs.next(0) is None
+
+
+def test_workers_on_a_cluster_are_not_judged_by_what_is_missing_here() -> None:
+    problem = Problem(Grid(), OBJECTIVES, Unprepared())
+    check_ready(problem, remote=True)
+    with pytest.raises(nas.NasError, match="no pictures"):
+        check_ready(problem, remote=False)
+
+
+# -- the config ----------------------------------------------------------------------------------------------
+
+
+def loop_of(**keys: Any) -> LoopSettings:
+    values = {
+        "space": "nasbench201",
+        "evaluator": None,
+        "objectives": ["params", "madds"],
+        "executor": "serial",
+    }
+    return assemble(check_config(values | keys)).loop
+
+
+def test_a_config_describes_the_ladder() -> None:
+    assert loop_of(halving={"first": 2, "last": 18}).halving == Halving(2, 18, 3)
+    assert loop_of().halving is None
+
+
+@pytest.mark.parametrize(
+    ("halving", "said"),
+    [
+        ({"first": 6, "last": 2}, "halving: expected 1 <= first <= last, got 6 and 2"),
+        ({"eta": 1}, "halving.eta: should be greater than 1"),
+        ({"frist": 2}, r"unknown key 'halving.frist' \(did you mean 'first'\?\)"),
+        (3, r"halving: should be a mapping such as \{first: 2, last: 18, eta: 3\}, got 3"),
+    ],
+)
+def test_a_ladder_that_makes_no_sense_is_named(halving: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        loop_of(halving=halving)
