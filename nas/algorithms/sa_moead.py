@@ -107,7 +107,7 @@ class SAMOEAD(Algorithm):
 
     @property
     def initial(self) -> int:
-        """The size of the initial design."""
+        """The size of the initial design; what is told before the first ask takes the place of as many of it."""
         return self._settings.initial
 
     def ask(self, n: int) -> list[Architecture]:
@@ -162,9 +162,12 @@ class SAMOEAD(Algorithm):
     def tell(self, observations: Sequence[Observation]) -> None:
         """Take in what succeeded; forget what failed."""
         for seen in observations:
-            self._told += 1
-            self._pending.pop(seen.architecture, None)
+            if seen.architecture in self._pending:
+                self._told += 1
+                del self._pending[seen.architecture]
             if seen.ok:
+                if seen.architecture not in self._seen:  # known from elsewhere: as good as one of the design
+                    self._asked.append(seen.architecture)
                 self._seen.add(seen.architecture)
                 self._known.append(seen)
                 if seen.violation == 0:
