@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -382,3 +385,40 @@ def test_a_config_describes_the_ladder() -> None:
 def test_a_ladder_that_makes_no_sense_is_named(halving: Any, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         loop_of(halving=halving)
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+import nas
+from engine_parts import Grid, Keeping
+from nas.loop import LoopSettings
+from nas.training import Halving
+
+class Deadly(Keeping):
+    def __call__(self, trial):
+        values = super().__call__(trial)
+        if trial.id == 31:
+            os._exit(9)  # its weights are on the disk, its result is not
+        return values
+
+    def keeping(self, folder, horizon):
+        return Deadly(folder, horizon)
+
+loop = LoopSettings(evaluations=60, seed=5, halving=Halving(2, 18, 3))
+nas.search(Grid(), ["error", "params"], Deadly(), loop=loop, out=Path(sys.argv[1]))
+"""
+
+
+def test_a_driver_that_was_killed_ends_as_one_that_never_was(tmp_path: Path) -> None:
+    search(tmp_path / "whole", evaluate=Keeping())
+    paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path / "run")], env={**os.environ, "PYTHONPATH": paths}
+    )
+    assert done.returncode == 9
+    assert len(weights(tmp_path / "run")) > 0
+    search(tmp_path / "run", evaluate=Keeping(), resume=True)
+    assert log_of(tmp_path / "run") == log_of(tmp_path / "whole")
+    assert weights(tmp_path / "run") == weights(tmp_path / "whole")
+    assert (tmp_path / "run/front.csv").read_bytes() == (tmp_path / "whole/front.csv").read_bytes()
