@@ -1,24 +1,26 @@
-"""What an unseen candidate is worth: expected hypervolume improvement, in closed form.
+"""What an unseen candidate is worth: expected hypervolume improvement.
 
 The region below the reference point that no known point dominates is cut into boxes. Within a box the volume that a
 candidate adds is a product over the objectives, and for independent objectives so is its expectation (Yang,
 Emmerich, Deutz and Baeck, "Efficient computation of expected hypervolume improvement using box decomposition
-algorithms", Journal of Global Optimization 75, 2019, section 4). An exact objective is a predicted one without spread.
+algorithms", Journal of Global Optimization 75, 2019, section 4). Here that of an uncertain objective is a weighted sum
+over what it may turn out to be, so that it need not be normal in the units that count: an error is never negative.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
 
 from nas.front import non_dominated
 from nas.records import FloatArray
 
-_SQRT_2PI = float(np.sqrt(2.0 * np.pi))
-_CELLS = 2_000_000  # candidates times boxes at a time
+_CELLS = 1_000_000  # numbers in work at a time
+_LEVELS = np.linspace(-3.75, 3.75, 31)  # standard deviations at which an uncertain objective is looked at
+WEIGHTS: FloatArray = np.exp(-0.5 * _LEVELS**2) / np.exp(-0.5 * _LEVELS**2).sum()
 
 
 @dataclass(frozen=True)
@@ -65,40 +67,42 @@ def _slices(front: FloatArray, reference: FloatArray) -> tuple[FloatArray, Float
     return np.concatenate(lowers), np.concatenate(uppers)
 
 
-def expected_improvement(mean: FloatArray, std: FloatArray, boxes: Boxes) -> FloatArray:
+def expected_improvement(objectives: Sequence[FloatArray], boxes: Boxes) -> FloatArray:
     """Expected hypervolume that each of n candidates adds, shape (n,).
 
-    `mean` and `std` (n, m): independent normal objectives, in the units of the boxes; a std of 0 means exact.
+    `objectives` has an array for each objective, in the units of the boxes: (n,) where it is exact, or (n, s) with
+    what it may turn out to be, as `outcomes` gives it.
     """
-    n, m = mean.shape
+    n, k = len(objectives[0]), len(boxes.lower)
     total = np.empty(n)
-    step = max(1, _CELLS // max(1, len(boxes.lower)))
+    step = max(1, _CELLS // max(1, k * max(x[0].size for x in objectives) if n else 1))
     for start in range(0, n, step):
         rows = slice(start, start + step)
-        product = np.ones((len(mean[rows]), len(boxes.lower)))
-        for j in range(m):
-            product *= _gain(mean[rows, j], std[rows, j], boxes.lower[:, j], boxes.upper[:, j])
+        product = np.ones((len(objectives[0][rows]), k))
+        for j, values in enumerate(objectives):
+            gain = _exact_gain if values.ndim == 1 else _expected_gain
+            product *= gain(values[rows], boxes.lower[:, j], boxes.upper[:, j])
         total[rows] = product.sum(axis=1)
     return total
 
 
-def _gain(mean: FloatArray, std: FloatArray, lower: FloatArray, upper: FloatArray) -> FloatArray:
-    """E[(upper - max(lower, y))+] for y normal, shape (n, k)."""
-    if not std.any():
-        return np.maximum(upper[None] - np.maximum(lower[None], mean[:, None]), 0.0)
+def outcomes(mean: FloatArray, std: FloatArray, value: Callable[[FloatArray], FloatArray]) -> FloatArray:
+    """What `value` of a normal quantity with mean and std (n,) may be, (n, s): at levels whose `WEIGHTS` sum to 1."""
+    return value(mean[:, None] + std[:, None] * _LEVELS[None])
+
+
+def _exact_gain(values: FloatArray, lower: FloatArray, upper: FloatArray) -> FloatArray:
+    """(upper - max(lower, y))+, shape (n, k)."""
+    return np.maximum(upper[None] - np.maximum(lower[None], values[:, None]), 0.0)
+
+
+def _expected_gain(values: FloatArray, lower: FloatArray, upper: FloatArray) -> FloatArray:
+    """E[(upper - max(lower, y))+] = E[(upper - y)+] - E[(lower - y)+], shape (n, k)."""
     # the same ends stand in many boxes
     ends, where = np.unique(np.concatenate([lower, upper]), return_inverse=True)
-    short = _shortfall(mean, std, ends)
+    finite = ends[None, None, :] if np.isfinite(ends[0]) else np.where(np.isfinite(ends), ends, -1e300)
+    short = np.maximum(finite - values[:, :, None], 0.0)
+    shortfall = np.einsum("s,nsk->nk", WEIGHTS, short)
     k = len(lower)
-    gain: FloatArray = short[:, where[k:]] - short[:, where[:k]]
+    gain: FloatArray = shortfall[:, where[k:]] - shortfall[:, where[:k]]
     return gain
-
-
-def _shortfall(mean: FloatArray, std: FloatArray, ends: FloatArray) -> FloatArray:
-    """E[(end - y)+], shape (n, number of ends); 0 at an end of -inf."""
-    finite = np.where(np.isfinite(ends), ends, 0.0)
-    gap = finite[None] - mean[:, None]
-    spread = np.maximum(std, 1e-12)[:, None]
-    z = gap / spread
-    value = gap * ndtr(z) + spread * np.exp(-0.5 * z * z) / _SQRT_2PI
-    return np.where(np.isfinite(ends), np.maximum(value, 0.0), 0.0)

@@ -32,6 +32,7 @@ class Predictor:
         self._selector = selector  # a surrogates.selector.Selector
         self._targets = importlib.import_module("surrogates.targets")
         self._shift = 0.0
+        self._least: float | None = None
 
     def fit(self, architectures: Sequence[Architecture], y: FloatArray) -> Predictor:
         """Learn from n >= 2 architectures and their minimised values y (n,), all finite."""
@@ -42,16 +43,37 @@ class Predictor:
             typical = float(np.median(np.maximum(y - best, 0.0)))
             self._shift = _FLOOR * (typical if typical > 0 else 1.0) - best
         shifted = y + self._shift
-        base = self._targets.Log() if shifted.min() > 0 else self._targets.Identity()
+        positive = bool(shifted.min() > 0)
+        base = self._targets.Log() if positive else self._targets.Identity()
+        self._least = 1e-3 * float(shifted.min()) if positive else None
         self._selector.transform = self._targets.Tamed(base)
         self._selector.fit(architectures, shifted)
         return self
 
+    def update(self, architectures: Sequence[Architecture], y: FloatArray) -> Predictor:
+        """Learn from other results, with the choice and the hyperparameters of the last `fit`."""
+        self._selector.update(architectures, self._within(y + self._shift))
+        return self
+
     def predict(self, chunks: Sequence[Sequence[Architecture]]) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation, each (n,), of the n architectures in `chunks` (see `in_chunks`)."""
-        parts = [self._selector.predict(chunk) for chunk in chunks]
+        """Mean and standard deviation, each (n,), of the n architectures in `chunks`, on the models' own scale."""
+        parts = [self._selector.predict_transformed(chunk) for chunk in chunks]
         mean, std = (np.concatenate(both) for both in zip(*parts, strict=True))
-        return mean - self._shift, std
+        return mean, std
+
+    def values(self, scores: FloatArray) -> FloatArray:
+        """From the models' scale to minimised values, any shape."""
+        return np.asarray(self._selector.transform_.inverse(scores) - self._shift, dtype=np.float64)
+
+    def scores(self, values: FloatArray) -> FloatArray:
+        """From minimised values to the models' scale, the inverse of `values`."""
+        return np.asarray(
+            self._selector.transform_.forward(self._within(values + self._shift)), dtype=np.float64
+        )
+
+    def _within(self, shifted: FloatArray) -> FloatArray:
+        """What the transform can take: a later result may be better than all that it was learned from."""
+        return np.maximum(shifted, self._least) if self._least is not None else shifted
 
     @property
     def reliable(self) -> bool:
@@ -105,19 +127,29 @@ def _log_costs(problem: Problem, architectures: Sequence[Architecture]) -> Float
 
 
 class Remembered:
-    """An encoding that keeps the features of tuples: those of a whole space are asked for again and again."""
+    """An encoding that keeps features: of tuples, which hold a whole space, and of architectures used of late."""
+
+    LATE = 4000
 
     def __init__(self, encoding: Encoding) -> None:
         self._encoding = encoding
-        self._kept: dict[int, tuple[Sequence[Architecture], FloatArray]] = {}
+        self._whole: dict[int, tuple[Sequence[Architecture], FloatArray]] = {}
+        self._late: dict[Architecture, FloatArray] = {}
 
     def __call__(self, architectures: Sequence[Architecture]) -> FloatArray:
         """Features (n, d)."""
-        if not isinstance(architectures, tuple):
+        if isinstance(architectures, tuple):
+            if id(architectures) not in self._whole:
+                self._whole[id(architectures)] = architectures, self._encoding(architectures)
+            return self._whole[id(architectures)][1]
+        new = [a for a in architectures if a not in self._late]
+        if len(new) > self.LATE // 2:
             return self._encoding(architectures)
-        if id(architectures) not in self._kept:
-            self._kept[id(architectures)] = architectures, self._encoding(architectures)
-        return self._kept[id(architectures)][1]
+        if new:
+            if len(self._late) > self.LATE:
+                self._late, new = {}, list(dict.fromkeys(architectures))
+            self._late.update(zip(new, self._encoding(new), strict=True))
+        return np.array([self._late[a] for a in architectures])
 
 
 def in_chunks(architectures: Sequence[Architecture]) -> list[Sequence[Architecture]]:

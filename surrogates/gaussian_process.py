@@ -74,6 +74,14 @@ class GaussianProcess:
         self._condition(X[rows], z[rows])
         return self
 
+    def condition(self, X: FloatArray, y: FloatArray) -> GaussianProcess:
+        """Learn from other rows of the same columns, with the hyperparameters and scales of the last `fit`."""
+        X, y = check_data(X, y)
+        z = (y - self.mean_) / self.scale_
+        rows = _kept_rows(z, self.max_points)
+        self._condition(check_queries(X, self.n_features_in_)[rows], z[rows])
+        return self
+
     def _learn_columns(self, X: FloatArray) -> None:
         d = X.shape[1]
         named = range(d)[self.numeric] if isinstance(self.numeric, slice) else self.numeric

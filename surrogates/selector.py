@@ -131,6 +131,20 @@ class Selector:
         self.models_ = [(c.encoding, c.make().fit(columns[c.encoding], z)) for c in chosen]
         return self
 
+    def update(self, architectures: Sequence[Architecture], y: FloatArray) -> Selector:
+        """Learn from other results with what the last `fit` chose and tuned: cheap, for between two fits.
+
+        Models that have `condition` keep their hyperparameters, others are fitted again.
+        """
+        z = self.transform_.forward(check_data(np.zeros((len(architectures), 1)), y)[1])
+        columns = _Columns(self.encodings, architectures)
+        models = []
+        for name, (encoding, model) in zip(self.selection_.chosen, self.models_, strict=True):
+            again = getattr(model, "condition", None) or self.candidates[name].make().fit
+            models.append((encoding, again(columns[encoding], z)))
+        self.models_ = models
+        return self
+
     def predict_transformed(self, architectures: Sequence[Architecture]) -> tuple[FloatArray, FloatArray]:
         """Mean and calibrated deviation, each (n,), of the transformed target (`transform_`)."""
         columns = _Columns(self.encodings, architectures)

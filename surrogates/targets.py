@@ -115,16 +115,19 @@ class Tamed:
         raw = base.forward(np.asarray(y, dtype=np.float64))
         middle = float(np.median(raw))
         width = middle - float(raw.min())
-        return FittedTamed(base, middle + width, width) if width > 0 else FittedTamed(base, np.inf, 1.0)
+        if width <= 0:
+            return FittedTamed(base, np.inf, 1.0, np.inf)
+        return FittedTamed(base, middle + width, width, float(raw.max()) + width)
 
 
 @dataclass(frozen=True)
 class FittedTamed:
-    """A learned `Tamed`: the base up to `edge`, logarithmic beyond, with a continuous slope."""
+    """A learned `Tamed`: the base up to `edge`, logarithmic beyond, with a continuous slope; `worst` ends the inverse."""
 
     base: Fitted
     edge: float
     width: float
+    worst: float  # a little beyond the worst value seen: what a prediction means at most
 
     def forward(self, y: FloatArray) -> FloatArray:
         x = self.base.forward(y)
@@ -134,9 +137,9 @@ class FittedTamed:
 
     def inverse(self, z: FloatArray) -> FloatArray:
         z = np.asarray(z, dtype=np.float64)
-        # a prediction far beyond anything seen stays a finite number
-        beyond = np.minimum(np.maximum(z - self.edge, 0.0) / self.width, 10.0)
-        return self.base.inverse(np.minimum(z, self.edge) + self.width * np.expm1(beyond))
+        beyond = np.minimum(np.maximum(z - self.edge, 0.0) / self.width, 50.0)
+        x = np.minimum(z, self.edge) + self.width * np.expm1(beyond)
+        return self.base.inverse(np.minimum(x, self.worst))
 
 
 @dataclass(frozen=True)

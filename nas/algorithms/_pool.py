@@ -19,15 +19,6 @@ _WALKED = 4  # combinations of genes walked through for each architecture that a
 
 
 @dataclass(frozen=True)
-class Pool:
-    """n candidates and their minimised objectives, normal with `mean` and `std` (n, m); a std of 0 is exact."""
-
-    architectures: Sequence[Architecture]
-    mean: FloatArray
-    std: FloatArray
-
-
-@dataclass(frozen=True)
 class Exact:
     """n architectures, the same in chunks for prediction, and what is known of them: objectives (n, m), else NaN."""
 
@@ -42,7 +33,7 @@ class Exact:
         return cls(architectures, in_chunks(architectures), rows.reshape(-1, problem.n_objectives))
 
 
-Predict = Callable[[Sequence[Architecture]], Pool]
+Hope = Callable[[Sequence[Architecture]], FloatArray]  # optimistic minimised objectives (n, m)
 
 
 def whole_space(problem: Problem, most: int) -> tuple[Architecture, ...] | None:
@@ -62,49 +53,34 @@ def whole_space(problem: Problem, most: int) -> tuple[Architecture, ...] | None:
 
 @dataclass(frozen=True)
 class InnerSearch:
-    """MOEA/D on predictions: optimistic for what is expensive, exact for what is cheap.
-
-    `size` candidates in `generations`; `optimism` standard deviations are taken off each prediction.
-    """
+    """MOEA/D on predictions: `size` candidates in `generations`, along as many directions as `population` allows."""
 
     size: int = 2000
     generations: int = 10
-    optimism: float = 1.0
     population: int = 45
 
     def __call__(
         self,
         problem: Problem,
-        predict: Predict,
+        hope: Hope,
         known: Sequence[Observation],
         rng: np.random.Generator,
         violation: Callable[[FloatArray], float],
-    ) -> Pool:
+    ) -> list[Architecture]:
         """Candidates found from where the observations `known` are; none of those among them.
 
-        `violation` says of minimised objectives (m,) how far they are from where candidates are wanted.
+        `hope` gives what a candidate may reach, `violation` how far objectives (m,) are from where they are wanted.
         """
         inner = MOEAD(problem, rng, MOEADSettings(population=self.population))
         inner.tell([replace(seen, violation=violation(seen.objectives)) for seen in known])
-        found = []
+        found: list[Architecture] = []
         for _ in range(self.generations):
             asked = inner.ask(self.size // self.generations)
             if not asked:
                 break
-            pool = predict(asked)
-            found.append(pool)
-            hoped = pool.mean - self.optimism * pool.std
+            found += asked
+            rows = hope(asked)
             inner.tell(
-                [Observation(a, row, violation(row), ok=True) for a, row in zip(asked, hoped, strict=True)]
+                [Observation(a, row, violation(row), ok=True) for a, row in zip(asked, rows, strict=True)]
             )
-        return joined(found, problem.n_objectives)
-
-
-def joined(pools: Sequence[Pool], m: int) -> Pool:
-    """One pool of several."""
-    if not pools:
-        return Pool((), np.empty((0, m)), np.empty((0, m)))
-    architectures = [a for pool in pools for a in pool.architectures]
-    return Pool(
-        architectures, np.concatenate([p.mean for p in pools]), np.concatenate([p.std for p in pools])
-    )
+        return found

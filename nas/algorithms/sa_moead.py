@@ -14,23 +14,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
 
-from nas.acquisition import expected_improvement, undominated
-from nas.algorithms._pool import Exact, InnerSearch, Pool, joined, whole_space
+from nas.algorithms._outlook import Models, Outlook, Target
+from nas.algorithms._pool import Exact, InnerSearch, whole_space
 from nas.candidates import Candidates
 from nas.checks import check_fraction, check_positive
 from nas.front import ParetoArchive, non_dominated
 from nas.initial_design import initial_design
 from nas.interfaces import Algorithm
-from nas.objectives import Limit
 from nas.prediction import AUTO, make_predictors
 from nas.preferences import Preference
 from nas.problem import Problem
 from nas.records import Architecture, FloatArray, Note, Observation
 
 _LEAST = 5  # results below which no model is fitted
-_WIDE = 2.5  # deviations: what is dominated even when it turns out so much better than predicted is left out
+_OPTIMISM = 1.0  # deviations by which the inner search hopes that a candidate beats its prediction
 _NEGLIGIBLE = (
     1e-5  # improvement of the preferred region, as a share of the front's box, that nobody waits for
 )
@@ -56,7 +54,7 @@ class SAMOEADSettings:
     whole_space: int = 20_000
     pool: int = 2000
     growth: float = 0.05
-    reference: float = 0.5
+    reference: float = 0.1
     prefer: str = ""
 
     def __post_init__(self) -> None:
@@ -92,6 +90,7 @@ class SAMOEAD(Algorithm):
         self._preference = Preference.parse(prefer, problem.objectives) if prefer.strip() else None
         self._seed = int(rng.integers(2**63))
         self._predictors = make_predictors(problem, self._settings.surrogate)
+        self._models = Models(problem, self._predictors)
         self._asked: list[Architecture] = []
         self._seen: set[Architecture] = set()
         self._pending: dict[Architecture, None] = {}
@@ -102,7 +101,7 @@ class SAMOEAD(Algorithm):
         self._whole: Exact | None = None  # of a space that is small enough, else empty
         self._fitted_at = (0, 0)  # results known and architectures asked when the models are to learn
         self._learn_from = max(_LEAST, min(self._settings.initial, 2 * self._settings.initial // 3))
-        self._view: _View | None = None
+        self._outlook: Outlook | None = None
         self._notes: list[Note] = []
 
     @property
@@ -139,7 +138,7 @@ class SAMOEAD(Algorithm):
         if known >= self._learn_from:
             self._fitted_at = known, len(self._asked)
             self._learn_from = known + max(2, int(np.ceil(self._settings.growth * known)))
-            self._view = None
+            self._outlook = None
 
     def _propose(self) -> Architecture | None:
         rng = np.random.default_rng([self._seed, len(self._asked)])
@@ -153,11 +152,14 @@ class SAMOEAD(Algorithm):
                 return candidates.accept(self._design[len(self._asked)]) or candidates.random()
         if self._fitted_at[0] == 0:
             return candidates.random()
-        if self._view is None:
-            self._view = self._look()
-        if not self._view.reliable and len(self._asked) % 2:
+        if self._outlook is None:
+            self._outlook = self._look()
+        if not self._outlook.reliable and len(self._asked) % 2:
             return self._varied(candidates)
-        return self._best(self._view) or self._varied(candidates)
+        front = self._archive.points.copy()
+        targets = self._targets(front, self._known)
+        best = self._outlook.best(self._known, list(self._pending), front, targets, self._seen)
+        return best or self._varied(candidates)
 
     def tell(self, observations: Sequence[Observation]) -> None:
         """Take in what succeeded; forget what failed."""
@@ -178,29 +180,32 @@ class SAMOEAD(Algorithm):
         notes, self._notes = self._notes, []
         return notes
 
-    def _look(self) -> _View:
-        """Let the models learn from what was known when that was due, and predict the candidates."""
+    def _look(self) -> Outlook:
+        """Let the models learn from what was known when that was due, and find the promising candidates."""
         known = self._known[: self._fitted_at[0]]
         asked = self._asked[: self._fitted_at[1]]
-        points = np.array([seen.objectives for seen in known])
-        architectures = [seen.architecture for seen in known]
-        measured = [j for j, o in enumerate(self._problem.objectives) if not o.cheap]
-        for j, predictor in zip(measured, self._predictors, strict=True):
-            predictor.fit(architectures, points[:, j])
-            self._notes.append(predictor.note(self._told))
+        self._models.fit(known)
+        self._notes += [predictor.note(self._told) for predictor in self._predictors]
         if self._whole is None:
             every = whole_space(self._problem, self._settings.whole_space) or ()
             self._whole = Exact.of(self._problem, every)
-        if self._whole.architectures:
-            pool = self._predicted(self._whole)
-        else:
-            rng = np.random.default_rng([self._seed, len(asked), 1])
-            search = InnerSearch(self._settings.pool)
-            front = _front(known)
+        front = _front(known)
+        pool = self._whole
+        if not pool.architectures:
+            rng = np.random.default_rng([self._seed, len(asked)])
             start = [*known[-_LEARNED_BY_INNER:], *front]
-            found = search(self._problem, self._predict, start, rng, self._distance(front))
-            pool = joined([found, self._predict(asked)], self._problem.n_objectives)
-        return _View(pool, all(p.reliable for p in self._predictors))
+            search = InnerSearch(self._settings.pool)
+            pool = Exact.of(
+                self._problem, search(self._problem, self._hope, start, rng, self._distance(front))
+            )
+        points = np.array([seen.objectives for seen in front]).reshape(-1, self._problem.n_objectives)
+        return Outlook(
+            self._problem, self._models, self._models.forecast(pool), points, self._targets(points, known)
+        )
+
+    def _hope(self, architectures: Sequence[Architecture]) -> FloatArray:
+        exact = Exact.of(self._problem, architectures)
+        return self._models.hoped(self._models.forecast(exact), _OPTIMISM)
 
     def _distance(self, front: Sequence[Observation]) -> Callable[[FloatArray], float]:
         """How far minimised objectives (m,) are from meeting the limits and from the preferred region."""
@@ -217,89 +222,27 @@ class SAMOEAD(Algorithm):
 
         return distance
 
-    def _predict(self, architectures: Sequence[Architecture]) -> Pool:
-        return self._predicted(Exact.of(self._problem, architectures))
+    def _targets(self, front: FloatArray, known: Sequence[Observation]) -> list[Target]:
+        """Where improvement over front (k, m) counts: first what the preference says, then the whole front.
 
-    def _predicted(self, exact: Exact) -> Pool:
-        mean = exact.objectives.copy()
-        std = np.zeros_like(mean)
-        measured = [j for j, o in enumerate(self._problem.objectives) if not o.cheap]
-        for j, predictor in zip(measured, self._predictors, strict=True):
-            mean[:, j], std[:, j] = predictor.predict(exact.chunks)
-        return Pool(exact.architectures, mean, std)
-
-    def _best(self, view: _View) -> Architecture | None:
-        """The candidate with the largest expected improvement, or None if none promises any."""
-        rows = np.array([i for i, a in enumerate(view.pool.architectures) if a not in self._seen], dtype=int)
-        if len(rows) == 0:
-            return None
-        believed = self._believed(view)
-        for preference in dict.fromkeys([self._preference, None]):
-            best = self._best_within(view, rows, believed, preference)
-            if best is not None:
-                return best
-        return None
-
-    def _best_within(
-        self, view: _View, rows: np.ndarray, believed: FloatArray, preference: Preference | None
-    ) -> Architecture | None:
-        ideal, scale, reference = self._box(preference)
-        front = (np.concatenate([self._archive.points, believed]) - ideal) / scale
-        mean, std = (view.pool.mean[rows] - ideal) / scale, view.pool.std[rows] / scale
-        hoped = mean - _WIDE * std
-        kept = np.flatnonzero((hoped < reference).all(axis=1) & ~_dominated(hoped, front))
-        if len(kept) == 0:
-            return None
-        value = expected_improvement(mean[kept], std[kept], undominated(front, reference))
-        value *= self._feasible(view.pool, rows[kept], () if preference is None else preference.limits)
-        if value.max() <= (0.0 if preference is None else _NEGLIGIBLE):
-            return None
-        best: Architecture = view.pool.architectures[rows[kept[int(np.argmax(value))]]]
-        return best
-
-    def _box(self, preference: Preference | None) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Where improvement counts: the ideal, the scale of each objective, and the reference point so scaled.
-
-        It reaches beyond the nadir of the archive (of all results, while that has one member), or where the
-        preference says.
+        That reaches beyond the nadir of the front (of all results, while that has one member).
         """
-        front = self._archive.points
-        points = front if len(front) > 1 else np.array([seen.objectives for seen in self._known])
-        ideal, spread = points.min(axis=0), np.ptp(points, axis=0)
-        scale = np.where(spread > 0, spread, 1.0)
-        if preference is None:
-            reference = np.full(len(ideal), 1.0 + self._settings.reference)
-            widest = np.max([seen.objectives for seen in self._known], axis=0)
-            cheap = [o.cheap for o in self._problem.objectives]
-            # the largest networks may not be on the front yet only because nobody trained a good one
-            return (
-                ideal,
-                scale,
-                np.where(cheap, np.maximum(reference, (widest - ideal) / scale + _AT_LIMIT), reference),
-            )
-        _, upper = preference.region(ideal, points.max(axis=0), front)
-        return ideal, scale, (upper - ideal) / scale + _AT_LIMIT
-
-    def _believed(self, view: _View) -> FloatArray:
-        """What is predicted of the candidates under way, (k, m)."""
-        m = self._problem.n_objectives
-        missing = [a for a in self._pending if a not in view.place]
-        if missing:
-            view.extend(self._predict(missing))
-        places = [view.place[a] for a in self._pending]
-        return view.pool.mean[places].reshape(-1, m)
-
-    def _feasible(self, pool: Pool, rows: np.ndarray, preferred: Sequence[Limit]) -> FloatArray:
-        """The probability that each of these candidates meets all limits, the preferred ones too, (n,)."""
-        probability = np.ones(len(rows))
-        for limit in (*self._problem.limits, *preferred):
-            j = self._problem.names.index(limit.objective)
-            sign = self._problem.objectives[j].sign
-            inside = sign * limit.bound - pool.mean[rows, j]  # how far, minimised
-            inside = inside if limit.upper == (sign > 0) else -inside
-            std = pool.std[rows, j]
-            probability *= np.where(std > 0, ndtr(inside / np.maximum(std, 1e-300)), inside >= 0)
-        return probability
+        reached = np.array([seen.objectives for seen in known])
+        points = front if len(front) > 1 else reached
+        ideal, nadir = points.min(axis=0), points.max(axis=0)
+        scale = np.where(nadir > ideal, nadir - ideal, 1.0)
+        # the largest networks may not be on the front yet only because nobody trained a good one
+        widest = (reached.max(axis=0) - ideal) / scale + _AT_LIMIT
+        cheap = [o.cheap for o in self._problem.objectives]
+        beyond = np.full(len(ideal), 1.0 + self._settings.reference)
+        reference = np.where(cheap, np.maximum(beyond, widest), beyond)
+        targets = [Target(ideal, scale, reference, self._problem.limits)]
+        if self._preference is not None:
+            _, upper = self._preference.region(ideal, nadir, front)
+            limits = (*self._problem.limits, *self._preference.limits)
+            reference = (upper - ideal) / scale + _AT_LIMIT
+            targets.insert(0, Target(ideal, scale, reference, limits, _NEGLIGIBLE))
+        return targets
 
     def _varied(self, candidates: Candidates) -> Architecture | None:
         """The one of many random candidates that differs from all known in most genes."""
@@ -312,31 +255,8 @@ class SAMOEAD(Algorithm):
         return candidates.accept(drawn[int(np.argmax(apart))])
 
 
-class _View:
-    """Predictions made by the models at one fit."""
-
-    def __init__(self, pool: Pool, reliable: bool) -> None:
-        self.pool = pool
-        self.reliable = reliable
-        self.place = {a: i for i, a in enumerate(pool.architectures)}
-
-    def extend(self, more: Pool) -> None:
-        """Take in candidates that were not in the pool."""
-        first = len(self.pool.architectures)
-        self.place.update({a: first + i for i, a in enumerate(more.architectures)})
-        self.pool = joined([self.pool, more], self.pool.mean.shape[1])
-
-
 def _front(known: Sequence[Observation]) -> list[Observation]:
     feasible = [seen for seen in known if seen.violation == 0]
     if not feasible:
         return []
     return [feasible[i] for i in non_dominated(np.array([seen.objectives for seen in feasible]))]
-
-
-def _dominated(points: FloatArray, front: FloatArray) -> np.ndarray:
-    """Which of points (n, m) some point of front (k, m) is at least as good as in every objective."""
-    beaten = np.zeros(len(points), dtype=bool)
-    for known in front:
-        beaten |= (known <= points).all(axis=1)
-    return beaten

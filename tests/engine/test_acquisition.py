@@ -6,7 +6,7 @@ import moocore
 import numpy as np
 import pytest
 
-from nas.acquisition import expected_improvement, undominated
+from nas.acquisition import WEIGHTS, expected_improvement, outcomes, undominated
 
 
 def a_front(rng: np.random.Generator, n: int, m: int) -> np.ndarray:
@@ -34,39 +34,49 @@ def test_for_exact_objectives_it_is_the_hypervolume_that_a_point_adds(m):
     rng = np.random.default_rng(10 + m)
     front, reference = a_front(rng, 15, m), np.full(m, 1.2)
     points = rng.random((30, m)) * 1.3
-    found = expected_improvement(points, np.zeros_like(points), undominated(front, reference))
+    found = expected_improvement(list(points.T), undominated(front, reference))
     assert found == pytest.approx([improvement(front, p, reference) for p in points], abs=1e-12)
 
 
 def test_for_uncertain_objectives_it_is_the_mean_over_many_draws():
     rng = np.random.default_rng(0)
     front, reference = a_front(rng, 12, 3), np.full(3, 1.1)
-    mean = np.array([[0.4, 0.5, 0.3], [0.9, 0.2, 0.6]])
-    std = np.array([[0.2, 0.0, 0.0], [0.3, 0.1, 0.0]])
-    found = expected_improvement(mean, std, undominated(front, reference))
+    mean, std = np.array([0.4, 0.9]), np.array([0.2, 0.3])
+    second, third = np.array([0.5, 0.2]), np.array([0.3, 0.6])
+    uncertain = outcomes(mean, std, np.exp)  # the logarithm is normal
+    found = expected_improvement([uncertain - 0.8, second, third], undominated(front, reference))
     for i in range(2):
-        draws = mean[i] + std[i] * rng.standard_normal((4000, 3))
-        values = [improvement(front, d, reference) for d in draws]
-        assert found[i] == pytest.approx(np.mean(values), abs=4 * np.std(values) / np.sqrt(len(values)))
+        drawn = np.exp(mean[i] + std[i] * rng.standard_normal(4000)) - 0.8
+        values = [improvement(front, np.array([d, second[i], third[i]]), reference) for d in drawn]
+        assert found[i] == pytest.approx(
+            np.mean(values), abs=4 * np.std(values) / np.sqrt(len(values)) + 1e-4
+        )
+
+
+def test_the_levels_of_an_uncertain_objective_have_its_mean_and_spread():
+    (values,) = outcomes(np.array([3.0]), np.array([2.0]), lambda z: z)
+    mean = WEIGHTS @ values
+    assert mean == pytest.approx(3.0)
+    assert np.sqrt(WEIGHTS @ (values - mean) ** 2) == pytest.approx(2.0, rel=0.01)
 
 
 def test_without_a_front_everything_below_the_reference_counts():
     boxes = undominated(np.empty((0, 2)), np.array([1.0, 2.0]))
-    assert expected_improvement(np.array([[0.5, 1.0]]), np.zeros((1, 2)), boxes) == pytest.approx([0.5])
+    assert expected_improvement([np.array([0.5]), np.array([1.0])], boxes) == pytest.approx([0.5])
 
 
 def test_a_candidate_that_is_surely_dominated_promises_nothing():
     boxes = undominated(np.array([[0.2, 0.2]]), np.ones(2))
-    assert expected_improvement(np.array([[0.5, 0.5]]), np.array([[1e-6, 0.0]]), boxes) == pytest.approx([0.0])
+    assert expected_improvement([np.full((1, 31), 0.5), np.array([0.5])], boxes) == pytest.approx([0.0])
 
 
 def test_more_candidates_than_fit_at_once_are_worth_the_same(monkeypatch):
     rng = np.random.default_rng(1)
     boxes = undominated(a_front(rng, 10, 3), np.ones(3))
-    mean, std = rng.random((50, 3)), rng.random((50, 3))
-    whole = expected_improvement(mean, std, boxes)
+    objectives = [rng.random((50, 31)), rng.random(50), rng.random(50)]
+    whole = expected_improvement(objectives, boxes)
     monkeypatch.setattr("nas.acquisition._CELLS", 7)
-    assert np.array_equal(expected_improvement(mean, std, boxes), whole)
+    assert expected_improvement(objectives, boxes) == pytest.approx(whole)
 
 
 def test_parameters_and_multiply_adds_that_go_together_give_few_boxes():

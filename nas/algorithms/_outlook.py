@@ -1,0 +1,205 @@
+"""What the models of a surrogate-assisted search say of the candidates, from one fit until the next."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr
+
+from nas.acquisition import expected_improvement, outcomes, undominated
+from nas.algorithms._pool import Exact
+from nas.objectives import Limit
+from nas.prediction import Predictor
+from nas.problem import Problem
+from nas.records import Architecture, FloatArray, Observation
+
+_WIDE = 2.5  # deviations: what is dominated even when it turns out so much better than predicted is left out
+_SHORT = 600  # candidates that are looked at again after every result
+_RECENT = 1000  # results that the models are brought up to date with, at most
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Predictions for n candidates: q expensive objectives, normal on the models' own scales.
+
+    `middle` (n, m) has all objectives, minimised: the exact ones, and the median of the expensive ones.
+    """
+
+    architectures: Sequence[Architecture]
+    middle: FloatArray
+    mean: FloatArray  # (n, q)
+    std: FloatArray  # (n, q)
+
+    def __getitem__(self, rows: np.ndarray) -> Forecast:
+        kept = [self.architectures[i] for i in rows]
+        return Forecast(kept, self.middle[rows], self.mean[rows], self.std[rows])
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where improvement counts: objectives are scaled to 0 at `ideal` and 1 a `scale` further, up to `reference` (m,).
+
+    `limits` are those that a candidate has to meet; improvement not above `least` is none.
+    """
+
+    ideal: FloatArray
+    scale: FloatArray
+    reference: FloatArray
+    limits: tuple[Limit, ...] = ()
+    least: float = 0.0
+
+    def scaled(self, points: FloatArray) -> FloatArray:
+        return (points - self.ideal) / self.scale
+
+
+class Models:
+    """The predictors of a problem's expensive objectives."""
+
+    def __init__(self, problem: Problem, predictors: Sequence[Predictor]) -> None:
+        self._problem = problem
+        self._predictors = predictors
+        self._measured = [j for j, o in enumerate(problem.objectives) if not o.cheap]
+
+    def fit(self, known: Sequence[Observation]) -> None:
+        """Choose and tune the models anew."""
+        points = np.array([seen.objectives for seen in known])
+        for j, predictor in zip(self._measured, self._predictors, strict=True):
+            predictor.fit([seen.architecture for seen in known], points[:, j])
+
+    def update(self, architectures: Sequence[Architecture], points: FloatArray) -> None:
+        """Learn from results (n, m) with what was chosen and tuned."""
+        for j, predictor in zip(self._measured, self._predictors, strict=True):
+            predictor.update(architectures, points[:, j])
+
+    @property
+    def reliable(self) -> bool:
+        """Whether all of them order architectures."""
+        return all(p.reliable for p in self._predictors)
+
+    def forecast(self, exact: Exact) -> Forecast:
+        """Predict these candidates."""
+        middle, q = exact.objectives.copy(), len(self._measured)
+        mean, std = np.zeros((len(middle), q)), np.zeros((len(middle), q))
+        for i, (j, predictor) in enumerate(zip(self._measured, self._predictors, strict=True)):
+            mean[:, i], std[:, i] = predictor.predict(exact.chunks)
+            middle[:, j] = predictor.values(mean[:, i])
+        return Forecast(exact.architectures, middle, mean, std)
+
+    def hoped(self, forecast: Forecast, deviations: float) -> FloatArray:
+        """Minimised objectives (n, m) if each expensive one turns out so many deviations better than predicted."""
+        hoped = forecast.middle.copy()
+        for i, (j, predictor) in enumerate(zip(self._measured, self._predictors, strict=True)):
+            hoped[:, j] = predictor.values(forecast.mean[:, i] - deviations * forecast.std[:, i])
+        return hoped
+
+    def improvement(self, forecast: Forecast, front: FloatArray, target: Target) -> FloatArray:
+        """Expected hypervolume improvement over front (k, m), times the probability of meeting the limits, (n,)."""
+        value = np.zeros(len(forecast.middle))
+        front = target.scaled(front)
+        hoped = target.scaled(self.hoped(forecast, _WIDE))
+        rows = np.flatnonzero((hoped < target.reference).all(axis=1) & ~_dominated(hoped, front))
+        if len(rows) == 0:
+            return value
+        some = forecast[rows]
+        objectives = list(target.scaled(some.middle).T)
+        for i, (j, predictor) in enumerate(zip(self._measured, self._predictors, strict=True)):
+            drawn = outcomes(some.mean[:, i], some.std[:, i], predictor.values)
+            objectives[j] = (drawn - target.ideal[j]) / target.scale[j]
+        value[rows] = expected_improvement(objectives, undominated(front, target.reference))
+        value[rows] *= self._feasible(some, target.limits)
+        return value
+
+    def _feasible(self, forecast: Forecast, limits: Sequence[Limit]) -> FloatArray:
+        """The probability that each candidate meets the limits, (n,)."""
+        probability = np.ones(len(forecast.middle))
+        for limit in limits:
+            j = self._problem.names.index(limit.objective)
+            sign = self._problem.objectives[j].sign
+            upper = limit.upper == (sign > 0)  # of the minimised objective
+            if j in self._measured:
+                i = self._measured.index(j)
+                bound = self._predictors[i].scores(np.array([sign * limit.bound]))[0]
+                below = ndtr((bound - forecast.mean[:, i]) / np.maximum(forecast.std[:, i], 1e-12))
+                probability *= below if upper else 1.0 - below
+            else:
+                inside = sign * limit.bound - forecast.middle[:, j]
+                probability *= inside >= 0 if upper else inside <= 0
+        return probability
+
+
+class Outlook:
+    """The candidates in question between two fits: the most promising at the fit, looked at again after every result.
+
+    Looking at all again would take longer than it is worth; what is not promising seldom becomes so by one result.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        models: Models,
+        forecast: Forecast,
+        front: FloatArray,
+        targets: Sequence[Target],
+    ) -> None:
+        """`front` (k, m) is what improvement is over; the short list is the best for each of the targets."""
+        self._problem = problem
+        self._models = models
+        self.reliable = models.reliable
+        places: dict[int, None] = {}
+        for target in targets:
+            value = models.improvement(forecast, front, target)
+            best = np.argsort(-value, kind="stable")[:_SHORT]
+            places.update(dict.fromkeys(best[value[best] > 0].tolist()))
+        self._short = Exact.of(problem, [forecast.architectures[i] for i in places])
+
+    def best(
+        self,
+        known: Sequence[Observation],
+        pending: Collection[Architecture],
+        front: FloatArray,
+        targets: Sequence[Target],
+        seen: Collection[Architecture],
+    ) -> Architecture | None:
+        """The candidate with the largest expected improvement for the first target that any improves, else None.
+
+        The models learn `known`, then take what they predict of `pending` as results too.
+        """
+        short = self._short.architectures
+        free = np.array([i for i, a in enumerate(short) if a not in seen], dtype=np.int64)
+        if len(free) == 0:
+            return None
+        architectures = [o.architecture for o in known]
+        points = np.array([o.objectives for o in known])
+        recent = _recent(points)
+        architectures, points = [architectures[i] for i in recent], points[recent]
+        self._models.update(architectures, points)
+        if pending:
+            believed = self._models.forecast(Exact.of(self._problem, list(pending))).middle
+            self._models.update([*architectures, *pending], np.concatenate([points, believed]))
+            front = np.concatenate([front, believed])
+        forecast = self._models.forecast(self._short)[free]
+        for target in targets:
+            value = self._models.improvement(forecast, front, target)
+            if value.max() > target.least:
+                return forecast.architectures[int(np.argmax(value))]
+        return None
+
+
+def _recent(points: FloatArray) -> np.ndarray:
+    """Rows of (n, m) that matter most, ascending: the newest, and the best in each objective, when there are many."""
+    n, m = points.shape
+    if n <= _RECENT:
+        return np.arange(n)
+    best = np.argsort(points, axis=0, kind="stable")[: _RECENT // (2 * m)].ravel()
+    newest = np.arange(n - _RECENT // 2, n)
+    return np.union1d(best, newest)
+
+
+def _dominated(points: FloatArray, front: FloatArray) -> np.ndarray:
+    """Which of points (n, m) some point of front (k, m) is at least as good as in every objective."""
+    beaten = np.zeros(len(points), dtype=bool)
+    for known in front:
+        beaten |= (known <= points).all(axis=1)
+    return beaten
