@@ -167,7 +167,8 @@ class Algorithm(ABC):
 
     Made as `Algorithm(problem, rng, settings)`; `Settings` is the frozen dataclass of its parameters,
     with a default for each. Deterministic: the same generator state and the same sequence of calls give the
-    same proposals, which is what makes resuming by replay possible. Optional abilities: `HasNotes`, `HasRecall`.
+    same proposals, which is what makes resuming by replay possible. Optional abilities: `HasNotes`, `HasRecall`,
+    `HasPosterior`.
     """
 
     Settings: ClassVar[type[Any]]
@@ -214,6 +215,18 @@ class HasRecall(Protocol):
         """Take note that this was asked (None: nothing new was left), in place of the `ask(1)` that gave it.
 
         The state afterwards is what it would be after that ask: later asks propose the same.
+        """
+        ...
+
+
+@runtime_checkable
+class HasPosterior(Protocol):
+    """An algorithm with a model of the objectives, which can say what it makes of noisy measurements."""
+
+    def posterior(self, architectures: Sequence[Architecture]) -> tuple[FloatArray, FloatArray]:
+        """Mean and standard deviation of the minimised objectives, each (n, m), after all that was told.
+
+        Exact objectives have a deviation of 0. What is asked later does not depend on whether this was called.
         """
         ...
 

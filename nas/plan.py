@@ -19,6 +19,7 @@ from nas.interfaces import Algorithm, HasPrepare, HasWeights
 from nas.kept_weights import FOLDER, KeptWeights
 from nas.loop import LoopSettings
 from nas.problem import Problem
+from nas.warm_start import WarmStart
 
 if TYPE_CHECKING:
     from nas.training.halving import Halving
@@ -34,6 +35,7 @@ class Plan:
     algorithm: Algorithm
     settings: LoopSettings
     identity: dict[str, Any]
+    warm: WarmStart | None = None
 
     @classmethod
     def make(
@@ -43,8 +45,11 @@ class Plan:
         algorithm_settings: Any,
         settings: LoopSettings,
         earlier: History | None,
+        warm: WarmStart | None = None,
     ) -> Plan:
         """Make the algorithm; with the log of an `earlier` session, see that it is the same search.
+
+        What a `warm` start brings is told to the algorithm here.
 
         Raises `ConfigError` for what cannot be made, `HistoryError` when the log is that of another search.
         """
@@ -76,16 +81,19 @@ class Plan:
             "ordered": settings.ordered,
             "fidelity": settings.fidelity,
             "halving": _plain(settings.halving),
+            "warm_start": None if warm is None else warm.summary,
             "evaluations": evaluations,
         }
-        if settings.evaluations < made.initial:
+        known = [] if warm is None else warm.observations(problem)
+        if settings.evaluations + len(known) < made.initial:
             raise ConfigError(
                 f"budget: {settings.evaluations} evaluations are fewer than the {made.initial} of the initial "
                 f"design of {name}; raise the budget, or make the design (its population) smaller"
             )
         if started is not None:
             _check_same(started, identity)
-        return cls(problem, made, settings, identity)
+        made.tell(known)
+        return cls(problem, made, settings, identity, warm)
 
 
 def with_weights(

@@ -28,6 +28,8 @@ RESERVED = frozenset(
         "finished",
         "told",
         "told_seconds",
+        "origin",
+        "measurements",
     ]
 )
 

@@ -33,19 +33,27 @@ def before_draining(events: Sequence[Event], concurrency: int) -> int:
     return len(events)
 
 
-def check_exact_values(problem: Problem, result: Result) -> None:
-    """Raise `HistoryError` when an exact objective of a logged result has another value now."""
-    if not result.ok:
-        return
+def exact_difference(problem: Problem, result: Result) -> str:
+    """What differs between the exact objectives of an earlier result and their values now; empty if nothing does."""
     architecture = result.trial.architecture
     for name, now in problem.cheap_values(architecture).items():
         then = result.values.get(name, math.nan)
         if not math.isclose(then, now, rel_tol=1e-9):
-            raise HistoryError(
+            return (
                 f"architecture {problem.space.format(architecture)} had {name} = {then:.10g} when the run was "
-                f"started and has {now:.10g} now: the space's settings or the objective changed. Go back to what "
-                "config.json names, or start a new run."
+                f"started and has {now:.10g} now"
             )
+    return ""
+
+
+def check_exact_values(problem: Problem, result: Result) -> None:
+    """Raise `HistoryError` when an exact objective of a logged result has another value now."""
+    difference = exact_difference(problem, result) if result.ok else ""
+    if difference:
+        raise HistoryError(
+            f"{difference}: the space's settings or the objective changed. Go back to what "
+            "config.json names, or start a new run."
+        )
 
 
 def commonest_reason(bad: Sequence[Result]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from nas.checks import check_fraction, check_positive
 from nas.errors import ConfigError
 from nas.fidelity import Rungs
 from nas.front import LatestFront, ParetoArchive
+from nas.noise import Means
 from nas.problem import Problem
 from nas.records import Note, Result, Status
 
@@ -74,12 +75,14 @@ class SearchState:
     earlier_seconds: float = 0.0  # spent before this session of a resumed run
     replayed: int = 0  # evaluations that an earlier session of a resumed run made
     initial: int = 2  # size of the algorithm's initial design
+    imported: tuple[Result, ...] = ()  # what a warm start brought: trials with negative numbers
     exhausted: bool = False
     rungs: Rungs = field(init=False)  # what is continued at a higher budget
 
     def __post_init__(self) -> None:
         self.rungs = Rungs(self.settings.fidelity, self.settings.halving)
         self._front: LatestFront[Result] = LatestFront(self.problem.n_objectives)
+        self._means = Means()
         self._in_front = 0  # how many results the front has taken in
         self._notes: dict[tuple[int, str, str], Note] = {}
         self._newest: dict[tuple[str, str], Note] = {}  # by kind and objective
@@ -88,16 +91,23 @@ class SearchState:
     def front(self) -> ParetoArchive[Result]:
         """The feasible non-dominated results, minimised; brought up to date when somebody looks.
 
-        Of an architecture that was continued at a higher budget, only the last result counts.
+        Those of a warm start are among them. Of an architecture that was continued at a higher budget, only the last
+        result counts; one that was measured again at the same budget has the mean, and its last result.
         """
-        for result in self.results[self._in_front :]:
-            seen = self.problem.observe(result)
-            if seen.ok:
-                point = seen.objectives if seen.violation == 0 else None
-                again = len(self.rungs.budgets) > 1
-                self._front.put(result.trial.architecture if again else result.trial.id, point, result)
+        if self._in_front == 0 and not self._front.points.size:
+            self._take_in(self.imported)
+        self._take_in(self.results[self._in_front :])
         self._in_front = len(self.results)
         return self._front.archive
+
+    def _take_in(self, results: Sequence[Result]) -> None:
+        for result in results:
+            seen, trial = self.problem.observe(result), result.trial
+            if seen.ok:
+                key = trial.architecture, trial.budget
+                mean = self._means.add(key, seen.objectives)
+                violation = seen.violation if self._means.count(key) == 1 else self.problem.violation(mean)
+                self._front.put(trial.architecture, mean if violation == 0 else None, result)
 
     @property
     def notes(self) -> list[Note]:
