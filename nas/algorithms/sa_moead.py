@@ -43,13 +43,13 @@ class SAMOEADSettings:
 
     initial: evaluations of the initial design. surrogate: "auto" (chosen by cross-validation, again as results grow) or
     one of `nas list surrogates`. whole_space: a space of at most so many architectures is predicted whole.
-    pool: candidates that the inner search makes elsewhere. growth: models learn again when there are so much more
-    results (at least two more). reference: how far beyond the front's nadir hypervolume counts, in its range; in
+    pool: candidates that the inner search makes elsewhere. growth: models are chosen and tuned anew when there are so
+    much more results (one at least). reference: how far beyond the front's nadir hypervolume counts, in its range; in
     a cheap objective at least as far as the results reach.
     prefer: where on the front to end, such as "error=5%, params<1M" (see `nas.preferences`); "" for all of it.
     """
 
-    initial: int = 12
+    initial: int = 10
     surrogate: str = AUTO
     whole_space: int = 20_000
     pool: int = 2000
@@ -76,10 +76,10 @@ class SAMOEAD(Algorithm):
 
     @classmethod
     def default_settings(cls, n_objectives: int, evaluations: int | None) -> SAMOEADSettings:
-        """An initial design of 12, less when the budget is below 40."""
+        """An initial design of 10, less when the budget is below 33."""
         if evaluations is None:
             return cls.Settings()
-        return cls.Settings(initial=max(2, min(12, round(0.3 * evaluations))))
+        return cls.Settings(initial=max(2, min(10, round(0.3 * evaluations))))
 
     def __init__(
         self, problem: Problem, rng: np.random.Generator, settings: SAMOEADSettings | None = None
@@ -137,7 +137,7 @@ class SAMOEAD(Algorithm):
         known = len(self._known)
         if known >= self._learn_from:
             self._fitted_at = known, len(self._asked)
-            self._learn_from = known + max(2, int(np.ceil(self._settings.growth * known)))
+            self._learn_from = known + max(1, int(np.ceil(self._settings.growth * known)))
             self._outlook = None
 
     def _propose(self) -> Architecture | None:
