@@ -36,7 +36,7 @@ class OptunaPeer:
 
 
 def integer(cardinality: int) -> Any:
-    """The samplers are better off with it, even where the numbers of the operations have hardly a meaning."""
+    """Early on the samplers did a little better with it, though the numbers of the operations have hardly a meaning."""
     return IntDistribution(0, cardinality - 1)
 
 
