@@ -15,16 +15,19 @@ import pandas as pd
 from nas.checks import check_known
 from nas.errors import ConfigError, HistoryError
 from nas.executors import EXECUTORS
+from nas.fidelity import Rungs
 from nas.history import History, as_json, read_history, read_notes, tabulate
 from nas.interfaces import Evaluate, Executor, SearchSpace
 from nas.kept_weights import KeptWeights
 from nas.loop import Callback, LoopSettings, Search, SearchState
+from nas.noise import posterior_front
 from nas.objectives import Limit, Objective
 from nas.plan import MakeAlgorithm, Plan, check_ready, with_weights
 from nas.problem import Problem
 from nas.records import Result
 from nas.run_folder import RunTable, export, run_table, summarise, write_whole
 from nas.versions import versions
+from nas.warm_start import META, imported_table, read_warm_start, recorded
 
 MakeExecutor = Callable[[Evaluate, frozenset[str]], Executor]
 
@@ -36,7 +39,8 @@ class SearchResult:
     `front`: the non-dominated architectures that meet every limit, one row each, column ``architecture`` and
     one column an objective in its own unit. `history`: one row a trial (see `nas.history.read_history`).
     `summary`: the numbers of summary.json. `state`: how it ended: ``finished``, ``exhausted`` (nothing new
-    left in the space) or ``interrupted``.
+    left in the space) or ``interrupted``. `front_posterior`: where something was measured more than once and the
+    algorithm has a model, the front by that model's posterior mean (see `nas.noise.posterior_front`).
     """
 
     front: pd.DataFrame
@@ -45,6 +49,7 @@ class SearchResult:
     state: str
     out: Path | None = None
     table: RunTable | None = field(default=None, repr=False)
+    front_posterior: pd.DataFrame | None = field(default=None, repr=False)
 
 
 def search(
@@ -63,6 +68,7 @@ def search(
     out: str | Path | None = None,
     resume: bool = False,
     keep_weights: bool = True,
+    warm_start: str | Path | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> SearchResult:
     """Search a space for the Pareto front of the objectives.
@@ -83,6 +89,9 @@ def search(
         resume: go on with the run in `out`. Same space, objectives, limits, algorithm and seed, or `HistoryError`.
         keep_weights: with `out` and an evaluator that trains (`nas.training.TrainingEvaluator`), leave the weights of
             the front's networks, and no others, in `out/weights`; see `nas.load_network`.
+        warm_start: the folder of an earlier run of the same space and objectives, whose results this one begins with:
+            they teach the algorithm and may be on the front, are not measured again and count as no evaluations. A
+            resumed run has them in its own log.
         callbacks: each is called with the `SearchState` after every result and about twice a second.
 
     Returns:
@@ -109,6 +118,7 @@ def search(
         out=out,
         resume=resume,
         keep_weights=keep_weights,
+        warm_start=warm_start,
         callbacks=callbacks,
     )
 
@@ -124,6 +134,7 @@ def solve(
     out: str | Path | None = None,
     resume: bool = False,
     keep_weights: bool = True,
+    warm_start: str | Path | None = None,
     callbacks: Sequence[Callback] = (),
     config: dict[str, Any] | None = None,
 ) -> SearchResult:
@@ -131,10 +142,17 @@ def solve(
     if resume and out is None:
         raise ConfigError("resume: needs out, the folder of the run to go on with")
     factory = _executor_factory(executor, executor_settings)
+    warm = None
+    if warm_start is not None and not resume:
+        first = Rungs(loop.fidelity, loop.halving).budgets[0]
+        warm = read_warm_start(warm_start, problem, first, None if out is None else Path(out))
     history = None if out is None else History(Path(out), problem.space, create=not resume)
     try:
         problem, kept = with_weights(problem, loop.halving, None if out is None else Path(out), keep_weights)
-        plan = Plan.make(problem, algorithm, algorithm_settings, loop, history if resume else None)
+        if history is not None and resume:
+            warm = recorded(history, problem, warm_start)
+        earlier = history if resume else None
+        plan = Plan.make(problem, algorithm, algorithm_settings, loop, earlier, warm)
         if history is None or history.evaluated() < loop.evaluations:
             check_ready(problem, remote=getattr(executor_settings, "address", None) is not None)
         if history is not None:
@@ -164,6 +182,7 @@ def _remember(history: History, plan: Plan, config: dict[str, Any] | None, resum
             "initial": plan.algorithm.initial,
             "objectives": [_described(o) for o in plan.problem.objectives],
             "limits": [str(limit) for limit in plan.problem.limits],
+            META: None if plan.warm is None else plan.warm.as_meta(plan.problem),
         }
     history.write_meta(values)
     path = history.path.parent / "config.json"
@@ -185,7 +204,8 @@ def load_run(folder: str | Path) -> tuple[RunTable, dict[str, Any]]:
         raise HistoryError(f"{folder}: the run ended before its first evaluation; start it again")
     objectives = [Objective(**values) for values in meta["objectives"]]
     limits = [Limit.parse(text) for text in meta["limits"]]
-    return run_table(frame, objectives, limits, int(meta["initial"]), read_notes(Path(folder))), meta
+    notes, imported = read_notes(Path(folder)), imported_table(meta)
+    return run_table(frame, objectives, limits, int(meta["initial"]), notes, imported), meta
 
 
 def _executor_factory(executor: str | MakeExecutor, settings: Any) -> MakeExecutor:
@@ -215,7 +235,8 @@ def _run(
     problem, ended = plan.problem, "finished"
     callbacks = callbacks if kept is None else [kept, *callbacks]
     with _opened(make(problem.measure(), problem.measured)) as executor:
-        loop = Search(problem, plan.algorithm, executor, plan.settings, history, callbacks)
+        imported = () if plan.warm is None else plan.warm.results
+        loop = Search(problem, plan.algorithm, executor, plan.settings, history, callbacks, imported)
         try:
             if resume:
                 loop.resume()
@@ -245,17 +266,21 @@ def _conclude(
         "objectives": {o.name: {"unit": o.unit, "maximize": o.maximize} for o in problem.objectives},
         "limits": [str(limit) for limit in problem.limits],
     }
+    posterior = posterior_front(problem, plan.algorithm, [*state.imported, *state.results])
     if history is None:
         frame = _frame(problem, state.results)
         initial = plan.algorithm.initial
-        table = run_table(frame, problem.objectives, problem.limits, initial, state.notes)
-        return SearchResult(table.front, frame, summarise(table, extra), ended, None, table)
+        warm = {} if plan.warm is None else {META: plan.warm.as_meta(problem)}
+        table = run_table(
+            frame, problem.objectives, problem.limits, initial, state.notes, imported_table(warm)
+        )
+        return SearchResult(table.front, frame, summarise(table, extra), ended, None, table, posterior)
     out = history.path.parent
     table, _ = load_run(out)
-    summary = export(out, table, extra)
+    summary = export(out, table, extra, posterior)
     if kept is not None:
         kept.conclude(problem.space, state.front.items)
-    return SearchResult(table.front, table.frame, summary, ended, out, table)
+    return SearchResult(table.front, table.frame, summary, ended, out, table, posterior)
 
 
 def _frame(problem: Problem, results: Sequence[Result]) -> pd.DataFrame:

@@ -83,6 +83,7 @@ class SearchConfig(BaseModel):
     fidelity: float | None = Field(default=None, gt=0)
     halving: HalvingPart | None = None
     keep_weights: bool = True
+    warm_start: str | None = Field(default=None, min_length=1)
     seed: int = Field(default=0, ge=0, lt=2**63)
     concurrency: int = Field(default=8, ge=1)
     ordered: bool = True

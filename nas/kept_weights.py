@@ -43,7 +43,7 @@ class KeptWeights:
         self._told = len(state.results)
         wanted = self._of(state.rungs.wanted())
         if self._keep:
-            wanted |= self._of(result.trial for result in state.front.items)
+            wanted |= self._of(result.trial for result in state.front.items if result.trial.id >= 0)
         for path in self._files - wanted:
             path.unlink(missing_ok=True)
         self._files &= wanted
@@ -51,13 +51,16 @@ class KeptWeights:
     def conclude(self, space: SearchSpace, front: Iterable[Result]) -> None:
         """Leave the weights of these results alone, with an index; when no worker writes any more.
 
+        Those of a warm start (trials with negative numbers) have theirs in the folder of their own run.
+
         Raises `HistoryError` when the disk refuses.
         """
         if not self.folder.is_dir():
             return
         from nas.training.weights import keep_only  # which loads torch
 
-        files = [(r, self._evaluator.weights_file(r.trial)) for r in front] if self._keep else []
+        own = [r for r in front if r.trial.id >= 0]
+        files = [(r, self._evaluator.weights_file(r.trial)) for r in own] if self._keep else []
         there = [(result, path) for result, path in files if path.is_file()]
         index = {space.format(r.trial.architecture): _entry(r, path) for r, path in there}
         try:

@@ -31,8 +31,11 @@ class Search:
         settings: LoopSettings,
         history: History | None = None,
         callbacks: Sequence[Callback] = (),
+        imported: Sequence[Result] = (),
     ) -> None:
-        self.state = SearchState(problem, settings, initial=max(2, algorithm.initial))
+        """`imported` are results of earlier runs, which the algorithm knows already; they join the front."""
+        initial = max(2, algorithm.initial)
+        self.state = SearchState(problem, settings, initial=initial, imported=tuple(imported))
         self._problem = problem
         self._algorithm = algorithm
         self._executor = executor

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from nas.errors import HistoryError
 from nas.history import as_json
 from nas.indicators import CURVE_STEPS, Box, front_and_curve, hypervolume, igd_plus_curve, reference_box
+from nas.noise import running_means
 from nas.notes import notes_table
 from nas.objectives import Limit, Objective
 from nas.records import FloatArray, Note
@@ -30,6 +31,11 @@ class RunTable:
     `front` has the feasible non-dominated architectures: `architecture` and one column an objective, best first, and
     the `budget` where trials had different ones.
     `notes` are what the algorithm put on record, oldest first.
+    Where an architecture was measured more than once at a budget, `told`, `points` and `front` have the mean so far.
+    `imported` are the results that a warm start brought (see `nas.warm_start.imported_table`), `before` (k, m) their
+    points: they come first in the box and the curve, and may be on the front, whose column `origin` then tells.
+    `keys` (k + n) is what each of those, then each row of `told`, is a result of, None when it failed: see
+    `front_and_curve`.
     """
 
     objectives: tuple[Objective, ...]
@@ -40,12 +46,10 @@ class RunTable:
     curve: FloatArray
     front: pd.DataFrame
     latest: NDArray[np.bool_]
-    notes: tuple[Note, ...] = ()
-
-    @property
-    def keys(self) -> list[Hashable]:
-        """What each row of `told` is a result of, None when it failed: see `front_and_curve`."""
-        return _keys(self.told)
+    notes: tuple[Note, ...]
+    imported: pd.DataFrame
+    before: FloatArray
+    keys: list[Hashable]
 
     @property
     def hypervolume(self) -> float:
@@ -59,26 +63,47 @@ def run_table(
     limits: Sequence[Limit],
     initial: int,
     notes: Sequence[Note] = (),
+    imported: pd.DataFrame | None = None,
 ) -> RunTable:
     """Order a run's rows by telling and measure them; `initial` results set the hypervolume's box."""
     objectives = tuple(objectives)
-    told = frame[frame["told"].notna()].sort_values("told", ignore_index=True)
+    own = frame[frame["told"].notna()].sort_values("told", ignore_index=True)
+    imported = frame.iloc[:0] if imported is None else imported
+    first = len(imported)
     names = [o.name for o in objectives]
-    values = told.reindex(columns=names).to_numpy(dtype=np.float64)
+    rows = own if first == 0 else pd.concat([imported, own.assign(origin="")], ignore_index=True)
+    rows = running_means(rows, names)
+    values = rows.reindex(columns=names).to_numpy(dtype=np.float64)
     points = values * np.array([o.sign for o in objectives])
-    points[(told["status"] != "ok").to_numpy()] = np.nan
+    points[(rows["status"] != "ok").to_numpy()] = np.nan
     design = points[np.isfinite(points).all(axis=1)][: max(initial, 2)]
     box = reference_box(objectives, design)
     for limit in limits:
-        if limit.objective in told.columns:
-            points[told[limit.objective].map(limit.excess).to_numpy() > 0] = np.nan
-    rows, curve = front_and_curve(
-        points, CURVE_STEPS, 0.0, lambda f: 0.0 if box is None else hypervolume(f, box), _keys(told)
+        if limit.objective in rows.columns:
+            points[rows[limit.objective].map(limit.excess).to_numpy() > 0] = np.nan
+    keys = _keys(rows)
+    chosen, curve = front_and_curve(
+        points, CURVE_STEPS, 0.0, lambda f: 0.0 if box is None else hypervolume(f, box), keys
     )
-    front = _front(objectives, told.iloc[rows], _several(told))
-    keys = pd.Series(_keys(told), dtype=object)
-    latest = (keys.notna() & ~keys.duplicated(keep="last")).to_numpy(dtype=bool)
-    return RunTable(objectives, frame, told, points, box, curve, front, latest, tuple(notes))
+    front = _front(objectives, rows.iloc[chosen], _extra_columns(rows, first > 0))
+    order = pd.Series(keys, dtype=object)
+    latest = (order.notna() & ~order.duplicated(keep="last")).to_numpy(dtype=bool)[first:]
+    told = rows.iloc[first:].reset_index(drop=True)
+    return RunTable(
+        objectives, frame, told, points[first:], box, curve[first:], front, latest, tuple(notes),
+        imported, points[:first], keys,
+    )  # fmt: skip
+
+
+def _extra_columns(rows: pd.DataFrame, warm: bool) -> list[str]:
+    """What front.csv has beside the objectives, where it says anything."""
+    wanted = {"budget": _several(rows), "measurements": _repeated(rows), "origin": warm}
+    return [name for name, said in wanted.items() if said]
+
+
+def _repeated(rows: pd.DataFrame) -> bool:
+    """Whether an architecture was measured more than once at a budget."""
+    return bool((rows["measurements"] > 1).any())
 
 
 def _several(told: pd.DataFrame) -> bool:
@@ -87,17 +112,16 @@ def _several(told: pd.DataFrame) -> bool:
 
 
 def _keys(told: pd.DataFrame) -> list[Hashable]:
-    """The architecture of each row where some were continued at a higher budget, else its number; None if it failed."""
-    keys = told["architecture"] if _several(told) else told.index
+    """The architecture of each row where some were measured again, else its number; None if it failed."""
+    keys = told["architecture"] if _several(told) or _repeated(told) else told.index
     ok = told["status"] == "ok"
     return [key if fine else None for key, fine in zip(keys, ok, strict=True)]
 
 
-def _front(objectives: Sequence[Objective], rows: pd.DataFrame, several: bool) -> pd.DataFrame:
+def _front(objectives: Sequence[Objective], rows: pd.DataFrame, further: Sequence[str]) -> pd.DataFrame:
     names = [o.name for o in objectives]
     ascending = [not o.maximize for o in objectives]
-    budget = ["budget"] if several else []
-    table = rows.reindex(columns=["architecture", *names, *budget])
+    table = rows.reindex(columns=["architecture", *names, *further])
     return table.sort_values([*names, "architecture"], ascending=[*ascending, True], ignore_index=True)
 
 
@@ -118,6 +142,7 @@ def summarise(table: RunTable, extra: Mapping[str, Any]) -> dict[str, Any]:
         "architectures": int(ran["architecture"].nunique()),
         "budgets": {f"{budget:g}": int(n) for budget, n in ran["budget"].value_counts().sort_index().items()},
         "budget_spent": _spent(ran),
+        "imported": len(table.imported),
         "seconds": round(float(seconds), 3),
         "hypervolume": table.hypervolume,
         "front_size": len(table.front),
@@ -147,20 +172,26 @@ def curves(table: RunTable) -> pd.DataFrame:
     final = final * np.array([o.sign for o in table.objectives])
     distance = np.full(len(table.points), np.inf)
     if table.box is not None and len(final):
-        distance = igd_plus_curve(table.points, final, table.box, keys=table.keys)
+        points = np.concatenate([table.before, table.points])
+        distance = igd_plus_curve(points, final, table.box, keys=table.keys)[len(table.before) :]
     columns = {"told": table.told["told"].to_numpy(), "seconds": table.told["told_seconds"].to_numpy()}
     return pd.DataFrame({**columns, "hypervolume": table.curve, "igd_plus": distance})
 
 
-def export(folder: Path, table: RunTable, extra: Mapping[str, Any]) -> dict[str, Any]:
+def export(
+    folder: Path, table: RunTable, extra: Mapping[str, Any], posterior: pd.DataFrame | None = None
+) -> dict[str, Any]:
     """Write front.csv, curves.csv, history.parquet, summary.json and plots/; return the summary.
 
-    surrogate.csv as well, when the algorithm noted how good its surrogates were. Each file is written under another name first, so a reader never sees half of one.
+    surrogate.csv as well, when the algorithm noted how good its surrogates were, and front_posterior.csv when there is
+    a front by `posterior` mean. Each file is written under another name first, so a reader never sees half of one.
     """
     summary = summarise(table, extra)
     judged = notes_table(table.notes)
     try:
         _write_csv(folder / "front.csv", table.front)
+        if posterior is not None:
+            _write_csv(folder / "front_posterior.csv", posterior)
         write_whole(folder / "history.parquet", lambda p: table.frame.to_parquet(p, index=False))
         _write_csv(folder / "curves.csv", curves(table))
         if len(judged):

@@ -86,6 +86,7 @@ class SearchState:
         self._in_front = 0  # how many results the front has taken in
         self._notes: dict[tuple[int, str, str], Note] = {}
         self._newest: dict[tuple[str, str], Note] = {}  # by kind and objective
+        self._take_in(self.imported)
 
     @property
     def front(self) -> ParetoArchive[Result]:
@@ -94,8 +95,6 @@ class SearchState:
         Those of a warm start are among them. Of an architecture that was continued at a higher budget, only the last
         result counts; one that was measured again at the same budget has the mean, and its last result.
         """
-        if self._in_front == 0 and not self._front.points.size:
-            self._take_in(self.imported)
         self._take_in(self.results[self._in_front :])
         self._in_front = len(self.results)
         return self._front.archive

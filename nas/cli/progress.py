@@ -132,7 +132,8 @@ class Progress:
         """As in summary.json once the initial design is done; before that, in the box of what there is."""
         box = self._box
         if box is None:
-            seen = [self._problem.observe(r).objectives for r in state.results if r.status is Status.OK]
+            known = [*state.imported, *state.results]
+            seen = [self._problem.observe(r).objectives for r in known if r.status is Status.OK]
             box = reference_box(self._problem.objectives, np.array(seen[: state.initial]))
             if len(seen) >= state.initial:
                 self._box = box

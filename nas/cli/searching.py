@@ -215,6 +215,7 @@ def _solve(
             out=out,
             resume=resume,
             keep_weights=config.keep_weights,
+            warm_start=config.warm_start,
             callbacks=[_end_in_order_when_told_to(), progress],
             config=record,
         )

@@ -259,9 +259,7 @@ def test_twenty_thousand_trials_are_read_measured_and_exported(tmp_path: Path) -
     with db:
         rng = np.random.default_rng(0)
         for i in range(30, 20_000):
-            db.execute(
-                "INSERT INTO trials VALUES (?, ?, 1, NULL, 0)", (i, Grid().format(trial(i).architecture))
-            )
+            db.execute("INSERT INTO trials VALUES (?, ?, 1, NULL, 0)", (i, f"another {i}"))
             values = dict(zip(OBJECTIVES, rng.random(3) * 100, strict=True))
             db.execute("INSERT INTO results VALUES (?, 'ok', ?, 1, '', '', 0, 0)", (i, json.dumps(values)))
             db.execute(

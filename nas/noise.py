@@ -1,0 +1,101 @@
+"""Repeated measurements: their means, and the front by what a model makes of all of them.
+
+One noisy measurement of each candidate favours the lucky: of many equal candidates the one on the front is that
+whose error happened to be low. Measuring front members again and smoothing by a model both correct for it (Fieldsend and
+Everson, "The Rolling Tide Evolutionary Algorithm", IEEE TEVC 19(1), 2015, re-evaluate the members of the front too).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from nas.front import non_dominated
+from nas.interfaces import Algorithm, HasPosterior
+from nas.problem import Problem
+from nas.records import Architecture, FloatArray, Observation, Result
+
+
+class Means:
+    """The mean of all measurements of each key so far; the first one of a key is returned as it came."""
+
+    def __init__(self) -> None:
+        self._sums: dict[Hashable, FloatArray] = {}
+        self._counts: Counter[Hashable] = Counter()
+
+    def add(self, key: Hashable, point: FloatArray) -> FloatArray:
+        """Take in a finite point, shape (m,); the mean of the key's points, shape (m,)."""
+        self._counts[key] += 1
+        known = self._sums.get(key)
+        self._sums[key] = point if known is None else known + point
+        return self._sums[key] if known is None else self._sums[key] / self._counts[key]
+
+    def count(self, key: Hashable) -> int:
+        """How many measurements of a key there are."""
+        return self._counts[key]
+
+
+def averaged(problem: Problem, known: Sequence[Observation]) -> list[Observation]:
+    """One observation an architecture, in the order of the first ones: the mean of its successful observations."""
+    means, latest = Means(), dict[Architecture, Observation]()
+    for seen in known:
+        if seen.ok:
+            point = means.add(seen.architecture, seen.objectives)
+            latest[seen.architecture] = replace(seen, objectives=point)
+    return [
+        seen
+        if means.count(seen.architecture) == 1
+        else replace(seen, violation=problem.violation(seen.objectives))
+        for seen in latest.values()
+    ]
+
+
+def running_means(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """A run's rows, in the order of telling, each value of an objective replaced by the mean so far.
+
+    The mean is that of the architecture's successful results at the same budget; `measurements` says of how
+    many. The same rows otherwise, and the same values where nothing was measured twice.
+    """
+    ok = table["status"] == "ok"
+    keys = [table["architecture"], table["budget"].astype(float)]
+    counts = ok.astype(int).groupby(keys, dropna=False, sort=False).cumsum()
+    changed = table.assign(measurements=counts)
+    if not (counts > 1).any():
+        return changed
+    present = [name for name in names if name in table]
+    again = ok & (counts > 1)
+    values = table[present].where(ok)
+    sums = values.groupby(keys, dropna=False, sort=False).cumsum()
+    for name in present:
+        changed[name] = table[name].where(~again, sums[name] / counts)
+    return changed
+
+
+def posterior_front(problem: Problem, algorithm: Algorithm, results: Iterable[Result]) -> pd.DataFrame | None:
+    """The front by posterior mean, in users' units; None when nothing was measured twice or nobody can tell.
+
+    Of all architectures that were measured successfully, those are kept whose posterior means meet the limits and are not
+    dominated. Columns: `architecture`, one an objective (the posterior mean), `<objective>_std` for each measured
+    one, `measurements`. Sorted as front.csv.
+    """
+    counts = Counter(result.trial.architecture for result in results if result.ok)
+    if not isinstance(algorithm, HasPosterior) or max(counts.values(), default=0) < 2:
+        return None
+    architectures = list(counts)
+    mean, std = algorithm.posterior(architectures)
+    feasible = np.array([problem.violation(row) == 0 for row in mean], dtype=bool)
+    rows = np.flatnonzero(feasible)
+    rows = rows[non_dominated(mean[rows])] if len(rows) else rows
+    columns: dict[str, object] = {
+        "architecture": [problem.space.format(architectures[i]) for i in rows],
+        **{o.name: o.sign * mean[rows, j] for j, o in enumerate(problem.objectives)},
+        **{f"{o.name}_std": std[rows, j] for j, o in enumerate(problem.objectives) if not o.cheap},
+        "measurements": [counts[architectures[i]] for i in rows],
+    }
+    order = [*problem.names, "architecture"]
+    ascending = [*(not o.maximize for o in problem.objectives), True]
+    return pd.DataFrame(columns).sort_values(order, ascending=ascending, ignore_index=True)

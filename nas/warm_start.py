@@ -1,0 +1,237 @@
+"""A warm start: a search begins with what earlier runs of the same space and objectives measured.
+
+The results are told to the algorithm before its first ask and copied into the new run's log, so that resuming needs
+the earlier folder no more. They count as no evaluations of the new run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from nas.errors import ArchitectureError, ConfigError, HistoryError
+from nas.history import History, read_history
+from nas.objectives import Objective
+from nas.problem import Problem
+from nas.records import RESERVED, Architecture, Observation, Result, Status, Trial
+from nas.replay import exact_difference
+
+META = "warm_start"  # the key of the log's meta values
+_COLUMNS = ["architecture", "status", "seed", "budget", "origin"]
+
+
+@dataclass(frozen=True)
+class WarmStart:
+    """Results of earlier runs, in their order of telling.
+
+    `folder` is the run that was named; `origins` (n,) says where each result was measured, which is another folder
+    when that run had a warm start itself. Trials are numbered from -n to -1: none of them is the new run's.
+    """
+
+    folder: str
+    results: tuple[Result, ...]
+    origins: tuple[str, ...]
+
+    def observations(self, problem: Problem) -> list[Observation]:
+        """The results as the algorithm is told them."""
+        return [problem.observe(result) for result in self.results]
+
+    def as_meta(self, problem: Problem) -> dict[str, Any]:
+        """What the log of the new run keeps: plain JSON."""
+        rows = [
+            {
+                "architecture": problem.space.format(result.trial.architecture),
+                "values": dict(result.values),
+                "seed": result.trial.seed,
+                "budget": result.trial.budget,
+                "origin": origin,
+            }
+            for result, origin in zip(self.results, self.origins, strict=True)
+        ]
+        return {"from": self.folder, "results": rows}
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """For config.json: where the results came from, and how many."""
+        return {"from": self.folder, "results": len(self.results)}
+
+
+def read_warm_start(
+    folder: str | Path, problem: Problem, budget: float | None, out: Path | None = None
+) -> WarmStart:
+    """The successful results of the run in `folder` at this `budget`, fit for `problem`; the run may be under way.
+
+    Exact objectives that the earlier run did not have are computed. Raises `ConfigError` when it searched another
+    space or other objectives, has no result at this budget, or is the folder to write (`out`); `HistoryError` when
+    it cannot be read or an exact objective has another value now.
+    """
+    path = Path(folder)
+    if out is not None and path.resolve() == out.resolve():
+        raise ConfigError(
+            f"warm_start: {folder} is the folder that this search writes; name an earlier run, or go on with this one "
+            f"by: nas search --resume {folder}"
+        )
+    try:
+        frame, meta = read_history(path)
+        told = frame[frame["told"].notna()].sort_values("told", ignore_index=True)
+        earlier = imported_table(meta)
+    except (HistoryError, ValueError, TypeError, KeyError) as error:
+        raise HistoryError(f"warm_start: {error}") from error
+    if "identity" not in meta or "objectives" not in meta:
+        raise ConfigError(f"warm_start: the run in {folder} ended before its first evaluation; name another")
+    _check_same_search(folder, problem, meta)
+    rows = pd.concat([earlier, told.assign(origin=str(folder))], ignore_index=True)
+    rows = rows[rows["status"] == Status.OK.value]
+    kept = rows[_at(rows, budget)]
+    if kept.empty:
+        raise ConfigError(
+            f"warm_start: {folder} has no result {_named(budget)}{_others(rows)}; name another run"
+        )
+    results = [
+        _result(folder, problem, record, number - len(kept))
+        for number, record in enumerate(kept.to_dict("records"))
+    ]
+    return WarmStart(str(folder), tuple(results), tuple(kept["origin"]))
+
+
+def recorded(history: History, problem: Problem, asked: str | Path | None) -> WarmStart | None:
+    """What the run that is resumed began with, from its own log; None if from nothing.
+
+    Raises `HistoryError` when `asked` names another run than it was started with.
+    """
+    meta = history.meta(META)
+    folder = None if meta is None else meta["from"]
+    if asked is not None and str(asked) != folder:
+        raise HistoryError(
+            f"warm_start: the run was started with {folder!r}, now it is {str(asked)!r}: resume it as it was started, "
+            "or start a new one in another folder"
+        )
+    if meta is None:
+        return None
+    rows = meta["results"]
+    try:
+        results = tuple(
+            Result(
+                Trial(i - len(rows), problem.space.parse(row["architecture"]), row["seed"], row["budget"]),
+                Status.OK,
+                row["values"],
+            )
+            for i, row in enumerate(rows)
+        )
+        return WarmStart(meta["from"], results, tuple(row["origin"] for row in rows))
+    except ArchitectureError as error:
+        raise HistoryError(
+            f"{history.path} does not belong to space {problem.space.name!r}: {error}"
+        ) from error
+    except (KeyError, TypeError) as error:
+        raise HistoryError(f"{history.path} is damaged: its warm start lacks {error}") from error
+
+
+def imported_table(meta: Mapping[str, Any]) -> pd.DataFrame:
+    """The results that a run began with, one row each, from its meta values; without any, no rows.
+
+    Columns: architecture, status, one per reported value, seed, budget, origin.
+    """
+    rows = (meta.get(META) or {}).get("results", [])
+    flat = [
+        {
+            **{k: v for k, v in row["values"].items() if k not in RESERVED},
+            **{k: row[k] for k in row if k != "values"},
+            "status": Status.OK.value,
+        }
+        for row in rows
+    ]
+    frame = pd.DataFrame(flat, columns=None if flat else _COLUMNS)
+    return frame.assign(budget=pd.to_numeric(frame["budget"]))
+
+
+def _check_same_search(folder: str | Path, problem: Problem, meta: Mapping[str, Any]) -> None:
+    """Raise `ConfigError` unless space and objectives are those of the earlier run."""
+    then, space = meta["identity"], problem.space
+    if then.get("space") != space.name:
+        raise ConfigError(
+            f"warm_start: {folder} searched space {then.get('space')!r}, this search is of {space.name!r}; name a "
+            "run of the same space"
+        )
+    if then.get("cardinalities") != [int(c) for c in space.cardinalities]:
+        raise ConfigError(
+            f"warm_start: {folder} searched {space.name!r} with other settings: its genes had "
+            f"{then.get('cardinalities')} choices, now they have {list(space.cardinalities)}"
+        )
+    objectives = {values["name"]: Objective(**values) for values in meta["objectives"]}
+    for item in problem.objectives:
+        known = objectives.get(item.name)
+        if known is None and not item.cheap:
+            raise ConfigError(
+                f"warm_start: {folder} did not measure objective {item.name!r}; it has {', '.join(objectives)}"
+            )
+        if known is not None and (known.unit, known.maximize) != (item.unit, item.maximize):
+            raise ConfigError(
+                f"warm_start: in {folder} objective {item.name!r} is {_described(known)}, here {_described(item)}; "
+                "give it the same unit and direction"
+            )
+
+
+def _described(item: Objective) -> str:
+    return f"{'maximised' if item.maximize else 'minimised'}, in {item.unit or 'no unit'}"
+
+
+def _at(rows: pd.DataFrame, budget: float | None) -> pd.Series[bool]:
+    budgets = pd.to_numeric(rows["budget"])
+    return budgets.isna() if budget is None else budgets == budget
+
+
+def _named(budget: float | None) -> str:
+    return (
+        "at the evaluator's own budget"
+        if budget is None
+        else f"at budget {budget:g}, which this search trains with"
+    )
+
+
+def _others(rows: pd.DataFrame) -> str:
+    if rows.empty:
+        return ""
+    budgets = pd.to_numeric(rows["budget"])
+    named = [f"{b:g}" for b in sorted(budgets.dropna().unique())]
+    named += ["the evaluator's own"] if budgets.isna().any() else []
+    return f" (it has budget {', '.join(named)}; results of different budgets do not compare)"
+
+
+def _result(folder: str | Path, problem: Problem, record: Mapping[Any, Any], number: int) -> Result:
+    """One row as a result of this problem, its exact objectives checked or completed."""
+    text, budget = str(record["architecture"]), record["budget"]
+    try:
+        architecture: Architecture = problem.space.canonical(problem.space.parse(text))
+    except ArchitectureError as error:
+        raise HistoryError(
+            f"warm_start: {folder} does not belong to space {problem.space.name!r}: {error}"
+        ) from error
+    reported = {
+        str(name): float(value)
+        for name, value in record.items()
+        if name not in RESERVED and isinstance(value, float) and math.isfinite(value)
+    }
+    missing = sorted(problem.measured - reported.keys())
+    if missing:
+        raise HistoryError(
+            f"warm_start: {folder} is damaged: architecture {text} has status ok but no {', '.join(missing)}"
+        )
+    seed = int(record["seed"])
+    trial = Trial(number, architecture, seed, None if pd.isna(budget) else float(budget))
+    values = {**problem.cheap_values(architecture), **reported}
+    result = Result(trial, Status.OK, values)
+    difference = exact_difference(problem, result)
+    if difference:
+        raise HistoryError(
+            f"warm_start: {folder} cannot be used, because {difference}: the space's settings or the objective changed"
+        )
+    return result
+
+
+__all__ = ["META", "WarmStart", "imported_table", "read_warm_start", "recorded"]
