@@ -190,6 +190,8 @@ class Algorithm(ABC):
     def ask(self, n: int) -> list[Architecture]:
         """Up to n canonical architectures, valid, within cheap limits, never asked before.
 
+        An algorithm may have a setting, off by default, to ask for some again: each is measured with a seed of its own.
+
         Fewer (or none) only when nothing new can be found: then the space is exhausted.
         """
 

@@ -11,11 +11,14 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 
+import moocore
 import numpy as np
 import pandas as pd
 
+from nas.acquisition import WEIGHTS, outcomes
 from nas.front import non_dominated
 from nas.interfaces import Algorithm, HasPosterior
+from nas.prediction import Predictor, in_chunks
 from nas.problem import Problem
 from nas.records import Architecture, FloatArray, Observation, Result
 
@@ -39,19 +42,57 @@ class Means:
         return self._counts[key]
 
 
-def averaged(problem: Problem, known: Sequence[Observation]) -> list[Observation]:
-    """One observation an architecture, in the order of the first ones: the mean of its successful observations."""
-    means, latest = Means(), dict[Architecture, Observation]()
+def averaged(problem: Problem, known: Sequence[Observation], means: Means | None = None) -> list[Observation]:
+    """One observation an architecture, in the order of the first ones: the mean of its successful observations.
+
+    With `means` of earlier observations, these go on from there.
+    """
+    means = Means() if means is None else means
+    found: dict[Architecture, Observation] = {}
     for seen in known:
-        if seen.ok:
-            point = means.add(seen.architecture, seen.objectives)
-            latest[seen.architecture] = replace(seen, objectives=point)
-    return [
-        seen
-        if means.count(seen.architecture) == 1
-        else replace(seen, violation=problem.violation(seen.objectives))
-        for seen in latest.values()
-    ]
+        point = means.add(seen.architecture, seen.objectives)
+        if means.count(seen.architecture) > 1:
+            seen = replace(seen, objectives=point, violation=problem.violation(point))
+        found[seen.architecture] = seen
+    return list(found.values())
+
+
+def worth_repeating(front: FloatArray, counts: Sequence[int]) -> int:
+    """Which member of a front (n, m), minimised, to measure again, after so many measurements (n,) of each.
+
+    One of those measured least; of them the one that adds the largest hypervolume of its own (reference point: a
+    tenth of the range beyond the nadir): the front depends on it most, and the luckiest measurements stand out most.
+    """
+    low, high = front.min(axis=0), front.max(axis=0)
+    scaled = (front - low) / np.where(high > low, high - low, 1.0)
+    alone = moocore.hv_contributions(scaled, ref=np.full(front.shape[1], 1.1))
+    return int(np.lexsort((-alone, counts))[0])
+
+
+def posterior(
+    problem: Problem,
+    predictors: Sequence[Predictor],
+    known: Sequence[Observation],
+    architectures: Sequence[Architecture],
+) -> tuple[FloatArray, FloatArray]:
+    """Mean and deviation, each (n, m), minimised, that models of successful observations predict of architectures.
+
+    `predictors` (one an expensive objective, in order) are fitted here: chosen and tuned on the mean of each
+    architecture, since copies would let cross-validation look ahead, then brought up to date with every single
+    observation. The deviation is that of one further measurement. Raises `ConfigError` without observations.
+    """
+    mean = np.array([problem.cheap_objectives(a) for a in architectures]).reshape(-1, problem.n_objectives)
+    std = np.zeros_like(mean)
+    measured = [j for j, o in enumerate(problem.objectives) if not o.cheap]
+    means = averaged(problem, known)
+    for j, predictor in zip(measured, predictors, strict=True):
+        predictor.fit([seen.architecture for seen in means], np.array([s.objectives[j] for s in means]))
+        every = [seen.architecture for seen in known]
+        predictor.update(every, np.array([seen.objectives[j] for seen in known]))
+        drawn = outcomes(*predictor.predict(in_chunks(architectures)), predictor.values)
+        mean[:, j] = drawn @ WEIGHTS
+        std[:, j] = np.sqrt(np.maximum((drawn - mean[:, [j]]) ** 2 @ WEIGHTS, 0.0))
+    return mean, std
 
 
 def running_means(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

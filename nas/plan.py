@@ -68,6 +68,10 @@ class Plan:
         evaluations = settings.evaluations if started is None else int(started["evaluations"])
         if algorithm_settings is None and hasattr(make, "default_settings"):
             algorithm_settings = make.default_settings(problem.n_objectives, evaluations)
+        if settings.halving is not None and getattr(algorithm_settings, "repeats", False):
+            raise ConfigError(
+                "repeats: measuring again does not go with halving, which continues each architecture once; leave out one of the two"
+            )
         made = _make_algorithm(name, make, problem, settings.seed, algorithm_settings)
         identity = {
             "space": problem.space.name,

@@ -10,6 +10,7 @@ al., "NSGANetV2", ECCV 2020, section 3.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,9 +20,10 @@ from nas.algorithms._outlook import Models, Outlook, Target
 from nas.algorithms._pool import Exact, InnerSearch, whole_space
 from nas.candidates import Candidates
 from nas.checks import check_fraction, check_positive
-from nas.front import ParetoArchive, non_dominated
+from nas.front import LatestFront, non_dominated
 from nas.initial_design import initial_design
 from nas.interfaces import Algorithm
+from nas.noise import Means, averaged, posterior, worth_repeating
 from nas.prediction import AUTO, make_predictors
 from nas.preferences import Preference
 from nas.problem import Problem
@@ -47,6 +49,8 @@ class SAMOEADSettings:
     much more results (one at least). reference: how far beyond the front's nadir hypervolume counts, in its range; in
     a cheap objective at least as far as the results reach.
     prefer: where on the front to end, such as "error=5%, params<1M" (see `nas.preferences`); "" for all of it.
+    repeats: share of the evaluations after the initial design that measure a member of the front again, for
+    noisy evaluations; 0 never asks for the same architecture twice.
     """
 
     initial: int = 10
@@ -56,6 +60,7 @@ class SAMOEADSettings:
     growth: float = 0.05
     reference: float = 0.1
     prefer: str = ""
+    repeats: float = 0.0
 
     def __post_init__(self) -> None:
         check_positive("initial", self.initial)
@@ -63,6 +68,7 @@ class SAMOEADSettings:
         check_positive("pool", self.pool)
         check_fraction("growth", self.growth)
         check_positive("reference", self.reference)
+        check_fraction("repeats", self.repeats)
 
 
 class SAMOEAD(Algorithm):
@@ -95,7 +101,9 @@ class SAMOEAD(Algorithm):
         self._seen: set[Architecture] = set()
         self._pending: dict[Architecture, None] = {}
         self._known: list[Observation] = []  # those that succeeded
-        self._archive: ParetoArchive[Architecture] = ParetoArchive(problem.n_objectives)
+        self._means = Means()  # of what was measured more than once
+        self._again: Counter[Architecture] = Counter()  # under way though known
+        self._archive: LatestFront[Architecture] = LatestFront(problem.n_objectives)
         self._told = 0
         self._design: list[Architecture] | None = None
         self._whole: Exact | None = None  # of a space that is small enough, else empty
@@ -130,7 +138,10 @@ class SAMOEAD(Algorithm):
     def _count(self, architecture: Architecture) -> None:
         self._asked.append(architecture)
         self._seen.add(architecture)
-        self._pending[architecture] = None
+        if self._means.count(architecture):
+            self._again[architecture] += 1
+        else:
+            self._pending[architecture] = None
 
     def _plan(self) -> None:
         """Decide whether the models learn again before the next ask; they do when somebody needs them."""
@@ -152,6 +163,9 @@ class SAMOEAD(Algorithm):
                 return candidates.accept(self._design[len(self._asked)]) or candidates.random()
         if self._fitted_at[0] == 0:
             return candidates.random()
+        if self._repeats_next() and len(self._archive.items):
+            count = [self._means.count(a) + self._again[a] for a in self._archive.items]
+            return self._archive.items[worth_repeating(self._archive.points, count)]
         if self._outlook is None:
             self._outlook = self._look()
         if not self._outlook.reliable and len(self._asked) % 2:
@@ -161,39 +175,54 @@ class SAMOEAD(Algorithm):
         best = self._outlook.best(self._known, list(self._pending), front, targets, self._seen)
         return best or self._varied(candidates)
 
+    def _repeats_next(self) -> bool:
+        """Whether the next ask is one of the share that measures again."""
+        later, share = len(self._asked) - self.initial, self._settings.repeats
+        return later >= 0 and int((later + 1) * share) > int(later * share)
+
     def tell(self, observations: Sequence[Observation]) -> None:
         """Take in what succeeded; forget what failed."""
         for seen in observations:
             if seen.architecture in self._pending:
                 self._told += 1
                 del self._pending[seen.architecture]
+            elif self._again[seen.architecture]:
+                self._told += 1
+                self._again[seen.architecture] -= 1
             if seen.ok:
                 if seen.architecture not in self._seen:  # known from elsewhere: as good as one of the design
                     self._asked.append(seen.architecture)
                 self._seen.add(seen.architecture)
                 self._known.append(seen)
-                if seen.violation == 0:
-                    self._archive.add(seen.objectives, seen.architecture)
+                mean, *_ = averaged(self._problem, [seen], self._means)
+                point = mean.objectives if mean.violation == 0 else None
+                self._archive.put(seen.architecture, point, seen.architecture)
 
     def notes(self) -> list[Note]:
         """How good each predictor was, for every time that they learned."""
         notes, self._notes = self._notes, []
         return notes
 
+    def posterior(self, architectures: Sequence[Architecture]) -> tuple[FloatArray, FloatArray]:
+        """What models of all that was told make of these architectures: mean and deviation, each (n, m), minimised."""
+        predictors = make_predictors(self._problem, self._settings.surrogate)
+        return posterior(self._problem, predictors, self._known, architectures)
+
     def _look(self) -> Outlook:
         """Let the models learn from what was known when that was due, and find the promising candidates."""
         known = self._known[: self._fitted_at[0]]
         asked = self._asked[: self._fitted_at[1]]
-        self._models.fit(known)
+        means = averaged(self._problem, known)
+        self._models.fit(means)
         self._notes += [predictor.note(self._told) for predictor in self._predictors]
         if self._whole is None:
             every = whole_space(self._problem, self._settings.whole_space) or ()
             self._whole = Exact.of(self._problem, every)
-        front = _front(known)
+        front = _front(means)
         pool = self._whole
         if not pool.architectures:
             rng = np.random.default_rng([self._seed, len(asked)])
-            start = [*known[-_LEARNED_BY_INNER:], *front]
+            start = [*means[-_LEARNED_BY_INNER:], *front]
             search = InnerSearch(self._settings.pool)
             pool = Exact.of(
                 self._problem, search(self._problem, self._hope, start, rng, self._distance(front))
