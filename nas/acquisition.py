@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.front import non_dominated
 from nas.records import FloatArray
 
 _CELLS = 1_000_000  # numbers in work at a time
@@ -55,16 +54,26 @@ def _slices(front: FloatArray, reference: FloatArray) -> tuple[FloatArray, Float
     if front.shape[1] == 1:
         end = front.min(initial=reference[0])
         return np.array([[-np.inf]]), np.array([[end]])
+    if front.shape[1] == 2:
+        return _staircase(front, reference)
     levels = np.concatenate([[-np.inf], np.unique(front[:, -1]), reference[-1:]])
     lowers, uppers = [], []
     for start, end in itertools.pairwise(levels):
-        below = front[front[:, -1] <= start, :-1]
-        if len(below) > 1:
-            below = below[non_dominated(below)]
-        lower, upper = _slices(below, reference[:-1])
+        lower, upper = _slices(front[front[:, -1] <= start, :-1], reference[:-1])
         lowers.append(np.column_stack([lower, np.full(len(lower), start)]))
         uppers.append(np.column_stack([upper, np.full(len(upper), end)]))
     return np.concatenate(lowers), np.concatenate(uppers)
+
+
+def _staircase(front: FloatArray, reference: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Two columns: a strip from each step of the staircase to the next."""
+    x, y = front[np.lexsort((front[:, 1], front[:, 0]))].T
+    best = np.minimum.accumulate(y) if len(y) else y
+    step = np.concatenate([[True], y[1:] < best[:-1]])[: len(y)]
+    x, y = x[step], y[step]
+    start, end = np.concatenate([[-np.inf], x]), np.concatenate([x, reference[:1]])
+    top = np.concatenate([reference[1:], y])
+    return np.column_stack([start, np.full(len(start), -np.inf)]), np.column_stack([end, top])
 
 
 def expected_improvement(objectives: Sequence[FloatArray], boxes: Boxes) -> FloatArray:

@@ -89,7 +89,7 @@ def default_candidates(
 
 
 def candidates_for_search(space: SearchSpace, encodings: Mapping[str, Encoding]) -> dict[str, Candidate]:
-    """`default_candidates` without the slowest, with a handicap on all but Gaussian processes on the best description.
+    """`default_candidates` without the trees, with a handicap on all but Gaussian processes on the best description.
 
     A search lives on how sure a model is as much as on its order, and what a Gaussian process says of that comes from
     where the data are: with an equal tau it leads to the better front. So another model must order much better.
@@ -97,6 +97,9 @@ def candidates_for_search(space: SearchSpace, encodings: Mapping[str, Encoding])
     found = default_candidates(space, encodings)
     summaries = {name for name in found if name.startswith("gp-") and name.endswith("summary")}
     surest = summaries or {name for name in found if name.startswith("gp-")}
-    del found["boosting"]
-    found["trees"] = replace(found["trees"], make=partial(SURROGATES["extra-trees"], trees=30))
+    for slow in (
+        "trees",
+        "boosting",
+    ):  # to choose among them took longer than all the rest, and they were seldom chosen
+        del found[slow]
     return {k: c if k in surest else replace(c, handicap=_LESS_SURE) for k, c in found.items()}

@@ -114,7 +114,9 @@ def test_nas_knows_spaces_and_surrogates_only_where_a_run_is_assembled(path: Pat
         "nas.assemble",
         "nas.cli.benchmarks",
         "nas.cli.networks",
-    ):  # `nas data` imports its one benchmark by name, `nas show` the networks that have names
+        "nas.prediction",
+    ):  # `nas data` imports its one benchmark by name, `nas show` the networks that have names; a search that predicts
+        # fetches its surrogates when it is made
         late = {t.split(".")[0] for t in imports(path)}
         assert not late & {"search_spaces", "surrogates", "experiments"}
 
