@@ -61,6 +61,16 @@ def hypervolume(points: FloatArray, box: Box) -> float:
     return float(moocore.hypervolume(box.scale(points), ref=np.ones(len(box.ideal))))
 
 
+def hypervolume_alone(front: FloatArray) -> FloatArray:
+    """What each of n mutually non-dominated points (n, m) dominates that no other does, shape (n,).
+
+    Scaled by the front's ideal and nadir; the reference point is a tenth of the range beyond the nadir.
+    """
+    low, high = front.min(axis=0), front.max(axis=0)
+    scaled = (front - low) / np.where(high > low, high - low, 1.0)
+    return np.asarray(moocore.hv_contributions(scaled, ref=np.full(front.shape[1], 1.1)), dtype=np.float64)
+
+
 def hypervolume_curve(points: FloatArray, box: Box, steps: int = CURVE_STEPS) -> FloatArray:
     """Hypervolume after each of n points, shape (n,); rows with NaN (failed or infeasible) add nothing.
 

@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 
-import moocore
 import numpy as np
 import pandas as pd
 
 from nas.acquisition import WEIGHTS, outcomes
 from nas.front import non_dominated
+from nas.indicators import hypervolume_alone
 from nas.interfaces import Algorithm, HasPosterior
 from nas.prediction import Predictor, in_chunks
 from nas.problem import Problem
@@ -63,10 +63,7 @@ def worth_repeating(front: FloatArray, counts: Sequence[int]) -> int:
     One of those measured least; of them the one that adds the largest hypervolume of its own (reference point: a
     tenth of the range beyond the nadir): the front depends on it most, and the luckiest measurements stand out most.
     """
-    low, high = front.min(axis=0), front.max(axis=0)
-    scaled = (front - low) / np.where(high > low, high - low, 1.0)
-    alone = moocore.hv_contributions(scaled, ref=np.full(front.shape[1], 1.1))
-    return int(np.lexsort((-alone, counts))[0])
+    return int(np.lexsort((-hypervolume_alone(front), counts))[0])
 
 
 def posterior(

@@ -96,7 +96,8 @@ class Plan:
             )
         if started is not None:
             _check_same(started, identity)
-        made.tell(known)
+        if known:
+            made.tell(known)
         return cls(problem, made, settings, identity, warm)
 
 

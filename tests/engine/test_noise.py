@@ -1,0 +1,284 @@
+"""Noisy measurements: what is measured again, and which of its values counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from engine_parts import Grid, Listed, Shuffled, log_of, quick, rising
+
+import nas
+from nas.algorithms.sa_moead import SAMOEAD, SAMOEADSettings
+from nas.errors import ConfigError
+from nas.front import non_dominated
+from nas.interfaces import HasPosterior
+from nas.loop import LoopSettings, SearchState
+from nas.noise import Means, averaged, posterior_front, running_means, worth_repeating
+from nas.problem import Problem
+from nas.records import Architecture, Observation, Result, Status, Trial
+from nas.training import Halving
+
+pytestmark = pytest.mark.usefixtures("no_plots")
+OBJECTIVES = ["error", "params"]
+REPEATING = SAMOEADSettings(initial=8, surrogate="rbf", whole_space=100, pool=100, growth=0.5, repeats=0.25)
+ONCE = SAMOEADSettings(initial=8, surrogate="rbf", whole_space=100, pool=100, growth=0.5)
+
+
+def noisy(trial: Trial) -> Mapping[str, float]:
+    """An error of 10 to 60 with a deviation of 10, which depends on the trial's seed."""
+    noise = np.random.default_rng(trial.seed).normal(0, 10)
+    return {"error": 10 + sum((5 - g) ** 2 for g in trial.architecture.genes) / 3 + noise + 40}
+
+
+def search(
+    out: Path | None = None, settings: SAMOEADSettings = REPEATING, **changes: Any
+) -> nas.SearchResult:
+    arguments: dict[str, Any] = {"evaluate": noisy, "budget": 40, "seed": 3, "algorithm": "sa-moead"}
+    arguments["loop"] = LoopSettings(concurrency=3)
+    arguments |= {"space": Grid(), "objectives": OBJECTIVES, "algorithm_settings": settings, "out": out}
+    return nas.search(**(arguments | changes))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> nas.SearchResult:
+    """A noisy search of 40 evaluations, a quarter of those after the first 8 repeated."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nas.plots.write_plots", lambda folder, table: [])
+        return search(tmp_path_factory.mktemp("noisy") / "run")
+
+
+def stop_at(evaluations: int) -> Any:
+    def callback(state: SearchState) -> None:
+        if state.evaluated >= evaluations:
+            raise KeyboardInterrupt
+
+    return callback
+
+
+def seen(objectives: list[float], genes: tuple[int, ...] = (0,) * 6) -> Observation:
+    return Observation(Architecture("grid", genes), np.array(objectives), 0.0, ok=True)
+
+
+def rows(*values: tuple[str, str, float, float]) -> pd.DataFrame:
+    return pd.DataFrame(values, columns=["architecture", "status", "error", "budget"])
+
+
+def test_the_first_measurement_is_its_own_mean_and_later_ones_are_averaged():
+    means = Means()
+    found = [means.add("a", np.array([x, -x]))[0] for x in (0.1, 0.4, 0.1)]
+    assert found[0] == 0.1
+    assert found[1:] == pytest.approx([0.25, 0.2])
+    assert (means.count("a"), means.count("b")) == (3, 0)
+
+
+def test_observations_of_one_architecture_become_one_whose_violation_is_that_of_the_mean():
+    problem = Problem(Grid(), ["error", "params"], quick, ["error <= 5"])
+    first, second = seen([2.0, 10.0]), seen([10.0, 10.0])
+    (mean,) = averaged(problem, [first, second])
+    assert mean.objectives.tolist() == [6.0, 10.0]
+    assert mean.violation == pytest.approx(problem.violation(np.array([6.0, 10.0])))
+    assert mean.violation > 0
+
+
+def test_observations_that_are_single_stay_the_same_objects():
+    problem = Problem(Grid(), ["error", "params"], quick)
+    known = [seen([1.0, 2.0]), seen([2.0, 1.0], (1,) * 6)]
+    assert [a is b for a, b in zip(averaged(problem, known), known, strict=True)] == [True, True]
+
+
+def test_running_means_are_those_of_successes_at_the_same_budget():
+    table = rows(
+        ("a", "ok", 1.0, 1), ("b", "ok", 5.0, 1), ("a", "failed", np.nan, 1), ("a", "ok", 3.0, 1),
+        ("a", "ok", 7.0, 9), ("a", "ok", 5.0, 1),
+    )  # fmt: skip
+    found = running_means(table, ["error"])
+    assert found["error"].to_numpy() == pytest.approx([1, 5, np.nan, 2, 7, 3], nan_ok=True)
+    assert found["measurements"][[0, 1, 3, 4, 5]].tolist() == [1, 1, 2, 1, 3]
+    assert table["error"][3] == 3.0  # the table itself is as it was
+
+
+def test_running_means_without_a_budget_are_taken_as_well():
+    table = rows(("a", "ok", 1.0, np.nan), ("a", "ok", 2.0, np.nan))
+    assert running_means(table, ["error"])["error"].tolist() == [1.0, 1.5]
+
+
+FRONT = np.array([[0.0, 10.0], [1.0, 9.0], [2.0, 2.0], [10.0, 0.0]])
+
+
+def test_the_member_measured_least_is_measured_again():
+    assert worth_repeating(FRONT, [2, 1, 2, 2]) == 1
+
+
+def test_of_members_measured_as_often_the_one_that_the_front_depends_on_most_is_measured_again():
+    assert worth_repeating(FRONT, [1, 1, 1, 1]) == 2
+
+
+def test_a_front_of_one_member_can_be_measured_again():
+    assert worth_repeating(np.array([[3.0, 4.0]]), [7]) == 0
+
+
+def test_the_share_that_was_set_is_measured_again(run: nas.SearchResult):
+    counts = Counter(run.history["architecture"])
+    assert sum(n - 1 for n in counts.values()) == 8  # of the 32 after the initial design
+    assert len(run.history) == 40
+
+
+def test_no_repeat_is_in_the_initial_design(run: nas.SearchResult):
+    again = run.history["architecture"].duplicated()
+    assert not again[:8].any()
+
+
+def test_each_measurement_of_an_architecture_has_a_seed_of_its_own(run: nas.SearchResult):
+    assert run.history["seed"].is_unique
+
+
+def test_only_members_of_the_front_are_measured_again():
+    problem = Problem(Grid(), OBJECTIVES, noisy)
+    algorithm = SAMOEAD(problem, np.random.default_rng(0), REPEATING)
+    known: dict[Architecture, list[np.ndarray]] = {}
+    repeats = 0
+    for number in range(40):
+        (asked,) = algorithm.ask(1)
+        if asked in known:
+            repeats += 1
+            every = list(known)
+            points = np.array([np.mean(known[a], axis=0) for a in every])
+            assert asked in [every[i] for i in non_dominated(points)]
+        values = {**noisy(Trial(number, asked, number)), **problem.cheap_values(asked)}
+        known.setdefault(asked, []).append(np.array([values[n] for n in OBJECTIVES]))
+        algorithm.tell([Observation(asked, known[asked][-1], 0.0, ok=True)])
+    assert repeats == 8
+
+
+def test_the_front_has_each_architecture_once_with_the_mean_of_its_measurements(run: nas.SearchResult):
+    mean = run.history.groupby("architecture")[OBJECTIVES].mean()
+    counts = run.history["architecture"].value_counts()
+    assert run.front["architecture"].is_unique
+    assert run.front["error"].tolist() == pytest.approx(mean["error"][run.front["architecture"]].tolist())
+    assert run.front["measurements"].tolist() == counts[run.front["architecture"]].tolist()
+    assert run.front["measurements"].max() > 1
+    front = {mean.index[i] for i in non_dominated(mean.to_numpy())}
+    assert set(run.front["architecture"]) == front
+
+
+def test_the_history_keeps_every_single_measurement(run: nas.SearchResult):
+    for _, row in run.history.iterrows():
+        trial = Trial(int(row["trial"]), Grid().parse(row["architecture"]), int(row["seed"]))
+        assert row["error"] == noisy(trial)["error"]
+
+
+def test_the_front_shown_while_a_search_runs_is_the_one_that_it_ends_with():
+    last: list[SearchState] = []
+    result = search(callbacks=[last.append])
+    shown = {Grid().format(r.trial.architecture) for r in last[-1].front.items}
+    assert shown == set(result.front["architecture"])
+    assert sorted(last[-1].front.points[:, 0]) == pytest.approx(sorted(result.front["error"]))
+
+
+def test_the_front_by_posterior_mean_is_written_beside_the_raw_one(run: nas.SearchResult):
+    assert run.out is not None
+    assert run.front_posterior is not None
+    table = pd.read_csv(run.out / "front_posterior.csv")
+    assert list(table) == ["architecture", "error", "params", "error_std", "measurements"]
+    assert table["error"].tolist() == pytest.approx(run.front_posterior["error"].tolist())
+    assert len(non_dominated(table[OBJECTIVES].to_numpy())) == len(table) > 1
+    assert (table["error_std"] > 0).all()
+    counts = run.history["architecture"].value_counts()
+    assert table["measurements"].tolist() == counts[table["architecture"]].tolist()
+    exact = [Grid().cost(Grid().parse(text))["params"] for text in table["architecture"]]
+    assert table["params"].tolist() == exact
+
+
+def test_it_promises_less_than_the_lucky_measurements_of_the_raw_front(run: nas.SearchResult):
+    assert run.front_posterior is not None
+    both = run.front.merge(run.front_posterior, on="architecture", suffixes=("_raw", "_posterior"))
+    single = both[both["measurements_raw"] == 1] if (both["measurements_raw"] == 1).any() else both
+    assert len(both) > 1
+    assert (single["error_posterior"] - single["error_raw"]).mean() > 0
+
+
+def test_without_repeats_nothing_is_measured_again_and_there_is_no_posterior_front(tmp_path: Path):
+    result = search(tmp_path / "run", ONCE)
+    assert result.history["architecture"].is_unique
+    assert result.front_posterior is None
+    assert not (tmp_path / "run" / "front_posterior.csv").exists()
+    assert "measurements" not in result.front
+
+
+def test_a_stopped_run_with_repeats_ends_as_one_that_never_stopped(run: nas.SearchResult, tmp_path: Path):
+    assert run.out is not None
+    assert search(tmp_path / "run", callbacks=[stop_at(27)]).state == "interrupted"
+    assert (tmp_path / "run" / "front_posterior.csv").exists()
+    search(tmp_path / "run", resume=True)
+    assert log_of(tmp_path / "run") == log_of(run.out)
+    for name in ("front.csv", "front_posterior.csv"):
+        assert (tmp_path / "run" / name).read_bytes() == (run.out / name).read_bytes()
+
+
+def test_the_outcome_does_not_depend_on_the_order_in_which_workers_finish(run: nas.SearchResult):
+    shuffled = search(executor=lambda evaluate, required: Shuffled(evaluate, 5, 1))
+    assert shuffled.history["architecture"].tolist() == run.history["architecture"].tolist()
+
+
+def test_a_posterior_changes_nothing_that_is_asked_later():
+    problem = Problem(Grid(), OBJECTIVES, noisy)
+    pair = [SAMOEAD(problem, np.random.default_rng(0), REPEATING) for _ in range(2)]
+    for number in range(24):
+        asked = [algorithm.ask(1)[0] for algorithm in pair]
+        assert asked[0] == asked[1]
+        values = {**noisy(Trial(number, asked[0], number)), **problem.cheap_values(asked[0])}
+        told = Observation(asked[0], np.array([values[n] for n in OBJECTIVES]), 0.0, ok=True)
+        for algorithm in pair:
+            algorithm.tell([told])
+        if number > 10:
+            pair[0].posterior(asked)
+
+
+def test_the_posterior_of_a_known_function_is_near_its_mean():
+    problem = Problem(Grid(), OBJECTIVES, noisy)
+    algorithm = SAMOEAD(problem, np.random.default_rng(0), REPEATING)
+    assert isinstance(algorithm, HasPosterior)
+    rng = np.random.default_rng(1)
+    architectures = [Grid().sample(rng) for _ in range(80)]
+    truth = np.array([60 + sum((5 - g) ** 2 for g in a.genes) / 3 - 10 for a in architectures])
+    told = truth + rng.normal(0, 5, 80)
+    params = [problem.cheap_values(a)["params"] for a in architectures]
+    algorithm.tell(
+        [Observation(a, np.array(p), 0.0, ok=True) for a, *p in zip(architectures, told, params, strict=True)]
+    )
+    mean, std = algorithm.posterior(architectures)
+    assert np.abs(mean[:, 0] - truth).mean() < 0.8 * np.abs(told - truth).mean()
+    assert mean[:, 1].tolist() == params
+    assert (std[:, 1] == 0).all()
+
+
+def test_limits_on_measured_objectives_hold_for_the_posterior_front(run: nas.SearchResult):
+    assert run.front_posterior is not None
+    bound = float(run.front_posterior["error"].median())
+    result = search(limits=[f"error <= {bound}"])
+    assert result.front_posterior is not None
+    assert len(result.front_posterior)
+    assert result.front_posterior["error"].max() <= bound
+
+
+def test_an_algorithm_without_a_model_gives_no_posterior_front():
+    problem = Problem(Grid(), ["error"], quick)
+    same = Architecture("grid", (1,) * 6)
+    results = [Result(Trial(i, same, i), Status.OK, {"error": float(i)}) for i in range(2)]
+    assert posterior_front(problem, Listed([]), results) is None
+
+
+def test_repeats_and_halving_together_are_refused():
+    with pytest.raises(ConfigError, match="repeats: measuring again does not go with halving"):
+        search(evaluate=rising, loop=LoopSettings(halving=Halving(1, 9)))
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5])
+def test_a_share_outside_zero_to_one_is_refused(share: float):
+    with pytest.raises(ConfigError, match="repeats"):
+        SAMOEADSettings(repeats=share)
