@@ -63,7 +63,7 @@ def worth_repeating(front: FloatArray, counts: Sequence[int]) -> int:
     One of those measured least; of them the one that adds the largest hypervolume of its own (reference point: a
     tenth of the range beyond the nadir): the front depends on it most, and the luckiest measurements stand out most.
     """
-    return int(np.lexsort((-hypervolume_alone(front), counts))[0])
+    return int(np.lexsort((-hypervolume_alone(front), np.asarray(counts)))[0])
 
 
 def posterior(
