@@ -1,0 +1,24 @@
+"""The configs that come with the repository can be read and assembled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nas.assemble import CONFIGS, assemble
+from nas.config import check_config, read_config
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted([*CONFIGS.glob("*.yaml"), *(ROOT / "configs").glob("*.yaml")])
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_config_that_comes_with_us_makes_a_search(file: Path) -> None:
+    parts = assemble(check_config(read_config(file)), file.parent)
+    assert parts.problem.names == ("error", "params", "madds")
+    assert parts.loop.evaluations >= 10
+
+
+def test_the_cifar_config_is_where_the_documentation_says() -> None:
+    assert ROOT / "configs" / "muxnet_cifar10.yaml" in FILES
