@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,12 +51,21 @@ def training(
     recipe: Any = None,
     threads: int = 1,
     device: str | None = None,
+    proxies: Sequence[str] = (),
 ) -> Evaluate:
-    """Train each candidate on `data` (a name, or a mapping with `name`) by `recipe` (a mapping)."""
+    """Train each candidate on `data` (a name, or a mapping with `name`) by `recipe` (a mapping).
+
+    `proxies` names zero-cost proxies to report beside (docs/proxies.md).
+    """
     from nas.training import TrainingEvaluator, data_from_config, recipe_from_config
 
     described = data_from_config({"name": data} if isinstance(data, str) else data)
-    return TrainingEvaluator(space, described, recipe_from_config(recipe or {}), threads, device)  # type: ignore[arg-type]
+    evaluator = TrainingEvaluator(space, described, recipe_from_config(recipe or {}), threads, device)  # type: ignore[arg-type]
+    if not proxies:
+        return evaluator
+    from nas.training.proxies import WithProxies
+
+    return WithProxies(evaluator, tuple(proxies))
 
 
 def built_in_config(space: str) -> Path | None:

@@ -8,6 +8,7 @@ import pytest
 
 from nas.assemble import CONFIGS, assemble
 from nas.config import check_config, read_config
+from nas.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted([*CONFIGS.glob("*.yaml"), *(ROOT / "configs").glob("*.yaml")])
@@ -22,3 +23,13 @@ def test_a_config_that_comes_with_us_makes_a_search(file: Path) -> None:
 
 def test_the_cifar_config_is_where_the_documentation_says() -> None:
     assert ROOT / "configs" / "muxnet_cifar10.yaml" in FILES
+
+
+def test_a_config_may_ask_for_proxies_beside_the_training() -> None:
+    values = read_config(CONFIGS / "muxnet-tiny.yaml")
+    values["evaluator"]["proxies"] = ["naswot"]
+    evaluate = assemble(check_config(values), CONFIGS).problem.evaluate
+    assert getattr(evaluate, "names", None) == ("naswot",)
+    values["evaluator"]["proxies"] = ["nasvot"]
+    with pytest.raises(ConfigError, match="naswot"):
+        assemble(check_config(values), CONFIGS)
