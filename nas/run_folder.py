@@ -53,8 +53,10 @@ class RunTable:
 
     @property
     def hypervolume(self) -> float:
-        """The final value of the curve, 0 without any result."""
-        return float(self.curve[-1]) if len(self.curve) else 0.0
+        """The final value of the curve; before this run's first result that of what it began with, or 0."""
+        if len(self.curve) or self.box is None:
+            return float(self.curve[-1]) if len(self.curve) else 0.0
+        return hypervolume(self.before[np.isfinite(self.before).all(axis=1)], self.box)
 
 
 def run_table(

@@ -191,9 +191,10 @@ def _announce(config: SearchConfig, out: Path, parts: Assembly, resumed: bool) -
         if config.executor.name == "ray"
         else "this process"
     )
+    known = f", beginning with what {config.warm_start} measured" if config.warm_start else ""
     output().print(
         f"{'Resuming' if resumed else 'Searching'} [bold]{config.space.name}[/]{of}: {objectives}{limits}\n"
-        f"{config.algorithm.name}, {parts.loop.evaluations} evaluations on {workers}, seed {parts.loop.seed}; "
+        f"{config.algorithm.name}, {parts.loop.evaluations} evaluations on {workers}, seed {parts.loop.seed}{known}; "
         f"everything goes to [bold]{out}/[/]",
         highlight=False,
     )
@@ -265,6 +266,8 @@ def _report(result: SearchResult, out: Path, loop: LoopSettings) -> None:
     elif result.state == "finished":
         go_on += f" --budget {2 * loop.evaluations}"
     further = "" if result.state == "exhausted" else f"\n  {go_on}   goes on with this search"
+    if result.front_posterior is not None:
+        further = f"\n  {out}/front_posterior.csv  the front by posterior mean of noisy measurements{further}"
     console.print(
         f"Where to look next:\n  {out}/plots/        the front, the hypervolume and the cloud, as pictures\n"
         f"  {out}/front.csv     the table above; nas front {out} prints it again\n"

@@ -261,3 +261,28 @@ def test_reading_an_earlier_run_changes_nothing_in_it(earlier: Path) -> None:
     before = {p.name: p.read_bytes() for p in earlier.iterdir() if p.is_file()}
     search(None, warm_start=earlier)
     assert {name: (earlier / name).read_bytes() for name in before} == before
+
+
+def test_a_space_that_the_earlier_run_exhausted_leaves_its_front(tmp_path: Path) -> None:
+    before = search(tmp_path / "earlier", space=Grid(2, 3), budget=8)
+    after = search(tmp_path / "new", space=Grid(2, 3), warm_start=tmp_path / "earlier")
+    assert after.state == "exhausted"
+    assert len(after.history) == 0
+    assert after.front["architecture"].tolist() == before.front["architecture"].tolist()
+    assert after.summary["hypervolume"] == pytest.approx(before.summary["hypervolume"])
+
+
+def test_an_architecture_measured_again_after_a_warm_start_has_the_mean_of_both(tmp_path: Path) -> None:
+    settings = SAMOEADSettings(initial=4, surrogate="rbf", whole_space=100, pool=100, repeats=0.9)
+    search(tmp_path / "earlier")
+    warm = {"algorithm": "sa-moead", "algorithm_settings": settings, "warm_start": tmp_path / "earlier"}
+    result = search(tmp_path / "new", budget=12, **warm)
+    assert result.table is not None
+    both = pd.concat([result.table.imported, result.history])
+    again = set(result.table.imported["architecture"]) & set(result.history["architecture"])
+    assert again & set(result.front["architecture"])
+    for _, row in result.front.iterrows():
+        measured = both[both["architecture"] == row["architecture"]]["error"]
+        assert row["error"] == pytest.approx(measured.mean())
+        assert row["measurements"] == len(measured)
+    assert result.front_posterior is not None

@@ -1,0 +1,111 @@
+"""Which front to believe when each measurement is noisy: the raw one, or that by posterior mean?
+
+`nice python experiments/quality/noise.py` searches a published table whose errors get normal noise, a new draw each
+time, and judges what is reported by the table itself. It writes `results/noise.csv` (a row a run and front) and prints
+medians. See the README beside this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch are loaded: their products are small
+
+import numpy as np
+import pandas as pd
+from lookup_tables import TABLES, LookupTable
+
+from nas.algorithms.sa_moead import SAMOEAD
+from nas.front import non_dominated
+from nas.noise import averaged
+from nas.problem import Problem
+from nas.records import Architecture, FloatArray, Observation
+
+HERE = Path(__file__).resolve().parent
+DATA = Path(os.environ.get("NAS_SHARED_DATA", HERE.parents[2] / "shared" / "data"))
+KEY = ["table", "repeats", "front"]
+
+
+def search(table: LookupTable, repeats: float, noise: float, budget: int, seed: int) -> list[Observation]:
+    """The observations of one search, in order."""
+    problem = Problem(table.space, table.objectives())
+    settings = replace(SAMOEAD.default_settings(problem.n_objectives, budget), repeats=repeats)
+    algorithm = SAMOEAD(problem, np.random.default_rng(seed), settings)
+    drawn = np.random.default_rng([seed, 1])
+    known: list[Observation] = []
+    for _ in range(budget):
+        (asked,) = algorithm.ask(1)
+        known.append(Observation(asked, measured(table, asked, noise, drawn), 0.0, ok=True))
+        algorithm.tell(known[-1:])
+    return known
+
+
+def measured(table: LookupTable, asked: Architecture, noise: float, rng: np.random.Generator) -> FloatArray:
+    """The table's objectives (3,) with noise on the error, percentage points."""
+    return np.array(table.values[asked]) + np.array([noise * rng.normal(), 0.0, 0.0])
+
+
+def fronts(table: LookupTable, known: list[Observation]) -> dict[str, tuple[list[Architecture], FloatArray]]:
+    """What is reported, two ways: architectures and the objectives (n, 3) that are claimed for them."""
+    problem = Problem(table.space, table.objectives())
+    algorithm = SAMOEAD(problem, np.random.default_rng(0))
+    algorithm.tell(known)
+    means = averaged(problem, known)
+    architectures = [seen.architecture for seen in means]
+    raw = np.array([seen.objectives for seen in means])
+    smoothed, _ = algorithm.posterior(architectures)
+    found = {}
+    for name, points in (("raw", raw), ("posterior", smoothed)):
+        rows = non_dominated(points)
+        found[name] = [architectures[i] for i in rows], points[rows]
+    return found
+
+
+def judged(table: LookupTable, architectures: list[Architecture], claimed: FloatArray) -> dict[str, float]:
+    """Claims beside the truth; hypervolume as a fraction of the true front's."""
+    true = np.array([table.values[a] for a in architectures])
+    return {
+        "size": len(true),
+        "wrong": len(true) - len(non_dominated(true)),  # members that another member truly dominates
+        "hypervolume": float(table.quality(true)[-1]),
+        "claimed": float(table.quality(claimed)[-1]),
+        "optimism": float((true - claimed)[:, 0].mean()),  # percentage points of error
+        "off": float(np.abs(true - claimed)[:, 0].mean()),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=["nasbench101_5v"])
+    parser.add_argument("--repeats", nargs="+", type=float, default=[0.0, 0.2])
+    parser.add_argument("--noise", type=float, default=0.5, help="standard deviation, percentage points")
+    parser.add_argument("--budget", type=int, default=100)
+    parser.add_argument("--seeds", type=int, default=21)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--out", type=Path, default=HERE / "results")
+    args = parser.parse_args()
+    rows: list[dict[str, object]] = []
+    for name in args.tables:
+        table = TABLES[name](args.data)
+        for seed in range(args.seeds):
+            for repeats in args.repeats:
+                start = time.process_time()
+                known = search(table, repeats, args.noise, args.budget, seed)
+                unique = len({seen.architecture for seen in known})
+                for front, (architectures, claimed) in fronts(table, known).items():
+                    kind = {"table": name, "repeats": repeats, "front": front, "seed": seed, "unique": unique}
+                    rows.append(kind | judged(table, architectures, claimed))
+                print(f"{name} {repeats} seed {seed}: {time.process_time() - start:.1f} s", flush=True)
+    frame = pd.DataFrame(rows)
+    frame.to_csv(args.out / "noise.csv", index=False, float_format="%.5g", lineterminator="\n")
+    print(frame.drop(columns="seed").groupby(KEY, sort=False).median().to_string())
+
+
+if __name__ == "__main__":
+    main()
