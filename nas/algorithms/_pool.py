@@ -55,7 +55,7 @@ def whole_space(problem: Problem, most: int) -> tuple[Architecture, ...] | None:
 class InnerSearch:
     """MOEA/D on predictions: `size` candidates in `generations`, along as many directions as `population` allows."""
 
-    size: int = 2000
+    size: int = 1000
     generations: int = 10
     population: int = 45
 

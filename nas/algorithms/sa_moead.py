@@ -56,7 +56,7 @@ class SAMOEADSettings:
     initial: int = 10
     surrogate: str = AUTO
     whole_space: int = 20_000
-    pool: int = 2000
+    pool: int = 1000
     growth: float = 0.05
     reference: float = 0.1
     prefer: str = ""
