@@ -151,7 +151,7 @@ def imported_table(meta: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _check_same_search(folder: str | Path, problem: Problem, meta: Mapping[str, Any]) -> None:
-    """Raise `ConfigError` unless space and objectives are those of the earlier run."""
+    """Raise `ConfigError` unless space and objectives are those of the earlier run, `HistoryError` if it is damaged."""
     then, space = meta["identity"], problem.space
     if then.get("space") != space.name:
         raise ConfigError(
@@ -163,7 +163,10 @@ def _check_same_search(folder: str | Path, problem: Problem, meta: Mapping[str, 
             f"warm_start: {folder} searched {space.name!r} with other settings: its genes had "
             f"{then.get('cardinalities')} choices, now they have {list(space.cardinalities)}"
         )
-    objectives = {values["name"]: Objective(**values) for values in meta["objectives"]}
+    try:
+        objectives = {values["name"]: Objective(**values) for values in meta["objectives"]}
+    except (TypeError, KeyError) as error:
+        raise HistoryError(f"warm_start: {folder} is damaged: its objectives have {error}") from error
     for item in problem.objectives:
         known = objectives.get(item.name)
         if known is None and not item.cheap:

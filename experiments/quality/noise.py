@@ -102,8 +102,8 @@ def main() -> None:
                     kind = {"table": name, "repeats": repeats, "front": front, "seed": seed, "unique": unique}
                     rows.append(kind | judged(table, architectures, claimed))
                 print(f"{name} {repeats} seed {seed}: {time.process_time() - start:.1f} s", flush=True)
-    frame = pd.DataFrame(rows)
-    frame.to_csv(args.out / "noise.csv", index=False, float_format="%.5g", lineterminator="\n")
+                frame = pd.DataFrame(rows)  # written at once: the rest may take long
+                frame.to_csv(args.out / "noise.csv", index=False, float_format="%.5g", lineterminator="\n")
     print(frame.drop(columns="seed").groupby(KEY, sort=False).median().to_string())
 
 

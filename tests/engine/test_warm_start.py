@@ -189,6 +189,17 @@ def test_only_results_of_the_same_budget_are_imported(tmp_path: Path) -> None:
         search(None, evaluate=Keeping(), loop=LoopSettings(fidelity=2), warm_start=tmp_path / "earlier")
 
 
+def test_halving_continues_only_architectures_of_its_own_run(tmp_path: Path) -> None:
+    what = {"evaluate": Keeping(), "loop": LoopSettings(halving=Halving(1, 9)), "budget": 30}
+    before = search(tmp_path / "earlier", seed=1, **what)
+    after = search(tmp_path / "new", warm_start=tmp_path / "earlier", **what)
+    first = before.history[before.history["budget"] == 1]
+    assert after.summary["imported"] == len(first) < 30
+    assert set(after.history["architecture"]).isdisjoint(first["architecture"])
+    assert {"budget", "origin"} <= set(after.front)
+    assert set(after.front["budget"][after.front["origin"] != ""]) <= {1.0}
+
+
 def test_the_weights_of_a_warm_run_are_those_of_its_own_networks(tmp_path: Path) -> None:
     loop = LoopSettings(fidelity=3)
     search(tmp_path / "earlier", evaluate=Keeping(), loop=loop, seed=1)
