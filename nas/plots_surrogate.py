@@ -55,7 +55,7 @@ def _tau(ax: Any, rows: pd.DataFrame, name: str) -> None:
     ax.plot(told, _column(rows, "tau"), "o-", color=BLUE, markersize=3, linewidth=1.6, label="Kendall's tau")
     doubtful = rows[~rows["reliable"].astype(bool)] if "reliable" in rows else rows.iloc[:0]
     if len(doubtful):
-        crosses = {"color": VERMILLION, "s": 36, "zorder": 3, "label": "not reliable: not used"}
+        crosses = {"color": VERMILLION, "s": 36, "zorder": 3, "label": "not reliable"}
         ax.scatter(doubtful["told"], _column(doubtful, "tau"), marker="x", **crosses)
     ax.set_ylim(min(-0.05, float(np.nanmin(_column(rows, "tau"), initial=0.0)) - 0.05), 1.02)
     label = f"tau of {name}" if name else "tau"
