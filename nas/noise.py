@@ -99,7 +99,8 @@ def running_means(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     many. The same rows otherwise, and the same values where nothing was measured twice.
     """
     ok = table["status"] == "ok"
-    keys = [table["architecture"], table["budget"].astype(float)]
+    budget = table["budget"] if "budget" in table else pd.Series(np.nan, table.index)
+    keys = [table["architecture"], budget.astype(float)]
     counts = ok.astype(int).groupby(keys, dropna=False, sort=False).cumsum()
     changed = table.assign(measurements=counts)
     if not (counts > 1).any():

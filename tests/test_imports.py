@@ -14,6 +14,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = {"records", "interfaces", "checks", "errors"}  # all that spaces and surrogates may know of nas
 PACKAGES = ("nas", "search_spaces", "surrogates", "experiments")
+# Where nas fetches the others late: to assemble a run, for `nas data` (its one benchmark, by name) and `nas show`
+# (networks that have names), and for the surrogates of a search that predicts.
+KNOWS = {"nas.assemble", "nas.cli.benchmarks", "nas.cli.networks", "nas.prediction"}
 
 
 def modules(package: str) -> list[Path]:
@@ -110,13 +113,7 @@ def test_the_walk_sees_every_way_to_import() -> None:
 def test_nas_knows_spaces_and_surrogates_only_where_a_run_is_assembled(path: Path) -> None:
     early = {t.split(".")[0] for t in imports(path, late=False)}
     assert not early & {"search_spaces", "surrogates", "experiments"}
-    if name_of(path) not in (
-        "nas.assemble",
-        "nas.cli.benchmarks",
-        "nas.cli.networks",
-        "nas.prediction",
-    ):  # `nas data` imports its one benchmark by name, `nas show` the networks that have names; a search that predicts
-        # fetches its surrogates when it is made
+    if name_of(path) not in KNOWS:
         late = {t.split(".")[0] for t in imports(path)}
         assert not late & {"search_spaces", "surrogates", "experiments"}
 

@@ -32,7 +32,9 @@ from search_spaces.nasbench101 import NASBench101
 from search_spaces.nasbench201 import NASBench201
 
 NAMES = sorted(ALGORITHMS)
-DEAR = {"sa-moead": SAMOEADSettings(initial=6, surrogate="rbf", pool=60, growth=0.3)}  # each ask takes a while
+DEAR = {
+    "sa-moead": SAMOEADSettings(initial=6, surrogate="rbf", pool=60, growth=0.3)
+}  # each ask takes a while
 
 
 def quick(name: str) -> Any:
