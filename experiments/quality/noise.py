@@ -2,7 +2,7 @@
 
 `nice python experiments/quality/noise.py` searches a published table whose errors get normal noise, a new draw each
 time, and judges what is reported by the table itself. It writes `results/noise.csv` (a row a run and front) and prints
-medians. See the README beside this file.
+medians; runs that are in the file are not made again. See the README beside this file.
 """
 
 from __future__ import annotations
@@ -90,20 +90,27 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--out", type=Path, default=HERE / "results")
     args = parser.parse_args()
-    rows: list[dict[str, object]] = []
+    file = args.out / "noise.csv"
+    frame = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=[*KEY, "seed"])
+    done = set(frame[["table", "repeats", "seed"]].itertuples(index=False, name=None))
     for name in args.tables:
         table = TABLES[name](args.data)
         for seed in range(args.seeds):
             for repeats in args.repeats:
+                if (name, repeats, seed) in done:
+                    continue
                 start = time.process_time()
                 known = search(table, repeats, args.noise, args.budget, seed)
                 unique = len({seen.architecture for seen in known})
+                rows: list[dict[str, object]] = []
                 for front, (architectures, claimed) in fronts(table, known).items():
                     kind = {"table": name, "repeats": repeats, "front": front, "seed": seed, "unique": unique}
                     rows.append(kind | judged(table, architectures, claimed))
+                frame = pd.concat([frame, pd.DataFrame(rows)]) if len(frame) else pd.DataFrame(rows)
+                frame.to_csv(
+                    file, index=False, float_format="%.5g", lineterminator="\n"
+                )  # the rest takes long
                 print(f"{name} {repeats} seed {seed}: {time.process_time() - start:.1f} s", flush=True)
-                frame = pd.DataFrame(rows)  # written at once: the rest may take long
-                frame.to_csv(args.out / "noise.csv", index=False, float_format="%.5g", lineterminator="\n")
     print(frame.drop(columns="seed").groupby(KEY, sort=False).median().to_string())
 
 
