@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from nas.algorithms.random_search import RandomSearch
+from nas.algorithms.sa_moead import SAMOEADSettings
 from nas.executors import run_trial
 from nas.history import read_history
 from nas.interfaces import Algorithm, Evaluate, SearchSpace
@@ -195,3 +196,7 @@ def log_of(folder: Path) -> list[tuple[int, str, str, float]]:
     """What a run tried and found, without anything that depends on time."""
     frame, _ = read_history(folder)
     return list(zip(frame["trial"], frame["architecture"], frame["status"], frame["told"], strict=True))
+
+
+# Each ask of a search with surrogates takes a while; these settings keep tests of anything else quick.
+QUICK_SETTINGS = {"sa-moead": SAMOEADSettings(initial=6, surrogate="rbf", pool=60, growth=0.3)}

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from engine_parts import QUICK_SETTINGS
 
 from nas.algorithms import ALGORITHMS
 from nas.algorithms.random_search import RandomSearch
-from nas.algorithms.sa_moead import SAMOEADSettings
 from nas.candidates import Candidates
 from nas.errors import ConfigError, InfeasibleError
 from nas.interfaces import Algorithm, SearchSpace
@@ -32,28 +32,25 @@ from search_spaces.nasbench101 import NASBench101
 from search_spaces.nasbench201 import NASBench201
 
 NAMES = sorted(ALGORITHMS)
-DEAR = {
-    "sa-moead": SAMOEADSettings(initial=6, surrogate="rbf", pool=60, growth=0.3)
-}  # each ask takes a while
 
 
 def quick(name: str) -> Any:
     """An algorithm as the contract checks take it, with settings that keep a dear one quick."""
     algorithm = ALGORITHMS[name]
-    if name not in DEAR:
+    if name not in QUICK_SETTINGS:
         return algorithm
-    return lambda problem, rng: algorithm(problem, rng, DEAR[name])
+    return lambda problem, rng: algorithm(problem, rng, QUICK_SETTINGS[name])
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_algorithm_keeps_the_contract(name: str) -> None:
-    check_algorithm(quick(name), evaluations=30 if name in DEAR else 80)
+    check_algorithm(quick(name), evaluations=30 if name in QUICK_SETTINGS else 80)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_algorithm_keeps_the_contract_in_a_space_with_its_own_variation(name: str) -> None:
     problem = toy_problem(3, space=NASBench101.digits())
-    check_algorithm(quick(name), problem, evaluations=30 if name in DEAR else 40)
+    check_algorithm(quick(name), problem, evaluations=30 if name in QUICK_SETTINGS else 40)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -85,12 +82,12 @@ def test_default_settings_leave_room_for_a_search(name: str) -> None:
 def test_an_error_far_better_than_random_is_found(name: str) -> None:
     problem = toy_problem(1, space=ToySpace((5,) * 8))
     best = {}
-    evaluations = 60 if name in DEAR else 300
+    evaluations = 60 if name in QUICK_SETTINGS else 300
     for each in (name, "random"):
         cls = ALGORITHMS[each]
         found = []
         for seed in range(5):
-            settings = DEAR.get(each, cls.default_settings(1, evaluations))
+            settings = QUICK_SETTINGS.get(each, cls.default_settings(1, evaluations))
             algorithm = cls(problem, np.random.default_rng(seed), settings)
             errors = []
             for i in range(evaluations):

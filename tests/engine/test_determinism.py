@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from engine_parts import Grid, Shuffled, log_of, quick
+from engine_parts import QUICK_SETTINGS, Grid, Shuffled, log_of, quick
 
 import nas
 from nas.algorithms import ALGORITHMS
@@ -22,6 +22,7 @@ def run(out: Path, executor: object = "serial", algorithm: str = "moead", budget
         objectives,
         quick,
         algorithm=algorithm,
+        algorithm_settings=QUICK_SETTINGS.get(algorithm),
         executor=executor,
         out=out,
         loop=LoopSettings(evaluations=budget, seed=4, **loop),

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from engine_parts import Grid, Shuffled, log_of, quick
+from engine_parts import QUICK_SETTINGS, Grid, Shuffled, log_of, quick
 
 import nas
 from nas.algorithms import ALGORITHMS
@@ -43,6 +43,7 @@ def same(first: Path, second: Path) -> bool:
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_run_stopped_twice_ends_as_one_that_never_stopped(algorithm: str, tmp_path: Path) -> None:
     what = {"algorithm": algorithm, "objectives": ["error"] if algorithm.startswith("regul") else OBJECTIVES}
+    what |= {"algorithm_settings": QUICK_SETTINGS.get(algorithm)}
     search(tmp_path / "whole", **what)
     search(tmp_path / "run", stop=13, **what)
     search(tmp_path / "run", resume=True, stop=14, **what)
