@@ -77,7 +77,8 @@ def search(
         space: what to search; any `SearchSpace`.
         objectives: built-in names (``error``, ``accuracy``, ``params``, ``madds``) or `Objective` values.
         evaluate: measures the expensive objectives of one `Trial` on a worker; returns them by name.
-        algorithm: a name in `nas.algorithms.ALGORITHMS`, or a class or function of (problem, rng, settings).
+        algorithm: a name in `nas.algorithms.ALGORITHMS`, or a class or function of (problem, rng, settings). The command
+            `nas search` uses "sa-moead", which pays when an evaluation takes seconds.
         algorithm_settings: its `Settings`; None for defaults that suit the budget.
         executor: ``serial``, ``ray``, or a function of (evaluate, names it must return) that makes one.
         executor_settings: `SerialSettings` or `RaySettings`; None for their defaults.

@@ -76,7 +76,7 @@ class SearchConfig(BaseModel):
         default_factory=lambda: [ObjectivePart(name=n) for n in ("error", "params", "madds")], min_length=1
     )
     limits: list[str] = Field(default_factory=list)
-    algorithm: AnyPart = Part(name="moead")
+    algorithm: AnyPart = Part(name="sa-moead")
     evaluator: AnyPart | None = Part(name="training")
     executor: AnyPart = Part(name="ray")
     budget: Annotated[Budget, BeforeValidator(_budget)] = Budget()

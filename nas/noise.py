@@ -121,8 +121,11 @@ def posterior_front(problem: Problem, algorithm: Algorithm, results: Iterable[Re
     dominated. Columns: `architecture`, one an objective (the posterior mean), `<objective>_std` for each measured
     one, `measurements`. Sorted as front.csv.
     """
-    counts = Counter(result.trial.architecture for result in results if result.ok)
-    if not isinstance(algorithm, HasPosterior) or max(counts.values(), default=0) < 2:
+    measured = [result.trial for result in results if result.ok]
+    counts = Counter(trial.architecture for trial in measured)
+    # another budget is no repetition
+    repeated = Counter((trial.architecture, trial.budget) for trial in measured)
+    if not isinstance(algorithm, HasPosterior) or max(repeated.values(), default=0) < 2:
         return None
     architectures = list(counts)
     mean, std = algorithm.posterior(architectures)
