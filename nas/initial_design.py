@@ -47,7 +47,7 @@ def _costs(problem: Problem, architectures: list[Architecture]) -> FloatArray:
     return cheap
 
 
-def log_costs(costs: FloatArray) -> FloatArray:
+def _levels(costs: FloatArray) -> FloatArray:
     """Costs (n, c), each column from 0 (least) to 1 (most), in logarithm where all are positive."""
     positive = (costs > 0).all(axis=0)
     scaled = np.where(positive, np.log(np.where(positive, costs, 1.0)), costs)
@@ -61,7 +61,7 @@ def _places(costs: FloatArray, rng: np.random.Generator) -> FloatArray:
     n = len(costs)
     if costs.shape[1] == 0:
         return rng.permutation(n) / (n - 1)
-    level = log_costs(costs).mean(axis=1)
+    level = _levels(costs).mean(axis=1)
     rank = np.empty(n)
     rank[np.lexsort((rng.random(n), level))] = np.arange(n) / (n - 1)
     spread = np.ptp(level)

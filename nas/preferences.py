@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.directions import das_dennis
 from nas.errors import ConfigError
 from nas.objectives import Limit, Objective, objective
 from nas.preference_text import ASPIRE, PERCENT, WEIGH, Term, check_terms, terms
@@ -24,7 +23,6 @@ from nas.records import FloatArray
 
 AUGMENTATION = 0.01  # a hundredth of one range is given up for the whole range of another
 MARGIN = 0.1  # of the front's range, that the box reaches beyond the archive's nearest point
-SPREAD = 0.3  # size of the shrunk grid of directions, relative to the whole simplex
 _SMALL = 1e-9
 
 
@@ -192,33 +190,6 @@ class Preference:
         # where even the nearest member breaks a limit the box must not end before it
         held = np.where(closest <= most, most, closest + margin)
         return lower, np.maximum(np.minimum(upper, held), lower)
-
-    def directions(
-        self,
-        n: int,
-        ideal: FloatArray,
-        nadir: FloatArray,
-        archive: FloatArray | None = None,
-        spread: float = SPREAD,
-    ) -> FloatArray:
-        """Reference directions about the aspiration, (k, m) on the unit simplex, k at most max(n, m).
-
-        The Das-Dennis grid, shrunk to `spread` of its size (1: the whole simplex, 0: one direction) about the
-        direction in which the score descends: the ray from the aspiration along 1/weights, where it crosses the
-        plane through the nadir of each objective (as in R-NSGA-III, Vesikar, Deb and Blank 2018). The whole grid
-        when there is no aspiration and no weight. Directions are of objectives normalised by ideal and nadir.
-        """
-        if not 0 <= spread <= 1:
-            raise ConfigError(f"spread: expected a number from 0 to 1, got {spread!r}")
-        m = len(self.objectives)
-        grid = das_dennis(m, n)
-        if self._everywhere or m == 1:
-            return grid
-        ideal = np.asarray(ideal, dtype=np.float64)
-        z = (self.aspiration(ideal, nadir, archive) - ideal) / _ranges(ideal, nadir)
-        along = 1.0 / np.asarray(self.weights)
-        crossing = np.maximum(z + (1.0 - z.sum()) / along.sum() * along, 0.0)  # its sum is 1 or more
-        return np.asarray(spread * grid + (1.0 - spread) * crossing / crossing.sum(), dtype=np.float64)
 
     @property
     def _everywhere(self) -> bool:

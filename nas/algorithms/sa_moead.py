@@ -219,34 +219,28 @@ class SAMOEAD(Algorithm):
             every = whole_space(self._problem, self._settings.whole_space) or ()
             self._whole = Exact.of(self._problem, every)
         front = _front(means)
+        points = np.array([seen.objectives for seen in front]).reshape(-1, self._problem.n_objectives)
+        targets = self._targets(points, known)
         pool = self._whole
         if not pool.architectures:
             rng = np.random.default_rng([self._seed, len(asked)])
             start = [*means[-_LEARNED_BY_INNER:], *front]
             search = InnerSearch(self._settings.pool)
-            pool = Exact.of(
-                self._problem, search(self._problem, self._hope, start, rng, self._distance(front))
-            )
-        points = np.array([seen.objectives for seen in front]).reshape(-1, self._problem.n_objectives)
-        return Outlook(
-            self._problem, self._models, self._models.forecast(pool), points, self._targets(points, known)
-        )
+            found = search(self._problem, self._hope, start, rng, self._distance(targets[0]))
+            pool = Exact.of(self._problem, found)
+        return Outlook(self._problem, self._models, self._models.forecast(pool), points, targets)
 
     def _hope(self, architectures: Sequence[Architecture]) -> FloatArray:
         exact = Exact.of(self._problem, architectures)
         return self._models.hoped(self._models.forecast(exact), _OPTIMISM)
 
-    def _distance(self, front: Sequence[Observation]) -> Callable[[FloatArray], float]:
+    def _distance(self, first: Target) -> Callable[[FloatArray], float]:
         """How far minimised objectives (m,) are from meeting the limits and from the preferred region."""
-        if self._preference is None or not front:
+        if self._preference is None:
             return self._problem.violation
-        points = np.array([seen.objectives for seen in front])
-        ideal, nadir = points.min(axis=0), points.max(axis=0)
-        _, upper = self._preference.region(ideal, nadir, points)
-        scale = np.where(nadir > ideal, nadir - ideal, 1.0)
 
         def distance(row: FloatArray) -> float:
-            outside = np.maximum(row - upper, 0.0) / scale
+            outside = np.maximum(first.scaled(row) - first.reference, 0.0)
             return self._problem.violation(row) + float(outside.sum())
 
         return distance

@@ -324,52 +324,6 @@ def test_without_an_archive_the_box_runs_to_the_nadir_where_nothing_is_named() -
     assert upper == pytest.approx([3.0, 11.0, 11.0])
 
 
-# ------------------------------------------------------------------ directions
-
-
-@settings(max_examples=60, deadline=None)
-@given(fronts, texts)
-def test_directions_lie_on_the_simplex(front: np.ndarray, text: str) -> None:
-    found = parse(text).directions(15, front.min(axis=0), front.max(axis=0), front)
-    assert found.shape == (15, 3)
-    assert (found >= 0).all()
-    assert found.sum(axis=1) == pytest.approx(np.ones(15))
-
-
-def test_directions_gather_about_the_aspiration() -> None:
-    found = parse("error=2,params=8", NAMES[:2]).directions(11, IDEAL, NADIR, LINE)
-    assert found.mean(axis=0) == pytest.approx([0.3 * 0.5 + 0.7 * 0.2, 0.3 * 0.5 + 0.7 * 0.8])
-    assert np.ptp(found[:, 0]) == pytest.approx(0.3)
-
-
-def test_directions_meet_the_front_where_the_score_does() -> None:
-    """With a spread of 0 all are the one whose ray from the ideal ends at the best of a straight front."""
-    for text in ("error=1,params=5", "error=8,params=6", "error=7", "error:4"):
-        found = parse(text, NAMES[:2]).directions(5, IDEAL, NADIR, LINE, spread=0.0)
-        assert found == pytest.approx(np.array([best(text)] * 5) / 10), text
-
-
-def test_without_an_aspiration_or_weight_the_directions_are_the_whole_grid() -> None:
-    found = parse("params<5", NAMES[:2]).directions(5, IDEAL, NADIR, LINE)
-    assert sorted(found[:, 0].tolist()) == [0.0, 0.25, 0.5, 0.75, 1.0]
-
-
-def test_an_aspiration_far_outside_still_gives_directions() -> None:
-    found = parse("error=1e9,params=-1e9", NAMES[:2]).directions(5, IDEAL, NADIR, LINE)
-    assert np.isfinite(found).all()
-    assert (found >= 0).all()
-
-
-def test_one_objective_has_one_direction() -> None:
-    found = Preference.parse("error=1", ["error"]).directions(3, np.zeros(1), np.ones(1))
-    assert found.tolist() == [[1.0], [1.0], [1.0]]
-
-
-def test_a_spread_beyond_the_simplex_is_refused() -> None:
-    with pytest.raises(ConfigError, match="spread: expected a number from 0 to 1, got 2"):
-        parse("error=1").directions(5, np.zeros(3), np.ones(3), spread=2)
-
-
 def test_nothing_writes_into_its_arguments() -> None:
     front = LINE.copy()
     ideal, nadir = IDEAL.copy(), NADIR.copy()
@@ -378,5 +332,4 @@ def test_nothing_writes_into_its_arguments() -> None:
     preference = parse("error=3,params<8,error:2", NAMES[:2])
     preference.scores(front, ideal, nadir, front)
     preference.region(ideal, nadir, front)
-    preference.directions(9, ideal, nadir, front)
     preference.violations(front)
