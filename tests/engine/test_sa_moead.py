@@ -13,6 +13,7 @@ from nas.errors import ConfigError
 from nas.indicators import Box, hypervolume
 from nas.initial_design import initial_design
 from nas.interfaces import HasNotes, HasRecall
+from nas.prediction import Remembered, in_chunks, make_predictors
 from nas.preferences import Preference
 from nas.problem import Problem
 from nas.records import Observation, Trial
@@ -240,3 +241,34 @@ def test_all_failing_leaves_random_candidates():
         found = algorithm.ask(1)
         algorithm.tell([answer(problem, found[0], ok=False)])
         assert len(found) == 1
+
+
+def test_predictions_have_the_units_and_direction_of_the_objective():
+    """An accuracy is learned as its distance from 100%, minimised, and never predicted to be above."""
+    problem = Problem(ToySpace(), ["accuracy", "params"], lambda trial: {})
+    (predictor,) = make_predictors(problem, "gaussian-process")
+    candidates = Candidates(problem, np.random.default_rng(0))
+    known = [candidates.random() for _ in range(40)]
+    y = np.array([-100.0 + 100.0 / (1.0 + sum(a.genes)) for a in known])  # minus the accuracy
+    predictor.fit(known, y)
+    assert predictor.values(predictor.scores(y)) == pytest.approx(y)
+    mean, std = predictor.predict(in_chunks(known))
+    assert np.abs(predictor.values(mean) - y).mean() < 0.5 * y.std()
+    assert (predictor.values(mean - 50.0 * std) >= -100.5).all()
+
+
+def test_features_are_computed_once_for_a_whole_space_and_for_late_architectures():
+    calls = []
+
+    def encoding(architectures):
+        calls.append(len(architectures))
+        return np.array([a.genes for a in architectures], dtype=float)
+
+    remembered = Remembered(encoding)
+    space, rng = ToySpace(), np.random.default_rng(0)
+    whole = tuple(space.sample(rng) for _ in range(30))
+    assert (remembered(whole) == remembered(whole)).all()
+    late = list(whole[:10])
+    first = remembered(late)
+    assert (remembered([*late, whole[20]])[:10] == first).all()
+    assert calls == [30, 10, 1]

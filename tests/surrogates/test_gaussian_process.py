@@ -159,3 +159,15 @@ def test_what_is_kept_are_the_best_and_the_newest() -> None:
     best = X[np.argsort(y)[:30]]
     assert all(np.isclose(kept, row).all(axis=1).any() for row in best)
     assert np.isclose(kept, X[-1]).all(axis=1).any()
+
+
+def test_conditioning_on_the_same_rows_changes_nothing_and_on_more_makes_them_known() -> None:
+    X, y = mixed(40, 0)
+    more, z = mixed(15, 1)
+    model = GaussianProcess(numeric=NUMERIC).fit(X, y)
+    before, tuned = model.predict(more), model.log_parameters_.copy()
+    again = model.condition(X, y).predict(more)
+    np.testing.assert_allclose(again, before)
+    model.condition(np.vstack([X, more]), np.concatenate([y, z]))
+    assert (model.log_parameters_ == tuned).all()
+    assert (model.predict(more)[1] < before[1]).all()

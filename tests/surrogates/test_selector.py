@@ -13,7 +13,13 @@ from nas.interfaces import SearchSpace
 from nas.records import Architecture, FloatArray
 from nas.testing import ToySpace
 from search_spaces.nasbench201 import NASBench201
-from surrogates.candidates import Candidate, default_candidates, encode, encodings_of
+from surrogates.candidates import (
+    Candidate,
+    candidates_for_search,
+    default_candidates,
+    encode,
+    encodings_of,
+)
 from surrogates.constant import Constant
 from surrogates.gaussian_process import GaussianProcess
 from surrogates.pairwise_ridge import PairwiseRidge
@@ -228,3 +234,39 @@ def test_the_default_candidates_of_a_space_all_fit(space: SearchSpace) -> None:
     for candidate in default_candidates(space).values():
         X = encode(offered, candidate.encoding, architectures)
         assert np.isfinite(candidate.make().fit(X, y).predict(X)).all()
+
+
+def test_an_update_learns_new_results_with_the_choice_of_the_last_fit() -> None:
+    known, new = drawn(40, 0), drawn(20, 1)
+    for name, make in (("process", GaussianProcess), ("ridge", PairwiseRidge)):
+        candidates = {name: Candidate("default", make)}
+        selector = Selector(candidates, encodings_of(ToySpace()), Log()).fit(known, error(known))
+        before, chosen = selector.predict(new)[0], selector.selection_
+        selector.update([*known, *new], error([*known, *new]))
+        after = selector.predict(new)[0]
+        assert selector.selection_ is chosen
+        assert np.abs(after - error(new)).mean() < np.abs(before - error(new)).mean(), name
+
+
+def test_a_handicap_decides_between_equals_and_not_against_a_much_better_order() -> None:
+    known = drawn(60, 0)
+    encodings = {**encodings_of(ToySpace()), "noise": noise_encoding}
+    equal = {
+        "late": Candidate("default", PairwiseRidge, handicap=0.05),
+        "early": Candidate("default", PairwiseRidge),
+    }
+    unequal = {
+        "good": Candidate("default", PairwiseRidge, handicap=0.05),
+        "bad": Candidate("noise", PairwiseRidge),
+    }
+    assert Selector(equal, encodings, Log()).fit(known, error(known)).selection_.chosen == ("early",)
+    assert Selector(unequal, encodings, Log()).fit(known, error(known)).selection_.chosen[0] == "good"
+
+
+@pytest.mark.parametrize("space", [ToySpace(), NASBench201()], ids=["toy", "nasbench201"])
+def test_a_search_prefers_gaussian_processes_on_the_best_description(space: SearchSpace) -> None:
+    found = candidates_for_search(space, encodings_of(space))
+    preferred = {name for name, candidate in found.items() if candidate.handicap == 0}
+    assert preferred
+    assert all(name.startswith("gp-") for name in preferred)
+    assert {"rbf", "ridge"} <= set(found) - preferred
