@@ -352,7 +352,7 @@ def test_pictures_follow_the_recipe(space, architecture):
         ({"threads": 0}, "1 thread"),
         ({"space": SearchSpace()}, "cannot build networks"),
     ],
-    ids=str,
+    ids=["unknown name", "no name", "a name twice", "one picture", "no thread", "space without networks"],
 )
 def test_what_cannot_be_computed_is_refused_at_once(space, changes, said):
     with pytest.raises(ConfigError, match=said):
