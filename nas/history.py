@@ -25,6 +25,7 @@ from nas.history_table import (
     read_history,
     read_notes,
     tabulate,
+    values_of,
 )
 from nas.interfaces import SearchSpace
 from nas.log_file import LOCK_FILE, connect_to_read, explained, lock_folder, make_folder
@@ -188,9 +189,11 @@ class History:
         """Everything that came back, by trial id."""
         with explained(self.path):
             rows = self._db.execute("SELECT * FROM results").fetchall()
+        values = values_of([row[2] for row in rows], self.path)
         try:
             return {
-                row[0]: Result(trials[row[0]], Status(row[1]), json.loads(row[2]), *row[3:]) for row in rows
+                row[0]: Result(trials[row[0]], Status(row[1]), reported, *row[3:])
+                for row, reported in zip(rows, values, strict=True)
             }
         except (ValueError, IndexError) as error:
             raise HistoryError(f"{self.path} is damaged: {error}; restore it from a copy") from error
