@@ -130,3 +130,27 @@ def check_readable(path: Path) -> None:
         raise HistoryError(
             f"{path}: its format has number {schema}, this version reads 1 to {SCHEMA}; update this package"
         )
+
+
+_UNSOUND = {  # what cannot be in a log that this program wrote, and the query that finds it
+    "a trial is missing": "SELECT 1 FROM (SELECT COUNT(*) n, MIN(id) low, MAX(id) high FROM trials) WHERE low != 0 OR high != n - 1",
+    "a result is of no trial": "SELECT 1 FROM results WHERE trial NOT IN (SELECT id FROM trials)",
+    "an event is neither ask nor tell": "SELECT 1 FROM log WHERE event NOT IN ('ask', 'tell')",
+    "something happened twice": "SELECT 1 FROM log WHERE trial IS NOT NULL GROUP BY event, trial HAVING COUNT(*) > 1",
+    "a trial was not asked for": "SELECT 1 FROM trials WHERE id NOT IN (SELECT trial FROM log WHERE event = 'ask' AND trial IS NOT NULL)",
+    "an unknown trial was asked for": "SELECT 1 FROM log WHERE event = 'ask' AND trial NOT IN (SELECT id FROM trials)",
+    "a trial was told without a result": (
+        "SELECT 1 FROM log WHERE event = 'tell' AND (trial IS NULL OR trial NOT IN (SELECT trial FROM results))"
+    ),
+}
+
+
+def check_sound(db: sqlite3.Connection, path: Path) -> None:
+    """Raise `HistoryError` unless an open log is whole: its pages, and what its rows say of each other."""
+    with explained(path):
+        found = [str(row[0]) for row in db.execute("PRAGMA quick_check(1)")]
+        wrong = [] if found == ["ok"] else found
+        if not wrong:
+            wrong = [what for what, query in _UNSOUND.items() if db.execute(f"{query} LIMIT 1").fetchone()]
+    if wrong:
+        raise HistoryError(f"{path} is damaged: {' '.join(wrong[0].split())}; restore it from a copy")
