@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from nas.blame import is_own
 from nas.records import Result
 
-_CHANCE = 1e-3  # how likely, over all that is compared, a shared trait may be by accident
+_CHANCE = 0.01  # how likely, over all that is compared, a shared trait may be by accident
 _TRAITS = 2  # shared traits that are named, at most
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,62 @@ def troubled(trial: Trial) -> Mapping[str, float]:
     if trial.id == 13:
         os.kill(os.getpid(), signal.SIGKILL)
     return quick(trial)
+
+
+def hostile(trial: Trial) -> Mapping[str, Any]:
+    """As `quick`, with candidates that do whatever a worker survives: all that a search in one process can bear."""
+    if trial.id in HOSTILE:
+        return HOSTILE[trial.id]()
+    return quick(trial)
+
+
+def deadly(trial: Trial) -> Mapping[str, Any]:
+    """As `hostile`, with candidates that end their process, fill the memory or hang in compiled code as well."""
+    if trial.id == 22:
+        time.sleep(600)
+    if trial.id == 24:
+        return {"error": float(np.ones(10**9).sum())}
+    if trial.id == 26:
+        ctypes.string_at(0)  # a segmentation fault
+    if trial.id == 28:
+        os._exit(3)
+    return hostile(trial)
+
+
+def _raise(error: BaseException) -> Any:
+    raise error
+
+
+def _print_much() -> dict[str, float]:
+    for _ in range(300):
+        print("x" * 10_000)
+    return {"error": 50.0}
+
+
+class Unspeakable(Exception):
+    """An error whose message is an error."""
+
+    def __str__(self) -> str:
+        raise ValueError
+
+
+HOSTILE: Mapping[int, Callable[[], Any]] = {
+    2: lambda: _raise(ValueError("no such layer")),
+    3: lambda: _raise(SystemExit(3)),
+    4: lambda: _raise(Unspeakable()),
+    6: lambda: {"error": math.nan},
+    7: lambda: {"error": -math.inf},
+    8: lambda: {"error": "5%"},
+    10: lambda: {"error": np.ones((2000, 500))},
+    11: lambda: [1.0, 2.0],
+    12: lambda: None,
+    14: lambda: {"error": 1.0, 7: 2.0},
+    15: lambda: {"error": 10**400},
+    16: lambda: {"error": 1.0, "note": "x" * 10**7},
+    18: lambda: _raise(RuntimeError("y" * 10**7)),
+    19: lambda: _raise(MemoryError()),
+    20: _print_much,
+}
 
 
 def rising(trial: Trial) -> Mapping[str, float]:

@@ -8,6 +8,7 @@ milliseconds; nothing here has started a thread.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -17,11 +18,6 @@ import sys
 import time
 from pathlib import Path
 
-from engine_parts import Grid, quick
-
-import nas
-import nas.cli.searching  # (before the forks, for speed)
-import nas.training.evaluator
 from nas.cli import main
 
 CASES = {
@@ -114,9 +110,19 @@ def killed_runs(folder: Path, kills: int, budget: str, after: float) -> tuple[in
 
 if __name__ == "__main__":
     folder, kills, budget, case = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
-    nas.search(Grid(), ["error", "params"], quick, budget=20)  # imports all that a search needs
     (folder / "search.yaml").write_text(CASES[case])
     (folder / "parts.py").write_text(PARTS)
+    sys.argv = [
+        "nas",
+        "search",
+        str(folder / "search.yaml"),
+        "--out",
+        str(folder / "first"),
+        "--budget",
+        "10",
+    ]
+    with contextlib.suppress(SystemExit):
+        main()  # imports all that a search needs
     whole = start("search", str(folder / "search.yaml"), "--out", str(folder / "whole"), "--budget", budget)
     if os.waitpid(whole, 0)[1] != 0:
         sys.exit("the undisturbed search failed")
