@@ -95,7 +95,7 @@ class Plan:
                 f"design of {name}; raise the budget, or make the design (its population) smaller"
             )
         if started is not None:
-            _check_same(started, identity)
+            _check_same(_with_later_settings(started, algorithm_settings), identity)
         if known:
             made.tell(known)
         return cls(problem, made, settings, identity, warm)
@@ -150,6 +150,14 @@ def _make_algorithm(
     if not isinstance(made, Algorithm):
         raise ConfigError(f"algorithm {name}: expected a nas.Algorithm, got {type(made).__name__}")
     return made
+
+
+def _with_later_settings(started: dict[str, Any], settings: Any) -> dict[str, Any]:
+    """The identity of an earlier run, with the defaults of settings that its version did not have yet."""
+    then = started.get("algorithm_settings")
+    if not isinstance(then, dict) or not dataclasses.is_dataclass(settings) or isinstance(settings, type):
+        return started
+    return {**started, "algorithm_settings": {**_plain(type(settings)()), **then}}
 
 
 def _check_same(started: dict[str, Any], now: dict[str, Any]) -> None:

@@ -145,30 +145,6 @@ def test_a_newer_format_is_refused_with_advice(run: Path) -> None:
             use(run)
 
 
-def test_a_log_of_the_first_format_still_loads_and_goes_on(tmp_path: Path) -> None:
-    """The file was written by the first version; a change of the format must keep reading it."""
-    db = sqlite3.connect(tmp_path / FILE)
-    db.executescript((Path(__file__).parent / "history_schema_1.sql").read_text())
-    db.close()
-    table, meta = nas.load_run(tmp_path)
-    assert meta["schema"] == 1
-    assert table.frame["status"].tolist() == ["ok", "ok", "failed", *["ok"] * 5]
-    assert table.front["architecture"].tolist() == [
-        "4-5-1-1-5-2",
-        "0-0-5-4-5-3",
-        "5-1-3-1-0-4",
-        "2-3-4-5-0-0",
-        "4-1-2-4-0-1",
-        "0-2-5-0-2-2",
-        "0-1-2-2-0-5",
-    ]
-    result = nas.search(
-        Grid(), OBJECTIVES, quick, algorithm="random", budget=12, seed=1, out=tmp_path, resume=True
-    )
-    assert result.summary["evaluations"] == 12
-    assert nas.load_run(tmp_path)[1]["schema"] == 2
-
-
 def test_no_run_at_all_is_said_so(tmp_path: Path) -> None:
     for use in (read_history, resume):
         with pytest.raises(HistoryError, match=r"no run in .*history.sqlite is missing"):

@@ -1,0 +1,218 @@
+"""How a search grows: time, memory and disk an evaluation, up to 100,000 in one history, and what opening it takes.
+
+A look-up problem (12 genes of 8 choices, error with noise, two exact costs), so that what is measured is the engine:
+the median processor time of each thousand evaluations, of which asking and telling the algorithm, the rest being
+the loop and the log; resident memory and the size of the log after it. Then the processor time to read the
+finished run, to write its tables and its pictures, to print its front, and to resume it. Run:
+`python experiments/scale/history.py [--moead 100000] [--sa-moead 10000] [--out experiments/scale/results]`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psutil
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+import nas
+import nas.plots
+from nas.algorithms import ALGORITHMS
+from nas.history import FILE
+from nas.loop import LoopSettings, SearchState
+from nas.run_folder import export
+
+GENES, CHOICES = 12, 8
+EVERY = 1_000
+OBJECTIVES = ["error", "params", "madds"]
+RESULTS = Path(__file__).resolve().parent / "results"
+WORTH = np.random.default_rng(0).normal(size=(GENES, CHOICES))
+BLUE, VERMILLION, INK = "#0072B2", "#D55E00", "#333333"
+COLOUR = {"moead": BLUE, "sa-moead": VERMILLION}
+
+
+class Genes(nas.SearchSpace):
+    """Twelve genes of eight choices, with two exact costs."""
+
+    name = "genes"
+    cardinalities = (CHOICES,) * GENES
+
+    def cost(self, architecture: nas.Architecture) -> Mapping[str, float]:
+        genes = architecture.genes
+        return {
+            "params": 10.0 + sum(genes),
+            "madds": float(sum((i + 1) * gene for i, gene in enumerate(genes))),
+        }
+
+
+def evaluate(trial: nas.Trial) -> Mapping[str, float]:
+    """A sum over genes, and noise."""
+    worth = sum(float(WORTH[i, gene]) for i, gene in enumerate(trial.architecture.genes))
+    return {"error": 20.0 + worth + 1e-4 * (trial.seed % 1000)}
+
+
+class Clock:
+    """Processor time of each evaluation, and of each call of the algorithm within it; a callback of the search."""
+
+    def __init__(self, out: Path) -> None:
+        self._out, self._process = out, psutil.Process()
+        self._last = time.process_time()
+        self._spent = {"ask": 0.0, "tell": 0.0}
+        self._of: list[tuple[float, float, float]] = []
+        self.rows: list[dict[str, float]] = []
+
+    def timed(self, name: str, act: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            begun = time.process_time()
+            try:
+                return act(*arguments)
+            finally:
+                self._spent[name] += time.process_time() - begun
+
+        return call
+
+    def __call__(self, state: SearchState) -> None:
+        now = time.process_time()
+        if state.evaluated:
+            self._of.append((now - self._last, self._spent["ask"], self._spent["tell"]))
+        self._spent = {"ask": 0.0, "tell": 0.0}
+        if len(self._of) == EVERY:
+            self._put(state)
+        self._last = time.process_time()
+
+    def _put(self, state: SearchState) -> None:
+        whole, ask, tell = (1e3 * np.array(self._of).T).tolist()
+        mean_ask = float(np.mean(ask))  # of sa-moead only now and then does one take long
+        logs = [self._out / FILE, self._out / f"{FILE}-wal"]
+        self.rows.append(
+            {
+                "evaluations": state.evaluated,
+                "evaluation_ms": round(float(np.median(whole)), 4),
+                "evaluation_mean_ms": round(float(np.mean(whole)), 4),
+                "ask_ms": round(float(np.median(ask)), 4),
+                "ask_mean_ms": round(mean_ask, 4),
+                "tell_ms": round(float(np.median(tell)), 4),
+                "memory_mb": round(self._process.memory_info().rss / 2**20, 1),
+                "log_mb": round(sum(p.stat().st_size for p in logs if p.exists()) / 2**20, 2),
+                "front": len(state.front),
+            }
+        )
+        print(self.rows[-1], flush=True)
+        self._of.clear()
+
+
+def searched(
+    algorithm: str, evaluations: int, out: Path, *callbacks: Any, resume: bool = False
+) -> nas.SearchResult:
+    clock = callbacks[0] if callbacks else None
+
+    def make(problem: nas.Problem, rng: np.random.Generator, settings: Any) -> Any:
+        made = ALGORITHMS[algorithm](
+            problem, rng, ALGORITHMS[algorithm].default_settings(len(OBJECTIVES), evaluations)
+        )
+        if clock is not None:
+            made.ask = clock.timed("ask", made.ask)
+            made.tell = clock.timed("tell", made.tell)
+        return made
+
+    make.__name__ = algorithm
+    loop = LoopSettings(evaluations=evaluations, seed=1)
+    return nas.search(
+        Genes(), OBJECTIVES, evaluate, algorithm=make, loop=loop, out=out, callbacks=callbacks, resume=resume
+    )
+
+
+def seconds(act: Callable[[], Any]) -> float:
+    begun = time.process_time()
+    act()
+    return round(time.process_time() - begun, 2)
+
+
+def opening(algorithm: str, evaluations: int, out: Path) -> dict[str, Any]:
+    """Processor seconds to open and to write again a finished run."""
+    row: dict[str, Any] = {"algorithm": algorithm, "evaluations": evaluations}
+    row["read_s"] = seconds(lambda: nas.load_run(out))
+    table, _ = nas.load_run(out)
+    drawn = nas.plots.write_plots
+    nas.plots.write_plots = lambda folder, table: []
+    row["tables_s"] = seconds(lambda: export(out, table, {}))
+    row["resume_s"] = seconds(lambda: searched(algorithm, evaluations, out, resume=True))
+    nas.plots.write_plots = drawn
+    row["pictures_s"] = seconds(lambda: drawn(out / "plots", table))
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-c", "from nas.cli import main; main()", "front", str(out)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    row["nas_front_s"] = round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 2)
+    row["log_mb"] = round((out / FILE).stat().st_size / 2**20, 1)
+    print(row, flush=True)
+    return row
+
+
+def draw(growth: pd.DataFrame, path: Path) -> None:
+    figure = Figure(figsize=(10, 3.4), dpi=150, layout="constrained", facecolor="white")
+    panels = (
+        ("evaluation_ms", "processor time an evaluation (ms)"),
+        ("memory_mb", "resident memory (MB)"),
+        ("log_mb", "log on disk (MB)"),
+    )
+    for ax, (column, label) in zip(figure.subplots(1, 3), panels, strict=True):
+        for algorithm, rows in growth.groupby("algorithm", sort=False):
+            ax.plot(rows["evaluations"] / 1e3, rows[column], color=COLOUR[str(algorithm)], label=algorithm)
+        ax.set_xlabel("evaluations (thousands)", color=INK)
+        ax.set_ylabel(label, color=INK)
+        if column == "evaluation_ms":
+            ax.set_yscale("log")
+            ax.legend(frameon=False)
+        else:
+            ax.set_ylim(bottom=0)
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.grid(color="#ECECEC", linewidth=0.8)
+    FigureCanvasAgg(figure).print_png(str(path))
+
+
+def put(path: Path, rows: list[dict[str, Any]], algorithm: str) -> pd.DataFrame:
+    """Write an algorithm's rows in place of its earlier ones, those of the others kept."""
+    table = pd.DataFrame(rows)
+    if path.exists():
+        earlier = pd.read_csv(path)
+        table = pd.concat([earlier[earlier["algorithm"] != algorithm], table], ignore_index=True)
+    table.sort_values("algorithm", kind="stable").to_csv(path, index=False)
+    return pd.read_csv(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--moead", type=int, default=100_000, help="evaluations; 0 keeps what was measured before"
+    )
+    parser.add_argument("--sa-moead", type=int, default=10_000)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    for algorithm, evaluations in (("moead", args.moead), ("sa-moead", args.sa_moead)):
+        if evaluations < EVERY:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "run"
+            clock = Clock(out)
+            searched(algorithm, evaluations, out, clock)
+            opened = opening(algorithm, evaluations, out)
+        growth = [{"algorithm": algorithm, **row} for row in clock.rows]
+        table = put(args.out / "growth.csv", growth, algorithm)
+        put(args.out / "opening.csv", [opened], algorithm)
+        draw(table, args.out / "growth.png")
+
+
+if __name__ == "__main__":
+    main()
