@@ -64,8 +64,13 @@ def rescue(db: sqlite3.Connection, path: Path) -> Path | None:
     folder = path.parent
     try:
         copy = Path(tempfile.mkdtemp(prefix=f"{folder.name}-rescued-", dir=folder.parent))
+    except OSError:
+        return None
+    try:
         db.execute("VACUUM INTO ?", (str(copy / path.name),))
-    except (sqlite3.Error, OSError):
+    except sqlite3.Error:
+        (copy / path.name).unlink(missing_ok=True)
+        copy.rmdir()
         return None
     return copy
 

@@ -62,6 +62,15 @@ def shown_commands(page: Path, program: str) -> Iterator[list[str]]:
             yield shlex.split(rest, comments=True)
 
 
+def test_every_test_that_a_promise_names_is_there() -> None:
+    text = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    promises = [row for row in table_rows("reliability.md") if row[0] not in ("promise", "---")]
+    assert all("the same" in row[1] or re.search(r"`\w+/test_\w+\.py`", row[1]) for row in promises)
+    named = set(re.findall(r"`(\w+/test_\w+\.py)`", text))
+    assert named
+    assert [name for name in sorted(named) if not (ROOT / "tests" / name).is_file()] == []
+
+
 def table_rows(page: str) -> list[list[str]]:
     """The cells of every row of every table of a page."""
     lines = (ROOT / "docs" / page).read_text(encoding="utf-8").splitlines()

@@ -53,9 +53,8 @@ def test_a_search_that_trains_killed_thirty_times_ends_as_one_that_never_was(tmp
     check_killed(tmp_path, kills=30, budget=40, case="digits")
 
 
-@pytest.mark.parametrize("case", ["moead", "sa-moead", "halving"])
-def test_a_kill_at_a_line_that_keeps_the_log_loses_and_repeats_nothing(case: str, tmp_path: Path) -> None:
-    outcome = killing("kill_lines.py", tmp_path, case, 12)
+def test_a_kill_at_a_line_that_keeps_the_log_loses_and_repeats_nothing(tmp_path: Path) -> None:
+    outcome = killing("kill_lines.py", tmp_path, "moead", 12)
     assert outcome["kills"] >= 10, outcome
 
 
@@ -70,4 +69,4 @@ def test_a_kill_at_every_line_that_keeps_the_log_loses_and_repeats_nothing(tmp_p
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("case", ["sa-moead", "halving"])
 def test_kills_at_many_lines_lose_nothing_of_notes_and_continued_trainings(case: str, tmp_path: Path) -> None:
-    assert killing("kill_lines.py", tmp_path, case, 120)["kills"] >= 100
+    assert killing("kill_lines.py", tmp_path, case, 60)["kills"] >= 50
