@@ -64,7 +64,7 @@ def values_of(texts: Sequence[str], path: Path) -> list[dict[str, Any]]:
     Raises `HistoryError` for what is no JSON, or no mapping.
     """
     try:
-        values = json.loads(f"[{','.join(texts)}]")
+        values: list[dict[str, Any]] = json.loads(f"[{','.join(texts)}]")
     except ValueError as error:
         raise HistoryError(f"{path} is damaged: {error}; restore it from a copy") from error
     if len(values) != len(texts) or not all(isinstance(reported, dict) for reported in values):

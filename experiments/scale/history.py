@@ -2,7 +2,8 @@
 
 A look-up problem (12 genes of 8 choices, error with noise, two exact costs), so that what is measured is the engine:
 the median processor time of each thousand evaluations, of which asking and telling the algorithm, the rest being
-the loop and the log; resident memory and the size of the log after it. Then the processor time to read the
+the loop and the log; resident memory and the size of the log after it. A fixed piece of work is timed between the
+evaluations, since processor time too depends on what else the machine does: `relative` is the ratio of the two. Then the processor time to read the
 finished run, to write its tables and its pictures, to print its front, and to resume it. Run:
 `python experiments/scale/history.py [--moead 100000] [--sa-moead 10000] [--out experiments/scale/results]`.
 """
@@ -10,12 +11,14 @@ finished run, to write its tables and its pictures, to print its front, and to r
 from __future__ import annotations
 
 import argparse
+import json
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +64,23 @@ def evaluate(trial: nas.Trial) -> Mapping[str, float]:
     return {"error": 20.0 + worth + 1e-4 * (trial.seed % 1000)}
 
 
+def fixed_work() -> float:
+    """Processor seconds of a piece of work that never changes, of the kind that an evaluation is made of."""
+    begun = time.process_time()
+    for _ in range(20):
+        front = np.arange(600.0).reshape(3, 200)
+        (front <= front[:, :1]).all(axis=0).any()
+        json.loads(json.dumps({"error": 1.0, "params": 2.0, "madds": 3.0}))
+        sum(range(500))
+    return time.process_time() - begun
+
+
 class Clock:
     """Processor time of each evaluation, and of each call of the algorithm within it; a callback of the search."""
 
-    def __init__(self, out: Path) -> None:
-        self._out, self._process = out, psutil.Process()
+    def __init__(self, out: Path, put: Callable[[list[dict[str, float]]], object]) -> None:
+        self._out, self._process, self._put_down = out, psutil.Process(), put
+        self._fixed: list[float] = []
         self._last = time.process_time()
         self._spent = {"ask": 0.0, "tell": 0.0}
         self._of: list[tuple[float, float, float]] = []
@@ -86,6 +101,8 @@ class Clock:
         if state.evaluated:
             self._of.append((now - self._last, self._spent["ask"], self._spent["tell"]))
         self._spent = {"ask": 0.0, "tell": 0.0}
+        if len(self._of) % 50 == 0:
+            self._fixed.append(1e3 * fixed_work())
         if len(self._of) == EVERY:
             self._put(state)
         self._last = time.process_time()
@@ -93,6 +110,7 @@ class Clock:
     def _put(self, state: SearchState) -> None:
         whole, ask, tell = (1e3 * np.array(self._of).T).tolist()
         mean_ask = float(np.mean(ask))  # of sa-moead only now and then does one take long
+        fixed = float(np.median(self._fixed))
         logs = [self._out / FILE, self._out / f"{FILE}-wal"]
         self.rows.append(
             {
@@ -102,13 +120,17 @@ class Clock:
                 "ask_ms": round(float(np.median(ask)), 4),
                 "ask_mean_ms": round(mean_ask, 4),
                 "tell_ms": round(float(np.median(tell)), 4),
+                "fixed_work_ms": round(fixed, 4),
+                "relative": round(float(np.median(whole)) / fixed, 4),
                 "memory_mb": round(self._process.memory_info().rss / 2**20, 1),
                 "log_mb": round(sum(p.stat().st_size for p in logs if p.exists()) / 2**20, 2),
                 "front": len(state.front),
             }
         )
         print(self.rows[-1], flush=True)
+        self._put_down(self.rows)
         self._of.clear()
+        self._fixed.clear()
 
 
 def searched(
@@ -140,7 +162,7 @@ def seconds(act: Callable[[], Any]) -> float:
 
 def opening(algorithm: str, evaluations: int, out: Path) -> dict[str, Any]:
     """Processor seconds to open and to write again a finished run."""
-    row: dict[str, Any] = {"algorithm": algorithm, "evaluations": evaluations}
+    row: dict[str, Any] = {"evaluations": evaluations}
     row["read_s"] = seconds(lambda: nas.load_run(out))
     table, _ = nas.load_run(out)
     drawn = nas.plots.write_plots
@@ -162,7 +184,7 @@ def opening(algorithm: str, evaluations: int, out: Path) -> dict[str, Any]:
 def draw(growth: pd.DataFrame, path: Path) -> None:
     figure = Figure(figsize=(10, 3.4), dpi=150, layout="constrained", facecolor="white")
     panels = (
-        ("evaluation_ms", "processor time an evaluation (ms)"),
+        ("relative", "time an evaluation (fixed work = 1)"),
         ("memory_mb", "resident memory (MB)"),
         ("log_mb", "log on disk (MB)"),
     )
@@ -171,24 +193,21 @@ def draw(growth: pd.DataFrame, path: Path) -> None:
             ax.plot(rows["evaluations"] / 1e3, rows[column], color=COLOUR[str(algorithm)], label=algorithm)
         ax.set_xlabel("evaluations (thousands)", color=INK)
         ax.set_ylabel(label, color=INK)
-        if column == "evaluation_ms":
-            ax.set_yscale("log")
+        if column == "relative":
             ax.legend(frameon=False)
-        else:
-            ax.set_ylim(bottom=0)
+        ax.set_ylim(bottom=0)
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(color="#ECECEC", linewidth=0.8)
     FigureCanvasAgg(figure).print_png(str(path))
 
 
-def put(path: Path, rows: list[dict[str, Any]], algorithm: str) -> pd.DataFrame:
+def put(path: Path, algorithm: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write an algorithm's rows in place of its earlier ones, those of the others kept."""
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame([{"algorithm": algorithm, **row} for row in rows])
     if path.exists():
         earlier = pd.read_csv(path)
         table = pd.concat([earlier[earlier["algorithm"] != algorithm], table], ignore_index=True)
     table.sort_values("algorithm", kind="stable").to_csv(path, index=False)
-    return pd.read_csv(path)
 
 
 def main() -> None:
@@ -205,13 +224,10 @@ def main() -> None:
             continue
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "run"
-            clock = Clock(out)
+            clock = Clock(out, partial(put, args.out / "growth.csv", algorithm))
             searched(algorithm, evaluations, out, clock)
-            opened = opening(algorithm, evaluations, out)
-        growth = [{"algorithm": algorithm, **row} for row in clock.rows]
-        table = put(args.out / "growth.csv", growth, algorithm)
-        put(args.out / "opening.csv", [opened], algorithm)
-        draw(table, args.out / "growth.png")
+            put(args.out / "opening.csv", algorithm, [opening(algorithm, evaluations, out)])
+        draw(pd.read_csv(args.out / "growth.csv"), args.out / "growth.png")
 
 
 if __name__ == "__main__":
