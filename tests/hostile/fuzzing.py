@@ -137,9 +137,11 @@ def refused(read: Callable[..., object], *arguments: object) -> bool:
         try:
             read(*arguments)
         except NasError as error:
-            assert str(error).strip(), "an error without a text"
-            return True
-    return False
+            said = str(error).strip()
+        else:
+            return False
+    assert said, "an error without a text"
+    return True
 
 
 def put(folder: Path, name: str, data: bytes) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,11 +14,11 @@ FILES = sorted(
 )
 
 
-def calls(file: Path) -> Iterator[tuple[str, ast.Call]]:
+@cache
+def calls(file: Path) -> list[tuple[str, ast.Call]]:
     """Every call in a file, with the dotted name that it is made by."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call):
-            yield ast.unparse(node.func), node
+    nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+    return [(ast.unparse(node.func), node) for node in nodes if isinstance(node, ast.Call)]
 
 
 def keyword(call: ast.Call, name: str) -> object:
