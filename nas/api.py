@@ -276,6 +276,7 @@ def _conclude(
             frame, problem.objectives, problem.limits, initial, state.notes, imported_table(warm)
         )
         return SearchResult(table.front, frame, summarise(table, extra), ended, None, table, posterior)
+    history.check_in_place()
     out = history.path.parent
     table, _ = load_run(out)
     summary = export(out, table, extra, posterior)

@@ -92,8 +92,12 @@ class LatestFront(Generic[T]):
 
 
 def non_dominated(points: FloatArray) -> np.ndarray:
-    """Indices of the non-dominated rows of (n, m), minimised, ascending; of equal rows the first."""
-    archive: ParetoArchive[int] = ParetoArchive(points.shape[1])
-    for index, point in enumerate(points):
-        archive.add(point, index)
-    return np.array(sorted(archive.items), dtype=np.int64)
+    """Indices of the non-dominated rows of (n, m), finite and minimised, ascending; of equal rows the first."""
+    # what dominates a row has no larger sum and, with an equal one, comes before it in this order
+    order = np.lexsort((*points.T[::-1], points.sum(axis=1))) if len(points) else np.empty(0, dtype=np.int64)
+    left, found = points[order].T.copy(), []  # a point a column: comparisons run along memory
+    while len(order):
+        found.append(int(order[0]))
+        beaten = (left >= left[:, :1]).all(axis=0)
+        order, left = order[~beaten], left[:, ~beaten]
+    return np.array(sorted(found), dtype=np.int64)

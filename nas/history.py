@@ -21,13 +21,25 @@ from nas.history_table import (
     FILE,
     SCHEMA,
     check_readable,
+    check_sound,
     notes_of,
     read_history,
     read_notes,
     tabulate,
+    values_of,
 )
 from nas.interfaces import SearchSpace
-from nas.log_file import LOCK_FILE, connect_to_read, explained, lock_folder, make_folder
+from nas.log_file import (
+    LOCK_FILE,
+    connect_to_read,
+    connect_to_write,
+    explained,
+    identity,
+    lock_folder,
+    make_folder,
+    patiently,
+    rescue,
+)
 from nas.notes import values_as_text
 from nas.records import Note, Result, Status, Trial
 
@@ -76,6 +88,7 @@ class History:
         self.path = folder / FILE
         self._space = space
         self._lock: int | None = None
+        self._gone: str | None = None  # what became of the folder, once it was found missing
         if not create:
             check_readable(self.path)
         with explained(self.path):
@@ -91,14 +104,19 @@ class History:
             raise
 
     def _open(self, create: bool) -> None:
-        self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+        self._db = connect_to_write(self.path)
         # WAL with NORMAL: a commit survives the end of the process; a power cut may lose the last ones,
         # but never damages the file.
-        self._db.execute("PRAGMA journal_mode=WAL")
+        patiently(self.path, lambda: self._db.execute("PRAGMA journal_mode=WAL"))
         self._db.execute("PRAGMA synchronous=NORMAL")
+        self._file = identity(self.path)
+        if not create:
+            check_sound(self._db, self.path)
         tables = _TABLES if create else ""  # that of an earlier version gets what it lacks
-        mark = f"INSERT OR REPLACE INTO meta VALUES ('schema', '{SCHEMA}');"
-        self._db.executescript(f"BEGIN; {tables} {_SINCE_2} {mark} COMMIT;")
+        with self._transaction() as db:
+            for statement in filter(str.strip, f"{tables} {_SINCE_2}".split(";")):
+                db.execute(statement)
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (str(SCHEMA),))
 
     def _remove_unused(self) -> None:
         """Make room for a new run, unless the folder holds one in which something was asked already."""
@@ -161,8 +179,9 @@ class History:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self.check_in_place()
         with explained(self.path):
-            self._db.execute("BEGIN IMMEDIATE")
+            patiently(self.path, lambda: self._db.execute("BEGIN IMMEDIATE"))
             try:
                 yield self._db
                 self._db.execute("COMMIT")
@@ -170,6 +189,20 @@ class History:
                 with contextlib.suppress(sqlite3.Error):
                     self._db.execute("ROLLBACK")
                 raise
+
+    def check_in_place(self) -> None:
+        """Raise `HistoryError` when the folder was removed or replaced under the search; save what the log holds.
+
+        The system keeps a removed file for who has it open, so SQLite would go on as if nothing had happened.
+        """
+        if self._gone is None and identity(self.path) != self._file:
+            folder, copy = self.path.parent, rescue(self._db, self.path)
+            saved = "what it held could not be saved"
+            if copy is not None:
+                saved = f"everything recorded is saved in {copy}: go on with --resume {copy}"
+            self._gone = f"{folder} was removed or replaced while the search ran; {saved}"
+        if self._gone is not None:
+            raise HistoryError(self._gone)
 
     def trials(self) -> list[Trial]:
         """Everything asked, in order."""
@@ -188,9 +221,11 @@ class History:
         """Everything that came back, by trial id."""
         with explained(self.path):
             rows = self._db.execute("SELECT * FROM results").fetchall()
+        values = values_of([row[2] for row in rows], self.path)
         try:
             return {
-                row[0]: Result(trials[row[0]], Status(row[1]), json.loads(row[2]), *row[3:]) for row in rows
+                row[0]: Result(trials[row[0]], Status(row[1]), reported, *row[3:])
+                for row, reported in zip(rows, values, strict=True)
             }
         except (ValueError, IndexError) as error:
             raise HistoryError(f"{self.path} is damaged: {error}; restore it from a copy") from error
@@ -230,7 +265,8 @@ class History:
     def discard_if_empty(self) -> None:
         """Remove the files of a run in which nothing was evaluated yet, so that its folder can be used again."""
         with contextlib.suppress(sqlite3.Error, OSError):
-            if self._db.execute("SELECT COUNT(*) FROM results").fetchone()[0] == 0:
+            ours = identity(self.path) == self._file
+            if ours and self._db.execute("SELECT COUNT(*) FROM results").fetchone()[0] == 0:
                 self._db.close()
                 self._remove_files()
                 (self.path.parent / LOCK_FILE).unlink()  # while it is still held: see lock_folder

@@ -14,6 +14,7 @@ from nas.objectives import Objective
 from nas.records import FloatArray
 
 CURVE_STEPS = 400  # places at which an indicator is measured along a long run
+_TOGETHER = 256  # points that are compared with a front at a time
 
 
 @dataclass(frozen=True)
@@ -102,14 +103,27 @@ def front_and_curve(
     finite = set(np.flatnonzero(np.isfinite(points).all(axis=1)).tolist())
     due = set(np.linspace(0, len(points) - 1, min(steps, len(points))).round().astype(int).tolist())
     curve, value, changed = np.empty(len(points)), start, False
+    repeated = [key for key in keys or () if key is not None]
+    once = len(set(repeated)) == len(repeated)  # then a dominated point changes nothing
+    beaten: set[int] = set()
     for i, point in enumerate(points):
+        if once and i % _TOGETHER == 0:
+            beaten = {i + j for j in _dominated(points[i : i + _TOGETHER], archive.points)}
         key = i if keys is None else keys[i]
-        if key is not None:
+        if key is not None and i not in beaten:
             changed = archive.put(key, point if i in finite else None, i) or changed
         if changed and i in due:
             value, changed = measure(archive.points), False
         curve[i] = value
     return np.array(sorted(archive.items), dtype=np.int64), curve
+
+
+def _dominated(points: FloatArray, front: FloatArray) -> list[int]:
+    """Which of points (n, m) some point of front (k, m) is at least as good as in every objective."""
+    if len(front) == 0:
+        return []
+    no_better = (front[:, None, :] <= points[None, :, :]).all(axis=2).any(axis=0)
+    return np.flatnonzero(no_better).tolist()
 
 
 def igd_plus(points: FloatArray, front: FloatArray, box: Box) -> float:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from nas.errors import ConfigError, HistoryError
 
@@ -18,6 +22,52 @@ except ImportError:  # not on Windows, where a second search is not noticed
 
 LOCKS = fcntl is not None
 LOCK_FILE = ".lock"
+PATIENCE_S = 60.0  # how long a file that another process holds is waited for
+_SLICE_S = 0.5  # SQLite waits in slices, between which Ctrl-C is heard
+_LOG = logging.getLogger(__name__)
+
+
+def connect_to_write(path: Path) -> sqlite3.Connection:
+    """A connection without transactions of its own; use `patiently` for what may find the file held."""
+    return sqlite3.connect(path, timeout=_SLICE_S, isolation_level=None)
+
+
+def patiently(path: Path, act: Callable[[], Any]) -> None:
+    """Do something with a database that another process may hold: say so and wait, at most `PATIENCE_S` seconds."""
+    give_up = None
+    while True:
+        try:
+            act()
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            now = time.monotonic()
+            if give_up is None:
+                give_up = now + PATIENCE_S
+                _LOG.warning("%s: another process holds it; waiting, at most %g s", path, PATIENCE_S)
+            elif now >= give_up:
+                raise
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another that takes its place; None when there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def rescue(db: sqlite3.Connection, path: Path) -> Path | None:
+    """Write an open database whose folder was removed to a new folder beside it; None when that cannot be done."""
+    folder = path.parent
+    try:
+        copy = Path(tempfile.mkdtemp(prefix=f"{folder.name}-rescued-", dir=folder.parent))
+        db.execute("VACUUM INTO ?", (str(copy / path.name),))
+    except (sqlite3.Error, OSError):
+        return None
+    return copy
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
@@ -73,6 +123,10 @@ def explained(path: Path) -> Iterator[None]:
         text = str(error)
         if "full" in text or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
             advice = "the disk is full: make room, then go on with --resume"
+        elif "UNIQUE constraint" in text:
+            advice = "another search writes to this run, on a file system without locks: stop one of them"
+        elif "disk I/O" in text:
+            advice = "the disk refuses (full, over a quota, or failing): mend that, then go on with --resume"
         elif "readonly" in text or isinstance(error, PermissionError):
             advice = "it cannot be written: check the rights of the folder"
         elif "locked" in text:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from nas.errors import HistoryError, InfeasibleError, TooManyFailures
+from nas.failures import in_common
 from nas.history import History
 from nas.interfaces import Algorithm, Executor, HasNotes, HasRecall
 from nas.problem import Problem
 from nas.records import Architecture, Note, Result, Status, Trial
-from nas.replay import before_draining, check_exact_values, commonest_reason
+from nas.replay import before_draining, check_exact_values
 from nas.search_state import Callback, LoopSettings, SearchState, trial_seed
 
 __all__ = ["Callback", "LoopSettings", "Search", "SearchState", "trial_seed"]
@@ -21,6 +22,7 @@ class Search:
     """One search under way: the loop's state and its steps."""
 
     POLL = 0.5  # seconds between callbacks while nothing finishes
+    COMPARED = 1_000  # successes that failures are compared with when a search stops for them
     RULED_OUT = 10_000  # candidates in a row that break a cheap limit before the search gives up
 
     def __init__(
@@ -42,6 +44,9 @@ class Search:
         self._settings = settings
         self._history = history
         self._callbacks = callbacks
+        # looked up once: asking an object for a protocol takes as long as telling it a result
+        self._notes_of = algorithm if isinstance(algorithm, HasNotes) else None
+        self._recalls = algorithm if isinstance(algorithm, HasRecall) else None
         self._arrived: dict[int, Result] = {}  # came back, not yet told
         self._next = 0  # the next id to tell, in ordered mode
         self._spent = 0  # evaluations asked for
@@ -169,7 +174,7 @@ class Search:
 
     def _take_notes(self) -> list[Note]:
         """What the algorithm wishes to have on record since it was last asked or told."""
-        notes = self._algorithm.notes() if isinstance(self._algorithm, HasNotes) else []
+        notes = [] if self._notes_of is None else self._notes_of.notes()
         self.state.take_notes(notes)
         return notes
 
@@ -181,9 +186,10 @@ class Search:
         bad = [r for r in self._recent if not r.ok]
         if len(self._recent) < 10 or len(bad) <= self._settings.max_failures * len(self._recent):
             return
+        worked = [r for r in self.state.results if r.ok][-self.COMPARED :]
         raise TooManyFailures(
             f"{len(bad)} of the last {len(self._recent)} candidates failed (allowed share: "
-            f"{self._settings.max_failures:g}); {commonest_reason(bad)}. Mend the cause and go on with "
+            f"{self._settings.max_failures:g}); {in_common(bad, worked)}. Mend the cause and go on with "
             "--resume (resume=True), or raise max_failures."
         )
 
@@ -192,7 +198,7 @@ class Search:
         if self._recent and not self.state.counts[Status.OK] and self._settings.max_failures < 1:
             raise TooManyFailures(
                 f"every candidate failed ({self.state.evaluated} of {self.state.evaluated}); "
-                f"{commonest_reason(list(self._recent))}. Mend the cause and start again."
+                f"{in_common(list(self._recent), [])}. Mend the cause and start again."
             )
 
     def resume(self) -> None:
@@ -239,8 +245,8 @@ class Search:
         self._dry = logged is None
         number = self.state.asked
         trial = self.state.rungs.next(number)
-        if trial is None and isinstance(self._algorithm, HasRecall):
-            self._algorithm.recall(None if logged is None else logged.architecture)
+        if trial is None and self._recalls is not None:
+            self._recalls.recall(None if logged is None else logged.architecture)
             trial = self._new([] if logged is None else [logged.architecture])
         elif trial is None:
             trial = self._new(self._algorithm.ask(1))

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 VERMILLION, BLUE, SKY, PURPLE = "#D55E00", "#0072B2", "#56B4E9", "#CC79A7"
 INK, FAINT = "#333333", "#757575"
 
+_DRAWN_ALL = 5_000  # points; of more, those that others cover are left out
+_CELLS = 150  # along an axis, when points are left out
 LOG_DECADES = 1.5  # positive values that span more get a logarithmic axis
 Mask = NDArray[np.bool_]
 
@@ -119,6 +121,10 @@ class Axis:
         """Values where they stand on an axis that is linear itself: their logarithm if this one is logarithmic."""
         return np.log10(values) if self.log else np.asarray(values, dtype=np.float64)
 
+    def held(self, values: FloatArray) -> FloatArray:
+        """As `place`, with what lies beyond the limits at their ends."""
+        return self.place(np.clip(values, self.low, self.high))
+
     def inside(self, values: FloatArray) -> Mask:
         """Which values the limits leave in view."""
         return np.asarray((values >= self.low) & (values <= self.high))
@@ -201,6 +207,23 @@ def _suffix(size: float) -> tuple[float, str]:
         if start <= size < 1e16:
             return scale, suffix
     return 1.0, ""
+
+
+def visible(*at: FloatArray) -> NDArray[np.int64]:
+    """Which of n points to draw, ascending, when many would hide each other: all, or the last in each small cell.
+
+    `at` are their coordinates (n,) as they stand on the axes. A cell is a few pixels wide, less than a mark.
+    """
+    n = len(at[0])
+    if n <= _DRAWN_ALL:
+        return np.arange(n)
+    spans = [(float(values.min()), float(np.ptp(values)) or 1.0) for values in at]
+    cells = [((v - low) * (_CELLS / span)).astype(np.int64) for v, (low, span) in zip(at, spans, strict=True)]
+    cell = np.zeros(n, dtype=np.int64)
+    for place in cells:
+        cell = cell * (_CELLS + 1) + place
+    _, last = np.unique(cell[::-1], return_index=True)
+    return np.sort(n - 1 - last)
 
 
 def new_figure() -> Figure:

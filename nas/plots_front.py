@@ -22,6 +22,7 @@ from nas.plots_axes import (
     new_figure,
     nothing,
     plain,
+    visible,
 )
 from nas.records import FloatArray
 
@@ -53,8 +54,9 @@ def front_figure(table: RunTable, i: int, j: int) -> Figure:
     ax: Any = figure.subplots()
     plain(ax)
     size = 26 if len(x) <= 500 else 12
-    cloud = run.feasible & ~run.front
-    if cloud.any():
+    cloud = np.flatnonzero(run.feasible & ~run.front)
+    if len(cloud):
+        cloud = cloud[visible(horizontal.held(x[cloud]), vertical.held(y[cloud]))]
         draw = {"c": run.order[cloud], "cmap": ORDER, "vmin": 1, "vmax": max(2, run.total), "linewidths": 0}
         ax.scatter(x[cloud], y[cloud], s=size, label="evaluated (darker: later)", **draw)
     if not run.feasible.all():
@@ -114,8 +116,9 @@ def front_3d_figure(table: RunTable) -> Figure:
     figure.set_layout_engine("none")  # it does not know the labels of axes in space
     ax: Any = figure.add_axes((0.02, 0.02, 0.94, 0.86), projection="3d", computed_zorder=False)
     at = np.column_stack([a.place(run.values[:, k]) for k, a in enumerate(axes)])
-    cloud = seen & run.feasible & ~run.front
-    if cloud.any():
+    cloud = np.flatnonzero(seen & run.feasible & ~run.front)
+    if len(cloud):
+        cloud = cloud[visible(*at[cloud].T)]
         size = 20 if len(at) <= 500 else 5
         draw = {"c": run.order[cloud], "cmap": ORDER, "vmin": 1, "vmax": max(2, run.total), "linewidths": 0}
         ax.scatter(*at[cloud].T, s=size, zorder=2, label="evaluated (darker: later)", **draw)
@@ -172,7 +175,10 @@ def parallel_figure(table: RunTable) -> Figure:
     labels = [f"{a.label}\n{a.direction}" for a in axes]
     ax.set_xticks(range(len(axes)), labels, fontsize=9 if len(axes) < 6 else 7, color=INK, parse_math=False)
     ax.tick_params(length=0, pad=8)
-    ax.add_collection(_lines(at[run.feasible & ~run.front], colors="#BDBDBD", linewidths=0.5, alpha=0.35))
+    cloud = at[run.feasible & ~run.front]
+    if len(cloud):
+        cloud = cloud[visible(*cloud.T)]
+    ax.add_collection(_lines(cloud, colors="#BDBDBD", linewidths=0.5, alpha=0.35))
     front = at[run.front]
     front = front[np.argsort(front[:, 0])]
     width = 1.4 if len(front) <= 100 else 0.8

@@ -25,6 +25,7 @@ from nas.plots_axes import (
     nothing,
     plain,
     short,
+    visible,
 )
 from nas.records import FloatArray
 
@@ -140,11 +141,13 @@ def _course(ax: Any, x: FloatArray, run: Evaluated, k: int) -> Axis:
     axis = axis_of(run.objectives[k], values, final)
     plain(ax)
     size = 18 if len(x) <= 500 else 6
-    fine = run.feasible
+    fine = np.flatnonzero(run.feasible)
+    if len(fine):
+        fine = fine[visible(x[fine], axis.held(values[fine]))]
     ax.scatter(x[fine], values[fine], s=size, color="#B5B5B5", linewidths=0, label="evaluated")
-    if not fine.all():
+    if not run.feasible.all():
         hollow = {"facecolors": "none", "edgecolors": "#A0A0A0", "linewidths": 0.7}
-        ax.scatter(x[~fine], values[~fine], s=size, label="outside the limits", **hollow)
+        ax.scatter(x[~run.feasible], values[~run.feasible], s=size, label="outside the limits", **hollow)
     ax.plot(x, best, drawstyle="steps-post", color=VERMILLION, linewidth=1.8, label="best so far")
     apply(ax, y=axis)
     return axis

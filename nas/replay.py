@@ -1,13 +1,10 @@
-"""What a resumed search makes of its log, and what a stopped one says of its failures."""
+"""What a resumed search makes of its log."""
 
 from __future__ import annotations
 
 import math
-import re
-from collections import Counter
 from collections.abc import Sequence
 
-from nas.blame import is_own
 from nas.errors import HistoryError
 from nas.history import Event
 from nas.problem import Problem
@@ -54,13 +51,3 @@ def check_exact_values(problem: Problem, result: Result) -> None:
             f"{difference}: the space's settings or the objective changed. Go back to what "
             "config.json names, or start a new run."
         )
-
-
-def commonest_reason(bad: Sequence[Result]) -> str:
-    """The most frequent reason of failures, with the user's own line of code that its traceback ends at."""
-    reasons = Counter(r.error.splitlines()[0] if r.error else r.status.value for r in bad)
-    (reason, times), *_ = reasons.most_common(1)
-    first = next((r.error for r in bad if r.error.startswith(reason)), "")
-    lines = re.findall(r'File "(.+)", line (\d+)', first)
-    lines = [line for line in lines if is_own(line[0])] or lines
-    return f"{times} of them with: {reason}" + (" ({}, line {})".format(*lines[-1]) if lines else "")

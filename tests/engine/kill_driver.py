@@ -1,8 +1,9 @@
 """Run `nas search` in processes that are killed at random moments, and go on with `--resume` until it ends.
 
-usage: kill_driver.py FOLDER KILLS BUDGET. Leaves FOLDER/run and the undisturbed FOLDER/whole; prints a line of
-JSON with how many kills there were, and how many of them came after progress was made. The processes are forked,
-so that a kill costs milliseconds; nothing here has started a thread.
+usage: kill_driver.py FOLDER KILLS BUDGET CASE. Leaves FOLDER/run and the undisturbed FOLDER/whole; prints a line of
+JSON with how many kills there were, and how many of them came after progress was made. The case `quick` has
+evaluations of 2 ms, `digits` trains networks on pictures of digits. The processes are forked, so that a kill costs
+milliseconds; nothing here has started a thread.
 """
 
 from __future__ import annotations
@@ -20,14 +21,24 @@ from engine_parts import Grid, quick
 
 import nas
 import nas.cli.searching  # (before the forks, for speed)
+import nas.training.evaluator
 from nas.cli import main
 
-CONFIG = """
+CASES = {
+    "quick": """
 space: parts.py:Space
 evaluator: parts.py:evaluate
 executor: serial
 algorithm: {name: moead, population: 15}
-"""
+""",
+    "digits": """
+space: {name: nasbench101, stem_channels: 4, cells_per_stack: 1, image_size: 8, in_channels: 1}
+evaluator: {name: training, data: digits, recipe: {epochs: 1, max_pictures: 300}}
+executor: serial
+algorithm: {name: moead, population: 6}
+""",
+}
+AFTER = {"quick": 0.06, "digits": 0.5}  # seconds after progress in which a kill comes
 PARTS = """
 import time
 import numpy as np
@@ -58,10 +69,11 @@ def start(*arguments: str) -> int:
     raise AssertionError
 
 
-def told(run: Path) -> int:
+def events(run: Path, kind: str) -> int:
+    """How many asks or tells the log of a run has."""
     try:
         db = sqlite3.connect(f"{(run / 'history.sqlite').as_uri()}?mode=ro", uri=True)
-        count = db.execute("SELECT COUNT(*) FROM log WHERE event = 'tell'").fetchone()[0]
+        count = db.execute("SELECT COUNT(*) FROM log WHERE event = ?", (kind,)).fetchone()[0]
         db.close()
     except sqlite3.Error:
         return 0
@@ -70,43 +82,43 @@ def told(run: Path) -> int:
 
 def wait_for_more(run: Path, before: int) -> None:
     give_up = time.monotonic() + 30
-    while told(run) <= before and time.monotonic() < give_up:
+    while events(run, "tell") <= before and time.monotonic() < give_up:
         time.sleep(0.002)
 
 
-def killed_runs(folder: Path, kills: int, budget: str) -> tuple[int, int]:
+def killed_runs(folder: Path, kills: int, budget: str, after: float) -> tuple[int, int]:
     rng = random.Random(0)
     run, done, progress = folder / "run", 0, 0
     before = 0
     while True:
         fresh = ["search", str(folder / "search.yaml"), "--out", str(run), "--budget", budget]
-        child = start(*(["search", "--resume", str(run)] if before else fresh))
+        child = start(*(["search", "--resume", str(run)] if events(run, "ask") else fresh))
         if done < kills:
             if done % 3 == 0:  # at its start, or while it replays the log
                 time.sleep(rng.uniform(0.0, 0.2))
             else:
                 wait_for_more(run, before)
-                time.sleep(rng.uniform(0.0, 0.06))
+                time.sleep(rng.uniform(0.0, after))
             os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
-        after = told(run)
+        now = events(run, "tell")
         if os.WIFSIGNALED(status):
             done += 1
-            progress += after > before
+            progress += now > before
         elif os.WEXITSTATUS(status) == 0:
             return done, progress
         else:
             sys.exit(f"exit code {os.WEXITSTATUS(status)} after {done} kills")
-        before = after
+        before = now
 
 
 if __name__ == "__main__":
-    folder, kills, budget = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    folder, kills, budget, case = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
     nas.search(Grid(), ["error", "params"], quick, budget=20)  # imports all that a search needs
-    (folder / "search.yaml").write_text(CONFIG)
+    (folder / "search.yaml").write_text(CASES[case])
     (folder / "parts.py").write_text(PARTS)
     whole = start("search", str(folder / "search.yaml"), "--out", str(folder / "whole"), "--budget", budget)
     if os.waitpid(whole, 0)[1] != 0:
         sys.exit("the undisturbed search failed")
-    count, progress = killed_runs(folder, kills, budget)
+    count, progress = killed_runs(folder, kills, budget, AFTER[case])
     print(json.dumps({"kills": count, "with_progress": progress}))

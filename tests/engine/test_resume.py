@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,13 +10,11 @@ from engine_parts import QUICK_SETTINGS, Grid, Shuffled, log_of, quick
 import nas
 from nas.algorithms import ALGORITHMS
 from nas.errors import HistoryError
-from nas.history import read_history
 from nas.loop import LoopSettings, SearchState
 from nas.records import Trial
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 OBJECTIVES = ["error", "params", "madds"]
-KILLER = Path(__file__).parent / "kill_driver.py"
 
 
 def search(out: Path, resume: bool = False, stop: int | None = None, **changes: object) -> nas.SearchResult:
@@ -156,33 +150,3 @@ def test_a_run_that_ended_before_its_first_ask_is_started_again(tmp_path: Path) 
     with pytest.raises(HistoryError, match="ended before its first evaluation; start it again"):
         search(tmp_path, resume=True)
     assert search(tmp_path).state == "finished"
-
-
-def killed(tmp_path: Path, kills: int, budget: int) -> dict[str, object]:
-    """Run `nas search` in a process that is killed again and again; what came of it."""
-    done = subprocess.run(
-        [sys.executable, str(KILLER), str(tmp_path), str(kills), str(budget)],
-        capture_output=True, text=True, timeout=600, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    outcome: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
-    return outcome
-
-
-def check_killed(tmp_path: Path, kills: int, budget: int) -> None:
-    outcome = killed(tmp_path, kills, budget)
-    assert outcome["kills"] == kills
-    assert outcome["with_progress"] >= kills / 2, outcome  # not all of them while it starts
-    frame, _ = read_history(tmp_path / "run")
-    assert len(frame) == budget
-    assert same(tmp_path / "run", tmp_path / "whole")
-    assert (tmp_path / "run/plots/hypervolume.png").exists()
-
-
-def test_a_driver_killed_twelve_times_ends_as_one_that_never_was(tmp_path: Path) -> None:
-    check_killed(tmp_path, kills=12, budget=400)
-
-
-@pytest.mark.slow
-def test_a_driver_killed_sixty_times_ends_as_one_that_never_was(tmp_path: Path) -> None:
-    check_killed(tmp_path, kills=60, budget=2500)

@@ -1,0 +1,83 @@
+"""What failed candidates have in common, in one sentence: the reason, the line of code, the gene, budget or machine."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+
+from nas.blame import is_own
+from nas.records import Result
+
+_CHANCE = 1e-3  # how likely, over all that is compared, a shared trait may be by accident
+_TRAITS = 2  # shared traits that are named, at most
+
+
+def in_common(bad: Sequence[Result], good: Sequence[Result]) -> str:
+    """What the failed results `bad` (at least one) share that the successful ones `good` do not.
+
+    The most frequent reason, numbers in it aside, with the user's own line of code that its traceback ends at; then
+    genes, budgets and machines that nearly all failures have and few successes, where chance does not explain it.
+    """
+    kinds = Counter(_kind(result) for result in bad)
+    kind, times = kinds.most_common(1)[0]
+    same = [result for result in bad if _kind(result) == kind]
+    example = Counter(map(_reason, same)).most_common(1)[0][0]
+    return "; ".join([f"{times} of them with: {example}{_line_of_code(same[0])}", *_shared(same, good)])
+
+
+def _reason(result: Result) -> str:
+    return result.error.splitlines()[0] if result.error else result.status.value
+
+
+def _kind(result: Result) -> tuple[str, str]:
+    """What makes two reasons the same: their words, whatever the numbers in them."""
+    return result.status.value, re.sub(r"0x[0-9a-f]+|\d+(\.\d+)?(e[-+]?\d+)?", "#", _reason(result))
+
+
+def _line_of_code(result: Result) -> str:
+    lines = re.findall(r'File "(.+)", line (\d+)', result.error)
+    lines = [line for line in lines if is_own(line[0])] or lines
+    return " ({}, line {})".format(*lines[-1]) if lines else ""
+
+
+def _shared(bad: Sequence[Result], good: Sequence[Result]) -> list[str]:
+    """Traits of all or nearly all failures, the least accidental first."""
+    among_bad = Counter(trait for result in bad for trait in _traits(result))
+    among_good = Counter(trait for result in good for trait in _traits(result))
+    found = []
+    for trait, count in among_bad.items():
+        if count >= 0.9 * len(bad) and len(good):
+            chance = _chance(count, len(bad), among_good[trait], len(good)) * len(among_bad)
+            if chance < _CHANCE:
+                found.append((chance, trait, count))
+    found.sort(key=lambda item: (item[0], str(item[1])))
+    return [
+        f"{'all' if count == len(bad) else count} of these {len(bad)} {trait[0]} {trait[1]}, "
+        f"as {among_good[trait] or 'none'} of {len(good)} that worked"
+        for _, trait, count in found[:_TRAITS]
+    ]
+
+
+def _traits(result: Result) -> Iterable[tuple[str, Hashable]]:
+    trial = result.trial
+    for place, value in enumerate(trial.architecture.genes):
+        yield f"have gene {place} =", value
+    if trial.budget is not None:
+        yield "have budget", f"{trial.budget:g}"
+    if result.worker:
+        yield "ran on", result.worker.rpartition(":")[0] or result.worker
+
+
+def _chance(bad_with: int, bad: int, good_with: int, good: int) -> float:
+    """Fisher's exact test, one-sided: how likely so many of the failures have a trait if it has nothing to do with them."""
+    having, total = bad_with + good_with, bad + good
+    ways = sum(
+        math.comb(having, k) * math.comb(total - having, bad - k)
+        for k in range(bad_with, min(bad, having) + 1)
+    )
+    return ways / math.comb(total, bad)
+
+
+__all__ = ["in_common"]

@@ -1,0 +1,73 @@
+"""kill -9 of the process that searches: nothing told is lost, nothing is evaluated twice, the end is the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from engine_parts import log_of
+
+from nas.history import read_history
+
+HERE = Path(__file__).parent
+
+
+def killing(script: str, *arguments: object) -> dict[str, int]:
+    """Run one of the scripts that kill searches; what it counted."""
+    done = subprocess.run(
+        [sys.executable, str(HERE / script), *map(str, arguments)],
+        capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    outcome: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
+    return outcome
+
+
+def check_killed(folder: Path, kills: int, budget: int, case: str) -> None:
+    outcome = killing("kill_driver.py", folder, kills, budget, case)
+    assert outcome["kills"] == kills
+    assert outcome["with_progress"] >= kills / 2, outcome  # not all of them while it starts
+    assert len(read_history(folder / "run")[0]) == budget
+    assert log_of(folder / "run") == log_of(folder / "whole")
+    assert (folder / "run/front.csv").read_bytes() == (folder / "whole/front.csv").read_bytes()
+    assert (folder / "run/plots/hypervolume.png").exists()
+
+
+def test_a_search_killed_twelve_times_ends_as_one_that_never_was(tmp_path: Path) -> None:
+    check_killed(tmp_path, kills=12, budget=400, case="quick")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_search_killed_a_hundred_times_ends_as_one_that_never_was(tmp_path: Path) -> None:
+    check_killed(tmp_path, kills=100, budget=2500, case="quick")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_search_that_trains_killed_thirty_times_ends_as_one_that_never_was(tmp_path: Path) -> None:
+    check_killed(tmp_path, kills=30, budget=40, case="digits")
+
+
+@pytest.mark.parametrize("case", ["moead", "sa-moead", "halving"])
+def test_a_kill_at_a_line_that_keeps_the_log_loses_and_repeats_nothing(case: str, tmp_path: Path) -> None:
+    outcome = killing("kill_lines.py", tmp_path, case, 12)
+    assert outcome["kills"] >= 10, outcome
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_kill_at_every_line_that_keeps_the_log_loses_and_repeats_nothing(tmp_path: Path) -> None:
+    outcome = killing("kill_lines.py", tmp_path, "moead", 0)
+    assert outcome["kills"] > outcome["lines"], outcome  # in a fresh search, and again in a resumed one
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("case", ["sa-moead", "halving"])
+def test_kills_at_many_lines_lose_nothing_of_notes_and_continued_trainings(case: str, tmp_path: Path) -> None:
+    assert killing("kill_lines.py", tmp_path, case, 120)["kills"] >= 100
