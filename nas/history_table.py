@@ -66,7 +66,7 @@ def values_of(texts: Sequence[str], path: Path) -> list[dict[str, Any]]:
     Raises `HistoryError` for what is no JSON, or no mapping.
     """
     with well_formed(path):
-        values = json.loads(f"[{','.join(texts)}]")
+        values: list[dict[str, Any]] = json.loads(f"[{','.join(texts)}]")
     if len(values) != len(texts) or not all(isinstance(reported, dict) for reported in values):
         raise HistoryError(f"{path} is damaged: a result holds no mapping; restore it from a copy")
     return values
