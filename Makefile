@@ -5,12 +5,14 @@ BIN := $(VENV)/bin
 PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: env search test test-slow lint clean help
+.PHONY: env search test test-slow fuzz audit lint clean help
 
 help:
 	@echo "make search     a first search: small MUXNets trained on digits, about two minutes; leaves runs/first/"
 	@echo "make test       the tests"
 	@echo "make test-slow  the tests that take minutes"
+	@echo "make fuzz       damaged inputs of every kind, about 100,000, an hour"
+	@echo "make audit      known vulnerabilities of the installed packages"
 	@echo "make lint       style and types"
 	@echo "make env        the environment .venv only"
 
@@ -42,3 +44,12 @@ lint: env
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# Damaged inputs of every kind, about 100,000 of them; NAS_FUZZ_INPUTS is how many each test tries.
+fuzz: env
+	NAS_FUZZ_INPUTS=$${NAS_FUZZ_INPUTS:-4000} $(BIN)/python -m pytest tests/hostile $(PARALLEL) --timeout 7200
+
+# Known vulnerabilities of the pinned versions, from the public databases; fails where it gets no answer.
+audit: env
+	$(PIP) pip-audit
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip --strict

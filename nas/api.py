@@ -16,9 +16,10 @@ from nas.checks import check_known
 from nas.errors import ConfigError, HistoryError
 from nas.executors import EXECUTORS
 from nas.fidelity import Rungs
-from nas.history import History, as_json, read_history, read_notes, tabulate
+from nas.history import FILE, History, as_json, read_history, read_notes, tabulate
 from nas.interfaces import Evaluate, Executor, SearchSpace
 from nas.kept_weights import KeptWeights
+from nas.log_file import well_formed
 from nas.loop import Callback, LoopSettings, Search, SearchState
 from nas.noise import posterior_front
 from nas.objectives import Limit, Objective
@@ -200,13 +201,16 @@ def _described(item: Objective) -> dict[str, Any]:
 
 def load_run(folder: str | Path) -> tuple[RunTable, dict[str, Any]]:
     """Read a run back, finished or under way, without its space or code: its table and its meta values."""
-    frame, meta = read_history(Path(folder))
-    if "objectives" not in meta:
+    path = Path(folder)
+    frame, meta = read_history(path)
+    if not meta.get("objectives"):
         raise HistoryError(f"{folder}: the run ended before its first evaluation; start it again")
-    objectives = [Objective(**values) for values in meta["objectives"]]
-    limits = [Limit.parse(text) for text in meta["limits"]]
-    notes, imported = read_notes(Path(folder)), imported_table(meta)
-    return run_table(frame, objectives, limits, int(meta["initial"]), notes, imported), meta
+    notes = read_notes(path)
+    with well_formed(path / FILE):
+        objectives = [Objective(**values) for values in meta["objectives"]]
+        limits = [Limit.parse(text) for text in meta["limits"]]
+        imported = imported_table(meta)
+        return run_table(frame, objectives, limits, int(meta["initial"]), notes, imported), meta
 
 
 def _executor_factory(executor: str | MakeExecutor, settings: Any) -> MakeExecutor:

@@ -39,6 +39,7 @@ from nas.log_file import (
     make_folder,
     patiently,
     rescue,
+    well_formed,
 )
 from nas.notes import values_as_text
 from nas.records import Note, Result, Status, Trial
@@ -144,7 +145,8 @@ class History:
         """A value stored with `write_meta`, or None."""
         with explained(self.path):
             row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return None if row is None else json.loads(row[0])
+        with well_formed(self.path):
+            return None if row is None else json.loads(row[0])
 
     def record_ask(self, trial: Trial | None, notes: Sequence[Note] = ()) -> None:
         """A trial was asked for (None: the algorithm had nothing new to ask), and what was noted with it."""
@@ -222,13 +224,11 @@ class History:
         with explained(self.path):
             rows = self._db.execute("SELECT * FROM results").fetchall()
         values = values_of([row[2] for row in rows], self.path)
-        try:
+        with well_formed(self.path):
             return {
                 row[0]: Result(trials[row[0]], Status(row[1]), reported, *row[3:])
                 for row, reported in zip(rows, values, strict=True)
             }
-        except (ValueError, IndexError) as error:
-            raise HistoryError(f"{self.path} is damaged: {error}; restore it from a copy") from error
 
     def events(self) -> list[Event]:
         """The asks and tells, in the order in which they happened."""

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from nas.errors import HistoryError
-from nas.log_file import connect_to_read, explained
+from nas.log_file import connect_to_read, explained, well_formed
 from nas.notes import notes_in
 from nas.records import RESERVED, Note
 
@@ -38,7 +38,7 @@ def read_history(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     with explained(path):
         db = connect_to_read(path)
         try:
-            meta = {key: json.loads(value) for key, value in db.execute("SELECT key, value FROM meta")}
+            entries = db.execute("SELECT key, value FROM meta").fetchall()
             rows = db.execute(
                 'SELECT t.id, t.architecture, r.status, r."values", r.seconds, r.error, r.worker, t.seed, '
                 "t.budget, t.asked_at, r.started, r.finished FROM trials t "
@@ -50,12 +50,14 @@ def read_history(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     values = values_of([row[3] or "{}" for row in rows], path)
     told = {trial: when for trial, *when in tells}
     untold = (None, None)
-    return tabulate(
-        [
-            (*row[:3], reported, *row[4:], *told.get(row[0], untold))
-            for row, reported in zip(rows, values, strict=True)
-        ]
-    ), meta
+    with well_formed(path):
+        frame = tabulate(
+            [
+                (*row[:3], reported, *row[4:], *told.get(row[0], untold))
+                for row, reported in zip(rows, values, strict=True)
+            ]
+        )
+        return frame, {key: json.loads(value) for key, value in entries}
 
 
 def values_of(texts: Sequence[str], path: Path) -> list[dict[str, Any]]:
@@ -63,10 +65,8 @@ def values_of(texts: Sequence[str], path: Path) -> list[dict[str, Any]]:
 
     Raises `HistoryError` for what is no JSON, or no mapping.
     """
-    try:
+    with well_formed(path):
         values: list[dict[str, Any]] = json.loads(f"[{','.join(texts)}]")
-    except ValueError as error:
-        raise HistoryError(f"{path} is damaged: {error}; restore it from a copy") from error
     if len(values) != len(texts) or not all(isinstance(reported, dict) for reported in values):
         raise HistoryError(f"{path} is damaged: a result holds no mapping; restore it from a copy")
     return values
@@ -123,7 +123,8 @@ def check_readable(path: Path) -> None:
             row = db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
         finally:
             db.close()
-    schema = json.loads(row[0]) if row else None
+    with well_formed(path):
+        schema = json.loads(row[0]) if row else None
     if schema is None:
         raise HistoryError(f"no run in {path.parent}: {path} is empty; start the search again")
     if not isinstance(schema, int) or not 1 <= schema <= SCHEMA:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from nas.errors import ConfigError, HistoryError
+from nas.errors import ConfigError, HistoryError, NasError
 
 try:
     import fcntl
@@ -117,6 +117,18 @@ def lock_folder(folder: Path) -> int | None:
         return handle
     os.close(handle)  # its last holder removed it between our two steps
     return lock_folder(folder)
+
+
+@contextlib.contextmanager
+def well_formed(path: Path) -> Iterator[None]:
+    """Turn what content of the wrong kind makes Python complain of into a sentence that says what to do."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
+        if isinstance(error, NasError):
+            raise
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise HistoryError(f"{path} is damaged ({said}); restore it from a copy") from error
 
 
 @contextlib.contextmanager

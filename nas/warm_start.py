@@ -16,6 +16,7 @@ import pandas as pd
 
 from nas.errors import ArchitectureError, ConfigError, HistoryError
 from nas.history import History, read_history
+from nas.log_file import well_formed
 from nas.objectives import Objective
 from nas.problem import Problem
 from nas.records import RESERVED, Architecture, Observation, Result, Status, Trial
@@ -105,7 +106,8 @@ def recorded(history: History, problem: Problem, asked: str | Path | None) -> Wa
     Raises `HistoryError` when `asked` names another run than it was started with.
     """
     meta = history.meta(META)
-    folder = None if meta is None else meta["from"]
+    with well_formed(history.path):
+        folder = None if meta is None else meta["from"]
     if asked is not None and str(asked) != folder:
         raise HistoryError(
             f"warm_start: the run was started with {folder!r}, now it is {str(asked)!r}: resume it as it was started, "
@@ -113,23 +115,24 @@ def recorded(history: History, problem: Problem, asked: str | Path | None) -> Wa
         )
     if meta is None:
         return None
-    rows = meta["results"]
     try:
-        results = tuple(
-            Result(
-                Trial(i - len(rows), problem.space.parse(row["architecture"]), row["seed"], row["budget"]),
-                Status.OK,
-                row["values"],
+        with well_formed(history.path):
+            rows = meta["results"]
+            results = tuple(
+                Result(
+                    Trial(
+                        i - len(rows), problem.space.parse(row["architecture"]), row["seed"], row["budget"]
+                    ),
+                    Status.OK,
+                    row["values"],
+                )
+                for i, row in enumerate(rows)
             )
-            for i, row in enumerate(rows)
-        )
-        return WarmStart(meta["from"], results, tuple(row["origin"] for row in rows))
+            return WarmStart(meta["from"], results, tuple(row["origin"] for row in rows))
     except ArchitectureError as error:
         raise HistoryError(
             f"{history.path} does not belong to space {problem.space.name!r}: {error}"
         ) from error
-    except (KeyError, TypeError) as error:
-        raise HistoryError(f"{history.path} is damaged: its warm start lacks {error}") from error
 
 
 def imported_table(meta: Mapping[str, Any]) -> pd.DataFrame:

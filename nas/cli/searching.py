@@ -19,6 +19,7 @@ from nas.config import SearchConfig, check_config, flat, override, put, read_con
 from nas.errors import ConfigError, HistoryError, NasError
 from nas.executors import EXECUTORS
 from nas.history import FILE, read_history
+from nas.log_file import well_formed
 from nas.loop import Callback, LoopSettings, SearchState
 from nas.plugins import find
 
@@ -100,14 +101,15 @@ class _Earlier:
         _, meta = read_history(run)
         if "identity" not in meta:
             raise HistoryError(f"{run}: the run ended before its first evaluation; start it again")
-        stored = meta["config"]["config"]
+        with well_formed(run / FILE):
+            stored = meta["config"]["config"]
+            base = None if not stored or stored.get("base") is None else Path(stored["base"])
+            planned = int(meta["identity"]["evaluations"])
         if not stored:
             raise HistoryError(
                 f"{run} was not started by `nas search`: resume it from Python, nas.search(..., resume=True)"
             )
-        base = stored.get("base")
-        planned = int(meta["identity"]["evaluations"])
-        return cls(stored["search"], None if base is None else Path(base), planned)
+        return cls(stored["search"], base, planned)
 
 
 def _check_unchanged(then: SearchConfig, now: SearchConfig) -> None:

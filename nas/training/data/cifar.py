@@ -141,7 +141,7 @@ def _records(form: Form, file: Path) -> tuple[ByteArray, IntArray]:
 
 def _names(form: Form, folder: Path) -> tuple[str, ...]:
     file = folder / form.names
-    names = file.read_text(encoding="utf-8").split() if file.is_file() else []
+    names = file.read_text(encoding="utf-8", errors="replace").split() if file.is_file() else []
     return tuple(names) if len(names) == form.classes else tuple(str(i) for i in range(form.classes))
 
 

@@ -1,0 +1,80 @@
+"""Promises of docs/security.md that the source itself keeps."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted(
+    p for top in ("nas", "search_spaces", "surrogates", "experiments") for p in (ROOT / top).rglob("*.py")
+)
+
+
+@cache
+def calls(file: Path) -> list[tuple[str, ast.Call]]:
+    """Every call in a file, with the dotted name that it is made by."""
+    nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+    return [(ast.unparse(node.func), node) for node in nodes if isinstance(node, ast.Call)]
+
+
+def keyword(call: ast.Call, name: str) -> object:
+    """The constant that a call passes by this name, None if it passes none."""
+    found = [k.value for k in call.keywords if k.arg == name]
+    return found[0].value if found and isinstance(found[0], ast.Constant) else None
+
+
+def named(wanted: str) -> list[tuple[str, ast.Call]]:
+    return [
+        (f"{file.relative_to(ROOT)}:{call.lineno}", call)
+        for file in FILES
+        for name, call in calls(file)
+        if name == wanted or name.endswith(f".{wanted}")
+    ]
+
+
+def test_torch_loads_nothing_but_tensors_and_plain_values() -> None:
+    found = named("torch.load")
+    assert found
+    assert [where for where, call in found if keyword(call, "weights_only") is not True] == []
+
+
+def test_numpy_loads_no_objects() -> None:
+    assert [where for where, call in named("np.load") if keyword(call, "allow_pickle") is not False] == []
+
+
+@pytest.mark.parametrize(
+    "reader", ["pickle.load", "pickle.loads", "joblib.load", "pd.read_pickle", "yaml.load", "marshal.loads"]
+)
+def test_nothing_reads_objects_that_run_code(reader: str) -> None:
+    assert named(reader) == []
+
+
+def test_the_only_unpickling_is_of_what_the_driver_sends_its_own_workers() -> None:
+    assert {where.partition(":")[0] for where, _ in named("cloudpickle.loads")} == {
+        "nas/executors/ray_worker.py"
+    }
+
+
+@pytest.mark.parametrize("runner", ["eval", "exec", "os.system", "os.popen"])
+def test_nothing_runs_text_as_code(runner: str) -> None:
+    found = [
+        f"{file.relative_to(ROOT)}:{call.lineno}"
+        for file in FILES
+        for name, call in calls(file)
+        if name == runner
+    ]
+    assert found == []
+
+
+def test_no_command_goes_through_a_shell() -> None:
+    found = [
+        f"{file.relative_to(ROOT)}:{call.lineno}"
+        for file in FILES
+        for _, call in calls(file)
+        if keyword(call, "shell") is True
+    ]
+    assert found == []
