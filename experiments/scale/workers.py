@@ -71,8 +71,11 @@ def use(options: argparse.Namespace) -> pd.DataFrame:
                 last = history["started"].max()
                 busy = (history["finished"].clip(upper=last) - history["started"]).sum()
                 rows.append((algorithm, workers, repeat, evaluations, busy / (workers * last), thought))
-                print("%-9s %4d workers, seed %d: %d evaluations, use %.1f%%, own time %.1f ms each" % (
-                    *rows[-1][:4], 100 * rows[-1][4], 1000 * thought), flush=True)  # fmt: skip
+                print(
+                    f"{algorithm:<9} {workers:>4} workers, seed {repeat}: {evaluations} evaluations, "
+                    f"use {rows[-1][4]:.1%}, own time {1000 * thought:.1f} ms each",
+                    flush=True,
+                )
     columns = ["algorithm", "workers", "seed", "evaluations", "use", "own_seconds"]
     return pd.DataFrame(rows, columns=columns).round({"use": 4, "own_seconds": 5})
 
@@ -105,8 +108,10 @@ def rate(options: argparse.Namespace) -> pd.DataFrame:
             ours = options.trials / (time.perf_counter() - began)
             if repeat >= 0:
                 rows.append((workers, repeat, options.trials, bare, ours, ours / bare))
-                print("%d workers: bare tasks %.0f/s, executor %.0f/s, ratio %.2f" % (
-                    workers, *rows[-1][3:]), flush=True)  # fmt: skip
+                print(
+                    f"{workers} workers: bare tasks {bare:.0f}/s, executor {ours:.0f}/s, ratio {ours / bare:.2f}",
+                    flush=True,
+                )
         executor.close()
         ray.shutdown()
     columns = ["workers", "repeat", "trials", "bare_per_second", "executor_per_second", "ratio"]

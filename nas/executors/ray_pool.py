@@ -31,7 +31,9 @@ from nas.executors.worker import clip, one_line
 from nas.records import Result, Status, Trial
 
 _LOG = logging.getLogger(__name__)
-_STARTS = 3  # a worker that dies this often before its first trial will not come up the next time either
+_STARTS = (
+    3  # times that every worker may die before its first trial; then none will come up the next time either
+)
 _TICK_S = 1.0  # between looks at whether Ray still answers
 _SILENCE_S = 10.0  # without an answer before anything is made of it
 _SAY_S = 60.0  # between warnings of the same kind
@@ -57,7 +59,6 @@ class _Slot:
     actor: Any = None
     info: WorkerInfo | None = None
     attempt: _Attempt | None = None
-    failed_starts: int = 0
     asked: float = 0.0  # when its process was asked for
 
 
@@ -83,6 +84,7 @@ class WorkerPool:
             check_room(self._nodes, self._share)
         self._slots = [_Slot(self._share) for _ in range(self._settings.workers)]
         self._room = -1
+        self._failed_starts = 0  # since a worker came up
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._heard = self._last_ready = self._said_stuck = time.monotonic()
         self._said_silent = False
@@ -243,19 +245,27 @@ class WorkerPool:
         if slot.actor is not actor:
             return  # news of a process that was given up
         if failure is None:
-            slot.info, slot.failed_starts, self._last_ready = done.result(), 0, time.monotonic()
+            slot.info, self._failed_starts = done.result(), 0
             return
         if isinstance(failure, RayTaskError):
             raise ExecutorError(
                 f"the evaluator cannot be loaded on a Ray worker: {one_line(str(failure.cause or failure))}. Its "
                 "modules must be importable there; a module loaded from a path is sent with ship_by_value."
             ) from failure
-        slot.failed_starts += 1
-        if slot.failed_starts >= _STARTS and not any(s.info for s in self._slots):
-            raise ExecutorError(
-                f"a Ray worker died {_STARTS} times before it was ready: {one_line(str(failure))}"
-            ) from failure
+        self._unjudged.append((time.monotonic(), partial(self._start_failed, slot, actor, failure)))
+        self._watch.wake()
+
+    def _start_failed(self, slot: _Slot, actor: Any, failure: BaseException) -> None:
+        """A process died before its first trial. That happens; when all do, over and over, it is no accident."""
+        if slot.actor is not actor:
+            return
         self._kill(slot)
+        self._failed_starts += 1
+        if self._failed_starts >= _STARTS * max(1, self._room) and not any(s.info for s in self._slots):
+            raise ExecutorError(
+                f"{self._failed_starts} Ray workers died before they were ready, and none came up: "
+                f"{one_line(str(failure))}"
+            ) from failure
 
     def _feed(self) -> None:
         """Give waiting trials, in their order, to idle workers of the size that they need."""

@@ -39,7 +39,7 @@ def measured(trial: Trial) -> Mapping[str, float]:
 
 
 def slowly(trial: Trial) -> Mapping[str, float]:
-    time.sleep(0.3)
+    time.sleep(0.1)
     return measured(trial)
 
 
@@ -60,13 +60,13 @@ def search(out: Path, evaluate: Callable[[Trial], Mapping[str, float]], budget: 
 
 
 class Saboteur:
-    """Kills something after every third result: a worker mostly, now and then a raylet or a node, which is added anew."""
+    """Kills something after every second result: a worker mostly, now and then a raylet or a node, which is added anew."""
 
     def __init__(self, cluster: Nodes, second: int) -> None:
         self._cluster = cluster
         self._second = second
         self._rng = np.random.default_rng(11)
-        self._next = 3
+        self._next = 2
         self.kills: dict[str, int] = {"worker": 0, "raylet": 0, "node": 0}
 
     def __call__(self, state: SearchState) -> None:
@@ -76,7 +76,7 @@ class Saboteur:
         done = self._kill_worker() if kind == "worker" else self._kill_node(kind)
         if done:
             self.kills[kind] += 1
-            self._next = state.evaluated + 3
+            self._next = state.evaluated + 2
 
     def _kill_worker(self) -> bool:
         workers = [
@@ -103,12 +103,12 @@ class Saboteur:
 def test_fifty_kills_of_workers_raylets_and_nodes_leave_the_front_of_an_undisturbed_run(
     cluster: Nodes, tmp_path: Path
 ) -> None:
-    undisturbed = search(tmp_path / "undisturbed", measured, 200)
+    undisturbed = search(tmp_path / "undisturbed", measured, 130)
     cluster.start("--num-cpus", "2")
     saboteur = Saboteur(cluster, cluster.start("--num-cpus", "2"))
     settings = RaySettings(workers=4, address=cluster.address, retries=30)
     front = search(
-        tmp_path / "run", slowly, 200, executor="ray", executor_settings=settings, callbacks=[saboteur]
+        tmp_path / "run", slowly, 130, executor="ray", executor_settings=settings, callbacks=[saboteur]
     )
     print(saboteur.kills)
     assert sum(saboteur.kills.values()) == KILLS
