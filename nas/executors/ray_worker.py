@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from nas.executors.ray_messages import WorkerSpec
 from nas.executors.threads import ThreadLimit
 from nas.executors.worker import run_trial
 from nas.interfaces import Evaluate
-from nas.records import Result, Trial
+from nas.records import Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +53,19 @@ class Worker:
         self._memory_at_start = _private_memory()
         return self._info
 
-    def run(self, trial: Trial) -> Result:
-        """Evaluate one trial within the limits on threads and memory."""
+    def run(self, packed: bytes) -> bytes:
+        """Evaluate one trial within the limits on threads and memory; trial and result are pickled."""
+        trial: Trial = pickle.loads(packed)  # noqa: S301 (from the search)
         os.ftruncate(1, 0)  # the output of one trial is kept, not that of all
         self._threads.apply()
         allowed = self._spec.memory_bytes
         before = _limit_memory(self._memory_at_start + allowed) if allowed is not None else None
         try:
-            return run_trial(self._evaluate, trial, self._spec.required, worker=self._info.name)
+            result = run_trial(self._evaluate, trial, self._spec.required, worker=self._info.name)
         finally:
             if before is not None:
                 _limit_memory(before)  # Ray's own threads need room to send the result
+        return pickle.dumps(result)
 
 
 def _keep_output_here() -> str:

@@ -79,6 +79,7 @@ class Nodes:
         give_up = time.monotonic() + 90
         while wait and not self.named(number, "raylet"):
             assert time.monotonic() < give_up, "the node did not start"
+            assert self.processes[number].poll() is None, "the node ended at once"
             time.sleep(0.1)
         return number
 
