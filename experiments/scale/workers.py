@@ -61,7 +61,7 @@ def use(options: argparse.Namespace) -> pd.DataFrame:
     for repeat in range(options.repeats):
         for algorithm in options.algorithms:
             for workers in options.workers:
-                evaluations = max(200, options.rounds * workers)
+                evaluations = max(150, options.rounds * workers)
                 began = time.process_time()
                 history = nas.search(
                     spaces()[SPACE](), ["error", "params", "madds"], made_up, algorithm=algorithm,
@@ -149,9 +149,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("parts", nargs="+", choices=["use", "rate"])
     parser.add_argument("--algorithms", nargs="+", default=list(STYLES), choices=list(STYLES))
-    parser.add_argument("--workers", type=int, nargs="+", default=[4, 16, 64, 256])
-    parser.add_argument("--rounds", type=int, default=6, help="evaluations a worker")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--workers", type=int, nargs="+", default=[16, 64, 256])
+    parser.add_argument("--rounds", type=int, default=2, help="evaluations a worker")
+    parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--real-workers", type=int, nargs="+", default=[2, 4, 8])
     parser.add_argument("--real-repeats", type=int, default=7)
     parser.add_argument("--trials", type=int, default=2000)
