@@ -166,9 +166,10 @@ class RayExecutor:
         if isinstance(message, bytes):
             result: Result = pickle.loads(message)  # noqa: S301 (from our own worker)
             self._lost_since = None
-            if result.trial.id in self._out:  # else it was handed out twice, around a loss
-                self._results.put(result)
-                del self._out[result.trial.id]
+            with self._lock:
+                if result.trial.id in self._out:  # else it was handed out twice, around a loss
+                    self._results.put(result)
+                    del self._out[result.trial.id]
         elif isinstance(message, Room):
             self._room = message.workers
         elif isinstance(message, Said):
