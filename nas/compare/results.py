@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,19 +69,21 @@ class RunResult:
     """A complete run.
 
     `rows` has a row an evaluation, in the order of telling: the run's table with `evaluation` (from 1) and `clock`
-    (seconds since its beginning). `steps` are the evaluations (k,) after which the front changed, `members` the rows that
-    were on it then; with one objective that is the best.
+    (seconds since its beginning). `points` are its values by kind of view, (n, m), minimised. `steps` are the evaluations
+    (k,) after which the front changed, `members` the rows that were on it then; with one objective that is the best.
     """
 
     key: RunKey
     summary: dict[str, Any]
     rows: pd.DataFrame
+    points: Mapping[str, FloatArray]
     steps: np.ndarray
     members: tuple[tuple[int, ...], ...]
 
     def front(self, view: View, step: int = -1) -> FloatArray:
         """What was on the front after a step, (n, m), minimised; chosen by what was searched."""
-        return view.minimised(self.rows.iloc[list(self.members[step])]) if self.members else np.empty((0, len(view.columns)))
+        points = self.points[view.kind]
+        return points[list(self.members[step])] if self.members else points[:0]
 
 
 def read_runs(comparison: Comparison, part: ProblemPart) -> tuple[tuple[View, ...], list[RunResult]]:
@@ -109,7 +111,8 @@ def _read(
             steps.append(i + 1)
             members.append(tuple(archive.items))
     rows = rows.assign(evaluation=np.arange(1, len(rows) + 1), clock=clock(part, rows))
-    return RunResult(key, summary_of(folder), rows, np.array(steps, dtype=np.int64), tuple(members))
+    seen = {view.kind: view.minimised(rows) for view in views}
+    return RunResult(key, summary_of(folder), rows, seen, np.array(steps, dtype=np.int64), tuple(members))
 
 
 def _check_columns(part: ProblemPart, rows: pd.DataFrame, views: Sequence[View]) -> None:
