@@ -37,7 +37,9 @@ def looks(labels: Sequence[str]) -> dict[str, Look]:
     return {label: styles[i % len(styles)] for i, label in enumerate(labels)}
 
 
-def panels(n: int, *, width: float = WIDTH, height: float = HEIGHT, **options: Any) -> tuple[Figure, list[Any]]:
+def panels(
+    n: int, *, width: float = WIDTH, height: float = HEIGHT, **options: Any
+) -> tuple[Figure, list[Any]]:
     """A figure of so many panels in a row, without any global state."""
     figure = Figure(figsize=(width * n, height), layout="constrained", facecolor="white")
     axes = figure.subplots(1, n, squeeze=False, **options)[0].tolist()

@@ -41,12 +41,22 @@ def of_study(study: Study) -> list[Drawing]:
     measure = study.measure.label
     quartiles = "Line: median over seeds. Band or bars: quartiles."
     found = [
-        ("quality", f"{measure} against evaluations. {quartiles}", partial(figures_curves.over_evaluations, study)),
+        (
+            "quality",
+            f"{measure} against evaluations. {quartiles}",
+            partial(figures_curves.over_evaluations, study),
+        ),
         ("time", f"{measure} against time. {quartiles}", partial(figures_curves.over_time, study)),
-        ("final", f"{measure} of every run after {study.budget:,} evaluations.", partial(figures_curves.final, study)),
+        (
+            "final",
+            f"{measure} of every run after {study.budget:,} evaluations.",
+            partial(figures_curves.final, study),
+        ),
     ]
     if study.config.targets_of(study.part):
-        found.append(("targets", "Share of runs that reached each target.", partial(figures_curves.targets, study)))
+        found.append(
+            ("targets", "Share of runs that reached each target.", partial(figures_curves.targets, study))
+        )
     if study.reference is not None:
         found += [
             ("indicators", f"IGD+ and additive epsilon against evaluations. {quartiles}",
@@ -59,7 +69,9 @@ def of_study(study: Study) -> list[Drawing]:
     title = f"{study.name}: mean ranks after {study.budget:,} evaluations"
     ranking = study.ranking(study.budget)
     draw = partial(figures_ranks.ranks, ranking, title, study.config.alpha)
-    found.append(("ranks", "Mean ranks over seeds; a bar joins what the Nemenyi test cannot tell apart.", draw))
+    found.append(
+        ("ranks", "Mean ranks over seeds; a bar joins what the Nemenyi test cannot tell apart.", draw)
+    )
     return [Drawing(f"{kind}_{name}", study.name, text, draw) for kind, text, draw in found]
 
 

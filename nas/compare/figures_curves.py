@@ -17,7 +17,12 @@ from nas.plots_axes import FAINT, short
 from nas.records import FloatArray
 
 _BANDS = 6  # with more algorithms than these, quartiles are bars at the checkpoints
-_TIMES = ((86400.0 * 2, 86400.0, "days"), (7200.0, 3600.0, "hours"), (120.0, 60.0, "minutes"), (0.0, 1.0, "s"))
+_TIMES = (
+    (86400.0 * 2, 86400.0, "days"),
+    (7200.0, 3600.0, "hours"),
+    (120.0, 60.0, "minutes"),
+    (0.0, 1.0, "s"),
+)
 
 Sampled = Callable[[Curve], FloatArray]
 
@@ -144,7 +149,9 @@ def final(study: Study) -> Figure:
         values = values[np.isfinite(values)]
         if len(values) == 0:
             continue
-        ax.plot(values, row + rng.uniform(-0.22, 0.22, len(values)), "o", ms=3, mew=0, alpha=0.5, color=look.color)
+        ax.plot(
+            values, row + rng.uniform(-0.22, 0.22, len(values)), "o", ms=3, mew=0, alpha=0.5, color=look.color
+        )
         low, middle, high = quartiles(values[:, None])[:, 0]
         ax.plot([low, high], [row, row], color=look.color, linewidth=2.2, solid_capstyle="butt")
         ax.plot([middle], [row], "|", color=look.color, ms=15, mew=2.2)

@@ -60,7 +60,9 @@ class _Line:
 
     def at(self, ranks: Any) -> Any:
         """Where ranks stand."""
-        return self.LEFT + (self.RIGHT - self.LEFT) * (np.asarray(ranks, dtype=np.float64) - 1) / (self._k - 1)
+        return self.LEFT + (self.RIGHT - self.LEFT) * (np.asarray(ranks, dtype=np.float64) - 1) / (
+            self._k - 1
+        )
 
     def axis(self) -> None:
         self._ax.plot([self.LEFT, self.RIGHT], [0, 0], color=INK, linewidth=1.0)
@@ -81,11 +83,15 @@ class _Line:
                 self._ax.plot([float(self.at(rank)), x], [y, y], color=INK, linewidth=0.8)
                 shift = -0.06 if align == "right" else 0.06
                 text = f"{found.names[member]}  ({rank:.2f})"
-                self._ax.text(x + shift, y, text, ha=align, va="center", fontsize=8, color=INK, parse_math=False)
+                self._ax.text(
+                    x + shift, y, text, ha=align, va="center", fontsize=8, color=INK, parse_math=False
+                )
 
     def critical(self, width: float) -> None:
         x0, x1 = self.LEFT, float(self.at(1 + width))
         self._ax.plot([x0, x1], [0.38, 0.38], color=INK, linewidth=1.2)
         for x in (x0, x1):
             self._ax.plot([x, x], [0.34, 0.42], color=INK, linewidth=1.2)
-        self._ax.text(x1 + 0.08, 0.38, f"critical difference {width:.2f}", fontsize=7.5, color=INK, va="center")
+        self._ax.text(
+            x1 + 0.08, 0.38, f"critical difference {width:.2f}", fontsize=7.5, color=INK, va="center"
+        )

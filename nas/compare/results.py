@@ -96,9 +96,7 @@ def read_runs(comparison: Comparison, part: ProblemPart) -> tuple[tuple[View, ..
     return views, runs
 
 
-def _read(
-    part: ProblemPart, key: RunKey, table: RunTable, folder: Path, views: Sequence[View]
-) -> RunResult:
+def _read(part: ProblemPart, key: RunKey, table: RunTable, folder: Path, views: Sequence[View]) -> RunResult:
     ran = np.flatnonzero((table.told["status"] != "invalid").to_numpy(dtype=bool))
     rows, keys = table.told.iloc[ran].reset_index(drop=True), [table.keys[i] for i in ran.tolist()]
     points = table.points[ran]
