@@ -69,7 +69,7 @@ def _run(comparison: Comparison) -> dict[str, str]:
     config, out = comparison.config, comparison.out
     output().print(
         f"Comparing {len(config.algorithms)} algorithms on {len(config.problems)} problems with {len(config.seeds)} seeds: "
-        f"{len(list(comparison.keys())):,} runs; everything goes to {out}/",
+        f"{len(list(comparison.every_run())):,} runs; everything goes to {out}/",
         highlight=False,
         markup=False,
     )

@@ -38,7 +38,7 @@ def run_missing(comparison: Comparison, report: Report) -> Progress:
     A run that fails is kept with its reason and the others go on. Lets KeyboardInterrupt through: what was begun goes
     on the next time.
     """
-    keys = list(comparison.keys())
+    keys = list(comparison.every_run())
     missing = [key for key in keys if not comparison.done(key)]
     progress = Progress(len(keys), len(keys) - len(missing))
     report(progress)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,9 @@ import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
-from nas.plots_axes import BLUE, FAINT, INK, PURPLE, SKY, VERMILLION, plain
+from nas.plots_axes import BLUE, FAINT, INK, PURPLE, SKY, VERMILLION, log_ticks, plain
 from nas.run_folder import write_whole
 
 # Okabe and Ito's palette without its yellow, which is too light for a line
@@ -32,9 +32,9 @@ class Look:
 
 
 def looks(labels: Sequence[str]) -> dict[str, Look]:
-    """A look for each label: colours first, then other lines."""
-    styles = [Look(colour, line) for line, colour in product(_LINES, COLOURS)]
-    return {label: styles[i % len(styles)] for i, label in enumerate(labels)}
+    """A look for each label; neighbours differ in both colour and line, and no two of 28 are the same."""
+    n, kinds = len(COLOURS), len(_LINES)
+    return {label: Look(COLOURS[i % n], _LINES[(i + i // n) % kinds]) for i, label in enumerate(labels)}
 
 
 def panels(
@@ -59,11 +59,19 @@ def labels(ax: Any, x: str, y: str) -> None:
     ax.set_ylabel(y, fontsize=9, color=INK, parse_math=False)
 
 
+def log_axis(ax: Any) -> None:
+    """A logarithmic vertical axis with plain numbers beside it."""
+    ax.set_yscale("log")
+    ticks = log_ticks(*ax.get_ylim())
+    ax.set_yticks(ticks, [f"{tick:.3g}" for tick in ticks])
+    ax.yaxis.set_minor_locator(NullLocator())
+
+
 def legend_below(figure: Figure, handles: Sequence[Any], names: Sequence[str]) -> None:
     """One legend for all panels."""
     longest = max((len(name) for name in names), default=1)
-    room = figure.get_size_inches()[0] * 12  # characters of small type, with the lines before them
-    columns = max(1, min(len(names), int(room / (longest + 6))))
+    room = figure.get_size_inches()[0] * 15  # characters of small type, with the lines before them
+    columns = max(1, min(len(names), int(room / (longest + 8))))
     legend = figure.legend(
         handles, names, loc="outside lower center", ncols=columns, fontsize=8, frameon=False, handlelength=2.6
     )

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from nas.compare.analysis import Study
-from nas.compare.figure_style import Look, caption, empty, labels, legend_below, looks, panels
+from nas.compare.figure_style import Look, caption, empty, labels, legend_below, log_axis, looks, panels
 from nas.compare.frames import threshold
 from nas.compare.measures import Curve, Measure, evaluation_grid, quartiles, time_grid
 from nas.plots_axes import FAINT, short
@@ -47,7 +47,7 @@ def over_time(study: Study) -> Figure:
 
 def _curves(study: Study, x: FloatArray, sampled: Sampled, marks: FloatArray, x_label: str) -> Figure:
     measure, reference = study.measure, study.reference
-    figure, axes = panels(2 if reference is not None else 1, width=3.6 if reference is not None else 4.8)
+    figure, axes = panels(2 if reference is not None else 1, width=3.6 if reference is not None else 5.2)
     found = {
         label: quartiles(np.array([sampled(c) for c in curves]))
         for label, curves in study.of(measure.name).items()
@@ -61,9 +61,9 @@ def _curves(study: Study, x: FloatArray, sampled: Sampled, marks: FloatArray, x_
         missing = {label: reference.hypervolume - three[::-1] for label, three in found.items()}
         floor = _floor(missing)
         _draw(axes[1], x, {label: np.maximum(three, floor) for label, three in missing.items()}, marks)
-        axes[1].set_yscale("log")
-        labels(axes[1], x_label, "hypervolume missing to the reference front")
-        caption(axes[1], "lower is better, logarithmic")
+        log_axis(axes[1])
+        labels(axes[1], x_label, "hypervolume missing")
+        caption(axes[1], "the same, subtracted from the reference front's")
     legend_below(figure, handles, list(found))
     return figure
 
@@ -132,7 +132,7 @@ def other_measures(study: Study) -> Figure:
         floor = _floor(found)
         found = {label: np.maximum(three, floor) for label, three in found.items()}
         handles = _draw(ax, grid.astype(np.float64), found, marks)
-        ax.set_yscale("log")
+        log_axis(ax)
         labels(ax, "evaluations", f"{measure.label}, {_direction(measure)}")
     caption(axes[0], _what(study))
     legend_below(figure, handles, list(study.labels))
@@ -181,6 +181,6 @@ def targets(study: Study) -> Figure:
         named = f"{target:.4g} of the reference" if study.reference is not None else f"{short(target)}"
         caption(ax, f"target {named}")
         labels(ax, "evaluations", "")
-    axes[0].set_ylabel("share of runs that got there", fontsize=9)
+    axes[0].set_ylabel("share of the runs", fontsize=9)
     legend_below(figure, handles, list(study.labels))
     return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ _LEVELS = 5  # shades of a difference
 def attainment(study: Study) -> Figure:
     """What half of the runs attained of every two objectives, and the reference front."""
     pairs = pairs_of_objectives(study)
-    figure, axes = panels(len(pairs), height=3.3)
+    figure, axes = panels(len(pairs), width=5.2 if len(pairs) == 1 else 3.4, height=3.5)
     handles: list[Any] = []
     for ax, (i, j) in zip(axes, pairs, strict=True):
         handles = []
@@ -41,7 +42,13 @@ def attainment(study: Study) -> Figure:
         labels(ax, across.title, up.title)
         ax.xaxis.label.set_fontsize(8)
         ax.yaxis.label.set_fontsize(8)
-    caption(axes[0], f"{study.part.name}: {study.kind}, attained by half of the runs; dots: reference front")
+    figure.suptitle(
+        f"{study.name}: attained by half of the runs; dots: reference front",
+        fontsize=9,
+        color=INK,
+        x=0.01,
+        ha="left",
+    )
     legend_below(figure, handles, list(study.labels))
     return figure
 
@@ -61,8 +68,6 @@ def _axes(study: Study, i: int, j: int) -> tuple[Axis, Axis]:
 
 def _renamed(axis: Axis, name: str, column: str) -> Axis:
     """The axis of an objective under the name of what is read in its place."""
-    from dataclasses import replace
-
     return axis if name == column else replace(axis, label=axis.label.replace(name, column, 1))
 
 
@@ -70,7 +75,8 @@ def _flat(points: FloatArray, i: int, j: int) -> FloatArray:
     """Points (n, m) seen in two objectives alone, those that are non-dominated there, ascending, (k, 2)."""
     seen = points[:, [i, j]]
     seen = seen[non_dominated(seen)]
-    return seen[np.argsort(seen[:, 0], kind="stable")]
+    ascending: FloatArray = seen[np.argsort(seen[:, 0], kind="stable")]
+    return ascending
 
 
 def _staircase(corners: FloatArray, across: Axis, up: Axis, signs: FloatArray) -> tuple[Any, Any]:
@@ -105,7 +111,7 @@ def differences(study: Study) -> Figure:
             caption(ax, f"more runs of {label}")
             figure.colorbar(drawn, ax=ax, shrink=0.85, pad=0.02).ax.tick_params(labelsize=7)
     figure.suptitle(
-        f"{study.part.name}: {study.kind}; difference in the share of runs that attain a point",
+        f"{study.name}: difference in the share of runs that attain a point",
         fontsize=9, color=INK, x=0.01, ha="left",
     )  # fmt: skip
     return figure

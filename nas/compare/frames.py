@@ -313,7 +313,8 @@ def _evaluations(studies: Sequence[Study]) -> Iterator[pd.DataFrame]:
             values = [c for c in rows.columns if c not in _LEFT_OUT and rows[c].dtype.kind == "f"]
             named = {"problem": run.key.problem, "algorithm": run.key.algorithm, "seed": run.key.seed}
             kept = rows[["evaluation", "clock", "architecture", "status", *values]]
-            yield kept.assign(**named)[[*named, *kept.columns]]
+            front = pd.DataFrame(named, index=kept.index)
+            yield pd.concat([front, kept], axis=1)
 
 
 _LEFT_OUT = {"clock", "budget", "asked_at", "started", "finished", "told", "told_seconds", "seconds"}

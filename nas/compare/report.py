@@ -45,7 +45,7 @@ def write_report(comparison: Comparison, say: Callable[[str], None]) -> Written:
         studies += study(comparison, part)
     if not studies:
         raise HistoryError(f"{out}: no complete run yet; leave --report away to make them")
-    missing = sum(not comparison.done(key) for key in comparison.keys())
+    missing = sum(not comparison.done(key) for key in comparison.every_run())
     say("writing tables")
     found = tables(studies, config)
     try:
@@ -83,7 +83,7 @@ def _page(comparison: Comparison, drawn: Sequence[Drawing], found: Sequence[Tabl
         by_heading.setdefault(drawing.about or "Over problems", []).append(drawing)
     facts = facts_of(config)
     if missing:
-        facts.append(f"{missing} of {len(list(comparison.keys()))} runs are not complete and left out.")
+        facts.append(f"{missing} of {len(list(comparison.every_run()))} runs are not complete and left out.")
     return page("Comparison of search algorithms", facts, found, by_heading, comparison.out / FIGURES)
 
 

@@ -88,7 +88,7 @@ class RunResult:
 
 def read_runs(comparison: Comparison, part: ProblemPart) -> tuple[tuple[View, ...], list[RunResult]]:
     """All complete runs of a problem. Raises `ConfigError` when they lack a value that is to be reported."""
-    keys = [key for key in comparison.keys() if key.problem == part.name and comparison.done(key)]
+    keys = [key for key in comparison.every_run() if key.problem == part.name and comparison.done(key)]
     runs, views = [], views_of(part, comparison.problem_of(part).objectives)
     for key in keys:
         table, _ = load_run(comparison.folder(key))
@@ -117,7 +117,8 @@ def _check_columns(part: ProblemPart, rows: pd.DataFrame, views: Sequence[View])
     wanted = {name: "report" for view in views for name in view.columns}
     wanted |= {part.time: "time"} if part.time else {}
     for name, key in wanted.items():
-        if name not in rows.columns or (rows["status"].eq("ok") & rows[name].isna()).any():
+        ok = (rows["status"] == "ok").to_numpy(dtype=bool)
+        if name not in rows.columns or rows[name].isna().to_numpy(dtype=bool)[ok].any():
             there = [c for c in rows.columns if rows[c].dtype.kind == "f"]
             raise ConfigError(
                 f"problem {part.name}: {key}: the results have no {name!r}{did_you_mean(name, there)}; they have "

@@ -115,9 +115,9 @@ def pairwise(names: Sequence[str], values: FloatArray, alpha: float = 0.05) -> l
     found = []
     for number, (i, j) in enumerate(pairs):
         first, second = values[:, i], values[:, j]
-        tested = (raw[number], corrected[number]) if enough else (None, None)
+        p, p_holm = (raw[number], corrected[number]) if enough else (None, None)
         effect = vargha_delaney(first, second) if n else 0.5
-        found.append(Pair(names[i], names[j], n, _median_gap(first, second), effect, *tested, note))
+        found.append(Pair(names[i], names[j], n, _median_gap(first, second), effect, p, p_holm, note))
     return found
 
 
