@@ -142,7 +142,9 @@ def compare(
 def list_(
     kind: Annotated[
         str,
-        typer.Argument(help="spaces, models, algorithms, evaluators, executors, objectives or surrogates."),
+        typer.Argument(
+            help="spaces, models, algorithms, peers, evaluators, executors, objectives or surrogates."
+        ),
     ],
 ) -> None:
     """List what comes with the framework, a line each."""

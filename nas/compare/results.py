@@ -118,7 +118,7 @@ def _check_columns(part: ProblemPart, rows: pd.DataFrame, views: Sequence[View])
     wanted |= {part.time: "time"} if part.time else {}
     for name, key in wanted.items():
         ok = (rows["status"] == "ok").to_numpy(dtype=bool)
-        if name not in rows.columns or rows[name].isna().to_numpy(dtype=bool)[ok].any():
+        if name not in rows.columns or rows.loc[ok, name].isna().any():
             there = [c for c in rows.columns if rows[c].dtype.kind == "f"]
             raise ConfigError(
                 f"problem {part.name}: {key}: the results have no {name!r}{did_you_mean(name, there)}; they have "
