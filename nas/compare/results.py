@@ -102,7 +102,7 @@ def _read(part: ProblemPart, key: RunKey, table: RunTable, folder: Path, views: 
     points = table.points[ran]
     _check_columns(part, rows, views)
     archive: LatestFront[int] = LatestFront(len(table.objectives))
-    finite = np.isfinite(points).all(axis=1)
+    finite = np.asarray(np.isfinite(points).all(axis=1))
     steps, members = [], []
     for i, point in enumerate(points):
         if keys[i] is not None and archive.put(keys[i], point if finite[i] else None, i):
@@ -117,8 +117,7 @@ def _check_columns(part: ProblemPart, rows: pd.DataFrame, views: Sequence[View])
     wanted = {name: "report" for view in views for name in view.columns}
     wanted |= {part.time: "time"} if part.time else {}
     for name, key in wanted.items():
-        ok = (rows["status"] == "ok").to_numpy(dtype=bool)
-        if name not in rows.columns or rows.loc[ok, name].isna().any():
+        if name not in rows.columns or rows.loc[rows["status"] == "ok", name].isna().any():
             there = [c for c in rows.columns if rows[c].dtype.kind == "f"]
             raise ConfigError(
                 f"problem {part.name}: {key}: the results have no {name!r}{did_you_mean(name, there)}; they have "

@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -64,7 +64,7 @@ class OutsideAlgorithm(Algorithm):
     helps those that do not scale by themselves. Limits on what is measured are refused: not all of them know limits.
     """
 
-    Settings: Any = OutsideSettings
+    Settings: ClassVar[type[Any]] = OutsideSettings
 
     def __init__(self, problem: Problem, rng: np.random.Generator, settings: Any = None) -> None:
         measured = [str(limit) for limit in problem.limits if limit.objective in problem.measured]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from nas.checks import check_positive
 from nas.peers.outside import Genes, OutsideAlgorithm, OutsideSettings, Task, following_budget, package
@@ -27,7 +31,11 @@ class SyneTuneSettings(OutsideSettings):
 
 
 class _Searcher:
-    """Categorical genes; what comes to nothing never enters the population."""
+    """Categorical genes; what comes to nothing never enters the population.
+
+    The searcher draws random architectures and breaks ties by NumPy's global generator, whatever its seed. So that gets a
+    state of its own for as long as a call takes.
+    """
 
     def __init__(self, settings: SyneTuneSettings, task: Task) -> None:
         evolution = package(_MODULE, INSTALL).MultiObjectiveRegularizedEvolution
@@ -41,16 +49,29 @@ class _Searcher:
             random_seed=task.seed,
         )
         self._told = 0
+        self._state = np.random.RandomState(task.seed).get_state()
+
+    @contextmanager
+    def _own_randomness(self) -> Iterator[None]:
+        before = np.random.get_state()  # noqa: NPY002 (it is what the searcher reads)
+        np.random.set_state(self._state)  # noqa: NPY002
+        try:
+            yield
+        finally:
+            self._state = np.random.get_state()  # noqa: NPY002
+            np.random.set_state(before)  # noqa: NPY002
 
     def ask(self) -> tuple[dict[str, Any], Genes]:
         """What the searcher suggests."""
-        config = self._searcher.suggest()
+        with self._own_randomness():
+            config = self._searcher.suggest()
         return config, tuple(int(value) for value in config.values())
 
     def tell(self, token: dict[str, Any], objectives: FloatArray | None) -> None:
         """A complete trial with its metrics."""
         if objectives is not None:
-            self._searcher.on_trial_complete(self._told, token, objectives.tolist())
+            with self._own_randomness():
+                self._searcher.on_trial_complete(self._told, token, objectives.tolist())
             self._told += 1
 
 
