@@ -12,6 +12,7 @@ from nas.compare.runs import Comparison
 Compare = Callable[..., Comparison]
 
 PARTS = '''
+from nas.records import Trial
 from nas.testing.toy import ToySpace, toy_error
 
 
@@ -19,6 +20,10 @@ def noisy(trial):
     """An error with a little luck in it, and what it would be without."""
     error = toy_error(trial)["error"]
     return {"error": error + 0.01 * (trial.seed % 7), "test_error": error, "training_seconds": 60.0 + trial.id}
+
+
+def accuracy(architecture):
+    return 100.0 - toy_error(Trial(0, architecture, 0))["error"]
 
 
 def fails_now_and_then(trial):
