@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from compare_parts import PARTS
+from compare_parts import PARTS, write_tiny_figures
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "docs" / "examples" / "compare.yaml"
@@ -29,12 +31,38 @@ out: out
 """
 
 
-def nas(*arguments: str, folder: Path, timeout: float = 110) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
-    return subprocess.run(
-        [sys.executable, "-c", RUN, *arguments],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout, check=False,
-    )  # fmt: skip
+@dataclass(frozen=True)
+class Done:
+    """What a command left: exit code, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def nas(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path
+) -> Callable[..., Done]:
+    """Run `nas` in the folder, in this process, without drawing."""
+    monkeypatch.setattr("nas.compare.report.write_figures", write_tiny_figures)
+    monkeypatch.chdir(folder)
+
+    def run(*arguments: str) -> Done:
+        from nas.cli import main
+
+        monkeypatch.setattr(sys, "argv", ["nas", *arguments])
+        capsys.readouterr()
+        code: object = 0
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code or 0
+        said = capsys.readouterr()
+        assert isinstance(code, int)
+        return Done(code, " ".join(said.out.split()), " ".join(said.err.split()))
+
+    return run
 
 
 @pytest.fixture
@@ -44,22 +72,22 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_comparison_is_made_reported_and_not_made_again(folder: Path) -> None:
-    done = nas("compare", "compare.yaml", folder=folder)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Comparing 2 algorithms on 1 problems with 2 seeds: 4 runs" in done.stdout
-    assert "toy: quality" in done.stdout
+def test_a_comparison_is_made_reported_and_not_made_again(folder: Path, nas: Callable[..., Done]) -> None:
+    done = nas("compare", "compare.yaml")
+    assert done.code == 0, done.out + done.err
+    assert "Comparing 2 algorithms on 1 problems with 2 seeds: 4 runs" in done.out
+    assert "toy: quality" in done.out
     assert (folder / "out" / "index.html").is_file()
-    again = nas("compare", "compare.yaml", "--seeds", "3", folder=folder)
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert "4/6 runs, 4 of them from before" in again.stdout
+    again = nas("compare", "compare.yaml", "--seeds", "3")
+    assert again.code == 0, again.out + again.err
+    assert "4/6 runs, 4 of them from before" in again.out
     assert len(pd.read_csv(folder / "out" / "results" / "runs.csv")) == 6
 
 
-def test_report_alone_runs_nothing(folder: Path) -> None:
-    done = nas("compare", "compare.yaml", "--report", folder=folder)
-    assert done.returncode == 4
-    assert "no complete run yet; leave --report away" in " ".join(done.stderr.split())
+def test_report_alone_runs_nothing(folder: Path, nas: Callable[..., Done]) -> None:
+    done = nas("compare", "compare.yaml", "--report")
+    assert done.code == 4
+    assert "no complete run yet; leave --report away" in done.err
     assert not (folder / "out").exists()
 
 
@@ -75,22 +103,23 @@ def test_report_alone_runs_nothing(folder: Path) -> None:
 def test_a_wrong_argument_is_explained(
     arguments: tuple[str, ...], code: int, message: str, folder: Path
 ) -> None:
-    done = nas("compare", "compare.yaml", *arguments, folder=folder)
-    assert done.returncode == code
-    assert message in " ".join(done.stderr.split())
+    done = nas("compare", "compare.yaml", *arguments)
+    assert done.code == code
+    assert message in done.err
     assert not (folder / "out").exists()
 
 
 def test_runs_that_fail_end_the_command_with_their_reasons_and_the_others_are_reported(folder: Path) -> None:
     broken = "problems=[{name: toy, space: 'nas.testing.toy:ToySpace', objectives: [error], evaluator: 'parts.py:broken'}, {name: good, space: 'nas.testing.toy:ToySpace', objectives: [error], evaluator: 'parts.py:noisy'}]"
-    done = nas("compare", "compare.yaml", "--set", broken, "--seeds", "1", folder=folder)
-    assert done.returncode == 6
-    assert "2 runs failed and are left out of the report" in done.stderr
-    assert "broken for good" in done.stderr
+    done = nas("compare", "compare.yaml", "--set", broken, "--seeds", "1")
+    assert done.code == 6
+    assert "2 runs failed and are left out of the report" in done.err
+    assert "broken for good" in done.err
     assert set(pd.read_csv(folder / "out" / "results" / "runs.csv")["problem"]) == {"good"}
 
 
-def test_after_ctrl_c_the_same_command_goes_on(folder: Path) -> None:
+@pytest.mark.slow
+def test_after_ctrl_c_the_same_command_goes_on(folder: Path, nas: Callable[..., Done]) -> None:
     slow = PARTS + "\n\nimport time\n\n\ndef slow(trial):\n    time.sleep(0.15)\n    return noisy(trial)\n"
     (folder / "parts.py").write_text(slow, encoding="utf-8")
     (folder / "compare.yaml").write_text(CONFIG.replace("parts.py:noisy", "parts.py:slow"), encoding="utf-8")
@@ -107,27 +136,27 @@ def test_after_ctrl_c_the_same_command_goes_on(folder: Path) -> None:
     said, _ = first.communicate(timeout=60)
     assert first.returncode == 130, said
     assert "the same command goes on where it was" in " ".join(said.split())
-    done = nas("compare", "compare.yaml", folder=folder)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = nas("compare", "compare.yaml")
+    assert done.code == 0, done.out + done.err
     runs = pd.read_csv(folder / "out" / "results" / "runs.csv")
     assert runs["evaluations"].tolist() == [16] * 4
 
 
-def test_help_teaches_by_example(folder: Path) -> None:
-    text = " ".join(nas("compare", "--help", folder=folder).stdout.split())
+def test_help_teaches_by_example(nas: Callable[..., Done]) -> None:
+    text = nas("compare", "--help").out
     assert "nas compare docs/examples/compare.yaml" in text
     assert "algorithms:" in text
 
 
-def test_the_example_runs_with_a_small_budget(tmp_path: Path) -> None:
-    done = nas("compare", str(EXAMPLE), "--seeds", "2", "--set", "budget=24", "--out", "out", folder=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_the_example_runs_with_a_small_budget(tmp_path: Path, nas: Callable[..., Done]) -> None:
+    done = nas("compare", str(EXAMPLE), "--seeds", "2", "--set", "budget=24", "--out", "out")
+    assert done.code == 0, done.out + done.err
     assert len(pd.read_csv(tmp_path / "out" / "results" / "runs.csv")) == 2 * 5 * 2
 
 
 @pytest.mark.slow
-def test_the_example_runs_as_it_is(tmp_path: Path) -> None:
-    done = nas("compare", str(EXAMPLE), "--out", "out", folder=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_the_example_runs_as_it_is(tmp_path: Path, nas: Callable[..., Done]) -> None:
+    done = nas("compare", str(EXAMPLE), "--out", "out")
+    assert done.code == 0, done.out + done.err
     pairs = pd.read_csv(tmp_path / "out" / "results" / "pairs.csv")
     assert pairs["p_holm"].notna().all()

@@ -9,25 +9,30 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from compare_parts import Compare
+from compare_parts import Compare, write_tiny_figures
 from PIL import Image
 
 from nas.compare import figures_ranks
+from nas.compare.analysis import study
 from nas.compare.figure_style import COLOURS, looks
-from nas.compare.report import Written, write_report
+from nas.compare.figures import drawings, of_study, write_figures
+from nas.compare.report import write_report
 from nas.compare.runs import Comparison
 from nas.compare.statistics import ranking
 from nas.compare.tables import Table, figures, latex, latex_text, markdown
 from nas.errors import HistoryError
 
 
-@pytest.fixture(scope="module")
-def written(made: Comparison) -> Written:
-    return write_report(made, lambda text: None)
+@pytest.fixture(autouse=True)
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nas.compare.report.write_figures", write_tiny_figures)
 
 
-@pytest.fixture(scope="module")
-def out(made: Comparison, written: Written) -> Path:
+@pytest.fixture
+def out(made: Comparison) -> Path:
+    """The folder with a report on all runs, which is written once."""
+    if not (made.out / "index.html").exists():
+        write_report(made, lambda text: None)
     return made.out
 
 
@@ -38,17 +43,38 @@ def test_every_table_is_a_file_of_its_own(out: Path) -> None:
     assert len(pd.read_csv(out / "results" / "evaluations.csv.gz")) == 24 * 24
 
 
-def test_every_figure_is_there_as_png_and_svg(out: Path) -> None:
+TWO = {"quality", "time", "final", "targets", "indicators", "attainment", "difference", "ranks"}
+ONE = {"quality", "time", "final", "targets", "ranks"}
+
+
+def test_there_is_a_figure_of_everything(out: Path) -> None:
     stems = {file.stem for file in (out / "figures").iterdir()}
-    two = {f"{kind}_error-params-{view}" for view in ("searched", "reported")
-           for kind in ("quality", "time", "final", "targets", "indicators", "attainment", "difference", "ranks")}  # fmt: skip
-    one = {f"{kind}_error-{view}" for view in ("searched", "reported")
-           for kind in ("quality", "time", "final", "targets", "ranks")}  # fmt: skip
-    assert stems == two | one | {"ranks_over_problems_searched", "ranks_over_problems_reported"}
-    for stem in stems:
-        with Image.open(out / "figures" / f"{stem}.png") as image:
-            assert image.width >= 700
-        assert ElementTree.parse(out / "figures" / f"{stem}.svg").getroot().tag.endswith("svg")
+    views = ("searched", "reported")
+    expected = {f"{kind}_error-params-{view}" for view in views for kind in TWO}
+    expected |= {f"{kind}_error-{view}" for view in views for kind in ONE}
+    assert stems == expected | {f"ranks_over_problems_{view}" for view in views}
+
+
+def test_figures_are_png_and_svg_and_the_same_when_drawn_again(made: Comparison, tmp_path: Path) -> None:
+    for folder in (tmp_path / "first", tmp_path / "second"):
+        two = study(made, made.config.problems[0])[1]
+        chosen = [d for d in of_study(two) if d.stem.startswith(("quality", "difference", "ranks"))]
+        write_figures(folder, chosen)
+    for file in (tmp_path / "first").iterdir():
+        assert file.read_bytes() == (tmp_path / "second" / file.name).read_bytes(), file.name
+        if file.suffix == ".png":
+            with Image.open(file) as image:
+                assert image.width >= 1000
+        else:
+            assert ElementTree.parse(file).getroot().tag.endswith("svg")
+
+
+@pytest.mark.slow
+def test_every_figure_can_be_drawn(made: Comparison, tmp_path: Path) -> None:
+    studies = [s for part in made.config.problems for s in study(made, part)]
+    found = drawings(studies, made.config)
+    write_figures(tmp_path, found)
+    assert len(list(tmp_path.iterdir())) == 2 * len(found) == 2 * (2 * len(TWO) + 2 * len(ONE) + 2)
 
 
 def test_a_report_that_is_written_again_is_the_same(made: Comparison, out: Path) -> None:
@@ -97,6 +123,7 @@ def test_a_report_of_a_part_says_how_many_runs_are_missing(
     more = comparison(made.out, seeds=5)
     assert write_report(more, lambda text: None).missing == 6
     assert "6 of 30 runs are not complete" in (out / "index.html").read_text(encoding="utf-8")
+    write_report(made, lambda text: None)
 
 
 def test_nothing_to_report_is_explained(comparison: Compare, tmp_path: Path) -> None:
