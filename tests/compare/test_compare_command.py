@@ -75,7 +75,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_comparison_is_made_reported_and_not_made_again(folder: Path, nas: Callable[..., Done]) -> None:
     done = nas("compare", "compare.yaml")
     assert done.code == 0, done.out + done.err
-    assert "Comparing 2 algorithms on 1 problems with 2 seeds: 4 runs" in done.out
+    assert "Comparing 2 algorithms on 1 problem with 2 seeds: 4 runs" in done.out
     assert "toy: quality" in done.out
     assert (folder / "out" / "index.html").is_file()
     again = nas("compare", "compare.yaml", "--seeds", "3")
@@ -101,7 +101,7 @@ def test_report_alone_runs_nothing(folder: Path, nas: Callable[..., Done]) -> No
     ],
 )
 def test_a_wrong_argument_is_explained(
-    arguments: tuple[str, ...], code: int, message: str, folder: Path
+    arguments: tuple[str, ...], code: int, message: str, folder: Path, nas: Callable[..., Done]
 ) -> None:
     done = nas("compare", "compare.yaml", *arguments)
     assert done.code == code
@@ -109,7 +109,9 @@ def test_a_wrong_argument_is_explained(
     assert not (folder / "out").exists()
 
 
-def test_runs_that_fail_end_the_command_with_their_reasons_and_the_others_are_reported(folder: Path) -> None:
+def test_runs_that_fail_end_the_command_with_their_reasons_and_the_others_are_reported(
+    folder: Path, nas: Callable[..., Done]
+) -> None:
     broken = "problems=[{name: toy, space: 'nas.testing.toy:ToySpace', objectives: [error], evaluator: 'parts.py:broken'}, {name: good, space: 'nas.testing.toy:ToySpace', objectives: [error], evaluator: 'parts.py:noisy'}]"
     done = nas("compare", "compare.yaml", "--set", broken, "--seeds", "1")
     assert done.code == 6
