@@ -252,6 +252,15 @@ class Executor(Protocol):
         ...
 
 
+@runtime_checkable
+class HasClock(Protocol):
+    """An executor with a clock of its own, by which a search counts its time instead of the wall clock's."""
+
+    def now(self) -> float:
+        """Seconds since some fixed moment; never goes back."""
+        ...
+
+
 class Surrogate(Protocol):
     """A predictor of one objective, by scikit-learn's conventions."""
 

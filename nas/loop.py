@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
 from nas.errors import HistoryError, InfeasibleError, TooManyFailures
 from nas.history import History
-from nas.interfaces import Algorithm, Executor, HasNotes, HasRecall
+from nas.interfaces import Algorithm, Executor, HasClock, HasNotes, HasRecall
 from nas.problem import Problem
 from nas.records import Architecture, Note, Result, Status, Trial
 from nas.replay import before_draining, check_exact_values, commonest_reason
@@ -35,7 +36,8 @@ class Search:
     ) -> None:
         """`imported` are results of earlier runs, which the algorithm knows already; they join the front."""
         initial = max(2, algorithm.initial)
-        self.state = SearchState(problem, settings, initial=initial, imported=tuple(imported))
+        clock = executor.now if isinstance(executor, HasClock) else time.monotonic
+        self.state = SearchState(problem, settings, initial=initial, imported=tuple(imported), clock=clock)
         self._problem = problem
         self._algorithm = algorithm
         self._executor = executor
@@ -88,7 +90,7 @@ class Search:
             return False
         if settings.ordered:
             return len(self._in_flight) + len(self._arrived) < settings.concurrency
-        return self._executor.free > 0
+        return not self._arrived and self._executor.free > 0  # first tell what is known
 
     def _new(self, found: Sequence[Architecture]) -> Trial | None:
         """The first trial of an architecture that the algorithm asked for, if it did."""

@@ -77,7 +77,8 @@ class Result:
     `values` holds every objective by name, in the user's own units and direction, and any further numbers
     that the evaluator reported; it is empty unless `status` is ok. `seconds` is the time on the worker.
     `error` is the reason in one line (with the end of the traceback below it) when `status` is not ok.
-    `worker` names where it ran; `started` and `finished` are Unix times on that worker, 0.0 if it never ran.
+    `worker` names where it ran; `started` and `finished` are Unix times on that worker, 0.0 if it never ran (with
+    the executor `simulated`, seconds on its virtual clock).
     """
 
     trial: Trial

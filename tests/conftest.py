@@ -21,3 +21,9 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"benchmark tables not found at {folder}; set NAS_SHARED_DATA to their folder")
     return folder
+
+
+@pytest.fixture
+def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the pictures, which take longer than a small search."""
+    monkeypatch.setattr("nas.plots.write_plots", lambda folder, table: [])

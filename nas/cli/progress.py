@@ -28,6 +28,7 @@ class Progress:
         self._console = output()
         self._live = Live(console=self._console, refresh_per_second=4, transient=True)
         self._terminal = self._console.is_terminal
+        self._made = time.monotonic()
         self._next_line = 0.0
         self._box: Box | None = None
         self._measured = -1
@@ -53,8 +54,8 @@ class Progress:
         """Show the state; cheap when called often."""
         if self._terminal:
             self._live.update(self._panel(state))
-        elif state.seconds >= self._next_line or state.evaluated >= self._settings.evaluations:
-            self._next_line = state.seconds + (10.0 if state.seconds < 60 else 60.0)
+        elif time.monotonic() >= self._next_line or state.evaluated >= self._settings.evaluations:
+            self._next_line = time.monotonic() + (10.0 if time.monotonic() - self._made < 60 else 60.0)
             if state.evaluated != self._measured or state.evaluated == 0:
                 self._console.print(self._line(state), highlight=False)
                 self._say_surrogates(state)

@@ -23,6 +23,7 @@ from nas.loop import Callback, LoopSettings, SearchState
 from nas.plugins import find
 
 DEFAULT_SPACE = "muxnet-tiny"
+_WORKERS = {"ray": "Ray workers", "simulated": "simulated workers"}
 _MAY_CHANGE = {"budget", "executor", "keep_weights", "max_failures", "out"}  # of a run that is resumed
 
 
@@ -49,8 +50,8 @@ def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
     if earlier is not None:
         _check_unchanged(check_config(earlier.search), checked)
     out = resume or Path(checked.out)
-    _warn_idle(checked)
     parts = assemble(checked, base, earlier.planned if earlier else None)
+    _warn_idle(checked, parts)
     _announce(checked, out, parts, resume is not None)
     try:
         with Progress(parts.problem, parts.loop, out) as progress:
@@ -164,14 +165,9 @@ def _name(part: Any) -> Any:
     return part.get("name") if isinstance(part, dict) else part
 
 
-def _warn_idle(config: SearchConfig) -> None:
-    workers = config.executor.settings.get("workers", 2)
-    if (
-        config.executor.name == "ray"
-        and config.ordered
-        and isinstance(workers, int)
-        and workers > config.concurrency
-    ):
+def _warn_idle(config: SearchConfig, parts: Assembly) -> None:
+    workers = getattr(parts.executor_settings, "workers", 1)
+    if config.ordered and workers > config.concurrency:
         output().print(
             f"Note: concurrency is {config.concurrency}, so only as many of {workers} workers can be busy; "
             f"--set concurrency={2 * workers} uses them all (and tries other architectures).",
@@ -186,11 +182,8 @@ def _announce(config: SearchConfig, out: Path, parts: Assembly, resumed: bool) -
         f"{'maximise' if o.maximize else 'minimise'} {o.name}" for o in parts.problem.objectives
     )
     limits = "".join(f", {limit}" for limit in parts.problem.limits)
-    workers = (
-        f"{config.executor.settings.get('workers', 2)} Ray workers"
-        if config.executor.name == "ray"
-        else "this process"
-    )
+    number = getattr(parts.executor_settings, "workers", None)
+    workers = "this process" if number is None else f"{number} {_WORKERS[config.executor.name]}"
     known = f", beginning with what {config.warm_start} measured" if config.warm_start else ""
     output().print(
         f"{'Resuming' if resumed else 'Searching'} [bold]{config.space.name}[/]{of}: {objectives}{limits}\n"

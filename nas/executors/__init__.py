@@ -1,4 +1,4 @@
-"""Where trials run: in this process, or on Ray workers. Ray is imported only when its executor is made.
+"""Where trials run: in this process, on Ray workers, or on a virtual clock. Ray is imported only when its executor is made.
 
 An executor is made as `EXECUTORS[name](evaluate, settings, required=...)`; `settings` is the dataclass in
 `SETTINGS[name]`, whose defaults run on this machine.
@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from nas.executors.serial import SerialExecutor
-from nas.executors.settings import RaySettings, SerialSettings
+from nas.executors.settings import RaySettings, SerialSettings, SimulatedSettings
 from nas.executors.shipping import ship_by_value
+from nas.executors.simulated import SimulatedExecutor
 from nas.executors.worker import run_trial
 from nas.interfaces import Evaluate, Executor
 
@@ -30,8 +31,16 @@ def _ray(evaluate: Evaluate, settings: Any = None, *, required: frozenset[str] =
     return RayExecutor(evaluate, settings, required=required)
 
 
-EXECUTORS: Mapping[str, ExecutorFactory] = {"serial": SerialExecutor, "ray": _ray}
-SETTINGS: Mapping[str, type[Any]] = {"serial": SerialSettings, "ray": RaySettings}
+EXECUTORS: Mapping[str, ExecutorFactory] = {
+    "serial": SerialExecutor,
+    "ray": _ray,
+    "simulated": SimulatedExecutor,
+}
+SETTINGS: Mapping[str, type[Any]] = {
+    "serial": SerialSettings,
+    "ray": RaySettings,
+    "simulated": SimulatedSettings,
+}
 
 __all__ = [
     "EXECUTORS",
@@ -40,6 +49,8 @@ __all__ = [
     "RaySettings",
     "SerialExecutor",
     "SerialSettings",
+    "SimulatedExecutor",
+    "SimulatedSettings",
     "run_trial",
     "ship_by_value",
 ]

@@ -19,6 +19,37 @@ class SerialSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SimulatedSettings:
+    """How trials are spread over logical workers on a virtual clock.
+
+    `workers`: trials that run at the same virtual time.
+    `seconds`: the name of the value that the evaluator reports as the time a trial takes, in seconds, such as
+        `train_seconds`; a candidate without it has failed. None: every trial takes `seconds_per_trial`.
+    `seconds_per_trial`: virtual seconds of a trial whose time is not reported, or which failed.
+    `generational`: start no trial before all that run have ended.
+    `thinking`: let the real time that the search spends between results pass on the virtual clock as well.
+    """
+
+    workers: int = 2
+    seconds: str | None = None
+    seconds_per_trial: float = 1.0
+    generational: bool = False
+    thinking: bool = False
+
+    def __post_init__(self) -> None:
+        _check_whole("workers", self.workers, at_least=1)
+        if self.seconds is not None and (not isinstance(self.seconds, str) or not self.seconds):
+            raise ConfigError(
+                f"seconds: expected the name of a value that the evaluator reports, such as train_seconds, or "
+                f"none, got {self.seconds!r}; for a fixed time set seconds_per_trial"
+            )
+        _check_positive("seconds_per_trial", self.seconds_per_trial)
+        for name, value in (("generational", self.generational), ("thinking", self.thinking)):
+            if not isinstance(value, bool):
+                raise ConfigError(f"{name}: expected true or false, got {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
 class RaySettings:
     """How trials are spread over Ray workers.
 

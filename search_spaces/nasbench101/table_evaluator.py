@@ -37,7 +37,7 @@ class TableEvaluator:
 
     Returns `accuracy` and `error`, in percent: 100 `metric` and 100 (1 - `metric`) at `budget` epochs (or the trial's own budget), of the run that
     `choose` picks. Further, where the table has them: `test_error`, percent, the mean test accuracy at
-    `report_budget`, for reporting only, unless it is what is searched; `training_seconds` as recorded for that run
+    `report_budget`, for reporting only, unless it is what is searched; `train_seconds` as recorded for that run
     (the mean if single times are not on record). A table without validation accuracy is searched on
     `metric="test_accuracy"`: a search on the test set, which every report of it has to say.
 
@@ -78,7 +78,7 @@ class TableEvaluator:
                     values["test_error"] = 100.0 * (1.0 - sum(tests) / len(tests))
             if ("training_time", float(budget)) in self._held:
                 single = run if len(self.table.runs(cell, "training_time", budget)) == len(runs) else None
-                values["training_seconds"] = value(self.table, cell, "training_time", budget, single)
+                values["train_seconds"] = value(self.table, cell, "training_time", budget, single)
         except ArchitectureError as error:
             raise EvaluationError(str(error)) from None
         return values

@@ -69,7 +69,7 @@ def test_help_loads_neither_torch_nor_ray_nor_pandas(arguments: list[str]) -> No
         ("spaces", {"nasbench101"}),
         ("algorithms", set(ALGORITHMS)),
         ("evaluators", {"training", "nasbench101-table"}),
-        ("executors", {"serial", "ray"}),
+        ("executors", {"serial", "ray", "simulated"}),
         ("objectives", {"error", "accuracy", "params", "madds"}),
         ("surrogates", set()),
     ],

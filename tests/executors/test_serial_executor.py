@@ -125,7 +125,7 @@ def test_closing_twice_is_harmless_and_submitting_afterwards_is_an_error() -> No
 
 
 def test_every_executor_has_settings_under_the_same_name() -> None:
-    assert set(EXECUTORS) == set(SETTINGS) == {"serial", "ray"}
+    assert set(EXECUTORS) == set(SETTINGS) == {"serial", "ray", "simulated"}
 
 
 def test_the_executors_package_does_not_load_ray_or_torch() -> None:

@@ -45,11 +45,6 @@ class SizedTiny(nas.SearchSpace):
         return {"params": float(sum(p.numel() for p in self.build(architecture).parameters())), "madds": 1.0}
 
 
-@pytest.fixture
-def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nas.plots.write_plots", lambda folder, table: [])
-
-
 def search(out: Path | None, stop: int | None = None, **more: Any) -> nas.SearchResult:
     def callback(state: SearchState) -> None:
         if stop is not None and state.evaluated >= stop:
