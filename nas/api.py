@@ -138,8 +138,9 @@ def solve(
     warm_start: str | Path | None = None,
     callbacks: Sequence[Callback] = (),
     config: dict[str, Any] | None = None,
+    plots: bool = True,
 ) -> SearchResult:
-    """`search` for a problem that is made already; `config` is recorded in config.json."""
+    """`search` for a problem that is made already; `config` is recorded in config.json; without `plots` none is drawn."""
     if resume and out is None:
         raise ConfigError("resume: needs out, the folder of the run to go on with")
     factory = _executor_factory(executor, executor_settings)
@@ -158,7 +159,7 @@ def solve(
             check_ready(problem, remote=getattr(executor_settings, "address", None) is not None)
         if history is not None:
             _remember(history, plan, config, resume)
-        return _run(plan, factory, history, callbacks, resume, kept)
+        return _run(plan, factory, history, callbacks, resume, kept, plots)
     except BaseException:
         if history is not None and not resume:
             history.discard_if_empty()
@@ -232,6 +233,7 @@ def _run(
     callbacks: Sequence[Callback],
     resume: bool,
     kept: KeptWeights | None,
+    plots: bool,
 ) -> SearchResult:
     problem, ended = plan.problem, "finished"
     callbacks = callbacks if kept is None else [kept, *callbacks]
@@ -248,15 +250,15 @@ def _run(
             if history is not None and loop.state.results:
                 with suppress(Exception):  # the first error is the one to report
                     executor.close()
-                    _conclude(plan, loop.state, history, "stopped", kept)
+                    _conclude(plan, loop.state, history, "stopped", kept, plots)
             raise
     if loop.state.exhausted and ended == "finished":
         ended = "exhausted"
-    return _conclude(plan, loop.state, history, ended, kept)
+    return _conclude(plan, loop.state, history, ended, kept, plots)
 
 
 def _conclude(
-    plan: Plan, state: SearchState, history: History | None, ended: str, kept: KeptWeights | None
+    plan: Plan, state: SearchState, history: History | None, ended: str, kept: KeptWeights | None, plots: bool
 ) -> SearchResult:
     problem = plan.problem
     extra = {
@@ -278,7 +280,7 @@ def _conclude(
         return SearchResult(table.front, frame, summarise(table, extra), ended, None, table, posterior)
     out = history.path.parent
     table, _ = load_run(out)
-    summary = export(out, table, extra, posterior)
+    summary = export(out, table, extra, posterior, plots=plots)
     if kept is not None:
         kept.conclude(problem.space, state.front.items)
     return SearchResult(table.front, table.frame, summary, ended, out, table, posterior)

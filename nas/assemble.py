@@ -15,6 +15,7 @@ from nas.executors import SETTINGS
 from nas.interfaces import Evaluate, SearchSpace
 from nas.loop import LoopSettings
 from nas.objectives import OBJECTIVES, Objective
+from nas.peers import PEERS
 from nas.plugins import find, make
 from nas.problem import Problem
 
@@ -86,20 +87,36 @@ class Assembly:
     loop: LoopSettings
 
 
-def assemble(config: SearchConfig, base: Path | None = None, planned: int | None = None) -> Assembly:
-    """Make every part of a search; relative paths in the config count from `base`.
+def algorithms() -> Mapping[str, Any]:
+    """The algorithms that come with the framework, and those of other packages that it can drive, by name."""
+    return {**ALGORITHMS, **PEERS}
 
-    Defaults that follow the budget follow `planned`, where a run that is resumed was started with another one.
-    Raises `ConfigError` for whatever cannot be made; nothing is started.
-    """
+
+def make_problem(config: SearchConfig, base: Path | None = None) -> Problem:
+    """The space, the objectives and what measures them. Raises `ConfigError` for whatever cannot be made."""
     space = make_space(config.space, base)
-    problem = Problem(
+    return Problem(
         space,
         [_objective(part, base) for part in config.objectives],
         _evaluator(config.evaluator, space, base),
         config.limits,
     )
-    algorithm = find("algorithm", config.algorithm.name, ALGORITHMS, base)
+
+
+def assemble(
+    config: SearchConfig,
+    base: Path | None = None,
+    planned: int | None = None,
+    problem: Problem | None = None,
+) -> Assembly:
+    """Make every part of a search; relative paths in the config count from `base`.
+
+    Defaults that follow the budget follow `planned`, where a run that is resumed was started with another one.
+    `problem` is what `make_problem` made of the same config before, if it did.
+    Raises `ConfigError` for whatever cannot be made; nothing is started.
+    """
+    problem = problem or make_problem(config, base)
+    algorithm = find("algorithm", config.algorithm.name, algorithms(), base)
     loop = LoopSettings(
         evaluations=config.budget.evaluations,
         seconds=config.budget.seconds,
@@ -115,7 +132,7 @@ def assemble(config: SearchConfig, base: Path | None = None, planned: int | None
         algorithm,
         config.algorithm.name,
         _algorithm_settings(config.algorithm, algorithm, problem, planned or loop.evaluations),
-        _executor_settings(config.executor),
+        executor_settings(config.executor),
         loop,
     )
 
@@ -195,7 +212,8 @@ def _algorithm_settings(part: Part, algorithm: Any, problem: Problem, planned: i
     return dataclasses.replace(default, **{key: getattr(settings, key) for key in part.settings})
 
 
-def _executor_settings(part: Part) -> Any:
+def executor_settings(part: Part) -> Any:
+    """The settings of an executor. Raises `ConfigError` for a name or a setting that there is not."""
     if part.name not in SETTINGS:
         find("executor", part.name, SETTINGS)
     return make("executor", SETTINGS[part.name], part.settings, part.name)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from nas.errors import ConfigError
 from nas.objectives import did_you_mean
 
+Model = TypeVar("Model", bound=BaseModel)
 
 class Part(BaseModel):
     """A component by name, with its settings: `name`, or a mapping `{name: ..., setting: value}`."""
@@ -62,6 +63,9 @@ class HalvingPart(BaseModel):
     eta: float = Field(default=3.0, gt=1)
 
 
+AnyObjective = Annotated[ObjectivePart, BeforeValidator(_part)]
+
+
 def _budget(value: Any) -> Any:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return {"evaluations": value} if number else value
@@ -72,7 +76,7 @@ class SearchConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     space: AnyPart
-    objectives: list[Annotated[ObjectivePart, BeforeValidator(_part)]] = Field(
+    objectives: list[AnyObjective] = Field(
         default_factory=lambda: [ObjectivePart(name=n) for n in ("error", "params", "madds")], min_length=1
     )
     limits: list[str] = Field(default_factory=list)
@@ -175,10 +179,15 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def check_config(values: Mapping[str, Any]) -> SearchConfig:
     """The checked config. Raises `ConfigError` with a line for each thing that is wrong."""
+    return checked(SearchConfig, values)
+
+
+def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
+    """The values as a `model`. Raises `ConfigError` with a line for each thing that is wrong."""
     try:
-        return SearchConfig.model_validate(dict(values))
+        return model.model_validate(dict(values))
     except ValidationError as error:
-        raise ConfigError("config: " + "; ".join(_explain(e) for e in error.errors())) from None
+        raise ConfigError("config: " + "; ".join(_explain(e, model) for e in error.errors())) from None
 
 
 _EXPECTED = {
@@ -189,21 +198,33 @@ _EXPECTED = {
 }
 
 
-def _explain(error: Any) -> str:
-    place = [str(p) for p in error["loc"] if not str(p).startswith("function-")]
-    where = ".".join(place)
+def _explain(error: Any, model: type[BaseModel]) -> str:
+    place = [p for p in error["loc"] if not str(p).startswith("function-")]
+    where = ".".join(map(str, place))
     if error["type"] == "extra_forbidden":
-        model: Any = {"budget": Budget, "objectives": ObjectivePart, "halving": HalvingPart}.get(
-            place[0], SearchConfig
-        )
-        known = list(model.model_fields if len(place) > 1 else SearchConfig.model_fields)
-        return f"unknown key {where!r}{did_you_mean(place[-1], known)}"
+        return f"unknown key {where!r}{did_you_mean(str(place[-1]), _keys_at(model, place[:-1]))}"
     if error["type"] == "missing":
         return f"{where!r} is missing"
     if error["type"] == "model_type":
-        said = _EXPECTED[error["ctx"]["class_name"]]
+        said = _EXPECTED.get(error["ctx"]["class_name"], "should be a mapping")
     else:
         said = (
             error["msg"].replace("Input should be", "should be").replace("after validation, not", "but has")
         )
     return f"{where}: {said[0].lower()}{said[1:]}, got {error['input']!r:.200}"
+
+
+def _keys_at(model: type[BaseModel], place: Sequence[str | int]) -> list[str]:
+    """The keys of the mapping at a place within a model, which lists do not count in."""
+    for step in place:
+        if isinstance(step, str):
+            model = next(_models_in(model.model_fields[step].annotation), model)
+    return list(model.model_fields)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a type is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)

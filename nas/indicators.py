@@ -128,3 +128,38 @@ def igd_plus_curve(
 ) -> FloatArray:
     """IGD+ after each of n points, shape (n,), measured as `hypervolume_curve` is; infinite until the first."""
     return front_and_curve(points, steps, float("inf"), lambda found: igd_plus(found, front, box), keys)[1]
+
+
+def epsilon_additive(points: FloatArray, front: FloatArray, box: Box) -> float:
+    """The least that must be taken off points (n, m) to weakly dominate a reference front (k, m) (Zitzler et al. 2003)."""
+    if len(points) == 0:
+        return float("inf")
+    return float(moocore.epsilon_additive(box.scale(points), ref=box.scale(front)))
+
+
+def attainment_surfaces(
+    runs: Sequence[FloatArray], percentiles: Sequence[float]
+) -> dict[float, FloatArray]:
+    """What at least so many percent of the runs, each of points (n, 2), attained: by percentile the corners (k, 2).
+
+    Empirical attainment surfaces (Grunert da Fonseca, Fonseca and Hall 2001); corners ascend in the first objective.
+    """
+    points, sets = _stacked(runs)
+    found = np.asarray(moocore.eaf(points, sets, percentiles=list(percentiles)), dtype=np.float64)
+    surfaces = {p: found[np.isclose(found[:, -1], p), :-1] for p in percentiles}
+    return {p: corners[np.lexsort(corners.T[::-1])] for p, corners in surfaces.items()}
+
+
+def attainment_difference(first: Sequence[FloatArray], second: Sequence[FloatArray]) -> FloatArray:
+    """Where the runs of one side, each (n, 2), attain more than those of the other (Lopez-Ibanez et al. 2010).
+
+    Rectangles (k, 5): the lower corner, the upper corner (may be infinite), and the share of the first's runs that
+    attain it minus the share of the second's.
+    """
+    sides = [np.column_stack(_stacked(runs)) for runs in (first, second)]
+    return np.asarray(moocore.eafdiff(*sides, intervals=1, rectangles=True), dtype=np.float64)
+
+
+def _stacked(runs: Sequence[FloatArray]) -> tuple[FloatArray, NDArray[np.int64]]:
+    """All points of the runs, and the number of the run that each is of, counting from 1."""
+    return np.concatenate(runs), np.repeat(np.arange(1, len(runs) + 1), [len(run) for run in runs])

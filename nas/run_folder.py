@@ -181,9 +181,14 @@ def curves(table: RunTable) -> pd.DataFrame:
 
 
 def export(
-    folder: Path, table: RunTable, extra: Mapping[str, Any], posterior: pd.DataFrame | None = None
+    folder: Path,
+    table: RunTable,
+    extra: Mapping[str, Any],
+    posterior: pd.DataFrame | None = None,
+    *,
+    plots: bool = True,
 ) -> dict[str, Any]:
-    """Write front.csv, curves.csv, history.parquet, summary.json and plots/; return the summary.
+    """Write front.csv, curves.csv, history.parquet, summary.json and (with `plots`) plots/; return the summary.
 
     surrogate.csv as well, when the algorithm noted how good its surrogates were, and front_posterior.csv when there is
     a front by `posterior` mean. Each file is written under another name first, so a reader never sees half of one.
@@ -199,9 +204,10 @@ def export(
         if len(judged):
             _write_csv(folder / "surrogate.csv", judged)
         write_whole(folder / "summary.json", lambda p: p.write_text(as_json(summary)))
-        from nas.plots import write_plots  # matplotlib is slow to import
+        if plots:
+            from nas.plots import write_plots  # matplotlib is slow to import
 
-        write_plots(folder / "plots", table)
+            write_plots(folder / "plots", table)
     except OSError as error:
         raise HistoryError(
             f"{folder}: cannot write the results: {error}. The log itself is safe; make room, then "

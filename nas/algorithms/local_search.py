@@ -106,6 +106,8 @@ class LocalSearch(Algorithm):
         """Let successes into the archive; what it loses is explored no further."""
         changed = False
         for seen in observations:
+            if seen.architecture not in self._candidates.seen:  # known from elsewhere: as good as a start
+                self._asked += 1
             self._candidates.seen.add(seen.architecture)
             if not seen.ok:
                 continue

@@ -143,9 +143,11 @@ class MOEAD(Algorithm):
         """Let each valid newcomer replace what it betters; forget each failed one."""
         for seen in observations:
             scope = self._scopes.pop(seen.architecture, self._everywhere)
+            if seen.architecture not in self._candidates.seen:  # known from elsewhere: as good as a random one
+                self._asked += 1
+            self._candidates.seen.add(seen.architecture)
             if not seen.ok:
                 continue
-            self._candidates.seen.add(seen.architecture)
             if seen.violation == 0 and self._archive.add(seen.objectives, seen.architecture):
                 self._normalise(self._archive.points)
             elif len(self._archive) == 0:  # nothing feasible yet: scale by what there is

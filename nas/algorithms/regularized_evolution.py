@@ -63,6 +63,8 @@ class _AgeingPopulation:
         return self._candidates.mutant(sample[int(np.argmin(values))].architecture)
 
     def tell(self, seen: Observation) -> None:
+        if seen.architecture not in self._candidates.seen:  # known from elsewhere: as good as a random one
+            self._asked += 1
         self._candidates.seen.add(seen.architecture)
         if seen.ok:
             self._members.append(seen)

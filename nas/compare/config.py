@@ -1,0 +1,197 @@
+"""The YAML file that describes a comparison."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from nas.checks import check_known
+from nas.config import AnyObjective, AnyPart, HalvingPart, Part, SearchConfig, checked
+from nas.errors import ConfigError
+
+LABEL_LENGTH = 40
+
+
+class ReferencePart(BaseModel):
+    """What quality is measured against: a front, and the box of the hypervolume, in the objectives' own units."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    enumerate: bool = False
+    front: str | None = Field(default=None, min_length=1)
+    ideal: dict[str, float] = Field(default_factory=dict)
+    point: dict[str, float] = Field(default_factory=dict)
+
+
+def _reported(value: Any) -> Any:
+    return {"": value} if isinstance(value, str) else value
+
+
+class ProblemPart(BaseModel):
+    """One problem: what a search's config says of it, and how its results are read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str = Field(min_length=1, max_length=LABEL_LENGTH)
+    space: AnyPart
+    objectives: list[AnyObjective] = Field(min_length=1)
+    limits: list[str] = Field(default_factory=list)
+    evaluator: AnyPart | None = None
+    executor: AnyPart = Part(name="serial")
+    fidelity: float | None = Field(default=None, gt=0)
+    halving: HalvingPart | None = None
+    concurrency: int = Field(default=1, ge=1)
+    ordered: bool = True
+    max_failures: float = Field(default=0.5, ge=0, le=1)
+    budget: int | None = Field(default=None, ge=1)
+    targets: list[float] | None = None
+    checkpoints: list[int] | None = Field(default=None, min_length=1)
+    report: Annotated[dict[str, str], BeforeValidator(_reported)] = Field(default_factory=dict)
+    time: str | None = Field(default=None, min_length=1)
+    reference: ReferencePart = ReferencePart()
+
+
+class AlgorithmPart(Part):
+    """An algorithm with its settings, and what it is called in tables and figures."""
+
+    label: str = Field(min_length=1, max_length=LABEL_LENGTH)
+
+
+def _algorithm(value: Any) -> Any:
+    if isinstance(value, str):
+        value = {"name": value}
+    if isinstance(value, Mapping) and isinstance(value.get("name"), str) and "label" not in value:
+        return {**value, "label": value["name"].rpartition(":")[2]}
+    return value
+
+
+def _seeds(value: Any) -> Any:
+    number = isinstance(value, int) and not isinstance(value, bool)
+    return list(range(value)) if number else value
+
+
+class CompareConfig(BaseModel):
+    """Everything about a comparison. Each component is a name from `nas list`, or `file.py:Name`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    problems: list[ProblemPart] = Field(min_length=1)
+    algorithms: list[Annotated[AlgorithmPart, BeforeValidator(_algorithm)]] = Field(min_length=2)
+    budget: int = Field(default=100, ge=1)
+    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**63)]], BeforeValidator(_seeds)] = Field(
+        default_factory=lambda: list(range(30)), min_length=1
+    )
+    initial: int = Field(default=10, ge=0)
+    targets: list[Annotated[float, Field(gt=0, le=1)]] = [0.9, 0.95, 0.98, 0.99]
+    checkpoints: list[Annotated[int, Field(ge=1)]] | None = Field(default=None, min_length=1)
+    difference: list[str] | None = Field(default=None, min_length=2, max_length=2)
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    workers: int = Field(default=2, ge=1)
+    executor: AnyPart = Part(name="ray")
+    out: str = "runs/compare"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the algorithms are called, in order."""
+        return tuple(a.label for a in self.algorithms)
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The two algorithms whose attainment is subtracted."""
+        first, second = self.difference or self.labels[:2]
+        return first, second
+
+    def problem(self, name: str) -> ProblemPart:
+        """The problem of that name."""
+        return next(p for p in self.problems if p.name == name)
+
+    def budget_of(self, problem: ProblemPart) -> int:
+        """Evaluations of each run of a problem."""
+        return problem.budget or self.budget
+
+    def checkpoints_of(self, problem: ProblemPart) -> tuple[int, ...]:
+        """Evaluations at which quality is told, ascending; the last is the whole budget."""
+        budget = self.budget_of(problem)
+        chosen = problem.checkpoints or self.checkpoints or [max(1, budget // 4), max(1, budget // 2)]
+        return tuple(sorted({n for n in chosen if n < budget} | {budget}))
+
+    def targets_of(self, problem: ProblemPart) -> tuple[float, ...]:
+        """Shares of the reference front's hypervolume; with one objective values of it, none unless it names some."""
+        if problem.targets is not None:
+            return tuple(problem.targets)
+        return tuple(self.targets) if len(problem.objectives) > 1 else ()
+
+
+def check_comparison(values: Mapping[str, Any]) -> CompareConfig:
+    """The checked config. Raises `ConfigError` with a line for each thing that is wrong."""
+    config = checked(CompareConfig, values)
+    _unique("problems: name", [p.name for p in config.problems])
+    _unique("algorithms: label", config.labels, "give each a label of its own: {name: NAME, label: OTHER}")
+    if len(set(config.seeds)) < len(config.seeds):
+        raise ConfigError(f"seeds: each may appear once, got {config.seeds}")
+    for label in config.pair:
+        check_known("difference", label, config.labels)
+    if config.pair[0] == config.pair[1]:
+        raise ConfigError(f"difference: expected two algorithms, got {config.pair[0]!r} twice")
+    for problem in config.problems:
+        _check_problem(config, problem)
+    return config
+
+
+def _unique(what: str, names: Sequence[str], advice: str = "choose another") -> None:
+    """Names become folders, so they must differ in letters and digits."""
+    counts = Counter(map(slug, names))
+    if twice := [name for name in names if counts[slug(name)] > 1]:
+        raise ConfigError(f"{what} {twice[0]!r} appears twice (only letters and digits count); {advice}")
+
+
+def _check_problem(config: CompareConfig, problem: ProblemPart) -> None:
+    where, names = f"problem {problem.name}", [o.name.rpartition(":")[2] for o in problem.objectives]
+    if config.initial > config.budget_of(problem):
+        raise ConfigError(
+            f"initial: {config.initial} architectures are more than {where} has evaluations "
+            f"({config.budget_of(problem)}); lower it, or raise the budget"
+        )
+    for name in problem.report:
+        if name:
+            check_known(f"{where}: report", name, names)
+    if len(names) == 1 and (problem.reference.enumerate or problem.reference.front):
+        raise ConfigError(f"{where}: reference: a front needs two objectives or more; leave it out")
+    if problem.reference.enumerate and problem.reference.front:
+        raise ConfigError(f"{where}: reference: give front or enumerate, not both")
+    if len(names) > 1 and any(not 0 < t <= 1 for t in problem.targets or ()):
+        raise ConfigError(f"{where}: targets: expected shares above 0 and up to 1, got {problem.targets}")
+    _check_points(where, problem, names)
+
+
+def _check_points(where: str, problem: ProblemPart, names: Iterable[str]) -> None:
+    known = [*names, *problem.report.values()]
+    for key, point in (("ideal", problem.reference.ideal), ("point", problem.reference.point)):
+        for name in point:
+            check_known(f"{where}: reference.{key}", name, known)
+
+
+def slug(label: str) -> str:
+    """A label as part of a file name: its letters and digits in lower case, joined by '-'."""
+    return re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-") or "x"
+
+
+def search_config(config: CompareConfig, problem: ProblemPart, algorithm: Part, seed: int) -> SearchConfig:
+    """One run of the comparison as a search."""
+    return SearchConfig(
+        space=problem.space,
+        objectives=problem.objectives,
+        limits=problem.limits,
+        algorithm=Part.model_validate({"name": algorithm.name, **algorithm.settings}),
+        evaluator=problem.evaluator,
+        executor=problem.executor,
+        budget={"evaluations": config.budget_of(problem)},  # type: ignore[arg-type]
+        fidelity=problem.fidelity,
+        halving=problem.halving,
+        seed=seed,
+        concurrency=problem.concurrency,
+        ordered=problem.ordered,
+        max_failures=problem.max_failures,
+        keep_weights=False,
+    )

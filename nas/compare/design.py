@@ -1,0 +1,96 @@
+"""The same beginning for every algorithm: architectures drawn once for a problem and a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nas.candidates import Candidates
+from nas.interfaces import Algorithm, HasNotes, HasRecall
+from nas.problem import Problem
+from nas.records import Architecture, Note, Observation
+
+_STREAM = 101  # sets the draws of the design apart from all else that the seed decides
+
+
+def draw_design(problem: Problem, n: int, seed: int) -> tuple[Architecture, ...]:
+    """Up to n different random architectures within the cheap limits, the same for the same seed."""
+    candidates = Candidates(problem, np.random.default_rng([seed, _STREAM]))
+    drawn = (candidates.random() for _ in range(n))
+    return tuple(a for a in drawn if a is not None)
+
+
+class SharedDesign(Algorithm):
+    """Asks for a given design first; when all of it has been told, the algorithm goes on.
+
+    That takes the results as it takes those of a warm start: they stand for as many of its own beginning.
+    """
+
+    def __init__(self, inner: Algorithm, design: Sequence[Architecture]) -> None:
+        self._inner = inner
+        self._design = tuple(design)
+        self._next = 0
+        self._untold = set(design)
+
+    @property
+    def initial(self) -> int:
+        """The design, or the algorithm's own beginning where that is longer."""
+        return max(self._inner.initial, len(self._design))
+
+    def ask(self, n: int) -> list[Architecture]:
+        """What is left of the design; when all of it has been told, what the algorithm asks for."""
+        if self._waiting:
+            asked = list(self._design[self._next : self._next + n])
+            self._next += len(asked)
+            return asked
+        return self._inner.ask(n)
+
+    @property
+    def _waiting(self) -> bool:
+        return self._next < len(self._design) or bool(self._untold)
+
+    def tell(self, observations: Sequence[Observation]) -> None:
+        """Pass results on."""
+        self._untold.difference_update(seen.architecture for seen in observations)
+        self._inner.tell(observations)
+
+    def notes(self) -> list[Note]:
+        """The algorithm's own."""
+        return self._inner.notes() if isinstance(self._inner, HasNotes) else []
+
+
+class SharedDesignWithRecall(SharedDesign):
+    """The same for an algorithm that can take note of earlier asks."""
+
+    _inner: Any
+
+    def recall(self, architecture: Architecture | None) -> None:
+        """Take note of an earlier ask without finding its answer again."""
+        if self._waiting:
+            self._next += architecture is not None
+        else:
+            self._inner.recall(architecture)
+
+
+@dataclass(frozen=True)
+class WithDesign:
+    """Makes an algorithm that begins with a design; stands in the place of its class."""
+
+    make: Callable[..., Algorithm]
+    name: str
+    design: tuple[Architecture, ...]
+
+    @property
+    def __name__(self) -> str:
+        return self.name
+
+    def __call__(self, problem: Problem, rng: np.random.Generator, settings: Any = None) -> Algorithm:
+        """The algorithm itself where the design is empty."""
+        inner = self.make(problem, rng, settings)
+        if not self.design:
+            return inner
+        shared = SharedDesignWithRecall if isinstance(inner, HasRecall) else SharedDesign
+        return shared(inner, self.design)

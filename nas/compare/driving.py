@@ -1,0 +1,99 @@
+"""Making the runs that a comparison lacks: each a task of an executor, or its trials spread over workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+from nas.assemble import executor_settings
+from nas.compare.runs import CarryOut, Comparison, RunKey, carry_out
+from nas.config import Part
+from nas.errors import NasError
+from nas.executors import EXECUTORS
+from nas.records import Architecture, Result, Trial
+
+_POLL = 0.5  # seconds between reports while nothing finishes
+SPREAD = "ray"  # the executor of a problem whose trials, rather than its runs, go to workers
+
+
+@dataclass
+class Progress:
+    """How far a comparison is: runs in all, those that were there before, and what became of the others."""
+
+    total: int
+    earlier: int
+    done: list[RunKey] = field(default_factory=list)
+    failed: dict[RunKey, str] = field(default_factory=dict)
+    running: int = 0
+    now: str = ""  # what a run whose trials are spread is doing
+
+
+Report = Callable[[Progress], None]
+
+
+def run_missing(comparison: Comparison, report: Report) -> Progress:
+    """Make every run that is not complete; `report` is called after each and about twice a second.
+
+    A run that fails is kept with its reason and the others go on. Lets KeyboardInterrupt through: what was begun goes
+    on the next time.
+    """
+    keys = list(comparison.keys())
+    missing = [key for key in keys if not comparison.done(key)]
+    progress = Progress(len(keys), len(keys) - len(missing))
+    report(progress)
+    spread = {p.name for p in comparison.config.problems if p.executor.name == SPREAD}
+    _as_tasks(comparison, tuple(key for key in missing if key.problem not in spread), progress, report)
+    for key in missing:
+        if key.problem in spread:
+            _with_spread_trials(comparison, key, progress, report)
+    return progress
+
+
+def _as_tasks(
+    comparison: Comparison, keys: tuple[RunKey, ...], progress: Progress, report: Report
+) -> None:
+    if not keys:
+        return
+    part = comparison.config.executor
+    if part.name == SPREAD and "workers" not in part.settings:
+        workers = min(comparison.config.workers, len(keys))
+        part = Part.model_validate({"name": part.name, "workers": workers, **part.settings})
+    make, todo = EXECUTORS[part.name], list(range(len(keys)))
+    with closing(make(CarryOut(comparison, keys), executor_settings(part))) as executor:
+        out = 0
+        while todo or out:
+            while todo and executor.free > 0:
+                number = todo.pop(0)
+                executor.submit(Trial(number, Architecture("runs", (number,)), keys[number].seed))
+                out += 1
+            progress.running = out
+            report(progress)
+            for result in executor.collect(_POLL):
+                out -= 1
+                _note(progress, keys[result.trial.id], result)
+    progress.running = 0
+    report(progress)
+
+
+def _note(progress: Progress, key: RunKey, result: Result) -> None:
+    if result.ok:
+        progress.done.append(key)
+    else:
+        progress.failed[key] = f"{result.status.value}: {result.error}".split("\n")[0]
+
+
+def _with_spread_trials(comparison: Comparison, key: RunKey, progress: Progress, report: Report) -> None:
+    def told(state: Any) -> None:
+        progress.now = f"{key}: {state.evaluated}/{state.settings.evaluations} evaluated"
+        report(progress)
+
+    progress.running = 1
+    try:
+        carry_out(comparison, key, [told])
+        progress.done.append(key)
+    except NasError as error:
+        progress.failed[key] = str(error).split("\n")[0]
+    progress.running, progress.now = 0, ""
+    report(progress)

@@ -1,0 +1,89 @@
+"""The folder of a comparison: what it was begun with, and that it is not mixed with another."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from nas.compare.config import CompareConfig, ProblemPart
+from nas.compare.driving import SPREAD
+from nas.compare.runs import Comparison
+from nas.errors import ConfigError, HistoryError
+from nas.history import as_json
+from nas.log_file import make_folder
+from nas.run_folder import write_whole
+from nas.versions import versions
+
+FILE = "compare.json"
+SCHEMA = 1
+# of a problem that has runs: what shapes them. All else only decides how they are read.
+_SHAPES_RUNS = {"space", "limits", "evaluator", "fidelity", "halving", "concurrency", "ordered"}
+_OF_OBJECTIVES = {"name", "function", "maximize", "cheap"}
+
+
+def remember(comparison: Comparison) -> None:
+    """Write what the comparison is, beside its runs; those of an earlier config stay on record.
+
+    Raises `ConfigError` when the folder was begun with something else for a problem or an algorithm of the same name.
+    """
+    now = identity(comparison.config)
+    earlier = recorded(comparison.out)
+    if earlier is not None:
+        check_same(earlier, now, comparison.out)
+        for kind in ("problems", "algorithms"):
+            now[kind] = {**earlier[kind], **now[kind]}
+    make_folder(comparison.out)
+    values = {**now, "config": comparison.config.model_dump(mode="json"), "versions": versions()}
+    write_whole(comparison.out / FILE, lambda p: p.write_text(as_json(values), encoding="utf-8"))
+
+
+def recorded(out: Path) -> dict[str, Any] | None:
+    """What a folder was begun with, or None. Raises `HistoryError` when that cannot be read."""
+    path = out / FILE
+    if not path.exists():
+        return None
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        schema = values["schema"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise HistoryError(f"{path}: damaged ({error}); restore it from a copy, or choose another out") from None
+    if schema != SCHEMA:
+        raise HistoryError(f"{path}: its format has number {schema}, this version reads {SCHEMA}; update this package")
+    return dict(values)
+
+
+def identity(config: CompareConfig) -> dict[str, Any]:
+    """What has to stay as it is once there are runs."""
+    return {
+        "schema": SCHEMA,
+        "initial": config.initial,
+        "problems": {p.name: {**_shape(p), "budget": config.budget_of(p)} for p in config.problems},
+        "algorithms": {a.label: {"name": a.name, **a.settings} for a in config.algorithms},
+    }
+
+
+def _shape(part: ProblemPart) -> dict[str, Any]:
+    values = part.model_dump(mode="json", include=_SHAPES_RUNS)
+    values["objectives"] = [o.model_dump(mode="json", include=_OF_OBJECTIVES) for o in part.objectives]
+    executor = part.executor.model_dump(mode="json")
+    values["executor"] = {"name": SPREAD} if part.executor.name == SPREAD else executor
+    return values
+
+
+def check_same(earlier: dict[str, Any], now: dict[str, Any], out: Path) -> None:
+    """Raise `ConfigError`, naming what differs, unless the runs of the two may stand in one comparison."""
+    changed = []
+    if earlier["initial"] != now["initial"]:
+        changed.append(f"initial: {earlier['initial']} then, {now['initial']} now")
+    for kind in ("problems", "algorithms"):
+        for name in now[kind].keys() & earlier[kind].keys():
+            then, here = earlier[kind][name], now[kind][name]
+            for key in sorted(then.keys() | here.keys()):
+                if then.get(key) != here.get(key):
+                    changed.append(f"{kind[:-1]} {name}: {key}: {then.get(key)!r} then, {here.get(key)!r} now")
+    if changed:
+        raise ConfigError(
+            f"{out} was begun with another configuration ({'; '.join(sorted(changed))}): only problems, algorithms and "
+            "seeds may be added. Go back to what it was, call what is changed by another name, or choose another out"
+        )

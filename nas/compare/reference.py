@@ -1,0 +1,159 @@
+"""What quality is measured against: a reference front, and the box of the hypervolume."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from nas.algorithms._pool import whole_space
+from nas.compare.config import ProblemPart, slug
+from nas.compare.results import RunResult, View
+from nas.compare.runs import Comparison
+from nas.errors import ConfigError
+from nas.executors import run_trial
+from nas.front import non_dominated
+from nas.indicators import Box, hypervolume
+from nas.problem import Problem
+from nas.records import FloatArray, Trial
+from nas.run_folder import write_whole
+
+FRONTS = "fronts"
+MOST = 2_000_000  # architectures that are looked up for a true front
+POOLED = "the non-dominated results of all runs"
+_BEYOND = 0.1  # of the front's range, where no reference point is given
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A reference front (k, m), minimised and ascending in its first column, where it is from, and the box."""
+
+    view: View
+    front: FloatArray
+    source: str
+    box: Box
+
+    @property
+    def hypervolume(self) -> float:
+        """Of the reference front."""
+        return hypervolume(self.front, self.box)
+
+
+def references(
+    comparison: Comparison, part: ProblemPart, views: Sequence[View], runs: Sequence[RunResult]
+) -> dict[str, Reference]:
+    """What each view of a problem is measured against; empty with one objective, or while there is nothing.
+
+    A true front that has to be looked up is kept in the comparison's folder.
+    """
+    if len(views[0].objectives) == 1:
+        return {}
+    given, source = _given(comparison, part, views)
+    found = {}
+    for view in views:
+        points, from_where = view_of(given, view), source
+        if points is None:
+            points = np.concatenate([run.front(view) for run in runs] or [np.empty((0, len(view.columns)))])
+            from_where = POOLED
+        if len(points):
+            front = points[non_dominated(points)]
+            front = front[np.lexsort(front.T[::-1])]
+            found[view.kind] = Reference(view, front, from_where, _box(part, view, front))
+    return found
+
+
+def view_of(given: pd.DataFrame | None, view: View) -> FloatArray | None:
+    """The points of a table (n, m) as a view sees them, or None where it lacks a column."""
+    if given is None or not set(view.columns) <= set(given.columns):
+        return None
+    points = view.minimised(given)
+    return points[np.isfinite(points).all(axis=1)]
+
+
+def _box(part: ProblemPart, view: View, front: FloatArray) -> Box:
+    low, high = front.min(axis=0), front.max(axis=0)
+    beyond = high + _BEYOND * np.where(high > low, high - low, 1.0)
+    ideal, point = low.copy(), beyond.copy()
+    for i, (item, column) in enumerate(zip(view.objectives, view.columns, strict=True)):
+        chosen = part.reference
+        for target, values, last in ((ideal, chosen.ideal, None), (point, chosen.point, item.reference)):
+            value = values.get(column, values.get(item.name, last))
+            if value is not None:
+                target[i] = item.sign * value
+    if not (ideal < point).all():
+        bad = view.columns[int(np.argmin(point - ideal))]
+        raise ConfigError(
+            f"problem {part.name}: reference: the ideal value of {bad!r} must be better than its reference point"
+        )
+    return Box(ideal, point)
+
+
+def _given(
+    comparison: Comparison, part: ProblemPart, views: Sequence[View]
+) -> tuple[pd.DataFrame | None, str]:
+    if part.reference.front is not None:
+        path = comparison.base / part.reference.front
+        return _read_front(path, part, views[0]), f"the front in {part.reference.front}"
+    if part.reference.enumerate:
+        path = comparison.out / FRONTS / f"{slug(part.name)}.csv"
+        if not path.exists():
+            write_true_front(path, comparison.problem_of(part), part, views)
+        frame = _read_front(path, part, views[0])
+        if view_of(frame, views[-1]) is None:  # something else is reported now
+            write_true_front(path, comparison.problem_of(part), part, views)
+            frame = _read_front(path, part, views[0])
+        return frame, "the true front: every architecture of the space was looked up"
+    return None, ""
+
+
+def _read_front(path: Path, part: ProblemPart, view: View) -> pd.DataFrame:
+    try:
+        frame = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"problem {part.name}: reference.front: cannot read {path}: {error}") from None
+    missing = [c for c in view.columns if c not in frame.columns]
+    if missing or frame.empty:
+        raise ConfigError(
+            f"problem {part.name}: reference.front: {path} needs a row for each point and a column for each "
+            f"objective ({', '.join(view.columns)}); it has {len(frame)} rows and {', '.join(map(str, frame.columns))}"
+        )
+    return frame
+
+
+def write_true_front(path: Path, problem: Problem, part: ProblemPart, views: Sequence[View]) -> None:
+    """Evaluate every architecture and write those that are non-dominated in one of the views.
+
+    Those that a table does not know, and those that break a limit, are left out. Raises `ConfigError` when the space is
+    too large, or when no architecture could be evaluated.
+    """
+    every = whole_space(problem, MOST)
+    if every is None:
+        raise ConfigError(
+            f"problem {part.name}: reference.enumerate: space {problem.space.name!r} has more than {MOST:,} "
+            "architectures; give a reference.front, or neither"
+        )
+    rows, reason, measure = [], "", problem.measure()
+    for i, architecture in enumerate(every):
+        result = run_trial(measure, Trial(i, architecture, 0, part.fidelity), problem.measured)
+        if not result.ok:
+            reason = reason or result.error.split("\n")[0]
+            continue
+        values = {**result.values, **problem.cheap_values(architecture)}
+        if all(limit.excess(values[limit.objective]) == 0 for limit in problem.limits):
+            rows.append({"architecture": problem.space.format(architecture), **values})
+    if not rows:
+        raise ConfigError(f"problem {part.name}: reference.enumerate: nothing could be evaluated: {reason}")
+    frame, chosen = pd.DataFrame(rows), set()
+    for view in views:
+        if (points := view_of(frame, view)) is None or len(points) < len(frame):
+            raise ConfigError(
+                f"problem {part.name}: report: the evaluator does not return {', '.join(view.columns)} for every "
+                f"architecture; it returns {', '.join(map(str, frame.columns[1:]))}"
+            )
+        chosen.update(non_dominated(points).tolist())
+    columns = ["architecture", *dict.fromkeys(c for view in views for c in view.columns)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, lambda p: frame.loc[sorted(chosen), columns].to_csv(p, index=False))

@@ -1,0 +1,140 @@
+"""The runs of a comparison read back: what was on the front after each evaluation, searched and reported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nas.api import load_run
+from nas.compare.config import ProblemPart
+from nas.compare.runs import Comparison, RunKey, summary_of
+from nas.errors import ConfigError
+from nas.front import LatestFront
+from nas.objectives import Objective, did_you_mean
+from nas.records import FloatArray
+from nas.run_folder import RunTable
+
+SEARCHED, REPORTED = "searched", "reported"
+
+
+@dataclass(frozen=True)
+class View:
+    """One way to look at a problem's results: the values that were searched, or those that are reported.
+
+    `columns` are what is read in the place of each objective; both say the same where nothing is reported in its place.
+    """
+
+    kind: str
+    objectives: tuple[Objective, ...]
+    columns: tuple[str, ...]
+
+    @property
+    def signs(self) -> FloatArray:
+        """+1 for each objective that is minimised, -1 for the others, shape (m,)."""
+        return np.array([o.sign for o in self.objectives])
+
+    def minimised(self, rows: pd.DataFrame) -> FloatArray:
+        """The values of some rows, shape (n, m), all minimised."""
+        return rows[list(self.columns)].to_numpy(dtype=np.float64) * self.signs
+
+
+def views_of(part: ProblemPart, objectives: Sequence[Objective]) -> tuple[View, ...]:
+    """The searched values, and the reported ones where the problem names any.
+
+    Raises `ConfigError` when one name alone is reported but several objectives are measured.
+    """
+    objectives, names = tuple(objectives), tuple(o.name for o in objectives)
+    searched = View(SEARCHED, objectives, names)
+    if not part.report:
+        return (searched,)
+    replaced = dict(part.report)
+    if "" in replaced:
+        measured = [o.name for o in objectives if not o.cheap]
+        if len(measured) != 1:
+            raise ConfigError(
+                f"problem {part.name}: report: {replaced['']!r} alone stands for the measured objective, but "
+                f"{', '.join(measured) or 'none'} are measured; write {{OBJECTIVE: {replaced['']}}}"
+            )
+        replaced = {measured[0]: replaced[""]}
+    return searched, View(REPORTED, objectives, tuple(replaced.get(name, name) for name in names))
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A complete run.
+
+    `rows` has a row an evaluation, in the order of telling: the run's table with `evaluation` (from 1) and `clock`
+    (seconds since its beginning). `steps` are the evaluations (k,) after which the front changed, `members` the rows that
+    were on it then; with one objective that is the best.
+    """
+
+    key: RunKey
+    summary: dict[str, Any]
+    rows: pd.DataFrame
+    steps: np.ndarray
+    members: tuple[tuple[int, ...], ...]
+
+    def front(self, view: View, step: int = -1) -> FloatArray:
+        """What was on the front after a step, (n, m), minimised; chosen by what was searched."""
+        return view.minimised(self.rows.iloc[list(self.members[step])]) if self.members else np.empty((0, len(view.columns)))
+
+
+def read_runs(comparison: Comparison, part: ProblemPart) -> tuple[tuple[View, ...], list[RunResult]]:
+    """All complete runs of a problem. Raises `ConfigError` when they lack a value that is to be reported."""
+    keys = [key for key in comparison.keys() if key.problem == part.name and comparison.done(key)]
+    runs, views = [], views_of(part, comparison.problem_of(part).objectives)
+    for key in keys:
+        table, _ = load_run(comparison.folder(key))
+        runs.append(_read(part, key, table, comparison.folder(key), views))
+    return views, runs
+
+
+def _read(
+    part: ProblemPart, key: RunKey, table: RunTable, folder: Path, views: Sequence[View]
+) -> RunResult:
+    ran = np.flatnonzero((table.told["status"] != "invalid").to_numpy(dtype=bool))
+    rows, keys = table.told.iloc[ran].reset_index(drop=True), [table.keys[i] for i in ran.tolist()]
+    points = table.points[ran]
+    _check_columns(part, rows, views)
+    archive: LatestFront[int] = LatestFront(len(table.objectives))
+    finite = np.isfinite(points).all(axis=1)
+    steps, members = [], []
+    for i, point in enumerate(points):
+        if keys[i] is not None and archive.put(keys[i], point if finite[i] else None, i):
+            steps.append(i + 1)
+            members.append(tuple(archive.items))
+    rows = rows.assign(evaluation=np.arange(1, len(rows) + 1), clock=clock(part, rows))
+    return RunResult(key, summary_of(folder), rows, np.array(steps, dtype=np.int64), tuple(members))
+
+
+def _check_columns(part: ProblemPart, rows: pd.DataFrame, views: Sequence[View]) -> None:
+    wanted = {name: "report" for view in views for name in view.columns}
+    wanted |= {part.time: "time"} if part.time else {}
+    for name, key in wanted.items():
+        if name not in rows.columns or (rows["status"].eq("ok") & rows[name].isna()).any():
+            there = [c for c in rows.columns if rows[c].dtype.kind == "f"]
+            raise ConfigError(
+                f"problem {part.name}: {key}: the results have no {name!r}{did_you_mean(name, there)}; they have "
+                f"{', '.join(there)}"
+            )
+
+
+def clock(part: ProblemPart, rows: pd.DataFrame) -> FloatArray:
+    """Seconds from the beginning of a run to each evaluation, (n,), ascending.
+
+    The sum of the problem's `time` value; else, with simulated clocks, when each was finished there; else when it
+    was told, pauses between sessions left out.
+    """
+    if part.time is not None:
+        return np.nancumsum(rows[part.time].to_numpy(dtype=np.float64))
+    if part.executor.name in ("serial", "ray"):
+        seconds = rows["told_seconds"].to_numpy(dtype=np.float64)
+    else:
+        started = rows["started"].to_numpy(dtype=np.float64)
+        seconds = rows["finished"].to_numpy(dtype=np.float64) - (np.nanmin(started) if len(rows) else 0.0)
+    return np.maximum.accumulate(seconds)

@@ -1,0 +1,145 @@
+"""One run of a comparison: an ordinary search in a folder of its own, finished, begun or missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nas.api import solve
+from nas.assemble import Assembly, assemble, make_problem
+from nas.compare.config import CompareConfig, ProblemPart, search_config, slug
+from nas.compare.design import WithDesign, draw_design
+from nas.config import Part
+from nas.errors import EvaluationError, HistoryError
+from nas.history import FILE, read_history
+from nas.loop import Callback
+from nas.plan import Plan
+from nas.problem import Problem
+from nas.records import Trial
+
+RUNS = "runs"
+_DONE = {"finished", "exhausted"}  # how a search ends that needs nothing more
+
+
+class RunKey(NamedTuple):
+    """Which run: a problem's name, an algorithm's label, a seed."""
+
+    problem: str
+    algorithm: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.problem}, {self.algorithm}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A checked config, the folder that its paths count from, and the folder that holds the runs."""
+
+    config: CompareConfig
+    base: Path
+    out: Path
+
+    def keys(self) -> Iterator[RunKey]:
+        """Every run, all of a seed before the next seed, so that what is there compares like with like."""
+        for seed in self.config.seeds:
+            for problem in self.config.problems:
+                for label in self.config.labels:
+                    yield RunKey(problem.name, label, seed)
+
+    def folder(self, key: RunKey) -> Path:
+        """Where a run is kept."""
+        return self.out / RUNS / slug(key.problem) / slug(key.algorithm) / f"{key.seed:04d}"
+
+    def done(self, key: RunKey) -> bool:
+        """Whether a run is complete."""
+        return str(summary_of(self.folder(key)).get("state")) in _DONE
+
+    def problem_of(self, part: ProblemPart) -> Problem:
+        """The space, the objectives and what measures them; made once for each problem."""
+        search = search_config(self.config, part, Part(name="random"), 0)
+        text = json.dumps([search.model_dump(mode="json"), str(self.base)])
+        return _problem(text)
+
+    def assemble(self, part: ProblemPart, label: str, seed: int) -> Assembly:
+        """The parts of one run, the shared beginning among them. Raises `ConfigError` for what cannot be made."""
+        chosen = next(a for a in self.config.algorithms if a.label == label)
+        problem = self.problem_of(part)
+        parts = assemble(search_config(self.config, part, chosen, seed), self.base, problem=problem)
+        design = draw_design(problem, self.config.initial, seed)
+        return replace(parts, algorithm=WithDesign(parts.algorithm, label, design))
+
+    def check(self) -> None:
+        """See that every run could begin. Raises `ConfigError`; nothing is evaluated."""
+        for problem in self.config.problems:
+            for label in self.config.labels:
+                parts = self.assemble(problem, label, self.config.seeds[0])
+                Plan.make(parts.problem, parts.algorithm, parts.algorithm_settings, parts.loop, None)
+
+
+@lru_cache(maxsize=4)
+def _problem(text: str) -> Problem:
+    values, base = json.loads(text)
+    from nas.config import check_config
+
+    return make_problem(check_config(values), Path(base))
+
+
+def summary_of(folder: Path) -> dict[str, Any]:
+    """The numbers of a run that has ended; empty before that."""
+    try:
+        found = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def begun(folder: Path) -> bool:
+    """Whether a run asked for anything yet."""
+    return (folder / FILE).exists() and len(read_history(folder)[0]) > 0
+
+
+def carry_out(comparison: Comparison, key: RunKey, callbacks: Sequence[Callback] = ()) -> dict[str, float]:
+    """Make a run, or what is missing of it, and return how many evaluations it has.
+
+    Raises what `nas.search` raises, and `KeyboardInterrupt` when it was interrupted; then it goes on the next time.
+    """
+    part, folder = comparison.config.problem(key.problem), comparison.folder(key)
+    parts = comparison.assemble(part, key.algorithm, key.seed)
+    result = solve(
+        parts.problem,
+        algorithm=parts.algorithm,
+        algorithm_settings=parts.algorithm_settings,
+        executor=part.executor.name,
+        executor_settings=parts.executor_settings,
+        loop=parts.loop,
+        out=folder,
+        resume=begun(folder),
+        keep_weights=False,
+        callbacks=callbacks,
+        plots=False,
+    )
+    if result.state == "interrupted":
+        raise KeyboardInterrupt
+    return {"evaluations": float(result.summary["evaluations"])}
+
+
+@dataclass(frozen=True)
+class CarryOut:
+    """An evaluator whose trials are runs, so that any executor can make them."""
+
+    comparison: Comparison
+    keys: tuple[RunKey, ...]
+
+    def __call__(self, trial: Trial) -> Mapping[str, float]:
+        """Make the run whose number the trial has."""
+        key = self.keys[trial.id]
+        try:
+            return carry_out(self.comparison, key)
+        except HistoryError as error:
+            folder = self.comparison.folder(key)
+            raise EvaluationError(f"{error} (to make this run anew, remove {folder})") from error

@@ -1,0 +1,165 @@
+"""Tests and effect sizes: pure functions of numbers, larger is better unless said otherwise.
+
+Demsar, "Statistical comparisons of classifiers over multiple data sets", JMLR 7, 2006 (Friedman, Nemenyi, critical
+differences); Holm, Scandinavian Journal of Statistics 6(2), 1979; Vargha and Delaney, Journal of Educational and
+Behavioral Statistics 25(2), 2000.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from scipy.stats import PermutationMethod, chi2, friedmanchisquare, rankdata, studentized_range, wilcoxon
+
+from nas.records import FloatArray
+
+LEAST_BLOCKS = 5  # below, the chi-squared approximation of Friedman's test means nothing
+_ENUMERATED = 13  # differences whose signs are all tried, where ties forbid the tabulated distribution
+MAGNITUDES = ((0.21, "large"), (0.14, "medium"), (0.06, "small"))  # of |A - 0.5|; Vargha and Delaney, table 1
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two algorithms compared: Wilcoxon's signed-rank test and the Vargha-Delaney effect size.
+
+    `effect` is the probability that a run of the first is better than one of the second, ties counting half. The p-values
+    are None, and `note` says why, when there are too few pairs for any outcome to be significant.
+    """
+
+    first: str
+    second: str
+    pairs: int
+    difference: float  # median of the first minus median of the second
+    effect: float
+    p: float | None = None
+    p_holm: float | None = None
+    note: str = ""
+
+    @property
+    def magnitude(self) -> str:
+        """The effect in a word."""
+        size = abs(self.effect - 0.5) + 1e-12
+        return next((word for least, word in MAGNITUDES if size >= least), "negligible")
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Mean ranks (1 is best) over blocks, Friedman's test of their equality, and Nemenyi's critical difference.
+
+    `p` and `critical` are None, and `note` says why, when there are too few blocks.
+    """
+
+    names: tuple[str, ...]
+    ranks: FloatArray  # (k,)
+    blocks: int
+    p: float | None = None
+    critical: float | None = None
+    note: str = ""
+
+    @property
+    def groups(self) -> list[tuple[int, ...]]:
+        """The largest sets of algorithms, best first, whose mean ranks lie within the critical difference."""
+        if self.critical is None:
+            return []
+        order = np.argsort(self.ranks, kind="stable").tolist()
+        found: list[tuple[int, ...]] = []
+        for i, start in enumerate(order):
+            near = [j for j in order[i:] if self.ranks[j] - self.ranks[start] <= self.critical]
+            if len(near) > 1 and not any(set(near) <= set(other) for other in found):
+                found.append(tuple(near))
+        return found
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values, in the order given."""
+    adjusted, largest = [1.0] * len(p_values), 0.0
+    for rank, i in enumerate(np.argsort(p_values, kind="stable").tolist()):
+        largest = max(largest, min(1.0, p_values[i] * (len(p_values) - rank)))
+        adjusted[i] = largest
+    return adjusted
+
+
+def vargha_delaney(first: FloatArray, second: FloatArray) -> float:
+    """The probability that a value of the first (n,) is larger than one of the second (k,), ties counting half."""
+    ranks = rankdata(np.concatenate([first, second]))
+    n, k = len(first), len(second)
+    return float((ranks[:n].sum() / n - (n + 1) / 2) / k)
+
+
+def signed_rank(first: FloatArray, second: FloatArray) -> float:
+    """Two-sided p-value of Wilcoxon's signed-rank test on pairs, each side (n,); equal pairs are left out.
+
+    Exact up to 50 pairs, or where differences tie up to 13; beyond by the normal approximation.
+    """
+    with np.errstate(invalid="ignore"):
+        differences = np.where(first == second, 0.0, first - second)  # equal infinities are equal
+    differences = differences[differences != 0.0]
+    n = len(differences)
+    if n == 0:
+        return 1.0
+    scored = np.sign(differences) * rankdata(np.abs(differences))
+    tied = len(np.unique(np.abs(scored))) < n
+    method = PermutationMethod(n_resamples=2**_ENUMERATED) if tied and n <= _ENUMERATED else "auto"
+    return float(wilcoxon(scored, method=method).pvalue)
+
+
+def pairwise(names: Sequence[str], values: FloatArray, alpha: float = 0.05) -> list[Pair]:
+    """Every two of k algorithms compared on n paired runs, values (n, k), corrected by Holm over all pairs."""
+    n, pairs = len(values), list(combinations(range(len(names)), 2))
+    least = 2.0 ** (1 - n) if n else 1.0
+    enough = least * len(pairs) < alpha
+    raw = [signed_rank(values[:, i], values[:, j]) for i, j in pairs] if enough else []
+    corrected = holm(raw)
+    note = "" if enough else too_few_pairs(n, len(pairs), alpha)
+    found = []
+    for number, (i, j) in enumerate(pairs):
+        first, second = values[:, i], values[:, j]
+        tested = (raw[number], corrected[number]) if enough else (None, None)
+        effect = vargha_delaney(first, second) if n else 0.5
+        found.append(Pair(names[i], names[j], n, _median_gap(first, second), effect, *tested, note))
+    return found
+
+
+def _median_gap(first: FloatArray, second: FloatArray) -> float:
+    if len(first) == 0:
+        return float("nan")
+    one, other = float(np.median(first)), float(np.median(second))
+    return 0.0 if one == other else one - other
+
+
+def too_few_pairs(n: int, comparisons: int, alpha: float) -> str:
+    """Why no test was made, and how many seeds it would take."""
+    needed = int(np.floor(1 + np.log2(comparisons / alpha))) + 1
+    least = min(1.0, 2.0 ** (1 - n) * comparisons) if n else 1.0
+    return (
+        f"too few seeds for a test: {n} in common; the least p-value that so many can give, corrected for "
+        f"{comparisons} comparisons, is {least:.2g}; {needed} seeds are needed"
+    )
+
+
+def ranks_of(values: FloatArray) -> FloatArray:
+    """The rank of each of k algorithms in each of n blocks, values and ranks (n, k); 1 is best, ties share."""
+    return np.asarray(rankdata(-values, axis=1), dtype=np.float64).reshape(values.shape)
+
+
+def critical_difference(k: int, blocks: int, alpha: float = 0.05) -> float:
+    """How far the mean ranks of k algorithms over n blocks must lie apart (Nemenyi; Demsar, section 3.2.2)."""
+    q = float(studentized_range.ppf(1.0 - alpha, k, np.inf)) / np.sqrt(2.0)
+    return float(q * np.sqrt(k * (k + 1) / (6.0 * blocks)))
+
+
+def ranking(names: Sequence[str], values: FloatArray, what: str, alpha: float = 0.05) -> Ranking:
+    """Friedman's test on values (n, k) of k algorithms in n blocks (`what` they are: seeds, problems)."""
+    n, k = len(values), len(names)
+    ranks = ranks_of(values).mean(axis=0) if n else np.full(k, np.nan)
+    if k < 3:
+        return Ranking(tuple(names), ranks, n, note="two algorithms: see the pairwise test")
+    if n < LEAST_BLOCKS or chi2.sf(n * (k - 1), k - 1) >= alpha:
+        note = f"too few {what} for Friedman's test: {n}; at least {LEAST_BLOCKS} are needed"
+        return Ranking(tuple(names), ranks, n, note=note)
+    differ = np.ptp(ranks_of(values), axis=1).any()
+    p = float(friedmanchisquare(*ranks_of(values).T).pvalue) if differ else 1.0
+    return Ranking(tuple(names), ranks, n, p, critical_difference(k, n, alpha))
