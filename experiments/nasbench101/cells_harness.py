@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-for library in ("OMP", "MKL", "OPENBLAS"):  # before numpy is loaded: its products are small here
-    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy is loaded: its products are small here
 
 import pandas as pd
 from cells_tasks import DATA, HERE, Task
@@ -113,9 +112,7 @@ def _timed(work: Callable[[Job], dict[str, Any]], job: Job) -> dict[str, Any]:
     return {**vars(job), "cpu_seconds": round(time.process_time() - start, 2), **row}
 
 
-def jobs_of(
-    tasks: Sequence[str], methods: Sequence[str], seeds: Sequence[int]
-) -> list[Job]:
+def jobs_of(tasks: Sequence[str], methods: Sequence[str], seeds: Sequence[int]) -> list[Job]:
     """All runs, those of a seed before those of the next, so that what is there compares like with like."""
     return [Job(t, m, s) for s in seeds for t in tasks for m in methods]
 

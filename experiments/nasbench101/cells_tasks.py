@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,9 @@ import nas
 from nas.front import non_dominated
 from nas.indicators import Box
 from nas.interfaces import Evaluate, SearchSpace
+from nas.objectives import objective
 from nas.records import FloatArray, Trial
+from search_spaces.nasbench101 import NASBench101
 from search_spaces.nasbench101.evoxbench import PROBLEMS, flops, one_training
 from search_spaces.nasbench101.table import Measure, Table, load_table
 from search_spaces.nasbench101.table_evaluator import TableEvaluator, TabularNASBench101, mean_of_runs
@@ -36,7 +38,7 @@ class Task:
 
     `searched` and `reported` say in words what the search sees and what is reported. `scale` are the ideal and the nadir
     of the reported objectives where somebody published them; else those of the true front are taken, and the reference
-    point lies a tenth of the range beyond the nadir. Times, where the evaluator has any, are `training_seconds`.
+    point lies a tenth of the range beyond the nadir. Times, where the evaluator has any, are `train_seconds`.
     """
 
     name: str
@@ -52,12 +54,12 @@ class Task:
     @property
     def columns(self) -> list[str]:
         """What is reported, by column of a run's history: the test error, then the exact objectives."""
-        return ["test_error", *(nas.objective(o).name for o in self.objectives[1:])]
+        return ["test_error", *(objective(o).name for o in self.objectives[1:])]
 
     @property
     def names(self) -> list[str]:
         """What is searched, by column of a run's history."""
-        return [nas.objective(o).name for o in self.objectives]
+        return [objective(o).name for o in self.objectives]
 
     @cached_property
     def everything(self) -> pd.DataFrame:
@@ -124,7 +126,7 @@ class WithFullTimes:
 
     def __call__(self, trial: Trial) -> Mapping[str, float]:
         final, short = self._look_up
-        return {**final(trial), "training_seconds": EPOCHS * short(trial)["training_seconds"]}
+        return {**final(trial), "train_seconds": EPOCHS * short(trial)["train_seconds"]}
 
 
 TEST, VALIDATION = "mean test error after 108 epochs", "validation error"
@@ -194,9 +196,17 @@ def full(objectives: Sequence[nas.Objective | str], data: Path, problem: str | N
     name = f"full-{len(objectives)}" if problem is None else f"full {problem}"
     seen = f"{VALIDATION} of one recorded training of 108 epochs"
     title = "NASBench-101" if problem is None else problem
-    space = nas.assemble.spaces()["nasbench101"]()
+    space = NASBench101()
     return Task(
-        name, title, space, tuple(objectives), one_training(table), seen, TEST, _published(problem), timed=True
+        name,
+        title,
+        space,
+        tuple(objectives),
+        one_training(table),
+        seen,
+        TEST,
+        _published(problem),
+        timed=True,
     )
 
 
@@ -254,7 +264,7 @@ def available(names: Sequence[str]) -> list[str]:
     return [n for n in names if not n.startswith("full") or FULL.is_dir()]
 
 
-@lru_cache(maxsize=2)
+@cache
 def load(name: str, data: Path) -> Task:
     """The task of that name, made once in a process."""
     return TASKS[name](data)
