@@ -7,6 +7,7 @@ them. See the README beside this file; what asynchrony is worth is in `scaling.p
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,6 @@ DEFAULT = MOEAD.default_settings(3, BUDGET)
 
 
 def _plain(**changes: Any) -> Method:
-    from dataclasses import replace
-
     return Method("moead", replace(DEFAULT, **changes))
 
 
@@ -48,9 +47,6 @@ SURROGATE = {
     "without surrogate: moead": Method("moead", MOEAD.default_settings(3, ASSISTED), budget=ASSISTED),
     "without switching: Gaussian process": Method(
         "sa-moead", SAMOEADSettings(surrogate="gaussian-process"), budget=ASSISTED
-    ),
-    "without switching: random forest": Method(
-        "sa-moead", SAMOEADSettings(surrogate="random-forest"), budget=ASSISTED
     ),
     "infill by predicted improvement": Method(GreedyInfill, budget=ASSISTED),
     "infill at random among predicted improvements": Method(RandomInfill, budget=ASSISTED),
@@ -75,7 +71,7 @@ def main() -> None:
     args = arguments(__doc__ or "", list(TASKS), list(METHODS), BUDGET)
     file = args.out / "ablation.csv"
     jobs = [] if args.report else jobs_of(args.tasks, args.methods, range(args.seeds))
-    frame = run_missing(file, jobs, partial(one_run, args.budget, args.data), list(METHODS), args.workers)
+    frame = run_missing(file, jobs, partial(one_run, args.budget, args.data), list(METHODS), args)
     if frame.empty:
         sys.exit(f"{file}: no runs to report on; leave --report away to make them")
     tasks = {str(t): load(str(t), args.data) for t in frame["task"].unique()}
@@ -89,6 +85,8 @@ def main() -> None:
         for name, task in tasks.items():
             parts.append(f"## {whole}: {task.title}: {', '.join(task.names)}\n")
             parts.append(summary_table(summary[summary["task"] == name], "median", digits=4))
+    if not summaries:
+        sys.exit(f"{file}: no run went as far as what is reported")
     pd.concat(summaries).to_csv(args.out / "ablation_summary.csv", index=False)
     (args.out / "ablation.md").write_text("\n".join(parts), encoding="utf-8")
     cells_figures.ablation(

@@ -154,7 +154,7 @@ def main() -> None:
     chosen = tuned(args.out)
     forget_other_settings(file, chosen)
     work = partial(one_run, chosen, args.budget, args.data)
-    frame = run_missing(file, jobs, work, NAMES, args.workers)
+    frame = run_missing(file, jobs, work, NAMES, args)
     if frame.empty:
         sys.exit(f"{file}: no runs to report on; leave --report away to make them")
     report(frame, args.out, args.data)

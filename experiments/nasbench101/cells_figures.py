@@ -15,6 +15,7 @@ import pandas as pd
 from cells_tasks import Task
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from nas.indicators import hypervolume
 
@@ -31,6 +32,14 @@ STYLES: dict[str, dict[str, Any]] = {
     "scalarized evolution": {"color": "#009E73", "marker": "^"},
 }
 PLAIN = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
+
+
+def _plain_log(axis: Any) -> None:
+    """A logarithmic axis with plain numbers: powers of ten, and twice and five times those."""
+    some = FuncFormatter(lambda x, _: f"{x:g}" if f"{x:e}"[0] in "25" else "")
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(some)
+    axis.set_tick_params(which="minor", labelsize=8)
 
 
 def _save(figure: Figure, file: Path) -> None:
@@ -86,7 +95,8 @@ def accuracy(frame: pd.DataFrame, tasks: Mapping[str, Task], checkpoints: Sequen
                 )
                 curve(axes, grid, held, str(method))
             axes.set_xscale("log")
-            axes.set_title(f"{task.title}\nseen: {task.searched}", fontsize=8)
+            _plain_log(axes.xaxis)
+            axes.set_title(f"{task.title}\nseen: {task.searched}", fontsize=7.5)
             axes.set_xlabel("simulated training days on one worker")
             axes.set_ylabel("test error of the best seen (%)")
         handles, labels = panels.flat[0].get_legend_handles_labels()
@@ -137,12 +147,13 @@ def missing(frame: pd.DataFrame, tasks: Mapping[str, Task], checkpoints: Sequenc
         for axes, (name, task) in zip(panels.flat, tasks.items(), strict=False):
             for method, runs in frame[frame["task"] == name].groupby("method", sort=False):
                 known = [n for n in checkpoints if f"hv_{n}" in runs and runs[f"hv_{n}"].notna().any()]
-                lost = np.maximum(1.0 - runs[[f"hv_{n}" for n in known]].to_numpy(), 1e-4)
+                lost = np.maximum(100.0 * (1.0 - runs[[f"hv_{n}" for n in known]].to_numpy()), 0.01)
                 curve(axes, np.array(known), lost, str(method))
             axes.set_yscale("log")
-            axes.set_title(f"{task.title}: {', '.join(task.names)}\nseen: {task.searched}", fontsize=8)
+            _plain_log(axes.yaxis)
+            axes.set_title(f"{task.title}: {', '.join(task.names)}\nseen: {task.searched}", fontsize=7.5)
             axes.set_xlabel("evaluations")
-            axes.set_ylabel("missing share of hypervolume")
+            axes.set_ylabel("missing hypervolume (%)")
         for axes in list(panels.flat)[len(tasks) :]:
             axes.axis("off")
         handles, labels = panels.flat[0].get_legend_handles_labels()
@@ -186,7 +197,7 @@ def cloud(task: Task, fronts: Mapping[str, Sequence[str]], file: Path) -> None:
         low, high = task.truth[:, 0].min(), task.truth[:, 0].max()
         axes.set_ylim(low - 0.04 * (high - low), high + 0.35 * (high - low))
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter("{x:g}")
+        _plain_log(axes.xaxis)
         axes.set_xlabel("parameters (millions)")
         axes.set_ylabel(f"{task.reported} (%)")
         axes.set_title(f"{task.title}; seen by the search: {task.searched}", fontsize=8)
@@ -215,8 +226,8 @@ def competition(
             low = frame[frame["task"] == name]["hv_50"].median()
             axes.set_ylim(low - 0.2 * (best - low), best + 0.06 * (best - low))
             axes.set_xscale("log")
-            axes.xaxis.set_major_formatter("{x:g}")
-            axes.set_title(f"{task.title}\nseen: {task.searched}", fontsize=8)
+            _plain_log(axes.xaxis)
+            axes.set_title(f"{task.title}\nseen: {task.searched}", fontsize=7.5)
             axes.set_xlabel("evaluations")
             axes.set_ylabel("hypervolume (mean test error)")
         for axes in list(panels.flat)[len(tasks) :]:
@@ -238,6 +249,7 @@ def preference(
         "with preference": {"color": "#D55E00", "marker": "o"},
         "without preference": {"color": "#0072B2", "marker": "s", "linestyle": "--"},
     }
+    checkpoints = [n for n in checkpoints if f"region_{n}" in frame]
     with plt.rc_context(PLAIN):
         figure, panels = plt.subplots(
             len(tasks), 2, figsize=(9.2, 3.4 * len(tasks)), squeeze=False, layout="constrained"
@@ -286,7 +298,7 @@ def preference(
             low, high = task.truth[:, 0].min(), task.truth[:, 0].max()
             right.set_ylim(low - 0.05 * (high - low), high)
             right.set_xscale("log")
-            right.xaxis.set_major_formatter("{x:g}")
+            _plain_log(right.xaxis)
             right.set_xlabel("parameters (millions)")
             right.set_ylabel("test error (%)")
             right.set_title(f"fronts of typical runs after {checkpoints[-1]} evaluations", fontsize=8)
@@ -315,7 +327,8 @@ def ablation(
             for axes, (name, task) in zip(line, tasks.items(), strict=True):
                 of_task = frame[frame["task"] == name]
                 for i, method in enumerate(reversed(methods)):
-                    lost = 1.0 - of_task[of_task["method"] == method][f"hv_{budget}"].to_numpy()
+                    share = of_task[of_task["method"] == method][f"hv_{budget}"].dropna().to_numpy()
+                    lost = np.maximum(100.0 * (1.0 - share), 0.01)
                     if len(lost) == 0:
                         continue
                     colour = "#D55E00" if method == methods[0] else "#0072B2"
@@ -334,7 +347,8 @@ def ablation(
                         axes.axvline(middle, color=colour, linewidth=0.8, linestyle=":")
                 axes.set_yticks(range(len(methods)), list(reversed(methods)))
                 axes.set_xscale("log")
-                axes.set_xlabel(f"missing share of hypervolume after {budget} evaluations")
+                _plain_log(axes.xaxis)
+                axes.set_xlabel(f"missing hypervolume after {budget} evaluations (%)")
                 axes.set_title(f"{task.title}: {', '.join(task.names)}", fontsize=8)
         _save(figure, file)
 
@@ -376,7 +390,7 @@ def scaling(frame: pd.DataFrame, target: float, file: Path) -> None:
             axes.set_xticks(workers)
             if logarithmic:
                 axes.set_yscale("log")
-                axes.yaxis.set_major_formatter("{x:g}")
+                _plain_log(axes.yaxis)
             axes.set_xlabel("workers")
             axes.set_ylabel(label)
         panels[0].legend()

@@ -80,9 +80,12 @@ def run_missing(
     jobs: Iterable[Job],
     work: Callable[[Job], dict[str, Any]],
     order: Sequence[str],
-    workers: int,
+    args: argparse.Namespace,
 ) -> pd.DataFrame:
-    """Make the rows that the file lacks, `workers` at a time; every few seconds they are written."""
+    """Make the rows that the file lacks, `args.workers` at a time; every few seconds they are written.
+
+    After `args.minutes` (None: no limit) no more are begun.
+    """
     frame = read(file)
     done = set(frame[KEY].itertuples(index=False, name=None))
     missing = [job for job in jobs if (job.task, job.method, job.seed) not in done]
@@ -90,11 +93,17 @@ def run_missing(
         return frame
     print(f"{file.name}: {len(missing)} runs to make, {len(done)} are there", flush=True)
     fresh: list[dict[str, Any]] = []
-    written = time.monotonic()
-    with ProcessPoolExecutor(workers) as pool:
+    written = start = time.monotonic()
+    with ProcessPoolExecutor(args.workers) as pool:
         try:
-            for ended in as_completed([pool.submit(_timed, work, job) for job in missing]):
+            begun = [pool.submit(_timed, work, job) for job in missing]
+            for ended in as_completed(begun):
+                if ended.cancelled():
+                    continue
                 fresh.append(ended.result())
+                if args.minutes is not None and time.monotonic() - start > 60.0 * args.minutes:
+                    for waiting in begun:
+                        waiting.cancel()
                 if time.monotonic() - written > _EVERY:
                     write(file, pd.concat([frame, pd.DataFrame(fresh)]), order)
                     print(f"{file.name}: {len(fresh)} of {len(missing)}", flush=True)
@@ -129,6 +138,7 @@ def arguments(
     parser.add_argument("--seeds", type=int, default=SEEDS, help="0, 1, ... below this")
     parser.add_argument("--budget", type=int, default=budget, help="evaluations of a run")
     parser.add_argument("--workers", type=int, default=1, help="runs at a time, each in a process")
+    parser.add_argument("--minutes", type=float, help="begin no run after so long; the next call goes on")
     parser.add_argument("--report", action="store_true", help="run nothing, report on what is there")
     parser.add_argument("--data", type=Path, default=DATA, help="the folder of the tables")
     parser.add_argument("--out", type=Path, default=HERE / "results", help="the folder of the results")

@@ -97,8 +97,8 @@ def summary_table(
         said = ""
         for n, row in tested.iterrows():
             p = f", p {row['p_holm']:.2g}" if np.isfinite(row["p_holm"]) else ""
-            said = f"{row['verdict']} than {row['compared_with']} at {n} (A {1 - row['effect']:.2f}{p})"
-            said = said.replace(f"no difference shown than {row['compared_with']}", "no difference shown")
+            than = f" than {row['compared_with']} at {n}" if row["verdict"] in ("better", "worse") else ""
+            said = f"{row['verdict']}{than} (A {1 - row['effect']:.2f}{p})"
         body.append(
             [str(m), str(int(mine["runs"].max())), *cells, said, *(v.get(str(m), "") for v in extra.values())]
         )

@@ -61,7 +61,7 @@ def main() -> None:
     args = arguments(__doc__ or "", available(list(FRONTS)), list(METHODS), BUDGET)
     file = args.out / "fronts.csv"
     jobs = [] if args.report else jobs_of(args.tasks, args.methods, range(args.seeds))
-    frame = run_missing(file, jobs, partial(one_run, args.budget, args.data), list(METHODS), args.workers)
+    frame = run_missing(file, jobs, partial(one_run, args.budget, args.data), list(METHODS), args)
     if frame.empty:
         sys.exit(f"{file}: no runs to report on; leave --report away to make them")
     tasks = {str(t): load(str(t), args.data) for t in frame["task"].unique()}

@@ -78,7 +78,7 @@ def main() -> None:
     args = arguments(__doc__ or "", list(WANTED), [WITH, WITHOUT], BUDGET)
     file = args.out / "preference.csv"
     jobs = [] if args.report else jobs_of(args.tasks, args.methods, range(args.seeds))
-    frame = run_missing(file, jobs, partial(one_run, args.budget, args.data), [WITH, WITHOUT], args.workers)
+    frame = run_missing(file, jobs, partial(one_run, args.budget, args.data), [WITH, WITHOUT], args)
     if frame.empty:
         sys.exit(f"{file}: no runs to report on; leave --report away to make them")
     tasks = {str(t): load(str(t), args.data) for t in frame["task"].unique()}

@@ -40,7 +40,7 @@ def main() -> None:
     seeds = range(FIRST_SEED, FIRST_SEED + args.seeds)
     jobs = [] if args.report else jobs_of(args.tasks, args.methods, seeds)
     work = partial(one_run, args.budget, args.data)
-    frame = run_missing(args.out / "tuning_runs.csv", jobs, work, list(GRID), args.workers)
+    frame = run_missing(args.out / "tuning_runs.csv", jobs, work, list(GRID), args)
     groups = frame.groupby(["task", "method"], sort=False)["test_error"]
     rows = groups.agg(["mean", "std", "count"]).reset_index().rename(columns={"count": "runs"})
     pairs = pd.DataFrame(rows["method"].map(GRID).tolist(), columns=["population", "sample"])
