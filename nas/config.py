@@ -14,6 +14,7 @@ from nas.objectives import did_you_mean
 
 Model = TypeVar("Model", bound=BaseModel)
 
+
 class Part(BaseModel):
     """A component by name, with its settings: `name`, or a mapping `{name: ..., setting: value}`."""
 

@@ -137,9 +137,7 @@ def epsilon_additive(points: FloatArray, front: FloatArray, box: Box) -> float:
     return float(moocore.epsilon_additive(box.scale(points), ref=box.scale(front)))
 
 
-def attainment_surfaces(
-    runs: Sequence[FloatArray], percentiles: Sequence[float]
-) -> dict[float, FloatArray]:
+def attainment_surfaces(runs: Sequence[FloatArray], percentiles: Sequence[float]) -> dict[float, FloatArray]:
     """What at least so many percent of the runs, each of points (n, 2), attained: by percentile the corners (k, 2).
 
     Empirical attainment surfaces (Grunert da Fonseca, Fonseca and Hall 2001); corners ascend in the first objective.

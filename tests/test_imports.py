@@ -156,8 +156,13 @@ def test_ray_enters_in_its_executor_alone() -> None:
     assert all(name.startswith("nas.executors.ray") for name in users("ray"))
 
 
-def test_pymoo_enters_in_the_reference_directions_and_the_baselines_alone() -> None:
-    assert users("pymoo") == {"nas.directions", "nas.algorithms._pymoo_survival"}
+def test_pymoo_enters_in_the_reference_directions_the_baselines_and_as_a_peer_alone() -> None:
+    assert users("pymoo") == {"nas.directions", "nas.algorithms._pymoo_survival", "nas.peers.pymoo_search"}
+
+
+@pytest.mark.parametrize("package", ["optuna", "syne_tune"])
+def test_packages_that_are_no_requirement_are_only_loaded_when_they_are_used(package: str) -> None:
+    assert users(package, late=False) == set()
 
 
 def test_moocore_enters_in_the_indicators_alone() -> None:

@@ -143,7 +143,9 @@ class MOEAD(Algorithm):
         """Let each valid newcomer replace what it betters; forget each failed one."""
         for seen in observations:
             scope = self._scopes.pop(seen.architecture, self._everywhere)
-            if seen.architecture not in self._candidates.seen:  # known from elsewhere: as good as a random one
+            if (
+                seen.architecture not in self._candidates.seen
+            ):  # known from elsewhere: as good as a random one
                 self._asked += 1
             self._candidates.seen.add(seen.architecture)
             if not seen.ok:

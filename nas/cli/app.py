@@ -106,11 +106,45 @@ def front(
     show_front(run, Wanted(prefer, knee, top, as_json))
 
 
+@app.command(
+    epilog="Examples:\n\n`nas compare docs/examples/compare.yaml` takes a minute and needs no data\n\n"
+    "`nas compare my.yaml --seeds 30 --workers 8` runs what is missing; after Ctrl-C too\n\n"
+    "`nas compare my.yaml --report` runs nothing and draws what there is\n\n"
+    "`nas compare my.yaml --set budget=300 --set 'targets=[0.9, 0.99]' --out runs/longer`\n\n"
+    "A config names problems, two algorithms or more, a budget and seeds; docs/compare.md has every key:\n\n"
+    "`problems: [{name: cells, space: nasbench201, objectives: [error], evaluator: {name: nasbench201-table, path: T}}]`"
+    "\n\n`algorithms: [sa-moead, {name: regularized-evolution, population: 30, sample: 10}, random]`",
+)
+def compare(
+    config: Annotated[Path, typer.Argument(help="YAML file that describes the comparison.")],
+    seeds: Annotated[Number, typer.Option(help="Seeds 0 to N-1 instead of the config's.", min=1)] = None,
+    workers: Annotated[Number, typer.Option(help="Runs at a time, each a Ray task.", min=1)] = None,
+    out: Annotated[Folder, typer.Option(help="Folder for the runs, the tables and the figures.")] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Run nothing; measure and draw what there is.")
+    ] = False,
+    settings: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--set", help="Any key of the config: `a.b=value`. Repeatable."),
+    ] = None,
+) -> None:
+    """Compare algorithms on problems with many seeds: curves, tests, tables, figures, one page.
+
+    Runs that are there already are not made again, so the command goes on where it was cut short, and more seeds,
+    algorithms or problems can be added to the config at any time.
+    """
+    from nas.cli.comparing import Flags, run_compare
+
+    run_compare(config, Flags(seeds, workers, out, tuple(settings or ())), report)
+
+
 @app.command("list", epilog="Examples:\n\n`nas list spaces`\n\n`nas list models`")
 def list_(
     kind: Annotated[
         str,
-        typer.Argument(help="spaces, models, algorithms, evaluators, executors, objectives or surrogates."),
+        typer.Argument(
+            help="spaces, models, algorithms, peers, evaluators, executors, objectives or surrogates."
+        ),
     ],
 ) -> None:
     """List what comes with the framework, a line each."""

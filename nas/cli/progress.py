@@ -66,7 +66,7 @@ class Progress:
             f"{time.strftime('%H:%M:%S')}  {state.evaluated}/{self._settings.evaluations} evaluated, {state.running} running, "
             f"{state.failed} failed, front {len(state.front)}, hypervolume {self._hypervolume(state):.4f}"
             + (f", {_rungs(state)}" if state.settings.halving is not None else "")
-            + (f", about {_clock(left)} left" if left is not None else "")
+            + (f", about {clock(left)} left" if left is not None else "")
         )
 
     def _panel(self, state: SearchState) -> Table:
@@ -81,7 +81,7 @@ class Progress:
             f"[red]{state.failed} failed[/]" if state.failed else "0 failed",
             f"hypervolume {self._hypervolume(state):.4f}",
             f"front {len(state.front)}",
-            f"{_clock(state.seconds)} passed" + (f", about {_clock(left)} left" if left is not None else ""),
+            f"{clock(state.seconds)} passed" + (f", about {clock(left)} left" if left is not None else ""),
         )
         outer = Table.grid()
         outer.add_row(grid)
@@ -156,7 +156,8 @@ def _rungs(state: SearchState) -> str:
     return "budget " + ", ".join(f"{b:g}: {told[b]}" for b in state.rungs.budgets if b is not None)
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """A length of time for people, such as `2 min 05 s`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

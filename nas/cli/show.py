@@ -90,6 +90,12 @@ def _algorithms() -> list[tuple[str, str]]:
     return _summaries(ALGORITHMS)
 
 
+def _peers() -> list[tuple[str, str]]:
+    from nas.peers import PEERS
+
+    return _summaries(PEERS)
+
+
 def _evaluators() -> list[tuple[str, str]]:
     from nas.assemble import evaluators
 
@@ -130,6 +136,7 @@ _LISTS = {
     "spaces": _spaces,
     "models": _models,
     "algorithms": _algorithms,
+    "peers": _peers,
     "evaluators": _evaluators,
     "executors": _executors,
     "objectives": _objectives,

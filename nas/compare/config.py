@@ -14,6 +14,7 @@ from nas.config import AnyObjective, AnyPart, HalvingPart, Part, SearchConfig, c
 from nas.errors import ConfigError
 
 LABEL_LENGTH = 40
+SPREAD = "ray"  # the executor of a problem whose trials, rather than its runs, go to workers
 
 
 class ReferencePart(BaseModel):
@@ -177,6 +178,13 @@ def slug(label: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-") or "x"
 
 
+def spread(executor: Part, workers: int) -> Part:
+    """Ray with so many workers, unless the part says how many; any other executor as it is."""
+    if executor.name != SPREAD or "workers" in executor.settings:
+        return executor
+    return Part.model_validate({"name": executor.name, "workers": workers, **executor.settings})
+
+
 def search_config(config: CompareConfig, problem: ProblemPart, algorithm: Part, seed: int) -> SearchConfig:
     """One run of the comparison as a search."""
     return SearchConfig(
@@ -185,7 +193,7 @@ def search_config(config: CompareConfig, problem: ProblemPart, algorithm: Part, 
         limits=problem.limits,
         algorithm=Part.model_validate({"name": algorithm.name, **algorithm.settings}),
         evaluator=problem.evaluator,
-        executor=problem.executor,
+        executor=spread(problem.executor, config.workers),
         budget={"evaluations": config.budget_of(problem)},  # type: ignore[arg-type]
         fidelity=problem.fidelity,
         halving=problem.halving,

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nas.assemble import executor_settings
+from nas.compare.config import SPREAD, spread
 from nas.compare.runs import CarryOut, Comparison, RunKey, carry_out
-from nas.config import Part
 from nas.errors import NasError
 from nas.executors import EXECUTORS
 from nas.records import Architecture, Result, Trial
 
 _POLL = 0.5  # seconds between reports while nothing finishes
-SPREAD = "ray"  # the executor of a problem whose trials, rather than its runs, go to workers
 
 
 @dataclass
@@ -39,7 +38,7 @@ def run_missing(comparison: Comparison, report: Report) -> Progress:
     A run that fails is kept with its reason and the others go on. Lets KeyboardInterrupt through: what was begun goes
     on the next time.
     """
-    keys = list(comparison.keys())
+    keys = list(comparison.every_run())
     missing = [key for key in keys if not comparison.done(key)]
     progress = Progress(len(keys), len(keys) - len(missing))
     report(progress)
@@ -51,15 +50,10 @@ def run_missing(comparison: Comparison, report: Report) -> Progress:
     return progress
 
 
-def _as_tasks(
-    comparison: Comparison, keys: tuple[RunKey, ...], progress: Progress, report: Report
-) -> None:
+def _as_tasks(comparison: Comparison, keys: tuple[RunKey, ...], progress: Progress, report: Report) -> None:
     if not keys:
         return
-    part = comparison.config.executor
-    if part.name == SPREAD and "workers" not in part.settings:
-        workers = min(comparison.config.workers, len(keys))
-        part = Part.model_validate({"name": part.name, "workers": workers, **part.settings})
+    part = spread(comparison.config.executor, min(comparison.config.workers, len(keys)))
     make, todo = EXECUTORS[part.name], list(range(len(keys)))
     with closing(make(CarryOut(comparison, keys), executor_settings(part))) as executor:
         out = 0

@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from nas.compare.config import CompareConfig, ProblemPart
-from nas.compare.driving import SPREAD
+from nas.compare.config import SPREAD, CompareConfig, ProblemPart
 from nas.compare.runs import Comparison
 from nas.errors import ConfigError, HistoryError
 from nas.history import as_json
@@ -47,9 +46,13 @@ def recorded(out: Path) -> dict[str, Any] | None:
         values = json.loads(path.read_text(encoding="utf-8"))
         schema = values["schema"]
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise HistoryError(f"{path}: damaged ({error}); restore it from a copy, or choose another out") from None
+        raise HistoryError(
+            f"{path}: damaged ({error}); restore it from a copy, or choose another out"
+        ) from None
     if schema != SCHEMA:
-        raise HistoryError(f"{path}: its format has number {schema}, this version reads {SCHEMA}; update this package")
+        raise HistoryError(
+            f"{path}: its format has number {schema}, this version reads {SCHEMA}; update this package"
+        )
     return dict(values)
 
 
@@ -81,7 +84,9 @@ def check_same(earlier: dict[str, Any], now: dict[str, Any], out: Path) -> None:
             then, here = earlier[kind][name], now[kind][name]
             for key in sorted(then.keys() | here.keys()):
                 if then.get(key) != here.get(key):
-                    changed.append(f"{kind[:-1]} {name}: {key}: {then.get(key)!r} then, {here.get(key)!r} now")
+                    changed.append(
+                        f"{kind[:-1]} {name}: {key}: {then.get(key)!r} then, {here.get(key)!r} now"
+                    )
     if changed:
         raise ConfigError(
             f"{out} was begun with another configuration ({'; '.join(sorted(changed))}): only problems, algorithms and "

@@ -132,7 +132,9 @@ def _along(
     study: Study, measure: str, label: str, axis: str, grid: np.ndarray, values: FloatArray
 ) -> pd.DataFrame:
     columns = {**_where(study), "measure": measure, "algorithm": label, axis: grid}
-    return pd.DataFrame({**columns, **dict(zip(_QUARTILES, quartiles(values), strict=True)), "runs": len(values)})
+    return pd.DataFrame(
+        {**columns, **dict(zip(_QUARTILES, quartiles(values), strict=True)), "runs": len(values)}
+    )
 
 
 def threshold(study: Study, target: float) -> float:
@@ -155,7 +157,12 @@ def targets(studies: Sequence[Study]) -> pd.DataFrame:
                 needed = _needed(study, label, target)
                 low, median, high = np.quantile(needed[:, 0], (0.25, 0.5, 0.75), method="higher")
                 reached = int(np.isfinite(needed[:, 0]).sum())
-                row = {**_where(study), "target": target, "value": threshold(study, target), "algorithm": label}
+                row = {
+                    **_where(study),
+                    "target": target,
+                    "value": threshold(study, target),
+                    "algorithm": label,
+                }
                 row |= {"lower_quartile": low, "median": median, "upper_quartile": high}
                 row |= {"median_seconds": np.quantile(needed[:, 1], 0.5, method="higher")}
                 rows.append({**row, "reached": reached, "runs": len(needed), "budget": study.budget})
@@ -184,7 +191,9 @@ def _ranks(studies: Sequence[Study], config: CompareConfig) -> Iterator[dict[str
         for n in config.checkpoints_of(study.part):
             yield from _ranking({**_where(study), "evaluations": n, "blocks": "seeds"}, study.ranking(n))
     for kind, found in overall(studies, config).items():
-        yield from _ranking({"problem": ACROSS, "values": kind, "evaluations": None, "blocks": "problems"}, found)
+        yield from _ranking(
+            {"problem": ACROSS, "values": kind, "evaluations": None, "blocks": "problems"}, found
+        )
 
 
 def _ranking(where: dict[str, Any], found: Ranking) -> Iterator[dict[str, Any]]:
@@ -265,7 +274,14 @@ def _attainment(studies: Sequence[Study]) -> Iterator[pd.DataFrame]:
                 for percent, corners in surfaces.items():
                     x, y = (corners * signs).T
                     axes = {"objective_x": study.view.columns[i], "objective_y": study.view.columns[j]}
-                    columns = {**_where(study), "algorithm": label, **axes, "percent": percent, "x": x, "y": y}
+                    columns = {
+                        **_where(study),
+                        "algorithm": label,
+                        **axes,
+                        "percent": percent,
+                        "x": x,
+                        "y": y,
+                    }
                     yield pd.DataFrame(columns)
 
 
@@ -297,7 +313,8 @@ def _evaluations(studies: Sequence[Study]) -> Iterator[pd.DataFrame]:
             values = [c for c in rows.columns if c not in _LEFT_OUT and rows[c].dtype.kind == "f"]
             named = {"problem": run.key.problem, "algorithm": run.key.algorithm, "seed": run.key.seed}
             kept = rows[["evaluation", "clock", "architecture", "status", *values]]
-            yield kept.assign(**named)[[*named, *kept.columns]]
+            front = pd.DataFrame(named, index=kept.index)
+            yield pd.concat([front, kept], axis=1)
 
 
 _LEFT_OUT = {"clock", "budget", "asked_at", "started", "finished", "told", "told_seconds", "seconds"}

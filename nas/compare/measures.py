@@ -72,7 +72,8 @@ class Curve:
         return self.at(np.searchsorted(self.clock, seconds, side="right"))
 
     def _held(self, position: np.ndarray) -> FloatArray:
-        return np.concatenate([[self.measure.nothing], self.values])[position]
+        held: FloatArray = np.concatenate([[self.measure.nothing], self.values])[position]
+        return held
 
     def reaches(self, target: float) -> tuple[float, float]:
         """Evaluations and seconds until the value is as good as the target; infinite when it never is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,24 +69,26 @@ class RunResult:
     """A complete run.
 
     `rows` has a row an evaluation, in the order of telling: the run's table with `evaluation` (from 1) and `clock`
-    (seconds since its beginning). `steps` are the evaluations (k,) after which the front changed, `members` the rows that
-    were on it then; with one objective that is the best.
+    (seconds since its beginning). `points` are its values by kind of view, (n, m), minimised. `steps` are the evaluations
+    (k,) after which the front changed, `members` the rows that were on it then; with one objective that is the best.
     """
 
     key: RunKey
     summary: dict[str, Any]
     rows: pd.DataFrame
+    points: Mapping[str, FloatArray]
     steps: np.ndarray
     members: tuple[tuple[int, ...], ...]
 
     def front(self, view: View, step: int = -1) -> FloatArray:
         """What was on the front after a step, (n, m), minimised; chosen by what was searched."""
-        return view.minimised(self.rows.iloc[list(self.members[step])]) if self.members else np.empty((0, len(view.columns)))
+        points = self.points[view.kind]
+        return points[list(self.members[step])] if self.members else points[:0]
 
 
 def read_runs(comparison: Comparison, part: ProblemPart) -> tuple[tuple[View, ...], list[RunResult]]:
     """All complete runs of a problem. Raises `ConfigError` when they lack a value that is to be reported."""
-    keys = [key for key in comparison.keys() if key.problem == part.name and comparison.done(key)]
+    keys = [key for key in comparison.every_run() if key.problem == part.name and comparison.done(key)]
     runs, views = [], views_of(part, comparison.problem_of(part).objectives)
     for key in keys:
         table, _ = load_run(comparison.folder(key))
@@ -94,29 +96,28 @@ def read_runs(comparison: Comparison, part: ProblemPart) -> tuple[tuple[View, ..
     return views, runs
 
 
-def _read(
-    part: ProblemPart, key: RunKey, table: RunTable, folder: Path, views: Sequence[View]
-) -> RunResult:
+def _read(part: ProblemPart, key: RunKey, table: RunTable, folder: Path, views: Sequence[View]) -> RunResult:
     ran = np.flatnonzero((table.told["status"] != "invalid").to_numpy(dtype=bool))
     rows, keys = table.told.iloc[ran].reset_index(drop=True), [table.keys[i] for i in ran.tolist()]
     points = table.points[ran]
     _check_columns(part, rows, views)
     archive: LatestFront[int] = LatestFront(len(table.objectives))
-    finite = np.isfinite(points).all(axis=1)
+    finite = np.asarray(np.isfinite(points).all(axis=1))
     steps, members = [], []
     for i, point in enumerate(points):
         if keys[i] is not None and archive.put(keys[i], point if finite[i] else None, i):
             steps.append(i + 1)
             members.append(tuple(archive.items))
     rows = rows.assign(evaluation=np.arange(1, len(rows) + 1), clock=clock(part, rows))
-    return RunResult(key, summary_of(folder), rows, np.array(steps, dtype=np.int64), tuple(members))
+    seen = {view.kind: view.minimised(rows) for view in views}
+    return RunResult(key, summary_of(folder), rows, seen, np.array(steps, dtype=np.int64), tuple(members))
 
 
 def _check_columns(part: ProblemPart, rows: pd.DataFrame, views: Sequence[View]) -> None:
     wanted = {name: "report" for view in views for name in view.columns}
     wanted |= {part.time: "time"} if part.time else {}
     for name, key in wanted.items():
-        if name not in rows.columns or (rows["status"].eq("ok") & rows[name].isna()).any():
+        if name not in rows.columns or rows.loc[rows["status"] == "ok", name].isna().any():
             there = [c for c in rows.columns if rows[c].dtype.kind == "f"]
             raise ConfigError(
                 f"problem {part.name}: {key}: the results have no {name!r}{did_you_mean(name, there)}; they have "

@@ -44,7 +44,7 @@ class Comparison:
     base: Path
     out: Path
 
-    def keys(self) -> Iterator[RunKey]:
+    def every_run(self) -> Iterator[RunKey]:
         """Every run, all of a seed before the next seed, so that what is there compares like with like."""
         for seed in self.config.seeds:
             for problem in self.config.problems:

@@ -1,7 +1,22 @@
-"""Other people's optimisers as algorithms."""
+"""Other people's optimisers as algorithms, to compare with. A new one is a class and a line here.
+
+Their packages are loaded when one of them first proposes something, so that naming them needs none.
+"""
 
 from __future__ import annotations
 
 from nas.interfaces import Algorithm
+from nas.peers.optuna_search import OptunaGP, OptunaNSGA2, OptunaNSGA3, OptunaTPE
+from nas.peers.pymoo_search import PymooMOEAD, PymooNSGA2, PymooNSGA3
+from nas.peers.syne_tune_search import SyneTuneEvolution
 
-PEERS: dict[str, type[Algorithm]] = {}
+PEERS: dict[str, type[Algorithm]] = {
+    "pymoo-nsga2": PymooNSGA2,
+    "pymoo-nsga3": PymooNSGA3,
+    "pymoo-moead": PymooMOEAD,
+    "optuna-nsga2": OptunaNSGA2,
+    "optuna-nsga3": OptunaNSGA3,
+    "optuna-tpe": OptunaTPE,
+    "optuna-gp": OptunaGP,
+    "syne-tune-evolution": SyneTuneEvolution,
+}

@@ -1,0 +1,164 @@
+"""`nas compare`: from a config to runs, tests, tables and figures, with progress while it goes."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table as Grid
+
+from nas.cli.progress import clock
+from nas.cli.show import output
+from nas.compare.config import check_comparison
+from nas.compare.driving import Progress, run_missing
+from nas.compare.folder import remember
+from nas.compare.report import FIGURES, PAGE, RESULTS, Written, write_report
+from nas.compare.runs import Comparison
+from nas.config import override, read_config
+from nas.errors import TooManyFailures
+from nas.log_file import lock_folder
+
+_SHOWN = 10  # failed runs that are named
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What the command line says beside the config file."""
+
+    seeds: int | None = None
+    workers: int | None = None
+    out: Path | None = None
+    settings: tuple[str, ...] = ()
+
+
+def run_compare(config: Path, flags: Flags, report_only: bool) -> None:
+    """Make what is missing, then report; exits with 130 if interrupted. Raises `NasError` for what cannot be done."""
+    values = override(read_config(config), flags.settings)
+    given = {"seeds": flags.seeds, "workers": flags.workers, "out": flags.out and str(flags.out)}
+    checked = check_comparison({**values, **{key: v for key, v in given.items() if v is not None}})
+    comparison = Comparison(checked, config.resolve().parent, Path(checked.out))
+    failed = {} if report_only else _run(comparison)
+    with Live(console=output(), transient=True) as live:
+        written = write_report(comparison, _saying(live))
+    _show(comparison, written)
+    if failed:
+        raise TooManyFailures(
+            f"{len(failed)} runs failed and are left out of the report; mend the cause and give the same command again:\n"
+            + "\n".join(f"  {key}: {reason}" for key, reason in list(failed.items())[:_SHOWN])
+        )
+
+
+def _saying(live: Live) -> Callable[[str], None]:
+    terminal = output().is_terminal
+
+    def say(text: str) -> None:
+        if terminal:
+            live.update(f"[dim]{text} ...[/]")
+
+    return say
+
+
+def _run(comparison: Comparison) -> dict[str, str]:
+    """Every run that is missing; those that failed, with the reason."""
+    config, out = comparison.config, comparison.out
+    output().print(
+        f"Comparing {len(config.algorithms)} algorithms on {len(config.problems)} problems with {len(config.seeds)} seeds: "
+        f"{len(list(comparison.every_run())):,} runs; everything goes to {out}/",
+        highlight=False,
+        markup=False,
+    )
+    comparison.check()
+    remember(comparison)
+    handle = lock_folder(out)
+    try:
+        with Shown() as shown:
+            progress = run_missing(comparison, shown)
+    except KeyboardInterrupt:
+        output().print("Interrupted; the same command goes on where it was", highlight=False)
+        raise typer.Exit(130) from None
+    finally:
+        if handle is not None:
+            os.close(handle)
+    return {str(key): reason for key, reason in progress.failed.items()}
+
+
+class Shown:
+    """How far a comparison is: a live line in a terminal, a line now and then in a log. Used as a context."""
+
+    def __init__(self) -> None:
+        self._console = output()
+        self._live = Live(console=self._console, refresh_per_second=4, transient=True)
+        self._started = time.monotonic()
+        self._next_line = 0.0
+
+    def __enter__(self) -> Shown:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def __call__(self, progress: Progress) -> None:
+        """Show it; cheap when called often."""
+        seconds = time.monotonic() - self._started
+        text = _text(progress, seconds)
+        if self._console.is_terminal:
+            grid = Grid.grid(padding=(0, 2))
+            here = progress.earlier + len(progress.done)
+            grid.add_row(ProgressBar(total=progress.total, completed=here, width=30), text)
+            self._live.update(grid)
+        elif seconds >= self._next_line:
+            self._next_line = seconds + (10.0 if seconds < 60 else 60.0)
+            self._console.print(f"{time.strftime('%H:%M:%S')}  {text}", highlight=False, markup=False)
+
+
+def _text(progress: Progress, seconds: float) -> str:
+    made = len(progress.done) + len(progress.failed)
+    parts = [f"{progress.earlier + len(progress.done)}/{progress.total} runs"]
+    parts += [f"{progress.earlier} of them from before"] if progress.earlier else []
+    parts.append(f"{progress.running} under way")
+    parts += [f"{len(progress.failed)} failed"] if progress.failed else []
+    left = progress.total - progress.earlier - made
+    if made and left:
+        parts.append(f"about {clock(seconds / made * left)} left")
+    return ", ".join([*parts, *([progress.now] if progress.now else [])])
+
+
+def _show(comparison: Comparison, written: Written) -> None:
+    """The tables of quality, and where the rest is."""
+    console, out = output(), comparison.out
+    for table in written.tables:
+        if not table.title.endswith(": quality") and not table.title.startswith("Over problems"):
+            continue
+        view = Grid(title=table.title, title_justify="left", header_style="bold")
+        for column in table.header:
+            view.add_column(column)
+        for i, row in enumerate(table.rows):
+            view.add_row(
+                *(f"[bold]{_plain(c)}[/]" if (i, j) in table.best else _plain(c) for j, c in enumerate(row))
+            )
+        console.print(view)
+    if written.missing:
+        console.print(
+            f"{written.missing} runs are not complete and left out", style="yellow", highlight=False
+        )
+    console.print(
+        f"Where to look next:\n  {out}/{PAGE}  everything on one page\n  {out}/{RESULTS}/     tables.md, tables.tex and a "
+        f"CSV file of everything\n  {out}/{FIGURES}/     each figure as PNG and SVG",
+        highlight=False,
+        markup=False,
+    )
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

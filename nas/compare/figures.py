@@ -1,0 +1,82 @@
+"""Every figure of a comparison, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from nas.compare import figures_curves, figures_fronts, figures_ranks
+from nas.compare.analysis import Study, overall
+from nas.compare.config import CompareConfig, slug
+from nas.compare.figure_style import save
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure to draw: the stem of its file, what it belongs to, a caption, and how."""
+
+    stem: str
+    about: str
+    caption: str
+    draw: Callable[[], Figure]
+
+
+def drawings(studies: Sequence[Study], config: CompareConfig) -> list[Drawing]:
+    """What there is to draw."""
+    found = [drawing for study in studies for drawing in of_study(study)]
+    for kind, ranking in overall(studies, config).items():
+        title = f"Mean ranks over problems, {kind} values"
+        draw = partial(figures_ranks.ranks, ranking, title, config.alpha)
+        found.append(Drawing(f"ranks_over_problems_{kind}", "", f"{title}.", draw))
+    return found
+
+
+def of_study(study: Study) -> list[Drawing]:
+    """The figures of one problem and one kind of values."""
+    name = slug(study.name)
+    measure = study.measure.label
+    quartiles = "Line: median over seeds. Band or bars: quartiles."
+    found = [
+        (
+            "quality",
+            f"{measure} against evaluations. {quartiles}",
+            partial(figures_curves.over_evaluations, study),
+        ),
+        ("time", f"{measure} against time. {quartiles}", partial(figures_curves.over_time, study)),
+        (
+            "final",
+            f"{measure} of every run after {study.budget:,} evaluations.",
+            partial(figures_curves.final, study),
+        ),
+    ]
+    if study.config.targets_of(study.part):
+        found.append(
+            ("targets", "Share of runs that reached each target.", partial(figures_curves.targets, study))
+        )
+    if study.reference is not None:
+        found += [
+            ("indicators", f"IGD+ and additive epsilon against evaluations. {quartiles}",
+             partial(figures_curves.other_measures, study)),
+            ("attainment", "Median attainment surfaces after the whole budget.",
+             partial(figures_fronts.attainment, study)),
+            ("difference", "Where more runs of one of two algorithms attain a point.",
+             partial(figures_fronts.differences, study)),
+        ]  # fmt: skip
+    title = f"{study.name}: mean ranks after {study.budget:,} evaluations"
+    ranking = study.ranking(study.budget)
+    draw = partial(figures_ranks.ranks, ranking, title, study.config.alpha)
+    found.append(
+        ("ranks", "Mean ranks over seeds; a bar joins what the Nemenyi test cannot tell apart.", draw)
+    )
+    return [Drawing(f"{kind}_{name}", study.name, text, draw) for kind, text, draw in found]
+
+
+def write_figures(folder: Path, found: Sequence[Drawing]) -> None:
+    """Draw each as a PNG and an SVG file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for drawing in found:
+        save(drawing.draw(), folder / drawing.stem)

@@ -1,0 +1,105 @@
+"""Everything that a comparison leaves behind beside its runs: results/, figures/, tables and the page."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from nas.compare.analysis import Study, study
+from nas.compare.config import CompareConfig
+from nas.compare.figures import Drawing, drawings, write_figures
+from nas.compare.frames import frames
+from nas.compare.page import page
+from nas.compare.runs import Comparison
+from nas.compare.tables import Table, latex, markdown, tables
+from nas.errors import HistoryError
+from nas.run_folder import write_whole
+from nas.versions import versions
+
+RESULTS, FIGURES, PAGE = "results", "figures", "index.html"
+_COMPRESSED = {"evaluations"}  # has a row for each of them
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written, for whoever prints it."""
+
+    studies: tuple[Study, ...]
+    tables: tuple[Table, ...]
+    missing: int  # runs that are not complete
+
+
+def write_report(comparison: Comparison, say: Callable[[str], None]) -> Written:
+    """Measure what runs there are and write all files; `say` is told what is being done.
+
+    Raises `HistoryError` when there is no complete run, or when the disk refuses.
+    """
+    config, out = comparison.config, comparison.out
+    studies: list[Study] = []
+    for part in config.problems:
+        say(f"measuring {part.name}")
+        studies += study(comparison, part)
+    if not studies:
+        raise HistoryError(f"{out}: no complete run yet; leave --report away to make them")
+    missing = sum(not comparison.done(key) for key in comparison.every_run())
+    say("writing tables")
+    found = tables(studies, config)
+    try:
+        (out / RESULTS).mkdir(parents=True, exist_ok=True)
+        for name, frame in frames(studies, config).items():
+            write_csv(out / RESULTS, name, frame)
+        write_whole(out / RESULTS / "tables.md", lambda p: p.write_text(markdown(found), encoding="utf-8"))
+        write_whole(out / RESULTS / "tables.tex", lambda p: p.write_text(latex(found), encoding="utf-8"))
+        say("drawing")
+        drawn = drawings(studies, config)
+        write_figures(out / FIGURES, drawn)
+        text = _page(comparison, drawn, found, missing)
+        write_whole(out / PAGE, lambda p: p.write_text(text, encoding="utf-8"))
+    except OSError as error:
+        raise HistoryError(
+            f"{out}: cannot write the report: {error}. The runs are safe; try again"
+        ) from error
+    return Written(tuple(studies), tuple(found), missing)
+
+
+def write_csv(folder: Path, name: str, frame: pd.DataFrame) -> None:
+    """One table; numbers in eight digits, an empty cell where there is none."""
+    text = frame.to_csv(index=False, lineterminator="\n", float_format="%.8g")
+    if name in _COMPRESSED:
+        packed = gzip.compress(text.encode("utf-8"), mtime=0)
+        write_whole(folder / f"{name}.csv.gz", lambda p: p.write_bytes(packed))
+    else:
+        write_whole(folder / f"{name}.csv", lambda p: p.write_text(text, encoding="utf-8"))
+
+
+def _page(comparison: Comparison, drawn: Sequence[Drawing], found: Sequence[Table], missing: int) -> str:
+    config = comparison.config
+    by_heading: dict[str, list[Drawing]] = {}
+    for drawing in drawn:
+        by_heading.setdefault(drawing.about or "Over problems", []).append(drawing)
+    facts = facts_of(config)
+    if missing:
+        facts.append(f"{missing} of {len(list(comparison.every_run()))} runs are not complete and left out.")
+    return page("Comparison of search algorithms", facts, found, by_heading, comparison.out / FIGURES)
+
+
+def facts_of(config: CompareConfig) -> list[str]:
+    """What was compared, in sentences."""
+    algorithms = "; ".join(
+        f"{a.label} ({a.name}{''.join(f', {k} {v}' for k, v in a.settings.items())})"
+        for a in config.algorithms
+    )
+    made = ", ".join(f"{name} {version}" for name, version in versions().items())
+    return [
+        f"Problems: {', '.join(p.name for p in config.problems)}.",
+        f"Algorithms: {algorithms}.",
+        f"{len(config.seeds)} seeds; every algorithm begins with the same {config.initial} random architectures for each "
+        "problem and seed, and has the same seeds for its trials. An architecture counts once.",
+        f"Significance: corrected p below {config.alpha:g}. Values named searched steered the searches; values named "
+        "reported were only read afterwards.",
+        f"Made with {made}.",
+    ]

@@ -1,0 +1,140 @@
+"""Optuna's samplers (Akiba et al., KDD 2019), driven by ask and tell: NSGA-II, NSGA-III, TPE, Gaussian process."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nas.checks import check_known, check_positive
+from nas.peers.outside import Genes, OutsideAlgorithm, OutsideSettings, Task, following_budget, package
+from nas.records import FloatArray
+
+INSTALL = "pip install 'multiobjective-nas[peers]' (or pip install optuna)"
+
+
+def _integer(optuna: Any, cardinality: int) -> Any:
+    return optuna.distributions.IntDistribution(0, cardinality - 1)
+
+
+def _categorical(optuna: Any, cardinality: int) -> Any:
+    return optuna.distributions.CategoricalDistribution(range(cardinality))
+
+
+GENES: Mapping[str, Callable[[Any, int], Any]] = {"integer": _integer, "categorical": _categorical}
+
+
+@dataclass(frozen=True)
+class OptunaSettings(OutsideSettings):
+    """`genes`: what they are to the sampler, "integer" or "categorical"."""
+
+    genes: str = "integer"
+
+    def __post_init__(self) -> None:
+        OutsideSettings.__post_init__(self)
+        check_known("genes", self.genes, GENES)
+
+
+@dataclass(frozen=True)
+class OptunaPopulationSettings(OptunaSettings):
+    """With `population`, the members of a generation."""
+
+    population: int = 50
+
+    def __post_init__(self) -> None:
+        OptunaSettings.__post_init__(self)
+        check_positive("population", self.population)
+
+
+class _Study:
+    """A study of Optuna in memory; what comes to nothing is a failed trial."""
+
+    def __init__(self, sampler: Callable[[Any], Any], genes: str, task: Task) -> None:
+        """`sampler` makes one from the package."""
+        self._optuna = optuna = package("optuna", INSTALL)
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._genes = {f"gene{i}": GENES[genes](optuna, n) for i, n in enumerate(task.space.cardinalities)}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            self._study = optuna.create_study(
+                directions=["minimize"] * task.n_objectives, sampler=sampler(optuna)
+            )
+        for begin in task.begin:
+            self._study.enqueue_trial(dict(zip(self._genes, begin, strict=True)))
+
+    def ask(self) -> tuple[Any, Genes]:
+        """What the sampler suggests, or what is left to begin with."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            trial = self._study.ask(self._genes)
+        return trial, tuple(int(trial.params[name]) for name in self._genes)
+
+    def tell(self, token: Any, objectives: FloatArray | None) -> None:
+        """Values in the order of the objectives."""
+        if objectives is None:
+            self._study.tell(token, state=self._optuna.trial.TrialState.FAIL)
+        else:
+            self._study.tell(token, objectives.tolist())
+
+
+class _Optuna(OutsideAlgorithm):
+    """What the four share."""
+
+    Settings = OptunaSettings
+
+    @classmethod
+    def default_settings(cls, n_objectives: int, evaluations: int | None) -> Any:
+        """As much patience as the budget has evaluations."""
+        return cls.Settings() if evaluations is None else cls.Settings(patience=max(100, evaluations))
+
+    def make(self, task: Task) -> _Study:
+        """A study with the sampler."""
+        return _Study(lambda optuna: self.sampler(optuna.samplers, task.seed), self._settings.genes, task)
+
+    def sampler(self, samplers: Any, seed: int) -> Any:
+        """The sampler, from Optuna's module of them."""
+        raise NotImplementedError
+
+
+class OptunaTPE(_Optuna):
+    """Optuna's TPE, multivariate."""
+
+    def sampler(self, samplers: Any, seed: int) -> Any:
+        """Its TPESampler."""
+        return samplers.TPESampler(multivariate=True, seed=seed)
+
+
+class OptunaGP(_Optuna):
+    """Optuna's Gaussian process; it takes seconds for each proposal once there are a hundred."""
+
+    def sampler(self, samplers: Any, seed: int) -> Any:
+        """Its GPSampler, told that nothing is noisy, as it advises for look-ups."""
+        return samplers.GPSampler(deterministic_objective=True, seed=seed)
+
+
+class _OptunaPopulation(_Optuna):
+    """What the two evolutionary ones share."""
+
+    Settings = OptunaPopulationSettings
+
+    @classmethod
+    def default_settings(cls, n_objectives: int, evaluations: int | None) -> Any:
+        """The population that our own algorithms take at this budget."""
+        return following_budget(cls.Settings, evaluations)
+
+
+class OptunaNSGA2(_OptunaPopulation):
+    """Optuna's NSGA-II."""
+
+    def sampler(self, samplers: Any, seed: int) -> Any:
+        """Its NSGAIISampler."""
+        return samplers.NSGAIISampler(population_size=self._settings.population, seed=seed)
+
+
+class OptunaNSGA3(_OptunaPopulation):
+    """Optuna's NSGA-III."""
+
+    def sampler(self, samplers: Any, seed: int) -> Any:
+        """Its NSGAIIISampler."""
+        return samplers.NSGAIIISampler(population_size=self._settings.population, seed=seed)

@@ -1,0 +1,159 @@
+"""Optimisers of other packages as algorithms: integers go in, integers come out, and what is known costs nothing.
+
+An optimiser proposes genes one after the other. Genes that are no architecture, or that break a limit known before
+training, are told as failed; architectures that are known already are told again with what is known. So its evaluations are
+counted as everybody's: each architecture once.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from nas.checks import check_positive
+from nas.errors import ConfigError
+from nas.interfaces import Algorithm, SearchSpace
+from nas.problem import Problem
+from nas.records import Architecture, FloatArray, Observation
+
+Genes = tuple[int, ...]
+_SEEDS = 2**31 - 1  # what every package takes
+
+
+class Outside(Protocol):
+    """An optimiser of another package over integer genes, all objectives minimised."""
+
+    def ask(self) -> tuple[Any, Genes] | None:
+        """Genes to look at next and what stands for them in `tell`; None while it waits for results."""
+        ...
+
+    def tell(self, token: Any, objectives: FloatArray | None) -> None:
+        """What came of a proposal, shape (m,); None when nothing did."""
+        ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """What an optimiser is made for: a space, so many objectives, a seed, and genes to begin with."""
+
+    space: SearchSpace
+    n_objectives: int
+    seed: int
+    begin: tuple[Genes, ...]
+
+
+@dataclass(frozen=True)
+class OutsideSettings:
+    """`patience`: after so many proposals in a row without a new architecture the optimiser counts as stuck."""
+
+    patience: int = 200
+
+    def __post_init__(self) -> None:
+        check_positive("patience", self.patience)
+
+
+class OutsideAlgorithm(Algorithm):
+    """What all of them share; see the module's text.
+
+    What was told before the first ask is what the optimiser begins with, and its range divides the objectives: that
+    helps those that do not scale by themselves. Limits on what is measured are refused: not all of them know limits.
+    """
+
+    Settings: ClassVar[type[Any]] = OutsideSettings
+
+    def __init__(self, problem: Problem, rng: np.random.Generator, settings: Any = None) -> None:
+        measured = [str(limit) for limit in problem.limits if limit.objective in problem.measured]
+        if measured:
+            raise ConfigError(
+                f"algorithm {type(self).__name__}: optimisers of other packages cannot keep limits on what is measured "
+                f"({'; '.join(measured)}); leave these out"
+            )
+        self._settings = settings or self.Settings()
+        self._problem = problem
+        self._space = problem.space
+        self._seed = int(rng.integers(_SEEDS))
+        self._outside: Outside | None = None
+        self._known: dict[Architecture, FloatArray | None] = {}  # None: it failed
+        self._pending: dict[Architecture, list[Any]] = {}
+        self._scale: FloatArray = np.ones(problem.n_objectives)
+
+    @abstractmethod
+    def make(self, task: Task) -> Outside:
+        """The optimiser itself. Raises `ConfigError` when its package is not installed."""
+
+    def ask(self, n: int) -> list[Architecture]:
+        """Its next proposals that are new."""
+        if self._outside is None and n > 0:
+            self._outside = self._begin()
+        asked: list[Architecture] = []
+        while len(asked) < n and (found := self._propose()) is not None:
+            asked.append(found)
+        return asked
+
+    def _begin(self) -> Outside:
+        points = np.array([p for p in self._known.values() if p is not None])
+        if len(points) > 1:
+            spread = np.ptp(points, axis=0)
+            self._scale = np.where(spread > 0, spread, 1.0)
+        begin = tuple(a.genes for a in self._known)
+        return self.make(Task(self._space, self._problem.n_objectives, self._seed, begin))
+
+    def _propose(self) -> Architecture | None:
+        assert self._outside is not None
+        for _ in range(self._settings.patience):
+            proposed = self._outside.ask()
+            if proposed is None:
+                return None
+            token, genes = proposed
+            architecture = self._canonical(genes)
+            if architecture is None:
+                self._outside.tell(token, None)
+            elif architecture in self._known:
+                self._answer(token, self._known[architecture])
+            elif architecture in self._pending:
+                self._pending[architecture].append(token)
+            else:
+                self._pending[architecture] = [token]
+                return architecture
+        return None
+
+    def _canonical(self, genes: Genes) -> Architecture | None:
+        architecture = Architecture(self._space.name, genes)
+        if not self._space.is_valid(architecture):
+            return None
+        canonical = self._space.canonical(architecture)
+        return canonical if self._problem.cheap_violation(canonical) == 0 else None
+
+    def _answer(self, token: Any, objectives: FloatArray | None) -> None:
+        assert self._outside is not None
+        self._outside.tell(token, None if objectives is None else objectives / self._scale)
+
+    def tell(self, observations: Sequence[Observation]) -> None:
+        """Pass results on; those it has not asked for are known from now on."""
+        for seen in observations:
+            objectives = seen.objectives if seen.ok else None
+            self._known[seen.architecture] = objectives
+            for token in self._pending.pop(seen.architecture, []):
+                self._answer(token, objectives)
+
+
+def following_budget(settings: Callable[..., Any], evaluations: int | None) -> Any:
+    """Settings with the population that our own algorithms take at this budget, and as much patience as it has."""
+    if evaluations is None:
+        return settings()
+    return settings(patience=max(100, evaluations), population=min(100, max(10, evaluations // 20)))
+
+
+def package(name: str, install: str) -> Any:
+    """A module of another package. Raises `ConfigError` that says how to install it."""
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ConfigError(
+            f"algorithm: needs the package {name.partition('.')[0]}, which is not installed ({error}): {install}"
+        ) from None

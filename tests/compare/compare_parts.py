@@ -1,0 +1,78 @@
+"""What the tests of a comparison share: its config, the parts it names, and all its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nas.compare.driving import Progress, run_missing
+from nas.compare.folder import remember
+from nas.compare.runs import Comparison
+
+Compare = Callable[..., Comparison]
+
+PARTS = '''
+from nas.testing.toy import ToySpace, toy_error
+
+
+def noisy(trial):
+    """An error with a little luck in it, and what it would be without."""
+    error = toy_error(trial)["error"]
+    return {"error": error + 0.01 * (trial.seed % 7), "test_error": error, "training_seconds": 60.0 + trial.id}
+
+
+def fails_now_and_then(trial):
+    if trial.id % 5 == 3:
+        raise ValueError("on purpose")
+    return noisy(trial)
+
+
+def broken(trial):
+    raise ValueError("broken for good")
+'''
+
+
+def config(**changes: Any) -> dict[str, Any]:
+    """A comparison of two problems, of which some keys may be others."""
+    values = {
+        "problems": [two_objectives(), one_objective()],
+        "algorithms": ["moead", {"name": "nsga2", "label": "NSGA-II <10>", "population": 10}, "random"],
+        "budget": 24,
+        "seeds": 4,
+        "initial": 6,
+        "targets": [0.8, 1.0],
+        "executor": "serial",
+    }
+    return {**values, **changes}
+
+
+def two_objectives(**changes: Any) -> dict[str, Any]:
+    return {
+        "name": "error & params",
+        "space": "nas.testing.toy:ToySpace",
+        "objectives": ["error", "params"],
+        "evaluator": "parts.py:noisy",
+        "report": {"error": "test_error"},
+        "time": "training_seconds",
+        "reference": {"enumerate": True},
+        **changes,
+    }
+
+
+def one_objective(**changes: Any) -> dict[str, Any]:
+    return {
+        "name": "error",
+        "space": "nas.testing.toy:ToySpace",
+        "objectives": ["error"],
+        "evaluator": "parts.py:noisy",
+        "report": "test_error",
+        "targets": [3.0, 0.1],
+        **changes,
+    }
+
+
+def make_runs(comparison: Comparison) -> Progress:
+    """All that `nas compare` does before it reports."""
+    comparison.check()
+    remember(comparison)
+    return run_missing(comparison, lambda progress: None)
