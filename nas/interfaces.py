@@ -145,6 +145,18 @@ class HasPrepare(Protocol):
 
 
 @runtime_checkable
+class HasResources(Protocol):
+    """An evaluator whose candidates need different parts of a machine."""
+
+    def resources(self, trial: Trial) -> Mapping[str, float]:
+        """`cpus` and `gpus` that this trial needs; what is left out is as the executor's settings say.
+
+        Called in the driver's process, once a trial. Only the Ray executor asks.
+        """
+        ...
+
+
+@runtime_checkable
 class HasWeights(Protocol):
     """An evaluator that trains networks and can keep their weights."""
 

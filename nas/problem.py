@@ -15,7 +15,7 @@ import numpy as np
 
 from nas.blame import explain
 from nas.errors import ConfigError, NasError
-from nas.interfaces import Evaluate, HasCost, SearchSpace
+from nas.interfaces import Evaluate, HasCost, HasResources, SearchSpace
 from nas.objectives import Limit, Objective, did_you_mean, objective
 from nas.records import RESERVED, Architecture, FloatArray, Observation, Result, Status, Trial
 
@@ -37,6 +37,10 @@ class Measure:
         for name, function in self.functions:
             values[name] = function(trial.architecture)
         return values
+
+    def resources(self, trial: Trial) -> Mapping[str, float]:
+        """What the user's evaluator says that this trial needs; nothing if it does not say."""
+        return self.evaluate.resources(trial) if isinstance(self.evaluate, HasResources) else {}
 
 
 @dataclass(frozen=True)

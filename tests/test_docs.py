@@ -265,7 +265,7 @@ def test_the_config_page_has_every_setting_of_the_executors_with_its_default() -
     rows = {row[1].strip("`"): row[2].strip("`") for row in section("config.md", "`executor`")}
     for settings in SETTINGS.values():
         for field in dataclasses.fields(settings):
-            wanted = "null" if field.default is None else f"{field.default:g}"
+            wanted = "null" if field.default is None else str(field.default).lower().removesuffix(".0")
             assert rows[field.name] == wanted, field.name
 
 

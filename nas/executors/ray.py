@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import queue
 import sys
+import threading
 import time
+from dataclasses import replace
 
-import ray
-from ray import cloudpickle
+import cloudpickle
 
 from nas.errors import ExecutorError
-from nas.executors.ray_cluster import Cluster
-from nas.executors.ray_pool import WorkerPool
-from nas.executors.ray_worker import WorkerSpec
+from nas.executors.address import check_address, is_local
+from nas.executors.ray_link import connect
+from nas.executors.ray_messages import Failed, Lost, Room, Said, Start, Work, WorkerSpec
 from nas.executors.settings import RaySettings
 from nas.executors.shipping import modules_by_value
 from nas.executors.worker import one_line
-from nas.interfaces import Evaluate
+from nas.interfaces import Evaluate, HasResources
 from nas.records import Result, Trial
 
+_LOG = logging.getLogger(__name__)
 _SLICE_S = 0.2
 
 
 class RayExecutor:
     """One long-lived Ray worker a slot; the evaluator is sent once and unpacked once a worker.
 
-    Trials beyond the free slots wait here and go to whichever worker is idle first, so keeping a few more
+    Trials beyond the free slots wait and go to whichever worker is idle first, so keeping a few more
     submitted than there are workers hides the time that the search takes to think.
 
     What a candidate may do, and what comes of it:
@@ -38,10 +41,17 @@ class RayExecutor:
     - end its process (signal, crash, `os._exit`), or lose its machine: tried again on a fresh worker up to
       `retries` times, then `LOST`;
     - print megabytes: they go to a file beside Ray's logs on the worker's machine, emptied before each trial;
-      nothing is forwarded to this process.
+      nothing is forwarded to this process;
+    - need another part of a machine than the settings say (`nas.interfaces.HasResources`): it gets a worker of that
+      size, for which the others make room.
 
-    Replacing a worker takes about half a second, while the others go on. Raises `ExecutorError` when made if Ray
-    cannot be reached or started, if the workers can never fit, or if the evaluator cannot be pickled; and
+    Replacing a worker takes about half a second, while the others go on. On a cluster that is joined, `workers` is a
+    ceiling: those that have no place yet start when machines join, without further ado.
+
+    A process of its own speaks with Ray (`nas.executors.ray_bridge`). When it or the whole cluster is lost, another
+    takes its place for up to `patience_s` seconds, and gets what was out; then `collect` raises `ExecutorError`, and the run
+    can be resumed. If this process is connected to a cluster already, that one is used. Raises `ExecutorError` when made if
+    Ray cannot be reached or started, if no worker can ever fit, or if the evaluator cannot be pickled; and
     from `collect` if it cannot be unpacked on the workers.
     """
 
@@ -53,7 +63,8 @@ class RayExecutor:
         required: frozenset[str] = frozenset(),
     ) -> None:
         self.settings = settings or RaySettings()
-        packed = _pack(evaluate)
+        check_address(self.settings.address)
+        self._evaluate = evaluate
         spec = WorkerSpec(
             required=frozenset(required),
             threads=max(1, int(self.settings.cpus_per_trial)),
@@ -61,28 +72,37 @@ class RayExecutor:
             folder=os.getcwd(),
             path=tuple(os.path.abspath(entry) for entry in sys.path),
         )
+        address = _connected_to() or self.settings.address
+        grows = not is_local(self.settings.address)
+        self._start = Start(replace(self.settings, address=address), _pack(evaluate), spec, grows)
         self._results: queue.SimpleQueue[Result | ExecutorError] = queue.SimpleQueue()
         self._failure: ExecutorError | None = None
-        self._submitted = 0
-        self._collected = 0
+        self._out: dict[int, Work] = {}  # submitted, no result yet
+        self._lock = threading.Lock()  # of what is out and the link that knows of it
         self._closed = False
-        self._cluster = Cluster(self.settings, len(packed))
-        self._pool = WorkerPool(self.settings, ray.put(packed), spec, self._results.put)
+        self._link, first = connect(self._start, self.settings.connect_timeout_s, lambda: True)
+        self._room = first.workers
+        self._lost_since: float | None = None
+        self._reader = threading.Thread(target=self._read, name="nas-ray-link", daemon=True)
+        self._reader.start()
 
     @property
     def free(self) -> int:
-        """Workers without a trial; a trial whose result waits for `collect` holds none."""
-        if self._closed:
-            return 0
-        running = self._submitted - self._collected - self._results.qsize()
-        return max(0, self.settings.workers - running)
+        """Workers without a trial, of those that have a place now; a trial whose result waits for `collect` holds none.
+
+        At least one worker counts as there, so that a search whose cluster is full has something waiting.
+        """
+        return 0 if self._closed else max(0, max(1, self._room) - len(self._out))
 
     def submit(self, trial: Trial) -> None:
-        """Queue a trial; returns at once. Raises `ExecutorError` after `close`."""
+        """Queue a trial; returns at once. Raises `ExecutorError` after `close`, `ConfigError` for impossible needs."""
         if self._closed:
             raise ExecutorError("submit: this executor is closed; make a new one")
-        self._submitted += 1
-        self._pool.submit(trial)
+        needs = self._evaluate.resources(trial) if isinstance(self._evaluate, HasResources) else {}
+        work = Work(trial, self.settings.share.wanted_by(needs))
+        with self._lock:
+            self._out[trial.id] = work
+            self._link.send(work)
 
     def collect(self, timeout: float | None = None) -> list[Result]:
         """All finished results, in the order in which they finished; [] at once when no trial is out.
@@ -92,7 +112,7 @@ class RayExecutor:
         """
         if self._failure is not None:
             raise self._failure
-        if self._closed or self._submitted == self._collected:
+        if self._closed or (not self._out and self._results.empty()):
             return []
         results: list[Result] = []
         arrived = self._next(timeout)
@@ -101,14 +121,13 @@ class RayExecutor:
                 self._failure = arrived
                 break
             results.append(arrived)
-            self._collected += 1
             arrived = self._next(0.0)
         if self._failure is not None and not results:
             raise self._failure
         return results
 
     def _next(self, timeout: float | None) -> Result | ExecutorError | None:
-        """What the pool delivered next, or None after `timeout` seconds."""
+        """What was delivered next, or None after `timeout` seconds."""
         give_up = math.inf if timeout is None else time.monotonic() + timeout
         while True:
             # In slices: a signal that arrives just before a wait begins is not seen until that wait ends.
@@ -121,9 +140,77 @@ class RayExecutor:
 
     def close(self) -> None:
         """Kill what runs, release the workers, and stop Ray if it was started here; may be called twice."""
+        if self._closed:
+            return
         self._closed = True
-        self._pool.stop()
-        self._cluster.close()
+        with self._lock:
+            self._link.close()
+        self._reader.join(timeout=5.0)
+
+    def _read(self) -> None:
+        """Take what comes through the pipe, and make a new one when it breaks; on a thread of its own."""
+        try:
+            while not self._closed:
+                try:
+                    message = self._link.receive()
+                except (EOFError, OSError):
+                    if not self._closed:
+                        self._reconnect()
+                    continue
+                self._take(message)
+        except ExecutorError as failure:
+            self._results.put(failure)
+
+    def _take(self, message: object) -> None:
+        if isinstance(message, Result):
+            self._lost_since = None
+            if message.trial.id in self._out:  # else it was handed out twice, around a loss
+                self._results.put(message)
+                del self._out[message.trial.id]
+        elif isinstance(message, Room):
+            self._room = message.workers
+        elif isinstance(message, Said):
+            _LOG.log(message.level, "%s", message.text)
+        elif isinstance(message, Lost):
+            _LOG.warning("%s", message.text)
+            self._lost_since = self._lost_since or time.monotonic() - message.silent_s
+        elif isinstance(message, Failed):
+            raise ExecutorError(message.text)
+
+    def _reconnect(self) -> None:
+        """Have another process take over, and give it what was out in the order of submission.
+
+        Raises `ExecutorError` when the patience is at an end, which without any result goes on from one loss to the next.
+        """
+        now = time.monotonic()
+        self._lost_since = self._lost_since or now
+        left = self._lost_since + self.settings.patience_s - now
+        why = self._link.last_words()
+        _LOG.warning("the connection to Ray was lost; trying to get it back for %.0f s", max(0.0, left))
+        _LOG.debug("its last words: %s", why)
+        if left <= 0:
+            raise ExecutorError(
+                f"Ray was lost for longer than patience_s={self.settings.patience_s:g} s. Results so far are safe: see "
+                "that the cluster runs, then go on with --resume (resume=True)."
+            )
+        self._link.close(0.0)
+        link, first = connect(self._start, left, lambda: not self._closed)
+        with self._lock:
+            self._link, self._room = link, first.workers
+            if self._closed:
+                link.close()
+                return
+            for work in self._out.values():
+                link.send(work)
+        _LOG.warning("Ray is back; %d trials were handed out again", len(self._out))
+
+
+def _connected_to() -> str | None:
+    """The cluster that this process is connected to already, if it is."""
+    ray = sys.modules.get("ray")
+    if ray is None or not ray.is_initialized():
+        return None
+    return str(ray.get_runtime_context().gcs_address)
 
 
 def _pack(evaluate: Evaluate) -> bytes:

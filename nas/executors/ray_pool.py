@@ -1,20 +1,21 @@
 """A pool of Ray workers that is fed as results arrive, with no barrier.
 
-One thread owns everything that changes here. Others only put calls into its inbox: the search when it
-submits, Ray when a worker is ready or done. So a worker gets its next trial within a millisecond or two
-of finishing one, even while the search is busy thinking, and nothing needs a lock.
+One thread owns everything that changes here. Others only put calls into its inbox: the pipe to the search when
+it submits, Ray when a worker is ready or done, the watch when machines come and go. So a worker gets its next
+trial within a millisecond or two of finishing one, and nothing needs a lock.
 """
 
 from __future__ import annotations
 
 import logging
+import pickle
 import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -22,14 +23,22 @@ import ray
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
 
 from nas.errors import ExecutorError
-from nas.executors.ray_worker import WorkerInfo, WorkerSpec, actor_class
-from nas.executors.settings import RaySettings
+from nas.executors.address import refused
+from nas.executors.capacity import Node, Share, check_room, room
+from nas.executors.ray_messages import Failed, Lost, Room, Start, Work
+from nas.executors.ray_watch import Watch, alive_nodes
+from nas.executors.ray_worker import WorkerInfo, actor_class
 from nas.executors.worker import clip, one_line
 from nas.records import Result, Status, Trial
 
 _LOG = logging.getLogger(__name__)
-_STARTS = 3  # a worker that dies this often before its first trial will not come up the next time either
-_PATIENCE_S = 60.0  # between warnings that no worker has room to start
+_STARTS = (
+    3  # times that every worker may die before its first trial; then none will come up the next time either
+)
+_TICK_S = 1.0  # between looks at whether Ray still answers
+_SILENCE_S = 10.0  # without an answer before anything is made of it
+_SAY_S = 60.0  # between warnings of the same kind
+_HUNGRY_S = 1.0  # after which others make room for a worker of another size that finds none
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +46,7 @@ class _Attempt:
     """A trial on its way: `deaths` workers died of it before; times are 0 until it runs."""
 
     trial: Trial
+    share: Share
     deaths: int = 0
     started: float = 0.0
     deadline: float | None = None
@@ -44,45 +54,60 @@ class _Attempt:
 
 @dataclass(slots=True, eq=False)
 class _Slot:
-    """A place for one worker process. `info` is None until that process is ready."""
+    """A place for one worker process. `info` is None until that process is ready; `actor` while it makes room."""
 
+    share: Share
     actor: Any = None
     info: WorkerInfo | None = None
     attempt: _Attempt | None = None
-    failed_starts: int = 0
+    asked: float = 0.0  # when its process was asked for
 
 
 class WorkerPool:
-    """Runs trials on `settings.workers` processes and hands every result to `deliver`.
+    """Runs trials on up to `settings.workers` processes and hands every result to `deliver`.
 
-    `deliver` is called on the pool's thread with a `Result` or, once and last, with an `ExecutorError` when
-    no worker can be started. `packed` refers to the pickled evaluator in Ray's object store.
+    `deliver` is called on the pool's thread with a `Result`; with `Room` at first and whenever machines come or go; or, once
+    and last, with `Failed` when no worker can be started, or `Lost` when the cluster at `head` is gone.
     """
 
-    def __init__(
-        self,
-        settings: RaySettings,
-        packed: Any,
-        spec: WorkerSpec,
-        deliver: Callable[[Result | ExecutorError], None],
-    ) -> None:
-        self._settings = settings
-        self._load_arguments = (packed, spec)
+    def __init__(self, start: Start, head: str, deliver: Callable[[Any], None]) -> None:
+        self._settings = start.settings
+        self._share = start.settings.share
+        self._load_arguments = (ray.put(start.packed), start.spec)
+        self._head = head
         self._deliver = deliver
-        self._actor_class = actor_class(settings.cpus_per_trial, settings.gpus_per_trial)
-        self._waiting: deque[_Attempt] = deque()
-        self._slots = [_Slot() for _ in range(settings.workers)]
+        self._waiting: deque[_Attempt] = deque()  # for workers of the usual size
+        self._unusual: deque[_Attempt] = deque()  # for others
+        self._unjudged: list[
+            tuple[float, Callable[[], None]]
+        ] = []  # deaths that may be the end of the cluster
+        self._nodes: Sequence[Node] = alive_nodes()
+        if not start.grows:
+            check_room(self._nodes, self._share)
+        self._slots = [_Slot(self._share) for _ in range(self._settings.workers)]
+        self._room = -1
+        self._failed_starts = 0  # since a worker came up
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._last_ready = time.monotonic()
+        self._heard = self._last_ready = self._said_stuck = time.monotonic()
+        self._said_silent = False
+        self._crowded = False  # whether room is being made for a worker of another size
+        self._target: str | None = None  # on which machine
+        self._tell_room()
+        self._watch = Watch(lambda *answer: self._inbox.put(partial(self._on_nodes, *answer)))
         self._thread = threading.Thread(target=self._main, name="nas-ray-pool", daemon=True)
         self._thread.start()
 
-    def submit(self, trial: Trial) -> None:
+    def submit(self, work: Work) -> None:
         """Run the trial as soon as a worker is idle, after those submitted before."""
-        self._inbox.put(partial(self._waiting.append, _Attempt(trial)))
+        attempt = _Attempt(work.trial, work.share)
+        self._inbox.put(partial(self._queue(attempt.share).append, attempt))
+
+    def _queue(self, share: Share) -> deque[_Attempt]:
+        return self._waiting if share == self._share else self._unusual
 
     def stop(self) -> None:
-        """End the thread, then every worker process with whatever it runs; may be called twice."""
+        """End the threads, then every worker process with whatever it runs; may be called twice."""
+        self._watch.stop()
         self._inbox.put(None)
         self._thread.join(timeout=30.0)
         for slot in self._slots:
@@ -90,17 +115,18 @@ class WorkerPool:
 
     def _main(self) -> None:
         try:
-            for slot in self._slots:
-                self._start(slot)
             while self._handle_events():
                 self._stop_overdue()
+                self._check_silence()
+                self._make_room()
+                self._start_missing()
                 self._feed()
-                self._warn_when_stuck()
+                self._check_stuck()
         except ExecutorError as failure:
-            self._deliver(failure)
+            self._deliver(Failed(str(failure)))
         except Exception as failure:  # the search must hear of it rather than wait for ever
             _LOG.exception("the pool of Ray workers stopped")
-            self._deliver(ExecutorError(f"the pool of Ray workers stopped: {failure!r}"))
+            self._deliver(Failed(f"the pool of Ray workers stopped: {failure!r}"))
 
     def _handle_events(self) -> bool:
         """Wait for the next event and handle all that are there; False when told to stop."""
@@ -116,12 +142,101 @@ class WorkerPool:
 
     def _time_to_deadline(self) -> float:
         deadlines = [s.attempt.deadline for s in self._slots if s.attempt and s.attempt.deadline is not None]
-        return min(_PATIENCE_S, max(0.0, min(deadlines, default=float("inf")) - time.monotonic()))
+        return min(_TICK_S, max(0.0, min(deadlines, default=float("inf")) - time.monotonic()))
+
+    def _on_nodes(self, nodes: Sequence[Node], gone: bool, asked: float) -> None:
+        """Ray answered what was `asked` then: these machines are there, and this process's own is `gone` or not."""
+        if gone:
+            self._lose("the Ray node of this machine, which connects to the cluster, has died")
+        if self._said_silent:
+            _LOG.warning("Ray answers again")
+        self._heard, self._said_silent = time.monotonic(), False
+        self._nodes = nodes
+        self._tell_room()
+        judged = [judge for died, judge in self._unjudged if died <= asked]
+        self._unjudged = [(died, judge) for died, judge in self._unjudged if died > asked]
+        for judge in judged:
+            judge()
+
+    def _tell_room(self) -> None:
+        fits = int(min(self._settings.workers, room(self._nodes, self._share)))
+        if fits != self._room:
+            if fits < self._settings.workers:
+                _LOG.warning(
+                    "the Ray cluster has room for %d of %d workers now; the others start when machines join",
+                    fits,
+                    self._settings.workers,
+                )
+            self._room = fits
+            self._deliver(Room(fits))
+
+    def _check_silence(self) -> None:
+        """Nothing is decided while Ray may only be halted; once nothing listens any more, the cluster is lost."""
+        silent = time.monotonic() - self._heard
+        if silent < _SILENCE_S:
+            return
+        if not self._said_silent:
+            self._said_silent = True
+            _LOG.warning(
+                "Ray has not answered for %.0f s; waiting up to %g s (patience_s)",
+                silent,
+                self._settings.patience_s,
+            )
+        why = refused(self._head)
+        if why is not None:
+            self._lose(f"the Ray cluster at {self._head} is gone: {why}")
+        if silent > self._settings.patience_s:
+            self._lose(f"the Ray cluster at {self._head} has been silent for {silent:.0f} s")
+
+    def _lose(self, text: str) -> None:
+        self._deliver(Lost(text, time.monotonic() - self._heard))
+        raise ExecutorError(text)  # not reached by a search, which ends this process at the word before
+
+    def _make_room(self) -> None:
+        """While a worker of another size waits for a place, free one machine for it: no more, and in no hurry.
+
+        Idle workers there end, and those that become idle; nothing usual is started meanwhile, for it would
+        take the place at once.
+        """
+        now = time.monotonic()
+        hungry = next((s for s in self._slots if self._is_hungry(s, now)), None)
+        self._crowded = hungry is not None
+        if hungry is None:
+            self._target = None
+            return
+        if self._target not in [n.id for n in self._nodes]:
+            large = [n for n in self._nodes if room([n], hungry.share) >= 1]
+            if not large:
+                self._crowded = False  # a machine must join; what is here works on
+                return
+            self._target = min(large, key=lambda n: (self._busy_on(n.id), n.id)).id
+        for slot in self._slots:
+            usual, idle = slot.share == self._share, slot.attempt is None
+            if (
+                usual
+                and idle
+                and slot.actor is not None
+                and (slot.info is None or slot.info.node == self._target)
+            ):
+                self._kill(slot)
+
+    def _is_hungry(self, slot: _Slot, now: float) -> bool:
+        waits = slot.actor is not None and slot.info is None
+        return waits and slot.share != self._share and now - slot.asked > _HUNGRY_S
+
+    def _busy_on(self, node: str) -> int:
+        return sum(s.attempt is not None and s.info is not None and s.info.node == node for s in self._slots)
+
+    def _start_missing(self) -> None:
+        """A process for every slot that has none, but none of the usual size while room is made for another."""
+        for slot in self._slots:
+            if slot.actor is None and not (self._crowded and slot.share == self._share):
+                self._start(slot)
 
     def _start(self, slot: _Slot) -> None:
         """Begin to start a process for the slot; `_on_loaded` follows, the other slots go on meanwhile."""
-        slot.info, slot.attempt = None, None
-        slot.actor = self._actor_class.remote()
+        slot.actor = actor_class(slot.share).remote()
+        slot.asked = time.monotonic()
         self._when_done(
             slot.actor.load.remote(*self._load_arguments), partial(self._on_loaded, slot, slot.actor)
         )
@@ -136,43 +251,78 @@ class WorkerPool:
         if slot.actor is not actor:
             return  # news of a process that was given up
         if failure is None:
-            slot.info, slot.failed_starts, self._last_ready = done.result(), 0, time.monotonic()
+            slot.info, self._failed_starts = done.result(), 0
             return
         if isinstance(failure, RayTaskError):
             raise ExecutorError(
                 f"the evaluator cannot be loaded on a Ray worker: {one_line(str(failure.cause or failure))}. Its "
                 "modules must be importable there; a module loaded from a path is sent with ship_by_value."
             ) from failure
-        slot.failed_starts += 1
-        if slot.failed_starts >= _STARTS:
+        self._unjudged.append((time.monotonic(), partial(self._start_failed, slot, actor, failure)))
+        self._watch.wake()
+
+    def _start_failed(self, slot: _Slot, actor: Any, failure: BaseException) -> None:
+        """A process died before its first trial. That happens; when all do, over and over, it is no accident."""
+        if slot.actor is not actor:
+            return
+        self._kill(slot)
+        self._failed_starts += 1
+        if self._failed_starts >= _STARTS * max(1, self._room) and not any(s.info for s in self._slots):
             raise ExecutorError(
-                f"a Ray worker died {_STARTS} times before it was ready: {one_line(str(failure))}"
+                f"{self._failed_starts} Ray workers died before they were ready, and none came up: "
+                f"{one_line(str(failure))}"
             ) from failure
-        self._restart(slot)
 
     def _feed(self) -> None:
-        """Give every idle worker the next waiting trial."""
+        """Give waiting trials, in their order, to idle workers of the size that they need."""
         for slot in self._slots:
-            if not self._waiting:
-                return
             if slot.info is None or slot.attempt is not None:
                 continue
-            old = self._waiting.popleft()
-            limit = self._settings.timeout_s
-            deadline = None if limit is None else time.monotonic() + limit
-            slot.attempt = attempt = _Attempt(old.trial, old.deaths, time.time(), deadline)
-            self._when_done(slot.actor.run.remote(attempt.trial), partial(self._on_done, slot, attempt))
+            if slot.share == self._share:
+                if self._waiting:
+                    self._give(slot, self._waiting.popleft())
+                continue
+            attempt = next((a for a in self._unusual if a.share == slot.share), None)
+            if attempt is None:
+                self._resize(slot, self._share)
+            else:
+                self._unusual.remove(attempt)
+                self._give(slot, attempt)
+        for share in dict.fromkeys(a.share for a in self._unusual):
+            self._provide(share)
 
-    def _on_done(self, slot: _Slot, attempt: _Attempt, done: Future[Result]) -> None:
+    def _provide(self, share: Share) -> None:
+        """Turn usual slots that have nothing to do into ones of this size, as many as wait for it."""
+        waiting = sum(a.share == share for a in self._unusual)
+        coming = sum(s.share == share and s.attempt is None for s in self._slots)
+        spare = [s for s in self._slots if s.share == self._share and s.attempt is None]
+        spare.sort(key=lambda s: s.info is not None)  # those that have no process yet first
+        for slot in spare[: max(0, waiting - coming)]:
+            self._resize(slot, share)
+
+    def _resize(self, slot: _Slot, share: Share) -> None:
+        self._kill(slot)
+        slot.share = share
+
+    def _give(self, slot: _Slot, old: _Attempt) -> None:
+        limit = self._settings.timeout_s
+        deadline = None if limit is None else time.monotonic() + limit
+        slot.attempt = attempt = replace(old, started=time.time(), deadline=deadline)
+        packed = pickle.dumps(
+            attempt.trial
+        )  # ten times as fast as Ray's own way, for a trial as for a result
+        self._when_done(slot.actor.run.remote(packed), partial(self._on_done, slot, attempt))
+
+    def _on_done(self, slot: _Slot, attempt: _Attempt, done: Future[bytes]) -> None:
         failure = done.exception()
         if slot.attempt is not attempt:
             return  # it was stopped for its time limit, and has its result
         if failure is None:
             slot.attempt = None
-            result = done.result()
+            result: Result = pickle.loads(done.result())  # noqa: S301 (from our own worker)
             self._deliver(result)
             if self._is_suspect(result.status):
-                self._restart(slot)
+                self._kill(slot)
         elif isinstance(failure, RayTaskError):  # run_trial raises nothing, but memory may end outside it
             status = Status.OUT_OF_MEMORY if isinstance(failure.cause, MemoryError) else Status.FAILED
             self._end(slot, attempt, status, one_line(repr(failure.cause)))
@@ -180,7 +330,8 @@ class WorkerPool:
             reason = "ended by Ray because its machine ran out of memory"
             self._end(slot, attempt, Status.OUT_OF_MEMORY, reason)
         else:
-            self._retry(slot, attempt, failure)
+            self._unjudged.append((time.monotonic(), partial(self._retry, slot, attempt, failure)))
+            self._watch.wake()
 
     def _is_suspect(self, status: Status) -> bool:
         """Whether the process may be damaged: half an import, or memory that the next trial would miss.
@@ -191,7 +342,12 @@ class WorkerPool:
         return status is Status.OUT_OF_MEMORY or (limited and status is Status.FAILED)
 
     def _retry(self, slot: _Slot, attempt: _Attempt, failure: BaseException) -> None:
-        """The process died; that may be the machine's fault, so the trial gets another, at the front."""
+        """The process died; that may be the machine's fault, so the trial gets another, at the front.
+
+        Judged when Ray has answered since: the end of the whole cluster is no fault of the trial.
+        """
+        if slot.attempt is not attempt:
+            return  # its time was up meanwhile
         deaths = attempt.deaths + 1
         if deaths > self._settings.retries:
             output = slot.info.output if slot.info else "its log"
@@ -199,8 +355,8 @@ class WorkerPool:
             self._end(slot, attempt, Status.LOST, f"{reason}{_why(failure)}\nWhat it printed: {output}")
             return
         _LOG.warning("trial %d: its worker died (%s); trying again", attempt.trial.id, _why(failure))
-        self._waiting.appendleft(_Attempt(attempt.trial, deaths))
-        self._restart(slot)
+        self._queue(attempt.share).appendleft(_Attempt(attempt.trial, attempt.share, deaths))
+        self._kill(slot)
 
     def _stop_overdue(self) -> None:
         now = time.monotonic()
@@ -215,16 +371,13 @@ class WorkerPool:
         worker = slot.info.name if slot.info else ""
         now = time.time()
         seconds = max(0.0, now - attempt.started)
-        self._restart(slot)
-        self._deliver(Result(attempt.trial, status, {}, seconds, clip(reason), worker, attempt.started, now))
-
-    def _restart(self, slot: _Slot) -> None:
         self._kill(slot)
-        self._start(slot)
+        self._deliver(Result(attempt.trial, status, {}, seconds, clip(reason), worker, attempt.started, now))
 
     @staticmethod
     def _kill(slot: _Slot) -> None:
-        actor, slot.actor = slot.actor, None
+        """End the slot's process; another is started in its place in due course."""
+        actor, slot.actor, slot.info, slot.attempt = slot.actor, None, None, None
         if actor is None or not ray.is_initialized():
             return
         try:
@@ -232,18 +385,20 @@ class WorkerPool:
         except (RayError, ValueError) as failure:  # already dead
             _LOG.debug("could not kill a worker: %r", failure)
 
-    def _warn_when_stuck(self) -> None:
+    def _check_stuck(self) -> None:
+        """Say that no worker has a place; give up when there is no machine for one for longer than the patience."""
         now = time.monotonic()
         if any(slot.info for slot in self._slots):
-            self._last_ready = now
-        elif now - self._last_ready > _PATIENCE_S:
-            self._last_ready = now
+            self._last_ready = self._said_stuck = now
+            return
+        if room(self._nodes, self._share) < 1 and now - self._last_ready > self._settings.patience_s:
+            check_room(self._nodes, self._share)
+        if now - self._said_stuck > _SAY_S:
+            self._said_stuck = now
             _LOG.warning(
-                "no Ray worker has started for %.0f s; is the cluster busy with other jobs? Each needs "
-                "%g CPUs and %g GPUs.",
-                _PATIENCE_S,
-                self._settings.cpus_per_trial,
-                self._settings.gpus_per_trial,
+                "no Ray worker has started for %.0f s; is the cluster busy with other jobs? Each needs %s.",
+                now - self._last_ready,
+                self._share,
             )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import pickle
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,33 +13,21 @@ from typing import Any
 import ray
 from ray import cloudpickle
 
+from nas.executors.capacity import Share
+from nas.executors.ray_messages import WorkerSpec
 from nas.executors.threads import ThreadLimit
 from nas.executors.worker import run_trial
 from nas.interfaces import Evaluate
-from nas.records import Result, Trial
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerSpec:
-    """What a worker must know beside the evaluator; sent from the driver once a worker.
-
-    `folder` and `path` are the driver's working directory and `sys.path`, so that modules which the driver
-    can import can be imported here, where the same files exist.
-    """
-
-    required: frozenset[str]
-    threads: int
-    memory_bytes: int | None
-    folder: str
-    path: Sequence[str]
+from nas.records import Trial
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """A worker that is ready: `name` is `address:pid`, `output` the file with what it prints."""
+    """A worker that is ready: `name` is `address:pid`, `output` the file with what it prints, `node` Ray's id of its machine."""
 
     name: str
     output: str
+    node: str
 
 
 class Worker:
@@ -53,7 +41,8 @@ class Worker:
 
     def load(self, packed: bytes, spec: WorkerSpec) -> WorkerInfo:
         """Unpack the evaluator. Raises what unpacking raises, such as a module that is not installed here."""
-        self._info = WorkerInfo(f"{ray.util.get_node_ip_address()}:{os.getpid()}", _keep_output_here())
+        node = ray.get_runtime_context().get_node_id()
+        self._info = WorkerInfo(f"{ray.util.get_node_ip_address()}:{os.getpid()}", _keep_output_here(), node)
         self._spec = spec
         self._threads = ThreadLimit(spec.threads)
         self._threads.apply()  # before unpacking: what that imports reads the environment
@@ -64,17 +53,19 @@ class Worker:
         self._memory_at_start = _private_memory()
         return self._info
 
-    def run(self, trial: Trial) -> Result:
-        """Evaluate one trial within the limits on threads and memory."""
+    def run(self, packed: bytes) -> bytes:
+        """Evaluate one trial within the limits on threads and memory; trial and result are pickled."""
+        trial: Trial = pickle.loads(packed)  # noqa: S301 (from the search)
         os.ftruncate(1, 0)  # the output of one trial is kept, not that of all
         self._threads.apply()
         allowed = self._spec.memory_bytes
         before = _limit_memory(self._memory_at_start + allowed) if allowed is not None else None
         try:
-            return run_trial(self._evaluate, trial, self._spec.required, worker=self._info.name)
+            result = run_trial(self._evaluate, trial, self._spec.required, worker=self._info.name)
         finally:
             if before is not None:
                 _limit_memory(before)  # Ray's own threads need room to send the result
+        return pickle.dumps(result)
 
 
 def _keep_output_here() -> str:
@@ -122,6 +113,6 @@ def _limit_memory(limit: int) -> int:
     return soft
 
 
-def actor_class(cpus: float, gpus: float) -> Any:
+def actor_class(share: Share) -> Any:
     """The Ray actor for `Worker`, with what each one reserves. It never restarts by itself."""
-    return ray.remote(num_cpus=cpus, num_gpus=gpus, max_restarts=0, max_task_retries=0)(Worker)
+    return ray.remote(num_cpus=share.cpus, num_gpus=share.gpus, max_restarts=0, max_task_retries=0)(Worker)

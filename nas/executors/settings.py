@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from nas.errors import ConfigError
+from nas.executors.capacity import Share, check_share
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class SimulatedSettings:
 class RaySettings:
     """How trials are spread over Ray workers.
 
-    `workers`: trials that run at the same time, each in a process of its own.
+    `workers`: trials that run at the same time, each in a process of its own. On a cluster that is joined it is a
+        ceiling: those that do not fit start when machines join.
     `address`: None starts a cluster on this machine and stops it at the end; `host:port` (or `auto`) joins one.
     `cpus_per_trial`, `gpus_per_trial`: what Ray reserves for a worker; fractions below 1 are allowed.
         A worker computes with `int(cpus_per_trial)` threads, at least one.
@@ -61,7 +63,8 @@ class RaySettings:
     `memory_bytes`: private memory an evaluation may take beyond what its process had when it was ready to
         start, in bytes; None for no limit. What the first evaluation imports counts: PyTorch about 130 MB.
     `retries`: how often a trial is tried again when its process or its machine dies.
-    `connect_timeout_s`: seconds to wait for the cluster at `address`.
+    `connect_timeout_s`: seconds to wait at the start for the cluster at `address`.
+    `patience_s`: seconds to wait for a cluster that was lost in the middle, or that has no room for a single worker.
     """
 
     workers: int = 2
@@ -72,6 +75,7 @@ class RaySettings:
     memory_bytes: int | None = None
     retries: int = 2
     connect_timeout_s: float = 60.0
+    patience_s: float = 600.0
 
     def __post_init__(self) -> None:
         _check_whole("workers", self.workers, at_least=1)
@@ -80,8 +84,14 @@ class RaySettings:
             _check_whole("memory_bytes", self.memory_bytes, at_least=1)
         _check_positive("timeout_s", self.timeout_s, optional=True)
         _check_positive("connect_timeout_s", self.connect_timeout_s)
-        _check_share("cpus_per_trial", self.cpus_per_trial)
-        _check_share("gpus_per_trial", self.gpus_per_trial)
+        _check_positive("patience_s", self.patience_s)
+        check_share("cpus_per_trial", self.cpus_per_trial)
+        check_share("gpus_per_trial", self.gpus_per_trial)
+
+    @property
+    def share(self) -> Share:
+        """What a worker reserves unless a candidate needs something else."""
+        return Share(self.cpus_per_trial, self.gpus_per_trial)
 
 
 def _check_whole(name: str, value: object, *, at_least: int) -> None:
@@ -94,10 +104,3 @@ def _check_positive(name: str, value: object, *, optional: bool = False) -> None
         return
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
         raise ConfigError(f"{name}: expected a number above 0{' or none' * optional}, got {value!r}")
-
-
-def _check_share(name: str, value: object) -> None:
-    """Ray reserves whole processors, or a fraction of a single one."""
-    valid = not isinstance(value, bool) and isinstance(value, (int, float)) and 0 <= value < math.inf
-    if not valid or (float(value) > 1 and float(value) != int(float(value))):  # type: ignore[arg-type]
-        raise ConfigError(f"{name}: expected a whole number, or a fraction between 0 and 1, got {value!r}")

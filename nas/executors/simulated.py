@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -37,8 +37,11 @@ class SimulatedExecutor:
         settings: SimulatedSettings | None = None,
         *,
         required: frozenset[str] = frozenset(),
+        stopwatch: Callable[[], float] = time.perf_counter,
     ) -> None:
+        """`stopwatch` measures the thinking, in seconds."""
         self.settings = settings or SimulatedSettings()
+        self._stopwatch = stopwatch
         self._evaluate = evaluate
         key = self.settings.seconds
         self._required = frozenset(required) | ({key} if key is not None else set())
@@ -48,13 +51,13 @@ class SimulatedExecutor:
         self._started = 0  # trials so far
         self._time = 0.0
         self._threads = ThreadLimit(1)
-        self._thinking_since: float | None = time.perf_counter() if self.settings.thinking else None
+        self._thinking_since: float | None = stopwatch() if self.settings.thinking else None
         self._closed = False
 
     def now(self) -> float:
         """Virtual seconds since this executor was made; never goes back."""
         since = self._thinking_since
-        return self._time if since is None else self._time + time.perf_counter() - since
+        return self._time if since is None else self._time + self._stopwatch() - since
 
     @property
     def free(self) -> int:
@@ -102,7 +105,7 @@ class SimulatedExecutor:
         try:
             yield
         finally:
-            self._thinking_since = time.perf_counter() if thinking else None
+            self._thinking_since = self._stopwatch() if thinking else None
 
     def _start_waiting(self) -> None:
         """Give each trial that may start the worker that is free first; its end is known at once."""

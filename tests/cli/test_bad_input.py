@@ -66,7 +66,7 @@ WRONG = [
     (["--workers", "2"], 2, r"--workers: the serial executor has no workers"),
     (["--executor", "ray", "--workers", "0"], 2, r"workers: expected a whole number of at least 1, got 0"),
     (["--executor", "ray", "--set", "executor.workrs=2"], 2, r"executor ray: no setting 'workrs' \(did you mean 'workers'\?\)"),
-    (["--executor", "ray", "--address", "127.0.0.1:1"], 5, r"no Ray cluster answers at 127.0.0.1:1"),
+    (["--executor", "ray", "--address", "127.0.0.1:1", "--set", "executor.connect_timeout_s=0.5"], 5, r"no Ray cluster answers at 127.0.0.1:1"),
     (["--executor", "ray", "--address", "nowhere"], 5, r"address: expected host:port or auto, got 'nowhere'"),
     (["--out", "parts.py"], 2, r"out: parts.py is a file"),
     (["--bugdet", "3"], 2, r"No such option: --bugdet"),

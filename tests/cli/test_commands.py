@@ -215,7 +215,16 @@ def test_a_rest_of_a_config_may_be_set(folder: Path, nas_command) -> None:
 
 def test_more_workers_than_concurrency_are_noted_by_the_command(folder: Path, nas_command) -> None:
     done = nas_command(
-        "search", "search.yaml", "--executor", "ray", "--workers", "99", "--address", "127.0.0.1:1"
+        "search",
+        "search.yaml",
+        "--executor",
+        "ray",
+        "--workers",
+        "99",
+        "--address",
+        "127.0.0.1:1",
+        "--set",
+        "executor.connect_timeout_s=0.5",
     )
     assert "concurrency is 8, so only as many of 99 workers can be busy" in " ".join(done.out.split())
 

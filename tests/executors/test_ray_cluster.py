@@ -44,6 +44,35 @@ if __name__ == "__main__":
     print("closed", flush=True)
 """
 
+RESILIENT = """
+import sys, time
+from nas.executors import EXECUTORS, RaySettings
+from nas.records import Architecture, Trial
+
+def evaluate(trial):
+    time.sleep(trial.seed)
+    return {"error": 1.0}
+
+def collect_one():
+    results = []
+    while not results:
+        results = executor.collect()
+    return results[0]
+
+if __name__ == "__main__":
+    executor = EXECUTORS["ray"](evaluate, RaySettings(workers=1, retries=0))
+    executor.submit(Trial(0, Architecture("toy", ()), seed=0))
+    print(collect_one().status.value, 0, flush=True)
+    executor.submit(Trial(1, Architecture("toy", ()), seed=2))
+    executor.submit(Trial(2, Architecture("toy", ()), seed=0))
+    sys.stdin.readline()
+    for number in (1, 2):
+        result = collect_one()
+        print(result.status.value, result.trial.id, flush=True)
+    executor.close()
+    print("closed", flush=True)
+"""
+
 HEAD = """
 import sys, ray
 context = ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
@@ -79,16 +108,45 @@ def read(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def test_ctrl_c_ends_the_wait_at_once_and_closing_leaves_no_process_behind() -> None:
+def listening(processes: list[psutil.Process]) -> set[str]:
+    """The addresses on which they accept connections."""
+    addresses = set()
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            for connection in process.net_connections(kind="inet"):
+                if connection.status == psutil.CONN_LISTEN:
+                    addresses.add(connection.laddr.ip.removeprefix("::ffff:"))
+    return addresses
+
+
+def test_ctrl_c_ends_the_wait_at_once_and_closing_leaves_no_process_behind_nor_a_port_open_before() -> None:
     with python(DRIVER) as driver:
         assert read(driver) == "ok"
         children = psutil.Process(driver.pid).children(recursive=True)
-        assert children
+        assert listening(children) == {"127.0.0.1"}  # a cluster of its own is open to this machine alone
         os.killpg(driver.pid, signal.SIGINT)  # a terminal sends it to the whole group
         assert [read(driver), read(driver)] == ["interrupted", "closed"]
         assert driver.wait(30) == 0
         _, left = psutil.wait_procs(children, timeout=10)
         assert left == []
+
+
+@pytest.mark.parametrize("family", ["bridge", "cluster"])
+def test_a_search_survives_the_loss_of_the_process_that_speaks_with_ray_and_of_its_cluster(
+    family: str,
+) -> None:
+    with python(RESILIENT) as driver:
+        assert read(driver) == "ok 0"
+        children = psutil.Process(driver.pid).children()
+        assert len(children) == 1
+        killed = children if family == "bridge" else psutil.Process(children[0].pid).children(recursive=True)
+        for process in killed:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        assert driver.stdin is not None
+        driver.stdin.write("\n")
+        driver.stdin.flush()
+        assert [read(driver) for _ in range(3)] == ["ok 1", "ok 2", "closed"]
 
 
 @pytest.mark.slow
@@ -125,7 +183,7 @@ def test_an_address_where_nothing_listens_is_refused_with_advice() -> None:
 def test_an_address_where_something_else_is_silent_is_given_up_in_time() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         started = time.monotonic()
-        with pytest.raises(ExecutorError, match="connect_timeout_s=2"):
+        with pytest.raises(ExecutorError, match=r"it is silent \(waited 2 s\)"):
             make(f"127.0.0.1:{silent.getsockname()[1]}")
         assert time.monotonic() - started < 30  # Ray alone takes minutes, and then ends the process
 

@@ -14,13 +14,13 @@ from ray_candidates import Candidates, CannotTravel, candidate
 
 from nas.errors import ExecutorError
 from nas.executors import EXECUTORS, RaySettings, SerialExecutor, ship_by_value
+from nas.executors.capacity import Node, Share, room
 from nas.interfaces import Executor
 from nas.records import Result, Status, Trial
 
 ray = pytest.importorskip("ray")
 
 from nas.executors.ray import RayExecutor  # noqa: E402 (after the check that Ray is there)
-from nas.executors.ray_cluster import check_capacity  # noqa: E402
 
 MB = 2**20
 ERROR = frozenset({"error"})
@@ -201,22 +201,28 @@ def test_an_evaluator_that_cannot_be_pickled_is_a_clear_error(cluster: None) -> 
 
 @pytest.mark.parametrize(
     "settings",
-    [RaySettings(workers=5), RaySettings(workers=1, cpus_per_trial=8), RaySettings(gpus_per_trial=1000)],
-    ids=["workers", "cpus", "gpus"],
+    [RaySettings(workers=1, cpus_per_trial=8), RaySettings(gpus_per_trial=1000)],
+    ids=["cpus", "gpus"],
 )
 def test_what_the_cluster_can_never_hold_is_refused_at_once(cluster: None, settings: RaySettings) -> None:
-    with pytest.raises(ExecutorError, match=r"asked for workers=\d.* it has 1 node\(s\) with 4 CPUs"):
+    with pytest.raises(ExecutorError, match=r"which no machine has: .* 1 node\(s\) with 4 CPUs"):
         RayExecutor(Candidates(Path()), settings)
 
 
-def test_workers_must_fit_on_single_nodes_not_on_their_sum() -> None:
-    nodes = [{"CPU": 3.0}, {"CPU": 3.0, "GPU": 1.0}]
-    check_capacity(RaySettings(workers=2, cpus_per_trial=2), nodes)
-    check_capacity(RaySettings(workers=4, cpus_per_trial=0.5, gpus_per_trial=0.25), nodes)
-    with pytest.raises(ExecutorError, match="can hold 2"):
-        check_capacity(RaySettings(workers=3, cpus_per_trial=2), nodes)
-    with pytest.raises(ExecutorError, match="can hold 1"):
-        check_capacity(RaySettings(workers=2, gpus_per_trial=1), nodes)
+def test_room_is_counted_on_single_nodes_not_on_their_sum() -> None:
+    nodes = [Node("a", {"CPU": 3.0}), Node("b", {"CPU": 3.0, "GPU": 1.0})]
+    assert room(nodes, Share(cpus=2)) == 2
+    assert room(nodes, Share(cpus=0.5, gpus=0.25)) == 4
+    assert room(nodes, Share(cpus=0.4)) == 12  # Ray gives no worker a part of two processors
+    assert room(nodes, Share(gpus=1)) == 1
+    assert room(nodes, Share(cpus=4)) == 0
+
+
+def test_more_workers_than_a_cluster_has_places_for_are_a_ceiling(cluster: None) -> None:
+    executor = RayExecutor(Candidates(Path()), RaySettings(workers=9))
+    assert executor.free == 4
+    assert len(run_all(executor, [candidate("good", number) for number in range(8)])) == 8
+    executor.close()
 
 
 def test_closing_leaves_a_cluster_of_the_caller_open(cluster: None) -> None:

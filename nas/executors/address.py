@@ -1,0 +1,39 @@
+"""Where a Ray cluster is, and whether something listens there; nothing here needs Ray."""
+
+from __future__ import annotations
+
+import socket
+
+from nas.errors import ExecutorError
+
+ADVICE = (
+    "Start one with 'ray start --head', give the address it prints, run on a machine of that cluster with "
+    "the cluster's RAY_AUTH_MODE and RAY_AUTH_TOKEN in the environment, or leave the address out to start "
+    "a cluster on this machine."
+)
+
+
+def is_local(address: str | None) -> bool:
+    """Whether a cluster is started on this machine rather than joined."""
+    return address in (None, "local")
+
+
+def check_address(address: str | None) -> None:
+    """Raise `ExecutorError` unless it is local, `host:port` or auto."""
+    host, _, port = (address or "").rpartition(":")
+    if is_local(address) or address == "auto":
+        return
+    if not host or not port.isdigit() or "//" in host:
+        raise ExecutorError(f"address: expected host:port or auto, got {address!r}. {ADVICE}")
+
+
+def refused(address: str | None) -> str | None:
+    """Why no connection to `host:port` can be made, or None if one can: then something listens, be it halted."""
+    if is_local(address) or address == "auto":
+        return None
+    host, _, port = str(address).rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5.0).close()
+    except (OSError, OverflowError) as failure:
+        return str(failure)
+    return None
