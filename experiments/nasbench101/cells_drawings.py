@@ -29,8 +29,13 @@ def sheet(task: Task, cells: Sequence[str], file: Path) -> None:
     for i, (text, row) in enumerate(rows.iterrows()):
         x, y = (i % COLUMNS) * _WIDTH, (i // COLUMNS) * _HEIGHT
         drawn = task.space.to_svg(task.space.parse(str(text)))  # type: ignore[attr-defined]
-        inside = f'x="{x + 8}" y="{y + _CAPTION}" width="{_WIDTH - 16}" height="{_HEIGHT - _CAPTION - 8}"'
-        parts.append(_SIZE.sub(lambda found: f'viewBox="0 0 {found[1]} {found[2]}" {inside}', drawn, count=1))  # noqa: B023
+        found = _SIZE.search(drawn)
+        assert found is not None  # as the space draws
+        wide, high = int(found[1]), int(found[2])
+        scale = min(1.0, (_WIDTH - 16) / wide, (_HEIGHT - _CAPTION - 8) / high)
+        left = x + (_WIDTH - scale * wide) / 2
+        place = f'x="{left:.0f}" y="{y + _CAPTION}" width="{scale * wide:.0f}" height="{scale * high:.0f}"'
+        parts.append(drawn.replace(found[0], f'viewBox="0 0 {wide} {high}" {place}', 1))
         caption = f"{row['test_error']:.2f}% error, {row['params'] / 1e6:.2f}M parameters"
         parts.append(
             f'<text x="{x + _WIDTH / 2}" y="{y + 20}" text-anchor="middle" font-size="15">{escape(caption)}</text>'

@@ -306,7 +306,7 @@ def preference(
             left.set_xlabel("evaluations")
             left.set_ylabel("share of the wanted region dominated")
             left.set_title(f"{task.title}; wanted: {wanted[name]}", fontsize=8)
-            left.legend(loc="lower right")
+            left.legend()
         _save(figure, file)
 
 
