@@ -49,5 +49,6 @@ SEARCH_SPACES: dict[str, Callable[..., Any]] = {
 # Evaluators that look a candidate up instead of training it.
 TABLES: dict[str, Callable[..., Any]] = {
     "nasbench101-table": Lazy("search_spaces.nasbench101.table_config", "table_evaluator"),
+    "nasbench101-evoxbench": Lazy("search_spaces.nasbench101.table_config", "evoxbench_evaluator"),
     "nasbench201-table": Lazy("search_spaces.nasbench201.table_config", "table_evaluator"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nas.checks import check_known
+from search_spaces.nasbench101.evoxbench import ResampledTraining, one_training
 from search_spaces.nasbench101.table import load_table
 from search_spaces.nasbench101.table_evaluator import (
     Choose,
@@ -29,3 +30,11 @@ def table_evaluator(
     """
     check_known("run", run, CHOICES)
     return TableEvaluator(load_table(path), metric, budget, CHOICES[run])
+
+
+def evoxbench_evaluator(path: str) -> TableEvaluator | ResampledTraining:
+    """One training of a cell, drawn at random, as EvoXBench's C10/MOP1 and C10/MOP2 have it; scored on mean test error.
+
+    The table at `path` decides how well that can be done; see `evoxbench.one_training`.
+    """
+    return one_training(load_table(path))

@@ -1,4 +1,4 @@
-"""NAS-Bench-201 as a search space: six edges, five operations an edge, exact costs.
+"""NAS-Bench-201 as a search space: six edges, five operations an edge, exact costs, networks of any size.
 
 Dong and Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search", ICLR 2020, section 2.
 """
@@ -7,35 +7,53 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nas.errors import ArchitectureError
 from nas.interfaces import SearchSpace
 from nas.records import Architecture, FloatArray
-from search_spaces.nasbench201 import structure
+from search_spaces.nasbench201 import drawing, structure
+from search_spaces.nasbench201.cell import EDGES, OPERATIONS
+from search_spaces.nasbench201.cost import Skeleton, network_cost
 
-OPERATIONS = ("none", "skip", "conv 1x1", "conv 3x3", "average pool 3x3")
-EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))  # (to, from), in the order of the genes
-CONV1X1, CONV3X3 = 2, 3
-
-_CELLS = 5  # per stage
-_STAGES = ((16, 32), (32, 16), (64, 8))  # channels, pixels a side
-# Everything outside the cells: stem, two residual down-sampling blocks, last normalisation, classifier of ten
-_BASE_PARAMS = 73_306
-_BASE_MADDS = 7_783_050
+if TYPE_CHECKING:  # torch is not loaded until a network is built
+    from search_spaces.nasbench201.network import CellNetwork
 
 
+@dataclass(frozen=True)
 class NASBench201(SearchSpace):
     """A cell of four nodes; gene i is the operation on edge i of `EDGES`, an index into `OPERATIONS`.
 
     Every combination is valid, and each is its own architecture: cells that compute the same function (dead
     edges, isomorphs) were trained separately by the benchmark and have rows of their own. The text form is the six
-    digits. Costs are those of the CIFAR-10 network (16 channels, five cells a stage).
+    digits. The settings are those of `Skeleton`; `cost` and `build` use the same ones. They default to the benchmark's
+    network on CIFAR-10; `NASBench201.digits()` is small. Raises `ConfigError` for settings that cannot be built.
     """
+
+    channels: int = 16
+    cells_per_stage: int = 5
+    image_size: int = 32
+    num_classes: int = 10
+    in_channels: int = 3
+    skeleton: Skeleton = field(init=False, repr=False, compare=False)
 
     name = "nasbench201"
     cardinalities = (len(OPERATIONS),) * len(EDGES)
+    size = 15_625
+
+    def __post_init__(self) -> None:
+        skeleton = Skeleton(
+            self.channels, self.cells_per_stage, self.image_size, self.num_classes, self.in_channels
+        )
+        object.__setattr__(self, "skeleton", skeleton)
+
+    @classmethod
+    def digits(cls) -> NASBench201:
+        """The small setting for 8x8 grey digits in ten classes: 8, 16 and 32 channels, one cell a stage."""
+        return cls(channels=8, cells_per_stage=1, image_size=8, in_channels=1)
 
     def format(self, architecture: Architecture) -> str:
         """Six digits, one an edge."""
@@ -64,22 +82,35 @@ class NASBench201(SearchSpace):
         }
 
     def cost(self, architecture: Architecture) -> Mapping[str, int]:
-        """Exact `params` (trainable) and `madds` (of convolutions and classifier, one 32x32 picture).
-
-        Each convolution, connected or not, is followed by a batch normalisation with scale and shift.
-        """
-        ones, threes = architecture.genes.count(CONV1X1), architecture.genes.count(CONV3X3)
-        params, madds = _BASE_PARAMS, _BASE_MADDS
-        for channels, side in _STAGES:
-            weights = (ones + 9 * threes) * channels**2
-            params += _CELLS * (weights + (ones + threes) * 2 * channels)
-            madds += _CELLS * weights * side**2
+        """Exact `params` (trainable) and `madds` (convolutions and classifier, one picture); see `network_cost`."""
+        params, madds = network_cost(architecture.genes, self.skeleton)
         return {"params": params, "madds": madds}
+
+    def build(
+        self, architecture: Architecture, *, num_classes: int | None = None, in_channels: int | None = None
+    ) -> CellNetwork:
+        """The PyTorch network, freshly initialised; classes and channels default to the space's own."""
+        from search_spaces.nasbench201.network import CellNetwork
+
+        skeleton = replace(
+            self.skeleton,
+            num_classes=self.num_classes if num_classes is None else num_classes,
+            in_channels=self.in_channels if in_channels is None else in_channels,
+        )
+        return CellNetwork(architecture.genes, skeleton)
 
     def enumerate(self) -> Iterator[Architecture]:
         """Each of the 15,625 architectures once, in ascending order of genes."""
         for genes in itertools.product(*map(range, self.cardinalities)):
             yield Architecture(self.name, genes)
+
+    def describe(self, architecture: Architecture) -> str:
+        """The cell in words, one line per edge, with the benchmark's own text."""
+        return drawing.describe(architecture.genes, self.skeleton)
+
+    def to_svg(self, architecture: Architecture) -> str:
+        """A drawing of the cell as a self-contained SVG element."""
+        return drawing.to_svg(architecture.genes)
 
 
 def _table(architectures: Sequence[Architecture]) -> np.ndarray:

@@ -11,17 +11,16 @@ import itertools
 import numpy as np
 
 from nas.records import FloatArray
+from search_spaces.nasbench201.cell import EDGES, NONE, SKIP
 from search_spaces.path_counts import composition, path_statistics, sequences
 
-_NONE, _SKIP = 0, 1
-_EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))  # (to, from), as in `space`
 _PATHS = ((3,), (0, 4), (1, 5), (0, 2, 5))  # as genes, from node 0 to node 3
 _KINDS = 3  # operations that change a picture: conv 1x1, conv 3x3, average pool; digits 2, 3, 4 of a gene
 _LONGEST = 3
 _SEQUENCES = sequences(_KINDS, _LONGEST)
 # length; convolutions, 1x1, 3x3, pools among the operations of a path
 _TRAITS = composition(_KINDS, _LONGEST, ((0, 1), (0,), (1,), (2,)))
-_GRAPH_VERTICES = 2 + len(_EDGES)
+_GRAPH_VERTICES = 2 + len(EDGES)
 
 
 def _sequence_tables() -> list[np.ndarray]:
@@ -31,7 +30,7 @@ def _sequence_tables() -> list[np.ndarray]:
     for path in _PATHS:
         table = np.full((5,) * len(path), -1)
         for combination in itertools.product(range(1, 5), repeat=len(path)):
-            table[combination] = column[tuple(o - 2 for o in combination if o != _SKIP)]
+            table[combination] = column[tuple(o - 2 for o in combination if o != SKIP)]
         tables.append(table)
     return tables
 
@@ -61,7 +60,7 @@ def live_genes(genes: np.ndarray) -> np.ndarray:
     used = np.zeros(genes.shape, dtype=bool)
     for path, works in zip(_PATHS, alive.T, strict=True):
         used[:, list(path)] |= works[:, None]
-    return np.where(used, genes, _NONE)
+    return np.where(used, genes, NONE)
 
 
 def summary(genes: np.ndarray) -> FloatArray:
@@ -100,8 +99,8 @@ def graph(genes: np.ndarray) -> FloatArray:
     live = live_genes(genes)
     alive = np.ones((len(genes), _GRAPH_VERTICES), dtype=bool)
     alive[:, 1:-1] = live > 0
-    starts = [None, *(source for _, source in _EDGES), 3]
-    ends = [0, *(target for target, _ in _EDGES), None]
+    starts = [None, *(source for _, source in EDGES), 3]
+    ends = [0, *(target for target, _ in EDGES), None]
     joined = np.array([[end is not None and end == start for start in starts] for end in ends])
     adjacency = joined & alive[:, :, None] & alive[:, None, :]
     operations = np.zeros((len(genes), _GRAPH_VERTICES, 6))

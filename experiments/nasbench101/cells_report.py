@@ -1,0 +1,105 @@
+"""Medians, tests and Markdown tables for all reports here; the tests are those of `nas compare`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from nas.compare.statistics import holm, signed_rank, too_few_pairs, vargha_delaney
+
+ALPHA = 0.05
+
+
+def median_and_quartiles(values: pd.Series) -> dict[str, float]:
+    """Of the finite values."""
+    low, middle, high = np.percentile(values.to_numpy(dtype=np.float64), (25, 50, 75))
+    return {"lower_quartile": low, "median": middle, "upper_quartile": high}
+
+
+def against(values: Mapping[str, pd.Series], reference: str) -> dict[str, dict[str, object]]:
+    """Each method against one: Wilcoxon's signed-rank test on the seeds that both have, corrected by Holm.
+
+    Values, by seed, are better when larger. `effect` is the probability that a run of the reference is better (Vargha
+    and Delaney). A test that could not come out significant with so few seeds is not made, and the verdict says so.
+    """
+    others = [m for m in values if m != reference]
+    found: dict[str, dict[str, object]] = {reference: {"p_holm": np.nan, "effect": np.nan, "verdict": ""}}
+    raw, tested = [], []
+    for m in others:
+        both = values[reference].index.intersection(values[m].index)
+        first, second = values[reference].loc[both].to_numpy(), values[m].loc[both].to_numpy()
+        effect = vargha_delaney(first, second) if len(both) else np.nan
+        if 2.0 ** (1 - len(both)) * len(others) < ALPHA:
+            raw.append(signed_rank(first, second))
+            tested.append(m)
+            found[m] = {"p_holm": np.nan, "effect": effect, "verdict": ""}
+        else:
+            note = too_few_pairs(len(both), len(others), ALPHA).split(";")[0]
+            found[m] = {"p_holm": np.nan, "effect": effect, "verdict": note}
+    for m, p in zip(tested, holm(raw), strict=True):
+        better = float(np.asarray(found[m]["effect"])) > 0.5
+        verdict = "no difference shown" if p >= ALPHA else ("worse" if better else "better")
+        found[m] |= {"p_holm": p, "verdict": verdict}
+    return found
+
+
+def to_markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows), ""])
+
+
+def curve_report(
+    frame: pd.DataFrame,
+    prefix: str,
+    at: Sequence[int],
+    reference: str,
+    *,
+    larger: bool = True,
+) -> pd.DataFrame:
+    """A row a task, number of evaluations and method: mean, quartiles, and the test against the reference.
+
+    The reference is the first method of the task where its own runs do not go so far.
+    """
+    rows = []
+    for task, of_task in frame.groupby("task", sort=False):
+        for n in [n for n in at if f"{prefix}_{n}" in of_task]:
+            runs = {
+                m: v.set_index("seed")[f"{prefix}_{n}"].dropna()
+                for m, v in of_task.groupby("method", sort=False)
+            }
+            runs = {m: v for m, v in runs.items() if len(v)}
+            if not runs:
+                continue
+            chosen = reference if reference in runs else next(iter(runs))
+            tests = against({m: v if larger else -v for m, v in runs.items()}, chosen)
+            for m, v in runs.items():
+                found = {"mean": v.mean(), **median_and_quartiles(v), "compared_with": chosen, **tests[m]}
+                rows.append({"task": task, "evaluations": n, "method": m, "runs": len(v), **found})
+    return pd.DataFrame(rows).round(5)
+
+
+def summary_table(
+    rows: pd.DataFrame, value: str, extra: Mapping[str, Mapping[str, str]] | None = None, digits: int = 3
+) -> str:
+    """One task's summary in Markdown: a row a method, a column a number of evaluations, then the last test of each.
+
+    `extra` has further columns, by head, then method.
+    """
+    extra, body = extra or {}, []
+    places = sorted(rows["evaluations"].unique().tolist())
+    for m in rows["method"].unique():
+        mine = rows[rows["method"] == m].set_index("evaluations")
+        cells = [f"{mine.loc[n, value]:.{digits}f}" if n in mine.index else "" for n in places]
+        tested = mine[mine["compared_with"] != m].tail(1)
+        said = ""
+        for n, row in tested.iterrows():
+            p = f", p {row['p_holm']:.2g}" if np.isfinite(row["p_holm"]) else ""
+            than = f" than {row['compared_with']} at {n}" if row["verdict"] in ("better", "worse") else ""
+            said = f"{row['verdict']}{than} (A {1 - row['effect']:.2f}{p})"
+        body.append(
+            [str(m), str(int(mine["runs"].max())), *cells, said, *(v.get(str(m), "") for v in extra.values())]
+        )
+    return to_markdown(["method", "runs", *map(str, places), "tested", *extra], body)

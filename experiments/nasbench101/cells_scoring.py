@@ -1,0 +1,74 @@
+"""How good a run's result is: the non-dominated by what was searched, judged by what is reported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import moocore
+import numpy as np
+import pandas as pd
+from cells_tasks import Task
+
+from nas.algorithms._pymoo_survival import RankAndCrowding
+from nas.front import non_dominated
+from nas.indicators import hypervolume, igd_plus
+from nas.records import FloatArray
+
+POPULATION = 100  # cells that the competition's protocol scores
+
+
+def found(task: Task, told: pd.DataFrame) -> pd.DataFrame:
+    """The rows that the search itself would hand out: non-dominated in what it saw."""
+    searched = told[task.names].to_numpy(dtype=np.float64)
+    return told.iloc[non_dominated(searched)]
+
+
+def reported(task: Task, told: pd.DataFrame) -> FloatArray:
+    """What is reported of them, (k, m), minimised."""
+    return found(task, told)[task.columns].to_numpy(dtype=np.float64)
+
+
+def quality_row(task: Task, history: pd.DataFrame, checkpoints: Sequence[int], budget: int) -> dict[str, Any]:
+    """Hypervolume, as a share of the true front's, after each number of evaluations, and IGD+ and the front at the end.
+
+    A run that found nothing more before its budget keeps the quality it had.
+    """
+    told = history[history["status"] == "ok"].reset_index(drop=True)
+    best = hypervolume(task.truth, task.box)
+    row: dict[str, Any] = {"budget": budget, "unique": told["architecture"].nunique()}
+    for n in checkpoints:
+        if n <= budget:
+            row[f"hv_{n}"] = round(hypervolume(reported(task, told[:n]), task.box) / best, 5)
+    row["igd_plus"] = round(igd_plus(reported(task, told), task.truth, task.box), 5)
+    shown = min(budget, 150)  # what every method has
+    row["front"] = " ".join(found(task, told[:shown])["architecture"])
+    return row
+
+
+def population(task: Task, told: pd.DataFrame) -> FloatArray:
+    """What is reported, (k, m), of the best 100 cells by what the search saw: by rank of dominance, then by crowding.
+
+    The competition scores a final population of about so many. With noisy measurements it says more than the
+    non-dominated alone, of which many were only lucky.
+    """
+    searched = told[task.names].to_numpy(dtype=np.float64)
+    kept = RankAndCrowding()(searched, POPULATION, np.random.default_rng(0)).indices
+    return told.iloc[kept][task.columns].to_numpy(dtype=np.float64)
+
+
+def competition_row(
+    task: Task, history: pd.DataFrame, checkpoints: Sequence[int], budget: int
+) -> dict[str, Any]:
+    """Hypervolume and IGD on EvoXBench's own scale, the reference point at the nadir, after each number of evaluations."""
+    told = history[history["status"] == "ok"].reset_index(drop=True)
+    row: dict[str, Any] = {"budget": budget}
+    for n in checkpoints:
+        if n <= budget:
+            points = population(task, told[:n])
+            row[f"hv_{n}"] = round(hypervolume(points, task.box), 5)
+            row[f"front_hv_{n}"] = round(hypervolume(reported(task, told[:n]), task.box), 5)
+            row[f"igd_{n}"] = round(
+                float(moocore.igd(task.box.scale(points), ref=task.box.scale(task.truth))), 5
+            )
+    return row

@@ -1,0 +1,102 @@
+"""What an aspiration point is worth: how near the wanted region the front gets for the same evaluations.
+
+`python experiments/nasbench101/preference.py --workers 2` makes the runs that `results/preference.csv` lacks and reports on
+all of them. See the README beside this file.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cells_figures
+import numpy as np
+import pandas as pd
+from cells_harness import Job, Method, arguments, jobs_of, run_missing, search
+from cells_report import curve_report, summary_table
+from cells_scoring import found, reported
+from cells_tasks import Task, load
+
+from nas.algorithms.sa_moead import SAMOEADSettings
+from nas.indicators import Box, hypervolume
+from nas.preferences import Preference
+
+BUDGET = 60
+CHECKPOINTS = (10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60)
+REPORTED_AT = (20, 30, 40, 60)
+WANTED = {  # by task: what the user says, about a place in the middle of the front
+    "5v-final-3": "error=6.5%, params=4M",
+    "nb201-cifar10-3": "error=7%, params=500k",
+}
+WITHOUT, WITH = "without preference", "with preference"
+
+
+def wanted(task: Task) -> Preference:
+    """What the user of this task says."""
+    return Preference.parse(WANTED[task.name], task.objectives)
+
+
+def region(task: Task) -> tuple[Box, float]:
+    """The box of interest about the aspiration, from the true front, and the most that can be dominated of it."""
+    ideal, nadir = task.truth.min(axis=0), task.truth.max(axis=0)
+    lower, upper = wanted(task).region(ideal, nadir, task.truth)
+    box = Box(lower, upper)
+    return box, hypervolume(task.truth, box)
+
+
+def one_run(budget: int, data: Path, job: Job) -> dict[str, Any]:
+    """After each number of evaluations: the share of the region that is dominated, and the best achievement."""
+    task = load(job.task, data)
+    settings = SAMOEADSettings(prefer=WANTED[job.task] if job.method == WITH else "")
+    told = search(task, Method("sa-moead", settings), job.seed, budget)
+    told = told[told["status"] == "ok"].reset_index(drop=True)
+    ideal, nadir = task.truth.min(axis=0), task.truth.max(axis=0)
+    (box, most), row = region(task), {}
+    for n in (n for n in CHECKPOINTS if n <= budget):
+        points = reported(task, told[:n])
+        scores = wanted(task).scores(points, ideal, nadir, task.truth)
+        row[f"region_{n}"] = round(hypervolume(points, box) / most, 5)
+        row[f"score_{n}"] = round(float(np.min(scores)), 5)
+        inside = (points <= box.reference).all(axis=1)
+        row[f"inside_{n}"] = int(inside.sum())
+    return row | {"front": " ".join(found(task, told)["architecture"])}
+
+
+HEAD = """# What an aspiration point is worth
+
+Written by `preference.py`. sa-moead, 60 evaluations, with and without the preference. `region`: the median share that the front
+dominates of what the true front dominates of the region of interest (`Preference.region` with the true front). `score`: the median achievement of
+the best member of the front (`Preference.scores`: 0 at the aspiration, negative beyond it, 1 a range of the true front short of it).
+`inside`: the mean number of members of the front in the region. `tested`: Wilcoxon's signed-rank test over the seeds; A is the
+probability that a run of the row is better (Vargha and Delaney).
+"""
+
+
+def main() -> None:
+    args = arguments(__doc__ or "", list(WANTED), [WITH, WITHOUT], BUDGET)
+    file = args.out / "preference.csv"
+    jobs = [] if args.report else jobs_of(args.tasks, args.methods, range(args.seeds))
+    frame = run_missing(file, jobs, partial(one_run, args.budget, args.data), [WITH, WITHOUT], args)
+    if frame.empty:
+        sys.exit(f"{file}: no runs to report on; leave --report away to make them")
+    tasks = {str(t): load(str(t), args.data) for t in frame["task"].unique()}
+    parts, summaries = [HEAD], []
+    for prefix, larger, value in (
+        ("region", True, "median"),
+        ("score", False, "median"),
+        ("inside", True, "mean"),
+    ):
+        summary = curve_report(frame, prefix, REPORTED_AT, WITH, larger=larger)
+        summaries.append(summary.assign(measure=prefix))
+        for name, task in tasks.items():
+            parts.append(f"## {task.title}, wanted: {WANTED[name]}: {prefix}\n")
+            parts.append(summary_table(summary[summary["task"] == name], value))
+    pd.concat(summaries).to_csv(args.out / "preference_summary.csv", index=False)
+    (args.out / "preference.md").write_text("\n".join(parts), encoding="utf-8")
+    cells_figures.preference(frame, tasks, WANTED, CHECKPOINTS, args.out / "preference.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,7 @@
+"""What a NAS-Bench-201 cell is made of (Dong and Yang, ICLR 2020, section 2.1)."""
+
+from __future__ import annotations
+
+OPERATIONS = ("none", "skip", "conv 1x1", "conv 3x3", "average pool 3x3")
+NONE, SKIP, CONV1X1, CONV3X3, POOL = range(len(OPERATIONS))
+EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))  # (to, from), in the order of the genes
