@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from search_spaces.muxnet.cost import block_cost, head_cost, linear_cost, network_cost, stem_cost
+from search_spaces.muxnet.cost import Cost, block_cost, head_cost, linear_cost, stem_cost
 from search_spaces.muxnet.spec import BlockKind, BlockSpec, NetworkSpec, check_network, halved, placed
 
 _SIGNS = {-1: "-", 0: "0", 1: "+"}
@@ -18,6 +19,8 @@ _COLOURS = {
     "sn": "#c58fd0",
     "head": "#8d99ae",
     "neck": "#8d99ae",
+    "basic": "#5a9bd5",
+    "conv": "#5a9bd5",
 }
 
 
@@ -64,6 +67,11 @@ def describe(
     return rows
 
 
+def sum_of(rows: Sequence[Row]) -> Cost:
+    """Parameters and MAdds of the whole network."""
+    return Cost(sum(row.params for row in rows), sum(row.madds for row in rows))
+
+
 def block_text(block: BlockSpec) -> str:
     """What a block does, in the letters of the text form with spaces between."""
     words = ["k" + ".".join(map(str, block.kernels)), f"s{block.stride}"]
@@ -87,15 +95,19 @@ def block_text(block: BlockSpec) -> str:
 def to_svg(
     spec: NetworkSpec, resolution: int | None = None, *, num_classes: int = 1000, in_channels: int = 3
 ) -> str:
-    """A drawing of `describe`: one box a row, as wide as its share of the MAdds and labelled with its numbers."""
+    """A drawing of `describe`, as `draw` makes it."""
     rows = describe(spec, resolution, num_classes=num_classes, in_channels=in_channels)
-    spec = spec if resolution is None else spec.at(resolution)
-    total = network_cost(spec, num_classes, in_channels)
+    return draw(rows, spec.resolution if resolution is None else resolution)
+
+
+def draw(rows: Sequence[Row], resolution: int) -> str:
+    """An SVG drawing of a network: one box a row, as wide as its share of the MAdds and labelled with its numbers."""
+    total = sum_of(rows)
     most = max(row.madds for row in rows)
     height, left, width = 26, 210, 300
     lines = [
         f'<text x="10" y="20" font-weight="bold">{total.params:,} parameters, {total.madds:,} MAdds at '
-        f"{spec.resolution}x{spec.resolution}</text>"
+        f"{resolution}x{resolution}</text>"
     ]
     for i, row in enumerate(rows):
         y = 34 + i * height

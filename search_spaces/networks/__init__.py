@@ -15,6 +15,7 @@ from search_spaces.networks.models import (
     create_features,
     create_network,
     network_named,
+    rows_of,
 )
 from search_spaces.networks.resnet import ResNetSpec
 from search_spaces.networks.vgg import VGGSpec
@@ -38,6 +39,7 @@ __all__ = [
     "create_network",
     "dilate",
     "network_named",
+    "rows_of",
 ]
 
 

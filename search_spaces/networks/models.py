@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nas.checks import check_known
+from search_spaces.muxnet.description import Row, describe
 from search_spaces.muxnet.models import LISTED_MODELS, MODELS
 from search_spaces.muxnet.spec import NetworkSpec
 from search_spaces.networks.mobile import MOBILE
@@ -45,6 +46,13 @@ def network_named(name: str) -> AnySpec:
     """Specification of a named network, at 224 pixels. Raises `ConfigError` for a name not in `NETWORKS`."""
     check_known("network", name, NETWORKS)
     return NETWORKS[name]
+
+
+def rows_of(spec: AnySpec, num_classes: int = 1000, in_channels: int = 3) -> list[Row]:
+    """The network block by block, with exact parameters and MAdds. Raises `ConfigError` if it cannot be built."""
+    if isinstance(spec, NetworkSpec):
+        return describe(spec, num_classes=num_classes, in_channels=in_channels)
+    return spec.rows(num_classes, in_channels)
 
 
 def create_network(
