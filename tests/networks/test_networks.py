@@ -143,6 +143,7 @@ def test_a_network_gives_the_same_logits_fused(name: str) -> None:
         elif isinstance(layer, nn.BatchNorm2d):
             assert layer.running_var is not None
             nn.init.uniform_(layer.running_var, 0.5, 1.5)
+            nn.init.normal_(layer.bias, 0.0, 0.3)
     x = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
         expected, got = network.eval()(x), fuse_network(network)(x)
