@@ -190,6 +190,27 @@ def forward_pass(
     return run
 
 
+def enliven(network: nn.Module) -> nn.Module:
+    """Give a fresh network weights and statistics of the size that a trained one has; the same network.
+
+    At initialisation activations fade with depth to numbers so small that processors slow down on them.
+    """
+    import torch
+    from torch import nn
+
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for layer in network.modules():
+            if isinstance(layer, nn.BatchNorm2d) and layer.running_mean is not None:
+                assert layer.running_var is not None
+                layer.running_mean.normal_(0, 0.3, generator=generator)
+                layer.running_var.uniform_(0.5, 1.5, generator=generator)
+                layer.weight.uniform_(0.5, 1.5, generator=generator)
+            elif isinstance(layer, nn.Conv2d):
+                layer.weight.normal_(0, layer.weight[0].numel() ** -0.5, generator=generator)
+    return network
+
+
 @dataclass(frozen=True)
 class ArchitectureLatency:
     """Milliseconds that a batch takes an architecture's freshly initialised network; an objective's function."""
@@ -208,7 +229,7 @@ class ArchitectureLatency:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             network = self.space.build(architecture)
-        network = network.to(self.settings.device).to(memory_format=torch.channels_last)
+        network = enliven(network).to(self.settings.device).to(memory_format=torch.channels_last)
         return network_latency(network, (self.batch, channels, side, side), self.settings).milliseconds
 
 
