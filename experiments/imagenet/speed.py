@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import platform
-import resource
 from pathlib import Path
 
 import torch
@@ -75,9 +74,16 @@ def _added(name: str, form: str, batch: int) -> float:
     torch.set_num_threads(1)
     network = network_of(name, form, "cpu")
     forward_pass(network, (1, 3, SIDE, SIDE))()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+    before = _status("VmRSS")
     forward_pass(network, (batch, 3, SIDE, SIDE))()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return (_status("VmHWM") - before) / 1024
+
+
+def _status(key: str) -> int:
+    """A figure of /proc/self/status in kB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{key}:"))
 
 
 def memory_on_gpu(name: str, form: str, batch: int, device: str) -> float:
@@ -89,7 +95,7 @@ def memory_on_gpu(name: str, form: str, batch: int, device: str) -> float:
     return torch.cuda.max_memory_allocated(device) / 2**20
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 64])
@@ -99,12 +105,14 @@ def main() -> None:
     parser.add_argument("--extensions", type=int, default=1)
     parser.add_argument("--networks", nargs="+", default=[])
     parser.add_argument("--strict", action="store_true", help="refuse to write unsteady figures")
+    parser.add_argument("--warm-up", type=int, default=2)
     parser.add_argument("--no-memory", action="store_true", help="leave the peak memory out")
     parser.add_argument("--out", type=Path, help="CSV file to write")
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     names = chosen(asked.networks)
     settings = LatencySettings(
         rounds=asked.rounds,
+        warm_up=asked.warm_up,
         tolerance=asked.tolerance,
         extensions=asked.extensions,
         threads=asked.threads,
