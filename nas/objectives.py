@@ -51,7 +51,7 @@ class Objective:
 
     def bound(self, space: SearchSpace) -> Objective:
         """The objective with the function that it has for this space. Raises `ConfigError` if it cannot have one."""
-        if self.for_space is None or self.function is not None:
+        if self.for_space is None or self.function is not None or self.cheap:
             return self
         return replace(self, function=self.for_space(space))
 

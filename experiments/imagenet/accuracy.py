@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rows import RESULTS, chosen, read, write
+from imagenet_rows import RESULTS, chosen, read, write
 from torch import nn
 
 from nas.errors import ConfigError, DataError

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from rows import RESULTS, write
+from imagenet_rows import RESULTS, write
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 

@@ -17,7 +17,7 @@ import platform
 from pathlib import Path
 
 import torch
-from rows import RESULTS, chosen, write
+from imagenet_rows import RESULTS, chosen, write
 from torch import nn
 
 from nas.measure.latency import (

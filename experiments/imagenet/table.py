@@ -14,7 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from rows import HERE, RESULTS, published, read, write
+from imagenet_rows import HERE, RESULTS, published, read, write
 
 from search_spaces.networks import network_named, rows_of
 
@@ -125,9 +125,9 @@ def main() -> None:
     rows = table()
     write(HERE / "table.csv", rows)
     (RESULTS / "table.md").write_text(markdown(rows), encoding="utf-8")
-    import figures
+    import imagenet_figures
 
-    figures.draw(rows, Path(RESULTS))
+    imagenet_figures.draw(rows, Path(RESULTS))
 
 
 if __name__ == "__main__":

@@ -10,13 +10,33 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
-from rows import HERE, RESULTS, read
+from imagenet_rows import HERE, RESULTS, published, read
 
 OURS, OTHERS, MEASURED = "#0072b2", "#d55e00", "#009e73"  # safe for colour-blind readers
 AXES = {"madds": "multiply-adds (millions)", "params": "parameters (millions)"}
-PLACES = {  # labels that would lie on others: (file, model) -> offset in points
-    ("madds", "MobileNetV3 small"): (6, -3),
-    ("madds", "MUXNet-xs"): (-6, -13),
+PLACES = {  # labels that would lie on others: (figure, model) -> offset in points
+    ("madds", "MobileNetV3 small"): (7, 3),
+    ("madds", "MUXNet-xs"): (8, -4),
+    ("madds", "MUXNet-s"): (8, -6),
+    ("madds", "MUXNet-m"): (-7, 3),
+    ("madds", "MUXNet-l"): (-7, 4),
+    ("madds", "MobileNetV3 large"): (4, -24),
+    ("madds", "MnasNet-A1"): (4, -18),
+    ("madds", "MixNet-M"): (7, 1),
+    ("madds", "MobileNetV1"): (-7, 4),
+    ("madds", "ShuffleNetV2 2.0x"): (-7, 4),
+    ("params", "MUXNet-s"): (8, -6),
+    ("params", "MUXNet-m"): (-7, 3),
+    ("params", "MUXNet-l"): (-7, 3),
+    ("params", "MnasNet-A1"): (2, -13),
+    ("params", "FBNet-C"): (7, -9),
+    ("params", "ChamNet-C"): (3, -13),
+    ("params", "ShuffleNetV2 2.0x"): (-2, -14),
+    ("v2", "MixNet-M"): (-7, 2),
+    ("v2", "EfficientNet-B0"): (3, -13),
+    ("v2", "MobileNetV3 large"): (-7, 5),
+    ("v2", "MnasNet-A1"): (-7, -2),
+    ("v2", "FBNet-C"): (6, -6),
 }
 
 Row = Mapping[str, object]
@@ -79,10 +99,14 @@ def label(axes: Axes, name: str, model: str, at: tuple[float, float], colour: st
 def against_v2(path: Path) -> None:
     """Top-1 on ImageNet-V2 (matched frequency) against top-1 on ImageNet: published by timm, and measured here."""
     _, axes = plt.subplots(figsize=(5.4, 4.4), layout="constrained")
+    names = {row["network"]: row["model"] for row in published()} | {
+        "resnet18": "ResNet-18",
+        "vgg16": "VGG-16",
+    }
     for row in read(HERE / "published_v2.csv"):
         at = float(row["top1_v1"]), float(row["top1_v2"])
         axes.plot(*at, "s", color=OTHERS, ms=6)
-        label(axes, "v2", row["network"], at, "#333333")
+        label(axes, "v2", names[row["network"]], at, "#333333")
     measured: dict[str, dict[str, float]] = {}
     for row in read(RESULTS / "accuracy.csv"):
         measured.setdefault(row["network"], {})[row["set"]] = float(row["top1"])
@@ -90,8 +114,8 @@ def against_v2(path: Path) -> None:
         if {"v1", "v2-matched-frequency"} <= sets.keys():
             at = sets["v1"], sets["v2-matched-frequency"]
             axes.plot(*at, "D", color=MEASURED, ms=6)
-            label(axes, "v2", network, at, MEASURED)
-    axes.plot([], [], "s", color=OTHERS, label="weights of timm, as it published them")
+            label(axes, "v2", names.get(network, network), at, MEASURED)
+    axes.plot([], [], "s", color=OTHERS, label="timm's weights, as published by timm")
     if measured:
         axes.plot([], [], "D", color=MEASURED, label="measured here")
     axes.set(
