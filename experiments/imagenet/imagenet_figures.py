@@ -9,8 +9,8 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-from matplotlib.axes import Axes
 from imagenet_rows import HERE, RESULTS, published, read
+from matplotlib.axes import Axes
 
 OURS, OTHERS, MEASURED = "#0072b2", "#d55e00", "#009e73"  # safe for colour-blind readers
 AXES = {"madds": "multiply-adds (millions)", "params": "parameters (millions)"}
