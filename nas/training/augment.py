@@ -54,7 +54,8 @@ def erase(x: Tensor, generator: torch.Generator) -> Tensor:
     rows = (y >= top) & (y < top + tall[:, None])
     columns = (z >= left) & (z < left + wide[:, None])
     chosen = (draw[0] < 0.2).nonzero()[:, 0]
-    hole = sent((rows[:, :, None] & columns[:, None, :])[chosen][:, None], x.device)
+    down, across = sent(rows[chosen], x.device), sent(columns[chosen], x.device)
+    hole = (down[:, :, None] & across[:, None, :])[:, None]
     noisy = torch.Generator(x.device).manual_seed(int(torch.randint(2**62, (), generator=generator)))
     noise = torch.randn((len(chosen), *x.shape[1:]), generator=noisy, device=x.device).to(x.dtype)
     at = sent(chosen, x.device)
