@@ -229,7 +229,7 @@ class ArchitectureLatency:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             network = self.space.build(architecture)
-        network = enliven(network).to(self.settings.device).to(memory_format=torch.channels_last)
+        network = enliven(network).to(self.settings.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network_latency(network, (self.batch, channels, side, side), self.settings).milliseconds
 
 
