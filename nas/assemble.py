@@ -62,7 +62,7 @@ def training(
     from nas.training import TrainingEvaluator, data_from_config, recipe_from_config
 
     described = data_from_config({"name": data} if isinstance(data, str) else data)
-    also = ()
+    also: tuple[Any, ...] = ()
     if robustness is not None:
         from nas.training.robustness import Robustness
 

@@ -16,8 +16,6 @@ from search_spaces.muxnet.network import MUXNet
 from search_spaces.muxnet.spec import BlockKind, BlockSpec, NetworkSpec, placed
 
 CLASSES = 10
-SIZES = (4, 8, 12, 16)  # of the spatial study: the first stage's width; the others are two and three times it
-LEFT_OUT = (0.25, 0.5, 0.75)  # of the channel study
 FULL_WIDTHS, FULL_DEPTHS = (24, 48, 64), (2, 2, 2)
 STEM, HEAD = 16, 192
 STRIDES = (1, 2, 1)
@@ -28,11 +26,17 @@ Three = tuple[int, int, int]  # one for each stage
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """What the networks see: the side in pixels, and the stem's stride. The first stage works on 16x16 maps."""
+class Setting:
+    """What the networks see (the side in pixels, the stem's stride: the first stage works on 16x16 maps), and how many.
+
+    `sizes` are the first stage's widths in the spatial study (the others are two and three times that), `left_out` the
+    shares of channels in the channel study.
+    """
 
     side: int = 32
     stem_stride: int = 2
+    sizes: tuple[int, ...] = (4, 8, 12, 16)
+    left_out: tuple[float, ...] = (0.25, 0.5, 0.75)
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class Variant:
 
 
 def network(
-    pictures: Pictures,
+    setting: Setting,
     widths: Three,
     depths: Three,
     *,
@@ -103,13 +107,13 @@ def network(
             scales=scales,
         )
         blocks += [sp] * depth
-    return NetworkSpec(pictures.side, stem, tuple(blocks), head, stem_stride=pictures.stem_stride)
+    return NetworkSpec(setting.side, stem, tuple(blocks), head, stem_stride=setting.stem_stride)
 
 
-def spatial_study(pictures: Pictures) -> list[Variant]:
+def spatial_study(setting: Setting) -> list[Variant]:
     """Plain and multiplexed depthwise convolutions of each size and kernel, and mixed kernels at the cost of 5x5."""
     variants = []
-    for size in SIZES:
+    for size in setting.sizes:
         start = (size, 2 * size, 3 * size)
 
         def make(
@@ -120,7 +124,7 @@ def spatial_study(pictures: Pictures) -> list[Variant]:
             size: int = size,
         ) -> Variant:
             spec = network(
-                pictures,
+                setting,
                 widths,
                 FULL_DEPTHS,
                 kernels=kernels,
@@ -149,39 +153,40 @@ def _kernel(kernels: tuple[int, ...]) -> str:
     return f"{side}x{side}"
 
 
-def channel_study(pictures: Pictures) -> list[Variant]:
+def channel_study(setting: Setting) -> list[Variant]:
     """The full network, its versions with channels left out, and other ways to the same MAdds and parameters."""
-    full = network(pictures, FULL_WIDTHS, FULL_DEPTHS)
+    full = network(setting, FULL_WIDTHS, FULL_DEPTHS)
     variants = [Variant("full", "full", full)]
-    for share in LEFT_OUT:
+    for share in setting.left_out:
         budget = f"leave-out {share:g}"
-        ours = Variant("leave-out", budget, network(pictures, FULL_WIDTHS, FULL_DEPTHS, split=1 - share))
+        ours = Variant("leave-out", budget, network(setting, FULL_WIDTHS, FULL_DEPTHS, split=1 - share))
         variants.append(ours)
         variants += [
             closest(
                 ((Variant(name, budget, spec, rival), change) for spec, rival, change in found), ours.cost()
             )
-            for name, found in _rivals(pictures).items()
+            for name, found in _rivals(setting).items()
         ]
     return variants
 
 
-def _rivals(pictures: Pictures) -> dict[str, Iterator[tuple[NetworkSpec, Rival | None, float]]]:
+def _rivals(setting: Setting) -> dict[str, Iterator[tuple[NetworkSpec, Rival | None, float]]]:
     """Other ways to scale the full network: candidates, and how much else than the way itself they change."""
 
     def free(rival: Rival | None, step: int) -> Iterator[tuple[NetworkSpec, Rival | None, float]]:
         for widths, _ in widths_near(FULL_WIDTHS, step=step):
-            yield network(pictures, widths, FULL_DEPTHS), rival, 0.0
+            yield network(setting, widths, FULL_DEPTHS), rival, 0.0
 
     def depth() -> Iterator[tuple[NetworkSpec, Rival | None, float]]:
-        for depths in product(range(FULL_DEPTHS[0] + 1), repeat=3):
+        for first, second, third in product(*(range(most + 1) for most in FULL_DEPTHS)):
+            depths = (first, second, third)
             for widths, change in widths_near(FULL_WIDTHS, step=4, most=1.2):
-                yield network(pictures, widths, depths), None, change
+                yield network(setting, widths, depths), None, change
 
     def resolution() -> Iterator[tuple[NetworkSpec, Rival | None, float]]:
-        for side in range(pictures.side // 2, pictures.side, pictures.stem_stride):
+        for side in range(setting.side // 2, setting.side, setting.stem_stride):
             for widths, change in widths_near(FULL_WIDTHS, step=4, most=1.15):
-                yield network(replace(pictures, side=side), widths, FULL_DEPTHS), None, 10 * change
+                yield network(replace(setting, side=side), widths, FULL_DEPTHS), None, 10 * change
 
     return {
         "width": free(None, 2),
@@ -199,8 +204,11 @@ def widths_near(start: Three, *, step: int, most: float = 2.1) -> Iterator[tuple
     seen = set()
     scales = np.geomspace(1 / most, most, 2 * round(log(most) / 0.04) + 1)
     for scale, tilt in product(scales, np.geomspace(0.8, 1 / 0.8, 5)):
-        factors = scale / tilt, scale * tilt, scale * tilt
-        widths = tuple(max(step, step * round(w * f / step)) for w, f in zip(start, factors, strict=True))
+        first, second, third = (
+            max(step, step * round(width * factor / step))
+            for width, factor in zip(start, (scale / tilt, scale * tilt, scale * tilt), strict=True)
+        )
+        widths = (first, second, third)
         if widths not in seen:
             seen.add(widths)
             yield widths, float(abs(np.log(scale)) + abs(np.log(tilt)))
@@ -223,4 +231,4 @@ def closest(candidates: Iterable[tuple[Variant, float]], target: Cost) -> Varian
     return min(candidates, key=distance)[0]
 
 
-STUDIES: dict[str, Callable[[Pictures], list[Variant]]] = {"spatial": spatial_study, "channel": channel_study}
+STUDIES: dict[str, Callable[[Setting], list[Variant]]] = {"spatial": spatial_study, "channel": channel_study}

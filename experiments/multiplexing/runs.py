@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing.synchronize import Barrier
 from typing import Any
 
 import torch
@@ -17,6 +19,7 @@ from nas.training.evaluator import reproducible
 from nas.training.feed import prepare
 from nas.training.loop import Training, judge, stream
 
+MEETING_SECONDS = 90.0  # until a process that waits for the others gives up
 WARM_UP, LOOK = 5, 5  # steps before timing begins, and between two looks at the clock
 
 
@@ -90,7 +93,7 @@ def record(training: Training, x: Tensor) -> None:
     network.zero_grad(set_to_none=True)
 
 
-def train(task: Task) -> dict[str, float | int | str]:
+def train(task: Task) -> dict[str, float]:
     """Train, judge on the test pictures, and give the row of the table."""
     start = time.perf_counter()
     device = torch.device(task.device)
@@ -109,29 +112,53 @@ def train(task: Task) -> dict[str, float | int | str]:
     return row
 
 
+_MEETING: list[Barrier] = []  # of this process with the others of its pool
+
+
+def meet_at(barrier: Barrier) -> None:
+    """Where the processes of a pool wait for each other before they time a step; called when one begins."""
+    _MEETING[:] = [barrier]
+
+
 def step_seconds(task: Task, seconds: float = 1.5) -> float:
-    """Seconds that a training step takes on average, over at least `seconds`; infinite where it cannot run so."""
+    """Seconds that a training step takes on average, over at least `seconds`; infinite where it cannot run so.
+
+    To be called in all processes of a pool at once: they wait for each other, so that each is timed beside the others.
+    """
     device = torch.device(task.device)
-    try:
-        with reproducible(1, device):
-            return _timed(task, device, seconds)
-    except RuntimeError as error:
-        print(f"{task.mode} cannot be used: {error}".splitlines()[0], flush=True)
-        return float("inf")
-    finally:
-        release(device)
+    with reproducible(1, device):
+        try:
+            step = _ready(task, device)
+        except RuntimeError as error:
+            print(f"{task.mode} cannot be used: {error}".splitlines()[0], flush=True)
+            step = None
+        for barrier in _MEETING:
+            barrier.wait(timeout=MEETING_SECONDS)
+        spent = float("inf") if step is None else _timed(step, device, seconds)
+        del step
+    release(device)
+    return spent
 
 
-def _timed(task: Task, device: torch.device, seconds: float) -> float:
+def _ready(task: Task, device: torch.device) -> Callable[[], object]:
+    """A training step that has run a few times."""
     training, prepared = begin(task)
     x, y = next(prepared.train.batches([torch.arange(task.batch)], None))
+
+    def step() -> object:
+        return training.step(x, y)
+
     for _ in range(WARM_UP):
-        training.step(x, y)
+        step()
     finish(device)
+    return step
+
+
+def _timed(step: Callable[[], object], device: torch.device, seconds: float) -> float:
     start, steps, spent = time.perf_counter(), 0, 0.0
     while spent < seconds:
         for _ in range(LOOK):
-            training.step(x, y)
+            step()
         finish(device)
         steps, spent = steps + LOOK, time.perf_counter() - start
     return spent / steps

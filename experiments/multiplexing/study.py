@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import partial
 from math import floor, inf
@@ -26,8 +27,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from decoded import decode
-from equal_cost import STUDIES, Pictures, Variant
-from runs import Mode, Task, step_seconds, train
+from equal_cost import STUDIES, Setting, Variant
+from runs import Mode, Task, meet_at, step_seconds, train
 
 from nas.errors import ConfigError, NasError
 
@@ -49,8 +50,8 @@ COLUMNS = [
     "seconds",
 ]
 SAME = ("epochs", "train_pictures", "side", "batch")  # what all rows of a table have in common
-RUN_OVERHEAD = 3.0  # seconds of a process for a training besides its steps: building, recording, judging
-MARGIN = 1.2
+RUN_OVERHEAD = 2.0  # seconds of a process for a training besides its steps: building, recording, judging
+MARGIN = 1.15
 EPOCHS = 4, 60  # the least and the most that are chosen for a given time
 
 
@@ -58,7 +59,7 @@ EPOCHS = 4, 60  # the least and the most that are chosen for a given time
 class Plan:
     """What is trained on, and how; `train` and `test` None are all pictures."""
 
-    pictures: Pictures
+    setting: Setting
     train: int
     test: int | None
     batch: int
@@ -67,8 +68,8 @@ class Plan:
     epochs: int
 
 
-FULL = Plan(Pictures(32, 2), 50_000, None, 500, 0.4, seeds=5, epochs=20)
-SMALL = Plan(Pictures(16, 1), 8_000, None, 64, 0.1, seeds=3, epochs=5)
+FULL = Plan(Setting(), 50_000, None, 500, 0.4, seeds=5, epochs=20)
+SMALL = Plan(Setting(16, 1, (4, 8), (0.5, 0.75)), 8_000, None, 64, 0.1, seeds=3, epochs=5)
 
 
 @dataclass(frozen=True)
@@ -165,14 +166,17 @@ class Session:
 
     def settings(self, epochs: int) -> dict[str, int]:
         plan = self.plan
-        return dict(zip(SAME, (epochs, plan.train, plan.pictures.side, plan.batch), strict=True))
+        return dict(zip(SAME, (epochs, plan.train, plan.setting.side, plan.batch), strict=True))
 
     def task(self, folder: str, variant: Variant, seed: int, epochs: int, mode: Mode) -> Task:
         plan = self.plan
         return Task(variant, seed, epochs, plan.batch, plan.lr, folder, self.device, mode)
 
     def pool(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self.jobs, mp_context=mp.get_context("spawn"))
+        context = mp.get_context("spawn")
+        return ProcessPoolExecutor(
+            self.jobs, mp_context=context, initializer=meet_at, initargs=(context.Barrier(self.jobs),)
+        )
 
 
 def choose(session: Session, folder: str, jobs: list[Job], wanted: int | None) -> tuple[Mode, int]:
@@ -216,7 +220,7 @@ def choose(session: Session, folder: str, jobs: list[Job], wanted: int | None) -
 def run(session: Session, folder: str, jobs: list[Job], mode: Mode, epochs: int) -> int:
     """Train `jobs` in their order until the time is over; how many were done."""
     waiting: Iterator[Job] = iter(jobs)
-    running: dict[Future[dict[str, float | int | str]], Job] = {}
+    running: dict[Future[dict[str, float]], Job] = {}
     done, longest = 0, 0.0
     with session.pool() as pool:
         while True:
@@ -240,7 +244,7 @@ def run(session: Session, folder: str, jobs: list[Job], mode: Mode, epochs: int)
                     )
 
 
-def write(session: Session, job: Job, row: dict[str, float | int | str], epochs: int) -> None:
+def write(session: Session, job: Job, row: dict[str, float], epochs: int) -> None:
     """A finished training into its table."""
     cost = job.variant.cost()
     append(
@@ -269,7 +273,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--out", type=Path, help="folder for the tables (default: beside this script; small/ with --small)"
     )
-    parser.add_argument("--small", action="store_true", help="8,000 pictures of 16 pixels, 5 epochs, 3 seeds")
+    parser.add_argument(
+        "--small", action="store_true", help="fewer networks, 8,000 pictures of 16 pixels, 5 epochs, 3 seeds"
+    )
     parser.add_argument("--study", choices=[*STUDIES, "both"], default="both")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--jobs", type=int, default=2, help="processes at once; they share the device")
@@ -288,7 +294,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     out.mkdir(parents=True, exist_ok=True)
     session = Session(plan, out, given.device, given.jobs, time.monotonic() + 60 * given.minutes)
     names = list(STUDIES) if given.study == "both" else [given.study]
-    studies = {name: STUDIES[name](plan.pictures) for name in names}
+    studies = {name: STUDIES[name](plan.setting) for name in names}
     jobs = jobs_of(studies, range(given.seeds or plan.seeds))
     with tempfile.TemporaryDirectory(prefix="multiplexing-") as folder:
         sides = {job.variant.spec.resolution for job in jobs}
@@ -296,7 +302,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"decoded; {session.end - time.monotonic():.0f} s left", flush=True)
         epochs, mode = given.epochs or epochs_of(out), Mode()
         if given.device.startswith("cuda"):
-            mode, epochs = choose(session, folder, jobs, epochs)
+            try:
+                mode, epochs = choose(session, folder, jobs, epochs)
+            except BrokenProcessPool as error:
+                print(f"timing failed, so CUDA graphs are not used: {error}", flush=True)
         epochs = epochs or plan.epochs
         there = {name: read_rows(out / f"{name}.csv", session.settings(epochs)) for name in names}
         missing = [job for job in jobs if (job.variant.name, job.seed) not in there[job.study]]

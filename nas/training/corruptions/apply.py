@@ -150,7 +150,7 @@ def corrupt(
     parameter = (corruption.at_32 if small else corruption.at_224)[severity - 1]
     changed = corruption.apply(picture.astype(np.float32) / np.float32(white), parameter, rng)
     # a half of a thousandth of a level keeps what was not changed from being truncated below its level
-    return np.clip(changed * white + 5e-4, 0, white).astype(np.uint8)
+    return np.asarray(np.clip(changed * white + 5e-4, 0, white), dtype=np.uint8)
 
 
 def corrupt_all(
@@ -164,4 +164,6 @@ def corrupt_all(
         )
         for i, image in enumerate(images)
     ]
-    return np.stack(changed).transpose(0, 3, 1, 2).copy() if changed else images.copy()
+    if not changed:
+        return images.copy()
+    return np.ascontiguousarray(np.stack(changed).transpose(0, 3, 1, 2))

@@ -13,7 +13,7 @@ from nas.training.corruptions.warping import Picture, sampled, smoothed_field
 def contrast(x: Picture, kept: float, rng: np.random.Generator) -> Picture:
     """Differences from the channel's mean reduced to `kept`."""
     means = x.mean(axis=(0, 1), keepdims=True)
-    return (x - means) * np.float32(kept) + means
+    return np.asarray((x - means) * np.float32(kept) + means)
 
 
 def elastic(x: Picture, stretch: tuple[float, float, float], rng: np.random.Generator) -> Picture:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-Picture = NDArray[np.float32]
-Points = NDArray[np.float32]
+Picture = NDArray[np.floating[Any]]
+Points = NDArray[np.floating[Any]]
 
 
 def mirrored(at: NDArray[np.int64], size: int, repeat_edge: bool) -> NDArray[np.int64]:
@@ -18,7 +19,7 @@ def mirrored(at: NDArray[np.int64], size: int, repeat_edge: bool) -> NDArray[np.
         return np.zeros_like(at)
     period = 2 * size if repeat_edge else 2 * size - 2
     folded = np.mod(at, period)
-    return np.minimum(folded, period - (1 if repeat_edge else 0) - folded)
+    return np.asarray(np.minimum(folded, period - (1 if repeat_edge else 0) - folded))
 
 
 def sampled(x: Picture, rows: Points, columns: Points, repeat_edge: bool) -> Picture:
@@ -30,7 +31,7 @@ def sampled(x: Picture, rows: Points, columns: Points, repeat_edge: bool) -> Pic
     r0, r1 = (mirrored(top + i, height, repeat_edge) * width for i in (0, 1))
     c0, c1 = (mirrored(left + i, width, repeat_edge) for i in (0, 1))
     upper, lower = (flat[r + c0] + right * (flat[r + c1] - flat[r + c0]) for r in (r0, r1))
-    return upper + down * (lower - upper)
+    return np.asarray(upper + down * (lower - upper))
 
 
 def zoomed(x: Picture, factor: float) -> Picture:
@@ -61,14 +62,13 @@ def _zoom_positions(side: int, factor: float) -> tuple[NDArray[np.int64], Points
 
 
 @lru_cache(maxsize=32)
-def _smoothing(side: int, sigma: float, truncate: float) -> NDArray[np.float32]:
+def _smoothing(side: int, sigma: float, truncate: float) -> Picture:
     """The matrix that smooths a line of `side` pixels, edges mirrored: wide kernels cost no more than narrow ones."""
-    return gaussian_filter1d(np.eye(side), sigma, axis=0, mode="reflect", truncate=truncate).astype(
-        np.float32
-    )  # type: ignore[no-any-return]
+    smooth = gaussian_filter1d(np.eye(side), sigma, axis=0, mode="reflect", truncate=truncate)
+    return np.asarray(smooth, dtype=np.float32)
 
 
-def smoothed_field(field: NDArray[np.float32], sigma: float, truncate: float) -> NDArray[np.float32]:
+def smoothed_field(field: Picture, sigma: float, truncate: float) -> Picture:
     """A map (h, w) smoothed by a Gaussian of `sigma` pixels (0: as it is)."""
     if sigma == 0:
         return field

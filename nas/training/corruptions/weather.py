@@ -28,7 +28,7 @@ def snow(x: Picture, flakes: tuple[float, ...], rng: np.random.Generator) -> Pic
     layer = motion_blurred(layer, radius, sigma, degrees=rng.uniform(-135, -45))
     grey = x @ GREY[:, None] if x.shape[2] == 3 else x
     whitened = kept * x + (1 - kept) * np.maximum(x, grey * 1.5 + 0.5)
-    return (whitened + layer + np.rot90(layer, 2)).astype(np.float32)
+    return np.asarray(whitened + layer + np.rot90(layer, 2), dtype=np.float32)
 
 
 def frost(x: Picture, mix: tuple[float, float], rng: np.random.Generator) -> Picture:
@@ -44,7 +44,7 @@ def frost(x: Picture, mix: tuple[float, float], rng: np.random.Generator) -> Pic
     piece = window[rows[:, None], columns[None]]
     if x.shape[2] == 1:
         piece = piece @ GREY[:, None]
-    return (mix[0] * x + mix[1] * piece).astype(np.float32)
+    return np.asarray(mix[0] * x + mix[1] * piece, dtype=np.float32)
 
 
 @lru_cache(maxsize=2 * FROST_PICTURES)
@@ -77,7 +77,7 @@ def fog(x: Picture, haze: tuple[float, float], rng: np.random.Generator) -> Pict
     side = 1 << max(1, int(np.ceil(np.log2(max(height, width)))))
     brightest = float(x.max())
     bank = plasma(side, decay, rng)[:height, :width, None]
-    return ((x + thickness * bank) * (brightest / (brightest + thickness))).astype(np.float32)
+    return np.asarray((x + thickness * bank) * (brightest / (brightest + thickness)), dtype=np.float32)
 
 
 def plasma(side: int, decay: float, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -102,7 +102,7 @@ def plasma(side: int, decay: float, rng: np.random.Generator) -> NDArray[np.floa
         )
         step, wobble = half, wobble / decay
     clouds -= clouds.min()
-    return clouds / clouds.max()
+    return np.asarray(clouds / clouds.max())
 
 
 def brightness(x: Picture, more: float, rng: np.random.Generator) -> Picture:
@@ -112,4 +112,4 @@ def brightness(x: Picture, more: float, rng: np.random.Generator) -> Picture:
     """
     value = x.max(axis=2, keepdims=True)
     raised = np.minimum(value + np.float32(more), 1)
-    return np.where(value > 0, x * (raised / np.maximum(value, 1e-12)), raised)
+    return np.asarray(np.where(value > 0, x * (raised / np.maximum(value, 1e-12)), raised))
