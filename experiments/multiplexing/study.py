@@ -195,6 +195,8 @@ def choose(session: Session, folder: str, jobs: list[Job], wanted: int | None) -
             print(
                 f"{way}: {1000 * seconds:.2f} ms a step of {session.plan.batch} pictures, {session.jobs} processes"
             )
+        if not np.isfinite(ways[mode]):
+            raise ConfigError(f"--device {session.device}: no network can be trained on it (see above)")
         known = [(middle.cost().madds, ways[mode])]
         for variant in (small, large):
             known.append(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,9 +28,7 @@ from nas.cli.networks import network_spec
 from nas.errors import ConfigError, NasError
 from nas.training.corruptions import CORRUPTIONS, KINDS
 from nas.training.data import DataSource, data_from_config, load
-from nas.training.feed import feed_of
 from nas.training.judging import put_weights
-from nas.training.loop import judge
 from nas.training.robustness import (
     ALEXNET,
     Errors,
@@ -45,12 +43,11 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 
 @dataclass(frozen=True)
 class Measured:
-    """One network: its costs, its error on the clean test pictures, its errors under corruption; percent."""
+    """One network: its costs, its error on the pictures before they are corrupted, its errors after it; percent."""
 
     label: str
     params: int
     madds: int
-    pictures: int
     clean: float
     errors: Errors
 
@@ -69,10 +66,10 @@ def measure(text: str, data: DataSource, robustness: Robustness, resolution: int
     )
     put_weights(network, weights)
     network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    clean = judge(network, feed_of(splits.test, splits, resolution, True, device), splits.num_classes)
+    clean = robustness.clean_error(network, data, "test", resolution, device)
     errors = robustness.errors(network, data, "test", resolution, device)
     cost = named.cost()
-    return Measured(label, int(cost["params"]), int(cost["madds"]), clean.pictures, clean.error, errors)
+    return Measured(label, int(cost["params"]), int(cost["madds"]), clean, errors)
 
 
 def summary(found: Sequence[Measured], alexnet: bool) -> str:
@@ -93,14 +90,19 @@ def summary(found: Sequence[Measured], alexnet: bool) -> str:
             else ""
             for kind in KINDS
         ]
-        relative = ""
-        if clean is not None:
-            relative = f"{relative_corruption_error(one.errors, one.clean, reference, clean):.1f}"
+        relative = "" if clean is None else _relative(one, reference, clean)
         lines.append(
             f"| {one.label} | {one.params:,} | {one.madds:,} | {one.clean:.2f} | {np.mean(list(by_name.values())):.2f} | "
             f"{mean_corruption_error(one.errors, reference):.1f} | {relative} | {' | '.join(kinds)} |"
         )
     return "\n".join(lines)
+
+
+def _relative(one: Measured, reference: Mapping[str, float], clean: float) -> str:
+    """Relative mCE; empty where a corruption does not hurt the reference, so that nothing can be divided by it."""
+    if min(reference[name] for name in corruption_error(one.errors)) <= clean:
+        return ""
+    return f"{relative_corruption_error(one.errors, one.clean, reference, clean):.1f}"
 
 
 def draw(found: Sequence[Measured], file: Path) -> None:

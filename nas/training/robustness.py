@@ -75,16 +75,21 @@ class Robustness:
         `resolution` is the side to which corrupted pictures are brought (None: as they are). Raises `DataError` when
         there is no picture.
         """
-        splits = load(data)
-        channels_last = next(
-            (p.is_contiguous(memory_format=torch.channels_last) for p in network.parameters() if p.ndim == 4),
-            False,
-        )
-        found = {}
-        for key, pictures in self._corrupted(data, split, resolution):
-            feed = feed_of(pictures, splits, resolution, channels_last, device)
-            found[key] = judge(network, feed, splits.num_classes).error
-        return found
+        return {
+            key: _error(network, pictures, data, resolution, device)
+            for key, pictures in self._corrupted(data, split, resolution)
+        }
+
+    def clean_error(
+        self,
+        network: nn.Module,
+        data: DataSource,
+        split: str,
+        resolution: int | None,
+        device: torch.device,
+    ) -> float:
+        """The network's error on the same pictures, not corrupted."""
+        return _error(network, _clean(data, split, self.pictures, resolution), data, resolution, device)
 
     def _corrupted(
         self, data: DataSource, split: str, resolution: int | None
@@ -95,6 +100,17 @@ class Robustness:
             for severity in self.severities:
                 make = _made_once if keep else _made_once.__wrapped__
                 yield (name, severity), make(data, split, resolution, self, name, severity)
+
+
+def _error(
+    network: nn.Module, pictures: Pictures, data: DataSource, resolution: int | None, device: torch.device
+) -> float:
+    splits = load(data)
+    channels_last = any(
+        p.ndim == 4 and p.is_contiguous(memory_format=torch.channels_last) for p in network.parameters()
+    )
+    feed = feed_of(pictures, splits, resolution, channels_last, device)
+    return judge(network, feed, splits.num_classes).error
 
 
 @lru_cache(maxsize=2)

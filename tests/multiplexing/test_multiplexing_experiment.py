@@ -229,6 +229,14 @@ def test_the_epochs_are_those_that_fit_the_time(tiny: Path, monkeypatch: pytest.
     assert epochs == pytest.approx((160 - 1.15 * 100) / (1.15 * 100 * 2 * 0.005), abs=2)
 
 
+def test_a_device_on_which_nothing_trains_is_named(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study, "step_seconds", lambda task, seconds=0.0: float("inf"))
+    session = study.Session(study.SMALL, tiny, "cuda", 2, time.monotonic() + 60)
+    jobs = study.jobs_of({"spatial": equal_cost.spatial_study(study.SMALL.setting)}, range(1))
+    with pytest.raises(ConfigError, match="--device cuda: no network can be trained"):
+        study.choose(session, str(tiny), jobs, None)
+
+
 def measured(gain: dict[str, float], study_name: str = "spatial", seeds: int = 5) -> pd.DataFrame:
     """A table in which ours gains so much at each budget, with noise that differs from seed to seed."""
     rng = np.random.default_rng(0)
