@@ -54,15 +54,29 @@ def training(
     threads: int = 1,
     device: str | None = None,
     proxies: Sequence[str] = (),
+    robustness: Mapping[str, Any] | None = None,
 ) -> Evaluate:
     """Train each candidate on `data` (a name, or a mapping with `name`) by `recipe` (a mapping).
 
-    `proxies` names zero-cost proxies to report beside (docs/proxies.md).
+    `proxies` names zero-cost proxies to report beside (docs/proxies.md). `robustness` has the settings of
+    `nas.training.robustness.Robustness`, which then judges each trained network on corrupted pictures too.
     """
     from nas.training import TrainingEvaluator, data_from_config, recipe_from_config
 
     described = data_from_config({"name": data} if isinstance(data, str) else data)
-    evaluator = TrainingEvaluator(space, described, recipe_from_config(recipe or {}), threads, device)  # type: ignore[arg-type]
+    also: tuple[Any, ...] = ()
+    if robustness is not None:
+        from nas.training.robustness import Robustness
+
+        also = (make("robustness", Robustness, robustness, "robustness"),)
+    evaluator = TrainingEvaluator(
+        space,  # type: ignore[arg-type]
+        described,
+        recipe_from_config(recipe or {}),
+        threads,
+        device,
+        also=also,
+    )
     if not proxies:
         return evaluator
     from nas.training.proxies import WithProxies

@@ -26,6 +26,16 @@ from nas.training.loop import Score, Training, judge, precision, stream
 from nas.training.recipe import Recipe
 
 
+class Also(Protocol):
+    """Something more that is measured on a trained network: numbers by name, kept with the trial's."""
+
+    def __call__(
+        self, network: nn.Module, data: DataSource, resolution: int | None, device: torch.device
+    ) -> Mapping[str, float]:
+        """`resolution` is the side to which pictures are brought for the network (None: as they are stored)."""
+        ...
+
+
 @runtime_checkable
 class HasResolution(Protocol):
     """A space whose architectures say at which side length (pixels) they want their pictures, or None."""
@@ -58,6 +68,8 @@ class TrainingEvaluator:
     that of the higher budget from there on; with the schedule `constant` the result is exactly that of a
     training that never stopped. With a `horizon` it always is: the schedule is one of so many epochs, and
     trials with a lower budget stop early. The values of a trial then never depend on what is kept.
+
+    `also` is measured after the training on the network that was judged, such as `nas.training.robustness.Robustness`.
     """
 
     space: HasBuild
@@ -67,6 +79,7 @@ class TrainingEvaluator:
     device: str | None = None
     weights_dir: str | None = None
     horizon: int | None = None
+    also: tuple[Also, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.space, HasBuild):
@@ -90,6 +103,8 @@ class TrainingEvaluator:
                 raise DataError(f"data {self.data}: there is no validation picture to select by")
             outcome = self._train(trial, prepared, device)
             score = self._judge(outcome.network, prepared.validation, prepared.num_classes, device)
+            side = self._wanted(trial.architecture) or self.recipe.resolution
+            more = [one(outcome.network, self.data, side, device) for one in self.also]
         return {
             "error": score.error,
             "accuracy": 100.0 - score.error,
@@ -99,6 +114,7 @@ class TrainingEvaluator:
             "epochs": float(outcome.epochs),
             "trained_epochs": float(outcome.trained),
             "train_seconds": outcome.seconds,
+            **{name: value for values in more for name, value in values.items()},
         }
 
     def test(self, trial: Trial) -> Score:
@@ -146,13 +162,16 @@ class TrainingEvaluator:
                 f"device: expected one that is here, got {self.device!r}, but PyTorch sees no GPU; use device: cpu, or "
                 "leave it out"
             )
-        wanted = None
-        if architecture is not None and isinstance(self.space, HasResolution):
-            wanted = self.space.resolution(architecture)
-        prepared = prepare(self.data, self.recipe, device, wanted)
+        prepared = prepare(self.data, self.recipe, device, self._wanted(architecture))
         if architecture is None and len(prepared.validation) == 0:
             raise DataError(f"data {self.data}: there is no validation picture to select by")
         return prepared
+
+    def _wanted(self, architecture: Architecture | None) -> int | None:
+        """The side that the architecture itself asks for."""
+        if architecture is not None and isinstance(self.space, HasResolution):
+            return self.space.resolution(architecture)
+        return None
 
     def build(self, trial: Trial, prepared: Prepared) -> nn.Module:
         """The trial's network with its first weights."""

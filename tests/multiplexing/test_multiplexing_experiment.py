@@ -1,0 +1,284 @@
+"""The study of the multiplexed layers: equal costs, resumption, and what its report says."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from nas.errors import ConfigError, DataError
+from nas.training.zero_cost import Batch, madds, params
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "experiments" / "multiplexing"))
+
+import decoded
+import equal_cost
+import runs
+import study
+from equal_cost import STUDIES, Setting, Variant
+from rival_blocks import GHOST, PARTIAL, grouped_shuffle
+
+FOLDER = Path(study.__file__).parent
+SETTINGS = [study.FULL.setting, study.SMALL.setting]
+
+
+def by_path(name: str) -> ModuleType:
+    """A script whose file name others share."""
+    spec = importlib.util.spec_from_file_location(f"multiplexing_{name}", FOLDER / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+report = by_path("report")
+
+
+@pytest.fixture(scope="module", params=SETTINGS, ids=["full", "small"])
+def variants(request: pytest.FixtureRequest) -> dict[str, list[Variant]]:
+    return {name: make(request.param) for name, make in STUDIES.items()}
+
+
+def test_multiplexed_and_plain_networks_have_exactly_the_same_madds(
+    variants: dict[str, list[Variant]],
+) -> None:
+    found = {(v.budget, v.method): v.cost() for v in variants["spatial"]}
+    budgets = {budget for budget, _ in found}
+    assert len(budgets) in (4, 8)
+    for budget in budgets:
+        assert found[budget, "multiplexed"].madds == found[budget, "plain"].madds
+        assert 1 < found[budget, "multiplexed"].params / found[budget, "plain"].params < 1.28
+
+
+def test_every_variant_of_a_budget_agrees_in_madds_and_where_possible_in_parameters(
+    variants: dict[str, list[Variant]],
+) -> None:
+    for name, reference in (("spatial", "multiplexed"), ("channel", "leave-out")):
+        for variant in variants[name]:
+            if variant.method == "full":
+                continue
+            ours = next(
+                v for v in variants[name] if (v.method, v.budget) == (reference, variant.budget)
+            ).cost()
+            assert variant.cost().madds == pytest.approx(ours.madds, rel=0.05), variant.name
+            if variant.method not in ("resolution", "plain", "mixed-3-5-7"):
+                assert variant.cost().params == pytest.approx(ours.params, rel=0.15), variant.name
+
+
+def test_counted_costs_are_those_of_the_built_networks(variants: dict[str, list[Variant]]) -> None:
+    of_each_method = {v.method: v for study_name in STUDIES for v in variants[study_name]}
+    assert len(of_each_method) == 11
+    for variant in of_each_method.values():
+        side = variant.spec.resolution
+        batch = Batch(torch.zeros(2, 3, side, side), torch.zeros(2, dtype=torch.long))
+        built = variant.build()
+        assert (params(built, batch), madds(built, batch)) == variant.cost(), variant.name
+
+
+@pytest.mark.parametrize("rival", [grouped_shuffle(4), GHOST, PARTIAL], ids=lambda r: r.name)
+def test_a_rival_block_keeps_width_and_size_and_starts_from_its_input(rival: equal_cost.Rival) -> None:
+    torch.manual_seed(0)
+    block = rival.make(8)
+    x = torch.randn(2, 8, 6, 6)
+    assert block(x).shape == x.shape
+    with torch.no_grad():
+        for parameter in block.parameters():
+            parameter.zero_()
+    assert torch.equal(block(x), x)
+
+
+def test_partial_convolution_sees_neighbours_in_the_first_quarter_only() -> None:
+    torch.manual_seed(0)
+    block = PARTIAL.make(8).eval()
+    x = torch.randn(1, 8, 5, 5)
+    changed = x.clone()
+    changed[:, 2:, 0, 0] += 1  # beyond the first quarter: stays where it is
+    assert (block(x) - block(changed)).abs().sum((0, 1)).nonzero().tolist() == [[0, 0]]
+    changed = x.clone()
+    changed[:, 0, 0, 0] += 1
+    assert len((block(x) - block(changed)).abs().sum((0, 1)).nonzero()) == 4
+
+
+def test_all_networks_of_a_seed_come_before_the_next_seed() -> None:
+    jobs = study.jobs_of({"spatial": STUDIES["spatial"](SETTINGS[1])}, range(2))
+    assert [job.seed for job in jobs] == [0] * 10 + [1] * 10
+    assert len({(job.variant.name, job.seed) for job in jobs}) == 20
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of 60 pictures, and a plan with two small networks for them."""
+    rng = np.random.default_rng(0)
+    splits = decoded.Splits(
+        decoded.MemoryPictures(rng.integers(0, 256, (60, 3, 16, 16), dtype=np.uint8), np.arange(60) % 10),
+        decoded.MemoryPictures(rng.integers(0, 256, (0, 3, 16, 16), dtype=np.uint8), np.arange(0)),
+        decoded.MemoryPictures(rng.integers(0, 256, (20, 3, 16, 16), dtype=np.uint8), np.arange(20) % 10),
+        decoded.NAMES,
+        (127.0,) * 3,
+        (70.0,) * 3,
+    )
+    monkeypatch.setattr(decoded.Parquet, "load", lambda self: splits)
+    monkeypatch.setitem(STUDIES, "spatial", lambda setting: equal_cost.spatial_study(setting)[:2])
+    monkeypatch.setitem(STUDIES, "channel", lambda setting: [])
+    monkeypatch.setattr(study, "SMALL", study.Plan(Setting(16, 1), 40, None, 20, 0.05, seeds=1, epochs=1))
+    monkeypatch.setattr(study, "ProcessPoolExecutor", InThisProcess)
+    for name in decoded.FILES:
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+class InThisProcess:
+    """Does at once what a pool of processes would do."""
+
+    def __init__(self, *_: object, **__: object) -> None: ...
+
+    def __enter__(self) -> InThisProcess:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def submit(self, function: object, *arguments: object) -> study.Future[object]:
+        future: study.Future[object] = study.Future()
+        future.set_result(function(*arguments))  # type: ignore[operator]
+        return future
+
+
+def rows(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="", encoding="utf-8") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_a_run_writes_a_row_for_each_training_and_goes_on_with_the_missing_ones(tiny: Path) -> None:
+    options = ["--data", str(tiny), "--small", "--out", str(tiny / "out"), "--device", "cpu"]
+    study.main([*options, "--seeds", "1"])
+    first = rows(tiny / "out" / "spatial.csv")
+    assert {"variant", "madds", "params", "seed", "accuracy"} <= set(first[0])
+    assert [row["variant"] for row in first] == ["plain@3x3 width 4", "multiplexed@3x3 width 4"]
+    study.main([*options, "--seeds", "2"])
+    both = rows(tiny / "out" / "spatial.csv")
+    assert both[:2] == first
+    assert [row["seed"] for row in both] == ["0", "0", "1", "1"]
+
+
+def test_rows_of_other_settings_are_refused(tiny: Path) -> None:
+    options = ["--data", str(tiny), "--small", "--out", str(tiny / "out"), "--device", "cpu"]
+    study.main(options)
+    with pytest.raises(ConfigError, match=r"rows have epochs 1, this run 2.*--out"):
+        study.main([*options, "--epochs", "2"])
+
+
+def test_no_training_begins_after_the_time_is_over(tiny: Path) -> None:
+    study.main(
+        ["--data", str(tiny), "--small", "--out", str(tiny / "out"), "--device", "cpu", "--minutes", "1e-9"]
+    )
+    assert not (tiny / "out" / "spatial.csv").exists()
+
+
+def test_a_missing_file_is_named_before_anything_is_trained(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"cifar10_train\.parquet"):
+        study.main(["--data", str(tmp_path), "--small", "--out", str(tmp_path / "out")])
+
+
+def task(tiny: Path, mode: runs.Mode) -> runs.Task:
+    decoded.decode(tiny, tiny / "arrays", {16}, 40, None)
+    variant = STUDIES["spatial"](Setting(16, 1))[1]
+    return runs.Task(variant, 3, 1, 20, 0.05, str(tiny / "arrays"), "cpu", mode)
+
+
+def test_a_training_repeats(tiny: Path) -> None:
+    wanted = task(tiny, runs.Mode())
+    first, second = runs.train(wanted), runs.train(wanted)
+    assert (first["accuracy"], first["train_loss"]) == (second["accuracy"], second["train_loss"])
+
+
+def test_recording_keeps_the_weights_and_a_failure_to_record_is_survived(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def disturb(network: torch.nn.Module, samples: tuple[torch.Tensor, ...]) -> None:
+        network(*samples)  # moves the running statistics, as recording does
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(torch.cuda, "make_graphed_callables", disturb)
+    plain, graphed = (runs.train(task(tiny, runs.Mode(graphs=g))) for g in (False, True))
+    assert plain["accuracy"] == graphed["accuracy"]
+    assert plain["train_loss"] == graphed["train_loss"]
+    assert "CUDA graphs cannot be used" in capsys.readouterr().out
+
+
+def test_the_epochs_are_those_that_fit_the_time(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study, "step_seconds", lambda task, seconds=0.0: 0.01 if task.mode.graphs else 0.02)
+    plan = study.Plan(Setting(16, 1), 40, None, 20, 0.05, seeds=1, epochs=1)
+    session = study.Session(plan, tiny, "cuda", 2, time.monotonic() + 60)
+    jobs = study.jobs_of({"spatial": equal_cost.spatial_study(plan.setting)}, range(5))
+    mode, epochs = study.choose(session, str(tiny), jobs, None)
+    assert mode.graphs
+    # 2 steps of 5 ms each (two processes), 100 trainings, 2 s of a process around each; something to spare
+    assert epochs == study.EPOCHS[0]
+    longer = study.Session(plan, tiny, "cuda", 2, time.monotonic() + 160)
+    _, epochs = study.choose(longer, str(tiny), jobs, None)
+    assert epochs == pytest.approx((160 - 1.15 * 100) / (1.15 * 100 * 2 * 0.005), abs=2)
+
+
+def test_a_device_on_which_nothing_trains_is_named(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study, "step_seconds", lambda task, seconds=0.0: float("inf"))
+    session = study.Session(study.SMALL, tiny, "cuda", 2, time.monotonic() + 60)
+    jobs = study.jobs_of({"spatial": equal_cost.spatial_study(study.SMALL.setting)}, range(1))
+    with pytest.raises(ConfigError, match="--device cuda: no network can be trained"):
+        study.choose(session, str(tiny), jobs, None)
+
+
+def measured(gain: dict[str, float], study_name: str = "spatial", seeds: int = 5) -> pd.DataFrame:
+    """A table in which ours gains so much at each budget, with noise that differs from seed to seed."""
+    rng = np.random.default_rng(0)
+    ours, other = {"spatial": ("multiplexed", "plain"), "channel": ("leave-out", "width")}[study_name]
+    lines = []
+    for place, (budget, more) in enumerate(gain.items()):
+        for seed in range(seeds):
+            common = 60 + 5 * place + rng.normal(0, 1)
+            for method, value in ((ours, common + more + rng.normal(0, 0.05)), (other, common)):
+                lines.append((f"{method}@{budget}", method, budget, 10**6 * (place + 1), 1000, seed, value))
+    return pd.DataFrame(lines, columns=["variant", "method", "budget", "madds", "params", "seed", "accuracy"])
+
+
+def said(frame: pd.DataFrame, study_name: str) -> str:
+    pairs = report.paired(frame, study_name)
+    return str(report.answer(study_name, report.compared(pairs), report.overall(pairs)))
+
+
+def test_the_claim_holds_where_ours_is_better_everywhere_and_most_at_low_madds() -> None:
+    assert "It holds" in said(measured({"3x3 width 4": 2.0, "3x3 width 8": 1.0}), "spatial")
+
+
+def test_the_claim_does_not_hold_where_the_gain_grows_or_turns_at_a_budget() -> None:
+    assert "does not hold" in said(measured({"3x3 width 4": 1.0, "3x3 width 8": 2.0}), "spatial")
+    assert "does not hold" in said(
+        measured({"leave-out 0.5": 2.0, "leave-out 0.25": -0.5}, "channel"), "channel"
+    )
+    assert "It holds" in said(measured({"leave-out 0.5": 2.0, "leave-out 0.25": 0.5}, "channel"), "channel")
+
+
+def test_pairing_by_seed_takes_out_what_seeds_have_in_common() -> None:
+    (found,) = report.compared(report.paired(measured({"3x3 width 4": 0.5}), "spatial"))
+    assert found.mean == pytest.approx(0.5, abs=0.1)
+    assert found.half < 0.15
+    assert found.verdict == "better"
+
+
+def test_the_report_writes_tables_and_figures_even_of_one_seed(tmp_path: Path) -> None:
+    frame = measured({"3x3 width 4": 1.0, "3x3 width 8": 1.0}, seeds=1)
+    frame.assign(epochs=1, train_pictures=8, side=16, batch=4, device="CPU").to_csv(
+        tmp_path / "spatial.csv", index=False
+    )
+    text = report.write(tmp_path).read_text(encoding="utf-8")
+    assert "no difference shown" in text
+    assert (tmp_path / "spatial.png").stat().st_size > 10_000
