@@ -16,18 +16,14 @@ CAMVID_CLASSES = (
     "bicyclist",
 )
 
-VOC_CLASSES = tuple(
-    " ".join(name.split())
-    for name in """
+_VOC = """
     background, aeroplane, bicycle, bird, boat, bottle, bus, car, cat, chair, cow, diningtable, dog, horse,
     motorbike, person, pottedplant, sheep, sofa, train, tvmonitor
-    """.split(",")
-)
+"""
+VOC_CLASSES = tuple(" ".join(name.split()) for name in _VOC.split(","))
 
 # The first of the synonyms in objectInfo150.txt of the scene-parsing benchmark (CSAILVision/sceneparsing, BSD-3)
-ADE20K_CLASSES = tuple(
-    " ".join(name.split())
-    for name in """
+_ADE20K = """
     wall, building, sky, floor, tree, ceiling, road, bed, windowpane, grass, cabinet, sidewalk, person,
     earth, door, table, mountain, plant, curtain, chair, car, water, painting, sofa, shelf, house, sea,
     mirror, rug, field, armchair, seat, fence, desk, rock, wardrobe, lamp, bathtub, railing, cushion,
@@ -40,5 +36,5 @@ ADE20K_CLASSES = tuple(
     basket, waterfall, tent, bag, minibike, cradle, oven, ball, food, step, tank, trade, microwave, pot,
     animal, bicycle, lake, dishwasher, projection screen, blanket, sculpture, hood, sconce, vase, traffic, tray,
     ashcan, fan, pier, crt, plate, monitor, bulletin, shower, radiator, glass, clock, flag
-    """.split(",")
-)
+"""
+ADE20K_CLASSES = tuple(" ".join(name.split()) for name in _ADE20K.split(","))
