@@ -159,15 +159,9 @@ class MUXNetSpace(SearchSpace):
 
     def build_features(self, architecture: Architecture, *, in_channels: int | None = None) -> MUXNetFeatures:
         """The body alone, for pictures of any size: a map for each of its strides from 4 on."""
-        from search_spaces.muxnet.network import MUXNetFeatures
+        from search_spaces.muxnet.network import features_of
 
-        spec = self.spec(architecture)
-        strides = sorted({place.stride for place in placed(spec)})
-        return MUXNetFeatures(
-            spec,
-            in_channels=self.in_channels if in_channels is None else in_channels,
-            strides=[s for s in strides if s >= 4] or strides[-1:],
-        )
+        return features_of(self.spec(architecture), self.in_channels if in_channels is None else in_channels)
 
     def features_cost(
         self, architecture: Architecture, picture: tuple[int, int], output_stride: int, in_channels: int
