@@ -71,6 +71,7 @@ OBJECTIVES: dict[str, Objective] = {
     "error": Objective("error", "%", best=0.0),
     "accuracy": Objective("accuracy", "%", maximize=True, best=100.0),
     "robustness": Objective("robustness", "%", maximize=True, best=100.0),
+    "miou": Objective("miou", "%", maximize=True, best=100.0),
     "params": Objective("params", "parameters", cheap=True, best=0.0),
     "madds": Objective("madds", "multiply-adds", cheap=True, best=0.0),
     "latency": Objective("latency", "ms", best=0.0, for_space=_latency),

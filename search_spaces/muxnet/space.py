@@ -11,13 +11,14 @@ from nas.errors import ArchitectureError, ConfigError
 from nas.interfaces import SearchSpace, one_hot
 from nas.records import Architecture, FloatArray
 from search_spaces.muxnet import genes as coding
+from search_spaces.muxnet.cost import features_cost
 from search_spaces.muxnet.models import MODELS
 from search_spaces.muxnet.presets import SpaceOptions, preset_options
-from search_spaces.muxnet.spec import NetworkSpec
+from search_spaces.muxnet.spec import NetworkSpec, halved, placed
 from search_spaces.muxnet.text import format_spec, parse_spec
 
 if TYPE_CHECKING:
-    from search_spaces.muxnet.network import MUXNet
+    from search_spaces.muxnet.network import MUXNet, MUXNetFeatures
 
 
 class MUXNetSpace(SearchSpace):
@@ -150,6 +151,28 @@ class MUXNetSpace(SearchSpace):
             drop_connect=drop_connect,
             resize=True,
         )
+
+    def body(self, architecture: Architecture) -> Architecture:
+        """The canonical architecture of those that differ in their heads alone."""
+        full, _ = self._settled(architecture)
+        return self._architecture([*full[:-1], 0])
+
+    def build_features(self, architecture: Architecture, *, in_channels: int | None = None) -> MUXNetFeatures:
+        """The body alone, for pictures of any size: a map for each of its strides from 4 on."""
+        from search_spaces.muxnet.network import features_of
+
+        return features_of(self.spec(architecture), self.in_channels if in_channels is None else in_channels)
+
+    def features_cost(
+        self, architecture: Architecture, picture: tuple[int, int], output_stride: int, in_channels: int
+    ) -> Mapping[str, int]:
+        """Exact `params` and `madds` of the body for pictures (height, width); the last map's `width` and `pixels`."""
+        spec = self.spec(architecture)
+        cost = features_cost(spec, picture, output_stride, in_channels)
+        *_, last = placed(spec)
+        stride = min(last.stride, output_stride)
+        pixels = halved(picture[0], stride) * halved(picture[1], stride)
+        return {"params": cost.params, "madds": cost.madds, "width": last.block.width, "pixels": pixels}
 
     def _settled(self, architecture: Architecture) -> tuple[list[int], list[bool]]:
         if not self.is_valid(architecture):
