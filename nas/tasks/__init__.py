@@ -1,0 +1,1 @@
+"""What networks are trained for besides telling classes apart, one folder a task."""
