@@ -18,12 +18,12 @@ from nas.errors import ConfigError, DataError
 from nas.interfaces import HasBuild, SearchSpace
 from nas.records import Architecture, Trial
 from nas.training import weights
-from nas.training.data import Digits, load
-from nas.training.data.base import DataSource
+from nas.training.data import Digits
 from nas.training.errors import TrainingDiverged
-from nas.training.feed import Feed, Prepared, prepare
-from nas.training.loop import Score, Training, judge, precision, stream
+from nas.training.feed import Feed, Prepared
+from nas.training.loop import Training, precision, stream
 from nas.training.recipe import Recipe
+from nas.training.task import Classification, Scored, Task
 
 
 @runtime_checkable
@@ -58,15 +58,18 @@ class TrainingEvaluator:
     that of the higher budget from there on; with the schedule `constant` the result is exactly that of a
     training that never stopped. With a `horizon` it always is: the schedule is one of so many epochs, and
     trials with a lower budget stop early. The values of a trial then never depend on what is kept.
+
+    `task` is what the networks are for, and `data` a description of one of its data sets.
     """
 
     space: HasBuild
-    data: DataSource = field(default_factory=Digits)
+    data: Any = field(default_factory=Digits)
     recipe: Recipe = field(default_factory=Recipe)
     threads: int = 1
     device: str | None = None
     weights_dir: str | None = None
     horizon: int | None = None
+    task: Task = field(default_factory=Classification)
 
     def __post_init__(self) -> None:
         if not isinstance(self.space, HasBuild):
@@ -78,8 +81,9 @@ class TrainingEvaluator:
             raise ConfigError(f"threads must be at least 1, not {self.threads!r}")
 
     def __call__(self, trial: Trial) -> Mapping[str, float]:
-        """Validation `error`, `accuracy` and `top5_error` (percent), `loss`, and how it went.
+        """What the task's score says of the validation pictures, and how it went.
 
+        For classification: `error`, `accuracy` and `top5_error` (percent), `loss`. How it went:
         `train_loss`, `epochs` (all that its weights have seen), `trained_epochs` (in this call: fewer when it
         continued), `train_seconds`. Raises `DataError` when the pictures cannot be read, `TrainingDiverged`
         when the loss is no longer a number, `ConfigError` for a budget that is no whole number of epochs.
@@ -89,19 +93,16 @@ class TrainingEvaluator:
             if len(prepared.validation) == 0:
                 raise DataError(f"data {self.data}: there is no validation picture to select by")
             outcome = self._train(trial, prepared, device)
-            score = self._judge(outcome.network, prepared.validation, prepared.num_classes, device)
+            score = self._judge(outcome.network, prepared.validation, prepared, device)
         return {
-            "error": score.error,
-            "accuracy": 100.0 - score.error,
-            "loss": score.loss,
-            "top5_error": score.top5_error,
+            **score.values(),
             "train_loss": outcome.loss,
             "epochs": float(outcome.epochs),
             "trained_epochs": float(outcome.trained),
             "train_seconds": outcome.seconds,
         }
 
-    def test(self, trial: Trial) -> Score:
+    def test(self, trial: Trial) -> Scored:
         """How the trial's network does on the test pictures: for the report, never for the search.
 
         Its weights are read if they are kept, else it is trained again, which gives the same network on a CPU.
@@ -111,7 +112,7 @@ class TrainingEvaluator:
             if len(prepared.test) == 0:
                 raise DataError(f"data {self.data}: there is no test picture to report on")
             network = self._train(trial, prepared, device).network
-            return self._judge(network, prepared.test, prepared.num_classes, device)
+            return self._judge(network, prepared.test, prepared, device)
 
     def weights_file(self, trial: Trial) -> Path:
         """Where this trial's weights are kept. Raises `ConfigError` when there is no `weights_dir`."""
@@ -149,7 +150,7 @@ class TrainingEvaluator:
         wanted = None
         if architecture is not None and isinstance(self.space, HasResolution):
             wanted = self.space.resolution(architecture)
-        prepared = prepare(self.data, self.recipe, device, wanted)
+        prepared = self.task.prepare(self.data, self.recipe, device, wanted)
         if architecture is None and len(prepared.validation) == 0:
             raise DataError(f"data {self.data}: there is no validation picture to select by")
         return prepared
@@ -168,7 +169,10 @@ class TrainingEvaluator:
         start = time.perf_counter()
         network = self.build(trial, prepared)
         end = max(epochs, self.horizon or 0)
-        training = Training(network, self.recipe, epochs=end, seed=trial.seed, device=device)
+        loss_of = self.task.loss(self.recipe, prepared)
+        training = Training(
+            network, self.recipe, epochs=end, seed=trial.seed, device=device, loss=loss_of
+        )
         kept = self._kept(trial)
         loss = math.nan
         if kept is not None and int(kept["done"]) <= epochs:
@@ -185,12 +189,11 @@ class TrainingEvaluator:
 
     def _pictures(self, prepared: Prepared) -> dict[str, Any]:
         """What else is needed to use a network: its sizes, and how its pictures are normalised."""
-        splits = load(self.data)
         return {
             "num_classes": prepared.num_classes,
             "in_channels": prepared.in_channels,
-            "mean": [float(x) for x in splits.mean],
-            "std": [float(x) for x in splits.std],
+            "mean": [float(x) for x in prepared.mean],
+            "std": [float(x) for x in prepared.std],
         }
 
     def _kept(self, trial: Trial) -> dict[str, Any] | None:
@@ -203,10 +206,11 @@ class TrainingEvaluator:
     def _settings(self) -> str:
         """What weights must have in common with a training to go on with it: all but the number of epochs."""
         end = "" if self.horizon is None else f" to {self.horizon}"
-        return f"{self.data!r} {dataclasses.replace(self.recipe, epochs=1)!r}{end}"
+        task = "" if self.task == Classification() else f" {self.task!r}"
+        return f"{self.data!r} {dataclasses.replace(self.recipe, epochs=1)!r}{end}{task}"
 
-    def _judge(self, network: nn.Module, feed: Feed, num_classes: int, device: torch.device) -> Score:
-        score = judge(network, feed, num_classes, autocast=precision(self.recipe, device))
+    def _judge(self, network: nn.Module, feed: Feed, prepared: Prepared, device: torch.device) -> Scored:
+        score = self.task.judge(network, feed, prepared, precision(self.recipe, device))
         if not math.isfinite(score.loss):
             raise TrainingDiverged(f"the loss is {score.loss} after training; lower the learning rate")
         return score
@@ -228,6 +232,10 @@ def reproducible(threads: int, device: torch.device) -> Iterator[torch.device]:
 
 
 def evaluate_test(evaluator: TrainingEvaluator, trial: Trial) -> Mapping[str, float]:
-    """`test_error`, `test_top5_error` (percent) and `test_loss` of a trial, for the report after a search."""
+    """What is logged of a score, of a trial on the test pictures, for the report after a search.
+
+    For classification `test_error`, `test_top5_error` (percent) and `test_loss`.
+    """
     score = evaluator.test(trial)
-    return {"test_error": score.error, "test_top5_error": score.top5_error, "test_loss": score.loss}
+    values = score.values()
+    return {f"test_{name}": values[name] for name in score.LOGGED}

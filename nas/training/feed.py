@@ -121,11 +121,17 @@ class Prepared:
     validation: Feed
     test: Feed
     class_names: tuple[str, ...]
-    in_channels: int
+    mean: tuple[float, ...]  # per channel, as in `Splits`
+    std: tuple[float, ...]
+    class_weights: tuple[float, ...] | None = None  # of the loss; None: all alike
 
     @property
     def num_classes(self) -> int:
         return len(self.class_names)
+
+    @property
+    def in_channels(self) -> int:
+        return len(self.mean)
 
 
 def prepare(data: DataSource, recipe: Recipe, device: torch.device, resolution: int | None) -> Prepared:
@@ -164,7 +170,7 @@ def _prepare(
         feed_of(part, splits, resolution, channels_last, device)
         for part in (train, splits.validation, splits.test)
     )
-    return Prepared(train_feed, validation, test, splits.class_names, splits.in_channels)
+    return Prepared(train_feed, validation, test, splits.class_names, splits.mean, splits.std)
 
 
 def feed_of(

@@ -7,7 +7,6 @@ import dataclasses
 import gc
 import io
 import json
-import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -23,11 +22,11 @@ from torch.nn.parallel import DistributedDataParallel
 
 from nas.errors import ConfigError
 from nas.training import weights
-from nas.training.data.base import DataSource
 from nas.training.evaluator import reproducible
-from nas.training.feed import Feed, Prepared, prepare
-from nas.training.loop import Score, Shard, Training, judge, stream
+from nas.training.feed import Feed, Prepared
+from nas.training.loop import Loss, Shard, Training, stream
 from nas.training.recipe import Recipe
+from nas.training.task import Classification, Scored, Task
 
 SCHEMA = 1
 
@@ -42,11 +41,15 @@ class Build(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FullSettings:
-    """How `train_full` runs. `threads` and `device` None leave the choice to torch (a GPU if there is one)."""
+    """How `train_full` runs. `threads` and `device` None leave the choice to torch (a GPU if there is one).
+
+    `checkpoint_seconds` is the least time between two checkpoints; the last epoch always leaves one.
+    """
 
     seed: int = 0
     threads: int | None = None
     device: str | None = None
+    checkpoint_seconds: float = 0.0
     on_epoch: Callable[[Row], None] | None = None  # told each row of the log as it is written
 
 
@@ -55,7 +58,7 @@ class FullResult:
     """A finished training: the log, the test score (None without test pictures), where the weights are."""
 
     log: tuple[Row, ...]
-    test: Score | None
+    test: Scored | None
     class_names: tuple[str, ...]
     weights: Path
 
@@ -74,16 +77,18 @@ class Place:
 
 def train_full(
     build: Build,
-    data: DataSource,
+    data: Any,
     recipe: Recipe,
     out_dir: str | Path,
     *,
     resume: bool = True,
     distributed: bool | None = None,
     settings: FullSettings | None = None,
+    task: Task | None = None,
 ) -> FullResult:
     """Train on the training pictures, log validation after each epoch, judge on the test at the end.
 
+    `data` is a description of a data set of the `task` (None: classification, and a `DataSource`).
     Writes `config.json`, `log.csv`, `checkpoint.pt` (after each epoch, in one step), `weights.pt` (the network to
     use: the moving average, if the recipe has one) and `result.json` to `out_dir`. With `resume`, an
     interrupted training goes on from its last whole epoch, to exactly what it would have become. A data set
@@ -97,47 +102,48 @@ def train_full(
     out = Path(out_dir)
     threads = settings.threads or torch.get_num_threads()
     with processes(distributed, settings.device) as place, reproducible(threads, place.device):
-        return _train(build, data, recipe, out, resume, settings, place)
+        return _train(build, data, recipe, out, resume, settings, place, task or Classification())
 
 
 def _train(
     build: Build,
-    data: DataSource,
+    data: Any,
     recipe: Recipe,
     out: Path,
     resume: bool,
     settings: FullSettings,
     place: Place,
+    task: Task,
 ) -> FullResult:
     if recipe.batch_size < 2 * place.shard.world:
         raise ConfigError(
             f"recipe: batch_size {recipe.batch_size} is too small for {place.shard.world} processes: "
             f"expected at least two pictures for each"
         )
-    prepared = prepare(data, recipe, place.device, None)
-    config = _config(data, recipe, settings.seed)
+    prepared = task.prepare(data, recipe, place.device)
+    config = _config(data, recipe, settings.seed, task)
     state = _previous(out, config, resume)
     if place.first:
         write_text(out / "config.json", json.dumps(config, indent=2))
     torch.manual_seed(stream(settings.seed, 0))
     network = build(num_classes=prepared.num_classes, in_channels=prepared.in_channels)
-    training = _training(network, recipe, settings.seed, place)
+    training = _training(network, recipe, settings.seed, place, task.loss(recipe, prepared))
     log: list[Row] = []
     if state is not None:
         training.load_state_dict(state)
         log = [dict(row) for row in state["log"]]
-    _run(training, prepared, out, log, place, settings.on_epoch)
+    _run(training, prepared, out, log, place, settings, task)
     if place.first:
         weights.save(out / "weights.pt", {"network": training.judged.state_dict()})
     test = None
     if len(prepared.test):
-        test = _judge(training, prepared.test, prepared, place)
+        test = _judge(training, prepared.test, prepared, place, task)
     if place.first:
         write_text(out / "result.json", json.dumps(_result(test, prepared, log), indent=2))
     return FullResult(tuple(log), test, prepared.class_names, out / "weights.pt")
 
 
-def _training(network: nn.Module, recipe: Recipe, seed: int, place: Place) -> Training:
+def _training(network: nn.Module, recipe: Recipe, seed: int, place: Place, loss: Loss) -> Training:
     memory = torch.channels_last if recipe.channels_last else torch.contiguous_format
     network = network.to(place.device).to(memory_format=memory)  # type: ignore[call-overload]
     forward: nn.Module = network
@@ -152,6 +158,7 @@ def _training(network: nn.Module, recipe: Recipe, seed: int, place: Place) -> Tr
         device=place.device,
         shard=place.shard,
         forward=forward,
+        loss=loss,
     )
 
 
@@ -161,8 +168,10 @@ def _run(
     out: Path,
     log: list[Row],
     place: Place,
-    on_epoch: Callable[[Row], None] | None,
+    settings: FullSettings,
+    task: Task,
 ) -> None:
+    written = -float("inf")  # when the last checkpoint was
     while training.done < training.epochs:
         start = time.perf_counter()
         loss = training.epoch(prepared.train)
@@ -175,32 +184,35 @@ def _run(
             "pictures_per_second": round(len(prepared.train) / seconds, 1),
         }
         if len(prepared.validation):
-            score = _judge(training, prepared.validation, prepared, place)
-            row["validation_error"] = score.error
-            row["validation_top5_error"] = score.top5_error
-            row["validation_loss"] = score.loss
+            score = _judge(training, prepared.validation, prepared, place, task)
+            values = score.values()
+            row |= {f"validation_{name}": values[name] for name in score.LOGGED}
         log.append(row)
         if place.first:
-            weights.save(out / "checkpoint.pt", {**training.state_dict(), "log": log})
+            due = time.perf_counter() - written >= settings.checkpoint_seconds
+            if due or training.done == training.epochs:
+                weights.save(out / "checkpoint.pt", {**training.state_dict(), "log": log})
+                written = time.perf_counter()
             write_text(out / "log.csv", _table(log))
-            if on_epoch is not None:
-                on_epoch(row)
+            if settings.on_epoch is not None:
+                settings.on_epoch(row)
 
 
-def _judge(training: Training, feed: Feed, prepared: Prepared, place: Place) -> Score:
+def _judge(training: Training, feed: Feed, prepared: Prepared, place: Place, task: Task) -> Scored:
     """Every process judges its share; with the first one's running statistics, since each has its own."""
     if place.shard.world > 1:
         for tensor in training.judged.state_dict().values():
             dist.broadcast(tensor, 0)
-    return judge(training.judged, feed, prepared.num_classes, shard=place.shard, autocast=training.precision)
+    return task.judge(training.judged, feed, prepared, training.precision, place.shard)
 
 
-def _config(data: DataSource, recipe: Recipe, seed: int) -> dict[str, Any]:
+def _config(data: Any, recipe: Recipe, seed: int, task: Task) -> dict[str, Any]:
     values = dataclasses.asdict(recipe)
     return {
         "schema": SCHEMA,
         "torch": torch.__version__,
         "seed": seed,
+        "task": repr(task),
         "data": repr(data),
         "recipe": {**values, "augment": list(recipe.augment)},
     }
@@ -214,8 +226,9 @@ def _previous(out: Path, config: dict[str, Any], resume: bool) -> dict[str, Any]
     if not resume:
         raise ConfigError(f"{out} already holds a training; resume it or give another folder")
     earlier = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    differing = [k for k in ("seed", "data") if earlier.get(k) != config[k]]
-    before = earlier.get("recipe", {})
+    earlier = {"task": repr(Classification()), **earlier}  # as in folders from before there were other tasks
+    differing = [k for k in ("seed", "task", "data") if earlier.get(k) != config[k]]
+    before = dataclasses.asdict(Recipe()) | earlier.get("recipe", {})  # a setting that is newer had no effect
     differing += [f"recipe.{k}" for k, v in config["recipe"].items() if before.get(k) != v]
     if differing:
         raise ConfigError(
@@ -225,19 +238,10 @@ def _previous(out: Path, config: dict[str, Any], resume: bool) -> dict[str, Any]
     return weights.read(checkpoint)
 
 
-def _result(test: Score | None, prepared: Prepared, log: list[Row]) -> dict[str, Any]:
+def _result(test: Scored | None, prepared: Prepared, log: list[Row]) -> dict[str, Any]:
     result: dict[str, Any] = {"schema": SCHEMA, "epochs": len(log), "last": log[-1] if log else None}
     if test is not None:
-        result["test"] = {
-            "pictures": test.pictures,
-            "error": test.error,
-            "top5_error": test.top5_error,
-            "loss": test.loss,
-            "class_errors": {
-                name: None if math.isnan(e) else e
-                for name, e in zip(prepared.class_names, test.class_errors, strict=True)
-            },
-        }
+        result["test"] = test.report(prepared.class_names)
     return result
 
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -44,6 +44,19 @@ class Shard:
         return [(b.tensor_split(self.world)[self.rank] if self.world > 1 else b, len(b)) for b in whole]
 
 
+# (network, pictures, targets) -> the mean loss over the pictures
+Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]
+
+
+def classification_loss(recipe: Recipe) -> Loss:
+    """Cross-entropy of the logits against class numbers (b,), smoothed as the recipe says."""
+
+    def loss(network: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        return cross_entropy(network(x), y, label_smoothing=recipe.label_smoothing)
+
+    return loss
+
+
 def stream(seed: int, *path: int) -> int:
     """A seed for one purpose, independent of those for other paths."""
     return int(np.random.SeedSequence([seed, *path]).generate_state(1, np.uint64)[0] >> np.uint64(1))
@@ -54,7 +67,8 @@ class Training:
 
     Every epoch draws its shuffling, transforms and dropout from (seed, epoch) alone, so that a training
     goes on after `load_state_dict` exactly as if it had not stopped. `epochs` is where the schedule ends.
-    `forward` is what is called in a step (a distributed wrapper of `network`), by default the network.
+    `forward` is what is called in a step (a distributed wrapper of `network`), by default the network; `loss` what
+    is made small, by default that of a classification.
     """
 
     def __init__(
@@ -67,6 +81,7 @@ class Training:
         device: torch.device,
         shard: Shard | None = None,
         forward: nn.Module | None = None,
+        loss: Loss | None = None,
     ) -> None:
         self.network = network
         self.recipe = recipe
@@ -76,6 +91,7 @@ class Training:
         self.steps = 0
         self.shard = shard or Shard()
         self.forward = forward or network
+        self.loss = loss or classification_loss(recipe)
         self.optimiser = make_optimiser(network, recipe)
         self.average = copy.deepcopy(network) if recipe.ema_decay > 0 else None
         self.precision = precision(recipe, device)
@@ -120,7 +136,7 @@ class Training:
     def step(self, x: Tensor, y: Tensor, weight: float = 1.0) -> Tensor:
         """One update from a batch; the loss, times `weight`, still on the device."""
         with self.precision():
-            loss = cross_entropy(self.forward(x), y, label_smoothing=self.recipe.label_smoothing)
+            loss = self.loss(self.forward, x, y)
         if weight != 1.0:
             loss = loss * weight
         self.optimiser.zero_grad(set_to_none=True)
@@ -187,6 +203,28 @@ class Score:
     error: float
     top5_error: float
     class_errors: tuple[float, ...]  # percent; NaN for a class without a picture
+
+    LOGGED: ClassVar[tuple[str, ...]] = ("error", "top5_error", "loss")
+
+    def values(self) -> dict[str, float]:
+        """By name, percent but for the loss."""
+        return {
+            "error": self.error,
+            "accuracy": 100.0 - self.error,
+            "loss": self.loss,
+            "top5_error": self.top5_error,
+        }
+
+    def report(self, class_names: tuple[str, ...]) -> dict[str, Any]:
+        """Everything, for a file; None for what is not known."""
+        classes = zip(class_names, self.class_errors, strict=True)
+        return {
+            "pictures": self.pictures,
+            "error": self.error,
+            "top5_error": self.top5_error,
+            "loss": self.loss,
+            "class_errors": {name: None if math.isnan(e) else e for name, e in classes},
+        }
 
 
 @torch.inference_mode()

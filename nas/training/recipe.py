@@ -25,7 +25,7 @@ class Recipe:
     same pictures for every candidate, in the classes' proportions. `resolution` is the side of the pictures
     that the network sees (None: as they are stored): larger ones are reduced beforehand, smaller ones are
     enlarged after the transforms. `mixed_precision` has effect on a GPU only. `decay_rate` and `decay_epochs` belong to
-    the schedule `step`; `eps` belongs to adamw and rmsprop.
+    the schedule `step`, `power` to `poly`; `eps` belongs to adamw and rmsprop.
     """
 
     epochs: int = 5
@@ -42,6 +42,7 @@ class Recipe:
     min_lr_factor: float = 0.0
     decay_rate: float = 0.97
     decay_epochs: float = 2.4
+    power: float = 0.9
     label_smoothing: float = 0.0
     augment: tuple[str, ...] = ()
     ema_decay: float = 0.0
@@ -75,6 +76,7 @@ _RANGES = (  # field, least, greatest
     ("min_lr_factor", 0.0, 1.0),
     ("decay_rate", 1e-6, 1.0),
     ("decay_epochs", 1e-3, math.inf),
+    ("power", 1e-3, 100.0),
     ("label_smoothing", 0.0, 0.999),
     ("ema_decay", 0.0, 0.999999),
     ("clip", 0.0, math.inf),
@@ -170,5 +172,34 @@ RECIPES: dict[str, Published] = {
         dropout=0.2,
         drop_connect=0.2,
         source="EfficientNet-B0 as trained in timm, without RandAugment",
+    ),
+    "camvid": Published(
+        Recipe(
+            epochs=150,
+            batch_size=16,
+            lr=0.1,
+            nesterov=False,
+            weight_decay=1e-4,
+            schedule="poly",
+            warmup_epochs=2.0,
+            ema_decay=0.998,
+        ),
+        dropout=0.0,
+        drop_connect=0.0,
+        source="ours, for segmentations of a few hundred small pictures from scratch",
+    ),
+    "ade20k": Published(
+        Recipe(
+            epochs=60,
+            batch_size=16,
+            lr=0.02,
+            nesterov=False,
+            weight_decay=1e-4,
+            schedule="poly",
+            warmup_epochs=0.0,
+        ),
+        dropout=0.0,
+        drop_connect=0.0,
+        source="segmentation on ADE20K (Zhou et al. 2018): 100,000 steps of 16 pictures, on pretrained weights",
     ),
 }

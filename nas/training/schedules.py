@@ -28,7 +28,12 @@ def step(done: float, total: float, recipe: Recipe) -> float:
     return float(recipe.decay_rate ** math.floor(math.floor(done) / recipe.decay_epochs))
 
 
-SCHEDULES: dict[str, Schedule] = {"constant": constant, "cosine": cosine, "step": step}
+def poly(done: float, total: float, recipe: Recipe) -> float:
+    """From 1 to 0 as (1 - progress) ** `power` (Chen et al. 2018, DeepLab; the usual one in segmentation)."""
+    return float((1.0 - min(done / total, 1.0)) ** recipe.power)
+
+
+SCHEDULES: dict[str, Schedule] = {"constant": constant, "cosine": cosine, "step": step, "poly": poly}
 
 
 def learning_rate(recipe: Recipe, done: float, total: float) -> float:

@@ -1,0 +1,76 @@
+"""What networks are trained for: the seam between the trainer and a task. Classification is the one that is here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import nn
+
+from nas.training.feed import Feed, Prepared, prepare
+from nas.training.loop import Loss, Score, Shard, classification_loss, judge
+from nas.training.recipe import Recipe
+
+Autocast = Callable[[], AbstractContextManager[Any]]
+
+
+class Scored(Protocol):
+    """How a network does on a split. `LOGGED` names the values that a training logs after each epoch."""
+
+    LOGGED: ClassVar[tuple[str, ...]]
+
+    @property
+    def pictures(self) -> int: ...
+
+    @property
+    def loss(self) -> float: ...
+
+    def values(self) -> Mapping[str, float]:
+        """Numbers by name, `loss` among them: what an evaluator reports to a search."""
+        ...
+
+    def report(self, class_names: tuple[str, ...]) -> dict[str, Any]:
+        """Everything, as plain values for a JSON file."""
+        ...
+
+
+class Task(Protocol):
+    """How pictures and targets become batches, what is made small, and how a network is judged.
+
+    A frozen value whose text form says all of its settings: trainings of different tasks are told apart by it.
+    """
+
+    def prepare(
+        self, data: Any, recipe: Recipe, device: torch.device, resolution: int | None = None
+    ) -> Prepared:
+        """The feeds, made once a process for the same settings. Raises `DataError`, `ConfigError`."""
+        ...
+
+    def loss(self, recipe: Recipe, prepared: Prepared) -> Loss: ...
+
+    def judge(
+        self, network: nn.Module, feed: Feed, prepared: Prepared, autocast: Autocast, shard: Shard | None = None
+    ) -> Scored:
+        """Judge on every picture of `feed`, in evaluation mode (the mode is put back)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """One class a picture."""
+
+    def prepare(
+        self, data: Any, recipe: Recipe, device: torch.device, resolution: int | None = None
+    ) -> Prepared:
+        return prepare(data, recipe, device, resolution)
+
+    def loss(self, recipe: Recipe, prepared: Prepared) -> Loss:
+        return classification_loss(recipe)
+
+    def judge(
+        self, network: nn.Module, feed: Feed, prepared: Prepared, autocast: Autocast, shard: Shard | None = None
+    ) -> Score:
+        return judge(network, feed, prepared.num_classes, shard=shard, autocast=autocast)
