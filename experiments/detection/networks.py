@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from search_spaces.networks import create_network
 from torch import nn
 
 from nas.tasks.detection.anchors import AnchorPlan
 from nas.tasks.detection.detector import Detector
-from nas.tasks.detection.heads import STYLES
+from nas.tasks.detection.heads import STYLES, Extra
 from search_spaces.muxnet import MUXNetFeatures, model_spec
-from search_spaces.networks import create_network
 
 STRIDES = (8, 16, 32)
 
@@ -24,7 +24,9 @@ Build = Callable[..., nn.Module]
 
 def ssdlite(backbone: Callable[[int], nn.Module], *, num_classes: int, in_channels: int = 3) -> Detector:
     """SSDLite on maps at strides 8, 16, 32 and, by a further one, 64."""
-    return Detector(backbone(in_channels), num_classes, BLOOD_CELLS, style=STYLES["ssdlite"], extras=((128, 256),))
+    return Detector(
+        backbone(in_channels), num_classes, BLOOD_CELLS, style=STYLES["ssdlite"], extras=(Extra(128, 256),)
+    )
 
 
 def _muxnet(name: str, in_channels: int) -> nn.Module:

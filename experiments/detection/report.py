@@ -34,7 +34,11 @@ from nas.tasks.detection.metrics import Seen
 
 HERE = Path(__file__).resolve().parent
 LINES = (BLUE, VERMILLION, INK)
-CLASS_COLOURS = (VERMILLION, "#000000", BLUE)  # platelets, red, white cells: told apart on pale violet pictures
+CLASS_COLOURS = (
+    VERMILLION,
+    "#000000",
+    BLUE,
+)  # platelets, red, white cells: told apart on pale violet pictures
 SHOWN = 0.5  # least score of a detection that is drawn
 ROWS = 4  # pictures on the sheet
 SHEET_BYTES = 600_000
@@ -51,7 +55,7 @@ def write_report(folders: Sequence[Path], data: DetectionParquet, results: Path)
         run["coco"] = _coco(run, splits.test, splits.class_names)
     table = _table(runs)
     table.to_csv(results / "results.csv", index=False)
-    (results / "results.md").write_text(_text(table, runs), encoding="utf-8")
+    (results / "results.md").write_text(_text(table, runs, len(splits.train)), encoding="utf-8")
     curves = pd.concat([run["log"] for run in runs])
     curves.round(4).to_csv(results / "curves.csv", index=False)
     _draw_curves(curves, results / "curves.png")
@@ -77,7 +81,11 @@ def _coco(run: dict[str, Any], test: Annotated, names: tuple[str, ...]) -> dict[
     for picture, size in zip(test.names, test.sizes, strict=True):
         mine = groups.get(picture, run["detections"].iloc[:0])
         boxes = mine[CORNERS].to_numpy(dtype=float) / np.tile(size, 2)
-        seen.append(Seen(boxes, mine["score"].to_numpy(dtype=float), mine["label"].map(index).to_numpy(dtype=np.int64)))
+        seen.append(
+            Seen(
+                boxes, mine["score"].to_numpy(dtype=float), mine["label"].map(index).to_numpy(dtype=np.int64)
+            )
+        )
     try:
         found = coco_precisions(seen, test.objects, test.sizes, len(names))
     except ConfigError as error:
@@ -100,14 +108,20 @@ def _table(runs: Sequence[dict[str, Any]]) -> pd.DataFrame:
             "validation_map_11": validation["map_11"],
         }
         rows += [
-            {"network": run["network"], "metric": name, "value": value, "epochs": run["passes"], "seconds": run["seconds"]}
+            {
+                "network": run["network"],
+                "metric": name,
+                "value": value,
+                "epochs": run["passes"],
+                "seconds": run["seconds"],
+            }
             for name, value in values.items()
         ]
     table = pd.DataFrame(rows).groupby(["network", "metric"], sort=False).mean().reset_index()
     return table.round({"value": 2, "seconds": 0, "epochs": 0}).astype({"epochs": int, "seconds": int})
 
 
-def _text(table: pd.DataFrame, runs: Sequence[dict[str, Any]]) -> str:
+def _text(table: pd.DataFrame, runs: Sequence[dict[str, Any]], pictures: int) -> str:
     """The table to read."""
     first = runs[0]
     seeds = len({run["seed"] for run in runs})
@@ -122,7 +136,7 @@ def _text(table: pd.DataFrame, runs: Sequence[dict[str, Any]]) -> str:
     }
     shown = [c for c in columns if c in wide]
     lines = [
-        f"Blood cells (BCCD), test pictures, percent; {first['resolution']}x{first['resolution']} pixels, from scratch on 205 "
+        f"Blood cells (BCCD), test pictures, percent; {first['resolution']}x{first['resolution']} pixels, from scratch on {pictures} "
         f"pictures, {'one seed' if seeds == 1 else f'mean of {seeds} seeds'}, {first['device']}.",
         "",
         "| network | " + " | ".join(columns[c] for c in shown) + " | passes | minutes |",
@@ -144,7 +158,9 @@ def _draw_curves(curves: pd.DataFrame, path: Path) -> None:
             left.plot(one["passes"], one["validation_loss"], color=colour, lw=1.2, ls="--")
             right.plot(one["passes"], one["validation_map"], color=colour, lw=1.6, **named)
     left.set(xlabel="passes over the training pictures", ylabel="multibox loss")
-    right.set(xlabel="passes over the training pictures", ylabel="mAP on validation pictures, %", ylim=(0, 100))
+    right.set(
+        xlabel="passes over the training pictures", ylabel="mAP on validation pictures, %", ylim=(0, 100)
+    )
     styles = [Line2D([], [], color=FAINT, lw=1.6), Line2D([], [], color=FAINT, lw=1.2, ls="--")]
     left.legend(styles, ["training (augmented)", "validation"], frameon=False)
     right.legend(frameon=False, loc="lower right")
@@ -169,7 +185,10 @@ def _draw_sheet(runs: Sequence[dict[str, Any]], test: Annotated, names: tuple[st
         for axes, run in zip(line[1:], firsts, strict=True):
             seen = run["detections"]
             mine = seen[(seen["picture"] == test.names[index]) & (seen["score"] >= SHOWN)]
-            boxes = [(names.index(k), tuple(b), s) for k, b, s in zip(mine["label"], mine[CORNERS].to_numpy(), mine["score"], strict=True)]
+            boxes = [
+                (names.index(k), tuple(b), s)
+                for k, b, s in zip(mine["label"], mine[CORNERS].to_numpy(), mine["score"], strict=True)
+            ]
             _picture(axes, test, index, boxes)
     keys = [Rectangle((0, 0), 1, 1, fill=False, ec=CLASS_COLOURS[i % 3], lw=1.5) for i in range(len(names))]
     figure.legend(keys, names, loc="outside lower center", ncols=len(names), frameon=False, fontsize=9)
@@ -183,18 +202,25 @@ Boxes = list[tuple[int, tuple[float, ...], float | None]]
 
 
 def _true(objects: Objects, size: np.ndarray, names: tuple[str, ...]) -> Boxes:
-    return [(int(k), tuple(b), None) for k, b in zip(objects.labels, objects.boxes * np.tile(size, 2), strict=True)]
+    return [
+        (int(k), tuple(b), None)
+        for k, b in zip(objects.labels, objects.boxes * np.tile(size, 2), strict=True)
+    ]
 
 
 def _picture(axes: Axes, test: Annotated, index: int, boxes: Boxes) -> None:
     width, height = test.sizes[index]
-    axes.imshow(test.pictures[index].transpose(1, 2, 0), extent=(0, width, height, 0), interpolation="bilinear")
+    axes.imshow(
+        test.pictures[index].transpose(1, 2, 0), extent=(0, width, height, 0), interpolation="bilinear"
+    )
     axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
     for label, (left, top, right, bottom), score in boxes:
         colour = CLASS_COLOURS[label % len(CLASS_COLOURS)]
         axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, ec=colour, lw=1.1))
         if score is not None:
-            axes.text(left + 3, top + 3, f"{100 * score:.0f}", color=colour, fontsize=5, va="top", clip_on=True)
+            axes.text(
+                left + 3, top + 3, f"{100 * score:.0f}", color=colour, fontsize=5, va="top", clip_on=True
+            )
 
 
 def _save_small(drawn: io.BytesIO, path: Path) -> None:
@@ -202,14 +228,18 @@ def _save_small(drawn: io.BytesIO, path: Path) -> None:
     picture = Image.open(drawn).convert("RGB")
     for colours in (256, 128, 64, 32):
         small = io.BytesIO()
-        picture.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+        picture.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
+            small, "PNG", optimize=True
+        )
         if small.tell() <= SHEET_BYTES:
             break
     path.write_bytes(small.getvalue())
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--images", required=True, help="Parquet file of pictures")
     parser.add_argument("--boxes", required=True, help="Parquet file of boxes")
     parser.add_argument("--source", default="bccd", help="which set of the files")
@@ -219,7 +249,9 @@ def main() -> None:
     folders = [f for f in asked.folders if (f / "scores.json").is_file()]
     side = json.loads((folders[0] / "scores.json").read_text(encoding="utf-8"))["resolution"]
     write_report(
-        folders, DetectionParquet(asked.images, asked.boxes, source=asked.source, resolution=side), asked.results
+        folders,
+        DetectionParquet(asked.images, asked.boxes, source=asked.source, resolution=side),
+        asked.results,
     )
 
 

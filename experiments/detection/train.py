@@ -34,11 +34,10 @@ from nas.tasks.detection.feed import DetectionFeed
 from nas.tasks.detection.task import Detection, look, numbers
 from nas.training import weights
 from nas.training.full import FullSettings, train_full
-from nas.training.loop import Training, precision, stream
+from nas.training.loop import Training, precision
 from nas.training.recipe import Recipe
 
 HERE = Path(__file__).resolve().parent
-PASSES = 10  # over the training pictures, an epoch
 SHARE = 0.85  # of the time that is left that the plan fills: others may be using the device as well
 COLUMNS = ("picture", "label", "score", "left", "top", "right", "bottom")
 
@@ -56,13 +55,15 @@ class Job:
     epochs: int | None
     threads: int
     batch: int
+    passes: int  # over the training pictures, an epoch
+
+    @property
+    def task(self) -> Detection:
+        return Detection(augmentation=Augmentation(zoom=(0.5, 1.25), flip_vertical=0.5), repeats=self.passes)
 
     @property
     def folder(self) -> Path:
         return self.out / f"{self.network.replace(' + ', '-').lower()}-{self.seed}"
-
-
-TASK = Detection(augmentation=Augmentation(zoom=(0.5, 1.25), flip_vertical=0.5), repeats=PASSES)
 
 
 def recipe_for(job: Job, epochs: int, channels_last: bool) -> Recipe:
@@ -83,21 +84,21 @@ def pace(job: Job, channels_last: bool) -> float:
     """Seconds that an epoch and its judging take with this memory format, after a first step that is not counted."""
     device = torch.device(job.device)
     recipe = recipe_for(job, 1, channels_last)
-    prepared = TASK.prepare(job.data, recipe, device)
+    prepared = job.task.prepare(job.data, recipe, device)
     memory = torch.channels_last if channels_last else torch.contiguous_format
     network = DETECTORS[job.network](num_classes=prepared.num_classes, in_channels=3)
     network = network.to(device).to(memory_format=memory)
-    loss = TASK.loss(recipe, prepared)
+    loss = job.task.loss(recipe, prepared)
     training = Training(network, recipe, epochs=1, seed=0, device=device, loss=loss)
     feed = prepared.train
     assert isinstance(feed, DetectionFeed)
     training.epoch(dataclasses.replace(feed, repeats=1))
-    TASK.judge(training.judged, prepared.validation, prepared, training.precision)
+    job.task.judge(training.judged, prepared.validation, prepared, training.precision)
     start = time.perf_counter()
     training.epoch(dataclasses.replace(feed, repeats=1))
     once = time.perf_counter() - start
-    TASK.judge(training.judged, prepared.validation, prepared, training.precision)
-    return once * PASSES + time.perf_counter() - start - once
+    job.task.judge(training.judged, prepared.validation, prepared, training.precision)
+    return once * job.passes + time.perf_counter() - start - once
 
 
 def plan(job: Job) -> dict[str, Any]:
@@ -109,7 +110,11 @@ def plan(job: Job) -> dict[str, Any]:
     paces = {layout: pace(job, layout) for layout in (True, False)}
     best = min(paces, key=lambda layout: paces[layout])
     fitting = int(SHARE * (job.ends - time.time()) / paces[best])
-    decided = {"epochs": job.epochs or max(3, fitting), "channels_last": best, "seconds_an_epoch": paces[best]}
+    decided = {
+        "epochs": job.epochs or max(3, fitting),
+        "channels_last": best,
+        "seconds_an_epoch": paces[best],
+    }
     job.folder.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(decided), encoding="utf-8")
     return decided
@@ -128,7 +133,9 @@ def run(job: Job) -> Path:
     print(f"{job.network}, seed {job.seed}: {decided}", flush=True)
 
     def tell(row: dict[str, float]) -> None:
-        values = "  ".join(f"{k.removeprefix('validation_')} {row[k]:.2f}" for k in row if k != "pictures_per_second")
+        values = "  ".join(
+            f"{k.removeprefix('validation_')} {row[k]:.2f}" for k in row if k != "pictures_per_second"
+        )
         print(f"{job.network}, seed {job.seed}: {values}", flush=True)
         if job.epochs is None and time.time() > job.ends:
             raise Overtime
@@ -136,9 +143,12 @@ def run(job: Job) -> Path:
     settings = FullSettings(job.seed, job.threads, job.device, checkpoint_seconds=20, on_epoch=tell)
     start = time.perf_counter()
     try:
-        train_full(DETECTORS[job.network], job.data, recipe, job.folder, settings=settings, task=TASK)
+        train_full(DETECTORS[job.network], job.data, recipe, job.folder, settings=settings, task=job.task)
     except Overtime:
-        print(f"{job.network}, seed {job.seed}: stopped at the last checkpoint, the minutes are over", flush=True)
+        print(
+            f"{job.network}, seed {job.seed}: stopped at the last checkpoint, the minutes are over",
+            flush=True,
+        )
     judge(job, recipe, time.perf_counter() - start)
     return job.folder
 
@@ -146,7 +156,7 @@ def run(job: Job) -> Path:
 def judge(job: Job, recipe: Recipe, seconds: float) -> None:
     """Judge the weights that the training left: `scores.json`, and every detection in `detections.csv`."""
     device = torch.device(job.device)
-    prepared = TASK.prepare(job.data, recipe, device)
+    prepared = job.task.prepare(job.data, recipe, device)
     state = weights.read(job.folder / "checkpoint.pt", device)
     network = DETECTORS[job.network](num_classes=prepared.num_classes, in_channels=3).to(device)
     network.load_state_dict(state["average"])
@@ -155,14 +165,14 @@ def judge(job: Job, recipe: Recipe, seconds: float) -> None:
     assert isinstance(feed, DetectionFeed)
     splits = {"validation": prepared.validation, "test": feed}
     scores = {
-        name: TASK.judge(network, part, prepared, autocast).report(prepared.class_names)
+        name: job.task.judge(network, part, prepared, autocast).report(prepared.class_names)
         for name, part in splits.items()
     }
     about = {
         "network": job.network,
         "seed": job.seed,
-        "passes": int(state["done"]) * PASSES,
-        "passes_an_epoch": PASSES,
+        "passes": int(state["done"]) * job.passes,
+        "passes_an_epoch": job.passes,
         "seconds": seconds,
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         "torch": torch.__version__,
@@ -171,25 +181,30 @@ def judge(job: Job, recipe: Recipe, seconds: float) -> None:
         "scores": scores,
     }
     (job.folder / "scores.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
-    found, _ = look(network, feed, TASK, autocast)
+    found, _ = look(network, feed, job.task, autocast)
     with (job.folder / "detections.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for seen, name, (width, height) in zip(found, feed.annotated.names, feed.annotated.sizes.tolist(), strict=True):
+        for seen, name, (width, height) in zip(
+            found, feed.annotated.names, feed.annotated.sizes.tolist(), strict=True
+        ):
             for label, *rest in numbers(seen, (width, height)).tolist():
                 label_name = prepared.class_names[int(label)]
                 writer.writerow([name, label_name, f"{rest[0]:.5f}", *(f"{c:.1f}" for c in rest[1:])])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--images", required=True, help="Parquet file of pictures")
     parser.add_argument("--boxes", required=True, help="Parquet file of boxes")
     parser.add_argument("--source", default="bccd", help="which set of the files")
     parser.add_argument("--networks", nargs="+", default=list(DETECTORS), choices=list(DETECTORS))
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--minutes", type=float, default=4.0)
-    parser.add_argument("--epochs", type=int, help=f"in place of minutes; one is {PASSES} passes over the pictures")
+    parser.add_argument("--epochs", type=int, help="in place of minutes")
+    parser.add_argument("--passes", type=int, default=10, help="over the training pictures, an epoch")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--resolution", type=int, help="side of the pictures (default: 320, on a CPU 192)")
     parser.add_argument("--batch", type=int, default=32)
@@ -208,13 +223,22 @@ def main() -> None:
         seconds *= processes / count
     threads = max(1, min(4, (os.cpu_count() or 1) // processes)) if gpu else 1
     jobs = [
-        Job(n, s, data, asked.device, asked.out, 0.0, asked.epochs, threads, asked.batch)
+        Job(n, s, data, asked.device, asked.out, 0.0, asked.epochs, threads, asked.batch, asked.passes)
         for s in range(asked.seeds)
         for n in asked.networks
     ]
+    folders, failed = [], 0
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        folders = list(pool.map(_timed, jobs, [seconds] * count))
-    write_report(folders, data, asked.results)
+        coming = [(job, pool.submit(_timed, job, seconds)) for job in jobs]
+        for job, future in coming:
+            try:
+                folders.append(future.result())
+            except Exception as error:  # the others are worth reporting
+                failed += 1
+                print(f"{job.network}, seed {job.seed}: failed: {type(error).__name__}: {error}", flush=True)
+    if folders:
+        write_report(folders, data, asked.results)
+    raise SystemExit(1 if failed else 0)
 
 
 def _timed(job: Job, seconds: float) -> Path:

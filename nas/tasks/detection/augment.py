@@ -32,7 +32,9 @@ class Augmentation:
     def __post_init__(self) -> None:
         object.__setattr__(self, "zoom", tuple(self.zoom))  # lists come from YAML files
         if not 0 < self.zoom[0] <= self.zoom[1]:
-            raise ConfigError(f"augmentation: zoom: expected two numbers above 0, the least first, got {self.zoom}")
+            raise ConfigError(
+                f"augmentation: zoom: expected two numbers above 0, the least first, got {self.zoom}"
+            )
         for name in ("stretch", "flip", "flip_vertical", "colour"):
             check_fraction(f"augmentation: {name}", getattr(self, name))
 
@@ -65,7 +67,7 @@ def _views(x: Tensor, start: Tensor, size: Tensor, mirrored: Tensor) -> Tensor:
 
 def _moved(targets: Tensor, start: Tensor, size: Tensor, mirrored: Tensor) -> Tensor:
     """The targets as they are in the windows."""
-    corners = (targets[..., 1:].unflatten(-1, (2, 2)) - start[:, None, None]) / size[:, None, None]
+    corners = (targets[..., 1:].reshape(len(targets), -1, 2, 2) - start[:, None, None]) / size[:, None, None]
     flipped = torch.where(mirrored[:, None, None], 1.0 - corners.flip(2), corners)  # (b, m, corner, x or y)
     middle = flipped.mean(2)
     inside = ((middle > 0) & (middle < 1)).all(-1)
@@ -77,4 +79,5 @@ def _coloured(x: Tensor, draw: Tensor, amount: float) -> Tensor:
     """Saturation, contrast and brightness changed by up to `amount`; `draw` (3, b) in -1 to 1."""
     saturation, contrast, brightness = (amount * d[:, None, None, None] for d in draw)
     grey = x.mean(1, keepdim=True)
-    return (grey + (x - grey) * (1 + saturation)) * (1 + contrast) + brightness
+    changed: Tensor = (grey + (x - grey) * (1 + saturation)) * (1 + contrast) + brightness
+    return changed

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from nas.errors import ConfigError
 from nas.tasks.detection.anchors import AnchorPlan, anchors
 from nas.tasks.detection.boxes import decode, suppress
-from nas.tasks.detection.heads import EXTRAS, STYLES, Style
+from nas.tasks.detection.heads import EXTRAS, STYLES, Extra, Style
 from nas.tasks.detection.loss import Outputs
 
 
@@ -41,23 +41,27 @@ class Detector(nn.Module):
         plan: AnchorPlan,
         *,
         style: Style = STYLES["ssdlite"],
-        extras: Sequence[tuple[int, int]] = EXTRAS,
+        extras: Sequence[Extra] = EXTRAS,
     ) -> None:
         super().__init__()
         if not isinstance(backbone, Backbone):
-            raise ConfigError("backbone: expected a network with `widths` and `strides` that gives a list of maps")
+            raise ConfigError(
+                "backbone: expected a network with `widths` and `strides` that gives a list of maps"
+            )
         if num_classes < 1:
             raise ConfigError(f"num_classes: expected at least 1, got {num_classes}")
         own = len(backbone.widths)
         if not own <= plan.maps <= own + len(extras):
-            raise ConfigError(f"anchors: expected a plan for {own} to {own + len(extras)} maps, got one for {plan.maps}")
+            raise ConfigError(
+                f"anchors: expected a plan for {own} to {own + len(extras)} maps, got one for {plan.maps}"
+            )
         self.plan, self.num_classes = plan, num_classes
         self.backbone = backbone
         self.extras = nn.ModuleList()
         widths = list(backbone.widths)
-        for middle, out in extras[: plan.maps - own]:
-            self.extras.append(style.extra(widths[-1], middle, out))
-            widths.append(out)
+        for extra in extras[: plan.maps - own]:
+            self.extras.append(style.extra(widths[-1], extra))
+            widths.append(extra.out)
         pairs = list(zip(widths, plan.per_cell, strict=True))
         self.classifiers = nn.ModuleList(style.predictor(w, n * (num_classes + 1)) for w, n in pairs)
         self.regressors = nn.ModuleList(style.predictor(w, n * 4) for w, n in pairs)
@@ -108,7 +112,7 @@ class Reading:
 
 
 @torch.no_grad()
-def detections(outputs: Outputs, reading: Reading = Reading()) -> list[Detections]:  # noqa: B008
+def detections(outputs: Outputs, reading: Reading = Reading()) -> list[Detections]:
     """The detections of every picture of a batch, on the CPU."""
     logits, offsets, boxes = (x.float() for x in outputs)
     scores = logits.softmax(-1)[..., 1:].flatten(1)  # (b, n * classes)

@@ -54,8 +54,12 @@ class MultiboxLoss:
         labels, boxes = match(targets, anchors, self.threshold)
         chosen = labels > 0
         count = chosen.sum(1)
-        entropy = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view_as(labels)
-        hard = hardest(entropy.detach().masked_fill(chosen, -1.0), (count * self.negatives).clamp(min=self.fewest))
+        entropy = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view_as(
+            labels
+        )
+        hard = hardest(
+            entropy.detach().masked_fill(chosen, -1.0), (count * self.negatives).clamp(min=self.fewest)
+        )
         classes = (entropy * (chosen | hard)).sum()
         distance = functional.smooth_l1_loss(offsets, encode(boxes, anchors), reduction="none").sum(-1)
         places = torch.where(chosen, distance, 0.0).sum()

@@ -15,7 +15,9 @@ from nas.records import FloatArray
 from nas.tasks.detection.data.base import Objects
 from nas.training.data.base import IntArray
 
-Precision = Callable[[FloatArray, FloatArray], float]  # recall, precision (both per detection) -> average precision
+Precision = Callable[
+    [FloatArray, FloatArray], float
+]  # recall, precision (both per detection) -> average precision
 
 
 @dataclass(frozen=True, eq=False)

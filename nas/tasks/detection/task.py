@@ -101,7 +101,9 @@ class Detection:
                 f"recipe: augment: expected none for detection, whose boxes move with the picture, got {recipe.augment}"
             )
         side = resolution or recipe.resolution
-        return _prepare(data if side is None else data.at(side), recipe, device, self.augmentation, self.repeats)
+        return _prepare(
+            data if side is None else data.at(side), recipe, device, self.augmentation, self.repeats
+        )
 
     def loss(self, recipe: Recipe, prepared: Prepared) -> Loss:
         def loss(network: nn.Module, x: Tensor, y: Tensor) -> Tensor:
@@ -110,13 +112,18 @@ class Detection:
         return loss
 
     def judge(
-        self, network: nn.Module, feed: Feed, prepared: Prepared, autocast: Autocast, shard: Shard | None = None
+        self,
+        network: nn.Module,
+        feed: Feed,
+        prepared: Prepared,
+        autocast: Autocast,
+        shard: Shard | None = None,
     ) -> DetectionScore:
         """Judge on every picture; precision needs all of them at once, so of several processes each judges all."""
         if not isinstance(feed, DetectionFeed):
             raise EvaluationError(f"feed: expected annotated pictures, got {type(feed).__name__}")
         found, loss = look(network, feed, self, autocast)
-        seen = [Seen(*(t.double().numpy() for t in (d.boxes, d.scores)), d.labels.numpy()) for d in found]
+        seen = [Seen(d.boxes.double().numpy(), d.scores.double().numpy(), d.labels.numpy()) for d in found]
         truth, classes = feed.annotated.objects, prepared.num_classes
         areas, points = (
             tuple(float(100 * ap) for ap in average_precisions(seen, truth, classes, precision=rule))
@@ -134,7 +141,7 @@ def look(
     network.eval()
     found: list[Detections] = []
     total = 0.0
-    for x, y in feed.batches(list(torch.arange(len(feed.pixels)).split(JUDGE_BATCH)), None):
+    for x, y in feed.batches(list(torch.split(torch.arange(len(feed.pixels)), JUDGE_BATCH)), None):
         with autocast():
             outputs = network(x)
         total += float(task.multibox(outputs, y)) * len(x)
@@ -149,7 +156,9 @@ def _prepare(
 ) -> Prepared:
     splits = load(data)
     normalise = Normalise(
-        torch.tensor(splits.mean, device=device), torch.tensor(splits.std, device=device), recipe.channels_last
+        torch.tensor(splits.mean, device=device),
+        torch.tensor(splits.std, device=device),
+        recipe.channels_last,
     )
     size = min(round(len(splits.train) * recipe.subset), recipe.max_pictures or len(splits.train))
     train = part_of(splits.train, max(1, size)) if size < len(splits.train) else splits.train

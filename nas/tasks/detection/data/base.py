@@ -146,7 +146,9 @@ def assemble(
     FAULTS[policy](title, faults.found)
     train, validation, test = (_joined(part, resolution) for part in parts)
     if not any(len(o) for o in train.objects):
-        raise DataError(f"{title}: there is no training picture with an object; give more data or another split")
+        raise DataError(
+            f"{title}: there is no training picture with an object; give more data or another split"
+        )
     mean, std = pixel_statistics(train.pictures)
     return DetectionSplits(train, validation, test, class_names, mean, std, tuple(faults.found))
 
@@ -168,7 +170,9 @@ def _decode(picture: RawPicture, side: int, faults: Faults) -> tuple[ByteArray, 
     return to_array(squeezed), (image.size[0], image.size[1])
 
 
-def usable(picture: RawPicture, size: tuple[int, int], class_names: tuple[str, ...], faults: Faults) -> Objects:
+def usable(
+    picture: RawPicture, size: tuple[int, int], class_names: tuple[str, ...], faults: Faults
+) -> Objects:
     """The picture's objects that can be used; the others are named in `faults`.
 
     VOC's corners are numbers of pixels from 1, both included: pixel p covers p - 1 to p.
@@ -188,7 +192,9 @@ def usable(picture: RawPicture, size: tuple[int, int], class_names: tuple[str, .
         labels.append(index[item.label])
         difficult.append(item.difficult)
     return Objects(
-        np.array(boxes, dtype=np.float64).reshape(-1, 4), np.array(labels, np.int64), np.array(difficult, np.bool_)
+        np.array(boxes, dtype=np.float64).reshape(-1, 4),
+        np.array(labels, np.int64),
+        np.array(difficult, np.bool_),
     )
 
 
@@ -225,4 +231,6 @@ def report(name: str, where: str, how: str, load: Callable[[], DetectionSplits])
         part: Annotated = getattr(splits, split)
         labels = np.concatenate([o.labels for o in part.objects]) if len(part) else np.zeros(0, np.int64)
         counts[split] = tuple(int(n) for n in np.bincount(labels, minlength=len(splits.class_names)))
-    return DataReport(name, where, True, how, splits.class_names, counts, "objects in pictures", splits.faults)
+    return DataReport(
+        name, where, True, how, splits.class_names, counts, "objects in pictures", splits.faults
+    )

@@ -6,12 +6,32 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nas.errors import ConfigError, DataError
-from nas.tasks.detection.data.base import DetectionSplits, Faults, RawPicture, assemble, check_settings, report
+from nas.tasks.detection.data.base import (
+    DetectionSplits,
+    Faults,
+    RawPicture,
+    assemble,
+    check_settings,
+    report,
+)
 from nas.tasks.detection.data.xml import annotation
 from nas.training.data.base import DataReport
 
 CLASSES = (
-    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
+    *(
+        "aeroplane",
+        "bicycle",
+        "bird",
+        "boat",
+        "bottle",
+        "bus",
+        "car",
+        "cat",
+        "chair",
+        "cow",
+        "diningtable",
+        "dog",
+    ),
     *("horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
 )
 HOW = (
