@@ -31,8 +31,9 @@ NETWORK = (
     "a name from `nas list spaces`, or file.py:Name."
 )
 SPEC = "A name from `nas list models`, a MUXNet text (r32/...), a NASBench-101 cell, or SPACE:TEXT."
-RESOLUTION = "Pixels of a side of the picture; default: the network's own. For MUXNets without a space."
-CLASSES = "Classes; default 1000. For MUXNets without a space."
+DATA = "digits, cifar10, cifar100, folder or parquet; or the path of a folder of pictures or a Parquet file."
+RESOLUTION = "Pixels of a side of the picture; default: the network's own. For networks without a space."
+CLASSES = "Classes; default 1000. For networks without a space."
 
 
 @app.command(
@@ -173,15 +174,21 @@ def show(
 
 
 @app.command(
-    epilog="Examples:\n\n`nas train muxnet_m --data folder --path imagenet --recipe imagenet --out runs/full`\n\n"
+    epilog="Examples:\n\n`nas train muxnet_m --data imagenet --recipe imagenet`\n\n"
     "`nas train nasbench101:1-1 --data digits --epochs 5 --set space.stem_channels=16 --out runs/cell`\n\n"
     "`nas train muxnet_m --data cifar10 --path cifar-10-batches-bin --recipe cifar-transfer "
     "--weights muxnet_m.pt --out runs/transfer`",
 )
 def train(
     spec: Annotated[str, typer.Argument(help=SPEC, metavar="SPEC")],
-    data: Annotated[str, typer.Option(help="digits, cifar10, cifar100, folder or parquet.")],
-    out: Annotated[Path, typer.Option(help="Folder for the log, the weights and the result.")],
+    data: Annotated[str, typer.Option(help=DATA)],
+    out: Annotated[
+        Folder,
+        typer.Option(
+            help="Folder for the log, the weights and the result; default: runs/NETWORK-RECIPE.",
+            show_default=False,
+        ),
+    ] = None,
     recipe: Annotated[str, typer.Option(help="digits, cifar-transfer or imagenet.")] = "digits",
     path: Annotated[Folder, typer.Option(help="Where the data are.", show_default=False)] = None,
     epochs: Annotated[
@@ -205,10 +212,10 @@ def train(
 
     A training that was interrupted goes on from its last whole epoch when the command is given again.
     """
-    from nas.cli.training import Asked, Run, run_training
+    from nas.cli.training import Asked, Run, default_folder, run_training
 
     run_training(
-        Asked(spec, data, path, weights, tuple(settings or ())), recipe, epochs, Run(out, seed, threads)
+        Asked(spec, data, path, weights, tuple(settings or ())), recipe, epochs, Run(out or default_folder(spec, recipe), seed, threads)
     )
 
 
@@ -217,7 +224,7 @@ def train(
 )
 def evaluate(
     spec: Annotated[str, typer.Argument(help=SPEC, metavar="SPEC")],
-    data: Annotated[str, typer.Option(help="digits, cifar10, cifar100, folder or parquet.")],
+    data: Annotated[str, typer.Option(help=DATA)],
     weights: Annotated[Path, typer.Option(help="weights.pt of a training, or a converted checkpoint.")],
     path: Annotated[Folder, typer.Option(help="Where the data are.", show_default=False)] = None,
     resolution: Annotated[

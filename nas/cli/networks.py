@@ -1,6 +1,6 @@
 """What a network is called on the command line, and `nas show`, `nas cost` and `nas weights convert`.
 
-The one module of the command line that knows MUXNet and NASBench-101 by name.
+The one module of the command line that knows MUXNet, NASBench-101 and the named networks.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,8 @@ from nas.records import Architecture
 if TYPE_CHECKING:
     from torch import nn
 
-    from search_spaces.muxnet import NetworkSpec
+    from search_spaces.muxnet import NetworkSpec, Row
+    from search_spaces.networks import ResNetSpec, VGGSpec
 
 CLASSES = 1000  # of a network that is named without its space
 
@@ -87,24 +89,7 @@ class MUXNetwork(Network):
         from search_spaces.muxnet import describe
 
         rows = describe(self.spec, num_classes=self.classes, in_channels=self.channels)
-        size = self.spec.resolution
-        table = Table(
-            title=f"{self.label}, pictures of {size}x{size}",
-            title_justify="left",
-            header_style="bold",
-            show_footer=True,
-        )
-        cost = self.cost()
-        table.add_column("", justify="right")
-        table.add_column("block", footer="total")
-        table.add_column("what it does")
-        table.add_column("shape", justify="right", no_wrap=True)
-        for name, total in (("parameters", cost["params"]), ("MAdds", cost["madds"])):
-            table.add_column(name, justify="right", no_wrap=True, footer=f"{total:,}")
-        for number, row in enumerate(rows):
-            shape = "x".join(map(str, row.shape))
-            table.add_row(str(number), row.kind, row.text, shape, f"{row.params:,}", f"{row.madds:,}")
-        return table
+        return blocks_table(self.label, self.spec.resolution, rows)
 
     def svg(self) -> str:
         from search_spaces.muxnet import to_svg
@@ -129,6 +114,56 @@ class MUXNetwork(Network):
             )
 
         return build
+
+
+@dataclass(frozen=True)
+class PlainNetwork(Network):
+    """A named network that is no point of MUXNet's block language: ResNet-18, VGG-16."""
+
+    label: str
+    spec: ResNetSpec | VGGSpec
+    classes: int = CLASSES
+
+    def cost(self) -> Mapping[str, float]:
+        from search_spaces.muxnet.description import sum_of
+
+        return sum_of(self.spec.rows(self.classes))._asdict()
+
+    def view(self) -> Table:
+        return blocks_table(self.label, self.spec.resolution, self.spec.rows(self.classes))
+
+    def svg(self) -> str:
+        from search_spaces.muxnet.description import draw
+
+        return draw(self.spec.rows(self.classes), self.spec.resolution)
+
+    def builder(
+        self, dropout: float, drop_connect: float, resolution: int | None
+    ) -> Callable[..., nn.Module]:
+        return partial(self.spec.build, dropout=dropout)
+
+
+def blocks_table(label: str, size: int, rows: Sequence[Row]) -> Table:
+    """A network block by block, with totals."""
+    from search_spaces.muxnet.description import sum_of
+
+    table = Table(
+        title=f"{label}, pictures of {size}x{size}",
+        title_justify="left",
+        header_style="bold",
+        show_footer=True,
+    )
+    cost = sum_of(rows)
+    table.add_column("", justify="right")
+    table.add_column("block", footer="total")
+    table.add_column("what it does")
+    table.add_column("shape", justify="right", no_wrap=True)
+    for name, total in (("parameters", cost.params), ("MAdds", cost.madds)):
+        table.add_column(name, justify="right", no_wrap=True, footer=f"{total:,}")
+    for number, row in enumerate(rows):
+        shape = "x".join(map(str, row.shape))
+        table.add_row(str(number), row.kind, row.text, shape, f"{row.params:,}", f"{row.madds:,}")
+    return table
 
 
 @dataclass(frozen=True)
@@ -193,23 +228,26 @@ def named_network(text: str, sizes: Sizes | None = None) -> Network:
     Raises `ConfigError` for a word that is none of these, naming the nearest that is.
     """
     from nas.assemble import spaces
-    from search_spaces.muxnet import MODELS, parse_spec
+    from search_spaces.muxnet import NetworkSpec, parse_spec
+    from search_spaces.networks import NETWORKS
 
     sizes = sizes or Sizes()
     for name, value in (("--resolution", sizes.resolution), ("--classes", sizes.classes)):
         if value is not None and value < 1:
             raise ConfigError(f"{name}: expected at least 1, got {value}")
-    if text in MODELS or _MUXNET.match(text):
-        spec = MODELS[text] if text in MODELS else parse_spec(text)
-        if sizes.resolution is not None:
-            spec = spec.at(sizes.resolution)
-        return MUXNetwork(text, spec, text not in MODELS, CLASSES if sizes.classes is None else sizes.classes)
+    if text in NETWORKS or _MUXNET.match(text):
+        named = NETWORKS[text] if text in NETWORKS else parse_spec(text)
+        spec = named if sizes.resolution is None else named.at(sizes.resolution)
+        classes = CLASSES if sizes.classes is None else sizes.classes
+        if isinstance(spec, NetworkSpec):
+            return MUXNetwork(text, spec, text not in NETWORKS, classes)
+        return PlainNetwork(text, spec, classes)
     if _CELL.fullmatch(text):
         return space_network("nasbench101", text, (), sizes)
     if text in spaces():
         raise ConfigError(f"space {text!r}: say which architecture of it, in its text form, as in front.csv")
     raise ConfigError(
-        f"network: unknown {text!r}{did_you_mean(text, [*MODELS, *spaces()])}; known: {', '.join(MODELS)}, "
+        f"network: unknown {text!r}{did_you_mean(text, [*NETWORKS, *spaces()])}; known: {', '.join(NETWORKS)}, "
         f"a MUXNet text (r224/stem24/...), a NASBench-101 cell (1-), or a space and an architecture of it"
     )
 
@@ -260,9 +298,9 @@ def network_spec(text: str, settings: Mapping[str, Any]) -> Network:
 
 def listed_models() -> list[tuple[str, str]]:
     """The named networks, a line each."""
-    from search_spaces.muxnet import LISTED_MODELS
+    from search_spaces.networks import LISTED_NETWORKS
 
-    return list(LISTED_MODELS.items())
+    return list(LISTED_NETWORKS.items())
 
 
 def show_network(network: Network, svg: Path | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shlex
 import sys
 from collections.abc import Mapping
@@ -55,17 +56,27 @@ class Asked:
         """The data set. Raises `ConfigError`."""
         from nas.training import DATASETS, data_from_config
 
-        check_known("--data", self.data, DATASETS)
-        given: dict[str, Any] = {"name": self.data, **settings}
-        if self.path is not None:
-            if self.data == "digits":
+        name, path = self._place(DATASETS)
+        given: dict[str, Any] = {"name": name, **settings}
+        if path is not None:
+            if name == "digits":
                 raise ConfigError("--path: the digits are bundled; leave it out")
-            given["path"] = str(self.path)
-        elif self.data != "digits" and "path" not in settings:
-            raise ConfigError(f"--data {self.data}: say where it is, with --path")
-        if self.data in _SIZED and resolution is not None:
+            given["path"] = str(path)
+        elif name != "digits" and "path" not in settings:
+            raise ConfigError(f"--data {name}: say where it is, with --path")
+        if name in _SIZED and resolution is not None:
             given.setdefault("resolution", resolution)
         return data_from_config(given)
+
+    def _place(self, known: Mapping[str, Any]) -> tuple[str, Path | None]:
+        """The data set's name, and where it is; a folder or a Parquet file may stand in the name's place."""
+        given = Path(self.data)
+        if self.data in known or not given.exists():
+            check_known("--data", self.data, [*known, "a folder of pictures", "a Parquet file"])
+            return self.data, self.path
+        if self.path is not None:
+            raise ConfigError(f"--path: --data {self.data} says already where the pictures are; leave it out")
+        return "folder" if given.is_dir() else "parquet", given
 
 
 @dataclass(frozen=True)
@@ -75,6 +86,11 @@ class Run:
     out: Path
     seed: int
     threads: int | None
+
+
+def default_folder(spec: str, recipe: str) -> Path:
+    """Where a training goes that was not told: a folder of the network's and the recipe's name in `runs`."""
+    return Path("runs") / f"{re.sub(r'[^A-Za-z0-9_.]+', '-', spec)[:60]}-{recipe}"
 
 
 def run_training(asked: Asked, recipe: str, epochs: int | None, run: Run) -> None:

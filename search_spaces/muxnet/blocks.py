@@ -1,4 +1,4 @@
-"""The three blocks of a MUXNet; the modules of each are registered in the order in which they run."""
+"""The blocks of a network; the modules of each are registered in the order in which they run."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from search_spaces.muxnet.layers import (
     DropConnect,
     MixedConv,
     SpatialMultiplexing,
-    SqueezeExcite,
     channel_shuffle,
     conv,
     norm,
+    squeeze_excite,
 )
 from search_spaces.muxnet.spec import BlockKind, Placed, check_block
 
@@ -25,12 +25,11 @@ class DepthwiseSeparable(nn.Module):
         super().__init__()
         check_block(place)
         block, width = place.block, place.in_width
-        squeezed = block.squeezed(width)
         self.place = place
         self.conv_dw = conv(width, width, block.kernels[0], block.stride, groups=width)
         self.bn1 = norm(width)
         self.act = ACTIVATIONS[block.act]()
-        self.se = SqueezeExcite(width, squeezed, block.act) if squeezed else nn.Identity()
+        self.se = squeeze_excite(block, width)
         self.conv_pw = conv(width, block.width)
         self.bn2 = norm(block.width)
         self.drop = DropConnect(drop_connect)
@@ -49,16 +48,16 @@ class InvertedResidual(nn.Module):
         super().__init__()
         check_block(place)
         block, width = place.block, place.in_width
-        hidden, squeezed = block.hidden(width), block.squeezed(width)
+        hidden = block.hidden(width)
         self.place = place
-        self.conv_pw = conv(width, hidden)
+        self.conv_pw = conv(width, hidden, groups=block.pointwise[0])
         self.bn1 = norm(hidden)
         self.act1 = ACTIVATIONS[block.act]()
         self.conv_dw = MixedConv(hidden, block.kernels, block.stride)
         self.bn2 = norm(hidden)
         self.act2 = ACTIVATIONS[block.act]()
-        self.se = SqueezeExcite(hidden, squeezed, block.act) if squeezed else nn.Identity()
-        self.conv_pwl = conv(hidden, block.width)
+        self.se = squeeze_excite(block, width)
+        self.conv_pwl = conv(hidden, block.width, groups=block.pointwise[1])
         self.bn3 = norm(block.width)
         self.drop = DropConnect(drop_connect)
         self.residual = block.has_residual(width)
@@ -80,7 +79,7 @@ class ChannelMultiplexing(nn.Module):
         super().__init__()
         check_block(place)
         block = place.block
-        hidden, squeezed = block.hidden(place.in_width), block.squeezed(place.in_width)
+        hidden = block.hidden(place.in_width)
         self.place = place
         self.widths = (block.processed, block.width - block.processed)
         self.shuffle = block.shuffle
@@ -94,7 +93,7 @@ class ChannelMultiplexing(nn.Module):
             self.conv_dw = MixedConv(hidden, block.kernels, group=block.group)
         self.bn2 = norm(hidden)
         self.act2 = ACTIVATIONS[block.act]()
-        self.se = SqueezeExcite(hidden, squeezed, block.act) if squeezed else nn.Identity()
+        self.se = squeeze_excite(block, place.in_width)
         self.conv_pwl = conv(hidden, block.processed)
         self.bn3 = norm(block.processed)
 
@@ -106,8 +105,65 @@ class ChannelMultiplexing(nn.Module):
         return channel_shuffle(torch.cat([y, untouched], dim=1), self.shuffle)
 
 
-BLOCKS: dict[BlockKind, type[DepthwiseSeparable] | type[InvertedResidual] | type[ChannelMultiplexing]] = {
+class ActivatedSeparable(DepthwiseSeparable):
+    """MobileNetV1's: depthwise and 1x1, each with batch norm and activation; no residual."""
+
+    def __init__(self, place: Placed, drop_connect: float = 0.0) -> None:
+        super().__init__(place, drop_connect)
+        self.act2 = ACTIVATIONS[place.block.act]()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act2(super().forward(x))  # type: ignore[no-any-return]
+
+
+class ShuffleUnit(nn.Module):
+    """ShuffleNetV2's unit (Ma, Zhang, Zheng and Sun, ECCV 2018, figure 3c and d).
+
+    Stride 1: the second half of the channels goes through 1x1, depthwise and 1x1, the first half passes untouched;
+    stride 2: the whole input goes through that and through depthwise and 1x1 beside it. Concatenation, shuffle.
+    Drop-connect does not apply here.
+    """
+
+    def __init__(self, place: Placed, drop_connect: float = 0.0) -> None:
+        super().__init__()
+        check_block(place)
+        block, half = place.block, place.block.width // 2
+        kernel, act = block.kernels[0], ACTIVATIONS[block.act]
+        in_width = place.in_width if block.stride == 2 else half
+        self.place = place
+        self.part = half
+        self.shuffle = block.shuffle
+        self.beside: nn.Module = nn.Identity()
+        if block.stride == 2:
+            self.beside = nn.Sequential(
+                conv(in_width, in_width, kernel, 2, groups=in_width),
+                norm(in_width),
+                conv(in_width, half),
+                norm(half),
+                act(),
+            )
+        self.through = nn.Sequential(
+            conv(in_width, half),
+            norm(half),
+            act(),
+            conv(half, half, kernel, block.stride, groups=half),
+            norm(half),
+            conv(half, half),
+            norm(half),
+            act(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, second = (x, x) if self.place.block.stride == 2 else torch.split(x, self.part, dim=1)
+        return channel_shuffle(torch.cat([self.beside(first), self.through(second)], dim=1), self.shuffle)
+
+
+Block = DepthwiseSeparable | InvertedResidual | ChannelMultiplexing | ShuffleUnit
+
+BLOCKS: dict[BlockKind, type[Block]] = {
     BlockKind.DS: DepthwiseSeparable,
     BlockKind.IR: InvertedResidual,
     BlockKind.SP: ChannelMultiplexing,
+    BlockKind.DSA: ActivatedSeparable,
+    BlockKind.SN: ShuffleUnit,
 }

@@ -22,20 +22,25 @@ class Cost(NamedTuple):
         return Cost(self.params + other.params, self.madds + other.madds)
 
 
+def conv_cost(in_width: int, width: int, kernel: int, out_size: int, *, normed: bool = True) -> Cost:
+    """A plain convolution onto an out_size x out_size map, with batch norm, or (not `normed`) a bias."""
+    weights = in_width * width * kernel * kernel
+    return Cost(weights + (2 if normed else 1) * width, weights * out_size * out_size)
+
+
 def stem_cost(in_channels: int, width: int, out_size: int) -> Cost:
     """The 3x3 stem convolution and its batch norm."""
-    weights = in_channels * width * 9
-    return Cost(weights + 2 * width, weights * out_size * out_size)
+    return conv_cost(in_channels, width, 3, out_size)
 
 
 def head_cost(width: int, head: int, size: int) -> Cost:
     """The 1x1 head convolution and its batch norm, on a size x size map."""
-    return Cost(width * head + 2 * head, width * head * size * size)
+    return conv_cost(width, head, 1, size)
 
 
-def classifier_cost(head: int, num_classes: int) -> Cost:
-    """The linear layer, with bias."""
-    return Cost(head * num_classes + num_classes, head * num_classes)
+def linear_cost(width: int, out_width: int) -> Cost:
+    """A linear layer with bias, such as the classifier."""
+    return Cost(width * out_width + out_width, width * out_width)
 
 
 def depthwise_weights(hidden: int, kernels: Sequence[int]) -> int:
@@ -73,13 +78,15 @@ def bottleneck_cost(
     spatial: tuple[int, int],
     squeezed: int,
     pixels: tuple[int, int],
+    pointwise: tuple[int, int] = (1, 1),
 ) -> Cost:
     """An ir block, or what an sp processes: 1x1, spatial convolution, squeeze-and-excitation, 1x1.
 
     `spatial` is the spatial convolution's (weights, MAdds at one output pixel); `squeezed` the channels
-    between the two layers of squeeze-and-excitation, 0 for none; `pixels` those of the map (in, out).
+    between the two layers of squeeze-and-excitation, 0 for none; `pixels` those of the map (in, out);
+    `pointwise` the groups of the two 1x1 convolutions.
     """
-    expand, project = in_width * hidden, hidden * out_width
+    expand, project = in_width * hidden // pointwise[0], hidden * out_width // pointwise[1]
     excite = 2 * hidden * squeezed
     params = expand + 4 * hidden + spatial[0] + project + 2 * out_width + excite
     if squeezed:
@@ -87,17 +94,29 @@ def bottleneck_cost(
     return Cost(params, expand * pixels[0] + (spatial[1] + project) * pixels[1] + excite)
 
 
+def shuffle_cost(in_width: int, out_width: int, kernel: int, stride: int, pixels: tuple[int, int]) -> Cost:
+    """ShuffleNetV2's unit; `pixels` as in `bottleneck_cost`."""
+    half = out_width // 2
+    into = in_width if stride == 2 else half
+    chain = bottleneck_cost(into, half, half, (half * kernel * kernel,) * 2, 0, pixels)
+    return chain if stride == 1 else chain.plus(ds_cost(in_width, half, kernel, 0, pixels[1]))
+
+
 def block_cost(place: Placed) -> Cost:
     """Cost of one block in its place."""
     block, in_width = place.block, place.in_width
     pixels = (place.size * place.size, place.out_size * place.out_size)
     squeezed = block.squeezed(in_width)
-    if block.kind is BlockKind.DS:
+    if block.kind is BlockKind.SN:
+        return shuffle_cost(in_width, block.width, block.kernels[0], block.stride, pixels)
+    if block.kind in (BlockKind.DS, BlockKind.DSA):
         return ds_cost(in_width, block.width, block.kernels[0], squeezed, pixels[1])
     hidden = block.hidden(in_width)
     if block.kind is BlockKind.IR:
         weights = depthwise_weights(hidden, block.kernels)
-        return bottleneck_cost(in_width, hidden, block.width, (weights, weights), squeezed, pixels)
+        return bottleneck_cost(
+            in_width, hidden, block.width, (weights, weights), squeezed, pixels, block.pointwise
+        )
     if block.scales:
         plain = hidden * block.kernels[0] ** 2
         spatial = (scaled_weights(hidden, block.kernels[0], block.scales), plain)
@@ -117,4 +136,8 @@ def network_cost(spec: NetworkSpec, num_classes: int = 1000, in_channels: int = 
     for place in placed(spec):
         total = total.plus(block_cost(place))
         width, size = place.block.width, place.out_size
-    return total.plus(head_cost(width, spec.head, size)).plus(classifier_cost(spec.head, num_classes))
+    if spec.head:
+        total = total.plus(head_cost(width, spec.head, size))
+    if spec.neck:
+        total = total.plus(linear_cost(spec.pooled, spec.neck))
+    return total.plus(linear_cost(spec.features, num_classes))

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from search_spaces.muxnet.cost import block_cost, classifier_cost, head_cost, network_cost, stem_cost
+from search_spaces.muxnet.cost import Cost, block_cost, head_cost, linear_cost, stem_cost
 from search_spaces.muxnet.spec import BlockKind, BlockSpec, NetworkSpec, check_network, halved, placed
 
 _SIGNS = {-1: "-", 0: "0", 1: "+"}
-_COLOURS = {"stem": "#8d99ae", "ds": "#f2b950", "ir": "#5a9bd5", "sp": "#6abf8a", "head": "#8d99ae"}
+_COLOURS = {
+    "stem": "#8d99ae",
+    "ds": "#f2b950",
+    "ir": "#5a9bd5",
+    "sp": "#6abf8a",
+    "dsa": "#f2b950",
+    "sn": "#c58fd0",
+    "head": "#8d99ae",
+    "neck": "#8d99ae",
+    "basic": "#5a9bd5",
+    "conv": "#5a9bd5",
+}
 
 
 @dataclass(frozen=True)
 class Row:
     """One line of the description: `shape` is what leaves it, (channels, height, width) or (classes,)."""
 
-    kind: str  # stem, ds, ir, sp, head or classifier
+    kind: str  # stem, a block's kind, head, neck or classifier
     text: str  # what distinguishes it, such as k3.5.7 s2 e4
     shape: tuple[int, ...]
     params: int
@@ -34,7 +46,9 @@ def describe(
     check_network(spec)
     size = halved(spec.resolution, spec.stem_stride)
     cost = stem_cost(in_channels, spec.stem, size)
-    rows = [Row("stem", f"k3 s{spec.stem_stride}", (spec.stem, size, size), cost.params, cost.madds)]
+    size = halved(size, 2) if spec.stem_pool else size
+    text = f"k3 s{spec.stem_stride}" + (", 3x3 max pooling s2" if spec.stem_pool else "")
+    rows = [Row("stem", text, (spec.stem, size, size), cost.params, cost.madds)]
     width = spec.stem
     for place in placed(spec):
         width, size = place.block.width, place.out_size
@@ -42,17 +56,26 @@ def describe(
         rows.append(
             Row(place.block.kind.value, block_text(place.block), (width, size, size), cost.params, cost.madds)
         )
-    cost = head_cost(width, spec.head, size)
-    rows.append(Row("head", "k1", (spec.head, size, size), cost.params, cost.madds))
-    cost = classifier_cost(spec.head, num_classes)
+    if spec.head:
+        cost = head_cost(width, spec.head, size)
+        rows.append(Row("head", "k1", (spec.head, size, size), cost.params, cost.madds))
+    if spec.neck:
+        cost = linear_cost(spec.pooled, spec.neck)
+        rows.append(Row("neck", spec.act.value, (spec.neck,), cost.params, cost.madds))
+    cost = linear_cost(spec.features, num_classes)
     rows.append(Row("classifier", "", (num_classes,), cost.params, cost.madds))
     return rows
+
+
+def sum_of(rows: Sequence[Row]) -> Cost:
+    """Parameters and MAdds of the whole network."""
+    return Cost(sum(row.params for row in rows), sum(row.madds for row in rows))
 
 
 def block_text(block: BlockSpec) -> str:
     """What a block does, in the letters of the text form with spaces between."""
     words = ["k" + ".".join(map(str, block.kernels)), f"s{block.stride}"]
-    if block.kind is not BlockKind.DS:
+    if block.kind in (BlockKind.IR, BlockKind.SP):
         words.append(f"e{block.expansion:g}")
     if block.kind is BlockKind.SP:
         words.append(f"split {block.split:g}")
@@ -60,7 +83,11 @@ def block_text(block: BlockSpec) -> str:
             words.append("scales " + "".join(_SIGNS[s] for s in block.scales))
         else:
             words.append(f"group {block.group}")
-    words.append(f"se {block.se:g}" if block.se else "no se")
+    if block.pointwise != (1, 1):
+        words.append("1x1 in groups " + ".".join(map(str, block.pointwise)))
+    words.append(
+        f"hard se of {block.squeeze}" if block.squeeze else f"se {block.se:g}" if block.se else "no se"
+    )
     words.append(block.act.value)
     return " ".join(words)
 
@@ -68,15 +95,19 @@ def block_text(block: BlockSpec) -> str:
 def to_svg(
     spec: NetworkSpec, resolution: int | None = None, *, num_classes: int = 1000, in_channels: int = 3
 ) -> str:
-    """A drawing of `describe`: one box a row, as wide as its share of the MAdds and labelled with its numbers."""
+    """A drawing of `describe`, as `draw` makes it."""
     rows = describe(spec, resolution, num_classes=num_classes, in_channels=in_channels)
-    spec = spec if resolution is None else spec.at(resolution)
-    total = network_cost(spec, num_classes, in_channels)
+    return draw(rows, spec.resolution if resolution is None else resolution)
+
+
+def draw(rows: Sequence[Row], resolution: int) -> str:
+    """An SVG drawing of a network: one box a row, as wide as its share of the MAdds and labelled with its numbers."""
+    total = sum_of(rows)
     most = max(row.madds for row in rows)
     height, left, width = 26, 210, 300
     lines = [
         f'<text x="10" y="20" font-weight="bold">{total.params:,} parameters, {total.madds:,} MAdds at '
-        f"{spec.resolution}x{spec.resolution}</text>"
+        f"{resolution}x{resolution}</text>"
     ]
     for i, row in enumerate(rows):
         y = 34 + i * height

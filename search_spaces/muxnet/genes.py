@@ -15,10 +15,10 @@ from nas.errors import ArchitectureError, ConfigError
 from search_spaces.muxnet.cost import (
     Cost,
     bottleneck_cost,
-    classifier_cost,
     depthwise_weights,
     ds_cost,
     head_cost,
+    linear_cost,
     scaled_weights,
     stem_cost,
 )
@@ -177,7 +177,7 @@ def full_cost(options: SpaceOptions, full: Sequence[int], num_classes: int, in_c
             in_width = width
         at += PER_STAGE
     head = options.heads[full[-1]]
-    for p, m in (head_cost(in_width, head, size), classifier_cost(head, num_classes)):
+    for p, m in (head_cost(in_width, head, size), linear_cost(head, num_classes)):
         params += p
         madds += m
     return Cost(params, madds)

@@ -6,9 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from nas.errors import ConfigError
-from search_spaces.muxnet.spec import Activation, check_scales, slice_widths
+from search_spaces.muxnet.spec import Activation, BlockSpec, check_scales, slice_widths
 
-ACTIVATIONS: dict[Activation, type[nn.Module]] = {Activation.RELU: nn.ReLU, Activation.SWISH: nn.SiLU}
+ACTIVATIONS: dict[Activation, type[nn.Module]] = {
+    Activation.RELU: nn.ReLU,
+    Activation.SWISH: nn.SiLU,
+    Activation.RELU6: nn.ReLU6,
+    Activation.HSWISH: nn.Hardswish,
+}
 
 
 def conv(
@@ -110,17 +115,29 @@ def _at_scale(sign: int, layer: nn.Module, x: Tensor) -> Tensor:
 
 
 class SqueezeExcite(nn.Module):
-    """Scales channels by what the whole map says of them; two 1x1 convolutions with bias."""
+    """Scales channels by what the whole map says of them; two 1x1 convolutions with bias, and a sigmoid.
 
-    def __init__(self, width: int, squeezed: int, act: Activation) -> None:
+    With `hard` the piecewise form of MobileNetV3: ReLU and a hard sigmoid.
+    """
+
+    def __init__(self, width: int, squeezed: int, act: Activation, hard: bool = False) -> None:
         super().__init__()
         self.reduce = conv(width, squeezed, bias=True)
-        self.act = ACTIVATIONS[act]()
+        self.act = ACTIVATIONS[Activation.RELU if hard else act]()
         self.expand = conv(squeezed, width, bias=True)
+        self.gate: nn.Module = nn.Hardsigmoid() if hard else nn.Sigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
         weights: Tensor = self.expand(self.act(self.reduce(x.mean((2, 3), keepdim=True))))
-        return x * weights.sigmoid()
+        return x * self.gate(weights)  # type: ignore[no-any-return]
+
+
+def squeeze_excite(block: BlockSpec, in_width: int) -> nn.Module:
+    """The block's squeeze-and-excitation on its hidden channels, or nothing."""
+    squeezed = block.squeezed(in_width)
+    if not squeezed:
+        return nn.Identity()
+    return SqueezeExcite(block.hidden(in_width), squeezed, block.act, hard=block.squeeze > 0)
 
 
 class DropConnect(nn.Module):

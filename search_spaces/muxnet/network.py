@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from nas.errors import ConfigError
 from search_spaces.muxnet.blocks import BLOCKS
-from search_spaces.muxnet.layers import conv, norm
+from search_spaces.muxnet.layers import ACTIVATIONS, conv, norm
 from search_spaces.muxnet.spec import NetworkSpec, check_network, placed
 
 FEATURE_STRIDES = (4, 8, 16, 32)
@@ -52,20 +52,21 @@ class MUXNet(nn.Module):
     ) -> None:
         super().__init__()
         check_network(spec)
-        _check_numbers(in_channels, dropout, drop_connect)
-        last = spec.blocks[-1].width
+        check_numbers(in_channels, dropout, drop_connect)
         self.spec = spec
         self.in_channels = in_channels
         self.resize = Resize(spec.resolution) if resize else nn.Identity()
+        act = ACTIVATIONS[spec.act]
         self.conv_stem = conv(in_channels, spec.stem, 3, spec.stem_stride)
         self.bn1 = norm(spec.stem)
-        self.act1 = nn.SiLU()
+        self.act1 = _stem_end(spec)
         self.blocks = _blocks(spec, drop_connect)
-        self.conv_head = conv(last, spec.head)
-        self.bn2 = norm(spec.head)
-        self.act2 = nn.SiLU()
+        self.conv_head = conv(spec.blocks[-1].width, spec.head) if spec.head else nn.Identity()
+        self.bn2 = norm(spec.head) if spec.head else nn.Identity()
+        self.act2 = act() if spec.head else nn.Identity()
+        self.neck = nn.Sequential(nn.Linear(spec.pooled, spec.neck), act()) if spec.neck else nn.Identity()
         self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(spec.head, _checked_classes(num_classes))
+        self.classifier = nn.Linear(spec.features, checked_classes(num_classes))
         self.apply(initialise)
 
     @property
@@ -73,18 +74,18 @@ class MUXNet(nn.Module):
         return self.classifier.out_features
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """(b, in_channels, h, w) to the head's map (b, head, h / 32, w / 32)."""
+        """(b, in_channels, h, w) to the map that is pooled, (b, spec.pooled, h / 32, w / 32)."""
         x = self.act1(self.bn1(self.conv_stem(self.resize(x))))
         return self.act2(self.bn2(self.conv_head(self.blocks(x))))  # type: ignore[no-any-return]
 
     def forward(self, x: Tensor) -> Tensor:
         pooled = self.forward_features(x).mean((2, 3))
-        return self.classifier(self.dropout(pooled))  # type: ignore[no-any-return]
+        return self.classifier(self.dropout(self.neck(pooled)))  # type: ignore[no-any-return]
 
     def reset_classifier(self, num_classes: int) -> None:
         """Replace the linear layer by a new one; everything else keeps its weights."""
         old = self.classifier
-        self.classifier = nn.Linear(self.spec.head, _checked_classes(num_classes))
+        self.classifier = nn.Linear(self.spec.features, checked_classes(num_classes))
         initialise(self.classifier)
         self.classifier.to(device=old.weight.device, dtype=old.weight.dtype)
 
@@ -92,8 +93,8 @@ class MUXNet(nn.Module):
 class MUXNetFeatures(nn.Module):
     """Body without head: (b, in_channels, h, w) to maps (b, widths[i], h / strides[i], w / strides[i]).
 
-    The map at a stride is what the last block at that stride gives. Parameters have the same names as in
-    `MUXNet`. Raises `ConfigError` when the network has no map at one of `strides`.
+    A `FeatureExtractor` (search_spaces/networks/features.py). The map at a stride is what the last block at that
+    stride gives, or the stem without one. Parameters have the same names as in `MUXNet`. Raises `ConfigError` when the network has no map at one of `strides`.
     """
 
     def __init__(
@@ -106,24 +107,32 @@ class MUXNetFeatures(nn.Module):
     ) -> None:
         super().__init__()
         check_network(spec)
-        _check_numbers(in_channels, 0.0, drop_connect)
-        ends = {place.stride: place for place in placed(spec)}
+        check_numbers(in_channels, 0.0, drop_connect)
+        stem = 2 * spec.stem_stride if spec.stem_pool else spec.stem_stride
+        ends = {stem: (-1, spec.stem)} | {p.stride: (p.index, p.block.width) for p in placed(spec)}
         missing = [s for s in strides if s not in ends]
         if missing:
             raise ConfigError(f"strides: expected some of {sorted(ends)}, got {missing}")
         self.spec = spec
         self.strides = tuple(sorted(strides))
-        self.widths = tuple(ends[s].block.width for s in self.strides)
-        self._ends = frozenset(ends[s].index for s in self.strides)
+        self.widths = tuple(ends[s][1] for s in self.strides)
+        self._ends = frozenset(ends[s][0] for s in self.strides)
         self.conv_stem = conv(in_channels, spec.stem, 3, spec.stem_stride)
         self.bn1 = norm(spec.stem)
-        self.act1 = nn.SiLU()
+        self.act1 = _stem_end(spec)
         self.blocks = _blocks(spec, drop_connect)
         self.apply(initialise)
 
+    def steps(self) -> list[tuple[nn.Module, int]]:
+        """Stem and blocks in the order in which they run, each with the stride of the map that leaves it."""
+        stem = self.spec.stem_stride
+        after = 2 * stem if self.spec.stem_pool else stem
+        blocks = zip(self.blocks, (place.stride for place in placed(self.spec)), strict=True)
+        return [(self.conv_stem, stem), (self.act1, after), *blocks]
+
     def forward(self, x: Tensor) -> list[Tensor]:
         x = self.act1(self.bn1(self.conv_stem(x)))
-        maps = []
+        maps = [x] if -1 in self._ends else []
         for index, block in enumerate(self.blocks):
             x = block(x)
             if index in self._ends:
@@ -147,13 +156,20 @@ def initialise(module: nn.Module) -> None:
         nn.init.zeros_(module.bias)
 
 
+def _stem_end(spec: NetworkSpec) -> nn.Module:
+    """What comes after the stem's batch norm."""
+    act = ACTIVATIONS[spec.act]()
+    return nn.Sequential(act, nn.MaxPool2d(3, 2, 1)) if spec.stem_pool else act
+
+
 def _blocks(spec: NetworkSpec, drop_connect: float) -> nn.Sequential:
     """The blocks; drop-connect rises linearly over them (rate * index / count)."""
     count = len(spec.blocks)
     return nn.Sequential(*(BLOCKS[p.block.kind](p, drop_connect * p.index / count) for p in placed(spec)))
 
 
-def _check_numbers(in_channels: int, dropout: float, drop_connect: float) -> None:
+def check_numbers(in_channels: int, dropout: float, drop_connect: float) -> None:
+    """Raise `ConfigError` for numbers that no network can be made with."""
     if in_channels < 1:
         raise ConfigError(f"in_channels: expected at least 1, got {in_channels}")
     for name, value in (("dropout", dropout), ("drop_connect", drop_connect)):
@@ -161,7 +177,8 @@ def _check_numbers(in_channels: int, dropout: float, drop_connect: float) -> Non
             raise ConfigError(f"{name}: expected a probability from 0 up to 1 (not included), got {value}")
 
 
-def _checked_classes(num_classes: int) -> int:
+def checked_classes(num_classes: int) -> int:
+    """`num_classes`, at least 1; else `ConfigError`."""
     if num_classes < 1:
         raise ConfigError(f"num_classes: expected at least 1, got {num_classes}")
     return num_classes

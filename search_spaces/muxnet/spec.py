@@ -14,18 +14,22 @@ from nas.errors import ConfigError
 
 
 class BlockKind(str, Enum):
-    """The three blocks of a MUXNet."""
+    """The three blocks of a MUXNet, and two that only networks of others have."""
 
     DS = "ds"  # depthwise separable
     IR = "ir"  # inverted residual
     SP = "sp"  # channel multiplexing: a part of the channels is processed, the rest passes untouched
+    DSA = "dsa"  # MobileNetV1's: a ds with an activation at its end and never a residual
+    SN = "sn"  # ShuffleNetV2's: half the channels are processed (stride 2: two branches), then a shuffle
 
 
 class Activation(str, Enum):
-    """Non-linearities inside a block; swish is SiLU."""
+    """Non-linearities inside a block; swish is SiLU, hswish its piecewise form (MobileNetV3)."""
 
     RELU = "relu"
     SWISH = "swish"
+    RELU6 = "relu6"
+    HSWISH = "hswish"
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,10 @@ class BlockSpec:
 
     `width` is the number of channels that leave it. `kernels` are those of the spatial convolution: the
     hidden channels are shared among them (`slice_widths`). `expansion` multiplies the processed input width
-    (unused by ds). `se` is the ratio of squeeze-and-excitation to the processed input width, 0 for none.
+    (ir and sp only). `se` is the ratio of squeeze-and-excitation to the processed input width, 0 for none.
+    `squeeze`, when not 0, is MobileNetV3's squeeze-and-excitation instead: that many channels between its two
+    layers, ReLU between them and a hard sigmoid after them. `pointwise` are the groups of the two 1x1
+    convolutions of an ir (MixNet's "mixed" 1x1 convolutions of equal parts).
     For sp only: `split` is the share of channels that is processed, `shuffle` the groups of the channel
     shuffle, `group` the channels in a group of the spatial convolution (1 is depthwise), `scales` the signs
     of spatial multiplexing, one a slice (-1 superpixel, 0 plain, +1 subpixel), empty for none.
@@ -54,6 +61,8 @@ class BlockSpec:
     shuffle: int = 2
     group: int = 1
     scales: tuple[int, ...] = ()
+    squeeze: int = 0
+    pointwise: tuple[int, int] = (1, 1)
 
     def __post_init__(self) -> None:
         name = f"block {self.kind.value}{self.width}"
@@ -75,8 +84,15 @@ class BlockSpec:
             _require(self.group == 1, f"{name}: group", "1 outside sp blocks", self.group)
         else:
             _require(self.stride == 1, f"{name}: stride", "1 in sp blocks", self.stride)
-        if self.kind is BlockKind.DS:
-            _require(len(self.kernels) == 1, f"{name}: kernels", "one in a ds block", self.kernels)
+        if self.kind in (BlockKind.DS, BlockKind.DSA, BlockKind.SN):
+            _require(len(self.kernels) == 1, f"{name}: kernels", "one in a ds, dsa or sn block", self.kernels)
+        if self.kind is BlockKind.SN:
+            _require(not self.se and not self.squeeze, f"{name}: se", "none in an sn block", self.se)
+            _require(self.width % 2 == 0, f"{name}: width", "even in an sn block", self.width)
+        _require(self.squeeze >= 0, f"{name}: squeeze", "at least 0", self.squeeze)
+        _require(min(self.pointwise) >= 1, f"{name}: pointwise", "groups, at least 1", self.pointwise)
+        if self.kind is not BlockKind.IR:
+            _require(self.pointwise == (1, 1), f"{name}: pointwise", "1, 1 outside ir blocks", self.pointwise)
 
     @property
     def processed(self) -> int:
@@ -85,17 +101,23 @@ class BlockSpec:
 
     def hidden(self, in_width: int) -> int:
         """Channels of the spatial convolution, for an input of `in_width` channels."""
-        if self.kind is BlockKind.DS:
+        if self.kind in (BlockKind.DS, BlockKind.DSA):
             return in_width
+        if self.kind is BlockKind.SN:
+            return self.width // 2
         return int((self.processed if self.kind is BlockKind.SP else in_width) * self.expansion)
 
     def squeezed(self, in_width: int) -> int:
         """Channels between the two layers of squeeze-and-excitation, 0 when there is none."""
+        if self.squeeze:
+            return self.squeeze
         base = self.processed if self.kind is BlockKind.SP else in_width
         return max(1, int(base * self.se)) if self.se else 0
 
     def has_residual(self, in_width: int) -> bool:
         """Whether the block's input is added to its output (in sp: the processed part's input)."""
+        if self.kind in (BlockKind.DSA, BlockKind.SN):
+            return False
         return self.kind is BlockKind.SP or (self.stride == 1 and in_width == self.width)
 
 
@@ -103,7 +125,10 @@ class BlockSpec:
 class NetworkSpec:
     """A network: 3x3 stem convolution, blocks, 1x1 head convolution; the classifier is not part of it.
 
-    `resolution` is the height and width, in pixels, of the pictures for which it is made and counted.
+    `resolution` is the height and width, in pixels, of the pictures for which it is made and counted. What only
+    networks of others have: `act` is the activation of stem, head and neck; `stem_pool` a 3x3 max pooling of
+    stride 2 after the stem (ShuffleNetV2); a `head` of 0 is none (MobileNetV1); `neck`, when not 0, the width of a
+    linear layer with bias and activation between pooling and classifier (MobileNetV3).
     """
 
     resolution: int
@@ -111,17 +136,31 @@ class NetworkSpec:
     blocks: tuple[BlockSpec, ...]
     head: int
     stem_stride: int = 2
+    act: Activation = Activation.SWISH
+    stem_pool: bool = False
+    neck: int = 0
 
     def __post_init__(self) -> None:
         _require(self.resolution >= 1, "network: resolution", "at least 1", self.resolution)
         _require(self.stem >= 1, "network: stem", "at least 1", self.stem)
-        _require(self.head >= 1, "network: head", "at least 1", self.head)
+        _require(self.head >= 0, "network: head", "at least 0", self.head)
+        _require(self.neck >= 0, "network: neck", "at least 0", self.neck)
         _require(self.stem_stride in (1, 2), "network: stem_stride", "1 or 2", self.stem_stride)
         _require(len(self.blocks) > 0, "network: blocks", "at least one", self.blocks)
 
     def at(self, resolution: int) -> NetworkSpec:
         """The same network for pictures of another size."""
         return replace(self, resolution=resolution)
+
+    @property
+    def pooled(self) -> int:
+        """Channels that are pooled: those of the head, or without one of the last block."""
+        return self.head or self.blocks[-1].width
+
+    @property
+    def features(self) -> int:
+        """Numbers that enter the classifier."""
+        return self.neck or self.pooled
 
 
 @dataclass(frozen=True)
@@ -153,6 +192,8 @@ def slice_widths(width: int, parts: int) -> tuple[int, ...]:
 def placed(spec: NetworkSpec) -> Iterator[Placed]:
     """The blocks in order, each with what enters it."""
     width, size, stride = spec.stem, halved(spec.resolution, spec.stem_stride), spec.stem_stride
+    if spec.stem_pool:
+        size, stride = halved(size, 2), 2 * stride
     for index, block in enumerate(spec.blocks):
         stride *= block.stride
         yield Placed(index, block, width, size, stride)
@@ -176,6 +217,22 @@ def check_block(place: Placed) -> None:
     hidden = block.hidden(place.in_width)
     parts = max(len(block.kernels), len(block.scales))
     _require(hidden >= parts, f"{name}: hidden width", f"at least {parts}, one a slice", hidden)
+    for groups, widths in zip(
+        block.pointwise, ((place.in_width, hidden), (hidden, block.width)), strict=True
+    ):
+        _require(
+            all(w % groups == 0 for w in widths),
+            f"{name}: widths before and after a 1x1 convolution",
+            f"divisible by its {groups} groups",
+            widths,
+        )
+    if block.kind is BlockKind.SN and block.stride == 1:
+        _require(
+            place.in_width == block.width,
+            f"{name}: width",
+            f"that of its input, {place.in_width}",
+            block.width,
+        )
     if block.kind is not BlockKind.SP:
         return
     _require(

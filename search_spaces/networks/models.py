@@ -1,0 +1,108 @@
+"""Every network that has a name: MUXNet's four, and the published ones that they are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from nas.checks import check_known
+from search_spaces.muxnet.description import Row, describe
+from search_spaces.muxnet.models import LISTED_MODELS, MODELS
+from search_spaces.muxnet.spec import NetworkSpec
+from search_spaces.networks.mobile import MOBILE
+from search_spaces.networks.resnet import ResNetSpec
+from search_spaces.networks.vgg import VGGSpec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from search_spaces.networks.features import FeatureExtractor
+
+AnySpec = NetworkSpec | ResNetSpec | VGGSpec
+
+NETWORKS: dict[str, AnySpec] = {**MODELS, **MOBILE, "resnet18": ResNetSpec(), "vgg16": VGGSpec()}
+
+LISTED_NETWORKS: dict[str, str] = {
+    **LISTED_MODELS,
+    "mobilenet_v1": "4.2M parameters, 569M MAdds at 224; Howard et al. 2017",
+    "mobilenet_v2_050": "2.0M parameters, 97M MAdds at 224; half width, Sandler et al. 2018",
+    "mobilenet_v2": "3.5M parameters, 301M MAdds at 224; Sandler et al. 2018",
+    "mobilenet_v3_small": "2.5M parameters, 57M MAdds at 224; Howard et al. 2019",
+    "mobilenet_v3_large": "5.5M parameters, 217M MAdds at 224; Howard et al. 2019",
+    "shufflenet_v2": "2.3M parameters, 145M MAdds at 224; Ma et al. 2018",
+    "shufflenet_v2_200": "7.4M parameters, 583M MAdds at 224; double width, Ma et al. 2018",
+    "mnasnet_a1": "3.9M parameters, 312M MAdds at 224; Tan et al. 2019",
+    "fbnet_c": "5.6M parameters, 385M MAdds at 224; Wu et al. 2019",
+    "efficientnet_b0": "5.3M parameters, 386M MAdds at 224; Tan and Le 2019",
+    "mixnet_m": "5.0M parameters, 339M MAdds at 224; Tan and Le 2019",
+    "resnet18": "11.7M parameters, 1,814M MAdds at 224; He et al. 2016",
+    "vgg16": "138.4M parameters, 15,470M MAdds at 224; Simonyan and Zisserman 2015",
+}
+
+_STRIDES = (4, 8, 16, 32)
+
+
+def network_named(name: str) -> AnySpec:
+    """Specification of a named network, at 224 pixels. Raises `ConfigError` for a name not in `NETWORKS`."""
+    check_known("network", name, NETWORKS)
+    return NETWORKS[name]
+
+
+def rows_of(spec: AnySpec, num_classes: int = 1000, in_channels: int = 3) -> list[Row]:
+    """The network block by block, with exact parameters and MAdds. Raises `ConfigError` if it cannot be built."""
+    if isinstance(spec, NetworkSpec):
+        return describe(spec, num_classes=num_classes, in_channels=in_channels)
+    return spec.rows(num_classes, in_channels)
+
+
+def create_network(
+    name: str,
+    num_classes: int = 1000,
+    in_channels: int = 3,
+    *,
+    resolution: int = 224,
+    dropout: float = 0.2,
+    drop_connect: float = 0.0,
+) -> nn.Module:
+    """A named network, plain and freshly initialised, in training mode: pictures to logits (b, num_classes).
+
+    Has `num_classes`, `in_channels`, `spec` and a last linear layer `classifier`. `drop_connect` is for those
+    that have residual blocks of MUXNet's kind; the others ignore it. Raises `ConfigError` for an unknown name, a
+    number out of range or a resolution that does not fit.
+    """
+    from search_spaces.muxnet.network import MUXNet
+
+    spec = network_named(name).at(resolution)
+    if not isinstance(spec, NetworkSpec):
+        return spec.build(num_classes=num_classes, in_channels=in_channels, dropout=dropout)
+    return MUXNet(
+        spec, num_classes=num_classes, in_channels=in_channels, dropout=dropout, drop_connect=drop_connect
+    )
+
+
+def create_features(
+    name: str,
+    in_channels: int = 3,
+    *,
+    resolution: int = 224,
+    drop_connect: float = 0.0,
+    strides: Sequence[int] = _STRIDES,
+    output_stride: int = 32,
+) -> FeatureExtractor:
+    """The body of a named network, without head and classifier: pictures to maps, as `FeatureExtractor` says.
+
+    From `output_stride` on (8 or 16) the maps keep their size, by dilation in place of stride (`dilate`). Raises
+    `ConfigError` as `create_network` does, and for strides at which the network has no map.
+    """
+    from search_spaces.muxnet.network import MUXNetFeatures
+    from search_spaces.networks.features import dilate
+
+    spec = network_named(name).at(resolution)
+    body: FeatureExtractor
+    if isinstance(spec, NetworkSpec):
+        body = MUXNetFeatures(spec, in_channels=in_channels, drop_connect=drop_connect, strides=strides)
+    else:
+        body = spec.features(in_channels=in_channels, strides=strides)
+    if output_stride != 32:
+        dilate(body, output_stride)
+    return body
