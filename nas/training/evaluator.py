@@ -170,9 +170,7 @@ class TrainingEvaluator:
         network = self.build(trial, prepared)
         end = max(epochs, self.horizon or 0)
         loss_of = self.task.loss(self.recipe, prepared)
-        training = Training(
-            network, self.recipe, epochs=end, seed=trial.seed, device=device, loss=loss_of
-        )
+        training = Training(network, self.recipe, epochs=end, seed=trial.seed, device=device, loss=loss_of)
         kept = self._kept(trial)
         loss = math.nan
         if kept is not None and int(kept["done"]) <= epochs:

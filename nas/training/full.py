@@ -43,13 +43,17 @@ class Build(Protocol):
 class FullSettings:
     """How `train_full` runs. `threads` and `device` None leave the choice to torch (a GPU if there is one).
 
-    `checkpoint_seconds` is the least time between two checkpoints; the last epoch always leaves one.
+    `checkpoint_seconds` is the least time between two checkpoints, and `validate_every` the epochs between two looks
+    at the validation pictures; the last epoch always has both. `wrap` makes what is called in a step in place of the
+    network (one that is compiled, say), whose parameters it must use.
     """
 
     seed: int = 0
     threads: int | None = None
     device: str | None = None
     checkpoint_seconds: float = 0.0
+    validate_every: int = 1
+    wrap: Callable[[nn.Module], nn.Module] | None = None
     on_epoch: Callable[[Row], None] | None = None  # told each row of the log as it is written
 
 
@@ -127,7 +131,7 @@ def _train(
         write_text(out / "config.json", json.dumps(config, indent=2))
     torch.manual_seed(stream(settings.seed, 0))
     network = build(num_classes=prepared.num_classes, in_channels=prepared.in_channels)
-    training = _training(network, recipe, settings.seed, place, task.loss(recipe, prepared))
+    training = _training(network, recipe, settings, place, task.loss(recipe, prepared))
     log: list[Row] = []
     if state is not None:
         training.load_state_dict(state)
@@ -143,18 +147,20 @@ def _train(
     return FullResult(tuple(log), test, prepared.class_names, out / "weights.pt")
 
 
-def _training(network: nn.Module, recipe: Recipe, seed: int, place: Place, loss: Loss) -> Training:
+def _training(
+    network: nn.Module, recipe: Recipe, settings: FullSettings, place: Place, loss: Loss
+) -> Training:
     memory = torch.channels_last if recipe.channels_last else torch.contiguous_format
     network = network.to(place.device).to(memory_format=memory)  # type: ignore[call-overload]
-    forward: nn.Module = network
+    forward = network if settings.wrap is None else settings.wrap(network)
     if place.shard.world > 1:
         ids = [place.device.index] if place.device.type == "cuda" else None
-        forward = DistributedDataParallel(network, device_ids=ids)
+        forward = DistributedDataParallel(forward, device_ids=ids)
     return Training(
         network,
         recipe,
         epochs=recipe.epochs,
-        seed=seed,
+        seed=settings.seed,
         device=place.device,
         shard=place.shard,
         forward=forward,
@@ -183,14 +189,15 @@ def _run(
             "seconds": round(seconds, 3),
             "pictures_per_second": round(len(prepared.train) / seconds, 1),
         }
-        if len(prepared.validation):
+        last = training.done == training.epochs
+        if len(prepared.validation) and (last or training.done % settings.validate_every == 0):
             score = _judge(training, prepared.validation, prepared, place, task)
             values = score.values()
             row |= {f"validation_{name}": values[name] for name in score.LOGGED}
         log.append(row)
         if place.first:
             due = time.perf_counter() - written >= settings.checkpoint_seconds
-            if due or training.done == training.epochs:
+            if due or last:
                 weights.save(out / "checkpoint.pt", {**training.state_dict(), "log": log})
                 written = time.perf_counter()
             write_text(out / "log.csv", _table(log))
@@ -247,7 +254,8 @@ def _result(test: Scored | None, prepared: Prepared, log: list[Row]) -> dict[str
 
 def _table(log: list[Row]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(log[0]), lineterminator="\n")
+    names = list(dict.fromkeys(name for row in log for name in row))
+    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(log)
     return text.getvalue()

@@ -52,7 +52,12 @@ class Task(Protocol):
     def loss(self, recipe: Recipe, prepared: Prepared) -> Loss: ...
 
     def judge(
-        self, network: nn.Module, feed: Feed, prepared: Prepared, autocast: Autocast, shard: Shard | None = None
+        self,
+        network: nn.Module,
+        feed: Feed,
+        prepared: Prepared,
+        autocast: Autocast,
+        shard: Shard | None = None,
     ) -> Scored:
         """Judge on every picture of `feed`, in evaluation mode (the mode is put back)."""
         ...
@@ -71,6 +76,11 @@ class Classification:
         return classification_loss(recipe)
 
     def judge(
-        self, network: nn.Module, feed: Feed, prepared: Prepared, autocast: Autocast, shard: Shard | None = None
+        self,
+        network: nn.Module,
+        feed: Feed,
+        prepared: Prepared,
+        autocast: Autocast,
+        shard: Shard | None = None,
     ) -> Score:
         return judge(network, feed, prepared.num_classes, shard=shard, autocast=autocast)

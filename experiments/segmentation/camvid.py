@@ -1,0 +1,290 @@
+"""Train segmentations of CamVid from scratch: MUXNet-m, MobileNetV2 and ResNet-18, each with C1 and with PPM.
+
+Run, from the root of the repository:
+
+    python experiments/segmentation/camvid.py --data ../shared/data/images/camvid_240x180.parquet --minutes 4
+
+trains the six side by side on a GPU, as many epochs as fit in the minutes (measured before, at that load), and writes
+`results.csv`, `curves.csv`, `curves.png` and `pictures.png` to --out. `--small --device cpu --jobs 2 --minutes 110`
+is for two cores: fewer pixels at a time, a coarser output stride and narrower heads. `--epochs` fixes the number of
+epochs instead. The trainings themselves stay in --runs, one folder each, and are gone on with when interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that it runs as a script
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from experiments.segmentation.report import Trained, report
+from nas.tasks.segmentation.data import CamVid, load
+from nas.tasks.segmentation.network import SegmentationNetwork
+from nas.tasks.segmentation.settings import Augment, HeadSettings
+from nas.tasks.segmentation.task import Segmentation
+from nas.training import FullSettings, Recipe, train_full
+from nas.training.full import FullResult, Row
+from nas.training.loop import Training, precision
+from nas.training.recipe import RECIPES
+from nas.training.weights import read
+
+NETWORKS = {"muxnet_m": "MUXNet-m", "mobilenet_v2": "MobileNetV2", "resnet18": "ResNet18"}
+HEADS = {"c1": "C1", "ppm": "PPM"}
+SHEET = 5  # pictures of the test on the sheet
+SCALES = (0.75, 1.0, 1.25, 1.5, 1.75)  # of the multi-scale test
+MARGIN = 0.8  # of the time that is left which the epochs planned may take
+RESERVE = 20.0  # seconds for judging at the end
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one network is trained."""
+
+    head: HeadSettings
+    task: Segmentation
+    recipe: Recipe
+    validate_every: int
+
+
+def plan_of(head: str, small: bool) -> Plan:
+    """For a GPU, or `small` for two cores."""
+    recipe = RECIPES["camvid"].recipe
+    if small:
+        return Plan(
+            HeadSettings(head, output_stride=16, width=64 if head == "ppm" else None, auxiliary=0.4),
+            Segmentation(Augment((96, 128), (0.6, 1.5)), auxiliary=0.4),
+            replace(recipe, batch_size=8, lr=0.05, ema_decay=0.99),
+            5,
+        )
+    return Plan(
+        HeadSettings(head, output_stride=8, width=128 if head == "ppm" else None, auxiliary=0.4),
+        Segmentation(Augment((176, 240), (0.75, 2.0)), auxiliary=0.4),
+        recipe,
+        5,
+    )
+
+
+def build(name: str, head: HeadSettings, *, num_classes: int, in_channels: int) -> SegmentationNetwork:
+    """The whole network with its first weights."""
+    from search_spaces.networks import create_features
+
+    body: Any = create_features(name, in_channels)
+    return SegmentationNetwork(body, head, num_classes=num_classes, in_channels=in_channels)
+
+
+class Graphed(nn.Module):
+    """A network whose training pass on batches of one shape is a recorded CUDA graph: one launch, not hundreds.
+
+    Batches of another shape run as usual. Stays without a graph where it cannot be recorded.
+    """
+
+    def __init__(self, network: nn.Module, shape: tuple[int, ...], autocast: Any) -> None:
+        super().__init__()
+        self.network = network
+        self.shape = shape
+        self.recorded: Any = None
+        sample = torch.randn(shape, device="cuda").contiguous(memory_format=torch.channels_last)
+        network.train()
+        try:
+            with torch.autocast("cuda", dtype=torch.bfloat16, cache_enabled=False):
+                self.recorded = torch.cuda.make_graphed_callables(Pass(network), (sample,))
+        except Exception as error:
+            print(f"without CUDA graphs: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        network.zero_grad(set_to_none=True)
+
+    def forward(self, x: Tensor) -> Any:
+        use = self.recorded is not None and tuple(x.shape) == self.shape
+        return self.recorded(x) if use else self.network(x)
+
+
+class Pass(nn.Module):
+    """Calls a network; what records a pass changes this module, and leaves the network as it is."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Any:
+        return self.network(x)
+
+
+def wrapped(plan: Plan, device: torch.device, network: nn.Module) -> nn.Module:
+    """What is called in a step."""
+    crop = plan.task.augment.crop
+    if device.type != "cuda" or crop is None:
+        return network
+    shape = (plan.recipe.batch_size, 3, *crop)
+    return Graphed(network, shape, precision(plan.recipe, device))
+
+
+def epochs_that_fit(args: argparse.Namespace, plan: Plan, device: torch.device) -> int:
+    """How many epochs can be trained until `args.until`, from how long a few take with the others at work."""
+    prepared = plan.task.prepare(CamVid(args.data), plan.recipe, device)
+    torch.manual_seed(0)
+    network = build(args.network, plan.head, num_classes=prepared.num_classes, in_channels=3)
+    network = network.to(device).to(memory_format=torch.channels_last)
+    training = Training(
+        network,
+        plan.recipe,
+        epochs=10**6,
+        seed=0,
+        device=device,
+        loss=plan.task.loss(plan.recipe, prepared),
+        forward=wrapped(plan, device, network),
+    )
+    training.epoch(prepared.train)
+    begun, most = time.time(), 0.04 * (args.until - time.time())
+    while time.time() - begun < most:
+        training.epoch(prepared.train)
+    epoch = (time.time() - begun) / (training.done - 1)
+    begun = time.time()
+    plan.task.judge(network, prepared.validation, prepared, training.precision)
+    epoch += (time.time() - begun) / plan.validate_every
+    left = args.until - time.time() - (RESERVE if device.type == "cuda" else 2 * RESERVE)
+    fits = max(2, int(MARGIN * left / epoch))
+    print(f"{args.network} {args.head}: {epoch:.2f} s an epoch, {fits} epochs fit", flush=True)
+    return fits
+
+
+def train_one(args: argparse.Namespace) -> None:
+    """One network, in a process of its own; leaves `scores.json` and `sheet.npz` beside what the training writes."""
+    torch.backends.cudnn.benchmark = True
+    device = torch.device(args.device)
+    plan = plan_of(args.head, args.small)
+    folder = args.runs / f"{args.network}_{args.head}"
+    config = folder / "config.json"
+    if config.is_file():  # of a training that was interrupted
+        epochs = int(json.loads(config.read_text())["recipe"]["epochs"])
+    else:
+        epochs = args.epochs or epochs_that_fit(args, plan, device)
+    recipe = replace(plan.recipe, epochs=epochs)
+    settings = FullSettings(
+        seed=0,
+        threads=args.threads,
+        device=args.device,
+        checkpoint_seconds=60.0,
+        validate_every=plan.validate_every,
+        wrap=partial(wrapped, plan, device),
+        on_epoch=partial(_say, f"{args.network} {args.head}", epochs),
+    )
+    making = partial(build, args.network, plan.head)
+    result = train_full(making, CamVid(args.data), recipe, folder, settings=settings, task=plan.task)
+    _judge(args, plan, result, folder, device)
+
+
+def _judge(
+    args: argparse.Namespace, plan: Plan, result: FullResult, folder: Path, device: torch.device
+) -> None:
+    """The test at one scale and at several, and predictions for the sheet."""
+    prepared = plan.task.prepare(CamVid(args.data), plan.recipe, device)
+    network = build(args.network, plan.head, num_classes=prepared.num_classes, in_channels=3)
+    network.load_state_dict(read(result.weights)["network"])
+    network.to(device).eval()
+    cast = precision(plan.recipe, device)
+    several = replace(plan.task, scales=SCALES, mirror=True)
+    assert result.test is not None
+    scores = {
+        "epochs": len(result.log),
+        "seconds": round(sum(row["seconds"] for row in result.log), 1),
+        "test": result.test.report(prepared.class_names),
+        "multi_scale": several.judge(network, prepared.test, prepared, cast).report(prepared.class_names),
+    }
+    at = sheet_rows(len(prepared.test))
+    with torch.inference_mode():
+        x = torch.cat([x for x, _ in prepared.test.batches([torch.tensor(at)], None)])
+        predicted = plan.task.probabilities(network, x, cast).argmax(1).to(torch.uint8).cpu().numpy()
+    np.savez_compressed(folder / "sheet.npz", predicted=predicted)
+    (folder / "scores.json").write_text(json.dumps(scores, indent=2), encoding="utf-8")
+
+
+def sheet_rows(count: int) -> list[int]:
+    """The test pictures on the sheet, evenly taken."""
+    return [int(i) for i in np.linspace(0, count - 1, SHEET + 2)[1:-1]]
+
+
+def _say(name: str, epochs: int, row: Row) -> None:
+    if "validation_miou" in row:
+        print(
+            f"{name}: epoch {row['epoch']:.0f}/{epochs} loss {row['train_loss']:.3f} "
+            f"mIoU {row['validation_miou']:.2f}% {row['seconds']:.2f} s",
+            flush=True,
+        )
+
+
+def train_all(args: argparse.Namespace) -> None:
+    """Every network with every head, `--jobs` at a time; then the report on those that came to an end."""
+    pending = [(n, h) for h in args.heads for n in args.networks]
+    until = time.time() + 60 * args.minutes
+    rounds = -(-len(pending) // args.jobs)
+    running: list[tuple[subprocess.Popen[bytes], str]] = []
+    failed = []
+    while pending or running:
+        while pending and len(running) < args.jobs:
+            name, head = pending.pop(0)
+            left = -(-(len(pending) + 1) // args.jobs)  # rounds, this one among them
+            end = time.time() + (until - time.time()) / max(1, min(left, rounds))
+            running.append((_start(args, name, head, end), f"{name} {head}"))
+        time.sleep(0.2)
+        failed += [what for process, what in running if process.poll() not in (None, 0)]
+        running = [(process, what) for process, what in running if process.poll() is None]
+    splits = load(CamVid(args.data))
+    pairs = [splits.test.pair(i) for i in sheet_rows(len(splits.test))]
+    done = [
+        Trained(f"{NETWORKS.get(n, n)} + {HEADS[h]}", args.runs / f"{n}_{h}")
+        for h in args.heads
+        for n in args.networks
+    ]
+    report([t for t in done if (t.folder / "scores.json").is_file()], pairs, splits.class_names, args.out)
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+def _start(args: argparse.Namespace, name: str, head: str, until: float) -> subprocess.Popen[bytes]:
+    command = [sys.executable, __file__, "--data", args.data, "--runs", str(args.runs)]
+    command += ["--one", f"{name}:{head}", "--device", args.device, "--threads", str(args.threads)]
+    command += ["--until", str(until)] + ["--small"] * args.small
+    command += [] if args.epochs is None else ["--epochs", str(args.epochs)]
+    return subprocess.Popen(command)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data", required=True, help="the Parquet file, or a folder as docs/segmentation.md says"
+    )
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent)
+    parser.add_argument("--runs", type=Path, default=Path("runs/camvid"))
+    parser.add_argument("--networks", nargs="+", default=list(NETWORKS))
+    parser.add_argument("--heads", nargs="+", default=list(HEADS), choices=list(HEADS))
+    parser.add_argument("--minutes", type=float, default=4.0, help="for all trainings together")
+    parser.add_argument("--epochs", type=int, help="instead of as many as fit in the minutes")
+    parser.add_argument("--jobs", type=int, default=6, help="trainings side by side")
+    parser.add_argument("--threads", type=int, default=1, help="of each training")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--small", action="store_true", help="for two cores")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--until", type=float, help=argparse.SUPPRESS)
+    args = parser.parse_args(argv)
+    if args.one is None:
+        train_all(args)
+    else:
+        args.network, _, args.head = args.one.partition(":")
+        train_one(args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""Data sets of masks by name. A new one is a frozen dataclass (`load`, `check`) and one line below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from nas.errors import ConfigError, DataError
+from nas.plugins import make
+from nas.tasks.segmentation.classes import ADE20K_CLASSES, CAMVID_CLASSES, VOC_CLASSES
+from nas.tasks.segmentation.masks import (
+    Codes,
+    MaskListing,
+    MaskReading,
+    MaskReport,
+    MaskSplits,
+    Source,
+    check_masks,
+    load_masks,
+)
+from nas.training.data.base import Damage
+
+SPLITS = {"train": 0, "training": 0, "val": 1, "validation": 1, "valid": 1, "test": 2}
+PICTURES = (".jpg", ".jpeg", ".png")
+
+
+class MaskSource(Hashable, Protocol):
+    """A description of a set: a small, hashable, picklable value."""
+
+    def load(self) -> MaskSplits:
+        """Read it. Raises `DataError` naming what is missing or damaged and how to get it."""
+        ...
+
+    def check(self) -> MaskReport:
+        """Look at everything. Raises `DataError` when it is not there at all."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CamVid:
+    """CamVid (Brostow et al. 2008), 11 classes: a Parquet file, or the folders of the SegNet tutorial.
+
+    The file has the columns `split` (train, val, test), `image_id`, `jpeg` and `label_png`; the folders are `train`,
+    `trainannot`, `val`, `valannot`, `test`, `testannot`. In the masks 11 is ignored. The rest as in `MaskReading`.
+    """
+
+    path: str
+    damaged: str = "refuse"
+    validation: float = 0.1
+    split_seed: int = 0
+    memory_mb: int = 1024
+
+    def load(self) -> MaskSplits:
+        return load_masks(self._list(), self._reading())
+
+    def check(self) -> MaskReport:
+        return check_masks(self._list(), self._reading())
+
+    def _reading(self) -> MaskReading:
+        return MaskReading(self.damaged, self.validation, self.split_seed, self.memory_mb)
+
+    def _list(self) -> MaskListing:
+        codes, path = Codes(len(CAMVID_CLASSES), ignore=(11,)), Path(self.path)
+        if path.is_dir():
+            pairs = [
+                p for name in ("train", "val", "test") for p in _beside(path, name, f"{name}annot", name)
+            ]
+            return _listing("camvid", path, pairs, CAMVID_CLASSES, codes)
+        return _parquet("camvid", path, CAMVID_CLASSES, codes)
+
+
+@dataclass(frozen=True, slots=True)
+class Ade20k:
+    """ADE20K scene parsing (Zhou et al. 2017), 150 classes: the folder ADEChallengeData2016.
+
+    In it `images/training`, `images/validation`, and `annotations` alike; in the masks 0 is ignored and 1 is the
+    first class. Its validation pictures are those to judge on; a part of the training pictures serves to choose by.
+    """
+
+    path: str
+    damaged: str = "refuse"
+    validation: float = 0.05
+    split_seed: int = 0
+    memory_mb: int = 1024
+
+    def load(self) -> MaskSplits:
+        return load_masks(self._list(), self._reading())
+
+    def check(self) -> MaskReport:
+        return check_masks(self._list(), self._reading())
+
+    def _reading(self) -> MaskReading:
+        return MaskReading(self.damaged, self.validation, self.split_seed, self.memory_mb)
+
+    def _list(self) -> MaskListing:
+        root = Path(self.path)
+        pairs = [
+            pair
+            for folder, split in (("training", "train"), ("validation", "test"))
+            for pair in _beside(root, f"images/{folder}", f"annotations/{folder}", split)
+        ]
+        codes = Codes(len(ADE20K_CLASSES), first=1, ignore=(0,))
+        return _listing("ade20k", root, pairs, ADE20K_CLASSES, codes)
+
+
+@dataclass(frozen=True, slots=True)
+class Voc:
+    """PASCAL VOC (Everingham et al. 2010), 21 classes with the background: a folder such as VOC2012.
+
+    In it `JPEGImages`, `SegmentationClass` (palette pictures; 255 is ignored) and `ImageSets/Segmentation`, whose
+    train.txt and val.txt name the pictures. val.txt is judged on; a part of train.txt serves to choose by.
+    """
+
+    path: str
+    damaged: str = "refuse"
+    validation: float = 0.1
+    split_seed: int = 0
+    memory_mb: int = 1024
+
+    def load(self) -> MaskSplits:
+        return load_masks(self._list(), self._reading())
+
+    def check(self) -> MaskReport:
+        return check_masks(self._list(), self._reading())
+
+    def _reading(self) -> MaskReading:
+        return MaskReading(self.damaged, self.validation, self.split_seed, self.memory_mb)
+
+    def _list(self) -> MaskListing:
+        root = Path(self.path)
+        pairs: list[Pair] = []
+        for name, split in (("train", "train"), ("val", "test")):
+            file = root / "ImageSets" / "Segmentation" / f"{name}.txt"
+            if not file.is_file():
+                raise DataError(
+                    f"voc {root}: {file} is not there; expected the folder VOC2007, VOC2012 or alike"
+                )
+            for word in file.read_text(encoding="utf-8").split():
+                mask = root / "SegmentationClass" / f"{word}.png"
+                pairs.append((f"{root}/{word}", root / "JPEGImages" / f"{word}.jpg", mask, split))
+        return _listing("voc", root, pairs, VOC_CLASSES, Codes(len(VOC_CLASSES), ignore=(255,)))
+
+
+DATASETS: dict[str, Callable[..., MaskSource]] = {"camvid": CamVid, "ade20k": Ade20k, "voc": Voc}
+
+Pair = tuple[str, Source, Source | None, str]  # name, picture, mask, split
+
+
+def masks_from_config(config: Mapping[str, Any]) -> MaskSource:
+    """A description from plain settings, such as `{"name": "camvid", "path": "camvid.parquet"}`.
+
+    Raises `ConfigError` for an unknown set or setting.
+    """
+    settings = dict(config)
+    name = settings.pop("name", None)
+    if name not in DATASETS:
+        raise ConfigError(f"data: name {name!r} is unknown: expected one of {', '.join(DATASETS)}")
+    source: MaskSource = make("data", DATASETS[name], settings, str(name))
+    return source
+
+
+@lru_cache(maxsize=4)  # a worker reads a set once, not once a candidate
+def load(data: MaskSource) -> MaskSplits:
+    """The splits of `data`, read once a process."""
+    return data.load()
+
+
+def _beside(root: Path, pictures: str, masks: str, split: str) -> list[Pair]:
+    """The pictures of a folder, each with the mask of the same name in another."""
+    files = sorted(p for p in (root / pictures).glob("*") if p.suffix.lower() in PICTURES)
+    return [(str(p), p, root / masks / f"{p.stem}.png", split) for p in files]
+
+
+def _listing(
+    name: str, where: Path, pairs: list[Pair], class_names: tuple[str, ...], codes: Codes
+) -> MaskListing:
+    if not pairs:
+        raise DataError(
+            f"{name} {where}: no picture found; expected the layout that `{name}` describes in the docs"
+        )
+    return MaskListing(
+        f"{name} {where}",
+        [p[0] for p in pairs],
+        [p[1] for p in pairs],
+        [p[2] for p in pairs],
+        np.array([SPLITS[p[3]] for p in pairs], dtype=np.int64),
+        class_names,
+        codes,
+    )
+
+
+def _parquet(name: str, path: Path, class_names: tuple[str, ...], codes: Codes) -> MaskListing:
+    """Rows of encoded pictures and masks."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = ["split", "image_id", "jpeg", "label_png"]
+    if not path.is_file():
+        raise DataError(
+            f"{name} {path}: not found; expected a Parquet file ({', '.join(columns)}) or a folder"
+        )
+    try:
+        file = pq.ParquetFile(path)
+        lacking = [c for c in columns if c not in file.schema_arrow.names]
+        if lacking:
+            raise DataError(
+                f"{name} {path}: no column {', '.join(lacking)}; it has {file.schema_arrow.names}"
+            )
+        rows = file.read(columns=columns).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{name} {path}: cannot be read ({error}); get it again") from None
+    pairs: list[Pair] = []
+    damage = []
+    for index, row in enumerate(rows):
+        where = f"{path} row {index} ({row['image_id']})"
+        if row["split"] not in SPLITS:
+            damage.append(Damage(where, f"split {row['split']!r}: expected one of {', '.join(SPLITS)}"))
+        elif not row["jpeg"]:
+            damage.append(Damage(where, "the picture is missing"))
+        else:
+            pairs.append((where, row["jpeg"], row["label_png"] or None, row["split"]))
+    found = _listing(name, path, pairs, class_names, codes)
+    return MaskListing(
+        found.name, found.where, found.pictures, found.masks, found.split, class_names, codes, tuple(damage)
+    )

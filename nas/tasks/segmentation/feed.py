@@ -1,0 +1,138 @@
+"""From pairs of pictures and masks to batches: kept on the device when they are of one size, else decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nas.errors import ConfigError
+from nas.tasks.segmentation.augment import augmented, drawn
+from nas.tasks.segmentation.masks import MaskPictures
+from nas.tasks.segmentation.settings import Augment
+from nas.training.feed import DECODERS, Transform
+
+
+@dataclass(frozen=True, eq=False)
+class Normalise:
+    """uint8 pictures (b, c, h, w) to float32, (pixel - mean) / std by channel."""
+
+    mean: Tensor  # (c, 1, 1)
+    std: Tensor
+    channels_last: bool
+
+    def __call__(self, x: Tensor) -> Tensor:
+        x = x.float().sub_(self.mean).div_(self.std)
+        return x.contiguous(memory_format=torch.channels_last) if self.channels_last else x
+
+
+@dataclass(frozen=True, eq=False)
+class ResidentFeed:
+    """Pairs of one size, uint8 on the device: (n, c, h, w) and (n, h, w).
+
+    Gives normalised float32 pictures and int64 targets (b, h, w); with a seed they are augmented, by draws of the
+    seed alone. `judged` is how many are judged at a time.
+    """
+
+    pixels: Tensor
+    masks: Tensor
+    normalise: Normalise
+    augment: Augment
+    judged: int = 16
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+    def batches(
+        self, parts: list[Tensor], seed: int | None, transform: Transform = lambda x: x
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        device = self.masks.device
+        counts = [len(part) for part in parts]
+        random = _random(sum(counts), seed).to(device)
+        at = torch.cat(parts).to(device) if parts else torch.zeros(0, dtype=torch.long)
+        for index, some in zip(torch.split(at, counts), torch.split(random, counts), strict=True):
+            x = self.normalise(self.pixels.index_select(0, index))
+            y = self.masks.index_select(0, index).long()
+            if seed is not None:
+                x, y = augmented(x, y, self.augment, some)
+            yield x, y
+
+
+@dataclass(frozen=True, eq=False)
+class DecodedFeed:
+    """Pairs of any sizes, decoded by threads a batch ahead; judged one at a time, whole."""
+
+    pictures: MaskPictures
+    normalise: Normalise
+    augment: Augment
+    device: torch.device
+    judged: int = 1
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def batches(
+        self, parts: list[Tensor], seed: int | None, transform: Transform = lambda x: x
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        if seed is not None and self.augment.crop is None:
+            raise ConfigError(
+                "augment: crop: the pictures are of several sizes (or too many to hold): say the size of the crop"
+            )
+        positions = [part.tolist() for part in parts]
+        random = torch.split(_random(sum(map(len, positions)), seed), [len(p) for p in positions])
+        with ThreadPoolExecutor(DECODERS) as pool:
+            coming = [self._start(pool, *first) for first in list(zip(positions, random, strict=True))[:1]]
+            for index in range(len(positions)):
+                if index + 1 < len(positions):
+                    coming.append(self._start(pool, positions[index + 1], random[index + 1]))
+                pairs = [future.result() for future in coming.pop(0)]
+                x, y = torch.cat([p[0] for p in pairs]), torch.cat([p[1] for p in pairs])
+                yield x.to(self.device), y.to(self.device)
+
+    def _start(
+        self, pool: ThreadPoolExecutor, at: list[int], random: Tensor
+    ) -> list[Future[tuple[Tensor, Tensor]]]:
+        return [pool.submit(self._one, index, some) for index, some in zip(at, random, strict=True)]
+
+    def _one(self, index: int, random: Tensor) -> tuple[Tensor, Tensor]:
+        """One pair as a batch of its own; not augmented where there is nothing random."""
+        pixels, mask = self.pictures.pair(index)
+        x = self.normalise(torch.from_numpy(np.ascontiguousarray(pixels)).unsqueeze(0))
+        y = torch.from_numpy(np.ascontiguousarray(mask)).unsqueeze(0).long()
+        if random.numel() == 0:
+            return x, y
+        return augmented(x, y, self.augment, random.unsqueeze(0))
+
+
+def _random(count: int, seed: int | None) -> Tensor:
+    """(count, 4) draws of the seed, or (count, 0) without one."""
+    if seed is None:
+        return torch.empty((count, 0))
+    return drawn(count, torch.Generator().manual_seed(seed))
+
+
+def feed_of(
+    pictures: MaskPictures,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    augment: Augment,
+    channels_last: bool,
+    device: torch.device,
+) -> ResidentFeed | DecodedFeed:
+    """The feed that suits the pairs."""
+    held = pictures.images is not None and pictures.masks is not None
+    where = device if held else torch.device("cpu")
+    shape = (len(mean), 1, 1)
+    normalise = Normalise(
+        torch.tensor(mean, device=where).reshape(shape),
+        torch.tensor(std, device=where).reshape(shape),
+        channels_last,
+    )
+    if pictures.images is None or pictures.masks is None:
+        return DecodedFeed(pictures, normalise, augment, device)
+    pixels, masks = torch.from_numpy(pictures.images), torch.from_numpy(pictures.masks)
+    return ResidentFeed(pixels.to(device), masks.to(device), normalise, augment)

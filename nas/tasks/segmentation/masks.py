@@ -1,0 +1,373 @@
+"""Pictures with a class for every pixel: listed, read, and what is wrong with them named and counted."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from nas.checks import check_known
+from nas.errors import ConfigError, DataError
+from nas.tasks.segmentation.settings import IGNORE
+from nas.training.data.base import ByteArray, Damage, IntArray, pixel_statistics
+from nas.training.data.decode import read, to_array
+from nas.training.data.encoded import TYPICAL
+
+THREADS = 4
+CHUNK = 256  # pairs decoded between two looks at the result
+SHOWN = 5  # damages spelt out in an error
+COUNTED = 500  # masks that the class frequencies are taken from, of sets too large to hold
+WAYS = ("refuse", "skip")
+
+Source = bytes | Path  # an encoded picture: itself, or the file
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """What the numbers in a mask mean: class = number - `first`, but for those to `ignore`."""
+
+    num_classes: int
+    first: int = 0
+    ignore: tuple[int, ...] = ()
+
+    def table(self) -> IntArray:
+        """For each number 0 to 255 its class, `IGNORE`, or -1 where it is out of range."""
+        table = np.full(256, -1, dtype=np.int64)
+        table[self.first : self.first + self.num_classes] = np.arange(self.num_classes)
+        table[list(self.ignore)] = IGNORE
+        return table
+
+    def __str__(self) -> str:
+        known = f"{self.first} to {self.first + self.num_classes - 1}"
+        return f"{known}, or {', '.join(map(str, self.ignore))} (ignored)" if self.ignore else known
+
+
+@dataclass(frozen=True, slots=True)
+class MaskReading:
+    """How a set is read.
+
+    `damaged` is what becomes of a pair that cannot be used: `refuse` the set naming it, or `skip` it. `validation` is
+    the part of the training pictures to cut where a set has no such split of its own. Sets of several sizes, or larger
+    than `memory_mb` once decoded, are decoded anew whenever they are taken. Raises `ConfigError`.
+    """
+
+    damaged: str = "refuse"
+    validation: float = 0.1
+    split_seed: int = 0
+    memory_mb: int = 1024
+
+    def __post_init__(self) -> None:
+        check_known("data: damaged", self.damaged, WAYS)
+        if not 0 <= self.validation < 1:
+            raise ConfigError(
+                f"data: validation: expected a fraction from 0, below 1, got {self.validation!r}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class MaskListing:
+    """What a set holds, before anything is decoded.
+
+    `where` names each pair. `split` is the position in (train, validation, test). `masks` None: there is none.
+    """
+
+    name: str
+    where: Sequence[str]
+    pictures: Sequence[Source]
+    masks: Sequence[Source | None]
+    split: IntArray
+    class_names: tuple[str, ...]
+    codes: Codes
+    damage: tuple[Damage, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.where)
+
+    def pair(self, index: int) -> tuple[ByteArray, ByteArray]:
+        """Picture (3, h, w) and classes (h, w), `IGNORE` where they do not count.
+
+        Raises `DataError` naming the pair and what is wrong with it.
+        """
+        where, mask = self.where[index], self.masks[index]
+        picture = to_array(read(*_place(where, self.pictures[index]), 3))
+        if mask is None:
+            raise DataError(f"{where}: its mask is missing")
+        classes = self.codes.table()[_numbers(*_place(f"{where} (mask)", mask))]
+        if picture.shape[1:] != classes.shape:
+            raise DataError(
+                f"{where}: the picture is {picture.shape[2]}x{picture.shape[1]} pixels, its mask "
+                f"{classes.shape[1]}x{classes.shape[0]}"
+            )
+        if classes.min() < 0:
+            wrong = _numbers(*_place(where, mask))[classes < 0]
+            numbers = ", ".join(str(n) for n in np.unique(wrong)[:5])
+            raise DataError(
+                f"{where}: its mask has the class number {numbers} on {len(wrong)} pixels: expected {self.codes}"
+            )
+        return picture, classes.astype(np.uint8)
+
+
+def _place(where: str, source: Source) -> tuple[str, bytes | None]:
+    """Name and content for the decoder, which reads the file that it is named when there is no content."""
+    return (where, source) if isinstance(source, bytes) else (str(source), None)
+
+
+def _numbers(where: str, blob: bytes | None) -> ByteArray:
+    """A mask's own numbers (h, w): grey values or positions in its palette."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(blob) if blob is not None else Path(where)) as mask:
+            mode, numbers = mask.mode, np.asarray(mask)
+    except FileNotFoundError:
+        raise DataError(f"{where}: this mask is missing") from None
+    except Exception as error:  # Pillow's readers raise many kinds on damaged input
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise DataError(f"{where}: cannot be read as a mask ({reason})") from None
+    if mode not in ("L", "P") or numbers.dtype != np.uint8:
+        raise DataError(f"{where}: expected a grey or palette picture of 8 bits as mask, got mode {mode}")
+    return numbers
+
+
+class MaskPictures(Protocol):
+    """Pictures with their masks. `images` (n, 3, h, w) and `masks` (n, h, w) hold all, or are None."""
+
+    @property
+    def images(self) -> ByteArray | None: ...
+
+    @property
+    def masks(self) -> ByteArray | None: ...
+
+    def __len__(self) -> int: ...
+
+    def select(self, indices: IntArray) -> MaskPictures:
+        """The pairs at these positions, in this order."""
+        ...
+
+    def pair(self, index: int) -> tuple[ByteArray, ByteArray]:
+        """As `MaskListing.pair`."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class HeldMasks:
+    """Pairs of one size in memory."""
+
+    images: ByteArray
+    masks: ByteArray
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def select(self, indices: IntArray) -> HeldMasks:
+        return HeldMasks(self.images[indices], self.masks[indices])
+
+    def pair(self, index: int) -> tuple[ByteArray, ByteArray]:
+        return self.images[index], self.masks[index]
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedMasks:
+    """Pairs that are decoded whenever they are taken.
+
+    Only what can be told without decoding is known of them beforehand; with `skip` a pair that turns out damaged is
+    taken with all of its pixels ignored.
+    """
+
+    listing: MaskListing
+    indices: IntArray
+    skip: bool
+
+    @property
+    def images(self) -> ByteArray | None:
+        return None
+
+    @property
+    def masks(self) -> ByteArray | None:
+        return None
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def select(self, indices: IntArray) -> EncodedMasks:
+        return EncodedMasks(self.listing, self.indices[indices], self.skip)
+
+    def pair(self, index: int) -> tuple[ByteArray, ByteArray]:
+        try:
+            return self.listing.pair(int(self.indices[index]))
+        except DataError:
+            if not self.skip:
+                raise
+            side = 32
+            return np.zeros((3, side, side), np.uint8), np.full((side, side), IGNORE, np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class MaskSplits:
+    """A loaded set; `skipped` is what was left out because it is damaged."""
+
+    train: MaskPictures
+    validation: MaskPictures
+    test: MaskPictures
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    skipped: tuple[Damage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MaskReport:
+    """What looking at every pair found: pairs a split, the share of the pixels of each class, what is wrong."""
+
+    name: str
+    counts: dict[str, int]
+    shares: dict[str, float]  # percent of the pixels that count
+    sizes: tuple[str, ...]
+    damage: tuple[Damage, ...]
+
+    @property
+    def ok(self) -> bool:
+        return not self.damage
+
+    def lines(self, limit: int = 20) -> list[str]:
+        """The report as text, at most `limit` damages spelt out."""
+        some = ", ".join(self.sizes[:3]) + (f" and {len(self.sizes) - 3} more" if len(self.sizes) > 3 else "")
+        text = [f"{self.name}: {len(self.shares)} classes; sizes {some or 'none'}"]
+        text += [f"  {split}: {count} pictures" for split, count in self.counts.items()]
+        text += [f"  {share:6.2f}% of the pixels: {name}" for name, share in self.shares.items()]
+        text += [f"  damaged: {d.where}: {d.reason}" for d in self.damage[:limit]]
+        if len(self.damage) > limit:
+            text.append(f"  and {len(self.damage) - limit} more")
+        text.append(f"  {len(self.damage)} damaged" if self.damage else "  nothing is damaged")
+        return text
+
+
+def load_masks(listing: MaskListing, reading: MaskReading) -> MaskSplits:
+    """Cut into splits, and decode what fits in memory.
+
+    Raises `DataError` naming every damaged pair (the first few of many) unless they are to be skipped.
+    """
+    if len(listing) == 0:
+        raise DataError(
+            _complaint(listing, listing.damage) if listing.damage else f"{listing.name}: no picture"
+        )
+    found: list[Damage] = list(listing.damage)
+    held: dict[int, tuple[ByteArray, ByteArray]] | None = {}
+    size, room = None, reading.memory_mb * 2**20
+    for index, result in _pairs(listing):
+        if isinstance(result, Damage):
+            found.append(result)
+            continue
+        size = size or result[0].shape
+        if result[0].shape != size or len(listing) * 4 * result[1].size > room:
+            held = None  # to be decoded when they are taken; what is missing was looked for in any case
+            break
+        assert held is not None
+        held[index] = result
+    if held is None:
+        found = [*listing.damage, *_missing(listing)]
+    if found and reading.damaged == "refuse":
+        raise DataError(_complaint(listing, found))
+    bad = {d.where for d in found}
+    usable = np.array([i for i, w in enumerate(listing.where) if w not in bad], dtype=np.int64)
+    if len(usable) == 0:
+        raise DataError(_complaint(listing, found))
+    parts = _cut(listing, usable, reading)
+    if held is None:
+        large = [EncodedMasks(listing, part, reading.damaged == "skip") for part in parts]
+        mean, std = TYPICAL[3]
+        return MaskSplits(large[0], large[1], large[2], listing.class_names, mean, std, tuple(found))
+    assert size is not None
+    in_memory = [_held(held, part, size) for part in parts]
+    mean, std = pixel_statistics(in_memory[0].images) if len(in_memory[0]) else TYPICAL[3]
+    return MaskSplits(in_memory[0], in_memory[1], in_memory[2], listing.class_names, mean, std, tuple(found))
+
+
+def check_masks(listing: MaskListing, reading: MaskReading) -> MaskReport:
+    """Look at every pair, and keep none."""
+    damage, sizes = list(listing.damage), Counter[str]()
+    pixels, good = np.zeros(len(listing.class_names), dtype=np.int64), []
+    for index, result in _pairs(listing):
+        if isinstance(result, Damage):
+            damage.append(result)
+            continue
+        good.append(index)
+        sizes[f"{result[1].shape[1]}x{result[1].shape[0]}"] += 1
+        pixels += np.bincount(result[1].reshape(-1), minlength=256)[: len(pixels)]
+    parts = _cut(listing, np.array(good, dtype=np.int64), reading)
+    counts = {name: len(p) for name, p in zip(("train", "validation", "test"), parts, strict=True)}
+    shares = {n: 100.0 * c / max(1, pixels.sum()) for n, c in zip(listing.class_names, pixels, strict=True)}
+    ordered = tuple(size for size, _ in sizes.most_common())
+    return MaskReport(listing.name, counts, shares, ordered, tuple(damage))
+
+
+def class_pixels(pictures: MaskPictures, num_classes: int) -> IntArray:
+    """Pixels of each class (n,), in all masks that are held, or in `COUNTED` evenly taken ones."""
+    if pictures.masks is not None:
+        counts = np.bincount(pictures.masks.reshape(-1), minlength=256)[:num_classes]
+        return counts.astype(np.int64)
+    counts = np.zeros(256, dtype=np.int64)
+    for index in np.unique(np.linspace(0, len(pictures) - 1, min(COUNTED, len(pictures))).astype(int)):
+        counts += np.bincount(pictures.pair(int(index))[1].reshape(-1), minlength=256)
+    return counts[:num_classes]
+
+
+def _pairs(listing: MaskListing) -> Iterator[tuple[int, tuple[ByteArray, ByteArray] | Damage]]:
+    """Every pair in order, decoded by a few threads, or what is wrong with it."""
+
+    def one(index: int) -> tuple[ByteArray, ByteArray] | Damage:
+        try:
+            return listing.pair(index)
+        except DataError as error:
+            where = listing.where[index]
+            return Damage(where, str(error).removeprefix(f"{where}: "))
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for start in range(0, len(listing), CHUNK):
+            chunk = range(start, min(start + CHUNK, len(listing)))
+            yield from zip(chunk, pool.map(one, chunk), strict=True)
+
+
+def _missing(listing: MaskListing) -> list[Damage]:
+    """Pairs of which a file is not there."""
+    return [
+        Damage(where, "its mask is missing" if m is None or gone(m) else "the picture is missing")
+        for where, p, m in zip(listing.where, listing.pictures, listing.masks, strict=True)
+        if m is None or gone(m) or gone(p)
+    ]
+
+
+def gone(source: Source) -> bool:
+    """Whether it is a file that is not there."""
+    return isinstance(source, Path) and not source.is_file()
+
+
+def _held(held: dict[int, tuple[ByteArray, ByteArray]], part: IntArray, size: tuple[int, ...]) -> HeldMasks:
+    images = np.empty((len(part), *size), dtype=np.uint8)
+    masks = np.empty((len(part), *size[1:]), dtype=np.uint8)
+    for row, index in enumerate(part):
+        images[row], masks[row] = held[int(index)]
+    return HeldMasks(images, masks)
+
+
+def _cut(listing: MaskListing, usable: IntArray, reading: MaskReading) -> list[IntArray]:
+    """Positions for training, validation and test; a set without validation gives a part of its training pictures."""
+    split = listing.split[usable]
+    train, validation, test = (usable[split == i] for i in range(3))
+    count = round(len(train) * reading.validation)
+    if len(validation) == 0 and count > 0:
+        order = np.random.default_rng(reading.split_seed).permutation(len(train))
+        train, validation = train[np.sort(order[count:])], train[np.sort(order[:count])]
+    return [train, validation, test]
+
+
+def _complaint(listing: MaskListing, damage: Sequence[Damage]) -> str:
+    shown = "; ".join(f"{d.where}: {d.reason}" for d in damage[:SHOWN])
+    more = f"; and {len(damage) - SHOWN} more" if len(damage) > SHOWN else ""
+    return f"{listing.name}: {len(damage)} damaged: {shown}{more}. Mend them, or leave them out with damaged: skip"

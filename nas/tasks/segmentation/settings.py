@@ -1,0 +1,63 @@
+"""Settings of a segmentation: the head, and the training. Loads no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nas.checks import check_fraction, check_known, check_positive
+from nas.errors import ConfigError
+
+HEAD_NAMES = ("c1", "ppm")
+WEIGHTINGS = ("none", "log", "median")
+IGNORE = 255  # the target of pixels that do not count
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSettings:
+    """What stands on the backbone.
+
+    `width` is that of the head's inner maps (None: as published, a quarter of the last map for c1, 512 for ppm).
+    `auxiliary` is the weight in the loss of a second head on the map before the last (deep supervision), 0 for none;
+    0.4 is usual. Raises `ConfigError`.
+    """
+
+    name: str = "c1"
+    output_stride: int = 8
+    width: int | None = None
+    auxiliary: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_known("head: name", self.name, HEAD_NAMES)
+        if self.output_stride not in (8, 16, 32):
+            raise ConfigError(f"head: output_stride: expected 8, 16 or 32, got {self.output_stride!r}")
+        if self.width is not None:
+            check_positive("head: width", self.width)
+        check_fraction("head: auxiliary", self.auxiliary)
+
+
+@dataclass(frozen=True, slots=True)
+class Augment:
+    """How training pictures are drawn: a random scale, a crop, a flip.
+
+    `crop` is (height, width) in pixels, None the whole size of the pictures (which then must be one); what a crop
+    holds beside the picture does not count. `scales` is the range of the random factor on the picture's size, drawn
+    evenly on a logarithmic scale. Raises `ConfigError`.
+    """
+
+    crop: tuple[int, int] | None = None
+    scales: tuple[float, float] = (0.5, 2.0)
+    flip: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("crop", "scales"):  # lists come from YAML files
+            value = getattr(self, name)
+            if value is not None:
+                if not isinstance(value, (list, tuple)) or len(value) != 2:
+                    raise ConfigError(f"augment: {name}: expected two numbers, got {value!r}")
+                object.__setattr__(self, name, tuple(value))
+                for one in value:
+                    check_positive(f"augment: {name}", one)
+        if self.crop is not None and any(int(side) != side for side in self.crop):
+            raise ConfigError(f"augment: crop: expected whole pixels, got {self.crop!r}")
+        if self.scales[0] > self.scales[1]:
+            raise ConfigError(f"augment: scales: expected the smaller first, got {self.scales!r}")
