@@ -38,20 +38,22 @@ from nas.training.loop import Training, precision
 from nas.training.recipe import Recipe
 
 HERE = Path(__file__).resolve().parent
-SHARE = 0.85  # of the time that is left that the plan fills: others may be using the device as well
+SHARE = 0.8  # of the time that is left that the plan fills: others may be using the device as well
+GRACE = 0.2  # of the minutes that a training which became slower may take beyond them
 COLUMNS = ("picture", "label", "score", "left", "top", "right", "bottom")
 
 
 @dataclass(frozen=True)
 class Job:
-    """One network to train; `resolution` of the pictures, `epochs` None: as many as fit before `ends` (time.time())."""
+    """One network to train; `epochs` None: as many as fit in `seconds`."""
 
     network: str
     seed: int
     data: DetectionParquet
     device: str
     out: Path
-    ends: float
+    seconds: float
+    ends: float  # time.time() when the seconds are over
     epochs: int | None
     threads: int
     batch: int
@@ -137,7 +139,7 @@ def run(job: Job) -> Path:
             f"{k.removeprefix('validation_')} {row[k]:.2f}" for k in row if k != "pictures_per_second"
         )
         print(f"{job.network}, seed {job.seed}: {values}", flush=True)
-        if job.epochs is None and time.time() > job.ends:
+        if job.epochs is None and time.time() > job.ends + GRACE * job.seconds:
             raise Overtime
 
     settings = FullSettings(job.seed, job.threads, job.device, checkpoint_seconds=20, on_epoch=tell)
@@ -223,13 +225,25 @@ def main() -> None:
         seconds *= processes / count
     threads = max(1, min(4, (os.cpu_count() or 1) // processes)) if gpu else 1
     jobs = [
-        Job(n, s, data, asked.device, asked.out, 0.0, asked.epochs, threads, asked.batch, asked.passes)
+        Job(
+            n,
+            s,
+            data,
+            asked.device,
+            asked.out,
+            seconds,
+            0.0,
+            asked.epochs,
+            threads,
+            asked.batch,
+            asked.passes,
+        )
         for s in range(asked.seeds)
         for n in asked.networks
     ]
     folders, failed = [], 0
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        coming = [(job, pool.submit(_timed, job, seconds)) for job in jobs]
+        coming = [(job, pool.submit(_timed, job)) for job in jobs]
         for job, future in coming:
             try:
                 folders.append(future.result())
@@ -241,8 +255,8 @@ def main() -> None:
     raise SystemExit(1 if failed else 0)
 
 
-def _timed(job: Job, seconds: float) -> Path:
-    return run(dataclasses.replace(job, ends=time.time() + seconds))
+def _timed(job: Job) -> Path:
+    return run(dataclasses.replace(job, ends=time.time() + job.seconds))
 
 
 if __name__ == "__main__":
