@@ -20,7 +20,9 @@ def random_boxes(count: int, seed: int) -> Tensor:
 
 def test_overlap_is_the_shared_area_over_the_joint_area() -> None:
     first = torch.tensor([[0.0, 0.0, 2.0, 2.0]])
-    second = torch.tensor([[1.0, 1.0, 3.0, 3.0], [0.0, 0.0, 2.0, 2.0], [2.0, 0.0, 4.0, 2.0], [1.0, 1.0, 1.0, 1.0]])
+    second = torch.tensor(
+        [[1.0, 1.0, 3.0, 3.0], [0.0, 0.0, 2.0, 2.0], [2.0, 0.0, 4.0, 2.0], [1.0, 1.0, 1.0, 1.0]]
+    )
     assert overlaps(first, second)[0].tolist() == pytest.approx([1 / 7, 1.0, 0.0, 0.0])
 
 
