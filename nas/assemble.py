@@ -29,13 +29,13 @@ def spaces() -> Mapping[str, Callable[..., SearchSpace]]:
     registry: Mapping[str, Callable[..., SearchSpace]] = importlib.import_module(
         "search_spaces"
     ).SEARCH_SPACES
-    return registry
+    return {**registry, "segmentation": segmentation_space}
 
 
 def evaluators() -> Mapping[str, Callable[..., Evaluate]]:
     """The evaluators that come with the framework, by name."""
     registry: Mapping[str, Callable[..., Evaluate]] = importlib.import_module("search_spaces").TABLES
-    return {"training": training, **registry}
+    return {"training": training, "segmentation": segmentation, **registry}
 
 
 def surrogates() -> Mapping[str, Any]:
@@ -59,13 +59,61 @@ def training(
     """
     from nas.training import TrainingEvaluator, data_from_config, recipe_from_config
 
-    described = data_from_config({"name": data} if isinstance(data, str) else data)
+    described = data_from_config(_named(data))
     evaluator = TrainingEvaluator(space, described, recipe_from_config(recipe or {}), threads, device)  # type: ignore[arg-type]
     if not proxies:
         return evaluator
     from nas.training.proxies import WithProxies
 
     return WithProxies(evaluator, tuple(proxies))
+
+
+def segmentation_space(
+    *,
+    backbone: Any = "muxnet-imagenet",
+    head: Any = "c1",
+    picture: Sequence[int],
+    num_classes: int,
+    in_channels: int = 3,
+) -> SearchSpace:
+    """Segmentation networks: every architecture of `backbone` (a space) with one `head` (c1 or ppm).
+
+    Both are a name, or a mapping with `name`; costs are those of the whole network for one `picture` [height, width].
+    """
+    from nas.tasks.segmentation.settings import HeadSettings
+    from nas.tasks.segmentation.space import SegmentationSpace
+
+    body = make_space(Part.model_validate(_named(backbone)))
+    settings: HeadSettings = make("head", HeadSettings, _named(head), "of a segmentation")
+    return SegmentationSpace(body, settings, picture, num_classes=num_classes, in_channels=in_channels)
+
+
+def segmentation(
+    *,
+    space: SearchSpace,
+    data: Mapping[str, Any],
+    recipe: Any = None,
+    task: Mapping[str, Any] | None = None,
+    threads: int = 1,
+    device: str | None = None,
+) -> Evaluate:
+    """Train each candidate of a `segmentation` space on `data` (a mapping with `name`) by `recipe`.
+
+    `task` holds the settings of augmentation, class weights and test (docs/segmentation.md).
+    """
+    from nas.tasks.segmentation.data import masks_from_config
+    from nas.tasks.segmentation.task import segmentation as segmentation_task
+    from nas.training import TrainingEvaluator, recipe_from_config
+
+    settled = make("task", segmentation_task, task or {}, "segmentation")
+    how = recipe_from_config({"base": "camvid", **(recipe or {})})
+    described = masks_from_config(data)
+    return TrainingEvaluator(space, described, how, threads, device, task=settled)  # type: ignore[arg-type]
+
+
+def _named(value: Any) -> Any:
+    """A mapping with `name`, for a name alone."""
+    return {"name": value} if isinstance(value, str) else value
 
 
 def built_in_config(space: str) -> Path | None:

@@ -119,6 +119,24 @@ class HasBuild(Protocol):
 
 
 @runtime_checkable
+class HasFeatures(Protocol):
+    """A space whose architectures also serve as bodies of other networks, such as of segmentations."""
+
+    def build_features(self, architecture: Architecture, *, in_channels: int = 3) -> nn.Module:
+        """A module from (b, in_channels, h, w) to a list of maps; its `strides` and `widths` say which."""
+        ...
+
+    def features_cost(
+        self, architecture: Architecture, picture: tuple[int, int], output_stride: int, in_channels: int
+    ) -> Mapping[str, float]:
+        """Exact `params` and `madds` of the body for pictures of (height, width), and the last map's `width`.
+
+        With strides beyond `output_stride` taken out (dilation).
+        """
+        ...
+
+
+@runtime_checkable
 class HasEnumeration(Protocol):
     """A space small enough to walk through: every canonical architecture once."""
 

@@ -53,6 +53,7 @@ class Objective:
 OBJECTIVES: dict[str, Objective] = {
     "error": Objective("error", "%", best=0.0),
     "accuracy": Objective("accuracy", "%", maximize=True, best=100.0),
+    "miou": Objective("miou", "%", maximize=True, best=100.0),
     "params": Objective("params", "parameters", cheap=True, best=0.0),
     "madds": Objective("madds", "multiply-adds", cheap=True, best=0.0),
 }

@@ -63,14 +63,14 @@ def plan_of(head: str, small: bool) -> Plan:
     recipe = RECIPES["camvid"].recipe
     if small:
         return Plan(
-            HeadSettings(head, output_stride=16, width=64 if head == "ppm" else None, auxiliary=0.4),
-            Segmentation(Augment((96, 128), (0.6, 1.5)), auxiliary=0.4),
+            HeadSettings(head, output_stride=16, width=64 if head == "ppm" else None, auxiliary=True),
+            Segmentation(Augment((96, 128), (0.6, 1.5))),
             replace(recipe, batch_size=8, lr=0.05, ema_decay=0.99),
             5,
         )
     return Plan(
-        HeadSettings(head, output_stride=8, width=128 if head == "ppm" else None, auxiliary=0.4),
-        Segmentation(Augment((176, 240), (0.75, 2.0)), auxiliary=0.4),
+        HeadSettings(head, output_stride=8, width=128 if head == "ppm" else None, auxiliary=True),
+        Segmentation(Augment((176, 240), (0.75, 2.0))),
         recipe,
         5,
     )
@@ -193,7 +193,7 @@ def _judge(
     network.load_state_dict(read(result.weights)["network"])
     network.to(device).eval()
     cast = precision(plan.recipe, device)
-    several = replace(plan.task, scales=SCALES, mirror=True)
+    several = replace(plan.task, test_scales=SCALES, test_mirror=True)
     assert result.test is not None
     scores = {
         "epochs": len(result.log),

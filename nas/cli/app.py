@@ -215,7 +215,10 @@ def train(
     from nas.cli.training import Asked, Run, default_folder, run_training
 
     run_training(
-        Asked(spec, data, path, weights, tuple(settings or ())), recipe, epochs, Run(out or default_folder(spec, recipe), seed, threads)
+        Asked(spec, data, path, weights, tuple(settings or ())),
+        recipe,
+        epochs,
+        Run(out or default_folder(spec, recipe), seed, threads),
     )
 
 

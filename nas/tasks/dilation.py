@@ -70,7 +70,7 @@ def dilated(backbone: nn.Module, output_stride: int, in_channels: int = 3) -> nn
 def _dilate(convolution: nn.Conv2d, rate: int) -> None:
     """In place: no stride, and taps `rate` apart."""
     convolution.stride = (1, 1)
-    if max(convolution.kernel_size) > 1:
+    if rate > 1 and max(convolution.kernel_size) > 1:
         assert isinstance(convolution.padding, tuple)
         padding = tuple(p * rate for p in convolution.padding)
         convolution.dilation, convolution.padding = (rate, rate), (padding[0], padding[1])

@@ -102,10 +102,10 @@ def shuffle_cost(in_width: int, out_width: int, kernel: int, stride: int, pixels
     return chain if stride == 1 else chain.plus(ds_cost(in_width, half, kernel, 0, pixels[1]))
 
 
-def block_cost(place: Placed) -> Cost:
-    """Cost of one block in its place."""
+def block_cost(place: Placed, pixels: tuple[int, int] | None = None) -> Cost:
+    """Cost of one block in its place; `pixels` of the map (in, out) where it is not the square of its place."""
     block, in_width = place.block, place.in_width
-    pixels = (place.size * place.size, place.out_size * place.out_size)
+    pixels = pixels or (place.size * place.size, place.out_size * place.out_size)
     squeezed = block.squeezed(in_width)
     if block.kind is BlockKind.SN:
         return shuffle_cost(in_width, block.width, block.kernels[0], block.stride, pixels)
@@ -124,6 +124,28 @@ def block_cost(place: Placed) -> Cost:
         weights = depthwise_weights(hidden, block.kernels) * block.group
         spatial = (weights, weights)
     return bottleneck_cost(block.processed, hidden, block.processed, spatial, squeezed, pixels)
+
+
+def features_cost(
+    spec: NetworkSpec, picture: tuple[int, int], output_stride: int = 32, in_channels: int = 3
+) -> Cost:
+    """Cost of the body (no head, no classifier) for a picture of (height, width) pixels.
+
+    Strides beyond `output_stride` are taken out: dilation costs nothing, the larger maps do. Agrees with the built
+    `MUXNetFeatures`.
+    """
+
+    def pixels(stride: int) -> int:
+        stride = min(stride, output_stride)
+        return halved(picture[0], stride) * halved(picture[1], stride)
+
+    weights = in_channels * spec.stem * 9
+    total = Cost(weights + 2 * spec.stem, weights * pixels(spec.stem_stride))
+    before = 2 * spec.stem_stride if spec.stem_pool else spec.stem_stride
+    for place in placed(spec):
+        total = total.plus(block_cost(place, (pixels(before), pixels(place.stride))))
+        before = place.stride
+    return total
 
 
 def network_cost(spec: NetworkSpec, num_classes: int = 1000, in_channels: int = 3) -> Cost:

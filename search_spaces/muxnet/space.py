@@ -11,13 +11,14 @@ from nas.errors import ArchitectureError, ConfigError
 from nas.interfaces import SearchSpace, one_hot
 from nas.records import Architecture, FloatArray
 from search_spaces.muxnet import genes as coding
+from search_spaces.muxnet.cost import features_cost
 from search_spaces.muxnet.models import MODELS
 from search_spaces.muxnet.presets import SpaceOptions, preset_options
-from search_spaces.muxnet.spec import NetworkSpec
+from search_spaces.muxnet.spec import NetworkSpec, placed
 from search_spaces.muxnet.text import format_spec, parse_spec
 
 if TYPE_CHECKING:
-    from search_spaces.muxnet.network import MUXNet
+    from search_spaces.muxnet.network import MUXNet, MUXNetFeatures
 
 
 class MUXNetSpace(SearchSpace):
@@ -150,6 +151,26 @@ class MUXNetSpace(SearchSpace):
             drop_connect=drop_connect,
             resize=True,
         )
+
+    def build_features(self, architecture: Architecture, *, in_channels: int | None = None) -> MUXNetFeatures:
+        """The body alone, for pictures of any size: a map for each of its strides from 4 on."""
+        from search_spaces.muxnet.network import MUXNetFeatures
+
+        spec = self.spec(architecture)
+        strides = sorted({place.stride for place in placed(spec)})
+        return MUXNetFeatures(
+            spec,
+            in_channels=self.in_channels if in_channels is None else in_channels,
+            strides=[s for s in strides if s >= 4] or strides[-1:],
+        )
+
+    def features_cost(
+        self, architecture: Architecture, picture: tuple[int, int], output_stride: int, in_channels: int
+    ) -> Mapping[str, int]:
+        """Exact `params`, `madds` and the `width` of the last map, of the body for pictures (height, width)."""
+        spec = self.spec(architecture)
+        cost = features_cost(spec, picture, output_stride, in_channels)
+        return {"params": cost.params, "madds": cost.madds, "width": spec.blocks[-1].width}
 
     def _settled(self, architecture: Architecture) -> tuple[list[int], list[bool]]:
         if not self.is_valid(architecture):

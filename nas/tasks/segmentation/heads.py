@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-PPM_WIDTH = 512
-PPM_SCALES = (1, 2, 3, 6)
+from nas.tasks.segmentation.settings import PPM_SCALES, PPM_WIDTH
 
 
 class Head(Protocol):

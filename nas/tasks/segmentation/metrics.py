@@ -67,8 +67,13 @@ class SegmentationScore:
         )
 
     def values(self) -> dict[str, float]:
-        """By name."""
-        return {"miou": self.miou, "pixel_accuracy": self.pixel_accuracy, "loss": self.loss}
+        """By name, percent but for the loss; `error` is what `miou` lacks to 100."""
+        return {
+            "miou": self.miou,
+            "pixel_accuracy": self.pixel_accuracy,
+            "error": 100.0 - self.miou,
+            "loss": self.loss,
+        }
 
     def report(self, class_names: tuple[str, ...]) -> dict[str, Any]:
         """Everything, for a file; None for what is not known."""

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from nas.errors import ConfigError, DataError
 from nas.tasks.dilation import dilated
+from nas.tasks.segmentation.cost import padded
 from nas.tasks.segmentation.heads import C1, HEADS, resized
 from nas.tasks.segmentation.settings import HeadSettings
 
@@ -17,7 +18,7 @@ from nas.tasks.segmentation.settings import HeadSettings
 class SegmentationNetwork(nn.Module):
     """Pictures (b, in_channels, h, w) of any size to logits (b, num_classes, h, w), in evaluation.
 
-    In training, with deep supervision, a pair of logits: the second is of an auxiliary head on the map before the
+    In training with an auxiliary head (deep supervision) a pair of logits: the second is of an auxiliary head on the map before the
     last. Sizes that the strides do not divide are padded at the right and the bottom, and the logits cut. `backbone`
     gives maps (`nas.tasks.dilation.Features`) and is copied.
 
@@ -33,13 +34,12 @@ class SegmentationNetwork(nn.Module):
         self.settings = settings
         self.num_classes = num_classes
         self.in_channels = in_channels
-        self.multiple = 2 * settings.output_stride  # every map is even, which spatial multiplexing asks for
         body: Any = dilated(backbone, settings.output_stride, in_channels)
         self.backbone: nn.Module = body
         widths = tuple(body.widths)
         self.head = HEADS[settings.name](widths[-1], num_classes, settings.width)
         self.auxiliary: nn.Module | None = None
-        if settings.auxiliary > 0:
+        if settings.auxiliary:
             if len(widths) < 2:
                 raise ConfigError("head: auxiliary: expected a backbone of at least two maps, got one")
             self.auxiliary = C1(widths[-2], num_classes, settings.width)
@@ -49,9 +49,8 @@ class SegmentationNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         height, width = x.shape[-2:]
-        padded = functional.pad(x, (0, -width % self.multiple, 0, -height % self.multiple))
-        maps = self.backbone(padded)
-        size = padded.shape[-2:]
+        size = padded((height, width), self.settings.output_stride)
+        maps = self.backbone(functional.pad(x, (0, size[1] - width, 0, size[0] - height)))
         logits = resized(self.head(maps[-1]).float(), size)[..., :height, :width]
         if self.auxiliary is None or not self.training:
             return logits

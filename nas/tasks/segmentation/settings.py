@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nas.checks import check_fraction, check_known, check_positive
+from nas.checks import check_known, check_positive
 from nas.errors import ConfigError
 
 HEAD_NAMES = ("c1", "ppm")
+PPM_WIDTH = 512  # as published
+PPM_SCALES = (1, 2, 3, 6)  # regions to a side
 WEIGHTINGS = ("none", "log", "median")
 IGNORE = 255  # the target of pixels that do not count
 
@@ -17,14 +19,14 @@ class HeadSettings:
     """What stands on the backbone.
 
     `width` is that of the head's inner maps (None: as published, a quarter of the last map for c1, 512 for ppm).
-    `auxiliary` is the weight in the loss of a second head on the map before the last (deep supervision), 0 for none;
-    0.4 is usual. Raises `ConfigError`.
+    With `auxiliary` there is a second head, a C1, on the map before the last, for training alone (deep supervision).
+    Raises `ConfigError`.
     """
 
     name: str = "c1"
     output_stride: int = 8
     width: int | None = None
-    auxiliary: float = 0.0
+    auxiliary: bool = False
 
     def __post_init__(self) -> None:
         check_known("head: name", self.name, HEAD_NAMES)
@@ -32,7 +34,6 @@ class HeadSettings:
             raise ConfigError(f"head: output_stride: expected 8, 16 or 32, got {self.output_stride!r}")
         if self.width is not None:
             check_positive("head: width", self.width)
-        check_fraction("head: auxiliary", self.auxiliary)
 
 
 @dataclass(frozen=True, slots=True)

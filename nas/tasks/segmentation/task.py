@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
@@ -30,24 +31,24 @@ class Segmentation:
     """How a segmentation is trained and judged.
 
     `class_weights` of the loss: `none`; `log`, 1 / ln(1.02 + share of the pixels) (Paszke et al. 2016); `median`, the
-    median share divided by the share (Eigen and Fergus 2015); both with mean 1. `auxiliary` is the weight of a deep
-    supervision, which the network must have. `scales` are the factors on the pictures' size at which they are judged
-    and over which the probabilities are averaged, with `mirror` also mirrored. Raises `ConfigError`.
+    median share divided by the share (Eigen and Fergus 2015); both with mean 1. `auxiliary` is the weight of the
+    auxiliary head, in networks that have one. `test_scales` are the factors on the pictures' size at which they are
+    judged and over which the probabilities are averaged, with `test_mirror` also mirrored. Raises `ConfigError`.
     """
 
     augment: Augment = field(default_factory=Augment)
     class_weights: str = "log"
-    auxiliary: float = 0.0
-    scales: tuple[float, ...] = (1.0,)
-    mirror: bool = False
+    auxiliary: float = 0.4
+    test_scales: tuple[float, ...] = (1.0,)
+    test_mirror: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "scales", tuple(self.scales))  # lists come from YAML files
+        object.__setattr__(self, "test_scales", tuple(self.test_scales))  # lists come from YAML files
         check_known("class_weights", self.class_weights, WEIGHTINGS)
-        if not self.scales:
-            raise ConfigError("scales: expected at least one factor, got none")
-        for scale in self.scales:
-            check_positive("scales", scale)
+        if not self.test_scales:
+            raise ConfigError("test_scales: expected at least one factor, got none")
+        for scale in self.test_scales:
+            check_positive("test_scales", scale)
 
     def prepare(
         self, data: MaskSource, recipe: Recipe, device: torch.device, resolution: int | None = None
@@ -139,16 +140,31 @@ class Segmentation:
         """Of each class at each pixel, (b, classes, h, w), averaged over the scales (and mirrors)."""
         size = x.shape[-2:]
         sums: Tensor | None = None
-        for scale in self.scales:
+        for scale in self.test_scales:
             seen = x if scale == 1 else resized(x, [max(1, round(side * scale)) for side in size])
-            for mirrored in (False, True)[: 1 + self.mirror]:
+            for mirrored in (False, True)[: 1 + self.test_mirror]:
                 with autocast():
                     logits = network(seen.flip(-1) if mirrored else seen)
                 logits = resized(logits.float(), size) if scale != 1 else logits.float()
                 one = (logits.flip(-1) if mirrored else logits).softmax(1)
                 sums = one if sums is None else sums + one
         assert sums is not None
-        return sums / (len(self.scales) * (1 + self.mirror))
+        return sums / (len(self.test_scales) * (1 + self.test_mirror))
+
+
+def segmentation(
+    *,
+    crop: Sequence[int] | None = None,
+    scales: Sequence[float] = (0.5, 2.0),
+    flip: bool = True,
+    class_weights: str = "log",
+    auxiliary: float = 0.4,
+    test_scales: Sequence[float] = (1.0,),
+    test_mirror: bool = False,
+) -> Segmentation:
+    """The task from plain settings: those of `Augment` and of `Segmentation` side by side. Raises `ConfigError`."""
+    augment = Augment(crop, scales, flip)  # type: ignore[arg-type]
+    return Segmentation(augment, class_weights, auxiliary, test_scales, test_mirror)  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=4)

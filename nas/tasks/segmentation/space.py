@@ -1,0 +1,123 @@
+"""A space of segmentation networks: every architecture of a backbone's space, with one head. Loads no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nas.errors import ConfigError
+from nas.interfaces import HasFeatures, HasVariation, SearchSpace
+from nas.records import Architecture, FloatArray
+from nas.tasks.segmentation.cost import head_cost, padded
+from nas.tasks.segmentation.settings import HeadSettings
+
+if TYPE_CHECKING:
+    from nas.tasks.segmentation.network import SegmentationNetwork
+
+
+class SegmentationSpace(SearchSpace):
+    """The genes, the texts, the variation and the encodings are those of `backbone`; `build` and `cost` of the whole.
+
+    Costs are those of one picture of (height, width) pixels, `picture`, with `num_classes` classes. Raises
+    `ConfigError` for a backbone's space that cannot give bodies or has no variation of its own.
+    """
+
+    def __init__(
+        self,
+        backbone: SearchSpace,
+        head: HeadSettings,
+        picture: Sequence[int],
+        *,
+        num_classes: int,
+        in_channels: int = 3,
+    ) -> None:
+        if not (isinstance(backbone, HasFeatures) and isinstance(backbone, HasVariation)):
+            raise ConfigError(
+                f"backbone {getattr(backbone, 'name', backbone)!r}: expected a space with build_features, "
+                f"features_cost, mutate and crossover"
+            )
+        sides = tuple(picture)
+        if len(sides) != 2 or any(isinstance(s, bool) or not isinstance(s, int) or s < 1 for s in sides):
+            raise ConfigError(f"picture: expected height and width in pixels, got {picture!r}")
+        if num_classes < 2:
+            raise ConfigError(f"num_classes: expected at least 2, got {num_classes}")
+        self.name = f"{backbone.name}-{head.name}"
+        self.backbone = backbone
+        self.head = head
+        self.picture = (sides[0], sides[1])
+        self.num_classes = num_classes
+        self.in_channels = in_channels
+        self.cardinalities = backbone.cardinalities
+        self.size = backbone.size
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        return self._ours(self.backbone.sample(rng))
+
+    def is_valid(self, architecture: Architecture) -> bool:
+        return self.backbone.is_valid(self._theirs(architecture))
+
+    def canonical(self, architecture: Architecture) -> Architecture:
+        return self._ours(self.backbone.canonical(self._theirs(architecture)))
+
+    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+        """As in the backbone's space."""
+        assert isinstance(self.backbone, HasVariation)
+        return self._ours(self.backbone.mutate(self._theirs(architecture), rng))
+
+    def crossover(self, first: Architecture, second: Architecture, rng: np.random.Generator) -> Architecture:
+        """As in the backbone's space."""
+        assert isinstance(self.backbone, HasVariation)
+        return self._ours(self.backbone.crossover(self._theirs(first), self._theirs(second), rng))
+
+    def encode(self, architectures: Sequence[Architecture]) -> FloatArray:
+        return self.backbone.encode([self._theirs(a) for a in architectures])
+
+    @property
+    def encodings(self) -> Mapping[str, Callable[[Sequence[Architecture]], FloatArray]]:
+        """Those of the backbone's space."""
+
+        def bound(
+            encode: Callable[[Sequence[Architecture]], FloatArray],
+        ) -> Callable[[Sequence[Architecture]], FloatArray]:
+            return lambda architectures: encode([self._theirs(a) for a in architectures])
+
+        return {name: bound(encode) for name, encode in self.backbone.encodings.items()}
+
+    def format(self, architecture: Architecture) -> str:
+        return self.backbone.format(self._theirs(architecture))
+
+    def parse(self, text: str) -> Architecture:
+        return self._ours(self.backbone.parse(text))
+
+    def cost(self, architecture: Architecture) -> Mapping[str, float]:
+        """Exact `params` and `madds` of body and head, for one picture, padded as the network pads it."""
+        assert isinstance(self.backbone, HasFeatures)
+        stride = self.head.output_stride
+        body = self.backbone.features_cost(
+            self._theirs(architecture), padded(self.picture, stride), stride, self.in_channels
+        )
+        head = head_cost(self.head, int(body["width"]), self.num_classes, self.picture)
+        return {name: body[name] + head[name] for name in ("params", "madds")}
+
+    def build(
+        self, architecture: Architecture, *, num_classes: int | None = None, in_channels: int | None = None
+    ) -> SegmentationNetwork:
+        """The whole network, for pictures of any size."""
+        from nas.tasks.segmentation.network import SegmentationNetwork
+
+        assert isinstance(self.backbone, HasFeatures)
+        channels = self.in_channels if in_channels is None else in_channels
+        return SegmentationNetwork(
+            self.backbone.build_features(self._theirs(architecture), in_channels=channels),
+            self.head,
+            num_classes=self.num_classes if num_classes is None else num_classes,
+            in_channels=channels,
+        )
+
+    def _theirs(self, architecture: Architecture) -> Architecture:
+        return Architecture(self.backbone.name, architecture.genes)
+
+    def _ours(self, architecture: Architecture) -> Architecture:
+        return Architecture(self.name, architecture.genes)
