@@ -6,7 +6,7 @@ itself made. What was measured for these choices is in `experiments/speed/muxnet
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -37,12 +37,20 @@ def fixed_linear(weight: Tensor, bias: Tensor) -> nn.Linear:
     return layer
 
 
+_FUNCTIONS: dict[Activation, Callable[..., Tensor]] = {
+    Activation.RELU: functional.relu,
+    Activation.SWISH: functional.silu,
+    Activation.RELU6: functional.relu6,
+    Activation.HSWISH: functional.hardswish,
+}
+
+
 class Act(nn.Module):
-    """ReLU or SiLU, in place."""
+    """An activation, in place."""
 
     def __init__(self, kind: Activation) -> None:
         super().__init__()
-        self.apply_ = functional.relu if kind is Activation.RELU else functional.silu
+        self.apply_ = _FUNCTIONS[kind]
 
     def forward(self, x: Tensor) -> Tensor:
         return self.apply_(x, inplace=True)
@@ -63,7 +71,7 @@ def spatial_mean(x: Tensor) -> Tensor:
 class Excite(nn.Module):
     """Squeeze-and-excitation by two matrix products, scaling its input in place.
 
-    `reduce` and `expand` are each a weight (out, in) and a bias (out,).
+    `reduce` and `expand` are each a weight (out, in) and a bias (out,); `hard` as in `SqueezeExcite`.
     """
 
     reduce: Tensor
@@ -71,18 +79,39 @@ class Excite(nn.Module):
     expand: Tensor
     expand_bias: Tensor
 
-    def __init__(self, reduce: tuple[Tensor, Tensor], expand: tuple[Tensor, Tensor], act: Activation) -> None:
+    def __init__(
+        self,
+        reduce: tuple[Tensor, Tensor],
+        expand: tuple[Tensor, Tensor],
+        act: Activation,
+        hard: bool = False,
+    ) -> None:
         super().__init__()
         self.register_buffer("reduce", reduce[0].t().contiguous())
         self.register_buffer("reduce_bias", reduce[1].clone())
         self.register_buffer("expand", expand[0].t().contiguous())
         self.register_buffer("expand_bias", expand[1].clone())
-        self.act = functional.relu if act is Activation.RELU else functional.silu
+        self.act = functional.relu if hard else _FUNCTIONS[act]
+        self.hard = hard
 
     def forward(self, x: Tensor) -> Tensor:
         squeezed = torch.addmm(self.reduce_bias, spatial_mean(x), self.reduce)
-        weights = torch.addmm(self.expand_bias, self.act(squeezed, inplace=True), self.expand).sigmoid_()
+        weights = torch.addmm(self.expand_bias, self.act(squeezed, inplace=True), self.expand)
+        weights = functional.hardsigmoid(weights, inplace=True) if self.hard else weights.sigmoid_()
         return x.mul_(weights[:, :, None, None])
+
+
+class Reorder(nn.Module):
+    """Brings channels that lie in `order` (logical channel by physical position) to their logical places."""
+
+    places: Tensor
+
+    def __init__(self, order: Sequence[int]) -> None:
+        super().__init__()
+        self.register_buffer("places", torch.tensor(order).argsort())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.index_select(1, self.places)
 
 
 class PairedConv(nn.Module):

@@ -17,7 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nas.errors import ConfigError
-from search_spaces.muxnet.blocks import ChannelMultiplexing, DepthwiseSeparable, InvertedResidual
+from search_spaces.muxnet.blocks import (
+    ActivatedSeparable,
+    ChannelMultiplexing,
+    DepthwiseSeparable,
+    InvertedResidual,
+    ShuffleUnit,
+)
 from search_spaces.muxnet.fast import (
     Act,
     ByImages,
@@ -27,11 +33,13 @@ from search_spaces.muxnet.fast import (
     FastMultiplexing,
     InPlacePart,
     PairedConv,
+    Reorder,
     Residual,
     fixed_conv,
     fixed_linear,
     spatial_mean,
 )
+from search_spaces.muxnet.folding import affine, fold_batch_norms, folded
 from search_spaces.muxnet.layers import SpatialMultiplexing, SqueezeExcite
 from search_spaces.muxnet.network import MUXNet
 from search_spaces.muxnet.spec import Activation, BlockSpec, NetworkSpec, Placed, placed
@@ -59,16 +67,16 @@ class FusedMUXNet(nn.Module):
 
 
 class FusedHead(nn.Module):
-    """1x1 head convolution, SiLU, mean, classifier."""
+    """1x1 head convolution and activation (or nothing), mean, neck, classifier."""
 
-    def __init__(self, conv: nn.Conv2d, classifier: nn.Linear) -> None:
+    def __init__(self, conv: nn.Module, neck: nn.Module, classifier: nn.Linear) -> None:
         super().__init__()
         self.conv = conv
-        self.act = Act(Activation.SWISH)
+        self.neck = neck
         self.classifier = classifier
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.classifier(spatial_mean(self.act(self.conv(x))))  # type: ignore[no-any-return]
+        return self.classifier(self.neck(spatial_mean(self.conv(x))))  # type: ignore[no-any-return]
 
 
 @torch.no_grad()
@@ -85,17 +93,20 @@ def fuse(model: MUXNet) -> FusedMUXNet:
     order = planned_order([p.block for p in placed(model.spec)], -1, model.spec.stem)
     weight, bias = folded(model.conv_stem, model.bn1)
     stem = fixed_conv(weight[order], bias[order], model.spec.stem_stride)
-    pieces: list[tuple[nn.Module, int]] = [
-        (nn.Sequential(stem, Act(Activation.SWISH)), _map_floats(model.spec, 0))
-    ]
+    act = Act(model.spec.act)
+    start = (
+        nn.Sequential(stem, act, nn.MaxPool2d(3, 2, 1)) if model.spec.stem_pool else nn.Sequential(stem, act)
+    )
+    pieces: list[tuple[nn.Module, int]] = [(start, _map_floats(model.spec, 0))]
     for index, block in enumerate(blocks):
         fused, order = _fused_block(block, order, model.spec)
         pieces.append((fused, _map_floats(model.spec, index)))
-    weight, bias = folded(model.conv_head, model.bn2)
-    head = FusedHead(
-        fixed_conv(weight[:, order], bias),
-        fixed_linear(model.classifier.weight, model.classifier.bias),
-    )
+    last: nn.Module = nn.Identity() if order == sorted(order) else Reorder(order)
+    if model.spec.head:
+        weight, bias = folded(model.conv_head, model.bn2)
+        last = nn.Sequential(fixed_conv(weight[:, order], bias), act)
+    classifier = fixed_linear(model.classifier.weight, model.classifier.bias)
+    head = FusedHead(last, copy.deepcopy(model.neck).requires_grad_(False), classifier)
     fused_model = FusedMUXNet(model.spec, copy.deepcopy(model.resize), _by_images(pieces), head)
     return fused_model.eval()
 
@@ -104,22 +115,6 @@ def fuse_multiplexing(layer: SpatialMultiplexing) -> FastMultiplexing:
     """The fast form of one spatial-multiplexing layer; its input should be channels_last."""
     convs = [fixed_conv(c.weight, None, groups=c.out_channels) for c in _convs(layer)]
     return FastMultiplexing(layer.scales, layer.widths, convs)
-
-
-def folded(conv: nn.Module, bn: nn.Module) -> tuple[Tensor, Tensor]:
-    """Weight and bias of a convolution without bias, with the batch norm after it."""
-    assert isinstance(conv, nn.Conv2d)
-    scale, shift = affine(bn)
-    return conv.weight * scale[:, None, None, None], shift
-
-
-def affine(bn: nn.Module) -> tuple[Tensor, Tensor]:
-    """Scale and shift, each (width,), of a batch norm in evaluation."""
-    assert isinstance(bn, nn.BatchNorm2d)
-    assert bn.running_mean is not None
-    assert bn.running_var is not None
-    scale = bn.weight / torch.sqrt(bn.running_var + bn.eps)
-    return scale, bn.bias - bn.running_mean * scale
 
 
 def shuffled_position(block: BlockSpec, channel: int) -> int:
@@ -160,6 +155,11 @@ class _Part:
 
 def _fused_block(block: nn.Module, order: Order, spec: NetworkSpec) -> tuple[nn.Module, Order]:
     """The fast form of one block, for an input that lies in `order`, and the order of its output."""
+    if order != sorted(order) and _needs_order(block):
+        fused, after = _fused_block(block, sorted(order), spec)
+        return nn.Sequential(Reorder(order), fused), after
+    if isinstance(block, ShuffleUnit):
+        return fold_batch_norms(block).requires_grad_(False), list(range(block.place.block.width))
     if isinstance(block, DepthwiseSeparable):
         return _fused_ds(block, order, spec)
     if isinstance(block, InvertedResidual):
@@ -168,10 +168,19 @@ def _fused_block(block: nn.Module, order: Order, spec: NetworkSpec) -> tuple[nn.
     return _fused_sp(block, order)
 
 
+def _needs_order(block: nn.Module) -> bool:
+    """Whether the block can only be made for channels that lie in their logical order."""
+    return isinstance(block, ShuffleUnit) or (
+        isinstance(block, InvertedResidual) and block.place.block.pointwise != (1, 1)
+    )
+
+
 def _out_order(block: DepthwiseSeparable | InvertedResidual, order: Order, spec: NetworkSpec) -> Order:
-    """A residual keeps the order of its input; otherwise the blocks that follow decide."""
+    """A residual keeps the order of its input, groups the logical one; otherwise the blocks that follow decide."""
     if block.residual:
         return order
+    if block.place.block.pointwise != (1, 1):
+        return list(range(block.place.block.width))
     return planned_order(list(spec.blocks), block.place.index, block.place.block.width)
 
 
@@ -183,13 +192,15 @@ def _fused_ds(block: DepthwiseSeparable, order: Order, spec: NetworkSpec) -> tup
     weight, bias = folded(block.conv_pw, block.bn2)
     project = fixed_conv(weight[out][:, order], bias[out])
     chain = Chain(nn.Identity(), spatial, act, _excite(block.se, order, act), project)
+    if isinstance(block, ActivatedSeparable):
+        return nn.Sequential(chain, Act(act)), out
     return (Residual(chain) if block.residual else chain), out
 
 
 def _fused_ir(block: InvertedResidual, order: Order, spec: NetworkSpec) -> tuple[nn.Module, Order]:
     out = _out_order(block, order, spec)
     weight, bias = folded(block.conv_pw, block.bn1)
-    expand = (weight[:, order], bias)
+    expand = (weight if block.place.block.pointwise[0] > 1 else weight[:, order], bias)
     weight, bias = folded(block.conv_pwl, block.bn3)
     chain = _chain(block, _Part(block.place, expand, (weight[out], bias[out])))
     return (Residual(chain) if block.residual else chain), out
@@ -231,10 +242,12 @@ def _chain(block: InvertedResidual | ChannelMultiplexing, part: _Part) -> Chain:
         spatial = _paired(*_spatial_weight(block), hidden)
     elif spec.group > 2:
         spatial = fixed_conv(*_spatial_weight(block), groups=len(hidden) // spec.group)
-    expand: nn.Module = nn.Sequential(fixed_conv(weight[hidden], bias[hidden]), Act(act))
+    groups = spec.pointwise
+    expand: nn.Module = nn.Sequential(fixed_conv(weight[hidden], bias[hidden], groups=groups[0]), Act(act))
     if not spec.scales and spec.group == 1:
         expand, spatial = _depthwise(*_spatial_weight(block), part)
-    project = fixed_conv(part.project[0][:, hidden], part.project[1])
+    project_weight = part.project[0] if groups[1] > 1 else part.project[0][:, hidden]
+    project = fixed_conv(project_weight, part.project[1], groups=groups[1])
     return Chain(expand, spatial, act, _excite(block.se, hidden, act), project)
 
 
@@ -264,9 +277,11 @@ def _depthwise(weight: Tensor, bias: Tensor, part: _Part) -> tuple[nn.Module, nn
     expand_weight, expand_bias = part.expand
     width = len(bias)
     size = part.place.size
-    slices = _SLICES if width * size * size > _WIDE_FLOATS and width % (16 * _SLICES) == 0 else 1
+    groups = part.place.block.pointwise[0]
+    wide = groups == 1 and width * size * size > _WIDE_FLOATS
+    slices = _SLICES if wide and width % (16 * _SLICES) == 0 else 1
     if slices == 1:
-        expand = nn.Sequential(fixed_conv(expand_weight, expand_bias), Act(act))
+        expand = nn.Sequential(fixed_conv(expand_weight, expand_bias, groups=groups), Act(act))
         return expand, fixed_conv(weight, bias, stride, groups=width)
     each = width // slices
     parts = [torch.split(t, each) for t in (expand_weight, expand_bias, weight, bias)]
@@ -305,6 +320,7 @@ def _excite(se: nn.Module, order: Order, act: Activation) -> nn.Module:
         (se.reduce.weight[:, order, 0, 0], se.reduce.bias),
         (se.expand.weight[order, :, 0, 0], se.expand.bias[order]),
         act,
+        hard=isinstance(se.gate, nn.Hardsigmoid),
     )
 
 

@@ -14,6 +14,7 @@ from search_spaces.networks.models import (
     AnySpec,
     create_features,
     create_network,
+    fuse_network,
     network_named,
     rows_of,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "create_features",
     "create_network",
     "dilate",
+    "fuse_network",
     "network_named",
     "rows_of",
 ]

@@ -20,6 +20,11 @@ SMALL = (
     "/sp:k3e4p0.25g4/sp:k3e3p1h4/ir24:k5e3/ds24/ds32:s2v0/head64"
 )
 
+OTHERS = (
+    "r32/stem16prelu6/ir16:k3e3hswish/sp:k3e4x3/sn16/sn24:s2/sp:k3e4x3/ir24:k3e4w2.2/sp:k3e3/ir24:k3e4q8w1.2"
+    "/dsa24:hswish/dsa32:s2/sp:k3e2/head0n24"
+)
+
 TINY = "r16/stem8s1/ds8/ir16:k3.5e3/sp:k3e4g2x3/sp:k3e3m-0+/ir24:k3s2e3/head32"
 
 
@@ -66,6 +71,11 @@ def test_the_named_networks_give_the_same_logits_fused(name: str) -> None:
 
 def test_every_kind_of_block_and_order_gives_the_same_logits_fused() -> None:
     network = small()
+    assert difference(network, fuse(network), torch.randn(3, 3, 32, 32)) < 1e-5
+
+
+def test_the_blocks_of_other_networks_give_the_same_logits_fused() -> None:
+    network = small(OTHERS)
     assert difference(network, fuse(network), torch.randn(3, 3, 32, 32)) < 1e-5
 
 

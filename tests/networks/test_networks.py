@@ -19,6 +19,7 @@ from search_spaces.networks import (
     FeatureExtractor,
     create_features,
     create_network,
+    fuse_network,
     network_named,
 )
 
@@ -130,6 +131,24 @@ def test_a_dilated_body_computes_the_same_at_every_place_of_the_coarse_map(
     step = 32 // output_stride
     assert coarse.std() > 0
     torch.testing.assert_close(fine[..., ::step, ::step], coarse)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "shufflenet_v2", "mixnet_m"])
+def test_a_network_gives_the_same_logits_fused(name: str) -> None:
+    torch.manual_seed(0)
+    network = create_network(name, 10)
+    for layer in network.modules():  # as of a trained network: at initialisation all logits are nearly 0
+        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            nn.init.normal_(layer.weight, 0.0, layer.weight[0].numel() ** -0.5)
+        elif isinstance(layer, nn.BatchNorm2d):
+            assert layer.running_var is not None
+            nn.init.uniform_(layer.running_var, 0.5, 1.5)
+            nn.init.normal_(layer.bias, 0.0, 0.3)
+    x = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        expected, got = network.eval()(x), fuse_network(network)(x)
+    assert expected.std() > 0.01
+    assert (expected - got).abs().max() < 1e-5 * expected.abs().max()
 
 
 @pytest.mark.parametrize(
