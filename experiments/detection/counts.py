@@ -9,16 +9,19 @@ networks are made without numbers in them (PyTorch's device `meta`), and their s
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import networks
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that it runs as a script
+
 import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from experiments.detection import networks
 from nas.tasks.detection.anchors import SSD300, AnchorPlan, spread
 from nas.tasks.detection.detector import Detector
 from nas.tasks.detection.heads import SSD300_EXTRAS, STYLES, Extra

@@ -17,6 +17,7 @@ import csv
 import dataclasses
 import json
 import os
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -24,10 +25,12 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import torch
-from networks import DETECTORS
-from report import write_report
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that it runs as a script
 
+import torch
+
+from experiments.detection.networks import DETECTORS
+from experiments.detection.report import write_report
 from nas.tasks.detection.augment import Augmentation
 from nas.tasks.detection.data import DetectionParquet
 from nas.tasks.detection.feed import DetectionFeed

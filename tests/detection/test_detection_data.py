@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import drawn, write_shapes
+from detection_shapes import drawn, write_shapes
 from PIL import Image
 
 from nas.errors import ConfigError, DataError
@@ -174,7 +174,7 @@ def test_an_unknown_split_and_an_unknown_class_are_named(tmp_path: Path) -> None
 def test_a_source_or_a_column_that_is_not_there_is_named(shapes: tuple[Path, Path]) -> None:
     with pytest.raises(DataError, match="no row of source 'cats'; it has shapes"):
         DetectionParquet(str(shapes[0]), str(shapes[1]), source="cats").load()
-    with pytest.raises(DataError, match="no column .*jpeg"):
+    with pytest.raises(DataError, match=r"no column .*jpeg"):
         DetectionParquet(str(shapes[1]), str(shapes[1])).load()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from tiny import PLAN, TinyBackbone, tiny_detector
+from detection_tiny import PLAN, TinyBackbone, tiny_detector
 from torch import Tensor, nn
 
 from nas.errors import ConfigError
