@@ -78,7 +78,7 @@ def recipe_for(job: Job, epochs: int, channels_last: bool) -> Recipe:
         optimiser="adamw",
         lr=2e-3,
         weight_decay=0.02,
-        warmup_epochs=1.0,
+        warmup_epochs=2.0,
         ema_decay=0.998,
         clip=10.0,
         channels_last=channels_last,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from nas.tasks.detection.augment import Augmentation
 from nas.tasks.detection.boxes import encode
 from nas.tasks.detection.detector import Detector, Reading, detections
 from nas.tasks.detection.heads import SSD300_EXTRAS, STYLES
+from nas.tasks.detection.settings import HeadSettings
 from nas.tasks.detection.vgg import ReducedVGG
 from search_spaces.networks import create_features
 
@@ -53,6 +55,23 @@ def test_named_networks_become_detectors_that_learn_in_every_part(name: str, sty
     assert all(p.grad is not None for p in network.parameters())
 
 
+def test_a_detector_may_stand_on_some_of_the_backbones_maps() -> None:
+    network = Detector(TinyBackbone(), 3, spread(0.2, 0.9, 2), strides=(8,))
+    assert len(network(torch.zeros(1, 3, 64, 64))[2]) == (64 + 16) * 6
+
+
+def test_a_detector_runs_as_onnx(tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript", reason="exporting needs the extra `onnx`")
+    onnxruntime = pytest.importorskip("onnxruntime", reason="running ONNX needs the extra `onnx`")
+    network, x = tiny_detector(num_classes=2).eval(), torch.rand(1, 3, 32, 32)
+    torch.onnx.export(network, (x,), tmp_path / "detector.onnx", dynamo=True, verbose=False)
+    session = onnxruntime.InferenceSession(str(tmp_path / "detector.onnx"))
+    found = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    with torch.no_grad():
+        for ours, theirs in zip(network(x), found, strict=True):
+            torch.testing.assert_close(torch.from_numpy(theirs), ours, atol=1e-5, rtol=1e-4)
+
+
 def test_ssd300_has_the_published_parameters_and_anchors() -> None:
     with torch.device("meta"):
         body = ReducedVGG(create_features("vgg16", strides=(8, 16)))  # type: ignore[arg-type]
@@ -77,6 +96,14 @@ def test_vggs_finer_map_has_one_length_everywhere() -> None:
         (lambda: Detector(TinyBackbone(), 0, PLAN), "num_classes: expected at least 1, got 0"),
         (lambda: Detector(TinyBackbone(), 3, spread(0.2, 0.9, 1)), "a plan for 2 to 6 maps, got one for 1"),
         (lambda: Detector(TinyBackbone(), 3, spread(0.2, 0.9, 7)), "got one for 7"),
+        (
+            lambda: Detector(TinyBackbone(), 3, PLAN, strides=(8, 64)),
+            r"strides: expected some of \(4, 8\), got \[64\]",
+        ),
+        (lambda: HeadSettings(name="yolo"), "head: name: unknown 'yolo'"),
+        (lambda: HeadSettings(maps=1), "head: maps: expected at least one for each"),
+        (lambda: HeadSettings(scales=(0.2,)), "head: scales"),  # type: ignore[arg-type]
+        (lambda: HeadSettings(scales=(0.9, 0.2)), "expected scales above 0 that rise"),
         (lambda: ReducedVGG(TinyBackbone()), "body: expected VGG's maps"),
     ],
 )

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nas.errors import ConfigError
-from nas.tasks.detection.boxes import to_corners
 
 
 @dataclass(frozen=True)
@@ -69,16 +70,21 @@ SSD300 = AnchorPlan(  # of the authors' network for PASCAL VOC at 300 pixels: 8,
 )
 
 
-@lru_cache(maxsize=32)
 def anchors(plan: AnchorPlan, sizes: tuple[tuple[int, int], ...], device: torch.device) -> Tensor:
     """The anchors of maps of these (height, width), (n, 4) in fractions of the picture, in the order of predictions."""
+    return torch.from_numpy(_table(plan, sizes)).to(device, non_blocking=True, copy=True)
+
+
+@lru_cache(maxsize=32)
+def _table(plan: AnchorPlan, sizes: tuple[tuple[int, int], ...]) -> NDArray[np.float32]:
+    """As `anchors`; an array, since a tensor would keep the mode (inference, export) in which it was made first."""
     parts = []
     for index, (height, width) in enumerate(sizes):
-        y = (torch.arange(height, dtype=torch.float32) + 0.5) / height
-        x = (torch.arange(width, dtype=torch.float32) + 0.5) / width
-        centres = torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], dim=-1)  # (h, w, 2) of x, y
-        shapes = torch.tensor(plan.shapes(index), dtype=torch.float32)
-        cells = centres[:, :, None, :].expand(height, width, len(shapes), 2)
-        sized = shapes.expand(height, width, len(shapes), 2)
-        parts.append(torch.cat([cells, sized], dim=-1).reshape(-1, 4))
-    return to_corners(torch.cat(parts)).to(device)
+        shapes = np.array(plan.shapes(index))
+        y, x = np.meshgrid(
+            (np.arange(height) + 0.5) / height, (np.arange(width) + 0.5) / width, indexing="ij"
+        )
+        centres = np.stack([x, y], axis=-1)[:, :, None, :]  # (h, w, 1, 2)
+        corners = [centres - shapes / 2, centres + shapes / 2]
+        parts.append(np.concatenate(corners, axis=-1).reshape(-1, 4))
+    return np.concatenate(parts).astype(np.float32)

@@ -44,7 +44,7 @@ class Augmentation:
         An object whose centre is outside the window is dropped, the others are cut at its edge (Liu et al. 2016, section
         2.2). The draws come from a generator on the CPU.
         """
-        draw = torch.rand((9, len(x)), generator=generator).to(x.device)
+        draw = torch.rand((9, len(x)), generator=generator).to(x.device, non_blocking=True)
         low, high = (math.log(z) for z in self.zoom)
         side = torch.exp(low + (high - low) * draw[0])
         ratio = torch.exp(math.log1p(self.stretch) * (draw[1] - 0.5))

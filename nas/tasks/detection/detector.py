@@ -30,8 +30,9 @@ class Backbone(Protocol):
 class Detector(nn.Module):
     """Pictures (b, 3, h, w) to (logits (b, n, classes + 1), offsets (b, n, 4), anchors (n, 4)).
 
-    Class 0 of the logits is background. The maps are those of the backbone and, after its last, as many `extras` as the
-    plan has anchors for. Raises `ConfigError` when the plan has fewer maps than the backbone or more than all of them.
+    Class 0 of the logits is background. The maps are those of the backbone, at `strides` if these are given, and after
+    the last of them as many `extras` as the plan has anchors for. Raises `ConfigError` when the plan has fewer maps than
+    the backbone or more than all of them, or the backbone has none at one of the strides.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Detector(nn.Module):
         *,
         style: Style = STYLES["ssdlite"],
         extras: Sequence[Extra] = EXTRAS,
+        strides: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         if not isinstance(backbone, Backbone):
@@ -50,7 +52,8 @@ class Detector(nn.Module):
             )
         if num_classes < 1:
             raise ConfigError(f"num_classes: expected at least 1, got {num_classes}")
-        own = len(backbone.widths)
+        self.used = _used(backbone, strides)
+        own = len(self.used)
         if not own <= plan.maps <= own + len(extras):
             raise ConfigError(
                 f"anchors: expected a plan for {own} to {own + len(extras)} maps, got one for {plan.maps}"
@@ -58,7 +61,7 @@ class Detector(nn.Module):
         self.plan, self.num_classes = plan, num_classes
         self.backbone = backbone
         self.extras = nn.ModuleList()
-        widths = list(backbone.widths)
+        widths = [backbone.widths[i] for i in self.used]
         for extra in extras[: plan.maps - own]:
             self.extras.append(style.extra(widths[-1], extra))
             widths.append(extra.out)
@@ -69,13 +72,23 @@ class Detector(nn.Module):
             part.apply(_initialise)
 
     def forward(self, x: Tensor) -> Outputs:
-        maps: list[Tensor] = list(self.backbone(x))
+        found = self.backbone(x)
+        maps: list[Tensor] = [found[i] for i in self.used]
         for extra in self.extras:
             maps.append(extra(maps[-1]))
         logits = [_rows(c(m), self.num_classes + 1) for c, m in zip(self.classifiers, maps, strict=True)]
         offsets = [_rows(r(m), 4) for r, m in zip(self.regressors, maps, strict=True)]
         sizes = tuple((int(m.shape[-2]), int(m.shape[-1])) for m in maps)
         return torch.cat(logits, 1), torch.cat(offsets, 1), anchors(self.plan, sizes, x.device)
+
+
+def _used(backbone: Backbone, strides: Sequence[int] | None) -> tuple[int, ...]:
+    """Positions of the maps to stand on."""
+    wanted = backbone.strides if strides is None else tuple(sorted(strides))
+    missing = [s for s in wanted if s not in backbone.strides]
+    if missing:
+        raise ConfigError(f"strides: expected some of {backbone.strides}, got {missing}")
+    return tuple(backbone.strides.index(s) for s in wanted)
 
 
 def _rows(x: Tensor, size: int) -> Tensor:

@@ -37,7 +37,7 @@ class DetectionFeed:
         """One batch for each tensor of positions; augmented with draws from `seed` unless it is None."""
         draws = None if seed is None else torch.Generator().manual_seed(seed)
         for part in parts:
-            at = (part % max(1, len(self.pixels))).to(self.pixels.device)
+            at = (part % max(1, len(self.pixels))).to(self.pixels.device, non_blocking=True)
             x = transform(self.normalise(self.pixels.index_select(0, at)))
             y = self.targets.index_select(0, at)
             if draws is not None and self.augmentation is not None:
