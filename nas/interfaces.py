@@ -122,6 +122,10 @@ class HasBuild(Protocol):
 class HasFeatures(Protocol):
     """A space whose architectures also serve as bodies of other networks, such as of segmentations."""
 
+    def body(self, architecture: Architecture) -> Architecture:
+        """The one representative of all architectures that have the same body; idempotent."""
+        ...
+
     def build_features(self, architecture: Architecture, *, in_channels: int = 3) -> nn.Module:
         """A module from (b, in_channels, h, w) to a list of maps; its `strides` and `widths` say which."""
         ...
@@ -129,7 +133,7 @@ class HasFeatures(Protocol):
     def features_cost(
         self, architecture: Architecture, picture: tuple[int, int], output_stride: int, in_channels: int
     ) -> Mapping[str, float]:
-        """Exact `params` and `madds` of the body for pictures of (height, width), and the last map's `width`.
+        """Exact `params` and `madds` of the body for pictures (height, width); the last map's `width` and `pixels`.
 
         With strides beyond `output_stride` taken out (dilation).
         """

@@ -32,6 +32,8 @@ NETWORK = (
 )
 SPEC = "A name from `nas list models`, a MUXNet text (r32/...), a NASBench-101 cell, or SPACE:TEXT."
 DATA = "digits, cifar10, cifar100, folder or parquet; or the path of a folder of pictures or a Parquet file."
+TASK = "classification, or segmentation (data: camvid, ade20k, voc)."
+HEAD = "What stands on the backbone; of a segmentation c1 or ppm."
 RESOLUTION = "Pixels of a side of the picture; default: the network's own. For networks without a space."
 CLASSES = "Classes; default 1000. For networks without a space."
 
@@ -177,7 +179,8 @@ def show(
     epilog="Examples:\n\n`nas train muxnet_m --data imagenet --recipe imagenet`\n\n"
     "`nas train nasbench101:1-1 --data digits --epochs 5 --set space.stem_channels=16 --out runs/cell`\n\n"
     "`nas train muxnet_m --data cifar10 --path cifar-10-batches-bin --recipe cifar-transfer "
-    "--weights muxnet_m.pt --out runs/transfer`",
+    "--weights muxnet_m.pt --out runs/transfer`\n\n"
+    "`nas train muxnet_m --task segmentation --head ppm --data camvid --path camvid.parquet --out runs/camvid`",
 )
 def train(
     spec: Annotated[str, typer.Argument(help=SPEC, metavar="SPEC")],
@@ -189,7 +192,15 @@ def train(
             show_default=False,
         ),
     ] = None,
-    recipe: Annotated[str, typer.Option(help="digits, cifar-transfer or imagenet.")] = "digits",
+    recipe: Annotated[
+        Text,
+        typer.Option(
+            help="digits, cifar-transfer, imagenet, camvid or ade20k; default: digits, or the task's own.",
+            show_default=False,
+        ),
+    ] = None,
+    task: Annotated[str, typer.Option(help=TASK)] = "classification",
+    head: Annotated[Text, typer.Option(help=HEAD, show_default=False)] = None,
     path: Annotated[Folder, typer.Option(help="Where the data are.", show_default=False)] = None,
     epochs: Annotated[
         Number, typer.Option(help="Instead of the recipe's number.", show_default=False)
@@ -205,21 +216,22 @@ def train(
     ] = None,
     settings: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Option("--set", help="`recipe.x=y`, `data.x=y` or `space.x=y`. Repeatable."),
+        typer.Option(
+            "--set",
+            help="`recipe.x=y`, `data.x=y` or `space.x=y`; of a task also `head.x=y` and `task.x=y`. Repeatable.",
+        ),
     ] = None,
 ) -> None:
-    """Train one network fully by a published recipe and judge it on the test pictures.
+    """Train one network fully by a recipe and judge it on the test pictures.
 
     A training that was interrupted goes on from its last whole epoch when the command is given again.
     """
     from nas.cli.training import Asked, Run, default_folder, run_training
 
-    run_training(
-        Asked(spec, data, path, weights, tuple(settings or ())),
-        recipe,
-        epochs,
-        Run(out or default_folder(spec, recipe), seed, threads),
-    )
+    asked = Asked(spec, data, path, weights, tuple(settings or ()), task, head)
+    name = spec if head is None else f"{spec}-{head}"
+    folder = out or default_folder(name, recipe or asked.command.recipe)
+    run_training(asked, recipe, epochs, Run(folder, seed, threads))
 
 
 @app.command(
@@ -234,16 +246,23 @@ def evaluate(
         Number,
         typer.Option(help="Side of the pictures; default: as in the weights' training.", show_default=False),
     ] = None,
+    task: Annotated[str, typer.Option(help=TASK)] = "classification",
+    head: Annotated[
+        Text, typer.Option(help=f"{HEAD} Default: as in the weights' training.", show_default=False)
+    ] = None,
     settings: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Option("--set", help="`data.x=y` or `space.x=y`. Repeatable."),
+        typer.Option(
+            "--set", help="`data.x=y` or `space.x=y`; of a task also `head.x=y` and `task.x=y`. Repeatable."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON object.")] = False,
 ) -> None:
     """Judge weights on the test pictures: top-1, top-5, every class, and the time a picture takes."""
     from nas.cli.training import Asked, run_evaluation
 
-    run_evaluation(Asked(spec, data, path, weights, tuple(settings or ())), resolution, as_json)
+    asked = Asked(spec, data, path, weights, tuple(settings or ()), task, head)
+    run_evaluation(asked, resolution, as_json)
 
 
 @weights_app.command(

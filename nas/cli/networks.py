@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from nas.errors import ConfigError
-from nas.interfaces import HasBuild, HasCost, SearchSpace
+from nas.interfaces import HasBuild, HasCost, HasFeatures, SearchSpace
 from nas.objectives import did_you_mean
 from nas.records import Architecture
 
@@ -65,6 +65,10 @@ class Network(ABC):
         self, dropout: float, drop_connect: float, resolution: int | None
     ) -> Callable[..., nn.Module]:
         """Makes the network from `num_classes` and `in_channels`, for pictures of `resolution` pixels."""
+
+    @abstractmethod
+    def features(self, in_channels: int, drop_connect: float) -> nn.Module:
+        """Its body, which gives maps at the `strides` that it names. Raises `ConfigError` where there is none."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,11 @@ class MUXNetwork(Network):
 
         return build
 
+    def features(self, in_channels: int, drop_connect: float) -> nn.Module:
+        from search_spaces.muxnet.network import features_of
+
+        return features_of(self.spec, in_channels, drop_connect)
+
 
 @dataclass(frozen=True)
 class PlainNetwork(Network):
@@ -141,6 +150,9 @@ class PlainNetwork(Network):
         self, dropout: float, drop_connect: float, resolution: int | None
     ) -> Callable[..., nn.Module]:
         return partial(self.spec.build, dropout=dropout)
+
+    def features(self, in_channels: int, drop_connect: float) -> nn.Module:
+        return self.spec.features(in_channels=in_channels, strides=(4, 8, 16, 32))
 
 
 def blocks_table(label: str, size: int, rows: Sequence[Row]) -> Table:
@@ -215,6 +227,13 @@ class SpaceNetwork(Network):
             return space.build(architecture, num_classes=num_classes, in_channels=in_channels, **extra)
 
         return build
+
+    def features(self, in_channels: int, drop_connect: float) -> nn.Module:
+        if not isinstance(self.space, HasFeatures):
+            raise ConfigError(
+                f"space {self.space.name!r} has no build_features(architecture): its networks are no backbones"
+            )
+        return self.space.build_features(self.architecture, in_channels=in_channels)
 
     def _muxnet(self) -> MUXNetwork:
         space: Any = self.space

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from nas.errors import DataError
-from nas.training.data.base import DataSource
 from nas.training.evaluator import reproducible
-from nas.training.feed import prepare
-from nas.training.loop import Score, judge
 from nas.training.recipe import Recipe
+from nas.training.task import Classification, Scored, Task
 
 SCHEMA = 1
 _PLACES = ("average", "network", "state_dict")  # in a file of ours; the moving average is the one to use
@@ -30,7 +29,7 @@ Build = Callable[..., nn.Module]  # (num_classes=, in_channels=)
 class Judgement:
     """A network on the test pictures; `latency` is the median of the seconds that one picture takes, one thread."""
 
-    score: Score
+    score: Scored
     class_names: tuple[str, ...]
     latency: float
 
@@ -107,21 +106,27 @@ def starting_from(build: Build, path: Path, tell: Callable[[str], None]) -> Buil
 
 
 def judge_weights(
-    build: Build, data: DataSource, path: Path, resolution: int | None, threads: int | None = None
+    build: Build,
+    data: Any,
+    path: Path,
+    resolution: int | None,
+    threads: int | None = None,
+    task: Task | None = None,
 ) -> Judgement:
     """Judge the weights in `path` on the test pictures, brought to `resolution` (None: as they are stored).
 
     Raises `DataError` when there is no test picture, or the weights or the data cannot be read.
     """
     where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    prepared = prepare(data, Recipe(resolution=resolution), where, None)
+    task = task or Classification()
+    prepared = task.prepare(data, Recipe(resolution=resolution), where)
     if not len(prepared.test):
         raise DataError(f"data {data}: there is no test picture to judge on")
     network = build(num_classes=prepared.num_classes, in_channels=prepared.in_channels)
     put_weights(network, path)
     network.to(where).eval()
     with reproducible(threads or torch.get_num_threads(), where):
-        score = judge(network, prepared.test, prepared.num_classes)
+        score = task.judge(network, prepared.test, prepared, nullcontext)
     picture, _ = next(iter(prepared.test.batches([torch.zeros(1, dtype=torch.long)], None)))
     return Judgement(score, prepared.class_names, latency(network.to("cpu"), picture.cpu()))
 

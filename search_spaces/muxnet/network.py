@@ -140,6 +140,13 @@ class MUXNetFeatures(nn.Module):
         return maps
 
 
+def features_of(spec: NetworkSpec, in_channels: int = 3, drop_connect: float = 0.0) -> MUXNetFeatures:
+    """The body with a map for each of its strides from 4 on; the last alone where all are finer."""
+    strides = sorted({place.stride for place in placed(spec)})
+    wanted = [s for s in strides if s >= FEATURE_STRIDES[0]] or strides[-1:]
+    return MUXNetFeatures(spec, in_channels=in_channels, drop_connect=drop_connect, strides=wanted)
+
+
 def initialise(module: nn.Module) -> None:
     """The authors': conv normal with std sqrt(2 / (k*k*out)), linear uniform +-1/sqrt(classes), biases 0."""
     if isinstance(module, nn.Conv2d):

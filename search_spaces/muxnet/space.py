@@ -14,7 +14,7 @@ from search_spaces.muxnet import genes as coding
 from search_spaces.muxnet.cost import features_cost
 from search_spaces.muxnet.models import MODELS
 from search_spaces.muxnet.presets import SpaceOptions, preset_options
-from search_spaces.muxnet.spec import NetworkSpec, placed
+from search_spaces.muxnet.spec import NetworkSpec, halved, placed
 from search_spaces.muxnet.text import format_spec, parse_spec
 
 if TYPE_CHECKING:
@@ -152,25 +152,27 @@ class MUXNetSpace(SearchSpace):
             resize=True,
         )
 
+    def body(self, architecture: Architecture) -> Architecture:
+        """The canonical architecture of those that differ in their heads alone."""
+        full, _ = self._settled(architecture)
+        return self._architecture([*full[:-1], 0])
+
     def build_features(self, architecture: Architecture, *, in_channels: int | None = None) -> MUXNetFeatures:
         """The body alone, for pictures of any size: a map for each of its strides from 4 on."""
-        from search_spaces.muxnet.network import MUXNetFeatures
+        from search_spaces.muxnet.network import features_of
 
-        spec = self.spec(architecture)
-        strides = sorted({place.stride for place in placed(spec)})
-        return MUXNetFeatures(
-            spec,
-            in_channels=self.in_channels if in_channels is None else in_channels,
-            strides=[s for s in strides if s >= 4] or strides[-1:],
-        )
+        return features_of(self.spec(architecture), self.in_channels if in_channels is None else in_channels)
 
     def features_cost(
         self, architecture: Architecture, picture: tuple[int, int], output_stride: int, in_channels: int
     ) -> Mapping[str, int]:
-        """Exact `params`, `madds` and the `width` of the last map, of the body for pictures (height, width)."""
+        """Exact `params` and `madds` of the body for pictures (height, width); the last map's `width` and `pixels`."""
         spec = self.spec(architecture)
         cost = features_cost(spec, picture, output_stride, in_channels)
-        return {"params": cost.params, "madds": cost.madds, "width": spec.blocks[-1].width}
+        *_, last = placed(spec)
+        stride = min(last.stride, output_stride)
+        pixels = halved(picture[0], stride) * halved(picture[1], stride)
+        return {"params": cost.params, "madds": cost.madds, "width": last.block.width, "pixels": pixels}
 
     def _settled(self, architecture: Architecture) -> tuple[list[int], list[bool]]:
         if not self.is_valid(architecture):

@@ -19,15 +19,8 @@ def padded(picture: tuple[int, int], output_stride: int) -> tuple[int, int]:
     return (ceil(picture[0] / multiple) * multiple, ceil(picture[1] / multiple) * multiple)
 
 
-def head_cost(
-    settings: HeadSettings, in_width: int, num_classes: int, picture: tuple[int, int]
-) -> dict[str, int]:
-    """`params` and `madds` of a head on a last map of `in_width` channels, for pictures (height, width).
-
-    The last map is that of the padded picture at the head's output stride.
-    """
-    height, width = padded(picture, settings.output_stride)
-    pixels = height * width // settings.output_stride**2
+def head_cost(settings: HeadSettings, in_width: int, num_classes: int, pixels: int) -> dict[str, int]:
+    """`params` and `madds` of a head on a last map of `in_width` channels and so many pixels."""
     params, madds = _HEADS[settings.name](in_width, num_classes, settings.width, pixels)
     return {"params": params, "madds": madds}
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 class SegmentationSpace(SearchSpace):
     """The genes, the texts, the variation and the encodings are those of `backbone`; `build` and `cost` of the whole.
 
+    Architectures of the backbone's space that differ in their classifiers alone are one architecture here.
     Costs are those of one picture of (height, width) pixels, `picture`, with `num_classes` classes. Raises
     `ConfigError` for a backbone's space that cannot give bodies or has no variation of its own.
     """
@@ -50,26 +51,32 @@ class SegmentationSpace(SearchSpace):
         self.num_classes = num_classes
         self.in_channels = in_channels
         self.cardinalities = backbone.cardinalities
-        self.size = backbone.size
 
     def sample(self, rng: np.random.Generator) -> Architecture:
-        return self._ours(self.backbone.sample(rng))
+        return self.canonical(self._ours(self.backbone.sample(rng)))
 
     def is_valid(self, architecture: Architecture) -> bool:
-        return self.backbone.is_valid(self._theirs(architecture))
+        return architecture.space == self.name and self.backbone.is_valid(self._theirs(architecture))
 
     def canonical(self, architecture: Architecture) -> Architecture:
-        return self._ours(self.backbone.canonical(self._theirs(architecture)))
+        assert isinstance(self.backbone, HasFeatures)
+        return self._ours(self.backbone.body(self._theirs(architecture)))
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-        """As in the backbone's space."""
+        """As in the backbone's space, until the network is another one."""
         assert isinstance(self.backbone, HasVariation)
-        return self._ours(self.backbone.mutate(self._theirs(architecture), rng))
+        parent = self.canonical(architecture)
+        while True:
+            child = self.canonical(self._ours(self.backbone.mutate(self._theirs(architecture), rng)))
+            if child != parent:
+                return child
 
     def crossover(self, first: Architecture, second: Architecture, rng: np.random.Generator) -> Architecture:
         """As in the backbone's space."""
         assert isinstance(self.backbone, HasVariation)
-        return self._ours(self.backbone.crossover(self._theirs(first), self._theirs(second), rng))
+        return self.canonical(
+            self._ours(self.backbone.crossover(self._theirs(first), self._theirs(second), rng))
+        )
 
     def encode(self, architectures: Sequence[Architecture]) -> FloatArray:
         return self.backbone.encode([self._theirs(a) for a in architectures])
@@ -89,7 +96,7 @@ class SegmentationSpace(SearchSpace):
         return self.backbone.format(self._theirs(architecture))
 
     def parse(self, text: str) -> Architecture:
-        return self._ours(self.backbone.parse(text))
+        return self.canonical(self._ours(self.backbone.parse(text)))
 
     def cost(self, architecture: Architecture) -> Mapping[str, float]:
         """Exact `params` and `madds` of body and head, for one picture, padded as the network pads it."""
@@ -98,7 +105,7 @@ class SegmentationSpace(SearchSpace):
         body = self.backbone.features_cost(
             self._theirs(architecture), padded(self.picture, stride), stride, self.in_channels
         )
-        head = head_cost(self.head, int(body["width"]), self.num_classes, self.picture)
+        head = head_cost(self.head, int(body["width"]), self.num_classes, int(body["pixels"]))
         return {name: body[name] + head[name] for name in ("params", "madds")}
 
     def build(
