@@ -38,7 +38,7 @@ from nas.tasks.detection.task import Detection, look, numbers
 from nas.training import weights
 from nas.training.full import FullSettings, train_full
 from nas.training.loop import Training, precision
-from nas.training.recipe import Recipe
+from nas.training.recipe import RECIPES, Recipe
 
 HERE = Path(__file__).resolve().parent
 SHARE = 0.8  # of the time that is left that the plan fills: others may be using the device as well
@@ -72,15 +72,11 @@ class Job:
 
 
 def recipe_for(job: Job, epochs: int, channels_last: bool) -> Recipe:
-    return Recipe(
+    return dataclasses.replace(
+        RECIPES["blood-cells"].recipe,
         epochs=epochs,
         batch_size=job.batch,
-        optimiser="adamw",
-        lr=2e-3,
-        weight_decay=0.02,
         warmup_epochs=2.0,
-        ema_decay=0.998,
-        clip=10.0,
         channels_last=channels_last,
     )
 

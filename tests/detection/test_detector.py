@@ -104,7 +104,7 @@ def test_vggs_finer_map_has_one_length_everywhere() -> None:
         (lambda: HeadSettings(maps=1), "head: maps: expected at least one for each"),
         (lambda: HeadSettings(scales=(0.2,)), "head: scales"),  # type: ignore[arg-type]
         (lambda: HeadSettings(scales=(0.9, 0.2)), "expected scales above 0 that rise"),
-        (lambda: ReducedVGG(TinyBackbone()), "body: expected VGG's maps"),
+        (lambda: ReducedVGG(TinyBackbone()), "body: expected VGG-16"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(make: Callable[[], object], named: str) -> None:

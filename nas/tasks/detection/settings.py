@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from nas.checks import check_known
 from nas.errors import ConfigError
 from nas.tasks.detection.anchors import AnchorPlan, spread
-from nas.tasks.detection.heads import STYLES
+
+HEAD_NAMES = ("ssdlite", "ssd", "ssd300")
 
 
 @dataclass(frozen=True, slots=True)
 class HeadSettings:
-    """What stands on the backbone: `name` ssd or ssdlite, on the backbone's maps at `strides`.
+    """What stands on the backbone: `name` ssdlite or ssd, on the backbone's maps at `strides`; or ssd300, which is all settled.
 
     Further maps, each half as large, make up the number of `maps`. `scales` are those of the first and the last map's
     anchors in fractions of the picture's side, the others lie evenly between; `ratios` their aspect ratios beside 1.
@@ -28,7 +29,7 @@ class HeadSettings:
     def __post_init__(self) -> None:
         for key in ("strides", "scales", "ratios"):
             object.__setattr__(self, key, tuple(getattr(self, key)))  # lists come from YAML files
-        check_known("head: name", self.name, STYLES)
+        check_known("head: name", self.name, HEAD_NAMES)
         if not self.strides or self.maps < len(self.strides):
             raise ConfigError(
                 f"head: maps: expected at least one for each of the strides {self.strides}, got {self.maps}"

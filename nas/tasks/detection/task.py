@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -130,6 +130,22 @@ class Detection:
             for rule in (area, eleven_points)
         )
         return DetectionScore(len(found), loss, areas, points)
+
+
+def detection(
+    *,
+    zoom: Sequence[float] = (0.5, 1.3),
+    stretch: float = 0.2,
+    flip: float = 0.5,
+    flip_vertical: float = 0.0,
+    colour: float = 0.3,
+    repeats: int = 1,
+    score: float = 0.01,
+    overlap: float = 0.45,
+) -> Detection:
+    """The task from plain settings: those of `Augmentation`, `Detection` and `Reading` side by side. Raises `ConfigError`."""
+    augmentation = Augmentation(tuple(zoom), stretch, flip, flip_vertical, colour)  # type: ignore[arg-type]
+    return Detection(augmentation, reading=Reading(score, overlap), repeats=repeats)
 
 
 @torch.inference_mode()
