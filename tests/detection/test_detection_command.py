@@ -100,7 +100,7 @@ def test_a_training_begins_from_a_classifiers_body(
         (("--head", "ssd300"), "body: expected VGG-16"),
         (("--set", "head.strides=[2]", "--set", "head.maps=2"), "strides: expected some of"),
         (("--set", "task.zoom=[0, 1]"), "augmentation: zoom"),
-        (("--set", "data.faults=hide"), "data: faults: unknown 'hide'"),
+        (("--set", "data.damaged=hide"), "data: damaged: unknown 'hide'"),
         (("--set", "data.box=x"), "did you mean 'boxes'"),
         (("--path", "nowhere.parquet"), "nowhere.parquet: not found"),
     ],

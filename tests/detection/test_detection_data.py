@@ -73,7 +73,7 @@ def test_the_lists_name_the_splits(tmp_path: Path) -> None:
 def test_an_object_with_something_wrong_is_named_and_skipped(tmp_path: Path, wrong: str, reason: str) -> None:
     splits = one_split(voc_folder(tmp_path / "voc", {"a": xml(wrong, item())})).load()
     assert len(splits.train.objects[0]) == 1
-    (fault,) = splits.faults
+    (fault,) = splits.skipped
     assert reason in fault.reason
     assert fault.where.endswith("a.jpg object 1")
 
@@ -91,14 +91,14 @@ def test_a_picture_whose_annotation_cannot_be_used_is_named_and_skipped(
 ) -> None:
     splits = one_split(voc_folder(tmp_path / "voc", {"a": xml(item()), "b": text})).load()
     assert splits.train.names == ("a",)
-    assert [reason in fault.reason for fault in splits.faults] == [True]
+    assert [reason in fault.reason for fault in splits.skipped] == [True]
 
 
 def test_missing_files_are_named_and_skipped(tmp_path: Path) -> None:
     root = voc_folder(tmp_path / "voc", {name: xml(item()) for name in "abc"})
     (root / "Annotations" / "a.xml").unlink()
     (root / "JPEGImages" / "b.jpg").write_bytes(b"no picture")
-    faults = {Path(f.where).name: f.reason for f in one_split(root).load().faults}
+    faults = {Path(f.where).name: f.reason for f in one_split(root).load().skipped}
     assert faults["a.xml"] == "missing annotation"
     assert "cannot be read as a picture" in faults["b.jpg"]
 
@@ -106,14 +106,23 @@ def test_missing_files_are_named_and_skipped(tmp_path: Path) -> None:
 def test_a_list_cannot_lead_out_of_its_folder(tmp_path: Path) -> None:
     root = voc_folder(tmp_path / "voc", {"a": xml(item())})
     (root / "ImageSets" / "Main" / "train.txt").write_text("../../secret\na\n", encoding="utf-8")
-    (fault,) = one_split(root).load().faults
+    (fault,) = one_split(root).load().skipped
     assert "without folders" in fault.reason
+
+
+def test_what_is_left_out_is_counted_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    root = voc_folder(tmp_path / "voc", {"a": xml(item(), item(name="odd"), item(name="odder"))})
+    one_split(root).load()
+    assert "2 damaged" in caplog.text
+    assert "class 'odd' is unknown" in caplog.text
 
 
 def test_faults_are_refused_when_the_config_says_so(tmp_path: Path) -> None:
     root = voc_folder(tmp_path / "voc", {"a": xml(item(), *[item(name=f"odd{i}") for i in range(7)])})
-    with pytest.raises(DataError, match=r"7 faults: .*odd0.*and 2 more\. Mend them, or set faults to skip"):
-        one_split(root, faults="refuse").load()
+    with pytest.raises(
+        DataError, match=r"7 damaged: .*odd0.*and 2 more\. Mend them, or leave them out with damaged: skip"
+    ):
+        one_split(root, damaged="refuse").load()
 
 
 @pytest.mark.parametrize(
@@ -141,7 +150,7 @@ def test_parquet_files_load_into_three_splits(shapes: tuple[Path, Path]) -> None
     assert splits.class_names == ("disc", "square")
     assert [len(s) for s in (splits.train, splits.validation, splits.test)] == [4, 2, 2]
     assert all(len(o) == 2 for o in splits.train.objects)
-    assert splits.faults == ()
+    assert splits.skipped == ()
 
 
 def changed(tmp_path: Path, pictures: dict[str, object], boxes: dict[str, object]) -> DetectionParquet:
@@ -157,7 +166,7 @@ def changed(tmp_path: Path, pictures: dict[str, object], boxes: dict[str, object
 
 
 def test_parquet_faults_are_named_by_file_and_picture(tmp_path: Path) -> None:
-    found = changed(tmp_path, {"width": 65}, {"image_id": "gone"}).load().faults
+    found = changed(tmp_path, {"width": 65}, {"image_id": "gone"}).load().skipped
     reasons = {fault.where.split()[-1]: fault.reason for fault in found}
     assert reasons["gone"] == "1 boxes without a picture"
     assert "65x64 pixels, the picture has 64x64" in reasons["train0"]
@@ -165,9 +174,9 @@ def test_parquet_faults_are_named_by_file_and_picture(tmp_path: Path) -> None:
 
 
 def test_an_unknown_split_and_an_unknown_class_are_named(tmp_path: Path) -> None:
-    found = changed(tmp_path, {}, {"label": "7"}).load().faults
+    found = changed(tmp_path, {}, {"label": "7"}).load().skipped
     assert ["class '7' is unknown: expected one of square, disc" in f.reason for f in found] == [True]
-    found = changed(tmp_path, {"split": "later"}, {}).load().faults
+    found = changed(tmp_path, {"split": "later"}, {}).load().skipped
     assert ["split 'later' is unknown" in f.reason for f in found] == [True]
 
 
@@ -184,7 +193,7 @@ def test_nothing_to_train_on_is_an_error(tmp_path: Path) -> None:
         DetectionParquet(str(files[0]), str(files[1])).load()
 
 
-@pytest.mark.parametrize("settings", [{"resolution": 0}, {"faults": "hide"}])
+@pytest.mark.parametrize("settings", [{"resolution": 0}, {"damaged": "hide"}])
 def test_settings_that_cannot_be_are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=next(iter(settings))):
         DetectionParquet("a", "b", **settings)  # type: ignore[arg-type]
@@ -195,6 +204,7 @@ def test_check_counts_objects_and_lists_faults(tmp_path: Path) -> None:
     assert report.found
     assert not report.ok
     assert sum(report.counts["train"]) == 3
+    assert "  train: 3 objects, 1 to 2 a class" in report.lines()
     assert "is empty" in report.damage[0].reason
 
 
@@ -207,7 +217,7 @@ def test_the_blood_cells_are_read_whole_but_for_two_empty_boxes(shared_data: Pat
     assert [len(s) for s in (splits.train, splits.validation, splits.test)] == [205, 87, 72]
     assert splits.class_names == ("Platelets", "RBC", "WBC")
     assert sum(len(o) for s in (splits.train, splits.validation, splits.test) for o in s.objects) == 4886
-    assert [f.reason.split()[-1] for f in splits.faults] == ["empty", "empty"]
+    assert [f.reason.split()[-1] for f in splits.skipped] == ["empty", "empty"]
 
 
 def test_drawn_boxes_hold_their_shapes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -14,6 +15,8 @@ from nas.errors import DataError
 from nas.records import FloatArray
 from nas.training.data.base import ByteArray, Damage, DataReport, IntArray, pixel_statistics
 from nas.training.data.decode import read, to_array
+
+_LOG = logging.getLogger(__name__)
 
 Mask = NDArray[np.bool_]
 
@@ -48,7 +51,7 @@ class Annotated:
 
 @dataclass(frozen=True, eq=False)
 class DetectionSplits:
-    """A loaded data set; `faults` is what was skipped. `mean` and `std` are per channel of the training pictures."""
+    """A loaded data set; `skipped` is what was left out. `mean` and `std` are per channel of the training pictures."""
 
     train: Annotated
     validation: Annotated
@@ -56,14 +59,14 @@ class DetectionSplits:
     class_names: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    faults: tuple[Damage, ...] = ()
+    skipped: tuple[Damage, ...] = ()
 
 
 class DetectionSource(Hashable, Protocol):
     """A description of a detection data set: a small, hashable, picklable value."""
 
     def load(self) -> DetectionSplits:
-        """Read it. Raises `DataError` naming what is missing, or (where faults are refused) what is wrong."""
+        """Read it. Raises `DataError` naming what is missing, or (where damage is refused) what is wrong."""
         ...
 
     def at(self, resolution: int) -> DetectionSource:
@@ -107,24 +110,30 @@ class Faults:
 
 
 def skip(name: str, faults: Sequence[Damage]) -> None:
-    """Leave out what is wrong; it stays in `DetectionSplits.faults`."""
+    """Leave out what is wrong, and say so in the log; it stays in `DetectionSplits.skipped`."""
+    if faults:
+        _LOG.warning("%s", _told(name, faults, "Left out"))
 
 
 def refuse(name: str, faults: Sequence[Damage]) -> None:
     """Raise `DataError` naming the first few of what is wrong, and counting all."""
     if faults:
-        shown = "; ".join(f"{d.where}: {d.reason}" for d in faults[:5])
-        more = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""
-        raise DataError(f"{name}: {len(faults)} faults: {shown}{more}. Mend them, or set faults to skip")
+        raise DataError(_told(name, faults, "Mend them, or leave them out with damaged: skip"))
 
 
-FAULTS: dict[str, Callable[[str, Sequence[Damage]], None]] = {"skip": skip, "refuse": refuse}
+def _told(name: str, faults: Sequence[Damage], what: str) -> str:
+    shown = "; ".join(f"{d.where}: {d.reason}" for d in faults[:5])
+    more = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""
+    return f"{name}: {len(faults)} damaged: {shown}{more}. {what}"
 
 
-def check_settings(resolution: int, faults: str) -> None:
+WAYS: dict[str, Callable[[str, Sequence[Damage]], None]] = {"skip": skip, "refuse": refuse}
+
+
+def check_settings(resolution: int, damaged: str) -> None:
     """Raise `ConfigError` for what no data set can be read with."""
     check_positive("data: resolution", resolution)
-    check_known("data: faults", faults, FAULTS)
+    check_known("data: damaged", damaged, WAYS)
 
 
 def assemble(
@@ -132,7 +141,7 @@ def assemble(
     raw: Sequence[RawPicture],
     class_names: tuple[str, ...],
     resolution: int,
-    policy: str,
+    way: str,
     faults: Faults,
 ) -> DetectionSplits:
     """Decode, check and sort into splits. Raises `DataError` when nothing is left to train on."""
@@ -143,7 +152,7 @@ def assemble(
             pixels, size = decoded
             objects = usable(picture, size, class_names, faults)
             parts[picture.split].append((pixels, objects, picture.name, size))
-    FAULTS[policy](title, faults.found)
+    WAYS[way](title, faults.found)
     train, validation, test = (_joined(part, resolution) for part in parts)
     if not any(len(o) for o in train.objects):
         raise DataError(
@@ -231,6 +240,15 @@ def report(name: str, where: str, how: str, load: Callable[[], DetectionSplits])
         part: Annotated = getattr(splits, split)
         labels = np.concatenate([o.labels for o in part.objects]) if len(part) else np.zeros(0, np.int64)
         counts[split] = tuple(int(n) for n in np.bincount(labels, minlength=len(splits.class_names)))
+    side = splits.train.pictures.shape[-1]
     return DataReport(
-        name, where, True, how, splits.class_names, counts, "objects in pictures", splits.faults
+        name,
+        where,
+        True,
+        how,
+        splits.class_names,
+        counts,
+        f"squeezed to {side}x{side}, 3 channels",
+        splits.skipped,
+        "objects",
     )

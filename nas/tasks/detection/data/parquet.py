@@ -32,7 +32,7 @@ BOXES = ("image_id", "label", "xmin", "ymin", "xmax", "ymax", "difficult")
 class DetectionParquet:
     """Pictures in the file `path`, boxes in `boxes`; of several sets in one file, the rows of `source`.
 
-    `classes` None takes the names that occur, in alphabetical order; names otherwise. `resolution` and `faults` as in `VOC`.
+    `classes` None takes the names that occur, in alphabetical order; names otherwise. `resolution` and `damaged` as in `VOC`.
     """
 
     path: str
@@ -40,12 +40,12 @@ class DetectionParquet:
     source: str | None = None
     classes: tuple[str, ...] | None = None
     resolution: int = 320
-    faults: str = "skip"
+    damaged: str = "skip"
 
     def __post_init__(self) -> None:
         if self.classes is not None:
             object.__setattr__(self, "classes", tuple(self.classes))  # lists come from YAML files
-        check_settings(self.resolution, self.faults)
+        check_settings(self.resolution, self.damaged)
 
     def load(self) -> DetectionSplits:
         faults = Faults()
@@ -68,7 +68,7 @@ class DetectionParquet:
         for name, orphans in objects.items():
             faults.add(f"{self.boxes} {name}", f"{len(orphans)} boxes without a picture")
         names = self.classes or tuple(sorted({o.label for p in raw for o in p.objects}))
-        return assemble(f"detection parquet {self.path}", raw, names, self.resolution, self.faults, faults)
+        return assemble(f"detection parquet {self.path}", raw, names, self.resolution, self.damaged, faults)
 
     def at(self, resolution: int) -> DetectionParquet:
         return replace(self, resolution=resolution)

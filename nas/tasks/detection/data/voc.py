@@ -45,8 +45,8 @@ HOW = (
 class VOC:
     """The folder `path`, as unpacked. `train`, `validation` and `test` name the lists of pictures (None: no such split).
 
-    Pictures are squeezed to squares of `resolution` pixels. `faults` says what becomes of objects and pictures with
-    something wrong: `skip` or `refuse`.
+    Pictures are squeezed to squares of `resolution` pixels. `damaged` says what becomes of objects and pictures with
+    something wrong: `skip` leaves them out, `refuse` stops.
     """
 
     path: str
@@ -55,11 +55,11 @@ class VOC:
     validation: str | None = "val"
     test: str | None = "test"
     resolution: int = 300
-    faults: str = "skip"
+    damaged: str = "skip"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", tuple(self.classes))  # lists come from YAML files
-        check_settings(self.resolution, self.faults)
+        check_settings(self.resolution, self.damaged)
         if not self.classes or len(set(self.classes)) != len(self.classes):
             raise ConfigError(f"data: classes: expected different names, got {self.classes}")
 
@@ -75,7 +75,7 @@ class VOC:
             if name is not None
             for picture in _listed(root, name, split, faults)
         ]
-        return assemble(f"voc {self.path}", raw, self.classes, self.resolution, self.faults, faults)
+        return assemble(f"voc {self.path}", raw, self.classes, self.resolution, self.damaged, faults)
 
     def at(self, resolution: int) -> VOC:
         return replace(self, resolution=resolution)
