@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -41,13 +42,9 @@ class MaskSource(Hashable, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class CamVid:
-    """CamVid (Brostow et al. 2008), 11 classes: a Parquet file, or the folders of the SegNet tutorial.
-
-    The file has the columns `split` (train, val, test), `image_id`, `jpeg` and `label_png`; the folders are `train`,
-    `trainannot`, `val`, `valannot`, `test`, `testannot`. In the masks 11 is ignored. The rest as in `MaskReading`.
-    """
+@dataclass(frozen=True)
+class MaskSet(ABC):
+    """A set at `path`; the other settings are those of `MaskReading`. Raises `ConfigError` when made with others."""
 
     path: str
     damaged: str = "refuse"
@@ -55,16 +52,33 @@ class CamVid:
     split_seed: int = 0
     memory_mb: int = 1024
 
+    def __post_init__(self) -> None:
+        self.reading()
+
     def load(self) -> MaskSplits:
-        return load_masks(self._list(), self._reading())
+        return load_masks(self.listing(), self.reading())
 
     def check(self) -> MaskReport:
-        return check_masks(self._list(), self._reading())
+        return check_masks(self.listing(), self.reading())
 
-    def _reading(self) -> MaskReading:
+    def reading(self) -> MaskReading:
+        """How its pairs are read."""
         return MaskReading(self.damaged, self.validation, self.split_seed, self.memory_mb)
 
-    def _list(self) -> MaskListing:
+    @abstractmethod
+    def listing(self) -> MaskListing:
+        """Its pairs, not yet decoded. Raises `DataError`."""
+
+
+@dataclass(frozen=True)
+class CamVid(MaskSet):
+    """CamVid (Brostow et al. 2008), 11 classes: a Parquet file, or the folders of the SegNet tutorial.
+
+    The file has the columns `split` (train, val, test), `image_id`, `jpeg` and `label_png`; the folders are `train`,
+    `trainannot`, `val`, `valannot`, `test`, `testannot`. In the masks 11 is ignored.
+    """
+
+    def listing(self) -> MaskListing:
         codes, path = Codes(len(CAMVID_CLASSES), ignore=(11,)), Path(self.path)
         if path.is_dir():
             pairs = [
@@ -74,30 +88,17 @@ class CamVid:
         return _parquet("camvid", path, CAMVID_CLASSES, codes)
 
 
-@dataclass(frozen=True, slots=True)
-class Ade20k:
+@dataclass(frozen=True)
+class Ade20k(MaskSet):
     """ADE20K scene parsing (Zhou et al. 2017), 150 classes: the folder ADEChallengeData2016.
 
     In it `images/training`, `images/validation`, and `annotations` alike; in the masks 0 is ignored and 1 is the
     first class. Its validation pictures are those to judge on; a part of the training pictures serves to choose by.
     """
 
-    path: str
-    damaged: str = "refuse"
     validation: float = 0.05
-    split_seed: int = 0
-    memory_mb: int = 1024
 
-    def load(self) -> MaskSplits:
-        return load_masks(self._list(), self._reading())
-
-    def check(self) -> MaskReport:
-        return check_masks(self._list(), self._reading())
-
-    def _reading(self) -> MaskReading:
-        return MaskReading(self.damaged, self.validation, self.split_seed, self.memory_mb)
-
-    def _list(self) -> MaskListing:
+    def listing(self) -> MaskListing:
         root = Path(self.path)
         pairs = [
             pair
@@ -108,30 +109,15 @@ class Ade20k:
         return _listing("ade20k", root, pairs, ADE20K_CLASSES, codes)
 
 
-@dataclass(frozen=True, slots=True)
-class Voc:
+@dataclass(frozen=True)
+class Voc(MaskSet):
     """PASCAL VOC (Everingham et al. 2010), 21 classes with the background: a folder such as VOC2012.
 
     In it `JPEGImages`, `SegmentationClass` (palette pictures; 255 is ignored) and `ImageSets/Segmentation`, whose
     train.txt and val.txt name the pictures. val.txt is judged on; a part of train.txt serves to choose by.
     """
 
-    path: str
-    damaged: str = "refuse"
-    validation: float = 0.1
-    split_seed: int = 0
-    memory_mb: int = 1024
-
-    def load(self) -> MaskSplits:
-        return load_masks(self._list(), self._reading())
-
-    def check(self) -> MaskReport:
-        return check_masks(self._list(), self._reading())
-
-    def _reading(self) -> MaskReading:
-        return MaskReading(self.damaged, self.validation, self.split_seed, self.memory_mb)
-
-    def _list(self) -> MaskListing:
+    def listing(self) -> MaskListing:
         root = Path(self.path)
         pairs: list[Pair] = []
         for name, split in (("train", "train"), ("val", "test")):

@@ -1,0 +1,22 @@
+"""A small CamVid in the real format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from mask_files import row, write_camvid
+
+from nas.tasks.segmentation.data import CamVid
+
+
+@pytest.fixture
+def rows() -> list[dict[str, object]]:
+    """Eight pictures to train on, four to choose by, three to judge on."""
+    splits = ["train"] * 8 + ["val"] * 4 + ["test"] * 3
+    return [row(split, seed) for seed, split in enumerate(splits)]
+
+
+@pytest.fixture
+def camvid(tmp_path: Path, rows: list[dict[str, object]]) -> CamVid:
+    return CamVid(str(write_camvid(tmp_path / "camvid.parquet", rows)))

@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mask_files import row, write_camvid
+from torch import nn
+
+import nas.cli
+from nas.errors import ConfigError
+from nas.interfaces import SearchSpace
+from nas.records import Trial
+from nas.tasks.segmentation.data import CamVid
+from nas.tasks.segmentation.network import SegmentationNetwork
+from nas.tasks.segmentation.settings import IGNORE, Augment, HeadSettings
+from nas.tasks.segmentation.task import Segmentation, class_weights
+from nas.training import FullSettings, Recipe, TrainingEvaluator, train_full
+from nas.training.feed import Prepared
+from nas.training.weights import read
+
+CONFIG = Path(__file__).resolve().parents[2] / "configs" / "muxnet_camvid.yaml"
+RECIPE = Recipe(epochs=6, batch_size=4, lr=0.1, schedule="poly", ema_decay=0.9)
+TASK = Segmentation(Augment((24, 32), (0.8, 1.25)))
+ONE = FullSettings(threads=1)
+
+
+class Body(nn.Module):
+    """Two maps, at strides 4 and 8."""
+
+    def __init__(self, in_channels: int = 3) -> None:
+        super().__init__()
+        self.strides, self.widths = (4, 8), (8, 12)
+        self.stem = nn.Sequential(nn.Conv2d(in_channels, 8, 4, 4, bias=False), nn.BatchNorm2d(8), nn.ReLU())
+        self.last = nn.Sequential(nn.Conv2d(8, 12, 3, 2, 1, bias=False), nn.BatchNorm2d(12), nn.ReLU())
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        fine = self.stem(x)
+        return [fine, self.last(fine)]
+
+
+def build(*, num_classes: int, in_channels: int) -> SegmentationNetwork:
+    settings = HeadSettings("c1", 8, auxiliary=True)
+    return SegmentationNetwork(Body(in_channels), settings, num_classes=num_classes, in_channels=in_channels)
+
+
+def test_a_training_learns_logs_judges_and_keeps_the_weights(tmp_path: Path, camvid: CamVid) -> None:
+    result = train_full(build, camvid, replace(RECIPE, epochs=20), tmp_path, settings=ONE, task=TASK)
+    assert result.log[0]["validation_miou"] < result.log[-1]["validation_miou"]
+    written = json.loads((tmp_path / "result.json").read_text())["test"]
+    assert written["miou"] == result.test.miou > 60
+    assert written["class_ious"]["sky"] > 80
+    assert written["class_ious"]["car"] is None or written["class_ious"]["car"] == 0
+    network = build(num_classes=11, in_channels=3)
+    network.load_state_dict(read(result.weights)["network"])
+
+
+def test_an_interrupted_training_becomes_exactly_what_it_would_have_become(
+    tmp_path: Path, camvid: CamVid
+) -> None:
+    class Interrupted(Exception):
+        pass
+
+    def stop(row: dict[str, float]) -> None:
+        if row["epoch"] == 3:
+            raise Interrupted
+
+    straight = train_full(build, camvid, RECIPE, tmp_path / "a", settings=ONE, task=TASK)
+    with pytest.raises(Interrupted):
+        halting = FullSettings(threads=1, on_epoch=stop)
+        train_full(build, camvid, RECIPE, tmp_path / "b", settings=halting, task=TASK)
+    resumed = train_full(build, camvid, RECIPE, tmp_path / "b", settings=ONE, task=TASK)
+    a, b = (read(tmp_path / name / "weights.pt")["network"] for name in "ab")
+    assert all(torch.equal(a[k], b[k]) for k in a)
+    assert (resumed.test.miou, resumed.test.loss) == (straight.test.miou, straight.test.loss)
+
+
+def test_a_training_of_another_task_in_the_folder_is_refused(tmp_path: Path, camvid: CamVid) -> None:
+    one = replace(RECIPE, epochs=1)
+    train_full(build, camvid, one, tmp_path, settings=ONE, task=TASK)
+    with pytest.raises(ConfigError, match="task differ"):
+        train_full(build, camvid, one, tmp_path, settings=ONE, task=replace(TASK, class_weights="none"))
+
+
+def test_validating_now_and_then_still_validates_the_last_epoch(tmp_path: Path, camvid: CamVid) -> None:
+    settings = FullSettings(threads=1, validate_every=2)
+    result = train_full(build, camvid, replace(RECIPE, epochs=3), tmp_path, settings=settings, task=TASK)
+    assert ["validation_miou" in row for row in result.log] == [False, True, True]
+    assert (tmp_path / "log.csv").read_text().splitlines()[1].endswith(",,,")
+
+
+class Logits(nn.Module):
+    """Gives what it is given."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+def prepared(weights: tuple[float, ...] | None) -> Prepared:
+    feed = None
+    return Prepared(feed, feed, feed, tuple("abc"), (0.0,), (1.0,), weights)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("weights", [None, (0.5, 1.0, 2.5)], ids=["alike", "weighted"])
+def test_the_loss_is_the_weighted_mean_over_the_pixels_that_count(weights: tuple[float, ...] | None) -> None:
+    rng = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 3, 5, 6, generator=rng)
+    targets = torch.randint(0, 3, (2, 5, 6), generator=rng)
+    targets[:, 0] = IGNORE
+    ours = Segmentation().loss(RECIPE, prepared(weights))(Logits(), logits, targets)
+    given = None if weights is None else torch.tensor(weights)
+    theirs = nn.functional.cross_entropy(logits, targets, given, ignore_index=IGNORE)
+    assert torch.allclose(ours, theirs)
+
+
+def test_a_batch_without_a_pixel_that_counts_has_no_loss() -> None:
+    targets = torch.full((1, 4, 4), IGNORE)
+    for weights in (None, (1.0, 1.0, 1.0)):
+        loss = Segmentation().loss(RECIPE, prepared(weights))(Logits(), torch.randn(1, 3, 4, 4), targets)
+        assert float(loss) == 0
+
+
+@pytest.mark.parametrize("way", ["log", "median"])
+def test_rare_classes_weigh_more_and_the_mean_is_one(way: str) -> None:
+    weights = class_weights(np.array([1000, 100, 10, 0]), way)
+    assert weights[0] < weights[1] < weights[2]
+    assert np.mean(weights[:3]) == pytest.approx(1.0)
+    assert weights[3] == 1.0
+
+
+def test_the_recipe_of_a_classification_is_refused(camvid: CamVid) -> None:
+    with pytest.raises(ConfigError, match="for classification"):
+        TASK.prepare(camvid, Recipe(augment=("flip",)), torch.device("cpu"))
+
+
+class Bodies(SearchSpace):
+    """One network."""
+
+    name = "bodies"
+    cardinalities = (2,)
+
+    def build(self, architecture: object, *, num_classes: int = 11, in_channels: int = 3) -> nn.Module:
+        return build(num_classes=num_classes, in_channels=in_channels)
+
+
+def test_an_evaluator_goes_on_from_kept_weights_to_the_same_values(tmp_path: Path, camvid: CamVid) -> None:
+    space = Bodies()
+    whole = TrainingEvaluator(space, camvid, RECIPE, task=TASK, horizon=4)
+    kept = whole.keeping(str(tmp_path), 4)
+    architecture = space.parse("1")
+    kept(Trial(0, architecture, 5, budget=2.0))
+    continued = kept(Trial(1, architecture, 5, budget=4.0))
+    straight = whole(Trial(2, architecture, 5, budget=4.0))
+    assert continued["trained_epochs"] == 2
+    assert continued["miou"] == straight["miou"]
+    assert continued["error"] == 100 - continued["miou"]
+
+
+def run(*words: str) -> int:
+    """The command line in this process; its exit code."""
+    return nas.cli.main([*words])
+
+
+TINY = ["--set", "head.width=8", "--set", "head.output_stride=32", "--set", "task.crop=[24,32]"]
+
+
+def test_the_command_line_trains_and_judges_a_segmentation(
+    tmp_path: Path, camvid: CamVid, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    common = ["muxnet_xs", "--task", "segmentation", "--data", "camvid", "--path", camvid.path]
+    trained = run("train", *common, "--head", "ppm", "--epochs", "1", "--out", str(out), *TINY)
+    assert trained == 0
+    assert "test: mIoU" in capsys.readouterr().out
+    assert run("evaluate", *common, "--weights", str(out / "weights.pt"), "--json") == 0
+    judged = json.loads(capsys.readouterr().out)
+    test = json.loads((out / "result.json").read_text())["test"]
+    assert judged["miou"] == pytest.approx(test["miou"])
+    assert judged["class_ious"].keys() == test["class_ious"].keys()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--task", "segment"], "--task: unknown 'segment' (did you mean 'segmentation'?)"),
+        (["--task", "segmentation", "--head", "c2"], "did you mean 'c1'"),
+        (["--task", "segmentation", "--set", "task.crops=[1,2]"], "did you mean 'crop'"),
+        (["--head", "c1"], "a classification has none to choose"),
+    ],
+    ids=["task", "head", "setting", "classification"],
+)
+def test_what_the_command_line_does_not_know_is_refused_before_anything_is_written(
+    words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = ["--data", "camvid", "--path", "x"] if "segmentation" in words else ["--data", "digits"]
+    assert run("train", "muxnet_xs", *data, "--out", str(tmp_path / "run"), *words) == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_config_for_camvid_searches_by_the_costs_of_the_whole_network(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [row(split, seed) for seed, split in enumerate(["train"] * 4 + ["val"] * 2)]
+    data = write_camvid(tmp_path / "camvid.parquet", rows)
+    out = tmp_path / "search"
+    settings = {
+        "evaluator.data.path": str(data),
+        "evaluator.recipe": "{batch_size: 2}",
+        "evaluator.task.crop": "[16, 16]",
+        "space.backbone": "{name: muxnet-cifar, resolutions: [24]}",
+        "space.picture": "[24, 32]",
+        "halving": "{first: 1, last: 2, eta: 2}",
+        "algorithm": "random",
+        "executor": "serial",
+    }
+    sets = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+    assert run("search", str(CONFIG), "--budget", "4", "--out", str(out), *sets) == 0
+    assert run("front", str(out), "--json") == 0
+    front = json.loads(capsys.readouterr().out.partition("\n[")[2].join(["[", ""]))
+    assert front
+    assert all(0 <= one["miou"] <= 100 and one["madds"] <= 300e6 for one in front)
