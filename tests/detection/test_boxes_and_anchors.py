@@ -120,3 +120,28 @@ def test_a_plan_that_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=named):
         AnchorPlan(scales, ratios)
+
+
+def test_codes_and_overlaps_are_those_of_torchvision() -> None:
+    try:
+        from torchvision.models.detection._utils import BoxCoder
+        from torchvision.ops import box_iou
+    except Exception as error:  # a library made for other hardware fails in many ways
+        pytest.skip(f"torchvision cannot be imported here: {error}")
+    boxes, around = random_boxes(40, 7), random_boxes(40, 8)
+    torch.testing.assert_close(overlaps(boxes, around), box_iou(boxes, around))
+    theirs = BoxCoder((10.0, 10.0, 5.0, 5.0)).encode_single(boxes, around)
+    torch.testing.assert_close(encode(boxes, around), theirs, atol=1e-4, rtol=1e-4)
+
+
+def test_anchors_are_those_of_torchvision() -> None:
+    try:
+        from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
+        from torchvision.models.detection.image_list import ImageList
+    except Exception as error:  # a library made for other hardware fails in many ways
+        pytest.skip(f"torchvision cannot be imported here: {error}")
+    plan = spread(0.2, 0.8, 2)
+    generator = DefaultBoxGenerator([[2, 3], [2, 3]], scales=list(plan.scales), clip=False)
+    maps = [torch.zeros(1, 8, size, size) for size in (4, 2)]
+    theirs = generator(ImageList(torch.zeros(1, 3, 64, 64), [(64, 64)]), maps)[0] / 64
+    torch.testing.assert_close(anchors(plan, ((4, 4), (2, 2)), CPU), theirs, atol=1e-5, rtol=0)
