@@ -52,8 +52,8 @@ def import_benchmark(benchmark: str, file: Path, out: Path, partial: bool) -> No
         )
 
 
-def check_data(kind: str, path: Path | None) -> None:
-    """`nas data check`; exits with 3 when something is missing or damaged."""
+def _described(kind: str, path: Path | None) -> Any:
+    """The report on a set of pictures with a class each."""
     from nas.errors import ConfigError
     from nas.training import DATASETS, check, data_from_config
 
@@ -61,7 +61,18 @@ def check_data(kind: str, path: Path | None) -> None:
     settings: dict[str, Any] = {"name": kind} if path is None else {"name": kind, "path": str(path)}
     if path is None and kind != "digits":
         raise ConfigError(f"data {kind}: say where it is: nas data check {kind} PATH")
-    report = check(data_from_config(settings))
+    return check(data_from_config(settings))
+
+
+def check_data(kind: str, path: Path | None, task: str) -> None:
+    """`nas data check`; exits with 3 when something is missing or damaged."""
+    from nas.cli.tasks import TASKS, Place
+
+    check_known("--task", task, TASKS)
+    if task == "classification":
+        report = _described(kind, path)
+    else:
+        report = TASKS[task].source(Place(kind, path, {}), None).check()
     for line in report.lines():
         output().print(line, markup=False, highlight=False)
     if not report.ok:

@@ -93,6 +93,12 @@ def test_a_training_begins_from_a_classifiers_body(
     )
 
 
+def test_data_are_checked(command: Command, shapes: tuple[Path, Path]) -> None:
+    code, said = command("data", "check", "parquet", str(shapes[0]), "--task", "detection")
+    assert code == 0
+    assert "train: 8 objects, 4 to 4 a class" in said
+
+
 @pytest.mark.parametrize(
     ("more", "named"),
     [

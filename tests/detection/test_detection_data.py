@@ -187,6 +187,13 @@ def test_a_source_or_a_column_that_is_not_there_is_named(shapes: tuple[Path, Pat
         DetectionParquet(str(shapes[1]), str(shapes[1])).load()
 
 
+def test_boxes_lie_beside_the_pictures_unless_told(shapes: tuple[Path, Path], tmp_path: Path) -> None:
+    told, found = DetectionParquet(str(shapes[0]), str(shapes[1])), DetectionParquet(str(shapes[0]))
+    assert found.load().train.names == told.load().train.names
+    with pytest.raises(ConfigError, match=r"boxes: say in which file the boxes of pictures\.parquet are"):
+        DetectionParquet("pictures.parquet").load()
+
+
 def test_nothing_to_train_on_is_an_error(tmp_path: Path) -> None:
     files = write_shapes(tmp_path, {"test": 1})
     with pytest.raises(DataError, match="no training picture with an object"):

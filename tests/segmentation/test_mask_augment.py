@@ -36,9 +36,7 @@ def test_mirroring_mirrors_both() -> None:
 def test_a_mask_follows_its_picture(scales: tuple[float, float]) -> None:
     x, y = pair()
     random = drawn(64, torch.Generator().manual_seed(0))
-    a, b = augmented(
-        x.expand(64, -1, -1, -1), y.expand(64, -1, -1), Augment((10, 10), scales), random
-    )
+    a, b = augmented(x.expand(64, -1, -1, -1), y.expand(64, -1, -1), Augment((10, 10), scales), random)
     pure = (a[:, 0] - a[:, 0].round()).abs() < 1e-3  # not blended at a border
     inside = pure & (a[:, 0] > 0.5) & (b != IGNORE)
     assert inside.float().mean() > 0.2

@@ -89,7 +89,10 @@ WRONG = {
     "no_mask": ({"label_png": None}, "its mask is missing"),
     "no_picture": ({"jpeg": None}, "the picture is missing"),
     "other_size": ({"label_png": png(np.zeros((10, 12)))}, "is 32x24 pixels, its mask 12x10"),
-    "out_of_range": ({"label_png": png(np.full(SIZE, 12))}, "class number 12 on 768 pixels: expected 0 to 10"),
+    "out_of_range": (
+        {"label_png": png(np.full(SIZE, 12))},
+        "class number 12 on 768 pixels: expected 0 to 10",
+    ),
     "cut_picture": ({"jpeg": cut_short(jpeg(scene(0)[0]))}, "cannot be read as a picture"),
     "cut_mask": ({"label_png": cut_short(png(scene(0)[1]))}, "cannot be read as a mask"),
     "colour_mask": ({"label_png": encoded(Image.new("RGB", SIZE[::-1]), "PNG")}, "got mode RGB"),

@@ -109,6 +109,13 @@ class Faults:
         self.found.append(Damage(where, reason))
 
 
+Way = Callable[[str, Sequence[Damage]], None]  # what becomes of damage: (the set's name, all that is wrong)
+
+
+def report_only(name: str, faults: Sequence[Damage]) -> None:
+    """Leave out what is wrong without a word."""
+
+
 def skip(name: str, faults: Sequence[Damage]) -> None:
     """Leave out what is wrong, and say so in the log; it stays in `DetectionSplits.skipped`."""
     if faults:
@@ -127,7 +134,7 @@ def _told(name: str, faults: Sequence[Damage], what: str) -> str:
     return f"{name}: {len(faults)} damaged: {shown}{more}. {what}"
 
 
-WAYS: dict[str, Callable[[str, Sequence[Damage]], None]] = {"skip": skip, "refuse": refuse}
+WAYS: dict[str, Way] = {"skip": skip, "refuse": refuse}
 
 
 def check_settings(resolution: int, damaged: str) -> None:
@@ -141,7 +148,7 @@ def assemble(
     raw: Sequence[RawPicture],
     class_names: tuple[str, ...],
     resolution: int,
-    way: str,
+    way: Way,
     faults: Faults,
 ) -> DetectionSplits:
     """Decode, check and sort into splits. Raises `DataError` when nothing is left to train on."""
@@ -152,7 +159,7 @@ def assemble(
             pixels, size = decoded
             objects = usable(picture, size, class_names, faults)
             parts[picture.split].append((pixels, objects, picture.name, size))
-    WAYS[way](title, faults.found)
+    way(title, faults.found)
     train, validation, test = (_joined(part, resolution) for part in parts)
     if not any(len(o) for o in train.objects):
         raise DataError(

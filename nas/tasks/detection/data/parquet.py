@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nas.errors import DataError
+from nas.errors import ConfigError, DataError
 from nas.tasks.detection.data.base import (
+    WAYS,
     DetectionSplits,
     Faults,
     RawObject,
     RawPicture,
+    Way,
     assemble,
     check_settings,
     report,
+    report_only,
 )
 from nas.training.data.base import DataReport
 from nas.training.data.folder import SPLIT_FOLDERS
@@ -30,13 +34,13 @@ BOXES = ("image_id", "label", "xmin", "ymin", "xmax", "ymax", "difficult")
 
 @dataclass(frozen=True, slots=True)
 class DetectionParquet:
-    """Pictures in the file `path`, boxes in `boxes`; of several sets in one file, the rows of `source`.
+    """Pictures in the file `path`, boxes in `boxes` (None: the one beside it that says boxes for images); of several sets in one file, the rows of `source`.
 
     `classes` None takes the names that occur, in alphabetical order; names otherwise. `resolution` and `damaged` as in `VOC`.
     """
 
     path: str
-    boxes: str
+    boxes: str | None = None
     source: str | None = None
     classes: tuple[str, ...] | None = None
     resolution: int = 320
@@ -48,9 +52,13 @@ class DetectionParquet:
         check_settings(self.resolution, self.damaged)
 
     def load(self) -> DetectionSplits:
+        return self._load(WAYS[self.damaged])
+
+    def _load(self, way: Way) -> DetectionSplits:
+        beside = self._boxes()
         faults = Faults()
         objects: defaultdict[str, list[RawObject]] = defaultdict(list)
-        for row in _rows(self.boxes, BOXES, self.source):
+        for row in _rows(beside, BOXES, self.source):
             corners = tuple(float("nan") if row[c] is None else float(row[c]) for c in BOXES[2:6])
             left, top, right, bottom = corners
             item = RawObject(str(row["label"]), (left, top, right, bottom), bool(row["difficult"]))
@@ -66,15 +74,23 @@ class DetectionParquet:
                 size = (int(row["width"] or 0), int(row["height"] or 0))
                 raw.append(RawPicture(where, name, split, row["jpeg"] or b"", size, mine))
         for name, orphans in objects.items():
-            faults.add(f"{self.boxes} {name}", f"{len(orphans)} boxes without a picture")
+            faults.add(f"{beside} {name}", f"{len(orphans)} boxes without a picture")
         names = self.classes or tuple(sorted({o.label for p in raw for o in p.objects}))
-        return assemble(f"detection parquet {self.path}", raw, names, self.resolution, self.damaged, faults)
+        return assemble(f"detection parquet {self.path}", raw, names, self.resolution, way, faults)
+
+    def _boxes(self) -> str:
+        if self.boxes is not None:
+            return self.boxes
+        file = Path(self.path)
+        if "images" not in file.name:
+            raise ConfigError(f"data: boxes: say in which file the boxes of {self.path} are")
+        return str(file.with_name(file.name.replace("images", "boxes")))
 
     def at(self, resolution: int) -> DetectionParquet:
         return replace(self, resolution=resolution)
 
     def check(self) -> DataReport:
-        return report("detection parquet", self.path, HOW, self.load)
+        return report("detection parquet", self.path, HOW, partial(self._load, report_only))
 
 
 def _rows(path: str, columns: tuple[str, ...], source: str | None) -> list[dict[str, Any]]:

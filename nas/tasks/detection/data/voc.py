@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from nas.errors import ConfigError, DataError
 from nas.tasks.detection.data.base import (
+    WAYS,
     DetectionSplits,
     Faults,
     RawPicture,
+    Way,
     assemble,
     check_settings,
     report,
+    report_only,
 )
 from nas.tasks.detection.data.xml import annotation
 from nas.training.data.base import DataReport
@@ -64,6 +68,9 @@ class VOC:
             raise ConfigError(f"data: classes: expected different names, got {self.classes}")
 
     def load(self) -> DetectionSplits:
+        return self._load(WAYS[self.damaged])
+
+    def _load(self, way: Way) -> DetectionSplits:
         root = Path(self.path)
         if not root.is_dir():
             raise DataError(f"voc {self.path}: not found. {HOW}")
@@ -75,13 +82,13 @@ class VOC:
             if name is not None
             for picture in _listed(root, name, split, faults)
         ]
-        return assemble(f"voc {self.path}", raw, self.classes, self.resolution, self.damaged, faults)
+        return assemble(f"voc {self.path}", raw, self.classes, self.resolution, way, faults)
 
     def at(self, resolution: int) -> VOC:
         return replace(self, resolution=resolution)
 
     def check(self) -> DataReport:
-        return report("voc", self.path, HOW, self.load)
+        return report("voc", self.path, HOW, partial(self._load, report_only))
 
 
 def _listed(root: Path, name: str, split: int, faults: Faults) -> list[RawPicture]:
