@@ -34,7 +34,7 @@ from experiments.detection.report import write_report
 from nas.tasks.detection.augment import Augmentation
 from nas.tasks.detection.data import DetectionParquet
 from nas.tasks.detection.feed import DetectionFeed
-from nas.tasks.detection.task import Detection, look, numbers
+from nas.tasks.detection.task import Detection, look
 from nas.training import weights
 from nas.training.full import FullSettings, train_full
 from nas.training.loop import Training, precision
@@ -186,12 +186,13 @@ def judge(job: Job, recipe: Recipe, seconds: float) -> None:
     with (job.folder / "detections.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for seen, name, (width, height) in zip(
-            found, feed.annotated.names, feed.annotated.sizes.tolist(), strict=True
-        ):
-            for label, *rest in numbers(seen, (width, height)).tolist():
-                label_name = prepared.class_names[int(label)]
-                writer.writerow([name, label_name, f"{rest[0]:.5f}", *(f"{c:.1f}" for c in rest[1:])])
+        for seen, name, size in zip(found, feed.annotated.names, feed.annotated.sizes.tolist(), strict=True):
+            boxes = seen.boxes * torch.tensor([*size, *size])
+            for label, score, box in zip(
+                seen.labels.tolist(), seen.scores.tolist(), boxes.tolist(), strict=True
+            ):
+                corners = (f"{c:.1f}" for c in box)
+                writer.writerow([name, prepared.class_names[label], f"{score:.5f}", *corners])
 
 
 def main() -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -181,10 +180,3 @@ def _prepare(
     feeds = [feed_of(part, normalise, device) for part in (train, splits.validation, splits.test)]
     training = replace(feeds[0], augmentation=augmentation, repeats=repeats)
     return Prepared(training, feeds[1], feeds[2], splits.class_names, splits.mean, splits.std)
-
-
-def numbers(detections: Detections, size: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """(k, 6): label, score and corners in pixels of a picture of `size` (width, height)."""
-    scale = torch.tensor([*size, *size], dtype=torch.float64)
-    columns = [detections.labels.double(), detections.scores.double()]
-    return torch.cat([torch.stack(columns, 1), detections.boxes.double() * scale], 1).numpy()
