@@ -32,8 +32,8 @@ NETWORK = (
 )
 SPEC = "A name from `nas list models`, a MUXNet text (r32/...), a NASBench-101 cell, or SPACE:TEXT."
 DATA = "digits, cifar10, cifar100, folder or parquet; or the path of a folder of pictures or a Parquet file."
-TASK = "classification, or segmentation (data: camvid, ade20k, voc)."
-HEAD = "What stands on the backbone; of a segmentation c1 or ppm."
+TASK = "classification, segmentation (data: camvid, ade20k, voc) or detection (data: voc, parquet)."
+HEAD = "What stands on the backbone: of a segmentation c1 or ppm, of a detection ssdlite, ssd or ssd300 (VGG-16)."
 RESOLUTION = "Pixels of a side of the picture; default: the network's own. For networks without a space."
 CLASSES = "Classes; default 1000. For networks without a space."
 
@@ -214,7 +214,8 @@ def show(
     "`nas train nasbench101:1-1 --data digits --epochs 5 --set space.stem_channels=16 --out runs/cell`\n\n"
     "`nas train muxnet_m --data cifar10 --path cifar-10-batches-bin --recipe cifar-transfer "
     "--weights muxnet_m.pt --out runs/transfer`\n\n"
-    "`nas train muxnet_m --task segmentation --head ppm --data camvid --path camvid.parquet --out runs/camvid`",
+    "`nas train muxnet_m --task segmentation --head ppm --data camvid --path camvid.parquet --out runs/camvid`\n\n"
+    "`nas train mobilenet_v2 --task detection --data voc --path VOC2007 --recipe voc --out runs/voc`",
 )
 def train(
     spec: Annotated[str, typer.Argument(help=SPEC, metavar="SPEC")],
@@ -229,7 +230,7 @@ def train(
     recipe: Annotated[
         Text,
         typer.Option(
-            help="digits, cifar-transfer, imagenet, camvid or ade20k; default: digits, or the task's own.",
+            help="digits, cifar-transfer, imagenet, camvid, ade20k, blood-cells or voc; default: digits, or the task's own.",
             show_default=False,
         ),
     ] = None,

@@ -40,17 +40,17 @@ def import_(
 
 @data.command(
     epilog="Examples:\n\n`nas data check folder pictures/`\n\n`nas data check parquet cifar.parquet`\n\n"
-    "`nas data check camvid camvid.parquet --task segmentation`"
+    "`nas data check camvid camvid.parquet --task segmentation`\n\n`nas data check voc VOC2007 --task detection`"
 )
 def check(
     kind: Annotated[
         str,
         typer.Argument(
-            help="digits, cifar10, cifar100, folder or parquet; a segmentation's camvid, ade20k, voc."
+            help="digits, cifar10, cifar100, folder or parquet; a segmentation's camvid, ade20k, voc; a detection's voc, parquet."
         ),
     ],
     path: Annotated[Path | None, typer.Argument(help="Where the data are.")] = None,
-    task: Annotated[str, typer.Option(help="classification or segmentation.")] = "classification",
+    task: Annotated[str, typer.Option(help="classification, segmentation or detection.")] = "classification",
 ) -> None:
     """Tell what a data set holds, what in it is damaged, and how to get it."""
     from nas.cli.benchmarks import check_data

@@ -201,10 +201,7 @@ class SegmentationCommand(TaskCommand):
         return build
 
     def starting_from(self, build: Build, path: Path, tell: Tell) -> Build:
-        from nas.tasks.segmentation.network import starting_from
-        from nas.training.judging import read_state
-
-        return starting_from(build, read_state(path), str(path), tell)
+        return _task_starting_from(build, path, tell)
 
     def progress(self, row: Mapping[str, float]) -> list[str]:
         return [f"validation mIoU {row['validation_miou']:.2f}%"] if "validation_miou" in row else []
@@ -224,7 +221,70 @@ class SegmentationCommand(TaskCommand):
         return report
 
 
+class DetectionCommand(TaskCommand):
+    """Objects in boxes."""
+
+    recipe = "blood-cells"
+    parts = ("head", "task")
+
+    def source(self, place: Place, pixels: int | None) -> Any:
+        from nas.tasks.detection.data import DETECTION_SETS, boxes_from_config
+
+        check_known("--data", place.data, DETECTION_SETS)
+        given = {"name": place.data, **place.settings}
+        if place.path is not None:
+            given["path"] = str(place.path)
+        elif "path" not in given:
+            raise ConfigError(f"--data {place.data}: say where it is, with --path")
+        return boxes_from_config(given)
+
+    def task(self, settings: Mapping[str, Any]) -> Task:
+        from nas.tasks.detection.task import detection
+
+        task: Task = make("--set task", detection, settings, "of a detection")
+        return task
+
+    def build(self, network: Network, making: Making) -> Build:
+        from nas.tasks.detection.build import make_detector
+        from nas.tasks.detection.settings import HeadSettings
+
+        head: HeadSettings = make("--set head", HeadSettings, making.head, "of a detection")
+
+        def build(*, num_classes: int, in_channels: int) -> Any:
+            return make_detector(network.features(in_channels, making.drop_connect), head, num_classes)
+
+        return build
+
+    def starting_from(self, build: Build, path: Path, tell: Tell) -> Build:
+        return _task_starting_from(build, path, tell)
+
+    def progress(self, row: Mapping[str, float]) -> list[str]:
+        return [f"validation mAP {row['validation_map']:.2f}%"] if "validation_map" in row else []
+
+    def lines(self, score: Any, class_names: tuple[str, ...], details: bool) -> list[str]:
+        text = [
+            f"mAP {score.map:.2f}%, by eleven points {score.map_11:.2f}%, loss {score.loss:.4f} "
+            f"({score.pictures:,} pictures)"
+        ]
+        if details:
+            for name, precision in zip(class_names, score.areas, strict=True):
+                text.append(f"  {name:<20} {'not there' if math.isnan(precision) else f'{precision:6.2f}%'}")
+        return text
+
+    def plain(self, score: Any, class_names: tuple[str, ...]) -> dict[str, Any]:
+        report: dict[str, Any] = score.report(class_names)
+        return report
+
+
+def _task_starting_from(build: Build, path: Path, tell: Tell) -> Build:
+    from nas.tasks.starting import starting_from
+    from nas.training.judging import read_state
+
+    return starting_from(build, read_state(path), str(path), tell)
+
+
 TASKS: dict[str, TaskCommand] = {
     "classification": ClassificationCommand(),
     "segmentation": SegmentationCommand(),
+    "detection": DetectionCommand(),
 }

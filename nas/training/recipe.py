@@ -202,4 +202,33 @@ RECIPES: dict[str, Published] = {
         drop_connect=0.0,
         source="segmentation on ADE20K (Zhou et al. 2018): 100,000 steps of 16 pictures, on pretrained weights",
     ),
+    "blood-cells": Published(
+        Recipe(
+            epochs=600,
+            batch_size=32,
+            optimiser="adamw",
+            lr=2e-3,
+            weight_decay=0.02,
+            warmup_epochs=20.0,
+            ema_decay=0.998,
+            clip=10.0,
+        ),
+        dropout=0.0,
+        drop_connect=0.0,
+        source="ours, for detectors of a few hundred pictures from scratch",
+    ),
+    "voc": Published(
+        Recipe(
+            epochs=232,
+            batch_size=32,
+            lr=1e-3,
+            nesterov=False,
+            weight_decay=5e-4,
+            warmup_epochs=2.0,
+            clip=10.0,
+        ),
+        dropout=0.0,
+        drop_connect=0.0,
+        source="SSD300 on PASCAL VOC (Liu et al. 2016): 120,000 steps of 32 pictures, on pretrained weights; here a cosine",
+    ),
 }

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nas.errors import ConfigError, DataError
+from nas.errors import ConfigError
 from nas.tasks.dilation import dilated
 from nas.tasks.segmentation.cost import padded
 from nas.tasks.segmentation.heads import C1, HEADS, resized
 from nas.tasks.segmentation.settings import HeadSettings
-
-_BACKBONE = "backbone."
 
 
 class SegmentationNetwork(nn.Module):
@@ -66,48 +62,3 @@ def _initialise(module: nn.Module) -> None:
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-
-
-def starting_from(
-    build: Callable[..., nn.Module], state: Mapping[str, Tensor], where: str, tell: Callable[[str], None]
-) -> Callable[..., SegmentationNetwork]:
-    """The same builder, whose networks begin with these weights; tells where the heads begin anew.
-
-    The weights are of a segmentation network (heads that do not fit are left out), or of a classifier, whose body is
-    taken. `where` is what they are called in errors.
-    """
-
-    def begun(**sizes: Any) -> SegmentationNetwork:
-        network = build(**sizes)
-        assert isinstance(network, SegmentationNetwork)
-        whole = any(name.startswith(_BACKBONE) for name in state)
-        body = {
-            n.removeprefix(_BACKBONE): t for n, t in state.items() if n.startswith(_BACKBONE) or not whole
-        }
-        put_backbone(network, body, where)
-        ours = network.state_dict()
-        heads = {n: t for n, t in ours.items() if not n.startswith(_BACKBONE)}
-        if whole and all(n in state and state[n].shape == t.shape for n, t in heads.items()):
-            network.load_state_dict({n: state[n] for n in ours})
-        else:
-            tell(f"the heads begin anew: the weights in {where} have none for these classes")
-        return network
-
-    return begun
-
-
-def put_backbone(network: SegmentationNetwork, state: Mapping[str, Tensor], where: str) -> None:
-    """Load the backbone's tensors from those of a classifier or a feature extractor; others are left out.
-
-    Raises `DataError` naming the first tensor that is missing or of another shape.
-    """
-    ours = network.backbone.state_dict()
-    for name, tensor in ours.items():
-        if name not in state or state[name].shape != tensor.shape:
-            got = tuple(state[name].shape) if name in state else "nothing"
-            raise DataError(
-                f"weights {where}: tensor {name}: expected shape {tuple(tensor.shape)}, got {got}: they are of "
-                f"another backbone"
-            )
-    with torch.no_grad():
-        network.backbone.load_state_dict({name: state[name] for name in ours})

@@ -100,7 +100,7 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class DataReport:
-    """What `check` found. `counts` maps a split to its pictures per class, in the order of `class_names`."""
+    """What `check` found. `counts` maps a split to its pictures (or what `counted` says) per class, as in `class_names`."""
 
     name: str
     where: str
@@ -110,6 +110,7 @@ class DataReport:
     counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     picture: str = ""  # such as "8x8, 1 channel"
     damage: tuple[Damage, ...] = ()
+    counted: str = "pictures"
 
     @property
     def ok(self) -> bool:
@@ -122,7 +123,7 @@ class DataReport:
             text.append(f"  pictures: {self.picture}; {len(self.class_names)} classes")
             for split, counts in self.counts.items():
                 if counts:
-                    text.append(f"  {split}: {sum(counts)} pictures, {min(counts)} to {max(counts)} a class")
+                    text.append(f"  {split}: {sum(counts)} {self.counted}, {min(counts)} to {max(counts)} a class")
         text += [f"  damaged: {d.where}: {d.reason}" for d in self.damage[:limit]]
         if len(self.damage) > limit:
             text.append(f"  and {len(self.damage) - limit} more")

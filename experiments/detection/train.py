@@ -1,0 +1,263 @@
+"""SSDLite on blood cells, from scratch: MUXNet-m and MobileNetV2 (BCCD: 205 pictures to train on, 87 and 72 to judge on).
+
+On a GPU, in about four minutes:
+
+    python experiments/detection/train.py --images detection_images.parquet --boxes detection_boxes.parquet \
+        --device cuda --minutes 4
+
+Networks train side by side, a process each; every picture is on the device from the start. Each process measures how long
+an epoch takes and trains for as many as fit in the minutes. Without `--device cuda` two processes share two cores, at a
+reduced size. What is measured goes to `--out`, the files that are kept to `--results`; `report.py` makes those again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import dataclasses
+import json
+import os
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that it runs as a script
+
+import torch
+
+from experiments.detection.networks import DETECTORS
+from experiments.detection.report import write_report
+from nas.tasks.detection.augment import Augmentation
+from nas.tasks.detection.data import DetectionParquet
+from nas.tasks.detection.feed import DetectionFeed
+from nas.tasks.detection.task import Detection, look
+from nas.training import weights
+from nas.training.full import FullSettings, train_full
+from nas.training.loop import Training, precision
+from nas.training.recipe import RECIPES, Recipe
+
+HERE = Path(__file__).resolve().parent
+SHARE = 0.8  # of the time that is left that the plan fills: others may be using the device as well
+GRACE = 0.2  # of the minutes that a training which became slower may take beyond them
+COLUMNS = ("picture", "label", "score", "left", "top", "right", "bottom")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One network to train; `epochs` None: as many as fit in `seconds`."""
+
+    network: str
+    seed: int
+    data: DetectionParquet
+    device: str
+    out: Path
+    seconds: float
+    ends: float  # time.time() when the seconds are over
+    epochs: int | None
+    threads: int
+    batch: int
+    passes: int  # over the training pictures, an epoch
+
+    @property
+    def task(self) -> Detection:
+        return Detection(augmentation=Augmentation(zoom=(0.5, 1.25), flip_vertical=0.5), repeats=self.passes)
+
+    @property
+    def folder(self) -> Path:
+        return self.out / f"{self.network.replace(' + ', '-').lower()}-{self.seed}"
+
+
+def recipe_for(job: Job, epochs: int, channels_last: bool) -> Recipe:
+    return dataclasses.replace(
+        RECIPES["blood-cells"].recipe,
+        epochs=epochs,
+        batch_size=job.batch,
+        warmup_epochs=2.0,
+        channels_last=channels_last,
+    )
+
+
+def pace(job: Job, channels_last: bool) -> float:
+    """Seconds that an epoch and its judging take with this memory format, after a first step that is not counted."""
+    device = torch.device(job.device)
+    recipe = recipe_for(job, 1, channels_last)
+    prepared = job.task.prepare(job.data, recipe, device)
+    memory = torch.channels_last if channels_last else torch.contiguous_format
+    network = DETECTORS[job.network](num_classes=prepared.num_classes, in_channels=3)
+    network = network.to(device).to(memory_format=memory)
+    loss = job.task.loss(recipe, prepared)
+    training = Training(network, recipe, epochs=1, seed=0, device=device, loss=loss)
+    feed = prepared.train
+    assert isinstance(feed, DetectionFeed)
+    training.epoch(dataclasses.replace(feed, repeats=1))
+    job.task.judge(training.judged, prepared.validation, prepared, training.precision)
+    start = time.perf_counter()
+    training.epoch(dataclasses.replace(feed, repeats=1))
+    once = time.perf_counter() - start
+    job.task.judge(training.judged, prepared.validation, prepared, training.precision)
+    return once * job.passes + time.perf_counter() - start - once
+
+
+def plan(job: Job) -> dict[str, Any]:
+    """Epochs and memory format; what an earlier call decided stands, so that a training can be gone on with."""
+    file = job.folder / "plan.json"
+    if file.is_file():
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return found
+    paces = {layout: pace(job, layout) for layout in (True, False)}
+    best = min(paces, key=lambda layout: paces[layout])
+    fitting = int(SHARE * (job.ends - time.time()) / paces[best])
+    decided = {
+        "epochs": job.epochs or max(3, fitting),
+        "channels_last": best,
+        "seconds_an_epoch": paces[best],
+    }
+    job.folder.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(decided), encoding="utf-8")
+    return decided
+
+
+class Overtime(Exception):
+    """The minutes are over before the epochs are."""
+
+
+def run(job: Job) -> Path:
+    """Train, judge on the test pictures, keep what was seen; the folder with everything."""
+    torch.set_num_threads(job.threads)
+    torch.backends.cudnn.benchmark = True
+    decided = plan(job)
+    recipe = recipe_for(job, decided["epochs"], decided["channels_last"])
+    print(f"{job.network}, seed {job.seed}: {decided}", flush=True)
+
+    def tell(row: dict[str, float]) -> None:
+        values = "  ".join(
+            f"{k.removeprefix('validation_')} {row[k]:.2f}" for k in row if k != "pictures_per_second"
+        )
+        print(f"{job.network}, seed {job.seed}: {values}", flush=True)
+        if job.epochs is None and time.time() > job.ends + GRACE * job.seconds:
+            raise Overtime
+
+    settings = FullSettings(job.seed, job.threads, job.device, checkpoint_seconds=20, on_epoch=tell)
+    start = time.perf_counter()
+    try:
+        train_full(DETECTORS[job.network], job.data, recipe, job.folder, settings=settings, task=job.task)
+    except Overtime:
+        print(
+            f"{job.network}, seed {job.seed}: stopped at the last checkpoint, the minutes are over",
+            flush=True,
+        )
+    judge(job, recipe, time.perf_counter() - start)
+    return job.folder
+
+
+def judge(job: Job, recipe: Recipe, seconds: float) -> None:
+    """Judge the weights that the training left: `scores.json`, and every detection in `detections.csv`."""
+    device = torch.device(job.device)
+    prepared = job.task.prepare(job.data, recipe, device)
+    state = weights.read(job.folder / "checkpoint.pt", device)
+    network = DETECTORS[job.network](num_classes=prepared.num_classes, in_channels=3).to(device)
+    network.load_state_dict(state["average"])
+    autocast = precision(recipe, device)
+    feed = prepared.test
+    assert isinstance(feed, DetectionFeed)
+    splits = {"validation": prepared.validation, "test": feed}
+    scores = {
+        name: job.task.judge(network, part, prepared, autocast).report(prepared.class_names)
+        for name, part in splits.items()
+    }
+    about = {
+        "network": job.network,
+        "seed": job.seed,
+        "passes": int(state["done"]) * job.passes,
+        "passes_an_epoch": job.passes,
+        "seconds": seconds,
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        "torch": torch.__version__,
+        "resolution": job.data.resolution,
+        "class_names": prepared.class_names,
+        "scores": scores,
+    }
+    (job.folder / "scores.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
+    found, _ = look(network, feed, job.task, autocast)
+    with (job.folder / "detections.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for seen, name, size in zip(found, feed.annotated.names, feed.annotated.sizes.tolist(), strict=True):
+            boxes = seen.boxes * torch.tensor([*size, *size])
+            for label, score, box in zip(
+                seen.labels.tolist(), seen.scores.tolist(), boxes.tolist(), strict=True
+            ):
+                corners = (f"{c:.1f}" for c in box)
+                writer.writerow([name, prepared.class_names[label], f"{score:.5f}", *corners])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--images", required=True, help="Parquet file of pictures")
+    parser.add_argument("--boxes", required=True, help="Parquet file of boxes")
+    parser.add_argument("--source", default="bccd", help="which set of the files")
+    parser.add_argument("--networks", nargs="+", default=list(DETECTORS), choices=list(DETECTORS))
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--minutes", type=float, default=4.0)
+    parser.add_argument("--epochs", type=int, help="in place of minutes")
+    parser.add_argument("--passes", type=int, default=10, help="over the training pictures, an epoch")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--resolution", type=int, help="side of the pictures (default: 320, on a CPU 192)")
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--processes", type=int, help="side by side (default: all on a GPU, two on a CPU)")
+    parser.add_argument("--out", type=Path, default=Path("runs/detection"))
+    parser.add_argument("--results", type=Path, default=HERE)
+    asked = parser.parse_args()
+    gpu = asked.device.startswith("cuda")
+    data = DetectionParquet(
+        asked.images, asked.boxes, source=asked.source, resolution=asked.resolution or (320 if gpu else 192)
+    )
+    count = len(asked.networks) * asked.seeds
+    processes = min(count, asked.processes or (count if gpu else 2))
+    seconds = 60 * asked.minutes
+    if not gpu:  # networks that wait for a process have their minutes later
+        seconds *= processes / count
+    threads = max(1, min(4, (os.cpu_count() or 1) // processes)) if gpu else 1
+    jobs = [
+        Job(
+            n,
+            s,
+            data,
+            asked.device,
+            asked.out,
+            seconds,
+            0.0,
+            asked.epochs,
+            threads,
+            asked.batch,
+            asked.passes,
+        )
+        for s in range(asked.seeds)
+        for n in asked.networks
+    ]
+    folders, failed = [], 0
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        coming = [(job, pool.submit(_timed, job)) for job in jobs]
+        for job, future in coming:
+            try:
+                folders.append(future.result())
+            except Exception as error:  # the others are worth reporting
+                failed += 1
+                print(f"{job.network}, seed {job.seed}: failed: {type(error).__name__}: {error}", flush=True)
+    if folders:
+        write_report(folders, data, asked.results)
+    raise SystemExit(1 if failed else 0)
+
+
+def _timed(job: Job) -> Path:
+    return run(dataclasses.replace(job, ends=time.time() + job.seconds))
+
+
+if __name__ == "__main__":
+    main()

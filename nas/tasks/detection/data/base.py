@@ -1,0 +1,261 @@
+"""What a detection data set is to the trainer, and how what is wrong with it is dealt with."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.checks import check_known, check_positive
+from nas.errors import DataError
+from nas.records import FloatArray
+from nas.training.data.base import ByteArray, Damage, DataReport, IntArray, pixel_statistics
+from nas.training.data.decode import read, to_array
+
+_LOG = logging.getLogger(__name__)
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Objects:
+    """The objects of one picture: boxes (m, 4) in fractions of its width and height, labels (m,) from 0.
+
+    `difficult` (m,) marks those that are neither trained on nor held against a detector (PASCAL VOC).
+    """
+
+    boxes: FloatArray
+    labels: IntArray
+    difficult: Mask
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Annotated:
+    """Pictures of one size with their objects: uint8 (n, 3, r, r), and per picture a name and (width, height) as found."""
+
+    pictures: ByteArray
+    objects: tuple[Objects, ...]
+    names: tuple[str, ...]
+    sizes: IntArray
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True, eq=False)
+class DetectionSplits:
+    """A loaded data set; `skipped` is what was left out. `mean` and `std` are per channel of the training pictures."""
+
+    train: Annotated
+    validation: Annotated
+    test: Annotated
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    skipped: tuple[Damage, ...] = ()
+
+
+class DetectionSource(Hashable, Protocol):
+    """A description of a detection data set: a small, hashable, picklable value."""
+
+    def load(self) -> DetectionSplits:
+        """Read it. Raises `DataError` naming what is missing, or (where damage is refused) what is wrong."""
+        ...
+
+    def at(self, resolution: int) -> DetectionSource:
+        """The same data set with pictures of another size."""
+        ...
+
+    def check(self) -> DataReport:
+        """Look at everything and report; raises nothing for damaged data."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RawObject:
+    """An object as annotated: class name or number, pixel corners as PASCAL VOC counts them (from 1, both included)."""
+
+    label: str
+    corners: tuple[float, float, float, float]
+    difficult: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RawPicture:
+    """One annotated picture before decoding: `where` names it, `size` is (width, height) as annotated, if it is."""
+
+    where: str
+    name: str
+    split: int  # position in (train, validation, test)
+    blob: bytes | None  # None: `where` is the file
+    size: tuple[int, int] | None
+    objects: tuple[RawObject, ...]
+
+
+@dataclass(slots=True)
+class Faults:
+    """Collects what is wrong, as it is found."""
+
+    found: list[Damage] = field(default_factory=list)
+
+    def add(self, where: str, reason: str) -> None:
+        self.found.append(Damage(where, reason))
+
+
+Way = Callable[[str, Sequence[Damage]], None]  # what becomes of damage: (the set's name, all that is wrong)
+
+
+def report_only(name: str, faults: Sequence[Damage]) -> None:
+    """Leave out what is wrong without a word."""
+
+
+def skip(name: str, faults: Sequence[Damage]) -> None:
+    """Leave out what is wrong, and say so in the log; it stays in `DetectionSplits.skipped`."""
+    if faults:
+        _LOG.warning("%s", _told(name, faults, "Left out"))
+
+
+def refuse(name: str, faults: Sequence[Damage]) -> None:
+    """Raise `DataError` naming the first few of what is wrong, and counting all."""
+    if faults:
+        raise DataError(_told(name, faults, "Mend them, or leave them out with damaged: skip"))
+
+
+def _told(name: str, faults: Sequence[Damage], what: str) -> str:
+    shown = "; ".join(f"{d.where}: {d.reason}" for d in faults[:5])
+    more = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""
+    return f"{name}: {len(faults)} damaged: {shown}{more}. {what}"
+
+
+WAYS: dict[str, Way] = {"skip": skip, "refuse": refuse}
+
+
+def check_settings(resolution: int, damaged: str) -> None:
+    """Raise `ConfigError` for what no data set can be read with."""
+    check_positive("data: resolution", resolution)
+    check_known("data: damaged", damaged, WAYS)
+
+
+def assemble(
+    title: str,
+    raw: Sequence[RawPicture],
+    class_names: tuple[str, ...],
+    resolution: int,
+    way: Way,
+    faults: Faults,
+) -> DetectionSplits:
+    """Decode, check and sort into splits. Raises `DataError` when nothing is left to train on."""
+    parts: list[list[tuple[ByteArray, Objects, str, tuple[int, int]]]] = [[], [], []]
+    for picture in raw:
+        decoded = _decode(picture, resolution, faults)
+        if decoded is not None:
+            pixels, size = decoded
+            objects = usable(picture, size, class_names, faults)
+            parts[picture.split].append((pixels, objects, picture.name, size))
+    way(title, faults.found)
+    train, validation, test = (_joined(part, resolution) for part in parts)
+    if not any(len(o) for o in train.objects):
+        raise DataError(
+            f"{title}: there is no training picture with an object; give more data or another split"
+        )
+    mean, std = pixel_statistics(train.pictures)
+    return DetectionSplits(train, validation, test, class_names, mean, std, tuple(faults.found))
+
+
+def _decode(picture: RawPicture, side: int, faults: Faults) -> tuple[ByteArray, tuple[int, int]] | None:
+    """The picture squeezed to (3, side, side), and its own (width, height); None when it cannot be used."""
+    from PIL.Image import Resampling
+
+    try:
+        image = read(picture.where, picture.blob, 3)
+    except DataError as error:
+        faults.add(picture.where, str(error).removeprefix(f"{picture.where}: "))
+        return None
+    if picture.size is not None and picture.size != image.size:
+        told, real = ("x".join(map(str, s)) for s in (picture.size, image.size))
+        faults.add(picture.where, f"the annotation is for {told} pixels, the picture has {real}")
+        return None
+    squeezed = image.resize((side, side), Resampling.BILINEAR)
+    return to_array(squeezed), (image.size[0], image.size[1])
+
+
+def usable(
+    picture: RawPicture, size: tuple[int, int], class_names: tuple[str, ...], faults: Faults
+) -> Objects:
+    """The picture's objects that can be used; the others are named in `faults`.
+
+    VOC's corners are numbers of pixels from 1, both included: pixel p covers p - 1 to p.
+    """
+    index = {name: i for i, name in enumerate(class_names)}
+    scale = np.array([*size, *size], dtype=np.float64)
+    boxes, labels, difficult = [], [], []
+    for number, item in enumerate(picture.objects, start=1):
+        where = f"{picture.where} object {number}"
+        reason = _fault(item, size, index)
+        if reason is not None:
+            faults.add(where, reason)
+            continue
+        left, top, right, bottom = item.corners
+        corners = np.array([left - 1, top - 1, right, bottom])
+        boxes.append(np.clip(corners / scale, 0.0, 1.0))
+        labels.append(index[item.label])
+        difficult.append(item.difficult)
+    return Objects(
+        np.array(boxes, dtype=np.float64).reshape(-1, 4),
+        np.array(labels, np.int64),
+        np.array(difficult, np.bool_),
+    )
+
+
+def _fault(item: RawObject, size: tuple[int, int], index: dict[str, int]) -> str | None:
+    left, top, right, bottom = item.corners
+    box = f"box {left:g}, {top:g}, {right:g}, {bottom:g}"
+    if item.label not in index:
+        return f"class {item.label!r} is unknown: expected one of {', '.join(index)}"
+    if not all(np.isfinite(item.corners)):
+        return f"{box} is damaged: expected four numbers"
+    if right <= left or bottom <= top:
+        return f"{box} is empty"
+    if left < 0 or top < 0 or right > size[0] + 1 or bottom > size[1] + 1:
+        return f"{box} leaves the picture of {size[0]}x{size[1]}"
+    return None
+
+
+def _joined(part: Sequence[tuple[ByteArray, Objects, str, tuple[int, int]]], side: int) -> Annotated:
+    pictures = np.stack([p[0] for p in part]) if part else np.zeros((0, 3, side, side), np.uint8)
+    sizes = np.array([p[3] for p in part], dtype=np.int64).reshape(-1, 2)
+    return Annotated(pictures, tuple(p[1] for p in part), tuple(p[2] for p in part), sizes)
+
+
+def report(name: str, where: str, how: str, load: Callable[[], DetectionSplits]) -> DataReport:
+    """What a look at everything finds: objects per class, and faults."""
+    try:
+        splits = load()
+    except DataError as error:
+        missing = "not found" in str(error)
+        damage = () if missing else (Damage(where, str(error)),)
+        return DataReport(name, where, not missing, how, damage=damage)
+    counts = {}
+    for split in ("train", "validation", "test"):
+        part: Annotated = getattr(splits, split)
+        labels = np.concatenate([o.labels for o in part.objects]) if len(part) else np.zeros(0, np.int64)
+        counts[split] = tuple(int(n) for n in np.bincount(labels, minlength=len(splits.class_names)))
+    side = splits.train.pictures.shape[-1]
+    return DataReport(
+        name,
+        where,
+        True,
+        how,
+        splits.class_names,
+        counts,
+        f"squeezed to {side}x{side}, 3 channels",
+        splits.skipped,
+        "objects",
+    )

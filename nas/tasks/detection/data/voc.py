@@ -1,0 +1,117 @@
+"""PASCAL VOC's folders: JPEGImages, Annotations, ImageSets/Main."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from nas.errors import ConfigError, DataError
+from nas.tasks.detection.data.base import (
+    WAYS,
+    DetectionSplits,
+    Faults,
+    RawPicture,
+    Way,
+    assemble,
+    check_settings,
+    report,
+    report_only,
+)
+from nas.tasks.detection.data.xml import annotation
+from nas.training.data.base import DataReport
+
+CLASSES = (
+    *(
+        "aeroplane",
+        "bicycle",
+        "bird",
+        "boat",
+        "bottle",
+        "bus",
+        "car",
+        "cat",
+        "chair",
+        "cow",
+        "diningtable",
+        "dog",
+    ),
+    *("horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
+)
+HOW = (
+    "Get VOCtrainval_06-Nov-2007.tar and VOCtest_06-Nov-2007.tar from host.robots.ox.ac.uk/pascal/VOC/voc2007, unpack both "
+    "in one place and give the folder VOC2007. Data of your own: JPEGImages/NAME.jpg, Annotations/NAME.xml, and "
+    "ImageSets/Main/{train,val,test}.txt with a name a line."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class VOC:
+    """The folder `path`, as unpacked. `train`, `validation` and `test` name the lists of pictures (None: no such split).
+
+    Pictures are squeezed to squares of `resolution` pixels. `damaged` says what becomes of objects and pictures with
+    something wrong: `skip` leaves them out, `refuse` stops.
+    """
+
+    path: str
+    classes: tuple[str, ...] = CLASSES
+    train: str = "train"
+    validation: str | None = "val"
+    test: str | None = "test"
+    resolution: int = 300
+    damaged: str = "skip"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "classes", tuple(self.classes))  # lists come from YAML files
+        check_settings(self.resolution, self.damaged)
+        if not self.classes or len(set(self.classes)) != len(self.classes):
+            raise ConfigError(f"data: classes: expected different names, got {self.classes}")
+
+    def load(self) -> DetectionSplits:
+        return self._load(WAYS[self.damaged])
+
+    def _load(self, way: Way) -> DetectionSplits:
+        root = Path(self.path)
+        if not root.is_dir():
+            raise DataError(f"voc {self.path}: not found. {HOW}")
+        faults = Faults()
+        lists = (self.train, self.validation, self.test)
+        raw = [
+            picture
+            for split, name in enumerate(lists)
+            if name is not None
+            for picture in _listed(root, name, split, faults)
+        ]
+        return assemble(f"voc {self.path}", raw, self.classes, self.resolution, way, faults)
+
+    def at(self, resolution: int) -> VOC:
+        return replace(self, resolution=resolution)
+
+    def check(self) -> DataReport:
+        return report("voc", self.path, HOW, partial(self._load, report_only))
+
+
+def _listed(root: Path, name: str, split: int, faults: Faults) -> list[RawPicture]:
+    listing = root / "ImageSets" / "Main" / f"{name}.txt"
+    if not listing.is_file():
+        raise DataError(f"{listing}: not found. {HOW}")
+    found = []
+    for line in listing.read_text(encoding="utf-8").splitlines():
+        words = line.split()
+        if not words:
+            continue
+        stem = words[0]
+        file = root / "Annotations" / f"{stem}.xml"
+        if Path(stem).name != stem:  # a list must not lead out of the folder
+            faults.add(f"{listing} {stem}", "expected the name of a picture, without folders")
+            continue
+        try:
+            size, objects = annotation(str(file), file.read_bytes())
+        except OSError:
+            faults.add(str(file), "missing annotation")
+        except DataError as error:
+            faults.add(str(file), str(error).removeprefix(f"{file}: "))
+        else:
+            picture = root / "JPEGImages" / f"{stem}.jpg"
+            found.append(RawPicture(str(picture), stem, split, None, size, objects))
+    return found

@@ -1,0 +1,43 @@
+"""Settings of a detector's head, as configs and the command line give them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nas.checks import check_known
+from nas.errors import ConfigError
+from nas.tasks.detection.anchors import AnchorPlan, spread
+
+HEAD_NAMES = ("ssdlite", "ssd", "ssd300")
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSettings:
+    """What stands on the backbone: `name` ssdlite or ssd, on the backbone's maps at `strides`; or ssd300, which is all settled.
+
+    Further maps, each half as large, make up the number of `maps`. `scales` are those of the first and the last map's
+    anchors in fractions of the picture's side, the others lie evenly between; `ratios` their aspect ratios beside 1.
+    The defaults are those of SSDLite (Sandler et al. 2018) and torchvision's. Raises `ConfigError`.
+    """
+
+    name: str = "ssdlite"
+    strides: tuple[int, ...] = (16, 32)
+    maps: int = 6
+    scales: tuple[float, float] = (0.2, 0.95)
+    ratios: tuple[float, ...] = (2.0, 3.0)
+
+    def __post_init__(self) -> None:
+        for key in ("strides", "scales", "ratios"):
+            object.__setattr__(self, key, tuple(getattr(self, key)))  # lists come from YAML files
+        check_known("head: name", self.name, HEAD_NAMES)
+        if not self.strides or self.maps < len(self.strides):
+            raise ConfigError(
+                f"head: maps: expected at least one for each of the strides {self.strides}, got {self.maps}"
+            )
+        if len(self.scales) != 2:
+            raise ConfigError(f"head: scales: expected the first map's and the last one's, got {self.scales}")
+        self.plan()
+
+    def plan(self) -> AnchorPlan:
+        """The anchors. Raises `ConfigError` for scales or ratios that cannot be."""
+        return spread(*self.scales, self.maps, self.ratios)

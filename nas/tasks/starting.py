@@ -1,0 +1,58 @@
+"""Trainings of a task that begin with weights: of an earlier training of it, or of a classifier, whose body is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nas.errors import DataError
+
+_BACKBONE = "backbone."
+
+
+def starting_from(
+    build: Callable[..., nn.Module], state: Mapping[str, Tensor], where: str, tell: Callable[[str], None]
+) -> Callable[..., nn.Module]:
+    """The same builder, whose networks begin with these weights; tells where the heads begin anew.
+
+    Networks have a part `backbone`; all else is their heads, which are left out where they do not fit. `where` is what the
+    weights are called in errors.
+    """
+
+    def begun(**sizes: Any) -> nn.Module:
+        network = build(**sizes)
+        whole = any(name.startswith(_BACKBONE) for name in state)
+        body = {
+            n.removeprefix(_BACKBONE): t for n, t in state.items() if n.startswith(_BACKBONE) or not whole
+        }
+        put_backbone(network, body, where)
+        ours = network.state_dict()
+        heads = {n: t for n, t in ours.items() if not n.startswith(_BACKBONE)}
+        if whole and all(n in state and state[n].shape == t.shape for n, t in heads.items()):
+            network.load_state_dict({n: state[n] for n in ours})
+        else:
+            tell(f"the heads begin anew: the weights in {where} have none for these classes")
+        return network
+
+    return begun
+
+
+def put_backbone(network: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
+    """Load the backbone's tensors from those of a classifier or a feature extractor; others are left out.
+
+    Raises `DataError` naming the first tensor that is missing or of another shape.
+    """
+    backbone = network.get_submodule(_BACKBONE.rstrip("."))
+    ours = backbone.state_dict()
+    for name, tensor in ours.items():
+        if name not in state or state[name].shape != tensor.shape:
+            got = tuple(state[name].shape) if name in state else "nothing"
+            raise DataError(
+                f"weights {where}: tensor {name}: expected shape {tuple(tensor.shape)}, got {got}: they are of "
+                f"another backbone"
+            )
+    with torch.no_grad():
+        backbone.load_state_dict({name: state[name] for name in ours})

@@ -1,0 +1,119 @@
+"""Detectors on the command line: trained, judged, begun from a classifier's weights; and what is refused."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from search_spaces.networks import create_network
+
+NETWORK = "mobilenet_v2_050"
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """Run `nas` with arguments; its exit code, and all that it printed on one line."""
+
+    def run(*arguments: str) -> tuple[int, str]:
+        from nas.cli import main
+
+        monkeypatch.setattr(sys, "argv", ["nas", *arguments])
+        code: object = 0
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code or 0
+        said = capsys.readouterr()
+        assert isinstance(code, int)
+        return code, " ".join((said.out + said.err).split())
+
+    return run
+
+
+Command = Callable[..., tuple[int, str]]
+
+
+def arguments(shapes: tuple[Path, Path], *more: str) -> list[str]:
+    data = ["--data", "parquet", "--path", str(shapes[0]), "--set", f"data.boxes={shapes[1]}"]
+    return [NETWORK, "--task", "detection", *data, "--set", "data.resolution=64", *more]
+
+
+@pytest.fixture
+def trained(command: Command, shapes: tuple[Path, Path], tmp_path: Path) -> Path:
+    """The folder of a training of one epoch."""
+    out = tmp_path / "run"
+    given = arguments(shapes, "--set", "head.maps=3", "--epochs", "1", "--threads", "1", "--out", str(out))
+    code, said = command("train", *given)
+    assert code == 0, said
+    assert "validation mAP" in said
+    return out
+
+
+def test_weights_are_judged_as_their_training_judged_them(
+    command: Command, shapes: tuple[Path, Path], trained: Path
+) -> None:
+    """The head is known from the folder of the training."""
+    code, said = command("evaluate", *arguments(shapes, "--weights", str(trained / "weights.pt"), "--json"))
+    assert code == 0, said
+    found = json.loads(said)
+    told = json.loads((trained / "result.json").read_text(encoding="utf-8"))["test"]
+    assert found["map"] == pytest.approx(told["map"])
+    assert set(found["class_aps"]) == {"disc", "square"}
+
+
+def test_a_training_begins_from_a_classifiers_body(
+    command: Command, shapes: tuple[Path, Path], tmp_path: Path
+) -> None:
+    classifier = create_network(NETWORK, 10)
+    torch.save({"schema": 1, "network": classifier.state_dict()}, tmp_path / "classifier.pt")
+    given = [
+        "--weights",
+        str(tmp_path / "classifier.pt"),
+        "--set",
+        "recipe.lr=1e-12",
+        "--set",
+        "recipe.ema_decay=0",
+    ]
+    out = tmp_path / "run"
+    code, said = command(
+        "train", *arguments(shapes, *given, "--epochs", "1", "--threads", "1", "--out", str(out))
+    )
+    assert code == 0, said
+    assert "the heads begin anew" in said
+    state = torch.load(out / "weights.pt", weights_only=True)["network"]
+    torch.testing.assert_close(
+        state["backbone.conv_stem.weight"], classifier.state_dict()["conv_stem.weight"]
+    )
+
+
+def test_data_are_checked(command: Command, shapes: tuple[Path, Path]) -> None:
+    code, said = command("data", "check", "parquet", str(shapes[0]), "--task", "detection")
+    assert code == 0
+    assert "train: 8 objects, 4 to 4 a class" in said
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        (("--head", "yolo"), "head: name: unknown 'yolo'"),
+        (("--head", "ssd300"), "body: expected VGG-16"),
+        (("--set", "head.strides=[2]", "--set", "head.maps=2"), "strides: expected some of"),
+        (("--set", "task.zoom=[0, 1]"), "augmentation: zoom"),
+        (("--set", "data.damaged=hide"), "data: damaged: unknown 'hide'"),
+        (("--set", "data.box=x"), "did you mean 'boxes'"),
+        (("--path", "nowhere.parquet"), "nowhere.parquet: not found"),
+    ],
+)
+def test_what_cannot_be_used_is_named(
+    command: Command, shapes: tuple[Path, Path], tmp_path: Path, more: tuple[str, ...], named: str
+) -> None:
+    code, said = command("train", *arguments(shapes, *more, "--epochs", "1", "--out", str(tmp_path / "run")))
+    assert code in (2, 3)
+    assert named in said
