@@ -15,7 +15,7 @@ from ray_nodes import Nodes, cluster_environment, kill_all, nodes
 import nas
 from nas.errors import ExecutorError
 from nas.executors import RaySettings
-from nas.interfaces import SearchSpace
+from nas.interfaces import Executor, SearchSpace
 from nas.loop import LoopSettings, SearchState
 from nas.records import Architecture, Result, Trial
 
@@ -219,20 +219,23 @@ def test_workers_on_a_node_that_joins_are_used_and_fractions_share_its_gpus(clus
     executor = RayExecutor(where, RaySettings(workers=8, address=cluster.address, gpus_per_trial=0.5))
     try:
         assert executor.free == 2  # half a GPU each
-        results = some(executor, 6)
-        assert len({r.values["pid"] for r in results}) == 2
+        assert workers_used(executor, 2) == 2
         cluster.start("--num-cpus", "4", "--num-gpus", "1")
-        give_up = time.monotonic() + 200
-        used: set[float] = set()
-        while len(used) < 4:
-            assert time.monotonic() < give_up
-            used = {r.values["pid"] for r in some(executor, 8)}
+        assert workers_used(executor, 4) == 4
         assert executor.free == 4
     finally:
         executor.close()
 
 
-def some(executor: nas.executors.ExecutorFactory, count: int) -> list[Result]:  # type: ignore[name-defined]
+def workers_used(executor: Executor, expected: int) -> int:
+    """How many workers share eight trials, once they are as many as expected, or after minutes."""
+    give_up, used = time.monotonic() + 200, 0
+    while used < expected and time.monotonic() < give_up:
+        used = len({result.values["pid"] for result in some(executor, 8)})
+    return used
+
+
+def some(executor: Executor, count: int) -> list[Result]:
     for number in range(count):
         executor.submit(Trial(number, Architecture("cells", (number,)), seed=number))
     results: list[Result] = []
@@ -264,7 +267,6 @@ def test_candidates_of_different_size_get_what_they_need_beside_each_other(clust
     executor = RayExecutor(Sized(), RaySettings(workers=2, address=cluster.address))
     try:
         results = some(executor, 16)
-        assert {r.trial.id % 4 == 3: 0.0 for r in results}.keys() == {True, False}
         for result in results:
             assert result.values["cpus"] == (2.0 if result.trial.id % 4 == 3 else 1.0)
     finally:
