@@ -119,7 +119,7 @@ if __name__ == "__main__":
         "--out",
         str(folder / "first"),
         "--budget",
-        "10",
+        "15",
     ]
     with contextlib.suppress(SystemExit):
         main()  # imports all that a search needs

@@ -62,7 +62,7 @@ def test_a_kill_at_a_line_that_keeps_the_log_loses_and_repeats_nothing(tmp_path:
 @pytest.mark.timeout(900)
 def test_a_kill_at_every_line_that_keeps_the_log_loses_and_repeats_nothing(tmp_path: Path) -> None:
     outcome = killing("kill_lines.py", tmp_path, "moead", 0)
-    assert outcome["kills"] > outcome["lines"], outcome  # in a fresh search, and again in a resumed one
+    assert outcome["kills"] >= 300, outcome  # in fresh searches and in resumed ones
 
 
 @pytest.mark.slow
