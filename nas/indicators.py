@@ -149,11 +149,13 @@ def attainment_surfaces(runs: Sequence[FloatArray], percentiles: Sequence[float]
 
 
 def attainment_difference(first: Sequence[FloatArray], second: Sequence[FloatArray]) -> FloatArray:
-    """Where the runs of one side, each (n, 2), attain more than those of the other (Lopez-Ibanez et al. 2010).
+    """Where the runs of one side, each (n, 2), attain more than as many of the other (Lopez-Ibanez et al. 2010).
 
     Rectangles (k, 5): the lower corner, the upper corner (may be infinite), and the share of the first's runs that
     attain it minus the share of the second's.
     """
+    if len(first) != len(second):
+        raise ValueError(f"expected as many runs of both sides, got {len(first)} and {len(second)}")
     sides = [np.column_stack(_stacked(runs)) for runs in (first, second)]
     return np.asarray(moocore.eafdiff(*sides, intervals=1, rectangles=True), dtype=np.float64)
 

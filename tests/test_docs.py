@@ -22,8 +22,10 @@ from nas import errors
 from nas.algorithms import ALGORITHMS
 from nas.assemble import training
 from nas.cli.app import app
+from nas.compare.config import CompareConfig, ProblemPart, ReferencePart, check_comparison
 from nas.config import Budget, HalvingPart, ObjectivePart, SearchConfig, check_config, read_config
 from nas.executors import SETTINGS
+from nas.peers import PEERS
 from nas.records import Status
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -192,6 +194,9 @@ def test_there_is_runnable_python_in_the_readme() -> None:
 def test_yaml_in_a_page_has_only_keys_that_exist(block: str, tmp_path: Path) -> None:
     (tmp_path / "shown.yaml").write_text(block, encoding="utf-8")
     values = read_config(tmp_path / "shown.yaml")
+    if "problems" in values:
+        check_comparison(values)
+        return
     if values.keys() <= inspect.signature(training).parameters.keys():  # settings of an evaluator, alone
         values = {"evaluator": {"name": "training", **values}}
     check_config({"space": "nasbench101", **values})
@@ -267,6 +272,24 @@ def test_the_config_page_has_every_setting_of_the_executors_with_its_default() -
         for field in dataclasses.fields(settings):
             wanted = "null" if field.default is None else str(field.default).lower().removesuffix(".0")
             assert rows[field.name] == wanted, field.name
+
+
+def test_the_comparison_page_has_every_key_and_the_defaults() -> None:
+    rows = table_rows("compare.md")
+    keys = {name for row in rows for name in in_code(row[0])}
+    missing = (
+        set(CompareConfig.model_fields) | set(ReferencePart.model_fields) | set(ProblemPart.model_fields)
+    )
+    assert missing - keys <= mentioned("compare.md")
+    assert set(CompareConfig.model_fields) <= keys
+    shown = {row[0].strip("`"): row[1].strip("`") for row in rows if len(row) == 3}
+    for name, field in CompareConfig.model_fields.items():
+        if isinstance(field.default, (bool, int, float, str)):
+            assert shown[name] == str(field.default).lower(), name
+
+
+def test_the_comparison_page_has_every_peer() -> None:
+    assert set(PEERS) <= mentioned("compare.md")
 
 
 def test_the_algorithms_page_has_every_algorithm_with_its_settings_and_defaults() -> None:

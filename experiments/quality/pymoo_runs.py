@@ -18,17 +18,13 @@ from lookup_tables import LookupTable
 from pymoo.algorithms.moo.moead import MOEAD
 from pymoo.algorithms.moo.nsga2 import NSGA2
 from pymoo.algorithms.moo.nsga3 import NSGA3
-from pymoo.core.mutation import Mutation
 from pymoo.core.problem import Problem
 from pymoo.core.repair import Repair
 from pymoo.core.sampling import Sampling
-from pymoo.operators.crossover.sbx import SBX
-from pymoo.operators.crossover.ux import UX
-from pymoo.operators.mutation.pm import PM
-from pymoo.operators.repair.rounding import RoundingRepair
 from pymoo.optimize import minimize
 
 from nas.directions import das_dennis
+from nas.peers.pymoo_search import OPERATORS, mended
 from nas.records import Architecture, FloatArray
 
 
@@ -75,41 +71,15 @@ class CanonicalRepair(Repair):
     """Round, make valid by changing random genes until it is, and take the canonical form."""
 
     def _do(self, problem: Any, X: Any, random_state: Any = None, **kwargs: Any) -> Any:
-        space, mended = problem.table.space, []
-        for genes in np.around(X).astype(int):
-            while not space.is_valid(Architecture(space.name, tuple(genes.tolist()))):
-                place = random_state.integers(len(genes))
-                genes[place] = random_state.integers(space.cardinalities[place])
-            mended.append(space.canonical(Architecture(space.name, tuple(genes.tolist()))).genes)
-        return np.array(mended)
-
-
-class OtherValue(Mutation):
-    """Each gene takes another of its values with probability 1/d."""
-
-    def _do(self, problem: Any, X: Any, random_state: Any = None, **kwargs: Any) -> Any:
-        cards = problem.xu.astype(int) + 1
-        hit = random_state.random(X.shape) < 1.0 / X.shape[1]
-        shift = 1 + (random_state.random(X.shape) * (cards - 1)).astype(int)
-        return np.where(hit, (X.astype(int) + shift) % cards, X.astype(int))
+        return np.array([mended(problem.table.space, genes, random_state) for genes in X])
 
 
 def _rounded() -> dict[str, Any]:
-    return {
-        "sampling": SpaceSampling(),
-        "crossover": SBX(prob=1.0, eta=3.0, vtype=float, repair=RoundingRepair()),
-        "mutation": PM(prob=1.0, eta=3.0, vtype=float, repair=RoundingRepair()),
-        "repair": CanonicalRepair(),
-    }
+    return {"sampling": SpaceSampling(), "repair": CanonicalRepair(), **OPERATORS["integer"]()}
 
 
 def _categorical() -> dict[str, Any]:
-    return {
-        "sampling": SpaceSampling(),
-        "crossover": UX(),
-        "mutation": OtherValue(prob=1.0),
-        "repair": CanonicalRepair(),
-    }
+    return {"sampling": SpaceSampling(), "repair": CanonicalRepair(), **OPERATORS["categorical"]()}
 
 
 ALGORITHMS: dict[str, Callable[[int], Any]] = {

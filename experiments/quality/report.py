@@ -15,6 +15,7 @@ from matplotlib.ticker import NullFormatter, ScalarFormatter
 from scipy.stats import mannwhitneyu
 
 from nas.algorithms import ALGORITHMS
+from nas.compare.statistics import holm
 
 REFERENCES = ("sa-moead", "moead")  # each is compared with all others
 FLOOR = 3e-4  # less missing than this is drawn as this
@@ -23,15 +24,6 @@ LEGEND = """# Fractions of the true front's hypervolume
 Written by `tabular.py`. Median over the seeds after so many unique architectures; `to 95%`: the median number of
 evaluations to that fraction; `ratio`: that number as a multiple of {reference}'s."""
 SHOWN = (50, 100, 200, 300, 1000)  # in the printed tables
-
-
-def holm(p_values: list[float]) -> list[float]:
-    """Adjusted p-values (Holm 1979), in the order given."""
-    adjusted, largest = [1.0] * len(p_values), 0.0
-    for rank, i in enumerate(np.argsort(p_values, kind="stable").tolist()):
-        largest = max(largest, min(1.0, p_values[i] * (len(p_values) - rank)))
-        adjusted[i] = largest
-    return adjusted
 
 
 def medians(frame: pd.DataFrame) -> pd.DataFrame:

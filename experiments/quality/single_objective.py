@@ -21,13 +21,14 @@ import pandas as pd
 from bananas import Bananas
 from curves import KEY, merge, read
 from lookup_tables import TABLES, nasbench201_column
-from report import holm, verdict
+from report import verdict
 from scipy.stats import mannwhitneyu
 from tabular import DATA, HERE
 
 import nas
 from nas.algorithms import ALGORITHMS
 from nas.algorithms.regularized_evolution import RegularizedEvolutionSettings
+from nas.compare.statistics import holm
 from nas.loop import LoopSettings
 from nas.records import Architecture
 from search_spaces.nasbench201 import NASBench201

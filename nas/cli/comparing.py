@@ -68,7 +68,7 @@ def _run(comparison: Comparison) -> dict[str, str]:
     """Every run that is missing; those that failed, with the reason."""
     config, out = comparison.config, comparison.out
     output().print(
-        f"Comparing {len(config.algorithms)} algorithms on {len(config.problems)} problems with {len(config.seeds)} seeds: "
+        f"Comparing {len(config.algorithms)} algorithms on {len(config.problems)} problem{'s' * (len(config.problems) > 1)} with {len(config.seeds)} seeds: "
         f"{len(list(comparison.every_run())):,} runs; everything goes to {out}/",
         highlight=False,
         markup=False,

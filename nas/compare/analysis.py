@@ -88,7 +88,17 @@ class Study:
 
     def fronts(self, label: str) -> list[FloatArray]:
         """The final front of each run of an algorithm, minimised."""
-        return [run.front(self.view) for run in self.runs if run.key.algorithm == label and run.members]
+        return list(self._fronts(label).values())
+
+    def paired_fronts(self, first: str, second: str) -> tuple[list[FloatArray], list[FloatArray]]:
+        """The same of two algorithms, for the seeds that both have completed."""
+        one, other = self._fronts(first), self._fronts(second)
+        seeds = [seed for seed in one if seed in other]
+        return [one[seed] for seed in seeds], [other[seed] for seed in seeds]
+
+    def _fronts(self, label: str) -> dict[int, FloatArray]:
+        runs = (run for run in self.runs if run.key.algorithm == label and run.members)
+        return {run.key.seed: run.front(self.view) for run in runs}
 
 
 def study(comparison: Comparison, part: ProblemPart) -> list[Study]:

@@ -34,7 +34,7 @@ class Look:
 def looks(labels: Sequence[str]) -> dict[str, Look]:
     """A look for each label; neighbours differ in both colour and line, and no two of 28 are the same."""
     n, kinds = len(COLOURS), len(_LINES)
-    return {label: Look(COLOURS[i % n], _LINES[(i + i // n) % kinds]) for i, label in enumerate(labels)}
+    return {label: Look(COLOURS[i % n], _LINES[(i % n + i // n) % kinds]) for i, label in enumerate(labels)}
 
 
 def panels(
@@ -89,6 +89,9 @@ def empty(text: str) -> Figure:
 
 def save(figure: Figure, stem: Path) -> None:
     """Write `stem`.png (200 dots an inch) and `stem`.svg, the same bytes for the same figure."""
+    if figure.get_layout_engine() is not None:  # once for both
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
 
     def png(path: Path) -> None:
         FigureCanvasAgg(figure).print_figure(path, dpi=200, format="png")

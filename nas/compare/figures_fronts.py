@@ -94,7 +94,7 @@ def differences(study: Study) -> Figure:
     pairs = pairs_of_objectives(study)
     found = [difference(study, i, j) for i, j in pairs]
     if any(rectangles is None for rectangles in found):
-        return empty(f"the difference of {first} and {second} needs complete runs of both")
+        return empty(f"the difference of {first} and {second} needs a seed that both have completed")
     figure, axes = panels(2 * len(pairs), width=3.1, height=3.3)
     drawn = None
     for number, ((i, j), rectangles) in enumerate(zip(pairs, found, strict=True)):

@@ -286,9 +286,10 @@ def _attainment(studies: Sequence[Study]) -> Iterator[pd.DataFrame]:
 
 
 def difference(study: Study, i: int, j: int) -> FloatArray | None:
-    """Rectangles of the difference of the two chosen algorithms' attainment, or None when one has no run."""
-    first, second = ([f[:, [i, j]] for f in study.fronts(label)] for label in study.config.pair)
-    return attainment_difference(first, second) if first and second else None
+    """Rectangles of the difference of the two chosen algorithms' attainment, or None without a seed in common."""
+    pair = study.paired_fronts(*study.config.pair)
+    first, second = ([front[:, [i, j]] for front in fronts] for fronts in pair)
+    return attainment_difference(first, second) if first else None
 
 
 def _differences(studies: Sequence[Study]) -> Iterator[pd.DataFrame]:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from nas.compare.driving import Progress, run_missing
+from nas.compare.figures import Drawing
 from nas.compare.folder import remember
 from nas.compare.runs import Comparison
+
+TINY = '<svg xmlns="http://www.w3.org/2000/svg"/>'  # in the place of a figure, which takes a second to draw
+
+
+def write_tiny_figures(folder: Path, found: Sequence[Drawing]) -> None:
+    """Stands in for the drawing where a test is about something else."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for drawing in found:
+        (folder / f"{drawing.stem}.svg").write_text(TINY)
+
 
 Compare = Callable[..., Comparison]
 
 PARTS = '''
+from nas.records import Trial
 from nas.testing.toy import ToySpace, toy_error
 
 
@@ -19,6 +32,10 @@ def noisy(trial):
     """An error with a little luck in it, and what it would be without."""
     error = toy_error(trial)["error"]
     return {"error": error + 0.01 * (trial.seed % 7), "test_error": error, "training_seconds": 60.0 + trial.id}
+
+
+def accuracy(architecture):
+    return 100.0 - toy_error(Trial(0, architecture, 0))["error"]
 
 
 def fails_now_and_then(trial):

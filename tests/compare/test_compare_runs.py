@@ -158,11 +158,7 @@ def test_another_config_for_the_same_folder_is_refused(
         {"targets": [0.5]},
         {"alpha": 0.1},
         {"problems": [two_objectives(report={}, time=None, reference={}, checkpoints=[5])]},
-        {
-            "problems": [
-                two_objectives(objectives=["error", {"name": "params", "reference": 30}])
-            ]
-        },
+        {"problems": [two_objectives(objectives=["error", {"name": "params", "reference": 30}])]},
     ],
 )
 def test_how_results_are_read_may_change(

@@ -1,0 +1,164 @@
+"""`nas compare` from end to end, on the example that the documentation names."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from compare_parts import PARTS, write_tiny_figures
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "docs" / "examples" / "compare.yaml"
+RUN = "from nas.cli import main; main()"
+
+CONFIG = """
+problems:
+  - {name: toy, space: "nas.testing.toy:ToySpace", objectives: [error, params], evaluator: "parts.py:noisy"}
+algorithms: [moead, random]
+budget: 16
+seeds: 2
+initial: 6
+executor: serial
+out: out
+"""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left: exit code, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def nas(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path
+) -> Callable[..., Done]:
+    """Run `nas` in the folder, in this process, without drawing."""
+    monkeypatch.setattr("nas.compare.report.write_figures", write_tiny_figures)
+    monkeypatch.chdir(folder)
+
+    def run(*arguments: str) -> Done:
+        from nas.cli import main
+
+        monkeypatch.setattr(sys, "argv", ["nas", *arguments])
+        capsys.readouterr()
+        code: object = 0
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code or 0
+        said = capsys.readouterr()
+        assert isinstance(code, int)
+        return Done(code, " ".join(said.out.split()), " ".join(said.err.split()))
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "parts.py").write_text(PARTS, encoding="utf-8")
+    (tmp_path / "compare.yaml").write_text(CONFIG, encoding="utf-8")
+    return tmp_path
+
+
+def test_a_comparison_is_made_reported_and_not_made_again(folder: Path, nas: Callable[..., Done]) -> None:
+    done = nas("compare", "compare.yaml")
+    assert done.code == 0, done.out + done.err
+    assert "Comparing 2 algorithms on 1 problem with 2 seeds: 4 runs" in done.out
+    assert "toy: quality" in done.out
+    assert (folder / "out" / "index.html").is_file()
+    again = nas("compare", "compare.yaml", "--seeds", "3")
+    assert again.code == 0, again.out + again.err
+    assert "4/6 runs, 4 of them from before" in again.out
+    assert len(pd.read_csv(folder / "out" / "results" / "runs.csv")) == 6
+
+
+def test_report_alone_runs_nothing(folder: Path, nas: Callable[..., Done]) -> None:
+    done = nas("compare", "compare.yaml", "--report")
+    assert done.code == 4
+    assert "no complete run yet; leave --report away" in done.err
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("--set", "budgt=3"), 2, "unknown key 'budgt' (did you mean 'budget'?)"),
+        (("--set", "algorithms=[moead, nsag2]"), 2, "unknown 'nsag2' (did you mean 'nsga2'?)"),
+        (("--seeds", "0"), 2, "--seeds"),
+        (("--set", "problems=[]"), 2, "problems: "),
+    ],
+)
+def test_a_wrong_argument_is_explained(
+    arguments: tuple[str, ...], code: int, message: str, folder: Path, nas: Callable[..., Done]
+) -> None:
+    done = nas("compare", "compare.yaml", *arguments)
+    assert done.code == code
+    assert message in done.err
+    assert not (folder / "out").exists()
+
+
+def test_runs_that_fail_end_the_command_with_their_reasons_and_the_others_are_reported(
+    folder: Path, nas: Callable[..., Done]
+) -> None:
+    broken = "problems=[{name: toy, space: 'nas.testing.toy:ToySpace', objectives: [error], evaluator: 'parts.py:broken'}, {name: good, space: 'nas.testing.toy:ToySpace', objectives: [error], evaluator: 'parts.py:noisy'}]"
+    done = nas("compare", "compare.yaml", "--set", broken, "--seeds", "1")
+    assert done.code == 6
+    assert "2 runs failed and are left out of the report" in done.err
+    assert "broken for good" in done.err
+    assert set(pd.read_csv(folder / "out" / "results" / "runs.csv")["problem"]) == {"good"}
+
+
+@pytest.mark.slow
+def test_after_ctrl_c_the_same_command_goes_on(folder: Path, nas: Callable[..., Done]) -> None:
+    slow = PARTS + "\n\nimport time\n\n\ndef slow(trial):\n    time.sleep(0.15)\n    return noisy(trial)\n"
+    (folder / "parts.py").write_text(slow, encoding="utf-8")
+    (folder / "compare.yaml").write_text(CONFIG.replace("parts.py:noisy", "parts.py:slow"), encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    first = subprocess.Popen(
+        [sys.executable, "-c", RUN, "compare", "compare.yaml"],
+        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    begun = folder / "out" / "runs" / "toy" / "moead" / "0000" / "history.sqlite"
+    deadline = time.monotonic() + 90
+    while not begun.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    first.send_signal(signal.SIGINT)
+    said, _ = first.communicate(timeout=60)
+    assert first.returncode == 130, said
+    assert "the same command goes on where it was" in " ".join(said.split())
+    done = nas("compare", "compare.yaml")
+    assert done.code == 0, done.out + done.err
+    runs = pd.read_csv(folder / "out" / "results" / "runs.csv")
+    assert runs["evaluations"].tolist() == [16] * 4
+
+
+def test_help_teaches_by_example(nas: Callable[..., Done]) -> None:
+    text = nas("compare", "--help").out
+    assert "nas compare docs/examples/compare.yaml" in text
+    assert "algorithms:" in text
+
+
+def test_the_example_runs_with_a_small_budget(tmp_path: Path, nas: Callable[..., Done]) -> None:
+    done = nas("compare", str(EXAMPLE), "--seeds", "2", "--set", "budget=24", "--out", "out")
+    assert done.code == 0, done.out + done.err
+    assert len(pd.read_csv(tmp_path / "out" / "results" / "runs.csv")) == 2 * 5 * 2
+
+
+@pytest.mark.slow
+def test_the_example_runs_as_it_is(tmp_path: Path, nas: Callable[..., Done]) -> None:
+    done = nas("compare", str(EXAMPLE), "--out", "out")
+    assert done.code == 0, done.out + done.err
+    pairs = pd.read_csv(tmp_path / "out" / "results" / "pairs.csv")
+    assert pairs["p_holm"].notna().all()
