@@ -212,4 +212,5 @@ def test_no_module_reads_a_pickle() -> None:
         "nas.executors.ray_worker: cloudpickle.loads",
         "nas.executors.ray_worker: pickle.loads",
         "nas.executors.ray_pool: pickle.loads",
+        "nas.executors.ray: pickle.loads",
     }

@@ -9,6 +9,8 @@ were busy over all their time, from the first start to the last.
 cluster, each with as many workers.
 
     python experiments/scale/workers.py use rate --out experiments/scale/results
+
+A file an algorithm; the picture shows all that are there.
 """
 
 from __future__ import annotations
@@ -160,7 +162,10 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     if "use" in options.parts:
         table = use(options)
-        table.to_csv(options.out / "workers_use.csv", index=False)
+        for algorithm, rows in table.groupby("algorithm"):
+            rows.to_csv(options.out / f"workers_use_{algorithm}.csv", index=False)
+        known = [options.out / f"workers_use_{name}.csv" for name in STYLES]
+        table = pd.concat([pd.read_csv(file) for file in known if file.exists()])
         draw(table, options.out / "workers_use.png")
         print(table.groupby(["algorithm", "workers"])["use"].median().unstack().to_string())
     if "rate" in options.parts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import pickle
 import queue
 import sys
 import threading
@@ -99,7 +100,7 @@ class RayExecutor:
         if self._closed:
             raise ExecutorError("submit: this executor is closed; make a new one")
         needs = self._evaluate.resources(trial) if isinstance(self._evaluate, HasResources) else {}
-        work = Work(trial, self.settings.share.wanted_by(needs))
+        work = Work(trial.id, pickle.dumps(trial), self.settings.share.wanted_by(needs))
         with self._lock:
             self._out[trial.id] = work
             self._link.send(work)
@@ -162,11 +163,13 @@ class RayExecutor:
             self._results.put(failure)
 
     def _take(self, message: object) -> None:
-        if isinstance(message, Result):
+        if isinstance(message, bytes):
+            result: Result = pickle.loads(message)  # noqa: S301 (from our own worker)
             self._lost_since = None
-            if message.trial.id in self._out:  # else it was handed out twice, around a loss
-                self._results.put(message)
-                del self._out[message.trial.id]
+            with self._lock:
+                if result.trial.id in self._out:  # else it was handed out twice, around a loss
+                    self._results.put(result)
+                    del self._out[result.trial.id]
         elif isinstance(message, Room):
             self._room = message.workers
         elif isinstance(message, Said):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from nas.executors.capacity import Share
 from nas.executors.settings import RaySettings
-from nas.records import Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +36,13 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """To the bridge: run this trial, on a worker with this share of a machine."""
+    """To the bridge: run this trial, which comes pickled and goes so to a worker with this share of a machine.
 
-    trial: Trial
+    What comes back are the bytes of a pickled `Result`.
+    """
+
+    number: int
+    packed: bytes
     share: Share
 
 

@@ -54,7 +54,7 @@ class Worker:
         return self._info
 
     def run(self, packed: bytes) -> bytes:
-        """Evaluate one trial within the limits on threads and memory; trial and result are pickled."""
+        """Evaluate one trial within the limits on threads and memory: both pickled, the result after its status in a line."""
         trial: Trial = pickle.loads(packed)  # noqa: S301 (from the search)
         os.ftruncate(1, 0)  # the output of one trial is kept, not that of all
         self._threads.apply()
@@ -65,7 +65,7 @@ class Worker:
         finally:
             if before is not None:
                 _limit_memory(before)  # Ray's own threads need room to send the result
-        return pickle.dumps(result)
+        return result.status.value.encode() + b"\n" + pickle.dumps(result)
 
 
 def _keep_output_here() -> str:
