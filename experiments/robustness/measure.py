@@ -23,11 +23,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 import yaml
+from torch import nn
 
 from nas.cli.networks import network_spec
 from nas.errors import ConfigError, NasError
 from nas.training.corruptions import CORRUPTIONS, KINDS
-from nas.training.data import DataSource, data_from_config, load
+from nas.training.data import DataSource, Splits, data_from_config, load
 from nas.training.judging import put_weights
 from nas.training.robustness import (
     ALEXNET,
@@ -37,6 +38,7 @@ from nas.training.robustness import (
     mean_corruption_error,
     relative_corruption_error,
 )
+from nas.training.zero_cost import Batch, madds, params
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 
@@ -60,16 +62,27 @@ def measure(text: str, data: DataSource, robustness: Robustness, resolution: int
         raise ConfigError(f"network {text!r}: expected LABEL=NETWORK:WEIGHTS")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     splits = load(data)
-    named = network_spec(spec, {})
-    network = named.builder(0.0, 0.0, resolution)(
+    network = network_spec(spec, {}).builder(0.0, 0.0, resolution)(
         num_classes=splits.num_classes, in_channels=splits.in_channels
     )
     put_weights(network, weights)
     network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     clean = robustness.clean_error(network, data, "test", resolution, device)
     errors = robustness.errors(network, data, "test", resolution, device)
-    cost = named.cost()
-    return Measured(label, int(cost["params"]), int(cost["madds"]), clean, errors)
+    sizes = counted(network, splits, resolution)
+    return Measured(label, *sizes, clean, errors)
+
+
+def counted(network: nn.Module, splits: Splits, resolution: int | None) -> tuple[int, int]:
+    """Parameters and multiply-adds for the classes and pictures of the data set."""
+    picture = splits.test.take(np.arange(1), resolution, None)
+    side = resolution or picture.shape[-1]
+    device = next(network.parameters()).device
+    batch = Batch(
+        torch.zeros(2, splits.in_channels, side, side, device=device),
+        torch.zeros(2, dtype=torch.long, device=device),
+    )
+    return int(params(network, batch)), int(madds(network, batch))
 
 
 def summary(found: Sequence[Measured], alexnet: bool) -> str:
