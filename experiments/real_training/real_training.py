@@ -31,7 +31,7 @@ from nas.records import FloatArray
 
 RESULTS = Path(__file__).parent / "results"
 OBJECTIVES = ["error", "params", "madds"]
-BUDGETS = {"moead": 150, "sa-moead": 75}
+BUDGETS = {"moead": 100, "sa-moead": 50}
 SCALES = {"linear": lambda points: points, "logarithmic": np.log10}
 COLOURS = {"moead": "#d55e00", "sa-moead": "#0072b2"}
 
@@ -57,7 +57,7 @@ def run(folder: Path, job: tuple[str, int]) -> pd.DataFrame:
         resume=(out / FILE).exists(),
         keep_weights=False,
     )
-    told = found.history[found.history["status"] == "ok"]
+    told = found.history[found.history["status"] == "ok"][: BUDGETS[algorithm]]  # a run may be longer
     print(f"{algorithm}, seed {seed}: {len(told)} evaluations, front of {len(found.front)}", flush=True)
     return told[OBJECTIVES].assign(algorithm=algorithm, seed=seed, evaluations=np.arange(1, len(told) + 1))
 
@@ -99,7 +99,7 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
         both = {name: part["hypervolume"].to_numpy() for name, part in of_seed.groupby("algorithm")}
         if len(both) < 2:
             continue
-        for budget in (50, 100, 150):
+        for budget in (30, 60, 100):
             target = both["moead"][budget - 1]
             reached = np.flatnonzero(both["sa-moead"] >= target)
             needed = int(reached[0]) + 1 if len(reached) else np.inf
