@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -215,7 +216,9 @@ def _instance(kind: str, found: Any, part: Part) -> Any:
 
 
 def _objective(part: ObjectivePart, base: Path | None) -> Objective:
-    changes = part.model_dump(exclude={"name", "function"}, exclude_none=True)
+    changes = part.model_dump(exclude={"name", "function", "settings"}, exclude_none=True)
+    if part.settings is not None:
+        changes["for_space"] = _with_settings(part.name, part.settings)
     if part.function is not None:
         function = find("objective", part.function, {}, base)
         return Objective(part.name, function=function, **changes)
@@ -233,6 +236,15 @@ def _objective(part: ObjectivePart, base: Path | None) -> Objective:
         return Objective(part.name, **changes)
     found = find("objective", part.name, OBJECTIVES, base)
     return found  # type: ignore[no-any-return]
+
+
+def _with_settings(name: str, settings: Mapping[str, Any]) -> Callable[..., Any]:
+    """What makes the function of a built-in objective, with the user's settings."""
+    found = OBJECTIVES.get(name)
+    if found is None or found.for_space is None:
+        known = [n for n, o in OBJECTIVES.items() if o.for_space is not None]
+        raise ConfigError(f"objective {name!r}: takes no settings; those that do: {', '.join(known)}")
+    return functools.partial(found.for_space, **settings)
 
 
 def _algorithm_settings(part: Part, algorithm: Any, problem: Problem, planned: int) -> Any:

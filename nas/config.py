@@ -33,7 +33,10 @@ AnyPart = Annotated[Part, BeforeValidator(_part)]
 
 
 class ObjectivePart(BaseModel):
-    """A built-in objective by name, or one's own: `name` and where its `function` is."""
+    """A built-in objective by name, or one's own: `name` and where its `function` is.
+
+    `settings` are for the built-in ones that are measured on the space's networks, such as `latency`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str
@@ -43,6 +46,7 @@ class ObjectivePart(BaseModel):
     cheap: bool | None = None
     best: float | None = None
     reference: float | None = None
+    settings: dict[str, Any] | None = None
 
 
 class Budget(BaseModel):

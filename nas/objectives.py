@@ -6,10 +6,14 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from nas.errors import ConfigError
 from nas.records import Architecture
+
+if TYPE_CHECKING:
+    from nas.interfaces import SearchSpace
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class Objective:
     A *cheap* objective is exact and known before training: from `function(architecture)`, or, without a
     function, from the entry `name` of the space's `cost(architecture)`. An *expensive* one is measured on a
     worker: by `function(architecture)` there, or, without a function, under the key `name` of what the
-    evaluator returns.
+    evaluator returns. With `for_space` the function is made for the problem's space: `for_space(space)` gives it.
 
     `best` is the best value that can exist, if known (0 for an error); `reference` is the value at which
     the hypervolume starts to count (stated in the summary; by default a tenth beyond the worst of the
@@ -33,6 +37,7 @@ class Objective:
     cheap: bool = False
     best: float | None = None
     reference: float | None = None
+    for_space: Callable[[SearchSpace], Callable[[Architecture], float]] | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.name):
@@ -44,10 +49,22 @@ class Objective:
                 f"objective {self.name!r}: function must be callable, got {type(self.function).__name__}"
             )
 
+    def bound(self, space: SearchSpace) -> Objective:
+        """The objective with the function that it has for this space. Raises `ConfigError` if it cannot have one."""
+        if self.for_space is None or self.function is not None or self.cheap:
+            return self
+        return replace(self, function=self.for_space(space))
+
     @property
     def sign(self) -> float:
         """+1 when minimised, -1 when maximised."""
         return -1.0 if self.maximize else 1.0
+
+
+def _latency(space: SearchSpace, **settings: object) -> Callable[[Architecture], float]:
+    from nas.measure.latency import architecture_latency
+
+    return architecture_latency(space, **settings)  # type: ignore[arg-type]
 
 
 OBJECTIVES: dict[str, Objective] = {
@@ -56,6 +73,7 @@ OBJECTIVES: dict[str, Objective] = {
     "miou": Objective("miou", "%", maximize=True, best=100.0),
     "params": Objective("params", "parameters", cheap=True, best=0.0),
     "madds": Objective("madds", "multiply-adds", cheap=True, best=0.0),
+    "latency": Objective("latency", "ms", best=0.0, for_space=_latency),
 }
 
 

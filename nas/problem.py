@@ -69,7 +69,9 @@ class Problem:
         for argument, value in (("objectives", objectives), ("limits", limits)):
             if isinstance(value, (str, Objective, Limit)):
                 raise ConfigError(f"{argument}: expected a list, got {value!r} alone; write [{value!r}]")
-        put(self, "objectives", tuple(objective(o) for o in objectives))
+        if not isinstance(space, SearchSpace):
+            raise ConfigError(f"space: expected a SearchSpace, got {type(space).__name__}")
+        put(self, "objectives", tuple(objective(o).bound(space) for o in objectives))
         put(self, "evaluate", evaluate)
         put(self, "limits", tuple(Limit.parse(text) for text in limits))
         self._check()
@@ -81,8 +83,6 @@ class Problem:
         put(self, "measured", frozenset(o.name for o in self.objectives if not o.cheap))
 
     def _check(self) -> None:
-        if not isinstance(self.space, SearchSpace):
-            raise ConfigError(f"space: expected a SearchSpace, got {type(self.space).__name__}")
         if not self.objectives:
             raise ConfigError("objectives: expected at least one, got none")
         names = [o.name for o in self.objectives]

@@ -90,7 +90,7 @@ class Graphed(nn.Module):
     Batches of another shape run as usual. Stays without a graph where it cannot be recorded.
     """
 
-    def __init__(self, network: nn.Module, shape: tuple[int, ...], autocast: Any) -> None:
+    def __init__(self, network: nn.Module, shape: tuple[int, ...]) -> None:
         super().__init__()
         self.network = network
         self.shape = shape
@@ -120,13 +120,17 @@ class Pass(nn.Module):
         return self.network(x)
 
 
-def wrapped(plan: Plan, device: torch.device, network: nn.Module) -> nn.Module:
+def wrapped(plan: Plan, graphs: bool, network: nn.Module) -> nn.Module:
     """What is called in a step."""
     crop = plan.task.augment.crop
-    if device.type != "cuda" or crop is None:
+    if not graphs or crop is None:
         return network
-    shape = (plan.recipe.batch_size, 3, *crop)
-    return Graphed(network, shape, precision(plan.recipe, device))
+    return Graphed(network, (plan.recipe.batch_size, 3, *crop))
+
+
+def graphs(args: argparse.Namespace) -> bool:
+    """Whether steps are recorded as CUDA graphs."""
+    return bool(torch.device(args.device).type == "cuda" and not args.eager)
 
 
 def epochs_that_fit(args: argparse.Namespace, plan: Plan, device: torch.device) -> int:
@@ -142,7 +146,7 @@ def epochs_that_fit(args: argparse.Namespace, plan: Plan, device: torch.device) 
         seed=0,
         device=device,
         loss=plan.task.loss(plan.recipe, prepared),
-        forward=wrapped(plan, device, network),
+        forward=wrapped(plan, graphs(args), network),
     )
     training.epoch(prepared.train)
     begun, most = time.time(), 0.04 * (args.until - time.time())
@@ -176,7 +180,7 @@ def train_one(args: argparse.Namespace) -> None:
         device=args.device,
         checkpoint_seconds=60.0,
         validate_every=plan.validate_every,
-        wrap=partial(wrapped, plan, device),
+        wrap=partial(wrapped, plan, graphs(args)),
         on_epoch=partial(_say, f"{args.network} {args.head}", epochs),
     )
     making = partial(build, args.network, plan.head)
@@ -225,20 +229,22 @@ def _say(name: str, epochs: int, row: Row) -> None:
 
 def train_all(args: argparse.Namespace) -> None:
     """Every network with every head, `--jobs` at a time; then the report on those that came to an end."""
-    pending = [(n, h) for h in args.heads for n in args.networks]
+    pending = [(n, h, args.eager) for h in args.heads for n in args.networks]
     until = time.time() + 60 * args.minutes
-    rounds = -(-len(pending) // args.jobs)
-    running: list[tuple[subprocess.Popen[bytes], str]] = []
+    running: list[tuple[subprocess.Popen[bytes], tuple[str, str, bool]]] = []
     failed = []
     while pending or running:
         while pending and len(running) < args.jobs:
-            name, head = pending.pop(0)
-            left = -(-(len(pending) + 1) // args.jobs)  # rounds, this one among them
-            end = time.time() + (until - time.time()) / max(1, min(left, rounds))
-            running.append((_start(args, name, head, end), f"{name} {head}"))
+            rounds = -(-len(pending) // args.jobs)  # this one among them
+            end = time.time() + (until - time.time()) / rounds
+            running.append((_start(args, *pending[0], end), pending.pop(0)))
         time.sleep(0.2)
-        failed += [what for process, what in running if process.poll() not in (None, 0)]
-        running = [(process, what) for process, what in running if process.poll() is None]
+        for process, (name, head, eager) in running:
+            if process.poll() not in (None, 0) and not eager and args.device != "cpu":
+                pending.append((name, head, True))  # once more, without what may have been in the way
+            elif process.poll() not in (None, 0):
+                failed.append(f"{name} {head}")
+        running = [one for one in running if one[0].poll() is None]
     splits = load(CamVid(args.data))
     pairs = [splits.test.pair(i) for i in sheet_rows(len(splits.test))]
     done = [
@@ -251,10 +257,12 @@ def train_all(args: argparse.Namespace) -> None:
         sys.exit(f"failed: {', '.join(failed)}")
 
 
-def _start(args: argparse.Namespace, name: str, head: str, until: float) -> subprocess.Popen[bytes]:
+def _start(
+    args: argparse.Namespace, name: str, head: str, eager: bool, until: float
+) -> subprocess.Popen[bytes]:
     command = [sys.executable, __file__, "--data", args.data, "--runs", str(args.runs)]
     command += ["--one", f"{name}:{head}", "--device", args.device, "--threads", str(args.threads)]
-    command += ["--until", str(until)] + ["--small"] * args.small
+    command += ["--until", str(until)] + ["--small"] * args.small + ["--eager"] * eager
     command += [] if args.epochs is None else ["--epochs", str(args.epochs)]
     return subprocess.Popen(command)
 
@@ -276,6 +284,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=1, help="of each training")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--small", action="store_true", help="for two cores")
+    parser.add_argument("--eager", action="store_true", help="without CUDA graphs")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--until", type=float, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)

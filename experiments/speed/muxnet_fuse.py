@@ -21,25 +21,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from nas.measure.latency import enliven
 from search_spaces.muxnet import create_model, fuse
 from search_spaces.muxnet.fusion import fuse_multiplexing
 from search_spaces.muxnet.layers import SpatialMultiplexing
 
 RESULTS = Path(__file__).parent / "results" / "muxnet_fuse.csv"
 TARGETS = {("network", 1): 2.0, ("network", 16): 2.8, ("layer", 1): 1.35, ("layer", 16): 2.0}
-
-
-def randomise(network: nn.Module, generator: torch.Generator) -> nn.Module:
-    """Weights and statistics of the size that a trained network has."""
-    with torch.no_grad():
-        for m in network.modules():
-            if isinstance(m, nn.BatchNorm2d) and m.running_mean is not None and m.running_var is not None:
-                m.running_mean.normal_(0, 0.3, generator=generator)
-                m.running_var.uniform_(0.5, 1.5, generator=generator)
-                m.weight.uniform_(0.5, 1.5, generator=generator)
-            elif isinstance(m, nn.Conv2d):
-                m.weight.normal_(0, m.weight[0].numel() ** -0.5, generator=generator)
-    return network.eval()
 
 
 def interleaved(plain: Callable[[], Tensor], fast: Callable[[], Tensor], rounds: int) -> tuple[float, float]:
@@ -90,7 +78,7 @@ def measure(rounds: int) -> list[dict[str, str]]:
     generator = torch.Generator().manual_seed(0)
     rows = measure_layer("alone", rounds, generator)
     for name in ("muxnet_m", "muxnet_l"):
-        plain = randomise(create_model(name), generator)
+        plain = enliven(create_model(name))
         fused = fuse(plain)  # type: ignore[arg-type]
         for batch in (1, 16):
             x = torch.randn(batch, 3, 224, 224, generator=generator)

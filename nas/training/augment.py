@@ -11,10 +11,17 @@ from torch import Tensor
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 
 
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """A small tensor from the CPU on the device, without waiting for what the device still has to do."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
 def flip(x: Tensor, generator: torch.Generator) -> Tensor:
     """Mirror half of the pictures left to right."""
     chosen = torch.rand(len(x), generator=generator) < 0.5
-    return torch.where(chosen.to(x.device)[:, None, None, None], x.flip(3), x)
+    return torch.where(sent(chosen, x.device)[:, None, None, None], x.flip(3), x)
 
 
 def crop(x: Tensor, generator: torch.Generator) -> Tensor:
@@ -22,7 +29,7 @@ def crop(x: Tensor, generator: torch.Generator) -> Tensor:
     b, _, h, w = x.shape
     pad = max(1, h // 8)
     padded = torch.nn.functional.pad(x, (pad, pad, pad, pad))
-    offsets = torch.randint(0, 2 * pad + 1, (2, b), generator=generator).to(x.device)
+    offsets = sent(torch.randint(0, 2 * pad + 1, (2, b), generator=generator), x.device)
     rows = offsets[0][:, None] + torch.arange(h, device=x.device)
     columns = offsets[1][:, None] + torch.arange(w, device=x.device)
     picture = torch.arange(b, device=x.device)[:, None, None]
@@ -46,9 +53,13 @@ def erase(x: Tensor, generator: torch.Generator) -> Tensor:
     y, z = torch.arange(h)[None], torch.arange(w)[None]
     rows = (y >= top) & (y < top + tall[:, None])
     columns = (z >= left) & (z < left + wide[:, None])
-    hole = rows[:, :, None] & columns[:, None, :] & (draw[0] < 0.2)[:, None, None]
-    noise = torch.randn(x.shape, generator=generator).to(x)
-    return torch.where(hole[:, None].to(x.device), noise, x)
+    chosen = (draw[0] < 0.2).nonzero()[:, 0]
+    down, across = sent(rows[chosen], x.device), sent(columns[chosen], x.device)
+    hole = (down[:, :, None] & across[:, None, :])[:, None]
+    noisy = torch.Generator(x.device).manual_seed(int(torch.randint(2**62, (), generator=generator)))
+    noise = torch.randn((len(chosen), *x.shape[1:]), generator=noisy, device=x.device).to(x.dtype)
+    at = sent(chosen, x.device)
+    return x.index_copy(0, at, torch.where(hole, noise, x.index_select(0, at)))
 
 
 AUGMENTS: dict[str, Augment] = {"crop": crop, "flip": flip, "erase": erase}

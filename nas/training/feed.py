@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from nas.errors import DataError
+from nas.training.augment import sent
 from nas.training.data import load
 from nas.training.data.base import ByteArray, DataSource, IntArray, Pictures, Splits
 from nas.training.data.splits import subset
@@ -72,7 +73,7 @@ class MemoryFeed:
         self, parts: list[Tensor], seed: int | None, transform: Transform = lambda x: x
     ) -> Iterator[tuple[Tensor, Tensor]]:
         for part in parts:
-            at = part.to(self.labels.device, non_blocking=True)
+            at = sent(part, self.labels.device)
             x = transform(self.normalise(self.pixels.index_select(0, at)))
             if self.enlarge is not None:
                 size = (self.enlarge, self.enlarge)
@@ -102,8 +103,8 @@ class DecodingFeed:
                 if index + 1 < len(positions):
                     coming.append(self._start(pool, positions[index + 1], seed))
                 pixels = np.concatenate([future.result() for future in coming.pop(0)])
-                x = torch.from_numpy(pixels).to(self.device).permute(0, 2, 3, 1).contiguous()
-                y = torch.from_numpy(self.pictures.labels[at]).to(self.device)
+                x = sent(torch.from_numpy(pixels), self.device).permute(0, 2, 3, 1).contiguous()
+                y = sent(torch.from_numpy(self.pictures.labels[at]), self.device)
                 yield transform(self.normalise(x)), y
 
     def _start(self, pool: ThreadPoolExecutor, at: IntArray, seed: int | None) -> list[Future[ByteArray]]:

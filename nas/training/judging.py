@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -14,13 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from nas.errors import DataError
+from nas.measure.latency import LatencySettings, time_in_turns
 from nas.training.evaluator import reproducible
 from nas.training.recipe import Recipe
 from nas.training.task import Classification, Scored, Task
 
 SCHEMA = 1
 _PLACES = ("average", "network", "state_dict")  # in a file of ours; the moving average is the one to use
-_WARM_UP, _RUNS = 5, 30
+_TIMING = LatencySettings(rounds=30, warm_up=5, extensions=0)
 
 Build = Callable[..., nn.Module]  # (num_classes=, in_channels=)
 
@@ -133,10 +132,9 @@ def judge_weights(
 
 def latency(network: nn.Module, batch: Tensor) -> float:
     """Median seconds of a forward pass, on the CPU with one thread, after a few that are not counted."""
-    seconds = []
-    with reproducible(1, torch.device("cpu")), torch.inference_mode():
-        for _ in range(_WARM_UP + _RUNS):
-            start = time.perf_counter()
-            network(batch)
-            seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds[_WARM_UP:])
+
+    def run() -> object:
+        with torch.inference_mode():
+            return network(batch)
+
+    return time_in_turns({"network": run}, _TIMING)["network"].median

@@ -157,11 +157,13 @@ class Training:
         decay = min(self.recipe.ema_decay, (1 + self.steps) / (10 + self.steps))
         ours, theirs = list(average.parameters()), list(self.network.parameters())
         torch._foreach_lerp_(ours, theirs, 1 - decay)  # type: ignore[arg-type]
-        for mine, other in zip(average.buffers(), self.network.buffers(), strict=True):
-            if mine.is_floating_point():
-                mine.lerp_(other, 1 - decay)
-            else:
-                mine.copy_(other)
+        pairs = list(zip(average.buffers(), self.network.buffers(), strict=True))
+        floats = [pair for pair in pairs if pair[0].is_floating_point()]
+        if floats:
+            torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], 1 - decay)
+        counts = [pair for pair in pairs if not pair[0].is_floating_point()]
+        if counts:
+            torch._foreach_copy_([a for a, _ in counts], [b for _, b in counts])
 
     def _check(self, total: Tensor, index: int) -> None:
         if not math.isfinite(float(total)):

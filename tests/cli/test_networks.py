@@ -68,6 +68,42 @@ def test_the_list_of_models_says_which_are_reconstructions(nas_command) -> None:
     assert [("reconstruction" in line) for line in lines] == [True, True, False, False]
 
 
+@pytest.mark.parametrize(
+    ("name", "params", "madds"),
+    [("mobilenet_v2", 3_504_872, 300_774_272), ("resnet18", 11_689_512, 1_814_073_344)],
+)
+def test_a_network_of_others_is_counted_shown_and_drawn(
+    name: str, params: int, madds: int, nas_command, here: Path
+) -> None:
+    assert costs(nas_command("cost", name, "--json")) == {"params": params, "madds": madds}
+    done = nas_command("show", name, "--svg", "network.svg")
+    assert done.code == 0, done.err
+    total = next(line for line in done.out.splitlines() if "total" in line)
+    assert f"{params:,}" in total
+    assert f"{madds:,}" in total
+    assert ET.parse(here / "network.svg").getroot().tag.endswith("svg")
+
+
+def test_a_folder_of_pictures_may_be_named_in_place_of_the_data_set(nas_command, here: Path) -> None:
+    from PIL import Image
+
+    for kind, count in (("train", 8), ("val", 2)):
+        for name, level in (("dark", 40), ("light", 200)):
+            (here / "pictures" / kind / name).mkdir(parents=True)
+            for i in range(count):
+                Image.new("RGB", (20 + i, 16), (level, level, level)).save(
+                    here / "pictures" / kind / name / f"{i}.png"
+                )
+    small = ("--epochs", "1", "--set", "recipe.resolution=8", "--set", "recipe.batch_size=4")
+    done = nas_command("train", SMALL, "--data", "pictures", "--recipe", "imagenet", *small)
+    assert done.code == 0, done.err
+    (folder,) = (here / "runs").iterdir()
+    assert folder.name == "r8-stem8s1-ds8-ir16-s2e2-head32-imagenet"
+    assert json.loads((folder / "result.json").read_text())["test"]["pictures"] == 4
+    config = json.loads((folder / "config.json").read_text())
+    assert "resolution=8" in config["data"]
+
+
 def test_a_network_is_shown_block_by_block_with_totals(nas_command) -> None:
     done = nas_command("show", "muxnet_m", "--resolution", "224")
     assert done.code == 0, done.err
@@ -105,6 +141,7 @@ def test_a_drawing_is_an_svg_file(arguments: tuple[str, ...], nas_command, here:
         (("list", "modells"), "did you mean 'models'"),
         (("train", SMALL, "--data", "digit", "--out", "o"), "did you mean 'digits'"),
         (("train", SMALL, "--data", "cifar10", "--out", "o"), "--path"),
+        (("train", SMALL, "--data", "/tmp", "--path", "x", "--out", "o"), "leave it out"),
         (("train", SMALL, "--data", "digits", "--recipe", "digit", "--out", "o"), "did you mean 'digits'"),
         (
             ("train", SMALL, "--data", "digits", "--out", "o", "--set", "recipe.epoch=1"),

@@ -24,7 +24,7 @@ from search_spaces.networks import (
 )
 
 OTHERS = [name for name in NETWORKS if name not in MODELS]
-WITHOUT_SE = ["mobilenet_v1", "mobilenet_v2", "shufflenet_v2", "fbnet_c", "resnet18"]
+WITHOUT_SE = ["mobilenet_v2", "shufflenet_v2", "resnet18"]
 
 
 def cost_of(name: str) -> tuple[int, int]:
@@ -56,7 +56,9 @@ def body(name: str, **settings: Any) -> Any:
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_the_closed_form_counts_what_torch_counts(name: str) -> None:
-    assert counted(create_network(name)) == cost_of(name)
+    with torch.device("meta"):
+        network = create_network(name)
+    assert counted(network) == cost_of(name)
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -78,10 +80,10 @@ def test_a_mobile_network_is_a_point_of_the_block_language(name: str) -> None:
     assert parse_spec(format_spec(spec)) == spec
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", [name for name in OTHERS if name != "vgg16"])
 def test_a_network_gives_logits_and_a_gradient_to_every_parameter(name: str) -> None:
     network = create_network(name, 5, in_channels=1)
-    logits = network(torch.randn(2, 1, 64, 64))
+    logits = network(torch.randn(2, 1, 33, 33))
     assert logits.shape == (2, 5)
     logits.square().sum().backward()
     assert all(p.grad is not None for p in network.parameters())
@@ -102,7 +104,9 @@ def test_a_body_gives_maps_of_the_widths_and_strides_that_it_states(name: str) -
 
 @pytest.mark.parametrize("name", list(NETWORKS))
 def test_weights_of_the_classifier_load_into_the_body(name: str) -> None:
-    found = body(name).load_state_dict(create_network(name).state_dict(), strict=False)
+    with torch.device("meta"):
+        features: Any = create_features(name)
+        found = features.load_state_dict(create_network(name).state_dict(), strict=False, assign=True)
     assert found.missing_keys == []
 
 
@@ -125,7 +129,7 @@ def test_a_dilated_body_computes_the_same_at_every_place_of_the_coarse_map(
 ) -> None:
     plain, dilated = body(name).double(), body(name, output_stride=output_stride).double()
     dilated.load_state_dict(plain.state_dict())
-    x = torch.randn(1, 3, 96, 96, dtype=torch.float64)
+    x = torch.randn(1, 3, 64, 64, dtype=torch.float64)
     with torch.no_grad():
         coarse, fine = plain(x)[-1], dilated(x)[-1]
     step = 32 // output_stride

@@ -38,8 +38,14 @@ def test_the_auxiliary_head_answers_in_training_alone() -> None:
     assert isinstance(whole.eval()(torch.zeros(2, 3, 32, 32)), torch.Tensor)
 
 
-@pytest.mark.parametrize("backbone", ["muxnet-imagenet", "muxnet-cifar"])
-@pytest.mark.parametrize("head", [{"name": "c1", "output_stride": 8}, {"name": "ppm", "output_stride": 16}])
+@pytest.mark.parametrize(
+    ("backbone", "head"),
+    [
+        ("muxnet-imagenet", {"name": "c1", "output_stride": 8}),
+        ("muxnet-cifar", {"name": "ppm", "output_stride": 16, "width": 32}),
+    ],
+    ids=["imagenet-c1", "cifar-ppm"],
+)
 def test_the_costs_of_a_space_are_those_of_the_built_network(backbone: str, head: dict[str, object]) -> None:
     space = segmentation_space(backbone=backbone, head=head, picture=[40, 50], num_classes=7)
     architecture = space.sample(np.random.default_rng(3))

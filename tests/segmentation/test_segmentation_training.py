@@ -13,7 +13,7 @@ from mask_files import row, write_camvid
 from torch import nn
 
 from nas.cli import main
-from nas.errors import ConfigError
+from nas.errors import ConfigError, EvaluationError
 from nas.interfaces import SearchSpace
 from nas.records import Trial
 from nas.tasks.segmentation.data import CamVid
@@ -123,6 +123,12 @@ def test_a_batch_without_a_pixel_that_counts_has_no_loss() -> None:
     for weights in (None, (1.0, 1.0, 1.0)):
         loss = Segmentation().loss(RECIPE, prepared(weights))(Logits(), torch.randn(1, 3, 4, 4), targets)
         assert float(loss) == 0
+
+
+def test_a_network_that_gives_a_class_a_picture_is_told_what_is_expected() -> None:
+    loss = Segmentation().loss(RECIPE, prepared(None))
+    with pytest.raises(EvaluationError, match="a score for each class at each pixel"):
+        loss(Logits(), torch.zeros(2, 3), torch.zeros(2, 4, 4, dtype=torch.long))
 
 
 @pytest.mark.parametrize("way", ["log", "median"])

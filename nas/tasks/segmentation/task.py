@@ -70,7 +70,10 @@ class Segmentation:
         )
 
     def loss(self, recipe: Recipe, prepared: Prepared) -> Loss:
-        """Cross-entropy of a pixel; the pixels that count weigh alike but for their class."""
+        """Cross-entropy of a pixel; the pixels that count weigh alike but for their class.
+
+        What it gives raises `EvaluationError` for a network whose output is not (b, num_classes, h, w).
+        """
         given = prepared.class_weights
 
         @cache
@@ -78,6 +81,11 @@ class Segmentation:
             return None if given is None else torch.tensor(given, device=device)
 
         def one(logits: Tensor, y: Tensor) -> Tensor:
+            if logits.ndim != 4 or logits.shape[2:] != y.shape[1:]:
+                raise EvaluationError(
+                    f"the network gave {tuple(logits.shape)} for targets {tuple(y.shape)}: expected a score for each "
+                    f"class at each pixel, as the networks of the space `segmentation` give"
+                )
             weights = weights_on(logits.device)
             total = cross_entropy(
                 logits,

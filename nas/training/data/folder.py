@@ -63,11 +63,11 @@ class Folder:
         root = Path(self.path)
         if not root.is_dir():
             raise DataError(f"folder {self.path}: not found. {HOW}")
-        inside = _folders(root)
+        inside = class_folders(root)
         splits = [(SPLIT_FOLDERS[d.name.lower()], d) for d in inside if d.name.lower() in SPLIT_FOLDERS]
         if not any(k == 0 for k, _ in splits):
             splits = [(-1, root)]
-        names = sorted({c.name for k, d in splits if k <= 0 for c in _folders(d)})
+        names = sorted({c.name for k, d in splits if k <= 0 for c in class_folders(d)})
         if not names:
             raise DataError(f"folder {self.path}: no class folder found. {HOW}")
         index = {name: i for i, name in enumerate(names)}
@@ -76,8 +76,8 @@ class Folder:
         split: list[int] = []
         damage: list[Damage] = []
         for kind, directory in splits:
-            for folder in _folders(directory):
-                files = _pictures(folder)
+            for folder in class_folders(directory):
+                files = picture_files(folder)
                 if folder.name not in index:
                     damage.append(Damage(str(folder), "wrong label: a class without training folder"))
                     continue
@@ -91,11 +91,13 @@ class Folder:
         )
 
 
-def _folders(path: Path) -> list[Path]:
+def class_folders(path: Path) -> list[Path]:
+    """The folders in a folder, in the order of their names."""
     return sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
 
 
-def _pictures(folder: Path) -> list[str]:
+def picture_files(folder: Path) -> list[str]:
+    """The picture files of a folder, in the order of their names."""
     with os.scandir(folder) as entries:
         return sorted(
             e.path

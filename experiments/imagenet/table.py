@@ -1,0 +1,134 @@
+"""The table of the paper: costs, speed and accuracy of MUXNet and the mobile networks that it is compared with.
+
+Run: python experiments/imagenet/table.py [--device cpu|cuda [options of speed.py]]
+
+Without --device it puts together what is in results/: table.csv, results/table.md and the figures. With it, it measures
+speed first (speed.py says how). Parameters and MAdds are computed here; `*_published` columns are what others
+published (published.csv), never our measurement; `top1` and `top5` are measured by accuracy.py, and empty where it has
+not run. Rows without a network are published only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from imagenet_rows import HERE, RESULTS, published, read, write
+
+from search_spaces.networks import network_named, rows_of
+
+NOTES = """# ImageNet: costs, speed, accuracy
+
+Written by `table.py`; what each column means, and on what it was measured, is in the [README](../README.md). Columns
+marked *p* are published by others; the rest is computed or measured here. A dash: not known, or not measured.
+"""
+SPEED = {  # column -> (file, batch, form, figure)
+    "cpu_ms_batch1": ("speed_cpu_batch1.csv", "1", "plain", "ms"),
+    "cpu_ms_batch1_fused": ("speed_cpu_batch1.csv", "1", "fused", "ms"),
+    "cpu_ms_batch64": ("speed_cpu_batch64.csv", "64", "plain", "ms"),
+    "cpu_ms_batch64_fused": ("speed_cpu_batch64.csv", "64", "fused", "ms"),
+    "cpu_pictures_per_second": ("speed_cpu_batch64.csv", "64", "fused", "pictures_per_second"),
+    "cpu_peak_mb_batch64": ("speed_cpu_batch64.csv", "64", "plain", "peak_memory_mb"),
+    "gpu_ms_batch1": ("speed_cuda.csv", "1", "plain", "ms"),
+    "gpu_ms_batch64": ("speed_cuda.csv", "64", "plain", "ms"),
+    "gpu_ms_batch64_bfloat16": ("speed_cuda.csv", "64", "bfloat16", "ms"),
+    "gpu_pictures_per_second": ("speed_cuda.csv", "64", "bfloat16", "pictures_per_second"),
+    "gpu_peak_mb_batch64": ("speed_cuda.csv", "64", "plain", "peak_memory_mb"),
+}
+SHOWN = {  # column of table.csv -> heading in table.md
+    "model": "model",
+    "params_m": "params (M)",
+    "params_published_m": "params *p*",
+    "params_ratio": "ratio",
+    "madds_m": "MAdds (M)",
+    "madds_published_m": "MAdds *p*",
+    "madds_ratio": "ratio",
+    "cpu_ms_batch1": "CPU ms, batch 1",
+    "cpu_ms_batch1_fused": "fused",
+    "cpu_ms_published": "CPU ms *p*",
+    "cpu_ms_batch64": "CPU ms, batch 64",
+    "cpu_ms_batch64_fused": "fused",
+    "cpu_pictures_per_second": "CPU pictures/s",
+    "cpu_peak_mb_batch64": "CPU MB",
+    "gpu_ms_batch64": "GPU ms, batch 64",
+    "gpu_ms_batch64_bfloat16": "bf16",
+    "gpu_ms_published": "GPU ms *p*",
+    "gpu_pictures_per_second": "GPU pictures/s",
+    "gpu_peak_mb_batch64": "GPU MB",
+    "top1_published": "top-1 *p*",
+    "top5_published": "top-5 *p*",
+    "top1": "top-1",
+    "top5": "top-5",
+}
+
+
+def table() -> list[dict[str, object]]:
+    """Every row of the published table with what is computed and measured here."""
+    speed = {
+        column: {
+            row["network"]: row[figure] for row in read(RESULTS / file) if (row["batch"], row["form"]) == key
+        }
+        for column, (file, *key_, figure) in SPEED.items()
+        for key in [tuple(key_)]
+    }
+    measured = {row["network"]: row for row in read(RESULTS / "accuracy.csv") if row["set"] == "v1"}
+    return [_row(row, speed, measured.get(row["network"], {})) for row in published()]
+
+
+def _row(
+    row: dict[str, str], speed: dict[str, dict[str, str]], accuracy: dict[str, str]
+) -> dict[str, object]:
+    network = row["network"]
+    found: dict[str, object] = {"model": row["model"], "network": network, "params": "", "madds": ""}
+    found |= {"params_m": "", "madds_m": "", "params_ratio": "", "madds_ratio": ""}
+    if network:
+        blocks = rows_of(network_named(network))
+        for name in ("params", "madds"):
+            total = sum(getattr(block, name) for block in blocks)
+            said = row[f"{name}_m"]
+            found[name] = total
+            found[f"{name}_m"] = round(total / 1e6, 2 if name == "params" else 1)
+            found[f"{name}_ratio"] = round(total / 1e6 / float(said), 3) if said else ""
+    found |= {column: values.get(network, "") for column, values in speed.items()}
+    for name in ("params_m", "madds_m"):
+        found[name.replace("_m", "_published_m")] = row[name]
+    for name in ("cpu_ms", "gpu_ms", "top1", "top5"):
+        found[f"{name}_published"] = row[name]
+    return found | {"top1": accuracy.get("top1", ""), "top5": accuracy.get("top5", "")}
+
+
+def markdown(rows: list[dict[str, object]]) -> str:
+    """The table for people; columns that are empty throughout are left out."""
+    columns = [c for c in SHOWN if any(row[c] != "" for row in rows)]
+    lines = [
+        "| " + " | ".join(SHOWN[c] for c in columns) + " |",
+        "|---" + "|---:" * (len(columns) - 1) + "|",
+    ]
+    lines += ["| " + " | ".join(str(row[c]) or "-" for c in columns) + " |" for row in rows]
+    return f"{NOTES}\n" + "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--device", choices=["cpu", "cuda"], help="measure speed there first")
+    parser.add_argument("--measure-only", action="store_true", help="leave table and figures as they are")
+    asked, others = parser.parse_known_args()
+    if asked.device is not None:
+        import speed
+
+        speed.main(["--device", asked.device, *others])
+    elif others:
+        parser.error(f"unknown: {' '.join(others)} (options of speed.py need --device)")
+    if asked.measure_only:
+        return
+    rows = table()
+    write(HERE / "table.csv", rows)
+    (RESULTS / "table.md").write_text(markdown(rows), encoding="utf-8")
+    import imagenet_figures
+
+    imagenet_figures.draw(rows, Path(RESULTS))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Measuring networks: how long a forward pass takes. Loading this package does not load torch."""

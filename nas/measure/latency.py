@@ -1,0 +1,291 @@
+"""How long a network takes: warmed up, in turns with whatever it is compared with, and refused when too unsteady.
+
+What one runs after the other is measured under different loads of the machine; what takes turns is not. So all
+that is compared is timed in rounds, each contender once a round. With one thread on a CPU the clock counts the
+processor time of the calling thread, in which all of torch's work is then done: what other processes take from
+it does not count. With several threads, or on a GPU, it is the clock on the wall.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nas.checks import check_positive
+from nas.errors import ConfigError, EvaluationError
+from nas.interfaces import HasBuild, SearchSpace
+from nas.records import Architecture
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Call = Callable[[], object]
+
+
+class UnsteadyTiming(EvaluationError):
+    """The machine was too busy for a figure that means anything; what was found is in the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class LatencySettings:
+    """How to time. Raises `ConfigError` for values that cannot be used.
+
+    `rounds` timed runs of each contender after `warm_up` that are not counted; a run is as many calls as last
+    `least_seconds` (judged by the warm-up), so that short ones are not lost in the clock's and the machine's noise. As long as a contender is
+    unsteady (`Timing.unsteadiness` above `tolerance`), as many rounds again are run, up to `extensions` times.
+    `device` is a torch device; `threads` are set for the time of measuring on a CPU.
+    """
+
+    rounds: int = 15
+    warm_up: int = 3
+    least_seconds: float = 0.01
+    tolerance: float = 0.1
+    extensions: int = 3
+    threads: int = 1
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        for name, least in (("rounds", 6), ("warm_up", 1), ("extensions", 0), ("threads", 1)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ConfigError(
+                    f"latency: {name}: expected a whole number, at least {least}, got {value!r}"
+                )
+        check_positive("latency: tolerance", self.tolerance)
+        if not 0 <= self.least_seconds < math.inf:
+            raise ConfigError(f"latency: least_seconds: expected at least 0, got {self.least_seconds!r}")
+
+    @property
+    def clock(self) -> str:
+        """`processor` (time of the calling thread) or `wall`."""
+        return "processor" if self.threads == 1 and self.device == "cpu" else "wall"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of a call in every counted run of one contender, in order."""
+
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Median seconds."""
+        return statistics.median(self.seconds)
+
+    @property
+    def milliseconds(self) -> float:
+        """Median milliseconds."""
+        return 1e3 * self.median
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Bounds of the median in seconds, with 95% confidence: order statistics, no assumption on the noise."""
+        ordered, n = sorted(self.seconds), len(self.seconds)
+        away = math.ceil(0.98 * math.sqrt(n))  # 1.96 deviations of a binomial count of n halves
+        low, high = max(0, n // 2 - away), min(n - 1, (n - 1) // 2 + away)
+        return ordered[low], ordered[high]
+
+    @property
+    def drift(self) -> float:
+        """How far the medians of the first and the second half of the runs lie apart, relative to the median."""
+        middle = len(self.seconds) // 2
+        first, second = self.seconds[:middle], self.seconds[middle:]
+        return abs(statistics.median(second) - statistics.median(first)) / self.median
+
+    @property
+    def unsteadiness(self) -> float:
+        """The larger of half the interval's width, relative to the median, and the drift."""
+        low, high = self.interval
+        return max((high - low) / (2 * self.median), self.drift)
+
+
+def time_in_turns(calls: Mapping[str, Call], settings: LatencySettings | None = None) -> dict[str, Timing]:
+    """Time every call, in turns. Refuses nothing: see `steady`.
+
+    On a GPU each run ends when the device has done its work.
+    """
+    settings = settings or LatencySettings()
+    clock = time.thread_time if settings.clock == "processor" else time.perf_counter
+    wait = _waiter(settings.device)
+
+    def run(call: Call, times: int) -> float:
+        start = clock()
+        for _ in range(times):
+            call()
+        wait()
+        return (clock() - start) / times
+
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    with _threads(settings.threads):
+        last = {name: math.inf for name in calls}
+        for _ in range(settings.warm_up):
+            last = {name: run(call, 1) for name, call in calls.items()}
+        times = {name: _calls_a_run(one, settings.least_seconds) for name, one in last.items()}
+        for _ in range(1 + settings.extensions):
+            for _ in range(settings.rounds):
+                for name, call in calls.items():
+                    seconds[name].append(run(call, times[name]))
+            timings = {name: Timing(tuple(values)) for name, values in seconds.items()}
+            if all(t.unsteadiness <= settings.tolerance for t in timings.values()):
+                break
+    return timings
+
+
+def _calls_a_run(one: float, least: float) -> int:
+    """How many calls of `one` second each last so long; a thousand at most."""
+    return max(1, min(1000, math.ceil(least / max(one, 1e-9))))
+
+
+def steady(timings: Mapping[str, Timing], tolerance: float) -> Mapping[str, Timing]:
+    """The same timings. Raises `UnsteadyTiming` naming the worst of them when it is above the tolerance."""
+    name, worst = max(timings.items(), key=lambda item: item[1].unsteadiness)
+    if worst.unsteadiness > tolerance:
+        low, high = worst.interval
+        raise UnsteadyTiming(
+            f"latency of {name}: {worst.milliseconds:.3g} ms in {len(worst.seconds)} runs is not to be relied on: the "
+            f"median lies between {1e3 * low:.3g} and {1e3 * high:.3g} ms and drifted by {worst.drift:.0%}, where "
+            f"{tolerance:.0%} is tolerated; measure on a quieter machine, with more rounds, or tolerate more"
+        )
+    return timings
+
+
+def network_latency(
+    network: nn.Module, shape: tuple[int, int, int, int], settings: LatencySettings | None = None
+) -> Timing:
+    """Time of a forward pass on random pictures of `shape` (b, c, h, w), in evaluation mode.
+
+    `network` must be on the settings' device; its mode is put back. Raises `UnsteadyTiming`.
+    """
+    settings = settings or LatencySettings()
+    call = forward_pass(network, shape, settings.device)
+    before = network.training
+    network.eval()
+    try:
+        return steady(time_in_turns({"the network": call}, settings), settings.tolerance)["the network"]
+    finally:
+        network.train(before)
+
+
+def forward_pass(
+    network: nn.Module, shape: tuple[int, int, int, int], device: str = "cpu", *, half: bool = False
+) -> Call:
+    """A forward pass on random pictures as a call without arguments; the pictures stay the same.
+
+    Pictures are in channels_last. `half` runs it in bfloat16 by autocast.
+    """
+    import torch
+
+    pictures = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(device)
+    pictures = pictures.contiguous(memory_format=torch.channels_last)
+
+    def run() -> object:
+        with torch.inference_mode(), torch.autocast(pictures.device.type, torch.bfloat16, enabled=half):
+            return network(pictures)
+
+    return run
+
+
+def enliven(network: nn.Module) -> nn.Module:
+    """Give a fresh network weights and statistics of the size that a trained one has; the same network.
+
+    At initialisation activations fade with depth to numbers so small that processors slow down on them.
+    """
+    import torch
+    from torch import nn
+
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for layer in network.modules():
+            if isinstance(layer, nn.BatchNorm2d) and layer.running_mean is not None:
+                assert layer.running_var is not None
+                layer.running_mean.normal_(0, 0.3, generator=generator)
+                layer.running_var.uniform_(0.5, 1.5, generator=generator)
+                layer.weight.uniform_(0.5, 1.5, generator=generator)
+            elif isinstance(layer, nn.Conv2d):
+                layer.weight.normal_(0, layer.weight[0].numel() ** -0.5, generator=generator)
+    return network
+
+
+@dataclass(frozen=True)
+class ArchitectureLatency:
+    """Milliseconds that a batch takes an architecture's freshly initialised network; an objective's function."""
+
+    space: Any
+    batch: int
+    resolution: int | None
+    settings: LatencySettings
+
+    def __call__(self, architecture: Architecture) -> float:
+        """Raises `UnsteadyTiming` when the machine is too busy: the candidate then counts as failed."""
+        import torch
+
+        side = _side(self.space, architecture, self.resolution)
+        channels = int(getattr(self.space, "in_channels", 3))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            network = self.space.build(architecture)
+        network = enliven(network).to(self.settings.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return network_latency(network, (self.batch, channels, side, side), self.settings).milliseconds
+
+
+def architecture_latency(
+    space: SearchSpace, *, batch: int = 1, resolution: int | None = None, **settings: Any
+) -> ArchitectureLatency:
+    """The function of the objective `latency` for a space; `settings` are those of `LatencySettings`.
+
+    `resolution` is the pictures' side in pixels, where the space does not say. Raises `ConfigError`.
+    """
+    if not isinstance(space, HasBuild):
+        raise ConfigError(f"objective 'latency': space {space.name!r} has no build(architecture) to time")
+    known = LatencySettings.__dataclass_fields__
+    unknown = [name for name in settings if name not in known]
+    if unknown:
+        raise ConfigError(
+            f"objective 'latency': no setting {unknown[0]!r}; it has: batch, resolution, {', '.join(known)}"
+        )
+    for name, value in (("batch", batch), ("resolution", 1 if resolution is None else resolution)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ConfigError(
+                f"objective 'latency': {name}: expected a whole number, at least 1, got {value!r}"
+            )
+    if resolution is None and not hasattr(space, "resolution") and not hasattr(space, "image_size"):
+        raise ConfigError(
+            f"objective 'latency': space {space.name!r} does not say how large its pictures are; give resolution"
+        )
+    return ArchitectureLatency(space, batch, resolution, LatencySettings(**settings))
+
+
+def _side(space: Any, architecture: Architecture, resolution: int | None) -> int:
+    if resolution is not None:
+        return resolution
+    own = space.resolution(architecture) if hasattr(space, "resolution") else space.image_size
+    if own is None:
+        raise ConfigError("objective 'latency': the architecture says no picture size; give resolution")
+    return int(own)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Run with so many threads; the former number is put back."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _waiter(device: str) -> Callable[[], None]:
+    """A function that waits until the device has done what it was given."""
+    if not device.startswith("cuda"):
+        return lambda: None
+    import torch
+
+    return lambda: torch.cuda.synchronize(device)
