@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -27,3 +31,22 @@ def shared_data() -> Path:
 def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the pictures, which take longer than a small search."""
     monkeypatch.setattr("nas.plots.write_plots", lambda folder, table: [])
+
+
+@pytest.fixture(scope="session")
+def torchvision() -> Iterator[ModuleType]:
+    """torchvision; a build whose compiled operators do not load gets names for the two that it asks for on import."""
+    kept: Any = None
+    try:
+        found = importlib.import_module("torchvision")
+    except ImportError:
+        pytest.skip("torchvision is not installed; it comes with the extra 'dev'")
+    except RuntimeError:  # its operators are missing: a build for GPUs on a machine without
+        import torch
+
+        kept = torch.library.Library("torchvision", "DEF")
+        for name in ("nms", "qnms"):
+            kept.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        found = importlib.import_module("torchvision")
+    yield found
+    del kept

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from types import ModuleType
 
 import pytest
 import torch
@@ -122,24 +123,19 @@ def test_a_plan_that_cannot_be_is_refused(
         AnchorPlan(scales, ratios)
 
 
-def test_codes_and_overlaps_are_those_of_torchvision() -> None:
-    try:
-        from torchvision.models.detection._utils import BoxCoder
-        from torchvision.ops import box_iou
-    except Exception as error:  # a library made for other hardware fails in many ways
-        pytest.skip(f"torchvision cannot be imported here: {error}")
+def test_codes_and_overlaps_are_those_of_torchvision(torchvision: ModuleType) -> None:
+    from torchvision.models.detection._utils import BoxCoder
+
     boxes, around = random_boxes(40, 7), random_boxes(40, 8)
-    torch.testing.assert_close(overlaps(boxes, around), box_iou(boxes, around))
+    torch.testing.assert_close(overlaps(boxes, around), torchvision.ops.box_iou(boxes, around))
     theirs = BoxCoder((10.0, 10.0, 5.0, 5.0)).encode_single(boxes, around)
     torch.testing.assert_close(encode(boxes, around), theirs, atol=1e-4, rtol=1e-4)
 
 
-def test_anchors_are_those_of_torchvision() -> None:
-    try:
-        from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
-        from torchvision.models.detection.image_list import ImageList
-    except Exception as error:  # a library made for other hardware fails in many ways
-        pytest.skip(f"torchvision cannot be imported here: {error}")
+def test_anchors_are_those_of_torchvision(torchvision: ModuleType) -> None:
+    from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
+    from torchvision.models.detection.image_list import ImageList
+
     plan = spread(0.2, 0.8, 2)
     generator = DefaultBoxGenerator([[2, 3], [2, 3]], scales=list(plan.scales), clip=False)
     maps = [torch.zeros(1, 8, size, size) for size in (4, 2)]

@@ -60,6 +60,7 @@ def test_a_detector_may_stand_on_some_of_the_backbones_maps() -> None:
     assert len(network(torch.zeros(1, 3, 64, 64))[2]) == (64 + 16) * 6
 
 
+@pytest.mark.slow
 def test_a_detector_runs_as_onnx(tmp_path: Path) -> None:
     pytest.importorskip("onnxscript", reason="exporting needs the extra `onnx`")
     onnxruntime = pytest.importorskip("onnxruntime", reason="running ONNX needs the extra `onnx`")

@@ -123,7 +123,9 @@ class DataReport:
             text.append(f"  pictures: {self.picture}; {len(self.class_names)} classes")
             for split, counts in self.counts.items():
                 if counts:
-                    text.append(f"  {split}: {sum(counts)} {self.counted}, {min(counts)} to {max(counts)} a class")
+                    text.append(
+                        f"  {split}: {sum(counts)} {self.counted}, {min(counts)} to {max(counts)} a class"
+                    )
         text += [f"  damaged: {d.where}: {d.reason}" for d in self.damage[:limit]]
         if len(self.damage) > limit:
             text.append(f"  and {len(self.damage) - limit} more")
