@@ -236,6 +236,7 @@ def test_failures_are_counted_and_the_runs_are_complete(comparison: Compare, tmp
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_ray_makes_the_runs_that_one_process_makes(comparison: Compare, tmp_path: Path) -> None:
     alone = comparison(tmp_path / "alone", **ONE)
     spread = comparison(tmp_path / "spread", **ONE, executor="ray", workers=2)
@@ -246,6 +247,7 @@ def test_ray_makes_the_runs_that_one_process_makes(comparison: Compare, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_with_ray_as_a_problems_executor_the_trials_are_spread(comparison: Compare, tmp_path: Path) -> None:
     problem = two_objectives(executor={"name": "ray", "workers": 2}, concurrency=4)
     found = comparison(tmp_path, **{**ONE, "problems": [problem], "seeds": 1})
