@@ -369,11 +369,10 @@ def scaling(frame: pd.DataFrame, target: float, file: Path) -> None:
         for axes, (column, label, logarithmic) in zip(panels, shown, strict=True):
             for mode, style in styles.items():
                 runs = frame[frame["mode"] == mode]
-                grid = runs.pivot(index="seed", columns="workers", values=column)
                 worst = np.nanmax(frame[column]) * 2  # a run that never gets there lies above all that do
-                values = grid.fillna(worst).to_numpy()
-                low, middle, high = np.quantile(values, (0.25, 0.5, 0.75), axis=0)
-                workers = grid.columns.to_numpy()
+                by_count = runs.assign(value=runs[column].fillna(worst)).groupby("workers")["value"]
+                low, middle, high = (by_count.quantile(q).to_numpy() for q in (0.25, 0.5, 0.75))
+                workers = np.sort(runs["workers"].unique())
                 axes.plot(workers, middle, label=mode, markersize=4, linewidth=1.4, **style)
                 axes.fill_between(workers, low, high, alpha=0.15, linewidth=0, color=style["color"])
                 if column == "evaluations_per_hour" and mode == "asynchronous":

@@ -63,6 +63,14 @@ def one_run(budget: int, data: Path, job: Job) -> dict[str, Any]:
     return row
 
 
+def verdict(row: pd.Series) -> str:
+    """What the test says, in words."""
+    if not row["verdict"]:
+        return ""
+    p = f", p {row['p_holm']:.2g}" if np.isfinite(row["p_holm"]) else ""
+    return f"{row['verdict']} (A {1 - row['effect']:.2f}{p})"
+
+
 def report(frame: pd.DataFrame, out: Path) -> None:
     """Medians by workers, and the two modes against each other."""
     lines = []
@@ -92,7 +100,7 @@ def report(frame: pd.DataFrame, out: Path) -> None:
         "tested",
     ]
     body = [
-        [str(r["workers"]), r["mode"], str(r["runs"]), f"{r['evaluations_per_hour']:.1f}", f"{100 * r['busy']:.0f}%", f"{r['hv']:.3f}", f"{r['hours']:.2f}", *(f"{r[f'hours_to_{t:g}']:.2f}" for t in TARGETS), r["verdict"] and f"{r['verdict']} (p {r['p_holm']:.2g}, A {1 - r['effect']:.2f})"]
+        [f"{r['workers']:g}", r["mode"], str(r["runs"]), f"{r['evaluations_per_hour']:.1f}", f"{100 * r['busy']:.0f}%", f"{r['hv']:.3f}", f"{r['hours']:.2f}", *(f"{r[f'hours_to_{t:g}']:.2f}" for t in TARGETS), verdict(r)]
         for _, r in summary.iterrows()
     ]  # fmt: skip
     (out / "scaling.md").write_text(HEAD + to_markdown(head, body), encoding="utf-8")
