@@ -28,6 +28,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 import yaml
+from matplotlib.ticker import EngFormatter
 from torch import nn
 
 from nas.cli.networks import network_spec
@@ -178,6 +179,8 @@ def draw(rows: Sequence[dict[str, Any]], file: Path) -> None:
             label = "from scratch" if start == "scratch" else f"from {start}"
             axis.plot(*zip(*points, strict=True), color=colour, marker="os^D"[k % 4], label=label)
         axis.set(xlabel=name, xscale="log")
+        axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axis.xaxis.set_minor_formatter(EngFormatter(sep=""))
         axis.grid(alpha=0.25)
     axes[0].set(ylabel="test accuracy (%)")
     axes[0].legend(frameon=False)
