@@ -10,8 +10,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from nas.assemble import segmentation_space
 from nas.errors import ConfigError, DataError
-from nas.tasks.segmentation.network import SegmentationNetwork, starting_from
+from nas.tasks.segmentation.network import SegmentationNetwork
 from nas.tasks.segmentation.settings import HeadSettings
+from nas.tasks.starting import starting_from
 from nas.testing import check_space
 from search_spaces.networks import create_features, create_network
 
