@@ -47,7 +47,8 @@ class _Attempt:
 
     work: Work
     deaths: int = 0
-    started: float = 0.0
+    started: float = 0.0  # by the clock of the day
+    begun: float = 0.0  # by the clock that cannot jump
     deadline: float | None = None
 
 
@@ -304,8 +305,9 @@ class WorkerPool:
 
     def _give(self, slot: _Slot, old: _Attempt) -> None:
         limit = self._settings.timeout_s
-        deadline = None if limit is None else time.monotonic() + limit
-        slot.attempt = attempt = replace(old, started=time.time(), deadline=deadline)
+        begun = time.monotonic()
+        deadline = None if limit is None else begun + limit
+        slot.attempt = attempt = replace(old, started=time.time(), begun=begun, deadline=deadline)
         # bytes, here and back, cost Ray a tenth of what its own pickling would
         self._when_done(slot.actor.run.remote(old.work.packed), partial(self._on_done, slot, attempt))
 
@@ -365,11 +367,12 @@ class WorkerPool:
     def _end(self, slot: _Slot, attempt: _Attempt, status: Status, reason: str) -> None:
         """Report a trial that its worker could not report, and replace that worker."""
         worker = slot.info.name if slot.info else ""
-        now = time.time()
-        seconds = max(0.0, now - attempt.started)
+        seconds = time.monotonic() - attempt.begun
         self._kill(slot)
         trial: Trial = pickle.loads(attempt.work.packed)  # noqa: S301 (from the search)
-        result = Result(trial, status, {}, seconds, clip(reason), worker, attempt.started, now)
+        result = Result(
+            trial, status, {}, seconds, clip(reason), worker, attempt.started, attempt.started + seconds
+        )
         self._deliver(pickle.dumps(result))
 
     @staticmethod

@@ -1,9 +1,7 @@
-"""A table in place of training: look-up evaluation, a simulated clock, and the space cut down to a table."""
+"""A table in place of training: look-up evaluation, and the space cut down to a table."""
 
 from __future__ import annotations
 
-import heapq
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -82,33 +80,6 @@ class TableEvaluator:
         except ArchitectureError as error:
             raise EvaluationError(str(error)) from None
         return values
-
-
-class SimulatedClock:
-    """When trials would have ended on `workers` workers that never wait, from their recorded seconds.
-
-    Trials are dispatched in the order of the calls, each to the worker that is free first (event-driven list
-    scheduling, as an asynchronous search does it). Times are seconds from the start of the search.
-    """
-
-    def __init__(self, workers: int) -> None:
-        if workers < 1:
-            raise ConfigError(f"workers={workers}: expected at least 1")
-        self._free = [0.0] * workers
-
-    def dispatch(self, seconds: float) -> float:
-        """Start a trial that takes so long; returns when it finishes."""
-        if not (math.isfinite(seconds) and seconds >= 0.0):
-            raise ConfigError(f"seconds={seconds}: expected a finite time, at least 0")
-        finish = self._free[0] + seconds
-        heapq.heapreplace(self._free, finish)
-        return finish
-
-
-def simulated_finish_times(seconds: Sequence[float], workers: int) -> list[float]:
-    """The finish time of every trial, given in the order of dispatch (see `SimulatedClock`)."""
-    clock = SimulatedClock(workers)
-    return [clock.dispatch(s) for s in seconds]
 
 
 @dataclass(frozen=True, init=False)

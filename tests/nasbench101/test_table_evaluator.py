@@ -1,4 +1,4 @@
-"""Search by look-up: the evaluator's protocols, the simulated clock, and the space cut down to a table."""
+"""Search by look-up: the evaluator's protocols, and the space cut down to a table."""
 
 from __future__ import annotations
 
@@ -16,11 +16,9 @@ from nas.records import Trial
 from search_spaces.nasbench101 import NASBench101
 from search_spaces.nasbench101.table import NASBench101Table, load_table
 from search_spaces.nasbench101.table_evaluator import (
-    SimulatedClock,
     TableEvaluator,
     TabularNASBench101,
     mean_of_runs,
-    simulated_finish_times,
 )
 
 SPACE = NASBench101()
@@ -116,36 +114,6 @@ def test_five_vertices_at_four_epochs_report_the_final_test_error(shared_data: P
             assert values["test_error"] == searched_on_test(trial(cell))["error"]
         assert values["train_seconds"] > 0
     assert missing <= 16
-
-
-def test_one_worker_finishes_one_trial_after_the_other():
-    assert simulated_finish_times([3, 1, 2], workers=1) == [3, 4, 6]
-
-
-def test_a_free_worker_takes_the_next_trial():
-    # worker 1: 5, then 1 at 5..6; worker 2: 1, then 2 at 1..3, then 4 at 3..7
-    assert simulated_finish_times([5, 1, 2, 4, 1], workers=2) == [5, 1, 3, 7, 6]
-
-
-def test_more_workers_than_trials_start_at_once():
-    assert simulated_finish_times([3, 1, 2], workers=5) == [3, 1, 2]
-
-
-def test_the_clock_wastes_no_time():
-    seconds = np.random.default_rng(0).exponential(100, 500).tolist()
-    finish = max(simulated_finish_times(seconds, workers=8))
-    assert sum(seconds) / 8 <= finish <= sum(seconds) / 8 + max(seconds)
-
-
-@pytest.mark.parametrize("seconds", [-1.0, float("nan"), float("inf")])
-def test_a_time_that_is_none_is_refused(seconds: float):
-    with pytest.raises(ConfigError, match="seconds="):
-        SimulatedClock(1).dispatch(seconds)
-
-
-def test_a_clock_without_workers_is_refused():
-    with pytest.raises(ConfigError, match="workers=0"):
-        SimulatedClock(0)
 
 
 def test_the_tabular_space_yields_cells_of_the_table_only(shared_data: Path):
