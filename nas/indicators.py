@@ -166,11 +166,14 @@ def attainment_difference(first: Sequence[FloatArray], second: Sequence[FloatArr
     """Where the runs of one side, each (n, 2), attain more than as many of the other (Lopez-Ibanez et al. 2010).
 
     Rectangles (k, 5): the lower corner, the upper corner (may be infinite), and the share of the first's runs that
-    attain it minus the share of the second's.
+    attain it minus the share of the second's. None where both attain the same.
     """
     if len(first) != len(second):
         raise ValueError(f"expected as many runs of both sides, got {len(first)} and {len(second)}")
-    sides = [np.column_stack(_stacked(runs)) for runs in (first, second)]
+    stacked = [_stacked(runs) for runs in (first, second)]
+    if np.array_equal(*(moocore.eaf(points, sets) for points, sets in stacked)):
+        return np.empty((0, 5))  # of which moocore makes an error
+    sides = [np.column_stack(side) for side in stacked]
     return np.asarray(moocore.eafdiff(*sides, intervals=1, rectangles=True), dtype=np.float64)
 
 

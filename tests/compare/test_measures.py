@@ -263,6 +263,11 @@ def test_a_difference_of_attainment_is_the_difference_of_shares() -> None:
         assert sum(inside) == pytest.approx(wanted)
 
 
+def test_sides_that_attain_the_same_differ_nowhere() -> None:
+    runs = [np.array([[0.0, 1.0], [1.0, 0.0]])] * 2
+    assert attainment_difference(runs, runs[::-1]).shape == (0, 5)
+
+
 def test_a_difference_of_attainment_needs_as_many_runs_of_both() -> None:
     with pytest.raises(ValueError, match="as many runs of both sides, got 1 and 2"):
         attainment_difference([np.ones((1, 2))], [np.ones((1, 2))] * 2)
