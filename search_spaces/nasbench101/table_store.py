@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -229,7 +230,17 @@ def _map(path: Path, name: str, about: dict[str, Any]) -> NDArray[Any]:
     file = path / f"{name}.npy"
     try:
         mapped: NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        SyntaxError,
+        TokenError,
+        TypeError,
+        OverflowError,
+        MemoryError,
+    ) as error:
+        # NumPy reads a header by Python's own parser, which complains of a damaged one in its own ways
         raise DataError(f"{file}: missing or damaged ({error}); {_ADVICE}") from None
     if list(mapped.shape) != about.get("shape") or mapped.dtype.str != about.get("dtype"):
         raise DataError(

@@ -11,6 +11,8 @@ MISBEHAVING = """
 
 import ctypes
 
+import pytest
+
 
 class Misbehaving(Evaluator):
     def __call__(self, trial):
@@ -37,6 +39,7 @@ class Picky(Evaluator):
 """
 
 
+@pytest.mark.slow
 def test_a_search_on_ray_ends_well_and_says_what_failed(folder: Path, nas_command) -> None:
     with (folder / "parts.py").open("a") as parts:
         parts.write(MISBEHAVING)

@@ -235,6 +235,7 @@ for round in range(6):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("locks", ["locks", "a file system without"])
 def test_searches_started_together_on_one_folder_do_no_damage(
     locks: str, whole: Path, tmp_path: Path

@@ -37,6 +37,7 @@ def check_killed(folder: Path, kills: int, budget: int, case: str) -> None:
     assert (folder / "run/plots/hypervolume.png").exists()
 
 
+@pytest.mark.slow
 def test_a_search_killed_twelve_times_ends_as_one_that_never_was(tmp_path: Path) -> None:
     check_killed(tmp_path, kills=12, budget=400, case="quick")
 

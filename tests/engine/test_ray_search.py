@@ -63,6 +63,7 @@ def interrupt_at(n: int):
     return callback
 
 
+@pytest.mark.slow
 def test_a_search_may_go_on_with_another_number_of_workers(serial: Path, tmp_path: Path) -> None:
     first = on_ray(tmp_path / "run", 4, callbacks=[interrupt_at(20)])
     assert first.state == "interrupted"
@@ -71,6 +72,7 @@ def test_a_search_may_go_on_with_another_number_of_workers(serial: Path, tmp_pat
     assert (tmp_path / "run/front.csv").read_bytes() == (serial / "front.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_an_unordered_search_replays_and_goes_on(tmp_path: Path) -> None:
     loop = LoopSettings(evaluations=50, seed=7, ordered=False)
     on_ray(tmp_path / "run", 4, loop, callbacks=[interrupt_at(20)])
@@ -106,6 +108,7 @@ def test_candidates_that_go_wrong_have_a_status_and_the_search_ends(serial: Path
     assert not set(frame["architecture"][status != "ok"]) & set(result.front["architecture"])
 
 
+@pytest.mark.slow
 def test_workers_that_all_die_stop_the_search_which_goes_on_once_mended(tmp_path: Path) -> None:
     def deadly(trial: nas.Trial):
         import os

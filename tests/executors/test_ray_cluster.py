@@ -131,6 +131,7 @@ def test_ctrl_c_ends_the_wait_at_once_and_closing_leaves_no_process_behind_nor_a
         assert left == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["bridge", "cluster"])
 def test_a_search_survives_the_loss_of_the_process_that_speaks_with_ray_and_of_its_cluster(
     family: str,

@@ -39,7 +39,7 @@ def counted(space: MUXNetSpace, architecture: Architecture) -> dict[str, float]:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_cost_equals_the_built_network(preset: str) -> None:
     space = SPACES[preset]
-    for architecture in drawn(space, 8):
+    for architecture in drawn(space, 2):
         assert space.cost(architecture) == counted(space, architecture), space.format(architecture)
 
 
@@ -141,6 +141,7 @@ def test_scales_that_do_not_fit_the_map_fall_back_to_none() -> None:
     assert space.canonical(Architecture(space.name, tuple(genes))).genes[at["stage3.scales"]] == 1
 
 
+@pytest.mark.slow
 def test_the_size_equals_an_enumeration_of_a_small_space() -> None:
     stages = (
         StageOptions(2, (8,), ((3,),), (2, 3), (0, 1), (3,), (2, 3), (0.5, 1.0), groups=(1, 4)),

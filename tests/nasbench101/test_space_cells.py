@@ -190,6 +190,7 @@ def test_cells_that_differ_in_one_operation_stay_apart() -> None:
     assert SPACE.canonical(SPACE.parse("110101-01")) != SPACE.canonical(SPACE.parse("110101-02"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["nasbench101_5v/cells_108epochs.parquet", "nasbench101_cec/cells.parquet"])
 def test_every_published_cell_is_its_own_representative_and_has_its_hash(
     shared_data: Path, file: str

@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 import torch
-from test_networks import cost_of, counted
+from test_reference_networks import cost_of, counted
 
 IN_TIMM = {
     "mobilenet_v1": "mobilenetv1_100",

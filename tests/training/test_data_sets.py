@@ -309,6 +309,7 @@ def test_a_data_config_becomes_a_hashable_description():
     assert hash(data) == hash(Folder("x", resolution=16))
 
 
+@pytest.mark.slow
 def test_the_real_cifar_subset_is_whole(shared_data):
     splits = Parquet(str(shared_data / "images" / "cifar10_subset10k.parquet")).load()
     assert (len(splits.train), len(splits.validation), len(splits.test)) == (7200, 800, 2000)

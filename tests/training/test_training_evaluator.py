@@ -57,6 +57,7 @@ def test_the_same_trial_gives_the_same_values_twice(space, architecture):
     assert measured(evaluator(Trial(2, architecture, seed=5))) == measured(first)
 
 
+@pytest.mark.slow
 def test_a_fresh_process_gives_the_same_values(space, architecture):
     code = (
         f"import sys; sys.path.insert(0, {str(HERE)!r})\n"
@@ -278,6 +279,7 @@ def grown(evaluator, architecture, count):
     return (process.memory_info().rss - before) / 2**20
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_over_thirty_trainings(space, architecture):
     evaluator = TrainingEvaluator(space, recipe=Recipe(epochs=1, subset=0.2, ema_decay=0.9))
     assert grown(evaluator, architecture, 30) < 12
