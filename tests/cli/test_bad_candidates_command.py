@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from nas.history import read_history
 
 MISBEHAVING = """
 
 import ctypes
-
-import pytest
 
 
 class Misbehaving(Evaluator):
