@@ -35,7 +35,7 @@ test: env
 	$(BIN)/python -m pytest $(PARALLEL)
 
 test-slow: env
-	$(BIN)/python -m pytest -m slow --timeout 900
+	$(BIN)/python -m pytest $(PARALLEL) -m slow --timeout 900
 
 lint: env
 	$(BIN)/ruff check .
