@@ -71,6 +71,7 @@ def test_ctrl_c_ends_a_serial_search_in_order_and_it_goes_on(folder: Path, nas_c
     finish(folder, nas_command)
 
 
+@pytest.mark.slow
 def test_ctrl_c_at_the_terminal_ends_a_search_on_ray_in_order_and_it_goes_on(
     folder: Path, nas_command
 ) -> None:

@@ -52,6 +52,7 @@ def weights(out: Path) -> list[str]:
     return sorted(path.name for path in (out / "weights").iterdir())
 
 
+@pytest.mark.slow
 def test_two_workers_stopped_half_way_give_the_trials_the_front_and_the_weights_of_one_process(
     tmp_path: Path,
 ) -> None:

@@ -71,6 +71,7 @@ def test_the_initial_design_meets_cheap_limits():
     assert all(problem.cheap_values(a)["params"] <= 25 for a in design)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space", [ToySpace(), LARGE], ids=["enumerated", "inner search"])
 def test_it_dominates_more_than_random_search_does(space):
     problem = toy_problem(3, space=space)

@@ -119,6 +119,7 @@ def listening(processes: list[psutil.Process]) -> set[str]:
     return addresses
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_wait_at_once_and_closing_leaves_no_process_behind_nor_a_port_open_before() -> None:
     with python(DRIVER) as driver:
         assert read(driver) == "ok"

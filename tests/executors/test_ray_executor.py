@@ -156,6 +156,7 @@ def test_two_trials_run_at_the_same_time_and_free_slots_are_counted(cluster: Non
     assert executor.free == 0
 
 
+@pytest.mark.slow
 def test_every_task_computes_with_one_thread_and_output_of_earlier_tasks_is_dropped(
     cluster: None, tmp_path: Path
 ) -> None:
@@ -218,6 +219,7 @@ def test_room_is_counted_on_single_nodes_not_on_their_sum() -> None:
     assert room(nodes, Share(cpus=4)) == 0
 
 
+@pytest.mark.slow
 def test_more_workers_than_a_cluster_has_places_for_are_a_ceiling(cluster: None) -> None:
     executor = RayExecutor(Candidates(Path()), RaySettings(workers=9))
     assert executor.free == 4

@@ -142,6 +142,7 @@ def test_the_table_says_who_was_better_and_by_what_test() -> None:
     assert "| b | 10 | 0.855 | worse than a at 50 (A 0.00, p 0.00" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "algorithm", [WithoutNormalisation, WithDuplicates, GreedyInfill, RandomInfill], ids=lambda a: a.__name__
 )
