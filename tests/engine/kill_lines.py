@@ -68,7 +68,9 @@ class LoggedKeeping(Keeping):
     def __call__(self, trial: nas.Trial) -> Mapping[str, float]:
         assert self.folder is not None
         note(Path(self.folder).parent.parent / "evaluated", trial)
-        return super().__call__(trial)
+        measured = super().__call__(trial)
+        # how much was left to train depends on what a killed evaluation had kept, and nothing else does
+        return {name: value for name, value in measured.items() if name != "trained"}
 
     def keeping(self, folder: str | None, horizon: float | None) -> LoggedKeeping:
         return LoggedKeeping(folder, horizon)
