@@ -241,8 +241,11 @@ def go_on_or_begin(run: Path) -> None:
     try:
         search(run, resume=True)
     except HistoryError as error:
-        assert re.search("start it again|start the search again|is missing", str(error)), error
-        search(run)
+        said = str(error)
+    else:
+        return
+    assert re.search("start it again|start the search again|is missing", said), said
+    search(run)
 
 
 @pytest.mark.slow
