@@ -13,7 +13,7 @@ from nas.history import History
 from nas.interfaces import Algorithm, Executor, HasClock, HasNotes, HasRecall
 from nas.problem import Problem
 from nas.records import Architecture, Note, Result, Status, Trial
-from nas.replay import before_draining, check_exact_values
+from nas.replay import before_draining, check_exact_values, check_whole
 from nas.search_state import Callback, LoopSettings, SearchState, trial_seed
 
 __all__ = ["Callback", "LoopSettings", "Search", "SearchState", "trial_seed"]
@@ -214,6 +214,7 @@ class Search:
             raise HistoryError("a search without a history cannot be resumed")
         trials = history.trials()
         results = history.results(trials)
+        check_whole(self._problem, results.values())
         evaluated = frozenset(i for i, r in results.items() if r.status is not Status.INVALID)
         self.state.earlier_seconds = history.seconds()
         events = history.events()

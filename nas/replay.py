@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from nas.errors import HistoryError
 from nas.history import Event
@@ -28,6 +28,18 @@ def before_draining(events: Sequence[Event], concurrency: int) -> int:
         else:
             running, dry = running - 1, False
     return len(events)
+
+
+def check_whole(problem: Problem, results: Iterable[Result]) -> None:
+    """Raise `HistoryError` when a logged success lacks an objective, or has no finite number for it."""
+    for result in results:
+        for name in problem.names if result.ok else ():
+            value = result.values.get(name)
+            if not isinstance(value, (int, float)) or not math.isfinite(value):
+                raise HistoryError(
+                    f"trial {result.trial.id} is on record as a success with {name} = {value!r}, expected a finite "
+                    "number: the log is damaged; restore it from a copy"
+                )
 
 
 def exact_difference(problem: Problem, result: Result) -> str:

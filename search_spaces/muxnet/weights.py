@@ -128,8 +128,8 @@ def _read(path: str | Path) -> Mapping[str, Any]:
         raise DataError(
             f"{path}: holds more than tensors and plain values, and is not loaded ({reason})"
         ) from None
-    except (RuntimeError, EOFError, ValueError, OSError) as error:
-        reason = str(error).split("\n")[0]
+    except Exception as error:  # torch raises many kinds on damaged files
+        reason = f"{type(error).__name__}: {error}".split("\n")[0]
         raise DataError(f"{path}: expected a PyTorch checkpoint, whole: {reason}") from None
     if not isinstance(content, Mapping):
         raise DataError(f"{path}: expected a dictionary of tensors, got {type(content).__name__}")

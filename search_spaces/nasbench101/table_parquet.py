@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from nas.errors import ArchitectureError, DataError
 from nas.records import FloatArray
@@ -110,7 +111,16 @@ def load_parquet(path: str | Path) -> ParquetTable:
     path = Path(path).absolute()
     for file, reader in (("cells_108epochs.parquet", _five_vertices), ("cells.parquet", _competition)):
         if (path / file).is_file():
-            return reader(path)
+            try:
+                return reader(path)
+            except DataError:
+                raise
+            except (ValueError, TypeError, LookupError, ArithmeticError, pa.ArrowException) as error:
+                # content of the wrong kind, which shows only where it is used
+                reason = f"{type(error).__name__}: {error}".splitlines()[0]
+                raise DataError(
+                    f"{path / file}, or the file beside it, is damaged ({reason}); get it again"
+                ) from None
     raise DataError(
         f"{path}: expected a folder with cells_108epochs.parquet and records.parquet, or with cells.parquet and "
         "val_error_samples.parquet"
