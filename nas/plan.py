@@ -17,6 +17,7 @@ from nas.errors import ConfigError, HistoryError, NasError
 from nas.history import History
 from nas.interfaces import Algorithm, HasPrepare, HasWeights
 from nas.kept_weights import FOLDER, KeptWeights
+from nas.log_file import well_formed
 from nas.loop import LoopSettings
 from nas.problem import Problem
 from nas.warm_start import WarmStart
@@ -65,7 +66,10 @@ class Plan:
                 f"{earlier.path.parent}: the run ended before its first evaluation; start it again"
             )
         # defaults follow the budget that the run was started with, also when it is resumed with a larger one
-        evaluations = settings.evaluations if started is None else int(started["evaluations"])
+        evaluations = settings.evaluations
+        if earlier is not None:
+            with well_formed(earlier.path):
+                evaluations = int(started["evaluations"])
         if algorithm_settings is None and hasattr(make, "default_settings"):
             algorithm_settings = make.default_settings(problem.n_objectives, evaluations)
         if settings.halving is not None and getattr(algorithm_settings, "repeats", False):

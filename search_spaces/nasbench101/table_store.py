@@ -186,7 +186,10 @@ class NASBench101Table:
     def _row_of_key(self, key: int) -> int | None:
         place = bisect_left(self._search_cell, key)
         if place < len(self._search_cell) and self._search_cell[place] == key:
-            return self._search_row[place]
+            row: int = self._search_row[place]
+            if row >= len(self._search_row):
+                raise DataError(f"{self.path}/search_row.npy is damaged: it leads to row {row}; {_ADVICE}")
+            return row
         return None
 
     def _row_of_hash(self, text: str) -> int | None:
