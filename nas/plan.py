@@ -67,7 +67,7 @@ class Plan:
             )
         # defaults follow the budget that the run was started with, also when it is resumed with a larger one
         evaluations = settings.evaluations
-        if earlier is not None:
+        if earlier is not None and started is not None:
             with well_formed(earlier.path):
                 evaluations = int(started["evaluations"])
         if algorithm_settings is None and hasattr(make, "default_settings"):
