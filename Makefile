@@ -34,8 +34,10 @@ search: env
 test: env
 	$(BIN)/python -m pytest $(PARALLEL)
 
+# Some start and kill whole clusters, which may be slower than they allow for: one that fails is tried once more, and
+# counted as rerun.
 test-slow: env
-	$(BIN)/python -m pytest $(PARALLEL) -m slow --timeout 900
+	$(BIN)/python -m pytest $(PARALLEL) -m slow --timeout 900 --reruns 1
 
 lint: env
 	$(BIN)/ruff check .
