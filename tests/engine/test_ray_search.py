@@ -46,7 +46,9 @@ def on_ray(out: Path, workers: int, loop: LoopSettings = LOOP, **changes: object
     )  # type: ignore[arg-type]  # fmt: skip
 
 
-@pytest.mark.parametrize("workers", [1, 2, 4])
+@pytest.mark.parametrize(
+    "workers", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(4, marks=pytest.mark.slow)]
+)
 def test_any_number_of_workers_gives_the_trials_and_the_front_of_one_process(
     workers: int, serial: Path, tmp_path: Path
 ) -> None:
@@ -82,6 +84,7 @@ def test_an_unordered_search_replays_and_goes_on(tmp_path: Path) -> None:
     assert again.state == "finished"  # the whole log replays
 
 
+@pytest.mark.slow
 def test_candidates_that_go_wrong_have_a_status_and_the_search_ends(serial: Path, tmp_path: Path) -> None:
     settings = RaySettings(workers=4, timeout_s=2.0, memory_bytes=500 * 2**20, retries=1)
     result = nas.search(

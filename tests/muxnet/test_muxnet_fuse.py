@@ -138,6 +138,7 @@ def test_the_fast_spatial_multiplexing_layer_equals_the_plain_one(scales: tuple[
         torch.testing.assert_close(fast(x.to(memory_format=torch.channels_last)), layer(x))
 
 
+@pytest.mark.slow
 def test_the_fused_network_can_be_exported_with_any_batch_size() -> None:
     network = small(TINY)
     fused = fuse(network)
@@ -164,6 +165,7 @@ def onnx_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("batch", [1, 3])
 def test_the_exported_onnx_file_gives_the_same_logits_in_onnxruntime(onnx_file: Path, batch: int) -> None:

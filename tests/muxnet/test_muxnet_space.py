@@ -256,6 +256,7 @@ def test_a_built_network_takes_pictures_of_any_size_and_runs_at_its_own() -> Non
     assert seen == [(2, 1, 12, 12)] * 3
 
 
+@pytest.mark.slow
 def test_build_takes_classes_and_channels_and_cost_those_of_the_space() -> None:
     space = MUXNetSpace("tiny", num_classes=5, in_channels=3)
     architecture = drawn(space, 1)[0]
