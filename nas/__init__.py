@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nas.api import SearchResult, load_run, search
+    from nas.callbacks import Callback
     from nas.errors import NasError
     from nas.interfaces import Algorithm, Evaluate, Executor, SearchSpace, Surrogate
     from nas.kept_weights import load_network
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "nas.api": ("SearchResult", "load_run", "search"),
+    "nas.callbacks": ("Callback",),
     "nas.errors": ("NasError",),
     "nas.kept_weights": ("load_network",),
     "nas.interfaces": ("Algorithm", "Evaluate", "Executor", "SearchSpace", "Surrogate"),
@@ -37,6 +39,7 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "Algorithm",
     "Architecture",
+    "Callback",
     "Evaluate",
     "Executor",
     "Limit",

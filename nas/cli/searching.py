@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -20,7 +21,7 @@ from nas.errors import ConfigError, HistoryError, NasError
 from nas.executors import EXECUTORS
 from nas.history import FILE, read_history
 from nas.log_file import well_formed
-from nas.loop import Callback, LoopSettings, SearchState
+from nas.loop import LoopSettings, SearchState
 from nas.plugins import find
 
 DEFAULT_SPACE = "muxnet-tiny"
@@ -55,7 +56,7 @@ def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
     _warn_idle(checked, parts)
     _announce(checked, out, parts, resume is not None)
     try:
-        with Progress(parts.problem, parts.loop, out) as progress:
+        with Progress(checked.algorithm.name) as progress:
             result = _solve(checked, parts, out, base, resume is not None, progress)
     except KeyboardInterrupt:  # while workers start, or while results are written
         go_on = f"; go on with: nas search --resume {out}" if (out / FILE).exists() else ""
@@ -220,7 +221,7 @@ def _solve(
         raise
 
 
-def _end_in_order_when_told_to() -> Callback:
+def _end_in_order_when_told_to() -> Callable[[SearchState], None]:
     """A callback that makes SIGTERM, which schedulers send, the same as Ctrl-C.
 
     Set when the search has begun rather than before: Ray, when it starts, sets a handler of its own that ends
