@@ -28,6 +28,7 @@ from nas.plan import MakeAlgorithm, Plan, check_ready, with_weights
 from nas.problem import Problem
 from nas.records import Result
 from nas.run_folder import RunTable, export, run_table, summarise, write_whole
+from nas.standing.pulse import PulseWriter
 from nas.versions import versions
 from nas.warm_start import META, imported_table, read_warm_start, recorded
 
@@ -163,7 +164,10 @@ def solve(
             check_ready(problem, remote=getattr(executor_settings, "address", None) is not None)
         if history is not None:
             _remember(history, plan, config, resume)
-        return _run(plan, factory, history, callbacks, resume, kept, plots)
+        if history is None:
+            return _run(plan, factory, history, callbacks, resume, kept, plots)
+        with PulseWriter(history.path.parent) as pulse:
+            return _run(plan, factory, history, [pulse, *callbacks], resume, kept, plots)
     except BaseException:
         if history is not None and not resume:
             history.discard_if_empty()

@@ -312,3 +312,25 @@ def convert(
     from nas.cli.networks import convert as convert_file
 
     convert_file(file, model, out)
+
+
+@app.command(
+    epilog="Examples:\n\n`nas watch runs/first` while `nas search` runs in another window, or in a batch job\n\n"
+    "`nas watch runs/first --once` prints where it stands\n\n"
+    "`nas watch /mnt/cluster/runs/mine --every 10` follows a run of another machine on a shared disk",
+)
+def watch(
+    run: Annotated[Path, typer.Argument(help="Folder of a run: under way, over, or not begun yet.")],
+    every: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Seconds between looks; default: 1, in a log 60.", show_default=False),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Show where it stands now, and end.")] = False,
+) -> None:
+    """Show where a run stands, live, from any process or machine that sees its folder.
+
+    Reads only. Ends when the run does; Ctrl-C ends the watching alone.
+    """
+    from nas.cli.watching import run_watch
+
+    run_watch(run, every, once)

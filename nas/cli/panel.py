@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ def _lines(standing: Standing, width: int, room: int, glyphs: Glyphs) -> list[Te
         _Section("budgets", [Text(rungs(standing))] if standing.rungs else [], 9),
         _Section("failures", [Text(f"{n} x {why}", style="yellow") for why, n in standing.failures], 7),
         _Section("workers", _workers(standing, wide, glyphs), 8),
-        _Section("warning", [Text(standing.trouble, style="bold yellow")] if standing.trouble else [], 3),
+        _Section("warning", [Text(t, style="bold yellow") for t in textwrap.wrap(standing.trouble, wide)], 3),
     ]
     shown = _share_out([s for s in sections if s.lines], room)
     lines = []
@@ -125,7 +126,7 @@ def _cut(lines: Sequence[Text], count: int) -> list[Text]:
 
 def _progress(standing: Standing, width: int, glyphs: Glyphs) -> Text:
     planned = standing.heading.evaluations
-    said = f" {standing.evaluated}/{planned} evaluated, {standing.running} running, "
+    said = f" {standing.evaluated}/{planned} evaluated, {standing.running} under way, "
     failed = f"{standing.failed} failed"
     room = max(0, min(30, width - len(said) - len(failed)))
     done = round(room * min(1.0, standing.evaluated / planned)) if planned else 0
@@ -149,8 +150,12 @@ def _times(standing: Standing) -> str:
 def _pace(standing: Standing) -> str:
     said = [] if standing.rate is None else [f"{_rate(standing.rate)} evaluated a minute"]
     if standing.last_result is not None and not standing.outcome:
-        said.append(f"last result {clock(max(0.0, time.time() - standing.last_result))} ago")
+        said.append(_last_result(standing))
     return ", ".join(said) or "no result yet"
+
+
+def _last_result(standing: Standing) -> str:
+    return f"last result {clock(max(0.0, time.time() - (standing.last_result or 0.0)))} ago"
 
 
 def _front(standing: Standing, width: int, glyphs: Glyphs) -> Text:
@@ -246,13 +251,14 @@ def line(standing: Standing) -> str:
     """Where a run stands in one line of a log, with the time of the day."""
     said = (
         f"{time.strftime('%H:%M:%S')}  {standing.evaluated}/{standing.heading.evaluations} evaluated, "
-        f"{standing.running} running, {standing.failed} failed, front {standing.front_size}, "
+        f"{standing.running} under way, {standing.failed} failed, front {standing.front_size}, "
         f"hypervolume {standing.hypervolume:.4f}"
     )
     said += f", {rungs(standing)}" if standing.rungs else ""
     said += f", {_rate(standing.rate)} a minute" if standing.rate is not None else ""
     said += f", about {clock(standing.left)} left" if standing.left is not None else ""
     said += f", {standing.outcome}" if standing.outcome else ""
+    said += f", {_last_result(standing)}" if standing.trouble and standing.last_result is not None else ""
     return _printable(said, UNICODE)
 
 

@@ -10,7 +10,8 @@ from nas.notes import SURROGATE
 from nas.records import Result
 from nas.search_state import SearchState
 from nas.standing.reckoning import Reckoning, Told
-from nas.standing.records import Heading, Standing, Work
+from nas.standing.records import Heading, Standing
+from nas.standing.work import workers_of
 
 
 class LiveStanding(Callback):
@@ -65,7 +66,7 @@ class LiveStanding(Callback):
                 return None
             seconds = state.seconds
             self._catch_up(state, reckoning)
-            workers, waiting = _workers(state)
+            workers, waiting = workers_of(state)
             return reckoning.standing(
                 seconds,
                 workers=workers,
@@ -92,17 +93,3 @@ class LiveStanding(Callback):
                 )
             )
         self._taken = there
-
-
-def _workers(state: SearchState) -> tuple[list[Work], int]:
-    """What each worker does, and how many trials wait for one."""
-    out = dict(list(state.in_flight.items()))
-    work = []
-    for worker in state.workers():
-        trial = None if worker.trial is None else out.pop(worker.trial, None)
-        if trial is None:
-            work.append(Work(worker.name))
-        else:
-            text = state.problem.space.format(trial.architecture)
-            work.append(Work(worker.name, trial.id, text, worker.seconds))
-    return work, len(out)
