@@ -1,4 +1,4 @@
-"""Callbacks: who is told how a search goes."""
+"""Callbacks: who is told how a search goes. Those that come with the framework are in `nas.callbacks.registry`."""
 
 from __future__ import annotations
 

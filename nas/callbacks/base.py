@@ -73,7 +73,7 @@ def as_callback(given: AnyCallback) -> Callback:
         return Looking(given)
     what = f"the class {given.__name__}; call it" if isinstance(given, type) else type(given).__name__
     raise ConfigError(
-        f"callbacks: expected nas.Callback objects or functions of the search's state, got {what}"
+        f"callbacks: expected nas.Callback objects, or functions of the search's state, got {what}"
     )
 
 

@@ -66,6 +66,19 @@ def search(
     ] = None,
     out: Annotated[Folder, typer.Option(help="Folder for the log, the front and the plots.")] = None,
     resume: Annotated[Folder, typer.Option(help="Go on with the run in this folder.")] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Log to RUN/tensorboard (needs the extra `tensorboard`).")
+    ] = False,
+    mlflow: Annotated[
+        bool,
+        typer.Option(
+            "--mlflow", help="Log to RUN/mlflow.db, or MLFLOW_TRACKING_URI (needs the extra `mlflow`)."
+        ),
+    ] = False,
+    callback: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="Who is told how it goes: file.py:Name. Repeatable.", show_default=False),
+    ] = None,
     settings: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option("--set", help="Any key of the config: `a.b=value`. Repeatable."),
@@ -78,7 +91,11 @@ def search(
     """
     from nas.cli.searching import Flags, run_search
 
-    flags = Flags(space, algorithm, budget, seed, workers, executor, address, out, tuple(settings or ()))
+    trackers = [name for name, wanted in (("tensorboard", tensorboard), ("mlflow", mlflow)) if wanted]
+    told = (*trackers, *(callback or ()))
+    flags = Flags(
+        space, algorithm, budget, seed, workers, executor, address, out, tuple(settings or ()), told
+    )
     run_search(config, flags, resume)
 
 
@@ -146,7 +163,7 @@ def list_(
     kind: Annotated[
         str,
         typer.Argument(
-            help="spaces, models, algorithms, peers, evaluators, executors, objectives or surrogates."
+            help="spaces, models, algorithms, peers, evaluators, executors, objectives, surrogates or callbacks."
         ),
     ],
 ) -> None:

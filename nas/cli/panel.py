@@ -205,6 +205,8 @@ def _workers(standing: Standing, width: int, glyphs: Glyphs) -> list[Text]:
     rest = [] if idle == 0 else [f"{idle} idle"]
     rest += [] if standing.waiting == 0 else [f"{_trials(standing.waiting)} waiting for a worker"]
     lines = [_work(work, standing.age, width, glyphs) for work in busy]
+    if not standing.workers:
+        return [Text(f"{_trials(standing.waiting)} handed out", style="dim")] if standing.waiting else []
     if rest and busy and len(busy) <= 3:
         return [*lines, Text(", ".join(rest), style="dim")]
     return [Text(", ".join([f"{len(busy)} busy", *rest]), style="dim"), *lines] if rest or busy else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -26,7 +26,14 @@ from nas.plugins import find
 
 DEFAULT_SPACE = "muxnet-tiny"
 _WORKERS = {"ray": "Ray workers", "simulated": "simulated workers"}
-_MAY_CHANGE = {"budget", "executor", "keep_weights", "max_failures", "out"}  # of a run that is resumed
+_MAY_CHANGE = {
+    "budget",
+    "callbacks",
+    "executor",
+    "keep_weights",
+    "max_failures",
+    "out",
+}  # of a run that is resumed
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,7 @@ class Flags:
     address: str | None
     out: Path | None
     settings: tuple[str, ...]
+    callbacks: tuple[str, ...] = ()
 
 
 def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
@@ -155,7 +163,16 @@ def _with_flags(values: dict[str, Any], flags: Flags) -> dict[str, Any]:
                     f"--{path[1]}: the serial executor has no {path[1]}; leave it out, or use --executor ray"
                 )
             put(values, path, value)
+    _add_callbacks(values, flags.callbacks)
     return override(values, flags.settings)
+
+
+def _add_callbacks(values: dict[str, Any], names: Sequence[str]) -> None:
+    """Those of the command line come after those of the config, and none twice."""
+    given = values.get("callbacks") or []
+    if names and isinstance(given, list):
+        known = [_name(part) for part in given]
+        values["callbacks"] = given + [n for n in map(_from_here, dict.fromkeys(names)) if n not in known]
 
 
 def _from_here(name: str) -> str:
@@ -213,7 +230,7 @@ def _solve(
             resume=resume,
             keep_weights=config.keep_weights,
             warm_start=config.warm_start,
-            callbacks=[_end_in_order_when_told_to(), progress],
+            callbacks=[_end_in_order_when_told_to(), progress, *parts.callbacks],
             config=record,
         )
     except NasError:

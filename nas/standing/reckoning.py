@@ -149,7 +149,9 @@ class Reckoning:
 
     def _left(self, seconds: float, rate: float | None) -> float | None:
         limit = self.heading.seconds
-        at_most = None if limit is None else max(0.0, limit - seconds)
+        if limit is not None and seconds >= limit:
+            return None  # nothing more is asked; what is under way ends when it does
+        at_most = None if limit is None else limit - seconds
         if rate is None:
             return at_most
         left = 60.0 * max(0, self.heading.evaluations - self._evaluated) / rate
