@@ -78,13 +78,24 @@ def rescue(db: sqlite3.Connection, path: Path) -> Path | None:
     return copy
 
 
-def connect_to_read(path: Path, timeout: float = 30.0) -> sqlite3.Connection:
+def connect_to_read(path: Path) -> sqlite3.Connection:
     """A connection that cannot write; in a folder that cannot be written either, only without a log beside it."""
     address = f"{path.resolve().as_uri()}?mode=ro"
     effective = os.access in os.supports_effective_ids
     if not os.access(path.parent, os.W_OK, effective_ids=effective) and not _wal(path).exists():
         address += "&immutable=1"  # SQLite would want to make its index of the log there
-    return sqlite3.connect(address, uri=True, timeout=timeout)
+    return sqlite3.connect(address, uri=True, timeout=30)
+
+
+def connect_to_look(path: Path, timeout: float) -> sqlite3.Connection:
+    """A connection for a short look, which leaves no file behind; waits at most `timeout` seconds.
+
+    Whoever writes to the database has a write-ahead log beside it; without one, it is read as it lies there.
+    """
+    address = f"{path.resolve().as_uri()}?mode=ro"
+    return sqlite3.connect(
+        address if _wal(path).exists() else f"{address}&immutable=1", uri=True, timeout=timeout
+    )
 
 
 def signature(path: Path) -> tuple[object, ...]:

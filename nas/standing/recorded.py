@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from nas.errors import HistoryError
-from nas.history_table import FILE, check_readable, values_of
-from nas.log_file import connect_to_read, copy_to_read, explained, identity, signature, well_formed
+from nas.history_table import FILE, check_schema, values_of
+from nas.log_file import connect_to_look, copy_to_read, explained, identity, signature, well_formed
 from nas.notes import SURROGATE, values_from_text
 from nas.objectives import Limit, Objective
 from nas.records import Note, Status
@@ -71,19 +71,18 @@ class RecordedStanding:
             raise HistoryError(f"no run in {self._folder}: {self._path} is missing")
         with explained(self._path):
             if pulse is None or not pulse.elsewhere:
-                check_readable(self._path)
-                with closing(connect_to_read(self._path, _PATIENCE_S)) as db:
+                with closing(connect_to_look(self._path, _PATIENCE_S)) as db:
                     yield db
                 return
             with tempfile.TemporaryDirectory(prefix="nas-watch-") as place:
                 copy = copy_to_read(self._path, Path(place))
-                check_readable(copy)
-                with closing(connect_to_read(copy, _PATIENCE_S)) as db:
+                with closing(connect_to_look(copy, _PATIENCE_S)) as db:
                     yield db
 
     def _read(self, db: sqlite3.Connection) -> None:
         """Take in what is new, or everything where the log is another one, or some of it was taken back."""
         db.execute("BEGIN")  # one moment for all that is read
+        check_schema(db, self._path)
         file = identity(self._path)
         known = self._known
         if known is None or known.file != file or not _goes_on(db, known):
