@@ -31,6 +31,7 @@ from nas.standing.recorded import RecordedStanding
 from nas.testing import ToySpace, toy_error
 
 pytestmark = pytest.mark.usefixtures("no_plots")
+Orphan = Callable[..., Path]
 NAS = "import sys; from nas.cli import main; sys.argv[0] = 'nas'; main()"
 
 
@@ -44,24 +45,38 @@ def slow(trial: nas.Trial) -> dict[str, float]:
     return toy_error(trial)
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Path:
-    """A finished run."""
-    search(tmp_path / "run")
-    return tmp_path / "run"
-
-
-def orphan(run: Path, folder: Path, **changes: Any) -> Path:
-    """A copy of a run as it was in its middle, with a sign of life that is changed so."""
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished run, `run`, and with a copy as it was in its middle, `middle`."""
+    folder = tmp_path_factory.mktemp("made")
 
     def copy(state: SearchState) -> None:
         if state.evaluated == 12:
-            shutil.copytree(run, folder)
+            shutil.copytree(folder / "run", folder / "middle")
 
-    search(run, copy)
-    values = json.loads((folder / PULSE).read_text())
-    (folder / PULSE).write_text(json.dumps(values | changes))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nas.plots.write_plots", lambda folder, table: [])
+        search(folder / "run", copy)
     return folder
+
+
+@pytest.fixture
+def run(made: Path, tmp_path: Path) -> Path:
+    """A finished run."""
+    return Path(shutil.copytree(made / "run", tmp_path / "run"))
+
+
+@pytest.fixture
+def orphan(made: Path, tmp_path: Path) -> Orphan:
+    """Makes a run that its search left in the middle, with a sign of life that is changed so."""
+
+    def make(**changes: Any) -> Path:
+        folder = Path(shutil.copytree(made / "middle", tmp_path / "orphan"))
+        values = json.loads((folder / PULSE).read_text())
+        (folder / PULSE).write_text(json.dumps(values | changes))
+        return folder
+
+    return make
 
 
 def test_once_shows_a_finished_run(run: Path, nas_command) -> None:
@@ -138,10 +153,10 @@ def test_a_search_says_what_its_worker_does(tmp_path: Path) -> None:
     assert seen[-1].waiting == 7
 
 
-def test_a_search_that_was_killed_is_found_dead(tmp_path: Path) -> None:
+def test_a_search_that_was_killed_is_found_dead(orphan: Orphan) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    folder = orphan(tmp_path / "run", tmp_path / "copy", pid=ended.pid)
+    folder = orphan(pid=ended.pid)
     standing = RecordedStanding(folder).look()
     assert f"the search (process {ended.pid}) has ended without a word" in standing.trouble
     assert f"nas search --resume {folder}" in standing.trouble
@@ -150,18 +165,18 @@ def test_a_search_that_was_killed_is_found_dead(tmp_path: Path) -> None:
     assert standing.last_result == pytest.approx(time.time(), abs=60)
 
 
-def test_another_process_with_the_same_number_is_not_taken_for_the_search(tmp_path: Path) -> None:
-    folder = orphan(tmp_path / "run", tmp_path / "copy", process_started=1.0)
+def test_another_process_with_the_same_number_is_not_taken_for_the_search(orphan: Orphan) -> None:
+    folder = orphan(process_started=1.0)
     assert "has ended without a word" in RecordedStanding(folder).look().trouble
 
 
-def test_a_search_on_another_machine_that_fell_silent_is_told_of(tmp_path: Path) -> None:
-    folder = orphan(tmp_path / "run", tmp_path / "copy", host="elsewhere", beat=time.time() - 300)
+def test_a_search_on_another_machine_that_fell_silent_is_told_of(orphan: Orphan) -> None:
+    folder = orphan(host="elsewhere", beat=time.time() - 300)
     assert "on elsewhere) was last heard of 300 s ago" in RecordedStanding(folder).look().trouble
 
 
-def test_a_search_that_is_heard_of_is_in_no_trouble_whatever_its_clock_says(tmp_path: Path) -> None:
-    folder = orphan(tmp_path / "run", tmp_path / "copy", host="elsewhere", beat=time.time() - 900)
+def test_a_search_that_is_heard_of_is_in_no_trouble_whatever_its_clock_says(orphan: Orphan) -> None:
+    folder = orphan(host="elsewhere", beat=time.time() - 900)
     recorded = RecordedStanding(folder)
     assert recorded.look().trouble
     values = json.loads((folder / PULSE).read_text())
@@ -169,8 +184,8 @@ def test_a_search_that_is_heard_of_is_in_no_trouble_whatever_its_clock_says(tmp_
     assert not recorded.look().trouble
 
 
-def test_a_run_without_a_sign_of_life_is_shown_with_what_to_do(tmp_path: Path) -> None:
-    folder = orphan(tmp_path / "run", tmp_path / "copy")
+def test_a_run_without_a_sign_of_life_is_shown_with_what_to_do(orphan: Orphan) -> None:
+    folder = orphan()
     (folder / PULSE).unlink()
     standing = RecordedStanding(folder).look()
     assert "no search writes to this run" in standing.trouble
@@ -178,8 +193,8 @@ def test_a_run_without_a_sign_of_life_is_shown_with_what_to_do(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"host": 3}', '{"workers": 3}'])
-def test_a_damaged_sign_of_life_counts_as_none(text: str, tmp_path: Path) -> None:
-    folder = orphan(tmp_path / "run", tmp_path / "copy")
+def test_a_damaged_sign_of_life_counts_as_none(text: str, orphan: Orphan) -> None:
+    folder = orphan()
     (folder / PULSE).write_text(text)
     assert "no search writes to this run" in RecordedStanding(folder).look().trouble
 
@@ -205,9 +220,9 @@ def test_a_log_that_another_process_holds_is_shown_as_it_was_before(run: Path, n
 
 
 def test_a_folder_that_goes_away_is_waited_for(
-    tmp_path: Path, nas_command, monkeypatch: pytest.MonkeyPatch
+    orphan: Orphan, tmp_path: Path, nas_command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = orphan(tmp_path / "run", tmp_path / "copy")
+    folder = orphan()
     acts = iter(
         [
             lambda: folder.rename(tmp_path / "away"),
@@ -272,9 +287,9 @@ def test_a_copy_in_whose_middle_the_log_was_moved_is_made_again(
 
 
 def test_a_log_that_changes_in_every_copy_is_left_for_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    orphan: Orphan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = orphan(tmp_path / "another", tmp_path / "copy")
+    folder = orphan()
     monkeypatch.setattr(Pulse, "elsewhere", True)
     changing(monkeypatch, folder, 100)
     with pytest.raises(HistoryError, match="changes faster than it can be copied"):

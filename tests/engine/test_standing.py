@@ -36,6 +36,7 @@ KINDS: dict[str, dict[str, Any]] = {
     },
     "noting": {"algorithm": Noting},
 }
+DEAR = ("repeats",)
 
 
 def search(out: Path | None, *callbacks: object, **changes: Any) -> nas.SearchResult:
@@ -69,7 +70,7 @@ def findings(standing: Standing | None) -> Standing:
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [pytest.param(k, marks=pytest.mark.slow) if k in DEAR else k for k in KINDS])
 def test_the_search_and_its_log_say_the_same_at_every_moment(kind: str, tmp_path: Path) -> None:
     live, recorded = LiveStanding(), RecordedStanding(tmp_path / "run")
     pairs: list[tuple[Standing, Standing]] = []
@@ -82,7 +83,7 @@ def test_the_search_and_its_log_say_the_same_at_every_moment(kind: str, tmp_path
     assert [told for told, _ in pairs] == [read for _, read in pairs]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [pytest.param(k, marks=pytest.mark.slow) if k in DEAR else k for k in KINDS])
 def test_at_the_end_it_says_what_the_summary_says(kind: str, tmp_path: Path) -> None:
     summary = search(tmp_path / "run", **KINDS[kind]).summary
     standing = RecordedStanding(tmp_path / "run").look()
