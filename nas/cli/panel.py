@@ -19,6 +19,7 @@ from nas.standing import Judgement, Standing, Work
 _LABEL = 11  # columns of the names on the left
 _NARROW = 40  # columns below which, and
 _FLAT = 9  # rows below which the frame is left out
+_EARLY = 8
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _ASCII_BLOCKS = "_.-:=+*#"
 
@@ -165,14 +166,19 @@ def _front(standing: Standing, width: int, glyphs: Glyphs) -> Text:
 
 
 def sparkline(values: Sequence[float], width: int, glyphs: Glyphs = UNICODE) -> str:
-    """Values as a row of blocks, lowest to highest, at most `width` of them at even steps, the last one always."""
+    """Values as a row of blocks, at most `width` of them at even steps, the last one always.
+
+    The lowest block stands for what was reached in the first eighth and below: what came later would be flat beside it.
+    """
     if len(values) < 2 or width < 2:
         return ""
     count = min(width, len(values))
     shown = [values[round(i * (len(values) - 1) / (count - 1))] for i in range(count)]
-    low, high = min(shown), max(shown)
+    low, high = shown[count // _EARLY], max(shown)
     top = len(glyphs.blocks) - 1
-    return "".join(glyphs.blocks[round(top * (v - low) / (high - low)) if high > low else 0] for v in shown)
+    return "".join(
+        glyphs.blocks[max(0, round(top * (v - low) / (high - low))) if high > low else 0] for v in shown
+    )
 
 
 def _best(standing: Standing, width: int) -> list[Text]:
