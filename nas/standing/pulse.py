@@ -37,6 +37,7 @@ class PulseWriter(Callback):
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
+        self._process_started = psutil.Process().create_time()
         self._state: SearchState | None = None
         self._every = Every(EVERY_S, self._beat)
 
@@ -63,7 +64,7 @@ class PulseWriter(Callback):
             "schema": SCHEMA,
             "host": socket.gethostname(),
             "pid": os.getpid(),
-            "process_started": psutil.Process().create_time(),
+            "process_started": self._process_started,
             "beat": time.time(),
             "seconds": None if state is None else state.seconds,
             "ticking": state is None or state.clock is time.monotonic,
