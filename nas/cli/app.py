@@ -22,6 +22,24 @@ weights_app = typer.Typer(no_args_is_help=True, help="Weights of networks.", ric
 app.add_typer(data_app, name="data")
 app.add_typer(weights_app, name="weights")
 
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"nas {version('multiobjective-nas')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of `nas` itself."""
+
+
 Text = Optional[str]  # noqa: UP045 (typer reads annotations at run time, on Python 3.10 too)
 Number = Optional[int]  # noqa: UP045
 Folder = Optional[Path]  # noqa: UP045
@@ -349,6 +367,17 @@ def export(
         path=path, seed=seed, threads=threads, resolution=resolution, onnx=not no_onnx, force=force,
     )  # fmt: skip
     run_export(run, wanted)
+
+
+@app.command(epilog="Examples:\n\n`nas doctor`\n\n`nas doctor --json | jq .ready`")
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object.")] = False,
+    no_ray: Annotated[bool, typer.Option("--no-ray", help="Do not start Ray (some seconds).")] = False,
+) -> None:
+    """Tell whether a first search would run here, what is missing for what else, and where data were found."""
+    from nas.cli.doctor import run_doctor
+
+    run_doctor(as_json, ray=not no_ray)
 
 
 @weights_app.command(

@@ -194,7 +194,8 @@ def _origin(facts: Facts) -> str:
     then = facts.run.meta.get("config", {}).get("versions", {})
     now = versions()
     rows = [(name, str(then.get(name, "")), version) for name, version in now.items()]
-    code = metadata.metadata("multiobjective-nas")["License-Expression"]
+    about = metadata.metadata("multiobjective-nas").json
+    code = about.get("license_expression") or about.get("license")
     return (
         f"## Made with\n\n`{facts.command}`\n\n{_table(('', 'search', 'export'), rows)}\n\n`network.py` is made of code of "
         f"multiobjective-nas ({code}) and of the search space. The licence of the weights is for those to settle who have "
