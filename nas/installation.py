@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 
@@ -39,16 +39,16 @@ def needed() -> Mapping[str, tuple[Needed, ...]]:
     Raises `PackageNotFoundError` when this package runs from a folder that was never installed.
     """
     about = metadata.distribution(DISTRIBUTION)
-    found: dict[str, list[Needed]] = {"": []}
-    found |= {extra: [] for extra in about.metadata.get_all("Provides-Extra") or []}
-    for text in about.requires or []:
-        requirement = Requirement(text)
-        for extra, packages in found.items():
-            if _only_for(requirement, extra):
-                packages.append(
-                    Needed(requirement.name, str(requirement.specifier), _version(requirement.name))
-                )
-    return {extra: tuple(packages) for extra, packages in found.items()}
+    return by_extra(about.requires or (), about.metadata.get_all("Provides-Extra") or ())
+
+
+def by_extra(requirements: Iterable[str], extras: Iterable[str]) -> Mapping[str, tuple[Needed, ...]]:
+    """Requirements as metadata state them (`numpy>=2; extra == "x"`), sorted by the extra that brings them."""
+    read = [Requirement(text) for text in requirements]
+    return {
+        extra: tuple(Needed(r.name, str(r.specifier), _version(r.name)) for r in read if _only_for(r, extra))
+        for extra in ("", *extras)
+    }
 
 
 def supported_python() -> SpecifierSet:

@@ -144,7 +144,8 @@ def _training(run: Run, wanted: Wanted) -> Training:
         data, task = command.source(Place(wanted.data, wanted.path, {}), recipe.resolution), command.task({})
     threads = wanted.threads or command.threads(recipe.resolution)
     settings = FullSettings(wanted.seed, threads, on_epoch=_progress(recipe, command))
-    return Training(data, recipe, wanted.recipe or "of the search", task, rates, settings)
+    name = "the search's own recipe" if wanted.recipe is None else f"the recipe `{wanted.recipe}`"
+    return Training(data, recipe, name, task, rates, settings)
 
 
 def _progress(recipe: Recipe, command: TaskCommand) -> Callable[[Mapping[str, float]], None]:

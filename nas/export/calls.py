@@ -150,3 +150,9 @@ def plain(value: Any) -> str:
     if isinstance(value, str) and '"' not in value and "\\" not in value and value.isprintable():
         return f'"{value}"'
     return repr(value)
+
+
+def quoted(text: str) -> str:
+    """A docstring, whatever is in the text."""
+    text = text.replace("\\", "\\\\").replace('"""', "'''")
+    return f'"""{text}\n"""' if "\n" in text or text.endswith('"') else f'"""{text}"""'

@@ -69,7 +69,7 @@ class Training:
 
     data: Any
     recipe: Recipe
-    name: str  # of the recipe
+    name: str  # what the recipe is called in a sentence
     task: Task
     rates: Mapping[str, float]
     settings: FullSettings
@@ -160,7 +160,7 @@ def from_training(run: Run, chosen: Pick, training: Training, folder: Path) -> M
         network.eval(),
         *_pictures(prepared),
         weights=TRAINED,
-        story=f"The weights are of a training in full: {recipe.epochs} epochs by the recipe `{training.name}`, seed "
+        story=f"The weights are of a training in full: {recipe.epochs} epochs by {training.name}, seed "
         f"{training.settings.seed}, from scratch; what the search left was not used.",
         data=training.data,
         recipe=recipe,

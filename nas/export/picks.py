@@ -23,6 +23,7 @@ FORM = (
     "('madds<=300e6:error'), or a preference ('error=5%,params<1M')"
 )
 _RELATION = re.compile(r"[<>=]")
+_NAMED = "the one that was asked for"
 _READABLE = 24  # characters of an architecture's text in a folder's name
 
 
@@ -58,7 +59,7 @@ def _choose(table: RunTable, text: str) -> Pick:
     front, objectives = table.front, table.objectives
     exact = np.flatnonzero(front["architecture"] == text)
     if len(exact):
-        return _pick(front, int(exact[0]), "named")
+        return _pick(front, int(exact[0]), _NAMED)
     if text == KNEE:
         bend = knee(minimised(front, objectives))
         return _pick(
@@ -110,7 +111,7 @@ def _by_text(table: RunTable, text: str) -> Pick:
     texts = front["architecture"].astype(str)
     found = np.flatnonzero(texts.str.startswith(text).to_numpy() & bool(text))
     if len(found) == 1:
-        return _pick(front, int(found[0]), "named")
+        return _pick(front, int(found[0]), _NAMED)
     if len(found) > 1:
         raise ConfigError(
             f"--pick {text!r}: {len(found)} networks of the front begin so ({', '.join(texts.iloc[found[:3]])}, ...); "
@@ -118,6 +119,6 @@ def _by_text(table: RunTable, text: str) -> Pick:
         )
     told = table.told[(table.told["status"] == "ok") & (table.told["architecture"] == text)]
     if len(told):
-        return _pick(told, len(told) - 1, "named (not on the front)")
+        return _pick(told, len(told) - 1, f"{_NAMED} (it is not on the front)")
     names = [KNEE, *(o.name for o in table.objectives), *texts]
     raise ConfigError(f"--pick {text!r}: no such network{did_you_mean(text, names)}; {FORM}")

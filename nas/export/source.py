@@ -20,6 +20,7 @@ from nas.export.calls import (
     from_torch,
     is_plain,
     plain,
+    quoted,
     torch_call,
     torch_class,
 )
@@ -180,7 +181,7 @@ class Source:
     def _class_text(self, cls: type) -> str:
         bases = ", ".join(dict.fromkeys(self._base_name(base) for base in cls.__bases__))
         said = inspect.cleandoc(cls.__doc__ or "") if "__doc__" in vars(cls) else ""
-        body = [_quoted(said)] * bool(said) + list(self._members[cls].values())
+        body = [quoted(said)] * bool(said) + list(self._members[cls].values())
         return f"class {cls.__name__}({bases}):\n" + "\n\n".join(map(_indented, body or ["pass"]))
 
     def _base_name(self, base: type) -> str:
@@ -232,7 +233,7 @@ class Source:
         if issubclass(cls, Exception):
             base = "ValueError" if issubclass(cls, ValueError) else "Exception"
             said = inspect.cleandoc(cls.__doc__ or "Something cannot be used.").splitlines()[0]
-            return f"class {cls.__name__}({base}):\n{_indented(_quoted(said))}"
+            return f"class {cls.__name__}({base}):\n{_indented(quoted(said))}"
         for parent in cls.__bases__:
             if parent is not object:
                 self._refer(parent.__name__, parent, cls.__qualname__)
@@ -287,11 +288,6 @@ def _home(value: Any) -> str | None:
         if free and getattr(importlib.import_module(home), name, None) is value:
             return home
     return None
-
-
-def _quoted(text: str) -> str:
-    text = text.replace("\\", "\\\\").replace('"""', "'''")
-    return f'"""{text}\n"""' if "\n" in text else f'"""{text}"""'
 
 
 def _indented(text: str) -> str:

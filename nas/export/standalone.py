@@ -6,12 +6,11 @@ import copy
 import math
 import types
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from nas.export.calls import Call, NotExportable, plain
+from nas.export.calls import Call, NotExportable, Written, plain, quoted
 from nas.export.source import Source
 
 TOLERANCE = 1e-6  # of the largest output, between the network and the one that the file builds
@@ -100,7 +99,7 @@ def _difference(text: str, network: nn.Module, expected: Tensor, pictures: Pictu
 
 
 def _file(
-    about: str, source: Source, body: list[str], call: Any, pictures: Pictures, expected: Tensor
+    about: str, source: Source, body: list[str], call: Written, pictures: Pictures, expected: Tensor
 ) -> str:
     built = call.laid_out(1, len("return ")) if isinstance(call, Call) else call
     first = [float(f"{x:.6g}") for x in expected.flatten()[:SHOWN].tolist()]
@@ -117,7 +116,7 @@ def _file(
     whole = "\n\n\n".join([*body, f"def build():\n    {_BUILD}\n    return {built}"])
     ordered = ["from collections import OrderedDict"] * ("OrderedDict(" in whole)
     imports = _imports([*source.imports(), *ordered])
-    top = "\n\n".join([f'"""{about}\n"""', "from __future__ import annotations", imports, head])
+    top = "\n\n".join([quoted(about), "from __future__ import annotations", imports, head])
     return "\n\n\n".join([top, whole, _USE]) + "\n"
 
 
