@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nas.api import SearchResult, load_run, search
     from nas.errors import NasError
+    from nas.export.product import export_run
     from nas.interfaces import Algorithm, Evaluate, Executor, SearchSpace, Surrogate
     from nas.kept_weights import load_network
     from nas.loop import LoopSettings, SearchState
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "nas.api": ("SearchResult", "load_run", "search"),
     "nas.errors": ("NasError",),
+    "nas.export.product": ("export_run",),
     "nas.kept_weights": ("load_network",),
     "nas.interfaces": ("Algorithm", "Evaluate", "Executor", "SearchSpace", "Surrogate"),
     "nas.loop": ("LoopSettings", "SearchState"),
@@ -55,6 +57,7 @@ __all__ = [
     "Status",
     "Surrogate",
     "Trial",
+    "export_run",
     "knee",
     "load_network",
     "load_run",

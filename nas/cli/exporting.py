@@ -19,11 +19,10 @@ from nas.cli.training import progress_line
 from nas.errors import ConfigError
 from nas.export.making import Made, Run, Training, from_kept, from_training, untrained
 from nas.export.picks import KNEE, Pick, choose
-from nas.export.product import Exported, check_free, write
+from nas.export.product import FOLDER, Exported, check_free, write
 from nas.training import RECIPES, FullSettings, Recipe
 from nas.training.task import Classification
 
-FOLDER = "export"  # in the run's own folder, unless told
 TRAINING = "training"  # in an export's folder
 
 

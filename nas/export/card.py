@@ -53,7 +53,7 @@ def _title(facts: Facts) -> str:
     warning = f"\n\n**{made.story}**" if made.weights == UNTRAINED else ""
     return (
         f"# {facts.pick.name}\n\nA network of the space `{run.space.name}`, found by a multi-objective search and picked as "
-        f"{facts.pick.reason}:{warning}\n\n```text\n{facts.pick.architecture}\n```{drawing}"
+        f"{facts.pick.reason}:{warning}\n\n```text\n{_clean(facts.pick.architecture)}\n```{drawing}"
     )
 
 
@@ -93,7 +93,7 @@ def _score_rows(split: str, scores: Scores | None, remark: str) -> Iterator[tupl
 def _pictures(facts: Facts) -> str:
     pictures = facts.made.pictures
     channels, height, width = pictures.shape
-    names = ", ".join(pictures.class_names[:_SHOWN_CLASSES])
+    names = ", ".join(map(_clean, pictures.class_names[:_SHOWN_CLASSES]))
     more = len(pictures.class_names) - _SHOWN_CLASSES
     return (
         f"## Pictures\n\n- {channels} channel{'s' * (channels > 1)}, {height} x {width} pixels (height, width), float32, batches of any size.\n"
@@ -101,6 +101,11 @@ def _pictures(facts: Facts) -> str:
         f"{_few(pictures.mean)}, standard deviation {_few(pictures.std)}; in full in `network.py`.\n"
         f"- {len(pictures.class_names)} classes: {names}{f', and {more} more (`CLASSES` in network.py)' if more > 0 else ''}."
     )
+
+
+def _clean(text: str) -> str:
+    """A text of the run or the data on one line that ends no code block and no row of a table."""
+    return " ".join(text.split()).replace("`", "'").replace("|", "/").replace("<", "(")
 
 
 def _few(values: tuple[float, ...]) -> str:

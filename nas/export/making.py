@@ -47,17 +47,18 @@ class Run:
 
         Raises `HistoryError` when there is none, `ConfigError` when the space must be given.
         """
-        from nas.assemble import make_problem
+        from nas.assemble import make_problem, make_space
 
         table, meta = load_run(folder)
         if space is None:
-            config, base = run_config(folder)
+            try:
+                config, base = run_config(folder)
+            except ConfigError as error:
+                raise ConfigError(f"{error}: nas.export_run(run, space=..., evaluate=...)") from None
             try:
                 problem = make_problem(config, base)
                 space, evaluator = problem.space, problem.evaluate
             except DataError:  # of a table that is looked up, and is not needed any more
-                from nas.assemble import make_space
-
                 space = make_space(config.space, base)
         inner = getattr(evaluator, "evaluator", evaluator)  # of one that reports more beside
         return cls(folder, table, meta, space, inner if isinstance(inner, TrainingEvaluator) else None)
@@ -110,6 +111,12 @@ def from_kept(run: Run, chosen: Pick) -> Made:
         raise DataError(
             f"{run.folder}: its networks were looked up or measured by other means than training: there are no "
             f"weights; --train trains the network now, --untrained exports it without"
+        )
+    origin = str(chosen.row.get("origin", ""))
+    if origin:
+        raise DataError(
+            f"{chosen.architecture} was measured by the earlier run {origin}, which has its weights: export it from there; "
+            f"--train trains the network now"
         )
     try:
         entry = weights_entry(run.folder, chosen.architecture)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,15 @@ import torch
 
 from nas.errors import ConfigError, DataError
 from nas.export.card import Facts, card
-from nas.export.making import Made, Run
+from nas.export.making import Made, Run, from_kept
 from nas.export.onnx_file import compare_onnx, missing_packages, write_onnx
-from nas.export.picks import Pick
+from nas.export.picks import KNEE, Pick, choose
 from nas.export.standalone import standalone
-from nas.interfaces import HasCost
+from nas.interfaces import HasCost, SearchSpace
 from nas.run_folder import write_whole
 
 SCHEMA = 1
+FOLDER = "export"  # in the run's own folder, unless told
 INDEX, WEIGHTS, NETWORK, ONNX, DRAWING, CARD = (
     "export.json",
     "weights.pt",
@@ -38,6 +40,34 @@ class Exported:
     folder: Path
     onnx_random: float | None
     onnx_real: float | None
+
+
+def export_run(
+    run: str | Path,
+    picks: Sequence[str] = (KNEE,),
+    out: str | Path | None = None,
+    *,
+    space: SearchSpace | None = None,
+    evaluate: object = None,
+    onnx: bool = True,
+    force: bool = False,
+) -> list[Exported]:
+    """Export networks of a run with the weights that its search kept, as `nas export` does; a folder each.
+
+    `picks` as for `--pick`, `out` None is `RUN/export`. `space` and `evaluate` (the `TrainingEvaluator`) are needed only when
+    the run was started from Python. Raises `ConfigError` for a pick that means nothing, a folder that is taken, or a
+    network that no file of its own can build, `DataError` when weights or data are missing.
+    """
+    whole = Run.read(Path(run), space, evaluate)
+    chosen = choose(whole.table, picks)
+    places = [Path(whole.folder / FOLDER if out is None else out) / each.name for each in chosen]
+    for place in places:
+        check_free(place, force)
+    command = f"nas.export_run({str(run)!r}, {list(picks)!r})"
+    return [
+        write(whole, each, from_kept(whole, each), place, command, onnx, warnings.warn)
+        for each, place in zip(chosen, places, strict=True)
+    ]
 
 
 def check_free(folder: Path, force: bool) -> None:
