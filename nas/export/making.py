@@ -140,7 +140,7 @@ def from_kept(run: Run, chosen: Pick) -> Made:
         network,
         *_pictures(prepared),
         weights=KEPT,
-        story=f"The weights are those that the search left: {epochs} epochs by its own short recipe, seed "
+        story=f"The weights are those that the search left: {_epochs(epochs)} by its own short recipe, seed "
         f"{entry['seed']}. They served to choose; `nas export --train` trains in full.",
         data=evaluator.data,
         recipe=dataclasses.replace(recipe, epochs=epochs),
@@ -167,7 +167,7 @@ def from_training(run: Run, chosen: Pick, training: Training, folder: Path) -> M
         network.eval(),
         *_pictures(prepared),
         weights=TRAINED,
-        story=f"The weights are of a training in full: {recipe.epochs} epochs by {training.name}, seed "
+        story=f"The weights are of a training in full: {_epochs(recipe.epochs)} by {training.name}, seed "
         f"{training.settings.seed}, from scratch; what the search left was not used.",
         data=training.data,
         recipe=recipe,
@@ -210,6 +210,10 @@ def _sides(space: Any, architecture: Any, resolution: int | None) -> tuple[int, 
             f"space {space.name!r} does not say the size of its pictures; say it with --resolution"
         )
     return int(side), int(side)
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'s' * (count != 1)}"
 
 
 def _scores(score: Scored) -> Scores:

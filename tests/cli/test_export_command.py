@@ -111,7 +111,7 @@ def test_the_card_has_the_exact_costs(exported: Path, here: Path) -> None:
 
 def test_the_card_says_where_the_weights_come_from_and_the_licences(exported: Path) -> None:
     text = (exported / "README.md").read_text(encoding="utf-8")
-    assert "The weights are those that the search left: 1 epochs by its own short recipe" in text
+    assert "The weights are those that the search left: 1 epoch by its own short recipe" in text
     assert "CC BY 4.0" in text
     assert "Apache-2.0" in text
 
