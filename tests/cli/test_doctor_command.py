@@ -71,6 +71,15 @@ def test_a_python_that_is_not_supported_is_told(nas_command, monkeypatch) -> Non
     assert looked(nas_command, "--no-ray", code=1)["Python"]["advice"] == "needs >=9"
 
 
+def test_gpus_are_named(nas_command, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    for name, value in (("is_available", True), ("device_count", 2), ("get_device_name", "Large")):
+        monkeypatch.setattr(torch.cuda, name, lambda *_, value=value: value)
+    assert looked(nas_command, "--no-ray")["GPU"]["said"] == "2 by CUDA 13.0: Large, Large"
+
+
 @pytest.mark.parametrize(
     ("code", "reason"),
     [("raise SystemExit('no socket')", "no socket"), ("import time; time.sleep(60)", "no answer within 1 s")],
