@@ -112,12 +112,19 @@ def _with_data(run: Run, wanted: Wanted) -> Run:
         return run
     data = run.evaluator.data
     if wanted.data is not None:
-        data = _command(run).source(Place(wanted.data, wanted.path, {}), run.evaluator.recipe.resolution)
+        data = _command(run).source(Place(wanted.data, wanted.path, {}), _pixels(run, run.evaluator.recipe))
     elif hasattr(data, "path"):
         data = dataclasses.replace(data, path=str(wanted.path))
     else:
         raise ConfigError(f"--path: the data of this run, {data!r}, are in no file; leave it out")
     return dataclasses.replace(run, evaluator=dataclasses.replace(run.evaluator, data=data))
+
+
+def _pixels(run: Run, recipe: Recipe) -> int | None:
+    """The side to which pictures of any size are brought: the recipe's, that of the run's own data, or the space's."""
+    own = None if run.evaluator is None else run.evaluator.data
+    sides = (recipe.resolution, getattr(own, "resolution", None), getattr(run.space, "image_size", None))
+    return next((side for side in sides if side is not None), None)
 
 
 def _training(run: Run, wanted: Wanted) -> Training:
@@ -140,7 +147,10 @@ def _training(run: Run, wanted: Wanted) -> Training:
     elif wanted.data is None:
         raise ConfigError("--train: this run has no pictures of its own: say which with --data (and --path)")
     else:
-        data, task = command.source(Place(wanted.data, wanted.path, {}), recipe.resolution), command.task({})
+        data, task = (
+            command.source(Place(wanted.data, wanted.path, {}), _pixels(run, recipe)),
+            command.task({}),
+        )
     threads = wanted.threads or command.threads(recipe.resolution)
     settings = FullSettings(wanted.seed, threads, on_epoch=_progress(recipe, command))
     name = "the search's own recipe" if wanted.recipe is None else f"the recipe `{wanted.recipe}`"

@@ -25,6 +25,7 @@ KEPT = (
     "LANG",
     "TMPDIR",
 )  # of the environment; the index that pip asks is configured in files or in PIP_*
+INSTALL = ("-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check")
 
 
 def run(*command: str | Path, folder: Path, seconds: float = 900.0) -> str:
@@ -53,7 +54,7 @@ def installed(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
     run(sys.executable, "-m", "venv", place / "venv", folder=place)
     commands = place / "venv" / "bin"
     pins = ROOT / "constraints.txt"
-    run(commands / "python", "-m", "pip", "install", "--quiet", "--constraint", pins, built[0], folder=place)
+    run(commands / "python", *INSTALL, "--constraint", pins, built[0], folder=place)
     return commands
 
 
