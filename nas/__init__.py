@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from nas.api import SearchResult, load_run, search
     from nas.callbacks import Callback
     from nas.errors import NasError
+    from nas.export.product import export_run
     from nas.interfaces import Algorithm, Evaluate, Executor, SearchSpace, Surrogate
     from nas.kept_weights import load_network
     from nas.loop import LoopSettings, SearchState
@@ -25,6 +26,7 @@ _HOMES = {
     "nas.api": ("SearchResult", "load_run", "search"),
     "nas.callbacks": ("Callback",),
     "nas.errors": ("NasError",),
+    "nas.export.product": ("export_run",),
     "nas.kept_weights": ("load_network",),
     "nas.interfaces": ("Algorithm", "Evaluate", "Executor", "SearchSpace", "Surrogate"),
     "nas.loop": ("LoopSettings", "SearchState"),
@@ -58,6 +60,7 @@ __all__ = [
     "Status",
     "Surrogate",
     "Trial",
+    "export_run",
     "knee",
     "load_network",
     "load_run",

@@ -22,6 +22,24 @@ weights_app = typer.Typer(no_args_is_help=True, help="Weights of networks.", ric
 app.add_typer(data_app, name="data")
 app.add_typer(weights_app, name="weights")
 
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"nas {version('multiobjective-nas')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of `nas` itself."""
+
+
 Text = Optional[str]  # noqa: UP045 (typer reads annotations at run time, on Python 3.10 too)
 Number = Optional[int]  # noqa: UP045
 Folder = Optional[Path]  # noqa: UP045
@@ -315,6 +333,68 @@ def evaluate(
 
     asked = Asked(spec, data, path, weights, tuple(settings or ()), task, head)
     run_evaluation(asked, resolution, as_json)
+
+
+@app.command(
+    epilog="Examples:\n\n`nas export runs/first` exports the knee with the weights that the search left\n\n"
+    '`nas export runs/first --pick knee --pick "params<=10k:error" --pick r8/stem8s1`\n\n'
+    "`nas export runs/first --train --recipe digits` trains in full first; again after Ctrl-C, it goes on\n\n"
+    "`nas export runs/nb101 --train --recipe cifar-transfer --data cifar10 --path cifar-10-batches-bin`"
+)
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    pick: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            help="`knee` (default), an architecture or how it begins, an objective (the best in it), or limits and an "
+            "objective: `madds<=300e6:error`. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Folder,
+        typer.Option(help="A folder for one of each network; default: RUN/export.", show_default=False),
+    ] = None,
+    train: Annotated[bool, typer.Option("--train", help="Train in full, on the run's pictures.")] = False,
+    untrained: Annotated[bool, typer.Option("--untrained", help="The architecture alone.")] = False,
+    recipe: Annotated[Text, typer.Option(help="Of `--train`, as in `nas train`.", show_default=False)] = None,
+    epochs: Annotated[
+        Number,
+        typer.Option(
+            help="Of `--train`: instead of the recipe's, or of the search's own.", show_default=False
+        ),
+    ] = None,
+    data: Annotated[Text, typer.Option(help=f"Instead of the run's own: {DATA}", show_default=False)] = None,
+    path: Annotated[Folder, typer.Option(help="Where the data are now.", show_default=False)] = None,
+    seed: Annotated[int, typer.Option(help="Of `--train` and `--untrained`.")] = 0,
+    threads: Annotated[
+        Number, typer.Option(help="Of `--train`, as in `nas train`.", show_default=False)
+    ] = None,
+    resolution: Annotated[
+        Number, typer.Option(help="Of `--untrained`, where the space does not say.", show_default=False)
+    ] = None,
+    no_onnx: Annotated[bool, typer.Option("--no-onnx", help="Leave network.onnx out.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over an export that is there.")] = False,
+) -> None:
+    """Export networks of a run: PyTorch weights, a Python file that needs PyTorch alone, ONNX, a model card."""
+    from nas.cli.exporting import Wanted, run_export
+
+    wanted = Wanted(
+        picks=tuple(pick or ()), out=out, train=train, untrained=untrained, recipe=recipe, epochs=epochs, data=data,
+        path=path, seed=seed, threads=threads, resolution=resolution, onnx=not no_onnx, force=force,
+    )  # fmt: skip
+    run_export(run, wanted)
+
+
+@app.command(epilog="Examples:\n\n`nas doctor`\n\n`nas doctor --json | jq .ready`")
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object.")] = False,
+    no_ray: Annotated[bool, typer.Option("--no-ray", help="Do not start Ray (some seconds).")] = False,
+) -> None:
+    """Tell whether a first search would run here, what is missing for what else, and where data were found."""
+    from nas.cli.doctor import run_doctor
+
+    run_doctor(as_json, ray=not no_ray)
 
 
 @weights_app.command(

@@ -20,6 +20,8 @@ from nas.config import SearchConfig, check_config, flat, override, put, read_con
 from nas.errors import ConfigError, HistoryError, NasError
 from nas.executors import EXECUTORS
 from nas.history import FILE, read_history
+from nas.kept_weights import FOLDER as WEIGHTS
+from nas.kept_weights import INDEX
 from nas.log_file import well_formed
 from nas.loop import LoopSettings, SearchState
 from nas.plugins import find
@@ -279,6 +281,10 @@ def _report(result: SearchResult, out: Path, loop: LoopSettings) -> None:
     elif result.state == "finished":
         go_on += f" --budget {2 * loop.evaluations}"
     further = "" if result.state == "exhausted" else f"\n  {go_on}   goes on with this search"
+    if (out / WEIGHTS / INDEX).is_file():
+        further = (
+            f"\n  nas export {out}   makes the knee usable elsewhere: PyTorch, ONNX, a model card{further}"
+        )
     if result.front_posterior is not None:
         further = f"\n  {out}/front_posterior.csv  the front by posterior mean of noisy measurements{further}"
     console.print(
