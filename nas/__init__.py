@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nas.api import SearchResult, load_run, search
+    from nas.callbacks import Callback
     from nas.errors import NasError
     from nas.export.product import export_run
     from nas.interfaces import Algorithm, Evaluate, Executor, SearchSpace, Surrogate
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "nas.api": ("SearchResult", "load_run", "search"),
+    "nas.callbacks": ("Callback",),
     "nas.errors": ("NasError",),
     "nas.export.product": ("export_run",),
     "nas.kept_weights": ("load_network",),
@@ -39,6 +41,7 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "Algorithm",
     "Architecture",
+    "Callback",
     "Evaluate",
     "Executor",
     "Limit",

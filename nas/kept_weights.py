@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nas.callbacks import Callback
 from nas.errors import ConfigError, DataError, HistoryError
 from nas.history import as_json, read_history
 from nas.interfaces import HasBuild, HasWeights, SearchSpace
@@ -23,7 +24,7 @@ FOLDER = "weights"
 INDEX = "index.json"
 
 
-class KeptWeights:
+class KeptWeights(Callback):
     """A callback that removes weights as soon as neither the front nor a continuation needs them.
 
     `folder` is where `evaluator` keeps them. Files of trials that were not told yet are left alone. Those of the
@@ -37,10 +38,15 @@ class KeptWeights:
         self._told = 0
         self._files: set[Path] = set()  # of trials that were told, and not removed yet
 
-    def __call__(self, state: SearchState) -> None:
-        """Remove what the last results made superfluous; nothing when there are none."""
-        if len(state.results) == self._told:
-            return
+    def begin(self, state: SearchState) -> None:
+        """Remove what the results of earlier sessions made superfluous."""
+        self._remove_superfluous(state)
+
+    def told(self, state: SearchState, result: Result) -> None:
+        """Remove what the last results made superfluous."""
+        self._remove_superfluous(state)
+
+    def _remove_superfluous(self, state: SearchState) -> None:
         self._files |= self._of(result.trial for result in state.results[self._told :])
         self._told = len(state.results)
         wanted = self._of(state.rungs.wanted())

@@ -84,6 +84,19 @@ def search(
     ] = None,
     out: Annotated[Folder, typer.Option(help="Folder for the log, the front and the plots.")] = None,
     resume: Annotated[Folder, typer.Option(help="Go on with the run in this folder.")] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Log to RUN/tensorboard (needs the extra `tensorboard`).")
+    ] = False,
+    mlflow: Annotated[
+        bool,
+        typer.Option(
+            "--mlflow", help="Log to RUN/mlflow.db, or MLFLOW_TRACKING_URI (needs the extra `mlflow`)."
+        ),
+    ] = False,
+    callback: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="Who is told how it goes: file.py:Name. Repeatable.", show_default=False),
+    ] = None,
     settings: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option("--set", help="Any key of the config: `a.b=value`. Repeatable."),
@@ -96,7 +109,11 @@ def search(
     """
     from nas.cli.searching import Flags, run_search
 
-    flags = Flags(space, algorithm, budget, seed, workers, executor, address, out, tuple(settings or ()))
+    trackers = [name for name, wanted in (("tensorboard", tensorboard), ("mlflow", mlflow)) if wanted]
+    told = (*trackers, *(callback or ()))
+    flags = Flags(
+        space, algorithm, budget, seed, workers, executor, address, out, tuple(settings or ()), told
+    )
     run_search(config, flags, resume)
 
 
@@ -164,7 +181,7 @@ def list_(
     kind: Annotated[
         str,
         typer.Argument(
-            help="spaces, models, algorithms, peers, evaluators, executors, objectives or surrogates."
+            help="spaces, models, algorithms, peers, evaluators, executors, objectives, surrogates or callbacks."
         ),
     ],
 ) -> None:
@@ -392,3 +409,25 @@ def convert(
     from nas.cli.networks import convert as convert_file
 
     convert_file(file, model, out)
+
+
+@app.command(
+    epilog="Examples:\n\n`nas watch runs/first` while `nas search` runs in another window, or in a batch job\n\n"
+    "`nas watch runs/first --once` prints where it stands\n\n"
+    "`nas watch /mnt/cluster/runs/mine --every 10` follows a run of another machine on a shared disk",
+)
+def watch(
+    run: Annotated[Path, typer.Argument(help="Folder of a run: under way, over, or not begun yet.")],
+    every: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Seconds between looks; default: 1, in a log 60.", show_default=False),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Show where it stands now, and end.")] = False,
+) -> None:
+    """Show where a run stands, live, from any process or machine that sees its folder.
+
+    Reads only. Ends when the run does; Ctrl-C ends the watching alone.
+    """
+    from nas.cli.watching import run_watch
+
+    run_watch(run, every, once)
