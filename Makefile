@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: env search test test-slow fuzz audit lint clean help
+.PHONY: env search test test-slow docs fuzz audit lint clean help
 
 help:
 	@echo "make search     a first search: small MUXNets trained on digits, about two minutes; leaves runs/first/"
 	@echo "make test       the tests"
 	@echo "make test-slow  the tests that take minutes"
+	@echo "make docs       the documentation as a site, in site/"
 	@echo "make fuzz       damaged inputs of every kind, about 100,000, an hour"
 	@echo "make audit      known vulnerabilities of the installed packages"
 	@echo "make lint       style and types"
@@ -44,8 +45,12 @@ lint: env
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Pages of the reference are made from the code; a warning is an error. To look at it: python3 -m http.server -d site
+docs: env
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Damaged inputs of every kind, about 100,000 of them; NAS_FUZZ_INPUTS is how many each test tries.
 fuzz: env

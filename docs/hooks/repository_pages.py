@@ -1,7 +1,8 @@
 """Links from pages to the rest of the repository: READMEs and files become pages of the site.
 
 A page is written for a code host, where a link may lead to any file, such as `../experiments/quality/README.md`.
-On the site all of them have a place under `repository/`; links are rewritten, and a link to a folder becomes text.
+On the site all of them have a place under `repository/`; links are rewritten, and a link to a folder, or to a result that
+an experiment has not written yet, becomes text.
 """
 
 from __future__ import annotations
@@ -80,9 +81,10 @@ def rewritten(markdown: str, page: Path) -> str:
 
     def link(match: re.Match[str]) -> str:
         path = (page.parent / match[3]).resolve()
-        if path.is_dir():
+        made_later = not path.exists() and not page.is_relative_to(DOCS)  # a result that an experiment will write
+        if path.is_dir() or made_later:
             return match[2]
-        if not path.is_file():  # a generated page, or a mistake that MkDocs names
+        if not path.exists():  # a page made from the code, or a mistake that MkDocs names
             return match[0]
         target = os.path.relpath(RepositoryFile(path).target, here or ".")
         return f"{match[1]}[{match[2]}]({target}{match[4] or ''})"
