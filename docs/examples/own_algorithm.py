@@ -73,7 +73,5 @@ if __name__ == "__main__":
     from nas.testing import check_algorithm
 
     check_algorithm(FrontMutation)
-    found = nas.search(
-        MadeUp(), ["error", "madds"], evaluate, algorithm=FrontMutation, budget=100, seed=1
-    )
+    found = nas.search(MadeUp(), ["error", "madds"], evaluate, algorithm=FrontMutation, budget=100, seed=1)
     print(found.front.to_string(index=False))

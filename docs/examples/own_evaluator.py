@@ -77,5 +77,7 @@ if __name__ == "__main__":
     if not Path("pictures").exists():
         write_pictures(Path("pictures"))
     space = NASBench101.digits()
-    found = nas.search(space, ["error", "params"], Train(space), limits=["params <= 100e3"], budget=10, seed=1)
+    found = nas.search(
+        space, ["error", "params"], Train(space), limits=["params <= 100e3"], budget=10, seed=1
+    )
     print(found.front.to_string(index=False))

@@ -59,7 +59,9 @@ def energy() -> nas.Objective:
 
 def objectives() -> list[str | nas.Objective]:
     """What the search minimises and maximises; all but `params` are measured on the worker."""
-    quick = architecture_latency(SPACE, batch=16, rounds=6, tolerance=0.5)  # a rough figure; see docs/latency.md
+    quick = architecture_latency(
+        SPACE, batch=16, rounds=6, tolerance=0.5
+    )  # a rough figure; see docs/latency.md
     latency = nas.Objective("latency", "ms", best=0, function=quick)
     return ["error", "robustness", "params", latency, energy()]
 

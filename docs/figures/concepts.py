@@ -51,7 +51,9 @@ def draw_timeline() -> None:
 
 def everything() -> tuple[list[nas.Architecture], FloatArray]:
     """All architectures of the made-up space, and their errors, (n,)."""
-    every = [nas.Architecture(SPACE.name, tuple(map(int, genes))) for genes in np.ndindex(*SPACE.cardinalities)]
+    every = [
+        nas.Architecture(SPACE.name, tuple(map(int, genes))) for genes in np.ndindex(*SPACE.cardinalities)
+    ]
     return every, np.array([evaluate(nas.Trial(0, a, 0))["test_error"] for a in every])
 
 
@@ -72,7 +74,9 @@ def draw_tau() -> None:
         ends = (truth.min(), truth.max())
         ax.plot(ends, ends, color=INK, lw=0.9, ls=(0, (3, 2)))
         all_of_them, among_best = kendall_tau(mean, truth), kendall_tau(mean[best], truth[best])
-        ax.text(0.04, 0.96, f"tau {all_of_them:.2f}", transform=ax.transAxes, va="top", fontsize=10, color=INK)
+        ax.text(
+            0.04, 0.96, f"tau {all_of_them:.2f}", transform=ax.transAxes, va="top", fontsize=10, color=INK
+        )
         ax.text(0.04, 0.87, f"among the best tenth {among_best:.2f}", transform=ax.transAxes, va="top", fontsize=9,
                 color=VERMILLION)  # fmt: skip
         caption(ax, f"learned from {rows} results", "predicted error (%)")
@@ -97,11 +101,23 @@ def draw_hypervolume() -> None:
             counts = front[(front < reference).all(axis=1)]
             steps = np.vstack([[counts[0, 0], reference[1]], counts, [reference[0], counts[-1, 1]]])
             ax.step(steps[:, 0], steps[:, 1], where="post", color=colour, lw=1.3)
-            ax.scatter(*counts.T, s=30, marker=mark, color=colour, zorder=3, label=f"{name} dominates {share:.1%} of the box")
+            ax.scatter(
+                *counts.T,
+                s=30,
+                marker=mark,
+                color=colour,
+                zorder=3,
+                label=f"{name} dominates {share:.1%} of the box",
+            )
         ax.plot(*reference, marker="P", ms=9, color=INK, ls="none", clip_on=False, label="reference point")
         ax.set(xlim=(0, reference[0] * 1.03), ylim=(0, reference[1] * 1.03))
         ax.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16))
-        caption(ax, f"reference point ({reference[0]:g}%, {reference[1]:g}M)", "error (%)", "parameters (millions)")
+        caption(
+            ax,
+            f"reference point ({reference[0]:g}%, {reference[1]:g}M)",
+            "error (%)",
+            "parameters (millions)",
+        )
     save(figure, "hypervolume")
 
 
@@ -127,7 +143,13 @@ def searched(prefer: str) -> nas.SearchResult:
     """Sixty evaluations of the made-up space by `sa-moead`."""
     settings = SAMOEADSettings(prefer=prefer)
     return nas.search(
-        SPACE, ["error", "madds"], evaluate, algorithm="sa-moead", algorithm_settings=settings, budget=60, seed=2
+        SPACE,
+        ["error", "madds"],
+        evaluate,
+        algorithm="sa-moead",
+        algorithm_settings=settings,
+        budget=60,
+        seed=0,
     )
 
 
@@ -135,7 +157,9 @@ def draw_evaluations(ax: Any, found: nas.SearchResult) -> None:
     """Every evaluation of a search, and its front."""
     design = found.history["trial"] < 10
     for rows, colour, label in ((design, "#BBBBBB", "initial design"), (~design, SKY, "evaluated")):
-        ax.scatter(found.history["error"][rows], found.history["madds"][rows] / 1e6, s=16, color=colour, label=label)
+        ax.scatter(
+            found.history["error"][rows], found.history["madds"][rows] / 1e6, s=16, color=colour, label=label
+        )
     ax.scatter(found.front["error"], found.front["madds"] / 1e6, s=22, color=BLUE, label="front", zorder=3)
     ax.legend(fontsize=8, frameon=False, loc="upper right")
 

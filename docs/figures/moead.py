@@ -55,7 +55,9 @@ def draw_pbi() -> None:
     ax.plot(*zip((0, 0), foot, strict=True), color=VERMILLION, lw=2.4, alpha=0.75)
     for text, place in (("d1", (0.28, 0.29)), ("d2", (0.88, 0.39))):
         ax.text(*place, text, color=VERMILLION, fontsize=9, weight="bold")
-    for ax, title in zip(axes, ("θ = 0: a weighted sum", "θ = 1: the default", "θ = 5: near the direction"), strict=True):
+    for ax, title in zip(
+        axes, ("θ = 0: a weighted sum", "θ = 1: the default", "θ = 5: near the direction"), strict=True
+    ):
         ax.set_title(title, loc="left", fontsize=9.5, color=INK)
     save(figure, "moead_pbi")
 
@@ -135,8 +137,11 @@ def draw_replacement() -> None:
                 return
 
 
-def draw_members(algorithm: Any, before: FloatArray, newcomer: nas.Observation, scope: Any, changed: Any) -> None:
+def draw_members(
+    algorithm: Any, before: FloatArray, newcomer: nas.Observation, scope: Any, changed: Any
+) -> None:
     """Two panels: the members that a newcomer meets, and those that are left."""
+
     def scaled(points: FloatArray) -> FloatArray:
         return np.asarray((points - algorithm._ideal) * algorithm._scale)
 
@@ -152,7 +157,9 @@ def draw_members(algorithm: Any, before: FloatArray, newcomer: nas.Observation, 
         ax.scatter(*scaled(newcomer.objectives), s=100, marker="*", color=VERMILLION, zorder=5)
         ax.set(xlim=(-0.03, 1.1), ylim=(-0.03, 1.1), aspect="equal", xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
         caption(ax, title, "error (normalised)", "MAdds (normalised)")
-    axes[0].scatter(*scaled(before[changed]).T, s=120, facecolors="none", edgecolors=VERMILLION, linewidths=1.4, zorder=4)
+    axes[0].scatter(
+        *scaled(before[changed]).T, s=120, facecolors="none", edgecolors=VERMILLION, linewidths=1.4, zorder=4
+    )
     save(figure, "moead_replacement")
 
 
@@ -164,7 +171,9 @@ def archive_of(algorithm: type[MOEAD], seed: int) -> FloatArray:
 
 def true_front() -> FloatArray:
     """The front of all architectures of the made-up space, minimised, (k, 2)."""
-    every = (nas.Architecture(SPACE.name, tuple(map(int, genes))) for genes in np.ndindex(*SPACE.cardinalities))
+    every = (
+        nas.Architecture(SPACE.name, tuple(map(int, genes))) for genes in np.ndindex(*SPACE.cardinalities)
+    )
     points = np.array([[evaluate(nas.Trial(0, a, 0))["test_error"], SPACE.cost(a)["madds"]] for a in every])
     front = points[non_dominated(points)]
     return front[np.argsort(front[:, 0])]
@@ -182,10 +191,14 @@ def draw_normalisation() -> None:
     ):
         fronts = [archive_of(algorithm, seed) for seed in range(20)]
         found = [hypervolume(front, box) / hypervolume(true, box) for front in fronts]
-        left.scatter(fronts[0][:, 0], fronts[0][:, 1] / 1e6, s=24, marker=mark, color=colour, label=name, zorder=3)
+        left.scatter(
+            fronts[0][:, 0], fronts[0][:, 1] / 1e6, s=24, marker=mark, color=colour, label=name, zorder=3
+        )
         right.scatter(found, place + np.linspace(-0.2, 0.2, len(found)), s=22, marker=mark, color=colour)
         right.plot([np.median(found)] * 2, [place - 0.3, place + 0.3], color=INK, lw=1.6)
-        right.text(np.median(found), place + 0.33, f"{np.median(found):.3f}", ha="center", fontsize=8, color=INK)
+        right.text(
+            np.median(found), place + 0.33, f"{np.median(found):.3f}", ha="center", fontsize=8, color=INK
+        )
     left.set_yscale("log")
     left.legend(fontsize=8, frameon=False)
     caption(left, "the front of one seed, after 200 evaluations", "error (%)", "MAdds (millions)")

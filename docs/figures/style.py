@@ -15,7 +15,19 @@ from nas.plots_axes import BLUE, FAINT, INK, PURPLE, SKY, VERMILLION
 IMAGES = Path(__file__).resolve().parents[1] / "images"
 GREEN, ORANGE = "#009E73", "#E69F00"
 
-__all__ = ["BLUE", "FAINT", "GREEN", "INK", "ORANGE", "PURPLE", "SKY", "VERMILLION", "caption", "panels", "save"]
+__all__ = [
+    "BLUE",
+    "FAINT",
+    "GREEN",
+    "INK",
+    "ORANGE",
+    "PURPLE",
+    "SKY",
+    "VERMILLION",
+    "caption",
+    "panels",
+    "save",
+]
 
 
 def panels(n: int, *, width: float = 3.3, height: float = 3.1, **options: Any) -> tuple[Figure, list[Any]]:

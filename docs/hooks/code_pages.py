@@ -10,10 +10,25 @@ import nas.testing
 import nas.training
 from nas.cli.app import app
 
-INTERFACES = (
-    "SearchSpace HasVariation HasCost HasBuild HasFeatures HasEnumeration Evaluate HasPrepare HasResources HasWeights "
-    "Algorithm HasNotes HasRecall HasPosterior Executor HasClock Surrogate"
-).split()
+INTERFACES = [
+    "SearchSpace",
+    "HasVariation",
+    "HasCost",
+    "HasBuild",
+    "HasFeatures",
+    "HasEnumeration",
+    "Evaluate",
+    "HasPrepare",
+    "HasResources",
+    "HasWeights",
+    "Algorithm",
+    "HasNotes",
+    "HasRecall",
+    "HasPosterior",
+    "Executor",
+    "HasClock",
+    "Surrogate",
+]
 
 # Page: its title, what stands at its top, and the names that it documents.
 API: Mapping[str, tuple[str, str, list[str]]] = {

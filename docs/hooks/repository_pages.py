@@ -81,7 +81,9 @@ def rewritten(markdown: str, page: Path) -> str:
 
     def link(match: re.Match[str]) -> str:
         path = (page.parent / match[3]).resolve()
-        made_later = not path.exists() and not page.is_relative_to(DOCS)  # a result that an experiment will write
+        made_later = not path.exists() and not page.is_relative_to(
+            DOCS
+        )  # a result that an experiment will write
         if path.is_dir() or made_later:
             return match[2]
         if not path.exists():  # a page made from the code, or a mistake that MkDocs names

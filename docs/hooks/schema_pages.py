@@ -9,14 +9,31 @@ import json
 import re
 from typing import Any
 
-from nas.compare.config import CompareConfig
-from nas.config import SearchConfig
 from pydantic import BaseModel
 from repository_pages import DOCS
 
-MODELS: dict[str, tuple[type[BaseModel], str]] = {
-    "search": (SearchConfig, "config.md"),
-    "compare": (CompareConfig, "compare.md"),
+from nas.compare.config import CompareConfig
+from nas.config import SearchConfig
+
+MODELS: dict[str, type[BaseModel]] = {"search": SearchConfig, "compare": CompareConfig}
+
+# Where the tables are that say what the keys of a part mean: the page and the heading above each.
+TABLES: dict[str, list[tuple[str, str]]] = {
+    "SearchConfig": [("config.md", "The config file")],
+    "Budget": [("config.md", "`budget`")],
+    "HalvingPart": [("config.md", "`halving`")],
+    "ObjectivePart": [("config.md", "`objectives`")],
+    "CompareConfig": [("compare.md", "The config")],
+    "ProblemPart": [("compare.md", "A problem"), ("config.md", "The config file")],
+    "ReferencePart": [("compare.md", "`reference`")],
+}
+
+TYPES = {"integer": "whole number", "string": "text", "object": "mapping", "boolean": "true or false"}
+BOUNDS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "above",
+    "maximum": "at most",
+    "exclusiveMaximum": "below",
 }
 
 ROW = re.compile(r"^\| (`[^|]+`) \|(.*)\|$", re.MULTILINE)
@@ -42,36 +59,39 @@ def schema_pages() -> dict[str, str]:
     """The page and both schemas, by their place among the site's sources."""
     made = {f"reference/{name}.schema.json": json.dumps(schema(name), indent=1) + "\n" for name in MODELS}
     parts = [INTRODUCTION]
-    for name, (model, _) in MODELS.items():
+    for name in MODELS:
         described = schema(name)
-        parts.append(f"## nas {name}\n\n{_table(described)}")
+        parts.append(f"## nas {name}\n\n{_table(described, name)}")
         parts += [
-            f"### {name}: {title}\n\n{inner['description']}\n\n{_table(inner)}"
+            f"### {name}: {title}\n\n{inner['description']}\n\n{_table(inner, name)}"
             for title, inner in described.get("$defs", {}).items()
         ]
     return {**made, "reference/schema.md": "\n\n".join(parts) + "\n"}
 
 
 def schema(name: str) -> dict[str, Any]:
-    """The JSON Schema of a config, with the meaning of every key that the documentation has in a table."""
-    model, page = MODELS[name]
-    meanings = _meanings(page)
+    """The JSON Schema of a config, with the meaning of every key."""
+    model = MODELS[name]
     found = {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
-    for part in [found, *found.get("$defs", {}).values()]:
+    for title, part in {model.__name__: found, **found.get("$defs", {})}.items():
+        meanings = {
+            k: v
+            for page, heading in reversed(TABLES.get(title, []))
+            for k, v in _meanings(page, heading).items()
+        }
         for key, value in part.get("properties", {}).items():
             value.pop("title", None)
-            if key in meanings:
-                value["description"] = meanings[key]
+            value["description"] = meanings.get(key, part["description"])  # of a component: what it is
     return found
 
 
-def _meanings(page: str) -> dict[str, str]:
-    """From a page's tables: the last cell of the first row that names a key alone."""
+def _meanings(page: str, heading: str) -> dict[str, str]:
+    """From the table under a heading: the last cell of each row, by the key in its first."""
     text = (DOCS / page).read_text(encoding="utf-8")
+    below = re.split(r"^#+ ", text.split(f"# {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
     found: dict[str, str] = {}
-    for row in ROW.finditer(text):
-        for key in re.findall(r"`(\w+)`", row[1]):
-            found.setdefault(key, _plain(row[2].split("|")[-1].strip()))
+    for row in ROW.finditer(below):
+        found |= dict.fromkeys(re.findall(r"`(\w+)`", row[1]), _plain(row[2].split("|")[-1].strip()))
     return found
 
 
@@ -80,27 +100,27 @@ def _plain(text: str) -> str:
     return re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text).replace("`", "")
 
 
-def _table(part: dict[str, Any]) -> str:
+def _table(part: dict[str, Any], name: str) -> str:
     needed = part.get("required", [])
     rows = [
-        f"| `{key}` | {_type(value)} | {'(needed)' if key in needed else _default(value)} | {value.get('description', '')} |"
+        f"| `{key}` | {_type(value, name)} | {'(needed)' if key in needed else _default(value)} | {value.get('description', '')} |"
         for key, value in part["properties"].items()
     ]
     return "\n".join(["| key | type | default | meaning |", "|---|---|---|---|", *rows])
 
 
-def _type(value: dict[str, Any]) -> str:
+def _type(value: dict[str, Any], name: str) -> str:
     if "anyOf" in value:
-        return " or ".join(_type(one) for one in value["anyOf"])
+        return " or ".join(_type(one, name) for one in value["anyOf"])
     if "$ref" in value:
-        return str(value["$ref"]).rpartition("/")[2]
+        part = str(value["$ref"]).rpartition("/")[2]
+        return f"[{part}](#{name}-{part.lower()})"
     if value.get("type") == "array":
-        return f"list of ({_type(value.get('items', {}))})"
-    bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
-    limits = [f"{words} {value[key]:g}" for key, words in bounds.items() if key in value]
-    names = {"integer": "whole number", "string": "text", "object": "mapping", "boolean": "true or false"}
+        return f"list of {_type(value.get('items', {}), name)}"
     kind = str(value.get("type", "anything"))
-    return ", ".join([names.get(kind, kind), *limits])
+    return ", ".join(
+        [TYPES.get(kind, kind), *(f"{BOUNDS[key]} {value[key]:,}" for key in BOUNDS if key in value)]
+    )
 
 
 def _default(value: dict[str, Any]) -> str:
