@@ -26,6 +26,7 @@ from nas.config import SearchConfig
 ROOT = Path(__file__).resolve().parent.parent
 HOOKS = ROOT / "docs" / "hooks"
 CHROMIUM = Path("/usr/bin/chromium")
+SHOWN = ("index", "start", "moead", "own-space", "reference/schema", "reference/api/nas", "notebooks/search")
 
 
 @pytest.fixture
@@ -141,6 +142,18 @@ def test_links_that_leave_the_pages_lead_to_copies(hook: Any) -> None:
     assert pages.rewritten(text, ROOT / "docs" / "index.md") == wanted
 
 
+@pytest.mark.parametrize(
+    ("link", "shown"),
+    [
+        ("[config.md](config.md)", "[The config file](config.md)"),
+        ("[concepts.md](concepts.md#warm-start)", "[Warm start](concepts.md#warm-start)"),
+        ("[CONTRIBUTING.md](../CONTRIBUTING.md)", "[Contributing](repository/CONTRIBUTING.md)"),
+    ],
+)
+def test_a_link_that_says_only_a_page_s_name_gets_its_heading(hook: Any, link: str, shown: str) -> None:
+    assert hook("repository_pages").rewritten(link, ROOT / "docs" / "index.md") == shown
+
+
 def test_links_within_code_are_left_alone(hook: Any) -> None:
     text = "```text\n[a](../README.md)\n```\n"
     assert hook("repository_pages").rewritten(text, ROOT / "docs" / "index.md") == text
@@ -187,23 +200,11 @@ def test_a_browser_shows_the_pages_without_errors_and_finds_a_word(site: Path, w
     playwright = pytest.importorskip("playwright.sync_api")
     if not CHROMIUM.exists():
         pytest.skip(f"no browser at {CHROMIUM}")
-    complaints: list[str] = []
     with served(site) as address, playwright.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": width, "height": 900})
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda asked: complaints.extend([asked.url] * (not asked.url.startswith((address, "data:", "blob:")))))  # fmt: skip
-        page.on("response", lambda got: complaints.extend([got.url] * (got.status >= 400)))
-        for name in (
-            "index",
-            "start",
-            "moead",
-            "own-space",
-            "reference/schema",
-            "reference/api/nas",
-            "notebooks/search",
-        ):
+        complaints = complaints_of(page, address)
+        for name in SHOWN:
             page.goto(f"{address}/{name}.html", wait_until="networkidle")
             assert page.evaluate("document.documentElement.scrollWidth") <= width, name
         if width < 1000:
@@ -212,6 +213,21 @@ def test_a_browser_shows_the_pages_without_errors_and_finds_a_word(site: Path, w
         page.wait_for_selector(".md-search-result__item", timeout=20_000)
         browser.close()
     assert complaints == []
+
+
+def complaints_of(page: Any, address: str) -> list[str]:
+    """What a page reports as an error, asks of another host, or does not get, from now on."""
+    heard: list[str] = []
+
+    def note(what: str, worth: bool) -> None:
+        if worth:
+            heard.append(what)
+
+    page.on("console", lambda said: note(said.text, said.type == "error"))
+    page.on("pageerror", lambda error: note(str(error), True))
+    page.on("request", lambda asked: note(asked.url, not asked.url.startswith((address, "data:", "blob:"))))
+    page.on("response", lambda got: note(got.url, got.status >= 400))
+    return heard
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Links from pages to the rest of the repository: READMEs and files become pages of the site.
 
 A page is written for a code host, where a link may lead to any file, such as `../experiments/quality/README.md`.
-On the site all of them have a place under `repository/`; links are rewritten, and a link to a folder, or to a result that
-an experiment has not written yet, becomes text.
+On the site all of them have a place under `repository/`, and links are rewritten: one that says no more than a page's name
+gets its heading, one to a folder, or to a result that an experiment has not written yet, becomes text.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ DOCS = ROOT / "docs"
 
 FENCE = re.compile(r"^(```+).*?^\1$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!\w+:)([^)\s#]+)(#[^)\s]*)?\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 INCLUDE = re.compile(r"^<!-- include: (\S+) -->$", re.MULTILINE)
 LANGUAGES = {".py": "python", ".yaml": "yaml", ".sh": "sh"}
 
@@ -89,9 +90,23 @@ def rewritten(markdown: str, page: Path) -> str:
         if not path.exists():  # a page made from the code, or a mistake that MkDocs names
             return match[0]
         target = os.path.relpath(RepositoryFile(path).target, here or ".")
-        return f"{match[1]}[{match[2]}]({target}{match[4] or ''})"
+        if match[1]:  # a picture opens alone, in full size
+            return f"[![{match[2]}]({target})]({target})"
+        bare = path.suffix == ".md" and match[2].rpartition("/")[2] == path.name
+        text = _title(path, match[4] or "") if bare else match[2]
+        return f"[{text}]({target}{match[4] or ''})"
 
     return _outside_fences(markdown, lambda text: LINK.sub(link, text))
+
+
+def _title(page: Path, anchor: str) -> str:
+    """The heading that a link leads to: what it says on the site when it has only the name of the file."""
+    headings = HEADING.findall(FENCE.sub("", page.read_text(encoding="utf-8")))
+    slugs = {
+        "#" + re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-"): heading
+        for heading in headings
+    }
+    return slugs.get(anchor, headings[0] if headings else page.name)
 
 
 def _outside_fences(markdown: str, change: Callable[[str], str]) -> str:
