@@ -19,7 +19,7 @@ def notebook_page(path: Path) -> str:
 
 def _parts(cell: Any) -> Iterator[str]:
     if cell.cell_type == "markdown":
-        yield cell.source
+        yield cell.source.replace(".ipynb)", ".md)")
         return
     yield f"````python\n{cell.source}\n````"
     for output in cell.outputs:

@@ -48,6 +48,8 @@ class RepositoryFile:
     @property
     def target(self) -> str:
         """What a link to it leads to."""
+        if self.path.suffix == ".ipynb":
+            return self.uri.removesuffix(".ipynb") + ".md"
         return self.uri + ".md" if self.is_source else self.uri
 
 
