@@ -64,9 +64,15 @@ def export(network: Deployed, picture: torch.Tensor, file: Path) -> float:
     import onnxruntime
 
     batch = torch.cat([picture, picture.flip(3), picture.flip(2)])
-    names = {"input_names": ["pixels"], "output_names": ["probabilities"]}
-    any_batch = {"pixels": {0: torch.export.Dim("batch")}}
-    torch.onnx.export(network, (batch[:2],), file, dynamic_shapes=any_batch, external_data=False, **names)
+    torch.onnx.export(
+        network,
+        (batch[:2],),
+        file,
+        input_names=["pixels"],
+        output_names=["probabilities"],
+        dynamic_shapes={"pixels": {0: torch.export.Dim("batch")}},
+        external_data=False,
+    )
     session = onnxruntime.InferenceSession(file)
     (there,) = session.run(None, {"pixels": batch.numpy()})
     with torch.inference_mode():
