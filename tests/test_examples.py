@@ -122,7 +122,7 @@ def test_pictures_and_an_evaluator_of_one_s_own_give_a_front(tmp_path: Path) -> 
 @pytest.mark.slow
 def test_two_methods_are_compared_with_a_test(tmp_path: Path) -> None:
     config = str(EXAMPLES / "two_methods.yaml")
-    run(tmp_path, "-c", NAS, "compare", config, "--seeds", "8", "--set", "budget=60", "--out", "out")
+    run(tmp_path, "-c", NAS, "compare", config, "--seeds", "6", "--set", "budget=40", "--out", "out")
     tables = (tmp_path / "out" / "results" / "tables.md").read_text(encoding="utf-8")
     assert "front mutation" in tables
     assert "Wilcoxon" in tables
