@@ -32,7 +32,6 @@ def check_surrogate(make: Callable[[], Any], columns: int = 12, seed: int = 0) -
     _same(once, _predicted(make().fit(X, y), queries, "predict"), "the same data give different predictions")
     refitted = make().fit(1.0 - X[:12], -y[:12]).fit(X, y)
     _same(once, _predicted(refitted, queries, "predict"), "fit must forget any earlier fit")
-    ensure(bool(np.ptp(once[0]) > 0), "predict gives the same mean for rows whose targets differ")
     _predicted(make().fit(X[:1], y[:1]), queries, "predict after a fit to one row")
     mean, _ = _predicted(make().fit(X, np.full(len(y), 5.0)), queries, "predict after a fit to a constant")
     ensure(
