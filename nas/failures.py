@@ -32,8 +32,12 @@ def _reason(result: Result) -> str:
 
 
 def _kind(result: Result) -> tuple[str, str]:
-    """What makes two reasons the same: their words, whatever the numbers in them."""
-    return result.status.value, re.sub(r"0x[0-9a-f]+|\d+(\.\d+)?(e[-+]?\d+)?", "#", _reason(result))
+    return alike(result.status.value, _reason(result))
+
+
+def alike(status: str, reason: str) -> tuple[str, str]:
+    """What makes two reasons, each in a line, the same: status and words, whatever the numbers in them."""
+    return status, re.sub(r"0x[0-9a-f]+|\d+(\.\d+)?(e[-+]?\d+)?", "#", reason)
 
 
 def _line_of_code(result: Result) -> str:
@@ -80,4 +84,4 @@ def _chance(bad_with: int, bad: int, good_with: int, good: int) -> float:
     return ways / math.comb(total, bad)
 
 
-__all__ = ["in_common"]
+__all__ = ["alike", "in_common"]
