@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,8 @@ def report(sources: Sequence[Source]) -> Report:
     kept = share_of_rows(runs)
     curves = [own_curve(tables[0])] if len(sources) == 1 else shared_curves(tables, names)
     described = [
-        _run(source, _only(run, source, names), at, curve, MOST_DRAWN // len(sources))
-        for source, run, at, curve in zip(sources, runs, kept, curves, strict=True)
+        _run(source, name, _only(run, source, names), at, curve, MOST_DRAWN // len(sources))
+        for source, name, run, at, curve in zip(sources, _names(sources), runs, kept, curves, strict=True)
     ]
     return Report(
         _title(sources),
@@ -83,22 +84,35 @@ def _title(sources: Sequence[Source]) -> str:
     return f"Comparison of {len(sources)} searches"
 
 
+def _names(sources: Sequence[Source]) -> list[str]:
+    """The folders as they were named, without the part that all have in common."""
+    if len(sources) == 1:
+        return [str(sources[0].folder)]
+    parents = [source.folder.parent.parts for source in sources]
+    shared = 0
+    while all(len(p) > shared for p in parents) and len({p[shared] for p in parents}) == 1:
+        shared += 1
+    return [str(Path(*source.folder.parts[shared:])) for source in sources]
+
+
 def _only(run: Evaluated, source: Source, names: Sequence[str]) -> Evaluated:
     """The run with its values in these objectives alone."""
     places = [[o.name for o in source.table.objectives].index(name) for name in names]
     return Evaluated(run.frame, run.values[:, places], run.order, run.front, run.outside, run.superseded)
 
 
-def _run(source: Source, run: Evaluated, kept: Any, curve: Curve | None, room: int) -> Run:
+def _run(source: Source, name: str, run: Evaluated, kept: Any, curve: Curve | None, room: int) -> Run:
     table, config = source.table, source.config
     executor = (source.search or {}).get("executor") or {}
+    bend = _knee(source, run, kept)
     return Run(
-        name=str(source.folder),
+        name=name,
         state=source.state,
-        facts=_facts(source),
+        facts=_facts(source, curve),
+        seconds=float(summarise(table, {})["seconds"]),
         rows=rows(run, kept),
-        knee=_knee(source, run, kept),
-        networks=networks(run, kept, source.space, room, [o.name for o in table.objectives]),
+        knee=bend,
+        networks=networks(run, kept, source.space, room, bend, [o.name for o in table.objectives]),
         curve=curve,
         surrogates=surrogates(table.notes),
         timeline=timeline(table.frame, executor.get("name") == "simulated"),
@@ -124,19 +138,19 @@ def _knee(source: Source, run: Evaluated, kept: Any) -> int | None:
     return int(front[found[0] if len(found) else 0])
 
 
-def _facts(source: Source) -> list[tuple[str, str]]:
+def _facts(source: Source, curve: Curve | None) -> list[tuple[str, str]]:
     """What was searched, how, and what came of it, each with its unit."""
     config, numbers = source.config, summarise(source.table, {})
     loop = config.get("loop", {})
+    volume = curve.hypervolume[-1] if curve is not None and curve.hypervolume else 0.0
     facts = [
         ("State", source.state),
         ("Space", str(config.get("space", ""))),
         ("Algorithm", str(config.get("algorithm", ""))),
-        ("Evaluated", f"{numbers['evaluations']:,} of {loop.get('evaluations', '?'):,} architectures"),
-        ("Failed", f"{numbers['failed']:,} of them"),
+        ("Evaluations", f"{numbers['evaluations']:,} of {loop.get('evaluations', 0):,} planned"),
+        ("Failed", f"{numbers['failed']:,} evaluations"),
         ("On the front", f"{numbers['front_size']:,} architectures"),
-        ("Hypervolume", f"{numbers['hypervolume']:.4f} of its box"),
-        ("Time", f"{numbers['seconds']:,.0f} s of search"),
+        ("Hypervolume", f"{volume:.4f} of the box"),
         ("Seed", str(loop.get("seed", ""))),
     ]
     if numbers["imported"]:

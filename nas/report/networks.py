@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
 
+from nas.blame import explain
 from nas.errors import NasError
 from nas.interfaces import HasBlocks, HasDrawing, SearchSpace
 from nas.records import RESERVED, Architecture
 from nas.report.records import Network, Networks, Part
 from nas.report.rows import Evaluated, numbers
 
-MOST_DRAWN = 300  # on a page
+MOST_DRAWN = 200  # on a page
 _UNKNOWN = (
     "Its space is code of your own, which reading a run does not execute: its networks are drawn at the end of nas search, "
     "or by nas.report.write_report(..., space=...)."
@@ -21,18 +23,31 @@ _UNKNOWN = (
 
 
 def networks(
-    run: Evaluated, kept: np.ndarray, space: SearchSpace | None, room: int, objectives: list[str]
+    run: Evaluated,
+    kept: NDArray[np.int64],
+    space: SearchSpace | None,
+    room: int,
+    knee: int | None,
+    objectives: list[str],
 ) -> Networks:
-    """The networks of the front among the rows `kept`, at most `room` of them, evenly along the first objective."""
+    """The networks of the front among the rows `kept`, `room` of them, evenly along the first objective, and the knee."""
     front = np.flatnonzero(run.front[kept])
     order = front[np.argsort(run.values[kept][front][:, 0], kind="stable")]
     places = np.unique(np.linspace(0, len(order) - 1, min(room, len(order))).round().astype(np.int64))
-    frame = run.frame.iloc[kept]
+    chosen = np.union1d(order[places], [] if knee is None else [knee]).astype(np.int64)
+    frame = run.frame.iloc[kept[chosen]]
     known = RESERVED | set(objectives)
-    others = [
-        name for name in frame.columns if name not in known and pd.api.types.is_numeric_dtype(frame[name])
+    others = [name for name in frame.columns if name not in known and is_numeric_dtype(frame[name])]
+    columns = {name: numbers(frame[name]) for name in others}
+    drawn = [
+        _network(
+            int(row),
+            text,
+            space,
+            {name: v for name, column in columns.items() if (v := column[i]) is not None},
+        )
+        for i, (row, text) in enumerate(zip(chosen, frame["architecture"].astype(str), strict=True))
     ]
-    drawn = [_network(int(row), frame.iloc[int(row)], space, others) for row in order[places]]
     return Networks(drawn, len(front) - len(drawn), _note(space))
 
 
@@ -47,19 +62,21 @@ def _note(space: SearchSpace | None) -> str:
     return ""
 
 
-def _network(row: int, values: pd.Series[Any], space: SearchSpace | None, others: list[str]) -> Network:
-    reported = {name: value for name in others if (value := numbers([values[name]])[0]) is not None}
-    text = str(values["architecture"])
+def _network(row: int, text: str, space: SearchSpace | None, reported: Mapping[str, float]) -> Network:
     try:
         architecture = None if space is None else space.parse(text)
     except NasError:  # the log is that of another space, or of other settings of it
         architecture = None
     if space is None or architecture is None:
         return Network(row, "", "", (), reported)
-    svg, words = "", ""
-    if isinstance(space, HasDrawing):
-        svg, words = space.to_svg(architecture), space.describe(architecture)
-    return Network(row, svg, words, _parts(space, architecture), reported)
+    svg, words, parts = "", "", []
+    try:  # somebody's own space
+        if isinstance(space, HasDrawing):
+            svg, words = space.to_svg(architecture), space.describe(architecture)
+        parts = _parts(space, architecture)
+    except Exception as error:
+        words = f"Cannot be drawn: {explain(error)}"
+    return Network(row, svg, words, parts, reported)
 
 
 def _parts(space: SearchSpace, architecture: Architecture) -> list[Part]:

@@ -160,11 +160,12 @@ class Command:
 
 @dataclass(frozen=True)
 class Run:
-    """One search: `facts` are labels and texts, `commands` are about the run, `picks` about one architecture of it."""
+    """One search, `seconds` long: `facts` are labels and texts, `commands` are about the run, `picks` about one architecture of it."""
 
     name: str
     state: str
     facts: Sequence[tuple[str, str]]
+    seconds: float
     rows: Rows
     knee: int | None
     networks: Networks

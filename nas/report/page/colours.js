@@ -5,6 +5,7 @@ const LIGHT_RUNS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B
 const DARK_RUNS = ["#3d9bd8", "#f0803a", "#1fc596", "#e39cc4", "#f2b63c", "#8fd0f7", "#ffffff"];
 const MARKS = ["circle", "square", "diamond", "cross"];
 const MARKS_AS_TEXT = ["●", "■", "◆", "✚"];
+const OPEN_AS_TEXT = ["○", "□", "◇", "✛"];
 const LINES = ["solid", "dash", "dot", "dashdot"];
 const STATUS = { ok: "#0072B2", failed: "#D55E00", timeout: "#E69F00", out_of_memory: "#CC79A7", lost: "#7b3294" };
 const STATUS_DARK = { ok: "#3d9bd8", failed: "#f0803a", timeout: "#f2b63c", out_of_memory: "#e39cc4", lost: "#c39bd3" };
@@ -28,11 +29,22 @@ function swatch(r) {
 
 const statusColour = (status) => (dark.matches ? STATUS_DARK : STATUS)[status] ?? colour("faint");
 
+/** Plotly, once it is there: it is large, so the page is shown before it is run. */
+let havePlotly;
+const plotly = new Promise((done) => { havePlotly = done; });
+
+function loadPlotly() {
+  const script = element("script");
+  script.textContent = byId("plotly").textContent; // one of the two scripts that the page's policy knows
+  document.body.append(script);
+  havePlotly();
+}
+
 /** What every plotly chart shares. */
 function layout(more) {
   const font = { family: "system-ui, sans-serif", size: 13, color: colour("ink") };
   return {
-    font, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 64, r: 14, t: 12, b: 52 },
+    font, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 68, r: 14, t: 12, b: 52 },
     hovermode: "closest", showlegend: false, ...more,
   };
 }
@@ -40,21 +52,30 @@ function layout(more) {
 /** An axis in the page's colours. */
 function axis(title, more = {}) {
   return {
-    title: { text: plain(title), standoff: 8 }, gridcolor: colour("line"), linecolor: colour("faint"), zeroline: false, automargin: true,
+    title: { text: plain(title), standoff: 8 }, gridcolor: colour("line"), linecolor: colour("faint"), zeroline: false,
     ticks: "outside", tickcolor: colour("faint"), ...more,
   };
 }
 
 /** The axis of an objective, on which more than 1.5 decades are logarithmic. */
-function measureAxis(k, arrow = "") {
+function measureAxis(k, arrow = "", zoomed = null) {
   const measure = measures[k];
-  const range = [measure.low, measure.high].map((value) => (measure.log ? Math.log10(value) : value));
+  const range = zoomed ?? [measure.low, measure.high].map((value) => (measure.log ? Math.log10(value) : value));
+  const [low, high] = range.map((end) => (measure.log ? 10 ** end : end));
   const title = `${titled(measure)}${arrow ? `  ${arrow}` : ""}  ${better(measure)}`;
-  return axis(title, { type: measure.log ? "log" : "linear", range, exponentformat: "SI", hoverformat: "" });
+  return axis(title, { type: measure.log ? "log" : "linear", range, ...ticksOf({ log: measure.log, low, high }) });
+}
+
+/** Ticks with short texts: plotly's own on a logarithmic axis are a crowd of digits. */
+function ticksOf({ log, low, high }) {
+  const tickvals = roundValues({ log, low, high }, 7);
+  return { tickvals, ticktext: tickvals.map(short) };
 }
 
 const touch = matchMedia("(pointer: coarse)");
 const chartConfig = () => ({ responsive: true, displaylogo: false, scrollZoom: false, displayModeBar: touch.matches ? false : "hover", modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"] });
+/** The legend of a small chart of several lines. */
+const legendBelow = { showlegend: true, legend: { orientation: "h", x: 0, y: -0.28, yanchor: "top", font: { size: 11 }, bgcolor: "rgba(0,0,0,0)" } };
 const stillConfig = { responsive: true, displayModeBar: false };
 
 dark.addEventListener("change", () => tell("theme"));

@@ -2,8 +2,8 @@
 
 function startDetails() {
   byId("made").textContent = `Made ${page.made}. Opens without a network.`;
-  byId("notes").append(...page.notes.map((note) => element("p", { class: "warning small" }, note)));
-  byId("facts").append(several ? runsTable() : factsOf(page.runs[0]));
+  byId("notes").append(...page.notes.map((note) => element("p", { class: "faint small" }, note)));
+  byId("facts").append(several ? runsTable() : factsOf(0));
   showFailures();
   showCommands();
   showConfigs();
@@ -11,15 +11,25 @@ function startDetails() {
   byId("contents").append(...sections.map((section) => element("li", {}, element("a", { href: `#${section.id}` }, section.querySelector("h2").textContent))));
 }
 
-const factsOf = (run) => element("dl", { class: "facts" }, run.facts.map(([label, text]) => element("div", {}, element("dt", {}, label), element("dd", {}, text))));
+/** What the run was and came to, with the best of each objective on its front: labels and texts. */
+function allFacts(r) {
+  const front = everything.filter((i) => all.run[i] === r && all.front[i]);
+  const best = measures.map((measure, k) => {
+    const values = front.map((i) => all.values[k][i]);
+    return [`Best ${measure.name}`, values.length ? withUnit(measure.maximize ? Math.max(...values) : Math.min(...values), measure.unit) : "–"];
+  });
+  return [...page.runs[r].facts, ["Time of search", duration(page.runs[r].seconds)], ...best];
+}
+
+const factsOf = (r) => element("dl", { class: "facts" }, allFacts(r).map(([label, text]) => element("div", {}, element("dt", {}, label), element("dd", {}, text))));
 
 function runsTable() {
-  const labels = [...new Set(page.runs.flatMap((run) => run.facts.map(([label]) => label)))];
+  const labels = [...new Set(page.runs.flatMap((_, r) => allFacts(r).map(([label]) => label)))];
   return element("div", { class: "wide" }, element("table", { id: "runs" },
     element("caption", { class: "unseen" }, "The searches compared"),
     element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Run"), labels.map((label) => element("th", { scope: "col" }, label)))),
     element("tbody", {}, page.runs.map((run, r) => {
-      const known = Object.fromEntries(run.facts);
+      const known = Object.fromEntries(allFacts(r));
       const mark = element("span", {}, swatch(r));
       when("theme", () => mark.replaceChildren(swatch(r)));
       return element("tr", {}, element("th", { scope: "row" }, mark, run.name), labels.map((label) => element("td", {}, known[label] ?? "–")));
@@ -40,8 +50,8 @@ function showFailures() {
 
 function showCommands() {
   page.runs.forEach((run, r) => {
-    if (several) byId("commands").append(element("h3", {}, swatch(r), run.name));
-    byId("commands").append(...run.commands.map(({ what, before }) => command(what, before)));
+    const found = run.commands.map(({ what, before }) => command(what, before));
+    byId("commands").append(...(several ? [element("details", {}, element("summary", {}, swatch(r), run.name), element("div", {}, ...found))] : found));
   });
 }
 

@@ -39,6 +39,22 @@ const withUnit = (value, unit) => (unit ? `${number(value)} ${unit}` : number(va
 const titled = (measure) => (measure.unit ? `${measure.name} (${measure.unit})` : measure.name);
 const better = (measure) => (measure.maximize ? "higher is better" : "lower is better");
 
+/** Round values between two, for the ticks of an axis: about so many, or 1, 2 and 5 times the powers of ten. */
+function roundValues({ log, low, high }, most = 6) {
+  const found = [];
+  if (log && high / low > 4) {
+    const decades = Math.log10(high / low);
+    const mantissas = decades < 2.2 ? [1, 2, 5] : decades < 4 ? [1, 3] : [1];
+    for (let e = Math.floor(Math.log10(low)); e <= Math.ceil(Math.log10(high)); e += 1) found.push(...mantissas.map((m) => Number((m * 10 ** e).toPrecision(3))));
+    return found.filter((v) => v >= low && v <= high);
+  }
+  const raw = (high - low) / most;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = power * [1, 2, 5, 10].find((m) => m * power >= raw * 0.999);
+  for (let n = Math.ceil(low / step); n * step <= high; n += 1) found.push(Number((n * step).toPrecision(12)));
+  return found;
+}
+
 /** A length of time for people. */
 function duration(seconds) {
   if (seconds < 120) return `${number(Number(seconds.toPrecision(3)))} s`;

@@ -17,8 +17,11 @@ startParallel();
 showLimits("start");
 choose(kneeOf.find((i) => i !== null) ?? everything[0] ?? null, "start");
 showNetwork();
-requestAnimationFrame(() => {
+drawParallel();
+performance.mark("shown");
+requestAnimationFrame(() => setTimeout(() => { // when the texts and the table are on the screen
+  loadPlotly();
   drawFront();
-  drawParallel();
+  performance.mark("ready");
   document.documentElement.dataset.ready = "yes"; // all is drawn that is drawn at first
-});
+}));

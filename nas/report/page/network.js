@@ -63,7 +63,7 @@ function blocks(parts) {
   const meter = (part, key) => {
     const bar = element("i", { "aria-hidden": "true" });
     bar.style.width = `${(100 * part[key]) / most[key]}%`;
-    return element("td", { class: `meter ${key}` }, bar, element("span", {}, number(part[key])));
+    return element("td", { class: `meter ${key}` }, number(part[key]), bar);
   };
   return element("div", { class: "wide" }, element("table", { class: "parts" },
     element("caption", { class: "unseen" }, "Blocks of the network with their parameters and multiply-adds"),

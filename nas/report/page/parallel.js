@@ -18,23 +18,6 @@ function valueAt(k, part) {
   return log ? 10 ** (Math.log10(low) + along * (Math.log10(high) - Math.log10(low))) : low + along * (high - low);
 }
 
-/** Round values along an axis. */
-function ticks(k) {
-  const { log, low, high } = measures[k];
-  if (log) {
-    const found = [];
-    const mantissas = Math.log10(high / low) < 2.2 ? [1, 2, 5] : [1];
-    for (let e = Math.floor(Math.log10(low)); e <= Math.ceil(Math.log10(high)); e += 1) found.push(...mantissas.map((m) => m * 10 ** e));
-    return found.filter((v) => v >= low && v <= high);
-  }
-  const raw = (high - low) / 5;
-  const power = 10 ** Math.floor(Math.log10(raw));
-  const step = power * [1, 2, 5, 10].find((m) => m * power >= raw);
-  const found = [];
-  for (let n = Math.ceil(low / step); n * step <= high; n += 1) found.push(Number((n * step).toPrecision(12)));
-  return found;
-}
-
 const axisX = (k) => parallel.side + (measures.length === 1 ? 0 : (k * (parallel.width - 2 * parallel.side)) / (measures.length - 1));
 const heightOf = (part) => parallel.top + (1 - part) * (parallel.height - parallel.top - parallel.bottom);
 
@@ -71,7 +54,8 @@ function drawParallel() {
   };
   const front = state.passing.filter((i) => all.front[i]);
   if (chart.cloud) stroke(state.passing.filter((i) => !all.front[i]), { strokeStyle: colour("cloud"), globalAlpha: state.passing.length > 500 ? 0.12 : 0.35, lineWidth: 0.8 });
-  page.runs.forEach((_, r) => stroke(front.filter((i) => all.run[i] === r), { strokeStyle: several ? look(r).colour : colour("front"), globalAlpha: front.length > 60 ? 0.5 : 0.85, lineWidth: 1.4, dash: several ? LINE_DASHES[look(r).line] : [] }));
+  const alpha = Math.max(0.14, Math.min(0.85, 30 / front.length)); // drawn one by one, so that where many pass is darker
+  front.forEach((i) => stroke([i], { strokeStyle: several ? look(all.run[i]).colour : colour("front"), globalAlpha: alpha, lineWidth: 1.4, dash: several ? LINE_DASHES[look(all.run[i]).line] : [] }));
   drawAxes(context);
   const i = state.chosen;
   if (i !== null) {
@@ -89,7 +73,6 @@ function drawParallel() {
 
 function drawAxes(context) {
   const narrow = parallel.width < 500;
-  context.font = `${narrow ? 11 : 12.5}px system-ui, sans-serif`;
   measures.forEach((measure, k) => {
     const x = axisX(k);
     context.strokeStyle = colour("faint");
@@ -98,15 +81,16 @@ function drawAxes(context) {
     context.moveTo(x, heightOf(1));
     context.lineTo(x, heightOf(0));
     context.stroke();
-    context.textAlign = "center";
-    context.fillStyle = colour("ink");
-    context.font = `600 ${narrow ? 11 : 13}px system-ui, sans-serif`;
-    context.fillText(measure.name, x, 14);
-    context.font = `${narrow ? 10 : 11.5}px system-ui, sans-serif`;
-    context.fillStyle = colour("faint");
-    context.fillText(narrow ? `${measure.unit ? clipped(measure.unit, 14) : ""}` : `${measure.unit ? `${measure.unit}, ` : ""}${better(measure)}`, x, 30);
+    const above = (text, y, font, ink) => {
+      Object.assign(context, { font: `${font} system-ui, sans-serif`, fillStyle: colour(ink), textAlign: "center" });
+      const half = context.measureText(text).width / 2;
+      context.fillText(text, Math.max(half, Math.min(parallel.width - half, x)), y);
+    };
+    above(measure.name, 14, `600 ${narrow ? 11 : 13}px`, "ink");
+    above(narrow ? clipped(measure.unit, 14) : `${measure.unit ? `${measure.unit}, ` : ""}${better(measure)}`, 30, `${narrow ? 10 : 11.5}px`, "faint");
+    context.font = `${narrow ? 11 : 12}px system-ui, sans-serif`;
     context.textAlign = "right";
-    for (const value of ticks(k)) {
+    for (const value of roundValues(measures[k], 5)) {
       const y = heightOf(share(k, value));
       const text = short(value);
       const width = context.measureText(text).width;

@@ -1,0 +1,158 @@
+"""How large the page of a search is, how long it takes to make and to load, by the number of evaluations.
+
+    PYTHONPATH=. python experiments/report/load_time.py --out experiments/report/results/load_time.csv
+
+Searches are made up: random architectures of the space muxnet-cifar with their exact costs, and an error that falls with the
+logarithm of the multiply-adds, with noise. Each page is loaded in headless Chromium (a new context each time); `shown` is the time until the
+texts and the table are there, `ready` until the first charts are drawn too. Times are medians of `--repeats`, and `bare` is the time that the
+same browser takes for a page with nothing but plotly's script, in turn with the others: what a slower or busier machine does to both is in both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from playwright.sync_api import Browser, sync_playwright
+from plotly.offline import get_plotlyjs
+
+from nas.objectives import OBJECTIVES
+from nas.report import Source, write_page
+from nas.run_folder import RunTable, run_table
+from search_spaces.muxnet import MUXNetSpace
+
+SIZES = (20, 1_000, 10_000, 100_000)
+SPACE = MUXNetSpace("cifar")
+WORKERS = 4
+
+
+def made_up(n: int, seed: int = 0) -> RunTable:
+    """The table of a search of n evaluations with three objectives."""
+    rng = np.random.default_rng(seed)
+    found = [SPACE.sample(rng) for _ in range(min(n, 20_000))]  # more of them would only take time
+    found = [found[i % len(found)] for i in range(n)]
+    costs = [SPACE.cost(a) for a in found]
+    texts = [SPACE.format(a) for a in found]
+    madds = np.array([c["madds"] for c in costs], dtype=np.float64)
+    seconds = madds / 1e6 * rng.uniform(1.0, 1.5, n)
+    started, worker = _schedule(seconds)
+    frame = pd.DataFrame(
+        {
+            "trial": np.arange(n),
+            "architecture": texts,
+            "status": "ok",
+            "error": 60 - 6.5 * np.log10(madds) + rng.gamma(2.0, 0.8, n),
+            "params": [float(c["params"]) for c in costs],
+            "madds": madds,
+            "seconds": seconds,
+            "reason": "",
+            "worker": worker,
+            "seed": 0,
+            "budget": np.nan,
+            "asked_at": started,
+            "started": started,
+            "finished": started + seconds,
+            "told": np.arange(1.0, n + 1),
+            "told_seconds": np.maximum.accumulate(started + seconds),
+        }
+    )
+    objectives = [OBJECTIVES[name] for name in ("error", "params", "madds")]
+    return run_table(frame, objectives, (), 20)
+
+
+def _schedule(seconds: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """When each trial starts and where, on workers that take the next as soon as they are free."""
+    free = np.zeros(WORKERS)
+    started, worker = np.empty(len(seconds)), []
+    for i, length in enumerate(seconds.tolist()):
+        k = int(np.argmin(free))
+        started[i] = free[k]
+        free[k] += length
+        worker.append(f"made-up:{k}")
+    return started + 1.0, worker
+
+
+def page_of(n: int, folder: Path) -> tuple[Path, float]:
+    """The page of a made-up search of n evaluations, and the seconds that it took to make it."""
+    table = made_up(n)
+    config = {"space": SPACE.name, "algorithm": "random", "loop": {"evaluations": n, "seed": 0}}
+    source = Source(folder / f"run-{n}", table, config, "finished", SPACE)
+    begun = time.perf_counter()
+    path = write_page([source], folder / f"{n}.html")
+    return path, time.perf_counter() - begun
+
+
+def load(browser: Browser, path: Path) -> tuple[float, float]:
+    """Seconds from the request of a page until it is shown and until it is ready."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(path.as_uri())
+    page.wait_for_selector("html[data-ready]", state="attached", timeout=120_000)
+    times: list[float] = page.evaluate(
+        "['shown', 'ready'].map((n) => performance.getEntriesByName(n)[0].startTime)"
+    )
+    page.close()
+    return times[0] / 1000, times[1] / 1000
+
+
+def bare_page(folder: Path) -> Path:
+    """A page with plotly's script and nothing else."""
+    path = folder / "bare.html"
+    marks = "for (const name of ['shown', 'ready']) performance.mark(name); document.documentElement.dataset.ready = 'yes';"
+    path.write_text(
+        f"<!DOCTYPE html><meta charset='utf-8'><script>{get_plotlyjs()}</script><script>{marks}</script>",
+        encoding="utf-8",
+    )
+    return path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, help="CSV file to write")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--repeats", type=int, default=5)
+    asked = parser.parse_args()
+    executable = shutil.which("chromium") or shutil.which("google-chrome")
+    if executable is None:
+        sys.exit("no chromium and no google-chrome on the path")
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+        folder = Path(name)
+        pages = {n: page_of(n, folder) for n in asked.sizes}
+        browser = playwright.chromium.launch(
+            executable_path=executable, args=["--no-sandbox", "--disable-gpu"]
+        )
+        bare = bare_page(folder)
+        times: dict[int, list[tuple[float, float]]] = {n: [] for n in [0, *pages]}
+        for _ in range(asked.repeats):
+            times[0].append(load(browser, bare))
+            for n, (path, _) in pages.items():
+                times[n].append(load(browser, path))
+        browser.close()
+        rows = [
+            {
+                "evaluations": n,
+                "megabytes": round(path.stat().st_size / 1e6, 2),
+                "make_s": round(seconds, 2),
+                "shown_s": round(statistics.median(t for t, _ in times[n]), 2),
+                "ready_s": round(statistics.median(t for _, t in times[n]), 2),
+                "bare_s": round(statistics.median(t for _, t in times[0]), 2),
+            }
+            for n, (path, seconds) in pages.items()
+        ]
+    table = pd.DataFrame(rows)
+    print(table.to_string(index=False))
+    if asked.out is not None:
+        asked.out.parent.mkdir(parents=True, exist_ok=True)
+        table.to_csv(asked.out, index=False, lineterminator="\n")
+
+
+if __name__ == "__main__":
+    main()
