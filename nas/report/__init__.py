@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nas.errors import HistoryError
 from nas.interfaces import SearchSpace
-from nas.report.gather import report
+from nas.report.gather import describe
 from nas.report.render import write
 from nas.report.sources import Source, read_source
 
@@ -37,7 +37,7 @@ def write_report(
 
 def write_page(sources: Sequence[Source], out: Path | None = None) -> Path:
     """`write_report` for runs that are read already."""
-    described = report(sources)
+    described = describe(sources)
     path = out or sources[0].folder / (PAGE if len(sources) == 1 else "comparison.html")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

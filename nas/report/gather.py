@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from nas.errors import ConfigError
 from nas.picking import knee
-from nas.records import FloatArray
 from nas.report.commands import pick_commands, run_commands
 from nas.report.failures import failures
-from nas.report.networks import MOST_DRAWN, networks
+from nas.report.networks import MOST_DRAWN, networks, rows_to_draw
 from nas.report.quality import own_curve, shared_curves, surrogates
 from nas.report.records import Curve, Measure, Report, Run
 from nas.report.rows import Evaluated, evaluated, measures, rows, share_of_rows
@@ -27,7 +28,7 @@ from nas.versions import versions
 MOST_RUNS = 28  # that can be told apart by colour and line
 
 
-def report(sources: Sequence[Source]) -> Report:
+def describe(sources: Sequence[Source]) -> Report:
     """The page of one run, or of several compared in the objectives that they share.
 
     Raises `ConfigError` for more than 28 runs, and for runs that share no objective or differ in the unit or direction of one.
@@ -39,10 +40,12 @@ def report(sources: Sequence[Source]) -> Report:
     names = [measure.name for measure in shared]
     kept = share_of_rows(runs)
     curves = [own_curve(tables[0])] if len(sources) == 1 else shared_curves(tables, names)
-    described = [
-        _run(source, name, _only(run, source, names), at, curve, MOST_DRAWN // len(sources))
+    room = MOST_DRAWN // len(sources)
+    shown = [
+        _Shown(name, _only(run, source, names), at, curve, room)
         for source, name, run, at, curve in zip(sources, _names(sources), runs, kept, curves, strict=True)
     ]
+    described = [_run(source, part, shared) for source, part in zip(sources, shown, strict=True)]
     return Report(
         _title(sources),
         f"{time.strftime('%Y-%m-%d %H:%M %Z')}, by version {versions()['multiobjective-nas']}",
@@ -101,19 +104,33 @@ def _only(run: Evaluated, source: Source, names: Sequence[str]) -> Evaluated:
     return Evaluated(run.frame, run.values[:, places], run.order, run.front, run.outside, run.superseded)
 
 
-def _run(source: Source, name: str, run: Evaluated, kept: Any, curve: Curve | None, room: int) -> Run:
+@dataclass(frozen=True)
+class _Shown:
+    """What of a run is on the page: the rows `kept`, its curve, and at most so many drawn networks as there is `room` for."""
+
+    name: str
+    run: Evaluated
+    kept: NDArray[np.int64]
+    curve: Curve | None
+    room: int
+
+
+def _run(source: Source, shown: _Shown, shared: Sequence[Measure]) -> Run:
+    """The part of the page about one run."""
     table, config = source.table, source.config
+    run, kept = shown.run, shown.kept
     executor = (source.search or {}).get("executor") or {}
-    bend = _knee(source, run, kept)
+    bend = _knee(run, kept, shared)
+    drawn = rows_to_draw(run, kept, shown.room, bend)
     return Run(
-        name=name,
+        name=shown.name,
         state=source.state,
-        facts=_facts(source, curve),
+        facts=_facts(source, shown.curve),
         seconds=float(summarise(table, {})["seconds"]),
         rows=rows(run, kept),
         knee=bend,
-        networks=networks(run, kept, source.space, room, bend, [o.name for o in table.objectives]),
-        curve=curve,
+        networks=networks(run, kept, drawn, source.space, [o.name for o in table.objectives]),
+        curve=shown.curve,
         surrogates=surrogates(table.notes),
         timeline=timeline(table.frame, executor.get("name") == "simulated"),
         failures=failures(table.frame),
@@ -124,18 +141,13 @@ def _run(source: Source, name: str, run: Evaluated, kept: Any, curve: Curve | No
     )
 
 
-def _knee(source: Source, run: Evaluated, kept: Any) -> int | None:
-    """The row of the front's knee, or of its most balanced point."""
+def _knee(run: Evaluated, kept: NDArray[np.int64], shared: Sequence[Measure]) -> int | None:
+    """The row of the front's knee in the objectives of the page, or of its most balanced point; None without a front."""
     front = np.flatnonzero(run.front[kept])
     if not len(front):
         return None
-    signs = np.array([o.sign for o in source.table.objectives])
-    points: FloatArray = (
-        source.table.front[[o.name for o in source.table.objectives]].to_numpy(np.float64) * signs
-    )
-    text = source.table.front["architecture"].iloc[knee(points).index]
-    found = np.flatnonzero(run.frame["architecture"].iloc[kept].to_numpy()[front] == text)
-    return int(front[found[0] if len(found) else 0])
+    signs = np.array([-1.0 if measure.maximize else 1.0 for measure in shared])
+    return int(front[knee(run.values[kept][front] * signs).index])
 
 
 def _facts(source: Source, curve: Curve | None) -> list[tuple[str, str]]:
@@ -188,9 +200,11 @@ def _notes(sources: Sequence[Source], shared: Sequence[Measure], runs: Sequence[
     left_out = sum(run.rows.left_out for run in runs)
     if left_out:
         shown = sum(len(run.rows.trial) for run in runs)
+        of_front = sum(run.rows.front_left_out for run in runs)
+        front = f"{of_front:,} of them on the front" if of_front else "none of them on the front"
         notes.append(
-            f"{left_out:,} evaluations that others dominate are left out of charts and table, evenly over the search, to "
-            f"keep this page small; the front is complete, and history.parquet has all {left_out + shown:,}."
+            f"To keep this page small, {left_out:,} evaluations are left out of its charts and its table, evenly over the "
+            f"search and {front}. history.parquet has all {left_out + shown:,}."
         )
     for source in sources:
         missing = [o.name for o in source.table.objectives if o.name not in [m.name for m in shared]]

@@ -13,7 +13,7 @@ from nas.errors import NasError
 from nas.interfaces import HasBlocks, HasDrawing, SearchSpace
 from nas.records import RESERVED, Architecture
 from nas.report.records import Network, Networks, Part
-from nas.report.rows import Evaluated, numbers
+from nas.report.rows import Evaluated, evenly, numbers
 
 MOST_DRAWN = 200  # on a page
 _UNKNOWN = (
@@ -22,19 +22,22 @@ _UNKNOWN = (
 )
 
 
+def rows_to_draw(run: Evaluated, kept: NDArray[np.int64], room: int, knee: int | None) -> NDArray[np.int64]:
+    """Which of the rows `kept` are drawn: so many of the front, evenly along the first objective, and the knee."""
+    front = np.flatnonzero(run.front[kept])
+    order = front[np.argsort(run.values[kept][front][:, 0], kind="stable")]
+    chosen = evenly(order, min(1.0, room / max(1, len(order))))
+    return np.union1d(chosen, [] if knee is None else [knee]).astype(np.int64)
+
+
 def networks(
     run: Evaluated,
     kept: NDArray[np.int64],
+    chosen: NDArray[np.int64],
     space: SearchSpace | None,
-    room: int,
-    knee: int | None,
     objectives: list[str],
 ) -> Networks:
-    """The networks of the front among the rows `kept`, `room` of them, evenly along the first objective, and the knee."""
-    front = np.flatnonzero(run.front[kept])
-    order = front[np.argsort(run.values[kept][front][:, 0], kind="stable")]
-    places = np.unique(np.linspace(0, len(order) - 1, min(room, len(order))).round().astype(np.int64))
-    chosen = np.union1d(order[places], [] if knee is None else [knee]).astype(np.int64)
+    """The networks of the rows `chosen` among those `kept`, as far as their space can draw them."""
     frame = run.frame.iloc[kept[chosen]]
     known = RESERVED | set(objectives)
     others = [name for name in frame.columns if name not in known and is_numeric_dtype(frame[name])]
@@ -48,7 +51,7 @@ def networks(
         )
         for i, (row, text) in enumerate(zip(chosen, frame["architecture"].astype(str), strict=True))
     ]
-    return Networks(drawn, len(front) - len(drawn), _note(space))
+    return Networks(drawn, int(run.front[kept].sum()) - len(drawn), _note(space))
 
 
 def _note(space: SearchSpace | None) -> str:

@@ -33,7 +33,7 @@ class Rows:
 
     `values` has a column an objective. `trial` and `order` (counting all evaluations from 1) are None for results
     of an earlier run. `front`, `outside` (of a limit) and `superseded` (measured again later) name rows. `further` has
-    what only some runs have, such as `budget`. `left_out` evaluations that others dominate are not here, to keep the page small.
+    what only some runs have, such as `budget`. `left_out` evaluations are not here, to keep the page small, `front_left_out` of them of the front.
     """
 
     trial: Sequence[int | None]
@@ -46,6 +46,7 @@ class Rows:
     superseded: Sequence[int]
     further: Mapping[str, Sequence[Number | str]]
     left_out: int
+    front_left_out: int
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,10 @@ def evaluated(table: RunTable) -> Evaluated:
 
 
 def share_of_rows(runs: Sequence[Evaluated]) -> list[NDArray[np.int64]]:
-    """Which rows of each run go on the page, ascending: the fronts, and evenly of the rest what there is room for."""
+    """Which rows of each run go on the page, ascending: the fronts, and evenly of the rest what there is room for.
+
+    Of fronts that are too long themselves, evenly along the first objective, its ends among them.
+    """
     total = sum(len(run.values) for run in runs)
     texts = pd.concat([run.frame["architecture"] for run in runs]).str.len()
     room = min(MOST_ROWS, int(MOST_CHARACTERS / max(1.0, float(texts.mean()) if len(texts) else 1.0)))
@@ -71,14 +74,19 @@ def share_of_rows(runs: Sequence[Evaluated]) -> list[NDArray[np.int64]]:
         return [np.arange(len(run.values)) for run in runs]
     fronts = sum(int(run.front.sum()) for run in runs)
     part = max(0, room - fronts) / max(1, total - fronts)
-    return [_thinned(run.front, part) for run in runs]
+    return [_thinned(run, min(1.0, room / max(1, fronts)), part) for run in runs]
 
 
-def _thinned(front: Mask, part: float) -> NDArray[np.int64]:
-    """The rows of the front, and evenly so large a part of the others."""
-    others = np.flatnonzero(~front)
-    kept = others[np.unique(np.linspace(0, len(others) - 1, int(part * len(others))).astype(np.int64))]
-    return np.sort(np.concatenate([np.flatnonzero(front), kept]))
+def _thinned(run: Evaluated, of_front: float, of_others: float) -> NDArray[np.int64]:
+    """So large a part of the front, by the first objective, and of the others, by when they were evaluated."""
+    front = np.flatnonzero(run.front)
+    front = front[np.argsort(run.values[front, 0], kind="stable")]
+    return np.sort(np.concatenate([evenly(front, of_front), evenly(np.flatnonzero(~run.front), of_others)]))
+
+
+def evenly(rows: NDArray[np.int64], part: float) -> NDArray[np.int64]:
+    """About so large a part of the rows, the first and the last among them."""
+    return rows[np.unique(np.linspace(0, len(rows) - 1, int(part * len(rows))).round().astype(np.int64))]
 
 
 def rows(run: Evaluated, kept: NDArray[np.int64]) -> Rows:
@@ -100,6 +108,7 @@ def rows(run: Evaluated, kept: NDArray[np.int64]) -> Rows:
         superseded=np.flatnonzero(run.superseded[kept]).tolist(),
         further={name: _column(frame[name]) for name in _FURTHER if _says_something(run.frame, name)},
         left_out=len(run.values) - len(kept),
+        front_left_out=int(run.front.sum()) - int(run.front[kept].sum()),
     )
 
 
