@@ -3,7 +3,7 @@
 /** A small chart with its heading; drawn when it comes near the screen. */
 function smallChart(box, title, note, said, draw) {
   const place = element("div", { class: "chart low", role: "img", "aria-label": said });
-  box.append(element("div", { class: "panel" }, element("h3", {}, title, " ", element("span", { class: "small faint" }, note)), place));
+  box.append(element("div", { class: "panel" }, element("h3", {}, title), element("p", { class: "small faint" }, note), place));
   const act = () => Plotly.react(place, ...draw(), stillConfig);
   let drawn = false;
   new IntersectionObserver((entries, observer) => {
