@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,6 +75,7 @@ class Evaluated:
         return np.asarray(usable[non_dominated(points)], dtype=np.int64)
 
 
+@lru_cache(maxsize=1)  # all pictures of a run are drawn one after another
 def evaluated(table: RunTable) -> Evaluated:
     """What of a run can be drawn."""
     ran = (table.told["status"] != "invalid").to_numpy(dtype=bool)

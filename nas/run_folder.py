@@ -21,7 +21,7 @@ from nas.objectives import Limit, Objective
 from nas.records import FloatArray, Note
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # told apart by identity: tables have no single answer to ==
 class RunTable:
     """A run read back: one row a trial (see `read_history`), with what the objectives make of it.
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, cholesky, solve_triangular
+from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 from scipy.optimize import minimize
 
 from nas.checks import check_positive
@@ -21,7 +22,6 @@ from surrogates.inputs import check_data, check_queries
 
 _JITTER = 1e-8
 _BOUND = 7.0  # of log hyperparameters, either side of their prior means
-_SQRT5 = np.sqrt(5.0)
 _FIRST = 3  # log hyperparameters before those of the columns: signal, noise, trend
 
 
@@ -120,22 +120,41 @@ class GaussianProcess:
         self, a: tuple[FloatArray, FloatArray], b: tuple[FloatArray, FloatArray], log_p: FloatArray
     ) -> FloatArray:
         """Covariance (n, m) without noise: what is local, and a linear trend in the numeric columns."""
-        value = self._local(a, b, log_p)
+        value = self._local(a, b, log_p, self._distances(a, b, log_p))
         if len(self._numeric):
-            value += np.exp(log_p[2]) / len(self._numeric) * (a[1] @ b[1].T)
+            value += self._trend(a, b, log_p)
         return value
 
-    def _local(
+    def _distances(
         self, a: tuple[FloatArray, FloatArray], b: tuple[FloatArray, FloatArray], log_p: FloatArray
+    ) -> FloatArray:
+        """Distances (n, m) in the numeric columns, in length scales, times the root of 5."""
+        return np.sqrt(_squared(a[1], b[1], 5.0 * np.exp(log_p[_FIRST + len(self._levels) :])))
+
+    def _local(
+        self,
+        a: tuple[FloatArray, FloatArray],
+        b: tuple[FloatArray, FloatArray],
+        log_p: FloatArray,
+        distances: FloatArray,
     ) -> FloatArray:
         genes = len(self._levels)
         weights = np.exp(log_p[_FIRST : _FIRST + genes])
-        exponent = (a[0] * weights[self._gene_of]) @ b[0].T - weights.sum()
-        value = np.exp(log_p[0] + np.minimum(exponent, 0.0))
-        if len(self._numeric):
-            r = np.sqrt(_squared(a[1], b[1], np.exp(log_p[_FIRST + genes :])))
-            value *= (1.0 + _SQRT5 * r + 5.0 / 3.0 * r * r) * np.exp(-_SQRT5 * r)
-        return np.asarray(value, dtype=np.float64)
+        exponent = (a[0] * weights[self._gene_of]) @ b[0].T
+        exponent -= weights.sum()
+        np.minimum(exponent, 0.0, out=exponent)
+        exponent += log_p[0]
+        if not len(self._numeric):
+            return np.exp(exponent, out=exponent)
+        exponent -= distances
+        value = np.exp(exponent, out=exponent)
+        value *= _matern(distances)
+        return value
+
+    def _trend(
+        self, a: tuple[FloatArray, FloatArray], b: tuple[FloatArray, FloatArray], log_p: FloatArray
+    ) -> FloatArray:
+        return np.asarray(np.exp(log_p[2]) / len(self._numeric) * (a[1] @ b[1].T), dtype=np.float64)
 
     def _tune(self, X: FloatArray, z: FloatArray) -> FloatArray:
         features, start = self._features(X), self._prior_means()
@@ -156,31 +175,40 @@ class GaussianProcess:
     ) -> tuple[float, FloatArray]:
         """Minus the log marginal likelihood and log prior, and their gradient in the log parameters."""
         n, genes = len(z), len(self._levels)
-        signal = self._local(features, features, log_p)
-        trend = self._kernel(features, features, log_p) - signal
+        r = self._distances(features, features, log_p)
+        signal = self._local(features, features, log_p, r)
+        trend = self._trend(features, features, log_p) if len(self._numeric) else np.zeros_like(signal)
         noise = np.exp(log_p[1])
-        try:
-            factor = cho_factor(signal + trend + (noise + _JITTER) * np.eye(n), lower=True)
-        except LinAlgError:
+        covariance = signal + trend
+        covariance.flat[:: n + 1] += noise + _JITTER
+        # LAPACK itself: what SciPy's own functions do besides takes longer at these sizes
+        factor, failed = dpotrf(covariance, lower=True)
+        if failed:
             return np.inf, np.zeros_like(log_p)
-        alpha = cho_solve(factor, z)
-        value = 0.5 * z @ alpha + np.log(np.diag(factor[0])).sum() + 0.5 * n * np.log(2 * np.pi)
+        alpha, _ = dpotrs(factor, z, lower=True)
+        value = 0.5 * z @ alpha + np.log(np.diag(factor)).sum() + 0.5 * n * np.log(2 * np.pi)
         # d value / d theta = -1/2 tr((alpha alpha' - K^-1) dK / d theta)
-        inner = np.outer(alpha, alpha) - cho_solve(factor, np.eye(n))
+        inverse, _ = dpotri(factor, lower=True, overwrite_c=True)
+        inner = np.multiply.outer(alpha, alpha)
+        inner -= inverse  # the lower half
+        inner -= inverse.T
+        inner.flat[:: n + 1] += np.diag(inverse)
         weighted = inner * signal
         total = weighted.sum()
         gradient = np.empty_like(log_p)
         gradient[0] = -0.5 * total
         gradient[1] = -0.5 * noise * np.trace(inner)
-        gradient[2] = -0.5 * (inner * trend).sum()
+        gradient[2] = -0.5 * np.vdot(inner, trend)
         agreeing = np.bincount(self._gene_of, (features[0] * (weighted @ features[0])).sum(axis=0), genes)
         end = _FIRST + genes
         gradient[_FIRST:end] = 0.5 * np.exp(log_p[_FIRST:end]) * (total - agreeing)
         if len(self._numeric):
             scales = np.exp(log_p[end:])
-            r = np.sqrt(_squared(features[1], features[1], scales))
             # Matern 5/2: d log k / d (r^2) = -(5/6) (1 + sqrt5 r) / (1 + sqrt5 r + 5 r^2 / 3)
-            slope = weighted * (-5.0 / 6.0) * (1 + _SQRT5 * r) / (1 + _SQRT5 * r + 5.0 / 3.0 * r * r)
+            slope = 1.0 + r
+            slope *= weighted
+            slope /= _matern(r)
+            slope *= -5.0 / 6.0
             x = features[1]
             apart = 2.0 * (slope.sum(axis=1) @ (x * x) - ((slope @ x) * x).sum(axis=0))
             gradient[end:] = -0.5 * scales * apart
@@ -218,11 +246,21 @@ class GaussianProcess:
         return float(self.scale_ * np.exp(0.5 * self.log_parameters_[1]))
 
 
+def _matern(distances: FloatArray) -> FloatArray:
+    """What of a Matern 5/2 kernel stands before its exponential; distances are times the root of 5."""
+    value = distances / 3.0
+    value += 1.0
+    value *= distances
+    value += 1.0
+    return value
+
+
 def _squared(a: FloatArray, b: FloatArray, scales: FloatArray) -> FloatArray:
     """Weighted squared distances (n, m)."""
     scaled = a * scales
     lengths = (scaled * a).sum(axis=1)[:, None] + (b * scales * b).sum(axis=1)[None, :]
-    distances: FloatArray = np.maximum(lengths - 2.0 * scaled @ b.T, 0.0)
+    lengths -= 2.0 * scaled @ b.T
+    distances: FloatArray = np.maximum(lengths, 0.0, out=lengths)
     return distances
 
 

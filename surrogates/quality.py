@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
 from nas.errors import ConfigError
@@ -15,12 +16,24 @@ from surrogates.inputs import Z90
 
 Folds = Sequence[np.ndarray]
 
+_COMPARED = 500  # rows; so few are compared pair by pair, a tenth of the time of SciPy's, which tests as well
+
 
 def kendall_tau(predicted: FloatArray, observed: FloatArray) -> float:
     """Kendall's tau-b, -1 to 1; 0 when either side is constant (no order, so no agreement) or has one row."""
     if len(observed) < 2 or np.ptp(predicted) == 0 or np.ptp(observed) == 0:
         return 0.0
-    return float(kendalltau(predicted, observed).statistic)
+    if len(observed) > _COMPARED:
+        return float(kendalltau(predicted, observed).statistic)
+    ours, theirs = _orders(predicted), _orders(observed)
+    agreeing = int((ours * theirs).sum(dtype=np.int64))
+    untied = np.sqrt(np.count_nonzero(ours)) * np.sqrt(np.count_nonzero(theirs))
+    return float(np.clip(agreeing / untied, -1.0, 1.0))
+
+
+def _orders(values: FloatArray) -> NDArray[np.int8]:
+    """The sign of each difference of two of n values, (n, n)."""
+    return (values[:, None] > values).astype(np.int8) - (values[:, None] < values)
 
 
 def rmse(predicted: FloatArray, observed: FloatArray) -> float:
