@@ -36,7 +36,7 @@ WORKERS = 4
 def made_up(n: int, seed: int = 0) -> RunTable:
     """The table of a search of n evaluations with three objectives."""
     rng = np.random.default_rng(seed)
-    found = [SPACE.sample(rng) for _ in range(min(n, 20_000))]  # more of them would only take time
+    found = [SPACE.sample(rng) for _ in range(min(n, 5_000))]  # more of them would only take time
     found = [found[i % len(found)] for i in range(n)]
     costs = [SPACE.cost(a) for a in found]
     texts = [SPACE.format(a) for a in found]

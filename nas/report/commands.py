@@ -10,7 +10,6 @@ from typing import Any
 from nas.interfaces import HasBuild
 from nas.report.records import Command
 from nas.report.sources import UNDER_WAY, Source
-from nas.run_folder import summarise
 
 _DATA = "digits"  # where the search says nothing of data
 
@@ -33,7 +32,7 @@ def run_commands(source: Source) -> list[Command]:
         )
     if source.search is not None and source.state != "exhausted":
         planned = int(source.config["loop"]["evaluations"])
-        done = int(summarise(source.table, {})["evaluations"])
+        done = int(source.summary["evaluations"])
         more = f" --budget {2 * planned}" if done >= planned else ""
         found.append(Command("Go on with the search", f"nas search --resume {folder}{more}"))
     if source.state == UNDER_WAY:

@@ -22,7 +22,6 @@ from nas.report.records import Curve, Measure, Report, Run
 from nas.report.rows import Evaluated, evaluated, measures, rows, share_of_rows
 from nas.report.sources import UNDER_WAY, Source
 from nas.report.timeline import timeline
-from nas.run_folder import summarise
 from nas.versions import versions
 
 MOST_RUNS = 28  # that can be told apart by colour and line
@@ -126,7 +125,7 @@ def _run(source: Source, shown: _Shown, shared: Sequence[Measure]) -> Run:
         name=shown.name,
         state=source.state,
         facts=_facts(source, shown.curve),
-        seconds=float(summarise(table, {})["seconds"]),
+        seconds=float(source.summary["seconds"]),
         rows=rows(run, kept),
         knee=bend,
         networks=networks(run, kept, drawn, source.space, [o.name for o in table.objectives]),
@@ -152,7 +151,7 @@ def _knee(run: Evaluated, kept: NDArray[np.int64], shared: Sequence[Measure]) ->
 
 def _facts(source: Source, curve: Curve | None) -> list[tuple[str, str]]:
     """What was searched, how, and what came of it, each with its unit."""
-    config, numbers = source.config, summarise(source.table, {})
+    config, numbers = source.config, source.summary
     loop = config.get("loop", {})
     volume = curve.hypervolume[-1] if curve is not None and curve.hypervolume else 0.0
     facts = [

@@ -7,29 +7,38 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from nas.indicators import CURVE_STEPS, Box, front_and_curve, hypervolume, igd_plus
+from nas.front import non_dominated
+from nas.indicators import CURVE_STEPS, Box, front_and_curve, hypervolume, igd_plus_curve
 from nas.notes import notes_table
 from nas.objectives import Objective
 from nas.plots_axes import short
 from nas.records import FloatArray, Note
 from nas.report.records import Curve, Surrogate
 from nas.report.rows import numbers
-from nas.run_folder import RunTable, curves
+from nas.run_folder import RunTable
 
 _DIGITS = 6
+_PAIRS = 3e7  # of points that are compared for all of a curve of IGD+
+_FEWEST_STEPS = 24
 
 
 def own_curve(table: RunTable) -> Curve | None:
     """Hypervolume in the run's own box and IGD+ to its own final front; None before the first result."""
     if table.box is None or len(table.told) == 0:
         return None
-    found = curves(table)
-    return _curve(
-        table,
-        found["hypervolume"].to_numpy(),
-        found["igd_plus"].to_numpy(),
-        box_text(table.objectives, table.box),
-    )
+    final = table.front[[o.name for o in table.objectives]].to_numpy(np.float64) * [
+        o.sign for o in table.objectives
+    ]
+    distance = np.full(len(table.points), np.inf)
+    if len(final):
+        points = np.concatenate([table.before, table.points])
+        distance = igd_plus_curve(points, final, table.box, _steps(final), table.keys)[len(table.before) :]
+    return _curve(table, table.curve, distance, box_text(table.objectives, table.box))
+
+
+def _steps(goal: FloatArray) -> int:
+    """At how many places the distance to so long a front (k, m) is measured, so that a page takes about a second."""
+    return int(np.clip(_PAIRS / max(1, len(goal)) ** 2, _FEWEST_STEPS, CURVE_STEPS))
 
 
 def shared_curves(tables: Sequence[RunTable], names: Sequence[str]) -> list[Curve | None]:
@@ -41,8 +50,6 @@ def shared_curves(tables: Sequence[RunTable], names: Sequence[str]) -> list[Curv
         return [None for _ in tables]
     everything = np.concatenate(points)
     everything = everything[np.isfinite(everything).all(axis=1)]
-    from nas.front import non_dominated
-
     goal = everything[non_dominated(everything)]
     text = box_text(objectives, box)
     found: list[Curve | None] = []
@@ -52,7 +59,7 @@ def shared_curves(tables: Sequence[RunTable], names: Sequence[str]) -> list[Curv
             continue
         first = len(table.before)
         _, volume = front_and_curve(own, CURVE_STEPS, 0.0, lambda f: hypervolume(f, box), table.keys)
-        _, distance = front_and_curve(own, CURVE_STEPS, np.inf, lambda f: igd_plus(f, goal, box), table.keys)
+        distance = igd_plus_curve(own, goal, box, _steps(goal), table.keys)
         found.append(_curve(table, volume[first:], distance[first:], text))
     return found
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,11 @@ class Source:
     state: str
     space: SearchSpace | None
 
+    @cached_property
+    def summary(self) -> Mapping[str, Any]:
+        """The numbers of summary.json, as they are now."""
+        return summarise(self.table, {})
+
     @property
     def search(self) -> Mapping[str, Any] | None:
         """The config of `nas search`; None for a run that was started from Python."""
@@ -47,18 +53,19 @@ def read_source(folder: Path, space: SearchSpace | None = None) -> Source:
     """Read a run. Without `space`, one of ours is made from the config. Raises `HistoryError` for what is no run."""
     table, meta = load_run(folder)
     with well_formed(folder / FILE):
-        source = Source(folder, table, dict(meta["config"]), _state(folder, table), space)
+        source = Source(folder, table, dict(meta["config"]), UNDER_WAY, space)
+        source = replace(source, state=_state(source))
         return source if space is not None else _with_space(source)
 
 
-def _state(folder: Path, table: RunTable) -> str:
+def _state(source: Source) -> str:
     """How the run ended, by its summary, unless more was evaluated since."""
     try:
-        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        summary = json.loads((source.folder / "summary.json").read_text(encoding="utf-8"))
         state, evaluations = str(summary["state"]), summary["evaluations"]
     except (OSError, ValueError, KeyError, TypeError):
         return UNDER_WAY
-    return state if evaluations == summarise(table, {})["evaluations"] else UNDER_WAY
+    return state if evaluations == source.summary["evaluations"] else UNDER_WAY
 
 
 def _with_space(source: Source) -> Source:
@@ -74,7 +81,7 @@ def _with_space(source: Source) -> Source:
         space = make_space(Part.model_validate(described), None if base is None else Path(base))
     except (ConfigError, DataError):  # such as a table that is no longer where it was
         return source
-    return Source(source.folder, source.table, source.config, source.state, space)
+    return replace(source, space=space)
 
 
 def _only_ours(described: Any) -> bool:
