@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nas.errors import HistoryError
+from nas.history import FILE
 from nas.interfaces import SearchSpace
+from nas.log_file import well_formed
 from nas.report.gather import describe
+from nas.report.records import Report
 from nas.report.render import write
 from nas.report.sources import Source, read_source
 
-PAGE = "report.html"
+PAGE, COMPARISON = "report.html", "comparison.html"
 
 
 def write_report(
@@ -32,13 +35,22 @@ def write_report(
         HistoryError: a folder holds no run, or the disk refuses. ConfigError: the runs cannot be compared.
     """
     folders = [Path(runs)] if isinstance(runs, (str, Path)) else [Path(run) for run in runs]
-    return write_page([read_source(folder, space) for folder in folders], None if out is None else Path(out))
+    sources = [read_source(folder, space) for folder in folders]
+    with well_formed(folders[0] / FILE):
+        described = describe(sources)
+    return _write(described, _place(sources, None if out is None else Path(out)))
 
 
 def write_page(sources: Sequence[Source], out: Path | None = None) -> Path:
-    """`write_report` for runs that are read already."""
-    described = describe(sources)
-    path = out or sources[0].folder / (PAGE if len(sources) == 1 else "comparison.html")
+    """`write_report` for runs that are at hand."""
+    return _write(describe(sources), _place(sources, out))
+
+
+def _place(sources: Sequence[Source], out: Path | None) -> Path:
+    return out or sources[0].folder / (PAGE if len(sources) == 1 else COMPARISON)
+
+
+def _write(described: Report, path: Path) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(described, path)

@@ -170,7 +170,13 @@ def _facts(source: Source, curve: Curve | None) -> list[tuple[str, str]]:
         text = ", ".join(f"{n:,} at {budget} epochs" for budget, n in numbers["budgets"].items())
         facts.append(("Budgets", text))
     if source.limits:
-        facts.append(("Limits", ", ".join(source.limits)))
+        units = {o.name: o.unit for o in source.table.objectives}
+        facts.append(
+            (
+                "Limits",
+                ", ".join(f"{text} {units.get(text.split(' ')[0], '')}".strip() for text in source.limits),
+            )
+        )
     return facts
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shlex
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ from nas.report import rows as rows_module
 from nas.report import write_page, write_report
 from nas.report.gather import describe
 from nas.report.render import as_json
-from nas.report.sources import UNDER_WAY, Source, read_source
+from nas.report.sources import UNDER_WAY, Source, _with_space, read_source
 from nas.report.timeline import timeline
 from nas.testing.toy import ToySpace, toy_error
 from search_spaces.muxnet import MUXNetSpace
@@ -380,6 +381,26 @@ def test_one_call_writes_the_page_into_the_folder(run: Path) -> None:
     assert path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
+def test_a_run_whose_record_has_the_wrong_kind_is_said_to_be_damaged(run: Path) -> None:
+    with sqlite3.connect(run / "history.sqlite") as db:
+        db.execute(
+            "UPDATE meta SET value = ? WHERE key = 'config'",
+            (json.dumps({"config": None, "loop": [1], "limits": 3}),),
+        )
+    db.close()
+    with pytest.raises(HistoryError, match="is damaged"):
+        write_report(run)
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+def test_runs_of_older_versions_have_a_page(schema: int, tmp_path: Path) -> None:
+    stored = Path(__file__).parents[1] / "engine" / f"history_schema_{schema}.sql"
+    with sqlite3.connect(tmp_path / "history.sqlite") as db:
+        db.executescript(stored.read_text(encoding="utf-8"))
+    db.close()
+    assert write_report(tmp_path).is_file()
+
+
 def test_a_page_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(HistoryError, match="cannot be written"):
@@ -396,8 +417,6 @@ def test_reading_a_run_does_not_execute_the_space_that_it_names(tmp_path: Path, 
         described = named if isinstance(named, dict) else {"name": named}
         table = table_of(frame_of(THREE, 5), THREE)
         source = source_of(table, config={"search": {"space": described}, "base": str(tmp_path)})
-        from nas.report.sources import _with_space
-
         assert _with_space(source).space is None
 
 

@@ -58,6 +58,7 @@ function roundValues({ log, low, high }, most = 6) {
 /** A length of time for people. */
 function duration(seconds) {
   if (seconds < 120) return `${number(Number(seconds.toPrecision(3)))} s`;
+  if (seconds < 600) return `${Math.floor(seconds / 60)} min ${String(Math.floor(seconds % 60)).padStart(2, "0")} s`;
   const minutes = Math.round(seconds / 60);
   if (minutes < 120) return `${minutes} min`;
   return minutes < 48 * 60 ? `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min` : `${number(minutes / 1440)} days`;
