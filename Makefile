@@ -5,12 +5,15 @@ BIN := $(VENV)/bin
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: env search test test-slow fuzz audit lint clean help
+.PHONY: env search test test-slow test-dist test-python dist fuzz audit lint clean help
 
 help:
 	@echo "make search     a first search: small MUXNets trained on digits, about two minutes; leaves runs/first/"
 	@echo "make test       the tests"
 	@echo "make test-slow  the tests that take minutes"
+	@echo "make dist       a wheel and an sdist in dist/"
+	@echo "make test-dist  installs the wheel into an empty environment and searches there: some minutes, 2 GB"
+	@echo "make test-python PYTHON=python3.12   the quick tests on another Python: some minutes, 2 GB and more"
 	@echo "make fuzz       damaged inputs of every kind, about 100,000, an hour"
 	@echo "make audit      known vulnerabilities of the installed packages"
 	@echo "make lint       style and types"
@@ -44,8 +47,24 @@ lint: env
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+dist: env
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+
+test-dist: env
+	$(BIN)/python -m pytest tests/release -m dist --timeout 1200
+
+# On the newest packages that the other Python can have; PyTorch as pinned, for others may bring gigabytes for GPUs.
+OTHER := .venv-python
+test-python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("Python 3.10 or newer is needed, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv --clear $(OTHER)
+	grep '^torch==' constraints.txt > $(OTHER)/torch.txt
+	$(OTHER)/bin/python -m pip install --disable-pip-version-check --quiet --constraint $(OTHER)/torch.txt --editable '.[dev]'
+	$(OTHER)/bin/python -m pytest tests/engine tests/cli tests/export $(PARALLEL)
+
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OTHER) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Damaged inputs of every kind, about 100,000 of them; NAS_FUZZ_INPUTS is how many each test tries.
 fuzz: env

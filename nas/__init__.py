@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nas.api import SearchResult, load_run, search
+    from nas.callbacks import Callback
     from nas.errors import NasError
+    from nas.export.product import export_run
     from nas.interfaces import Algorithm, Evaluate, Executor, SearchSpace, Surrogate
     from nas.kept_weights import load_network
     from nas.loop import LoopSettings, SearchState
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "nas.api": ("SearchResult", "load_run", "search"),
+    "nas.callbacks": ("Callback",),
     "nas.errors": ("NasError",),
+    "nas.export.product": ("export_run",),
     "nas.kept_weights": ("load_network",),
     "nas.interfaces": ("Algorithm", "Evaluate", "Executor", "SearchSpace", "Surrogate"),
     "nas.loop": ("LoopSettings", "SearchState"),
@@ -37,6 +41,7 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "Algorithm",
     "Architecture",
+    "Callback",
     "Evaluate",
     "Executor",
     "Limit",
@@ -55,6 +60,7 @@ __all__ = [
     "Status",
     "Surrogate",
     "Trial",
+    "export_run",
     "knee",
     "load_network",
     "load_run",

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nas.callbacks import AnyCallback, as_callback
 from nas.checks import check_known
 from nas.errors import ConfigError, HistoryError
 from nas.executors import EXECUTORS
@@ -20,13 +21,14 @@ from nas.history import FILE, History, as_json, read_history, read_notes, tabula
 from nas.interfaces import Evaluate, Executor, SearchSpace
 from nas.kept_weights import KeptWeights
 from nas.log_file import well_formed
-from nas.loop import Callback, LoopSettings, Search, SearchState
+from nas.loop import LoopSettings, Search, SearchState
 from nas.noise import posterior_front
 from nas.objectives import Limit, Objective
 from nas.plan import MakeAlgorithm, Plan, check_ready, with_weights
 from nas.problem import Problem
 from nas.records import Result
 from nas.run_folder import RunTable, export, run_table, summarise, write_whole
+from nas.standing.pulse import PulseWriter
 from nas.versions import versions
 from nas.warm_start import META, imported_table, read_warm_start, recorded
 
@@ -70,7 +72,7 @@ def search(
     resume: bool = False,
     keep_weights: bool = True,
     warm_start: str | Path | None = None,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Sequence[AnyCallback] = (),
 ) -> SearchResult:
     """Search a space for the Pareto front of the objectives.
 
@@ -94,7 +96,8 @@ def search(
         warm_start: the folder of an earlier run of the same space and objectives, whose results this one begins with:
             they teach the algorithm and may be on the front, are not measured again and count as no evaluations. A
             resumed run has them in its own log.
-        callbacks: each is called with the `SearchState` after every result and about twice a second.
+        callbacks: `nas.Callback` objects, which are told how the search goes; or functions, each called with the
+            `SearchState` after every result and about twice a second while none comes. Their errors end nothing.
 
     Returns:
         The result. Ctrl-C (KeyboardInterrupt) ends a search early, in order: the result then has the state
@@ -137,13 +140,14 @@ def solve(
     resume: bool = False,
     keep_weights: bool = True,
     warm_start: str | Path | None = None,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Sequence[AnyCallback] = (),
     config: dict[str, Any] | None = None,
     plots: bool = True,
 ) -> SearchResult:
     """`search` for a problem that is made already; `config` is recorded in config.json; without `plots` none is drawn."""
     if resume and out is None:
         raise ConfigError("resume: needs out, the folder of the run to go on with")
+    callbacks = [as_callback(given) for given in callbacks]
     factory = _executor_factory(executor, executor_settings)
     warm = None
     if warm_start is not None and not resume:
@@ -160,7 +164,10 @@ def solve(
             check_ready(problem, remote=getattr(executor_settings, "address", None) is not None)
         if history is not None:
             _remember(history, plan, config, resume)
-        return _run(plan, factory, history, callbacks, resume, kept, plots)
+        if history is None:
+            return _run(plan, factory, history, callbacks, resume, kept, plots)
+        with PulseWriter(history.path.parent) as pulse:
+            return _run(plan, factory, history, [pulse, *callbacks], resume, kept, plots)
     except BaseException:
         if history is not None and not resume:
             history.discard_if_empty()
@@ -234,7 +241,7 @@ def _run(
     plan: Plan,
     make: MakeExecutor,
     history: History | None,
-    callbacks: Sequence[Callback],
+    callbacks: Sequence[AnyCallback],
     resume: bool,
     kept: KeptWeights | None,
     plots: bool,
@@ -255,10 +262,13 @@ def _run(
                 with suppress(Exception):  # the first error is the one to report
                     executor.close()
                     _conclude(plan, loop.state, history, "stopped", kept, plots)
+            loop.end("stopped")
             raise
     if loop.state.exhausted and ended == "finished":
         ended = "exhausted"
-    return _conclude(plan, loop.state, history, ended, kept, plots)
+    result = _conclude(plan, loop.state, history, ended, kept, plots)
+    loop.end(ended)
+    return result
 
 
 def _conclude(

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas.algorithms import ALGORITHMS
+from nas.callbacks import AnyCallback, as_callback
+from nas.callbacks.registry import CALLBACKS
 from nas.config import HalvingPart, ObjectivePart, Part, SearchConfig
 from nas.errors import ConfigError
 from nas.executors import SETTINGS
@@ -148,6 +150,7 @@ class Assembly:
     algorithm_settings: Any
     executor_settings: Any
     loop: LoopSettings
+    callbacks: tuple[AnyCallback, ...] = ()
 
 
 def algorithms() -> Mapping[str, Any]:
@@ -197,6 +200,7 @@ def assemble(
         _algorithm_settings(config.algorithm, algorithm, problem, planned or loop.evaluations),
         executor_settings(config.executor),
         loop,
+        tuple(_callback(part, base) for part in config.callbacks),
     )
 
 
@@ -233,6 +237,18 @@ def _evaluator(part: Part | None, space: SearchSpace, base: Path | None) -> Eval
             f"evaluator {part.name!r}: expected a function of a trial, got {type(found).__name__}"
         )
     return found  # type: ignore[no-any-return]
+
+
+def _callback(part: Part, base: Path | None) -> AnyCallback:
+    """A class is made with the settings; an object, or a function of the state, is as it is."""
+    found = find("callback", part.name, CALLBACKS, base)
+    if isinstance(found, type):
+        found = make("callback", found, part.settings, part.name)
+    elif part.settings:
+        raise ConfigError(
+            f"callback {part.name!r} is no class, so it takes no settings: {', '.join(part.settings)}"
+        )
+    return as_callback(found)
 
 
 def _instance(kind: str, found: Any, part: Part) -> Any:

@@ -97,6 +97,7 @@ class SearchConfig(BaseModel):
     concurrency: int = Field(default=8, ge=1)
     ordered: bool = True
     max_failures: float = Field(default=0.5, ge=0, le=1)
+    callbacks: list[AnyPart] = Field(default_factory=list)
     out: str = "runs/search"
 
 

@@ -27,17 +27,22 @@ def in_common(bad: Sequence[Result], good: Sequence[Result]) -> str:
     return "; ".join([f"{times} of them with: {example}{_line_of_code(same[0])}", *_shared(same, good)])
 
 
+def first_line(status: str, error: str) -> str:
+    """The reason of a failure in one line: of what was reported the first, or the status alone."""
+    return error.splitlines()[0] if error else status
+
+
+def kind_of(status: str, error: str) -> tuple[str, str]:
+    """What makes two reasons the same: their status and words, whatever the numbers in them."""
+    return status, re.sub(r"0x[0-9a-f]+|\d+(\.\d+)?(e[-+]?\d+)?", "#", first_line(status, error))
+
+
 def _reason(result: Result) -> str:
-    return result.error.splitlines()[0] if result.error else result.status.value
+    return first_line(result.status.value, result.error)
 
 
 def _kind(result: Result) -> tuple[str, str]:
-    return alike(result.status.value, _reason(result))
-
-
-def alike(status: str, reason: str) -> tuple[str, str]:
-    """What makes two reasons, each in a line, the same: status and words, whatever the numbers in them."""
-    return status, re.sub(r"0x[0-9a-f]+|\d+(\.\d+)?(e[-+]?\d+)?", "#", reason)
+    return kind_of(result.status.value, result.error)
 
 
 def _line_of_code(result: Result) -> str:
@@ -84,4 +89,4 @@ def _chance(bad_with: int, bad: int, good_with: int, good: int) -> float:
     return ways / math.comb(total, bad)
 
 
-__all__ = ["alike", "in_common"]
+__all__ = ["first_line", "in_common", "kind_of"]

@@ -117,12 +117,14 @@ def check_readable(path: Path) -> None:
     """Raise `HistoryError` unless the file is a history that this version can read."""
     if not path.is_file():
         raise HistoryError(f"no run in {path.parent}: {path} is missing")
+    with explained(path), contextlib.closing(connect_to_read(path)) as db:
+        check_schema(db, path)
+
+
+def check_schema(db: sqlite3.Connection, path: Path) -> None:
+    """Raise `HistoryError` unless an open log is of a format that this version can read."""
     with explained(path):
-        db = connect_to_read(path)
-        try:
-            row = db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
-        finally:
-            db.close()
+        row = db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
     with well_formed(path):
         schema = json.loads(row[0]) if row else None
     if schema is None:

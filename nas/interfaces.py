@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from nas.errors import ArchitectureError
-from nas.records import Architecture, Block, FloatArray, Note, Observation, Result, Trial
+from nas.records import (
+    Architecture,
+    Block,
+    FloatArray,
+    Note,
+    Observation,
+    Result,
+    Trial,
+    WorkerState,
+)
 
 if TYPE_CHECKING:  # torch is not loaded until a network is built
     from torch import nn
@@ -314,6 +323,15 @@ class HasClock(Protocol):
 
     def now(self) -> float:
         """Seconds since some fixed moment; never goes back."""
+        ...
+
+
+@runtime_checkable
+class HasWorkers(Protocol):
+    """An executor that can tell what each of its workers does."""
+
+    def workers(self) -> Sequence[WorkerState]:
+        """One entry a worker that is there, in a steady order; may be called on another thread than the rest."""
         ...
 
 

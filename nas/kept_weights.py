@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nas.callbacks import Callback
 from nas.errors import ConfigError, DataError, HistoryError
 from nas.history import as_json, read_history
 from nas.interfaces import HasBuild, HasWeights, SearchSpace
@@ -17,11 +18,13 @@ from nas.search_state import SearchState
 if TYPE_CHECKING:
     from torch import nn
 
+    from nas.config import SearchConfig
+
 FOLDER = "weights"
 INDEX = "index.json"
 
 
-class KeptWeights:
+class KeptWeights(Callback):
     """A callback that removes weights as soon as neither the front nor a continuation needs them.
 
     `folder` is where `evaluator` keeps them. Files of trials that were not told yet are left alone. Those of the
@@ -35,10 +38,15 @@ class KeptWeights:
         self._told = 0
         self._files: set[Path] = set()  # of trials that were told, and not removed yet
 
-    def __call__(self, state: SearchState) -> None:
-        """Remove what the last results made superfluous; nothing when there are none."""
-        if len(state.results) == self._told:
-            return
+    def begin(self, state: SearchState) -> None:
+        """Remove what the results of earlier sessions made superfluous."""
+        self._remove_superfluous(state)
+
+    def told(self, state: SearchState, result: Result) -> None:
+        """Remove what the last results made superfluous."""
+        self._remove_superfluous(state)
+
+    def _remove_superfluous(self, state: SearchState) -> None:
         self._files |= self._of(result.trial for result in state.results[self._told :])
         self._told = len(state.results)
         wanted = self._of(state.rungs.wanted())
@@ -93,19 +101,7 @@ def load_network(run: str | Path, architecture: str, space: SearchSpace | None =
     from nas.training.judging import put_weights
     from nas.training.weights import read
 
-    folder = Path(run) / FOLDER
-    try:
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        file = folder / str(index[architecture]["file"])
-    except FileNotFoundError:
-        raise DataError(
-            f"{run} has no {FOLDER}/{INDEX}: the search kept no weights, or was killed; in that case "
-            f"`nas search --resume {run}` writes it"
-        ) from None
-    except (ValueError, KeyError, TypeError):
-        raise DataError(
-            f"{folder / INDEX} names no weights of {architecture!r}: is it in front.csv?"
-        ) from None
+    file = Path(run) / FOLDER / weights_entry(run, architecture)["file"]
     space = space or _space_of(Path(run))
     if not isinstance(space, HasBuild):
         raise ConfigError(f"space {space.name!r} has no build(architecture)")
@@ -119,9 +115,29 @@ def load_network(run: str | Path, architecture: str, space: SearchSpace | None =
     return network.eval()
 
 
-def _space_of(run: Path) -> SearchSpace:
-    """The space that a run's config names. Raises `ConfigError` when it has none."""
-    from nas.assemble import make_space
+def weights_entry(run: str | Path, architecture: str) -> dict[str, Any]:
+    """What the index says of an architecture's weights: `file`, `trial`, `seed`, `budget`. Raises `DataError`."""
+    folder = Path(run) / FOLDER
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        entry = index[architecture]
+        return {"seed": None, "budget": None, **entry, "file": str(entry["file"])}
+    except FileNotFoundError:
+        raise DataError(
+            f"{run} has no {FOLDER}/{INDEX}: the search kept no weights, or was killed; in that case "
+            f"`nas search --resume {run}` writes it"
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise DataError(
+            f"{folder / INDEX} names no weights of {architecture!r}: is it in front.csv?"
+        ) from None
+
+
+def run_config(run: Path) -> tuple[SearchConfig, Path | None]:
+    """The config that a run was started with, and the folder that its paths count from.
+
+    Raises `ConfigError` when it was started from Python.
+    """
     from nas.config import check_config
 
     _, meta = read_history(run)
@@ -129,4 +145,12 @@ def _space_of(run: Path) -> SearchSpace:
     if not config:
         raise ConfigError(f"space: {run} was started from Python; give the space that it searched")
     base = config.get("base")
-    return make_space(check_config(config["search"]).space, None if base is None else Path(base))
+    return check_config(config["search"]), None if base is None else Path(base)
+
+
+def _space_of(run: Path) -> SearchSpace:
+    """The space that a run's config names. Raises `ConfigError` when it has none."""
+    from nas.assemble import make_space
+
+    config, base = run_config(run)
+    return make_space(config.space, base)

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import logging
 import os
+import shutil
 import sqlite3
 import tempfile
 import time
@@ -23,6 +24,8 @@ except ImportError:  # not on Windows, where a second search is not noticed
 LOCKS = fcntl is not None
 LOCK_FILE = ".lock"
 PATIENCE_S = 60.0  # how long a file that another process holds is waited for
+_COPIES = 5  # attempts to copy a database that is written meanwhile
+_WAL_HEADER = 32  # bytes, which differ each time that the log begins anew
 _SLICE_S = 0.5  # SQLite waits in slices, between which Ctrl-C is heard
 _LOG = logging.getLogger(__name__)
 
@@ -79,12 +82,64 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     """A connection that cannot write; in a folder that cannot be written either, only without a log beside it."""
     address = f"{path.resolve().as_uri()}?mode=ro"
     effective = os.access in os.supports_effective_ids
-    if (
-        not os.access(path.parent, os.W_OK, effective_ids=effective)
-        and not path.with_name(f"{path.name}-wal").exists()
-    ):
+    if not os.access(path.parent, os.W_OK, effective_ids=effective) and not _wal(path).exists():
         address += "&immutable=1"  # SQLite would want to make its index of the log there
     return sqlite3.connect(address, uri=True, timeout=30)
+
+
+def connect_to_look(path: Path, timeout: float) -> sqlite3.Connection:
+    """A connection for a short look, which leaves no file behind; waits at most `timeout` seconds.
+
+    Whoever writes to the database has a write-ahead log beside it; without one, it is read as it lies there.
+    """
+    address = f"{path.resolve().as_uri()}?mode=ro"
+    return sqlite3.connect(
+        address if _wal(path).exists() else f"{address}&immutable=1", uri=True, timeout=timeout
+    )
+
+
+def signature(path: Path) -> tuple[object, ...]:
+    """What changes whenever a database is written: sizes and times of the file and of its write-ahead log."""
+    found: list[object] = []
+    for file in (path, _wal(path)):
+        with contextlib.suppress(OSError):
+            stat = os.stat(file)
+            found += [file.name, stat.st_ino, stat.st_size, stat.st_mtime_ns]
+    return tuple(found)
+
+
+def copy_to_read(path: Path, folder: Path) -> Path:
+    """A copy in `folder` of a database that a process on another machine writes, as it was at one moment.
+
+    SQLite's index of the write-ahead log is shared memory, so that machine's log cannot be read in place. The copy is
+    whole if nothing was moved from the log to the file meanwhile; what was half written at the end of the log
+    has no valid checksum, and SQLite leaves it out. Raises `OSError` when it is moved again and again.
+    """
+    copy = folder / path.name
+    for _ in range(_COPIES):
+        before = _moved(path)
+        shutil.copyfile(path, copy)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copyfile(_wal(path), _wal(copy))
+        if _moved(path) == before:
+            return copy
+        _wal(copy).unlink(missing_ok=True)
+    raise OSError(errno.EAGAIN, "it changes faster than it can be copied")
+
+
+def _moved(path: Path) -> tuple[object, ...]:
+    """What changes when SQLite moves the log to the file, or begins the log anew."""
+    stat = os.stat(path)
+    try:
+        with _wal(path).open("rb") as log:
+            head = log.read(_WAL_HEADER)
+    except FileNotFoundError:
+        head = b""
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns, head
+
+
+def _wal(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
 
 
 def make_folder(folder: Path) -> None:

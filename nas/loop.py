@@ -7,22 +7,23 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
+from nas.callbacks import AnyCallback, Callbacks
 from nas.errors import HistoryError, InfeasibleError, TooManyFailures
 from nas.failures import in_common
 from nas.history import History
-from nas.interfaces import Algorithm, Executor, HasClock, HasNotes, HasRecall
+from nas.interfaces import Algorithm, Executor, HasClock, HasNotes, HasRecall, HasWorkers
 from nas.problem import Problem
 from nas.records import Architecture, Note, Result, Status, Trial
 from nas.replay import before_draining, check_exact_values, check_whole
-from nas.search_state import Callback, LoopSettings, SearchState, trial_seed
+from nas.search_state import LoopSettings, SearchState, trial_seed
 
-__all__ = ["Callback", "LoopSettings", "Search", "SearchState", "trial_seed"]
+__all__ = ["LoopSettings", "Search", "SearchState", "trial_seed"]
 
 
 class Search:
     """One search under way: the loop's state and its steps."""
 
-    POLL = 0.5  # seconds between callbacks while nothing finishes
+    POLL = 0.5  # seconds between calls of `Callback.waiting` while nothing finishes
     COMPARED = 1_000  # successes that failures are compared with when a search stops for them
     RULED_OUT = 10_000  # candidates in a row that break a cheap limit before the search gives up
 
@@ -33,26 +34,35 @@ class Search:
         executor: Executor,
         settings: LoopSettings,
         history: History | None = None,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Sequence[AnyCallback] = (),
         imported: Sequence[Result] = (),
     ) -> None:
         """`imported` are results of earlier runs, which the algorithm knows already; they join the front."""
         initial = max(2, algorithm.initial)
         clock = executor.now if isinstance(executor, HasClock) else time.monotonic
-        self.state = SearchState(problem, settings, initial=initial, imported=tuple(imported), clock=clock)
+        self._in_flight: dict[int, Trial] = {}
+        self.state = SearchState(
+            problem,
+            settings,
+            in_flight=self._in_flight,
+            workers=executor.workers if isinstance(executor, HasWorkers) else tuple,
+            clock=clock,
+            initial=initial,
+            imported=tuple(imported),
+            out=None if history is None else history.path.parent,
+        )
         self._problem = problem
         self._algorithm = algorithm
         self._executor = executor
         self._settings = settings
         self._history = history
-        self._callbacks = callbacks
+        self._callbacks = Callbacks(callbacks)
         # looked up once: asking an object for a protocol takes as long as telling it a result
         self._notes_of = algorithm if isinstance(algorithm, HasNotes) else None
         self._recalls = algorithm if isinstance(algorithm, HasRecall) else None
         self._arrived: dict[int, Result] = {}  # came back, not yet told
         self._next = 0  # the next id to tell, in ordered mode
         self._spent = 0  # evaluations asked for
-        self._in_flight: dict[int, Trial] = {}
         self._dry = False  # the last ask gave nothing, and nothing was told since
         self._ruled_out = 0  # asks in a row that broke a cheap limit
         self._earlier: frozenset[int] = frozenset()  # trials that an earlier session evaluated
@@ -64,7 +74,7 @@ class Search:
         Raises `TooManyFailures`, and `InfeasibleError` when nothing asked for meets the cheap limits; lets
         KeyboardInterrupt through. The state is whole in either case, and with a history the run can be resumed.
         """
-        self._notify()
+        self._callbacks.begin(self.state)
         while True:
             self._fill()
             if not self._in_flight and not self._arrived:
@@ -84,6 +94,7 @@ class Search:
             if trial is not None:
                 self.state.asked += 1
                 self._start(trial)
+                self._callbacks.asked(self.state, trial)
 
     def _wants_more(self) -> bool:
         settings = self._settings
@@ -122,14 +133,13 @@ class Search:
         self._spent += 1
         self._in_flight[trial.id] = trial
         self._executor.submit(trial)
-        self.state.running = len(self._in_flight)
 
     def _collect(self) -> None:
         results = self._executor.collect(self.POLL)
         for result in results:
             self._accept(self._with_cheap_values(result))
         if not results:
-            self._notify()
+            self._callbacks.waiting(self.state)
 
     def _with_cheap_values(self, result: Result) -> Result:
         if result.status is not Status.OK or len(self._problem.measured) == self._problem.n_objectives:
@@ -143,7 +153,6 @@ class Search:
         self._in_flight.pop(result.trial.id, None)
         self._arrived[result.trial.id] = result
         self.state.arrived += 1
-        self.state.running = len(self._in_flight)
 
     def _tell_next(self) -> bool:
         """Tell one result that is due, if there is one."""
@@ -160,7 +169,7 @@ class Search:
         notes = self._take_notes()
         if self._history is not None:
             self._history.record_tell(result.trial.id, self.state.seconds, notes)
-        self._notify()
+        self._callbacks.told(self.state, result)
         if not result.ok:
             self._stop_when_broken()
         return True
@@ -180,9 +189,9 @@ class Search:
         self.state.take_notes(notes)
         return notes
 
-    def _notify(self) -> None:
-        for callback in self._callbacks:
-            callback(self.state)
+    def end(self, outcome: str) -> None:
+        """Tell the callbacks that nothing more comes, and how the search ended."""
+        self._callbacks.end(self.state, outcome)
 
     def _stop_when_broken(self) -> None:
         bad = [r for r in self._recent if not r.ok]

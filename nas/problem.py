@@ -184,8 +184,7 @@ class Problem:
 
     def violation(self, objectives: FloatArray) -> float:
         """How far minimised objectives, shape (m,), break the limits; 0 when they meet them."""
-        values = {o.name: o.sign * float(v) for o, v in zip(self.objectives, objectives, strict=True)}
-        return sum(limit.excess(values[limit.objective]) for limit in self.limits)
+        return violation_of(self.objectives, self.limits, objectives)
 
     def observe(self, result: Result) -> Observation:
         """What algorithms see of a result: minimised objectives and the total violation of the limits."""
@@ -198,3 +197,9 @@ class Problem:
             sum(limit.excess(values[limit.objective]) for limit in self.limits) if self.limits else 0.0
         )
         return Observation(result.trial.architecture, vector, violation, ok=True)
+
+
+def violation_of(objectives: Sequence[Objective], limits: Sequence[Limit], point: FloatArray) -> float:
+    """How far a point of minimised objectives, shape (m,), breaks the limits: the sum of relative excesses."""
+    values = {o.name: o.sign * float(v) for o, v in zip(objectives, point, strict=True)}
+    return sum(limit.excess(values[limit.objective]) for limit in limits)

@@ -107,6 +107,15 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerState:
+    """What a worker does now: the number of the trial that it runs (None: it is idle), and for how many seconds."""
+
+    name: str
+    trial: int | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """A result as an algorithm sees it: every objective minimised, limits folded into one number.
 

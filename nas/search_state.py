@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.checks import check_fraction, check_positive
@@ -14,7 +15,7 @@ from nas.fidelity import Rungs
 from nas.front import LatestFront, ParetoArchive
 from nas.noise import Means
 from nas.problem import Problem
-from nas.records import Note, Result, Status
+from nas.records import Note, Result, Status, Trial, WorkerState
 
 if TYPE_CHECKING:
     from nas.training.halving import Halving
@@ -70,7 +71,8 @@ class SearchState:
     asked: int = 0
     arrived: int = 0
     counts: Counter[Status] = field(default_factory=Counter)
-    running: int = 0
+    in_flight: Mapping[int, Trial] = field(default_factory=dict)  # handed out, no result yet, by number
+    workers: Callable[[], Sequence[WorkerState]] = tuple  # what each does now; none where nobody can tell
     clock: Callable[[], float] = time.monotonic  # what counts as the time of the search, in seconds
     started: float = field(init=False)
     earlier_seconds: float = 0.0  # spent before this session of a resumed run
@@ -78,6 +80,7 @@ class SearchState:
     initial: int = 2  # size of the algorithm's initial design
     imported: tuple[Result, ...] = ()  # what a warm start brought: trials with negative numbers
     exhausted: bool = False
+    out: Path | None = None  # the run's folder
     rungs: Rungs = field(init=False)  # what is continued at a higher budget
 
     def __post_init__(self) -> None:
@@ -123,7 +126,12 @@ class SearchState:
 
     def newest(self, kind: str) -> list[Note]:
         """The last note of this kind on each objective."""
-        return [note for (of, _), note in self._newest.items() if of == kind]
+        return [note for (of, _), note in list(self._newest.items()) if of == kind]
+
+    @property
+    def running(self) -> int:
+        """Trials that were handed out and have no result yet; some of them may wait for a worker."""
+        return len(self.in_flight)
 
     @property
     def evaluated(self) -> int:
@@ -139,9 +147,6 @@ class SearchState:
     def seconds(self) -> float:
         """Time of the search so far, earlier sessions included."""
         return self.earlier_seconds + self.clock() - self.started
-
-
-Callback = Callable[[SearchState], None]
 
 
 def trial_seed(seed: int, number: int) -> int:

@@ -31,16 +31,19 @@ from search_spaces.muxnet import MUXNetSpace
 SIZES = (20, 1_000, 10_000, 100_000)
 SPACE = MUXNetSpace("cifar")
 WORKERS = 4
+DIFFERENT = 2_000  # architectures; more would only take time
 
 
 def made_up(n: int, seed: int = 0) -> RunTable:
     """The table of a search of n evaluations with three objectives."""
     rng = np.random.default_rng(seed)
-    found = [SPACE.sample(rng) for _ in range(min(n, 5_000))]  # more of them would only take time
-    found = [found[i % len(found)] for i in range(n)]
+    found = [SPACE.sample(rng) for _ in range(min(n, DIFFERENT))]
+    place = np.arange(n) % len(found)
     costs = [SPACE.cost(a) for a in found]
-    texts = [SPACE.format(a) for a in found]
-    madds = np.array([c["madds"] for c in costs], dtype=np.float64)
+    texts = np.array([SPACE.format(a) for a in found], dtype=object)[place]
+    params, madds = (
+        np.array([c[key] for c in costs], dtype=np.float64)[place] for key in ("params", "madds")
+    )
     seconds = madds / 1e6 * rng.uniform(1.0, 1.5, n)
     started, worker = _schedule(seconds)
     frame = pd.DataFrame(
@@ -49,7 +52,7 @@ def made_up(n: int, seed: int = 0) -> RunTable:
             "architecture": texts,
             "status": "ok",
             "error": 60 - 6.5 * np.log10(madds) + rng.gamma(2.0, 0.8, n),
-            "params": [float(c["params"]) for c in costs],
+            "params": params,
             "madds": madds,
             "seconds": seconds,
             "reason": "",

@@ -22,6 +22,24 @@ weights_app = typer.Typer(no_args_is_help=True, help="Weights of networks.", ric
 app.add_typer(data_app, name="data")
 app.add_typer(weights_app, name="weights")
 
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"nas {version('multiobjective-nas')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of `nas` itself."""
+
+
 Text = Optional[str]  # noqa: UP045 (typer reads annotations at run time, on Python 3.10 too)
 Number = Optional[int]  # noqa: UP045
 Folder = Optional[Path]  # noqa: UP045
@@ -66,6 +84,19 @@ def search(
     ] = None,
     out: Annotated[Folder, typer.Option(help="Folder for the log, the front and the plots.")] = None,
     resume: Annotated[Folder, typer.Option(help="Go on with the run in this folder.")] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Log to RUN/tensorboard (needs the extra `tensorboard`).")
+    ] = False,
+    mlflow: Annotated[
+        bool,
+        typer.Option(
+            "--mlflow", help="Log to RUN/mlflow.db, or MLFLOW_TRACKING_URI (needs the extra `mlflow`)."
+        ),
+    ] = False,
+    callback: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="Who is told how it goes: file.py:Name. Repeatable.", show_default=False),
+    ] = None,
     settings: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option("--set", help="Any key of the config: `a.b=value`. Repeatable."),
@@ -78,7 +109,11 @@ def search(
     """
     from nas.cli.searching import Flags, run_search
 
-    flags = Flags(space, algorithm, budget, seed, workers, executor, address, out, tuple(settings or ()))
+    trackers = [name for name, wanted in (("tensorboard", tensorboard), ("mlflow", mlflow)) if wanted]
+    told = (*trackers, *(callback or ()))
+    flags = Flags(
+        space, algorithm, budget, seed, workers, executor, address, out, tuple(settings or ()), told
+    )
     run_search(config, flags, resume)
 
 
@@ -146,7 +181,7 @@ def list_(
     kind: Annotated[
         str,
         typer.Argument(
-            help="spaces, models, algorithms, peers, evaluators, executors, objectives or surrogates."
+            help="spaces, models, algorithms, peers, evaluators, executors, objectives, surrogates or callbacks."
         ),
     ],
 ) -> None:
@@ -325,6 +360,68 @@ def report(
     make_report(runs, out)
 
 
+@app.command(
+    epilog="Examples:\n\n`nas export runs/first` exports the knee with the weights that the search left\n\n"
+    '`nas export runs/first --pick knee --pick "params<=10k:error" --pick r8/stem8s1`\n\n'
+    "`nas export runs/first --train --recipe digits` trains in full first; again after Ctrl-C, it goes on\n\n"
+    "`nas export runs/nb101 --train --recipe cifar-transfer --data cifar10 --path cifar-10-batches-bin`"
+)
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    pick: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            help="`knee` (default), an architecture or how it begins, an objective (the best in it), or limits and an "
+            "objective: `madds<=300e6:error`. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Folder,
+        typer.Option(help="A folder for one of each network; default: RUN/export.", show_default=False),
+    ] = None,
+    train: Annotated[bool, typer.Option("--train", help="Train in full, on the run's pictures.")] = False,
+    untrained: Annotated[bool, typer.Option("--untrained", help="The architecture alone.")] = False,
+    recipe: Annotated[Text, typer.Option(help="Of `--train`, as in `nas train`.", show_default=False)] = None,
+    epochs: Annotated[
+        Number,
+        typer.Option(
+            help="Of `--train`: instead of the recipe's, or of the search's own.", show_default=False
+        ),
+    ] = None,
+    data: Annotated[Text, typer.Option(help=f"Instead of the run's own: {DATA}", show_default=False)] = None,
+    path: Annotated[Folder, typer.Option(help="Where the data are now.", show_default=False)] = None,
+    seed: Annotated[int, typer.Option(help="Of `--train` and `--untrained`.")] = 0,
+    threads: Annotated[
+        Number, typer.Option(help="Of `--train`, as in `nas train`.", show_default=False)
+    ] = None,
+    resolution: Annotated[
+        Number, typer.Option(help="Of `--untrained`, where the space does not say.", show_default=False)
+    ] = None,
+    no_onnx: Annotated[bool, typer.Option("--no-onnx", help="Leave network.onnx out.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over an export that is there.")] = False,
+) -> None:
+    """Export networks of a run: PyTorch weights, a Python file that needs PyTorch alone, ONNX, a model card."""
+    from nas.cli.exporting import Wanted, run_export
+
+    wanted = Wanted(
+        picks=tuple(pick or ()), out=out, train=train, untrained=untrained, recipe=recipe, epochs=epochs, data=data,
+        path=path, seed=seed, threads=threads, resolution=resolution, onnx=not no_onnx, force=force,
+    )  # fmt: skip
+    run_export(run, wanted)
+
+
+@app.command(epilog="Examples:\n\n`nas doctor`\n\n`nas doctor --json | jq .ready`")
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object.")] = False,
+    no_ray: Annotated[bool, typer.Option("--no-ray", help="Do not start Ray (some seconds).")] = False,
+) -> None:
+    """Tell whether a first search would run here, what is missing for what else, and where data were found."""
+    from nas.cli.doctor import run_doctor
+
+    run_doctor(as_json, ray=not no_ray)
+
+
 @weights_app.command(
     epilog="Example:\n\n`nas weights convert muxnet_m.pth --model muxnet_m --out muxnet_m.pt`"
 )
@@ -337,3 +434,25 @@ def convert(
     from nas.cli.networks import convert as convert_file
 
     convert_file(file, model, out)
+
+
+@app.command(
+    epilog="Examples:\n\n`nas watch runs/first` while `nas search` runs in another window, or in a batch job\n\n"
+    "`nas watch runs/first --once` prints where it stands\n\n"
+    "`nas watch /mnt/cluster/runs/mine --every 10` follows a run of another machine on a shared disk",
+)
+def watch(
+    run: Annotated[Path, typer.Argument(help="Folder of a run: under way, over, or not begun yet.")],
+    every: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Seconds between looks; default: 1, in a log 60.", show_default=False),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Show where it stands now, and end.")] = False,
+) -> None:
+    """Show where a run stands, live, from any process or machine that sees its folder.
+
+    Reads only. Ends when the run does; Ctrl-C ends the watching alone.
+    """
+    from nas.cli.watching import run_watch
+
+    run_watch(run, every, once)

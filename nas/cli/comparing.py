@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table as Grid
 
-from nas.cli.progress import clock
+from nas.cli.panel import clock
 from nas.cli.show import output
 from nas.compare.config import check_comparison
 from nas.compare.driving import Progress, run_missing

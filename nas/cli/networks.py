@@ -5,7 +5,6 @@ The one module of the command line that knows MUXNet, NASBench-101 and the named
 
 from __future__ import annotations
 
-import inspect
 import os
 import re
 from abc import ABC, abstractmethod
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from nas.errors import ConfigError
-from nas.interfaces import HasBuild, HasCost, HasFeatures, SearchSpace
+from nas.interfaces import HasCost, HasFeatures, SearchSpace
 from nas.objectives import did_you_mean
 from nas.records import Architecture, Block
 
@@ -204,8 +203,6 @@ class SpaceNetwork(Network):
         return "\n".join(lines)
 
     def svg(self) -> str:
-        if hasattr(self.space, "spec"):
-            return self._muxnet().svg()
         draw = getattr(self.space, "to_svg", None)
         if draw is None:
             raise ConfigError(f"--svg: space {self.space.name!r} has no to_svg(architecture) to draw with")
@@ -214,19 +211,10 @@ class SpaceNetwork(Network):
     def builder(
         self, dropout: float, drop_connect: float, resolution: int | None
     ) -> Callable[..., nn.Module]:
-        space, architecture = self.space, self.architecture
-        if not isinstance(space, HasBuild):
-            raise ConfigError(
-                f"space {space.name!r} has no build(architecture): its networks cannot be trained"
-            )
-        known = inspect.signature(space.build).parameters
-        given = {"dropout": dropout, "drop_connect": drop_connect}
-        extra = {name: value for name, value in given.items() if name in known}
+        from nas.training.full import architecture_builder
 
-        def build(*, num_classes: int, in_channels: int) -> nn.Module:
-            return space.build(architecture, num_classes=num_classes, in_channels=in_channels, **extra)
-
-        return build
+        rates = {"dropout": dropout, "drop_connect": drop_connect}
+        return architecture_builder(self.space, self.architecture, rates)
 
     def features(self, in_channels: int, drop_connect: float) -> nn.Module:
         if not isinstance(self.space, HasFeatures):

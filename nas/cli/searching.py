@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -20,13 +21,22 @@ from nas.config import SearchConfig, check_config, flat, override, put, read_con
 from nas.errors import ConfigError, HistoryError, NasError
 from nas.executors import EXECUTORS
 from nas.history import FILE, read_history
+from nas.kept_weights import FOLDER as WEIGHTS
+from nas.kept_weights import INDEX
 from nas.log_file import well_formed
-from nas.loop import Callback, LoopSettings, SearchState
+from nas.loop import LoopSettings, SearchState
 from nas.plugins import find
 
 DEFAULT_SPACE = "muxnet-tiny"
 _WORKERS = {"ray": "Ray workers", "simulated": "simulated workers"}
-_MAY_CHANGE = {"budget", "executor", "keep_weights", "max_failures", "out"}  # of a run that is resumed
+_MAY_CHANGE = {
+    "budget",
+    "callbacks",
+    "executor",
+    "keep_weights",
+    "max_failures",
+    "out",
+}  # of a run that is resumed
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,7 @@ class Flags:
     address: str | None
     out: Path | None
     settings: tuple[str, ...]
+    callbacks: tuple[str, ...] = ()
 
 
 def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
@@ -56,7 +67,7 @@ def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
     _warn_idle(checked, parts)
     _announce(checked, out, parts, resume is not None)
     try:
-        with Progress(parts.problem, parts.loop, out) as progress:
+        with Progress(checked.algorithm.name) as progress:
             result = _solve(checked, parts, out, base, resume is not None, progress)
     except KeyboardInterrupt:  # while workers start, or while results are written
         go_on = f"; go on with: nas search --resume {out}" if (out / FILE).exists() else ""
@@ -156,7 +167,16 @@ def _with_flags(values: dict[str, Any], flags: Flags) -> dict[str, Any]:
                     f"--{path[1]}: the serial executor has no {path[1]}; leave it out, or use --executor ray"
                 )
             put(values, path, value)
+    _add_callbacks(values, flags.callbacks)
     return override(values, flags.settings)
+
+
+def _add_callbacks(values: dict[str, Any], names: Sequence[str]) -> None:
+    """Those of the command line come after those of the config, and none twice."""
+    given = values.get("callbacks") or []
+    if names and isinstance(given, list):
+        known = [_name(part) for part in given]
+        values["callbacks"] = given + [n for n in map(_from_here, dict.fromkeys(names)) if n not in known]
 
 
 def _from_here(name: str) -> str:
@@ -214,7 +234,7 @@ def _solve(
             resume=resume,
             keep_weights=config.keep_weights,
             warm_start=config.warm_start,
-            callbacks=[_end_in_order_when_told_to(), progress],
+            callbacks=[_end_in_order_when_told_to(), progress, *parts.callbacks],
             config=record,
         )
     except NasError:
@@ -222,7 +242,7 @@ def _solve(
         raise
 
 
-def _end_in_order_when_told_to() -> Callback:
+def _end_in_order_when_told_to() -> Callable[[SearchState], None]:
     """A callback that makes SIGTERM, which schedulers send, the same as Ctrl-C.
 
     Set when the search has begun rather than before: Ray, when it starts, sets a handler of its own that ends
@@ -263,6 +283,10 @@ def _report(result: SearchResult, out: Path, loop: LoopSettings, page: Path | No
     elif result.state == "finished":
         go_on += f" --budget {2 * loop.evaluations}"
     further = "" if result.state == "exhausted" else f"\n  {go_on}   goes on with this search"
+    if (out / WEIGHTS / INDEX).is_file():
+        further = (
+            f"\n  nas export {out}   makes the knee usable elsewhere: PyTorch, ONNX, a model card{further}"
+        )
     if result.front_posterior is not None:
         further = f"\n  {out}/front_posterior.csv  the front by posterior mean of noisy measurements{further}"
     shown = "" if page is None else f"  {page}  everything on one page, opens offline\n"

@@ -126,6 +126,12 @@ def _surrogates() -> list[tuple[str, str]]:
     return _summaries(surrogates()) or [("(none)", "this version comes without surrogates")]
 
 
+def _callbacks() -> list[tuple[str, str]]:
+    from nas.callbacks.registry import CALLBACKS
+
+    return _summaries(CALLBACKS)
+
+
 def _models() -> list[tuple[str, str]]:
     from nas.cli.networks import listed_models
 
@@ -141,4 +147,5 @@ _LISTS = {
     "executors": _executors,
     "objectives": _objectives,
     "surrogates": _surrogates,
+    "callbacks": _callbacks,
 }

@@ -94,7 +94,7 @@ def run_training(asked: Asked, recipe: str | None, epochs: int | None, run: Run)
         _settle(out, _identity(asked, parts), plan.epochs)
 
     def told(row: Mapping[str, float]) -> None:
-        _say(_progress(row, plan.epochs, command.progress(row)))
+        _say(progress_line(row, plan.epochs, command.progress(row)))
 
     settings = FullSettings(run.seed, run.threads or command.threads(pixels), on_epoch=told)
     try:
@@ -174,7 +174,8 @@ def _settle(out: Path, identity: dict[str, Any], epochs: int) -> None:
     _say(f"{out} holds this training after {done} of {epochs} epochs: going on with it")
 
 
-def _progress(row: Mapping[str, float], epochs: int, validation: list[str]) -> str:
+def progress_line(row: Mapping[str, float], epochs: int, validation: list[str]) -> str:
+    """An epoch of the log in a line."""
     parts = [f"epoch {int(row['epoch'])}/{epochs}", f"loss {row['train_loss']:.4f}", *validation]
     parts += [f"{row['seconds']:.1f} s", f"{row['pictures_per_second']:,.0f} pictures/s"]
     return "  ".join(parts)

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 from nas.api import solve
 from nas.assemble import Assembly, assemble, make_problem
+from nas.callbacks import AnyCallback
 from nas.compare.config import CompareConfig, ProblemPart, search_config, slug
 from nas.compare.design import WithDesign, draw_design
 from nas.config import Part
 from nas.errors import EvaluationError, HistoryError
 from nas.history import FILE, read_history
-from nas.loop import Callback
 from nas.plan import Plan
 from nas.problem import Problem
 from nas.records import Trial
@@ -103,7 +103,7 @@ def begun(folder: Path) -> bool:
     return (folder / FILE).exists() and len(read_history(folder)[0]) > 0
 
 
-def carry_out(comparison: Comparison, key: RunKey, callbacks: Sequence[Callback] = ()) -> dict[str, float]:
+def carry_out(comparison: Comparison, key: RunKey, callbacks: Sequence[AnyCallback] = ()) -> dict[str, float]:
     """Make a run, or what is missing of it, and return how many evaluations it has.
 
     Raises what `nas.search` raises, and `KeyboardInterrupt` when it was interrupted; then it goes on the next time.

@@ -17,12 +17,12 @@ import cloudpickle
 from nas.errors import ExecutorError
 from nas.executors.address import check_address, is_local
 from nas.executors.ray_link import connect
-from nas.executors.ray_messages import Failed, Lost, Room, Said, Start, Work, WorkerSpec
+from nas.executors.ray_messages import Doing, Failed, Lost, Room, Said, Start, Work, WorkerSpec
 from nas.executors.settings import RaySettings
 from nas.executors.shipping import modules_by_value
 from nas.executors.worker import one_line
 from nas.interfaces import Evaluate, HasResources
-from nas.records import Result, Trial
+from nas.records import Result, Trial, WorkerState
 
 _LOG = logging.getLogger(__name__)
 _SLICE_S = 0.2
@@ -83,6 +83,7 @@ class RayExecutor:
         self._closed = False
         self._link, first = connect(self._start, self.settings.connect_timeout_s, lambda: True)
         self._room = first.workers
+        self._doing = Doing(())
         self._lost_since: float | None = None
         self._reader = threading.Thread(target=self._read, name="nas-ray-link", daemon=True)
         self._reader.start()
@@ -139,6 +140,14 @@ class RayExecutor:
                 if time.monotonic() >= give_up:
                     return None
 
+    def workers(self) -> list[WorkerState]:
+        """The workers that are ready, as they were half a second ago; results that came since then are taken off."""
+        now = time.time()
+        return [
+            WorkerState(name, trial, max(0.0, now - since)) if trial in self._out else WorkerState(name)
+            for name, trial, since in self._doing.workers
+        ]
+
     def close(self) -> None:
         """Kill what runs, release the workers, and stop Ray if it was started here; may be called twice."""
         if self._closed:
@@ -172,6 +181,8 @@ class RayExecutor:
                     del self._out[result.trial.id]
         elif isinstance(message, Room):
             self._room = message.workers
+        elif isinstance(message, Doing):
+            self._doing = message
         elif isinstance(message, Said):
             _LOG.log(message.level, "%s", message.text)
         elif isinstance(message, Lost):

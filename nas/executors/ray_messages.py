@@ -54,6 +54,13 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
+class Doing:
+    """From the bridge, now and then: the workers that are ready, with their trials and since when (Unix time)."""
+
+    workers: Sequence[tuple[str, int | None, float]]
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """From the bridge: a line for the search's log."""
 

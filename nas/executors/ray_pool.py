@@ -25,7 +25,7 @@ from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskErr
 from nas.errors import ExecutorError
 from nas.executors.address import refused
 from nas.executors.capacity import Node, Share, check_room, room
-from nas.executors.ray_messages import Failed, Lost, Room, Start, Work
+from nas.executors.ray_messages import Doing, Failed, Lost, Room, Start, Work
 from nas.executors.ray_watch import Watch, alive_nodes
 from nas.executors.ray_worker import WorkerInfo, actor_class
 from nas.executors.worker import clip, one_line
@@ -37,6 +37,7 @@ _STARTS = (
 )
 _TICK_S = 1.0  # between looks at whether Ray still answers
 _SILENCE_S = 10.0  # without an answer before anything is made of it
+_DOING_S = 0.5  # between two reports of what the workers do
 _SAY_S = 60.0  # between warnings of the same kind
 _HUNGRY_S = 1.0  # after which others make room for a worker of another size that finds none
 
@@ -66,7 +67,7 @@ class _Slot:
 class WorkerPool:
     """Runs trials on up to `settings.workers` processes and hands every result to `deliver`.
 
-    `deliver` is called on the pool's thread with the bytes of a pickled `Result`; with `Room` at first and whenever machines come or go; or, once
+    `deliver` is called on the pool's thread with the bytes of a pickled `Result`; with `Room` at first and whenever machines come or go, with `Doing` now and then; or, once
     and last, with `Failed` when no worker can be started, or `Lost` when the cluster at `head` is gone.
     """
 
@@ -90,6 +91,8 @@ class WorkerPool:
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._heard = self._last_ready = self._said_stuck = time.monotonic()
         self._said_silent = False
+        self._doing = Doing(())  # as it was last reported
+        self._said_doing = 0.0  # when that was looked at
         self._crowded = False  # whether room is being made for a worker of another size
         self._target: str | None = None  # on which machine
         self._tell_room()
@@ -120,6 +123,7 @@ class WorkerPool:
                 self._make_room()
                 self._start_missing()
                 self._feed()
+                self._tell_doing()
                 self._check_stuck()
         except ExecutorError as failure:
             self._deliver(Failed(str(failure)))
@@ -168,6 +172,18 @@ class WorkerPool:
                 )
             self._room = fits
             self._deliver(Room(fits))
+
+    def _tell_doing(self) -> None:
+        """Say what the workers do, where that changed; not often, since results come by the thousand."""
+        now = time.monotonic()
+        if now - self._said_doing < _DOING_S:
+            return
+        self._said_doing = now
+        ready = [(s.info.name, s.attempt) for s in self._slots if s.info is not None]
+        doing = Doing([(n, a.work.number, a.started) if a is not None else (n, None, 0.0) for n, a in ready])
+        if doing != self._doing:
+            self._doing = doing
+            self._deliver(doing)
 
     def _check_silence(self) -> None:
         """Nothing is decided while Ray may only be halted; once nothing listens any more, the cluster is lost."""

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from nas.executors.settings import SerialSettings
 from nas.executors.threads import ThreadLimit
 from nas.executors.worker import TimeUp, run_trial
 from nas.interfaces import Evaluate
-from nas.records import Result, Trial
+from nas.records import Result, Trial, WorkerState
 
 
 class SerialExecutor:
@@ -45,6 +46,7 @@ class SerialExecutor:
         self._queue: deque[Trial] = deque()
         self._threads = ThreadLimit(1)
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
+        self._running: tuple[int, float] | None = None  # the trial under way, and since when
         self._closed = False
 
     @property
@@ -67,9 +69,20 @@ class SerialExecutor:
         if not self._queue:
             return []
         self._threads.apply()
-        result = run_trial(self._limited, self._queue[0], self._required, worker=self._worker)
+        self._running = self._queue[0].id, time.monotonic()
+        try:
+            result = run_trial(self._limited, self._queue[0], self._required, worker=self._worker)
+        finally:
+            self._running = None
         self._queue.popleft()
         return [result]
+
+    def workers(self) -> list[WorkerState]:
+        """This process, with the trial that `collect` runs just now."""
+        running = self._running
+        if running is None:
+            return [WorkerState(self._worker)]
+        return [WorkerState(self._worker, running[0], time.monotonic() - running[1])]
 
     def _limited(self, trial: Trial) -> Mapping[str, float]:
         with _alarm(

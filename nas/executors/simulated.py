@@ -14,7 +14,7 @@ from nas.executors.settings import SimulatedSettings
 from nas.executors.threads import ThreadLimit
 from nas.executors.worker import run_trial
 from nas.interfaces import Evaluate
-from nas.records import Result, Status, Trial
+from nas.records import Result, Status, Trial, WorkerState
 
 
 class SimulatedExecutor:
@@ -90,6 +90,17 @@ class SimulatedExecutor:
                 ended.append(heapq.heappop(self._running)[2])
             return ended
 
+    def workers(self) -> list[WorkerState]:
+        """What each logical worker does at this moment of the virtual clock."""
+        now = self.now()
+        running = {r.worker: r for _, _, r in list(self._running) if r.started <= now < r.finished}
+        states = []
+        for name in map(_name, range(self.settings.workers)):
+            result = running.get(name)
+            busy = None if result is None else WorkerState(name, result.trial.id, now - result.started)
+            states.append(busy or WorkerState(name))
+        return states
+
     def close(self) -> None:
         """Forget what waits and give the process its threads back; may be called twice."""
         self._closed = True
@@ -138,6 +149,8 @@ class SimulatedExecutor:
                 reason = f"evaluate returned {key}={seconds:g}; expected seconds, at least 0"
                 result = Result(result.trial, Status.FAILED, error=reason)
                 seconds = self.settings.seconds_per_trial
-        return replace(
-            result, seconds=seconds, worker=f"simulated:{number}", started=start, finished=start + seconds
-        )
+        return replace(result, seconds=seconds, worker=_name(number), started=start, finished=start + seconds)
+
+
+def _name(number: int) -> str:
+    return f"simulated:{number}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from nas.failures import alike
+from nas.failures import first_line, kind_of
 from nas.report.records import Failure
 
 _MOST = 50  # reasons that are shown
@@ -17,8 +17,7 @@ def failures(frame: pd.DataFrame) -> list[Failure]:
     if bad.empty:
         return []
     reasons = bad["reason"].fillna("").astype(str)
-    first_lines = reasons.str.split("\n").str[0]
-    kinds = [alike(status, line) for status, line in zip(bad["status"], first_lines, strict=True)]
+    kinds = [kind_of(status, reason) for status, reason in zip(bad["status"], reasons, strict=True)]
     found = []
     for _, group in bad.groupby(pd.Series(kinds, index=bad.index, dtype=object), sort=False):
         example = group.iloc[0]
@@ -26,7 +25,7 @@ def failures(frame: pd.DataFrame) -> list[Failure]:
             Failure(
                 str(example["status"]),
                 len(group),
-                first_lines[group.index[0]] or str(example["status"]),
+                first_line(str(example["status"]), reasons[group.index[0]]),
                 int(example["trial"]),
                 str(example["architecture"]),
                 reasons[group.index[0]],

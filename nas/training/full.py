@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import dataclasses
 import gc
+import inspect
 import io
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +23,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from nas.errors import ConfigError
+from nas.interfaces import HasBuild, SearchSpace
+from nas.records import Architecture
 from nas.training import weights
 from nas.training.evaluator import reproducible
 from nas.training.feed import Feed, Prepared
@@ -37,6 +41,18 @@ class Build(Protocol):
     """Makes the network; `dropout` and the like are bound to it by the caller."""
 
     def __call__(self, *, num_classes: int, in_channels: int) -> nn.Module: ...
+
+
+def architecture_builder(space: SearchSpace, architecture: Architecture, rates: Mapping[str, float]) -> Build:
+    """What builds a space's architecture; those of `rates` (dropout and the like) that its `build` takes are bound.
+
+    Raises `ConfigError` for a space that builds no networks.
+    """
+    if not isinstance(space, HasBuild):
+        raise ConfigError(f"space {space.name!r} has no build(architecture): its networks cannot be trained")
+    known = inspect.signature(space.build).parameters
+    bound: dict[str, Any] = {name: value for name, value in rates.items() if name in known}
+    return partial(space.build, architecture, **bound)
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,12 @@ class MUXNetSpace(SearchSpace):
             resize=True,
         )
 
+    def to_svg(self, architecture: Architecture) -> str:
+        """A drawing of the network, block by block."""
+        from search_spaces.muxnet.description import to_svg
+
+        return to_svg(self.spec(architecture), num_classes=self.num_classes, in_channels=self.in_channels)
+
     def body(self, architecture: Architecture) -> Architecture:
         """The canonical architecture of those that differ in their heads alone."""
         full, _ = self._settled(architecture)

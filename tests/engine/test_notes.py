@@ -13,7 +13,8 @@ from engine_parts import Grid, Noting, Shuffled, judgement, log_of, quick
 from rich.console import Console
 
 import nas
-from nas.cli.progress import Progress
+from nas.cli.panel import StandingPanel
+from nas.cli.progress import Written
 from nas.errors import HistoryError
 from nas.history import FILE, read_notes
 from nas.loop import LoopSettings, SearchState
@@ -21,6 +22,7 @@ from nas.notes import values_as_text, values_from_text
 from nas.plots import figures
 from nas.problem import Problem
 from nas.records import Note
+from nas.standing import LiveStanding
 
 OBJECTIVES = ["error", "params"]
 pytestmark = pytest.mark.usefixtures("no_plots")
@@ -185,27 +187,33 @@ def shown(terminal: bool, notes: list[Note], monkeypatch: pytest.MonkeyPatch) ->
     file = io.StringIO()
     console = Console(file=file, force_terminal=terminal, width=120)
     monkeypatch.setattr("nas.cli.progress.output", lambda: console)
-    problem, settings = Problem(Grid(), OBJECTIVES, quick), LoopSettings()
-    progress, state = Progress(problem, settings, Path()), SearchState(problem, settings)
+    live, state = LiveStanding(), SearchState(Problem(Grid(), OBJECTIVES, quick), LoopSettings())
+    live.begin(state)
+    log = Written(live.now)
     for note in notes:
         state.take_notes([note])
         if terminal:
-            console.print(progress._panel(state))
+            console.print(StandingPanel(live.now()))  # type: ignore[arg-type]
         else:
-            progress._say_surrogates(state)
+            log.say()
     return file.getvalue()
 
 
-@pytest.mark.parametrize("terminal", [True, False])
-def test_the_newest_judgement_is_told_live_with_a_warning_when_it_is_not_reliable(
-    terminal: bool, monkeypatch: pytest.MonkeyPatch
+def test_a_log_tells_the_newest_judgement_with_a_warning_when_it_is_not_reliable(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     notes = [Note(t, "surrogate", judgement(t)) for t in (5, 20)]
-    doubtful = shown(terminal, notes[:1], monkeypatch)
+    doubtful = shown(False, notes[:1], monkeypatch)
     assert "warning: surrogate: gp/onehot: tau 0.1 on 5 results; falls back to varied candidates" in doubtful
-    said = shown(terminal, notes, monkeypatch)
+    said = shown(False, notes, monkeypatch)
     assert "surrogate: ridge/pairs: tau 0.7 on 20 results" in said
     assert said.count("warning") == 1
+
+
+def test_the_panel_shows_the_newest_tau_with_its_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    notes = [Note(t, "surrogate", judgement(t)) for t in (5, 20)]
+    assert "error: tau 0.10 (-0.20 to 0.40), not reliable yet" in shown(True, notes[:1], monkeypatch)
+    assert "error: tau 0.70 (0.60 to 0.80) " in shown(True, notes, monkeypatch)
 
 
 def test_a_log_says_the_same_judgement_once(monkeypatch: pytest.MonkeyPatch) -> None:

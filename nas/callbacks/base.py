@@ -1,0 +1,124 @@
+"""What a search tells while it runs, and to whom: the interface, and the calls that no error of theirs can end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from nas.blame import explain
+from nas.errors import ConfigError
+from nas.records import Result, Trial
+
+if TYPE_CHECKING:
+    from nas.search_state import SearchState
+
+_LOG = logging.getLogger(__name__)
+
+
+class Callback:
+    """Something that a search tells how it goes. Override what is wanted; each method does nothing by default.
+
+    All are called in the search's process and on its thread, so the search waits for them. The state is to be looked at,
+    not changed. What they raise is reported once, as a warning, and ends nothing; KeyboardInterrupt, as by Ctrl-C,
+    ends the search in order.
+    """
+
+    def begin(self, state: SearchState) -> None:
+        """The search begins to ask. What an earlier session of a resumed run was told is in the state already."""
+
+    def asked(self, state: SearchState, trial: Trial) -> None:
+        """The algorithm asked for a trial, which was handed to the workers (or ruled out by a limit at once)."""
+
+    def told(self, state: SearchState, result: Result) -> None:
+        """A result was recorded and told to the algorithm, in the order of `state.results`, failures included."""
+
+    def waiting(self, state: SearchState) -> None:
+        """Nothing came for a while; about twice a second, where the executor does not run trials in this process."""
+
+    def end(self, state: SearchState, outcome: str) -> None:
+        """Nothing more comes, and the files of the run are written.
+
+        `outcome` is the state of summary.json: finished, exhausted, interrupted or stopped (by an error).
+        """
+
+
+AnyCallback = Callback | Callable[["SearchState"], None]
+
+
+class Looking(Callback):
+    """A function of the state, called at the beginning, after each result, and while nothing comes."""
+
+    def __init__(self, look: Callable[[SearchState], None]) -> None:
+        self._look = look
+
+    def begin(self, state: SearchState) -> None:
+        """Look."""
+        self._look(state)
+
+    def told(self, state: SearchState, result: Result) -> None:
+        """Look."""
+        self._look(state)
+
+    def waiting(self, state: SearchState) -> None:
+        """Look."""
+        self._look(state)
+
+
+def as_callback(given: AnyCallback) -> Callback:
+    """The callback itself, or a function of the state as one. Raises `ConfigError` for anything else."""
+    if isinstance(given, Callback):
+        return given
+    if callable(given) and not isinstance(given, type):
+        return Looking(given)
+    what = f"the class {given.__name__}; call it" if isinstance(given, type) else type(given).__name__
+    raise ConfigError(
+        f"callbacks: expected nas.Callback objects, or functions of the search's state, got {what}"
+    )
+
+
+class Callbacks:
+    """Several callbacks as one, none of which can end the search by an error."""
+
+    def __init__(self, callbacks: Sequence[AnyCallback]) -> None:
+        self._all = tuple(map(as_callback, callbacks))
+        self._begun = False
+        self._reported: set[int] = set()  # places of those whose first error was reported
+
+    def begin(self, state: SearchState) -> None:
+        """See `Callback.begin`."""
+        self._begun = True
+        self._each(lambda callback: callback.begin(state))
+
+    def asked(self, state: SearchState, trial: Trial) -> None:
+        """See `Callback.asked`."""
+        self._each(lambda callback: callback.asked(state, trial))
+
+    def told(self, state: SearchState, result: Result) -> None:
+        """See `Callback.told`."""
+        self._each(lambda callback: callback.told(state, result))
+
+    def waiting(self, state: SearchState) -> None:
+        """See `Callback.waiting`."""
+        self._each(lambda callback: callback.waiting(state))
+
+    def end(self, state: SearchState, outcome: str) -> None:
+        """See `Callback.end`; nothing for a search that could not begin."""
+        if self._begun:
+            self._each(lambda callback: callback.end(state, outcome))
+
+    def _each(self, call: Callable[[Callback], None]) -> None:
+        for place, callback in enumerate(self._all):
+            try:
+                call(callback)
+            except (Exception, SystemExit) as error:
+                self._report(place, callback, error)
+
+    def _report(self, place: int, callback: Callback, error: BaseException) -> None:
+        if place not in self._reported:
+            self._reported.add(place)
+            _LOG.warning(
+                "callback %s: %s; the search goes on, and further errors of this callback are not shown",
+                type(callback).__name__,
+                explain(error),
+            )

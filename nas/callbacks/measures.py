@@ -1,0 +1,64 @@
+"""The numbers that experiment trackers are given after each result."""
+
+from __future__ import annotations
+
+import math
+
+from nas.records import Result, Status
+from nas.search_state import SearchState
+from nas.standing.live import LiveStanding
+
+
+class Measures:
+    """What there is to log after each result. Kept for one search."""
+
+    def __init__(self) -> None:
+        self._live = LiveStanding()
+
+    def begin(self, state: SearchState) -> int:
+        """Take in what was found before; how many evaluations that is."""
+        self._live.begin(state)
+        return state.evaluated
+
+    def told(self, state: SearchState, result: Result) -> dict[str, float]:
+        """Finite numbers by name, each in its own unit; none for a trial that was never sent to a worker.
+
+        ``objective/NAME`` is the result's, ``best/NAME`` the front's; ``evaluations`` counts from 1, the step of the rest.
+        """
+        self._live.told(state, result)
+        standing = None if result.status is Status.INVALID else self._live.now()
+        if standing is None:
+            return {}
+        found: dict[str, float] = {"evaluations": standing.evaluated}
+        if result.ok:
+            found |= {f"objective/{o.name}": result.values[o.name] for o in state.problem.objectives}
+        found |= {f"best/{best.objective}": best.value for best in standing.best}
+        found |= {
+            "front/hypervolume": standing.hypervolume,
+            "front/size": standing.front_size,
+            "failures/all": standing.failed,
+        }
+        found |= {
+            f"failures/{status.value}": state.counts[status]
+            for status in Status
+            if status not in (Status.OK, Status.INVALID) and state.counts[status]
+        }
+        found |= {f"surrogate/tau_{j.objective}": j.tau for j in standing.surrogates}
+        if standing.rate is not None:
+            found["pace/evaluations_per_minute"] = standing.rate
+        return {name: float(value) for name, value in found.items() if math.isfinite(value)}
+
+
+def front_rows(state: SearchState) -> list[tuple[str, ...]]:
+    """The front as texts: a header with units, then a row an architecture, by the first objective."""
+    objectives = state.problem.objectives
+    header = ("architecture", *(f"{o.name} ({o.unit})" if o.unit else o.name for o in objectives))
+    items = sorted(zip(state.front.points.tolist(), state.front.items, strict=True), key=lambda item: item[0])
+    rows = [
+        (
+            state.problem.space.format(result.trial.architecture),
+            *(f"{o.sign * v:.6g}" for o, v in zip(objectives, point, strict=True)),
+        )
+        for point, result in items
+    ]
+    return [header, *rows]

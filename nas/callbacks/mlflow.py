@@ -1,0 +1,182 @@
+"""What a search finds, in an MLflow store."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas.callbacks.base import Callback
+from nas.callbacks.measures import Measures
+from nas.callbacks.packages import check_installed
+from nas.errors import ConfigError
+from nas.every import Every
+from nas.history import as_json
+from nas.records import Result
+from nas.run_folder import write_whole
+from nas.search_state import SearchState
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+ADDRESS = "MLFLOW_TRACKING_URI"
+STORE = "mlflow.db"
+ARTIFACTS = "mlflow"
+LINK = "mlflow.json"
+SCHEMA = 1
+_SEND_S = 1.0
+_BATCH = 1_000  # numbers that a store takes at once
+_KEPT = 20_000  # numbers that wait for a store that does not answer
+_STATUS = {"finished": "FINISHED", "exhausted": "FINISHED", "interrupted": "KILLED", "stopped": "FAILED"}
+
+
+class MLflow(Callback):
+    """A run in an MLflow store: numbers after each evaluation, config, front and summary as artifacts.
+
+    The store is a file in the run's folder, `RUN/mlflow.db`, unless MLFLOW_TRACKING_URI names another; nothing
+    else is contacted. Numbers are sent by a thread of their own, so that a slow store does not hold up the search. A resumed
+    search goes on with the same MLflow run, after the last evaluation that it holds. Needs mlflow-skinny or mlflow, and
+    SQLAlchemy with alembic for the file.
+    """
+
+    def __init__(self, experiment: str = "nas") -> None:
+        """Raises `ConfigError` when a package is missing."""
+        needed = ["mlflow"] if os.environ.get(ADDRESS) else ["mlflow", "sqlalchemy", "alembic"]
+        check_installed("mlflow", "mlflow-skinny, SQLAlchemy and alembic", *needed)
+        self._experiment = experiment
+        self._measures = Measures()
+        self._store: _Store | None = None
+
+    def begin(self, state: SearchState) -> None:
+        """Make a run, or find the one that the earlier session made."""
+        self._measures.begin(state)
+        if state.out is None:
+            raise ConfigError(
+                "callback mlflow: the search has no folder (out), in which it would keep its store"
+            )
+        self._store = _Store.open(state.out, self._experiment, state)
+
+    def told(self, state: SearchState, result: Result) -> None:
+        """Hand on what the result is and what it changed."""
+        numbers = self._measures.told(state, result)
+        if self._store is not None:
+            self._store.put(numbers)
+
+    def waiting(self, state: SearchState) -> None:
+        """Raise what went wrong with sending, if anything did."""
+        if self._store is not None:
+            self._store.put({})
+
+    def end(self, state: SearchState, outcome: str) -> None:
+        """Send what is left, then the files, and close the run."""
+        if self._store is not None and state.out is not None:
+            store, self._store = self._store, None
+            files = [state.out / name for name in ("front.csv", "summary.json", "config.json")]
+            store.close([file for file in files if file.is_file()], _STATUS[outcome])
+
+
+class _Store:
+    """One run of a store, and what was not sent to it yet."""
+
+    def __init__(self, client: MlflowClient, run: str, logged: int) -> None:
+        self._client = client
+        self._run = run
+        self._logged = logged  # evaluations that the store had when this session began
+        self._waiting: list[Any] = []
+        self._error: Exception | None = None
+        self._lock = threading.Lock()
+        self._every = Every(_SEND_S, self._try_to_send)
+        self._every.start()
+
+    @classmethod
+    def open(cls, out: Path, experiment: str, state: SearchState) -> _Store:
+        """The run that belongs to a folder, made if need be."""
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # before it is loaded
+        from mlflow import MlflowClient
+        from mlflow.entities import Param
+
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        address = os.environ.get(ADDRESS) or f"sqlite:///{out.resolve() / STORE}"
+        client = MlflowClient(tracking_uri=address)
+        link = out / LINK
+        run = _known_run(link, address)
+        if run is not None:
+            client.update_run(run, status="RUNNING")
+            return cls(client, run, int(client.get_run(run).data.metrics.get("evaluations", 0)))
+        run = client.create_run(_experiment(client, experiment, out), run_name=out.name).info.run_id
+        values = {"schema": SCHEMA, "tracking_uri": address, "run": run}
+        write_whole(link, lambda p: p.write_text(as_json(values), encoding="utf-8"))
+        client.log_batch(run, params=[Param(name, value) for name, value in _described(state).items()])
+        return cls(client, run, 0)
+
+    def put(self, numbers: Mapping[str, float]) -> None:
+        """Numbers to send; raises what went wrong with earlier ones, which are kept and tried again."""
+        from mlflow.entities import Metric
+
+        step = int(numbers.get("evaluations", 0))
+        if step > self._logged:
+            now = int(1000 * time.time())
+            with self._lock:
+                self._waiting += [Metric(name, value, now, step) for name, value in numbers.items()]
+                del self._waiting[:-_KEPT]
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def _try_to_send(self) -> None:
+        try:
+            self._send()
+        except Exception as error:
+            self._error = error
+
+    def _send(self) -> None:
+        while self._waiting:
+            batch = self._waiting[:_BATCH]
+            self._client.log_batch(self._run, metrics=batch)
+            with self._lock:
+                del self._waiting[: len(batch)]
+
+    def close(self, files: list[Path], status: str) -> None:
+        """Send everything that is left."""
+        self._every.stop()
+        self._send()
+        for file in files:
+            self._client.log_artifact(self._run, str(file))
+        self._client.set_terminated(self._run, status)
+
+
+def _known_run(link: Path, address: str) -> str | None:
+    """The run that an earlier session made in this store."""
+    try:
+        values = json.loads(link.read_text(encoding="utf-8"))
+        return str(values["run"]) if values["tracking_uri"] == address else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _experiment(client: MlflowClient, name: str, out: Path) -> str:
+    """The experiment of this name, made if need be; artifacts of a store in the run's folder stay in that folder."""
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    place = None if os.environ.get(ADDRESS) else (out.resolve() / ARTIFACTS).as_uri()
+    return str(client.create_experiment(name, artifact_location=place))
+
+
+def _described(state: SearchState) -> dict[str, str]:
+    """What the run is of."""
+    problem, settings = state.problem, state.settings
+    return {
+        "space": problem.space.name,
+        "objectives": ", ".join(f"{'max' if o.maximize else 'min'} {o.name}" for o in problem.objectives),
+        "limits": "; ".join(map(str, problem.limits)) or "none",
+        "evaluations": str(settings.evaluations),
+        "seed": str(settings.seed),
+        "concurrency": str(settings.concurrency),
+    }

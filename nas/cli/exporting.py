@@ -1,0 +1,189 @@
+"""`nas export`: from a run to networks that can be used elsewhere."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from nas.checks import check_known, check_positive
+from nas.cli.show import output
+from nas.cli.tasks import TASKS, Place, TaskCommand
+from nas.cli.training import progress_line
+from nas.errors import ConfigError
+from nas.export.making import Made, Run, Training, from_kept, from_training, untrained
+from nas.export.picks import KNEE, Pick, choose
+from nas.export.product import FOLDER, Exported, check_free, write
+from nas.training import RECIPES, FullSettings, Recipe
+from nas.training.task import Classification
+
+TRAINING = "training"  # in an export's folder
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked of `nas export`."""
+
+    picks: tuple[str, ...] = ()
+    out: Path | None = None
+    train: bool = False
+    untrained: bool = False
+    recipe: str | None = None
+    epochs: int | None = None
+    data: str | None = None
+    path: Path | None = None
+    seed: int = 0
+    threads: int | None = None
+    resolution: int | None = None
+    onnx: bool = True
+    force: bool = False
+
+
+def run_export(folder: Path, wanted: Wanted) -> None:
+    """Export the networks that were picked; exits with 130 when interrupted, with 1 when a file had to be left out."""
+    _check(wanted)
+    run = _with_data(Run.read(folder), wanted)
+    chosen = choose(run.table, wanted.picks or (KNEE,))
+    out = wanted.out or folder / FOLDER
+    for each in chosen:
+        check_free(out / each.name, wanted.force)
+    training = _training(run, wanted) if wanted.train else None
+    whole = True
+    for each in chosen:
+        _say(f"{each.architecture}: {each.reason}")
+        try:
+            made = _made(run, each, wanted, training, out / each.name / TRAINING)
+            exported = write(
+                run, each, made, out / each.name, f"nas {shlex.join(sys.argv[1:])}", wanted.onnx, _say
+            )
+        except KeyboardInterrupt:
+            _say(f"Interrupted; go on with: nas {shlex.join(sys.argv[1:])}")
+            raise typer.Exit(130) from None
+        _report(exported, made)
+        whole = whole and (exported.onnx_random is not None or not wanted.onnx)
+    if not whole:
+        raise typer.Exit(1)
+
+
+def _check(wanted: Wanted) -> None:
+    if wanted.train and wanted.untrained:
+        raise ConfigError("--train and --untrained: only one of them makes sense")
+    if not wanted.train:
+        for flag, value in (
+            ("--recipe", wanted.recipe),
+            ("--epochs", wanted.epochs),
+            ("--threads", wanted.threads),
+        ):
+            if value is not None:
+                raise ConfigError(f"{flag} is for a training: add --train, or leave it out")
+    elif wanted.recipe is None and wanted.epochs is None:
+        raise ConfigError(
+            f"--train: say how, by --recipe ({', '.join(RECIPES)}), or by --epochs for the search's own recipe for longer"
+        )
+    if wanted.resolution is not None and not wanted.untrained:
+        raise ConfigError("--resolution is for --untrained: trained networks have the size of their data")
+    if wanted.untrained and (wanted.data is not None or wanted.path is not None):
+        raise ConfigError("--data and --path are for weights: leave them out with --untrained")
+    if wanted.recipe is not None:
+        check_known("--recipe", wanted.recipe, RECIPES)
+    for flag, value in (
+        ("--epochs", wanted.epochs),
+        ("--threads", wanted.threads),
+        ("--resolution", wanted.resolution),
+    ):
+        if value is not None:
+            check_positive(flag, value)
+
+
+def _command(run: Run) -> TaskCommand:
+    classification = run.evaluator is None or isinstance(run.evaluator.task, Classification)
+    return TASKS["classification" if classification else "segmentation"]
+
+
+def _with_data(run: Run, wanted: Wanted) -> Run:
+    """The run with the data that the flags name in place of its own."""
+    if run.evaluator is None or (wanted.data is None and wanted.path is None):
+        return run
+    data = run.evaluator.data
+    if wanted.data is not None:
+        data = _command(run).source(Place(wanted.data, wanted.path, {}), _pixels(run, run.evaluator.recipe))
+    elif hasattr(data, "path"):
+        data = dataclasses.replace(data, path=str(wanted.path))
+    else:
+        raise ConfigError(f"--path: the data of this run, {data!r}, are in no file; leave it out")
+    return dataclasses.replace(run, evaluator=dataclasses.replace(run.evaluator, data=data))
+
+
+def _pixels(run: Run, recipe: Recipe) -> int | None:
+    """The side to which pictures of any size are brought: the recipe's, that of the run's own data, or the space's."""
+    own = None if run.evaluator is None else run.evaluator.data
+    sides = (recipe.resolution, getattr(own, "resolution", None), getattr(run.space, "image_size", None))
+    return next((side for side in sides if side is not None), None)
+
+
+def _training(run: Run, wanted: Wanted) -> Training:
+    """How to train in full: by a published recipe, or the search's own on all the pictures."""
+    evaluator, command = run.evaluator, _command(run)
+    given: dict[str, Any] = {} if wanted.epochs is None else {"epochs": wanted.epochs}
+    rates: dict[str, float] = {}
+    if wanted.recipe is not None:
+        published = RECIPES[wanted.recipe]
+        recipe = dataclasses.replace(published.recipe, **given)
+        rates = {"dropout": published.dropout, "drop_connect": published.drop_connect}
+    elif evaluator is None:
+        raise ConfigError(
+            "--train: the candidates of this run were not trained, so it has no recipe: give --recipe"
+        )
+    else:
+        recipe = dataclasses.replace(evaluator.recipe, subset=1.0, max_pictures=None, **given)
+    if evaluator is not None:
+        data, task = evaluator.data, evaluator.task
+    elif wanted.data is None:
+        raise ConfigError("--train: this run has no pictures of its own: say which with --data (and --path)")
+    else:
+        data, task = (
+            command.source(Place(wanted.data, wanted.path, {}), _pixels(run, recipe)),
+            command.task({}),
+        )
+    threads = wanted.threads or command.threads(recipe.resolution)
+    settings = FullSettings(wanted.seed, threads, on_epoch=_progress(recipe, command))
+    name = "the search's own recipe" if wanted.recipe is None else f"the recipe `{wanted.recipe}`"
+    return Training(data, recipe, name, task, rates, settings)
+
+
+def _progress(recipe: Recipe, command: TaskCommand) -> Callable[[Mapping[str, float]], None]:
+    def told(row: Mapping[str, float]) -> None:
+        _say(progress_line(row, recipe.epochs, command.progress(row)))
+
+    return told
+
+
+def _made(run: Run, each: Pick, wanted: Wanted, training: Training | None, folder: Path) -> Made:
+    if wanted.untrained:
+        return untrained(run, each, wanted.seed, wanted.resolution)
+    if training is not None:
+        return from_training(run, each, training, folder)
+    return from_kept(run, each)
+
+
+def _report(exported: Exported, made: Made) -> None:
+    for name, scores in (("validation", made.validation), ("test", made.test)):
+        if scores is not None:
+            values = ", ".join(f"{key} {value:.4g}" for key, value in scores.values.items())
+            _say(f"  {name}: {values} ({scores.pictures:,} pictures)")
+    if exported.onnx_random is not None:
+        real = "" if exported.onnx_real is None else f", on real ones {exported.onnx_real:.1e}"
+        _say(
+            f"  ONNX against PyTorch: largest difference on random pictures {exported.onnx_random:.1e}{real} of the largest output"
+        )
+    _say(f"  {made.weights} weights; everything in {exported.folder}; README.md there says how to use it")
+
+
+def _say(line: str) -> None:
+    output().print(line, highlight=False, markup=False)

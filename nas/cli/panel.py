@@ -1,0 +1,300 @@
+"""Where a run stands, drawn: a panel that fits the terminal, or a line for a log."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.panel import Panel
+from rich.text import Text
+
+from nas.cli.show import number
+from nas.standing import Judgement, Standing, Work
+
+_LABEL = 11  # columns of the names on the left
+_NARROW = 40  # columns below which, and
+_FLAT = 9  # rows below which the frame is left out
+_EARLY = 8
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_ASCII_BLOCKS = "_.-:=+*#"
+
+
+@dataclass(frozen=True)
+class Glyphs:
+    """The characters to draw with: blocks of rising height, full and empty parts of a bar, and what stands for a cut."""
+
+    blocks: str
+    full: str
+    empty: str
+    cut: str
+
+
+UNICODE = Glyphs(_BLOCKS, "━", "─", "…")
+ASCII = Glyphs(_ASCII_BLOCKS, "#", "-", "..")
+
+
+@dataclass(frozen=True)
+class _Section:
+    """Lines under one name; when not all have room, the last one shown says how many are not."""
+
+    name: str
+    lines: Sequence[Text]
+    rank: int  # who gets room first
+
+
+class StandingPanel:
+    """A standing as something that rich draws, never larger than the terminal."""
+
+    def __init__(self, standing: Standing) -> None:
+        self._standing = standing
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        glyphs = ASCII if options.ascii_only else UNICODE
+        height = console.size.height - 1  # the cursor's line
+        framed = options.max_width >= _NARROW and height >= _FLAT
+        width = options.max_width - (4 if framed else 0)
+        lines = _lines(self._standing, width, height - (2 if framed else 0), glyphs)
+        if not framed:
+            yield Group(*lines)
+            return
+        heading = self._standing.heading
+        title = _printable(f"{heading.space}, {heading.algorithm}, seed {heading.seed}", glyphs)
+        out = _shorten(_printable(heading.out, glyphs), width - 4, glyphs)
+        yield Panel(
+            Group(*lines),
+            title=Text(_shorten(title, width - 4, glyphs), style="bold"),
+            title_align="left",
+            subtitle=Text(out, style="dim") if out else None,
+            subtitle_align="right",
+            width=options.max_width,
+        )
+
+
+def _lines(standing: Standing, width: int, room: int, glyphs: Glyphs) -> list[Text]:
+    """The lines of the panel: `room` of them at most, none wider than `width`."""
+    wide = max(10, width - _LABEL)
+    sections = [
+        _Section("progress", [_progress(standing, wide, glyphs)], 0),
+        _Section("time", [Text(_times(standing))], 1),
+        _Section("pace", [Text(_pace(standing))], 5),
+        _Section("front", [_front(standing, wide, glyphs)], 2),
+        _Section("best", _best(standing, wide), 4),
+        _Section("surrogate", [_judged(j, wide) for j in standing.surrogates], 6),
+        _Section("budgets", [Text(rungs(standing))] if standing.rungs else [], 9),
+        _Section("failures", [Text(f"{n} x {why}", style="yellow") for why, n in standing.failures], 7),
+        _Section("workers", _workers(standing, wide, glyphs), 8),
+        _Section("warning", [Text(t, style="bold yellow") for t in textwrap.wrap(standing.trouble, wide)], 3),
+    ]
+    shown = _share_out([s for s in sections if s.lines], room)
+    lines = []
+    for section, count in shown:
+        kept = _cut(section.lines, count)
+        for i, line in enumerate(kept):
+            label = Text(f"{section.name if i == 0 else '':<{_LABEL}}", style="dim")
+            text = _shorten(_printable(line.plain, glyphs), wide, glyphs)
+            body = line if text == line.plain else Text(text, style=line.style)
+            lines.append(Text.assemble(label, body, no_wrap=True, overflow="crop"))
+    return lines
+
+
+def _share_out(sections: Sequence[_Section], room: int) -> list[tuple[_Section, int]]:
+    """How many lines each section gets: one each in the order of rank, then more in the same order, `room` in all."""
+    ranked = sorted(sections, key=lambda s: s.rank)[: max(1, room)]
+    given = {s.name: 1 for s in ranked}
+    left = room - len(ranked)
+    for most in (
+        3,
+        max((len(s.lines) for s in sections), default=0),
+    ):  # nobody takes all before others have some
+        for section in ranked:
+            more = max(0, min(left, min(most, len(section.lines)) - given[section.name]))
+            given[section.name] += more
+            left -= more
+    return [(s, given[s.name]) for s in sections if s.name in given]
+
+
+def _cut(lines: Sequence[Text], count: int) -> list[Text]:
+    """So many lines, of which the last tells how many are left out; a single one stands alone."""
+    if count >= len(lines) or count == 1:
+        return list(lines[:count])
+    return [*lines[: count - 1], Text(f"and {len(lines) - count + 1} more", style="dim")]
+
+
+def _progress(standing: Standing, width: int, glyphs: Glyphs) -> Text:
+    planned = standing.heading.evaluations
+    said = f" {standing.evaluated}/{planned} evaluated, {standing.running} under way, "
+    failed = f"{standing.failed} failed"
+    room = max(0, min(30, width - len(said) - len(failed)))
+    done = round(room * min(1.0, standing.evaluated / planned)) if planned else 0
+    return Text.assemble(
+        (glyphs.full * done, "green"),
+        (glyphs.empty * (room - done), "dim"),
+        said if room else said.lstrip(),
+        (failed, "yellow" if standing.failed else ""),
+    )
+
+
+def _times(standing: Standing) -> str:
+    passed = clock(standing.seconds + standing.age)
+    if standing.outcome:
+        return f"{standing.outcome} after {passed}"
+    if standing.left is None:
+        return f"{passed} passed"
+    return f"{passed} passed, about {clock(max(0.0, standing.left - standing.age))} left"
+
+
+def _pace(standing: Standing) -> str:
+    said = [] if standing.rate is None else [f"{_rate(standing.rate)} evaluated a minute"]
+    if standing.last_result is not None and not standing.outcome:
+        said.append(_last_result(standing))
+    return ", ".join(said) or "no result yet"
+
+
+def _last_result(standing: Standing) -> str:
+    return f"last result {clock(max(0.0, time.time() - (standing.last_result or 0.0)))} ago"
+
+
+def _front(standing: Standing, width: int, glyphs: Glyphs) -> Text:
+    many = f"{standing.front_size} architecture{'' if standing.front_size == 1 else 's'}"
+    said = f"{many}, hypervolume {standing.hypervolume:.4f} "
+    return Text.assemble(said, (sparkline(standing.curve, min(32, width - len(said)), glyphs), "cyan"))
+
+
+def sparkline(values: Sequence[float], width: int, glyphs: Glyphs = UNICODE) -> str:
+    """Values as a row of blocks, at most `width` of them at even steps, the last one always.
+
+    The lowest block stands for what was reached in the first eighth and below: what came later would be flat beside it.
+    """
+    if len(values) < 2 or width < 2:
+        return ""
+    count = min(width, len(values))
+    shown = [values[round(i * (len(values) - 1) / (count - 1))] for i in range(count)]
+    low, high = shown[count // _EARLY], max(shown)
+    top = len(glyphs.blocks) - 1
+    return "".join(
+        glyphs.blocks[max(0, round(top * (v - low) / (high - low))) if high > low else 0] for v in shown
+    )
+
+
+def _best(standing: Standing, width: int) -> list[Text]:
+    """The best of each objective, as many a line as fit."""
+    lines: list[str] = []
+    for best in standing.best:
+        said = f"{best.objective} {number(best.value)}{f' {best.unit}' if best.unit else ''}"
+        if lines and len(lines[-1]) + 2 + len(said) <= width:
+            lines[-1] += f", {said}"
+        else:
+            lines.append(said)
+    return [Text(line) for line in lines] or [Text("no result yet", style="dim")]
+
+
+def _judged(judgement: Judgement, width: int) -> Text:
+    """Tau with its interval, then whatever of the rest has room."""
+    of = f"{judgement.objective}: " if judgement.objective else ""
+    if math.isnan(judgement.tau):
+        said = f"{of}{judgement.text}"
+    else:
+        said = f"{of}tau {judgement.tau:.2f} ({judgement.low:.2f} to {judgement.high:.2f})"
+        said += "" if judgement.reliable else ", not reliable yet"
+    return Text(said, style="" if judgement.reliable else "yellow")
+
+
+def _workers(standing: Standing, width: int, glyphs: Glyphs) -> list[Text]:
+    """A line for each busy worker, the longest at it first; then how many have nothing to do, and what waits."""
+    busy = sorted((w for w in standing.workers if w.trial is not None), key=lambda w: -w.seconds)
+    idle = len(standing.workers) - len(busy)
+    rest = [] if idle == 0 else [f"{idle} idle"]
+    rest += [] if standing.waiting == 0 else [f"{_trials(standing.waiting)} waiting for a worker"]
+    lines = [_work(work, standing.age, width, glyphs) for work in busy]
+    if not standing.workers:
+        return [Text(f"{_trials(standing.waiting)} handed out", style="dim")] if standing.waiting else []
+    if rest and busy and len(busy) <= 3:
+        return [*lines, Text(", ".join(rest), style="dim")]
+    return [Text(", ".join([f"{len(busy)} busy", *rest]), style="dim"), *lines] if rest or busy else []
+
+
+def _trials(count: int) -> str:
+    return f"{count} trial{'' if count == 1 else 's'}"
+
+
+def _work(work: Work, age: float, width: int, glyphs: Glyphs) -> Text:
+    name = _printable(work.worker, glyphs)
+    name = name if len(name) <= 24 else glyphs.cut + name[-(24 - len(glyphs.cut)) :]
+    start = f"{name}  trial {work.trial}  "
+    end = f"  {clock(work.seconds + age)}"
+    room = max(6, width - cell_len(start) - len(end))
+    middle = _shorten_middle(_printable(work.architecture, glyphs), room, glyphs)
+    return Text(f"{start}{middle}{' ' * max(0, room - cell_len(middle))}{end}")
+
+
+def _printable(text: str, glyphs: Glyphs) -> str:
+    """The text without what would move the cursor; only characters that the terminal has."""
+    plain = "".join(c if c.isprintable() else " " for c in text)
+    return plain.encode("ascii", "replace").decode() if glyphs is ASCII else plain
+
+
+def _shorten(text: str, width: int, glyphs: Glyphs) -> str:
+    """The text, cut at its end to so many columns."""
+    if cell_len(text) <= width:
+        return text
+    short = Text(text)
+    short.truncate(max(0, width - len(glyphs.cut)), overflow="crop")
+    return short.plain + glyphs.cut
+
+
+def _shorten_middle(text: str, width: int, glyphs: Glyphs) -> str:
+    """The text, cut in its middle: architectures of one family begin and end alike less often than not."""
+    if cell_len(text) <= width:
+        return text
+    ends = max(0, width - len(glyphs.cut))
+    return _shorten(text[: ends - ends // 3] + glyphs.cut + text[len(text) - ends // 3 :], width, glyphs)
+
+
+def line(standing: Standing) -> str:
+    """Where a run stands in one line of a log, with the time of the day."""
+    said = (
+        f"{time.strftime('%H:%M:%S')}  {standing.evaluated}/{standing.heading.evaluations} evaluated, "
+        f"{standing.running} under way, {standing.failed} failed, front {standing.front_size}, "
+        f"hypervolume {standing.hypervolume:.4f}"
+    )
+    said += f", {rungs(standing)}" if standing.rungs else ""
+    said += f", {_rate(standing.rate)} a minute" if standing.rate is not None else ""
+    said += f", about {clock(standing.left)} left" if standing.left is not None else ""
+    said += f", {standing.outcome}" if standing.outcome else ""
+    said += f", {_last_result(standing)}" if standing.trouble and standing.last_result is not None else ""
+    return _printable(said, UNICODE)
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+
+
+def rungs(standing: Standing) -> str:
+    """How many results each budget has, such as `budget 2: 40, 6: 12, 18: 3`."""
+    return "budget " + ", ".join(f"{budget:g}: {told}" for budget, told in standing.rungs)
+
+
+def surrogate_lines(standing: Standing) -> list[tuple[str, bool]]:
+    """The newest word on each objective's surrogate, and whether it can be relied on."""
+    several = len(standing.surrogates) > 1
+    return [
+        (
+            f"{'' if j.reliable else 'warning: '}surrogate{f' of {j.objective}' if several else ''}: {j.text}",
+            j.reliable,
+        )
+        for j in standing.surrogates
+    ]
+
+
+def clock(seconds: float) -> str:
+    """A length of time for people, such as `2 min 05 s`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

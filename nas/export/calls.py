@@ -1,0 +1,158 @@
+"""Modules written as the calls that make them: `nn.Conv2d(3, 8, 3, padding=1, bias=False)`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from nas.errors import ConfigError
+
+WIDTH = 100  # characters of a line
+INDENT = "    "
+_ALIKE = {
+    "kernel_size",
+    "stride",
+    "padding",
+    "dilation",
+    "output_padding",
+}  # one number may stand for all sides
+_SKIPPED = {"self", "device", "dtype"}
+_UNKNOWN = object()
+
+# Arguments that a layer does not keep under their own names.
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "bias": lambda layer: getattr(layer, "bias", getattr(layer, "in_proj_bias", None)) is not None,
+    "add_bias_kv": lambda layer: layer.bias_k is not None,
+}
+
+
+class NotExportable(ConfigError):
+    """A network that cannot be written as a file of its own; the sentence says which part, and why."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call, or with other `brackets` a list or mapping; each argument has a prefix (`name=`, or none)."""
+
+    function: str
+    arguments: tuple[tuple[str, str | Call], ...] = ()
+    brackets: tuple[str, str] = ("(", ")")
+
+    def __str__(self) -> str:
+        inside = ", ".join(f"{prefix}{value}" for prefix, value in self.arguments)
+        return f"{self.function}{self.brackets[0]}{inside}{self.brackets[1]}"
+
+    def laid_out(self, indent: int = 0, before: int = 0) -> str:
+        """On one line where that is short (`before` characters stand in front of it), else an argument a line."""
+        flat = str(self)
+        if not self.arguments or len(INDENT) * indent + before + len(flat) < WIDTH:
+            return flat
+        lines = []
+        for prefix, value in self.arguments:
+            text = value.laid_out(indent + 1, len(prefix)) if isinstance(value, Call) else value
+            lines.append(f"{INDENT * (indent + 1)}{prefix}{text},")
+        first, last = self.brackets
+        return "\n".join([f"{self.function}{first}", *lines, f"{INDENT * indent}{last}"])
+
+
+Written = str | Call
+Write = Callable[[nn.Module], Written]
+
+
+def torch_class(module: nn.Module) -> type[nn.Module]:
+    """The nearest of torch's own classes that a module is an instance of."""
+    return next(c for c in type(module).__mro__ if from_torch(c))
+
+
+def from_torch(cls: type) -> bool:
+    """Whether torch itself defines a class."""
+    return cls.__module__.split(".")[0] == "torch"
+
+
+def torch_call(module: nn.Module, function: str, inside: Write) -> Call:
+    """The call of `function` that makes one of torch's layers or containers like `module`.
+
+    `inside` writes the modules within. Raises `NotExportable` for a layer whose settings cannot be read from it.
+    """
+    if isinstance(module, nn.Sequential):
+        return _sequential(module, function, inside)
+    if isinstance(module, nn.ModuleList):
+        items = tuple(("", inside(item)) for item in module)
+        return Call(f"{function}(", items, ("[", "])")) if items else Call(function)
+    if isinstance(module, nn.ModuleDict):
+        return Call(function, (("", _mapping(module, inside)),))
+    if isinstance(module, nn.Identity) or torch_class(module).__init__ is nn.Module.__init__:
+        return Call(function)  # has no settings
+    return Call(function, tuple(_settings(module)))
+
+
+def _sequential(module: nn.Sequential, function: str, inside: Write) -> Call:
+    names = list(module._modules)
+    if names == [str(i) for i in range(len(names))]:
+        return Call(function, tuple(("", inside(item)) for item in module))
+    return Call(function, (("", Call("OrderedDict", (("", _mapping(module, inside)),))),))
+
+
+def _mapping(module: nn.Module, inside: Write) -> Call:
+    items = tuple(
+        (f"{plain(name)}: ", inside(item)) for name, item in module._modules.items() if item is not None
+    )
+    return Call("", items, ("{", "}"))
+
+
+def _settings(layer: nn.Module) -> Iterator[tuple[str, str]]:
+    """The arguments of a layer's class that make one like it; those that are the default are left out."""
+    cls = torch_class(layer)
+    for p in inspect.signature(cls).parameters.values():
+        if p.name in _SKIPPED or p.name.startswith("_"):
+            continue
+        if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
+            raise NotExportable(f"{cls.__qualname__} does not say what it was made with")
+        value = _READ.get(p.name, lambda x, name=p.name: getattr(x, name, _UNKNOWN))(layer)
+        if value is _UNKNOWN and p.default is None:
+            continue
+        if p.name in _ALIKE and isinstance(value, tuple) and len(set(value)) == 1:
+            value = value[0]
+        if not is_plain(value):
+            raise NotExportable(f"{cls.__qualname__}: its argument {p.name!r} cannot be read from it")
+        if p.default is p.empty:
+            yield "", plain(value)
+        elif value != p.default or type(value) is not type(p.default):
+            yield f"{p.name}=", plain(value)
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value is made of numbers, texts, None, tuples, lists, sets and mappings alone."""
+    if isinstance(value, (tuple, list, set, frozenset)):
+        return type(value) in (tuple, list, set, frozenset) and all(map(is_plain, value))
+    if isinstance(value, dict):
+        return type(value) is dict and all(is_plain(k) and is_plain(v) for k, v in value.items())
+    return value is None or type(value) in (bool, int, float, str)
+
+
+def plain(value: Any) -> str:
+    """A plain value as Python reads it; the same text for equal values."""
+    if isinstance(value, float) and value - value != 0:  # infinite, or no number
+        return f"float({str(value)!r})"
+    if isinstance(value, (set, frozenset)):
+        items = ", ".join(sorted(map(plain, value)))
+        return f"{type(value).__name__}({{{items}}})" if items else f"{type(value).__name__}()"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(plain, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, list):
+        return f"[{', '.join(map(plain, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{plain(k)}: {plain(v)}' for k, v in value.items())}}}"
+    if isinstance(value, str) and '"' not in value and "\\" not in value and value.isprintable():
+        return f'"{value}"'
+    return repr(value)
+
+
+def quoted(text: str) -> str:
+    """A docstring, whatever is in the text."""
+    text = text.replace("\\", "\\\\").replace('"""', "'''")
+    return f'"""{text}\n"""' if "\n" in text or text.endswith('"') else f'"""{text}"""'

@@ -1,0 +1,236 @@
+"""The network to export: with the weights that the search kept, trained in full, or as it is first made."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nas.api import load_run
+from nas.errors import ConfigError, DataError
+from nas.export.picks import Pick
+from nas.export.standalone import Pictures
+from nas.interfaces import HasBuild, SearchSpace
+from nas.kept_weights import load_network, run_config, weights_entry
+from nas.run_folder import RunTable
+from nas.training import FullSettings, Recipe, TrainingEvaluator, train_full
+from nas.training.evaluator import HasResolution, reproducible
+from nas.training.feed import Feed, Prepared
+from nas.training.full import architecture_builder
+from nas.training.judging import put_weights
+from nas.training.loop import precision
+from nas.training.task import Scored, Task
+
+REAL = 8  # real pictures on which exports are compared
+KEPT, TRAINED, UNTRAINED = "kept", "trained", "untrained"
+_CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run to export from. `evaluator` is None where its candidates were not trained by one of ours."""
+
+    folder: Path
+    table: RunTable
+    meta: Mapping[str, Any]
+    space: SearchSpace
+    evaluator: TrainingEvaluator | None
+
+    @classmethod
+    def read(cls, folder: Path, space: SearchSpace | None = None, evaluator: object = None) -> Run:
+        """Read a finished run, or one under way; `space` and `evaluator` where it was started from Python.
+
+        Raises `HistoryError` when there is none, `ConfigError` when the space must be given.
+        """
+        from nas.assemble import make_problem, make_space
+
+        table, meta = load_run(folder)
+        if space is None:
+            try:
+                config, base = run_config(folder)
+            except ConfigError as error:
+                raise ConfigError(f"{error}: nas.export_run(run, space=..., evaluate=...)") from None
+            try:
+                problem = make_problem(config, base)
+                space, evaluator = problem.space, problem.evaluate
+            except DataError:  # of a table that is looked up, and is not needed any more
+                space = make_space(config.space, base)
+        inner = getattr(evaluator, "evaluator", evaluator)  # of one that reports more beside
+        return cls(folder, table, meta, space, inner if isinstance(inner, TrainingEvaluator) else None)
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a network is trained in full: data, recipe, rates that the network is made with, where, and how."""
+
+    data: Any
+    recipe: Recipe
+    name: str  # what the recipe is called in a sentence
+    task: Task
+    rates: Mapping[str, float]
+    settings: FullSettings
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What was measured on a split: numbers by name (percent, but for the loss), and on how many pictures."""
+
+    values: Mapping[str, float]
+    pictures: int
+
+
+@dataclass(frozen=True)
+class Made:
+    """A network in evaluation mode on the CPU, and what is known of it.
+
+    `weights` is one of `KEPT`, `TRAINED`, `UNTRAINED`; `story` says in a sentence where they come from. `real` are pictures
+    of the data, normalised (b, c, h, w), None without data.
+    """
+
+    network: nn.Module
+    pictures: Pictures
+    real: Tensor | None
+    weights: str
+    story: str
+    data: Any
+    recipe: Recipe | None
+    splits: Mapping[str, int]
+    validation: Scores | None
+    test: Scores | None
+
+
+def from_kept(run: Run, chosen: Pick) -> Made:
+    """With the weights of the search. Raises `DataError` when it kept none, or its data are not where they were."""
+    evaluator = run.evaluator
+    if evaluator is None:
+        raise DataError(
+            f"{run.folder}: its networks were looked up or measured by other means than training: there are no "
+            f"weights; --train trains the network now, --untrained exports it without"
+        )
+    origin = str(chosen.row.get("origin", ""))
+    if origin:
+        raise DataError(
+            f"{chosen.architecture} was measured by the earlier run {origin}, which has its weights: export it from there; "
+            f"--train trains the network now"
+        )
+    try:
+        entry = weights_entry(run.folder, chosen.architecture)
+        network = load_network(run.folder, chosen.architecture, run.space)
+    except DataError as error:
+        raise DataError(f"{error}; --train trains the network now, --untrained exports it without") from None
+    architecture = run.space.parse(chosen.architecture)
+    recipe, wanted = evaluator.recipe, None
+    if isinstance(run.space, HasResolution):
+        wanted = run.space.resolution(architecture)
+    prepared = evaluator.task.prepare(evaluator.data, recipe, _CPU, wanted)
+    with reproducible(evaluator.threads, _CPU):
+        judged = [
+            _scores(evaluator.task.judge(network, feed, prepared, precision(recipe, _CPU)))
+            if len(feed)
+            else None
+            for feed in (prepared.validation, prepared.test)
+        ]
+    epochs = int(entry["budget"] or recipe.epochs)
+    return Made(
+        network,
+        *_pictures(prepared),
+        weights=KEPT,
+        story=f"The weights are those that the search left: {_epochs(epochs)} by its own short recipe, seed "
+        f"{entry['seed']}. They served to choose; `nas export --train` trains in full.",
+        data=evaluator.data,
+        recipe=dataclasses.replace(recipe, epochs=epochs),
+        splits=_sizes(prepared),
+        validation=judged[0],
+        test=judged[1],
+    )
+
+
+def from_training(run: Run, chosen: Pick, training: Training, folder: Path) -> Made:
+    """Trained in full in `folder`, or gone on with there. Raises as `train_full` does."""
+    architecture = run.space.parse(chosen.architecture)
+    recipe = training.recipe
+    if isinstance(run.space, HasResolution) and recipe.resolution is None:
+        recipe = dataclasses.replace(recipe, resolution=run.space.resolution(architecture))
+    build = architecture_builder(run.space, architecture, training.rates)
+    result = train_full(build, training.data, recipe, folder, settings=training.settings, task=training.task)
+    prepared = training.task.prepare(training.data, recipe, _CPU)
+    network = build(num_classes=prepared.num_classes, in_channels=prepared.in_channels)
+    put_weights(network, result.weights)
+    last = result.log[-1] if result.log else {}
+    logged = {k.removeprefix("validation_"): v for k, v in last.items() if k.startswith("validation_")}
+    return Made(
+        network.eval(),
+        *_pictures(prepared),
+        weights=TRAINED,
+        story=f"The weights are of a training in full: {_epochs(recipe.epochs)} by {training.name}, seed "
+        f"{training.settings.seed}, from scratch; what the search left was not used.",
+        data=training.data,
+        recipe=recipe,
+        splits=_sizes(prepared),
+        validation=Scores(logged, len(prepared.validation)) if logged else None,
+        test=None if result.test is None else _scores(result.test),
+    )
+
+
+def untrained(run: Run, chosen: Pick, seed: int, resolution: int | None) -> Made:
+    """With its first weights, for pictures as the space has them. Raises `ConfigError` where it does not say."""
+    space, architecture = run.space, run.space.parse(chosen.architecture)
+    if not isinstance(space, HasBuild):
+        raise ConfigError(f"space {space.name!r} has no build(architecture): its networks cannot be exported")
+    channels, classes = int(getattr(space, "in_channels", 3)), int(getattr(space, "num_classes", 10))
+    height, width = _sides(space, architecture, resolution)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = space.build(architecture, num_classes=classes, in_channels=channels)
+    names = tuple(str(i) for i in range(classes))
+    pictures = Pictures((channels, height, width), (0.0,) * channels, (1.0,) * channels, names)
+    story = "THE NETWORK IS NOT TRAINED: its weights are random, and its outputs mean nothing. It is the architecture alone."
+    return Made(network.eval(), pictures, None, UNTRAINED, story, None, None, {}, None, None)
+
+
+def _sides(space: Any, architecture: Any, resolution: int | None) -> tuple[int, int]:
+    """Height and width of the pictures that a space is for."""
+    if resolution is not None:
+        return resolution, resolution
+    if hasattr(space, "picture"):
+        height, width = space.picture
+        return int(height), int(width)
+    side = getattr(space, "image_size", None)
+    if side is None and hasattr(space, "spec"):
+        side = space.spec(architecture).resolution
+    if side is None and isinstance(space, HasResolution):
+        side = space.resolution(architecture)
+    if side is None:
+        raise ConfigError(
+            f"space {space.name!r} does not say the size of its pictures; say it with --resolution"
+        )
+    return int(side), int(side)
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'s' * (count != 1)}"
+
+
+def _scores(score: Scored) -> Scores:
+    values = score.values()
+    return Scores({name: float(values[name]) for name in score.LOGGED}, score.pictures)
+
+
+def _sizes(prepared: Prepared) -> dict[str, int]:
+    parts = {"training": prepared.train, "validation": prepared.validation, "test": prepared.test}
+    return {name: len(feed) for name, feed in parts.items()}
+
+
+def _pictures(prepared: Prepared) -> tuple[Pictures, Tensor]:
+    """What the network takes, and some of it."""
+    feed: Feed = next(f for f in (prepared.test, prepared.validation, prepared.train) if len(f))
+    batch, _ = next(iter(feed.batches([torch.arange(min(REAL, len(feed)))], None)))
+    real = batch.float().contiguous()
+    channels, height, width = real.shape[1:]
+    mean, std = (tuple(float(x) for x in values) for values in (prepared.mean, prepared.std))
+    return Pictures((channels, height, width), mean, std, prepared.class_names), real

@@ -1,0 +1,87 @@
+"""A network as an ONNX file, and what onnxruntime makes of it beside PyTorch."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nas.errors import ConfigError, DataError
+from nas.export.standalone import outputs
+
+PACKAGES = ("onnx", "onnxscript", "onnxruntime")  # of the extra `onnx`
+TOLERANCE = 1e-4  # of the largest output, between onnxruntime and PyTorch
+INPUT, OUTPUT = "pictures", "outputs"
+
+
+def missing_packages() -> list[str]:
+    """What of the extra `onnx` is not installed."""
+    return [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+
+
+def write_onnx(network: nn.Module, shape: tuple[int, int, int], path: Path) -> None:
+    """Write a network in evaluation mode for pictures (b, *shape), any b, weights included.
+
+    Raises `ConfigError` where torch cannot export it.
+    """
+    example = torch.zeros(2, *shape)
+    try:
+        with _silence():
+            torch.onnx.export(
+                network,
+                (example,),
+                path,
+                dynamo=True,
+                verbose=False,
+                external_data=False,
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+            )
+    except Exception as error:  # torch raises many kinds
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
+        raise ConfigError(
+            f"ONNX: torch cannot export this network ({type(error).__name__}: {reason}); --no-onnx leaves it out"
+        ) from error
+
+
+def compare_onnx(path: Path, network: nn.Module, batches: Sequence[Tensor]) -> float:
+    """The largest difference between onnxruntime's outputs and the network's, as a part of the largest output.
+
+    Raises `DataError` when it is above `TOLERANCE`.
+    """
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    worst = 0.0
+    for batch in batches:
+        expected = outputs(network, batch).numpy()
+        (got,) = session.run([OUTPUT], {INPUT: np.ascontiguousarray(batch.numpy())})
+        worst = max(worst, float(np.abs(got - expected).max() / max(1e-12, np.abs(expected).max())))
+    if not worst <= TOLERANCE:
+        raise DataError(
+            f"{path}: onnxruntime gives other outputs than PyTorch (they differ by {worst:.2g} of the largest); the "
+            f"file is not to be used; --no-onnx leaves it out"
+        )
+    return worst
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Without torch's and onnxscript's remarks; what goes wrong is raised."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

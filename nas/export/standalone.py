@@ -1,0 +1,153 @@
+"""A Python file that builds a trained network from PyTorch alone, with a check of itself."""
+
+from __future__ import annotations
+
+import copy
+import math
+import types
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from nas.export.calls import Call, NotExportable, Written, plain, quoted
+from nas.export.source import Source
+
+TOLERANCE = 1e-6  # of the largest output, between the network and the one that the file builds
+SHOWN = 8  # outputs that the file's own check compares
+_TAKEN = ("build", "load", "check", "given", "Parts", "PICTURE", "MEAN", "STD", "CLASSES", "EXPECTED")
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What a network takes: sides of its pictures, their normalisation by channel, and the names of its classes."""
+
+    shape: tuple[int, int, int]  # channels, height, width
+    mean: tuple[float, ...]  # in the units of the stored pixels
+    std: tuple[float, ...]
+    class_names: tuple[str, ...]
+
+
+def probe(shape: tuple[int, int, int], batch: int = 2) -> Tensor:
+    """Pictures (batch, *shape) that are the same everywhere: sines of the positions."""
+    count = batch * math.prod(shape)
+    return torch.sin(torch.arange(count, dtype=torch.float64)).float().reshape(batch, *shape)
+
+
+def standalone(network: nn.Module, pictures: Pictures, about: str) -> str:
+    """The text of the file. `about` says what the network is and stands at its top.
+
+    The network is in evaluation mode, on the CPU, and gives one tensor. Raises `NotExportable` when the file could not
+    be made of its parts, or what it builds gives other outputs.
+    """
+    network = copy.deepcopy(network).eval()
+    _check_untied(network)
+    source = Source(_TAKEN)
+    try:
+        call = source.write(network)
+        body = source.definitions()
+    except NotExportable as error:
+        raise NotExportable(f"network.py cannot be made: {error}") from None
+    expected = outputs(network, probe(pictures.shape))
+    text = _file(about, source, body, call, pictures, expected)
+    difference = _difference(text, network, expected, pictures)
+    if not difference <= TOLERANCE:
+        raise NotExportable(
+            f"network.py cannot be made: the network that it builds differs by {difference:.3g} in its outputs; does its "
+            f"forward pass depend on something else than its layers and values?"
+        )
+    return text
+
+
+def outputs(network: nn.Module, pictures: Tensor) -> Tensor:
+    """What a network in evaluation mode gives. Raises `NotExportable` unless it is one tensor."""
+    with torch.no_grad():
+        given = network(pictures)
+    if not isinstance(given, Tensor):
+        raise NotExportable(f"the network gives a {type(given).__name__}; expected one tensor")
+    return given
+
+
+def largest_difference(first: Tensor, second: Tensor) -> float:
+    """The largest difference of two tensors as a part of the largest entry; infinite for other shapes."""
+    if first.shape != second.shape:
+        return math.inf
+    return float((first - second).abs().max() / first.abs().max().clamp_min(1e-12))
+
+
+def _check_untied(network: nn.Module) -> None:
+    names = [name for name, _ in network.named_parameters(remove_duplicate=False)]
+    if len(names) != len(list(network.parameters())):
+        raise NotExportable("network.py cannot be made: two layers share one weight")
+
+
+def _difference(text: str, network: nn.Module, expected: Tensor, pictures: Pictures) -> float:
+    """How far the file's network is from this one, with the same weights."""
+    module = types.ModuleType("network")
+    try:
+        exec(compile(text, "network.py", "exec"), vars(module))
+        built = module.build()
+        built.load_state_dict(network.state_dict())
+        return largest_difference(expected, outputs(built.eval(), probe(pictures.shape)))
+    except NotExportable:
+        raise
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else ""
+        raise NotExportable(
+            f"network.py cannot be made: what it builds does not run ({type(error).__name__}: {reason})"
+        ) from error
+
+
+def _file(
+    about: str, source: Source, body: list[str], call: Written, pictures: Pictures, expected: Tensor
+) -> str:
+    built = call.laid_out(1, len("return ")) if isinstance(call, Call) else call
+    first = [float(f"{x:.6g}") for x in expected.flatten()[:SHOWN].tolist()]
+    head = "\n".join(
+        [
+            f"PICTURE = {plain(pictures.shape)}  # channels, height, width",
+            f"MEAN = {plain(pictures.mean)}  # of the pixels as they are stored, by channel",
+            f"STD = {plain(pictures.std)}",
+            Call("CLASSES = ", tuple(("", plain(n)) for n in pictures.class_names), ("[", "]")).laid_out(),
+            "# What the trained network gave first for the pictures of `check`.",
+            f"EXPECTED = {plain(first)}",
+        ]
+    )
+    whole = "\n\n\n".join([*body, f"def build():\n    {_BUILD}\n    return {built}"])
+    ordered = ["from collections import OrderedDict"] * ("OrderedDict(" in whole)
+    imports = _imports([*source.imports(), *ordered])
+    top = "\n\n".join([quoted(about), "from __future__ import annotations", imports, head])
+    return "\n\n\n".join([top, whole, _USE]) + "\n"
+
+
+def _imports(lines: list[str]) -> str:
+    """The import lines of the file: those of the standard library, then those of torch."""
+    needed = {"import math", "import sys", "import torch", "from torch import Tensor, nn", *lines}
+    order = sorted(needed, key=lambda line: (line.startswith("from"), line))
+    ours = [line for line in order if line.split()[1].split(".")[0] == "torch"]
+    return "\n".join([*(line for line in order if line not in ours), "", *ours])
+
+
+_BUILD = '"""The network with its first weights; `load` gives it the trained ones."""'
+_USE = '''def load(path="weights.pt"):
+    """The trained network, ready to use: pictures (b, *PICTURE), as (pixels - MEAN) / STD, to one score a class."""
+    network = build()
+    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    return network.eval()
+
+
+def check(path="weights.pt"):
+    """Run the network on pictures that are the same everywhere, and compare with what it gave when it was exported."""
+    size = 2 * math.prod(PICTURE)
+    pictures = torch.sin(torch.arange(size, dtype=torch.float64)).float().reshape(2, *PICTURE)
+    with torch.no_grad():
+        outputs = load(path)(pictures)
+    expected = torch.tensor(EXPECTED)
+    difference = (outputs.flatten()[: len(expected)] - expected).abs().max().item()
+    return tuple(outputs.shape), difference / max(1e-12, expected.abs().max().item())
+
+
+if __name__ == "__main__":
+    shape, difference = check(*sys.argv[1:2])
+    print(f"pictures {(2, *PICTURE)} give {shape}; largest difference {difference:.1e} of the largest output")
+    sys.exit(0 if difference < 1e-4 else "The network gives other outputs than when it was exported.")'''

@@ -1,0 +1,8 @@
+"""Where a run stands: one description of it, made from a search under way or from the log that another process writes."""
+
+from __future__ import annotations
+
+from nas.standing.live import LiveStanding
+from nas.standing.records import Best, Heading, Judgement, Standing, Work
+
+__all__ = ["Best", "Heading", "Judgement", "LiveStanding", "Standing", "Work"]

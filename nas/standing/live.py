@@ -1,0 +1,95 @@
+"""Where a search in this process stands, for whoever looks, on whichever thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from nas.callbacks.base import Callback
+from nas.notes import SURROGATE
+from nas.records import Result
+from nas.search_state import SearchState
+from nas.standing.reckoning import Reckoning, Told
+from nas.standing.records import Heading, Standing
+from nas.standing.work import workers_of
+
+
+class LiveStanding(Callback):
+    """A callback that can say at any moment where the search stands; a result costs it nothing until somebody asks."""
+
+    def __init__(self, algorithm: str = "") -> None:
+        """`algorithm` is the name to show; the search's state does not hold it."""
+        self._algorithm = algorithm
+        self._state: SearchState | None = None
+        self._reckoning: Reckoning | None = None
+        self._taken = 0  # results that the reckoning has
+        self._times: list[float] = []  # search time of each result of this session
+        self._before = 0  # results of earlier sessions
+        self._last_result: float | None = None
+        self._outcome = ""
+        self._lock = threading.Lock()
+
+    def begin(self, state: SearchState) -> None:
+        """Take in what earlier sessions found."""
+        settings = state.settings
+        heading = Heading(
+            state.problem.space.name,
+            self._algorithm,
+            settings.seed,
+            settings.evaluations,
+            settings.seconds,
+            "" if state.out is None else str(state.out),
+        )
+        reckoning = Reckoning(heading, state.problem.objectives, state.problem.limits, state.initial)
+        for result in state.imported:
+            reckoning.begin_with(
+                result.trial.architecture, result.trial.budget, state.problem.observe(result).objectives
+            )
+        with self._lock:
+            self._state, self._reckoning = state, reckoning
+            self._before, self._taken, self._times = len(state.results), 0, []
+
+    def told(self, state: SearchState, result: Result) -> None:
+        """Note when the result was told."""
+        self._times.append(state.seconds)
+        self._last_result = time.time()
+
+    def end(self, state: SearchState, outcome: str) -> None:
+        """Note how the search ended."""
+        self._outcome = outcome
+
+    def now(self) -> Standing | None:
+        """Where the search stands; None before it begins. May be called on any thread."""
+        with self._lock:
+            state, reckoning = self._state, self._reckoning
+            if state is None or reckoning is None:
+                return None
+            seconds = state.seconds
+            self._catch_up(state, reckoning)
+            workers, waiting = workers_of(state)
+            return reckoning.standing(
+                seconds,
+                workers=workers,
+                waiting=waiting,
+                notes=state.newest(SURROGATE),
+                ticking=state.clock is time.monotonic,
+                last_result=self._last_result,
+                outcome=self._outcome,
+            )
+
+    def _catch_up(self, state: SearchState, reckoning: Reckoning) -> None:
+        there = self._before + len(self._times)  # what was told and timed
+        for place in range(self._taken, there):
+            result = state.results[place]
+            seen = state.problem.observe(result)
+            reckoning.take(
+                Told(
+                    result.trial.architecture,
+                    result.trial.budget,
+                    seen.objectives if seen.ok else None,
+                    result.status.value,
+                    result.error,
+                    self._times[place - self._before] if place >= self._before else None,
+                )
+            )
+        self._taken = there

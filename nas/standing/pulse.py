@@ -1,0 +1,135 @@
+"""The sign of life of a search: a small file in its folder, for whoever watches from another process."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import psutil
+
+from nas.callbacks.base import Callback
+from nas.every import Every
+from nas.history import as_json
+from nas.run_folder import write_whole
+from nas.search_state import SearchState
+from nas.standing.records import Work
+from nas.standing.work import workers_of
+
+FILE = "live.json"
+SCHEMA = 1
+EVERY_S = 2.0
+_SILENT_S = 90.0  # a shared disk may show a file as it was a minute ago
+
+
+class PulseWriter(Callback):
+    """Writes `live.json` every two seconds while a search runs, and removes it at its end; used as a context.
+
+    A folder that refuses is left alone: the log, which is written beside it, says so with better reason.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self._state: SearchState | None = None
+        self._every = Every(EVERY_S, self._beat)
+
+    def __enter__(self) -> PulseWriter:
+        self._beat()
+        self._every.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._every.stop()
+        with suppress(OSError):
+            self._path.unlink()
+
+    def begin(self, state: SearchState) -> None:
+        """From now on, tell of the workers and of the search's time."""
+        self._state = state
+
+    def _beat(self) -> None:
+        state = self._state
+        workers, waiting = ([], 0) if state is None else workers_of(state)
+        values = {
+            "schema": SCHEMA,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "process_started": psutil.Process().create_time(),
+            "beat": time.time(),
+            "seconds": None if state is None else state.seconds,
+            "ticking": state is None or state.clock is time.monotonic,
+            "waiting": waiting,
+            "workers": [(w.worker, w.trial, w.architecture, w.seconds) for w in workers],
+        }
+        with suppress(OSError):
+            write_whole(self._path, lambda p: p.write_text(as_json(values), encoding="utf-8"))
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """What a search last said of itself: where it runs, when (Unix time, there), and what its workers do."""
+
+    host: str
+    pid: int
+    process_started: float
+    beat: float
+    seconds: float | None
+    ticking: bool
+    waiting: int
+    workers: tuple[Work, ...]
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the search runs on another machine."""
+        return self.host != socket.gethostname()
+
+    def trouble(self, silent: float) -> str:
+        """What is wrong with a search that was last heard of so many seconds ago; "" if nothing is."""
+        if not self.elsewhere and not self._is_there():
+            return f"the search (process {self.pid}) has ended without a word"
+        if silent > _SILENT_S:
+            return f"the search (process {self.pid} on {self.host}) was last heard of {silent:.0f} s ago"
+        return ""
+
+    def _is_there(self) -> bool:
+        try:
+            return bool(abs(psutil.Process(self.pid).create_time() - self.process_started) < 1.0)
+        except psutil.NoSuchProcess:
+            return False
+        except psutil.Error:  # somebody else's
+            return True
+
+
+def read_pulse(folder: Path) -> Pulse | None:
+    """The sign of life in a run's folder; None when there is none, or none that can be read."""
+    try:
+        values = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        return _pulse(values)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _pulse(values: Mapping[str, Any]) -> Pulse:
+    seconds = values["seconds"]
+    return Pulse(
+        str(values["host"]),
+        int(values["pid"]),
+        float(values["process_started"]),
+        float(values["beat"]),
+        None if seconds is None else float(seconds),
+        bool(values["ticking"]),
+        int(values["waiting"]),
+        tuple(
+            Work(str(name), None if trial is None else int(trial), str(text), float(since))
+            for name, trial, text, since in values["workers"]
+        ),
+    )

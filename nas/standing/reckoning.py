@@ -1,0 +1,184 @@
+"""What the results of a run amount to, kept up to date result by result, for a search under way and for its log."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nas.failures import first_line, kind_of
+from nas.front import LatestFront
+from nas.indicators import Box, hypervolume, reference_box
+from nas.noise import Means
+from nas.objectives import Limit, Objective
+from nas.problem import violation_of
+from nas.records import FloatArray, Note, Status
+from nas.standing.records import Best, Heading, Judgement, Standing, Work
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A result that was told: `point` (m,) is minimised, None unless ok; `seconds` into the search, None if unknown."""
+
+    key: Hashable  # the architecture, whatever stands for it
+    budget: float | None
+    point: FloatArray | None
+    status: str
+    error: str = ""
+    seconds: float | None = None
+
+
+class Reckoning:
+    """The front, its hypervolume, the failures and the pace of a run; what each result costs does not grow with the run."""
+
+    RECENT = 50  # results by which the pace is judged
+    CURVE = 64  # places of the curve: from so many to twice as many
+
+    def __init__(
+        self, heading: Heading, objectives: Sequence[Objective], limits: Sequence[Limit], initial: int
+    ) -> None:
+        self.heading = heading
+        self._objectives = tuple(objectives)
+        self._limits = tuple(limits)
+        self._initial = max(2, initial)
+        self._design: list[FloatArray] = []  # what the box is made of, until it is
+        self._box: Box | None = None
+        self._front: LatestFront[Hashable] = LatestFront(len(self._objectives))
+        self._means = Means()
+        self._evaluated = self._failed = 0
+        self._kinds: Counter[tuple[str, str]] = Counter()
+        self._examples: dict[tuple[str, str], str] = {}
+        self._budgets: Counter[float | None] = Counter()
+        self._times: deque[float] = deque(maxlen=self.RECENT + 1)
+        self._curve: list[float] = []
+        self._step = 1  # evaluations between two places of the curve
+        self._volume: float | None = None  # of the front as it is; None when that must be measured
+
+    def begin_with(self, key: Hashable, budget: float | None, point: FloatArray) -> None:
+        """Take in a result that a warm start brought: it may be on the front, and is no evaluation."""
+        self._put(key, budget, point)
+
+    def take(self, told: Told) -> None:
+        """Take in the next result that was told."""
+        self._budgets[told.budget] += 1
+        if told.status == Status.INVALID.value:
+            return
+        self._evaluated += 1
+        if told.seconds is not None:
+            self._times.append(told.seconds)
+        if told.point is not None:
+            self._put(told.key, told.budget, told.point)
+        else:
+            self._failed += 1
+            kind = kind_of(told.status, told.error)
+            self._kinds[kind] += 1
+            self._examples.setdefault(kind, _named(told.status, told.error))
+        if self._evaluated % self._step == 0:
+            self._curve.append(self.hypervolume)
+            if len(self._curve) == 2 * self.CURVE:
+                self._curve, self._step = self._curve[1::2], 2 * self._step
+
+    def _put(self, key: Hashable, budget: float | None, point: FloatArray) -> None:
+        measured = key, budget
+        mean = self._means.add(measured, point)
+        if self._box is None:
+            self._design.append(mean)
+            self._volume = None
+            if len(self._design) == self._initial:
+                self._box = reference_box(self._objectives, np.array(self._design))
+        feasible = not self._limits or violation_of(self._objectives, self._limits, mean) == 0
+        if self._front.put(key, mean if feasible else None, measured):
+            self._volume = None
+
+    @property
+    def hypervolume(self) -> float:
+        """Of the front, in the box of summary.json once the initial design is done; before, in the box of what there is."""
+        if self._volume is None:
+            box = self._box
+            if box is None and self._design:
+                box = reference_box(self._objectives, np.array(self._design))
+            self._volume = 0.0 if box is None else hypervolume(self._front.points, box)
+        return self._volume
+
+    def standing(
+        self,
+        seconds: float,
+        *,
+        workers: Sequence[Work] = (),
+        waiting: int = 0,
+        notes: Sequence[Note] = (),
+        ticking: bool = True,
+        last_result: float | None = None,
+        outcome: str = "",
+        trouble: str = "",
+    ) -> Standing:
+        """Where the run stands now, so many `seconds` into it; `notes` are the newest on each surrogate."""
+        rate = self._rate(seconds)
+        return Standing(
+            self.heading,
+            evaluated=self._evaluated,
+            failed=self._failed,
+            front_size=len(self._front.items),
+            hypervolume=self.hypervolume,
+            curve=(*self._curve, self.hypervolume) if self._evaluated else (),
+            best=self._best(),
+            surrogates=tuple(judgement(note.values) for note in notes),
+            failures=tuple((self._examples[kind], times) for kind, times in self._kinds.most_common()),
+            rungs=self._rungs(),
+            workers=tuple(workers),
+            waiting=waiting,
+            seconds=seconds,
+            rate=rate,
+            left=None if outcome else self._left(seconds, rate),
+            taken=time.time(),
+            ticking=ticking,
+            last_result=last_result,
+            outcome=outcome,
+            trouble=trouble,
+        )
+
+    def _rate(self, seconds: float) -> float | None:
+        """Evaluations a minute since the oldest of the last results; the time since the newest counts, so a halt shows."""
+        if len(self._times) < 3:
+            return None
+        passed = max(seconds, self._times[-1]) - self._times[0]
+        return 60.0 * (len(self._times) - 1) / passed if passed > 0 else None
+
+    def _left(self, seconds: float, rate: float | None) -> float | None:
+        limit = self.heading.seconds
+        if limit is not None and seconds >= limit:
+            return None  # nothing more is asked; what is under way ends when it does
+        at_most = None if limit is None else limit - seconds
+        if rate is None:
+            return at_most
+        left = 60.0 * max(0, self.heading.evaluations - self._evaluated) / rate
+        return left if at_most is None else min(left, at_most)
+
+    def _best(self) -> tuple[Best, ...]:
+        points = self._front.points
+        if not len(points):
+            return ()
+        values = points.min(axis=0)
+        return tuple(
+            Best(o.name, o.sign * float(v), o.unit) for o, v in zip(self._objectives, values, strict=True)
+        )
+
+    def _rungs(self) -> tuple[tuple[float, int], ...]:
+        known = [(budget, told) for budget, told in self._budgets.items() if budget is not None]
+        return tuple(sorted(known)) if len(known) > 1 else ()
+
+
+def _named(status: str, error: str) -> str:
+    """The status and the reason, without saying the same twice."""
+    line = first_line(status, error)
+    return line if line == status else f"{status}: {line}"
+
+
+def judgement(values: Mapping[str, float | int | str | bool]) -> Judgement:
+    """A note about a surrogate as a judgement; what it lacks is NaN or empty."""
+    tau, low, high = (float(values.get(key, np.nan)) for key in ("tau", "tau_low", "tau_high"))
+    objective, text = (str(values.get(key, "")) for key in ("objective", "text"))
+    return Judgement(objective, tau, low, high, bool(values.get("reliable", True)), text)

@@ -1,0 +1,229 @@
+"""Where a run stands that another process makes: read from its log, at each look only what is new."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nas.errors import HistoryError
+from nas.history_table import FILE, check_schema, values_of
+from nas.log_file import connect_to_look, copy_to_read, explained, identity, signature, well_formed
+from nas.notes import SURROGATE, values_from_text
+from nas.objectives import Limit, Objective
+from nas.records import Note, Status
+from nas.standing.pulse import Pulse, read_pulse
+from nas.standing.reckoning import Reckoning, Told
+from nas.standing.records import Heading, Standing
+from nas.warm_start import META, imported_table
+
+_PATIENCE_S = 1.0  # with a log that another process holds; the next look comes soon
+_ROWS = 5_000  # results that are read at a time
+
+
+@dataclass
+class _Known:
+    """What was read of one log so far."""
+
+    file: tuple[int, int] | None
+    reckoning: Reckoning
+    objectives: tuple[Objective, ...]
+    last_tell: tuple[int, int, float] = (0, -1, 0.0)  # its place in the log, its trial, when
+    last_result: float | None = None
+    notes: list[Note] = field(default_factory=list)
+
+
+class RecordedStanding:
+    """Where the run in a folder stands, look by look. It writes nothing there."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path = folder / FILE
+        self._known: _Known | None = None
+        self._signature: tuple[object, ...] = ()
+        self._beat: tuple[float, float] | None = None  # the last one seen, and when that was (monotonic)
+
+    def look(self) -> Standing:
+        """Where the run stands now.
+
+        Raises `HistoryError` when there is no run yet, or when its log cannot be read just now.
+        """
+        pulse = read_pulse(self._folder)
+        written = signature(self._path)
+        if self._known is None or written != self._signature:
+            with self._opened(pulse) as db:
+                self._read(db)
+            self._signature = written
+        assert self._known is not None
+        return self._standing(self._known, pulse)
+
+    @contextmanager
+    def _opened(self, pulse: Pulse | None) -> Iterator[sqlite3.Connection]:
+        if not self._path.is_file():
+            raise HistoryError(f"no run in {self._folder}: {self._path} is missing")
+        with explained(self._path):
+            if pulse is None or not pulse.elsewhere:
+                with closing(connect_to_look(self._path, _PATIENCE_S)) as db:
+                    yield db
+                return
+            with tempfile.TemporaryDirectory(prefix="nas-watch-") as place:
+                copy = copy_to_read(self._path, Path(place))
+                with closing(connect_to_look(copy, _PATIENCE_S)) as db:
+                    yield db
+
+    def _read(self, db: sqlite3.Connection) -> None:
+        """Take in what is new, or everything where the log is another one, or some of it was taken back."""
+        db.execute("BEGIN")  # one moment for all that is read
+        check_schema(db, self._path)
+        file = identity(self._path)
+        known = self._known
+        if known is None or known.file != file or not _goes_on(db, known):
+            known = self._begin(db, file)
+        known.reckoning.heading = self._heading(_meta(db, "config", self._path))
+        self._read_tells(db, known)
+        self._read_last_result(db, known)
+        known.notes = self._newest_notes(db)
+        self._known = known
+
+    def _begin(self, db: sqlite3.Connection, file: tuple[int, int] | None) -> _Known:
+        config, described = _meta(db, "config", self._path), _meta(db, "objectives", self._path)
+        if config is None or described is None:
+            raise HistoryError(f"{self._folder}: the run has not begun yet")
+        with well_formed(self._path):
+            objectives = tuple(Objective(**values) for values in described)
+            limits = [Limit.parse(text) for text in _meta(db, "limits", self._path)]
+            initial = int(_meta(db, "initial", self._path))
+            reckoning = Reckoning(self._heading(config), objectives, limits, initial)
+            imported = imported_table({META: _meta(db, META, self._path)})
+            for row in imported.to_dict("records"):
+                budget = None if np.isnan(row["budget"]) else float(row["budget"])
+                reckoning.begin_with(str(row["architecture"]), budget, _point(objectives, row))  # type: ignore[arg-type]
+        return _Known(file, reckoning, objectives)
+
+    def _heading(self, config: Mapping[str, Any]) -> Heading:
+        with well_formed(self._path):
+            loop = config["loop"]
+            return Heading(
+                str(config["space"]),
+                str(config["algorithm"]),
+                int(config["seed"]),
+                int(loop["evaluations"]),
+                None if loop["seconds"] is None else float(loop["seconds"]),
+                str(self._folder),
+            )
+
+    def _read_tells(self, db: sqlite3.Connection, known: _Known) -> None:
+        query = (
+            "SELECT l.seq, l.trial, l.seconds, t.architecture, t.budget, t.asked_at, "
+            'r.status, r."values", r.error, r.finished FROM log l JOIN trials t ON t.id = l.trial '
+            "JOIN results r ON r.trial = l.trial WHERE l.event = 'tell' AND l.seq > ? ORDER BY l.seq"
+        )
+        cursor = db.execute(query, (known.last_tell[0],))
+        while rows := cursor.fetchmany(_ROWS):
+            values = values_of([row[7] for row in rows], self._path)
+            with well_formed(self._path):
+                for row, reported in zip(rows, values, strict=True):
+                    known.reckoning.take(_told(known.objectives, row, reported))
+                    known.last_result = max(known.last_result or 0.0, _arrival(row[5], row[9]))
+            known.last_tell = rows[-1][:3]
+
+    def _read_last_result(self, db: sqlite3.Connection, known: _Known) -> None:
+        """When the last result came, also of those that wait to be told in their order."""
+        query = "SELECT MAX(MAX(t.asked_at, r.finished)) FROM results r JOIN trials t ON t.id = r.trial WHERE r.trial > ?"
+        came = db.execute(query, (known.last_tell[1],)).fetchone()[0]
+        known.last_result = max((t for t in (came, known.last_result) if t is not None), default=None)
+
+    def _newest_notes(self, db: sqlite3.Connection) -> list[Note]:
+        if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'notes'").fetchone() is None:
+            return []  # a log of the first format
+        query = 'SELECT MAX(told), "values" FROM notes WHERE kind = ? GROUP BY objective ORDER BY objective'
+        with well_formed(self._path):
+            return [
+                Note(told, SURROGATE, values_from_text(text))
+                for told, text in db.execute(query, (SURROGATE,))
+            ]
+
+    def _standing(self, known: _Known, pulse: Pulse | None) -> Standing:
+        over = known.last_tell[2]
+        if pulse is None:
+            outcome = self._outcome()
+            trouble = "" if outcome else "no search writes to this run"
+            return self._silent(known, outcome, trouble)
+        silent = self._silence(pulse)
+        trouble = pulse.trouble(silent)
+        if trouble:
+            return self._silent(known, "", trouble)
+        since = silent if pulse.ticking else 0.0
+        return known.reckoning.standing(
+            over if pulse.seconds is None else max(over, pulse.seconds + since),
+            workers=[w if w.trial is None else replace(w, seconds=w.seconds + since) for w in pulse.workers],
+            waiting=pulse.waiting,
+            notes=known.notes,
+            ticking=pulse.ticking and pulse.seconds is not None,
+            last_result=known.last_result,
+        )
+
+    def _silent(self, known: _Known, outcome: str, trouble: str) -> Standing:
+        """Where a run stands that no search is known to make: as its last result left it."""
+        advice = f"; if it was killed, go on with: nas search --resume {self._folder}" if trouble else ""
+        return known.reckoning.standing(
+            known.last_tell[2],
+            notes=known.notes,
+            ticking=False,
+            last_result=known.last_result,
+            outcome=outcome,
+            trouble=trouble + advice,
+        )
+
+    def _silence(self, pulse: Pulse) -> float:
+        """Seconds since the search was heard of: by this machine's clock once two different beats were seen."""
+        if self._beat is None:
+            self._beat = pulse.beat, time.monotonic() - max(0.0, time.time() - pulse.beat)
+        elif self._beat[0] != pulse.beat:
+            self._beat = pulse.beat, time.monotonic()
+        return time.monotonic() - self._beat[1]
+
+    def _outcome(self) -> str:
+        """How the run ended, from its summary; "" when it has none."""
+        try:
+            summary = json.loads((self._folder / "summary.json").read_text(encoding="utf-8"))
+            return str(summary["state"])
+        except (OSError, ValueError, TypeError, KeyError):
+            return ""
+
+
+def _goes_on(db: sqlite3.Connection, known: _Known) -> bool:
+    """Whether the log still holds what was read last: a resumed search may take some back and go on otherwise."""
+    if known.last_tell[0] == 0:
+        return True
+    row = db.execute("SELECT seq, trial, seconds FROM log WHERE seq = ?", (known.last_tell[0],)).fetchone()
+    return row is not None and tuple(row) == tuple(known.last_tell)
+
+
+def _meta(db: sqlite3.Connection, key: str, path: Path) -> Any:
+    row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    with well_formed(path):
+        return None if row is None else json.loads(row[0])
+
+
+def _told(objectives: Sequence[Objective], row: Sequence[Any], reported: Mapping[str, Any]) -> Told:
+    _, _, seconds, text, budget, _, status, _, error, _ = row
+    point = _point(objectives, reported) if status == Status.OK.value else None
+    return Told(text, budget, point, status, error, seconds)
+
+
+def _point(objectives: Sequence[Objective], values: Mapping[str, Any]) -> np.ndarray:
+    return np.array([o.sign * float(values[o.name]) for o in objectives])
+
+
+def _arrival(asked: float, finished: float) -> float:
+    """When a result came (Unix time): by its worker, unless that counts virtual seconds."""
+    return max(asked, finished)

@@ -1,0 +1,20 @@
+"""What the workers of a search in this process do."""
+
+from __future__ import annotations
+
+from nas.search_state import SearchState
+from nas.standing.records import Work
+
+
+def workers_of(state: SearchState) -> tuple[list[Work], int]:
+    """What each worker does, and how many trials were handed out and wait for one. May be called on any thread."""
+    out = dict(list(state.in_flight.items()))
+    work = []
+    for worker in state.workers():
+        trial = None if worker.trial is None else out.pop(worker.trial, None)
+        if trial is None:
+            work.append(Work(worker.name))
+        else:
+            text = state.problem.space.format(trial.architecture)
+            work.append(Work(worker.name, trial.id, text, worker.seconds))
+    return work, len(out)

@@ -1,0 +1,1 @@
+"""Detection: objects in boxes (SSD and its kin). Importing this loads no torch."""

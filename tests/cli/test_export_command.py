@@ -1,0 +1,307 @@
+"""`nas export`: what is written, what is refused, what a card says."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+from nas.cli.searching import Flags, run_search
+
+CONFIG = """
+space: {name: nasbench101, stem_channels: 4, stacks: 2, cells_per_stack: 1, image_size: 8, in_channels: 1}
+objectives: [error, params, madds]
+evaluator: {name: training, data: digits, recipe: {epochs: 1, max_pictures: 200}}
+executor: serial
+algorithm: random
+budget: 6
+seed: 2
+out: run
+"""
+FILES = {"weights.pt", "network.py", "network.svg", "README.md", "export.json"}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a search that trained six small cells, in `run`."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "cells.yaml").write_text(CONFIG)
+    flags = Flags(None, None, None, None, None, None, None, folder / "run", ())
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("nas.plots.write_plots", lambda folder, table: [])
+        run_search(folder / "cells.yaml", flags, None)
+    return folder
+
+
+@pytest.fixture
+def here(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory, with the path of the run in `run`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").symlink_to(made / "run")
+    return tmp_path
+
+
+@pytest.fixture
+def exported(here: Path, nas_command) -> Path:
+    """The folder of the network of the lowest error, with the weights that the search kept."""
+    done = nas_command("export", "run", "--pick", "error", "--out", "out", "--no-onnx")
+    assert done.code == 0, done.err
+    (folder,) = (here / "out").iterdir()
+    return folder
+
+
+def front(here: Path) -> pd.DataFrame:
+    return pd.read_csv(here / "run" / "front.csv")
+
+
+def card_rows(folder: Path) -> dict[str, str]:
+    """The first two cells of every row of the card's tables."""
+    lines = (folder / "README.md").read_text(encoding="utf-8").splitlines()
+    cells = [line.strip("|").split("|") for line in lines if line.startswith("|")]
+    return {row[0].strip(): row[1].strip() for row in cells}
+
+
+def index(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "export.json").read_text(encoding="utf-8"))
+    return found
+
+
+def test_an_export_has_weights_a_file_a_drawing_and_a_card(exported: Path) -> None:
+    assert {p.name for p in exported.iterdir()} == FILES
+    assert index(exported)["complete"] is True
+    assert set(index(exported)["files"]) == FILES - {"export.json"}
+
+
+def test_the_weights_are_a_state_dict_that_the_networks_of_the_space_take(exported: Path, here: Path) -> None:
+    import nas
+
+    network = nas.load_network("run", index(exported)["architecture"])
+    state = torch.load(exported / "weights.pt", weights_only=True)
+    assert state.keys() == network.state_dict().keys()
+    assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
+
+
+def test_the_validation_error_of_the_card_is_the_one_that_the_search_measured(
+    exported: Path, here: Path
+) -> None:
+    rows = card_rows(exported)
+    assert rows["validation error"] == f"{front(here)['error'].min():.2f}%"
+    assert rows["error"] == f"{front(here)['error'].min():,.6g}"
+
+
+def test_the_card_keeps_validation_and_test_apart(exported: Path) -> None:
+    text = (exported / "README.md").read_text(encoding="utf-8")
+    assert re.search(r"validation error .* 359 pictures, looked at while", text)
+    assert re.search(r"test error .* 360 pictures, judged once, after everything was chosen", text)
+
+
+def test_the_card_has_the_exact_costs(exported: Path, here: Path) -> None:
+    row = front(here).iloc[0]
+    rows = card_rows(exported)
+    assert rows["parameters"] == f"{int(row['params']):,}"
+    assert rows["multiply-adds"] == f"{int(row['madds']):,}"
+
+
+def test_the_card_says_where_the_weights_come_from_and_the_licences(exported: Path) -> None:
+    text = (exported / "README.md").read_text(encoding="utf-8")
+    assert "The weights are those that the search left: 1 epoch by its own short recipe" in text
+    assert "CC BY 4.0" in text
+    assert "Apache-2.0" in text
+
+
+def test_the_card_names_no_folder_of_this_machine(exported: Path, here: Path) -> None:
+    assert str(here) not in (exported / "README.md").read_text(encoding="utf-8")
+    assert str((here / "run").resolve()) not in (exported / "README.md").read_text(encoding="utf-8")
+
+
+def snippets(folder: Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
+def run_snippet(code: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Run it in the export's folder; the names that it leaves. That the file needs nothing else is tested elsewhere."""
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "network", raising=False)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    monkeypatch.delitem(sys.modules, "network", raising=False)
+    return names
+
+
+def test_the_snippet_of_the_card_runs(exported: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    (code,) = snippets(exported)
+    assert run_snippet(code, exported, monkeypatch)["scores"].shape == (1, 10)
+    assert capsys.readouterr().out.strip() in "0123456789"
+
+
+def test_several_picks_make_several_folders_and_the_default_is_the_knee(here: Path, nas_command) -> None:
+    done = nas_command("export", "run", "--pick", "error", "--pick", "params", "--out", "out", "--no-onnx")
+    assert done.code == 0, done.err
+    assert len(list((here / "out").iterdir())) == 2
+    assert nas_command("export", "run", "--out", "knee", "--no-onnx").code == 0
+    (folder,) = (here / "knee").iterdir()
+    assert index(folder)["picked"].startswith(("the knee", "the most balanced"))
+
+
+def test_an_export_is_not_written_over_unless_forced(exported: Path, nas_command) -> None:
+    again = ("export", "run", "--pick", "error", "--out", "out", "--no-onnx")
+    before = (exported / "README.md").stat().st_mtime_ns
+    done = nas_command(*again)
+    assert done.code == 2
+    assert "holds an export already; --force writes it again" in done.sentence
+    assert (exported / "README.md").stat().st_mtime_ns == before
+    assert nas_command(*again, "--force").code == 0
+    assert (exported / "README.md").stat().st_mtime_ns > before
+
+
+def test_files_of_others_are_not_written_over(exported: Path, nas_command) -> None:
+    (exported / "export.json").unlink()
+    done = nas_command("export", "run", "--pick", "error", "--out", "out", "--no-onnx")
+    assert done.code == 2
+    assert "holds other files" in done.sentence
+
+
+def test_an_export_that_was_cut_short_is_completed_by_the_next(
+    here: Path, nas_command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> str:
+        raise KeyboardInterrupt
+
+    command = ("export", "run", "--pick", "error", "--out", "out", "--no-onnx")
+    with monkeypatch.context() as patched:
+        patched.setattr("nas.export.product.card", interrupted)
+        done = nas_command(*command)
+    assert done.code == 130
+    assert "go on with: nas export run" in done.out
+    (folder,) = (here / "out").iterdir()
+    assert index(folder)["complete"] is False
+    assert nas_command(*command).code == 0
+    assert index(folder)["complete"] is True
+
+
+def test_a_full_training_says_so_and_keeps_its_log(here: Path, nas_command) -> None:
+    done = nas_command(
+        "export", "run", "--pick", "params", "--train", "--epochs", "2", "--out", "out", "--no-onnx"
+    )
+    assert done.code == 0, done.err
+    (folder,) = (here / "out").iterdir()
+    assert len(pd.read_csv(folder / "training" / "log.csv")) == 2
+    assert index(folder)["weights"] == "trained"
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    assert "a training in full: 2 epochs by the search's own recipe, seed 0, from scratch" in text
+    assert "1,078 training" in text  # all of them, though the search saw 200
+    state = torch.load(folder / "training" / "weights.pt", weights_only=True)["network"]
+    ours = torch.load(folder / "weights.pt", weights_only=True)
+    assert all(torch.equal(tensor, state[name]) for name, tensor in ours.items())
+
+
+def test_a_training_that_was_interrupted_goes_on(
+    here: Path, nas_command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("export", "run", "--pick", "params", "--train", "--epochs", "2", "--out", "out", "--no-onnx")
+
+    def told(row: Any, *_: Any) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("nas.cli.exporting.progress_line", told)  # after the first epoch
+        assert nas_command(*command).code == 130
+    done = nas_command(*command)
+    assert done.code == 0, done.err
+    assert "epoch 1/2" not in done.out
+    assert "epoch 2/2" in done.out
+
+
+def test_an_untrained_network_says_so_at_the_top(here: Path, nas_command) -> None:
+    done = nas_command("export", "run", "--untrained", "--out", "out", "--no-onnx")
+    assert done.code == 0, done.err
+    (folder,) = (here / "out").iterdir()
+    assert index(folder)["weights"] == "untrained"
+    assert "THE NETWORK IS NOT TRAINED" in (folder / "README.md").read_text(encoding="utf-8")[:700]
+    assert "THE NETWORK IS NOT TRAINED" in (folder / "network.py").read_text(encoding="utf-8")[:700]
+
+
+def test_a_run_without_weights_says_what_to_do(folder: Path, nas_command) -> None:
+    assert nas_command("search", "search.yaml").code == 0
+    done = nas_command("export", "run", "--no-onnx")
+    assert done.code == 3
+    assert (
+        "there are no weights; --train trains the network now, --untrained exports it without"
+        in done.sentence
+    )
+
+
+def test_a_network_that_is_not_on_the_front_has_no_weights(here: Path, nas_command) -> None:
+    history = pd.read_parquet(here / "run" / "history.parquet")
+    beaten = next(a for a in history["architecture"] if a not in set(front(here)["architecture"]))
+    done = nas_command("export", "run", "--pick", beaten, "--out", "out", "--no-onnx")
+    assert done.code == 3
+    assert "names no weights" in done.sentence
+    assert "--train trains the network now" in done.sentence
+
+
+def test_a_space_that_builds_nothing_is_told(folder: Path, nas_command) -> None:
+    assert nas_command("search", "search.yaml").code == 0
+    done = nas_command("export", "run", "--untrained", "--no-onnx")
+    assert done.code == 2
+    assert "has no build(architecture)" in done.sentence
+
+
+def test_without_the_packages_of_onnx_the_rest_is_written_and_the_code_is_1(
+    here: Path, nas_command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nas.export.product.missing_packages", lambda: ["onnxruntime"])
+    done = nas_command("export", "run", "--pick", "params", "--out", "out")
+    assert done.code == 1
+    assert "no network.onnx: onnxruntime not installed; pip install" in " ".join(done.out.split())
+    (folder,) = (here / "out").iterdir()
+    assert {p.name for p in folder.iterdir()} == FILES
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        (("--train",), "--train: say how"),
+        (("--train", "--untrained", "--epochs", "1"), "only one of them"),
+        (("--epochs", "2"), "--epochs is for a training"),
+        (("--train", "--recipe", "digit"), "did you mean 'digits'"),
+        (("--train", "--epochs", "0"), "--epochs: expected a number above 0"),
+        (("--resolution", "8"), "--resolution is for --untrained"),
+        (("--untrained", "--data", "digits"), "leave them out with --untrained"),
+        (("--path", "somewhere"), "are in no file"),
+        (("--pick", "none"), "no such network"),
+    ],
+)
+def test_flags_that_do_not_go_together_are_refused(
+    here: Path, nas_command, flags: tuple[str, ...], reason: str
+) -> None:
+    done = nas_command("export", "run", *flags, "--no-onnx", "--out", "out")
+    assert done.code == 2
+    assert reason in done.sentence
+    assert not (here / "out").exists()
+
+
+def test_a_folder_without_a_run_is_told(here: Path, nas_command) -> None:
+    assert nas_command("export", "nowhere").code == 4
+
+
+@pytest.mark.slow
+def test_onnx_is_written_compared_and_run_as_the_card_says(here: Path, nas_command, monkeypatch) -> None:
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(package, reason=f"{package} is not installed; it comes with the extra 'onnx'")
+    done = nas_command("export", "run", "--pick", "params", "--out", "out")
+    assert done.code == 0, done.err
+    found = re.search(r"random pictures (\S+), on real ones (\S+) of the largest output", done.out)
+    assert found is not None
+    assert all(float(value) < 1e-4 for value in found.groups())
+    (folder,) = (here / "out").iterdir()
+    assert {p.name for p in folder.iterdir()} == FILES | {"network.onnx"}
+    _, code = snippets(folder)
+    assert run_snippet(code, folder, monkeypatch)["scores"].shape == (1, 10)

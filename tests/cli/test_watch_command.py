@@ -1,0 +1,332 @@
+"""`nas watch`: a run followed from outside, whatever state it is in."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nas
+from nas import log_file
+from nas.cli.panel import line
+from nas.cli.watching import run_watch
+from nas.errors import HistoryError
+from nas.history import FILE
+from nas.search_state import SearchState
+from nas.standing import Standing
+from nas.standing.pulse import FILE as PULSE
+from nas.standing.pulse import Pulse
+from nas.standing.recorded import RecordedStanding
+from nas.testing import ToySpace, toy_error
+
+pytestmark = pytest.mark.usefixtures("no_plots")
+Orphan = Callable[..., Path]
+NAS = "import sys; from nas.cli import main; sys.argv[0] = 'nas'; main()"
+
+
+def search(out: Path, *callbacks: Callable[[SearchState], None], **changes: Any) -> nas.SearchResult:
+    arguments = {"evaluate": toy_error, "budget": 30, "out": out, "callbacks": callbacks} | changes
+    return nas.search(ToySpace(), ["error", "params", "madds"], **arguments)
+
+
+def slow(trial: nas.Trial) -> dict[str, float]:
+    time.sleep(0.03)
+    return toy_error(trial)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished run, `run`, and with a copy as it was in its middle, `middle`."""
+    folder = tmp_path_factory.mktemp("made")
+
+    def copy(state: SearchState) -> None:
+        if state.evaluated == 12:
+            shutil.copytree(folder / "run", folder / "middle")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nas.plots.write_plots", lambda folder, table: [])
+        search(folder / "run", copy)
+    return folder
+
+
+@pytest.fixture
+def run(made: Path, tmp_path: Path) -> Path:
+    """A finished run."""
+    return Path(shutil.copytree(made / "run", tmp_path / "run"))
+
+
+@pytest.fixture
+def orphan(made: Path, tmp_path: Path) -> Orphan:
+    """Makes a run that its search left in the middle, with a sign of life that is changed so."""
+
+    def make(**changes: Any) -> Path:
+        folder = Path(shutil.copytree(made / "middle", tmp_path / "orphan"))
+        values = json.loads((folder / PULSE).read_text())
+        (folder / PULSE).write_text(json.dumps(values | changes))
+        return folder
+
+    return make
+
+
+def test_once_shows_a_finished_run(run: Path, nas_command) -> None:
+    done = nas_command("watch", str(run), "--once")
+    assert done.code == 0
+    assert "toy, moead, seed 0" in done.out
+    assert "30/30 evaluated, 0 under way, 0 failed" in done.out
+    assert "finished after" in done.out
+
+
+def test_watching_a_finished_run_ends_at_once(run: Path, nas_command) -> None:
+    done = nas_command("watch", str(run))
+    assert done.code == 0
+    assert done.out.splitlines() == [line(RecordedStanding(run).look())[:8] + done.out.splitlines()[0][8:]]
+    assert done.out.rstrip().endswith("finished")
+
+
+def test_a_run_is_followed_from_before_its_beginning_to_its_end(tmp_path: Path, nas_command) -> None:
+    def later() -> None:
+        time.sleep(0.4)
+        search(tmp_path / "run", evaluate=slow)
+
+    thread = threading.Thread(target=later)
+    thread.start()
+    done = nas_command("watch", str(tmp_path / "run"), "--every", "0.1")
+    thread.join()
+    assert done.code == 0
+    lines = done.out.splitlines()
+    assert "waiting for it" in lines[0]
+    counts = [int(text.split()[1].split("/")[0]) for text in lines if " evaluated," in text]
+    assert counts == sorted(counts)
+    assert 0 < counts[len(counts) // 2] < 30
+    assert counts[-1] == 30
+    assert lines[-1].endswith("finished")
+
+
+def test_nothing_is_written_to_the_folder(run: Path, nas_command) -> None:
+    before = {path.name: path.stat().st_mtime_ns for path in run.iterdir()}
+    nas_command("watch", str(run), "--once")
+    assert {path.name: path.stat().st_mtime_ns for path in run.iterdir()} == before
+
+
+def test_once_on_a_folder_without_a_run_is_an_error(tmp_path: Path, nas_command) -> None:
+    done = nas_command("watch", str(tmp_path / "nowhere"), "--once")
+    assert done.code == 4
+    assert "no run in" in done.sentence
+
+
+@pytest.mark.parametrize("every", ["0", "-1", "nan", "1e9"])
+def test_an_interval_that_is_no_time_is_refused(every: str, run: Path, nas_command) -> None:
+    done = nas_command("watch", str(run), "--every", every)
+    assert done.code == 2
+    assert "--every: expected seconds from 0.1 to 86400" in done.sentence
+
+
+def test_a_search_says_what_its_worker_does(tmp_path: Path) -> None:
+    seen: list[Standing] = []
+    thread = threading.Thread(target=lambda: search(tmp_path / "run", evaluate=slow, budget=120))
+    thread.start()
+    try:
+        give_up = time.monotonic() + 30
+        while time.monotonic() < give_up and not any(w.trial for s in seen for w in s.workers):
+            time.sleep(0.1)
+            if (tmp_path / "run" / PULSE).exists():
+                try:
+                    seen.append(RecordedStanding(tmp_path / "run").look())
+                except HistoryError:  # it has only just begun
+                    continue
+    finally:
+        thread.join()
+    (work,) = seen[-1].workers
+    assert work.worker.endswith(f":{os.getpid()}")
+    assert work.architecture.count("-") == 5
+    assert seen[-1].waiting == 7
+
+
+def test_a_search_that_was_killed_is_found_dead(orphan: Orphan) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    folder = orphan(pid=ended.pid)
+    standing = RecordedStanding(folder).look()
+    assert f"the search (process {ended.pid}) has ended without a word" in standing.trouble
+    assert f"nas search --resume {folder}" in standing.trouble
+    assert standing.evaluated == 12
+    assert not standing.outcome
+    assert standing.last_result == pytest.approx(time.time(), abs=60)
+
+
+def test_another_process_with_the_same_number_is_not_taken_for_the_search(orphan: Orphan) -> None:
+    folder = orphan(process_started=1.0)
+    assert "has ended without a word" in RecordedStanding(folder).look().trouble
+
+
+def test_a_search_on_another_machine_that_fell_silent_is_told_of(orphan: Orphan) -> None:
+    folder = orphan(host="elsewhere", beat=time.time() - 300)
+    assert "on elsewhere) was last heard of 300 s ago" in RecordedStanding(folder).look().trouble
+
+
+def test_a_search_that_is_heard_of_is_in_no_trouble_whatever_its_clock_says(orphan: Orphan) -> None:
+    folder = orphan(host="elsewhere", beat=time.time() - 900)
+    recorded = RecordedStanding(folder)
+    assert recorded.look().trouble
+    values = json.loads((folder / PULSE).read_text())
+    (folder / PULSE).write_text(json.dumps(values | {"beat": values["beat"] + 2}))
+    assert not recorded.look().trouble
+
+
+def test_a_run_without_a_sign_of_life_is_shown_with_what_to_do(orphan: Orphan) -> None:
+    folder = orphan()
+    (folder / PULSE).unlink()
+    standing = RecordedStanding(folder).look()
+    assert "no search writes to this run" in standing.trouble
+    assert standing.evaluated == 12
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"host": 3}', '{"workers": 3}'])
+def test_a_damaged_sign_of_life_counts_as_none(text: str, orphan: Orphan) -> None:
+    folder = orphan()
+    (folder / PULSE).write_text(text)
+    assert "no search writes to this run" in RecordedStanding(folder).look().trouble
+
+
+def test_the_sign_of_life_goes_when_the_search_ends(run: Path) -> None:
+    assert not (run / PULSE).exists()
+
+
+def test_a_log_that_another_process_holds_is_shown_as_it_was_before(run: Path, nas_command) -> None:
+    recorded = RecordedStanding(run)
+    recorded.look()
+    holder = sqlite3.connect(run / FILE, isolation_level=None)
+    holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+    holder.execute("BEGIN EXCLUSIVE")
+    holder.execute("INSERT INTO log (event, trial) VALUES ('ask', NULL)")
+    try:
+        with pytest.raises(HistoryError, match="locked"):
+            recorded.look()
+    finally:
+        holder.execute("ROLLBACK")
+        holder.close()
+    assert recorded.look().evaluated == 30
+
+
+def test_a_folder_that_goes_away_is_waited_for(
+    orphan: Orphan, tmp_path: Path, nas_command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = orphan()
+    acts = iter(
+        [
+            lambda: folder.rename(tmp_path / "away"),
+            lambda: None,
+            lambda: (tmp_path / "away").rename(folder),
+            lambda: (folder / PULSE).unlink(),
+            lambda: (folder / "summary.json").write_text('{"state": "interrupted"}'),
+        ]
+    )
+    monkeypatch.setattr("nas.cli.watching.time.sleep", lambda seconds: next(acts)())
+    done = nas_command("watch", str(folder), "--every", "1")
+    assert done.code == 0
+    lines = done.out.splitlines()
+    assert "is missing" in " ".join(lines[1:4])
+    assert lines[-1].endswith("interrupted")
+
+
+def test_a_run_of_another_machine_is_read_from_a_copy_with_the_same_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = RecordedStanding(tmp_path / "run")
+    counts: list[tuple[int, float]] = []
+    wanted: list[tuple[int, float]] = []
+
+    def look(state: SearchState) -> None:
+        here = RecordedStanding(tmp_path / "run").look()
+        wanted.append((here.evaluated, here.hypervolume))
+        with monkeypatch.context() as patch:
+            patch.setattr(Pulse, "elsewhere", True)
+            there = away.look()
+        counts.append((there.evaluated, there.hypervolume))
+
+    search(tmp_path / "run", look)
+    assert counts == wanted
+    assert counts[-1][0] == 30
+
+
+def changing(monkeypatch: pytest.MonkeyPatch, run: Path, times: int) -> None:
+    """Move the write-ahead log to the file in the middle of the next so many copies."""
+    left = [times]
+    copy = shutil.copyfile
+
+    def copying(source: Path, target: Path, **how: Any) -> None:
+        copy(source, target, **how)
+        if left[0] > 0 and source == run / FILE:
+            left[0] -= 1
+            with sqlite3.connect(run / FILE) as db:
+                db.execute("INSERT OR REPLACE INTO meta VALUES ('touched', ?)", (str(left[0]),))
+                db.commit()
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    monkeypatch.setattr(log_file.shutil, "copyfile", copying)
+
+
+def test_a_copy_in_whose_middle_the_log_was_moved_is_made_again(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changing(monkeypatch, run, 2)
+    (tmp_path / "place").mkdir()
+    with sqlite3.connect(log_file.copy_to_read(run / FILE, tmp_path / "place")) as db:
+        assert db.execute("SELECT value FROM meta WHERE key = 'touched'").fetchone() == ("0",)
+
+
+def test_a_log_that_changes_in_every_copy_is_left_for_later(
+    orphan: Orphan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = orphan()
+    monkeypatch.setattr(Pulse, "elsewhere", True)
+    changing(monkeypatch, folder, 100)
+    with pytest.raises(HistoryError, match="changes faster than it can be copied"):
+        RecordedStanding(folder).look()
+
+
+def test_what_was_read_is_not_read_again_when_nothing_was_written(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = RecordedStanding(run)
+    first = recorded.look()
+    monkeypatch.setattr(RecordedStanding, "_opened", lambda self, pulse: pytest.fail("opened again"))
+    assert recorded.look().evaluated == first.evaluated
+
+
+def test_ctrl_c_ends_the_watching_without_a_traceback(tmp_path: Path) -> None:
+    watching = subprocess.Popen(
+        [sys.executable, "-c", NAS, "watch", str(tmp_path / "nowhere")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert watching.stdout is not None
+    assert "waiting for it" in watching.stdout.readline()
+    watching.send_signal(signal.SIGINT)
+    out, err = watching.communicate(timeout=60)
+    assert watching.returncode == 130
+    assert "Traceback" not in out + err
+
+
+def test_in_a_terminal_the_panel_stays_when_the_run_is_over(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from rich.console import Console
+
+    console = Console(force_terminal=True, width=90, height=30, color_system=None)
+    monkeypatch.setattr("nas.cli.watching.output", lambda: console)
+    run_watch(run, None, once=False)
+    said = capsys.readouterr().out
+    assert "30/30 evaluated" in said
+    assert "finished after" in said.rpartition("╭")[2]

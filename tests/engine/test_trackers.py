@@ -1,0 +1,198 @@
+"""What TensorBoard and MLflow are given, read back from their own files."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engine_parts import Grid, Noting, quick
+
+import nas
+from nas.callbacks.mlflow import LINK, MLflow
+from nas.callbacks.tensorboard import TensorBoard
+from nas.search_state import SearchState
+
+OBJECTIVES = ["error", "params", "madds"]
+pytestmark = pytest.mark.usefixtures("no_plots")
+
+
+def needs(*modules: str) -> pytest.MarkDecorator:
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
+
+
+tensorboard = needs("tensorboard")
+mlflow = needs("mlflow", "sqlalchemy", "alembic")  # making a store takes seconds
+
+
+def fails(trial: nas.Trial) -> dict[str, float]:
+    if trial.id == 6:
+        raise RuntimeError("no such layer")
+    return dict(quick(trial))
+
+
+def search(out: Path, *callbacks: object, **changes: Any) -> nas.SearchResult:
+    arguments = {"evaluate": fails, "algorithm": Noting, "budget": 25, "out": out, "callbacks": callbacks}
+    return nas.search(Grid(), OBJECTIVES, **(arguments | changes))
+
+
+def stop_at(evaluated: int) -> Callable[[SearchState], None]:
+    def callback(state: SearchState) -> None:
+        if state.evaluated == evaluated:
+            raise KeyboardInterrupt
+
+    return callback
+
+
+def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """What TensorBoard itself reads from event files: steps and values by tag."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return {tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+
+
+def check(logged: dict[str, list[tuple[int, float]]], result: nas.SearchResult) -> None:
+    """Each evaluation is there once, with the values of the run's own files."""
+    table = result.history
+    steps = list(range(1, len(table) + 1))
+    assert [step for step, _ in logged["front/hypervolume"]] == steps
+    assert logged["front/hypervolume"][-1][1] == pytest.approx(result.summary["hypervolume"], rel=1e-6)
+    assert logged["front/size"][-1][1] == result.summary["front_size"]
+    assert logged["failures/all"][-1][1] == logged["failures/failed"][-1][1] == 1
+    assert logged["best/error"][-1][1] == pytest.approx(result.summary["best"]["error"], rel=1e-6)
+    ok = table[table["status"] == "ok"]
+    assert [step for step, _ in logged["objective/error"]] == [i + 1 for i in ok["trial"]]
+    assert [v for _, v in logged["objective/error"]] == pytest.approx(ok["error"].tolist(), rel=1e-6)
+    assert logged["surrogate/tau_error"][-1][1] == pytest.approx(0.7)
+    assert logged["pace/evaluations_per_minute"][-1][1] > 0
+    assert all(math.isfinite(value) for rows in logged.values() for _, value in rows)
+
+
+@tensorboard
+def test_tensorboard_has_every_evaluation_once(tmp_path: Path) -> None:
+    result = search(tmp_path / "run", TensorBoard())
+    check(scalars(tmp_path / "run" / "tensorboard"), result)
+
+
+@tensorboard
+@pytest.mark.parametrize("first", [{"budget": 18}, {"stop": 11}], ids=["longer", "interrupted"])
+def test_tensorboard_goes_on_where_a_resumed_run_does(first: dict[str, int], tmp_path: Path) -> None:
+    search(tmp_path / "run", TensorBoard(), stop_at(first.get("stop", -1)), budget=first.get("budget", 25))
+    result = search(tmp_path / "run", TensorBoard(), resume=True)
+    check(scalars(tmp_path / "run" / "tensorboard"), result)
+
+
+@tensorboard
+def test_tensorboard_has_the_front_as_a_table(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    result = search(tmp_path / "run", TensorBoard())
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    events.Reload()
+    (event,) = events.Tensors("front/text_summary")
+    text = event.tensor_proto.string_val[0].decode()
+    assert text.startswith("| architecture | error (%) | params (parameters) | madds (multiply-adds) |\n")
+    assert all(f"| {architecture} |" in text for architecture in result.front["architecture"])
+    assert text.count("\n") == len(result.front) + 1
+
+
+@tensorboard
+def test_tensorboard_may_have_a_folder_of_its_own(tmp_path: Path) -> None:
+    search(None, TensorBoard(tmp_path / "events"))  # type: ignore[arg-type]
+    assert scalars(tmp_path / "events")["evaluations"][-1] == (25, 25.0)
+
+
+@tensorboard
+def test_a_search_without_a_folder_goes_on_without_its_events(caplog: pytest.LogCaptureFixture) -> None:
+    assert search(None, TensorBoard()).state == "finished"  # type: ignore[arg-type]
+    assert "the search has no folder (out)" in caplog.text
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, nas.SearchResult]:
+    """A run that was made longer, with an MLflow store in its folder that did not answer at first."""
+    from mlflow import MlflowClient
+
+    folder = tmp_path_factory.mktemp("mlflow") / "run"
+    send, calls = MlflowClient.log_batch, iter(range(10_000))
+
+    def unsteady(self: MlflowClient, run_id: str, **what: Any) -> None:
+        if what.get("metrics") and next(calls) == 0:
+            raise ConnectionError("gone for a moment")
+        send(self, run_id, **what)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setattr(MlflowClient, "log_batch", unsteady)
+        patch.setattr("nas.callbacks.mlflow._SEND_S", 0.001)
+        patch.setattr("nas.plots.write_plots", lambda folder, table: [])
+        search(folder, MLflow(), budget=18)
+        return folder, search(folder, MLflow(), resume=True)
+
+
+def run_in(folder: Path) -> tuple[Any, Any]:
+    """MLflow's client of the store in a run's folder, and the one run in it."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    (experiment,) = [e for e in client.search_experiments() if e.name == "nas"]
+    (run,) = client.search_runs([experiment.experiment_id])
+    return client, run
+
+
+@mlflow
+@pytest.mark.slow
+def test_mlflow_has_every_evaluation_of_a_resumed_run_once(stored: tuple[Path, nas.SearchResult]) -> None:
+    folder, result = stored
+    client, run = run_in(folder)
+    history = {
+        name: [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, name)]
+        for name in run.data.metrics
+    }
+    check(history, result)
+
+
+@mlflow
+@pytest.mark.slow
+def test_mlflow_has_the_front_the_config_and_what_the_run_is_of(
+    stored: tuple[Path, nas.SearchResult],
+) -> None:
+    folder, _ = stored
+    client, run = run_in(folder)
+    names = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert names == {"front.csv", "summary.json", "config.json"}
+    assert run.info.status == "FINISHED"
+    assert run.data.params["space"] == "grid"
+    assert run.data.params["objectives"] == "min error, min params, min madds"
+
+
+@mlflow
+@pytest.mark.slow
+def test_everything_of_mlflow_stays_in_the_folder_of_the_run(
+    stored: tuple[Path, nas.SearchResult],
+) -> None:
+    folder, _ = stored
+    copies = [path.read_text() for path in (folder / "mlflow").rglob("front.csv")]
+    assert copies == [(folder / "front.csv").read_text()]
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert (folder / LINK).is_file()
+
+
+@mlflow
+@pytest.mark.slow
+def test_a_store_that_does_not_answer_is_a_warning_and_costs_no_result(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    assert search(tmp_path / "run", MLflow()).summary["evaluations"] == 25
+    (warning,) = [r.getMessage() for r in caplog.records if r.name.startswith("nas.callbacks")]
+    assert "callback MLflow" in warning
+    assert not (tmp_path / "run" / "mlflow.db").exists()

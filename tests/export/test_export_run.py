@@ -1,0 +1,57 @@
+"""`nas.export_run`: exporting from Python, for a run that was started from Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import nas
+from nas.errors import ConfigError, DataError
+from nas.training import Recipe, TrainingEvaluator
+from search_spaces.nasbench101 import NASBench101
+
+
+@pytest.fixture(scope="module")
+def parts() -> tuple[NASBench101, TrainingEvaluator]:
+    space = NASBench101(stem_channels=4, stacks=2, cells_per_stack=1, image_size=8, in_channels=1)
+    return space, TrainingEvaluator(space, recipe=Recipe(epochs=1, max_pictures=100))
+
+
+@pytest.fixture(scope="module")
+def run(parts, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small run without a config."""
+    space, train = parts
+    folder = tmp_path_factory.mktemp("python") / "run"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("nas.plots.write_plots", lambda folder, table: [])
+        nas.search(space, ["error", "params"], train, algorithm="random", budget=3, seed=1, out=folder)
+    return folder
+
+
+def test_a_run_from_python_is_exported_with_its_space_and_evaluator(run: Path, parts, tmp_path: Path) -> None:
+    space, train = parts
+    (exported,) = nas.export_run(run, ["params"], tmp_path / "out", space=space, evaluate=train, onnx=False)
+    assert exported.folder.parent == tmp_path / "out"
+    assert {"weights.pt", "network.py", "README.md"} <= {p.name for p in exported.folder.iterdir()}
+    assert exported.onnx_random is None
+
+
+def test_without_the_space_the_error_says_how(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"started from Python; .* nas\.export_run\(run, space=\.\.\., evaluate=\.\.\.\)"
+    ):
+        nas.export_run(run, out=tmp_path / "out")
+
+
+def test_what_a_warm_start_brought_is_exported_from_its_own_run(run: Path, parts, tmp_path: Path) -> None:
+    space, train = parts
+    later = tmp_path / "later"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("nas.plots.write_plots", lambda folder, table: [])
+        found = nas.search(
+            space, ["error", "params"], train, algorithm="random", budget=1, seed=2, out=later, warm_start=run
+        )
+    brought = found.front[found.front["origin"] != ""]["architecture"].iloc[0]
+    with pytest.raises(DataError, match=r"was measured by the earlier run .* export it from there"):
+        nas.export_run(later, [brought], tmp_path / "out", space=space, evaluate=train, onnx=False)

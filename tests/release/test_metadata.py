@@ -1,0 +1,68 @@
+"""What a release says of itself: in setup.cfg, CITATION.cff, the Containerfile and the documentation."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def setup() -> configparser.ConfigParser:
+    found = configparser.ConfigParser()
+    found.read(ROOT / "setup.cfg", encoding="utf-8")
+    return found
+
+
+@pytest.fixture(scope="module")
+def citation() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    return found
+
+
+def test_the_version_is_the_same_everywhere(setup, citation) -> None:
+    version = setup["metadata"]["version"]
+    assert re.fullmatch(r"\d+\.\d+\.\d+(\.dev\d+|rc\d+)?", version)
+    assert citation["version"] == version
+    assert f"Version {version}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_citation_has_what_its_format_demands(citation) -> None:
+    assert citation["cff-version"] == "1.2.0"
+    assert all(citation[key] for key in ("message", "title", "authors"))
+    for reference in citation["references"]:
+        assert all(reference[key] for key in ("type", "title", "authors"))
+        assert all(author["family-names"] for author in reference["authors"])
+
+
+def test_the_classifiers_name_the_pythons_that_are_supported(setup) -> None:
+    named = re.findall(r"Python :: (3\.\d+)", setup["metadata"]["classifiers"])
+    assert named == ["3.10", "3.11", "3.12", "3.13"]
+    assert setup["options"]["python_requires"] == f">={named[0]}"
+    page = (ROOT / "docs" / "versions.md").read_text(encoding="utf-8")
+    assert all(f"| {version} |" in page for version in named)
+
+
+def test_every_file_that_the_container_copies_is_there_or_is_made_by_make_dist() -> None:
+    lines = (ROOT / "Containerfile").read_text(encoding="utf-8").splitlines()
+    copied = [word for line in lines if line.startswith("COPY ") for word in line.split()[1:-1]]
+    assert copied
+    assert all(word.startswith("dist/") or (ROOT / word).is_file() for word in copied)
+
+
+def test_the_container_does_not_run_as_root() -> None:
+    lines = (ROOT / "Containerfile").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.startswith("USER ")] == ["USER nas"]
+    assert lines.index("USER nas") < lines.index('ENTRYPOINT ["nas"]')
+
+
+def test_every_pinned_requirement_of_the_core_is_in_the_constraints(setup) -> None:
+    pinned = {line.partition("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    needed = [re.split(r"[><=]", line)[0].lower() for line in setup["options"]["install_requires"].split()]
+    assert set(needed) <= pinned
