@@ -17,8 +17,8 @@ from nas.report.rows import Evaluated, evenly, numbers
 
 MOST_DRAWN = 200  # on a page
 _UNKNOWN = (
-    "Its space is code of your own, which reading a run does not execute: its networks are drawn at the end of nas search, "
-    "or by nas.report.write_report(..., space=...)."
+    "The space of this run is not at hand, since reading a run executes no code of your own: its networks are drawn on the page "
+    "that nas search leaves, and by nas.report.write_report(..., space=...)."
 )
 
 

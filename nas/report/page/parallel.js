@@ -73,6 +73,7 @@ function drawParallel() {
 
 function drawAxes(context) {
   const narrow = parallel.width < 500;
+  const spacing = measures.length > 1 ? axisX(1) - axisX(0) : parallel.width;
   measures.forEach((measure, k) => {
     const x = axisX(k);
     context.strokeStyle = colour("faint");
@@ -87,7 +88,7 @@ function drawAxes(context) {
       context.fillText(text, Math.max(half, Math.min(parallel.width - half, x)), y);
     };
     above(measure.name, 14, `600 ${narrow ? 11 : 13}px`, "ink");
-    above(narrow ? clipped(measure.unit, 14) : `${measure.unit ? `${measure.unit}, ` : ""}${better(measure)}`, 30, `${narrow ? 10 : 11.5}px`, "faint");
+    above(spacing < 190 ? clipped(measure.unit, Math.floor(spacing / 6.5)) : `${measure.unit ? `${measure.unit}, ` : ""}${better(measure)}`, 30, `${narrow ? 10 : 11.5}px`, "faint");
     context.font = `${narrow ? 11 : 12}px system-ui, sans-serif`;
     context.textAlign = "right";
     for (const value of roundValues(measures[k], 5)) {
