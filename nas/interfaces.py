@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from nas.errors import ArchitectureError
-from nas.records import Architecture, FloatArray, Note, Observation, Result, Trial, WorkerState
+from nas.records import (
+    Architecture,
+    Block,
+    FloatArray,
+    Note,
+    Observation,
+    Result,
+    Trial,
+    WorkerState,
+)
 
 if TYPE_CHECKING:  # torch is not loaded until a network is built
     from torch import nn
@@ -137,6 +146,28 @@ class HasFeatures(Protocol):
 
         With strides beyond `output_stride` taken out (dilation).
         """
+        ...
+
+
+@runtime_checkable
+class HasBlocks(Protocol):
+    """A space that can take its networks apart, for people to look at."""
+
+    def blocks(self, architecture: Architecture) -> Sequence[Block]:
+        """The network from its first block to its last; parameters and MAdds add up to those of `cost`."""
+        ...
+
+
+@runtime_checkable
+class HasDrawing(Protocol):
+    """A space that can draw its architectures and put them into words."""
+
+    def to_svg(self, architecture: Architecture) -> str:
+        """A self-contained SVG element."""
+        ...
+
+    def describe(self, architecture: Architecture) -> str:
+        """The same in words, in some lines."""
         ...
 
 

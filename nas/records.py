@@ -96,6 +96,17 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """One part of a network, for people: `shape` is what leaves it, (channels, height, width) or (classes,)."""
+
+    kind: str  # stem, a block's kind, cell, head, neck or classifier
+    text: str  # what distinguishes it, such as k3.5.7 s2 e4
+    shape: tuple[int, ...]
+    params: int
+    madds: int
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerState:
     """What a worker does now: the number of the trial that it runs (None: it is idle), and for how many seconds."""
 

@@ -336,6 +336,31 @@ def evaluate(
 
 
 @app.command(
+    epilog="Examples:\n\n`nas report runs/first` writes runs/first/report.html; also while the search runs\n\n"
+    "`nas report runs/a runs/b runs/c --out compared.html` compares runs in the objectives that they share"
+)
+def report(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Folder of a run, or of several to compare.", metavar="RUN")
+    ],
+    out: Annotated[
+        Folder,
+        typer.Option(
+            help="File to write; default: report.html in the run's folder, of several comparison.html in the first's.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Write a page about a run, or about several compared: the front, its networks, how the search went on.
+
+    One file of HTML that opens offline. `nas search` writes it at its end.
+    """
+    from nas.cli.reporting import make_report
+
+    make_report(runs, out)
+
+
+@app.command(
     epilog="Examples:\n\n`nas export runs/first` exports the knee with the weights that the search left\n\n"
     '`nas export runs/first --pick knee --pick "params<=10k:error" --pick r8/stem8s1`\n\n'
     "`nas export runs/first --train --recipe digits` trains in full first; again after Ctrl-C, it goes on\n\n"

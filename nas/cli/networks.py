@@ -19,12 +19,12 @@ from rich.table import Table
 from nas.errors import ConfigError
 from nas.interfaces import HasCost, HasFeatures, SearchSpace
 from nas.objectives import did_you_mean
-from nas.records import Architecture
+from nas.records import Architecture, Block
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from search_spaces.muxnet import NetworkSpec, Row
+    from search_spaces.muxnet import NetworkSpec
     from search_spaces.networks import ResNetSpec, VGGSpec
 
 CLASSES = 1000  # of a network that is named without its space
@@ -154,7 +154,7 @@ class PlainNetwork(Network):
         return self.spec.features(in_channels=in_channels, strides=(4, 8, 16, 32))
 
 
-def blocks_table(label: str, size: int, rows: Sequence[Row]) -> Table:
+def blocks_table(label: str, size: int, rows: Sequence[Block]) -> Table:
     """A network block by block, with totals."""
     from search_spaces.muxnet.description import sum_of
 

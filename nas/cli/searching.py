@@ -15,6 +15,7 @@ import typer
 from nas.api import SearchResult, solve
 from nas.assemble import Assembly, assemble, built_in_config
 from nas.cli.progress import Progress
+from nas.cli.reporting import report_at_the_end
 from nas.cli.show import front_table, output
 from nas.config import SearchConfig, check_config, flat, override, put, read_config
 from nas.errors import ConfigError, HistoryError, NasError
@@ -72,7 +73,8 @@ def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
         go_on = f"; go on with: nas search --resume {out}" if (out / FILE).exists() else ""
         output().print(f"Interrupted{go_on}", highlight=False, markup=False)
         raise typer.Exit(130) from None
-    _report(result, out, parts.loop)
+    page = report_at_the_end(result, parts.problem.space)
+    _report(result, out, parts.loop, page)
     if result.state == "interrupted":
         raise typer.Exit(130)
 
@@ -257,7 +259,7 @@ def _end_in_order_when_told_to() -> Callable[[SearchState], None]:
     return callback
 
 
-def _report(result: SearchResult, out: Path, loop: LoopSettings) -> None:
+def _report(result: SearchResult, out: Path, loop: LoopSettings, page: Path | None) -> None:
     console, summary = output(), result.summary
     short = result.state == "finished" and summary["evaluations"] < loop.evaluations
     words = {
@@ -287,8 +289,9 @@ def _report(result: SearchResult, out: Path, loop: LoopSettings) -> None:
         )
     if result.front_posterior is not None:
         further = f"\n  {out}/front_posterior.csv  the front by posterior mean of noisy measurements{further}"
+    shown = "" if page is None else f"  {page}  everything on one page, opens offline\n"
     console.print(
-        f"Where to look next:\n  {out}/plots/        the front, the hypervolume and the cloud, as pictures\n"
+        f"Where to look next:\n{shown}  {out}/plots/        the front, the hypervolume and the cloud, as pictures\n"
         f"  {out}/front.csv     the table above; nas front {out} prints it again\n"
         f"  {out}/history.parquet  every evaluation{further}",
         highlight=False,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nas.errors import ArchitectureError
-from nas.interfaces import HasCost, HasEnumeration, HasVariation, SearchSpace
+from nas.interfaces import HasBlocks, HasCost, HasEnumeration, HasVariation, SearchSpace
 from nas.records import Architecture
 from nas.testing.claims import check_architecture, check_number, check_pickle, ensure
 
@@ -41,6 +41,8 @@ def check_space(space: SearchSpace, seeds: Iterable[int] = range(30), *, same_co
         _check_variation(space, sampled)
     if isinstance(space, HasCost):
         _check_cost(space, sampled, same_cost)
+    if isinstance(space, HasCost) and isinstance(space, HasBlocks):
+        _check_blocks(space, sampled)
     if isinstance(space, HasEnumeration):
         _check_enumeration(space)
 
@@ -119,6 +121,17 @@ def _check_cost(space: Any, sampled: Sequence[Architecture], same_cost: bool) ->
             f"cost differs between {architecture.genes} ({dict(cost)}) and its canonical form {canonical.genes} "
             f"({dict(space.cost(canonical))})",
         )
+
+
+def _check_blocks(space: Any, sampled: Sequence[Architecture]) -> None:
+    for architecture in map(space.canonical, sampled):
+        parts, cost = space.blocks(architecture), space.cost(architecture)
+        for name in ("params", "madds"):
+            total = sum(getattr(part, name) for part in parts)
+            ensure(
+                total == cost[name],
+                f"the blocks of {architecture.genes} have {total:,} {name} together; expected {cost[name]:,}, as cost says",
+            )
 
 
 def _check_enumeration(space: Any, most: int = 1000) -> None:

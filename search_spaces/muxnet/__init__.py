@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.muxnet.cost import Cost, network_cost
-from search_spaces.muxnet.description import Row, describe, to_svg
+from search_spaces.muxnet.description import describe, to_svg
 from search_spaces.muxnet.models import LISTED_MODELS, MODELS, create_model, model_spec
 from search_spaces.muxnet.presets import PRESETS, SpaceOptions, StageOptions
 from search_spaces.muxnet.space import MUXNetSpace
@@ -45,7 +45,6 @@ __all__ = [
     "MUXNetSpace",
     "NetworkSpec",
     "PRESETS",
-    "Row",
     "SpaceOptions",
     "StageOptions",
     "convert_checkpoint",

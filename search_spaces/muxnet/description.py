@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
+from nas.records import Block
 from search_spaces.muxnet.cost import Cost, block_cost, head_cost, linear_cost, stem_cost
 from search_spaces.muxnet.spec import BlockKind, BlockSpec, NetworkSpec, check_network, halved, placed
 
@@ -24,20 +24,9 @@ _COLOURS = {
 }
 
 
-@dataclass(frozen=True)
-class Row:
-    """One line of the description: `shape` is what leaves it, (channels, height, width) or (classes,)."""
-
-    kind: str  # stem, a block's kind, head, neck or classifier
-    text: str  # what distinguishes it, such as k3.5.7 s2 e4
-    shape: tuple[int, ...]
-    params: int
-    madds: int
-
-
 def describe(
     spec: NetworkSpec, resolution: int | None = None, *, num_classes: int = 1000, in_channels: int = 3
-) -> list[Row]:
+) -> list[Block]:
     """The network from stem to classifier; parameters and MAdds add up to those of `network_cost`.
 
     At `resolution` pixels, the specification's own when None. Raises `ConfigError` when it cannot be built there.
@@ -48,26 +37,28 @@ def describe(
     cost = stem_cost(in_channels, spec.stem, size)
     size = halved(size, 2) if spec.stem_pool else size
     text = f"k3 s{spec.stem_stride}" + (", 3x3 max pooling s2" if spec.stem_pool else "")
-    rows = [Row("stem", text, (spec.stem, size, size), cost.params, cost.madds)]
+    rows = [Block("stem", text, (spec.stem, size, size), cost.params, cost.madds)]
     width = spec.stem
     for place in placed(spec):
         width, size = place.block.width, place.out_size
         cost = block_cost(place)
         rows.append(
-            Row(place.block.kind.value, block_text(place.block), (width, size, size), cost.params, cost.madds)
+            Block(
+                place.block.kind.value, block_text(place.block), (width, size, size), cost.params, cost.madds
+            )
         )
     if spec.head:
         cost = head_cost(width, spec.head, size)
-        rows.append(Row("head", "k1", (spec.head, size, size), cost.params, cost.madds))
+        rows.append(Block("head", "k1", (spec.head, size, size), cost.params, cost.madds))
     if spec.neck:
         cost = linear_cost(spec.pooled, spec.neck)
-        rows.append(Row("neck", spec.act.value, (spec.neck,), cost.params, cost.madds))
+        rows.append(Block("neck", spec.act.value, (spec.neck,), cost.params, cost.madds))
     cost = linear_cost(spec.features, num_classes)
-    rows.append(Row("classifier", "", (num_classes,), cost.params, cost.madds))
+    rows.append(Block("classifier", "", (num_classes,), cost.params, cost.madds))
     return rows
 
 
-def sum_of(rows: Sequence[Row]) -> Cost:
+def sum_of(rows: Sequence[Block]) -> Cost:
     """Parameters and MAdds of the whole network."""
     return Cost(sum(row.params for row in rows), sum(row.madds for row in rows))
 
@@ -100,7 +91,7 @@ def to_svg(
     return draw(rows, spec.resolution if resolution is None else resolution)
 
 
-def draw(rows: Sequence[Row], resolution: int) -> str:
+def draw(rows: Sequence[Block], resolution: int) -> str:
     """An SVG drawing of a network: one box a row, as wide as its share of the MAdds and labelled with its numbers."""
     total = sum_of(rows)
     most = max(row.madds for row in rows)

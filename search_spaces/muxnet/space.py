@@ -9,9 +9,10 @@ import numpy as np
 
 from nas.errors import ArchitectureError, ConfigError
 from nas.interfaces import SearchSpace, one_hot
-from nas.records import Architecture, FloatArray
+from nas.records import Architecture, Block, FloatArray
 from search_spaces.muxnet import genes as coding
 from search_spaces.muxnet.cost import features_cost
+from search_spaces.muxnet.description import describe
 from search_spaces.muxnet.models import MODELS
 from search_spaces.muxnet.presets import SpaceOptions, preset_options
 from search_spaces.muxnet.spec import NetworkSpec, halved, placed
@@ -108,6 +109,11 @@ class MUXNetSpace(SearchSpace):
         full, _ = self._settled(architecture)
         cost = coding.full_cost(self.options, full, self.num_classes, self.in_channels)
         return {"params": cost.params, "madds": cost.madds}
+
+    def blocks(self, architecture: Architecture) -> list[Block]:
+        """The network from stem to classifier, at its own resolution; costs add up to those of `cost`."""
+        spec = self.spec(architecture)
+        return describe(spec, num_classes=self.num_classes, in_channels=self.in_channels)
 
     def encode(self, architectures: Sequence[Architecture]) -> FloatArray:
         """One-hot canonical genes, shape (n, sum of cardinalities)."""

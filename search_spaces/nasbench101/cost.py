@@ -9,7 +9,7 @@ from nas.errors import ConfigError
 from search_spaces.nasbench101.cell import CONV1X1, CONV3X3, MAXPOOL, Cell, columns
 
 MIN_STEM_CHANNELS = 4  # nine edges let at most four inner vertices share the output's channels
-_KERNEL_AREA = {CONV3X3: 9, CONV1X1: 1}
+KERNEL_AREA = {CONV3X3: 9, CONV1X1: 1}
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def network_cost(cell: Cell, skeleton: Skeleton) -> tuple[int, int]:
     cells = skeleton.cells_per_stack
     cols = columns(*cell[:2])
     projected_vertices = [v for v, column in enumerate(cols) if column & 1]
-    convolved = [(v + 1, _KERNEL_AREA[op]) for v, op in enumerate(cell.ops) if op != MAXPOOL]
+    convolved = [(v + 1, KERNEL_AREA[op]) for v, op in enumerate(cell.ops) if op != MAXPOOL]
     for first_in, width, pixels in skeleton.stages:
         channels = _widths(cols, width)
         projected = normalised = sum([channels[v] for v in projected_vertices])

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nas.interfaces import SearchSpace
-from nas.records import Architecture, FloatArray
+from nas.records import Architecture, Block, FloatArray
 from search_spaces.nasbench101 import drawing, encodings, structure
+from search_spaces.nasbench101.blocks import blocks
 from search_spaces.nasbench101.canonical import canonical_genes
 from search_spaces.nasbench101.cell import (
     CARDINALITIES,
@@ -167,6 +168,10 @@ class NASBench101(SearchSpace):
         """
         params, madds = network_cost(from_genes(architecture.genes), self.skeleton)
         return {"params": params, "madds": madds}
+
+    def blocks(self, architecture: Architecture) -> list[Block]:
+        """Stem, cells and classifier; costs add up to those of `cost`."""
+        return blocks(from_genes(architecture.genes), self.skeleton)
 
     def build(
         self,

@@ -14,8 +14,9 @@ import numpy as np
 
 from nas.errors import ArchitectureError
 from nas.interfaces import SearchSpace
-from nas.records import Architecture, FloatArray
+from nas.records import Architecture, Block, FloatArray
 from search_spaces.nasbench201 import drawing, structure
+from search_spaces.nasbench201.blocks import blocks
 from search_spaces.nasbench201.cell import EDGES, OPERATIONS
 from search_spaces.nasbench201.cost import Skeleton, network_cost
 
@@ -85,6 +86,10 @@ class NASBench201(SearchSpace):
         """Exact `params` (trainable) and `madds` (convolutions and classifier, one picture); see `network_cost`."""
         params, madds = network_cost(architecture.genes, self.skeleton)
         return {"params": params, "madds": madds}
+
+    def blocks(self, architecture: Architecture) -> list[Block]:
+        """Stem, cells, the residual blocks between stages, classifier; costs add up to those of `cost`."""
+        return blocks(architecture.genes, self.skeleton)
 
     def build(
         self, architecture: Architecture, *, num_classes: int | None = None, in_channels: int | None = None

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nas.checks import check_known
-from search_spaces.muxnet.description import Row, describe
+from nas.records import Block
+from search_spaces.muxnet.description import describe
 from search_spaces.muxnet.models import LISTED_MODELS, MODELS
 from search_spaces.muxnet.spec import NetworkSpec
 from search_spaces.networks.mobile import MOBILE
@@ -48,7 +49,7 @@ def network_named(name: str) -> AnySpec:
     return NETWORKS[name]
 
 
-def rows_of(spec: AnySpec, num_classes: int = 1000, in_channels: int = 3) -> list[Row]:
+def rows_of(spec: AnySpec, num_classes: int = 1000, in_channels: int = 3) -> list[Block]:
     """The network block by block, with exact parameters and MAdds. Raises `ConfigError` if it cannot be built."""
     if isinstance(spec, NetworkSpec):
         return describe(spec, num_classes=num_classes, in_channels=in_channels)

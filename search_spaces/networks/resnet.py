@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nas.errors import ConfigError
+from nas.records import Block
 from search_spaces.muxnet.cost import conv_cost, linear_cost
-from search_spaces.muxnet.description import Row
 from search_spaces.muxnet.spec import halved
 
 if TYPE_CHECKING:
@@ -42,19 +42,19 @@ class ResNetSpec:
                 yield in_width, width, 2 if stage > 0 and index == 0 else 1
                 in_width = width
 
-    def rows(self, num_classes: int = 1000, in_channels: int = 3) -> list[Row]:
+    def rows(self, num_classes: int = 1000, in_channels: int = 3) -> list[Block]:
         """The network from stem to classifier, with exact parameters and MAdds; nothing is built."""
         width, size = self.widths[0], halved(self.resolution, 2)
         cost = conv_cost(in_channels, width, 7, size)
         size = halved(size, 2)
-        rows = [Row("stem", "k7 s2, 3x3 max pooling s2", (width, size, size), *cost)]
+        rows = [Block("stem", "k7 s2, 3x3 max pooling s2", (width, size, size), *cost)]
         for in_width, width, stride in self.blocks():
             size = halved(size, stride)
             cost = conv_cost(in_width, width, 3, size).plus(conv_cost(width, width, 3, size))
             if stride != 1 or in_width != width:
                 cost = cost.plus(conv_cost(in_width, width, 1, size))
-            rows.append(Row("basic", f"k3 s{stride} relu", (width, size, size), *cost))
-        return [*rows, Row("classifier", "", (num_classes,), *linear_cost(width, num_classes))]
+            rows.append(Block("basic", f"k3 s{stride} relu", (width, size, size), *cost))
+        return [*rows, Block("classifier", "", (num_classes,), *linear_cost(width, num_classes))]
 
     def build(self, *, num_classes: int, in_channels: int, dropout: float) -> ResNet:
         """The network, freshly initialised."""

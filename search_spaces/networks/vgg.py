@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nas.errors import ConfigError
+from nas.records import Block
 from search_spaces.muxnet.cost import conv_cost, linear_cost
-from search_spaces.muxnet.description import Row
 
 if TYPE_CHECKING:
     from search_spaces.networks.plain import VGG, VGGFeatures
@@ -39,21 +39,21 @@ class VGGSpec:
         """The same network for pictures of another size."""
         return replace(self, resolution=resolution)
 
-    def rows(self, num_classes: int = 1000, in_channels: int = 3) -> list[Row]:
+    def rows(self, num_classes: int = 1000, in_channels: int = 3) -> list[Block]:
         """The network from the first convolution to the classifier, with exact parameters and MAdds."""
         rows, in_width, size = [], in_channels, self.resolution
         for width, depth in zip(self.widths, self.depths, strict=True):
             for _ in range(depth):
                 cost = conv_cost(in_width, width, 3, size, normed=False)
-                rows.append(Row("conv", "k3 relu", (width, size, size), *cost))
+                rows.append(Block("conv", "k3 relu", (width, size, size), *cost))
                 in_width = width
             size //= 2
-            rows.append(Row("pool", "k2 s2", (width, size, size), 0, 0))
+            rows.append(Block("pool", "k2 s2", (width, size, size), 0, 0))
         features = in_width * POOLED * POOLED
         for width in (self.hidden, self.hidden):
-            rows.append(Row("linear", "relu", (width,), *linear_cost(features, width)))
+            rows.append(Block("linear", "relu", (width,), *linear_cost(features, width)))
             features = width
-        return [*rows, Row("classifier", "", (num_classes,), *linear_cost(features, num_classes))]
+        return [*rows, Block("classifier", "", (num_classes,), *linear_cost(features, num_classes))]
 
     def build(self, *, num_classes: int, in_channels: int, dropout: float) -> VGG:
         """The network, freshly initialised."""

@@ -1,0 +1,114 @@
+"""What to do next with a run and with one architecture of it, as commands to copy."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nas.interfaces import HasBuild
+from nas.report.records import Command
+from nas.report.sources import UNDER_WAY, Source
+
+_DATA = "digits"  # where the search says nothing of data
+
+
+def run_commands(source: Source) -> list[Command]:
+    """What can be done with the run as a whole."""
+    folder = shlex.quote(str(source.folder))
+    found = [
+        Command("The front in the terminal, with its knee marked", f"nas front {folder} --knee"),
+        Command(
+            "The front as you prefer it", f"nas front {folder} --prefer {shlex.quote(_preference(source))}"
+        ),
+    ]
+    if len(source.table.front):
+        found.append(Command("Export the network at the knee", f"nas export {folder} --pick knee"))
+        found.append(
+            Command(
+                "Export the best within a limit", f"nas export {folder} --pick {shlex.quote(_pick(source))}"
+            )
+        )
+    if source.search is not None and source.state != "exhausted":
+        planned = int(source.config["loop"]["evaluations"])
+        done = int(source.summary["evaluations"])
+        more = f" --budget {2 * planned}" if done >= planned else ""
+        found.append(Command("Go on with the search", f"nas search --resume {folder}{more}"))
+    if source.state == UNDER_WAY:
+        found.append(Command("See how it goes", f"nas watch {folder}"))
+    found.append(Command("Make this page again", f"nas report {folder}"))
+    return found
+
+
+def _levels(source: Source) -> list[str]:
+    """A number for each objective that some, but not all, of the front reach."""
+    front = source.table.front
+    return [f"{front[o.name].median():.3g}" if len(front) else "1" for o in source.table.objectives]
+
+
+def _preference(source: Source) -> str:
+    objectives, levels = source.table.objectives, _levels(source)
+    terms = [f"{objectives[0].name}={levels[0]}"]
+    terms += [
+        f"{o.name}{'>' if o.maximize else '<'}{level}"
+        for o, level in zip(objectives[1:], levels[1:], strict=True)
+    ]
+    return ",".join(terms)
+
+
+def _pick(source: Source) -> str:
+    """The best in the first objective among those within a limit on the last."""
+    first, last = source.table.objectives[0], source.table.objectives[-1]
+    return f"{last.name}{'>=' if last.maximize else '<='}{_levels(source)[-1]}:{first.name}"
+
+
+def pick_commands(source: Source) -> list[Command]:
+    """What can be done with one architecture; `{}` is where its text goes."""
+    folder = shlex.quote(str(source.folder))
+    found = [Command("Export it", f"nas export {folder} --pick ", "{}")]
+    search = source.search
+    if search is None:
+        return found
+    space = search["space"]
+    settings = "".join(f" --set {_setting(key, value)}" for key, value in _settings(space).items())
+    name = str(space["name"])
+    found.insert(0, Command("Look at it", f"nas show {shlex.quote(name)} ", "{}", settings))
+    if source.space is not None and not isinstance(source.space, HasBuild):
+        return found
+    train = _training(search)
+    if train is not None:
+        inner = "".join(
+            f" --set {_setting(f'space.{key}', value)}" for key, value in _settings(space).items()
+        )
+        found.append(Command("Train it in full", "nas train ", f"{name}:{{}}", train + inner))
+    return found
+
+
+def _training(search: Mapping[str, Any]) -> str | None:
+    """The flags of `nas train` that name the search's data; None where its evaluator has a way of its own."""
+    evaluator = search.get("evaluator") or {}
+    if evaluator.get("name") != "training":
+        return f" --data {_DATA}" if str(evaluator.get("name", "")).endswith("-table") else None
+    data = evaluator.get("data", _DATA)
+    described = {"name": data} if isinstance(data, str) else dict(data)
+    flags = f" --data {shlex.quote(str(described.pop('name', _DATA)))}"
+    path = described.pop("path", None)
+    if path is not None:
+        flags += f" --path {shlex.quote(str(path))}"
+    return flags + "".join(f" --set {_setting(f'data.{key}', value)}" for key, value in described.items())
+
+
+def _settings(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in part.items() if key != "name"}
+
+
+def _setting(key: str, value: Any) -> str:
+    """`key=value` as `--set` reads it, quoted for a shell."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return shlex.quote(f"{key}={text}")
+
+
+def commands(sources: Sequence[Source]) -> str:
+    """The command that makes the page of these runs."""
+    return shlex.join(["nas", "report", *(str(source.folder) for source in sources)])

@@ -1,0 +1,226 @@
+"""From runs to the description of their page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from nas.errors import ConfigError
+from nas.picking import knee
+from nas.report.commands import pick_commands, run_commands
+from nas.report.failures import failures
+from nas.report.networks import MOST_DRAWN, networks, rows_to_draw
+from nas.report.quality import own_curve, shared_curves, surrogates
+from nas.report.records import Curve, Measure, Report, Run
+from nas.report.rows import Evaluated, evaluated, measures, rows, share_of_rows
+from nas.report.sources import UNDER_WAY, Source
+from nas.report.timeline import timeline
+from nas.versions import versions
+
+MOST_RUNS = 28  # that can be told apart by colour and line
+
+
+def describe(sources: Sequence[Source]) -> Report:
+    """The page of one run, or of several compared in the objectives that they share.
+
+    Raises `ConfigError` for more than 28 runs, and for runs that share no objective or differ in the unit or direction of one.
+    """
+    _check(sources)
+    tables = [source.table for source in sources]
+    runs = [evaluated(table) for table in tables]
+    shared = measures(tables, runs, [limit for source in sources for limit in source.limits])
+    names = [measure.name for measure in shared]
+    kept = share_of_rows(runs)
+    curves = [own_curve(tables[0])] if len(sources) == 1 else shared_curves(tables, names)
+    room = MOST_DRAWN // len(sources)
+    shown = [
+        _Shown(name, _only(run, source, names), at, curve, room)
+        for source, name, run, at, curve in zip(sources, _names(sources), runs, kept, curves, strict=True)
+    ]
+    described = [_run(source, part, shared) for source, part in zip(sources, shown, strict=True)]
+    return Report(
+        _title(sources),
+        f"{time.strftime('%Y-%m-%d %H:%M %Z')}, by version {versions()['multiobjective-nas']}",
+        shared,
+        described,
+        _notes(sources, shared, described),
+    )
+
+
+def _check(sources: Sequence[Source]) -> None:
+    if not 1 <= len(sources) <= MOST_RUNS:
+        raise ConfigError(f"runs: expected 1 to {MOST_RUNS}, got {len(sources)}")
+    first = {o.name: (o.unit, o.maximize) for o in sources[0].table.objectives}
+    shared = set(first)
+    for source in sources[1:]:
+        own = {o.name: (o.unit, o.maximize) for o in source.table.objectives}
+        shared &= set(own)
+        for name in shared:
+            if own[name] != first[name]:
+                raise ConfigError(
+                    f"{source.folder}: objective {name!r} is {_described(own[name])} here and {_described(first[name])} in "
+                    f"{sources[0].folder}; such runs cannot be compared"
+                )
+    if not shared:
+        raise ConfigError(
+            "these runs share no objective, so that they cannot be compared; make a page of each: "
+            + ", ".join(f"nas report {source.folder}" for source in sources)
+        )
+
+
+def _described(measure: tuple[str, bool]) -> str:
+    unit, maximize = measure
+    return f"{'maximised' if maximize else 'minimised'} in {unit or 'no unit'}"
+
+
+def _title(sources: Sequence[Source]) -> str:
+    if len(sources) == 1:
+        return f"Search report: {sources[0].folder}"
+    return f"Comparison of {len(sources)} searches"
+
+
+def _names(sources: Sequence[Source]) -> list[str]:
+    """The folders as they were named, without the part that all have in common."""
+    if len(sources) == 1:
+        return [str(sources[0].folder)]
+    parents = [source.folder.parent.parts for source in sources]
+    shared = 0
+    while all(len(p) > shared for p in parents) and len({p[shared] for p in parents}) == 1:
+        shared += 1
+    return [str(Path(*source.folder.parts[shared:])) for source in sources]
+
+
+def _only(run: Evaluated, source: Source, names: Sequence[str]) -> Evaluated:
+    """The run with its values in these objectives alone."""
+    places = [[o.name for o in source.table.objectives].index(name) for name in names]
+    return Evaluated(run.frame, run.values[:, places], run.order, run.front, run.outside, run.superseded)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What of a run is on the page: the rows `kept`, its curve, and at most so many drawn networks as there is `room` for."""
+
+    name: str
+    run: Evaluated
+    kept: NDArray[np.int64]
+    curve: Curve | None
+    room: int
+
+
+def _run(source: Source, shown: _Shown, shared: Sequence[Measure]) -> Run:
+    """The part of the page about one run."""
+    table, config = source.table, source.config
+    run, kept = shown.run, shown.kept
+    executor = (source.search or {}).get("executor") or {}
+    bend = _knee(run, kept, shared)
+    drawn = rows_to_draw(run, kept, shown.room, bend)
+    return Run(
+        name=shown.name,
+        state=source.state,
+        facts=_facts(source, shown.curve),
+        seconds=float(source.summary["seconds"]),
+        rows=rows(run, kept),
+        knee=bend,
+        networks=networks(run, kept, drawn, source.space, [o.name for o in table.objectives]),
+        curve=shown.curve,
+        surrogates=surrogates(table.notes),
+        timeline=timeline(table.frame, executor.get("name") == "simulated"),
+        failures=failures(table.frame),
+        commands=run_commands(source),
+        picks=pick_commands(source),
+        config=_config_text(config),
+        versions={str(name): str(version) for name, version in config.get("versions", {}).items()},
+    )
+
+
+def _knee(run: Evaluated, kept: NDArray[np.int64], shared: Sequence[Measure]) -> int | None:
+    """The row of the front's knee in the objectives of the page, or of its most balanced point; None without a front."""
+    front = np.flatnonzero(run.front[kept])
+    if not len(front):
+        return None
+    signs = np.array([-1.0 if measure.maximize else 1.0 for measure in shared])
+    return int(front[knee(run.values[kept][front] * signs).index])
+
+
+def _facts(source: Source, curve: Curve | None) -> list[tuple[str, str]]:
+    """What was searched, how, and what came of it, each with its unit."""
+    config, numbers = source.config, source.summary
+    loop = config.get("loop", {})
+    volume = curve.hypervolume[-1] if curve is not None and curve.hypervolume else 0.0
+    facts = [
+        ("State", source.state),
+        ("Space", str(config.get("space", ""))),
+        ("Algorithm", str(config.get("algorithm", ""))),
+        ("Evaluations", f"{numbers['evaluations']:,} of {loop.get('evaluations', 0):,} planned"),
+        ("Failed", f"{numbers['failed']:,} evaluations"),
+        ("On the front", f"{numbers['front_size']:,} architectures"),
+        ("Hypervolume", f"{volume:.4f} of the box"),
+        ("Seed", str(loop.get("seed", ""))),
+    ]
+    if numbers["imported"]:
+        facts.append(("Known before", f"{numbers['imported']:,} results of an earlier run"))
+    if numbers["budgets"]:
+        text = ", ".join(f"{n:,} at {budget} epochs" for budget, n in numbers["budgets"].items())
+        facts.append(("Budgets", text))
+    if source.limits:
+        units = {o.name: o.unit for o in source.table.objectives}
+        facts.append(
+            (
+                "Limits",
+                ", ".join(f"{text} {units.get(text.split(' ')[0], '')}".strip() for text in source.limits),
+            )
+        )
+    return facts
+
+
+def _config_text(config: Any) -> str:
+    """The resolved config in YAML, as it was searched with; without the versions, which are shown beside it."""
+    shown = {key: value for key, value in config.items() if key != "versions"}
+    record = shown.pop("config", None)
+    if record:
+        shown = _without_none(record["search"])
+    return str(yaml.safe_dump(shown, sort_keys=False, width=100, allow_unicode=True))
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(inner) for key, inner in value.items() if inner is not None}
+    return [_without_none(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _notes(sources: Sequence[Source], shared: Sequence[Measure], runs: Sequence[Run]) -> list[str]:
+    """What a reader must know before believing a picture."""
+    notes = [
+        f"{source.folder} is {UNDER_WAY}: this page shows what there was when it was made."
+        for source in sources
+        if source.state == UNDER_WAY
+    ]
+    left_out = sum(run.rows.left_out for run in runs)
+    if left_out:
+        shown = sum(len(run.rows.trial) for run in runs)
+        of_front = sum(run.rows.front_left_out for run in runs)
+        front = f"{of_front:,} of them on the front" if of_front else "none of them on the front"
+        notes.append(
+            f"To keep this page small, {left_out:,} evaluations are left out of its charts and its table, evenly over the "
+            f"search and {front}. history.parquet has all {left_out + shown:,}."
+        )
+    for source in sources:
+        missing = [o.name for o in source.table.objectives if o.name not in [m.name for m in shared]]
+        if missing:
+            notes.append(
+                f"{source.folder} also has {', '.join(missing)}, which not all of these runs have: left out here. Its "
+                "front is that in all of its objectives."
+            )
+    if len(sources) > 1:
+        notes.append(
+            "Hypervolume and IGD+ of all runs are measured in one box and against the front of all runs together, so their "
+            "numbers differ from those on each run's own page."
+        )
+    return notes

@@ -1,0 +1,58 @@
+// What the page is about: the description written by nas/report, and all evaluations of all runs in one numbering.
+
+const page = JSON.parse(byId("data").textContent);
+const measures = page.measures;
+const several = page.runs.length > 1;
+
+/** Row by row: its run, its number in the run, and whether it is on its run's front, outside a limit, superseded. */
+const all = { run: [], row: [], architecture: [], trial: [], order: [], seconds: [], front: [], outside: [], superseded: [], values: measures.map(() => []), further: {} };
+const networkOf = new Map();
+
+page.runs.forEach((run, r) => {
+  const rows = run.rows;
+  const first = all.run.length;
+  const marks = ["front", "outside", "superseded"].map((name) => new Set(rows[name]));
+  rows.architecture.forEach((architecture, i) => {
+    all.run.push(r);
+    all.row.push(i);
+    all.architecture.push(architecture);
+    all.trial.push(rows.trial[i]);
+    all.order.push(rows.order[i]);
+    all.seconds.push(rows.seconds[i]);
+    ["front", "outside", "superseded"].forEach((name, k) => all[name].push(marks[k].has(i)));
+    measures.forEach((_, k) => all.values[k].push(rows.values[k][i]));
+  });
+  for (const [name, column] of Object.entries(rows.further)) {
+    all.further[name] ??= [];
+    column.forEach((value, i) => { all.further[name][first + i] = value; });
+  }
+  for (const network of run.networks.drawn) networkOf.set(first + network.row, network);
+});
+
+const everything = all.run.map((_, i) => i);
+const firstOf = page.runs.map((_, r) => all.run.indexOf(r));
+const kneeOf = page.runs.map((run, r) => (run.knee === null ? null : firstOf[r] + run.knee));
+const signs = measures.map((measure) => (measure.maximize ? -1 : 1));
+
+/** How a row is called. */
+function nameOf(i) {
+  const place = all.order[i] === null ? "an evaluation of an earlier run" : `evaluation ${number(all.order[i])}`;
+  return several ? `${place} of ${page.runs[all.run[i]].name}` : place;
+}
+
+/** Of these rows, those that nothing dominates in the objectives `places`; of equal ones the first. Ordered by the first objective. */
+function nonDominated(rows, places) {
+  const usable = rows.filter((i) => !all.outside[i] && !all.superseded[i]);
+  const at = (i, k) => signs[k] * all.values[k][i];
+  usable.sort((a, b) => {
+    for (const k of places) if (at(a, k) !== at(b, k)) return at(a, k) - at(b, k);
+    return a - b;
+  });
+  const found = [];
+  for (const i of usable) {
+    if (!found.some((j) => places.every((k) => at(j, k) <= at(i, k)))) found.push(i);
+  }
+  return found;
+}
+
+const everyPlace = measures.map((_, k) => k);

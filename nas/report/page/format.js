@@ -1,0 +1,99 @@
+// Elements and numbers. Texts become text nodes: nothing that a run holds is ever read as HTML.
+
+const byId = (id) => document.getElementById(id);
+
+/** An element with attributes (functions are listeners) and children, texts among them. */
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") made.addEventListener(name, value);
+    else if (value === true) made.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) made.setAttribute(name, value);
+  }
+  made.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+/** Text for plotly, which would take tags in it for markup. */
+const plain = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+
+/** A number as people read it: whole ones with separators, others in two to four digits. */
+function number(value) {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+  const size = Math.abs(value);
+  if (Number.isInteger(value)) return value.toLocaleString("en-US").replace("-", "−");
+  if (size >= 1e5) return Math.round(value).toLocaleString("en-US").replace("-", "−");
+  const text = size >= 100 ? value.toFixed(1) : size >= 1 ? value.toFixed(2) : String(Number(value.toPrecision(4)));
+  return text.replace("-", "−");
+}
+
+/** A number in four digits at most: 3.4M. */
+function short(value) {
+  for (const [start, scale, suffix] of [[1e12, 1e12, "T"], [1e9, 1e9, "G"], [1e6, 1e6, "M"], [1e4, 1e3, "k"]]) {
+    if (Math.abs(value) >= start) return `${Number((value / scale).toPrecision(4))}${suffix}`.replace("-", "−");
+  }
+  return String(Number(value.toPrecision(4))).replace("-", "−");
+}
+
+const withUnit = (value, unit) => (unit ? `${number(value)} ${unit}` : number(value));
+const titled = (measure) => (measure.unit ? `${measure.name} (${measure.unit})` : measure.name);
+const better = (measure) => (measure.maximize ? "higher is better" : "lower is better");
+
+/** Round values between two, for the ticks of an axis: about so many, or 1, 2 and 5 times the powers of ten. */
+function roundValues({ log, low, high }, most = 6) {
+  const found = [];
+  if (log && high / low > 4) {
+    const decades = Math.log10(high / low);
+    const mantissas = decades < 2.2 ? [1, 2, 5] : decades < 4 ? [1, 3] : [1];
+    for (let e = Math.floor(Math.log10(low)); e <= Math.ceil(Math.log10(high)); e += 1) found.push(...mantissas.map((m) => Number((m * 10 ** e).toPrecision(3))));
+    return found.filter((v) => v >= low && v <= high);
+  }
+  const raw = (high - low) / most;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = power * [1, 2, 5, 10].find((m) => m * power >= raw * 0.999);
+  for (let n = Math.ceil(low / step); n * step <= high; n += 1) found.push(Number((n * step).toPrecision(12)));
+  return found;
+}
+
+/** A length of time for people. */
+function duration(seconds) {
+  if (seconds < 120) return `${number(Number(seconds.toPrecision(3)))} s`;
+  if (seconds < 600) return `${Math.floor(seconds / 60)} min ${String(Math.floor(seconds % 60)).padStart(2, "0")} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 120) return `${minutes} min`;
+  return minutes < 48 * 60 ? `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min` : `${number(minutes / 1440)} days`;
+}
+
+/** Seconds in the unit that suits the longest: [divisor, name]. */
+function timeUnit(longest) {
+  return [[172800, 86400, "days"], [7200, 3600, "hours"], [180, 60, "minutes"]].find(([start]) => longest >= start)?.slice(1) ?? [1, "seconds"];
+}
+
+/** A word for a POSIX shell. */
+const quoted = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`);
+
+/** A command with a button that copies it. */
+function command(what, text) {
+  const button = element("button", { type: "button", "aria-label": `Copy: ${what}` }, "Copy");
+  button.addEventListener("click", async () => {
+    button.textContent = (await copied(text)) ? "Copied" : "Select and copy";
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  });
+  return element("div", {}, element("div", { class: "small faint" }, what), element("div", { class: "command" }, element("pre", {}, element("code", {}, text)), button));
+}
+
+/** Puts text on the clipboard, also where the page was opened as a file; whether that worked. */
+async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const area = element("textarea", { class: "unseen" });
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    return done;
+  }
+}

@@ -1,0 +1,27 @@
+// Brings the page to life: what is read first, then the table, then the charts, so that something is there at once.
+
+when("chosen", (from) => { followInFront(from); drawParallel(); });
+when("passing", () => { drawFront(); drawParallel(); });
+when("theme", () => { drawFront(); drawParallel(); });
+
+startDetails();
+limitsForm();
+startTable();
+startNetwork();
+fillTable();
+startProgress();
+startSurrogates();
+startTimelines();
+axesControls();
+startParallel();
+showLimits("start");
+choose(kneeOf.find((i) => i !== null) ?? everything[0] ?? null, "start");
+showNetwork();
+drawParallel();
+performance.mark("shown");
+requestAnimationFrame(() => setTimeout(() => { // when the texts and the table are on the screen
+  loadPlotly();
+  drawFront();
+  performance.mark("ready");
+  document.documentElement.dataset.ready = "yes"; // all is drawn that is drawn at first
+}));

@@ -1,0 +1,132 @@
+"""How a search went on: quality of its front over evaluations and time, and of its surrogates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from nas.front import non_dominated
+from nas.indicators import CURVE_STEPS, Box, front_and_curve, hypervolume, igd_plus_curve
+from nas.notes import notes_table
+from nas.objectives import Objective
+from nas.plots_axes import short
+from nas.records import FloatArray, Note
+from nas.report.records import Curve, Surrogate
+from nas.report.rows import numbers
+from nas.run_folder import RunTable
+
+_DIGITS = 6
+_PAIRS = 3e7  # of points that are compared for all of a curve of IGD+
+_FEWEST_STEPS = 24
+
+
+def own_curve(table: RunTable) -> Curve | None:
+    """Hypervolume in the run's own box and IGD+ to its own final front; None before the first result."""
+    if table.box is None or len(table.told) == 0:
+        return None
+    final = table.front[[o.name for o in table.objectives]].to_numpy(np.float64) * [
+        o.sign for o in table.objectives
+    ]
+    distance = np.full(len(table.points), np.inf)
+    if len(final):
+        points = np.concatenate([table.before, table.points])
+        distance = igd_plus_curve(points, final, table.box, _steps(final), table.keys)[len(table.before) :]
+    return _curve(table, table.curve, distance, box_text(table.objectives, table.box))
+
+
+def _steps(goal: FloatArray) -> int:
+    """At how many places the distance to so long a front (k, m) is measured, so that a page takes about a second."""
+    return int(np.clip(_PAIRS / max(1, len(goal)) ** 2, _FEWEST_STEPS, CURVE_STEPS))
+
+
+def shared_curves(tables: Sequence[RunTable], names: Sequence[str]) -> list[Curve | None]:
+    """Hypervolume and IGD+ of several runs in one box and to their joint front, over the objectives `names`."""
+    points = [_points(table, names) for table in tables]
+    objectives = [next(o for o in tables[0].objectives if o.name == name) for name in names]
+    box = _joint_box(tables, names)
+    if box is None:
+        return [None for _ in tables]
+    everything = np.concatenate(points)
+    everything = everything[np.isfinite(everything).all(axis=1)]
+    goal = everything[non_dominated(everything)]
+    text = box_text(objectives, box)
+    found: list[Curve | None] = []
+    for table, own in zip(tables, points, strict=True):
+        if len(table.told) == 0:
+            found.append(None)
+            continue
+        first = len(table.before)
+        _, volume = front_and_curve(own, CURVE_STEPS, 0.0, lambda f: hypervolume(f, box), table.keys)
+        distance = igd_plus_curve(own, goal, box, _steps(goal), table.keys)
+        found.append(_curve(table, volume[first:], distance[first:], text))
+    return found
+
+
+def _points(table: RunTable, names: Sequence[str]) -> FloatArray:
+    """All points of a run (n, m) in these objectives, those of an earlier run first."""
+    places = [[o.name for o in table.objectives].index(name) for name in names]
+    return np.concatenate([table.before, table.points])[:, places]
+
+
+def _joint_box(tables: Sequence[RunTable], names: Sequence[str]) -> Box | None:
+    """The smallest box that holds those of the runs."""
+    boxes = [table.box for table in tables]
+    places = [[[o.name for o in table.objectives].index(name) for name in names] for table in tables]
+    pairs = [(box, at) for box, at in zip(boxes, places, strict=True) if box is not None]
+    if not pairs:
+        return None
+    return Box(
+        np.min([box.ideal[at] for box, at in pairs], axis=0),
+        np.max([box.reference[at] for box, at in pairs], axis=0),
+    )
+
+
+def _curve(table: RunTable, volume: FloatArray, distance: FloatArray, box: str) -> Curve:
+    """The places at which the curves were measured, evaluations counted without what was never run."""
+    ran = (table.told["status"] != "invalid").to_numpy(dtype=bool)
+    if not ran.any():
+        return Curve((), (), (), (), box)
+    count = np.cumsum(ran)[ran]
+    at = np.unique(np.linspace(0, len(count) - 1, min(CURVE_STEPS, len(count))).round().astype(np.int64))
+    seconds = table.told["told_seconds"].to_numpy(dtype=np.float64)[ran]
+    return Curve(
+        count[at].tolist(),
+        numbers(seconds[at], _DIGITS),
+        numbers(volume[ran][at], _DIGITS),
+        numbers(distance[ran][at], _DIGITS),
+        box,
+    )
+
+
+def box_text(objectives: Sequence[Objective], box: Box) -> str:
+    """Where a box begins and ends, in the objectives' own units and directions."""
+    corners = []
+    for corner in (box.reference, box.ideal):
+        pairs = zip(objectives, corner.tolist(), strict=True)
+        corners.append(", ".join(f"{o.name} {short(o.sign * v)} {o.unit}".strip() for o, v in pairs))
+    return f"The box runs from the reference point ({corners[0]}) to the ideal point ({corners[1]})."
+
+
+def surrogates(notes: Sequence[Note]) -> list[Surrogate]:
+    """What the algorithm put on record of its surrogates, an entry an objective."""
+    table = notes_table(notes)
+    if table.empty:
+        return []
+    groups = [("", table)] if "objective" not in table else list(table.groupby("objective", sort=False))
+    return [_surrogate(str(name), rows) for name, rows in groups]
+
+
+def _surrogate(name: str, rows: pd.DataFrame) -> Surrogate:
+    def column(key: str) -> pd.Series[float]:
+        given = rows[key] if key in rows else pd.Series(np.nan, rows.index)
+        return pd.to_numeric(given, errors="coerce")
+
+    def texts(key: str) -> list[str]:
+        return [str(value) for value in rows[key]] if key in rows else [""] * len(rows)
+
+    reliable = rows["reliable"].astype(bool).tolist() if "reliable" in rows else [True] * len(rows)
+    values = {key: numbers(column(key), _DIGITS) for key in ("tau", "tau_low", "tau_high", "coverage")}
+    told = rows["told"].astype(int).tolist()
+    return Surrogate(name, told, reliable=reliable, chosen=texts("chosen"), text=texts("text")[-1], **values)

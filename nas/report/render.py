@@ -1,0 +1,78 @@
+"""The page as one file of HTML: the description as JSON, and the scripts and styles that show it.
+
+Nothing is loaded from elsewhere. The page's own policy forbids it, and lets no script run but those written here, which
+it knows by their hashes; texts reach the page as text only.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from nas.errors import ConfigError
+from nas.report.records import Report
+
+_STYLES = ("base.css", "charts.css", "table.css")
+_SCRIPTS = (
+    "format.js", "data.js", "state.js", "colours.js", "fronts.js", "parallel.js", "limits.js", "table.js", "network.js",
+    "progress.js", "timeline.js", "details.js", "main.js",
+)  # fmt: skip
+
+
+def render(report: Report) -> str:
+    """The whole file. Raises `ConfigError` when plotly is not installed."""
+    code = "\n".join(_file(name) for name in _SCRIPTS)
+    code = f'"use strict";\n(() => {{\n{code}\n}})();\n'
+    plotly = _plotly()
+    return Template(_file("page.html")).substitute(
+        title=html.escape(report.title),
+        policy=f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src {_hash(plotly)} {_hash(code)}",
+        style="\n".join(_file(name) for name in _STYLES),
+        data=as_json(report),
+        plotly=plotly,
+        code=code,
+    )
+
+
+def as_json(report: Report) -> str:
+    """The description as JSON that can stand inside a script element: no `<`, so nothing ends it early."""
+    text = json.dumps(report, default=vars, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
+def _file(name: str) -> str:
+    return (resources.files("nas.report") / "page" / name).read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=1)
+def _plotly() -> str:
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError:
+        raise ConfigError("a report needs the package plotly: pip install plotly") from None
+    return str(get_plotlyjs())
+
+
+def _hash(script: str) -> str:
+    """What the policy calls an inline script by."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode('utf-8')).digest()).decode('ascii')}'"
+
+
+def write(report: Report, path: Path) -> None:
+    """Write the page to `path`, at once. Raises `OSError` when the disk refuses."""
+    from nas.run_folder import write_whole
+
+    text = render(report)
+    write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
+
+
+__all__: list[Any] = ["as_json", "render", "write"]

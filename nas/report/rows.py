@@ -1,0 +1,154 @@
+"""The evaluations of a run as the columns of the page, thinned where there are very many."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nas.plots_axes import axis_of
+from nas.records import FloatArray
+from nas.report.records import Measure, Number, Rows
+from nas.run_folder import RunTable
+
+MOST_ROWS = 10_000  # on a page, the front always among them
+MOST_CHARACTERS = 2_000_000  # of architectures, so that a page stays under 8 MB
+_DIGITS = 10
+_FURTHER = ("budget", "measurements", "origin")
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What gave values, those of an earlier run first.
+
+    `frame` has the rows; `values` (n, m) are in the user's own units and directions; `order` (n,) counts all
+    evaluations from 1, 0 for those of an earlier run; the masks (n,) tell the rows on the front, outside a limit, and those
+    whose architecture was measured again later.
+    """
+
+    frame: pd.DataFrame
+    values: FloatArray
+    order: NDArray[np.int64]
+    front: Mask
+    outside: Mask
+    superseded: Mask
+
+
+def evaluated(table: RunTable) -> Evaluated:
+    """What of a run the page shows."""
+    early = len(table.imported)
+    frame = table.told if not early else pd.concat([table.imported, table.told], ignore_index=True)
+    ran = (frame["status"] != "invalid").to_numpy(dtype=bool) & (np.arange(len(frame)) >= early)
+    order = np.where(ran, np.cumsum(ran), 0)
+    values = frame.reindex(columns=[o.name for o in table.objectives]).to_numpy(dtype=np.float64)
+    keys = pd.Series(table.keys, dtype=object)
+    latest = (keys.notna() & ~keys.duplicated(keep="last")).to_numpy(dtype=bool)
+    feasible = np.isfinite(np.concatenate([table.before, table.points])).all(axis=1)
+    front = feasible & latest & frame["architecture"].isin(table.front["architecture"]).to_numpy(dtype=bool)
+    shown = (frame["status"] == "ok").to_numpy(dtype=bool) & np.isfinite(values).all(axis=1)
+    return Evaluated(
+        frame[shown].reset_index(drop=True),
+        values[shown],
+        order[shown].astype(np.int64),
+        front[shown],
+        ~feasible[shown],
+        ~latest[shown],
+    )
+
+
+def share_of_rows(runs: Sequence[Evaluated]) -> list[NDArray[np.int64]]:
+    """Which rows of each run go on the page, ascending: the fronts, and evenly of the rest what there is room for.
+
+    Of fronts that are too long themselves, evenly along the first objective, its ends among them.
+    """
+    total = sum(len(run.values) for run in runs)
+    texts = pd.concat([run.frame["architecture"] for run in runs]).str.len()
+    room = min(MOST_ROWS, int(MOST_CHARACTERS / max(1.0, float(texts.mean()) if len(texts) else 1.0)))
+    if total <= room:
+        return [np.arange(len(run.values)) for run in runs]
+    fronts = sum(int(run.front.sum()) for run in runs)
+    part = max(0, room - fronts) / max(1, total - fronts)
+    return [_thinned(run, min(1.0, room / max(1, fronts)), part) for run in runs]
+
+
+def _thinned(run: Evaluated, of_front: float, of_others: float) -> NDArray[np.int64]:
+    """So large a part of the front, by the first objective, and of the others, by when they were evaluated."""
+    front = np.flatnonzero(run.front)
+    front = front[np.argsort(run.values[front, 0], kind="stable")]
+    return np.sort(np.concatenate([evenly(front, of_front), evenly(np.flatnonzero(~run.front), of_others)]))
+
+
+def evenly(rows: NDArray[np.int64], part: float) -> NDArray[np.int64]:
+    """About so large a part of the rows, the first and the last among them."""
+    return rows[np.unique(np.linspace(0, len(rows) - 1, int(part * len(rows))).round().astype(np.int64))]
+
+
+def rows(run: Evaluated, kept: NDArray[np.int64]) -> Rows:
+    """The columns of the rows `kept`."""
+    frame = run.frame.iloc[kept]
+    trials = (
+        pd.to_numeric(frame["trial"], errors="coerce") if "trial" in frame else pd.Series(np.nan, frame.index)
+    )
+    seconds = pd.to_numeric(frame["told_seconds"]) if "told_seconds" in frame else trials
+    whole = [None if math.isnan(t) else int(t) for t in trials.tolist()]
+    return Rows(
+        trial=whole,
+        order=[n or None for n in run.order[kept].tolist()],
+        seconds=numbers(seconds, 5),
+        architecture=frame["architecture"].astype(str).tolist(),
+        values=[numbers(column) for column in run.values[kept].T],  # type: ignore[misc]
+        front=np.flatnonzero(run.front[kept]).tolist(),
+        outside=np.flatnonzero(run.outside[kept]).tolist(),
+        superseded=np.flatnonzero(run.superseded[kept]).tolist(),
+        further={name: _column(frame[name]) for name in _FURTHER if _says_something(run.frame, name)},
+        left_out=len(run.values) - len(kept),
+        front_left_out=int(run.front.sum()) - int(run.front[kept].sum()),
+    )
+
+
+def _says_something(frame: pd.DataFrame, name: str) -> bool:
+    return name in frame and frame[name].nunique() > 1
+
+
+def _column(values: pd.Series[float]) -> list[Number | str]:
+    if pd.api.types.is_numeric_dtype(values):
+        return list(numbers(values))
+    return ["" if pd.isna(value) else str(value) for value in values]
+
+
+def numbers(values: Sequence[float] | FloatArray | pd.Series[float], digits: int = _DIGITS) -> list[Number]:
+    """Plain numbers in so many digits, whole ones without a point, None for what is not finite."""
+    found: list[Number] = []
+    for value in np.asarray(values, dtype=np.float64).tolist():
+        if not math.isfinite(value):
+            found.append(None)
+        elif value.is_integer() and abs(value) < 1e15:
+            found.append(int(value))
+        else:
+            found.append(float(f"{value:.{digits}g}"))
+    return found
+
+
+def measures(tables: Sequence[RunTable], runs: Sequence[Evaluated], limits: Sequence[str]) -> list[Measure]:
+    """The objectives that all runs share, with the axis on which the values of all can be read."""
+    objectives = [
+        o for o in tables[0].objectives if all(o.name in [p.name for p in t.objectives] for t in tables)
+    ]
+    found = []
+    for item in objectives:
+        places = [[o.name for o in t.objectives].index(item.name) for t in tables]
+        values = np.concatenate([run.values[:, k] for run, k in zip(runs, places, strict=True)])
+        front = np.concatenate([run.front for run in runs])
+        own = list(dict.fromkeys(text for text in limits if text.split(" ")[0] == item.name))
+        if len(values):
+            axis = axis_of(item, values, front)
+            found.append(Measure(item.name, item.unit, item.maximize, axis.log, axis.low, axis.high, own))
+        else:
+            found.append(Measure(item.name, item.unit, item.maximize, False, 0.0, 1.0, own))
+    return found

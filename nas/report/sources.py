@@ -1,0 +1,93 @@
+"""What a report is made of: runs read back, finished or under way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from nas.api import load_run
+from nas.errors import ConfigError, DataError
+from nas.history import FILE
+from nas.interfaces import SearchSpace
+from nas.log_file import well_formed
+from nas.run_folder import RunTable, summarise
+
+UNDER_WAY = "under way, or ended without a summary"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A run: its folder as it was named, its table, its resolved config, how it ended.
+
+    `space` is None where it is not known, or is made by code of somebody's that reading a run does not execute.
+    """
+
+    folder: Path
+    table: RunTable
+    config: Mapping[str, Any]
+    state: str
+    space: SearchSpace | None
+
+    @cached_property
+    def summary(self) -> Mapping[str, Any]:
+        """The numbers of summary.json, as they are now."""
+        return summarise(self.table, {})
+
+    @property
+    def search(self) -> Mapping[str, Any] | None:
+        """The config of `nas search`; None for a run that was started from Python."""
+        record = self.config.get("config")
+        return None if not record else record["search"]
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """What the front had to meet."""
+        return tuple(map(str, self.config.get("limits", ())))
+
+
+def read_source(folder: Path, space: SearchSpace | None = None) -> Source:
+    """Read a run. Without `space`, one of ours is made from the config. Raises `HistoryError` for what is no run."""
+    table, meta = load_run(folder)
+    with well_formed(folder / FILE):
+        source = Source(folder, table, dict(meta["config"]), UNDER_WAY, space)
+        source = replace(source, state=_state(source))
+        return source if space is not None else _with_space(source)
+
+
+def _state(source: Source) -> str:
+    """How the run ended, by its summary, unless more was evaluated since."""
+    try:
+        summary = json.loads((source.folder / "summary.json").read_text(encoding="utf-8"))
+        state, evaluations = str(summary["state"]), summary["evaluations"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return UNDER_WAY
+    return state if evaluations == source.summary["evaluations"] else UNDER_WAY
+
+
+def _with_space(source: Source) -> Source:
+    search = source.search
+    described = None if search is None else search["space"]
+    if described is None or not _only_ours(described):
+        return source
+    from nas.assemble import make_space
+    from nas.config import Part
+
+    base = source.config["config"].get("base")
+    try:
+        space = make_space(Part.model_validate(described), None if base is None else Path(base))
+    except (ConfigError, DataError):  # such as a table that is no longer where it was
+        return source
+    return replace(source, space=space)
+
+
+def _only_ours(described: Any) -> bool:
+    """Whether a space's description names no file or module: reading the log of a stranger must not run their code."""
+    if isinstance(described, Mapping):
+        return all(map(_only_ours, described.values()))
+    if isinstance(described, (list, tuple)):
+        return all(map(_only_ours, described))
+    return not (isinstance(described, str) and ":" in described)

@@ -1,0 +1,333 @@
+"""The page in a real browser: what it shows, that its parts follow each other, and that nothing in a run becomes code."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from conftest import Open, Opened
+from report_parts import FIVE, NASTY, THREE, failed, frame_of, notes, some_source, source_of, table_of
+
+from nas.objectives import Objective
+from nas.report import Source
+
+WILD = Objective("madds", "<b>multiply</b>-adds", best=0.0)
+
+
+def wild_source() -> Source:
+    """A run of 23 evaluations, three of them failed, with markup wherever a run can hold a text."""
+    objectives = (*THREE[:2], WILD)
+    frame = failed(
+        frame_of(objectives, 23),
+        [2, 5, 11],
+        f"ValueError: {NASTY}\n  <img src=x onerror='window.hacked = true'>",
+    )
+    frame["architecture"] = [
+        f"{text}{NASTY}" if i % 2 else text for i, text in enumerate(frame["architecture"])
+    ]
+    frame.loc[4, "worker"] = NASTY
+    table = table_of(frame, objectives, said=notes())
+    changes = {
+        "space": NASTY,
+        "algorithm": NASTY,
+        "versions": {NASTY: NASTY},
+        "limits": [f"params <= 1e9 {NASTY}"],
+    }
+    return source_of(table, f"runs/{NASTY}", **changes)
+
+
+@pytest.fixture(scope="module")
+def shared(open_page: Open) -> Opened:
+    """One page for all tests of this file that can leave it as they found it."""
+    return open_page(wild_source())
+
+
+@pytest.fixture
+def small(shared: Opened) -> Opened:
+    """The page with no limits, sorted by error, the front in its table, in two dimensions."""
+    page = shared.page
+    page.evaluate("document.querySelector('#limits').open = true")
+    page.locator("#clear-limits").click()
+    page.locator("#view").select_option("front")
+    for _ in range(2):
+        if page.locator('#grid th[aria-sort="ascending"]', has_text="error").count() == 0:
+            shared.sort_by("error")
+    page.locator("#axes button", has_text="2-D").click()
+    page.evaluate("window.scrollTo(0, 0)")
+    return shared
+
+
+def test_it_loads_without_errors_and_asks_for_nothing_from_elsewhere(small: Opened) -> None:
+    small.page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    small.page.wait_for_timeout(300)
+    assert small.errors == []
+    assert [url for url in small.requests if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert len([url for url in small.requests if url.startswith("file:")]) == 1
+
+
+def test_no_text_of_a_run_becomes_markup(small: Opened) -> None:
+    assert small.page.evaluate("window.hacked") is None
+    assert (
+        small.page.locator("script").count() == 4
+    )  # the data, plotly as text, the code, and plotly as it runs
+    assert small.page.locator("img:not(.drawing), b").count() == 0
+    assert NASTY in small.text("#facts")
+    assert NASTY in small.text("#title")
+    assert f"ValueError: {NASTY}" in small.text("#failure-list")
+    assert "<b>multiply</b>-adds" in small.text("#grid thead")
+
+
+def test_sorting_orders_the_rows_and_says_so(small: Opened) -> None:
+    small.sort_by("params")
+    rising = [int(text.split()[0].replace(",", "")) for text in small.column("params")]
+    assert rising == sorted(rising)
+    assert small.page.locator('#grid th[aria-sort="ascending"]').inner_text().startswith("params")
+    small.sort_by("params")
+    falling = [int(text.split()[0].replace(",", "")) for text in small.column("params")]
+    assert falling == rising[::-1]
+
+
+def test_a_limit_leaves_only_what_meets_it(small: Opened) -> None:
+    small.page.locator("#view").select_option("all")
+    small.page.locator('[data-limit="params at most"]').fill("1M")
+    small.until("document.querySelector('#count').textContent.includes('meet the limits')")
+    shown = [int(text.split()[0].replace(",", "")) for text in small.column("params")]
+    assert shown
+    assert max(shown) <= 1_000_000
+    assert small.text("#page-said").endswith(f"{len(shown)} rows")
+
+
+def test_a_limit_that_is_no_number_is_said_to_be_none(small: Opened) -> None:
+    field = small.page.locator('[data-limit="error at least"]')
+    field.fill("much")
+    small.until("document.querySelector('#limits-wrong').textContent !== ''")
+    assert "“much” is no number" in small.text("#limits-wrong")
+    assert field.get_attribute("aria-invalid") == "true"
+
+
+def test_the_best_of_what_meets_a_limit_is_found_anew(small: Opened) -> None:
+    small.page.locator("#view").select_option("best")
+    before = set(small.column("evaluation"))
+    low = sorted(float(text.split()[0]) for text in small.column("error"))[0]
+    small.page.locator('[data-limit="error at least"]').fill(str(low + 0.01))
+    small.until("document.querySelector('#count').textContent.includes('meet the limits')")
+    after = set(small.column("evaluation"))
+    assert len(before - after) >= 1  # what the limit excludes is gone; what it dominated may have come
+
+
+def test_a_text_finds_architectures(small: Opened) -> None:
+    small.page.locator("#view").select_option("all")
+    small.page.locator("#search-text").fill("12-5-2")
+    small.until("document.querySelectorAll('#grid tbody tr').length === 1")
+    assert small.column("architecture")[0].startswith("12-5-2")
+
+
+def test_a_row_that_is_chosen_is_ringed_in_the_chart_and_shown_beside_it(small: Opened) -> None:
+    small.page.locator("#grid tbody tr").nth(2).click()
+    error = float(small.column("error")[2].split()[0])
+    assert small.ringed()["x"][0] == pytest.approx(error, abs=0.01)
+    assert f"{error:.2f} %" in small.text("#network")
+
+
+def test_a_point_that_is_clicked_is_chosen_in_the_table(small: Opened) -> None:
+    small.page.locator("#chart").scroll_into_view_if_needed()
+    place: dict[str, Any] = small.page.evaluate(
+        """() => {
+        const box = document.getElementById("chart"), full = box._fullLayout, trace = box.data.at(-2);
+        const { left, top } = box.getBoundingClientRect();
+        return { x: left + full.xaxis._offset + full.xaxis.d2p(trace.x[1]), y: top + full.yaxis._offset + full.yaxis.d2p(trace.y[1]), row: trace.customdata[1] };
+        }"""
+    )
+    small.page.mouse.move(place["x"], place["y"])
+    small.page.wait_for_selector("#tip:not([hidden])")
+    assert "parameters" in small.text("#tip")
+    small.page.mouse.click(place["x"], place["y"])
+    small.until(
+        f"document.querySelector('#grid tr[aria-selected=\"true\"]')?.dataset.row === '{place['row']}'"
+    )
+
+
+def test_dragging_along_an_axis_of_the_parallel_coordinates_sets_a_limit(small: Opened) -> None:
+    canvas = small.page.locator("#parallel canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    small.page.mouse.move(box["x"] + 74, box["y"] + 60)
+    small.page.mouse.down()
+    small.page.mouse.move(box["x"] + 74, box["y"] + 160, steps=4)
+    small.page.mouse.up()
+    small.until("document.querySelector('[data-limit=\"error at most\"]').value !== ''")
+    assert "meet the limits" in small.text("#count")
+
+
+def test_clicking_a_line_of_the_parallel_coordinates_chooses_it(small: Opened) -> None:
+    small.page.locator("#grid tbody tr").nth(0).click()
+    before = small.chosen()
+    canvas = small.page.locator("#parallel canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    chosen = set()
+    for height in range(50, 290, 12):
+        small.page.mouse.click(box["x"] + box["width"] / 3, box["y"] + height)
+        chosen.add(small.chosen())
+    assert chosen - {before, None}
+
+
+def test_the_table_is_used_by_keyboard_alone(small: Opened) -> None:
+    small.page.locator("#grid tbody tr").nth(0).click()
+    small.page.locator('#grid tr[tabindex="0"]').focus()
+    small.page.keyboard.press("ArrowDown")
+    small.page.keyboard.press("ArrowDown")
+    small.page.keyboard.press("Enter")
+    rows = [
+        int(row)
+        for row in small.page.eval_on_selector_all("#grid tbody tr", "rows => rows.map(r => r.dataset.row)")
+    ]
+    assert small.chosen() == rows[2]
+    small.page.keyboard.press("End")
+    assert small.page.evaluate("Number(document.activeElement.dataset.row)") == rows[-1]
+    assert small.page.locator('#grid tr[tabindex="0"]').count() == 1
+
+
+def test_skip_links_come_first_and_lead_past_the_rest(small: Opened) -> None:
+    small.page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
+    small.page.locator(".skips a", has_text="table").focus()
+    assert small.page.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
+    small.page.keyboard.press("Enter")
+    assert small.page.evaluate("document.activeElement.id") == "table"
+    first = small.page.evaluate(
+        "document.querySelector('a, button, input, select, summary, [tabindex]').textContent"
+    )
+    assert first == "Skip to the front"
+
+
+def test_what_has_the_focus_is_outlined(small: Opened) -> None:
+    small.page.locator("#view").focus()
+    small.page.keyboard.press("Tab")
+    style = small.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert style == "solid"
+
+
+def test_headings_are_in_order_and_every_field_has_a_name(small: Opened) -> None:
+    levels = small.page.eval_on_selector_all("h1, h2, h3, h4", "all => all.map(h => Number(h.tagName[1]))")
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    unnamed = small.page.eval_on_selector_all(
+        "input, select, button",
+        "all => all.filter(e => !e.ariaLabel && !e.labels?.length && !e.textContent.trim()).length",
+    )
+    assert unnamed == 0
+
+
+def test_three_dimensions_are_a_button_away(small: Opened) -> None:
+    button = small.page.locator("#axes button", has_text="3-D")
+    if button.is_disabled():
+        pytest.skip("this browser has no WebGL")
+    button.click()
+    kinds = small.page.evaluate("document.getElementById('chart').data.map(t => t.type)")
+    assert set(kinds) == {"scatter3d"}
+    assert small.page.locator('[data-axis="z"]').is_visible()
+
+
+def test_the_rows_can_be_taken_along_as_csv(small: Opened) -> None:
+    with small.page.expect_download() as started:
+        small.page.locator("#download").click()
+    lines = started.value.path().read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "evaluation,error,params,madds,architecture"
+    assert len(lines) == 1 + len(small.column("error"))
+
+
+def test_failures_are_shown_with_an_example_that_opens(small: Opened) -> None:
+    assert "3\tfailed" in small.text("#failure-list table")
+    small.page.locator("#failure-list summary").first.click()
+    assert "onerror" in small.text("#failure-list pre")
+
+
+def test_previous_and_next_walk_through_the_table(small: Opened) -> None:
+    small.page.locator("#grid tbody tr").nth(0).click()
+    first = small.chosen()
+    small.page.locator("#step-on").click()
+    assert small.chosen() != first
+    small.page.locator("#step-back").click()
+    assert small.chosen() == first
+
+
+@pytest.mark.slow
+def test_it_fits_a_phone_without_sideways_scrolling(open_page: Open) -> None:
+    opened = open_page(wild_source(), size=(375, 700), has_touch=True, is_mobile=True)
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= 375
+    opened.page.locator("#grid tbody tr").nth(1).tap()
+    assert opened.chosen() is not None
+    assert opened.errors == []
+
+
+@pytest.mark.slow
+def test_it_follows_a_dark_system(open_page: Open) -> None:
+    opened = open_page(some_source(), color_scheme="dark")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    assert opened.page.evaluate(ground) == "rgb(20, 23, 27)"
+    opened.page.emulate_media(color_scheme="light")
+    assert opened.page.evaluate(ground) == "rgb(255, 255, 255)"
+    assert opened.errors == []
+
+
+@pytest.mark.slow
+def test_ten_thousand_evaluations_are_small_enough_and_still_sort_filter_and_select(open_page: Open) -> None:
+    frame = frame_of(THREE, 10_000)
+    frame["architecture"] = [
+        f"r32/stem16s1/se0.25/{'ir40:k3.5s2e4/sp:k5e2m-0/' * 4}{text}" for text in frame["architecture"]
+    ]
+    opened = open_page(source_of(table_of(frame, THREE)))
+    assert opened.path.stat().st_size < 8_000_000
+    page = opened.page
+    page.locator("#view").select_option("all")
+    assert opened.text("#page-said").endswith("10,000 rows")
+    opened.sort_by("params")
+    rising = [int(text.split()[0].replace(",", "")) for text in opened.column("params")]
+    assert rising[0] == int(frame["params"].min())
+    page.evaluate("document.querySelector('#limits').open = true")
+    page.locator('[data-limit="params at least"]').fill("5M")
+    opened.until("document.querySelector('#count').textContent.includes('meet the limits')")
+    expected = int((frame["params"] >= 5e6).sum())
+    assert opened.text("#page-said").endswith(f"{expected:,} rows")
+    page.locator("#grid tbody tr").nth(4).click()
+    assert opened.ringed()["y"][0] == pytest.approx(sorted(frame["params"][frame["params"] >= 5e6])[4])
+    page.locator("#next-page").click()
+    assert opened.text("#page-said").startswith("Page 2")
+    assert opened.errors == []
+
+
+@pytest.mark.slow
+def test_three_runs_are_compared_each_with_its_mark(open_page: Open) -> None:
+    sources = [some_source(40, FIVE, f"runs/{name}", seed) for seed, name in enumerate(("a", NASTY, "c"))]
+    opened = open_page(*sources)
+    assert opened.page.locator("#runs tbody tr").count() == 3
+    marks = opened.page.eval_on_selector_all(
+        "#runs .swatch", "all => all.map(e => e.textContent + e.style.color)"
+    )
+    assert len(set(marks)) == 3
+    assert set(opened.column("run")) >= {"a"} or NASTY in " ".join(opened.column("run"))
+    legend = opened.text("#legend")
+    assert all(name in legend for name in ("a", NASTY, "c"))
+    assert opened.page.evaluate("window.hacked") is None
+    assert opened.errors == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_other_numbers_of_objectives_are_shown(open_page: Open, count: int) -> None:
+    opened = open_page(some_source(25, FIVE[:count]))
+    assert opened.errors == []
+    assert len(opened.ringed()["x"]) == 1
+    assert opened.page.locator("#parallel canvas").count() == int(count > 1)
+    assert opened.page.locator("#axes button").count() == (2 if count > 2 else 0)
+
+
+@pytest.mark.slow
+def test_a_run_without_values_says_so(open_page: Open) -> None:
+    frame = failed(frame_of(THREE, 4), [0, 1, 2, 3], "ValueError: no")
+    opened = open_page(source_of(table_of(frame, THREE)))
+    assert opened.errors == []
+    assert "No evaluation has values yet" in opened.text("#grid")
+    assert "ValueError: no" in opened.text("#failure-list")
