@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: env search test test-slow test-dist test-python dist fuzz audit lint clean help
+.PHONY: env search test test-slow test-dist test-python dist docs fuzz audit lint clean help
 
 help:
 	@echo "make search     a first search: small MUXNets trained on digits, about two minutes; leaves runs/first/"
@@ -14,6 +14,7 @@ help:
 	@echo "make dist       a wheel and an sdist in dist/"
 	@echo "make test-dist  installs the wheel into an empty environment and searches there: some minutes, 2 GB"
 	@echo "make test-python PYTHON=python3.12   the quick tests on another Python: some minutes, 2 GB and more"
+	@echo "make docs       the documentation as a site, in site/"
 	@echo "make fuzz       damaged inputs of every kind, about 100,000, an hour"
 	@echo "make audit      known vulnerabilities of the installed packages"
 	@echo "make lint       style and types"
@@ -47,6 +48,10 @@ lint: env
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Pages of the reference are made from the code; a warning is an error. To look at it: python3 -m http.server -d site
+docs: env
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 dist: env
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist .
@@ -64,7 +69,7 @@ test-python:
 	$(OTHER)/bin/python -m pytest tests/engine tests/cli tests/export $(PARALLEL)
 
 clean:
-	rm -rf $(VENV) $(OTHER) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OTHER) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Damaged inputs of every kind, about 100,000 of them; NAS_FUZZ_INPUTS is how many each test tries.
 fuzz: env

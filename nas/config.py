@@ -31,7 +31,7 @@ def _part(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-AnyPart = Annotated[Part, BeforeValidator(_part)]
+AnyPart = Annotated[Part, BeforeValidator(_part, json_schema_input_type=str | Part)]
 
 
 class ObjectivePart(BaseModel):
@@ -68,7 +68,7 @@ class HalvingPart(BaseModel):
     eta: float = Field(default=3.0, gt=1)
 
 
-AnyObjective = Annotated[ObjectivePart, BeforeValidator(_part)]
+AnyObjective = Annotated[ObjectivePart, BeforeValidator(_part, json_schema_input_type=str | ObjectivePart)]
 
 
 def _budget(value: Any) -> Any:
@@ -88,7 +88,7 @@ class SearchConfig(BaseModel):
     algorithm: AnyPart = Part(name="sa-moead")
     evaluator: AnyPart | None = Part(name="training")
     executor: AnyPart = Part(name="ray")
-    budget: Annotated[Budget, BeforeValidator(_budget)] = Budget()
+    budget: Annotated[Budget, BeforeValidator(_budget, json_schema_input_type=int | Budget)] = Budget()
     fidelity: float | None = Field(default=None, gt=0)
     halving: HalvingPart | None = None
     keep_weights: bool = True

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 
+from nas.blame import explain
+
+_LOG = logging.getLogger(__name__)
+
 
 class Every:
-    """Calls `act` every so many seconds on a thread of its own, from `start` to `stop`; what it raises ends that."""
+    """Calls `act` every so many seconds on a thread of its own, from `start` to `stop`.
+
+    What it raises is reported the first time, as a warning; the next call comes all the same.
+    """
 
     def __init__(self, seconds: float, act: Callable[[], object]) -> None:
         self._seconds = seconds
         self._act = act
         self._stopped = threading.Event()
+        self._reported = False
         self._thread = threading.Thread(target=self._main, name="nas-every", daemon=True)
 
     def start(self) -> None:
@@ -27,4 +36,9 @@ class Every:
 
     def _main(self) -> None:
         while not self._stopped.wait(self._seconds):
-            self._act()
+            try:
+                self._act()
+            except Exception as error:
+                if not self._reported:
+                    self._reported = True
+                    _LOG.warning("%s; the search goes on", explain(error))

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from nas.checks import check_known
 from nas.objectives import Objective
+from nas.plugins import find
 from nas.problem import Problem
 from nas.records import Architecture, FloatArray, Note
 
@@ -95,7 +95,8 @@ class Predictor:
 def make_predictors(problem: Problem, surrogate: str = AUTO) -> list[Predictor]:
     """A predictor for each expensive objective, in the problem's order.
 
-    `surrogate` is "auto" or a name from `nas list surrogates`. Raises `ConfigError` for another.
+    `surrogate` is "auto", a name from `nas list surrogates`, or where one's own class is: package.module:Name, or
+    file.py:Name, the file counted from the current folder. Raises `ConfigError` for one that is not there.
     """
     module = importlib.import_module("surrogates.candidates")
     encodings: dict[str, Encoding] = {
@@ -106,10 +107,9 @@ def make_predictors(problem: Problem, surrogate: str = AUTO) -> list[Predictor]:
     if surrogate == AUTO:
         candidates = module.candidates_for_search(problem.space, encodings)
     else:
-        models = importlib.import_module("surrogates").SURROGATES
-        check_known("surrogate", surrogate, models)
+        model = find("surrogate", surrogate, importlib.import_module("surrogates").SURROGATES)
         encoding = "default+cost" if "cost" in encodings else "default"
-        candidates = {surrogate: module.Candidate(encoding, models[surrogate])}
+        candidates = {surrogate.rpartition(":")[2]: module.Candidate(encoding, model)}
     selector = importlib.import_module("surrogates.selector")
     # choosing must stay a small part of a search whose evaluations take seconds
     settings = selector.Settings(rows=150, growth=0.5)

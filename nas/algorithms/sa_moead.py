@@ -43,8 +43,8 @@ _LEARNED_BY_INNER = 500  # results that the inner search starts from, at most
 class SAMOEADSettings:
     """Parameters of surrogate-assisted MOEA/D.
 
-    initial: evaluations of the initial design. surrogate: "auto" (chosen by cross-validation, again as results grow) or
-    one of `nas list surrogates`. whole_space: a space of at most so many architectures is predicted whole.
+    initial: evaluations of the initial design. surrogate: "auto" (chosen by cross-validation, again as results grow),
+    one of `nas list surrogates`, or one's own as file.py:Name. whole_space: a space of at most so many architectures is predicted whole.
     pool: candidates that the inner search makes elsewhere. growth: models are chosen and tuned anew when there are so
     much more results (one at least). reference: how far beyond the front's nadir hypervolume counts, in its range; in
     a cheap objective at least as far as the results reach.

@@ -35,6 +35,8 @@ _FOR: Mapping[str, str] = {
     "lightgbm": "gradient boosting as a surrogate",
     "peers": "Optuna in nas compare",
     "detection": "nas train --task detection",
+    "tensorboard": "nas search --tensorboard",
+    "mlflow": "nas search --mlflow",
     "dev": "tests, style and types of this package",
 }
 

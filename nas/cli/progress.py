@@ -10,6 +10,7 @@ from rich.console import RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from nas.blame import explain
 from nas.cli.panel import StandingPanel, line, surrogate_lines
 from nas.cli.show import output
 from nas.every import Every
@@ -65,7 +66,10 @@ class Drawn:
         )
 
     def _panel(self) -> RenderableType:
-        standing = self._now()
+        try:
+            standing = self._now()
+        except Exception as error:  # a space that cannot write its own architecture, say
+            return Text(f"where the search stands cannot be shown: {explain(error)}", style="yellow")
         return Text("") if standing is None else StandingPanel(standing)
 
     def start(self) -> None:

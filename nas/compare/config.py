@@ -49,7 +49,9 @@ class ProblemPart(BaseModel):
     budget: int | None = Field(default=None, ge=1)
     targets: list[float] | None = None
     checkpoints: list[int] | None = Field(default=None, min_length=1)
-    report: Annotated[dict[str, str], BeforeValidator(_reported)] = Field(default_factory=dict)
+    report: Annotated[
+        dict[str, str], BeforeValidator(_reported, json_schema_input_type=str | dict[str, str])
+    ] = Field(default_factory=dict)
     time: str | None = Field(default=None, min_length=1)
     reference: ReferencePart = ReferencePart()
 
@@ -78,11 +80,14 @@ class CompareConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     problems: list[ProblemPart] = Field(min_length=1)
-    algorithms: list[Annotated[AlgorithmPart, BeforeValidator(_algorithm)]] = Field(min_length=2)
+    algorithms: list[
+        Annotated[AlgorithmPart, BeforeValidator(_algorithm, json_schema_input_type=str | Part)]
+    ] = Field(min_length=2)
     budget: int = Field(default=100, ge=1)
-    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**63)]], BeforeValidator(_seeds)] = Field(
-        default_factory=lambda: list(range(30)), min_length=1
-    )
+    seeds: Annotated[
+        list[Annotated[int, Field(ge=0, lt=2**63)]],
+        BeforeValidator(_seeds, json_schema_input_type=int | list[int]),
+    ] = Field(default_factory=lambda: list(range(30)), min_length=1)
     initial: int = Field(default=10, ge=0)
     targets: list[Annotated[float, Field(gt=0, le=1)]] = [0.9, 0.95, 0.98, 0.99]
     checkpoints: list[Annotated[int, Field(ge=1)]] | None = Field(default=None, min_length=1)

@@ -18,6 +18,7 @@ import psutil
 from nas.callbacks.base import Callback
 from nas.every import Every
 from nas.history import as_json
+from nas.log_file import identity
 from nas.run_folder import write_whole
 from nas.search_state import SearchState
 from nas.standing.records import Work
@@ -37,6 +38,8 @@ class PulseWriter(Callback):
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
+        self._folder = identity(folder)
+        self._process_started = psutil.Process().create_time()
         self._state: SearchState | None = None
         self._every = Every(EVERY_S, self._beat)
 
@@ -49,21 +52,28 @@ class PulseWriter(Callback):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._every.stop()
-        with suppress(OSError):
-            self._path.unlink()
+        if self._in_place():
+            with suppress(OSError):
+                self._path.unlink()
 
     def begin(self, state: SearchState) -> None:
         """From now on, tell of the workers and of the search's time."""
         self._state = state
 
+    def _in_place(self) -> bool:
+        """Whether the folder is still the run's: another that took its place is none of ours."""
+        return self._folder is not None and identity(self._path.parent) == self._folder
+
     def _beat(self) -> None:
+        if not self._in_place():
+            return
         state = self._state
         workers, waiting = ([], 0) if state is None else workers_of(state)
         values = {
             "schema": SCHEMA,
             "host": socket.gethostname(),
             "pid": os.getpid(),
-            "process_started": psutil.Process().create_time(),
+            "process_started": self._process_started,
             "beat": time.time(),
             "seconds": None if state is None else state.seconds,
             "ticking": state is None or state.clock is time.monotonic,

@@ -149,12 +149,12 @@ class Reckoning:
 
     def _left(self, seconds: float, rate: float | None) -> float | None:
         limit = self.heading.seconds
-        if limit is not None and seconds >= limit:
+        if self._evaluated >= self.heading.evaluations or (limit is not None and seconds >= limit):
             return None  # nothing more is asked; what is under way ends when it does
         at_most = None if limit is None else limit - seconds
         if rate is None:
             return at_most
-        left = 60.0 * max(0, self.heading.evaluations - self._evaluated) / rate
+        left = 60.0 * (self.heading.evaluations - self._evaluated) / rate
         return left if at_most is None else min(left, at_most)
 
     def _best(self) -> tuple[Best, ...]:

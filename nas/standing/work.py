@@ -8,7 +8,7 @@ from nas.standing.records import Work
 
 def workers_of(state: SearchState) -> tuple[list[Work], int]:
     """What each worker does, and how many trials were handed out and wait for one. May be called on any thread."""
-    out = dict(list(state.in_flight.items()))
+    out = dict(state.in_flight)
     work = []
     for worker in state.workers():
         trial = None if worker.trial is None else out.pop(worker.trial, None)

@@ -1,4 +1,4 @@
-"""Contract checks for your own spaces, algorithms, objectives and evaluators.
+"""Contract checks for your own spaces, algorithms, objectives, evaluators and surrogates.
 
 Each returns nothing when the component keeps its contract and raises `AssertionError` with a sentence that names
 what broke. They need no test framework: call them from a test, a notebook or the interpreter.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from nas.testing.algorithms import check_algorithm
 from nas.testing.measures import check_evaluator, check_objective
 from nas.testing.spaces import check_space
+from nas.testing.surrogates import check_surrogate
 from nas.testing.toy import ToySpace, answer, toy_error, toy_problem
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "check_evaluator",
     "check_objective",
     "check_space",
+    "check_surrogate",
     "toy_error",
     "toy_problem",
 ]

@@ -18,7 +18,8 @@ from nas.history import read_history
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [
     ("search",), ("front",), ("list",), ("cost",), ("data", "enumerate"), ("data", "import"), ("data", "check"),
-    ("show",), ("train",), ("evaluate",), ("weights", "convert"), ("compare",), ("watch",), ("report",), ("export",), ("doctor",),
+    ("show",), ("train",), ("evaluate",), ("weights", "convert"), ("compare",), ("watch",), ("report",),
+    ("export",), ("doctor",),
 ]  # fmt: skip
 
 

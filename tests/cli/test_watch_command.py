@@ -203,6 +203,17 @@ def test_the_sign_of_life_goes_when_the_search_ends(run: Path) -> None:
     assert not (run / PULSE).exists()
 
 
+def test_a_folder_that_took_the_place_of_the_run_gets_no_sign_of_life(tmp_path: Path) -> None:
+    def replace(state: SearchState) -> None:
+        if state.evaluated == 12 and not (tmp_path / "away").exists():
+            (tmp_path / "run").rename(tmp_path / "away")
+            (tmp_path / "run").mkdir()
+
+    with pytest.raises(HistoryError, match="was removed or replaced"):
+        search(tmp_path / "run", replace)
+    assert list((tmp_path / "run").iterdir()) == []
+
+
 def test_a_log_that_another_process_holds_is_shown_as_it_was_before(run: Path, nas_command) -> None:
     recorded = RecordedStanding(run)
     recorded.look()

@@ -16,7 +16,7 @@ from engine_parts import Grid, Keeping, Noting, Shuffled, log_of, rising
 
 import nas
 from nas.assemble import assemble
-from nas.cli.progress import Progress
+from nas.cli.panel import line
 from nas.config import check_config
 from nas.errors import ConfigError, HistoryError
 from nas.fidelity import IN_LINE
@@ -27,6 +27,7 @@ from nas.loop import LoopSettings, SearchState
 from nas.plan import check_ready
 from nas.problem import Problem
 from nas.records import Trial
+from nas.standing import LiveStanding
 from nas.training import Halving
 
 OBJECTIVES = ["error", "params"]
@@ -214,11 +215,11 @@ def test_a_fixed_budget_and_a_ladder_exclude_each_other() -> None:
 
 def test_the_progress_says_how_many_each_rung_has() -> None:
     states: list[SearchState] = []
-    search(callbacks=[states.append])
-    state = states[-1]
-    at = state.rungs.told_at
-    progress = Progress(state.problem, state.settings, Path())
-    assert f"budget 2: {at[2.0]}, 6: {at[6.0]}, 18: {at[18.0]}" in progress._line(state)
+    live = LiveStanding()
+    search(callbacks=[live, states.append])
+    at, standing = states[-1].rungs.told_at, live.now()
+    assert standing is not None
+    assert f"budget 2: {at[2.0]}, 6: {at[6.0]}, 18: {at[18.0]}" in line(standing)
     assert at[18.0] > 0
 
 

@@ -134,15 +134,5 @@ def test_what_it_found_is_exported_and_runs_in_that_environment(installed: Path,
 def test_the_sdist_installs_as_the_wheel_does(
     installed: Path, built: tuple[Path, Path], searched: Path
 ) -> None:
-    run(
-        installed / "python",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--force-reinstall",
-        built[1],
-        folder=searched,
-    )
+    run(installed / "python", *INSTALL, "--no-deps", "--force-reinstall", built[1], folder=searched)
     assert "Pareto front" in run(installed / "nas", "front", "runs/first", folder=searched)

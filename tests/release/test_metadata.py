@@ -66,3 +66,9 @@ def test_every_pinned_requirement_of_the_core_is_in_the_constraints(setup) -> No
     pinned = {line.partition("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines()}
     needed = [re.split(r"[><=]", line)[0].lower() for line in setup["options"]["install_requires"].split()]
     assert set(needed) <= pinned
+
+
+@pytest.mark.parametrize("package", ["nas", "search_spaces", "surrogates"])
+def test_every_folder_of_modules_is_a_package_lest_wheels_lack_it(package: str) -> None:
+    folders = {path.parent for path in (ROOT / package).rglob("*.py")}
+    assert [str(folder) for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []

@@ -1,0 +1,83 @@
+"""Pictures of one's own in a folder, and an evaluator of one's own that trains on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+import nas
+from search_spaces.nasbench101 import NASBench101
+
+
+def write_pictures(folder: Path) -> None:
+    """Stand-ins for your own pictures: digits as FOLDER/train/CLASS/*.png and FOLDER/val/CLASS/*.png."""
+    from PIL import Image
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    for i, (pixels, label) in enumerate(zip(digits.images, digits.target, strict=True)):
+        place = folder / ("val" if i % 5 == 0 else "train") / f"digit-{label}"
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((pixels * 255 / 16).astype(np.uint8)).save(place / f"{i:04d}.png")
+
+
+@lru_cache
+def read_pictures(folder: str) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
+    """Of each part its pictures (n, 1, h, w) from -1 to 1 and its labels (n,); read once a worker process."""
+    from PIL import Image
+
+    parts = {}
+    for part in ("train", "val"):
+        classes = sorted(Path(folder, part).iterdir())
+        files = [(file, label) for label, place in enumerate(classes) for file in sorted(place.glob("*.png"))]
+        pixels = np.stack([np.asarray(Image.open(file), dtype=np.float32) for file, _ in files])
+        parts[part] = pixels[:, None] / 127.5 - 1, np.array([label for _, label in files])
+    return parts
+
+
+class Train:
+    """Trains a candidate with plain PyTorch. Whatever takes a trial and returns numbers by name would do."""
+
+    def __init__(self, space: NASBench101, folder: str = "pictures") -> None:
+        self.space = space
+        self.folder = folder
+
+    def prepare(self) -> None:
+        """Asked once, before anything is trained: say here what would make every candidate fail."""
+        if not Path(self.folder, "train").is_dir():
+            raise nas.NasError(f"{self.folder} has no folder train; write_pictures makes one")
+
+    def __call__(self, trial: nas.Trial) -> dict[str, float]:
+        """The validation error in percent after `trial.budget` epochs (1 unless the search says otherwise)."""
+        import torch
+        from torch.nn.functional import cross_entropy
+
+        torch.manual_seed(trial.seed)  # all that is random follows the trial, so that it can be repeated
+        torch.set_num_threads(1)  # what a worker may use, unless the executor grants more
+        parts = {k: tuple(map(torch.from_numpy, v)) for k, v in read_pictures(self.folder).items()}
+        pictures, labels = parts["train"]
+        network = self.space.build(trial.architecture, num_classes=10, in_channels=1)
+        optimiser = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9)
+        for _ in range(int(trial.budget or 1)):
+            for batch in torch.randperm(len(labels)).split(32):
+                optimiser.zero_grad()
+                cross_entropy(network(pictures[batch]), labels[batch]).backward()
+                optimiser.step()
+        network.eval()
+        pictures, labels = parts["val"]
+        with torch.inference_mode():
+            wrong = network(pictures).argmax(1) != labels
+        return {"error": 100 * float(wrong.float().mean())}
+
+
+if __name__ == "__main__":
+    if not Path("pictures").exists():
+        write_pictures(Path("pictures"))
+    space = NASBench101.digits()
+    found = nas.search(
+        space, ["error", "params"], Train(space), limits=["params <= 100e3"], budget=10, seed=1
+    )
+    print(found.front.to_string(index=False))

@@ -1,0 +1,106 @@
+"""What `nas search` shows while it runs: in a log and in a terminal."""
+
+from __future__ import annotations
+
+import io
+import logging
+import threading
+import time
+
+import pytest
+from rich.console import Console
+
+import nas
+from nas.cli import progress
+from nas.cli.progress import Progress
+from nas.every import Every
+from nas.testing import ToySpace, toy_error
+
+
+def run(
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    terminal: bool,
+    space: nas.SearchSpace | None = None,
+    pause: float = 0.0,
+) -> str:
+    """What a search of ten evaluations shows, the sixth of which takes a while."""
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=terminal, width=100, height=30, color_system=None)
+    monkeypatch.setattr("nas.cli.progress.output", lambda: console)
+
+    def evaluate(trial: nas.Trial) -> dict[str, float]:
+        time.sleep(pause if trial.id == 5 else 0.0)
+        return toy_error(trial)
+
+    with Progress("random") as shown:
+        result = nas.search(
+            space or ToySpace(), ["error"], evaluate, budget=10, algorithm="random", callbacks=[shown]
+        )
+    assert result.summary["evaluations"] == 10
+    return file.getvalue()
+
+
+def test_a_short_search_has_a_line_at_its_beginning_and_one_at_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = run(monkeypatch, terminal=False).splitlines()
+    assert [text.split()[1] for text in lines] == ["0/10", "10/10"]
+
+
+def test_lines_come_at_their_time_while_a_candidate_is_evaluated_in_this_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(progress, "LOG_S", 0.05)
+    lines = run(monkeypatch, terminal=False, pause=0.5).splitlines()
+    counts = [text.split()[1] for text in lines]
+    assert counts.count("5/10") >= 3
+    assert counts[-1] == "10/10"
+
+
+def test_a_log_has_a_line_a_minute() -> None:
+    assert progress.LOG_S == 60.0
+
+
+def test_in_a_terminal_there_is_a_panel_which_is_taken_away_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = run(monkeypatch, terminal=True, pause=0.8)
+    assert "5/10 evaluated" in said
+    assert "trial 5" in said
+    assert said.rindex("\x1b[2K") > said.rindex("╯")  # erased, line by line
+
+
+def test_a_space_that_cannot_write_its_architectures_ends_no_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Mute(ToySpace):
+        def format(self, architecture: nas.Architecture) -> str:
+            if threading.current_thread() is not threading.main_thread():
+                raise ValueError("no words")
+            return super().format(architecture)
+
+    said = run(monkeypatch, terminal=True, space=Mute(), pause=0.8)
+    assert "cannot be shown: ValueError: no words" in said
+
+
+def test_what_is_done_again_and_again_goes_on_after_an_error_that_is_reported_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    enough, calls = threading.Event(), iter(range(1_000))
+
+    def act() -> None:
+        if next(calls) >= 5:
+            enough.set()
+        raise ValueError("not now")
+
+    every = Every(0.001, act)
+    with caplog.at_level(logging.WARNING, "nas"):
+        every.start()
+        assert enough.wait(30)
+        every.stop()
+    assert caplog.text.count("not now") == 1
+
+
+def test_stopping_what_never_began_is_no_error() -> None:
+    every = Every(1.0, lambda: None)
+    every.stop()
+    every.stop()
