@@ -33,7 +33,7 @@ from search_spaces.muxnet import MUXNetSpace
 SIZES = (20, 1_000, 10_000, 100_000)
 SPACE = MUXNetSpace("cifar")
 WORKERS = 4
-DIFFERENT = 2_000  # architectures; more would only take time
+DIFFERENT = 2_000  # architectures; the others are these again by other names, since more would only take time
 
 
 def made_up(n: int, seed: int = 0) -> RunTable:
@@ -42,7 +42,10 @@ def made_up(n: int, seed: int = 0) -> RunTable:
     found = [SPACE.sample(rng) for _ in range(min(n, DIFFERENT))]
     place = np.arange(n) % len(found)
     costs = [SPACE.cost(a) for a in found]
-    texts = np.array([SPACE.format(a) for a in found], dtype=object)[place]
+    formed = [SPACE.format(a) for a in found]
+    texts = [
+        text if i < len(found) else f"{text}/again{i}" for i, text in enumerate(formed[k] for k in place)
+    ]
     params, madds = (
         np.array([c[key] for c in costs], dtype=np.float64)[place] for key in ("params", "madds")
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from nas.interfaces import HasBuild
@@ -107,8 +107,3 @@ def _setting(key: str, value: Any) -> str:
     """`key=value` as `--set` reads it, quoted for a shell."""
     text = value if isinstance(value, str) else json.dumps(value)
     return shlex.quote(f"{key}={text}")
-
-
-def commands(sources: Sequence[Source]) -> str:
-    """The command that makes the page of these runs."""
-    return shlex.join(["nas", "report", *(str(source.folder) for source in sources)])

@@ -14,10 +14,10 @@ from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from string import Template
-from typing import Any
 
 from nas.errors import ConfigError
 from nas.report.records import Report
+from nas.run_folder import write_whole
 
 _STYLES = ("base.css", "charts.css", "table.css")
 _SCRIPTS = (
@@ -69,10 +69,5 @@ def _hash(script: str) -> str:
 
 def write(report: Report, path: Path) -> None:
     """Write the page to `path`, at once. Raises `OSError` when the disk refuses."""
-    from nas.run_folder import write_whole
-
     text = render(report)
     write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
-
-
-__all__: list[Any] = ["as_json", "render", "write"]

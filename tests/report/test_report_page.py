@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from conftest import Open, Opened
+from report_browser import Open, Opened
 from report_parts import FIVE, NASTY, THREE, failed, frame_of, notes, some_source, source_of, table_of
 
 from nas.objectives import Objective

@@ -126,8 +126,8 @@ function tracesOfOne() {
     const at = rows.filter((i) => !all.outside[i]).map((i) => all.order[i]);
     found.push({ type: "scatter", mode: "lines", x: at, y: course, hoverinfo: "skip", showlegend: false, line: { shape: "hv", width: 1.8, color: several ? look(r).colour : colour("front"), dash: look(r).line } });
     for (const group of groups(r, rows, best)) {
-      const course = { get: (i) => all.order[i], low: 0, high: Math.max(...rows.map((i) => all.order[i])) || 1 };
-      const drawn = group.top ? group.rows : visible(group.rows, [course, along(0, zoomOf("yaxis"))]);
+      const across = { get: (i) => all.order[i], low: 0, high: Math.max(...rows.map((i) => all.order[i])) || 1 };
+      const drawn = group.top ? group.rows : visible(group.rows, [across, along(0, zoomOf("yaxis"))]);
       found.push({ type: "scatter", mode: "markers", name: plain(group.name), title: group.top ? group.name.replace(/front$/, "best") : group.name, x: drawn.map((i) => all.order[i]), y: drawn.map((i) => all.values[0][i]), customdata: drawn, hoverinfo: "none", marker: group.marker, showlegend: !several || Boolean(group.top) });
     }
   });

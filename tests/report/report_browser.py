@@ -1,0 +1,55 @@
+"""A page that is open in a browser, as tests see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass
+class Opened:
+    """A page in the browser, with what it complained of and what it asked other places for."""
+
+    page: Any
+    path: Path
+    errors: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def text(self, selector: str) -> str:
+        """The visible text of an element."""
+        return str(self.page.locator(selector).inner_text())
+
+    def until(self, condition: str) -> None:
+        """Wait for a condition in JavaScript; playwright's own way is refused by the page's policy."""
+        for _ in range(200):
+            if self.page.evaluate(condition):
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"never true: {condition}")
+
+    def column(self, name: str) -> list[str]:
+        """The cells of the table under a heading, on the page of it that is shown."""
+        names = [text.split("\n")[0].strip(" ▲▼") for text in self.page.locator("#grid th").all_inner_texts()]
+        place = names.index(name) + 1
+        return [t.strip() for t in self.page.locator(f"#grid tbody td:nth-child({place})").all_inner_texts()]
+
+    def sort_by(self, name: str) -> None:
+        """Press the heading of a column."""
+        self.page.locator("#grid th button", has_text=name).click()
+
+    def chosen(self) -> int | None:
+        """The row that the table marks as chosen."""
+        found = self.page.locator('#grid tr[aria-selected="true"]')
+        return int(found.get_attribute("data-row")) if found.count() else None
+
+    def ringed(self) -> dict[str, list[float | None]]:
+        """Where the chart has its ring."""
+        found: dict[str, list[float | None]] = self.page.evaluate(
+            "(() => { const t = document.getElementById('chart').data.at(-1); return {x: [...t.x], y: [...t.y]}; })()"
+        )
+        return found
+
+
+Open = Callable[..., Opened]
