@@ -66,14 +66,11 @@ def test_the_only_unpickling_is_between_a_search_and_its_own_workers() -> None:
 
 
 @pytest.mark.parametrize("runner", ["eval", "exec", "os.system", "os.popen"])
-def test_nothing_runs_text_as_code(runner: str) -> None:
+def test_nothing_runs_text_as_code_but_an_export_that_tries_the_file_it_made(runner: str) -> None:
     found = [
-        f"{file.relative_to(ROOT)}:{call.lineno}"
-        for file in FILES
-        for name, call in calls(file)
-        if name == runner
+        file.relative_to(ROOT).as_posix() for file in FILES for name, _ in calls(file) if name == runner
     ]
-    assert found == []
+    assert found == (["nas/export/standalone.py"] if runner == "exec" else [])
 
 
 def test_no_command_goes_through_a_shell() -> None:
