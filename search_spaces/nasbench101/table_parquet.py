@@ -22,6 +22,7 @@ from search_spaces.nasbench101.table_interface import (
     no_such_measure,
     not_in_table,
 )
+from search_spaces.parquet_file import read_frame
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,7 @@ def _read_cells(file: Path, errors: tuple[str, ...]) -> pd.DataFrame:
 def _read(file: Path, columns: Sequence[str], fractions: Sequence[str]) -> pd.DataFrame:
     """A file with these columns and the hash, in order of the hash; `fractions` lie in 0 to 1 or are unknown."""
     try:
-        frame = pd.read_parquet(file)
+        frame = read_frame(file)
     except (OSError, ValueError) as error:
         raise DataError(
             f"{file}: missing or damaged ({str(error).splitlines()[0]}); fetch it again"

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from nas.errors import ConfigError, DataError, EvaluationError
 from nas.records import Architecture, FloatArray, Trial
 from search_spaces.nasbench201.space import NASBench201
+from search_spaces.parquet_file import read_frame
 
 CELLS = 15_625
 
@@ -57,7 +58,7 @@ class NASBench201Table:
         path = Path(path).absolute()
         file = path / "archs.parquet" if path.is_dir() else path
         try:
-            frame = pd.read_parquet(file)
+            frame = read_frame(file)
         except (OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise DataError(f"{file}: missing or no Parquet file ({reason}); fetch it again") from None
@@ -70,6 +71,8 @@ class NASBench201Table:
         space = NASBench201()
         if sorted(texts) != [space.format(a) for a in space.enumerate()]:
             raise DataError(f"{file}: {len(texts):,} rows, expected each of {CELLS:,} architectures once")
+        if bad := [str(c) for c in measured if not is_numeric_dtype(frame[c])]:
+            raise DataError(f"{file}: {', '.join(bad)}: expected numbers")
         columns = {str(c): frame[c].to_numpy(dtype=np.float64) for c in measured}
         if bad := [c for c, values in columns.items() if not ((values >= 0) & (values <= 100)).all()]:
             raise DataError(f"{file}: {', '.join(bad)} have values missing or outside 0 to 100 percent")

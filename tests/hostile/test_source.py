@@ -67,9 +67,7 @@ def test_the_only_unpickling_is_between_a_search_and_its_own_workers() -> None:
 
 @pytest.mark.parametrize("runner", ["eval", "exec", "os.system", "os.popen"])
 def test_nothing_runs_text_as_code_but_an_export_that_tries_the_file_it_made(runner: str) -> None:
-    found = [
-        file.relative_to(ROOT).as_posix() for file in FILES for name, _ in calls(file) if name == runner
-    ]
+    found = [file.relative_to(ROOT).as_posix() for file in FILES for name, _ in calls(file) if name == runner]
     assert found == (["nas/export/standalone.py"] if runner == "exec" else [])
 
 

@@ -142,12 +142,21 @@ def test_a_whole_table_is_read_by_file_or_folder(tmp_path: Path):
         (pd.concat([whole().iloc[:-1], whole().iloc[:1]]), "each of 15,625 architectures once"),
         (whole(**{REPORTED.column: np.nan}), "values missing"),
         (whole(**{REPORTED.column: 101.0}), "outside 0 to 100"),
+        (whole(**{REPORTED.column: "much"}), "expected numbers"),
         (whole().drop(columns="ops"), "expected columns ops"),
     ],
 )
 def test_a_table_that_is_not_whole_is_refused(tmp_path: Path, frame: pd.DataFrame, words: str):
     frame.to_parquet(tmp_path / "archs.parquet")
     with pytest.raises(DataError, match=words):
+        NASBench201Table.open(tmp_path)
+
+
+def test_texts_that_are_none_are_a_data_error(tmp_path: Path):
+    whole().to_parquet(tmp_path / "archs.parquet", compression=None)
+    content = (tmp_path / "archs.parquet").read_bytes()
+    (tmp_path / "archs.parquet").write_bytes(content.replace(b"000001", b"\x8000001"))
+    with pytest.raises(DataError, match="missing or no Parquet"):
         NASBench201Table.open(tmp_path)
 
 
