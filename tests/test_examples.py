@@ -46,6 +46,7 @@ def test_every_example_is_included_in_a_page() -> None:
     assert [name for name in shown if f"examples/{name}" not in pages] == []
 
 
+@pytest.mark.slow
 def test_the_algorithm_keeps_its_contract_and_finds_a_front(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -72,6 +73,7 @@ def test_the_surrogate_keeps_its_contract(example: Any) -> None:
     check_surrogate(example("own_surrogate").Neighbours)
 
 
+@pytest.mark.slow
 def test_a_search_is_led_by_the_surrogate_of_the_example(example: Any) -> None:
     found = example("own_surrogate").search_with("own_surrogate:Neighbours")
     assert {note.values["chosen"] for note in found.table.notes} == {"Neighbours"}

@@ -134,6 +134,7 @@ def test_an_interval_that_is_no_time_is_refused(every: str, run: Path, nas_comma
     assert "--every: expected seconds from 0.1 to 86400" in done.sentence
 
 
+@pytest.mark.slow
 def test_a_search_says_what_its_worker_does(tmp_path: Path) -> None:
     seen: list[Standing] = []
     thread = threading.Thread(target=lambda: search(tmp_path / "run", evaluate=slow, budget=120))

@@ -75,6 +75,7 @@ def until_told(executor: HasWorkers, wanted: dict[int, int]) -> list[WorkerState
     raise AssertionError(list(executor.workers()))
 
 
+@pytest.mark.slow
 def test_ray_tells_who_is_busy_with_what_and_who_is_idle() -> None:
     pytest.importorskip("ray")
 

@@ -220,6 +220,7 @@ def test_headings_are_in_order_and_every_field_has_a_name(small: Opened) -> None
     assert unnamed == 0
 
 
+@pytest.mark.slow
 def test_three_dimensions_are_a_button_away(small: Opened) -> None:
     button = small.page.locator("#axes button", has_text="3-D")
     if button.is_disabled():
