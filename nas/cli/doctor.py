@@ -17,6 +17,7 @@ from pathlib import Path
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from nas.blame import explain
 from nas.cli.show import output
@@ -275,5 +276,7 @@ def _print(findings: list[Finding]) -> None:
     for column in ("", "part", "found", "what to do"):
         table.add_column(column, overflow="fold")
     for each in findings:
-        table.add_row(f"[{_STYLES[each.state]}]{each.state}[/]", each.part, each.said, each.advice)
+        table.add_row(
+            Text(each.state, style=_STYLES[each.state]), *map(Text, (each.part, each.said, each.advice))
+        )
     output().print(table, highlight=False)

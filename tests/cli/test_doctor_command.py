@@ -64,6 +64,11 @@ def test_a_package_that_is_missing_or_too_old_is_told_with_the_command(nas_comma
     assert found["extra onnx: nas export, network.onnx"]["state"] == "note"
 
 
+def test_the_command_that_brings_an_extra_is_shown_as_it_is_typed(nas_command, monkeypatch) -> None:
+    monkeypatch.setattr("nas.cli.doctor.needed", lambda: {"": (), "onnx": (Needed("onnx", ">=1.16", None),)})
+    assert "[onnx]" in nas_command("doctor", "--no-ray").out
+
+
 def test_a_python_that_is_not_supported_is_told(nas_command, monkeypatch) -> None:
     from packaging.specifiers import SpecifierSet
 

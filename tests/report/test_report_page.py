@@ -316,6 +316,14 @@ def test_three_runs_are_compared_each_with_its_mark(open_page: Open) -> None:
 
 
 @pytest.mark.slow
+def test_the_contents_list_the_sections_that_are_there(open_page: Open) -> None:
+    opened = open_page(some_source())  # of an algorithm without surrogates
+    links = opened.page.locator("#contents a")
+    assert links.count() > 4
+    assert not any("surrogates" in text for text in links.all_inner_texts())
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_other_numbers_of_objectives_are_shown(open_page: Open, count: int) -> None:
     opened = open_page(some_source(25, FIVE[:count]))

@@ -7,6 +7,10 @@ function startDetails() {
   showFailures();
   showCommands();
   showConfigs();
+}
+
+/** Links to the sections that are there: some leave when they have nothing to show. */
+function listSections() {
   const sections = [...document.querySelectorAll("main > section")];
   byId("contents").append(...sections.map((section) => element("li", {}, element("a", { href: `#${section.id}` }, section.querySelector("h2").textContent))));
 }

@@ -12,6 +12,7 @@ fillTable();
 startProgress();
 startSurrogates();
 startTimelines();
+listSections();
 axesControls();
 startParallel();
 showLimits("start");
