@@ -108,6 +108,7 @@ class SAMOEAD(Algorithm):
         self._design: list[Architecture] | None = None
         self._whole: Exact | None = None  # of a space that is small enough, else empty
         self._fitted_at = (0, 0)  # results known and architectures asked when the models are to learn
+        self._due_at = 0  # results told then: a resumed search learns later from the same, and notes the same
         self._learn_from = max(_LEAST, min(self._settings.initial, 2 * self._settings.initial // 3))
         self._outlook: Outlook | None = None
         self._notes: list[Note] = []
@@ -147,7 +148,7 @@ class SAMOEAD(Algorithm):
         """Decide whether the models learn again before the next ask; they do when somebody needs them."""
         known = len(self._known)
         if known >= self._learn_from:
-            self._fitted_at = known, len(self._asked)
+            self._fitted_at, self._due_at = (known, len(self._asked)), self._told
             self._learn_from = known + max(1, int(np.ceil(self._settings.growth * known)))
             self._outlook = None
 
@@ -214,7 +215,7 @@ class SAMOEAD(Algorithm):
         asked = self._asked[: self._fitted_at[1]]
         means = averaged(self._problem, known)
         self._models.fit(means)
-        self._notes += [predictor.note(self._told) for predictor in self._predictors]
+        self._notes += [predictor.note(self._due_at) for predictor in self._predictors]
         if self._whole is None:
             every = whole_space(self._problem, self._settings.whole_space) or ()
             self._whole = Exact.of(self._problem, every)

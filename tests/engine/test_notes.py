@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from engine_parts import Grid, Noting, Shuffled, judgement, log_of, quick
+from engine_parts import QUICK_SETTINGS, Grid, Noting, Shuffled, judgement, log_of, quick
 from rich.console import Console
 
 import nas
@@ -219,3 +219,17 @@ def test_the_panel_shows_the_newest_tau_with_its_interval(monkeypatch: pytest.Mo
 def test_a_log_says_the_same_judgement_once(monkeypatch: pytest.MonkeyPatch) -> None:
     same = [Note(t, "surrogate", judgement(5)) for t in (5, 6, 7)]
     assert shown(False, same, monkeypatch).count("gp/onehot") == 1
+
+
+@pytest.mark.parametrize("stop", [6, 9])
+def test_a_search_that_was_stopped_between_two_fits_notes_what_one_that_was_not_does(
+    tmp_path: Path, stop: int
+) -> None:
+    def go(out: Path, **more: object) -> list[tuple[int, str]]:
+        settings = {"algorithm": "sa-moead", "algorithm_settings": QUICK_SETTINGS["sa-moead"]}
+        search(out, budget=14, **settings, **more)  # type: ignore[arg-type]
+        return [(note.told, repr(note.values)) for note in read_notes(out)]
+
+    whole = go(tmp_path / "whole")
+    go(tmp_path / "stopped", stop=stop)
+    assert go(tmp_path / "stopped", resume=True) == whole
