@@ -175,8 +175,8 @@ class GaussianProcess:
     ) -> tuple[float, FloatArray]:
         """Minus the log marginal likelihood and log prior, and their gradient in the log parameters."""
         n, genes = len(z), len(self._levels)
-        r = self._distances(features, features, log_p)
-        signal = self._local(features, features, log_p, r)
+        distances = self._distances(features, features, log_p)
+        signal = self._local(features, features, log_p, distances)
         trend = self._trend(features, features, log_p) if len(self._numeric) else np.zeros_like(signal)
         noise = np.exp(log_p[1])
         covariance = signal + trend
@@ -204,10 +204,10 @@ class GaussianProcess:
         gradient[_FIRST:end] = 0.5 * np.exp(log_p[_FIRST:end]) * (total - agreeing)
         if len(self._numeric):
             scales = np.exp(log_p[end:])
-            # Matern 5/2: d log k / d (r^2) = -(5/6) (1 + sqrt5 r) / (1 + sqrt5 r + 5 r^2 / 3)
-            slope = 1.0 + r
+            # Matern 5/2 of r: d log k / d (r^2) = -(5/6) (1 + sqrt5 r) / (1 + sqrt5 r + 5 r^2 / 3), and distances are sqrt5 r
+            slope = 1.0 + distances
             slope *= weighted
-            slope /= _matern(r)
+            slope /= _matern(distances)
             slope *= -5.0 / 6.0
             x = features[1]
             apart = 2.0 * (slope.sum(axis=1) @ (x * x) - ((slope @ x) * x).sum(axis=0))

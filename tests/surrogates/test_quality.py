@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.stats import kendalltau
 
 from nas.errors import ConfigError
 from nas.records import FloatArray
@@ -38,6 +39,16 @@ def test_tau_counts_pairs_in_order_and_ties(seed: int) -> None:
     rng = np.random.default_rng(seed)
     a, b = rng.integers(0, 6, 25).astype(float), rng.integers(0, 6, 25).astype(float)
     assert kendall_tau(a, b) == pytest.approx(slow_tau(a, b))
+
+
+@pytest.mark.parametrize("rows", [2, 60, 500, 501])
+def test_tau_is_scipys_for_few_rows_and_for_many(rows: int) -> None:
+    rng = np.random.default_rng(rows)
+    observed = np.round(rng.normal(size=rows), 1)
+    predicted = np.round(observed + rng.normal(size=rows), 1)
+    assert kendall_tau(predicted, observed) == pytest.approx(
+        kendalltau(predicted, observed).statistic, rel=1e-12
+    )
 
 
 def test_tau_of_three_with_one_pair_reversed_is_a_third() -> None:
