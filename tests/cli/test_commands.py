@@ -9,8 +9,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 from nas.algorithms import ALGORITHMS
 from nas.history import read_history
@@ -32,12 +34,12 @@ def test_the_help_of_every_command_has_an_example(command: tuple[str, ...], nas_
 
 
 def test_every_command_is_among_those_tested(nas_command) -> None:
-    from nas.cli.app import app, weights_app
-    from nas.cli.data import data
+    from nas.cli.app import app
 
-    names = {(c.name or c.callback.__name__.strip("_"),) for c in app.registered_commands}  # type: ignore[union-attr]
-    names |= {("data", c.name or c.callback.__name__.strip("_")) for c in data.registered_commands}  # type: ignore[union-attr]
-    names |= {("weights", c.name or c.callback.__name__) for c in weights_app.registered_commands}  # type: ignore[union-attr]
+    top: Any = typer.main.get_command(app)
+    names = set()
+    for name, command in top.commands.items():
+        names |= {(name, of) for of in getattr(command, "commands", ())} or {(name,)}
     assert names == set(COMMANDS)
 
 

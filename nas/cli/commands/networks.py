@@ -1,0 +1,187 @@
+"""Commands about one network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli.commands.options import (
+    CLASSES,
+    DATA,
+    HEAD,
+    NETWORK,
+    RESOLUTION,
+    SPEC,
+    TASK,
+    Folder,
+    Number,
+    Text,
+    Texts,
+)
+
+networks = typer.Typer(rich_markup_mode="markdown")
+weights = typer.Typer(no_args_is_help=True, help="Weights of networks.", rich_markup_mode="markdown")
+PANEL = "One network"
+
+
+@networks.command(
+    rich_help_panel=PANEL,
+    epilog="Examples:\n\n`nas show muxnet_m --resolution 224 --svg muxnet_m.svg`\n\n"
+    "`nas show 100110100001001010101-02001`\n\n`nas show nasbench101 1-1 --set stem_channels=16`",
+)
+def show(
+    network: Annotated[str, typer.Argument(help=NETWORK, metavar="NETWORK")],
+    architecture: Annotated[
+        Text, typer.Argument(help="After a space: text form, as in front.csv.", show_default=False)
+    ] = None,
+    resolution: Annotated[Number, typer.Option(help=RESOLUTION, show_default=False)] = None,
+    classes: Annotated[Number, typer.Option(help=CLASSES, show_default=False)] = None,
+    svg: Annotated[Folder, typer.Option(help="Write a drawing to this file.", show_default=False)] = None,
+    settings: Annotated[
+        Texts,
+        typer.Option("--set", help="A setting of the space: `name=value`. Repeatable."),
+    ] = None,
+) -> None:
+    """Print a network block by block: type, shape, parameters, multiply-adds."""
+    from nas.cli.networks import Sizes, network_of, show_network
+
+    show_network(network_of(network, architecture, settings or [], Sizes(resolution, classes)), svg)
+
+
+@networks.command(
+    rich_help_panel=PANEL,
+    epilog="Examples:\n\n`nas cost nasbench101 100110100001001010101-02001`\n\n"
+    "`nas cost nasbench101 1-1 --set stem_channels=16 --json`\n\n"
+    "`nas cost muxnet_m --resolution 224 --json`",
+)
+def cost(
+    network: Annotated[str, typer.Argument(help=NETWORK, metavar="NETWORK")],
+    architecture: Annotated[
+        Text, typer.Argument(help="After a space: text form, as in front.csv.", show_default=False)
+    ] = None,
+    resolution: Annotated[Number, typer.Option(help=RESOLUTION, show_default=False)] = None,
+    classes: Annotated[Number, typer.Option(help=CLASSES, show_default=False)] = None,
+    settings: Annotated[
+        Texts,
+        typer.Option("--set", help="A setting of the space: `name=value`. Repeatable."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object.")] = False,
+) -> None:
+    """Exact parameters and multiply-adds of a network, without building it."""
+    from nas.cli.networks import Sizes, network_of
+    from nas.cli.show import output
+
+    values = network_of(network, architecture, settings or [], Sizes(resolution, classes)).cost()
+    if as_json:
+        typer.echo(json.dumps(dict(values)))
+    else:
+        for name, value in values.items():
+            output().print(f"{name:<8} {value:>15,}")
+
+
+@networks.command(
+    rich_help_panel=PANEL,
+    epilog="Examples:\n\n`nas train muxnet_m --data imagenet --recipe imagenet`\n\n"
+    "`nas train nasbench101:1-1 --data digits --epochs 5 --set space.stem_channels=16 --out runs/cell`\n\n"
+    "`nas train muxnet_m --data cifar10 --path cifar-10-batches-bin --recipe cifar-transfer "
+    "--weights muxnet_m.pt --out runs/transfer`\n\n"
+    "`nas train muxnet_m --task segmentation --head ppm --data camvid --path camvid.parquet --out runs/camvid`\n\n"
+    "`nas train mobilenet_v2 --task detection --data voc --path VOC2007 --recipe voc --out runs/voc`",
+)
+def train(
+    spec: Annotated[str, typer.Argument(help=SPEC, metavar="SPEC")],
+    data: Annotated[str, typer.Option(help=DATA)],
+    out: Annotated[
+        Folder,
+        typer.Option(
+            help="Folder for the log, the weights and the result; default: runs/NETWORK-RECIPE.",
+            show_default=False,
+        ),
+    ] = None,
+    recipe: Annotated[
+        Text,
+        typer.Option(
+            help="digits, cifar-transfer, imagenet, camvid, ade20k, blood-cells or voc; default: digits, or the task's own.",
+            show_default=False,
+        ),
+    ] = None,
+    task: Annotated[str, typer.Option(help=TASK)] = "classification",
+    head: Annotated[Text, typer.Option(help=HEAD, show_default=False)] = None,
+    path: Annotated[Folder, typer.Option(help="Where the data are.", show_default=False)] = None,
+    epochs: Annotated[
+        Number, typer.Option(help="Instead of the recipe's number.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides everything that is random.")] = 0,
+    threads: Annotated[
+        Number,
+        typer.Option(help="Of this process; default: 1 below 64 pixels, else all.", show_default=False),
+    ] = None,
+    weights: Annotated[
+        Folder,
+        typer.Option(help="Weights to start from; another classifier is left out.", show_default=False),
+    ] = None,
+    settings: Annotated[
+        Texts,
+        typer.Option(
+            "--set",
+            help="`recipe.x=y`, `data.x=y` or `space.x=y`; of a task also `head.x=y` and `task.x=y`. Repeatable.",
+        ),
+    ] = None,
+) -> None:
+    """Train one network fully by a recipe and judge it on the test pictures.
+
+    A training that was interrupted goes on from its last whole epoch when the command is given again.
+    """
+    from nas.cli.training import Asked, Run, default_folder, run_training
+
+    asked = Asked(spec, data, path, weights, tuple(settings or ()), task, head)
+    name = spec if head is None else f"{spec}-{head}"
+    folder = out or default_folder(name, recipe or asked.command.recipe)
+    run_training(asked, recipe, epochs, Run(folder, seed, threads))
+
+
+@networks.command(
+    rich_help_panel=PANEL,
+    epilog="Example:\n\n`nas evaluate muxnet_m --data folder --path imagenet --resolution 224 --weights muxnet_m.pt`",
+)
+def evaluate(
+    spec: Annotated[str, typer.Argument(help=SPEC, metavar="SPEC")],
+    data: Annotated[str, typer.Option(help=DATA)],
+    weights: Annotated[Path, typer.Option(help="weights.pt of a training, or a converted checkpoint.")],
+    path: Annotated[Folder, typer.Option(help="Where the data are.", show_default=False)] = None,
+    resolution: Annotated[
+        Number,
+        typer.Option(help="Side of the pictures; default: as in the weights' training.", show_default=False),
+    ] = None,
+    task: Annotated[str, typer.Option(help=TASK)] = "classification",
+    head: Annotated[
+        Text, typer.Option(help=f"{HEAD} Default: as in the weights' training.", show_default=False)
+    ] = None,
+    settings: Annotated[
+        Texts,
+        typer.Option(
+            "--set", help="`data.x=y` or `space.x=y`; of a task also `head.x=y` and `task.x=y`. Repeatable."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object.")] = False,
+) -> None:
+    """Judge weights on the test pictures: top-1, top-5, every class, and the time a picture takes."""
+    from nas.cli.training import Asked, run_evaluation
+
+    asked = Asked(spec, data, path, weights, tuple(settings or ()), task, head)
+    run_evaluation(asked, resolution, as_json)
+
+
+@weights.command(epilog="Example:\n\n`nas weights convert muxnet_m.pth --model muxnet_m --out muxnet_m.pt`")
+def convert(
+    file: Annotated[Path, typer.Argument(help="The authors' checkpoint.")],
+    model: Annotated[str, typer.Option(help="A name from `nas list models`.")],
+    out: Annotated[Path, typer.Option(help="File to write.")],
+) -> None:
+    """Turn a checkpoint of MUXNet's authors into one of ours, matched by shape and order."""
+    from nas.cli.networks import convert as convert_file
+
+    convert_file(file, model, out)

@@ -1,0 +1,22 @@
+"""What the options of several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional
+
+Text = Optional[str]  # noqa: UP045 (typer reads annotations at run time, on Python 3.10 too)
+Number = Optional[int]  # noqa: UP045
+Folder = Optional[Path]  # noqa: UP045
+Texts = Optional[list[str]]  # noqa: UP045
+
+NETWORK = (
+    "A name from `nas list models`, a MUXNet text (r224/...), a NASBench-101 cell (bits-digits), or a search space: "
+    "a name from `nas list spaces`, or file.py:Name."
+)
+SPEC = "A name from `nas list models`, a MUXNet text (r32/...), a NASBench-101 cell, or SPACE:TEXT."
+DATA = "digits, cifar10, cifar100, folder or parquet; or the path of a folder of pictures or a Parquet file."
+TASK = "classification, segmentation (data: camvid, ade20k, voc) or detection (data: voc, parquet)."
+HEAD = "What stands on the backbone: of a segmentation c1 or ppm, of a detection ssdlite, ssd or ssd300 (VGG-16)."
+RESOLUTION = "Pixels of a side of the picture; default: the network's own. For networks without a space."
+CLASSES = "Classes; default 1000. For networks without a space."
