@@ -254,6 +254,15 @@ def test_previous_and_next_walk_through_the_table(small: Opened) -> None:
     assert small.chosen() == first
 
 
+def test_printing_draws_the_charts_that_no_one_scrolled_to(open_page: Open) -> None:
+    page = open_page(wild_source()).page
+    drawn = "document.querySelectorAll('#progress-charts .main-svg').length"
+    assert page.evaluate(drawn) == 0
+    paper = page.pdf()
+    assert paper.startswith(b"%PDF")
+    assert page.evaluate(drawn) >= 3
+
+
 @pytest.mark.slow
 def test_it_fits_a_phone_without_sideways_scrolling(open_page: Open) -> None:
     opened = open_page(wild_source(), size=(375, 700), has_touch=True, is_mobile=True)

@@ -1,16 +1,22 @@
 // Quality over evaluations and time, and how good the surrogates were.
 
-/** A small chart with its heading; drawn when it comes near the screen. */
+/** A small chart with its heading; drawn when it comes near the screen, or is printed. */
 function smallChart(box, title, note, said, draw) {
   const place = element("div", { class: "chart low", role: "img", "aria-label": said });
   box.append(element("div", { class: "panel" }, element("h3", {}, title), element("p", { class: "small faint" }, note), place));
   const act = () => Plotly.react(place, ...draw(), stillConfig);
   let drawn = false;
-  new IntersectionObserver((entries, observer) => {
-    if (!entries.some((entry) => entry.isIntersecting)) return;
+  const first = () => {
+    if (drawn) return;
+    drawn = true;
     observer.disconnect();
-    plotly.then(() => { drawn = true; act(); });
-  }, { rootMargin: "300px" }).observe(place);
+    act();
+  };
+  const observer = new IntersectionObserver((entries) => {
+    if (entries.some((entry) => entry.isIntersecting)) plotly.then(first);
+  }, { rootMargin: "300px" });
+  observer.observe(place);
+  plotly.then(() => addEventListener("beforeprint", first));
   when("theme", () => { if (drawn) act(); });
 }
 
