@@ -41,7 +41,7 @@ test: env
 # Some start and kill whole clusters, which may be slower than they allow for: one that fails is tried once more, and
 # counted as rerun.
 test-slow: env
-	$(BIN)/python -m pytest $(PARALLEL) -m slow --timeout 900 --reruns 1 --durations 25
+	$(BIN)/python -m pytest $(PARALLEL) -m slow --timeout 400 --reruns 1 --durations 25 -v
 
 lint: env
 	$(BIN)/ruff check .

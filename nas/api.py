@@ -202,9 +202,12 @@ def _remember(history: History, plan: Plan, config: dict[str, Any] | None, resum
         raise HistoryError(f"{path}: cannot be written: {error}") from error
 
 
+_CODE = ("function", "for_space")  # of an objective: what a log cannot hold
+
+
 def _described(item: Objective) -> dict[str, Any]:
-    values = dataclasses.asdict(replace(item, function=None))
-    return {key: value for key, value in values.items() if key != "function"}
+    plain = replace(item, function=None, for_space=None)
+    return {key: value for key, value in dataclasses.asdict(plain).items() if key not in _CODE}
 
 
 def load_run(folder: str | Path) -> tuple[RunTable, dict[str, Any]]:

@@ -17,17 +17,19 @@ SUFFIXES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 FORM = "expected terms such as error=5% (wished for), params<1M (a limit) or madds:2 (a weight), joined by commas"
 
 _TERM = re.compile(r"\s*([A-Za-z_]\w*)\s*(<=|>=|<|>|=|:|\*)\s*(\S.*?)\s*")
-_NUMBER = re.compile(r"([+-]?(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d+)?)\s*([A-Za-z]?)\s*(%?)")
+_NUMBER = re.compile(
+    r"([+-]?(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d+)?)\s*([kKMG]?)\s*(%|[a-z][a-z-]*|)"
+)
 
 
 @dataclass(frozen=True)
 class Term:
-    """One term: an objective's name, the relation as written, the number, and whether it had a percent sign."""
+    """One term: an objective's name, the relation as written, the number, and the unit behind it, if any."""
 
     name: str
     relation: str
     number: float
-    percent: bool
+    unit: str
     text: str
 
 
@@ -47,18 +49,18 @@ def _term(part: str, whole: str) -> Term:
         raise ConfigError(f"prefer {whole!r}: {part.strip()!r} is no term; {FORM}{hint}")
     name, relation, value = match[1], match[2], match[3]
     number = _NUMBER.fullmatch(value)
-    if number is None or number[2] not in SUFFIXES or (number[2] and number[3]):
+    if number is None or (number[2] and number[3] == "%"):
         raise ConfigError(
-            f"prefer {part.strip()!r}: expected a number, alone or with k, M, G (1M = 1e6) or %, got {value!r}"
+            f"prefer {part.strip()!r}: expected a number, alone or with k, M, G (1M = 1e6), % or its unit, got {value!r}"
         )
     result = float(number[1].replace("_", "")) * SUFFIXES[number[2]]
     if not math.isfinite(result):
         raise ConfigError(f"prefer {part.strip()!r}: expected a finite number, got {value!r}")
-    return Term(name, relation, result, bool(number[3]), part.strip())
+    return Term(name, relation, result, number[3], part.strip())
 
 
 def check_terms(found: Sequence[Term], objectives: Sequence[Objective]) -> None:
-    """Raise `ConfigError` for a name that is no objective, a percent sign out of place, or a term said twice."""
+    """Raise `ConfigError` for a name that is no objective, a unit out of place, or a term said twice."""
     known = {o.name: o for o in objectives}
     said: set[tuple[str, str]] = set()
     for term in found:
@@ -68,9 +70,18 @@ def check_terms(found: Sequence[Term], objectives: Sequence[Objective]) -> None:
                 f"{did_you_mean(term.name, known)}; objectives: {', '.join(known)}"
             )
         unit = known[term.name].unit
-        if term.percent and (unit not in PERCENT or term.relation in WEIGH):
+        if term.unit == "%" and (unit not in PERCENT or term.relation in WEIGH):
             what = "a weight" if term.relation in WEIGH else f"{term.name} is in {unit or 'plain numbers'}"
             raise ConfigError(f"prefer {term.text!r}: % is for levels in percent, but {what}; leave it out")
+        if term.unit not in ("", "%") and (term.unit != unit or term.relation in WEIGH):
+            what = (
+                "a weight has no unit"
+                if term.relation in WEIGH
+                else f"{term.name} is in {unit or 'plain numbers'}"
+            )
+            raise ConfigError(
+                f"prefer {term.text!r}: {what}, got {term.unit!r}; numbers may have k, M or G (1M = 1e6)"
+            )
         if term.relation in WEIGH and term.number <= 0:
             raise ConfigError(f"prefer {term.text!r}: expected a weight above 0, got {term.number:g}")
         kind = "aspiration" if term.relation == ASPIRE else "weight" if term.relation in WEIGH else "limit"

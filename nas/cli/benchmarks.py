@@ -57,9 +57,8 @@ def _described(kind: str, path: Path | None) -> Any:
     from nas.errors import ConfigError
     from nas.training import DATASETS, check, data_from_config
 
-    check_known("data set", kind, DATASETS)
     settings: dict[str, Any] = {"name": kind} if path is None else {"name": kind, "path": str(path)}
-    if path is None and kind != "digits":
+    if path is None and kind in DATASETS and kind != "digits":
         raise ConfigError(f"data {kind}: say where it is: nas data check {kind} PATH")
     return check(data_from_config(settings))
 

@@ -26,6 +26,7 @@ from nas.kept_weights import INDEX
 from nas.log_file import well_formed
 from nas.loop import LoopSettings, SearchState
 from nas.plugins import find
+from nas.records import Status
 
 DEFAULT_SPACE = "muxnet-tiny"
 _WORKERS = {"ray": "Ray workers", "simulated": "simulated workers"}
@@ -65,7 +66,7 @@ def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
     out = resume or Path(checked.out)
     parts = assemble(checked, base, earlier.planned if earlier else None)
     _warn_idle(checked, parts)
-    _announce(checked, out, parts, resume is not None)
+    _announce(checked, out, parts, earlier)
     try:
         with Progress(checked.algorithm.name) as progress:
             result = _solve(checked, parts, out, base, resume is not None, progress)
@@ -100,11 +101,12 @@ def _fresh(config: Path | None, flags: Flags) -> tuple[dict[str, Any], Path]:
 
 @dataclass(frozen=True)
 class _Earlier:
-    """What a run to be resumed was started with: its config, the folder that paths count from, its budget."""
+    """A run to be resumed: its config, the folder that paths count from, its budget, and how many results it has."""
 
     search: dict[str, Any]
     base: Path | None
     planned: int
+    results: int
 
     @classmethod
     def read(cls, run: Path, config: Path | None, flags: Flags) -> _Earlier:
@@ -112,7 +114,7 @@ class _Earlier:
             raise ConfigError(
                 "--resume RUN goes on with the config and in the folder of that run: leave out CONFIG and --out"
             )
-        _, meta = read_history(run)
+        frame, meta = read_history(run)
         if "identity" not in meta:
             raise HistoryError(f"{run}: the run ended before its first evaluation; start it again")
         with well_formed(run / FILE):
@@ -123,7 +125,8 @@ class _Earlier:
             raise HistoryError(
                 f"{run} was not started by `nas search`: resume it from Python, nas.search(..., resume=True)"
             )
-        return cls(stored["search"], base, planned)
+        evaluated = ~frame["status"].isin([Status.INVALID.value, "running"])
+        return cls(stored["search"], base, planned, int(evaluated.sum()))
 
 
 def _check_unchanged(then: SearchConfig, now: SearchConfig) -> None:
@@ -199,7 +202,7 @@ def _warn_idle(config: SearchConfig, parts: Assembly) -> None:
         )
 
 
-def _announce(config: SearchConfig, out: Path, parts: Assembly, resumed: bool) -> None:
+def _announce(config: SearchConfig, out: Path, parts: Assembly, earlier: _Earlier | None) -> None:
     size = parts.problem.space.size
     of = f" ({size:,} architectures)" if size else ""
     objectives = ", ".join(
@@ -210,11 +213,15 @@ def _announce(config: SearchConfig, out: Path, parts: Assembly, resumed: bool) -
     workers = "this process" if number is None else f"{number} {_WORKERS[config.executor.name]}"
     known = f", beginning with what {config.warm_start} measured" if config.warm_start else ""
     output().print(
-        f"{'Resuming' if resumed else 'Searching'} [bold]{config.space.name}[/]{of}: {objectives}{limits}\n"
+        f"{'Resuming' if earlier else 'Searching'} [bold]{config.space.name}[/]{of}: {objectives}{limits}\n"
         f"{config.algorithm.name}, {parts.loop.evaluations} evaluations on {workers}, seed {parts.loop.seed}{known}; "
         f"everything goes to [bold]{out}/[/]",
         highlight=False,
     )
+    if earlier is not None:  # without this the count, which begins anew, looks as if they were lost
+        output().print(
+            f"{earlier.results} results are there; each is counted when its turn comes again", highlight=False
+        )
 
 
 def _solve(

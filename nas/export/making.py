@@ -17,6 +17,7 @@ from nas.export.picks import Pick
 from nas.export.standalone import Pictures
 from nas.interfaces import HasBuild, SearchSpace
 from nas.kept_weights import load_network, run_config, weights_entry
+from nas.measure.picture_size import picture_size
 from nas.run_folder import RunTable
 from nas.training import FullSettings, Recipe, TrainingEvaluator, train_full
 from nas.training.evaluator import HasResolution, reproducible
@@ -195,21 +196,12 @@ def untrained(run: Run, chosen: Pick, seed: int, resolution: int | None) -> Made
 
 def _sides(space: Any, architecture: Any, resolution: int | None) -> tuple[int, int]:
     """Height and width of the pictures that a space is for."""
-    if resolution is not None:
-        return resolution, resolution
-    if hasattr(space, "picture"):
-        height, width = space.picture
-        return int(height), int(width)
-    side = getattr(space, "image_size", None)
-    if side is None and hasattr(space, "spec"):
-        side = space.spec(architecture).resolution
-    if side is None and isinstance(space, HasResolution):
-        side = space.resolution(architecture)
-    if side is None:
+    size = picture_size(space, architecture) if resolution is None else (resolution, resolution)
+    if size is None:
         raise ConfigError(
             f"space {space.name!r} does not say the size of its pictures; say it with --resolution"
         )
-    return int(side), int(side)
+    return size
 
 
 def _epochs(count: int) -> str:

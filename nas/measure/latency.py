@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from nas.checks import check_positive
 from nas.errors import ConfigError, EvaluationError
 from nas.interfaces import HasBuild, SearchSpace
+from nas.measure.picture_size import picture_size
 from nas.records import Architecture
 
 if TYPE_CHECKING:
@@ -224,13 +225,15 @@ class ArchitectureLatency:
         """Raises `UnsteadyTiming` when the machine is too busy: the candidate then counts as failed."""
         import torch
 
-        side = _side(self.space, architecture, self.resolution)
+        size = picture_size(self.space, architecture) if self.resolution is None else (self.resolution,) * 2
+        if size is None:
+            raise ConfigError("objective 'latency': the architecture says no picture size; give resolution")
         channels = int(getattr(self.space, "in_channels", 3))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             network = self.space.build(architecture)
         network = enliven(network).to(self.settings.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return network_latency(network, (self.batch, channels, side, side), self.settings).milliseconds
+        return network_latency(network, (self.batch, channels, *size), self.settings).milliseconds
 
 
 def architecture_latency(
@@ -253,20 +256,13 @@ def architecture_latency(
             raise ConfigError(
                 f"objective 'latency': {name}: expected a whole number, at least 1, got {value!r}"
             )
-    if resolution is None and not hasattr(space, "resolution") and not hasattr(space, "image_size"):
+    says = any(hasattr(space, name) for name in ("picture", "image_size", "spec", "resolution"))
+    if resolution is None and not says:
         raise ConfigError(
-            f"objective 'latency': space {space.name!r} does not say how large its pictures are; give resolution"
+            f"objective 'latency': space {space.name!r} does not say how large its pictures are; "
+            "give resolution: {name: latency, settings: {resolution: 32}}"
         )
     return ArchitectureLatency(space, batch, resolution, LatencySettings(**settings))
-
-
-def _side(space: Any, architecture: Architecture, resolution: int | None) -> int:
-    if resolution is not None:
-        return resolution
-    own = space.resolution(architecture) if hasattr(space, "resolution") else space.image_size
-    if own is None:
-        raise ConfigError("objective 'latency': the architecture says no picture size; give resolution")
-    return int(own)
 
 
 @contextmanager

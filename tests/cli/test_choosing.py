@@ -108,9 +108,9 @@ def test_top_takes_the_best_of_a_ranking(run: pd.DataFrame, nas_command) -> None
 
 
 def test_a_slip_in_a_preference_is_told_before_the_run_is_looked_for(folder: Path, nas_command) -> None:
-    done = nas_command("front", "nothing", "--prefer", "error=5 percent")
+    done = nas_command("front", "nothing", "--prefer", "error=5..")
     assert done.code == 2
-    assert "prefer 'error=5 percent': expected a number" in done.sentence
+    assert "prefer 'error=5..': expected a number" in done.sentence
 
 
 @pytest.mark.parametrize(

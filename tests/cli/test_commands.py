@@ -191,7 +191,9 @@ def test_resuming_with_a_larger_budget_keeps_the_defaults_of_the_first(folder: P
         text.replace("algorithm: {name: moead, population: 6}", "algorithm: moead")
     )
     nas_command("search", "search.yaml")
-    assert nas_command("search", "--resume", "run", "--budget", "600").code == 0
+    done = nas_command("search", "--resume", "run", "--budget", "600")
+    assert done.code == 0
+    assert re.search(r"\n[1-9]\d* results are there; each is counted when its turn comes again\n", done.out)
 
 
 def test_paths_in_a_config_count_from_its_folder_and_on_the_command_line_from_here(
@@ -246,7 +248,7 @@ def test_data_check_tells_what_a_data_set_holds(nas_command) -> None:
         (["import", "nasbench101", "none.tfrecord", "--out", "y"], 3, r"none.tfrecord: cannot be read"),
         (["import", "nasbench101", "search.yaml", "--out", "y"], 3, r"search.yaml"),
         (["enumerate", "nasbench11", "--out", "y"], 2, r"space: unknown 'nasbench11'"),
-        (["check", "folders"], 2, r"data set: unknown 'folders' \(did you mean 'folder'\?\)"),
+        (["check", "folders"], 2, r"data: 'folders' is unknown \(did you mean 'folder'\?\): expected one of .* or the path"),
         (["check", "folder"], 2, r"say where it is: nas data check folder PATH"),
     ],
 )  # fmt: skip

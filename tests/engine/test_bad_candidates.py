@@ -79,7 +79,7 @@ def test_a_candidate_that_hangs_is_stopped_in_one_process(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(400)
 def test_a_search_on_workers_goes_on_past_all_of_it(tmp_path: Path) -> None:
     ray = pytest.importorskip("ray")
     settings = RaySettings(workers=2, timeout_s=3.0, memory_bytes=500 * 2**20, retries=0)

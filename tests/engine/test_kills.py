@@ -43,13 +43,13 @@ def test_a_search_killed_twelve_times_ends_as_one_that_never_was(tmp_path: Path)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(400)
 def test_a_search_killed_a_hundred_times_ends_as_one_that_never_was(tmp_path: Path) -> None:
     check_killed(tmp_path, kills=100, budget=2500, case="quick")
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(400)
 def test_a_search_that_trains_killed_thirty_times_ends_as_one_that_never_was(tmp_path: Path) -> None:
     check_killed(tmp_path, kills=30, budget=120, case="digits")
 
@@ -60,14 +60,14 @@ def test_a_kill_at_a_line_that_keeps_the_log_loses_and_repeats_nothing(tmp_path:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(400)
 def test_a_kill_at_every_line_that_keeps_the_log_loses_and_repeats_nothing(tmp_path: Path) -> None:
     outcome = killing("kill_lines.py", tmp_path, "moead", 0)
     assert outcome["kills"] >= 300, outcome  # in fresh searches and in resumed ones
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("case", ["sa-moead", "halving"])
 def test_kills_at_many_lines_lose_nothing_of_notes_and_continued_trainings(case: str, tmp_path: Path) -> None:
     assert killing("kill_lines.py", tmp_path, case, 60)["kills"] >= 50

@@ -140,7 +140,7 @@ def test_a_database_that_was_not_written_whole_is_refused_or_right(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_arbitrary_cuts_never_give_another_history(damage: str, crashed: Crashed, tmp_path: Path) -> None:
     rng = np.random.default_rng(1)

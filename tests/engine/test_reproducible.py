@@ -50,7 +50,7 @@ def killed(out: Path, algorithm: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("algorithm", ["moead", "sa-moead"])
 def test_one_seed_gives_one_front_however_it_is_run(algorithm: str, tmp_path: Path) -> None:
     ray = pytest.importorskip("ray")

@@ -40,7 +40,7 @@ class Calls:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(400)
 def test_an_evaluation_takes_as_many_steps_after_ten_thousand_as_after_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,7 +98,7 @@ def hundred_thousand(folder: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(400)
 def test_a_hundred_thousand_evaluations_are_opened_and_exported_without_a_step_for_each_pair(
     tmp_path: Path,
 ) -> None:

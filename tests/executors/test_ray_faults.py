@@ -20,7 +20,7 @@ from nas.loop import LoopSettings, SearchState
 from nas.records import Architecture, Result, Trial
 
 pytest.importorskip("ray")
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_plots"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_plots"), pytest.mark.timeout(400)]
 
 KILLS = 50
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
@@ -200,24 +201,19 @@ def test_a_space_whose_networks_cannot_be_made_or_sized_is_refused() -> None:
         OBJECTIVES["latency"].bound(Buildable())
 
 
-def test_a_search_minimises_latency() -> None:
+CELLS = {"name": "nasbench101", "image_size": 8, "in_channels": 1, "stem_channels": 4, "cells_per_stack": 1}
+
+
+@pytest.mark.parametrize("space", [CELLS, "muxnet-tiny"], ids=["cells", "muxnet"])
+def test_a_search_minimises_latency_and_its_folder_remembers_it(space: Any, tmp_path: Path) -> None:
     quick = {"name": "latency", "settings": QUICK}
-    config = check_config(
-        {
-            "space": {
-                "name": "nasbench101",
-                "image_size": 8,
-                "in_channels": 1,
-                "stem_channels": 4,
-                "cells_per_stack": 1,
-            },
-            "objectives": ["params", quick],
-            "evaluator": None,
-        }
-    )
+    config = check_config({"space": space, "objectives": ["params", quick], "evaluator": None})
     problem = assemble(config).problem
     found = nas.search(
-        problem.space, problem.objectives, None, algorithm="random", executor="serial", budget=3, seed=0
+        problem.space, problem.objectives, None, algorithm="random", budget=3, seed=0, out=tmp_path / "run"
     )
+    _, meta = nas.load_run(tmp_path / "run")
+    assert meta["objectives"][1]["name"] == "latency"
+    assert meta["objectives"][1]["unit"] == "ms"
     assert list(found.history["status"]) == ["ok"] * 3
     assert (found.history["latency"] > 0).all()

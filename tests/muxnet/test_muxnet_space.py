@@ -8,6 +8,7 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from nas.errors import ArchitectureError, ConfigError
@@ -29,10 +30,14 @@ def counted(space: MUXNetSpace, architecture: Architecture) -> dict[str, float]:
     """Parameters and MAdds of the built network, by running it on tensors without storage."""
     with torch.device("meta"):
         network = space.build(architecture).eval()
+        params = sum(p.numel() for p in network.parameters())
         size = network.spec.resolution
+        for module in list(network.modules()):
+            for name, part in module.named_children():
+                if isinstance(part, nn.BatchNorm2d):  # no multiply-adds, and most of the time without storage
+                    setattr(module, name, nn.Identity())
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             network(torch.zeros(1, space.in_channels, size, size))
-    params = sum(p.numel() for p in network.parameters())
     return {"params": params, "madds": counter.get_total_flops() / 2}
 
 
@@ -44,7 +49,7 @@ def test_cost_equals_the_built_network(preset: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(400)
 def test_cost_equals_the_built_network_at_a_thousand_random_points() -> None:
     for preset, n in (("imagenet", 300), ("cifar", 300), ("tiny", 400)):
         space = SPACES[preset]

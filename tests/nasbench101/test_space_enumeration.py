@@ -106,7 +106,7 @@ def test_a_missing_folder_is_named_before_any_work(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(400)
 def test_the_whole_space_has_the_published_counts_hashes_and_parameters(shared_data: Path) -> None:
     table = pd.read_parquet(shared_data / "nasbench101_cec" / "cells.parquet")
     columns = ["module_hash", "num_vertices", "adjacency", "ops", "params"]

@@ -292,7 +292,10 @@ def test_a_file_that_is_no_parquet_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"name": "digit"}, "'digit' is unknown"),
+        (
+            {"name": "digit"},
+            "'digit' is unknown .*did you mean 'digits'.* or the path of a folder of pictures",
+        ),
         ({"path": "x"}, "None is unknown"),
         ({"name": "folder", "path": "x", "resolutoin": 3}, "did you mean 'resolution'"),
         ({"name": "folder"}, "path"),
@@ -301,6 +304,13 @@ def test_a_file_that_is_no_parquet_is_refused(tmp_path):
 def test_a_wrong_data_config_is_refused_with_the_nearest_right_one(config, message):
     with pytest.raises(ConfigError, match=message):
         data_from_config(config)
+
+
+def test_a_path_may_stand_in_a_data_set_s_place(tmp_path):
+    (tmp_path / "a.parquet").touch()
+    assert data_from_config({"name": str(tmp_path)}) == Folder(str(tmp_path))
+    assert data_from_config({"name": str(tmp_path), "resolution": 16}).resolution == 16
+    assert data_from_config({"name": str(tmp_path / "a.parquet")}) == Parquet(str(tmp_path / "a.parquet"))
 
 
 def test_a_data_config_becomes_a_hashable_description():

@@ -39,14 +39,14 @@ def import_(
 
 
 @data.command(
-    epilog="Examples:\n\n`nas data check folder pictures/`\n\n`nas data check parquet cifar.parquet`\n\n"
+    epilog="Examples:\n\n`nas data check pictures/`\n\n`nas data check cifar.parquet`\n\n`nas data check cifar10 cifar-10-batches-bin`\n\n"
     "`nas data check camvid camvid.parquet --task segmentation`\n\n`nas data check voc VOC2007 --task detection`"
 )
 def check(
     kind: Annotated[
         str,
         typer.Argument(
-            help="digits, cifar10, cifar100, folder or parquet; a segmentation's camvid, ade20k, voc; a detection's voc, parquet."
+            help="digits, cifar10, cifar100, a folder of pictures or a Parquet file; a segmentation's camvid, ade20k, voc; a detection's voc, parquet."
         ),
     ],
     path: Annotated[Path | None, typer.Argument(help="Where the data are.")] = None,

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from inspect import signature
+from pathlib import Path
 from typing import Any
 
 from nas.errors import ConfigError
+from nas.objectives import did_you_mean
 from nas.training.data.base import Damage, DataReport, DataSource, MemoryPictures, Pictures, Splits
 from nas.training.data.cifar import Cifar10, Cifar100
 from nas.training.data.digits import Digits
@@ -46,12 +48,20 @@ _CACHE: dict[DataSource, Splits] = {}  # one per process: a worker reads a data 
 def data_from_config(config: Mapping[str, Any]) -> DataSource:
     """A description from plain settings, such as `{"name": "folder", "path": "pictures", "resolution": 32}`.
 
+    The path of a folder or a Parquet file may stand in the name's place.
+
     Raises `ConfigError` for an unknown data set or setting, naming the nearest right one.
     """
     settings = dict(config)
     name = settings.pop("name", None)
     if name not in DATASETS:
-        raise ConfigError(f"data: name {name!r} is unknown: expected one of {', '.join(DATASETS)}")
+        if not isinstance(name, str) or not Path(name).exists():
+            raise ConfigError(
+                f"data: {name!r} is unknown{did_you_mean(str(name), DATASETS)}: expected one of {', '.join(DATASETS)}, "
+                "or the path of a folder of pictures or of a Parquet file that is there"
+            )
+        settings.setdefault("path", name)
+        name = "folder" if Path(name).is_dir() else "parquet"
     factory = DATASETS[name]
     known = list(signature(factory).parameters)
     for key in settings:
