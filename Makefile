@@ -36,7 +36,7 @@ search: env
 	@$(BIN)/nas search
 
 test: env
-	$(BIN)/python -m pytest $(PARALLEL)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 # Some start and kill whole clusters, which may be slower than they allow for: one that fails is tried once more, and
 # counted as rerun.

@@ -79,6 +79,7 @@ def test_ctrl_c_at_the_terminal_ends_a_search_on_ray_in_order_and_it_goes_on(
     finish(folder, nas_command)
 
 
+@pytest.mark.slow
 def test_a_schedulers_sigterm_is_as_good_as_ctrl_c(folder: Path, nas_command) -> None:
     interrupted(folder, *SLOW, group=False, number=signal.SIGTERM)
     finish(folder, nas_command)

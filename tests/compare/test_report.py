@@ -117,6 +117,7 @@ def test_too_few_seeds_are_named_in_the_place_of_a_p_value(out: Path) -> None:
     assert pairs["note"].str.contains("too few seeds").all()
 
 
+@pytest.mark.slow
 def test_a_report_of_a_part_says_how_many_runs_are_missing(
     made: Comparison, comparison: Compare, out: Path
 ) -> None:

@@ -71,6 +71,7 @@ def test_das_dennis_is_the_largest_grid_not_above_what_is_wanted(m: int) -> None
         assert all((np.abs(grid - corner).sum(axis=1) < 1e-9).any() for corner in np.eye(m))
 
 
+@pytest.mark.slow
 def test_riesz_gives_exactly_what_is_wanted_evenly_spread() -> None:
     directions = riesz(3, 7)
     assert directions.shape == (7, 3)

@@ -54,6 +54,7 @@ def test_a_search_that_trains_killed_thirty_times_ends_as_one_that_never_was(tmp
     check_killed(tmp_path, kills=30, budget=120, case="digits")
 
 
+@pytest.mark.slow
 def test_a_kill_at_a_line_that_keeps_the_log_loses_and_repeats_nothing(tmp_path: Path) -> None:
     outcome = killing("kill_lines.py", tmp_path, "moead", 12)
     assert outcome["kills"] >= 10, outcome

@@ -118,6 +118,7 @@ def test_a_target_that_most_runs_miss_takes_for_ever() -> None:
     assert np.isinf(needed.loc[95, "median"])
 
 
+@pytest.mark.slow
 def test_bananas_asks_for_new_valid_cells_and_beats_random_search_on_an_easy_error() -> None:
     def error(architecture: Architecture) -> float:
         return float(sum(gene != 3 for gene in architecture.genes)) + 0.1 * architecture.genes[0]

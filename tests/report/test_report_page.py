@@ -254,6 +254,7 @@ def test_previous_and_next_walk_through_the_table(small: Opened) -> None:
     assert small.chosen() == first
 
 
+@pytest.mark.slow
 def test_printing_draws_the_charts_that_no_one_scrolled_to(open_page: Open) -> None:
     page = open_page(wild_source()).page
     drawn = "document.querySelectorAll('#progress-charts .main-svg').length"

@@ -39,6 +39,7 @@ def networks(tmp_path: Path) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_every_network_is_judged_under_every_corruption(networks: list[str], tmp_path: Path) -> None:
     measure.main(
         [*networks, "--data", "digits", "--white", "16", "--pictures", "20", "--out", str(tmp_path / "out")]
@@ -57,6 +58,7 @@ def test_a_network_without_weights_is_refused(tmp_path: Path) -> None:
         measure.main([NETWORK, "--data", "digits", "--out", str(tmp_path)])
 
 
+@pytest.mark.slow
 def test_a_sheet_shows_a_picture_of_the_size_that_was_asked_for(tmp_path: Path) -> None:
     stream = io.BytesIO()
     pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)

@@ -185,6 +185,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
 TINY = ["--set", "head.width=8", "--set", "head.output_stride=32", "--set", "task.crop=[24,32]"]
 
 
+@pytest.mark.slow
 def test_the_command_line_trains_and_judges_a_segmentation(
     run: Callable[..., int], tmp_path: Path, camvid: CamVid, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -68,6 +68,7 @@ def test_a_network_learns_a_source_and_is_compared_with_itself_from_scratch(
     assert "98.0% on CIFAR-10" in (tmp_path / "out" / "results.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_given_weights_are_begun_from_and_a_second_run_repeats_the_table(
     pictures: Path, tmp_path: Path
 ) -> None:
