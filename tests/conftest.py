@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -50,3 +51,22 @@ def torchvision() -> Iterator[ModuleType]:
         found = importlib.import_module("torchvision")
     yield found
     del kept
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium or Chrome as installed on this machine.
+
+    Of a module alone: while it is there, no other may be started in the process, nor an event loop.
+    """
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed; it comes with the extra 'dev'"
+    )
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.skip("no browser: none of chromium, chromium-browser, google-chrome, chrome is on the path")
+    with playwright.sync_playwright() as driver:
+        launched = driver.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        yield launched
+        launched.close()

@@ -1,8 +1,7 @@
-"""A browser without a window, and pages opened in it."""
+"""Pages opened in the browser."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,23 +11,7 @@ from report_browser import Open, Opened
 from nas.report import Source, write_page
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Chromium or Chrome as installed on this machine; tests skip where there is none."""
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed; it comes with the extra 'dev'"
-    )
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        pytest.skip("no browser: none of chromium, chromium-browser, google-chrome, chrome is on the path")
-    with playwright.sync_playwright() as driver:
-        launched = driver.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
-        yield launched
-        launched.close()
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def open_page(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
     """Opens the page of some runs; with `size` (width, height) and whatever a browser's context takes."""
     contexts = []
