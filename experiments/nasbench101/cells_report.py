@@ -90,14 +90,18 @@ def summary_table(
     """
     extra, body = extra or {}, []
     places = sorted(rows["evaluations"].unique().tolist())
+    first = rows["compared_with"].iloc[0]  # with which all are compared that go as far as it
     for m in rows["method"].unique():
         mine = rows[rows["method"] == m].set_index("evaluations")
         cells = [f"{mine.loc[n, value]:.{digits}f}" if n in mine.index else "" for n in places]
-        tested = mine[mine["compared_with"] != m].tail(1)
+        tested = mine[mine["compared_with"] != m]
+        with_first = tested[tested["compared_with"] == first]
+        tested = (tested if with_first.empty else with_first).tail(1)
         said = ""
         for n, row in tested.iterrows():
             p = f", p {row['p_holm']:.2g}" if np.isfinite(row["p_holm"]) else ""
-            than = f" than {row['compared_with']} at {n}" if row["verdict"] in ("better", "worse") else ""
+            word = {"better": "than", "worse": "than", "no difference shown": "from"}.get(row["verdict"])
+            than = f" {word} {row['compared_with']} at {n}" if word else ""
             said = f"{row['verdict']}{than} (A {1 - row['effect']:.2f}{p})"
         body.append(
             [str(m), str(int(mine["runs"].max())), *cells, said, *(v.get(str(m), "") for v in extra.values())]
