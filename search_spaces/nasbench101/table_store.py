@@ -70,7 +70,9 @@ class NASBench101Table:
         """Map a store into memory. Raises `DataError` when it is missing, damaged or of another schema."""
         path = Path(path).absolute()
         meta = _read_meta(path)
-        return cls(path, meta, {name: _map(path, name, about) for name, about in meta["columns"].items()})
+        columns = {name: _map(path, name, about) for name, about in meta["columns"].items()}
+        _check_shapes(path, columns, len(meta["budgets"]))
+        return cls(path, meta, columns)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return NASBench101Table.open, (str(self.path),)
@@ -220,13 +222,32 @@ def _read_meta(path: Path) -> dict[str, Any]:
         raise DataError(f"{path}: schema {meta.get('schema')!r}, this version reads {SCHEMA}; {_ADVICE}")
     needed = {"hash", "cell", "params", "search_cell", "search_row"}
     needed |= {prefix + metric for prefix in ("final_", "halfway_") for metric in METRICS}
-    if (
-        not isinstance(meta.get("columns"), dict)
-        or needed - meta["columns"].keys()
-        or not meta.get("budgets")
-    ):
+    columns, budgets = meta.get("columns"), meta.get("budgets")
+    if not isinstance(columns, dict) or needed - columns.keys() or not budgets:
         raise DataError(f"{path}/meta.json lacks columns or budgets; {_ADVICE}")
+    if not isinstance(budgets, list) or not all(type(b) is int and b > 0 for b in budgets):
+        raise DataError(
+            f"{path}/meta.json is damaged: budgets are {budgets!r}, expected whole epochs; {_ADVICE}"
+        )
+    if not all(isinstance(about, dict) for about in columns.values()):
+        raise DataError(f"{path}/meta.json is damaged: it does not describe every column; {_ADVICE}")
     return {**meta, "columns": {name: meta["columns"][name] for name in sorted(needed)}}
+
+
+def _check_shapes(path: Path, columns: dict[str, NDArray[Any]], budgets: int) -> None:
+    """Raise `DataError` unless the columns fit each other and the budgets, as no column alone can tell."""
+    cells = len(columns["cell"])
+    for name, values in columns.items():
+        expected: tuple[int, ...] = (cells,)
+        if name == "hash":
+            expected = (cells, 2)
+        elif name.startswith(("final_", "halfway_")):
+            expected = (cells, budgets, RUNS)
+        if values.shape != expected:
+            raise DataError(
+                f"{path}/{name}.npy: shape {list(values.shape)}, expected {list(expected)} for {cells} cells and "
+                f"{budgets} budgets in meta.json; {_ADVICE}"
+            )
 
 
 def _map(path: Path, name: str, about: dict[str, Any]) -> NDArray[Any]:
@@ -245,6 +266,8 @@ def _map(path: Path, name: str, about: dict[str, Any]) -> NDArray[Any]:
     ) as error:
         # NumPy reads a header by Python's own parser, which complains of a damaged one in its own ways
         raise DataError(f"{file}: missing or damaged ({error}); {_ADVICE}") from None
+    if not isinstance(mapped, np.ndarray):  # an archive of several
+        raise DataError(f"{file}: expected one array; {_ADVICE}")
     if list(mapped.shape) != about.get("shape") or mapped.dtype.str != about.get("dtype"):
         raise DataError(
             f"{file}: {mapped.dtype.str} of shape {list(mapped.shape)}, expected {about.get('dtype')} of shape "

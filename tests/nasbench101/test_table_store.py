@@ -171,12 +171,31 @@ def test_a_column_of_another_length_is_named(damaged: Path):
         ({"kind": "else"}, "not that of a NASBench-101 table"),
         ({"columns": {}}, "lacks columns"),
         ({"budgets": []}, "lacks columns or budgets"),
+        ({"budgets": [4, 108.5]}, r"budgets are \[4, 108.5\], expected whole epochs"),
+        ({"budgets": 108}, "budgets are 108, expected whole epochs"),
+        ({"budgets": [float("inf")]}, r"budgets are \[inf\]"),
+        ({"budgets": [4, 3, 6, 108]}, r"expected \[3, 4, 3\] for 3 cells and 4 budgets in meta.json"),
     ],
 )
 def test_a_meta_file_that_does_not_fit_is_refused(damaged: Path, change: dict[str, object], words: str):
     meta = json.loads((damaged / "meta.json").read_text())
     (damaged / "meta.json").write_text(json.dumps({**meta, **change}))
     with pytest.raises(DataError, match=words):
+        NASBench101Table.open(damaged)
+
+
+def test_a_meta_file_that_describes_a_column_by_a_list_is_refused(damaged: Path):
+    meta = json.loads((damaged / "meta.json").read_text())
+    meta["columns"]["hash"] = []
+    (damaged / "meta.json").write_text(json.dumps(meta))
+    with pytest.raises(DataError, match="does not describe every column"):
+        NASBench101Table.open(damaged)
+
+
+def test_an_archive_in_a_column_s_place_is_refused(damaged: Path):
+    with (damaged / "cell.npy").open("wb") as file:
+        np.savez(file, np.arange(3))
+    with pytest.raises(DataError, match=r"cell\.npy: expected one array"):
         NASBench101Table.open(damaged)
 
 
