@@ -28,7 +28,8 @@ CHECKPOINTS = (10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60)
 REPORTED_AT = (20, 30, 40, 60)
 WANTED = {  # by task: what the user says, about a place in the middle of the front
     "5v-final-3": "error=6.5%, params=4M",
-    "nb201-cifar10-3": "error=7%, params=500k",
+    "nb201-cifar10-final-3": "error=7%, params=500k",
+    "nb201-cifar10-3": "error=7%, params=500k",  # the same wish where the search sees another error: out of its reach
 }
 WITHOUT, WITH = "without preference", "with preference"
 
@@ -71,6 +72,9 @@ dominates of what the true front dominates of the region of interest (`Preferenc
 the best member of the front (`Preference.scores`: 0 at the aspiration, negative beyond it, 1 a range of the true front short of it).
 `inside`: the mean number of members of the front in the region. `tested`: Wilcoxon's signed-rank test over the seeds; A is the
 probability that a run of the row is better (Vargha and Delaney).
+
+On NAS-Bench-201 the wish is spoken twice: to a search of the error that it speaks of, and to one of 12-epoch validation errors, the lowest of
+which is 15.1%, so that 7% is out of its reach.
 """
 
 
@@ -91,7 +95,7 @@ def main() -> None:
         summary = curve_report(frame, prefix, REPORTED_AT, WITH, larger=larger)
         summaries.append(summary.assign(measure=prefix))
         for name, task in tasks.items():
-            parts.append(f"## {task.title}, wanted: {WANTED[name]}: {prefix}\n")
+            parts.append(f"## {task.title}, wanted: {WANTED[name]}: {prefix}\n\nSearched: {task.searched}.\n")
             parts.append(summary_table(summary[summary["task"] == name], value))
     pd.concat(summaries).to_csv(args.out / "preference_summary.csv", index=False)
     (args.out / "preference.md").write_text("\n".join(parts), encoding="utf-8")
