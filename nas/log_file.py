@@ -191,6 +191,10 @@ def explained(path: Path) -> Iterator[None]:
     """Turn what SQLite and the disk complain of into a sentence that says what to do."""
     try:
         yield
+    except UnicodeDecodeError as error:  # SQLite's own complaint quotes what it found in the file
+        raise HistoryError(
+            f"{path}: a text in it is no UTF-8; the file is damaged or is no history of a run: restore it from a copy"
+        ) from error
     except (sqlite3.Error, OSError) as error:
         text = str(error)
         if "full" in text or (isinstance(error, OSError) and error.errno == errno.ENOSPC):

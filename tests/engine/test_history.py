@@ -158,6 +158,15 @@ def test_a_file_that_is_no_database_is_refused(run: Path) -> None:
             use(run)
 
 
+def test_a_database_with_a_text_that_is_none_is_refused(run: Path) -> None:
+    """SQLite's complaint about it is then no text either."""
+    content = (run / FILE).read_bytes()
+    (run / FILE).write_bytes(content.replace(b"STRICT", b"ST\x80ICT", 1))
+    for read in (nas.load_run, resume):
+        with pytest.raises(HistoryError, match=r"no UTF-8; the file is damaged"):
+            read(run)
+
+
 def test_a_damaged_database_is_refused(run: Path) -> None:
     data = bytearray((run / FILE).read_bytes())
     data[4096:] = os.urandom(len(data) - 4096)

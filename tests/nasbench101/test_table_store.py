@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 import shutil
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -196,6 +197,14 @@ def test_an_archive_in_a_column_s_place_is_refused(damaged: Path):
     with (damaged / "cell.npy").open("wb") as file:
         np.savez(file, np.arange(3))
     with pytest.raises(DataError, match=r"cell\.npy: expected one array"):
+        NASBench101Table.open(damaged)
+
+
+def test_a_header_of_another_length_is_refused(damaged: Path):
+    content = (damaged / "search_row.npy").read_bytes()
+    wrong = content[:8] + struct.pack("<H", 59) + content[10:67] + b" \n" + content[128:]
+    (damaged / "search_row.npy").write_bytes(wrong)
+    with pytest.raises(DataError, match=r"search_row\.npy: its header is damaged"):
         NASBench101Table.open(damaged)
 
 
