@@ -74,11 +74,8 @@ def check_terms(found: Sequence[Term], objectives: Sequence[Objective]) -> None:
             what = "a weight" if term.relation in WEIGH else f"{term.name} is in {unit or 'plain numbers'}"
             raise ConfigError(f"prefer {term.text!r}: % is for levels in percent, but {what}; leave it out")
         if term.unit not in ("", "%") and (term.unit != unit or term.relation in WEIGH):
-            what = (
-                "a weight has no unit"
-                if term.relation in WEIGH
-                else f"{term.name} is in {unit or 'plain numbers'}"
-            )
+            of_name = f"{term.name} is in {unit or 'plain numbers'}"
+            what = "a weight has no unit" if term.relation in WEIGH else of_name
             raise ConfigError(
                 f"prefer {term.text!r}: {what}, got {term.unit!r}; numbers may have k, M or G (1M = 1e6)"
             )

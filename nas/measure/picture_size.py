@@ -13,9 +13,7 @@ def picture_size(space: Any, architecture: Architecture) -> tuple[int, int] | No
         height, width = space.picture
         return int(height), int(width)
     side = getattr(space, "image_size", None)
-    if side is None and hasattr(
-        space, "spec"
-    ):  # of a MUXNet, whose pictures are brought to a size of its own
+    if side is None and hasattr(space, "spec"):  # a MUXNet brings pictures to a size of its own
         side = space.spec(architecture).resolution
     if side is None and hasattr(space, "resolution"):
         side = space.resolution(architecture)

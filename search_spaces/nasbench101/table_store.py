@@ -268,9 +268,7 @@ def _map(path: Path, name: str, about: dict[str, Any]) -> NDArray[Any]:
         raise DataError(f"{file}: missing or damaged ({error}); {_ADVICE}") from None
     if not isinstance(mapped, np.ndarray):  # an archive of several
         raise DataError(f"{file}: expected one array; {_ADVICE}")
-    if (
-        not mapped.flags.aligned
-    ):  # the header is longer or shorter than it was, and numbers would be read askew
+    if not mapped.flags.aligned:  # the header has another length, and numbers would be read askew
         raise DataError(f"{file}: its header is damaged; {_ADVICE}")
     if list(mapped.shape) != about.get("shape") or mapped.dtype.str != about.get("dtype"):
         raise DataError(

@@ -297,6 +297,7 @@ def test_a_file_that_is_no_parquet_is_refused(tmp_path):
             "'digit' is unknown .*did you mean 'digits'.* or the path of a folder of pictures",
         ),
         ({"path": "x"}, "None is unknown"),
+        ({"name": "x" * 5000}, "is unknown"),
         ({"name": "folder", "path": "x", "resolutoin": 3}, "did you mean 'resolution'"),
         ({"name": "folder"}, "path"),
     ],

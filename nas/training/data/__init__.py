@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from inspect import signature
@@ -55,7 +56,7 @@ def data_from_config(config: Mapping[str, Any]) -> DataSource:
     settings = dict(config)
     name = settings.pop("name", None)
     if name not in DATASETS:
-        if not isinstance(name, str) or not Path(name).exists():
+        if not isinstance(name, str) or not os.path.exists(name):  # Path would raise for a long one
             raise ConfigError(
                 f"data: {name!r} is unknown{did_you_mean(str(name), DATASETS)}: expected one of {', '.join(DATASETS)}, "
                 "or the path of a folder of pictures or of a Parquet file that is there"
