@@ -206,7 +206,7 @@ def test_a_browser_shows_the_pages_without_errors_and_finds_a_word(
         if width < 1000:
             page.locator("label[for=__search]").first.click()
         page.locator(".md-search__input").press_sequentially("nadir")
-        page.wait_for_selector(".md-search-result__item", timeout=60_000)
+        page.wait_for_selector(".md-search-result__item", timeout=20_000)
     assert complaints == []
 
 

@@ -156,13 +156,15 @@ class ClassificationCommand(TaskCommand):
 
 def _folder_or_file(place: Place, known: Mapping[str, Any]) -> tuple[str, Path | None]:
     """The data set's name, and where it is; a folder or a Parquet file may stand in the name's place."""
-    given = Path(place.data)
-    if place.data in known or not given.exists():
+    from nas.training.data import kind_at
+
+    kind = kind_at(place.data)
+    if place.data in known or kind is None:
         check_known("--data", place.data, [*known, "a folder of pictures", "a Parquet file"])
         return place.data, place.path
     if place.path is not None:
         raise ConfigError(f"--path: --data {place.data} says already where the pictures are; leave it out")
-    return "folder" if given.is_dir() else "parquet", given
+    return kind, Path(place.data)
 
 
 class SegmentationCommand(TaskCommand):

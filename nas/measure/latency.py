@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from nas.checks import check_positive
 from nas.errors import ConfigError, EvaluationError
 from nas.interfaces import HasBuild, SearchSpace
-from nas.measure.picture_size import picture_size
+from nas.measure.picture_size import picture_size, says_picture_size
 from nas.records import Architecture
 
 if TYPE_CHECKING:
@@ -256,8 +256,7 @@ def architecture_latency(
             raise ConfigError(
                 f"objective 'latency': {name}: expected a whole number, at least 1, got {value!r}"
             )
-    says = any(hasattr(space, name) for name in ("picture", "image_size", "spec", "resolution"))
-    if resolution is None and not says:
+    if resolution is None and not says_picture_size(space):
         raise ConfigError(
             f"objective 'latency': space {space.name!r} does not say how large its pictures are; "
             "give resolution: {name: latency, settings: {resolution: 32}}"

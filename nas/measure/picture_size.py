@@ -6,15 +6,25 @@ from typing import Any
 
 from nas.records import Architecture
 
+_SAID_BY = ("picture", "resolution", "image_size", "spec")
+
+
+def says_picture_size(space: Any) -> bool:
+    """Whether the space has anything that `picture_size` reads."""
+    return any(hasattr(space, name) for name in _SAID_BY)
+
 
 def picture_size(space: Any, architecture: Architecture) -> tuple[int, int] | None:
-    """Height and width in pixels; None where neither the space nor the architecture says it."""
+    """Height and width in pixels; None where neither the space nor the architecture says it.
+
+    What the architecture asks for goes before what holds for the whole space.
+    """
     if hasattr(space, "picture"):  # of a segmentation
         height, width = space.picture
         return int(height), int(width)
-    side = getattr(space, "image_size", None)
+    side = space.resolution(architecture) if hasattr(space, "resolution") else None
+    if side is None:
+        side = getattr(space, "image_size", None)
     if side is None and hasattr(space, "spec"):  # a MUXNet brings pictures to a size of its own
-        side = space.spec(architecture).resolution
-    if side is None and hasattr(space, "resolution"):
-        side = space.resolution(architecture)
+        side = getattr(space.spec(architecture), "resolution", None)
     return None if side is None else (int(side), int(side))

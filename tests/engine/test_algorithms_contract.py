@@ -44,13 +44,13 @@ def quick(name: str) -> Any:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_algorithm_keeps_the_contract(name: str) -> None:
-    check_algorithm(quick(name), evaluations=20 if name in QUICK_SETTINGS else 80)
+    check_algorithm(quick(name), evaluations=30 if name in QUICK_SETTINGS else 80)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_algorithm_keeps_the_contract_in_a_space_with_its_own_variation(name: str) -> None:
     problem = toy_problem(3, space=NASBench101.digits())
-    check_algorithm(quick(name), problem, evaluations=20 if name in QUICK_SETTINGS else 40)
+    check_algorithm(quick(name), problem, evaluations=30 if name in QUICK_SETTINGS else 40)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -19,7 +19,9 @@ from nas.errors import ConfigError
 from nas.interfaces import SearchSpace
 from nas.measure import latency
 from nas.measure.latency import LatencySettings, Timing, UnsteadyTiming, steady, time_in_turns
+from nas.measure.picture_size import picture_size
 from nas.objectives import OBJECTIVES
+from search_spaces.muxnet import MUXNetSpace
 from search_spaces.nasbench101 import NASBench101
 
 QUICK = {"rounds": 6, "warm_up": 1, "extensions": 0, "tolerance": 1000.0}
@@ -199,6 +201,27 @@ def test_a_space_whose_networks_cannot_be_made_or_sized_is_refused() -> None:
         OBJECTIVES["latency"].bound(Bare())
     with pytest.raises(ConfigError, match="give resolution"):
         OBJECTIVES["latency"].bound(Buildable())
+
+
+def test_an_architecture_s_own_resolution_goes_before_the_space_s_pictures() -> None:
+    space = NASBench101.digits()
+    architecture = space.sample(np.random.default_rng(0))
+    assert picture_size(space, architecture) == (8, 8)
+
+    class Sized:
+        image_size = 32
+
+        def __init__(self, wanted: int | None) -> None:
+            self.wanted = wanted
+
+        def resolution(self, architecture: Any) -> int | None:
+            return self.wanted
+
+    assert picture_size(Sized(24), architecture) == (24, 24)
+    assert picture_size(Sized(None), architecture) == (32, 32)
+    tiny = MUXNetSpace("tiny")
+    drawn = tiny.sample(np.random.default_rng(0))
+    assert picture_size(tiny, drawn) == (tiny.spec(drawn).resolution,) * 2
 
 
 CELLS = {"name": "nasbench101", "image_size": 8, "in_channels": 1, "stem_channels": 4, "cells_per_stack": 1}

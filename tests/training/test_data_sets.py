@@ -311,6 +311,8 @@ def test_a_path_may_stand_in_a_data_set_s_place(tmp_path):
     (tmp_path / "a.parquet").touch()
     assert data_from_config({"name": str(tmp_path)}) == Folder(str(tmp_path))
     assert data_from_config({"name": str(tmp_path), "resolution": 16}).resolution == 16
+    with pytest.raises(ConfigError, match="says already where the pictures are: leave path='x' out"):
+        data_from_config({"name": str(tmp_path), "path": "x"})
     assert data_from_config({"name": str(tmp_path / "a.parquet")}) == Parquet(str(tmp_path / "a.parquet"))
 
 

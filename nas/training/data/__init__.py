@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from inspect import signature
-from pathlib import Path
 from typing import Any
 
 from nas.errors import ConfigError
@@ -32,6 +30,7 @@ __all__ = [
     "Splits",
     "check",
     "data_from_config",
+    "kind_at",
     "load",
 ]
 
@@ -46,6 +45,13 @@ DATASETS: dict[str, Callable[..., DataSource]] = {
 _CACHE: dict[DataSource, Splits] = {}  # one per process: a worker reads a data set once, not once a candidate
 
 
+def kind_at(path: str) -> str | None:
+    """The data set that a path stands for: `folder` or `parquet`; None where nothing is."""
+    if not os.path.exists(path):  # Path.exists would raise for a long one
+        return None
+    return "folder" if os.path.isdir(path) else "parquet"
+
+
 def data_from_config(config: Mapping[str, Any]) -> DataSource:
     """A description from plain settings, such as `{"name": "folder", "path": "pictures", "resolution": 32}`.
 
@@ -56,20 +62,24 @@ def data_from_config(config: Mapping[str, Any]) -> DataSource:
     settings = dict(config)
     name = settings.pop("name", None)
     if name not in DATASETS:
-        if not isinstance(name, str) or not os.path.exists(name):  # Path would raise for a long one
+        kind = kind_at(name) if isinstance(name, str) else None
+        if kind is None:
             raise ConfigError(
                 f"data: {name!r} is unknown{did_you_mean(str(name), DATASETS)}: expected one of {', '.join(DATASETS)}, "
                 "or the path of a folder of pictures or of a Parquet file that is there"
             )
-        settings.setdefault("path", name)
-        name = "folder" if Path(name).is_dir() else "parquet"
+        if "path" in settings:
+            raise ConfigError(
+                f"data {name!r} says already where the pictures are: leave path={settings['path']!r} out"
+            )
+        settings["path"], name = name, kind
     factory = DATASETS[name]
     known = list(signature(factory).parameters)
     for key in settings:
         if key not in known:
-            near = get_close_matches(key, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ConfigError(f"data {name!r} has no setting {key!r}: it has {', '.join(known)}{hint}")
+            raise ConfigError(
+                f"data {name!r} has no setting {key!r}{did_you_mean(key, known)}: it has {', '.join(known)}"
+            )
     try:
         return factory(**settings)
     except TypeError as error:
