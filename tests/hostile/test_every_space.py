@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from itertools import permutations
 from typing import Any
 
@@ -13,6 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from nas.interfaces import HasBuild, HasCost, HasVariation, SearchSpace
+from nas.measure.picture_size import picture_size
 from nas.records import Architecture
 from search_spaces import SEARCH_SPACES
 from search_spaces.nasbench101 import NASBench101
@@ -101,25 +102,19 @@ def test_architectures_are_encoded_alike_only_when_they_are_one_network(
 @fuzzed_a_little
 @given(seed=seeds)
 def test_the_cost_is_that_of_the_built_network(name: str, seed: int) -> None:
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
+    from counted_networks import counted
 
     space = made(name)
     if not (isinstance(space, HasBuild) and isinstance(space, HasCost)):
         pytest.skip(f"{name} builds no networks")
     architecture = space.canonical(drawn(name, seed))
     channels = getattr(space, "in_channels", 3)
-    with torch.device("meta"):
-        network = space.build(
-            architecture, num_classes=getattr(space, "num_classes", 10), in_channels=channels
-        )
-        size = network.spec.resolution if hasattr(network, "spec") else getattr(space, "image_size", 32)
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            network.eval()(torch.zeros(1, channels, size, size))
-    built = {
-        "params": sum(p.numel() for p in network.parameters()),
-        "madds": counter.get_total_flops() // 2,
-    }
+    size = picture_size(space, architecture)
+    assert size is not None
+    build = partial(
+        space.build, architecture, num_classes=getattr(space, "num_classes", 10), in_channels=channels
+    )
+    built, _ = counted(build, channels, size[0])
     cost = space.cost(architecture)
     assert {key: cost[key] for key in built} == built
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from counted_networks import counted
 
 from nas.errors import ArchitectureError, ConfigError
 from nas.records import Architecture
@@ -73,17 +74,9 @@ def test_operations_equal_every_record(shared_data: Path, file: str) -> None:
 def test_cost_equals_the_built_network(chosen: dict[str, int]) -> None:
     space = NASBench101(**chosen)
     for architecture in random_architectures(space, 24 if chosen else 6):
-        with torch.device("meta"):  # shapes alone
-            network = space.build(architecture).eval()
-            picture = torch.zeros(1, space.in_channels, space.image_size, space.image_size)
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            logits = network(picture)
-        counted = {
-            "params": sum(p.numel() for p in network.parameters()),
-            "madds": counter.get_total_flops() // 2,
-        }
-        assert space.cost(architecture) == counted, space.format(architecture)
-        assert logits.shape == (1, space.num_classes)
+        built, shape = counted(partial(space.build, architecture), space.in_channels, space.image_size)
+        assert space.cost(architecture) == built, space.format(architecture)
+        assert shape == (1, space.num_classes)
 
 
 def test_costs_are_whole_numbers() -> None:
