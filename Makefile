@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PARALLEL := -n auto --maxprocesses 4 --dist loadfile
+PARALLEL := -n auto --maxprocesses 4
+BY_FILE := $(PARALLEL) --dist loadfile
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
 .PHONY: env search test test-slow test-dist test-python dist docs fuzz audit lint clean help
@@ -36,12 +37,12 @@ search: env
 	@$(BIN)/nas search
 
 test: env
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest $(PARALLEL) --dist worksteal
 
 # Some start and kill whole clusters, which may be slower than they allow for: one that fails is tried once more, and
 # counted as rerun.
 test-slow: env
-	$(BIN)/python -m pytest $(PARALLEL) -m slow --timeout 400 --reruns 1 --durations 25 -v
+	$(BIN)/python -m pytest $(BY_FILE) -m slow --timeout 400 --reruns 1 --durations 25 -v
 
 lint: env
 	$(BIN)/ruff check .
@@ -66,14 +67,14 @@ test-python:
 	$(PYTHON) -m venv --clear $(OTHER)
 	grep '^torch==' constraints.txt > $(OTHER)/torch.txt
 	$(OTHER)/bin/python -m pip install --disable-pip-version-check --quiet --constraint $(OTHER)/torch.txt --editable '.[dev]'
-	$(OTHER)/bin/python -m pytest tests/engine tests/cli tests/export $(PARALLEL)
+	$(OTHER)/bin/python -m pytest tests/engine tests/cli tests/export $(BY_FILE)
 
 clean:
 	rm -rf $(VENV) $(OTHER) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Damaged inputs of every kind, about 100,000 of them; NAS_FUZZ_INPUTS is how many each test tries.
 fuzz: env
-	NAS_FUZZ_INPUTS=$${NAS_FUZZ_INPUTS:-4000} $(BIN)/python -m pytest tests/hostile $(PARALLEL) --timeout 7200
+	NAS_FUZZ_INPUTS=$${NAS_FUZZ_INPUTS:-4000} $(BIN)/python -m pytest tests/hostile $(BY_FILE) --timeout 7200
 
 # Known vulnerabilities of the pinned versions, from the public databases; fails where it gets no answer.
 audit: env

@@ -9,15 +9,18 @@ from typing import Annotated
 import typer
 
 from nas.cli.commands.options import (
-    CLASSES,
     DATA,
     HEAD,
-    NETWORK,
-    RESOLUTION,
     SPEC,
     TASK,
+    Classes,
     Folder,
+    Json,
+    Network,
     Number,
+    OfSpace,
+    Resolution,
+    SpaceSettings,
     Text,
     Texts,
 )
@@ -33,17 +36,12 @@ PANEL = "One network"
     "`nas show 100110100001001010101-02001`\n\n`nas show nasbench101 1-1 --set stem_channels=16`",
 )
 def show(
-    network: Annotated[str, typer.Argument(help=NETWORK, metavar="NETWORK")],
-    architecture: Annotated[
-        Text, typer.Argument(help="After a space: text form, as in front.csv.", show_default=False)
-    ] = None,
-    resolution: Annotated[Number, typer.Option(help=RESOLUTION, show_default=False)] = None,
-    classes: Annotated[Number, typer.Option(help=CLASSES, show_default=False)] = None,
+    network: Network,
+    architecture: OfSpace = None,
+    resolution: Resolution = None,
+    classes: Classes = None,
     svg: Annotated[Folder, typer.Option(help="Write a drawing to this file.", show_default=False)] = None,
-    settings: Annotated[
-        Texts,
-        typer.Option("--set", help="A setting of the space: `name=value`. Repeatable."),
-    ] = None,
+    settings: SpaceSettings = None,
 ) -> None:
     """Print a network block by block: type, shape, parameters, multiply-adds."""
     from nas.cli.networks import Sizes, network_of, show_network
@@ -58,17 +56,12 @@ def show(
     "`nas cost muxnet_m --resolution 224 --json`",
 )
 def cost(
-    network: Annotated[str, typer.Argument(help=NETWORK, metavar="NETWORK")],
-    architecture: Annotated[
-        Text, typer.Argument(help="After a space: text form, as in front.csv.", show_default=False)
-    ] = None,
-    resolution: Annotated[Number, typer.Option(help=RESOLUTION, show_default=False)] = None,
-    classes: Annotated[Number, typer.Option(help=CLASSES, show_default=False)] = None,
-    settings: Annotated[
-        Texts,
-        typer.Option("--set", help="A setting of the space: `name=value`. Repeatable."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON object.")] = False,
+    network: Network,
+    architecture: OfSpace = None,
+    resolution: Resolution = None,
+    classes: Classes = None,
+    settings: SpaceSettings = None,
+    as_json: Json = False,
 ) -> None:
     """Exact parameters and multiply-adds of a network, without building it."""
     from nas.cli.networks import Sizes, network_of
@@ -166,7 +159,7 @@ def evaluate(
             "--set", help="`data.x=y` or `space.x=y`; of a task also `head.x=y` and `task.x=y`. Repeatable."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Judge weights on the test pictures: top-1, top-5, every class, and the time a picture takes."""
     from nas.cli.training import Asked, run_evaluation

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional
+from typing import Annotated, Optional
+
+import typer
 
 Text = Optional[str]  # noqa: UP045 (typer reads annotations at run time, on Python 3.10 too)
 Number = Optional[int]  # noqa: UP045
@@ -20,3 +22,18 @@ TASK = "classification, segmentation (data: camvid, ade20k, voc) or detection (d
 HEAD = "What stands on the backbone: of a segmentation c1 or ppm, of a detection ssdlite, ssd or ssd300 (VGG-16)."
 RESOLUTION = "Pixels of a side of the picture; default: the network's own. For networks without a space."
 CLASSES = "Classes; default 1000. For networks without a space."
+
+# Arguments and options that are said in the same words by several commands.
+ConfigSettings = Annotated[
+    Texts, typer.Option("--set", help="Any key of the config: `a.b=value`. Repeatable.")
+]
+SpaceSettings = Annotated[
+    Texts, typer.Option("--set", help="A setting of the space: `name=value`. Repeatable.")
+]
+Network = Annotated[str, typer.Argument(help=NETWORK, metavar="NETWORK")]
+OfSpace = Annotated[
+    Text, typer.Argument(help="After a space: text form, as in front.csv.", show_default=False)
+]
+Resolution = Annotated[Number, typer.Option(help=RESOLUTION, show_default=False)]
+Classes = Annotated[Number, typer.Option(help=CLASSES, show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="A JSON object.")]

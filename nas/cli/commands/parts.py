@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from nas.cli.commands.options import Json
+
 parts = typer.Typer(rich_markup_mode="markdown")
 PANEL = "What is here"
 
@@ -27,7 +29,7 @@ def list_(
 
 @parts.command(rich_help_panel=PANEL, epilog="Examples:\n\n`nas doctor`\n\n`nas doctor --json | jq .ready`")
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON object.")] = False,
+    as_json: Json = False,
     no_ray: Annotated[bool, typer.Option("--no-ray", help="Do not start Ray (some seconds).")] = False,
 ) -> None:
     """Tell whether a first search would run here, what is missing for what else, and where data were found."""

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from nas.cli.commands.options import DATA, Folder, Number, Text, Texts
+from nas.cli.commands.options import DATA, ConfigSettings, Folder, Number, Text, Texts
 
 runs = typer.Typer(rich_markup_mode="markdown")
 PANEL = "Runs"
@@ -55,10 +55,7 @@ def search(
         Texts,
         typer.Option(help="Who is told how it goes: file.py:Name. Repeatable.", show_default=False),
     ] = None,
-    settings: Annotated[
-        Texts,
-        typer.Option("--set", help="Any key of the config: `a.b=value`. Repeatable."),
-    ] = None,
+    settings: ConfigSettings = None,
 ) -> None:
     """Search a space for its Pareto front.
 
@@ -222,10 +219,7 @@ def compare(
     report: Annotated[
         bool, typer.Option("--report", help="Run nothing; measure and draw what there is.")
     ] = False,
-    settings: Annotated[
-        Texts,
-        typer.Option("--set", help="Any key of the config: `a.b=value`. Repeatable."),
-    ] = None,
+    settings: ConfigSettings = None,
 ) -> None:
     """Compare algorithms on problems with many seeds: curves, tests, tables, figures, one page.
 
