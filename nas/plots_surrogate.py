@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 
 from nas.notes import notes_table
 from nas.plots_axes import BLUE, FAINT, INK, VERMILLION, evaluated, headline, new_figure, nothing, plain
@@ -40,6 +41,7 @@ def surrogate_figure(table: RunTable) -> Figure:
         _coverage(coverage, rows)
     for ax in grid[-1]:
         ax.set_xlabel("results told", fontsize=11, color=INK)
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, steps=[1, 2, 5, 10]))
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     return figure

@@ -44,8 +44,8 @@ def test_a_search_killed_twelve_times_ends_as_one_that_never_was(tmp_path: Path)
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_a_search_killed_a_hundred_times_ends_as_one_that_never_was(tmp_path: Path) -> None:
-    check_killed(tmp_path, kills=100, budget=2500, case="quick")
+def test_a_search_killed_160_times_ends_as_one_that_never_was(tmp_path: Path) -> None:
+    check_killed(tmp_path, kills=160, budget=4000, case="quick")
 
 
 @pytest.mark.slow
