@@ -26,7 +26,10 @@ def run(
 ) -> str:
     """What a search of ten evaluations shows, the sixth of which takes a while."""
     file = io.StringIO()
-    console = Console(file=file, force_terminal=terminal, width=100, height=30, color_system=None)
+    console = Console(
+        file=file, force_terminal=terminal, width=100, height=30, color_system=None,
+        soft_wrap=not terminal,  # as the command's own: a line of a log stays one
+    )  # fmt: skip
     monkeypatch.setattr("nas.cli.progress.output", lambda: console)
 
     def evaluate(trial: nas.Trial) -> dict[str, float]:
