@@ -22,7 +22,7 @@ from nas.preference_text import ASPIRE, PERCENT, WEIGH, Term, check_terms, terms
 from nas.records import FloatArray
 
 AUGMENTATION = 0.01  # a hundredth of one range is given up for the whole range of another
-MARGIN = 0.1  # of the front's range, that the box reaches beyond the archive's nearest point
+MARGIN = 0.1  # of the front's range, that the region reaches to either side of what comes nearest to the wish
 _SMALL = 1e-9
 
 
@@ -162,31 +162,38 @@ class Preference:
     def region(
         self, ideal: FloatArray, nadir: FloatArray, archive: FloatArray | None = None
     ) -> tuple[FloatArray, FloatArray]:
-        """The box of interest (lower, upper), each (m,), minimised: what lies beyond `upper` is of no interest.
+        """The box of interest (lower, upper), each (m,), minimised: a window about what comes nearest to the wish.
 
-        `upper` is max(z, c + a tenth of the range) with z the aspiration and c the member of the archive with the
-        best score, so the box always holds something reachable and the trade-offs about it, whether z can be
-        reached or not (as the reference point of R-NSGA-II marks a region, Deb and Sundar 2006). A limit lowers it,
-        unless no member of the archive meets the limits: then the box still reaches to the one that breaks them
-        least. Without an archive unnamed levels go to the nadir. Without any aspiration or weight the box is
-        that of the whole front. What is exactly at a limit lies on the box's face, where hypervolume is nothing.
-        `lower` is the ideal, or a limit from below: only such a limit excludes anything on that side, for nothing
-        is too good.
+        With z the aspiration and s the shortfall (as in `scores`, without the sum) of the archive's member with the
+        best score, it goes from z + (s - 0.1) ranges to z + (s + 0.1) ranges, ranges divided by the weights; and up to z
+        where that is met. So it always holds something reachable and the trade-offs about it, whether z can be
+        reached or not (as the reference point of R-NSGA-II marks a region, Deb and Sundar 2006), and moves as the
+        archive comes nearer. What is above `upper` is of no interest; to be below `lower` in an objective
+        is no better than to be at it, lest the much that can be had in an objective which is good enough already
+        outweigh the little that is missing in another. A limit lowers `upper`, unless no member of the archive
+        meets the limits: then the box still reaches to the one that breaks them least. What is exactly at a
+        limit lies on the box's face, where hypervolume is nothing. A limit from below raises `lower`.
+
+        Without any aspiration or weight `upper` is a tenth of the range beyond the nadir, and so it is without an
+        archive in what is not named; `lower` is -inf then, but for limits from below.
         """
         ideal, nadir = np.asarray(ideal, dtype=np.float64), np.asarray(nadir, dtype=np.float64)
         margin = MARGIN * _ranges(ideal, nadir)
-        least, most = self.bounds()
-        lower = np.maximum(ideal, least)
-        named, level = self._named(ideal)
+        lower, most = self.bounds()
         if archive is None or len(archive) == 0:
+            named, level = self._named(ideal)
             upper = np.minimum(np.where(named, np.maximum(level, ideal + margin), nadir + margin), most)
-            return lower, np.maximum(upper, lower)
+            return lower, np.maximum(upper, np.maximum(ideal, lower))
         reach = self._reachable(archive)
         closest = reach[int(np.argmin(self.scores(reach, ideal, nadir, archive)))]
         if self._everywhere:
             upper = nadir + margin
         else:
-            upper = np.maximum(self.aspiration(ideal, nadir, archive), closest + margin)
+            wish = self.aspiration(ideal, nadir, archive)
+            margin = margin / self._relative_weights
+            level = wish + margin * float(self._shortfalls(closest, wish, ideal, nadir).max()) / MARGIN
+            lower = np.maximum(lower, level - margin)
+            upper = np.maximum(wish, level + margin)
         # where even the nearest member breaks a limit the box must not end before it
         held = np.where(closest <= most, most, closest + margin)
         return lower, np.maximum(np.minimum(upper, held), lower)
@@ -195,6 +202,11 @@ class Preference:
     def _everywhere(self) -> bool:
         """Whether no part of the front is preferred to another (there may be limits)."""
         return all(a is None for a in self.aspirations) and len(set(self.weights)) == 1
+
+    @property
+    def _relative_weights(self) -> FloatArray:
+        """The weights, (m,), 1 on average."""
+        return np.asarray(self.weights) / np.mean(self.weights)
 
     def _named(self, ideal: FloatArray) -> tuple[np.ndarray, FloatArray]:
         """Which levels are named, (m,), and all levels, minimised, with the ideal for the others."""
@@ -215,8 +227,8 @@ class Preference:
         self, points: FloatArray, level: FloatArray, ideal: FloatArray, nadir: FloatArray
     ) -> FloatArray:
         """Weighted distances by which points (n, m) fall short of the levels, in ranges of the front, (n, m)."""
-        weights = np.asarray(self.weights) / np.mean(self.weights)
-        return np.asarray(weights * (np.asarray(points) - level) / _ranges(ideal, nadir), dtype=np.float64)
+        short = (np.asarray(points) - level) / _ranges(ideal, nadir)
+        return np.asarray(self._relative_weights * short, dtype=np.float64)
 
 
 def _ranges(ideal: FloatArray, nadir: FloatArray) -> FloatArray:

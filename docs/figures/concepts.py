@@ -131,7 +131,8 @@ def draw_preference() -> None:
     figure, axes = panels(2, width=4.1, height=3.4, sharex=True, sharey=True)
     for ax, (prefer, found) in zip(axes, searches.items(), strict=True):
         draw_evaluations(ax, found)
-        inside = (found.history[["error", "madds"]].to_numpy() <= high).all(axis=1).sum()
+        points = found.history[["error", "madds"]].to_numpy()
+        inside = ((low <= points) & (points <= high)).all(axis=1).sum()
         ax.add_patch(region(low, high))
         ax.set_yscale("log")
         caption(ax, f"{prefer or 'no preference'}: {inside} of 60 in the region", "error (%)")

@@ -40,10 +40,15 @@ def wanted(task: Task) -> Preference:
 
 
 def region(task: Task) -> tuple[Box, float]:
-    """The box of interest about the aspiration, from the true front, and the most that can be dominated of it."""
+    """The wanted region, and the most that can be dominated of it.
+
+    It begins at the true ideal and ends at the worse of the aspiration and a tenth of the range beyond the member of the true front
+    that comes nearest. It is not the window that the search looks through (`Preference.region`), so that this could be changed.
+    """
     ideal, nadir = task.truth.min(axis=0), task.truth.max(axis=0)
-    lower, upper = wanted(task).region(ideal, nadir, task.truth)
-    box = Box(lower, upper)
+    aspiration = wanted(task).aspiration(ideal, nadir, task.truth)
+    nearest = task.truth[np.argmin(wanted(task).scores(task.truth, ideal, nadir, task.truth))]
+    box = Box(ideal, np.maximum(aspiration, nearest + 0.1 * (nadir - ideal)))
     return box, hypervolume(task.truth, box)
 
 
@@ -68,7 +73,8 @@ def one_run(budget: int, data: Path, job: Job) -> dict[str, Any]:
 HEAD = """# What an aspiration point is worth
 
 Written by `preference.py`. sa-moead, 60 evaluations, with and without the preference. `region`: the median share that the front
-dominates of what the true front dominates of the region of interest (`Preference.region` with the true front). `score`: the median achievement of
+dominates of what the true front dominates of the wanted region, which ends at the worse of the aspiration and a tenth of the range beyond
+the member of the true front that comes nearest. `score`: the median achievement of
 the best member of the front (`Preference.scores`: 0 at the aspiration, negative beyond it, 1 a range of the true front short of it).
 `inside`: the mean number of members of the front in the region. `tested`: Wilcoxon's signed-rank test over the seeds; A is the
 probability that a run of the row is better (Vargha and Delaney).

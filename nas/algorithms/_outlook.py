@@ -41,17 +41,20 @@ class Forecast:
 class Target:
     """Where improvement counts: objectives are scaled to 0 at `ideal` and 1 a `scale` further, up to `reference` (m,).
 
-    `limits` are those that a candidate has to meet; improvement not above `least` is none.
+    What is below `floor`, in the objectives' own units, counts as at it. `limits` are those that a candidate has to meet;
+    improvement not above `least` is none.
     """
 
     ideal: FloatArray
     scale: FloatArray
     reference: FloatArray
+    floor: FloatArray
     limits: tuple[Limit, ...] = ()
     least: float = 0.0
 
-    def scaled(self, points: FloatArray) -> FloatArray:
-        return (points - self.ideal) / self.scale
+    def scaled(self, points: FloatArray, of: int | slice = slice(None)) -> FloatArray:
+        """Points (n, m), or any values of one objective, on the scale on which improvement counts."""
+        return (np.maximum(points, self.floor[of]) - self.ideal[of]) / self.scale[of]
 
 
 class Models:
@@ -106,7 +109,7 @@ class Models:
         objectives = list(target.scaled(some.middle).T)
         for i, (j, predictor) in enumerate(zip(self._measured, self._predictors, strict=True)):
             drawn = outcomes(some.mean[:, i], some.std[:, i], predictor.values)
-            objectives[j] = (drawn - target.ideal[j]) / target.scale[j]
+            objectives[j] = target.scaled(drawn, of=j)
         value[rows] = expected_improvement(objectives, undominated(front, target.reference))
         value[rows] *= self._feasible(some, target.limits)
         return value

@@ -260,12 +260,13 @@ class SAMOEAD(Algorithm):
         cheap = [o.cheap for o in self._problem.objectives]
         beyond = np.full(len(ideal), 1.0 + self._settings.reference)
         reference = np.where(cheap, np.maximum(beyond, widest), beyond)
-        targets = [Target(ideal, scale, reference, self._problem.limits)]
+        nowhere = np.full(len(ideal), -np.inf)
+        targets = [Target(ideal, scale, reference, nowhere, self._problem.limits)]
         if self._preference is not None:
-            _, upper = self._preference.region(ideal, nadir, front)
+            lower, upper = self._preference.region(ideal, nadir, front)
             limits = (*self._problem.limits, *self._preference.limits)
             reference = (upper - ideal) / scale + _AT_LIMIT
-            targets.insert(0, Target(ideal, scale, reference, limits, _NEGLIGIBLE))
+            targets.insert(0, Target(ideal, scale, reference, lower, limits, _NEGLIGIBLE))
         return targets
 
     def _varied(self, candidates: Candidates) -> Architecture | None:

@@ -271,15 +271,15 @@ def test_the_box_always_holds_a_member_of_the_archive_in_its_inside(front: np.nd
 
 @settings(max_examples=100, deadline=None)
 @given(fronts, st.sampled_from(["error=0.3", "error=0.3,params=0.2", "error=-1", "error=2,params=2,madds=2"]))
-def test_the_box_reaches_to_the_aspiration_and_a_tenth_beyond_the_nearest_member(
-    front: np.ndarray, text: str
-) -> None:
+def test_the_box_is_a_window_about_the_level_of_the_nearest_member(front: np.ndarray, text: str) -> None:
     preference, ideal, nadir = parse(text), front.min(axis=0), front.max(axis=0)
     lower, upper = preference.region(ideal, nadir, front)
-    nearest = front[np.argmin(preference.scores(front, ideal, nadir, front))]
     wished = preference.aspiration(ideal, nadir, front)
-    assert upper == pytest.approx(np.maximum(wished, nearest + 0.1 * (nadir - ideal)))
-    assert lower.tolist() == ideal.tolist()
+    span = np.where(nadir > ideal, nadir - ideal, np.where(ideal != 0, np.abs(ideal), 1.0))
+    nearest = front[np.argmin(preference.scores(front, ideal, nadir, front))]
+    short = ((nearest - wished) / span).max()
+    assert lower == pytest.approx(wished + (short - 0.1) * span)
+    assert upper == pytest.approx(np.maximum(wished, wished + (short + 0.1) * span))
 
 
 def region(text: str) -> tuple[list[float], list[float]]:
@@ -292,7 +292,15 @@ def test_an_aspiration_that_is_dominated_keeps_all_that_dominates_it() -> None:
 
 
 def test_an_aspiration_out_of_reach_gives_a_box_about_what_comes_nearest() -> None:
-    assert region("error=1,params=5")[1] == pytest.approx([4.0, 8.0])
+    lower, upper = region("error=1,params=5")  # the nearest is (3, 7)
+    assert upper == pytest.approx([4.0, 8.0])
+    assert lower == pytest.approx([2.0, 6.0])
+
+
+def test_what_is_good_enough_already_counts_no_more_below_the_box() -> None:
+    lower, upper = region("error=8,params=6")  # (6, 4) is nearest, 2 better in both
+    assert upper == [8.0, 6.0]
+    assert lower == pytest.approx([5.0, 3.0])
 
 
 def test_a_limit_lowers_the_box() -> None:
@@ -305,7 +313,7 @@ def test_limits_alone_leave_the_rest_of_the_box_whole() -> None:
 
 def test_a_limit_from_below_raises_the_box() -> None:
     lower, upper = region("params>4")
-    assert lower == [0.0, 4.0]
+    assert lower == [-np.inf, 4.0]
     assert upper == pytest.approx([11.0, 11.0])
 
 
@@ -317,12 +325,16 @@ def test_limits_that_nothing_meets_yet_leave_the_box_open_to_the_nearest() -> No
 
 
 def test_weights_alone_give_a_box_about_their_compromise() -> None:
-    assert region("error:4")[1] == pytest.approx([3.0, 9.0])
+    lower, upper = region(
+        "error:4"
+    )  # the nearest is (2, 8), which is as far from the ideal in both, weighted
+    assert upper == pytest.approx([2 + 1 / 1.6, 8 + 1 / 0.4])
+    assert lower == pytest.approx([2 - 1 / 1.6, 8 - 1 / 0.4])
 
 
 def test_without_an_archive_the_box_runs_to_the_nadir_where_nothing_is_named() -> None:
     lower, upper = parse("error=3").region(np.zeros(3), np.full(3, 10.0))
-    assert lower.tolist() == [0.0, 0.0, 0.0]
+    assert lower.tolist() == [-np.inf] * 3
     assert upper == pytest.approx([3.0, 11.0, 11.0])
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import nas
-from nas.algorithms._pool import InnerSearch, whole_space
+from nas.algorithms._outlook import Models, Target
+from nas.algorithms._pool import Exact, InnerSearch, whole_space
 from nas.algorithms.sa_moead import SAMOEAD, SAMOEADSettings
 from nas.candidates import Candidates
 from nas.errors import ConfigError
@@ -183,6 +186,28 @@ def test_an_aspiration_draws_candidates_towards_it():
         )
 
     assert distance(str(wish)) < 0.8 * distance("")
+
+
+@pytest.mark.parametrize(("floor", "far_is_better"), [(np.full(3, -np.inf), True), (np.full(3, 25.0), False)])
+def test_what_is_below_the_floor_of_a_target_counts_as_at_it(floor: np.ndarray, far_is_better: bool) -> None:
+    """Two candidates, both predicted an error of 20: one is a little cheaper than the floor, the other very much."""
+    problem = toy_problem(3)
+    predictors = make_predictors(problem, "constant")
+    known = [
+        answer(problem, nas.Architecture("toy", genes)) for genes in ((0,) * 6, (3,) * 6, (2, 1, 0, 3, 1, 2))
+    ]
+    known = [replace(seen, objectives=np.array([20.0, 50.0, 50.0])) for seen in known]
+    models = Models(problem, predictors)
+    models.fit(known)
+    candidates = Exact(
+        [known[0].architecture] * 2,
+        [[known[0].architecture] * 2],
+        np.array([[np.nan, 24.0, 24], [np.nan, 2, 2]]),
+    )
+    target = Target(np.zeros(3), np.full(3, 100.0), np.array([0.4, 0.4, 0.4]), floor)
+    near, far = models.improvement(models.forecast(candidates), np.empty((0, 3)), target)
+    assert near > 0
+    assert far > 1.5 * near if far_is_better else near == far == pytest.approx(0.15**3)
 
 
 def test_a_preference_that_cannot_be_read_is_refused_before_anything_is_asked():
