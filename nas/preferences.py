@@ -206,7 +206,7 @@ class Preference:
     @property
     def _relative_weights(self) -> FloatArray:
         """The weights, (m,), 1 on average."""
-        return np.asarray(self.weights) / np.mean(self.weights)
+        return np.asarray(np.asarray(self.weights) / np.mean(self.weights), dtype=np.float64)
 
     def _named(self, ideal: FloatArray) -> tuple[np.ndarray, FloatArray]:
         """Which levels are named, (m,), and all levels, minimised, with the ideal for the others."""
