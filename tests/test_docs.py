@@ -175,7 +175,10 @@ def test_python_in_a_page_compiles(page: Path) -> None:
 
 
 RUNNABLE = [
-    pytest.param(code, id=f"{page_name(page)}-{i}")
+    # the search of the README trains networks for some ten seconds; others are quick
+    pytest.param(
+        code, id=f"{page_name(page)}-{i}", marks=[pytest.mark.slow] * (page_name(page) == "README.md")
+    )
     for page in PAGES
     for i, (marked, code) in enumerate(blocks(page, "python"))
     if marked

@@ -42,7 +42,10 @@ def quick(name: str) -> Any:
     return lambda problem, rng: algorithm(problem, rng, QUICK_SETTINGS[name])
 
 
-@pytest.mark.parametrize("name", NAMES)
+# The dearest keeps it in a space with its own variation, below, in the quick tests.
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "sa-moead")) for name in NAMES]
+)
 def test_algorithm_keeps_the_contract(name: str) -> None:
     check_algorithm(quick(name), evaluations=30 if name in QUICK_SETTINGS else 80)
 

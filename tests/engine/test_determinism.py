@@ -33,7 +33,9 @@ def shuffled(workers: int, seed: int):
     return lambda evaluate, required: Shuffled(evaluate, workers, seed)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize(
+    "algorithm", [pytest.param(name, marks=[pytest.mark.slow] * (name == "sa-moead")) for name in ALGORITHMS]
+)
 def test_results_out_of_order_change_neither_the_trials_nor_the_front(algorithm: str, tmp_path: Path) -> None:
     run(tmp_path / "serial", algorithm=algorithm)
     run(tmp_path / "shuffled", shuffled(4, seed=1), algorithm)

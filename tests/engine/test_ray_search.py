@@ -46,9 +46,8 @@ def on_ray(out: Path, workers: int, loop: LoopSettings = LOOP, **changes: object
     )  # type: ignore[arg-type]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "workers", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(4, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2, 4])
 def test_any_number_of_workers_gives_the_trials_and_the_front_of_one_process(
     workers: int, serial: Path, tmp_path: Path
 ) -> None:
