@@ -13,14 +13,18 @@ from typing import Any
 import typer
 
 from nas.checks import check_known, check_positive
+from nas.cli.networks import network_spec
 from nas.cli.show import output
-from nas.cli.tasks import TASKS, Place, TaskCommand
-from nas.cli.training import progress_line
+from nas.cli.tasks import TASKS, Making, Place, TaskCommand
+from nas.cli.training import NETWORK_FILE, progress_line
 from nas.errors import ConfigError
 from nas.export.making import Made, Run, Training, from_kept, from_training, untrained
+from nas.export.origin import Origin, of_search
 from nas.export.picks import KNEE, Pick, choose
 from nas.export.product import FOLDER, Exported, check_free, write
+from nas.export.trained import Trained, read_object
 from nas.training import RECIPES, FullSettings, Recipe
+from nas.training.judging import put_weights
 from nas.training.task import Classification
 
 TRAINING = "training"  # in an export's folder
@@ -47,6 +51,9 @@ class Wanted:
 
 def run_export(folder: Path, wanted: Wanted) -> None:
     """Export the networks that were picked; exits with 130 when interrupted, with 1 when a file had to be left out."""
+    if (folder / NETWORK_FILE).is_file():
+        _export_training(folder, wanted)
+        return
     _check(wanted)
     run = _with_data(Run.read(folder), wanted)
     chosen = choose(run.table, wanted.picks or (KNEE,))
@@ -59,16 +66,56 @@ def run_export(folder: Path, wanted: Wanted) -> None:
         _say(f"{each.architecture}: {each.reason}")
         try:
             made = _made(run, each, wanted, training, out / each.name / TRAINING)
-            exported = write(
-                run, each, made, out / each.name, f"nas {shlex.join(sys.argv[1:])}", wanted.onnx, _say
-            )
+            origin = of_search(run, each, made)
+            exported = write(origin, made, out / each.name, _typed(), wanted.onnx, _say)
         except KeyboardInterrupt:
-            _say(f"Interrupted; go on with: nas {shlex.join(sys.argv[1:])}")
+            _say(f"Interrupted; go on with: {_typed()}")
             raise typer.Exit(130) from None
         _report(exported, made)
         whole = whole and (exported.onnx_random is not None or not wanted.onnx)
     if not whole:
         raise typer.Exit(1)
+
+
+def _export_training(folder: Path, wanted: Wanted) -> None:
+    """Export the network of `nas train`; exits with 1 when a file had to be left out."""
+    meant = Wanted(out=wanted.out, onnx=wanted.onnx, force=wanted.force)
+    for given in dataclasses.fields(Wanted):
+        if getattr(wanted, given.name) != getattr(meant, given.name):
+            flag = "--pick" if given.name == "picks" else f"--{given.name}"
+            raise ConfigError(
+                f"{flag} is for the run of a search; {folder} holds a training, which has one network and its weights"
+            )
+    out = wanted.out or folder / FOLDER
+    check_free(out, wanted.force)
+    trained, identity = Trained.read(folder), read_object(folder / NETWORK_FILE)
+    check_known(f"{folder / 'config.json'}: task", trained.task, TASKS)
+    command = TASKS[trained.task]
+    network = network_spec(str(identity.get("network")), identity.get("space") or {})
+    making = Making(resolution=trained.resolution, head=identity.get("head") or {})
+    shape, classes = trained.pictures.shape, len(trained.pictures.class_names)
+    built = command.build(network, making)(num_classes=classes, in_channels=shape[0])
+    put_weights(built, folder / "weights.pt")
+    made = trained.made(command.product(built.eval(), shape), command.boxes)
+    lead = f"A network for {trained.task}, trained by `nas train`"
+    origin = Origin(
+        folder.resolve().name,
+        network.label,
+        lead,
+        f"{lead}: {network.label}\n\n{trained.story}",
+        "training",
+        index={"architecture": network.label, "task": trained.task},
+        versions={"torch": str(trained.config.get("torch", ""))},
+    )
+    exported = write(origin, made, out, _typed(), wanted.onnx, _say)
+    _report(exported, made)
+    if wanted.onnx and exported.onnx_random is None:
+        raise typer.Exit(1)
+
+
+def _typed() -> str:
+    """The command as it was given."""
+    return f"nas {shlex.join(sys.argv[1:])}"
 
 
 def _check(wanted: Wanted) -> None:

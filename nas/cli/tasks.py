@@ -15,6 +15,8 @@ from nas.errors import ConfigError
 from nas.plugins import make
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from nas.training.full import Build
     from nas.training.recipe import Recipe
     from nas.training.task import Task
@@ -47,6 +49,7 @@ class TaskCommand(ABC):
 
     recipe: str  # that is taken unless told
     parts: tuple[str, ...] = ()
+    boxes: bool = False  # whether an exported network gives boxes and scores, not scores alone
 
     @abstractmethod
     def source(self, place: Place, pixels: int | None) -> Any:
@@ -63,6 +66,10 @@ class TaskCommand(ABC):
     @abstractmethod
     def starting_from(self, build: Build, path: Path, tell: Tell) -> Build:
         """The same, with the weights in `path` to begin with. Raises `DataError`."""
+
+    def product(self, network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
+        """The network as it is exported, for pictures (channels, height, width): it gives one tensor."""
+        return network
 
     def pixels(self, network: Network, recipe: Recipe) -> int | None:
         """The side to which pictures are brought; None: they stay as they are."""
@@ -228,6 +235,7 @@ class DetectionCommand(TaskCommand):
 
     recipe = "blood-cells"
     parts = ("head", "task")
+    boxes = True
 
     def source(self, place: Place, pixels: int | None) -> Any:
         from nas.tasks.detection.data import DETECTION_SETS, boxes_from_config
@@ -256,6 +264,12 @@ class DetectionCommand(TaskCommand):
             return make_detector(network.features(in_channels, making.drop_connect), head, num_classes)
 
         return build
+
+    def product(self, network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
+        from nas.tasks.detection.detector import BoxesAndScores, Detector
+
+        assert isinstance(network, Detector)
+        return BoxesAndScores(network, shape)
 
     def starting_from(self, build: Build, path: Path, tell: Tell) -> Build:
         return _task_starting_from(build, path, tell)

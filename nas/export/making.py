@@ -21,7 +21,7 @@ from nas.measure.picture_size import picture_size
 from nas.run_folder import RunTable
 from nas.training import FullSettings, Recipe, TrainingEvaluator, train_full
 from nas.training.evaluator import HasResolution, reproducible
-from nas.training.feed import Feed, Prepared
+from nas.training.feed import Prepared
 from nas.training.full import architecture_builder
 from nas.training.judging import put_weights
 from nas.training.loop import precision
@@ -86,11 +86,36 @@ class Scores:
 
 
 @dataclass(frozen=True)
+class Described:
+    """A data set: the name of the class that reads it, and its text form without the folders of this machine."""
+
+    name: str
+    text: str
+
+    @classmethod
+    def of(cls, data: Any) -> Described:
+        values = {f.name: getattr(data, f.name) for f in dataclasses.fields(data)}
+        said = ", ".join(f"{n}={without_folders(v)!r}" for n, v in values.items() if v is not None)
+        name = type(data).__name__
+        return cls(name, f"{name}({said})")
+
+
+def without_folders(value: Any) -> Any:
+    """Plain values without what is None, and paths without their folders."""
+    if isinstance(value, Mapping):
+        return {key: without_folders(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [without_folders(item) for item in value]
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+
+
+@dataclass(frozen=True)
 class Made:
     """A network in evaluation mode on the CPU, and what is known of it.
 
     `weights` is one of `KEPT`, `TRAINED`, `UNTRAINED`; `story` says in a sentence where they come from. `real` are pictures
-    of the data, normalised (b, c, h, w), None without data.
+    of the data, normalised (b, c, h, w), None without data. `data` describes these, and `recipe` has the settings of the
+    training. `boxes`: whether the network's output is that of `BoxesAndScores`.
     """
 
     network: nn.Module
@@ -98,11 +123,12 @@ class Made:
     real: Tensor | None
     weights: str
     story: str
-    data: Any
-    recipe: Recipe | None
+    data: Described | None
+    recipe: Mapping[str, Any] | None
     splits: Mapping[str, int]
     validation: Scores | None
     test: Scores | None
+    boxes: bool = False
 
 
 def from_kept(run: Run, chosen: Pick) -> Made:
@@ -136,15 +162,15 @@ def from_kept(run: Run, chosen: Pick) -> Made:
             else None
             for feed in (prepared.validation, prepared.test)
         ]
-    epochs = int(entry["budget"] or recipe.epochs)
+    count = int(entry["budget"] or recipe.epochs)
     return Made(
         network,
         *_pictures(prepared),
         weights=KEPT,
-        story=f"The weights are those that the search left: {_epochs(epochs)} by its own short recipe, seed "
+        story=f"The weights are those that the search left: {epochs(count)} by its own short recipe, seed "
         f"{entry['seed']}. They served to choose; `nas export --train` trains in full.",
-        data=evaluator.data,
-        recipe=dataclasses.replace(recipe, epochs=epochs),
+        data=Described.of(evaluator.data),
+        recipe=dataclasses.asdict(recipe) | {"epochs": count},
         splits=_sizes(prepared),
         validation=judged[0],
         test=judged[1],
@@ -168,10 +194,10 @@ def from_training(run: Run, chosen: Pick, training: Training, folder: Path) -> M
         network.eval(),
         *_pictures(prepared),
         weights=TRAINED,
-        story=f"The weights are of a training in full: {_epochs(recipe.epochs)} by {training.name}, seed "
+        story=f"The weights are of a training in full: {epochs(recipe.epochs)} by {training.name}, seed "
         f"{training.settings.seed}, from scratch; what the search left was not used.",
-        data=training.data,
-        recipe=recipe,
+        data=Described.of(training.data),
+        recipe=dataclasses.asdict(recipe),
         splits=_sizes(prepared),
         validation=Scores(logged, len(prepared.validation)) if logged else None,
         test=None if result.test is None else _scores(result.test),
@@ -204,7 +230,8 @@ def _sides(space: Any, architecture: Any, resolution: int | None) -> tuple[int, 
     return size
 
 
-def _epochs(count: int) -> str:
+def epochs(count: int) -> str:
+    """So many epochs, in words."""
     return f"{count} epoch{'s' * (count != 1)}"
 
 
@@ -220,9 +247,7 @@ def _sizes(prepared: Prepared) -> dict[str, int]:
 
 def _pictures(prepared: Prepared) -> tuple[Pictures, Tensor]:
     """What the network takes, and some of it."""
-    feed: Feed = next(f for f in (prepared.test, prepared.validation, prepared.train) if len(f))
-    batch, _ = next(iter(feed.batches([torch.arange(min(REAL, len(feed)))], None)))
-    real = batch.float().contiguous()
+    real = prepared.example(REAL)
     channels, height, width = real.shape[1:]
     mean, std = (tuple(float(x) for x in values) for values in (prepared.mean, prepared.std))
     return Pictures((channels, height, width), mean, std, prepared.class_names), real

@@ -64,7 +64,14 @@ def compare_onnx(path: Path, network: nn.Module, batches: Sequence[Tensor]) -> f
     worst = 0.0
     for batch in batches:
         expected = outputs(network, batch).numpy()
-        (got,) = session.run([OUTPUT], {INPUT: np.ascontiguousarray(batch.numpy())})
+        try:
+            (got,) = session.run([OUTPUT], {INPUT: np.ascontiguousarray(batch.numpy())})
+        except Exception as error:  # onnxruntime raises many kinds
+            reason = str(error).splitlines()[0] if str(error) else ""
+            raise DataError(
+                f"{path}: onnxruntime does not run it on {len(batch)} pictures ({type(error).__name__}: {reason}); "
+                f"--no-onnx leaves it out"
+            ) from error
         worst = max(worst, float(np.abs(got - expected).max() / max(1e-12, np.abs(expected).max())))
     if not worst <= TOLERANCE:
         raise DataError(

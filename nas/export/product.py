@@ -15,9 +15,10 @@ from nas.errors import ConfigError, DataError
 from nas.export.card import Facts, card
 from nas.export.making import Made, Run, from_kept
 from nas.export.onnx_file import compare_onnx, missing_packages, write_onnx
-from nas.export.picks import KNEE, Pick, choose
+from nas.export.origin import Origin, of_search
+from nas.export.picks import KNEE, choose
 from nas.export.standalone import standalone
-from nas.interfaces import HasCost, SearchSpace
+from nas.interfaces import SearchSpace
 from nas.run_folder import write_whole
 
 SCHEMA = 1
@@ -64,10 +65,11 @@ def export_run(
     for place in places:
         check_free(place, force)
     command = f"nas.export_run({str(run)!r}, {list(picks)!r})"
-    return [
-        write(whole, each, from_kept(whole, each), place, command, onnx, warnings.warn)
-        for each, place in zip(chosen, places, strict=True)
-    ]
+    exported = []
+    for each, place in zip(chosen, places, strict=True):
+        made = from_kept(whole, each)
+        exported.append(write(of_search(whole, each, made), made, place, command, onnx, warnings.warn))
+    return exported
 
 
 def check_free(folder: Path, force: bool) -> None:
@@ -88,43 +90,32 @@ def check_free(folder: Path, force: bool) -> None:
 
 
 def write(
-    run: Run, chosen: Pick, made: Made, folder: Path, command: str, onnx: bool, tell: Callable[[str], None]
+    origin: Origin, made: Made, folder: Path, command: str, onnx: bool, tell: Callable[[str], None]
 ) -> Exported:
     """Write an export; one that was cut short is written again by the next call.
 
     Without the packages of the extra `onnx` that file is left out, and told. Raises `NotExportable` for a network that
     no file of its own can build, `DataError` where ONNX gives other outputs.
     """
-    about = _about(run, chosen, made)
-    text = standalone(made.network, made.pictures, about)
+    use = f'It needs PyTorch alone: load("{WEIGHTS}") gives the network, `python {NETWORK} {WEIGHTS}` checks it.'
+    text = standalone(made.network, made.pictures, f"{origin.about}\n\n{use}")
     folder.mkdir(parents=True, exist_ok=True)
     index: dict[str, Any] = {
         "schema": SCHEMA,
         "complete": False,
-        "architecture": chosen.architecture,
-        "picked": chosen.reason,
+        **origin.index,
         "weights": made.weights,
     }
     _write(folder / INDEX, json.dumps(index, indent=2) + "\n")
     write_whole(folder / WEIGHTS, lambda p: torch.save(made.network.state_dict(), p))
     _write(folder / NETWORK, text)
-    drawing = _drawing(run, chosen)
-    if drawing is not None:
-        _write(folder / DRAWING, drawing)
+    if origin.drawing is not None:
+        _write(folder / DRAWING, origin.drawing)
     compared = _onnx(made, folder, tell) if onnx else None
     if compared is None:
         (folder / ONNX).unlink(missing_ok=True)
     exported = Exported(folder, *(compared or (None, None)))
-    facts = Facts(
-        run,
-        chosen,
-        made,
-        _costs(run, chosen),
-        command,
-        drawing is not None,
-        exported.onnx_random,
-        exported.onnx_real,
-    )
+    facts = Facts(origin, made, command, exported.onnx_random, exported.onnx_real)
     _write(folder / CARD, card(facts))
     files = [f for f in (WEIGHTS, NETWORK, ONNX, DRAWING, CARD) if (folder / f).is_file()]
     _write(folder / INDEX, json.dumps({**index, "complete": True, "files": files}, indent=2) + "\n")
@@ -150,26 +141,6 @@ def _onnx(made: Made, folder: Path, tell: Callable[[str], None]) -> tuple[float,
     except DataError:
         path.unlink(missing_ok=True)
         raise
-
-
-def _costs(run: Run, chosen: Pick) -> dict[str, float]:
-    space = run.space
-    return dict(space.cost(space.parse(chosen.architecture))) if isinstance(space, HasCost) else {}
-
-
-def _drawing(run: Run, chosen: Pick) -> str | None:
-    draw = getattr(run.space, "to_svg", None)
-    return None if draw is None else str(draw(run.space.parse(chosen.architecture)))
-
-
-def _about(run: Run, chosen: Pick, made: Made) -> str:
-    config = run.meta.get("config", {})
-    return (
-        f"A network found by a search: {chosen.architecture}\n\n"
-        f"Space {run.space.name}, algorithm {config.get('algorithm', 'unknown')}, seed {config.get('seed', 'unknown')}; "
-        f"picked as {chosen.reason}.\n{made.story}\n\n"
-        f'It needs PyTorch alone: load("weights.pt") gives the network, `python {NETWORK} {WEIGHTS}` checks it.'
-    )
 
 
 def _write(path: Path, text: str) -> None:

@@ -130,7 +130,7 @@ def _imports(lines: list[str]) -> str:
 
 _BUILD = '"""The network with its first weights; `load` gives it the trained ones."""'
 _USE = '''def load(path="weights.pt"):
-    """The trained network, ready to use: pictures (b, *PICTURE), as (pixels - MEAN) / STD, to one score a class."""
+    """The trained network, ready to use, for pictures (b, *PICTURE) as (pixels - MEAN) / STD."""
     network = build()
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     return network.eval()

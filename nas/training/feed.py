@@ -134,6 +134,12 @@ class Prepared:
     def in_channels(self) -> int:
         return len(self.mean)
 
+    def example(self, count: int = 1) -> Tensor:
+        """Some pictures as a network gets them, (count or fewer, c, h, w): of the test, if there is one."""
+        feed = next(f for f in (self.test, self.validation, self.train) if len(f))
+        pictures, _ = next(iter(feed.batches([torch.arange(min(count, len(feed)))], None)))
+        return pictures.float().contiguous()
+
 
 def prepare(data: DataSource, recipe: Recipe, device: torch.device, resolution: int | None) -> Prepared:
     """Feeds for this data under this recipe; made once a process for the same settings.

@@ -263,6 +263,14 @@ def _previous(out: Path, config: dict[str, Any], resume: bool) -> dict[str, Any]
 
 def _result(test: Scored | None, prepared: Prepared, log: list[Row]) -> dict[str, Any]:
     result: dict[str, Any] = {"schema": SCHEMA, "epochs": len(log), "last": log[-1] if log else None}
+    sizes = {"training": prepared.train, "validation": prepared.validation, "test": prepared.test}
+    result["pictures"] = {
+        "shape": list(prepared.example().shape[1:]),
+        "mean": [float(x) for x in prepared.mean],
+        "std": [float(x) for x in prepared.std],
+        "classes": list(prepared.class_names),
+        "sizes": {name: len(feed) for name, feed in sizes.items()},
+    }
     if test is not None:
         result["test"] = test.report(prepared.class_names)
     return result

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import runpy
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 SMALL = "r8/stem8s1/ds8/ir16:s2e2/head32"
 CELL = "100110100001001010101-02001"
@@ -172,6 +174,63 @@ def test_a_training_writes_its_result_and_prints_it(trained: Path, nas_command) 
     again = nas_command("train", SMALL, *TRAIN, "--epochs", "1", "--out", "run")
     assert f"top-1 {100 - result['test']['error']:.2f}%" in again.out
     assert "after 1 of 1 epochs: going on with it" in again.out
+
+
+def test_a_trained_network_is_exported_with_its_weights_and_scores(trained: Path, nas_command) -> None:
+    done = nas_command("export", "run", "--no-onnx")
+    assert done.code == 0, done.err
+    module = runpy.run_path("run/export/network.py")
+    state = torch.load("run/weights.pt", weights_only=True)["network"]
+    exported = module["load"]("run/export/weights.pt").state_dict()
+    assert all(torch.equal(tensor, exported[name]) for name, tensor in state.items())
+    result = json.loads((trained / "result.json").read_text())
+    assert (list(module["MEAN"]), list(module["STD"])) == (
+        result["pictures"]["mean"],
+        result["pictures"]["std"],
+    )
+    card = Path("run/export/README.md").read_text()
+    assert f"| test error | {result['test']['error']:.2f}% | 360 pictures" in card
+    error, pictures = result["last"]["validation_error"], result["pictures"]["sizes"]["validation"]
+    assert f"| validation error | {error:.2f}% | {pictures:,} pictures" in card
+    assert SMALL in card
+    again = nas_command("export", "run", "--no-onnx")
+    assert again.code == 2
+    assert "holds an export already" in again.sentence
+
+
+def test_what_a_training_has_no_use_for_is_refused(trained: Path, nas_command) -> None:
+    for flags in (("--pick", "knee"), ("--train",), ("--epochs", "3"), ("--data", "digits"), ("--seed", "1")):
+        done = nas_command("export", "run", *flags)
+        assert done.code == 2
+        assert f"{flags[0]} is for the run of a search" in done.sentence
+    assert not (trained / "export").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("result.json", None, "its training has not ended"),
+        ("result.json", "[1, 2", "result.json: cannot be read"),
+        ("result.json", '{"schema": 1, "epochs": 1, "last": null}', "writes what is missing"),
+        (
+            "result.json",
+            '{"epochs": 1, "pictures": {"shape": [1, 8], "sizes": {}}}',
+            "writes what is missing",
+        ),
+        ("config.json", '{"task": "Dancing()", "recipe": {"resolution": null}}', "unknown 'dancing'"),
+        ("network.json", '{"network": "muxnet_q"}', "muxnet_q"),
+    ],
+)
+def test_a_damaged_training_is_named(
+    trained: Path, nas_command, file: str, content: str | None, said: str
+) -> None:
+    (trained / file).unlink()
+    if content is not None:
+        (trained / file).write_text(content)
+    done = nas_command("export", "run", "--no-onnx")
+    assert done.code in (2, 3)
+    assert said in done.sentence
+    assert "Traceback" not in done.err
 
 
 def test_another_network_in_the_same_folder_is_refused(trained: Path, nas_command) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from nas.cli.networks import network_spec
+from nas.tasks.detection.boxes import decode
+from nas.tasks.detection.build import make_detector
+from nas.tasks.detection.settings import HeadSettings
+from nas.training.judging import put_weights
 from search_spaces.networks import create_network
 
 NETWORK = "mobilenet_v2_050"
@@ -66,6 +72,43 @@ def test_weights_are_judged_as_their_training_judged_them(
     told = json.loads((trained / "result.json").read_text(encoding="utf-8"))["test"]
     assert found["map"] == pytest.approx(told["map"])
     assert set(found["class_aps"]) == {"disc", "square"}
+
+
+def test_a_trained_detector_is_a_file_that_needs_pytorch_alone(
+    command: Command, shapes: tuple[Path, Path], trained: Path
+) -> None:
+    code, said = command("export", str(trained), "--no-onnx")
+    assert code == 0, said
+    folder = trained / "export"
+    module = runpy.run_path(str(folder / "network.py"))
+    assert module["CLASSES"] == ["disc", "square"]
+    assert module["PICTURE"] == (3, 64, 64)
+
+    network = make_detector(network_spec(NETWORK, {}).features(3, 0.0), HeadSettings(maps=3), 2).eval()
+    put_weights(network, trained / "weights.pt")
+    pictures = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        rows = module["load"](folder / "weights.pt")(pictures)
+        logits, offsets, anchors = network(pictures)
+    torch.testing.assert_close(rows[..., :4], decode(offsets, anchors).clamp(0, 1))
+    torch.testing.assert_close(rows[..., 4:], logits.softmax(-1)[..., 1:])
+
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    told = json.loads((trained / "result.json").read_text(encoding="utf-8"))["test"]
+    assert f"| test map | {told['map']:.2f}% | 2 pictures" in card
+    assert "non-maximum suppression" in card
+    assert str(shapes[0].parent) not in card
+
+
+@pytest.mark.slow
+def test_a_trained_detector_is_exported_as_onnx(command: Command, trained: Path) -> None:
+    """For any number of pictures: the command compares batches of 1, 2 and 5 with PyTorch."""
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(package, reason=f"{package} is not installed; it comes with the extra 'onnx'")
+    code, said = command("export", str(trained))
+    assert code == 0, said
+    assert "ONNX against PyTorch: largest difference on random pictures" in said
+    assert (trained / "export" / "network.onnx").is_file()
 
 
 def test_a_training_begins_from_a_classifiers_body(

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from nas.errors import ConfigError
 from nas.tasks.detection.anchors import SSD300, spread
 from nas.tasks.detection.augment import Augmentation
-from nas.tasks.detection.boxes import encode
-from nas.tasks.detection.detector import Detector, Reading, detections
+from nas.tasks.detection.boxes import decode, encode
+from nas.tasks.detection.detector import BoxesAndScores, Detector, Reading, detections
 from nas.tasks.detection.heads import SSD300_EXTRAS, STYLES
 from nas.tasks.detection.settings import HeadSettings
 from nas.tasks.detection.vgg import ReducedVGG
@@ -58,6 +58,21 @@ def test_named_networks_become_detectors_that_learn_in_every_part(name: str, sty
 def test_a_detector_may_stand_on_some_of_the_backbones_maps() -> None:
     network = Detector(TinyBackbone(), 3, spread(0.2, 0.9, 2), strides=(8,))
     assert len(network(torch.zeros(1, 3, 64, 64))[2]) == (64 + 16) * 6
+
+
+@torch.no_grad()
+def test_what_is_exported_gives_the_boxes_and_scores_that_are_judged() -> None:
+    network, x = tiny_detector(num_classes=3).eval(), torch.rand(2, 3, 32, 32)
+    rows = BoxesAndScores(network, (3, 32, 32))(x)
+    logits, offsets, anchors = network(x)
+    assert rows.shape == (2, len(anchors), 4 + 3)
+    torch.testing.assert_close(rows[..., :4], decode(offsets, anchors).clamp(0, 1))
+    torch.testing.assert_close(rows[..., 4:].sum(-1), 1 - logits.softmax(-1)[..., 0])
+    for row, seen in zip(rows, detections(network(x), Reading(score=0.0, overlap=1.0)), strict=True):
+        assert float(row[:, 4:].max()) == pytest.approx(float(seen.scores[0]))
+        at = int(row[:, 4:].max(1).values.argmax())
+        torch.testing.assert_close(row[at, :4], seen.boxes[0])
+        assert int(row[at, 4:].argmax()) == int(seen.labels[0])
 
 
 @pytest.mark.slow

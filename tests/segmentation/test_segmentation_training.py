@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -199,6 +200,12 @@ def test_the_command_line_trains_and_judges_a_segmentation(
     test = json.loads((out / "result.json").read_text())["test"]
     assert judged["miou"] == pytest.approx(test["miou"])
     assert judged["class_ious"].keys() == test["class_ious"].keys()
+    assert run("export", str(out), "--no-onnx") == 0
+    assert f"test: miou {test['miou']:.4g}" in capsys.readouterr().out
+    module = runpy.run_path(str(out / "export" / "network.py"))
+    with torch.no_grad():
+        scores = module["load"](out / "export" / "weights.pt")(torch.zeros(1, *module["PICTURE"]))
+    assert scores.shape == (1, len(module["CLASSES"]), *module["PICTURE"][1:])
 
 
 @pytest.mark.parametrize(

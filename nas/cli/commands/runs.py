@@ -154,10 +154,11 @@ def report(
     epilog="Examples:\n\n`nas export runs/first` exports the knee with the weights that the search left\n\n"
     '`nas export runs/first --pick knee --pick "params<=10k:error" --pick r8/stem8s1`\n\n'
     "`nas export runs/first --train --recipe digits` trains in full first; again after Ctrl-C, it goes on\n\n"
-    "`nas export runs/nb101 --train --recipe cifar-transfer --data cifar10 --path cifar-10-batches-bin`",
+    "`nas export runs/nb101 --train --recipe cifar-transfer --data cifar10 --path cifar-10-batches-bin`\n\n"
+    "`nas export runs/voc` exports what `nas train ... --out runs/voc` has trained: a classifier, a segmentation, a detector",
 )
 def export(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a run, or of a training by `nas train`.")],
     pick: Annotated[
         Texts,
         typer.Option(
@@ -168,7 +169,10 @@ def export(
     ] = None,
     out: Annotated[
         Folder,
-        typer.Option(help="A folder for one of each network; default: RUN/export.", show_default=False),
+        typer.Option(
+            help="A folder for one of each network (of a training: for its own); default: RUN/export.",
+            show_default=False,
+        ),
     ] = None,
     train: Annotated[bool, typer.Option("--train", help="Train in full, on the run's pictures.")] = False,
     untrained: Annotated[bool, typer.Option("--untrained", help="The architecture alone.")] = False,
@@ -191,7 +195,7 @@ def export(
     no_onnx: Annotated[bool, typer.Option("--no-onnx", help="Leave network.onnx out.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over an export that is there.")] = False,
 ) -> None:
-    """Export networks of a run: PyTorch weights, a Python file that needs PyTorch alone, ONNX, a model card."""
+    """Export networks of a run, or the one of a training: weights, a Python file that needs PyTorch alone, ONNX, a card."""
     from nas.cli.exporting import Wanted, run_export
 
     wanted = Wanted(

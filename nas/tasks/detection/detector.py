@@ -72,14 +72,50 @@ class Detector(nn.Module):
             part.apply(_initialise)
 
     def forward(self, x: Tensor) -> Outputs:
-        found = self.backbone(x)
-        maps: list[Tensor] = [found[i] for i in self.used]
-        for extra in self.extras:
-            maps.append(extra(maps[-1]))
-        logits = [_rows(c(m), self.num_classes + 1) for c, m in zip(self.classifiers, maps, strict=True)]
-        offsets = [_rows(r(m), 4) for r, m in zip(self.regressors, maps, strict=True)]
+        maps = _maps(self.backbone(x), self.used, self.extras)
+        logits = _predictions(maps, self.classifiers, self.num_classes + 1)
         sizes = tuple((int(m.shape[-2]), int(m.shape[-1])) for m in maps)
-        return torch.cat(logits, 1), torch.cat(offsets, 1), anchors(self.plan, sizes, x.device)
+        return logits, _predictions(maps, self.regressors, 4), anchors(self.plan, sizes, x.device)
+
+
+class BoxesAndScores(nn.Module):
+    """A detector as it is exported: pictures (b, *shape) to one tensor (b, n, 4 + classes), a row for each anchor.
+
+    A row has the box (left, top, right, bottom, in fractions of the picture) and the probability of every class, without the
+    background. Non-maximum suppression is left to whoever uses it. The anchors are kept as they are for pictures
+    of `shape` (channels, height, width): other sizes do not fit.
+    """
+
+    anchors: Tensor
+
+    def __init__(self, detector: Detector, shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.backbone, self.extras = detector.backbone, detector.extras
+        self.classifiers, self.regressors = detector.classifiers, detector.regressors
+        self.used, self.num_classes = detector.used, detector.num_classes
+        with torch.no_grad():
+            *_, boxes = detector.eval()(torch.zeros(1, *shape))
+        self.register_buffer("anchors", boxes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = _maps(self.backbone(x), self.used, self.extras)
+        logits = _predictions(maps, self.classifiers, self.num_classes + 1)
+        boxes = decode(_predictions(maps, self.regressors, 4), self.anchors).clamp(0, 1)
+        return torch.cat([boxes, logits.softmax(-1)[..., 1:]], -1)
+
+
+def _maps(found: list[Tensor], used: tuple[int, ...], extras: nn.ModuleList) -> list[Tensor]:
+    """The maps to predict from: those of the backbone that are used, and one after each of the `extras`."""
+    maps = [found[i] for i in used]
+    for extra in extras:
+        maps.append(extra(maps[-1]))
+    return maps
+
+
+def _predictions(maps: list[Tensor], predictors: nn.ModuleList, size: int) -> Tensor:
+    """`size` numbers for every anchor of every map, (b, n, size)."""
+    found = [predict(m).permute(0, 2, 3, 1) for predict, m in zip(predictors, maps, strict=True)]
+    return torch.cat([x.reshape(x.shape[0], -1, size) for x in found], 1)
 
 
 def _used(backbone: Backbone, strides: Sequence[int] | None) -> tuple[int, ...]:
@@ -89,11 +125,6 @@ def _used(backbone: Backbone, strides: Sequence[int] | None) -> tuple[int, ...]:
     if missing:
         raise ConfigError(f"strides: expected some of {backbone.strides}, got {missing}")
     return tuple(backbone.strides.index(s) for s in wanted)
-
-
-def _rows(x: Tensor, size: int) -> Tensor:
-    """(b, anchors * size, h, w) to (b, h * w * anchors, size)."""
-    return x.permute(0, 2, 3, 1).reshape(len(x), -1, size)
 
 
 def _initialise(module: nn.Module) -> None:

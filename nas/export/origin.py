@@ -1,0 +1,92 @@
+"""Where an exported network comes from: what is said of it at the top of its files, and a section of the card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from nas.export.making import Made, Run, without_folders
+from nas.export.picks import Pick
+from nas.interfaces import HasCost
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What an export tells of a network's past.
+
+    `network` is its text form and `name` a name for titles. `lead` is a sentence before the text form, `about` what stands
+    at the top of network.py. `costs` are exact (`params`, `madds`), `drawing` an SVG or None. `section` is a part of
+    the card, or nothing. `index` goes to export.json; `versions` are those of `maker`, what found or trained it.
+    """
+
+    name: str
+    network: str
+    lead: str
+    about: str
+    maker: str
+    costs: Mapping[str, float] = field(default_factory=dict)
+    drawing: str | None = None
+    section: str = ""
+    index: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+def of_search(run: Run, chosen: Pick, made: Made) -> Origin:
+    """Of a network that a search found."""
+    space, config = run.space, run.meta.get("config", {})
+    architecture = space.parse(chosen.architecture)
+    draw = getattr(space, "to_svg", None)
+    return Origin(
+        chosen.name,
+        chosen.architecture,
+        f"A network of the space `{space.name}`, found by a multi-objective search and picked as {chosen.reason}",
+        f"A network found by a search: {chosen.architecture}\n\nSpace {space.name}, algorithm "
+        f"{config.get('algorithm', 'unknown')}, seed {config.get('seed', 'unknown')}; picked as {chosen.reason}.\n{made.story}",
+        "search",
+        dict(space.cost(architecture)) if isinstance(space, HasCost) else {},
+        None if draw is None else str(draw(architecture)),
+        _search(run, chosen, config),
+        {"architecture": chosen.architecture, "picked": chosen.reason},
+        config.get("versions", {}),
+    )
+
+
+def _search(run: Run, chosen: Pick, config: Mapping[str, Any]) -> str:
+    """What the search measured, and how it was made."""
+    rows = [
+        (
+            item.name,
+            f"{chosen.row[item.name]:,.6g}",
+            item.unit or "",
+            "maximised" if item.maximize else "minimised",
+        )
+        for item in run.table.objectives
+    ]
+    limits = ", ".join(run.meta.get("limits", [])) or "none"
+    told = len(run.table.told)
+    return (
+        f"## Search\n\nWhat the search measured of this network, which steered it and is not for reporting:\n\n"
+        f"{table(('objective', 'value', 'unit', ''), rows)}\n\nAlgorithm `{config.get('algorithm', 'unknown')}`, seed "
+        f"{config.get('seed', 'unknown')}, {told:,} results, a front of {len(run.table.front):,}; limits: {limits}.\n\n"
+        f"<details><summary>Configuration of the search</summary>\n\n```json\n{_configuration(config)}\n```\n\n</details>"
+    )
+
+
+def _configuration(config: Mapping[str, Any]) -> str:
+    """As the run recorded it, defaults that are nothing and the folders of the machine that it ran on left out."""
+    inner = config.get("config") or {}
+    search = {k: v for k, v in (inner.get("search") or config).items() if k not in ("out", "versions")}
+    return json.dumps(without_folders(search), indent=2)
+
+
+def one_line(text: str) -> str:
+    """A text of the run or the data on one line that ends no code block and no row of a table."""
+    return " ".join(text.split()).replace("`", "'").replace("|", "/").replace("<", "(")
+
+
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """In Markdown."""
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
