@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from compare_parts import Compare, write_tiny_figures
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from nas.compare import figures_ranks
@@ -177,6 +178,16 @@ def test_a_critical_difference_diagram_joins_only_what_the_tests_cannot_tell_apa
     drawn = figures_ranks.ranks(ranking(tuple("abcde"), nothing, "seeds"), "t", 0.05)
     texts = [text.get_text() for text in drawn.axes[0].texts]
     assert any("no difference shown" in text for text in texts)
+
+
+def test_long_names_stand_whole_in_a_critical_difference_diagram() -> None:
+    names = tuple(f"regularized evolution with $ number {i} of five" for i in range(5))
+    clear = np.tile([5.0, 4.0, 3.0, 2.0, 1.0], (40, 1))
+    drawn = figures_ranks.ranks(ranking(names, clear, "seeds"), "t", 0.05)
+    renderer = FigureCanvasAgg(drawn).get_renderer()
+    boxes = [text.get_window_extent(renderer) for text in drawn.axes[0].texts]
+    assert min(box.x0 for box in boxes) >= 0
+    assert max(box.x1 for box in boxes) <= drawn.bbox.x1
 
 
 def _bars(figure: object) -> int:
