@@ -125,7 +125,7 @@ def _use(facts: Facts) -> str:
     text += (
         "\n\nWith onnxruntime:\n\n```python\nimport numpy\nimport onnxruntime\n\n"
         'session = onnxruntime.InferenceSession("network.onnx")\n'
-        f'(outputs,) = session.run(None, {{"pictures": {zeros}}})\n```\n\n'
+        f'({"rows" if boxes else "scores"},) = session.run(None, {{"pictures": {zeros}}})\n```\n\n'
         f"Its outputs differ from PyTorch's by at most {facts.onnx_random:.1e} of the largest one on random pictures"
     )
     real = "" if facts.onnx_real is None else f", by {facts.onnx_real:.1e} on real ones"
