@@ -170,8 +170,8 @@ class Preference:
         reached or not (as the reference point of R-NSGA-II marks a region, Deb and Sundar 2006), and moves as the
         archive comes nearer. What is above `upper` is of no interest; to be below `lower` in an objective
         is no better than to be at it, lest the much that can be had in an objective which is good enough already
-        outweigh the little that is missing in another. A limit lowers `upper`, unless no member of the archive
-        meets the limits: then the box still reaches to the one that breaks them least. What is exactly at a
+        outweigh the little that is missing in another. A limit lowers `upper`, and `lower` to two tenths below it, unless
+        no member of the archive meets the limits: then the box still reaches to the one that breaks them least. What is exactly at a
         limit lies on the box's face, where hypervolume is nothing. A limit from below raises `lower`.
 
         Without any aspiration or weight `upper` is a tenth of the range beyond the nadir, and so it is without an
@@ -187,16 +187,17 @@ class Preference:
         reach = self._reachable(archive)
         closest = reach[int(np.argmin(self.scores(reach, ideal, nadir, archive)))]
         if self._everywhere:
-            upper = nadir + margin
+            upper, level = nadir + margin, np.full(len(ideal), -np.inf)
         else:
             wish = self.aspiration(ideal, nadir, archive)
             margin = margin / self._relative_weights
             level = wish + margin * float(self._shortfalls(closest, wish, ideal, nadir).max()) / MARGIN
-            lower = np.maximum(lower, level - margin)
             upper = np.maximum(wish, level + margin)
         # where even the nearest member breaks a limit the box must not end before it
-        held = np.where(closest <= most, most, closest + margin)
-        return lower, np.maximum(np.minimum(upper, held), lower)
+        upper = np.minimum(upper, np.where(closest <= most, most, closest + margin))
+        # where a limit ends the window early it is as wide below the limit
+        lower = np.maximum(lower, np.minimum(level, upper - margin) - margin)
+        return lower, np.maximum(upper, lower)
 
     @property
     def _everywhere(self) -> bool:

@@ -265,8 +265,12 @@ def test_a_front_without_extent_gives_finite_scores() -> None:
 @settings(max_examples=100, deadline=None)
 @given(fronts, texts)
 def test_the_box_always_holds_a_member_of_the_archive_in_its_inside(front: np.ndarray, text: str) -> None:
-    _, upper = parse(text).region(front.min(axis=0), front.max(axis=0), front)
+    preference = parse(text)
+    lower, upper = preference.region(front.min(axis=0), front.max(axis=0), front)
     assert (front < upper).all(axis=1).any()
+    assert (
+        (lower < upper) | (preference.bounds()[0] >= upper)
+    ).all()  # a limit from below alone may leave nothing
 
 
 @settings(max_examples=100, deadline=None)
@@ -305,6 +309,13 @@ def test_what_is_good_enough_already_counts_no_more_below_the_box() -> None:
 
 def test_a_limit_lowers_the_box() -> None:
     assert region("error=1,params=5,params<7.5")[1] == pytest.approx([4.0, 7.5])
+
+
+def test_a_limit_that_ends_the_window_early_leaves_it_as_wide_below() -> None:
+    """Nothing within the limit comes near to the wish, so the window would lie beyond the limit altogether."""
+    lower, upper = region("error=0,params=1,params<3")  # the nearest within it is (7, 3), 7 short in error
+    assert upper == pytest.approx([8.0, 3.0])
+    assert lower == pytest.approx([6.0, 1.0])
 
 
 def test_limits_alone_leave_the_rest_of_the_box_whole() -> None:
