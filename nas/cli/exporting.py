@@ -105,7 +105,7 @@ def _export_training(folder: Path, wanted: Wanted) -> None:
         f"{lead}: {network.label}\n\n{trained.story}",
         "training",
         index={"architecture": network.label, "task": trained.task},
-        versions={"torch": str(trained.config.get("torch", ""))},
+        versions={"torch": trained.torch},
     )
     exported = write(origin, made, out, _typed(), wanted.onnx, _say)
     _report(exported, made)

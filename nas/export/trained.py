@@ -20,84 +20,84 @@ _FOLDERS = re.compile(r"""(['"])/(?:[^'"]*/)?([^/'"]*)\1""")  # of a path within
 
 @dataclass(frozen=True)
 class Trained:
-    """The folder of a finished training: its `config.json` and `result.json`."""
+    """A finished training, as its `config.json` and `result.json` tell.
 
-    folder: Path
-    config: Mapping[str, Any]
-    result: Mapping[str, Any]
+    `task` is classification, segmentation or detection, `resolution` the side of the pictures where the recipe says it,
+    `sizes` the pictures of every split.
+    """
+
+    task: str
+    resolution: int | None
+    pictures: Pictures
+    sizes: Mapping[str, int]
+    recipe: Mapping[str, Any]
+    data: Described
+    story: str
+    validation: Scores | None
+    test: Scores | None
+    torch: str
 
     @classmethod
     def read(cls, folder: Path) -> Trained:
         """Raises `DataError` for a training that has not ended, a damaged file, or one of an earlier version."""
         if not ((folder / "result.json").is_file() and (folder / "weights.pt").is_file()):
             raise DataError(f"{folder}: its training has not ended; go on with the command that began it")
-        found = cls(folder, read_object(folder / "config.json"), read_object(folder / "result.json"))
+        config, result = read_object(folder / "config.json"), read_object(folder / "result.json")
         try:
-            found.pictures, found.sizes, found.resolution, found.task  # noqa: B018
-            return found
+            return cls._of(config, result)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise DataError(
                 f"{folder}: its config.json and result.json do not say what pictures the network takes; the command that "
                 f"began the training, given once more, writes what is missing and trains nothing again"
             ) from None
 
-    @property
-    def task(self) -> str:
-        """classification, segmentation or detection."""
-        return str(self.config["task"]).split("(")[0].lower()
-
-    @property
-    def resolution(self) -> int | None:
-        """The side of the pictures, where the recipe says it."""
-        side = self.config["recipe"]["resolution"]
-        return None if side is None else int(side)
-
-    @property
-    def pictures(self) -> Pictures:
-        """What the network takes."""
-        said = self.result["pictures"]
+    @classmethod
+    def _of(cls, config: Mapping[str, Any], result: Mapping[str, Any]) -> Trained:
+        said, recipe, data = result["pictures"], config["recipe"], str(config["data"])
         channels, height, width = (int(n) for n in said["shape"])
         mean, std = (tuple(float(x) for x in said[key]) for key in ("mean", "std"))
-        return Pictures((channels, height, width), mean, std, tuple(str(name) for name in said["classes"]))
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """Pictures of every split."""
-        return {str(name): int(count) for name, count in self.result["pictures"]["sizes"].items()}
-
-    @property
-    def story(self) -> str:
-        """Where the weights come from, in a sentence."""
-        count, seed = int(self.result["epochs"]), self.config.get("seed", "unknown")
-        return f"The weights are of a training in full by `nas train`: {epochs(count)}, seed {seed}."
+        sizes = {str(name): int(count) for name, count in said["sizes"].items()}
+        return cls(
+            task=str(config["task"]).split("(")[0].lower(),
+            resolution=None if recipe["resolution"] is None else int(recipe["resolution"]),
+            pictures=Pictures((channels, height, width), mean, std, tuple(map(str, said["classes"]))),
+            sizes=sizes,
+            recipe=dict(recipe),
+            data=Described(data.split("(")[0], _FOLDERS.sub(r"\1\2\1", data)),
+            story=f"The weights are of a training in full by `nas train`: {epochs(int(result['epochs']))}, seed "
+            f"{config['seed']}.",
+            validation=_scores(result.get("last"), "validation_", sizes["validation"]),
+            test=_scores(result.get("test"), "", sizes["test"]),
+            torch=str(config.get("torch", "")),
+        )
 
     def made(self, network: nn.Module, boxes: bool) -> Made:
-        """The network, with its weights and in evaluation mode, and what the folder says of it."""
-        text = str(self.config["data"])
+        """The network, with its weights and in evaluation mode, and what is known of it."""
         return Made(
             network,
             self.pictures,
             None,
             TRAINED,
             self.story,
-            Described(text.split("(")[0], _FOLDERS.sub(r"\1\2\1", text)),
-            self.config["recipe"],
+            self.data,
+            self.recipe,
             self.sizes,
-            self._scores("validation", self.result.get("last"), "validation_"),
-            self._scores("test", self.result.get("test"), ""),
+            self.validation,
+            self.test,
             boxes,
         )
 
-    def _scores(self, split: str, said: Any, prefix: str) -> Scores | None:
-        """The numbers of a part of `result.json` whose names begin so."""
-        if not isinstance(said, Mapping):
-            return None
-        numbers = {
-            name.removeprefix(prefix): float(value)
-            for name, value in said.items()
-            if name.startswith(prefix) and name != "pictures" and isinstance(value, (int, float))
-        }
-        return Scores(numbers, self.sizes.get(split, 0)) if numbers else None
+
+def _scores(said: Any, prefix: str, pictures: int) -> Scores | None:
+    """The numbers of a part of `result.json` whose names begin so."""
+    if not isinstance(said, Mapping):
+        return None
+    numbers = {
+        name.removeprefix(prefix): float(value)
+        for name, value in said.items()
+        if name.startswith(prefix) and name != "pictures" and isinstance(value, (int, float))
+    }
+    return Scores(numbers, pictures) if numbers else None
 
 
 def read_object(file: Path) -> dict[str, Any]:

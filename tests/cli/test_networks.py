@@ -217,7 +217,16 @@ def test_what_a_training_has_no_use_for_is_refused(trained: Path, nas_command) -
             '{"epochs": 1, "pictures": {"shape": [1, 8], "sizes": {}}}',
             "writes what is missing",
         ),
-        ("config.json", '{"task": "Dancing()", "recipe": {"resolution": null}}', "unknown 'dancing'"),
+        (
+            "config.json",
+            '{"task": "Classification()", "recipe": {"resolution": null}}',
+            "writes what is missing",
+        ),
+        (
+            "config.json",
+            '{"task": "Dancing()", "data": "D()", "seed": 0, "recipe": {"resolution": null}}',
+            "unknown 'dancing'",
+        ),
         ("network.json", '{"network": "muxnet_q"}', "muxnet_q"),
     ],
 )
