@@ -35,6 +35,21 @@ class OptunaPeer:
         self._study.tell(self._trial, state=TrialState.FAIL)
 
 
+class ConstrainedPeer(OptunaPeer):
+    """What is skipped violates a constraint, with the nadir as its values.
+
+    A sampler that draws nothing learns nothing from a failed trial, and proposes the same again.
+    """
+
+    def tell(self, objectives: tuple[float, ...]) -> None:
+        self._trial.set_constraint("no architecture", -1.0)
+        super().tell(objectives)
+
+    def skip(self) -> None:
+        self._trial.set_constraint("no architecture", 1.0)
+        super().tell((1.0,) * len(OBJECTIVES))
+
+
 def integer(cardinality: int) -> Any:
     """Early on the samplers did a little better with it, though the numbers of the operations have hardly a meaning."""
     return IntDistribution(0, cardinality - 1)
@@ -49,4 +64,4 @@ _GP = partial(optuna.samplers.GPSampler, deterministic_objective=True)
 nsga2 = partial(OptunaPeer, optuna.samplers.NSGAIISampler, integer)
 tpe = partial(OptunaPeer, _TPE, integer)
 tpe_categorical = partial(OptunaPeer, _TPE, category)
-gp = partial(OptunaPeer, _GP, integer)
+gp = partial(ConstrainedPeer, _GP, integer)

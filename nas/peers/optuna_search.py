@@ -5,7 +5,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
+
+import numpy as np
 
 from nas.checks import check_known, check_positive
 from nas.peers.outside import Genes, OutsideAlgorithm, OutsideSettings, Task, following_budget, package
@@ -78,10 +80,27 @@ class _Study:
             self._study.tell(token, objectives.tolist())
 
 
+class _ConstrainedStudy(_Study):
+    """Where nothing came of a proposal, a constraint is violated, and its values are the worst so far.
+
+    A sampler that draws nothing would not learn from a failed trial and propose the same again.
+    """
+
+    _worst: FloatArray | None = None
+
+    def tell(self, token: Any, objectives: FloatArray | None) -> None:
+        """Values in the order of the objectives; none can be told before the first."""
+        if objectives is not None:
+            self._worst = objectives if self._worst is None else np.maximum(self._worst, objectives)
+        token.set_constraint("nothing came of it", 1.0 if objectives is None else -1.0)
+        super().tell(token, self._worst if objectives is None else objectives)
+
+
 class _Optuna(OutsideAlgorithm):
     """What the four share."""
 
     Settings = OptunaSettings
+    study: ClassVar[type[_Study]] = _Study
 
     @classmethod
     def default_settings(cls, n_objectives: int, evaluations: int | None) -> Any:
@@ -90,7 +109,7 @@ class _Optuna(OutsideAlgorithm):
 
     def make(self, task: Task) -> _Study:
         """A study with the sampler."""
-        return _Study(lambda optuna: self.sampler(optuna.samplers, task.seed), self._settings.genes, task)
+        return self.study(lambda optuna: self.sampler(optuna.samplers, task.seed), self._settings.genes, task)
 
     def sampler(self, samplers: Any, seed: int) -> Any:
         """The sampler, from Optuna's module of them."""
@@ -106,7 +125,12 @@ class OptunaTPE(_Optuna):
 
 
 class OptunaGP(_Optuna):
-    """Optuna's Gaussian process; it takes seconds for each proposal once there are a hundred."""
+    """Optuna's Gaussian process; it takes seconds for each proposal once there are a hundred.
+
+    What is no architecture, breaks a limit, or failed violates a constraint, whose model it learns.
+    """
+
+    study = _ConstrainedStudy
 
     def sampler(self, samplers: Any, seed: int) -> Any:
         """Its GPSampler, told that nothing is noisy, as it advises for look-ups."""

@@ -13,6 +13,7 @@ from nas.compare.design import WithDesign, draw_design
 from nas.errors import ConfigError
 from nas.loop import LoopSettings
 from nas.peers import PEERS, outside
+from nas.peers.optuna_search import OptunaGP
 from nas.peers.pymoo_search import PymooNSGA2, PymooSettings, mended
 from nas.records import Observation, Trial
 from nas.testing.toy import ToySpace, answer, toy_error, toy_problem
@@ -133,6 +134,19 @@ def test_a_peer_that_brings_nothing_new_is_stuck_after_its_patience() -> None:
     algorithm.tell([answer(problem, first[0])])
     assert algorithm.ask(1) == []
     assert same.proposals == 1 + 7
+
+
+def test_optunas_gp_learns_from_what_came_to_nothing() -> None:
+    """It draws nothing: told of failed trials alone, it would propose the same once more, and again."""
+    pytest.importorskip("optuna", reason="the extra peers is not installed")
+    space = ToySpace()
+    study = OptunaGP(toy_problem(2), np.random.default_rng(0)).make(outside.Task(space, 2, 3, ()))
+    proposals = []
+    for number in range(18):
+        token, genes = study.ask()
+        proposals.append(genes)
+        study.tell(token, np.array([sum(genes), -sum(genes)], dtype=float) if number < 10 else None)
+    assert len(set(proposals[10:])) == 8  # after those that it draws to begin with
 
 
 def test_objectives_are_divided_by_the_range_of_what_was_known_at_the_beginning() -> None:
