@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -93,13 +94,15 @@ class Partial(nn.Module):
 
 def grouped_shuffle(groups: int) -> Rival:
     """ShuffleNet's block."""
+    return Rival(
+        f"groups-{groups}", partial(GroupedShuffle, groups=groups), partial(_grouped_cost, groups), groups
+    )
 
-    def cost(width: int, size: int) -> Cost:
-        hidden = EXPANSION * width
-        weights = 2 * width * hidden // groups + 9 * hidden
-        return Cost(weights + 4 * hidden + 2 * width, weights * size * size)
 
-    return Rival(f"groups-{groups}", lambda width: GroupedShuffle(width, groups), cost, groups)
+def _grouped_cost(groups: int, width: int, size: int) -> Cost:
+    hidden = EXPANSION * width
+    weights = 2 * width * hidden // groups + 9 * hidden
+    return Cost(weights + 4 * hidden + 2 * width, weights * size * size)
 
 
 def _ghost_cost(width: int, size: int) -> Cost:

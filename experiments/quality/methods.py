@@ -9,7 +9,7 @@ from importlib import import_module
 
 import peers
 import pymoo_runs
-from lookup_tables import OBJECTIVES, LookupTable
+from lookup_tables import OBJECTIVES, TABLES, LookupTable
 
 import nas
 from nas.algorithms import ALGORITHMS
@@ -22,10 +22,11 @@ Run = Callable[[LookupTable, int, int], FloatArray]  # of a table, a seed and a 
 
 @dataclass(frozen=True)
 class Method:
-    """A search, and how many unique architectures it is given."""
+    """A search, how many unique architectures it is given, and the tables that it runs on unless named."""
 
     run: Run
     budget: int = 1000
+    tables: tuple[str, ...] = tuple(TABLES)
 
 
 def ours(name: str, concurrency: int, table: LookupTable, seed: int, budget: int) -> FloatArray:
@@ -44,19 +45,26 @@ def outside(module: str, name: str, repeats: bool, table: LookupTable, seed: int
     return peers.run(make, table, seed, budget, tell_repeats=repeats)
 
 
+MAIN = ("nasbench201-cifar10", "nasbench101_5v")  # the only tables of what takes long
+NASBENCH201 = tuple(
+    name for name in TABLES if name.startswith("nasbench201")
+)  # every proposal is a cell there
 BUDGETS = {"sa-moead": 300}  # what it learns from costs it time, and all that it is for lies within these
 AT_ONCE = 8  # `NAME@8`: as in `nas search`, eight trials under way
 
 METHODS: dict[str, Method] = {
     **{name: Method(partial(ours, name, 1), BUDGETS.get(name, 1000)) for name in ALGORITHMS},
     **{
-        f"{name}@{AT_ONCE}": Method(partial(ours, name, AT_ONCE), BUDGETS.get(name, 1000))
+        f"{name}@{AT_ONCE}": Method(partial(ours, name, AT_ONCE), BUDGETS.get(name, 1000), MAIN)
         for name in ("sa-moead", "moead")
     },
-    **{name: Method(partial(pymoo_runs.run, name)) for name in pymoo_runs.ALGORITHMS},
+    **{
+        name: Method(partial(pymoo_runs.run, name), tables=MAIN if "moead" in name else tuple(TABLES))
+        for name in pymoo_runs.ALGORITHMS
+    },
     "optuna-nsga2": Method(partial(outside, "optuna_runs", "nsga2", True), 600),
     "optuna-tpe": Method(partial(outside, "optuna_runs", "tpe", True), 300),
     "optuna-tpe-categorical": Method(partial(outside, "optuna_runs", "tpe_categorical", True), 300),
-    "optuna-gp": Method(partial(outside, "optuna_runs", "gp", True), 100),
+    "optuna-gp": Method(partial(outside, "optuna_runs", "gp", True), 100, NASBENCH201),
     "syne-tune-evolution": Method(partial(outside, "syne_tune_runs", "SyneTunePeer", True), 400),
 }

@@ -41,12 +41,13 @@ def one_run(table: str, method: str, budget: int, data: Path, seed: int) -> dict
 
 
 def wanted(args: argparse.Namespace, cached: pd.DataFrame) -> list[tuple[str, str, list[int]]]:
-    """What to run: (table, method, seeds)."""
+    """What to run: (table, method, seeds). Without names, each method on its own tables only."""
     done = set() if args.again else set(cached[curves.KEY].itertuples(index=False, name=None))
     jobs = []
     for table in args.tables or TABLES:
         for method in args.methods or METHODS:
-            jobs.append((table, method, [s for s in range(args.seeds) if (table, method, s) not in done]))
+            if table in METHODS[method].tables or (args.methods and args.tables):
+                jobs.append((table, method, [s for s in range(args.seeds) if (table, method, s) not in done]))
     return [job for job in jobs if job[2]]
 
 

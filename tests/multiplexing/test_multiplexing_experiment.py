@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import pickle
 import sys
 import time
 from pathlib import Path
@@ -47,6 +48,13 @@ report = by_path("report")
 @pytest.fixture(scope="module", params=SETTINGS, ids=["full", "small"])
 def variants(request: pytest.FixtureRequest) -> dict[str, list[Variant]]:
     return {name: make(request.param) for name, make in STUDIES.items()}
+
+
+def test_every_network_can_be_sent_to_another_process(variants: dict[str, list[Variant]]) -> None:
+    for variant in variants["spatial"] + variants["channel"]:
+        sent = pickle.loads(pickle.dumps(variant))  # noqa: S301 (its own)
+        assert sent.name == variant.name
+        assert sent.cost() == variant.cost()
 
 
 def test_multiplexed_and_plain_networks_have_exactly_the_same_madds(
