@@ -69,7 +69,7 @@ class Plan:
 
 
 FULL = Plan(Setting(), 50_000, None, 500, 0.4, seeds=5, epochs=20)
-SMALL = Plan(Setting(16, 1, (4, 8), (0.5, 0.75)), 8_000, None, 64, 0.1, seeds=3, epochs=5)
+SMALL = Plan(Setting(16, 1, (4, 8), (0.5, 0.75)), 8_000, None, 64, 0.1, seeds=3, epochs=8)
 
 
 @dataclass(frozen=True)
@@ -273,10 +273,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--data", type=Path, required=True, help="folder with cifar10_train.parquet and cifar10_test.parquet"
     )
     parser.add_argument(
-        "--out", type=Path, help="folder for the tables (default: beside this script; small/ with --small)"
+        "--out", type=Path, help="folder for the tables (default: full/ beside this script; with --small beside it)"
     )
     parser.add_argument(
-        "--small", action="store_true", help="fewer networks, 8,000 pictures of 16 pixels, 5 epochs, 3 seeds"
+        "--small", action="store_true", help="fewer networks, 8,000 pictures of 16 pixels, 8 epochs, 3 seeds"
     )
     parser.add_argument("--study", choices=[*STUDIES, "both"], default="both")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -286,13 +286,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--seeds", type=int, help="how many, from 0 on (default: 5; 3 with --small)")
     parser.add_argument(
-        "--epochs", type=int, help="default: what fits the minutes on a GPU; 5 with --small, else 20"
+        "--epochs", type=int, help="default: what fits the minutes on a GPU; 8 with --small, else 20"
     )
     given = parser.parse_args(arguments)
     if given.jobs < 1 or given.minutes <= 0 or (given.seeds or 1) < 1 or (given.epochs or 1) < 1:
         raise ConfigError("--jobs, --minutes, --seeds and --epochs: expected numbers above 0")
     plan = SMALL if given.small else FULL
-    out = given.out or (HERE / "small" if given.small else HERE)
+    out = given.out or (HERE if given.small else HERE / "full")
     out.mkdir(parents=True, exist_ok=True)
     session = Session(plan, out, given.device, given.jobs, time.monotonic() + 60 * given.minutes)
     names = list(STUDIES) if given.study == "both" else [given.study]

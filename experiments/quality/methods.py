@@ -65,6 +65,6 @@ METHODS: dict[str, Method] = {
     "optuna-nsga2": Method(partial(outside, "optuna_runs", "nsga2", True), 600),
     "optuna-tpe": Method(partial(outside, "optuna_runs", "tpe", True), 300),
     "optuna-tpe-categorical": Method(partial(outside, "optuna_runs", "tpe_categorical", True), 300),
-    "optuna-gp": Method(partial(outside, "optuna_runs", "gp", True), 100, NASBENCH201),
+    "optuna-gp": Method(partial(outside, "optuna_runs", "gp", True), 100, MAIN[:1]),
     "syne-tune-evolution": Method(partial(outside, "syne_tune_runs", "SyneTunePeer", True), 400),
 }
