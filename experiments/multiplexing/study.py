@@ -273,7 +273,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--data", type=Path, required=True, help="folder with cifar10_train.parquet and cifar10_test.parquet"
     )
     parser.add_argument(
-        "--out", type=Path, help="folder for the tables (default: full/ beside this script; with --small beside it)"
+        "--out",
+        type=Path,
+        help="folder for the tables (default: full/ beside this script; with --small beside it)",
     )
     parser.add_argument(
         "--small", action="store_true", help="fewer networks, 8,000 pictures of 16 pixels, 8 epochs, 3 seeds"

@@ -13,7 +13,7 @@ from typing import Any
 import typer
 
 from nas.checks import check_known, check_positive
-from nas.cli.networks import network_spec
+from nas.cli.networks import Network, network_spec
 from nas.cli.show import output
 from nas.cli.tasks import TASKS, Making, Place, TaskCommand
 from nas.cli.training import NETWORK_FILE, progress_line
@@ -104,6 +104,7 @@ def _export_training(folder: Path, wanted: Wanted) -> None:
         lead,
         f"{lead}: {network.label}\n\n{trained.story}",
         "training",
+        *_looks(network, trained),
         index={"architecture": network.label, "task": trained.task},
         versions={"torch": trained.torch},
     )
@@ -111,6 +112,18 @@ def _export_training(folder: Path, wanted: Wanted) -> None:
     _report(exported, made)
     if wanted.onnx and exported.onnx_random is None:
         raise typer.Exit(1)
+
+
+def _looks(network: Network, trained: Trained) -> tuple[Mapping[str, float], str | None]:
+    """Exact costs of a classifier, and a drawing of it; of another task only the body could be drawn."""
+    channels, height, width = trained.pictures.shape
+    if trained.task != "classification" or height != width:
+        return {}, None
+    sized = network.sized(height, len(trained.pictures.class_names), channels)
+    try:
+        return sized.cost(), sized.svg()
+    except ConfigError:  # a space of one's own need not have them
+        return {}, None
 
 
 def _typed() -> str:

@@ -9,7 +9,7 @@ import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +59,10 @@ class Network(ABC):
     def svg(self) -> str:
         """A drawing."""
 
+    def sized(self, side: int, classes: int, channels: int) -> Network:
+        """As it is built for pictures of `side` pixels, where it is not a space that says so."""
+        return self
+
     @abstractmethod
     def builder(
         self, dropout: float, drop_connect: float, resolution: int | None
@@ -99,6 +103,10 @@ class MUXNetwork(Network):
 
         return to_svg(self.spec, num_classes=self.classes, in_channels=self.channels)
 
+    def sized(self, side: int, classes: int, channels: int) -> Network:
+        spec = self.spec if self.resize else self.spec.at(side)
+        return replace(self, spec=spec, classes=classes, channels=channels)
+
     def builder(
         self, dropout: float, drop_connect: float, resolution: int | None
     ) -> Callable[..., nn.Module]:
@@ -131,19 +139,23 @@ class PlainNetwork(Network):
     label: str
     spec: ResNetSpec | VGGSpec
     classes: int = CLASSES
+    channels: int = 3
 
     def cost(self) -> Mapping[str, float]:
         from search_spaces.muxnet.description import sum_of
 
-        return sum_of(self.spec.rows(self.classes))._asdict()
+        return sum_of(self.spec.rows(self.classes, self.channels))._asdict()
 
     def view(self) -> Table:
-        return blocks_table(self.label, self.spec.resolution, self.spec.rows(self.classes))
+        return blocks_table(self.label, self.spec.resolution, self.spec.rows(self.classes, self.channels))
 
     def svg(self) -> str:
         from search_spaces.muxnet.description import draw
 
-        return draw(self.spec.rows(self.classes), self.spec.resolution)
+        return draw(self.spec.rows(self.classes, self.channels), self.spec.resolution)
+
+    def sized(self, side: int, classes: int, channels: int) -> Network:
+        return replace(self, spec=self.spec.at(side), classes=classes, channels=channels)
 
     def builder(
         self, dropout: float, drop_connect: float, resolution: int | None

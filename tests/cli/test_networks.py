@@ -193,6 +193,9 @@ def test_a_trained_network_is_exported_with_its_weights_and_scores(trained: Path
     error, pictures = result["last"]["validation_error"], result["pictures"]["sizes"]["validation"]
     assert f"| validation error | {error:.2f}% | {pictures:,} pictures" in card
     assert SMALL in card
+    assert "| multiply-adds |" in card
+    assert "exact, of one picture of 1x8x8" in card
+    assert Path("run/export/network.svg").read_text().startswith("<svg")
     again = nas_command("export", "run", "--no-onnx")
     assert again.code == 2
     assert "holds an export already" in again.sentence
