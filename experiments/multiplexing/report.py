@@ -145,23 +145,36 @@ def answer(study: str, found: list[Comparison], summary: list[Comparison]) -> st
         if c.other in (REFERENCES[study] or [c.other])[:1]:
             holds &= c.verdict == "better" and higher == len(mine)
         lines.append(
-            f"- Against {NAMES.get(c.other, c.other)}: {c.mean:+.2f} ± {c.half:.2f} points on average over the budgets "
-            f"({c.verdict}, p {probability(c.holm)}); higher at {higher} of {len(mine)} budgets, better beyond chance at "
+            f"- Against {NAMES.get(c.other, c.other)}: {c.mean:+.2f}{spread(c.half)} points on average over the budgets "
+            f"({c.verdict}{tested(c)}); higher at {higher} of {len(mine)} budgets, better beyond chance at "
             f"{sum(one.verdict == 'better' for one in mine)}, worse at {sum(one.verdict == 'worse' for one in mine)}."
         )
     if study == "spatial":
         text, most = trend([c for c in found if c.other == "plain"])
         holds &= most
         lines.append(text)
-    seeds = f"{min(c.seeds for c in found)} seeds" if found else "no seed"
+    least = min((c.seeds for c in found), default=0)
+    seeds = f"{least} seed{'s' * (least != 1)}"
     words = (
         "It holds in these measurements" if holds else "It does not hold in these measurements as it stands"
     )
     return "\n".join([f"**{title}: “{claim}”. {words}** ({seeds}).", "", *lines])
 
 
+def spread(half: float) -> str:
+    """Half the width of an interval as it is printed: nothing for one seed, which has none."""
+    return "" if np.isnan(half) else f" ± {half:.2f}"
+
+
+def tested(c: Comparison) -> str:
+    """The p-value as it stands behind a verdict."""
+    return "" if np.isnan(c.holm) else f", p {probability(c.holm)}"
+
+
 def probability(p: float) -> str:
-    """A p-value as it is printed."""
+    """A p-value as it is printed: nothing where nothing could be tested."""
+    if np.isnan(p):
+        return ""
     return "below 0.001" if p < 0.001 else f"{p:.3f}"
 
 
@@ -190,13 +203,11 @@ def table(frame: pd.DataFrame, found: list[Comparison]) -> str:
         mean, half = interval(group["accuracy"].to_numpy())
         first, c = group.iloc[0], by.get((str(budget), str(method)))
         shown = (
-            ("", "", "")
-            if c is None
-            else (f"{c.mean:+.2f} ± {c.half:.2f}", f"{probability(c.holm)}", c.verdict)
+            ("", "", "") if c is None else (f"{c.mean:+.2f}{spread(c.half)}", probability(c.holm), c.verdict)
         )
         lines.append(
             f"| {budget} | {NAMES.get(str(method), str(method))} | {first['madds']:,} | {first['params']:,} | "
-            f"{mean:.2f} ± {half:.2f} | {' | '.join(shown)} |"
+            f"{mean:.2f}{spread(half)} | {' | '.join(shown)} |"
         )
     return "\n".join(lines)
 
@@ -272,7 +283,7 @@ def differences(axis: Axes, found: list[Comparison], study: str) -> None:
         range(len(found)), [f"{c.budget}: {NAMES.get(c.other, c.other)}" for c in found[::-1]], fontsize=8
     )
     axis.set(xlabel=f"{NAMES[OURS[study]]} minus the other (points of accuracy)")
-    axis.set_title("paired by seed, 95% intervals; filled: shown beyond chance (Holm)", fontsize=9)
+    axis.set_title("paired by seed, 95% intervals; filled: beyond chance (Holm)", fontsize=8)
     axis.grid(axis="x", alpha=0.25)
 
 
