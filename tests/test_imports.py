@@ -119,15 +119,8 @@ def test_nas_knows_spaces_and_surrogates_only_where_a_run_is_assembled(path: Pat
 
 
 @parametrized("search_spaces")
-def test_spaces_know_only_the_records_interfaces_checks_and_errors_of_nas_and_its_dilation(
-    path: Path,
-) -> None:
-    check_seams(path, other="surrogates", more=frozenset({"nas.tasks.dilation"}))
-
-
-def test_the_dilation_that_spaces_know_knows_only_errors_itself() -> None:
-    path = ROOT / "nas" / "tasks" / "dilation.py"
-    assert {t for t in imports(path) if t.split(".")[0] in ("nas", "search_spaces")} == {"nas.errors"}
+def test_spaces_know_only_the_records_interfaces_checks_and_errors_of_nas(path: Path) -> None:
+    check_seams(path, other="surrogates")
 
 
 @parametrized("surrogates")
@@ -135,8 +128,8 @@ def test_surrogates_know_only_the_records_interfaces_checks_and_errors_of_nas(pa
     check_seams(path, other="search_spaces")
 
 
-def check_seams(path: Path, other: str, more: frozenset[str] = frozenset()) -> None:
-    targets = set(imports(path)) - more
+def check_seams(path: Path, other: str) -> None:
+    targets = set(imports(path))
     assert not {t for t in targets if t.split(".")[0] in (other, "experiments")}
     assert {t for t in targets if t.split(".")[0] == "nas"} <= {f"nas.{name}" for name in SHARED} | {"nas"}
 
