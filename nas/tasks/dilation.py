@@ -7,30 +7,22 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from nas.errors import ConfigError
 
-Body = TypeVar("Body")  # an nn.Module that is a `FeatureExtractor`
 PROBE = 64  # pixels: even at stride 32, which spatial multiplexing asks for
 
 
 @runtime_checkable
-class FeatureExtractor(Protocol):
-    """An `nn.Module`, a network without its classifier: (b, in_channels, h, w) to a list of maps, the finest first.
-
-    Map i is (b, widths[i], h / strides[i], w / strides[i]), rounded up. Parameters have the names that they have
-    in the classifier, so that the weights of the one load into the other (`strict=False`: head and classifier
-    are left over).
-    """
+class Features(Protocol):
+    """A module from (b, c, h, w) to a list of maps (b, widths[i], h / strides[i], w / strides[i])."""
 
     strides: tuple[int, ...]
     widths: tuple[int, ...]
-
-    def forward(self, x: Tensor) -> list[Tensor]: ...
 
 
 @dataclass(eq=False)
@@ -41,62 +33,58 @@ class _Call:
     outside: int = 0
 
 
-def dilated(backbone: Body, output_stride: int, in_channels: int = 3) -> Body:
+def dilated(backbone: nn.Module, output_stride: int, in_channels: int = 3) -> nn.Module:
     """A copy of `backbone` whose maps are at most `output_stride` (8, 16 or 32) times smaller than the picture.
 
     A convolution that sees a map at stride s (in the original) runs with dilation s / output_stride where that is
-    above 1, and no longer strides where s is at least `output_stride`; a max pooling there is left out. Weights stay,
-    so that those trained without dilation can be put in. Convolutions within spatial multiplexing, whose map is at
-    another scale for a moment, take the rate of the map around them.
+    above 1, and no longer strides where s is at least `output_stride`. Weights stay, so that those trained without
+    dilation can be put in. Convolutions within spatial multiplexing, whose map is at another scale for a moment,
+    take the rate of the map around them.
 
     Raises `ConfigError` for another stride, a module that is no feature extractor, and one that shrinks its maps
-    by other means there.
+    by other means than convolutions there.
     """
     if output_stride not in (8, 16, 32):
         raise ConfigError(f"output_stride: expected 8, 16 or 32, got {output_stride!r}")
-    if not isinstance(backbone, FeatureExtractor):
+    if not isinstance(backbone, Features):
         raise ConfigError(
             f"backbone: expected a module with `strides` and `widths` that gives maps (features_only), got "
             f"{type(backbone).__name__}"
         )
     network: Any = copy.deepcopy(backbone)
     sides, _ = probe(network, in_channels)
-    for layer, side in sides.items():
+    for convolution, side in sides.items():
         stride = round(PROBE / side)
         if stride >= output_stride:
-            _dilate(layer, stride // output_stride)
-    network.strides = tuple(min(stride, output_stride) for stride in network.strides)
+            _dilate(convolution, stride // output_stride)
     _, maps = probe(network, in_channels)
-    wanted = [PROBE // stride for stride in network.strides]
+    wanted = [PROBE // min(stride, output_stride) for stride in network.strides]
     if maps != wanted:
         raise ConfigError(
             f"backbone {type(backbone).__name__}: expected maps of {wanted} pixels at output stride "
-            f"{output_stride}, from {PROBE}; got {maps}: something else than convolutions and max poolings shrinks them"
+            f"{output_stride}, from {PROBE}; got {maps}: something else than a convolution shrinks them"
         )
     return network  # type: ignore[no-any-return]
 
 
-def _dilate(layer: nn.Conv2d | nn.MaxPool2d, rate: int) -> None:
-    """In place: a convolution without stride and with taps `rate` apart, a pooling that does nothing."""
-    if isinstance(layer, nn.MaxPool2d):
-        layer.kernel_size, layer.stride, layer.padding = 1, 1, 0
-        return
-    layer.stride = (1, 1)
-    if rate > 1 and max(layer.kernel_size) > 1:
-        assert isinstance(layer.padding, tuple)
-        padding = tuple(p * rate for p in layer.padding)
-        layer.dilation, layer.padding = (rate, rate), (padding[0], padding[1])
+def _dilate(convolution: nn.Conv2d, rate: int) -> None:
+    """In place: no stride, and taps `rate` apart."""
+    convolution.stride = (1, 1)
+    if rate > 1 and max(convolution.kernel_size) > 1:
+        assert isinstance(convolution.padding, tuple)
+        padding = tuple(p * rate for p in convolution.padding)
+        convolution.dilation, convolution.padding = (rate, rate), (padding[0], padding[1])
 
 
 @torch.no_grad()
-def probe(backbone: nn.Module, in_channels: int) -> tuple[dict[nn.Conv2d | nn.MaxPool2d, int], list[int]]:
-    """The side of the map that each convolution and max pooling works on, and those of the maps, for a square picture of `PROBE`."""
+def probe(backbone: nn.Module, in_channels: int) -> tuple[dict[nn.Conv2d, int], list[int]]:
+    """The side of the map that each convolution works on, and those of the maps, for a square picture of `PROBE`."""
     calls: list[_Call] = []
-    seen: dict[nn.Conv2d | nn.MaxPool2d, tuple[int, _Call]] = {}
+    seen: dict[nn.Conv2d, tuple[int, _Call]] = {}
 
     def enter(module: nn.Module, args: tuple[Any, ...]) -> None:
         side = _side(args[0] if args else None)
-        if isinstance(module, (nn.Conv2d, nn.MaxPool2d)):
+        if isinstance(module, nn.Conv2d):
             seen[module] = (side, calls[-1])
         calls.append(_Call(side))
 
@@ -114,11 +102,11 @@ def probe(backbone: nn.Module, in_channels: int) -> tuple[dict[nn.Conv2d | nn.Ma
         backbone.train(training)
         for handle in handles:
             handle.remove()
-    return {layer: _around(side, call) for layer, (side, call) in seen.items()}, [m.shape[-1] for m in maps]
+    return {conv: _around(side, call) for conv, (side, call) in seen.items()}, [m.shape[-1] for m in maps]
 
 
 def _around(side: int, call: _Call) -> int:
-    """The side on which a layer works: that of the module around it, where that only changes scale inside."""
+    """The side on which a convolution works: that of the module around it, where that only changes scale inside."""
     return call.inside if call.inside == call.outside else side
 
 

@@ -93,7 +93,7 @@ class MUXNet(nn.Module):
 class MUXNetFeatures(nn.Module):
     """Body without head: (b, in_channels, h, w) to maps (b, widths[i], h / strides[i], w / strides[i]).
 
-    A `FeatureExtractor` (nas/tasks/dilation.py). The map at a stride is what the last block at that
+    A `FeatureExtractor` (search_spaces/networks/features.py). The map at a stride is what the last block at that
     stride gives, or the stem without one. Parameters have the same names as in `MUXNet`. Raises `ConfigError` when the network has no map at one of `strides`.
     """
 
@@ -122,6 +122,13 @@ class MUXNetFeatures(nn.Module):
         self.act1 = _stem_end(spec)
         self.blocks = _blocks(spec, drop_connect)
         self.apply(initialise)
+
+    def steps(self) -> list[tuple[nn.Module, int]]:
+        """Stem and blocks in the order in which they run, each with the stride of the map that leaves it."""
+        stem = self.spec.stem_stride
+        after = 2 * stem if self.spec.stem_pool else stem
+        blocks = zip(self.blocks, (place.stride for place in placed(self.spec)), strict=True)
+        return [(self.conv_stem, stem), (self.act1, after), *blocks]
 
     def forward(self, x: Tensor) -> list[Tensor]:
         x = self.act1(self.bn1(self.conv_stem(x)))

@@ -22,14 +22,10 @@ from search_spaces.networks.resnet import ResNetSpec
 from search_spaces.networks.vgg import VGGSpec
 
 if TYPE_CHECKING:
-    from nas.tasks.dilation import FeatureExtractor
+    from search_spaces.networks.features import FeatureExtractor, dilate
     from search_spaces.networks.plain import VGG, ResNet
 
-_WITH_TORCH = {
-    "FeatureExtractor": "nas.tasks.dilation",
-    "ResNet": "search_spaces.networks.plain",
-    "VGG": "search_spaces.networks.plain",
-}
+_WITH_TORCH = {"FeatureExtractor": "features", "ResNet": "plain", "VGG": "plain", "dilate": "features"}
 
 __all__ = [
     "AnySpec",
@@ -42,6 +38,7 @@ __all__ = [
     "VGGSpec",
     "create_features",
     "create_network",
+    "dilate",
     "fuse_network",
     "network_named",
     "rows_of",
@@ -50,5 +47,5 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _WITH_TORCH:
-        return getattr(importlib.import_module(_WITH_TORCH[name]), name)
+        return getattr(importlib.import_module(f"{__name__}.{_WITH_TORCH[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,7 +17,7 @@ from search_spaces.networks.vgg import VGGSpec
 if TYPE_CHECKING:
     from torch import nn
 
-    from nas.tasks.dilation import FeatureExtractor
+    from search_spaces.networks.features import FeatureExtractor
 
 AnySpec = NetworkSpec | ResNetSpec | VGGSpec
 
@@ -92,11 +92,11 @@ def create_features(
 ) -> FeatureExtractor:
     """The body of a named network, without head and classifier: pictures to maps, as `FeatureExtractor` says.
 
-    From `output_stride` on (8 or 16) the maps keep their size, by dilation in place of stride
-    (`nas.tasks.dilation.dilated`). Raises `ConfigError` as `create_network` does, and for strides at which the network has no map.
+    From `output_stride` on (8 or 16) the maps keep their size, by dilation in place of stride (`dilate`). Raises
+    `ConfigError` as `create_network` does, and for strides at which the network has no map.
     """
-    from nas.tasks.dilation import dilated
     from search_spaces.muxnet.network import MUXNetFeatures
+    from search_spaces.networks.features import dilate
 
     spec = network_named(name).at(resolution)
     body: FeatureExtractor
@@ -104,7 +104,9 @@ def create_features(
         body = MUXNetFeatures(spec, in_channels=in_channels, drop_connect=drop_connect, strides=strides)
     else:
         body = spec.features(in_channels=in_channels, strides=strides)
-    return body if output_stride == 32 else dilated(body, output_stride, in_channels)
+    if output_stride != 32:
+        dilate(body, output_stride)
+    return body
 
 
 def fuse_network(network: nn.Module) -> nn.Module:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
-from operator import mul
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nas.errors import ConfigError
 from search_spaces.muxnet.layers import conv, norm
-from search_spaces.muxnet.network import FEATURE_STRIDES, check_numbers, checked_classes
+from search_spaces.muxnet.network import check_numbers, checked_classes
+from search_spaces.networks.features import FEATURE_STRIDES, Step, ends
 from search_spaces.networks.resnet import ResNetSpec
 from search_spaces.networks.vgg import POOLED, VGGSpec
 
@@ -73,11 +71,19 @@ class ResNetFeatures(nn.Module):
         self.stem = _resnet_stem(spec, in_channels)
         self.blocks = nn.Sequential(*(BasicBlock(*block) for block in spec.blocks()))
         self.apply(initialise)
-        _, widths, own = zip(*spec.blocks(), strict=True)
-        last = _ends([4 * stride for stride in accumulate(own, mul)], strides)  # the stem is at 4
+        last = ends([stride for _, stride in self.steps()[1:]], strides)
         self.strides = tuple(last)
-        self.widths = tuple(widths[i] for i in last.values())
+        self.widths = tuple(list(spec.blocks())[i][1] for i in last.values())
         self._ends = frozenset(last.values())
+
+    def steps(self) -> list[Step]:
+        """The stem and the blocks, each with the stride of the map that leaves it."""
+        stride = 4
+        found: list[Step] = [(self.stem, stride)]
+        for block, (_, _, own) in zip(self.blocks, self.spec.blocks(), strict=True):
+            stride *= own
+            found.append((block, stride))
+        return found
 
     def forward(self, x: Tensor) -> list[Tensor]:
         return _maps(self.blocks, self.stem(x), self._ends)
@@ -129,12 +135,15 @@ class VGGFeatures(nn.Module):
         self.spec = spec
         self.blocks = _vgg_blocks(spec, in_channels)
         self.apply(initialise)
-        stages = _stages(spec)
-        last = _ends([2**stage for stage in stages], strides)
-        leaving = [spec.widths[min(stage, len(spec.widths) - 1)] for stage in stages]
+        last = ends([stride for _, stride in self.steps()], strides)
+        leaving = [spec.widths[min(stage, len(spec.widths) - 1)] for stage in _stages(spec)]
         self.strides = tuple(last)
         self.widths = tuple(leaving[i] for i in last.values())
         self._ends = frozenset(last.values())
+
+    def steps(self) -> list[Step]:
+        """Convolutions and poolings, each with the stride of the map that leaves it."""
+        return [(block, 2**stage) for block, stage in zip(self.blocks, _stages(self.spec), strict=True)]
 
     def forward(self, x: Tensor) -> list[Tensor]:
         return _maps(self.blocks, x, self._ends)
@@ -179,15 +188,3 @@ def _maps(blocks: nn.Sequential, x: Tensor, wanted: frozenset[int]) -> list[Tens
         if index in wanted:
             maps.append(x)
     return maps
-
-
-def _ends(strides: Sequence[int], wanted: Sequence[int]) -> dict[int, int]:
-    """For each wanted stride the index of the last of `strides` (one a part, rising) that equals it.
-
-    Raises `ConfigError` for a stride at which there is no map.
-    """
-    last = {stride: index for index, stride in enumerate(strides)}
-    missing = [s for s in wanted if s not in last]
-    if missing:
-        raise ConfigError(f"strides: expected some of {sorted(last)}, got {missing}")
-    return {s: last[s] for s in sorted(wanted)}

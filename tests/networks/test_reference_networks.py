@@ -163,7 +163,7 @@ def test_a_network_gives_the_same_logits_fused(name: str) -> None:
         (lambda: create_network("vgg16", in_channels=0), "in_channels"),
         (lambda: create_network("vgg16", resolution=16), "resolution: expected at least 32, got 16"),
         (lambda: create_features("resnet18", strides=(2, 4)), r"strides: expected some of \[4, 8, 16, 32\]"),
-        (lambda: create_features("resnet18", output_stride=4), "output_stride: expected 8, 16 or 32, got 4"),
+        (lambda: create_features("resnet18", output_stride=4), "output_stride: expected one of"),
     ],
     ids=["name", "classes", "channels", "resolution", "strides", "output stride"],
 )

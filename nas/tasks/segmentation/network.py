@@ -19,7 +19,7 @@ class SegmentationNetwork(nn.Module):
 
     In training with an auxiliary head (deep supervision) a pair of logits: the second is of an auxiliary head on the map before the
     last. Sizes that the strides do not divide are padded at the right and the bottom, and the logits cut. `backbone`
-    gives maps (`nas.tasks.dilation.FeatureExtractor`) and is copied.
+    gives maps (`nas.tasks.dilation.Features`) and is copied.
 
     Raises `ConfigError` where the backbone cannot be dilated, or has one map alone and an auxiliary head is asked for.
     """
