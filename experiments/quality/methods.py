@@ -46,9 +46,6 @@ def outside(module: str, name: str, repeats: bool, table: LookupTable, seed: int
 
 
 MAIN = ("nasbench201-cifar10", "nasbench101_5v")  # the only tables of what takes long
-NASBENCH201 = tuple(
-    name for name in TABLES if name.startswith("nasbench201")
-)  # every proposal is a cell there
 BUDGETS = {"sa-moead": 300}  # what it learns from costs it time, and all that it is for lies within these
 AT_ONCE = 8  # `NAME@8`: as in `nas search`, eight trials under way
 
