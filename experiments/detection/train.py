@@ -5,9 +5,9 @@ On a GPU, in about four minutes:
     python experiments/detection/train.py --images detection_images.parquet --boxes detection_boxes.parquet \
         --device cuda --minutes 4
 
-Networks train side by side, a process each; every picture is on the device from the start. Each process measures how long
-an epoch takes and trains for as many as fit in the minutes. Without `--device cuda` two processes share two cores, at a
-reduced size. What is measured goes to `--out`, the files that are kept to `--results`; `report.py` makes those again.
+Networks train side by side, a process each; every picture is on the device from the start. How long an epoch takes is
+measured first, and all train for as many as fit in the minutes. Without `--device cuda` two processes share two cores, at
+a reduced size. What is measured goes to `--out`, the files that are kept to `--results`; `report.py` makes those again.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import argparse
 import csv
 import dataclasses
 import json
+import math
 import os
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -42,22 +44,19 @@ from nas.training.recipe import RECIPES, Recipe
 
 HERE = Path(__file__).resolve().parent
 SHARE = 0.8  # of the time that is left that the plan fills: others may be using the device as well
-GRACE = 0.2  # of the minutes that a training which became slower may take beyond them
+PACE, PLAN = "pace.json", "epochs.json"  # in the folder of a training, and in that of all
 COLUMNS = ("picture", "label", "score", "left", "top", "right", "bottom")
 
 
 @dataclass(frozen=True)
 class Job:
-    """One network to train; `epochs` None: as many as fit in `seconds`."""
+    """One network to train."""
 
     network: str
     seed: int
     data: DetectionParquet
     device: str
     out: Path
-    seconds: float
-    ends: float  # time.time() when the seconds are over
-    epochs: int | None
     threads: int
     batch: int
     passes: int  # over the training pictures, an epoch
@@ -71,11 +70,29 @@ class Job:
         return self.out / f"{self.network.replace(' + ', '-').lower()}-{self.seed}"
 
 
+def planned(out: Path, jobs: Sequence[Job], pool: ProcessPoolExecutor, processes: int, ends: float) -> int:
+    """The epochs that all networks can have until then: as many for each, so that they can be compared.
+
+    What an earlier call decided stands, so that its trainings can be gone on with.
+    """
+    file = out / PLAN
+    if file.is_file():
+        return int(json.loads(file.read_text(encoding="utf-8"))["epochs"])
+    paces = [found["seconds_an_epoch"] for found in pool.map(measured, jobs)]
+    longest = max(max(paces), sum(paces) / processes)
+    epochs = max(3, int(SHARE * (ends - time.time()) / longest))
+    file.write_text(json.dumps({"epochs": epochs}), encoding="utf-8")
+    return epochs
+
+
 def recipe_for(job: Job, epochs: int, channels_last: bool) -> Recipe:
+    """The recipe for this many epochs; the rate goes with the root of the batch, as is usual for Adam."""
+    recipe = RECIPES["blood-cells"].recipe
     return dataclasses.replace(
-        RECIPES["blood-cells"].recipe,
+        recipe,
         epochs=epochs,
         batch_size=job.batch,
+        lr=recipe.lr * math.sqrt(job.batch / recipe.batch_size),
         warmup_epochs=2.0,
         channels_last=channels_last,
     )
@@ -102,54 +119,37 @@ def pace(job: Job, channels_last: bool) -> float:
     return once * job.passes + time.perf_counter() - start - once
 
 
-def plan(job: Job) -> dict[str, Any]:
-    """Epochs and memory format; what an earlier call decided stands, so that a training can be gone on with."""
-    file = job.folder / "plan.json"
+def measured(job: Job) -> dict[str, Any]:
+    """The faster memory format and the seconds that an epoch takes in it; kept, so that a training can be gone on with."""
+    torch.set_num_threads(job.threads)
+    torch.backends.cudnn.benchmark = True
+    file = job.folder / PACE
     if file.is_file():
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         return found
     paces = {layout: pace(job, layout) for layout in (True, False)}
     best = min(paces, key=lambda layout: paces[layout])
-    fitting = int(SHARE * (job.ends - time.time()) / paces[best])
-    decided = {
-        "epochs": job.epochs or max(3, fitting),
-        "channels_last": best,
-        "seconds_an_epoch": paces[best],
-    }
+    decided = {"channels_last": best, "seconds_an_epoch": paces[best]}
     job.folder.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(decided), encoding="utf-8")
     return decided
 
 
-class Overtime(Exception):
-    """The minutes are over before the epochs are."""
-
-
-def run(job: Job) -> Path:
+def run(job: Job, epochs: int) -> Path:
     """Train, judge on the test pictures, keep what was seen; the folder with everything."""
-    torch.set_num_threads(job.threads)
-    torch.backends.cudnn.benchmark = True
-    decided = plan(job)
-    recipe = recipe_for(job, decided["epochs"], decided["channels_last"])
-    print(f"{job.network}, seed {job.seed}: {decided}", flush=True)
+    decided = measured(job)
+    recipe = recipe_for(job, epochs, decided["channels_last"])
+    print(f"{job.network}, seed {job.seed}: {epochs} epochs, {decided}", flush=True)
 
     def tell(row: dict[str, float]) -> None:
         values = "  ".join(
             f"{k.removeprefix('validation_')} {row[k]:.2f}" for k in row if k != "pictures_per_second"
         )
         print(f"{job.network}, seed {job.seed}: {values}", flush=True)
-        if job.epochs is None and time.time() > job.ends + GRACE * job.seconds:
-            raise Overtime
 
     settings = FullSettings(job.seed, job.threads, job.device, checkpoint_seconds=20, on_epoch=tell)
     start = time.perf_counter()
-    try:
-        train_full(DETECTORS[job.network], job.data, recipe, job.folder, settings=settings, task=job.task)
-    except Overtime:
-        print(
-            f"{job.network}, seed {job.seed}: stopped at the last checkpoint, the minutes are over",
-            flush=True,
-        )
+    train_full(DETECTORS[job.network], job.data, recipe, job.folder, settings=settings, task=job.task)
     judge(job, recipe, time.perf_counter() - start)
     return job.folder
 
@@ -209,7 +209,7 @@ def main() -> None:
     parser.add_argument("--passes", type=int, default=10, help="over the training pictures, an epoch")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--resolution", type=int, help="side of the pictures (default: 320, on a CPU 192)")
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--batch", type=int, help="pictures a step (default: 32, on a CPU 8)")
     parser.add_argument("--processes", type=int, help="side by side (default: all on a GPU, two on a CPU)")
     parser.add_argument("--out", type=Path, default=Path("runs/detection"))
     parser.add_argument("--results", type=Path, default=HERE)
@@ -220,9 +220,7 @@ def main() -> None:
     )
     count = len(asked.networks) * asked.seeds
     processes = min(count, asked.processes or (count if gpu else 2))
-    seconds = 60 * asked.minutes
-    if not gpu:  # networks that wait for a process have their minutes later
-        seconds *= processes / count
+    ends = time.time() + 60 * asked.minutes
     threads = max(1, min(4, (os.cpu_count() or 1) // processes)) if gpu else 1
     jobs = [
         Job(
@@ -231,11 +229,8 @@ def main() -> None:
             data,
             asked.device,
             asked.out,
-            seconds,
-            0.0,
-            asked.epochs,
             threads,
-            asked.batch,
+            asked.batch or (32 if gpu else 8),
             asked.passes,
         )
         for s in range(asked.seeds)
@@ -243,7 +238,8 @@ def main() -> None:
     ]
     folders, failed = [], 0
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        coming = [(job, pool.submit(_timed, job)) for job in jobs]
+        epochs = asked.epochs or planned(asked.out, jobs, pool, processes, ends)
+        coming = [(job, pool.submit(run, job, epochs)) for job in jobs]
         for job, future in coming:
             try:
                 folders.append(future.result())
@@ -253,10 +249,6 @@ def main() -> None:
     if folders:
         write_report(folders, data, asked.results)
     raise SystemExit(1 if failed else 0)
-
-
-def _timed(job: Job) -> Path:
-    return run(dataclasses.replace(job, ends=time.time() + job.seconds))
 
 
 if __name__ == "__main__":

@@ -64,6 +64,14 @@ def timed(
     return dict(zip(todo, found.values(), strict=True))
 
 
+def processor() -> str:
+    """What the processor calls itself, or its architecture."""
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.machine())
+
+
 def memory_on_cpu(name: str, form: str, batch: int) -> float:
     """Peak resident memory (MB) that a forward pass adds, in a process of its own (Linux)."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
@@ -136,7 +144,7 @@ def main(arguments: list[str] | None = None) -> None:
 def row_of(name: str, form: str, batch: int, timing: Timing, settings: LatencySettings) -> dict[str, object]:
     """One row of the file."""
     low, high = timing.interval
-    where = f"{torch.cuda.get_device_name()}" if settings.device == "cuda" else platform.machine()
+    where = f"{torch.cuda.get_device_name()}" if settings.device == "cuda" else processor()
     return {
         "network": name,
         "form": form,

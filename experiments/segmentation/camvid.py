@@ -4,8 +4,8 @@ Run, from the root of the repository:
 
     python experiments/segmentation/camvid.py --data ../shared/data/images/camvid_240x180.parquet --minutes 4
 
-trains the six side by side on a GPU, as many epochs as fit in the minutes (measured before, at that load), and writes
-`results.csv`, `curves.csv`, `curves.png` and `pictures.png` to --out. `--small --device cpu --jobs 2 --minutes 110`
+trains the six side by side on a GPU, all for as many epochs as fit in the minutes (measured before, at that load), and
+writes `results.csv`, `curves.csv`, `curves.png` and `pictures.png` to --out. `--small --device cpu --jobs 2 --minutes 110`
 is for two cores: fewer pixels at a time, a coarser output stride and narrower heads. `--epochs` fixes the number of
 epochs instead. The trainings themselves stay in --runs, one folder each, and are gone on with when interrupted.
 """
@@ -44,8 +44,10 @@ NETWORKS = {"muxnet_m": "MUXNet-m", "mobilenet_v2": "MobileNetV2", "resnet18": "
 HEADS = {"c1": "C1", "ppm": "PPM"}
 SHEET = 5  # pictures of the test on the sheet
 SCALES = (0.75, 1.0, 1.25, 1.5, 1.75)  # of the multi-scale test
-MARGIN = 0.8  # of the time that is left which the epochs planned may take
+PACING = 0.01  # of the minutes that each network is timed for, beforehand
+MARGIN = 0.85  # of the time that is left which the epochs planned may take
 RESERVE = 20.0  # seconds for judging at the end
+PACE, SCORES = "pace.json", "scores.json"  # in the folder of a training
 
 
 @dataclass(frozen=True)
@@ -133,8 +135,9 @@ def graphs(args: argparse.Namespace) -> bool:
     return bool(torch.device(args.device).type == "cuda" and not args.eager)
 
 
-def epochs_that_fit(args: argparse.Namespace, plan: Plan, device: torch.device) -> int:
-    """How many epochs can be trained until `args.until`, from how long a few take with the others at work."""
+def pace(args: argparse.Namespace) -> None:
+    """How long an epoch takes, its share of the judging included, with the others at work; leaves it in `pace.json`."""
+    device, plan = torch.device(args.device), plan_of(args.head, args.small)
     prepared = plan.task.prepare(CamVid(args.data), plan.recipe, device)
     torch.manual_seed(0)
     network = build(args.network, plan.head, num_classes=prepared.num_classes, in_channels=3)
@@ -148,18 +151,27 @@ def epochs_that_fit(args: argparse.Namespace, plan: Plan, device: torch.device) 
         loss=plan.task.loss(plan.recipe, prepared),
         forward=wrapped(plan, graphs(args), network),
     )
-    training.epoch(prepared.train)
-    begun, most = time.time(), 0.04 * (args.until - time.time())
-    while time.time() - begun < most:
+    training.epoch(prepared.train)  # the first is slower
+    begun, most = time.time(), PACING * 60 * args.minutes
+    while training.done == 1 or time.time() - begun < most:
         training.epoch(prepared.train)
     epoch = (time.time() - begun) / (training.done - 1)
     begun = time.time()
     plan.task.judge(network, prepared.validation, prepared, training.precision)
     epoch += (time.time() - begun) / plan.validate_every
-    left = args.until - time.time() - (RESERVE if device.type == "cuda" else 2 * RESERVE)
-    fits = max(2, int(MARGIN * left / epoch))
-    print(f"{args.network} {args.head}: {epoch:.2f} s an epoch, {fits} epochs fit", flush=True)
-    return fits
+    args.folder.mkdir(parents=True, exist_ok=True)
+    (args.folder / PACE).write_text(json.dumps({"seconds_an_epoch": epoch}), encoding="utf-8")
+    print(f"{args.network} {args.head}: {epoch:.2f} s an epoch", flush=True)
+
+
+def epochs_that_fit(args: argparse.Namespace, until: float) -> int:
+    """How many epochs every network can have until then: as many for all, so that the table compares them."""
+    run_all(args, ["--pace"], PACE)
+    paces = [json.loads(file.read_text())["seconds_an_epoch"] for file in sorted(args.runs.glob(f"*/{PACE}"))]
+    if not paces:
+        sys.exit("no epoch of any network came to an end")
+    left = until - time.time() - (RESERVE if torch.device(args.device).type == "cuda" else 6 * RESERVE)
+    return max(2, int(MARGIN * left / max(max(paces), sum(paces) / args.jobs)))
 
 
 def train_one(args: argparse.Namespace) -> None:
@@ -167,13 +179,7 @@ def train_one(args: argparse.Namespace) -> None:
     torch.backends.cudnn.benchmark = True
     device = torch.device(args.device)
     plan = plan_of(args.head, args.small)
-    folder = args.runs / f"{args.network}_{args.head}"
-    config = folder / "config.json"
-    if config.is_file():  # of a training that was interrupted
-        epochs = int(json.loads(config.read_text())["recipe"]["epochs"])
-    else:
-        epochs = args.epochs or epochs_that_fit(args, plan, device)
-    recipe = replace(plan.recipe, epochs=epochs)
+    recipe = replace(plan.recipe, epochs=args.epochs)
     settings = FullSettings(
         seed=0,
         threads=args.threads,
@@ -181,16 +187,14 @@ def train_one(args: argparse.Namespace) -> None:
         checkpoint_seconds=60.0,
         validate_every=plan.validate_every,
         wrap=partial(wrapped, plan, graphs(args)),
-        on_epoch=partial(_say, f"{args.network} {args.head}", epochs),
+        on_epoch=partial(_say, f"{args.network} {args.head}", args.epochs),
     )
     making = partial(build, args.network, plan.head)
-    result = train_full(making, CamVid(args.data), recipe, folder, settings=settings, task=plan.task)
-    _judge(args, plan, result, folder, device)
+    result = train_full(making, CamVid(args.data), recipe, args.folder, settings=settings, task=plan.task)
+    _judge(args, plan, result, device)
 
 
-def _judge(
-    args: argparse.Namespace, plan: Plan, result: FullResult, folder: Path, device: torch.device
-) -> None:
+def _judge(args: argparse.Namespace, plan: Plan, result: FullResult, device: torch.device) -> None:
     """The test at one scale and at several, and predictions for the sheet."""
     prepared = plan.task.prepare(CamVid(args.data), plan.recipe, device)
     network = build(args.network, plan.head, num_classes=prepared.num_classes, in_channels=3)
@@ -209,8 +213,8 @@ def _judge(
     with torch.inference_mode():
         x = torch.cat([x for x, _ in prepared.test.batches([torch.tensor(at)], None)])
         predicted = plan.task.probabilities(network, x, cast).argmax(1).to(torch.uint8).cpu().numpy()
-    np.savez_compressed(folder / "sheet.npz", predicted=predicted)
-    (folder / "scores.json").write_text(json.dumps(scores, indent=2), encoding="utf-8")
+    np.savez_compressed(args.folder / "sheet.npz", predicted=predicted)
+    (args.folder / SCORES).write_text(json.dumps(scores, indent=2), encoding="utf-8")
 
 
 def sheet_rows(count: int) -> list[int]:
@@ -227,44 +231,61 @@ def _say(name: str, epochs: int, row: Row) -> None:
         )
 
 
-def train_all(args: argparse.Namespace) -> None:
-    """Every network with every head, `--jobs` at a time; then the report on those that came to an end."""
-    pending = [(n, h, args.eager) for h in args.heads for n in args.networks]
-    until = time.time() + 60 * args.minutes
+def run_all(args: argparse.Namespace, options: Sequence[str], result: str) -> None:
+    """This script for every network without that result yet, `--jobs` at a time; once more without CUDA graphs where it failed."""
+    pending = [
+        (n, h, args.eager)
+        for h in args.heads
+        for n in args.networks
+        if not (folder_of(args.runs, n, h) / result).is_file()
+    ]
     running: list[tuple[subprocess.Popen[bytes], tuple[str, str, bool]]] = []
-    failed = []
     while pending or running:
         while pending and len(running) < args.jobs:
-            rounds = -(-len(pending) // args.jobs)  # this one among them
-            end = time.time() + (until - time.time()) / rounds
-            running.append((_start(args, *pending[0], end), pending.pop(0)))
+            running.append((_start(args, *pending[0], options), pending.pop(0)))
         time.sleep(0.2)
         for process, (name, head, eager) in running:
             if process.poll() not in (None, 0) and not eager and args.device != "cpu":
-                pending.append((name, head, True))  # once more, without what may have been in the way
-            elif process.poll() not in (None, 0):
-                failed.append(f"{name} {head}")
+                pending.append((name, head, True))  # what may have been in the way
         running = [one for one in running if one[0].poll() is None]
+
+
+def train_all(args: argparse.Namespace) -> None:
+    """Every network with every head; then the report on those that came to an end."""
+    until = time.time() + 60 * args.minutes
+    planned = args.runs / "epochs.json"
+    if args.epochs is None and planned.is_file():  # of trainings that were interrupted
+        args.epochs = int(json.loads(planned.read_text())["epochs"])
+    epochs = args.epochs or epochs_that_fit(args, until)
+    args.runs.mkdir(parents=True, exist_ok=True)
+    planned.write_text(json.dumps({"epochs": epochs}), encoding="utf-8")
+    print(f"{epochs} epochs of every network", flush=True)
+    run_all(args, ["--epochs", str(epochs)], SCORES)
     splits = load(CamVid(args.data))
     pairs = [splits.test.pair(i) for i in sheet_rows(len(splits.test))]
-    done = [
-        Trained(f"{NETWORKS.get(n, n)} + {HEADS[h]}", args.runs / f"{n}_{h}")
+    trained = [
+        Trained(f"{NETWORKS.get(n, n)} + {HEADS[h]}", folder_of(args.runs, n, h))
         for h in args.heads
         for n in args.networks
     ]
-    report([t for t in done if (t.folder / "scores.json").is_file()], pairs, splits.class_names, args.out)
-    if failed:
+    done = [one for one in trained if (one.folder / SCORES).is_file()]
+    report(done, pairs, splits.class_names, args.out)
+    if failed := [one.name for one in trained if one not in done]:
         sys.exit(f"failed: {', '.join(failed)}")
 
 
+def folder_of(runs: Path, network: str, head: str) -> Path:
+    """Where a training is."""
+    return runs / f"{network}_{head}"
+
+
 def _start(
-    args: argparse.Namespace, name: str, head: str, eager: bool, until: float
+    args: argparse.Namespace, name: str, head: str, eager: bool, options: Sequence[str]
 ) -> subprocess.Popen[bytes]:
     command = [sys.executable, __file__, "--data", args.data, "--runs", str(args.runs)]
     command += ["--one", f"{name}:{head}", "--device", args.device, "--threads", str(args.threads)]
-    command += ["--until", str(until)] + ["--small"] * args.small + ["--eager"] * eager
-    command += [] if args.epochs is None else ["--epochs", str(args.epochs)]
-    return subprocess.Popen(command)
+    command += ["--minutes", str(args.minutes)] + ["--small"] * args.small + ["--eager"] * eager
+    return subprocess.Popen([*command, *options])
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -286,13 +307,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--small", action="store_true", help="for two cores")
     parser.add_argument("--eager", action="store_true", help="without CUDA graphs")
     parser.add_argument("--one", help=argparse.SUPPRESS)
-    parser.add_argument("--until", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--pace", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.one is None:
         train_all(args)
     else:
         args.network, _, args.head = args.one.partition(":")
-        train_one(args)
+        args.folder = folder_of(args.runs, args.network, args.head)
+        pace(args) if args.pace else train_one(args)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,12 @@ The plain eager NCHW network and the fused one take turns in one process; a rati
 that what else the machine does falls on both. Weights and statistics are random (at initialisation the
 logits are nearly 0). The spatial-multiplexing layer (48 channels, scales -,0,+, 28x28) is compared in the same way
 with its plain form, which is views and copies in NCHW. Writes results/muxnet_fuse.csv beside this file.
+
+A good part of what fusing saves is memory: on Linux, malloc gives large buffers back after every layer, and the system
+clears the next one's pages anew. Without that,
+
+    MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=8589934592 \
+        python experiments/speed/muxnet_fuse.py --out experiments/speed/results/muxnet_fuse_kept.csv
 """
 
 from __future__ import annotations
@@ -89,18 +95,20 @@ def measure(rounds: int) -> list[dict[str, str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=15, help="turns at batch 16; three times as many at 1")
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    asked = parser.parse_args()
+    rounds, out = asked.rounds, asked.out
     with torch.inference_mode():
         rows = measure(rounds)
     where = f"torch {torch.__version__}, {platform.machine()}, 1 thread"
     for row in rows:
         print("  ".join(f"{key} {value}" for key, value in row.items()))
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as file:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with out.open("w", newline="") as file:
         writer = csv.DictWriter(file, [*rows[0], "where"])
         writer.writeheader()
         writer.writerows({**row, "where": where} for row in rows)
-    print(f"{where}; written to {RESULTS.name}")
+    print(f"{where}; written to {out.name}")
 
 
 if __name__ == "__main__":
