@@ -29,7 +29,7 @@ SPEED = {  # column -> (file, batch, form, figure)
     "cpu_ms_batch64": ("speed_cpu_batch64.csv", "64", "plain", "ms"),
     "cpu_ms_batch64_fused": ("speed_cpu_batch64.csv", "64", "fused", "ms"),
     "cpu_pictures_per_second": ("speed_cpu_batch64.csv", "64", "fused", "pictures_per_second"),
-    "cpu_peak_mb_batch64": ("speed_cpu_batch64.csv", "64", "plain", "peak_memory_mb"),
+    "cpu_peak_mb_batch64": ("speed_cpu_batch64_malloc.csv", "64", "plain", "peak_memory_mb"),
     "gpu_ms_batch1": ("speed_cuda.csv", "1", "plain", "ms"),
     "gpu_ms_batch64": ("speed_cuda.csv", "64", "plain", "ms"),
     "gpu_ms_batch64_bfloat16": ("speed_cuda.csv", "64", "bfloat16", "ms"),
