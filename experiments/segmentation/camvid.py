@@ -46,7 +46,6 @@ SHEET = 5  # pictures of the test on the sheet
 SCALES = (0.75, 1.0, 1.25, 1.5, 1.75)  # of the multi-scale test
 PACING = 0.01  # of the minutes that each network is timed for, beforehand
 MARGIN = 0.85  # of the time that is left which the epochs planned may take
-RESERVE = 20.0  # seconds for judging at the end
 PACE, SCORES = "pace.json", "scores.json"  # in the folder of a training
 
 
@@ -136,7 +135,10 @@ def graphs(args: argparse.Namespace) -> bool:
 
 
 def pace(args: argparse.Namespace) -> None:
-    """How long an epoch takes, its share of the judging included, with the others at work; leaves it in `pace.json`."""
+    """How long an epoch and the test at the end take, with the others at work; leaves it in `pace.json`.
+
+    The test is reckoned from the time of a validation: as many pixels more as its pictures, scales and mirroring bring.
+    """
     device, plan = torch.device(args.device), plan_of(args.head, args.small)
     prepared = plan.task.prepare(CamVid(args.data), plan.recipe, device)
     torch.manual_seed(0)
@@ -158,20 +160,29 @@ def pace(args: argparse.Namespace) -> None:
     epoch = (time.time() - begun) / (training.done - 1)
     begun = time.time()
     plan.task.judge(network, prepared.validation, prepared, training.precision)
-    epoch += (time.time() - begun) / plan.validate_every
+    validation = time.time() - begun
+    epoch += validation / plan.validate_every
+    passes = 1 + 2 * sum(scale**2 for scale in SCALES)
+    test = validation * passes * len(prepared.test) / len(prepared.validation)
     args.folder.mkdir(parents=True, exist_ok=True)
-    (args.folder / PACE).write_text(json.dumps({"seconds_an_epoch": epoch}), encoding="utf-8")
+    found = {"seconds_an_epoch": epoch, "seconds_of_the_test": test}
+    (args.folder / PACE).write_text(json.dumps(found), encoding="utf-8")
     print(f"{args.network} {args.head}: {epoch:.2f} s an epoch", flush=True)
 
 
 def epochs_that_fit(args: argparse.Namespace, until: float) -> int:
     """How many epochs every network can have until then: as many for all, so that the table compares them."""
     run_all(args, ["--pace"], PACE)
-    paces = [json.loads(file.read_text())["seconds_an_epoch"] for file in sorted(args.runs.glob(f"*/{PACE}"))]
+    paces = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(args.runs.glob(f"*/{PACE}"))]
     if not paces:
         sys.exit("no epoch of any network came to an end")
-    left = until - time.time() - (RESERVE if torch.device(args.device).type == "cuda" else 6 * RESERVE)
-    return max(2, int(MARGIN * left / max(max(paces), sum(paces) / args.jobs)))
+
+    def side_by_side(key: str) -> float:
+        seconds = [one[key] for one in paces]
+        return float(max(max(seconds), sum(seconds) / args.jobs))
+
+    left = MARGIN * (until - time.time()) - side_by_side("seconds_of_the_test")
+    return max(2, int(left / side_by_side("seconds_an_epoch")))
 
 
 def train_one(args: argparse.Namespace) -> None:
