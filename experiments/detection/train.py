@@ -33,6 +33,7 @@ import torch
 
 from experiments.detection.networks import DETECTORS
 from experiments.detection.report import write_report
+from nas.errors import NasError
 from nas.tasks.detection.augment import Augmentation
 from nas.tasks.detection.data import DetectionParquet
 from nas.tasks.detection.feed import DetectionFeed
@@ -238,7 +239,10 @@ def main() -> None:
     ]
     folders, failed = [], 0
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        epochs = asked.epochs or planned(asked.out, jobs, pool, processes, ends)
+        try:
+            epochs = asked.epochs or planned(asked.out, jobs, pool, processes, ends)
+        except NasError as error:  # of the data: nothing can be trained
+            raise SystemExit(str(error)) from None
         coming = [(job, pool.submit(run, job, epochs)) for job in jobs]
         for job, future in coming:
             try:

@@ -30,6 +30,7 @@ import torch
 from torch import Tensor, nn
 
 from experiments.segmentation.report import Trained, report
+from nas.errors import NasError
 from nas.tasks.segmentation.data import CamVid, load
 from nas.tasks.segmentation.network import SegmentationNetwork
 from nas.tasks.segmentation.settings import Augment, HeadSettings
@@ -264,6 +265,10 @@ def run_all(args: argparse.Namespace, options: Sequence[str], result: str) -> No
 def train_all(args: argparse.Namespace) -> None:
     """Every network with every head; then the report on those that came to an end."""
     until = time.time() + 60 * args.minutes
+    try:
+        splits = load(CamVid(args.data))
+    except NasError as error:  # before anything is started
+        sys.exit(str(error))
     planned = args.runs / "epochs.json"
     if args.epochs is None and planned.is_file():  # of trainings that were interrupted
         args.epochs = int(json.loads(planned.read_text())["epochs"])
@@ -272,7 +277,6 @@ def train_all(args: argparse.Namespace) -> None:
     planned.write_text(json.dumps({"epochs": epochs}), encoding="utf-8")
     print(f"{epochs} epochs of every network", flush=True)
     run_all(args, ["--epochs", str(epochs)], SCORES)
-    splits = load(CamVid(args.data))
     pairs = [splits.test.pair(i) for i in sheet_rows(len(splits.test))]
     trained = [
         Trained(f"{NETWORKS.get(n, n)} + {HEADS[h]}", folder_of(args.runs, n, h))
