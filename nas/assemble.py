@@ -186,6 +186,8 @@ def assemble(
     loop = LoopSettings(
         evaluations=config.budget.evaluations,
         seconds=config.budget.seconds,
+        at_least=config.budget.at_least,
+        quiet_s=config.quiet_s,
         seed=config.seed,
         concurrency=config.concurrency,
         ordered=config.ordered,

@@ -52,11 +52,15 @@ class ObjectivePart(BaseModel):
 
 
 class Budget(BaseModel):
-    """When a search ends: after so many evaluations, or (asking no more) after so many seconds."""
+    """When a search ends: after so many evaluations, or (asking no more) after so many seconds.
+
+    `at_least` evaluations are made however long they take: the time limit counts from there on.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     evaluations: int = Field(default=100, ge=1)
     seconds: float | None = Field(default=None, gt=0)
+    at_least: int = Field(default=0, ge=0)
 
 
 class HalvingPart(BaseModel):
@@ -97,6 +101,7 @@ class SearchConfig(BaseModel):
     concurrency: int = Field(default=8, ge=1)
     ordered: bool = True
     max_failures: float = Field(default=0.5, ge=0, le=1)
+    quiet_s: float | None = Field(default=None, gt=0)
     callbacks: list[AnyPart] = Field(default_factory=list)
     out: str = "runs/search"
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from nas.callbacks import AnyCallback, Callbacks
+from nas.engine.silence import SilenceWatch
 from nas.errors import HistoryError, InfeasibleError, TooManyFailures
 from nas.failures import in_common
 from nas.history import History
@@ -57,6 +58,7 @@ class Search:
         self._settings = settings
         self._history = history
         self._callbacks = Callbacks(callbacks)
+        self._silence = SilenceWatch(self.state)
         # looked up once: asking an object for a protocol takes as long as telling it a result
         self._notes_of = algorithm if isinstance(algorithm, HasNotes) else None
         self._recalls = algorithm if isinstance(algorithm, HasRecall) else None
@@ -75,14 +77,15 @@ class Search:
         KeyboardInterrupt through. The state is whole in either case, and with a history the run can be resumed.
         """
         self._callbacks.begin(self.state)
-        while True:
-            self._fill()
-            if not self._in_flight and not self._arrived:
-                self.state.exhausted = self._dry
-                self._stop_when_all_failed()
-                return self.state
-            if not self._tell_next():
-                self._collect()
+        with self._silence:
+            while True:
+                self._fill()
+                if not self._in_flight and not self._arrived:
+                    self.state.exhausted = self._dry
+                    self._stop_when_all_failed()
+                    return self.state
+                if not self._tell_next():
+                    self._collect()
 
     def _fill(self) -> None:
         while self._wants_more():
@@ -102,11 +105,16 @@ class Search:
             return False
         if self._spent >= settings.evaluations:
             return False
-        if settings.seconds is not None and self.state.seconds >= settings.seconds:
+        if self._time_is_up():
             return False
         if settings.ordered:
             return len(self._in_flight) + len(self._arrived) < settings.concurrency
         return not self._arrived and self._executor.free > 0  # first tell what is known
+
+    def _time_is_up(self) -> bool:
+        """Whether the time limit ends the asking now: it counts once `at_least` evaluations were asked for."""
+        limit = self._settings.seconds
+        return limit is not None and self._spent >= self._settings.at_least and self.state.seconds >= limit
 
     def _new(self, found: Sequence[Architecture]) -> Trial | None:
         """The first trial of an architecture that the algorithm asked for, if it did."""
@@ -150,6 +158,7 @@ class Search:
     def _accept(self, result: Result) -> None:
         if self._history is not None:
             self._history.record_result(result)
+        self._silence.arrived(result)
         self._in_flight.pop(result.trial.id, None)
         self._arrived[result.trial.id] = result
         self.state.arrived += 1

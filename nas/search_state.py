@@ -26,7 +26,9 @@ class LoopSettings:
     """How far and in which order a search goes.
 
     evaluations: trials to spend (those that break a cheap limit cost none). seconds: ask no more after so
-    long (None: no limit). concurrency: the *logical* number of trials under way; with `ordered` results are
+    long (None: no limit). at_least: evaluations that are made before `seconds` counts, so that a busy machine
+    still gives a search; `evaluations` stays the ceiling. quiet_s: seconds without any result after which a warning
+    names what is running (None: ten times the median trial, at least five minutes). concurrency: the *logical* number of trials under way; with `ordered` results are
     told in the order of asking, so the outcome depends on the seed and on this number alone, not on how many
     workers there are or which is fast. Unordered, a free worker gets the next trial at once.
     fidelity: the budget of each trial (epochs, for networks that are trained); None for the evaluator's default.
@@ -37,6 +39,8 @@ class LoopSettings:
 
     evaluations: int = 100
     seconds: float | None = None
+    at_least: int = 0
+    quiet_s: float | None = None
     seed: int = 0
     concurrency: int = 8
     ordered: bool = True
@@ -48,9 +52,12 @@ class LoopSettings:
         for name, count in (("evaluations", self.evaluations), ("concurrency", self.concurrency)):
             if isinstance(count, bool) or not isinstance(count, int) or count < 1:
                 raise ConfigError(f"{name}: expected a whole number of at least 1, got {count!r}")
+        if isinstance(self.at_least, bool) or not isinstance(self.at_least, int) or self.at_least < 0:
+            raise ConfigError(f"at_least: expected a whole number of at least 0, got {self.at_least!r}")
         check_fraction("max_failures", self.max_failures)
-        if self.seconds is not None:
-            check_positive("seconds", self.seconds)
+        for name, seconds in (("seconds", self.seconds), ("quiet_s", self.quiet_s)):
+            if seconds is not None:
+                check_positive(name, seconds)
         if self.fidelity is not None:
             check_positive("fidelity", self.fidelity)
             if self.halving is not None:
@@ -80,6 +87,7 @@ class SearchState:
     initial: int = 2  # size of the algorithm's initial design
     imported: tuple[Result, ...] = ()  # what a warm start brought: trials with negative numbers
     exhausted: bool = False
+    silence: str = ""  # what runs, where no result has arrived for long (see `nas.engine.silence`)
     out: Path | None = None  # the run's folder
     rungs: Rungs = field(init=False)  # what is continued at a higher budget
 

@@ -37,6 +37,7 @@ _MAY_CHANGE = {
     "keep_weights",
     "max_failures",
     "out",
+    "quiet_s",
 }  # of a run that is resumed
 
 
@@ -214,7 +215,7 @@ def _announce(config: SearchConfig, out: Path, parts: Assembly, earlier: _Earlie
     known = f", beginning with what {config.warm_start} measured" if config.warm_start else ""
     output().print(
         f"{'Resuming' if earlier else 'Searching'} [bold]{config.space.name}[/]{of}: {objectives}{limits}\n"
-        f"{config.algorithm.name}, {parts.loop.evaluations} evaluations on {workers}, seed {parts.loop.seed}{known}; "
+        f"{config.algorithm.name}, {_how_far(parts.loop)} on {workers}, seed {parts.loop.seed}{known}; "
         f"everything goes to [bold]{out}/[/]",
         highlight=False,
     )
@@ -222,6 +223,15 @@ def _announce(config: SearchConfig, out: Path, parts: Assembly, earlier: _Earlie
         output().print(
             f"{earlier.results} results are there; each is counted when its turn comes again", highlight=False
         )
+
+
+def _how_far(loop: LoopSettings) -> str:
+    """The budget in words, such as `70 evaluations, or 140 s (at least 30 evaluations)`."""
+    if loop.seconds is None:
+        return f"{loop.evaluations} evaluations"
+    at_least = min(loop.at_least, loop.evaluations)
+    least = f" (at least {at_least} evaluations)" if at_least else ""
+    return f"{loop.evaluations} evaluations or {loop.seconds:g} s{least}"
 
 
 def _solve(

@@ -39,6 +39,7 @@ class LiveStanding(Callback):
             settings.evaluations,
             settings.seconds,
             "" if state.out is None else str(state.out),
+            settings.at_least,
         )
         reckoning = Reckoning(heading, state.problem.objectives, state.problem.limits, state.initial)
         for result in state.imported:
@@ -75,6 +76,7 @@ class LiveStanding(Callback):
                 ticking=state.clock is time.monotonic,
                 last_result=self._last_result,
                 outcome=self._outcome,
+                trouble=state.silence,
             )
 
     def _catch_up(self, state: SearchState, reckoning: Reckoning) -> None:

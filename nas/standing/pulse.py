@@ -78,6 +78,7 @@ class PulseWriter(Callback):
             "seconds": None if state is None else state.seconds,
             "ticking": state is None or state.clock is time.monotonic,
             "waiting": waiting,
+            "silence": "" if state is None else state.silence,
             "workers": [(w.worker, w.trial, w.architecture, w.seconds) for w in workers],
         }
         with suppress(OSError):
@@ -96,6 +97,7 @@ class Pulse:
     ticking: bool
     waiting: int
     workers: tuple[Work, ...]
+    silence: str = ""  # what it says of a long silence
 
     @property
     def elsewhere(self) -> bool:
@@ -142,4 +144,5 @@ def _pulse(values: Mapping[str, Any]) -> Pulse:
             Work(str(name), None if trial is None else int(trial), str(text), float(since))
             for name, trial, text, since in values["workers"]
         ),
+        str(values.get("silence", "")),
     )

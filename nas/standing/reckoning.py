@@ -148,14 +148,14 @@ class Reckoning:
         return 60.0 * (len(self._times) - 1) / passed if passed > 0 else None
 
     def _left(self, seconds: float, rate: float | None) -> float | None:
-        limit = self.heading.seconds
-        if self._evaluated >= self.heading.evaluations or (limit is not None and seconds >= limit):
+        limit, planned = self.heading.seconds, self.heading.evaluations
+        missing = min(planned, self.heading.at_least) - self._evaluated  # before the limit counts
+        if self._evaluated >= planned or (limit is not None and seconds >= limit and missing <= 0):
             return None  # nothing more is asked; what is under way ends when it does
-        at_most = None if limit is None else limit - seconds
         if rate is None:
-            return at_most
-        left = 60.0 * (self.heading.evaluations - self._evaluated) / rate
-        return left if at_most is None else min(left, at_most)
+            return None if limit is None or seconds >= limit else limit - seconds
+        left = 60.0 * (planned - self._evaluated) / rate
+        return left if limit is None else min(left, max(limit - seconds, 60.0 * missing / rate))
 
     def _best(self) -> tuple[Best, ...]:
         points = self._front.points

@@ -118,6 +118,7 @@ class RecordedStanding:
                 int(loop["evaluations"]),
                 None if loop["seconds"] is None else float(loop["seconds"]),
                 str(self._folder),
+                int(loop.get("at_least", 0)),
             )
 
     def _read_tells(self, db: sqlite3.Connection, known: _Known) -> None:
@@ -169,6 +170,7 @@ class RecordedStanding:
             notes=known.notes,
             ticking=pulse.ticking and pulse.seconds is not None,
             last_result=known.last_result,
+            trouble=pulse.silence,
         )
 
     def _silent(self, known: _Known, outcome: str, trouble: str) -> Standing:

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What is searched, how and how far: `evaluations` to make, and `seconds` after which nothing more is asked."""
+    """What is searched, how and how far: `evaluations` to make, and `seconds` after which nothing more is asked.
+
+    The time counts once `at_least` evaluations were asked for.
+    """
 
     space: str
     algorithm: str
@@ -16,6 +19,7 @@ class Heading:
     evaluations: int
     seconds: float | None = None
     out: str = ""
+    at_least: int = 0
 
 
 @dataclass(frozen=True, slots=True)

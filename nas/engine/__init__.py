@@ -1,0 +1,1 @@
+"""The search loop's parts: what watches over a search while it runs."""
