@@ -1,0 +1,153 @@
+"""Texts of unknown origin: stored, printed, written to spreadsheets and to command lines without harm.
+
+Architecture texts, exception messages, names and paths come from users, files and workers. Each function here
+takes any `str` and returns one that its destination can hold; none raises for any content.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import shlex
+import unicodedata
+from pathlib import PurePath
+
+MESSAGE_LIMIT = 500  # characters of a message in one line
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_ESCAPED = re.compile(r"\\x00|\\x[89a-f][0-9a-f]|\\ud[89a-f][0-9a-f]{2}")
+_CONTROL = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # categories that a terminal may obey, or that reorder or hide text
+_BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"  # letters and marks that show nothing
+_BLANKS = re.compile(f"[{_BLANK}]")
+_FORMULA = re.compile(r"'*(?:\s*[=+\-@\uff0b\uff0d\uff1d\uff20]|[\t\r\n])")
+_QUOTED_FORMULA = re.compile(r"'+(?:\s*[=+\-@\uff0b\uff0d\uff1d\uff20]|[\t\r\n])")
+
+
+def storable(text: str, limit: int | None = None) -> str:
+    r"""The text in characters that UTF-8, SQLite, JSON, CSV and Parquet can hold, at most `limit` of them.
+
+    Lone surrogates and NUL become escapes: a byte of a file name that is no UTF-8 is ``\xe9``, any other lone
+    surrogate ``\ud800``, NUL ``\x00``. Every other text comes back as it is. `restored` is the inverse.
+    """
+    plain = str.__str__(text)  # a subclass may do anything
+    if limit is not None and len(plain) > limit:
+        plain = plain[: max(0, limit - 3)] + "..."
+    return _UNSTORABLE.sub(_escape_surrogate, plain)
+
+
+def restored(text: str) -> str:
+    """The text that `storable` was given, if that had anything to escape."""
+    return _ESCAPED.sub(_unescape_surrogate, text)
+
+
+def _escape_surrogate(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else _escape(found[0])
+
+
+def _unescape_surrogate(found: re.Match[str]) -> str:
+    code = int(found[0][2:], 16)
+    return chr(code + 0xDC00 if 0x80 <= code <= 0xFF else code)
+
+
+def one_line(text: str, limit: int = MESSAGE_LIMIT) -> str:
+    """The text in one line that can be stored and printed: white space as single spaces, `limit` characters at most."""
+    line = printable(" ".join(str.__str__(text)[: 4 * limit].split()), newlines=False)
+    return line if len(line) <= limit else line[: max(0, limit - 3)] + "..."
+
+
+def printable(text: str, *, newlines: bool = True) -> str:
+    r"""The text for a terminal: characters that it would obey, or that hide or reorder others, become visible escapes.
+
+    ESC is shown as ``\x1b``, a right-to-left override as ``\u202e``, a zero-width space as ``\u200b``. With
+    `newlines`, line ends and tabs stay as they are.
+    """
+    plain = str.__str__(text)
+    if plain.isprintable() and not _BLANKS.search(plain):
+        return plain
+    if newlines:
+        plain = plain.replace("\r\n", "\n")
+    kept = "\n\t" if newlines else ""
+    return "".join(
+        _escape(c) if c in _BLANK or (c not in kept and unicodedata.category(c) in _CONTROL) else c
+        for c in plain
+    )
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def spreadsheet_cell(text: str) -> str:
+    """The text as a cell of a CSV file that no spreadsheet takes for a formula; `from_spreadsheet_cell` is the inverse.
+
+    A text that begins like a formula (with = + - @, a tab or a line end) gets an apostrophe in front, which
+    spreadsheets read as "this is text". So does one that begins with apostrophes before such a character, so that
+    nothing is lost. Texts that are numbers, such as -3 or +1e6, stay as they are.
+    """
+    plain = storable(text)
+    return f"'{plain}" if _FORMULA.match(plain) and not _is_number(plain) else plain
+
+
+def from_spreadsheet_cell(text: str) -> str:
+    """The text that `spreadsheet_cell` made this cell of."""
+    return text[1:] if _QUOTED_FORMULA.match(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text)) and text.strip() == text and text.isascii()
+    except ValueError:
+        return False
+
+
+def shell_quoted(text: str | PurePath) -> str:
+    r"""One word of a command line for a POSIX shell, printable as it stands.
+
+    Quoted where the shell would read it otherwise; with control characters or bytes that are no UTF-8 in the form
+    ``$'...'`` of bash, zsh and ksh, as escaped bytes. A path that begins with ``-`` gets ``./`` in front.
+    """
+    plain = os.fspath(text) if isinstance(text, PurePath) else str.__str__(text)
+    if isinstance(text, PurePath) and plain.startswith("-"):
+        plain = f"./{plain}"
+    shown = storable(printable(plain, newlines=False))
+    if shown == plain:
+        return shlex.quote(plain)
+    plain = plain.replace("\\", "\\\\").replace("'", "\\'")
+    inside = "".join(c if printable(c, newlines=False) == c else _bytes_escaped(c) for c in plain)
+    return f"$'{inside}'"
+
+
+def _bytes_escaped(character: str) -> str:
+    errors = "surrogateescape" if 0xDC80 <= ord(character) <= 0xDCFF else "surrogatepass"
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", errors))
+
+
+def command(*words: str | PurePath) -> str:
+    """A command line to print, each word quoted for the shell: `command("nas", "front", folder)`."""
+    return " ".join(shell_quoted(word) for word in words)
+
+
+def message_of(error: BaseException) -> str:
+    """What an exception says, whatever its class does: its own `__str__` may raise, recurse or return no text."""
+    try:
+        return storable(str(error))
+    except Exception:
+        return "(its message cannot be shown)"
+
+
+def class_name(value: object) -> str:
+    """The name of a value's class in one line; a class may have any text for a name."""
+    return one_line(type.__dict__["__name__"].__get__(type(value)), 100)
+
+
+def repr_of(value: object, limit: int = 60) -> str:
+    """`repr(value)` in one line, `limit` characters at most, or the class's name where `repr` itself fails."""
+    try:
+        return one_line(repr(value), limit)
+    except Exception:
+        return f"<{class_name(value)}>"
