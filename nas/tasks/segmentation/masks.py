@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +15,9 @@ from nas.checks import check_known
 from nas.errors import ConfigError, DataError
 from nas.tasks.segmentation.settings import IGNORE
 from nas.training.data.base import ByteArray, Damage, IntArray, pixel_statistics
-from nas.training.data.decode import read, to_array
+from nas.training.data.decode import read_numbers, read_turned, to_array
 from nas.training.data.encoded import TYPICAL
+from nas.training.data.modes import turn, turned
 
 THREADS = 4
 CHUNK = 256  # pairs decoded between two looks at the result
@@ -95,44 +95,49 @@ class MaskListing:
         Raises `DataError` naming the pair and what is wrong with it.
         """
         where, mask = self.where[index], self.masks[index]
-        picture = to_array(read(*_place(where, self.pictures[index]), 3))
+        shown, orientation = read_turned(*_place(where, self.pictures[index]), 3)
+        picture = to_array(shown)
         if mask is None:
             raise DataError(f"{where}: its mask is missing")
-        classes = self.codes.table()[_numbers(*_place(f"{where} (mask)", mask))]
+        numbers = _upright(where, *read_numbers(*_place(f"{where} (mask)", mask)), orientation, shown.size)
+        classes = self.codes.table()[numbers]
         if picture.shape[1:] != classes.shape:
             raise DataError(
                 f"{where}: the picture is {picture.shape[2]}x{picture.shape[1]} pixels, its mask "
                 f"{classes.shape[1]}x{classes.shape[0]}"
             )
         if classes.min() < 0:
-            wrong = _numbers(*_place(where, mask))[classes < 0]
-            numbers = ", ".join(str(n) for n in np.unique(wrong)[:5])
+            wrong = numbers[classes < 0]
+            known = ", ".join(str(n) for n in np.unique(wrong)[:5])
             raise DataError(
-                f"{where}: its mask has the class number {numbers} on {len(wrong)} pixels: expected {self.codes}"
+                f"{where}: its mask has the class number {known} on {len(wrong)} pixels: expected {self.codes}"
             )
         return picture, classes.astype(np.uint8)
+
+
+def _upright(where: str, numbers: ByteArray, own: int, orientation: int, size: tuple[int, int]) -> ByteArray:
+    """A mask's numbers turned as its image was, whose EXIF orientation and upright (width, height) are given.
+
+    A mask without an orientation of its own fits the image as stored or as shown; its size says which.
+    Raises `DataError` where it does not.
+    """
+    if orientation in (1, own) or own != 1:
+        return numbers
+    if not turned(orientation) or size[0] == size[1]:
+        raise DataError(
+            f"{where}: the image has EXIF orientation {orientation}, its mask has none: it may fit the image as stored "
+            "or as shown; save the image upright, or give the mask the same orientation"
+        )
+    if numbers.shape == size:  # (height, width) of the image as stored
+        from PIL import Image
+
+        return np.asarray(turn(Image.fromarray(numbers), orientation))
+    return numbers
 
 
 def _place(where: str, source: Source) -> tuple[str, bytes | None]:
     """Name and content for the decoder, which reads the file that it is named when there is no content."""
     return (where, source) if isinstance(source, bytes) else (str(source), None)
-
-
-def _numbers(where: str, blob: bytes | None) -> ByteArray:
-    """A mask's own numbers (h, w): grey values or positions in its palette."""
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(blob) if blob is not None else Path(where)) as mask:
-            mode, numbers = mask.mode, np.asarray(mask)
-    except FileNotFoundError:
-        raise DataError(f"{where}: this mask is missing") from None
-    except Exception as error:  # Pillow's readers raise many kinds on damaged input
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise DataError(f"{where}: cannot be read as a mask ({reason})") from None
-    if mode not in ("L", "P") or numbers.dtype != np.uint8:
-        raise DataError(f"{where}: expected a grey or palette picture of 8 bits as mask, got mode {mode}")
-    return numbers
 
 
 class MaskPictures(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,29 +11,57 @@ import numpy as np
 
 from nas.errors import DataError
 from nas.training.data.base import ByteArray
+from nas.training.data.modes import Unreadable, numbers, shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels of the picture
 
-MODES = {1: "L", 3: "RGB"}  # channels -> Pillow's name
-EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"})
+CHANNELS = (1, 3)  # grey and colour
+EXTENSIONS = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+    | {".pbm", ".pgm", ".ppm", ".pnm"}
+)
 
 
 def read(where: str, blob: bytes | None, channels: int) -> Image:
-    """Decode a picture completely, from `blob` or else from the file `where`.
+    """Decode an image completely, from `blob` or else from the file `where`, as a viewer shows it (see `modes`).
 
-    Raises `DataError` naming `where` when it is missing, truncated or no picture.
+    Raises `DataError` naming `where` when it is missing, truncated, no image, or its look is not defined.
     """
+    return read_turned(where, blob, channels)[0]
+
+
+def read_turned(where: str, blob: bytes | None, channels: int) -> tuple[Image, int]:
+    """As `read`, with the EXIF orientation (1 to 8) from which the image was turned upright."""
+    return _opened(where, blob, "a picture", lambda picture: shown(picture, channels))
+
+
+def read_numbers(where: str, blob: bytes | None) -> tuple[ByteArray, int]:
+    """A mask's own numbers (h, w), upright: grey values or positions in its palette; and its EXIF orientation.
+
+    Raises `DataError` naming `where`.
+    """
+    mask, orientation = _opened(where, blob, "a mask", numbers)
+    return np.asarray(mask, dtype=np.uint8), orientation
+
+
+def _opened(
+    where: str, blob: bytes | None, kind: str, decode: Callable[[Image], tuple[Image, int]]
+) -> tuple[Image, int]:
     from PIL import Image
 
     try:
         with Image.open(io.BytesIO(blob) if blob is not None else Path(where)) as picture:
-            return picture.convert(MODES[channels])  # decodes, so a truncated file is noticed here
+            return decode(picture)  # loads all pixels, so a truncated file is noticed here
+    except FileNotFoundError:
+        raise DataError(f"{where}: cannot be read as {kind} (the file is missing)") from None
+    except Unreadable as error:
+        raise DataError(f"{where}: cannot be read as {kind} ({error})") from None
     except Exception as error:  # Pillow's readers raise many kinds on damaged input
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise DataError(f"{where}: cannot be read as a picture ({reason})") from None
+        reason = (f"{type(error).__name__}: {error}".splitlines() or [""])[0]
+        raise DataError(f"{where}: cannot be read as {kind} ({reason})") from None
 
 
 def centre(picture: Image, resolution: int | None, keep: float) -> ByteArray:

@@ -20,7 +20,7 @@ from nas.training.data.base import (
     class_counts,
     pixel_statistics,
 )
-from nas.training.data.decode import MODES, centre, random_crop, read
+from nas.training.data.decode import CHANNELS, centre, random_crop, read
 from nas.training.data.splits import stratified
 
 # channels -> mean and deviation of ImageNet, for sets too large to measure
@@ -50,7 +50,7 @@ class Reading:
     memory_mb: int = 1024
 
     def __post_init__(self) -> None:
-        if self.channels not in MODES:
+        if self.channels not in CHANNELS:
             raise ConfigError(f"data: channels must be 1 (grey) or 3 (colour), not {self.channels!r}")
         if self.resolution is not None and self.resolution < 1:
             raise ConfigError(f"data: resolution must be at least 1 pixel, not {self.resolution!r}")

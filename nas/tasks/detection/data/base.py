@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -14,7 +14,8 @@ from nas.checks import check_known, check_positive
 from nas.errors import DataError
 from nas.records import FloatArray
 from nas.training.data.base import ByteArray, Damage, DataReport, IntArray, pixel_statistics
-from nas.training.data.decode import read, to_array
+from nas.training.data.decode import read_turned, to_array
+from nas.training.data.modes import turned
 
 _LOG = logging.getLogger(__name__)
 
@@ -156,34 +157,79 @@ def assemble(
     for picture in raw:
         decoded = _decode(picture, resolution, faults)
         if decoded is not None:
-            pixels, size = decoded
-            objects = usable(picture, size, class_names, faults)
+            pixels, size, upright = decoded
+            objects = usable(upright, size, class_names, faults)
             parts[picture.split].append((pixels, objects, picture.name, size))
     way(title, faults.found)
     train, validation, test = (_joined(part, resolution) for part in parts)
     if not any(len(o) for o in train.objects):
         raise DataError(
             f"{title}: there is no training picture with an object; give more data or another split"
+            + (
+                f" ({_told(title, faults.found, 'All were left out').removeprefix(f'{title}: ')})"
+                if faults.found
+                else ""
+            )
         )
     mean, std = pixel_statistics(train.pictures)
     return DetectionSplits(train, validation, test, class_names, mean, std, tuple(faults.found))
 
 
-def _decode(picture: RawPicture, side: int, faults: Faults) -> tuple[ByteArray, tuple[int, int]] | None:
-    """The picture squeezed to (3, side, side), and its own (width, height); None when it cannot be used."""
+def _decode(
+    picture: RawPicture, side: int, faults: Faults
+) -> tuple[ByteArray, tuple[int, int], RawPicture] | None:
+    """The picture squeezed to (3, side, side), its own (width, height), and its boxes as it is shown; None when it cannot be used."""
     from PIL.Image import Resampling
 
     try:
-        image = read(picture.where, picture.blob, 3)
+        image, orientation = read_turned(picture.where, picture.blob, 3)
     except DataError as error:
         faults.add(picture.where, str(error).removeprefix(f"{picture.where}: "))
         return None
-    if picture.size is not None and picture.size != image.size:
-        told, real = ("x".join(map(str, s)) for s in (picture.size, image.size))
+    upright = _as_shown(picture, orientation, image.size)
+    if upright is None:
+        faults.add(
+            picture.where,
+            f"the image has EXIF orientation {orientation}, and its boxes may fit it as stored or as shown; save it upright",
+        )
+        return None
+    if upright.size is not None and upright.size != image.size:
+        told, real = ("x".join(map(str, s)) for s in (upright.size, image.size))
         faults.add(picture.where, f"the annotation is for {told} pixels, the picture has {real}")
         return None
     squeezed = image.resize((side, side), Resampling.BILINEAR)
-    return to_array(squeezed), (image.size[0], image.size[1])
+    return to_array(squeezed), (image.size[0], image.size[1]), upright
+
+
+def _as_shown(picture: RawPicture, orientation: int, size: tuple[int, int]) -> RawPicture | None:
+    """The annotation in pixels of the upright image of this (width, height); None where it may mean either.
+
+    The annotated size says whether the boxes fit the image as stored or as shown.
+    """
+    if orientation == 1:
+        return picture
+    if picture.size is None or not turned(orientation) or size[0] == size[1]:
+        return None
+    if picture.size != (size[1], size[0]):
+        return picture
+    objects = tuple(
+        replace(o, corners=_turned_box(o.corners, orientation, picture.size)) for o in picture.objects
+    )
+    return replace(picture, size=size, objects=objects)
+
+
+def _turned_box(
+    corners: tuple[float, float, float, float], orientation: int, size: tuple[int, int]
+) -> tuple[float, float, float, float]:
+    """Corners (from 1, both included) in the image as stored, of this (width, height), to those in the upright one.
+
+    Orientations 5 to 8 alone, which swap the axes.
+    """
+    left, top, right, bottom = corners
+    width, height = size
+    across = (top, bottom) if orientation in (5, 8) else (height + 1 - bottom, height + 1 - top)
+    down = (left, right) if orientation in (5, 6) else (width + 1 - right, width + 1 - left)
+    return across[0], down[0], across[1], down[1]
 
 
 def usable(
