@@ -14,6 +14,7 @@ import pandas as pd
 
 from nas.callbacks import AnyCallback, as_callback
 from nas.checks import check_known
+from nas.core.files import write_text
 from nas.errors import ConfigError, HistoryError
 from nas.executors import EXECUTORS
 from nas.fidelity import Rungs
@@ -27,7 +28,7 @@ from nas.objectives import Limit, Objective
 from nas.plan import MakeAlgorithm, Plan, check_ready, with_weights
 from nas.problem import Problem
 from nas.records import Result
-from nas.run_folder import RunTable, export, run_table, summarise, write_whole
+from nas.run_folder import RunTable, export, run_table, summarise
 from nas.standing.pulse import PulseWriter
 from nas.versions import versions
 from nas.warm_start import META, imported_table, read_warm_start, recorded
@@ -197,7 +198,7 @@ def _remember(history: History, plan: Plan, config: dict[str, Any] | None, resum
     history.write_meta(values)
     path = history.path.parent / "config.json"
     try:
-        write_whole(path, lambda p: p.write_text(as_json(resolved)))
+        write_text(path, as_json(resolved))
     except OSError as error:
         raise HistoryError(f"{path}: cannot be written: {error}") from error
 

@@ -29,6 +29,10 @@ class HistoryError(NasError):
     exit_code = 4
 
 
+class ForeignFileError(HistoryError):
+    """A file that this run (training, export, comparison) did not make is where it would write; it stays as it is."""
+
+
 class ExecutorError(NasError):
     """The workers cannot be reached or started."""
 

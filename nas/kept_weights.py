@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas.callbacks import Callback
+from nas.core.files import write_text
 from nas.errors import ConfigError, DataError, HistoryError
 from nas.history import as_json, read_history
 from nas.interfaces import HasBuild, HasWeights, SearchSpace
 from nas.records import Result, Trial
-from nas.run_folder import write_whole
 from nas.search_state import SearchState
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class KeptWeights(Callback):
                 (self.folder / INDEX).unlink(missing_ok=True)
                 self.folder.rmdir()
                 return
-            write_whole(self.folder / INDEX, lambda p: p.write_text(as_json(index), encoding="utf-8"))
+            write_text(self.folder / INDEX, as_json(index))
         except OSError as error:
             raise HistoryError(f"{self.folder}: cannot be cleaned: {error}") from error
 

@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
+from nas.core.files import write_whole
 from nas.notes import SURROGATE
 from nas.plots_front import front_3d_figure, front_figure, parallel_figure
 from nas.plots_progress import best_figure, cloud_figure, hypervolume_figure
@@ -53,8 +54,6 @@ def write_plots(folder: Path, table: RunTable) -> list[Path]:
 
     Raises `OSError` when the disk refuses.
     """
-    from nas.run_folder import write_whole  # which imports this module
-
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, draw in figures(table).items():

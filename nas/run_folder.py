@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nas.core.files import write_text, write_whole
 from nas.errors import HistoryError
 from nas.history import as_json
 from nas.indicators import CURVE_STEPS, Box, front_and_curve, hypervolume, igd_plus_curve, reference_box
@@ -203,7 +203,7 @@ def export(
         _write_csv(folder / "curves.csv", curves(table))
         if len(judged):
             _write_csv(folder / "surrogate.csv", judged)
-        write_whole(folder / "summary.json", lambda p: p.write_text(as_json(summary)))
+        write_text(folder / "summary.json", as_json(summary))
         if plots:
             from nas.plots import write_plots  # matplotlib is slow to import
 
@@ -220,14 +220,4 @@ def _write_csv(path: Path, frame: pd.DataFrame) -> None:
     write_whole(path, lambda p: frame.to_csv(p, index=False, lineterminator="\n"))
 
 
-def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` make a file under a temporary name, then put it in place at once."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-__all__ = ["RunTable", "curves", "export", "run_table", "summarise", "write_whole"]
+__all__ = ["RunTable", "curves", "export", "run_table", "summarise"]

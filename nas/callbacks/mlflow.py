@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from nas.callbacks.base import Callback
 from nas.callbacks.measures import Measures
 from nas.callbacks.packages import check_installed
+from nas.core.files import write_text
 from nas.errors import ConfigError
 from nas.every import Every
 from nas.history import as_json
 from nas.records import Result
-from nas.run_folder import write_whole
 from nas.search_state import SearchState
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class _Store:
             return cls(client, run, int(client.get_run(run).data.metrics.get("evaluations", 0)))
         run = client.create_run(_experiment(client, experiment, out), run_name=out.name).info.run_id
         values = {"schema": SCHEMA, "tracking_uri": address, "run": run}
-        write_whole(link, lambda p: p.write_text(as_json(values), encoding="utf-8"))
+        write_text(link, as_json(values))
         client.log_batch(run, params=[Param(name, value) for name, value in _described(state).items()])
         return cls(client, run, 0)
 

@@ -5,7 +5,6 @@ The one module of the command line that knows MUXNet, NASBench-101 and the named
 
 from __future__ import annotations
 
-import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from nas.core.files import make_folder, write_text
 from nas.errors import ConfigError
 from nas.interfaces import HasCost, HasFeatures, SearchSpace
 from nas.objectives import did_you_mean
@@ -329,19 +329,16 @@ def show_network(network: Network, svg: Path | None) -> None:
     drawing = None if svg is None else network.svg()
     output().print(network.view(), highlight=False)
     if svg is not None and drawing is not None:
-        write_whole(svg, drawing)
+        write_file(svg, drawing)
         output().print(f"drawn in {svg}", highlight=False, markup=False)
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_file(path: Path, text: str) -> None:
     """Replace `path` by `text` in one step. Raises `ConfigError` where nothing can be written."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
+        make_folder(path.parent)
+        write_text(path, text)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise ConfigError(f"{path}: cannot be written ({error.strerror})") from None
 
 
@@ -356,7 +353,7 @@ def convert(file: Path, model: str, out: Path) -> None:
         )
     if out.resolve() == file.resolve():
         raise ConfigError(f"--out: {out} is the checkpoint itself; name another file")
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     report = convert_checkpoint(file, model, out)
     output().print(str(report), highlight=False, markup=False)
     output().print(f"written to {out}", highlight=False, markup=False)

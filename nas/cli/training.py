@@ -15,7 +15,7 @@ from typing import Any
 import typer
 
 from nas.checks import check_known, check_positive
-from nas.cli.networks import network_spec, write_whole
+from nas.cli.networks import network_spec, write_file
 from nas.cli.show import output
 from nas.cli.tasks import TASKS, Making, Place, TaskCommand
 from nas.config import override
@@ -155,7 +155,7 @@ def _settle(out: Path, identity: dict[str, Any], epochs: int) -> None:
     """Say what is gone on with; raises `ConfigError` when the folder holds the training of another network."""
     file = out / NETWORK_FILE
     if not (out / "checkpoint.pt").is_file():
-        write_whole(file, json.dumps(identity, indent=2) + "\n")
+        write_file(file, json.dumps(identity, indent=2) + "\n")
         return
     try:
         before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else identity

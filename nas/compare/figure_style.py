@@ -13,8 +13,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from nas.core.files import write_whole
 from nas.plots_axes import BLUE, FAINT, INK, PURPLE, SKY, VERMILLION, log_ticks, plain
-from nas.run_folder import write_whole
 
 # Okabe and Ito's palette without its yellow, which is too light for a line
 COLOURS = (BLUE, VERMILLION, "#009E73", PURPLE, "#E69F00", SKY, "#000000")

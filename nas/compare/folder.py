@@ -8,10 +8,10 @@ from typing import Any
 
 from nas.compare.config import SPREAD, CompareConfig, ProblemPart
 from nas.compare.runs import Comparison
+from nas.core.files import write_text
 from nas.errors import ConfigError, HistoryError
 from nas.history import as_json
 from nas.log_file import make_folder
-from nas.run_folder import write_whole
 from nas.versions import versions
 
 FILE = "compare.json"
@@ -34,7 +34,7 @@ def remember(comparison: Comparison) -> None:
             now[kind] = {**earlier[kind], **now[kind]}
     make_folder(comparison.out)
     values = {**now, "config": comparison.config.model_dump(mode="json"), "versions": versions()}
-    write_whole(comparison.out / FILE, lambda p: p.write_text(as_json(values), encoding="utf-8"))
+    write_text(comparison.out / FILE, as_json(values))
 
 
 def recorded(out: Path) -> dict[str, Any] | None:

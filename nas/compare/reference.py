@@ -13,13 +13,13 @@ from nas.algorithms._pool import whole_space
 from nas.compare.config import ProblemPart, slug
 from nas.compare.results import RunResult, View
 from nas.compare.runs import Comparison
+from nas.core.files import write_whole
 from nas.errors import ConfigError
 from nas.executors import run_trial
 from nas.front import non_dominated
 from nas.indicators import Box, hypervolume
 from nas.problem import Problem
 from nas.records import FloatArray, Trial
-from nas.run_folder import write_whole
 
 FRONTS = "fronts"
 MOST = 2_000_000  # architectures that are looked up for a true front

@@ -16,8 +16,8 @@ from nas.compare.frames import frames
 from nas.compare.page import page
 from nas.compare.runs import Comparison
 from nas.compare.tables import Table, latex, markdown, tables
+from nas.core.files import write_text, write_whole
 from nas.errors import HistoryError
-from nas.run_folder import write_whole
 from nas.versions import versions
 
 RESULTS, FIGURES, PAGE = "results", "figures", "index.html"
@@ -52,13 +52,13 @@ def write_report(comparison: Comparison, say: Callable[[str], None]) -> Written:
         (out / RESULTS).mkdir(parents=True, exist_ok=True)
         for name, frame in frames(studies, config).items():
             write_csv(out / RESULTS, name, frame)
-        write_whole(out / RESULTS / "tables.md", lambda p: p.write_text(markdown(found), encoding="utf-8"))
-        write_whole(out / RESULTS / "tables.tex", lambda p: p.write_text(latex(found), encoding="utf-8"))
+        write_text(out / RESULTS / "tables.md", markdown(found))
+        write_text(out / RESULTS / "tables.tex", latex(found))
         say("drawing")
         drawn = drawings(studies, config)
         write_figures(out / FIGURES, drawn)
         text = _page(comparison, drawn, found, missing)
-        write_whole(out / PAGE, lambda p: p.write_text(text, encoding="utf-8"))
+        write_text(out / PAGE, text)
     except OSError as error:
         raise HistoryError(
             f"{out}: cannot write the report: {error}. The runs are safe; try again"
@@ -73,7 +73,7 @@ def write_csv(folder: Path, name: str, frame: pd.DataFrame) -> None:
         packed = gzip.compress(text.encode("utf-8"), mtime=0)
         write_whole(folder / f"{name}.csv.gz", lambda p: p.write_bytes(packed))
     else:
-        write_whole(folder / f"{name}.csv", lambda p: p.write_text(text, encoding="utf-8"))
+        write_text(folder / f"{name}.csv", text)
 
 
 def _page(comparison: Comparison, drawn: Sequence[Drawing], found: Sequence[Table], missing: int) -> str:

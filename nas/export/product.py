@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from nas.core.files import write_stream, write_text, write_whole
 from nas.errors import ConfigError, DataError
 from nas.export.card import Facts, card
 from nas.export.making import Made, Run, from_kept
@@ -19,7 +20,6 @@ from nas.export.origin import Origin, of_search
 from nas.export.picks import KNEE, choose
 from nas.export.standalone import standalone
 from nas.interfaces import SearchSpace
-from nas.run_folder import write_whole
 
 SCHEMA = 1
 FOLDER = "export"  # in the run's own folder, unless told
@@ -107,7 +107,7 @@ def write(
         "weights": made.weights,
     }
     _write(folder / INDEX, json.dumps(index, indent=2) + "\n")
-    write_whole(folder / WEIGHTS, lambda p: torch.save(made.network.state_dict(), p))
+    write_stream(folder / WEIGHTS, lambda file: torch.save(made.network.state_dict(), file))
     _write(folder / NETWORK, text)
     if origin.drawing is not None:
         _write(folder / DRAWING, origin.drawing)
@@ -144,4 +144,4 @@ def _onnx(made: Made, folder: Path, tell: Callable[[str], None]) -> tuple[float,
 
 
 def _write(path: Path, text: str) -> None:
-    write_whole(path, lambda p: p.write_text(text, encoding="utf-8"))
+    write_text(path, text)

@@ -15,9 +15,9 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
+from nas.core.files import write_text
 from nas.errors import ConfigError
 from nas.report.records import Report
-from nas.run_folder import write_whole
 
 _STYLES = ("base.css", "charts.css", "table.css")
 _SCRIPTS = (
@@ -70,4 +70,4 @@ def _hash(script: str) -> str:
 def write(report: Report, path: Path) -> None:
     """Write the page to `path`, at once. Raises `OSError` when the disk refuses."""
     text = render(report)
-    write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
+    write_text(path, text)

@@ -16,10 +16,10 @@ from typing import Any
 import psutil
 
 from nas.callbacks.base import Callback
+from nas.core.files import write_text
 from nas.every import Every
 from nas.history import as_json
 from nas.log_file import identity
-from nas.run_folder import write_whole
 from nas.search_state import SearchState
 from nas.standing.records import Work
 from nas.standing.work import workers_of
@@ -82,7 +82,7 @@ class PulseWriter(Callback):
             "workers": [(w.worker, w.trial, w.architecture, w.seconds) for w in workers],
         }
         with suppress(OSError):
-            write_whole(self._path, lambda p: p.write_text(as_json(values), encoding="utf-8"))
+            write_text(self._path, as_json(values))
 
 
 @dataclass(frozen=True)

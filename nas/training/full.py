@@ -22,6 +22,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from nas.core.files import make_folder, write_text
 from nas.errors import ConfigError
 from nas.interfaces import HasBuild, SearchSpace
 from nas.records import Architecture
@@ -144,6 +145,7 @@ def _train(
     config = _config(data, recipe, settings.seed, task)
     state = _previous(out, config, resume)
     if place.first:
+        make_folder(out)
         write_text(out / "config.json", json.dumps(config, indent=2))
     torch.manual_seed(stream(settings.seed, 0))
     network = build(num_classes=prepared.num_classes, in_channels=prepared.in_channels)
@@ -283,14 +285,6 @@ def _table(log: list[Row]) -> str:
     writer.writeheader()
     writer.writerows(log)
     return text.getvalue()
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace `path` by `text` in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import torch
 
+from nas.core.files import make_folder, write_stream
 from nas.errors import DataError
 from nas.records import Architecture
 
@@ -26,16 +26,8 @@ def weights_file(directory: str | Path, architecture: Architecture, text: str, s
 
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write `state` (tensors, numbers, text, nested dicts and lists) to `path` in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            torch.save({"schema": SCHEMA, **state}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    make_folder(path.parent)
+    write_stream(path, lambda file: torch.save({"schema": SCHEMA, **state}, file), sync=True)
 
 
 def read(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:

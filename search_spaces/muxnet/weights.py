@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nas.core.files import write_stream
 from nas.errors import DataError
 from search_spaces.muxnet.models import create_model, model_spec
 
@@ -97,10 +98,7 @@ def save_checkpoint(
         "in_channels": in_channels,
         "state_dict": dict(state_dict),
     }
-    target = Path(path)
-    partial = target.with_name(target.name + ".partial")
-    torch.save(content, partial)
-    partial.replace(target)
+    write_stream(Path(path), lambda file: torch.save(content, file), sync=True)
 
 
 def load_checkpoint(path: str | Path) -> State:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import cache
 from itertools import islice, product
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nas.core.files import write_whole
 from nas.errors import ConfigError
 from search_spaces.nasbench101.canonical import relabel_smallest
 from search_spaces.nasbench101.cell import (
@@ -141,18 +140,13 @@ def write_cells(
     path = Path(path)
     if not path.parent.is_dir() or path.is_dir():
         raise ConfigError(f"path: expected the name of a file in an existing folder, got {str(path)!r}")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
-    try:
-        written = _write(Path(temporary), enumerate_cells(skeleton, max_vertices), max_vertices, progress)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes it private
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
+    written = 0
+
+    def write(part: Path) -> None:
+        nonlocal written
+        written = _write(part, enumerate_cells(skeleton, max_vertices), max_vertices, progress)
+
+    write_whole(path, write)
     return written
 
 

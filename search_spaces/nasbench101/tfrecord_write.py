@@ -7,7 +7,9 @@ import json
 import struct
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
+from nas.core.files import write_stream
 from search_spaces.nasbench101.cell import OPERATIONS
 from search_spaces.nasbench101.table_cells import unpack
 from search_spaces.nasbench101.tfrecord import RunRecord, masked_crc32c, metrics_class
@@ -57,6 +59,9 @@ def matrix_digits(bits: str, n: int) -> str:
 
 def write_tfrecord(path: Path, runs: Iterable[RunRecord]) -> None:
     """Write the runs as a file in the published format."""
-    with path.open("wb") as file:
+
+    def write(file: BinaryIO) -> None:
         for run in runs:
             file.write(frame(encode_run(run)))
+
+    write_stream(path, write)

@@ -1,0 +1,192 @@
+"""Writing files: whole or not at all, never through a symbolic link, under temporary names that cannot be guessed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from nas.errors import ConfigError, ForeignFileError
+
+# What tools leave in a folder that its user calls empty. None of it is ever read, replaced or removed.
+BESIDE = frozenset({".gitkeep", ".gitignore", ".DS_Store", "Thumbs.db", "desktop.ini"})
+_LONGEST = 255  # bytes in a file name
+_NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)  # not on Windows
+_BINARY: int = getattr(os, "O_BINARY", 0)
+_PART = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.part")
+_WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
+
+
+def absolute(path: str | Path) -> Path:
+    """The path counted from the current folder, links kept as they are; for paths that users give.
+
+    Raises `ConfigError` when the current folder does not exist any more.
+    """
+    try:
+        return Path(path).absolute()
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: the current folder was removed; change to another one first") from None
+
+
+def write_whole(path: Path, write: Callable[[Path], Any], *, sync: bool = False) -> None:
+    """Let `write` make a file under a temporary name, then put it at `path` at once; readers never see half of one.
+
+    The temporary file is in the same folder, is created exclusively under a name that cannot be guessed, and has the
+    mode that the umask leaves. `sync` brings the bytes to the disk first.
+    Raises `ForeignFileError` when `path` is a link or no regular file, `OSError` when it is read-only or the disk refuses.
+    """
+    check_replaceable(path)
+    temporary = _temporary(path)
+    try:
+        write(temporary)
+        if sync:
+            _sync(temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def write_text(path: Path, text: str, *, sync: bool = False) -> None:
+    """`write_whole` for a text, in UTF-8 with the line ends that it has."""
+    write_whole(path, lambda part: part.write_bytes(text.encode("utf-8")), sync=sync)
+
+
+def write_stream(path: Path, write: Callable[[BinaryIO], Any], *, sync: bool = False) -> None:
+    """`write_whole` for what is written to an open file; so `torch.save` does not put the file's name into the bytes."""
+
+    def filled(part: Path) -> None:
+        with part.open("wb") as file:
+            write(file)
+
+    write_whole(path, filled, sync=sync)
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise what `write_whole` would raise for what is at `path` now; nothing is changed.
+
+    A file or folder without any write permission counts as read-only for the superuser as well: someone protects it.
+    """
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        with suppress(FileNotFoundError):
+            _check_permission(path.parent, os.stat(path.parent))
+        return
+    if stat.S_ISLNK(found.st_mode):
+        raise ForeignFileError(
+            f"{path} is a symbolic link, which is never written through; remove it or rename it"
+        )
+    if not stat.S_ISREG(found.st_mode):
+        raise ForeignFileError(f"{path} is not a regular file; remove it or rename it")
+    _check_permission(path, found)
+    _check_permission(path.parent, os.stat(path.parent))
+
+
+def _check_permission(path: Path, found: os.stat_result) -> None:
+    effective = os.access in os.supports_effective_ids
+    if not found.st_mode & _WRITABLE or not os.access(path, os.W_OK, effective_ids=effective):
+        raise PermissionError(errno.EACCES, f"{os.strerror(errno.EACCES)} (read-only)", str(path))
+
+
+def _temporary(path: Path) -> Path:
+    while True:
+        token = secrets.token_hex(8)
+        name = f".{path.name}.{token}.part"
+        if len(os.fsencode(name)) > _LONGEST:
+            name = f".{token}.part"
+        temporary = path.with_name(name)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _BINARY
+        try:
+            os.close(os.open(temporary, flags, 0o666))
+        except FileExistsError:
+            continue
+        return temporary
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDWR | _NO_FOLLOW | _BINARY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def target_of_part(name: str) -> str | None:
+    """The name of the file that a temporary file of `write_whole` was to become; None for any other name.
+
+    For what a process that was killed left behind.
+    """
+    found = _PART.fullmatch(name)
+    return None if found is None else found["name"]
+
+
+def make_folder(folder: Path, base: Path | None = None) -> list[Path]:
+    """Make a folder and its parents; return those that were missing, the outermost first.
+
+    Below `base` (the folder that the user named) no part of the path may be a link: raises `ForeignFileError`.
+    Raises `NotADirectoryError` or `FileExistsError` when a file is in the way.
+    """
+    if base is not None:
+        check_no_links(folder, base)
+    missing: list[Path] = []
+    place = folder
+    while not place.exists() and place != place.parent:
+        missing.append(place)
+        place = place.parent
+    made = []
+    for each in reversed(missing):
+        with suppress(FileExistsError):  # another process made it meanwhile
+            each.mkdir()
+            made.append(each)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "a file is in the way of this folder", str(folder))
+    return made
+
+
+def remove_folders(made: list[Path]) -> None:
+    """Remove folders that `make_folder` made, those that are empty; the innermost is the last."""
+    for folder in reversed(made):
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+
+
+def check_no_links(path: Path, base: Path) -> None:
+    """Raise `ForeignFileError` when a part of `path` below `base` is a symbolic link."""
+    place = base
+    for part in path.relative_to(base).parts:
+        place /= part
+        if place.is_symlink():
+            raise ForeignFileError(
+                f"{place} is a symbolic link, which is never written through; remove it or rename it"
+            )
+
+
+def entries(folder: Path) -> Iterator[str]:
+    """Everything in a folder and its subfolders but `BESIDE`, by relative path, sorted; links are not followed.
+
+    A subfolder without files, or that cannot be read, is named with a `/` at its end.
+    """
+    for found in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if not found.is_dir(follow_symlinks=False):
+            if found.name not in BESIDE or found.is_symlink():
+                yield found.name
+            continue
+        empty = True
+        try:
+            for name in entries(folder / found.name):
+                empty = False
+                yield f"{found.name}/{name}"
+        except OSError:
+            pass
+        if empty:
+            yield f"{found.name}/"
