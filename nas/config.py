@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from nas.core.yaml_text import YamlError, parse_yaml
 from nas.errors import ConfigError
 from nas.objectives import did_you_mean
 
@@ -115,20 +115,13 @@ def read_config(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"config: cannot read {path}: {error}") from error
     try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(
-            f"config: {path} is not YAML: {str(error).splitlines()[0]} {_line(error)}"
-        ) from error
+        values = parse_yaml(text)
+    except YamlError as error:
+        raise ConfigError(f"config: {path} {error}") from None
     if not isinstance(values, dict):
         what = "is empty" if values is None else f"holds a {type(values).__name__}"
         raise ConfigError(f"config: {path} {what}; expected a mapping such as 'space: nasbench101'")
     return values
-
-
-def _line(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    return "" if mark is None else f"(line {mark.line + 1})"
 
 
 def override(values: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
@@ -140,21 +133,11 @@ def override(values: Mapping[str, Any], settings: Sequence[str]) -> dict[str, An
         if not equals or not all(path):
             raise ConfigError(f"--set {setting!r}: expected key=value or key.part=value")
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise ConfigError(f"--set {setting!r}: the value is not YAML") from None
-        put(changed, path, _number(value))
+            value = parse_yaml(text)
+        except YamlError as error:
+            raise ConfigError(f"--set {setting!r}: the value {error}") from None
+        put(changed, path, value)
     return changed
-
-
-def _number(value: Any) -> Any:
-    """YAML 1.1 reads 1e6 as a text; people mean a number."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
 
 
 def _copy(value: Any) -> Any:

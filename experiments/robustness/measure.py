@@ -22,10 +22,10 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-import yaml
 from torch import nn
 
 from nas.cli.networks import network_spec
+from nas.core.yaml_text import parse_yaml
 from nas.errors import ConfigError, NasError
 from nas.training.corruptions import CORRUPTIONS, KINDS
 from nas.training.data import DataSource, Splits, data_from_config, load
@@ -166,7 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args(arguments)
-    settings = yaml.safe_load(given.data)
+    settings = parse_yaml(given.data)
     data = data_from_config({"name": settings} if isinstance(settings, str) else settings)
     robustness = Robustness(pictures=given.pictures, seed=given.seed, white=given.white)
     torch.set_num_threads(1 if given.resolution is None else torch.get_num_threads())

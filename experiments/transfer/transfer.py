@@ -27,11 +27,11 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-import yaml
 from matplotlib.ticker import EngFormatter
 from torch import nn
 
 from nas.cli.networks import network_spec
+from nas.core.yaml_text import parse_yaml
 from nas.errors import ConfigError, DataError, NasError
 from nas.training import RECIPES, FullSettings, Recipe, data_from_config, recipe_from_config, train_full
 from nas.training.data import DataReport, DataSource, Digits, MemoryPictures, Splits
@@ -78,7 +78,7 @@ class Start:
 
 def source_of(text: str) -> DataSource:
     """A data set as in a config; `digits` are those in colour. Raises `ConfigError`."""
-    settings = yaml.safe_load(text)
+    settings = parse_yaml(text)
     if settings == "digits":
         return ColourDigits()
     return data_from_config({"name": settings} if isinstance(settings, str) else settings)
@@ -119,7 +119,7 @@ def starts(text: str, given: argparse.Namespace, recipe: Recipe, say: Callable[[
 
 def _short(source: str) -> str:
     """What a source is called in the tables."""
-    settings = yaml.safe_load(source)
+    settings = parse_yaml(source)
     return str(settings["name"] if isinstance(settings, dict) else settings)
 
 
@@ -212,7 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         key, equals, value = setting.partition("=")
         if not equals:
             raise ConfigError(f"--set {setting!r}: expected KEY=VALUE")
-        changes[key] = yaml.safe_load(value)
+        changes[key] = parse_yaml(value)
     recipe = recipe_from_config({"base": RECIPE, **changes})
     target = source_of(given.target)
 

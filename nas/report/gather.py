@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
+from nas.core.yaml_text import dump_yaml
 from nas.errors import ConfigError
 from nas.picking import knee
 from nas.report.commands import pick_commands, run_commands
@@ -186,7 +186,7 @@ def _config_text(config: Any) -> str:
     record = shown.pop("config", None)
     if record:
         shown = _without_none(record["search"])
-    return str(yaml.safe_dump(shown, sort_keys=False, width=100, allow_unicode=True))
+    return dump_yaml(shown)
 
 
 def _without_none(value: Any) -> Any:
