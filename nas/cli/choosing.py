@@ -1,9 +1,9 @@
-"""`nas front`: a run's front, ranked by a preference, with its knee."""
+"""`nas front`: a run's front, ranked by a preference or by a recorded value, with its knee."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +12,38 @@ import typer
 from rich.table import Table
 
 from nas.api import load_run
-from nas.cli.show import ROWS, architecture_table, front_table, number, output
+from nas.cli.show import ROWS, architecture_table, front_table, number, output, value_columns
+from nas.cli.tables import fitted
+from nas.errors import ConfigError
 from nas.picking import Knee, Picked, knee, minimised, pick
 from nas.preference_text import terms
 from nas.preferences import Preference
 from nas.run_folder import RunTable
+from nas.runs.ranking import front_by
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What was asked of `nas front`; `top` of None: all, or as many as fit a screen."""
+    """The flags of `nas front`; `top` None: all, or as many as fit a screen. `largest` belongs to `by`."""
 
     prefer: str | None = None
     knee: bool = False
     top: int | None = None
     as_json: bool = False
+    by: str | None = None
+    largest: bool = False
 
 
 def show_front(run: Path, wanted: Wanted) -> None:
-    """Print a run's front as wanted. Raises `ConfigError` for a preference that cannot be read."""
+    """Print a run's front as wanted. Raises `ConfigError` for a preference or a recorded value that cannot be used."""
+    if wanted.by is not None and wanted.prefer is not None:
+        raise ConfigError("--by and --prefer each rank the front: give only one of them")
+    if wanted.largest and wanted.by is None:
+        raise ConfigError("--largest gives the direction of --by: add --by NAME, or leave it out")
     asked = None if wanted.prefer is None else terms(wanted.prefer)  # a slip is told before the run is read
     table, _ = load_run(run)
+    if wanted.by is not None:
+        table = replace(table, front=front_by(table, wanted.by, largest=wanted.largest or None))
     picked = None if asked is None else pick(table.front, Preference.parse(asked, table.objectives))
     rows = table.front if picked is None else picked.ranked
     bend = knee(minimised(rows, table.objectives)) if wanted.knee and len(rows) else None
@@ -41,7 +52,7 @@ def show_front(run: Path, wanted: Wanted) -> None:
     elif len(table.front) == 0:
         output().print("The front is empty: nothing was measured yet that meets the limits of the search.")
     elif picked is None and not wanted.knee and wanted.top is None:
-        output().print(front_table(table))
+        output().print(fitted(front_table(table, wanted.by), output()))
     elif picked is not None and picked.ranked.empty:
         _print_nearest(picked, wanted.top)
     else:
@@ -86,22 +97,23 @@ def _print_rows(table: RunTable, picked: Picked | None, bend: Knee | None, wante
     if picked is not None:
         left = f", {picked.dropped} left out by limits" if picked.preference.limits else ""
         title = f"By {picked.preference}: {len(front)} of {len(table.front)} architectures{left}{some}"
-    view = architecture_table(title, table.objectives)
+    view = architecture_table(title, table.objectives, wanted.by)
     wished = picked is not None and not picked.worse_by.columns.empty
     if wished:
         view.add_column("distance", no_wrap=True)
     if picked is not None:
         view.add_column("score", justify="right", no_wrap=True)
     view.add_column("")
+    columns = value_columns(table.objectives, wanted.by)
     for i in range(shown):
         cells = [
             str(front["architecture"].iloc[i]),
-            *[number(front[o.name].iloc[i]) for o in table.objectives],
+            *[number(front[name].iloc[i]) for name in columns],
         ]
         if picked is not None:
             cells += [_distance(picked, i)] * wished + [f"{picked.scores[i]:.3f}"]
         view.add_row(*cells, _mark(i, picked, bend), style="bold" if picked is not None and i == 0 else None)
-    output().print(view)
+    output().print(fitted(view, output()))
     if picked is not None:
         completed = _completed(picked)
         if completed:
@@ -151,7 +163,7 @@ def _print_nearest(picked: Picked, top: int | None) -> None:
         row, misses = picked.nearest.iloc[i], picked.misses.iloc[i]
         said = "\n".join(f"{limit} by {number(by)}" for limit, by in misses.items() if by > 0)
         view.add_row(str(row["architecture"]), *[number(row[o.name]) for o in preference.objectives], said)
-    output().print(view)
+    output().print(fitted(view, output()))
 
 
 def _say(text: str) -> None:

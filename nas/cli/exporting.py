@@ -19,6 +19,7 @@ from nas.cli.tasks import TASKS, Making, Place, TaskCommand
 from nas.cli.training import NETWORK_FILE, progress_line
 from nas.errors import ConfigError
 from nas.export.making import Made, Run, Training, from_kept, from_training, untrained
+from nas.export.onnx_file import OPSETS
 from nas.export.origin import Origin, of_search
 from nas.export.picks import KNEE, Pick, choose
 from nas.export.product import FOLDER, Exported, check_free, write
@@ -47,6 +48,7 @@ class Wanted:
     resolution: int | None = None
     onnx: bool = True
     force: bool = False
+    opset: int | None = None
 
 
 def run_export(folder: Path, wanted: Wanted) -> None:
@@ -67,7 +69,7 @@ def run_export(folder: Path, wanted: Wanted) -> None:
         try:
             made = _made(run, each, wanted, training, out / each.name / TRAINING)
             origin = of_search(run, each, made)
-            exported = write(origin, made, out / each.name, _typed(), wanted.onnx, _say)
+            exported = write(origin, made, out / each.name, _typed(), wanted.onnx, _say, wanted.opset)
         except KeyboardInterrupt:
             _say(f"Interrupted; go on with: {_typed()}")
             raise typer.Exit(130) from None
@@ -79,7 +81,8 @@ def run_export(folder: Path, wanted: Wanted) -> None:
 
 def _export_training(folder: Path, wanted: Wanted) -> None:
     """Export the network of `nas train`; exits with 1 when a file had to be left out."""
-    meant = Wanted(out=wanted.out, onnx=wanted.onnx, force=wanted.force)
+    _check_opset(wanted)
+    meant = Wanted(out=wanted.out, onnx=wanted.onnx, force=wanted.force, opset=wanted.opset)
     for given in dataclasses.fields(Wanted):
         if getattr(wanted, given.name) != getattr(meant, given.name):
             flag = "--pick" if given.name == "picks" else f"--{given.name}"
@@ -108,7 +111,7 @@ def _export_training(folder: Path, wanted: Wanted) -> None:
         index={"architecture": network.label, "task": trained.task},
         versions={"torch": trained.torch},
     )
-    exported = write(origin, made, out, _typed(), wanted.onnx, _say)
+    exported = write(origin, made, out, _typed(), wanted.onnx, _say, wanted.opset)
     _report(exported, made)
     if wanted.onnx and exported.onnx_random is None:
         raise typer.Exit(1)
@@ -131,7 +134,17 @@ def _typed() -> str:
     return f"nas {shlex.join(sys.argv[1:])}"
 
 
+def _check_opset(wanted: Wanted) -> None:
+    if wanted.opset is None:
+        return
+    if not wanted.onnx:
+        raise ConfigError("--opset is for network.onnx: leave it out with --no-onnx")
+    if not OPSETS[0] <= wanted.opset <= OPSETS[1]:
+        raise ConfigError(f"--opset: expected a version from {OPSETS[0]} to {OPSETS[1]}, got {wanted.opset}")
+
+
 def _check(wanted: Wanted) -> None:
+    _check_opset(wanted)
     if wanted.train and wanted.untrained:
         raise ConfigError("--train and --untrained: only one of them makes sense")
     if not wanted.train:

@@ -17,6 +17,7 @@ from nas.assemble import Assembly, assemble, built_in_config
 from nas.cli.progress import Progress
 from nas.cli.reporting import report_at_the_end
 from nas.cli.show import front_table, output
+from nas.cli.tables import fitted
 from nas.config import SearchConfig, check_config, flat, override, put, read_config
 from nas.errors import ConfigError, HistoryError, NasError
 from nas.executors import EXECUTORS
@@ -27,6 +28,7 @@ from nas.log_file import well_formed
 from nas.loop import LoopSettings, SearchState
 from nas.plugins import find
 from nas.records import Status
+from nas.runs.next_steps import continue_command
 
 DEFAULT_SPACE = "muxnet-tiny"
 _WORKERS = {"ray": "Ray workers", "simulated": "simulated workers"}
@@ -293,13 +295,12 @@ def _report(result: SearchResult, out: Path, loop: LoopSettings, page: Path | No
     if result.front.empty:
         console.print("The front is empty: no candidate both succeeded and met the limits.", style="yellow")
     elif result.table is not None:
-        console.print(front_table(result.table))
-    go_on = f"nas search --resume {out}"
-    if short and loop.seconds is not None:
-        go_on += f" --set budget.seconds={2 * loop.seconds:g}"
-    elif result.state == "finished":
-        go_on += f" --budget {2 * loop.evaluations}"
-    further = "" if result.state == "exhausted" else f"\n  {go_on}   goes on with this search"
+        console.print(fitted(front_table(result.table), console))
+    go_on = continue_command(
+        out, state=result.state, evaluations=summary["evaluations"], planned=loop.evaluations,
+        seconds=loop.seconds, spent=summary["seconds"],
+    )  # fmt: skip
+    further = "" if go_on is None else f"\n  {go_on}   continues this search"
     if (out / WEIGHTS / INDEX).is_file():
         further = (
             f"\n  nas export {out}   makes the knee usable elsewhere: PyTorch, ONNX, a model card{further}"

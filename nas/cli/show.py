@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -22,8 +23,8 @@ def output() -> Console:
     return console if console.is_terminal else Console(width=120, soft_wrap=True)
 
 
-def front_table(table: RunTable) -> Table:
-    """The front as a table, evenly thinned when it is long."""
+def front_table(table: RunTable, by: str | None = None) -> Table:
+    """The front as a table, evenly thinned when it is long; `by` adds the column of a recorded value."""
     front = table.front
     shown = (
         front
@@ -33,25 +34,36 @@ def front_table(table: RunTable) -> Table:
     title = f"Pareto front: {len(front)} architectures" + (
         f", {ROWS} of them shown" if len(front) > ROWS else ""
     )
-    view = architecture_table(title, table.objectives)
+    view = architecture_table(title, table.objectives, by)
+    columns = value_columns(table.objectives, by)
     for _, row in shown.iterrows():
-        view.add_row(str(row["architecture"]), *[number(row[o.name]) for o in table.objectives])
+        view.add_row(str(row["architecture"]), *[number(row[name]) for name in columns])
     return view
 
 
-def architecture_table(title: str, objectives: Sequence[Objective]) -> Table:
-    """An empty table with a column for the architecture and one for each objective."""
+def value_columns(objectives: Sequence[Objective], by: str | None = None) -> list[str]:
+    """The names of the columns with numbers: the objectives, then the value `by` unless it is one of them."""
+    names = [o.name for o in objectives]
+    return names if by is None or by in names else [*names, by]
+
+
+def architecture_table(title: str, objectives: Sequence[Objective], by: str | None = None) -> Table:
+    """An empty table with a column for the architecture, one for each objective and one for the value `by`."""
     view = Table(title=title, title_justify="left", header_style="bold")
     view.add_column("architecture", overflow="fold")  # long ones wrap; the numbers never do
     for item in objectives:
         view.add_column(
             f"{item.name}" + (f" ({item.unit})" if item.unit else ""), justify="right", no_wrap=True
         )
+    for name in value_columns(objectives, by)[len(objectives) :]:
+        view.add_column(name, justify="right", no_wrap=True)
     return view
 
 
 def number(value: float) -> str:
-    """A number as people read it: whole numbers with separators, others to two to four digits."""
+    """A number as people read it: whole numbers with separators, others to two to four digits, "" for none."""
+    if not math.isfinite(value):
+        return "" if math.isnan(value) else str(value)
     if value == int(value) and abs(value) >= 100:
         return f"{int(value):,}"
     return f"{value:.2f}" if abs(value) >= 1 else f"{value:.4g}"

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +21,8 @@ from nas.export.standalone import outputs
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")  # of the extra `onnx`
 TOLERANCE = 1e-4  # of the largest output, between onnxruntime and PyTorch
 INPUT, OUTPUT = "pictures", "outputs"
+OPSETS = 9, 25  # the versions of ONNX's operator set that torch writes
+_OLDEST_BY_DYNAMO = 18  # older versions take torch's earlier exporter
 
 
 def missing_packages() -> list[str]:
@@ -27,30 +30,52 @@ def missing_packages() -> list[str]:
     return [name for name in PACKAGES if importlib.util.find_spec(name) is None]
 
 
-def write_onnx(network: nn.Module, shape: tuple[int, int, int], path: Path) -> None:
-    """Write a network in evaluation mode for pictures (b, *shape), any b, weights included.
+def write_onnx(network: nn.Module, shape: tuple[int, int, int], path: Path, opset: int | None = None) -> None:
+    """Write a network in evaluation mode for images (b, *shape), any b, weights included.
 
-    Raises `ConfigError` where torch cannot export it.
+    `opset` is the version of ONNX's operator set; None takes torch's default. Raises `ConfigError` where torch cannot
+    export the network, or not for that opset.
     """
     example = torch.zeros(2, *shape)
+    older = opset is not None and opset < _OLDEST_BY_DYNAMO
+    shapes: dict[str, Any] = (
+        {"dynamo": False, "dynamic_axes": {INPUT: {0: "batch"}, OUTPUT: {0: "batch"}}}
+        if older
+        else {
+            "dynamo": True,
+            "dynamic_shapes": ({0: torch.export.Dim("batch", min=1)},),
+            "external_data": False,
+        }
+    )
     try:
         with _silence():
             torch.onnx.export(
                 network,
                 (example,),
                 path,
-                dynamo=True,
                 verbose=False,
-                external_data=False,
                 input_names=[INPUT],
                 output_names=[OUTPUT],
-                dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+                opset_version=opset,
+                **shapes,
             )
     except Exception as error:  # torch raises many kinds
         reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
         raise ConfigError(
             f"ONNX: torch cannot export this network ({type(error).__name__}: {reason}); --no-onnx leaves it out"
         ) from error
+    if opset is not None and opset_of(path) != opset:  # torch takes another without a word
+        raise ConfigError(
+            f"--opset {opset}: torch cannot write it for this network; try --opset {opset_of(path)}"
+        )
+
+
+def opset_of(path: Path) -> int:
+    """The version of ONNX's own operator set that a file asks for."""
+    import onnx
+
+    model = onnx.load(path, load_external_data=False)
+    return next(int(entry.version) for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
 
 
 def compare_onnx(path: Path, network: nn.Module, batches: Sequence[Tensor]) -> float:

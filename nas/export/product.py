@@ -15,7 +15,7 @@ from nas.core.files import write_stream, write_text, write_whole
 from nas.errors import ConfigError, DataError
 from nas.export.card import Facts, card
 from nas.export.making import Made, Run, from_kept
-from nas.export.onnx_file import compare_onnx, missing_packages, write_onnx
+from nas.export.onnx_file import compare_onnx, missing_packages, opset_of, write_onnx
 from nas.export.origin import Origin, of_search
 from nas.export.picks import KNEE, choose
 from nas.export.standalone import standalone
@@ -52,11 +52,12 @@ def export_run(
     evaluate: object = None,
     onnx: bool = True,
     force: bool = False,
+    opset: int | None = None,
 ) -> list[Exported]:
     """Export networks of a run with the weights that its search kept, as `nas export` does; a folder each.
 
     `picks` as for `--pick`, `out` None is `RUN/export`. `space` and `evaluate` (the `TrainingEvaluator`) are needed only when
-    the run was started from Python. Raises `ConfigError` for a pick that means nothing, a folder that is taken, or a
+    the run was started from Python. `opset` is the version of ONNX's operator set (None: torch's default). Raises `ConfigError` for a pick that means nothing, a folder that is taken, or a
     network that no file of its own can build, `DataError` when weights or data are missing.
     """
     whole = Run.read(Path(run), space, evaluate)
@@ -68,7 +69,7 @@ def export_run(
     exported = []
     for each, place in zip(chosen, places, strict=True):
         made = from_kept(whole, each)
-        exported.append(write(of_search(whole, each, made), made, place, command, onnx, warnings.warn))
+        exported.append(write(of_search(whole, each, made), made, place, command, onnx, warnings.warn, opset))
     return exported
 
 
@@ -90,7 +91,13 @@ def check_free(folder: Path, force: bool) -> None:
 
 
 def write(
-    origin: Origin, made: Made, folder: Path, command: str, onnx: bool, tell: Callable[[str], None]
+    origin: Origin,
+    made: Made,
+    folder: Path,
+    command: str,
+    onnx: bool,
+    tell: Callable[[str], None],
+    opset: int | None = None,
 ) -> Exported:
     """Write an export; one that was cut short is written again by the next call.
 
@@ -105,24 +112,29 @@ def write(
         "complete": False,
         **origin.index,
         "weights": made.weights,
+        "input": list(made.pictures.shape),
     }
     _write(folder / INDEX, json.dumps(index, indent=2) + "\n")
     write_stream(folder / WEIGHTS, lambda file: torch.save(made.network.state_dict(), file))
     _write(folder / NETWORK, text)
     if origin.drawing is not None:
         _write(folder / DRAWING, origin.drawing)
-    compared = _onnx(made, folder, tell) if onnx else None
+    compared = _onnx(made, folder, tell, opset) if onnx else None
     if compared is None:
         (folder / ONNX).unlink(missing_ok=True)
     exported = Exported(folder, *(compared or (None, None)))
     facts = Facts(origin, made, command, exported.onnx_random, exported.onnx_real)
     _write(folder / CARD, card(facts))
+    if compared is not None:
+        index["opset"] = opset_of(folder / ONNX)
     files = [f for f in (WEIGHTS, NETWORK, ONNX, DRAWING, CARD) if (folder / f).is_file()]
     _write(folder / INDEX, json.dumps({**index, "complete": True, "files": files}, indent=2) + "\n")
     return exported
 
 
-def _onnx(made: Made, folder: Path, tell: Callable[[str], None]) -> tuple[float, float | None] | None:
+def _onnx(
+    made: Made, folder: Path, tell: Callable[[str], None], opset: int | None
+) -> tuple[float, float | None] | None:
     """The largest differences on random and on real pictures; None when the packages are missing."""
     missing = missing_packages()
     if missing:
@@ -133,7 +145,7 @@ def _onnx(made: Made, folder: Path, tell: Callable[[str], None]) -> tuple[float,
         return None
     path = folder / ONNX
     try:
-        write_whole(path, lambda p: write_onnx(made.network, made.pictures.shape, p))
+        write_whole(path, lambda p: write_onnx(made.network, made.pictures.shape, p, opset))
         generator = torch.Generator().manual_seed(0)
         random = [torch.randn(n, *made.pictures.shape, generator=generator) for n in BATCHES]
         on_random = compare_onnx(path, made.network, random)

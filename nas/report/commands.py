@@ -10,6 +10,7 @@ from typing import Any
 from nas.interfaces import HasBuild
 from nas.report.records import Command
 from nas.report.sources import UNDER_WAY, Source
+from nas.runs.next_steps import continue_command
 
 _DATA = "digits"  # where the search says nothing of data
 
@@ -30,11 +31,14 @@ def run_commands(source: Source) -> list[Command]:
                 "Export the best within a limit", f"nas export {folder} --pick {shlex.quote(_pick(source))}"
             )
         )
-    if source.search is not None and source.state != "exhausted":
-        planned = int(source.config["loop"]["evaluations"])
-        done = int(source.summary["evaluations"])
-        more = f" --budget {2 * planned}" if done >= planned else ""
-        found.append(Command("Go on with the search", f"nas search --resume {folder}{more}"))
+    if source.search is not None:
+        loop, summary = source.config["loop"], source.summary
+        go_on = continue_command(
+            source.folder, state=source.state, evaluations=int(summary["evaluations"]),
+            planned=int(loop["evaluations"]), seconds=loop["seconds"], spent=float(summary["seconds"]),
+        )  # fmt: skip
+        if go_on is not None:
+            found.append(Command("Continue the search", go_on))
     if source.state == UNDER_WAY:
         found.append(Command("See how it goes", f"nas watch {folder}"))
     found.append(Command("Make this page again", f"nas report {folder}"))

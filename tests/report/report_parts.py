@@ -103,7 +103,7 @@ def source_of(table: RunTable, folder: str = "runs/mine", **changes: Any) -> Sou
         "space": "muxnet-tiny",
         "algorithm": "moead",
         "limits": [],
-        "loop": {"evaluations": 20, "seed": 1},
+        "loop": {"evaluations": 20, "seconds": None, "seed": 1},
         "versions": {"python": "3.11"},
     }
     return Source(Path(folder), table, config | changes, "finished", None)

@@ -99,7 +99,8 @@ def watch(
     rich_help_panel=PANEL,
     epilog="Examples:\n\n`nas front runs/first`\n\n`nas front runs/first --json | jq '.[0].architecture'`\n\n"
     '`nas front runs/first --prefer "error=5%,params<1M" --knee` ranks by how near each comes to 5% error\n\n'
-    '`nas front runs/first --prefer "error=5%,madds:2" --top 3 --json`',
+    '`nas front runs/first --prefer "error=5%,madds:2" --top 3 --json`\n\n'
+    "`nas front runs/first --by seconds` ranks the front by another recorded number: here the time of the training",
 )
 def front(
     run: Annotated[Path, typer.Argument(help="Folder of a run, finished or under way.")],
@@ -110,7 +111,17 @@ def front(
             show_default=False,
         ),
     ] = None,
-    knee: Annotated[bool, typer.Option("--knee", help="Mark where the front bends most.")] = False,
+    by: Annotated[
+        Text,
+        typer.Option(
+            help="Rank by a recorded number, an objective or any other value of the trials; smallest first, "
+            "objectives best first.",
+            metavar="NAME",
+            show_default=False,
+        ),
+    ] = None,
+    largest: Annotated[bool, typer.Option("--largest", help="With --by: rank the largest first.")] = False,
+    knee: Annotated[bool, typer.Option("--knee", help="Mark the knee point.")] = False,
     top: Annotated[Number, typer.Option(help="So many rows at most.", min=1, show_default=False)] = None,
     as_json: Annotated[
         bool,
@@ -120,7 +131,7 @@ def front(
     """Print a run's Pareto front, or choose from it."""
     from nas.cli.choosing import Wanted, show_front
 
-    show_front(run, Wanted(prefer, knee, top, as_json))
+    show_front(run, Wanted(prefer, knee, top, as_json, by, largest))
 
 
 @runs.command(
@@ -193,6 +204,9 @@ def export(
         Number, typer.Option(help="Of `--untrained`, where the space does not say.", show_default=False)
     ] = None,
     no_onnx: Annotated[bool, typer.Option("--no-onnx", help="Leave network.onnx out.")] = False,
+    opset: Annotated[
+        Number, typer.Option(help="ONNX operator set of network.onnx; default: torch's.", show_default=False)
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over an export that is there.")] = False,
 ) -> None:
     """Export networks of a run, or the one of a training: weights, a Python file that needs PyTorch alone, ONNX, a card."""
@@ -200,7 +214,7 @@ def export(
 
     wanted = Wanted(
         picks=tuple(pick or ()), out=out, train=train, untrained=untrained, recipe=recipe, epochs=epochs, data=data,
-        path=path, seed=seed, threads=threads, resolution=resolution, onnx=not no_onnx, force=force,
+        path=path, seed=seed, threads=threads, resolution=resolution, onnx=not no_onnx, force=force, opset=opset,
     )  # fmt: skip
     run_export(run, wanted)
 

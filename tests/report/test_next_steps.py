@@ -1,0 +1,43 @@
+"""The command that continues a run is the same in the terminal and in the report, and continues it."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+
+import pytest
+from report_parts import THREE, frame_of, source_of, table_of
+
+from nas.report.commands import run_commands
+from nas.report.sources import UNDER_WAY
+from nas.runs.next_steps import continue_command
+
+
+@pytest.mark.parametrize(
+    ("state", "evaluations", "seconds", "spent", "flags"),
+    [
+        ("finished", 20, None, 0.0, ["--budget", "40"]),
+        ("finished", 20, 60.0, 30.0, ["--budget", "40"]),
+        ("finished", 12, 60.0, 61.0, ["--set", "budget.seconds=120"]),
+        ("finished", 12, 60.0, 150.0, ["--set", "budget.seconds=240"]),  # what was under way took long
+        ("interrupted", 12, 60.0, 30.0, []),
+        ("stopped", 12, None, 30.0, []),
+        (UNDER_WAY, 12, 60.0, 30.0, []),
+        ("exhausted", 12, None, 30.0, None),
+    ],
+)
+def test_the_bound_that_ended_a_run_is_raised(state, evaluations, seconds, spent, flags) -> None:
+    said = continue_command(
+        "runs/it's mine", state=state, evaluations=evaluations, planned=20, seconds=seconds, spent=spent
+    )
+    expected = None if flags is None else ["nas", "search", "--resume", "runs/it's mine", *flags]
+    assert (said and shlex.split(said)) == expected
+
+
+def test_the_report_of_a_run_that_ended_at_its_time_limit_raises_the_limit() -> None:
+    source = source_of(table_of(frame_of(THREE, 12), THREE), loop={"evaluations": 20, "seconds": 60.0})
+    texts = {c.what: c.before for c in run_commands(source)}
+    assert "--set budget.seconds=" in texts["Continue the search"]
+    stopped = dataclasses.replace(source, state="interrupted")
+    texts = {c.what: c.before for c in run_commands(stopped)}
+    assert texts["Continue the search"] == "nas search --resume runs/mine"
