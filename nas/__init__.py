@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nas.api import SearchResult, load_run, search
     from nas.callbacks import Callback
+    from nas.core.task_spec import TaskSpec
     from nas.errors import NasError
     from nas.export.product import export_run
     from nas.interfaces import Algorithm, Evaluate, Executor, SearchSpace, Surrogate
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "nas.api": ("SearchResult", "load_run", "search"),
     "nas.callbacks": ("Callback",),
+    "nas.core.task_spec": ("TaskSpec",),
     "nas.errors": ("NasError",),
     "nas.export.product": ("export_run",),
     "nas.kept_weights": ("load_network",),
@@ -59,6 +61,7 @@ __all__ = [
     "SearchState",
     "Status",
     "Surrogate",
+    "TaskSpec",
     "Trial",
     "export_run",
     "knee",

@@ -15,6 +15,8 @@ import pandas as pd
 from nas.callbacks import AnyCallback, as_callback
 from nas.checks import check_known
 from nas.core.files import write_text
+from nas.core.task_spec import TaskSpec
+from nas.engine.settle import settled
 from nas.errors import ConfigError, HistoryError
 from nas.executors import EXECUTORS
 from nas.fidelity import Rungs
@@ -25,7 +27,7 @@ from nas.log_file import well_formed
 from nas.loop import LoopSettings, Search, SearchState
 from nas.noise import posterior_front
 from nas.objectives import Limit, Objective
-from nas.plan import MakeAlgorithm, Plan, check_ready, with_weights
+from nas.plan import TASK, MakeAlgorithm, Plan, check_ready, with_weights
 from nas.problem import Problem
 from nas.records import Result
 from nas.run_folder import RunTable, export, run_table, summarise
@@ -44,7 +46,8 @@ class SearchResult:
     one column an objective in its own unit. `history`: one row a trial (see `nas.history.read_history`).
     `summary`: the numbers of summary.json. `state`: how it ended: ``finished``, ``exhausted`` (nothing new
     left in the space) or ``interrupted``. `front_posterior`: where something was measured more than once and the
-    algorithm has a model, the front by that model's posterior mean (see `nas.noise.posterior_front`).
+    algorithm has a model, the front by that model's posterior mean (see `nas.noise.posterior_front`). `space`: what was
+    searched, with the costs and networks of the data.
     """
 
     front: pd.DataFrame
@@ -54,6 +57,7 @@ class SearchResult:
     out: Path | None = None
     table: RunTable | None = field(default=None, repr=False)
     front_posterior: pd.DataFrame | None = field(default=None, repr=False)
+    space: SearchSpace | None = field(default=None, repr=False)
 
 
 def search(
@@ -150,19 +154,25 @@ def solve(
         raise ConfigError("resume: needs out, the folder of the run to go on with")
     callbacks = [as_callback(given) for given in callbacks]
     factory = _executor_factory(executor, executor_settings)
+    remote = getattr(executor_settings, "address", None) is not None
+    if not resume:
+        problem = settled(problem, optional=remote)
     warm = None
     if warm_start is not None and not resume:
         first = Rungs(loop.fidelity, loop.halving).budgets[0]
         warm = read_warm_start(warm_start, problem, first, None if out is None else Path(out))
     history = None if out is None else History(Path(out), problem.space, create=not resume)
     try:
+        if history is not None and resume:
+            complete = history.evaluated() >= loop.evaluations
+            problem = settled(problem, recorded=_recorded_task(history), optional=remote or complete)
         problem, kept = with_weights(problem, loop.halving, None if out is None else Path(out), keep_weights)
         if history is not None and resume:
             warm = recorded(history, problem, warm_start)
         earlier = history if resume else None
         plan = Plan.make(problem, algorithm, algorithm_settings, loop, earlier, warm)
         if history is None or history.evaluated() < loop.evaluations:
-            check_ready(problem, remote=getattr(executor_settings, "address", None) is not None)
+            check_ready(problem, remote=remote)
         if history is not None:
             _remember(history, plan, config, resume)
         if history is None:
@@ -176,6 +186,12 @@ def solve(
     finally:
         if history is not None:
             history.close()
+
+
+def _recorded_task(history: History) -> TaskSpec | None:
+    """The task that an earlier session found in its data; None where it did not say."""
+    with well_formed(history.path):
+        return TaskSpec.from_json((history.meta("identity") or {}).get(TASK))
 
 
 def _remember(history: History, plan: Plan, config: dict[str, Any] | None, resume: bool) -> None:
@@ -295,14 +311,16 @@ def _conclude(
         table = run_table(
             frame, problem.objectives, problem.limits, initial, state.notes, imported_table(warm)
         )
-        return SearchResult(table.front, frame, summarise(table, extra), ended, None, table, posterior)
+        return SearchResult(
+            table.front, frame, summarise(table, extra), ended, None, table, posterior, problem.space
+        )
     history.check_in_place()
     out = history.path.parent
     table, _ = load_run(out)
     summary = export(out, table, extra, posterior, plots=plots)
     if kept is not None:
         kept.conclude(problem.space, state.front.items)
-    return SearchResult(table.front, table.frame, summary, ended, out, table, posterior)
+    return SearchResult(table.front, table.frame, summary, ended, out, table, posterior, problem.space)
 
 
 def _frame(problem: Problem, results: Sequence[Result]) -> pd.DataFrame:

@@ -90,13 +90,14 @@ def segmentation_space(
     *,
     backbone: Any = "muxnet-imagenet",
     head: Any = "c1",
-    picture: Sequence[int],
-    num_classes: int,
-    in_channels: int = 3,
+    picture: Sequence[int] | None = None,
+    num_classes: int | None = None,
+    in_channels: int | None = None,
 ) -> SearchSpace:
     """Segmentation networks: every architecture of `backbone` (a space) with one `head` (c1 or ppm).
 
-    Both are a name, or a mapping with `name`; costs are those of the whole network for one `picture` [height, width].
+    Both are a name, or a mapping with `name`; costs are those of the whole network for one image. Its size `picture`
+    [height, width], classes and channels follow the data; give `picture` where images have several sizes.
     """
     from nas.tasks.segmentation.settings import HeadSettings
     from nas.tasks.segmentation.space import SegmentationSpace

@@ -25,6 +25,7 @@ from nas.records import (
 if TYPE_CHECKING:  # torch is not loaded until a network is built
     from torch import nn
 
+    from nas.core.task_spec import TaskSpec
     from nas.problem import Problem
 
 
@@ -128,6 +129,18 @@ class HasBuild(Protocol):
 
 
 @runtime_checkable
+class HasForTask(Protocol):
+    """A space whose costs and networks follow the data: their channels, classes and image size."""
+
+    def for_task(self, task: TaskSpec) -> SearchSpace:
+        """The same architectures, with the costs and the networks of this task; nothing here changes.
+
+        Settings that the user did not give follow the task. Raises `ConfigError` for one that contradicts it.
+        """
+        ...
+
+
+@runtime_checkable
 class HasFeatures(Protocol):
     """A space whose architectures also serve as bodies of other networks, such as of segmentations."""
 
@@ -194,6 +207,30 @@ class HasPrepare(Protocol):
 
     def prepare(self) -> object:
         """Raise a `NasError` that says what is missing: data, a device. Called once, in the driver's process."""
+        ...
+
+
+@runtime_checkable
+class HasTask(Protocol):
+    """An evaluator that knows the data of its networks. Costs, limits and exports are then of these data."""
+
+    def task_spec(self) -> TaskSpec:
+        """Channels, classes and image size of the data. Called once, in the driver's process, before a search.
+
+        Raises a `NasError` when the data cannot be read.
+        """
+        ...
+
+
+@runtime_checkable
+class HasForSpace(Protocol):
+    """An evaluator that builds networks of a space, and can take the space that the search counts with."""
+
+    def for_space(self, space: SearchSpace, task: TaskSpec | None) -> Evaluate:
+        """The same evaluator, for networks of `space`.
+
+        `task` is what the data have to be (None: not known where the search runs).
+        """
         ...
 
 

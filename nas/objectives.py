@@ -13,6 +13,7 @@ from nas.errors import ConfigError
 from nas.records import Architecture
 
 if TYPE_CHECKING:
+    from nas.core.task_spec import TaskSpec
     from nas.interfaces import SearchSpace
 
 
@@ -49,11 +50,16 @@ class Objective:
                 f"objective {self.name!r}: function must be callable, got {type(self.function).__name__}"
             )
 
-    def bound(self, space: SearchSpace) -> Objective:
-        """The objective with the function that it has for this space. Raises `ConfigError` if it cannot have one."""
+    def bound(self, space: SearchSpace, task: TaskSpec | None = None) -> Objective:
+        """The objective with the function that it has for this space, and for this task where it has `for_task`.
+
+        Raises `ConfigError` if it cannot have one.
+        """
         if self.for_space is None or self.function is not None or self.cheap:
             return self
-        return replace(self, function=self.for_space(space))
+        function = self.for_space(space)
+        follow = getattr(function, "for_task", None)
+        return replace(self, function=function if task is None or follow is None else follow(task))
 
     @property
     def sign(self) -> float:

@@ -25,6 +25,7 @@ from nas.warm_start import WarmStart
 if TYPE_CHECKING:
     from nas.training.halving import Halving
 
+TASK = "task"  # the key of a run's identity
 MakeAlgorithm = Callable[[Problem, np.random.Generator, Any], Algorithm]
 
 
@@ -90,6 +91,7 @@ class Plan:
             "fidelity": settings.fidelity,
             "halving": _plain(settings.halving),
             "warm_start": None if warm is None else warm.summary,
+            TASK: None if problem.task is None else problem.task.as_json(),
             "evaluations": evaluations,
         }
         known = [] if warm is None else warm.observations(problem)
@@ -99,7 +101,8 @@ class Plan:
                 f"design of {name}; raise the budget, or make the design (its population) smaller"
             )
         if started is not None:
-            _check_same(_with_later_settings(started, algorithm_settings), identity)
+            then = {TASK: identity[TASK], **started}  # runs of earlier versions do not say it
+            _check_same(_with_later_settings(then, algorithm_settings), identity)
         if known:
             made.tell(known)
         return cls(problem, made, settings, identity, warm)
@@ -119,7 +122,7 @@ def with_weights(
     if folder is None and halving is None:
         return problem, None
     keeping = evaluator.keeping(None if folder is None else str(folder), halving.last if halving else None)
-    changed = Problem(problem.space, problem.objectives, keeping, problem.limits)
+    changed = problem.settled(problem.space, keeping, problem.task)
     return changed, None if folder is None else KeptWeights(folder, cast(HasWeights, keeping), keep)
 
 

@@ -14,8 +14,18 @@ from typing import Any
 import numpy as np
 
 from nas.blame import explain
+from nas.core.counting import counting
+from nas.core.task_spec import TaskSpec
 from nas.errors import ConfigError, NasError
-from nas.interfaces import Evaluate, HasCost, HasResources, SearchSpace
+from nas.interfaces import (
+    Evaluate,
+    HasBuild,
+    HasCost,
+    HasForSpace,
+    HasResources,
+    HasTask,
+    SearchSpace,
+)
 from nas.objectives import Limit, Objective, did_you_mean, objective
 from nas.records import RESERVED, Architecture, FloatArray, Observation, Result, Status, Trial
 
@@ -26,8 +36,13 @@ class Measure:
 
     evaluate: Evaluate | None
     functions: tuple[tuple[str, Callable[[Architecture], float]], ...] = ()
+    space: SearchSpace | None = None  # whose costs the search reports, where networks are trained
 
     def __call__(self, trial: Trial) -> Mapping[str, float]:
+        with counting(self.space):
+            return self._measured(trial)
+
+    def _measured(self, trial: Trial) -> Mapping[str, float]:
         if self.evaluate is None:
             values: dict[str, float] = {}
         elif not self.functions:
@@ -48,15 +63,17 @@ class Problem:
     """A space, one or more objectives, limits, and the evaluator of the expensive objectives.
 
     `objectives` takes `Objective` values or built-in names, `limits` takes `Limit` values or texts such as
-    ``"madds <= 300e6"``. `evaluate` may be None only when every objective is cheap or has a function.
-    Raises `ConfigError` when the parts do not fit together.
+    ``"madds <= 300e6"``. `evaluate` may be None only when every objective is cheap or has a function. `task` is that of
+    the data, once it is settled (`nas.engine.settle`). Raises `ConfigError` when the parts do not fit together.
     """
 
     space: SearchSpace
     objectives: tuple[Objective, ...]
     evaluate: Evaluate | None = None
     limits: tuple[Limit, ...] = ()
+    task: TaskSpec | None = None
     measured: frozenset[str] = field(init=False)  # names that must come back from a worker
+    _given: tuple[Objective, ...] = field(init=False, repr=False)  # not yet bound to the space
     _cheap: tuple[Objective, ...] = field(init=False, repr=False)
     _cheap_limits: tuple[Limit, ...] = field(init=False, repr=False)
     _needs_cost: bool = field(init=False, repr=False)
@@ -67,15 +84,18 @@ class Problem:
         objectives: Sequence[Objective | str],
         evaluate: Evaluate | None = None,
         limits: Sequence[Limit | str] = (),
+        task: TaskSpec | None = None,
     ) -> None:
         put = object.__setattr__
         put(self, "space", space)
+        put(self, "task", task)
         for argument, value in (("objectives", objectives), ("limits", limits)):
             if isinstance(value, (str, Objective, Limit)):
                 raise ConfigError(f"{argument}: expected a list, got {value!r} alone; write [{value!r}]")
         if not isinstance(space, SearchSpace):
             raise ConfigError(f"space: expected a SearchSpace, got {type(space).__name__}")
-        put(self, "objectives", tuple(objective(o).bound(space) for o in objectives))
+        put(self, "_given", tuple(objective(o) for o in objectives))
+        put(self, "objectives", tuple(o.bound(space, task) for o in self._given))
         put(self, "evaluate", evaluate)
         put(self, "limits", tuple(Limit.parse(text) for text in limits))
         self._check()
@@ -115,6 +135,10 @@ class Problem:
                     f"{did_you_mean(limit.objective, names)}; objectives: {', '.join(names)}"
                 )
 
+    def settled(self, space: SearchSpace, evaluate: Evaluate | None, task: TaskSpec | None) -> Problem:
+        """The same problem with another form of its space and evaluator: those of the data."""
+        return Problem(space, self._given, evaluate, self.limits, task)
+
     @property
     def names(self) -> tuple[str, ...]:
         """The objectives' names, in order."""
@@ -130,7 +154,10 @@ class Problem:
         functions = tuple(
             (o.name, o.function) for o in self.objectives if not o.cheap and o.function is not None
         )
-        return Measure(self.evaluate, functions)
+        evaluate: object = self.evaluate
+        looked_up = isinstance(evaluate, HasTask) and not isinstance(evaluate, HasForSpace)
+        trained = isinstance(self.space, HasCost) and isinstance(self.space, HasBuild) and not looked_up
+        return Measure(self.evaluate, functions, self.space if trained else None)
 
     def cheap_values(self, architecture: Architecture) -> dict[str, float]:
         """The exact objectives, by name, without training. Raises `ConfigError` if one is no finite number."""

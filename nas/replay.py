@@ -48,9 +48,10 @@ def exact_difference(problem: Problem, result: Result) -> str:
     for name, now in problem.cheap_values(architecture).items():
         then = result.values.get(name, math.nan)
         if not math.isclose(then, now, rel_tol=1e-9):
+            of = "" if problem.task is None else f" (for the data: {problem.task})"
             return (
                 f"architecture {problem.space.format(architecture)} had {name} = {then:.10g} when the run was "
-                f"started and has {now:.10g} now"
+                f"started and has {now:.10g} now{of}"
             )
     return ""
 
@@ -60,6 +61,6 @@ def check_exact_values(problem: Problem, result: Result) -> None:
     difference = exact_difference(problem, result) if result.ok else ""
     if difference:
         raise HistoryError(
-            f"{difference}: the space's settings or the objective changed. Go back to what "
-            "config.json names, or start a new run."
+            f"{difference}: the space's settings, the data or the objective changed, or the run is of a version that "
+            "counted for the space's default task (see CHANGELOG). Go back to what config.json names, or start a new run."
         )

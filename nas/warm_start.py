@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from nas.core.task_spec import TaskSpec
 from nas.errors import ArchitectureError, ConfigError, HistoryError
 from nas.history import History, read_history
 from nas.log_file import well_formed
@@ -166,6 +167,12 @@ def _check_same_search(folder: str | Path, problem: Problem, meta: Mapping[str, 
             f"warm_start: {folder} searched {space.name!r} with other settings: its genes had "
             f"{then.get('cardinalities')} choices, now they have {list(space.cardinalities)}"
         )
+    earlier = _task_of(folder, then)
+    if earlier is not None and problem.task is not None and earlier != problem.task:
+        raise ConfigError(
+            f"warm_start: {folder} searched for another task ({earlier}; here {problem.task}): its results do not compare; "
+            "name a run on the same data"
+        )
     try:
         objectives = {values["name"]: Objective(**values) for values in meta["objectives"]}
     except (TypeError, KeyError) as error:
@@ -181,6 +188,14 @@ def _check_same_search(folder: str | Path, problem: Problem, meta: Mapping[str, 
                 f"warm_start: in {folder} objective {item.name!r} is {_described(known)}, here {_described(item)}; "
                 "give it the same unit and direction"
             )
+
+
+def _task_of(folder: str | Path, identity: Mapping[str, Any]) -> TaskSpec | None:
+    """The task of an earlier run; None where it does not say."""
+    try:
+        return TaskSpec.from_json(identity.get("task"))
+    except (KeyError, TypeError, ConfigError) as error:
+        raise HistoryError(f"warm_start: {folder} is damaged: its task has {error}") from error
 
 
 def _described(item: Objective) -> str:

@@ -77,7 +77,7 @@ def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
         go_on = f"; go on with: nas search --resume {out}" if (out / FILE).exists() else ""
         output().print(f"Interrupted{go_on}", highlight=False, markup=False)
         raise typer.Exit(130) from None
-    page = report_at_the_end(result, parts.problem.space)
+    page = report_at_the_end(result, result.space or parts.problem.space)
     _report(result, out, parts.loop, page)
     if result.state == "interrupted":
         raise typer.Exit(130)

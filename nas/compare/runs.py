@@ -15,7 +15,8 @@ from nas.callbacks import AnyCallback
 from nas.compare.config import CompareConfig, ProblemPart, search_config, slug
 from nas.compare.design import WithDesign, draw_design
 from nas.config import Part
-from nas.errors import EvaluationError, HistoryError
+from nas.engine.settle import settled
+from nas.errors import DataError, EvaluationError, HistoryError
 from nas.history import FILE, read_history
 from nas.plan import Plan
 from nas.problem import Problem
@@ -86,7 +87,11 @@ def _problem(text: str) -> Problem:
     values, base = json.loads(text)
     from nas.config import check_config
 
-    return make_problem(check_config(values), Path(base))
+    problem = make_problem(check_config(values), Path(base))
+    try:
+        return settled(problem)
+    except DataError:  # a run that trains meets it again; a report of runs that are there needs no data
+        return problem
 
 
 def summary_of(folder: Path) -> dict[str, Any]:

@@ -13,10 +13,11 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nas.checks import check_positive
+from nas.core.task_spec import TaskSpec
 from nas.errors import ConfigError, EvaluationError
 from nas.interfaces import HasBuild, SearchSpace
 from nas.measure.picture_size import picture_size, says_picture_size
@@ -220,18 +221,27 @@ class ArchitectureLatency:
     batch: int
     resolution: int | None
     settings: LatencySettings
+    task: TaskSpec | None = None
+
+    def for_task(self, task: TaskSpec) -> ArchitectureLatency:
+        """The same for networks and images of the data."""
+        return replace(self, task=task)
 
     def __call__(self, architecture: Architecture) -> float:
         """Raises `UnsteadyTiming` when the machine is too busy: the candidate then counts as failed."""
         import torch
 
         size = picture_size(self.space, architecture) if self.resolution is None else (self.resolution,) * 2
+        sizes: dict[str, int] = {}
+        if self.task is not None:
+            size = size or self.task.image_size
+            sizes = {"num_classes": self.task.num_classes, "in_channels": self.task.in_channels}
         if size is None:
             raise ConfigError("objective 'latency': the architecture says no picture size; give resolution")
-        channels = int(getattr(self.space, "in_channels", 3))
+        channels = sizes.get("in_channels", int(getattr(self.space, "in_channels", 3)))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            network = self.space.build(architecture)
+            network = self.space.build(architecture, **sizes)
         network = enliven(network).to(self.settings.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network_latency(network, (self.batch, channels, *size), self.settings).milliseconds
 

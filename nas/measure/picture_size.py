@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nas.core.task_spec import as_size
 from nas.records import Architecture
 
 _SAID_BY = ("picture", "resolution", "image_size", "spec")
@@ -20,11 +21,10 @@ def picture_size(space: Any, architecture: Architecture) -> tuple[int, int] | No
     What the architecture asks for goes before what holds for the whole space.
     """
     if hasattr(space, "picture"):  # of a segmentation
-        height, width = space.picture
-        return int(height), int(width)
+        return None if space.picture is None else as_size("picture", space.picture)
     side = space.resolution(architecture) if hasattr(space, "resolution") else None
     if side is None:
         side = getattr(space, "image_size", None)
     if side is None and hasattr(space, "spec"):  # a MUXNet brings pictures to a size of its own
         side = getattr(space.spec(architecture), "resolution", None)
-    return None if side is None else (int(side), int(side))
+    return None if side is None else as_size("image_size", side)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from nas.api import load_run
+from nas.core.task_spec import TaskSpec
+from nas.engine.settle import for_task
 from nas.errors import ConfigError, DataError
 from nas.history import FILE
 from nas.interfaces import SearchSpace
@@ -55,7 +57,15 @@ def read_source(folder: Path, space: SearchSpace | None = None) -> Source:
     with well_formed(folder / FILE):
         source = Source(folder, table, dict(meta["config"]), UNDER_WAY, space)
         source = replace(source, state=_state(source))
-        return source if space is not None else _with_space(source)
+        return _of_its_task(source if space is not None else _with_space(source))
+
+
+def _of_its_task(source: Source) -> Source:
+    """The same with the space as the search counted with it."""
+    task = TaskSpec.from_json(source.config.get("task"))
+    if source.space is None or task is None:
+        return source
+    return replace(source, space=for_task(source.space, task))
 
 
 def _state(source: Source) -> str:

@@ -14,10 +14,13 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import nn
 
+from nas.core.counting import counted_space
+from nas.core.task_spec import TaskSpec
 from nas.errors import ConfigError, DataError
 from nas.interfaces import HasBuild, SearchSpace
 from nas.records import Architecture, Trial
 from nas.training import weights
+from nas.training.counts import check_data, check_params
 from nas.training.data import Digits
 from nas.training.data.base import DataSource
 from nas.training.errors import TrainingDiverged
@@ -72,6 +75,9 @@ class TrainingEvaluator:
 
     `also` is measured after the training on the network that was judged, such as `nas.training.robustness.Robustness`.
     `task` is what the networks are for, and `data` a description of one of its data sets.
+
+    Within a search each network is checked against the cost that the search reports before it is trained, and the data
+    against `expected`, what they were where the search began.
     """
 
     space: HasBuild
@@ -83,6 +89,7 @@ class TrainingEvaluator:
     horizon: int | None = None
     also: tuple[Also, ...] = ()
     task: Task = field(default_factory=Classification)
+    expected: TaskSpec | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.space, HasBuild):
@@ -144,6 +151,20 @@ class TrainingEvaluator:
             self, weights_dir=folder, horizon=None if horizon is None else int(horizon)
         )
 
+    def task_spec(self) -> TaskSpec:
+        """Channels, classes and image size of the data, as networks get them.
+
+        Raises `DataError` when the data cannot be read.
+        """
+        device = self._device()
+        if device.type == "cuda" and not torch.cuda.is_available():  # the workers may have one
+            device = torch.device("cpu")
+        return self.task.prepare(self.data, self.recipe, device, None).spec()
+
+    def for_space(self, space: SearchSpace, task: TaskSpec | None) -> TrainingEvaluator:
+        """The same evaluator, for networks of `space` and data of this task; see `HasForSpace`."""
+        return dataclasses.replace(self, space=space, expected=task)  # type: ignore[arg-type]
+
     def epochs(self, trial: Trial) -> int:
         """Epochs that the trial asks for."""
         budget = self.recipe.epochs if trial.budget is None else trial.budget
@@ -175,11 +196,17 @@ class TrainingEvaluator:
         return None
 
     def build(self, trial: Trial, prepared: Prepared) -> nn.Module:
-        """The trial's network with its first weights."""
+        """The trial's network with its first weights.
+
+        Raises `DataError` where the data are not those that the search began with, `ConfigError` where the network is
+        not the one that the search counts.
+        """
+        check_data(self.expected, prepared.spec())
         torch.manual_seed(stream(trial.seed, 0))
         network = self.space.build(
             trial.architecture, num_classes=prepared.num_classes, in_channels=prepared.in_channels
         )
+        check_params(counted_space(), trial.architecture, network, prepared.spec())
         memory = torch.channels_last if self.recipe.channels_last else torch.contiguous_format
         return network.to(device=self._device()).to(memory_format=memory)  # type: ignore[call-overload, no-any-return]
 
@@ -209,6 +236,7 @@ class TrainingEvaluator:
         return {
             "num_classes": prepared.num_classes,
             "in_channels": prepared.in_channels,
+            "image_size": list(prepared.example().shape[-2:]),
             "mean": [float(x) for x in prepared.mean],
             "std": [float(x) for x in prepared.std],
         }

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nas.core.task_spec import TaskSpec
 from nas.errors import DataError
 from nas.training.augment import sent
 from nas.training.data import load
@@ -125,6 +126,7 @@ class Prepared:
     mean: tuple[float, ...]  # per channel, as in `Splits`
     std: tuple[float, ...]
     class_weights: tuple[float, ...] | None = None  # of the loss; None: all alike
+    one_size: bool = True  # whether the images have one size
 
     @property
     def num_classes(self) -> int:
@@ -133,6 +135,13 @@ class Prepared:
     @property
     def in_channels(self) -> int:
         return len(self.mean)
+
+    def spec(self) -> TaskSpec:
+        """What a network for these data must have, the image size as networks get it."""
+        height, width = self.example().shape[-2:]
+        return TaskSpec(
+            self.in_channels, self.num_classes, (int(height), int(width)) if self.one_size else None
+        )
 
     def example(self, count: int = 1) -> Tensor:
         """Some pictures as a network gets them, (count or fewer, c, h, w): of the test, if there is one."""

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from nas.checks import check_known
+from nas.core.task_spec import TaskSpec
 from nas.errors import ConfigError, DataError
 from nas.interfaces import HasBuild, SearchSpace
 from nas.records import Architecture, FloatArray, Trial
@@ -125,6 +126,14 @@ class WithProxies:
     def prepare(self) -> object:
         """As the evaluator's."""
         return self.evaluator.prepare()
+
+    def task_spec(self) -> TaskSpec:
+        """As the evaluator's."""
+        return self.evaluator.task_spec()
+
+    def for_space(self, space: SearchSpace, task: TaskSpec | None) -> WithProxies:
+        """The same with an evaluator for this space."""
+        return replace(self, evaluator=self.evaluator.for_space(space, task))
 
     def keeping(self, folder: str | None, horizon: float | None) -> WithProxies:
         """The same with an evaluator that keeps weights in `folder`."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nas.core.task_spec import TaskSpec, Unset
 from nas.errors import ArchitectureError, ConfigError
 from nas.interfaces import SearchSpace, one_hot
 from nas.records import Architecture, Block, FloatArray
@@ -31,8 +33,8 @@ class MUXNetSpace(SearchSpace):
     `search_spaces.muxnet.text`; `parse` also reads the names of the four networks where they are points of
     the space, and is strict: what does not fit is an error there.
 
-    `num_classes` and `in_channels` (the preset's own when None) are what costs are counted with and networks
-    built for. `size` is the number of different networks. With `options`, choices of the caller's own,
+    `num_classes` and `in_channels` are what costs are counted with and networks built for; when None, they follow the
+    data of a search (`for_task`) and without data are the preset's own. `size` is the number of different networks. With `options`, choices of the caller's own,
     `preset` only names the space. Raises `ConfigError` for an unknown preset.
     """
 
@@ -46,8 +48,8 @@ class MUXNetSpace(SearchSpace):
     ) -> None:
         self.name = f"muxnet-{preset}"
         self.options = preset_options(preset) if options is None else options
-        self.num_classes = self.options.num_classes if num_classes is None else num_classes
-        self.in_channels = self.options.in_channels if in_channels is None else in_channels
+        self.num_classes: int = Unset(self.options.num_classes) if num_classes is None else num_classes
+        self.in_channels: int = Unset(self.options.in_channels) if in_channels is None else in_channels
         for what, value in (("num_classes", self.num_classes), ("in_channels", self.in_channels)):
             if value < 1:
                 raise ConfigError(f"{what}: expected at least 1, got {value}")
@@ -58,6 +60,16 @@ class MUXNetSpace(SearchSpace):
         self.cardinalities = tuple(counts[i] for i in self._positions)
         self.size: int = coding.count_networks(self.options)
         self.gene_names = tuple(names[i] for i in self._positions)
+
+    def for_task(self, task: TaskSpec) -> MUXNetSpace:
+        """The same space for this task's channels and classes; a network brings images to its own resolution.
+
+        Raises `ConfigError` where a given setting contradicts the task.
+        """
+        changed = copy.copy(self)
+        changed.num_classes = task.count("num_classes", self.num_classes)
+        changed.in_channels = task.count("in_channels", self.in_channels)
+        return changed
 
     def canonical(self, architecture: Architecture) -> Architecture:
         full, _ = self._settled(architecture)

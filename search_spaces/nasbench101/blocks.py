@@ -9,17 +9,18 @@ from search_spaces.nasbench101.cost import KERNEL_AREA, Skeleton, vertex_channel
 
 def blocks(cell: Cell, skeleton: Skeleton) -> list[Block]:
     """The network of a pruned cell; parameters and multiply-adds add up to those of `cost.network_cost`."""
-    side, stem = skeleton.image_size, skeleton.stem_channels
+    (tall, wide), stem = skeleton.sides, skeleton.stem_channels
     weights = 9 * skeleton.in_channels * stem
-    rows = [Block("stem", "conv3x3-bn-relu", (stem, side, side), weights + 2 * stem, weights * side**2)]
+    rows = [Block("stem", "conv3x3-bn-relu", (stem, tall, wide), weights + 2 * stem, weights * tall * wide)]
     for stack, (first_in, width, pixels) in enumerate(skeleton.stages):
-        side = (side + 1) // 2 if stack else side
+        if stack:
+            tall, wide = (tall + 1) // 2, (wide + 1) // 2
         for place in range(skeleton.cells_per_stack):
             text = f"stack {stack + 1}, cell {place + 1}"
             if stack and not place:
                 text += ", after 2x2 max pooling"
             params, madds = _cell_cost(cell, width if place else first_in, width, pixels)
-            rows.append(Block("cell", text, (width, side, side), params, madds))
+            rows.append(Block("cell", text, (width, tall, wide), params, madds))
     weights = width * skeleton.num_classes
     rows.append(Block("classifier", "", (skeleton.num_classes,), weights + skeleton.num_classes, weights))
     return rows

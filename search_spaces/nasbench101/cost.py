@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 
+from nas.core.task_spec import Size, as_size
 from nas.errors import ConfigError
 from search_spaces.nasbench101.cell import CONV1X1, CONV3X3, MAXPOOL, Cell, columns
 
@@ -16,7 +17,7 @@ KERNEL_AREA = {CONV3X3: 9, CONV1X1: 1}
 class Skeleton:
     """What surrounds the cells; the defaults are the benchmark's.
 
-    A 3x3 stem convolution to `stem_channels` on square pictures of `image_size` pixels a side, then
+    A 3x3 stem convolution to `stem_channels` on images of `image_size` pixels (of a side, or height and width), then
     `stacks` stacks of `cells_per_stack` cells; before each stack but the first a 2x2 max-pool halves the
     picture (rounding up) and the channels double; last, global average pooling and a linear classifier.
     Raises `ConfigError` for anything but whole numbers of at least 1 (channels of the stem: at least 4).
@@ -25,12 +26,16 @@ class Skeleton:
     stem_channels: int = 128
     stacks: int = 3
     cells_per_stack: int = 3
-    image_size: int = 32
+    image_size: int | Size = 32
     num_classes: int = 10
     in_channels: int = 3
+    sides: Size = field(init=False, repr=False, compare=False)  # height, width
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "sides", as_size("image_size", self.image_size))
         for setting in fields(self):
+            if setting.name in ("image_size", "sides"):
+                continue
             value = getattr(self, setting.name)
             least = MIN_STEM_CHANNELS if setting.name == "stem_channels" else 1
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
@@ -41,12 +46,12 @@ class Skeleton:
     @cached_property
     def stages(self) -> tuple[tuple[int, int, int], ...]:
         """Per stack: channels that enter its first cell, channels of the stack, pixels."""
-        stages, size = [], self.image_size
+        stages, (height, width) = [], self.sides
         for stack in range(self.stacks):
             if stack:
-                size = (size + 1) // 2
+                height, width = (height + 1) // 2, (width + 1) // 2
             channels = self.stem_channels << stack
-            stages.append((channels >> 1 if stack else channels, channels, size * size))
+            stages.append((channels >> 1 if stack else channels, channels, height * width))
         return tuple(stages)
 
     @cached_property
@@ -55,7 +60,7 @@ class Skeleton:
         stem = 9 * self.in_channels * self.stem_channels
         classifier = self.stages[-1][1] * self.num_classes
         params = stem + 2 * self.stem_channels + classifier + self.num_classes
-        return params, stem * self.image_size**2 + classifier
+        return params, stem * self.sides[0] * self.sides[1] + classifier
 
 
 def vertex_channels(cell: Cell, out_channels: int) -> list[int]:

@@ -14,11 +14,12 @@ from functools import cached_property
 
 import numpy as np
 
+from nas.core.task_spec import TaskSpec
 from nas.errors import ConfigError, EvaluationError
 from nas.records import Architecture, FloatArray, Trial
 from search_spaces.nasbench101.cell import MAXPOOL, Cell, columns, from_genes
 from search_spaces.nasbench101.cost import Skeleton, network_cost, vertex_channels
-from search_spaces.nasbench101.table_evaluator import TableEvaluator, mean_of_runs
+from search_spaces.nasbench101.table_evaluator import PUBLISHED, TableEvaluator, mean_of_runs
 from search_spaces.nasbench101.table_interface import Table
 
 EPOCHS = 108
@@ -96,6 +97,10 @@ class ResampledTraining:
             raise ConfigError(
                 "table: no cell has both a validation and a test accuracy at 108 epochs to learn noise from"
             )
+
+    def task_spec(self) -> TaskSpec:
+        """The published task."""
+        return PUBLISHED
 
     @cached_property
     def differences(self) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nas.core.task_spec import Size, TaskSpec, Unset, UnsetSize, as_size
 from nas.interfaces import SearchSpace
 from nas.records import Architecture, Block, FloatArray
 from search_spaces.nasbench101 import drawing, encodings, structure
@@ -35,6 +37,10 @@ if TYPE_CHECKING:  # torch is not loaded until a network is built
     from search_spaces.nasbench101.network import CellNetwork
 
 
+# CIFAR-10, for which the benchmark trained; without being given, they follow the data.
+CIFAR_SIDE, CIFAR_CLASSES, CIFAR_CHANNELS = Unset(32), Unset(10), Unset(3)
+
+
 @dataclass(frozen=True)
 class NASBench101(SearchSpace):
     """Cells of at most seven vertices and nine edges, stacked into a network (Ying et al., ICML 2019).
@@ -46,16 +52,16 @@ class NASBench101(SearchSpace):
     operation 0.
 
     The settings are those of `Skeleton`; `cost` and `build` use the same ones. They default to the
-    benchmark's network on CIFAR-10; `NASBench101.digits()` is small. Raises `ConfigError` for settings that
-    cannot be built.
+    benchmark's network on CIFAR-10; `NASBench101.digits()` is small. Image size, classes and channels follow the data
+    of a search (`for_task`) unless they are given. Raises `ConfigError` for settings that cannot be built.
     """
 
     stem_channels: int = 128
     stacks: int = 3
     cells_per_stack: int = 3
-    image_size: int = 32
-    num_classes: int = 10
-    in_channels: int = 3
+    image_size: int | Size = CIFAR_SIDE
+    num_classes: int = CIFAR_CLASSES
+    in_channels: int = CIFAR_CHANNELS
     skeleton: Skeleton = field(init=False, repr=False, compare=False)
 
     name = "nasbench101"
@@ -63,6 +69,8 @@ class NASBench101(SearchSpace):
     size = 423_624
 
     def __post_init__(self) -> None:
+        if not isinstance(self.image_size, (int, UnsetSize)):  # a list comes from a YAML file
+            object.__setattr__(self, "image_size", as_size("image_size", self.image_size))
         skeleton = Skeleton(
             self.stem_channels,
             self.stacks,
@@ -80,7 +88,24 @@ class NASBench101(SearchSpace):
         Sixteen channels in the stem and three stacks of one cell, at 8x8, 4x4 and 2x2 pixels: both poolings
         still halve a picture. Five epochs of 1,200 pictures take 0.4 to 1.5 s on one core (median 1.2 s).
         """
-        return cls(stem_channels=16, stacks=3, cells_per_stack=1, image_size=8, num_classes=10, in_channels=1)
+        return cls(
+            stem_channels=16,
+            stacks=3,
+            cells_per_stack=1,
+            image_size=Unset(8),
+            num_classes=Unset(10),
+            in_channels=Unset(1),
+        )
+
+    def for_task(self, task: TaskSpec) -> NASBench101:
+        """The same space, of the network for this task. Raises `ConfigError` where a given setting contradicts it."""
+        changed = copy.copy(self)
+        put = object.__setattr__
+        put(changed, "image_size", task.size("image_size", self.image_size))
+        put(changed, "num_classes", task.count("num_classes", self.num_classes))
+        put(changed, "in_channels", task.count("in_channels", self.in_channels))
+        changed.__post_init__()
+        return changed
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         """26 genes at random, resampled until valid, as in common use.
@@ -183,9 +208,12 @@ class NASBench101(SearchSpace):
         """The PyTorch network, (b, in_channels, h, w) to (b, num_classes); None means the space's setting."""
         from search_spaces.nasbench101.network import build_network
 
-        given = {"num_classes": num_classes, "in_channels": in_channels}
-        changed = {key: value for key, value in given.items() if value is not None}
-        return build_network(from_genes(architecture.genes), replace(self.skeleton, **changed))
+        skeleton = replace(
+            self.skeleton,
+            num_classes=self.num_classes if num_classes is None else num_classes,
+            in_channels=self.in_channels if in_channels is None else in_channels,
+        )
+        return build_network(from_genes(architecture.genes), skeleton)
 
     def enumerate(self) -> Iterator[Architecture]:
         """Each of the 423,624 canonical architectures once, in the benchmark's order."""

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from nas.core.task_spec import TaskSpec
 from nas.errors import ArchitectureError, ConfigError, EvaluationError
 from nas.records import Architecture, Trial
 from search_spaces.nasbench101.space import NASBench101
 from search_spaces.nasbench101.table_interface import Table, value
 
+PUBLISHED = TaskSpec(3, 10, (32, 32))  # CIFAR-10, which the published networks were trained for
 _TRIES = 1000  # a mutant is inside the five-vertex table about every second time
 
 Choose = Callable[[int, int], "int | None"]  # (trial seed, number of runs) -> run, or None for their mean
@@ -54,6 +56,10 @@ class TableEvaluator:
             raise ConfigError(f"metric={self.metric!r}: expected an accuracy, such as 'validation_accuracy'")
         if (self.metric, float(self.budget)) not in self._held:
             self.table.runs(self.table.cells()[0], self.metric, self.budget)  # raises, naming what there is
+
+    def task_spec(self) -> TaskSpec:
+        """The published task."""
+        return PUBLISHED
 
     @cached_property
     def _held(self) -> frozenset[tuple[str, float]]:

@@ -12,12 +12,13 @@ from search_spaces.nasbench201.cost import Skeleton
 def blocks(operations: Sequence[int], skeleton: Skeleton) -> list[Block]:
     """The network whose cells have these six operations; costs add up to those of `cost.network_cost`."""
     ones, threes = list(operations).count(CONV1X1), list(operations).count(CONV3X3)
-    side, entering = skeleton.image_size, skeleton.channels
+    (tall, wide), entering = skeleton.sides, skeleton.channels
     weights = 9 * skeleton.in_channels * entering
-    rows = [Block("stem", "conv 3x3", (entering, side, side), weights + 2 * entering, weights * side**2)]
+    rows = [Block("stem", "conv 3x3", (entering, tall, wide), weights + 2 * entering, weights * tall * wide)]
     for stage, (channels, pixels) in enumerate(skeleton.stages):
-        side = (side + 1) // 2 if stage else side
-        shape = (channels, side, side)
+        if stage:
+            tall, wide = (tall + 1) // 2, (wide + 1) // 2
+        shape = (channels, tall, wide)
         if stage:
             weights = 9 * entering * channels + 9 * channels**2 + entering * channels
             rows.append(

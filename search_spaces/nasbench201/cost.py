@@ -6,9 +6,10 @@ Dong and Yang, ICLR 2020, section 2.1 and the authors' published code (AutoDL-Pr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 
+from nas.core.task_spec import Size, as_size
 from nas.errors import ConfigError
 from search_spaces.nasbench201.cell import CONV1X1, CONV3X3
 
@@ -27,12 +28,16 @@ class Skeleton:
 
     channels: int = 16
     cells_per_stage: int = 5
-    image_size: int = 32
+    image_size: int | Size = 32
     num_classes: int = 10
     in_channels: int = 3
+    sides: Size = field(init=False, repr=False, compare=False)  # height, width
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "sides", as_size("image_size", self.image_size))
         for setting in fields(self):
+            if setting.name in ("image_size", "sides"):
+                continue
             value = getattr(self, setting.name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ConfigError(f"{setting.name}: expected a whole number of at least 1, got {value!r}")
@@ -40,10 +45,11 @@ class Skeleton:
     @cached_property
     def stages(self) -> tuple[tuple[int, int], ...]:
         """Channels and pixels (of a whole picture) of each stage."""
-        found, side = [], self.image_size
+        found, (height, width) = [], self.sides
         for stage in range(STAGES):
-            side = (side + 1) // 2 if stage else side
-            found.append((self.channels << stage, side * side))
+            if stage:
+                height, width = (height + 1) // 2, (width + 1) // 2
+            found.append((self.channels << stage, height * width))
         return tuple(found)
 
     @cached_property

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nas.core.task_spec import Size, TaskSpec, Unset, UnsetSize, as_size
 from nas.errors import ArchitectureError
 from nas.interfaces import SearchSpace
 from nas.records import Architecture, Block, FloatArray
@@ -24,6 +25,10 @@ if TYPE_CHECKING:  # torch is not loaded until a network is built
     from search_spaces.nasbench201.network import CellNetwork
 
 
+# CIFAR-10, for which the benchmark trained; without being given, they follow the data.
+CIFAR_SIDE, CIFAR_CLASSES, CIFAR_CHANNELS = Unset(32), Unset(10), Unset(3)
+
+
 @dataclass(frozen=True)
 class NASBench201(SearchSpace):
     """A cell of four nodes; gene i is the operation on edge i of `EDGES`, an index into `OPERATIONS`.
@@ -31,14 +36,15 @@ class NASBench201(SearchSpace):
     Every combination is valid, and each is its own architecture: cells that compute the same function (dead
     edges, isomorphs) were trained separately by the benchmark and have rows of their own. The text form is the six
     digits. The settings are those of `Skeleton`; `cost` and `build` use the same ones. They default to the benchmark's
-    network on CIFAR-10; `NASBench201.digits()` is small. Raises `ConfigError` for settings that cannot be built.
+    network on CIFAR-10; `NASBench201.digits()` is small. Image size, classes and channels follow the data of a search
+    (`for_task`) unless they are given. Raises `ConfigError` for settings that cannot be built.
     """
 
     channels: int = 16
     cells_per_stage: int = 5
-    image_size: int = 32
-    num_classes: int = 10
-    in_channels: int = 3
+    image_size: int | Size = CIFAR_SIDE
+    num_classes: int = CIFAR_CLASSES
+    in_channels: int = CIFAR_CHANNELS
     skeleton: Skeleton = field(init=False, repr=False, compare=False)
 
     name = "nasbench201"
@@ -46,6 +52,8 @@ class NASBench201(SearchSpace):
     size = 15_625
 
     def __post_init__(self) -> None:
+        if not isinstance(self.image_size, (int, UnsetSize)):  # a list comes from a YAML file
+            object.__setattr__(self, "image_size", as_size("image_size", self.image_size))
         skeleton = Skeleton(
             self.channels, self.cells_per_stage, self.image_size, self.num_classes, self.in_channels
         )
@@ -54,7 +62,16 @@ class NASBench201(SearchSpace):
     @classmethod
     def digits(cls) -> NASBench201:
         """The small setting for 8x8 grey digits in ten classes: 8, 16 and 32 channels, one cell a stage."""
-        return cls(channels=8, cells_per_stage=1, image_size=8, in_channels=1)
+        return cls(channels=8, cells_per_stage=1, image_size=Unset(8), in_channels=Unset(1))
+
+    def for_task(self, task: TaskSpec) -> NASBench201:
+        """The same space, of the network for this task. Raises `ConfigError` where a given setting contradicts it."""
+        return replace(
+            self,
+            image_size=task.size("image_size", self.image_size),
+            num_classes=task.count("num_classes", self.num_classes),
+            in_channels=task.count("in_channels", self.in_channels),
+        )
 
     def format(self, architecture: Architecture) -> str:
         """Six digits, one an edge."""

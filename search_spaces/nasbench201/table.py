@@ -14,12 +14,19 @@ from typing import Any
 import numpy as np
 from pandas.api.types import is_numeric_dtype
 
+from nas.core.task_spec import TaskSpec
 from nas.errors import ConfigError, DataError, EvaluationError
 from nas.records import Architecture, FloatArray, Trial
 from search_spaces.nasbench201.space import NASBench201
 from search_spaces.parquet_file import read_frame
 
 CELLS = 15_625
+# What the published networks of each data set were trained for (Dong and Yang, ICLR 2020, section 2.2).
+PUBLISHED = {
+    "cifar10": TaskSpec(3, 10, (32, 32)),
+    "cifar100": TaskSpec(3, 100, (32, 32)),
+    "imagenet16": TaskSpec(3, 120, (16, 16)),
+}
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,10 @@ class NASBench201Evaluator:
     def __post_init__(self) -> None:
         self.table.check(self.searched)
         self.table.check(self.reported)
+
+    def task_spec(self) -> TaskSpec:
+        """The published task of the data set that is searched on."""
+        return PUBLISHED.get(self.searched.dataset, PUBLISHED["cifar10"])
 
     def __call__(self, trial: Trial) -> Mapping[str, float]:
         architecture = trial.architecture

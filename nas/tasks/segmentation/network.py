@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -23,6 +23,8 @@ class SegmentationNetwork(nn.Module):
 
     Raises `ConfigError` where the backbone cannot be dilated, or has one map alone and an auxiliary head is asked for.
     """
+
+    training_only: ClassVar[tuple[str, ...]] = ("auxiliary",)  # not counted, and in no export
 
     def __init__(
         self, backbone: nn.Module, settings: HeadSettings, *, num_classes: int, in_channels: int = 3

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nas.core.task_spec import Size, TaskSpec, Unset, UnsetSize
 from nas.errors import ConfigError
 from nas.interfaces import HasFeatures, HasVariation, SearchSpace
 from nas.records import Architecture, FloatArray
@@ -21,36 +23,50 @@ class SegmentationSpace(SearchSpace):
     """The genes, the texts, the variation and the encodings are those of `backbone`; `build` and `cost` of the whole.
 
     Architectures of the backbone's space that differ in their classifiers alone are one architecture here.
-    Costs are those of one picture of (height, width) pixels, `picture`, with `num_classes` classes. Raises
-    `ConfigError` for a backbone's space that cannot give bodies or has no variation of its own.
+    Costs are those of one image of (height, width) pixels, `picture`, with `num_classes` classes and `in_channels`
+    channels. What is not given follows the data of a search (`for_task`). Raises `ConfigError` for a backbone's space
+    that cannot give bodies or has no variation of its own.
     """
 
     def __init__(
         self,
         backbone: SearchSpace,
         head: HeadSettings,
-        picture: Sequence[int],
+        picture: Sequence[int] | None = None,
         *,
-        num_classes: int,
-        in_channels: int = 3,
+        num_classes: int | None = None,
+        in_channels: int | None = None,
     ) -> None:
         if not (isinstance(backbone, HasFeatures) and isinstance(backbone, HasVariation)):
             raise ConfigError(
                 f"backbone {getattr(backbone, 'name', backbone)!r}: expected a space with build_features, "
                 f"features_cost, mutate and crossover"
             )
-        sides = tuple(picture)
-        if len(sides) != 2 or any(isinstance(s, bool) or not isinstance(s, int) or s < 1 for s in sides):
+        sides = None if picture is None else tuple(picture)
+        if sides is not None and (
+            len(sides) != 2 or any(isinstance(s, bool) or not isinstance(s, int) or s < 1 for s in sides)
+        ):
             raise ConfigError(f"picture: expected height and width in pixels, got {picture!r}")
-        if num_classes < 2:
+        if num_classes is not None and num_classes < 2:
             raise ConfigError(f"num_classes: expected at least 2, got {num_classes}")
         self.name = f"{backbone.name}-{head.name}"
         self.backbone = backbone
         self.head = head
-        self.picture = (sides[0], sides[1])
+        self.picture: Size | None = None if sides is None else (sides[0], sides[1])
         self.num_classes = num_classes
-        self.in_channels = in_channels
+        self.in_channels: int = Unset(3) if in_channels is None else in_channels
         self.cardinalities = backbone.cardinalities
+
+    def for_task(self, task: TaskSpec) -> SegmentationSpace:
+        """The same space for this task. Raises `ConfigError` where a given setting contradicts it."""
+        changed = copy.copy(self)
+        changed.num_classes = task.count("num_classes", _or_unset(self.num_classes))
+        changed.in_channels = task.count("in_channels", self.in_channels)
+        if self.picture is None or isinstance(self.picture, UnsetSize):
+            changed.picture = None if task.image_size is None else UnsetSize(task.image_size)
+        else:
+            task.size("picture", self.picture)
+        return changed
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         return self.canonical(self._ours(self.backbone.sample(rng)))
@@ -101,6 +117,15 @@ class SegmentationSpace(SearchSpace):
     def cost(self, architecture: Architecture) -> Mapping[str, float]:
         """Exact `params` and `madds` of body and head, for one picture, padded as the network pads it."""
         assert isinstance(self.backbone, HasFeatures)
+        if self.num_classes is None:
+            raise ConfigError(
+                f"space {self.name!r}: num_classes: not known without data; give it, or the data"
+            )
+        if self.picture is None:
+            raise ConfigError(
+                f"space {self.name!r}: picture: the size of the images is not known (no data, several sizes, or too many "
+                "to hold at once): give the size that costs are counted for, picture: [height, width]"
+            )
         stride = self.head.output_stride
         body = self.backbone.features_cost(
             self._theirs(architecture), padded(self.picture, stride), stride, self.in_channels
@@ -115,11 +140,14 @@ class SegmentationSpace(SearchSpace):
         from nas.tasks.segmentation.network import SegmentationNetwork
 
         assert isinstance(self.backbone, HasFeatures)
+        classes = self.num_classes if num_classes is None else num_classes
+        if classes is None:
+            raise ConfigError(f"space {self.name!r}: num_classes: not known without data; give it")
         channels = self.in_channels if in_channels is None else in_channels
         return SegmentationNetwork(
             self.backbone.build_features(self._theirs(architecture), in_channels=channels),
             self.head,
-            num_classes=self.num_classes if num_classes is None else num_classes,
+            num_classes=classes,
             in_channels=channels,
         )
 
@@ -128,3 +156,7 @@ class SegmentationSpace(SearchSpace):
 
     def _ours(self, architecture: Architecture) -> Architecture:
         return Architecture(self.name, architecture.genes)
+
+
+def _or_unset(count: int | None) -> int:
+    return Unset(0) if count is None else count

@@ -199,7 +199,10 @@ def _prepared(
     weights = None
     if weighting != "none":
         weights = class_weights(class_pixels(train, len(splits.class_names)), weighting)
-    return Prepared(feeds[0], feeds[1], feeds[2], splits.class_names, splits.mean, splits.std, weights)
+    one_size = all(isinstance(feed, ResidentFeed) for feed in feeds)
+    return Prepared(
+        feeds[0], feeds[1], feeds[2], splits.class_names, splits.mean, splits.std, weights, one_size
+    )
 
 
 def class_weights(pixels: IntArray, weighting: str) -> tuple[float, ...]:

@@ -1,0 +1,169 @@
+"""Whether the network that is trained is the one that is counted: parameters and multiply-adds, built against cost."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.parameter import is_lazy
+from torch.utils.flop_counter import FlopCounterMode
+
+from nas.core.task_spec import Size, TaskSpec, size_text
+from nas.errors import ConfigError, DataError
+from nas.interfaces import HasBuild, HasCost, SearchSpace
+from nas.records import Architecture
+
+SAMPLES = 3  # architectures that are built before a search
+NEAR = 1e-3  # relative: multiply-adds of one size of image, counted with or without a bias
+
+
+def check_counts(space: object, task: TaskSpec) -> None:
+    """Build some architectures for this task and compare them with the space's `cost`; nothing is trained.
+
+    Raises `ConfigError` where parameters differ, or where the multiply-adds are those of images of another size.
+    """
+    if not (isinstance(space, SearchSpace) and isinstance(space, HasBuild) and isinstance(space, HasCost)):
+        return
+    rng = np.random.default_rng(0)
+    for _ in range(SAMPLES):
+        architecture = space.canonical(space.sample(rng))
+        try:
+            network = _built(space, architecture, task)
+        except Exception:  # a failed candidate, and a search goes on after one
+            continue
+        check_params(space, architecture, network, task)
+        if task.image_size is not None and not hasattr(space, "for_task"):
+            _check_madds(space, architecture, network, task, task.image_size)
+
+
+def check_params(
+    space: object, architecture: Architecture, network: nn.Module, task: TaskSpec | None = None
+) -> None:
+    """Raise `ConfigError` unless the built network has as many parameters as the space's `cost` says."""
+    if not isinstance(space, HasCost):
+        return
+    counted, built = _said(space, architecture, "params"), parameters(network)
+    if counted is None or built is None or math.isclose(counted, built, rel_tol=1e-9):
+        return
+    name, text = _named(space, architecture)
+    data = "the data" if task is None else f"the data ({task})"
+    raise ConfigError(
+        f"space {name!r}: cost() says {counted:,.0f} parameters for {text}, but its network for {data} has {built:,}: what "
+        f"is counted must be what is trained. Set the space's classes and channels to those of the data, or give it a "
+        f"method for_task(task) that does"
+    )
+
+
+def check_data(expected: TaskSpec | None, found: TaskSpec) -> None:
+    """Raise `DataError` when a worker's data are not those that the search began with."""
+    if expected is None:
+        return
+    same = (expected.in_channels, expected.num_classes) == (found.in_channels, found.num_classes)
+    if not same:
+        raise DataError(
+            f"data: {found} here, but {expected} where the search began; give every worker the same data"
+        )
+
+
+def parameters(network: nn.Module) -> int | None:
+    """How many parameters a network has in use; None while some have no shape yet.
+
+    Those of the children that its `training_only` names are left out, such as of an auxiliary head.
+    """
+    spare = {id(p) for name in training_only(network) for p in _child(network, name).parameters()}
+    found = [p for p in network.parameters() if id(p) not in spare]
+    return None if any(map(is_lazy, found)) else sum(p.numel() for p in found)
+
+
+def in_use(network: nn.Module) -> nn.Module:
+    """The network without what serves in training alone; itself where there is nothing of that kind."""
+    names = training_only(network)
+    if not names:
+        return network
+    network = copy.copy(network)
+    network._modules = {k: None if k in names else v for k, v in network._modules.items()}
+    return network
+
+
+def training_only(network: nn.Module) -> tuple[str, ...]:
+    """Names of a network's children that serve in training alone and are there."""
+    named = getattr(network, "training_only", ())
+    return tuple(n for n in named if network._modules.get(n) is not None)
+
+
+def _child(network: nn.Module, name: str) -> nn.Module:
+    child = network._modules[name]
+    assert child is not None
+    return child
+
+
+def multiply_adds(network: nn.Module, shape: tuple[int, int, int]) -> int | None:
+    """Multiply-adds of convolutions and matrix products for one image (channels, height, width); None if it fails.
+
+    Counted on tensors without storage; the network, which must be in evaluation mode, is moved there for good.
+    """
+    try:
+        network = network.to("meta").eval()
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            network(torch.zeros(1, *shape, device="meta"))
+    except Exception:  # somebody's own network
+        return None
+    return int(counter.get_total_flops()) // 2
+
+
+def _check_madds(
+    space: object, architecture: Architecture, network: nn.Module, task: TaskSpec, size: Size
+) -> None:
+    """Raise `ConfigError` when `cost` gives the multiply-adds of images of another size.
+
+    Only where that size is found: conventions differ in what else they count.
+    """
+    counted = _said(space, architecture, "madds")
+    built = multiply_adds(network, (task.in_channels, *size))
+    if not counted or not built or abs(counted - built) <= 0.1 * built:
+        return
+    factor = math.sqrt(counted / built)
+    near = {
+        (max(1, round(size[0] * factor) + step), max(1, round(size[1] * factor) + step))
+        for step in range(-2, 3)
+    }
+    for other in sorted(near - {size}):
+        madds = multiply_adds(network, (task.in_channels, *other))
+        if madds is not None and abs(madds - counted) <= NEAR * counted:
+            name, text = _named(space, architecture)
+            raise ConfigError(
+                f"space {name!r}: cost() says {counted:,.0f} multiply-adds for {text}, which is right for images of "
+                f"{size_text(other)} pixels, but the data have {size_text(size)} ({built:,}): set the space's image "
+                f"size to that of the data, or give it a method for_task(task) that does"
+            )
+
+
+def _built(space: HasBuild, architecture: Architecture, task: TaskSpec) -> nn.Module:
+    """The network without storage where its code allows it, which takes no time."""
+    sizes = {"num_classes": task.num_classes, "in_channels": task.in_channels}
+    with torch.random.fork_rng(devices=[]):
+        try:
+            with torch.device("meta"):
+                return space.build(architecture, **sizes)
+        except Exception:  # code that looks at values
+            return space.build(architecture, **sizes)
+
+
+def _said(space: Any, architecture: Architecture, name: str) -> float | None:
+    """What `cost` says; None where it says nothing that is a number."""
+    try:
+        costs: Mapping[str, Any] = space.cost(architecture)
+        value = float(costs[name])
+    except Exception:  # somebody's own code; the search reports what it raises
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _named(space: Any, architecture: Architecture) -> tuple[str, str]:
+    text = space.format(architecture) if isinstance(space, SearchSpace) else str(architecture.genes)
+    return str(getattr(space, "name", type(space).__name__)), text
