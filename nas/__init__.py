@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from nas.api import SearchResult, load_run, search
     from nas.callbacks import Callback
     from nas.core.task_spec import TaskSpec
+    from nas.engine.stopping import Reached, Stalled, StopRule
     from nas.errors import NasError
     from nas.export.product import export_run
     from nas.interfaces import Algorithm, Evaluate, Executor, SearchSpace, Surrogate
@@ -27,6 +28,7 @@ _HOMES = {
     "nas.api": ("SearchResult", "load_run", "search"),
     "nas.callbacks": ("Callback",),
     "nas.core.task_spec": ("TaskSpec",),
+    "nas.engine.stopping": ("Reached", "Stalled", "StopRule"),
     "nas.errors": ("NasError",),
     "nas.export.product": ("export_run",),
     "nas.kept_weights": ("load_network",),
@@ -55,11 +57,14 @@ __all__ = [
     "Picked",
     "Preference",
     "Problem",
+    "Reached",
     "Result",
     "SearchResult",
     "SearchSpace",
     "SearchState",
+    "Stalled",
     "Status",
+    "StopRule",
     "Surrogate",
     "TaskSpec",
     "Trial",

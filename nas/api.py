@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +16,9 @@ from nas.callbacks import AnyCallback, as_callback
 from nas.checks import check_known
 from nas.core.files import write_text
 from nas.core.task_spec import TaskSpec
+from nas.engine.initial import AnyArchitecture
 from nas.engine.settle import settled
+from nas.engine.stopping import StopRule, stop_rules
 from nas.errors import ConfigError, HistoryError
 from nas.executors import EXECUTORS
 from nas.fidelity import Rungs
@@ -77,6 +79,8 @@ def search(
     resume: bool = False,
     keep_weights: bool = True,
     warm_start: str | Path | None = None,
+    initial: Sequence[AnyArchitecture] = (),
+    stop: Sequence[StopRule | Mapping[str, Any]] = (),
     callbacks: Sequence[AnyCallback] = (),
 ) -> SearchResult:
     """Search a space for the Pareto front of the objectives.
@@ -101,6 +105,11 @@ def search(
         warm_start: the folder of an earlier run of the same space and objectives, whose results this one begins with:
             they teach the algorithm and may be on the front, are not measured again and count as no evaluations. A
             resumed run has them in its own log.
+        initial: known good architectures to evaluate first: text forms, genes, or `Architecture` values. They count in the
+            budget and take the place of as many of the initial design. A resumed run has them in its own log.
+        stop: rules that end the search before its budget is spent: ``nas.Stalled(30)`` (no growth of the hypervolume for
+            30 evaluations), ``nas.Reached("error <= 2")`` (by a member of the front), or the same as in a config,
+            ``{"stalled": 30}``. A callback may ask for it too: `SearchState.request_stop`. Rules may change on resuming.
         callbacks: `nas.Callback` objects, which are told how the search goes; or functions, each called with the
             `SearchState` after every result and about twice a second while none comes. Their errors end nothing.
 
@@ -129,6 +138,8 @@ def search(
         resume=resume,
         keep_weights=keep_weights,
         warm_start=warm_start,
+        initial=initial,
+        stop=stop,
         callbacks=callbacks,
     )
 
@@ -145,6 +156,8 @@ def solve(
     resume: bool = False,
     keep_weights: bool = True,
     warm_start: str | Path | None = None,
+    initial: Sequence[AnyArchitecture] = (),
+    stop: Sequence[StopRule | Mapping[str, Any]] = (),
     callbacks: Sequence[AnyCallback] = (),
     config: dict[str, Any] | None = None,
     plots: bool = True,
@@ -152,7 +165,10 @@ def solve(
     """`search` for a problem that is made already; `config` is recorded in config.json; without `plots` none is drawn."""
     if resume and out is None:
         raise ConfigError("resume: needs out, the folder of the run to go on with")
+    if loop.evaluations is None:
+        raise ConfigError("budget: expected a whole number of evaluations of at least 1, got None")
     callbacks = [as_callback(given) for given in callbacks]
+    rules = stop_rules(stop, problem)
     factory = _executor_factory(executor, executor_settings)
     remote = getattr(executor_settings, "address", None) is not None
     if not resume:
@@ -170,15 +186,15 @@ def solve(
         if history is not None and resume:
             warm = recorded(history, problem, warm_start)
         earlier = history if resume else None
-        plan = Plan.make(problem, algorithm, algorithm_settings, loop, earlier, warm)
+        plan = Plan.make(problem, algorithm, algorithm_settings, loop, earlier, warm, initial)
         if history is None or history.evaluated() < loop.evaluations:
             check_ready(problem, remote=remote)
         if history is not None:
-            _remember(history, plan, config, resume)
+            remember(history, plan, config, resume, rules)
         if history is None:
-            return _run(plan, factory, history, callbacks, resume, kept, plots)
+            return _run(plan, factory, history, callbacks, resume, kept, plots, rules)
         with PulseWriter(history.path.parent) as pulse:
-            return _run(plan, factory, history, [pulse, *callbacks], resume, kept, plots)
+            return _run(plan, factory, history, [pulse, *callbacks], resume, kept, plots, rules)
     except BaseException:
         if history is not None and not resume:
             history.discard_if_empty()
@@ -194,12 +210,20 @@ def _recorded_task(history: History) -> TaskSpec | None:
         return TaskSpec.from_json((history.meta("identity") or {}).get(TASK))
 
 
-def _remember(history: History, plan: Plan, config: dict[str, Any] | None, resume: bool) -> None:
+def remember(
+    history: History,
+    plan: Plan,
+    config: dict[str, Any] | None,
+    resume: bool,
+    rules: Sequence[StopRule] = (),
+) -> None:
+    """Put on record, in the log and in config.json, how a run is made."""
     resolved = {
         "schema": 1,
         "config": config,
         **{key: value for key, value in plan.identity.items() if key != "evaluations"},
         "loop": dataclasses.asdict(plan.settings),
+        "stop": [str(rule) for rule in rules],
         "versions": versions(),
     }
     values: dict[str, Any] = {"config": resolved}
@@ -265,12 +289,13 @@ def _run(
     resume: bool,
     kept: KeptWeights | None,
     plots: bool,
+    rules: Sequence[StopRule],
 ) -> SearchResult:
     problem, ended = plan.problem, "finished"
     callbacks = callbacks if kept is None else [kept, *callbacks]
     with _opened(make(problem.measure(), problem.measured)) as executor:
         imported = () if plan.warm is None else plan.warm.results
-        loop = Search(problem, plan.algorithm, executor, plan.settings, history, callbacks, imported)
+        loop = Search(problem, plan.algorithm, executor, plan.settings, history, callbacks, imported, rules)
         try:
             if resume:
                 loop.resume()
@@ -281,22 +306,24 @@ def _run(
             if history is not None and loop.state.results:
                 with suppress(Exception):  # the first error is the one to report
                     executor.close()
-                    _conclude(plan, loop.state, history, "stopped", kept, plots)
+                    conclude(plan, loop.state, history, "stopped", kept, plots)
             loop.end("stopped")
             raise
     if loop.state.exhausted and ended == "finished":
         ended = "exhausted"
-    result = _conclude(plan, loop.state, history, ended, kept, plots)
+    result = conclude(plan, loop.state, history, ended, kept, plots)
     loop.end(ended)
     return result
 
 
-def _conclude(
+def conclude(
     plan: Plan, state: SearchState, history: History | None, ended: str, kept: KeptWeights | None, plots: bool
 ) -> SearchResult:
+    """Measure a run that has `ended` so; with a log, write its files."""
     problem = plan.problem
     extra = {
         "state": ended,
+        "stopped_by": state.stopped_by or None,
         "space": problem.space.name,
         "algorithm": plan.identity["algorithm"],
         "seed": plan.settings.seed,

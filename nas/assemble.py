@@ -13,6 +13,7 @@ from nas.algorithms import ALGORITHMS
 from nas.callbacks import AnyCallback, as_callback
 from nas.callbacks.registry import CALLBACKS
 from nas.config import HalvingPart, ObjectivePart, Part, SearchConfig
+from nas.engine.stopping import StopRule, stop_rules
 from nas.errors import ConfigError
 from nas.executors import SETTINGS
 from nas.interfaces import Evaluate, SearchSpace
@@ -151,6 +152,7 @@ class Assembly:
     algorithm_settings: Any
     executor_settings: Any
     loop: LoopSettings
+    stop: tuple[StopRule, ...] = ()
     callbacks: tuple[AnyCallback, ...] = ()
 
 
@@ -200,9 +202,10 @@ def assemble(
         problem,
         algorithm,
         config.algorithm.name,
-        _algorithm_settings(config.algorithm, algorithm, problem, planned or loop.evaluations),
+        _algorithm_settings(config.algorithm, algorithm, problem, planned or config.budget.evaluations),
         executor_settings(config.executor),
         loop,
+        stop_rules(config.stop, problem),
         tuple(_callback(part, base) for part in config.callbacks),
     )
 

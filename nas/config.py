@@ -97,6 +97,8 @@ class SearchConfig(BaseModel):
     halving: HalvingPart | None = None
     keep_weights: bool = True
     warm_start: str | None = Field(default=None, min_length=1)
+    initial: list[str | int | list[int]] = Field(default_factory=list)
+    stop: list[dict[str, Any]] = Field(default_factory=list)
     seed: int = Field(default=0, ge=0, lt=2**63)
     concurrency: int = Field(default=8, ge=1)
     ordered: bool = True

@@ -324,6 +324,18 @@ class HasRecall(Protocol):
 
 
 @runtime_checkable
+class TakesStarts(Protocol):
+    """An algorithm that wants the architectures that a user gives to begin with before its first ask.
+
+    Any other gets to know them when their results are told. Only for one without `recall`.
+    """
+
+    def begin_with(self, architectures: Sequence[Architecture]) -> None:
+        """These are evaluated first, in this order, and told as they finish; do not ask for them."""
+        ...
+
+
+@runtime_checkable
 class HasPosterior(Protocol):
     """An algorithm with a model of the objectives, which can say what it makes of noisy measurements."""
 

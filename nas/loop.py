@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from nas.callbacks import AnyCallback, Callbacks
 from nas.engine.silence import SilenceWatch
+from nas.engine.stopping import StopRule, Watch
 from nas.errors import HistoryError, InfeasibleError, TooManyFailures
 from nas.failures import in_common
 from nas.history import History
@@ -37,8 +38,12 @@ class Search:
         history: History | None = None,
         callbacks: Sequence[AnyCallback] = (),
         imported: Sequence[Result] = (),
+        stop: Sequence[StopRule] = (),
     ) -> None:
-        """`imported` are results of earlier runs, which the algorithm knows already; they join the front."""
+        """`imported` are results of earlier runs, which the algorithm knows already; they join the front.
+
+        `stop` are rules that end the search before its budget is spent (`nas.engine.stopping`).
+        """
         initial = max(2, algorithm.initial)
         clock = executor.now if isinstance(executor, HasClock) else time.monotonic
         self._in_flight: dict[int, Trial] = {}
@@ -59,6 +64,8 @@ class Search:
         self._history = history
         self._callbacks = Callbacks(callbacks)
         self._silence = SilenceWatch(self.state)
+        self._stop = tuple(stop)
+        self._watch = Watch((), self.state)
         # looked up once: asking an object for a protocol takes as long as telling it a result
         self._notes_of = algorithm if isinstance(algorithm, HasNotes) else None
         self._recalls = algorithm if isinstance(algorithm, HasRecall) else None
@@ -76,34 +83,46 @@ class Search:
         Raises `TooManyFailures`, and `InfeasibleError` when nothing asked for meets the cheap limits; lets
         KeyboardInterrupt through. The state is whole in either case, and with a history the run can be resumed.
         """
+        self._watch = Watch(self._stop, self.state)
         self._callbacks.begin(self.state)
         with self._silence:
+            self._stop_when_due()
             while True:
                 self._fill()
                 if not self._in_flight and not self._arrived:
-                    self.state.exhausted = self._dry
+                    self.state.exhausted = self._dry and not self.state.stopped_by
                     self._stop_when_all_failed()
                     return self.state
-                if not self._tell_next():
+                if not self.tell_next():
                     self._collect()
 
     def _fill(self) -> None:
         while self._wants_more():
-            trial = self.state.rungs.next(self.state.asked) or self._new(self._algorithm.ask(1))
-            notes = self._take_notes()
-            if self._history is not None:
-                self._history.record_ask(trial, notes)
-            self._dry = trial is None
-            if trial is not None:
-                self.state.asked += 1
-                self._start(trial)
-                self._callbacks.asked(self.state, trial)
+            self.ask()
+
+    def ask(self) -> Trial | None:
+        """Ask for the next trial, record it and hand it to the workers; None when there is nothing to ask for now.
+
+        One that a cheap limit rules out has its result at once. The next call before a tell gives None again.
+        """
+        if self._dry:  # asking again before a tell would make the outcome depend on when results arrive
+            return None
+        trial = self.state.rungs.next(self.state.asked) or self._new(self._algorithm.ask(1))
+        notes = self._take_notes()
+        if self._history is not None:
+            self._history.record_ask(trial, notes)
+        self._dry = trial is None
+        if trial is not None:
+            self.state.asked += 1
+            self._start(trial)
+            self._callbacks.asked(self.state, trial)
+        return trial
 
     def _wants_more(self) -> bool:
         settings = self._settings
-        if self._dry:  # asking again before a tell would make the outcome depend on when results arrive
+        if self._dry or self.state.stopped_by:
             return False
-        if self._spent >= settings.evaluations:
+        if settings.evaluations is not None and self._spent >= settings.evaluations:
             return False
         if self._time_is_up():
             return False
@@ -145,9 +164,13 @@ class Search:
     def _collect(self) -> None:
         results = self._executor.collect(self.POLL)
         for result in results:
-            self._accept(self._with_cheap_values(result))
+            self.take(result)
         if not results:
             self._callbacks.waiting(self.state)
+
+    def take(self, result: Result) -> None:
+        """Record a result that came back; its exact objectives are computed here. `tell_next` tells it."""
+        self._accept(self._with_cheap_values(result))
 
     def _with_cheap_values(self, result: Result) -> Result:
         if result.status is not Status.OK or len(self._problem.measured) == self._problem.n_objectives:
@@ -163,7 +186,7 @@ class Search:
         self._arrived[result.trial.id] = result
         self.state.arrived += 1
 
-    def _tell_next(self) -> bool:
+    def tell_next(self) -> bool:
         """Tell one result that is due, if there is one."""
         if self._settings.ordered:
             result = self._arrived.pop(self._next, None)
@@ -179,6 +202,7 @@ class Search:
         if self._history is not None:
             self._history.record_tell(result.trial.id, self.state.seconds, notes)
         self._callbacks.told(self.state, result)
+        self._stop_when_due()
         if not result.ok:
             self._stop_when_broken()
         return True
@@ -201,6 +225,10 @@ class Search:
     def end(self, outcome: str) -> None:
         """Tell the callbacks that nothing more comes, and how the search ended."""
         self._callbacks.end(self.state, outcome)
+
+    def _stop_when_due(self) -> None:
+        if not self.state.stopped_by:
+            self.state.stopped_by = self._watch.reason()
 
     def _stop_when_broken(self) -> None:
         bad = [r for r in self._recent if not r.ok]
@@ -236,7 +264,8 @@ class Search:
         evaluated = frozenset(i for i, r in results.items() if r.status is not Status.INVALID)
         self.state.earlier_seconds = history.seconds()
         events = history.events()
-        if self._settings.ordered and len(evaluated) < self._settings.evaluations:
+        more = self._settings.evaluations is None or len(evaluated) < self._settings.evaluations
+        if self._settings.ordered and more:
             kept = before_draining(events, self._settings.concurrency)
             history.forget_events_after(kept)
             events = events[:kept]

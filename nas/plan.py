@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -13,6 +13,7 @@ import numpy as np
 from nas.algorithms import ALGORITHMS
 from nas.blame import explain
 from nas.checks import check_known
+from nas.engine.initial import AnyArchitecture, InitialFirst, initial_architectures
 from nas.errors import ConfigError, HistoryError, NasError
 from nas.history import History
 from nas.interfaces import Algorithm, HasPrepare, HasWeights
@@ -48,10 +49,12 @@ class Plan:
         settings: LoopSettings,
         earlier: History | None,
         warm: WarmStart | None = None,
+        initial: Sequence[AnyArchitecture] = (),
     ) -> Plan:
         """Make the algorithm; with the log of an `earlier` session, see that it is the same search.
 
-        What a `warm` start brings is told to the algorithm here.
+        What a `warm` start brings is told to the algorithm here. `initial` are architectures to evaluate first; a run that
+        is resumed has them in its log.
 
         Raises `ConfigError` for what cannot be made, `HistoryError` when the log is that of another search.
         """
@@ -70,13 +73,16 @@ class Plan:
         evaluations = settings.evaluations
         if earlier is not None and started is not None:
             with well_formed(earlier.path):
-                evaluations = int(started["evaluations"])
+                evaluations = None if started["evaluations"] is None else int(started["evaluations"])
+                initial = initial or started.get("initial") or ()
         if algorithm_settings is None and hasattr(make, "default_settings"):
             algorithm_settings = make.default_settings(problem.n_objectives, evaluations)
         if settings.halving is not None and getattr(algorithm_settings, "repeats", False):
             raise ConfigError(
                 "repeats: measuring again does not go with halving, which continues each architecture once; leave out one of the two"
             )
+        known = [] if warm is None else warm.observations(problem)
+        first = initial_architectures(initial, problem, {seen.architecture for seen in known})
         made = _make_algorithm(name, make, problem, settings.seed, algorithm_settings)
         identity = {
             "space": problem.space.name,
@@ -92,10 +98,15 @@ class Plan:
             "halving": _plain(settings.halving),
             "warm_start": None if warm is None else warm.summary,
             TASK: None if problem.task is None else problem.task.as_json(),
+            "initial": [problem.space.format(a) for a in first] or None,
             "evaluations": evaluations,
         }
-        known = [] if warm is None else warm.observations(problem)
-        if settings.evaluations + len(known) < made.initial:
+        if settings.evaluations is not None and settings.evaluations < len(first):
+            raise ConfigError(
+                f"budget: {settings.evaluations} evaluations are fewer than the {len(first)} architectures of initial; "
+                "raise the budget, or name fewer"
+            )
+        if settings.evaluations is not None and settings.evaluations + len(known) < made.initial:
             raise ConfigError(
                 f"budget: {settings.evaluations} evaluations are fewer than the {made.initial} of the initial "
                 f"design of {name}; raise the budget, or make the design (its population) smaller"
@@ -105,6 +116,8 @@ class Plan:
             _check_same(_with_later_settings(then, algorithm_settings), identity)
         if known:
             made.tell(known)
+        if first:
+            made = InitialFirst(made, first)
         return cls(problem, made, settings, identity, warm)
 
 

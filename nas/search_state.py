@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class LoopSettings:
     """How far and in which order a search goes.
 
-    evaluations: trials to spend (those that break a cheap limit cost none). seconds: ask no more after so
-    long (None: no limit). at_least: evaluations that are made before `seconds` counts, so that a busy machine
+    evaluations: trials to spend (those that break a cheap limit cost none); None only for a `nas.Study`. seconds: ask no
+    more after so long (None: no limit). at_least: evaluations that are made before `seconds` counts, so that a busy machine
     still gives a search; `evaluations` stays the ceiling. quiet_s: seconds without any result after which a warning
     names what is running (None: ten times the median trial, at least five minutes). concurrency: the *logical* number of trials under way; with `ordered` results are
     told in the order of asking, so the outcome depends on the seed and on this number alone, not on how many
@@ -37,7 +37,7 @@ class LoopSettings:
     max_failures: a larger share of failed candidates (among the last 20 told, at least 10) stops the search.
     """
 
-    evaluations: int = 100
+    evaluations: int | None = 100
     seconds: float | None = None
     at_least: int = 0
     quiet_s: float | None = None
@@ -50,6 +50,8 @@ class LoopSettings:
 
     def __post_init__(self) -> None:
         for name, count in (("evaluations", self.evaluations), ("concurrency", self.concurrency)):
+            if count is None and name == "evaluations":
+                continue
             if isinstance(count, bool) or not isinstance(count, int) or count < 1:
                 raise ConfigError(f"{name}: expected a whole number of at least 1, got {count!r}")
         if isinstance(self.at_least, bool) or not isinstance(self.at_least, int) or self.at_least < 0:
@@ -70,7 +72,7 @@ class LoopSettings:
 
 @dataclass
 class SearchState:
-    """Where a search stands; what callbacks are given. Only the loop writes to it."""
+    """Where a search stands; what callbacks are given. Only the loop writes to it; see `request_stop`."""
 
     problem: Problem
     settings: LoopSettings
@@ -88,6 +90,7 @@ class SearchState:
     imported: tuple[Result, ...] = ()  # what a warm start brought: trials with negative numbers
     exhausted: bool = False
     silence: str = ""  # what runs, where no result has arrived for long (see `nas.engine.silence`)
+    stopped_by: str = ""  # why the search ends before its budget is spent; "" while it does not
     out: Path | None = None  # the run's folder
     rungs: Rungs = field(init=False)  # what is continued at a higher budget
 
@@ -150,6 +153,17 @@ class SearchState:
     def failed(self) -> int:
         """Trials that came back without a value."""
         return self.evaluated - self.counts[Status.OK]
+
+    def request_stop(self, reason: str = "") -> None:
+        """Ask the search to end as at a time limit: nothing new is asked, and what runs is awaited.
+
+        The one change of the state that callbacks may make. The run is ``finished``, with the reason in its summary; of
+        several reasons the first counts. Raises `ConfigError` when the reason is not a text.
+        """
+        if not isinstance(reason, str):
+            raise ConfigError(f"request_stop: expected a reason as text, got {type(reason).__name__}")
+        if not self.stopped_by:
+            self.stopped_by = f"callback: {' '.join(reason.split())[:500] or 'asked to stop'}"
 
     @property
     def seconds(self) -> float:

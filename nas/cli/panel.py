@@ -127,9 +127,9 @@ def _cut(lines: Sequence[Text], count: int) -> list[Text]:
 
 def _progress(standing: Standing, width: int, glyphs: Glyphs) -> Text:
     planned = standing.heading.evaluations
-    said = f" {standing.evaluated}/{planned} evaluated, {standing.running} under way, "
+    said = f" {_evaluated(standing)}, {standing.running} under way, "
     failed = f"{standing.failed} failed"
-    room = max(0, min(30, width - len(said) - len(failed)))
+    room = max(0, min(30, width - len(said) - len(failed))) if planned else 0
     done = round(room * min(1.0, standing.evaluated / planned)) if planned else 0
     return Text.assemble(
         (glyphs.full * done, "green"),
@@ -255,10 +255,15 @@ def _shorten_middle(text: str, width: int, glyphs: Glyphs) -> str:
     return _shorten(text[: ends - ends // 3] + glyphs.cut + text[len(text) - ends // 3 :], width, glyphs)
 
 
+def _evaluated(standing: Standing) -> str:
+    planned = standing.heading.evaluations
+    return f"{standing.evaluated}{'' if planned is None else f'/{planned}'} evaluated"
+
+
 def line(standing: Standing) -> str:
     """Where a run stands in one line of a log, with the time of the day."""
     said = (
-        f"{time.strftime('%H:%M:%S')}  {standing.evaluated}/{standing.heading.evaluations} evaluated, "
+        f"{time.strftime('%H:%M:%S')}  {_evaluated(standing)}, "
         f"{standing.running} under way, {standing.failed} failed, front {standing.front_size}, "
         f"hypervolume {standing.hypervolume:.4f}"
     )

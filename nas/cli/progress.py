@@ -48,7 +48,8 @@ class Progress(LiveStanding):
     def told(self, state: SearchState, result: Result) -> None:
         """Show the last result at once: a log ends with it."""
         super().told(state, result)
-        if state.evaluated >= state.settings.evaluations:
+        planned = state.settings.evaluations
+        if planned is not None and state.evaluated >= planned:
             self._show.last()
 
     def stop(self) -> None:

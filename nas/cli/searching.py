@@ -40,6 +40,7 @@ _MAY_CHANGE = {
     "max_failures",
     "out",
     "quiet_s",
+    "stop",
 }  # of a run that is resumed
 
 
@@ -231,7 +232,7 @@ def _how_far(loop: LoopSettings) -> str:
     """The budget in words, such as `70 evaluations, or 140 s (at least 30 evaluations)`."""
     if loop.seconds is None:
         return f"{loop.evaluations} evaluations"
-    at_least = min(loop.at_least, loop.evaluations)
+    at_least = min(loop.at_least, loop.evaluations or 0)
     least = f" (at least {at_least} evaluations)" if at_least else ""
     return f"{loop.evaluations} evaluations or {loop.seconds:g} s{least}"
 
@@ -253,6 +254,8 @@ def _solve(
             resume=resume,
             keep_weights=config.keep_weights,
             warm_start=config.warm_start,
+            initial=config.initial,
+            stop=parts.stop,
             callbacks=[_end_in_order_when_told_to(), progress, *parts.callbacks],
             config=record,
         )
@@ -280,16 +283,21 @@ def _end_in_order_when_told_to() -> Callable[[SearchState], None]:
 
 def _report(result: SearchResult, out: Path, loop: LoopSettings, page: Path | None) -> None:
     console, summary = output(), result.summary
-    short = result.state == "finished" and summary["evaluations"] < loop.evaluations
+    reason = summary.get("stopped_by")
+    planned = loop.evaluations or 0
+    short = result.state == "finished" and not reason and summary["evaluations"] < planned
     words = {
         "finished": "Finished",
         "exhausted": "Stopped early: every architecture of the space (within the limits) has been tried",
         "interrupted": "Interrupted; nothing that was evaluated is lost",
     }
+    finished = f"Finished, stopped by {reason}" if reason else words["finished"]
+    words["finished"] = "Finished at the time limit" if short else finished
     console.print(
-        f"\n{'Finished at the time limit' if short else words[result.state]}: {summary['evaluations']} evaluated, {summary['failed']} failed, "
+        f"\n{words[result.state]}: {summary['evaluations']} evaluated, {summary['failed']} failed, "
         f"{summary['seconds']:.0f} s, hypervolume {summary['hypervolume']:.4f}",
         highlight=False,
+        markup=False,
     )
     _failures(result)
     if result.front.empty:
@@ -297,8 +305,8 @@ def _report(result: SearchResult, out: Path, loop: LoopSettings, page: Path | No
     elif result.table is not None:
         console.print(fitted(front_table(result.table), console))
     go_on = continue_command(
-        out, state=result.state, evaluations=summary["evaluations"], planned=loop.evaluations,
-        seconds=loop.seconds, spent=summary["seconds"],
+        out, state=result.state, evaluations=summary["evaluations"], planned=planned,
+        seconds=loop.seconds, spent=summary["seconds"], stopped_by=reason,
     )  # fmt: skip
     further = "" if go_on is None else f"\n  {go_on}   continues this search"
     if (out / WEIGHTS / INDEX).is_file():

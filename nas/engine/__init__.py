@@ -1,1 +1,1 @@
-"""The search loop's parts: what watches over a search while it runs."""
+"""The search itself: how it begins, what watches over it, when it stops, and the same in steps for a user's own loop."""

@@ -80,6 +80,7 @@ class OutsideAlgorithm(Algorithm):
         self._outside: Outside | None = None
         self._known: dict[Architecture, FloatArray | None] = {}  # None: it failed
         self._pending: dict[Architecture, list[Any]] = {}
+        self._starts: tuple[Architecture, ...] = ()
         self._scale: FloatArray = np.ones(problem.n_objectives)
 
     @abstractmethod
@@ -95,12 +96,17 @@ class OutsideAlgorithm(Algorithm):
             asked.append(found)
         return asked
 
+    def begin_with(self, architectures: Sequence[Architecture]) -> None:
+        """The optimiser is to begin with these, which are under way."""
+        self._starts = tuple(architectures)
+        self._pending.update({a: [] for a in self._starts})
+
     def _begin(self) -> Outside:
         points = np.array([p for p in self._known.values() if p is not None])
         if len(points) > 1:
             spread = np.ptp(points, axis=0)
             self._scale = np.where(spread > 0, spread, 1.0)
-        begin = tuple(a.genes for a in self._known)
+        begin = tuple(a.genes for a in dict.fromkeys([*self._starts, *self._known]))
         return self.make(Task(self._space, self._problem.n_objectives, self._seed, begin))
 
     def _propose(self) -> Architecture | None:

@@ -36,6 +36,7 @@ def run_commands(source: Source) -> list[Command]:
         go_on = continue_command(
             source.folder, state=source.state, evaluations=int(summary["evaluations"]),
             planned=int(loop["evaluations"]), seconds=loop["seconds"], spent=float(summary["seconds"]),
+            stopped_by=source.stopped_by,
         )  # fmt: skip
         if go_on is not None:
             found.append(Command("Continue the search", go_on))

@@ -149,16 +149,20 @@ def _knee(run: Evaluated, kept: NDArray[np.int64], shared: Sequence[Measure]) ->
     return int(front[knee(run.values[kept][front] * signs).index])
 
 
+def _of_planned(done: int, planned: int | None) -> str:
+    return f"{done:,}" if planned is None else f"{done:,} of {planned:,} planned"
+
+
 def _facts(source: Source, curve: Curve | None) -> list[tuple[str, str]]:
     """What was searched, how, and what came of it, each with its unit."""
     config, numbers = source.config, source.summary
     loop = config.get("loop", {})
     volume = curve.hypervolume[-1] if curve is not None and curve.hypervolume else 0.0
     facts = [
-        ("State", source.state),
+        ("State", f"{source.state} ({source.stopped_by})" if source.stopped_by else source.state),
         ("Space", str(config.get("space", ""))),
         ("Algorithm", str(config.get("algorithm", ""))),
-        ("Evaluations", f"{numbers['evaluations']:,} of {loop.get('evaluations', 0):,} planned"),
+        ("Evaluations", _of_planned(numbers["evaluations"], loop.get("evaluations", 0))),
         ("Failed", f"{numbers['failed']:,} evaluations"),
         ("On the front", f"{numbers['front_size']:,} architectures"),
         ("Hypervolume", f"{volume:.4f} of the box"),

@@ -33,6 +33,7 @@ class Source:
     config: Mapping[str, Any]
     state: str
     space: SearchSpace | None
+    stopped_by: str = ""
 
     @cached_property
     def summary(self) -> Mapping[str, Any]:
@@ -56,7 +57,8 @@ def read_source(folder: Path, space: SearchSpace | None = None) -> Source:
     table, meta = load_run(folder)
     with well_formed(folder / FILE):
         source = Source(folder, table, dict(meta["config"]), UNDER_WAY, space)
-        source = replace(source, state=_state(source))
+        state, stopped_by = _ended(source)
+        source = replace(source, state=state, stopped_by=stopped_by)
         return _of_its_task(source if space is not None else _with_space(source))
 
 
@@ -68,14 +70,15 @@ def _of_its_task(source: Source) -> Source:
     return replace(source, space=for_task(source.space, task))
 
 
-def _state(source: Source) -> str:
-    """How the run ended, by its summary, unless more was evaluated since."""
+def _ended(source: Source) -> tuple[str, str]:
+    """How the run ended and which rule ended it, by its summary, unless more was evaluated since."""
     try:
         summary = json.loads((source.folder / "summary.json").read_text(encoding="utf-8"))
         state, evaluations = str(summary["state"]), summary["evaluations"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return UNDER_WAY
-    return state if evaluations == source.summary["evaluations"] else UNDER_WAY
+        stopped_by = str(summary.get("stopped_by") or "")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return UNDER_WAY, ""
+    return (state, stopped_by) if evaluations == source.summary["evaluations"] else (UNDER_WAY, "")
 
 
 def _with_space(source: Source) -> Source:

@@ -149,6 +149,8 @@ class Reckoning:
 
     def _left(self, seconds: float, rate: float | None) -> float | None:
         limit, planned = self.heading.seconds, self.heading.evaluations
+        if planned is None:  # a study, which its user ends
+            return None
         missing = min(planned, self.heading.at_least) - self._evaluated  # before the limit counts
         if self._evaluated >= planned or (limit is not None and seconds >= limit and missing <= 0):
             return None  # nothing more is asked; what is under way ends when it does

@@ -115,7 +115,7 @@ class RecordedStanding:
                 str(config["space"]),
                 str(config["algorithm"]),
                 int(config["seed"]),
-                int(loop["evaluations"]),
+                None if loop["evaluations"] is None else int(loop["evaluations"]),
                 None if loop["seconds"] is None else float(loop["seconds"]),
                 str(self._folder),
                 int(loop.get("at_least", 0)),

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 class Heading:
     """What is searched, how and how far: `evaluations` to make, and `seconds` after which nothing more is asked.
 
-    The time counts once `at_least` evaluations were asked for.
+    The time counts once `at_least` evaluations were asked for. The evaluations of a study are not planned: None.
     """
 
     space: str
     algorithm: str
     seed: int
-    evaluations: int
+    evaluations: int | None
     seconds: float | None = None
     out: str = ""
     at_least: int = 0

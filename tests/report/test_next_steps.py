@@ -34,6 +34,22 @@ def test_the_bound_that_ended_a_run_is_raised(state, evaluations, seconds, spent
     assert (said and shlex.split(said)) == expected
 
 
+@pytest.mark.parametrize(
+    ("reason", "evaluations", "flags"),
+    [
+        ("stalled: no growth", 12, ["--set", "stop=[]"]),
+        ("stalled: no growth", 20, ["--set", "stop=[]", "--budget", "40"]),
+        ("callback: enough", 12, []),
+    ],
+)
+def test_the_rule_that_ended_a_run_is_taken_away(reason, evaluations, flags) -> None:
+    said = continue_command(
+        "run", state="finished", evaluations=evaluations, planned=20, seconds=60.0, stopped_by=reason
+    )
+    assert said is not None
+    assert shlex.split(said) == ["nas", "search", "--resume", "run", *flags]
+
+
 def test_the_report_of_a_run_that_ended_at_its_time_limit_raises_the_limit() -> None:
     source = source_of(table_of(frame_of(THREE, 12), THREE), loop={"evaluations": 20, "seconds": 60.0})
     texts = {c.what: c.before for c in run_commands(source)}

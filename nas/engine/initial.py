@@ -1,0 +1,165 @@
+"""Known good architectures that a search evaluates first."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import numpy as np
+
+from nas.blame import explain
+from nas.errors import ConfigError, NasError
+from nas.interfaces import Algorithm, HasRecall, TakesStarts
+from nas.problem import Problem
+from nas.records import Architecture, Observation
+
+AnyArchitecture = Architecture | str | int | Sequence[int]
+
+_HINT = "give text forms, such as those of front.csv, lists of genes, or nas.Architecture values"
+
+
+def initial_architectures(
+    given: Sequence[AnyArchitecture], problem: Problem, known: Collection[Architecture] = ()
+) -> tuple[Architecture, ...]:
+    """The architectures to begin with, canonical and in order.
+
+    `known` are those that a warm start brings. Raises `ConfigError` that names the first that is invalid, given twice,
+    known already, or breaks a limit that is known before training.
+    """
+    if isinstance(given, (str, Architecture)) or not isinstance(given, Sequence):
+        raise ConfigError(f"initial: expected a list of architectures, got {given!r:.200}; {_HINT}")
+    places: dict[Architecture, int] = {}
+    for place, item in enumerate(given):
+        named = f"initial: entry {place + 1}, {item!r:.200}"
+        architecture = _resolved(item, problem, named)
+        if architecture in places:
+            raise ConfigError(
+                f"{named}, is the same network as entry {places[architecture] + 1}; leave one out"
+            )
+        if architecture in known:
+            raise ConfigError(f"{named}, was measured already: warm_start brings it; leave it out of initial")
+        broken = _broken_limits(architecture, problem)
+        if broken:
+            raise ConfigError(f"{named}, breaks {broken}; leave it out, or loosen the limit")
+        places[architecture] = place
+    return tuple(places)
+
+
+def _resolved(item: Any, problem: Problem, named: str) -> Architecture:
+    space = problem.space
+    try:
+        if isinstance(item, (str, int)) and not isinstance(
+            item, bool
+        ):  # YAML reads the text of a single gene as int
+            return space.canonical(space.parse(str(item)))
+        architecture = (
+            item if isinstance(item, Architecture) else Architecture(space.name, _genes(item, named))
+        )
+        if architecture.space != space.name:
+            raise ConfigError(
+                f"{named}, is of space {architecture.space!r}; this search is of {space.name!r}"
+            )
+        if len(architecture.genes) != len(space.cardinalities) or not space.is_valid(architecture):
+            raise ConfigError(
+                f"{named}, is not an architecture of space {space.name!r}, which has {len(space.cardinalities)} genes with "
+                f"{list(space.cardinalities)} choices"
+            )
+        return space.canonical(architecture)
+    except NasError as error:
+        text = str(error)
+        raise ConfigError(text if text.startswith(named) else f"{named}: {text}") from error
+    except Exception as error:
+        raise ConfigError(f"{named}: the space cannot read it: {explain(error)}; {_HINT}") from error
+
+
+def _genes(item: Any, named: str) -> tuple[int, ...]:
+    whole = (int, np.integer)
+    if isinstance(item, np.ndarray):
+        item = item.tolist()
+    if not isinstance(item, Sequence) or not all(
+        isinstance(g, whole) and not isinstance(g, bool) for g in item
+    ):
+        raise ConfigError(f"{named}, is not an architecture: {_HINT}")
+    return tuple(int(gene) for gene in item)
+
+
+def _broken_limits(architecture: Architecture, problem: Problem) -> str:
+    """The limits on cheap objectives that it breaks, with its values."""
+    if problem.cheap_violation(architecture) == 0:
+        return ""
+    values = problem.cheap_values(architecture)
+    broken = [x for x in problem.limits if x.objective in values and x.excess(values[x.objective]) > 0]
+    return ", ".join(f"the limit {x} (it has {x.objective} = {values[x.objective]:g})" for x in broken)
+
+
+class InitialFirst(Algorithm):
+    """An algorithm that is asked only after given architectures; it learns from their results like from its own.
+
+    The given ones take the place of as many proposals of its initial design. One that can `recall` takes each as its
+    own ask; one that `TakesStarts` is given them before its first; any other gets to know them when they are told, and
+    what it proposes of them before is passed over.
+    """
+
+    notes: Callable[[], Any]  # these three only where the algorithm has them
+    posterior: Callable[..., Any]
+    recall: Callable[[Architecture | None], None]
+
+    def __init__(self, inner: Algorithm, given: Sequence[Architecture]) -> None:
+        self._inner = inner
+        self._left = deque(given)
+        self._untold: set[Architecture] = set()  # asked here, and of no result yet
+        self._given = len(given)
+        for ability in ("notes", "posterior"):
+            if hasattr(inner, ability):
+                setattr(self, ability, getattr(inner, ability))
+        self._recalls = inner if isinstance(inner, HasRecall) else None
+        if self._recalls is not None:
+            self.recall = self._recall
+        elif isinstance(inner, TakesStarts):
+            inner.begin_with(given)
+
+    @property
+    def initial(self) -> int:
+        """The given ones, or the algorithm's own initial design where that is longer."""
+        return max(self._inner.initial, self._given)
+
+    def ask(self, n: int) -> list[Architecture]:
+        """The given ones, in order; then what the algorithm asks for."""
+        asked: list[Architecture] = []
+        while len(asked) < n:
+            found = self._next()
+            if found is None:
+                break
+            asked.append(found)
+        return asked
+
+    def _next(self) -> Architecture | None:
+        if self._left:
+            given = self._left.popleft()
+            if self._recalls is None:
+                self._untold.add(given)
+            else:
+                self._recalls.recall(given)
+            return given
+        while True:
+            found = self._inner.ask(1)
+            if not found or found[0] not in self._untold:
+                return found[0] if found else None
+            # under way already: its result will answer this ask too
+            self._untold.discard(found[0])
+
+    def _recall(self, architecture: Architecture | None) -> None:
+        """Take note of an earlier ask without finding its answer again."""
+        assert self._recalls is not None
+        if self._left and architecture == self._left[0]:
+            self._left.popleft()
+        self._recalls.recall(architecture)
+
+    def tell(self, observations: Sequence[Observation]) -> None:
+        """Pass results on."""
+        self._untold.difference_update(seen.architecture for seen in observations)
+        self._inner.tell(observations)
+
+
+__all__ = ["AnyArchitecture", "InitialFirst", "initial_architectures"]

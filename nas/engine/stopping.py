@@ -1,0 +1,245 @@
+"""Rules that end a search before its budget is spent: no improvement for a while, or a target reached.
+
+A rule ends a run as a time limit does: nothing new is asked, trials under way are awaited and told, and the run is
+``finished`` with the reason in its summary. A resumed run may have other rules.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nas.blame import explain
+from nas.errors import ConfigError
+from nas.objectives import Limit, did_you_mean
+from nas.problem import Problem
+from nas.records import Status
+from nas.standing.reckoning import Reckoning, Told
+from nas.standing.records import Heading
+
+if TYPE_CHECKING:
+    from nas.search_state import SearchState
+
+_LOG = logging.getLogger(__name__)
+_NOISE = 1e-12  # a relative difference of hypervolumes that is rounding
+
+Reason = Callable[[], str]
+
+
+class StopRule(ABC):
+    """When to stop. A rule only describes: one object may serve several searches.
+
+    `start` is called once a session, when the state holds what earlier sessions and a warm start brought. It returns a
+    function that the search calls then and after each told result: the reason to stop in one line, or "" to go on.
+    Depend on `state.results` and their order alone; then a resumed search stops where an uninterrupted one does.
+    """
+
+    def check(self, problem: Problem) -> None:  # noqa: B027 (optional)
+        """Raise `ConfigError` if the rule does not fit the problem; called before any work."""
+
+    @abstractmethod
+    def start(self, state: SearchState) -> Reason:
+        """Begin to watch a search."""
+
+
+@dataclass(frozen=True)
+class Stalled(StopRule):
+    """Stop when the hypervolume has not grown for so many evaluations. Counting begins after the initial design."""
+
+    evaluations: int
+
+    def __post_init__(self) -> None:
+        if (
+            isinstance(self.evaluations, bool)
+            or not isinstance(self.evaluations, int)
+            or self.evaluations < 1
+        ):
+            raise ConfigError(
+                f"stop: stalled: expected a whole number of evaluations of at least 1, got {self.evaluations!r}"
+            )
+
+    def start(self, state: SearchState) -> Reason:
+        """Count the evaluations since the last growth."""
+        progress = _Progress(state)
+
+        def reason() -> str:
+            if progress.stalled() < self.evaluations:
+                return ""
+            return f"stalled: the hypervolume has not grown for {self.evaluations} evaluations"
+
+        return reason
+
+    def __str__(self) -> str:
+        return f"stalled: {self.evaluations}"
+
+
+class _Progress:
+    """Evaluations since the hypervolume last grew, brought up to date when asked for."""
+
+    def __init__(self, state: SearchState) -> None:
+        self._state = state
+        problem = state.problem
+        heading = Heading(problem.space.name, "", state.settings.seed, 0, None, "")
+        self._reckoning = Reckoning(heading, problem.objectives, problem.limits, state.initial)
+        self._left = max(2, state.initial)  # successes until the hypervolume has its box
+        for result in state.imported:
+            seen = problem.observe(result)
+            self._reckoning.begin_with(result.trial.architecture, result.trial.budget, seen.objectives)
+            self._left -= seen.ok
+        self._taken = 0
+        self._since = 0
+        self._best = 0.0
+
+    def stalled(self) -> int:
+        """Evaluations told since the one with which the hypervolume was largest for the first time."""
+        for result in self._state.results[self._taken :]:
+            self._taken += 1
+            if result.status is Status.INVALID:
+                continue
+            seen = self._state.problem.observe(result)
+            point = seen.objectives if seen.ok else None
+            trial = result.trial
+            self._reckoning.take(
+                Told(trial.architecture, trial.budget, point, result.status.value, result.error)
+            )
+            self._left -= seen.ok
+            self._since += 1
+            if (
+                self._left >= 0
+            ):  # the box of the initial design is still growing, and volumes in it do not compare
+                self._since, self._best = 0, self._reckoning.hypervolume
+            elif self._reckoning.hypervolume > self._best * (1 + _NOISE):
+                self._since, self._best = 0, self._reckoning.hypervolume
+        return self._since
+
+
+@dataclass(frozen=True)
+class Reached(StopRule):
+    """Stop when one member of the front meets every condition, such as ``"error <= 2, params <= 1e6"``."""
+
+    target: str
+
+    def __post_init__(self) -> None:
+        self._conditions()
+
+    def _conditions(self) -> tuple[Limit, ...]:
+        if not isinstance(self.target, str) or not self.target.strip():
+            raise ConfigError(
+                f"stop: reached: expected conditions such as 'error <= 2, params <= 1e6', got {self.target!r}"
+            )
+        try:
+            return tuple(Limit.parse(part) for part in re.split(r",|\band\b", self.target))
+        except ConfigError as error:
+            raise ConfigError(f"stop: reached: {error}") from None
+
+    def check(self, problem: Problem) -> None:
+        """Every condition is on an objective of the search."""
+        for condition in self._conditions():
+            if condition.objective not in problem.names:
+                raise ConfigError(
+                    f"stop: reached: {condition.objective!r} is not an objective of this search"
+                    f"{did_you_mean(condition.objective, problem.names)}; objectives: {', '.join(problem.names)}"
+                )
+
+    def start(self, state: SearchState) -> Reason:
+        """Look at the front whenever it has another member."""
+        conditions, problem = self._conditions(), state.problem
+        signs = np.array([o.sign for o in problem.objectives])
+        columns = [problem.names.index(c.objective) for c in conditions]
+        bounds = np.array([c.bound if c.upper else -c.bound for c in conditions])
+        turned = np.array([1.0 if c.upper else -1.0 for c in conditions])
+
+        def reason() -> str:
+            front = state.front
+            values = (front.points * signs)[:, columns]
+            meets = (values * turned <= bounds).all(axis=1)
+            if not meets.any():
+                return ""
+            first = int(np.argmax(meets))
+            text = problem.space.format(front.items[first].trial.architecture)
+            named = ", ".join(
+                f"{c.objective} = {v:.6g}" for c, v in zip(conditions, values[first], strict=True)
+            )
+            return f"reached: {', '.join(map(str, conditions))} by {text} ({named})"
+
+        return reason
+
+    def __str__(self) -> str:
+        return f"reached: {self.target}"
+
+
+RULES: Mapping[str, Callable[[Any], StopRule]] = {"stalled": Stalled, "reached": Reached}
+_EXPECTED = "expected a list of rules such as [{stalled: 30}, {reached: 'error <= 2'}], nas.Stalled(30) or nas.Reached(...)"
+
+
+def stop_rules(
+    given: Sequence[StopRule | Mapping[str, Any]], problem: Problem | None = None
+) -> tuple[StopRule, ...]:
+    """The rules themselves, from objects or from mappings of a name and its argument. Raises `ConfigError`.
+
+    With the problem, each rule is checked against it.
+    """
+    if isinstance(given, (str, Mapping, StopRule)) or not isinstance(given, Sequence):
+        raise ConfigError(f"stop: {_EXPECTED}; got {given!r}")
+    rules: list[StopRule] = []
+    for item in given:
+        rules += [item] if isinstance(item, StopRule) else _from_mapping(item)
+    if problem is not None:
+        for rule in rules:
+            rule.check(problem)
+    return tuple(rules)
+
+
+def _from_mapping(item: Any) -> list[StopRule]:
+    if not isinstance(item, Mapping) or not item:
+        raise ConfigError(f"stop: {_EXPECTED}; got {item!r} in it")
+    found = []
+    for name, value in item.items():
+        if name not in RULES:
+            raise ConfigError(
+                f"stop: unknown rule {name!r}{did_you_mean(str(name), RULES)}; known: {', '.join(RULES)}"
+            )
+        found.append(RULES[name](value))
+    return found
+
+
+class Watch:
+    """The rules of a search under way as one question: is there a reason to stop?
+
+    A rule that raises is reported and left out from then on: it must not cost a search its results.
+    """
+
+    def __init__(self, rules: Sequence[StopRule], state: SearchState) -> None:
+        self._watching: list[tuple[StopRule, Reason]] = []
+        for rule in rules:
+            try:
+                self._watching.append((rule, rule.start(state)))
+            except Exception as error:
+                _report(rule, error)
+
+    def reason(self) -> str:
+        """The reason of the first rule that has one, else ""."""
+        for watched in tuple(self._watching):
+            rule, ask = watched
+            try:
+                found = ask()
+            except Exception as error:
+                self._watching.remove(watched)
+                _report(rule, error)
+                continue
+            if found:
+                return " ".join(str(found).split())
+        return ""
+
+
+def _report(rule: StopRule, error: Exception) -> None:
+    _LOG.warning("stop: rule %s: %s; the search goes on without it", type(rule).__name__, explain(error))
+
+
+__all__ = ["RULES", "Reached", "StopRule", "Stalled", "Watch", "stop_rules"]
