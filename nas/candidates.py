@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import numpy as np
 
+from nas.core.bounds import DRAWS, SamplingError, TriesUsedUp, check_time, check_tries, tries_at_most
 from nas.errors import InfeasibleError
 from nas.interfaces import HasEnumeration, HasVariation
 from nas.problem import Problem
@@ -69,11 +71,14 @@ class Candidates:
     """A source of architectures that are valid, canonical, within cheap limits and never handed out twice.
 
     Every method returns None only when nothing new is left in the space (or none can be found that meets
-    the limits). Raises `InfeasibleError` when no architecture at all meets the limits.
+    the limits). Raises `InfeasibleError` when no architecture at all meets the limits, and `SamplingError` when valid
+    ones are too rare to be drawn in a space too large to be walked through.
     """
 
     TRIES = 50  # variation attempts before a random newcomer
     RANDOM_TRIES = 200
+    DRAWS = 2 * DRAWS  # random draws of genes for one newcomer, where few are valid
+    PEEKED = 50_000  # and for a look at many
 
     def __init__(
         self, problem: Problem, rng: np.random.Generator, seen: set[Architecture] | None = None
@@ -87,6 +92,7 @@ class Candidates:
         own = isinstance(space, HasVariation)
         self.variation: HasVariation = space if own else IntegerVariation(space.name, space.cardinalities)  # type: ignore[assignment]
         self._rest: Iterator[Architecture] | None = None
+        self._unlikely: SamplingError | None = None  # what `sample` raised
 
     @property
     def seen(self) -> set[Architecture]:
@@ -102,6 +108,7 @@ class Candidates:
 
     def check(self, architecture: Architecture) -> Architecture | None:
         """The canonical form if it could be asked for: new, valid and within cheap limits; else None."""
+        check_time()
         if not self._space.is_valid(architecture):
             return None
         canonical = self._space.canonical(architecture)
@@ -109,14 +116,18 @@ class Candidates:
         return canonical if new else None
 
     def peek(self, n: int) -> list[Architecture]:
-        """Up to n different architectures that could be asked for, drawn at random; none is marked as seen."""
+        """Up to n different architectures that could be asked for, drawn at random; none is marked as seen.
+
+        Fewer where few draws are valid: all of them together take at most `PEEKED`.
+        """
         found: dict[Architecture, None] = {}
-        for _ in range(2 * n):
-            if len(found) == n:
-                break
-            drawn = self.check(self._space.sample(self._rng))
-            if drawn is not None:
-                found[drawn] = None
+        with suppress(TriesUsedUp, SamplingError), tries_at_most(self.PEEKED):
+            for _ in range(2 * n):
+                if len(found) == n:
+                    break
+                drawn = self.check(self._space.sample(self._rng))
+                if drawn is not None:
+                    found[drawn] = None
         return list(found)
 
     def offspring(self, first: Architecture, second: Architecture) -> Architecture | None:
@@ -130,11 +141,27 @@ class Candidates:
 
     def random(self) -> Architecture | None:
         """A new random architecture; under tight limits found by descent on the violation."""
-        for _ in range(self.RANDOM_TRIES):
-            found = self.accept(self._space.sample(self._rng))
-            if found is not None:
-                return found
-        return self._descend() or self._unseen()
+        found = self._drawn() or self._unseen()
+        if found is None and self._unlikely is not None and not self._walkable():
+            raise self._unlikely
+        return found
+
+    def _drawn(self) -> Architecture | None:
+        """A new one among random ones, or by descent from them."""
+        if self._unlikely is not None and self._walkable():
+            return None
+        try:
+            with tries_at_most(self.DRAWS):
+                for _ in range(self.RANDOM_TRIES):
+                    found = self.accept(self._space.sample(self._rng))
+                    if found is not None:
+                        return found
+                return self._descend()
+        except TriesUsedUp:
+            check_tries()
+        except SamplingError as error:
+            self._unlikely = error
+        return None
 
     def _first_accepted(self, draw: Callable[[], Architecture]) -> Architecture | None:
         for _ in range(self.TRIES):
@@ -189,9 +216,17 @@ class Candidates:
 
     def _walk(self) -> Iterator[Architecture]:
         space = self._space
-        if isinstance(space, HasEnumeration) and (space.size or math.inf) <= MAX_ENUMERATED // 20:
-            return space.enumerate()
-        if math.prod(space.cardinalities) > MAX_ENUMERATED:
+        if not self._walkable():
             return iter(())
+        if self._listed():
+            assert isinstance(space, HasEnumeration)
+            return space.enumerate()
         ranges = [range(c) for c in space.cardinalities]
         return (Architecture(space.name, genes) for genes in itertools.product(*ranges))
+
+    def _walkable(self) -> bool:
+        return self._listed() or math.prod(self._space.cardinalities) <= MAX_ENUMERATED
+
+    def _listed(self) -> bool:
+        space = self._space
+        return isinstance(space, HasEnumeration) and (space.size or math.inf) <= MAX_ENUMERATED // 20

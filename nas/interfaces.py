@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
+from nas.core import bounds
 from nas.errors import ArchitectureError
 from nas.records import (
     Architecture,
@@ -42,12 +43,12 @@ class SearchSpace:
     size: int | None = None  # number of distinct architectures, where it is known
 
     def sample(self, rng: np.random.Generator) -> Architecture:
-        """Draw a valid architecture (canonical or not)."""
-        while True:
-            genes = tuple(int(g) for g in rng.integers(0, self.cardinalities))
-            architecture = Architecture(self.name, genes)
-            if self.is_valid(architecture):
-                return architecture
+        """Draw a valid architecture (canonical or not).
+
+        By default genes are drawn until `is_valid` accepts them, at most `nas.core.bounds.DRAWS` times. Raises
+        `SamplingError` after that: a space with few valid combinations overrides this method.
+        """
+        return rejection_sample(self, rng, bounds.DRAWS)
 
     def is_valid(self, architecture: Architecture) -> bool:
         """Whether the genes describe a network of this space."""
@@ -90,6 +91,38 @@ class SearchSpace:
                 f"{len(self.cardinalities)} genes below {self.cardinalities}"
             )
         return architecture
+
+
+_ONE_BY_ONE = 32  # draws before they are made in blocks, which cost a fraction each
+_BLOCK = 1000
+
+
+def rejection_sample(space: SearchSpace, rng: np.random.Generator, most: int) -> Architecture:
+    """The first of at most `most` uniform draws of the genes that is valid. Raises `SamplingError` when none is."""
+
+    def failure() -> Exception:
+        return bounds.no_valid_sample(space.name, most)
+
+    cardinalities = space.cardinalities
+    for done in bounds.attempts(most, failure):
+        if done == _ONE_BY_ONE:
+            break
+        drawn = Architecture(space.name, tuple(int(g) for g in rng.integers(0, cardinalities)))
+        if space.is_valid(drawn):
+            return drawn
+    shape = (_BLOCK, len(cardinalities))
+    blocks = max(1, -(-(most - _ONE_BY_ONE) // _BLOCK))
+    for _ in bounds.attempts(blocks, failure, at_once=_BLOCK):
+        state = rng.bit_generator.state
+        table = rng.integers(0, np.broadcast_to(cardinalities, shape)).tolist()
+        for row, genes in enumerate(table):
+            drawn = Architecture(space.name, tuple(genes))
+            if space.is_valid(drawn):
+                # the generator ends where it would be had they been drawn one by one
+                rng.bit_generator.state = state
+                rng.integers(0, np.broadcast_to(cardinalities, (row + 1, len(cardinalities))))
+                return drawn
+    raise failure()
 
 
 def one_hot(genes: Sequence[Sequence[int]], cardinalities: Sequence[int]) -> FloatArray:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from nas.callbacks import AnyCallback, Callbacks
+from nas.core.bounds import TimeUp, time_limit
 from nas.engine.silence import SilenceWatch
 from nas.engine.stopping import StopRule, Watch
 from nas.errors import HistoryError, InfeasibleError, TooManyFailures
@@ -72,6 +73,7 @@ class Search:
         self._arrived: dict[int, Result] = {}  # came back, not yet told
         self._next = 0  # the next id to tell, in ordered mode
         self._spent = 0  # evaluations asked for
+        self._interrupted = False  # the time limit ended the last ask
         self._dry = False  # the last ask gave nothing, and nothing was told since
         self._ruled_out = 0  # asks in a row that broke a cheap limit
         self._earlier: frozenset[int] = frozenset()  # trials that an earlier session evaluated
@@ -105,9 +107,15 @@ class Search:
 
         One that a cheap limit rules out has its result at once. The next call before a tell gives None again.
         """
-        if self._dry:  # asking again before a tell would make the outcome depend on when results arrive
+        # asking again before a tell would make the outcome depend on when results arrive
+        if self._dry or self._interrupted:
             return None
-        trial = self.state.rungs.next(self.state.asked) or self._new(self._algorithm.ask(1))
+        trial = self.state.rungs.next(self.state.asked)
+        if trial is None:
+            found = self._found()
+            if found is None:
+                return None
+            trial = self._new(found)
         notes = self._take_notes()
         if self._history is not None:
             self._history.record_ask(trial, notes)
@@ -118,13 +126,24 @@ class Search:
             self._callbacks.asked(self.state, trial)
         return trial
 
+    def _found(self) -> Sequence[Architecture] | None:
+        """What the algorithm asks for next; None when the time limit was reached while it looked for that."""
+        if self._settings.seconds is None:
+            return self._algorithm.ask(1)
+        try:
+            with time_limit(self._time_is_up):
+                return self._algorithm.ask(1)
+        except TimeUp:  # it may be half way through: it is told what is under way, and not asked again
+            self._interrupted = True
+            return None
+
     def _wants_more(self) -> bool:
         settings = self._settings
         if self._dry or self.state.stopped_by:
             return False
         if settings.evaluations is not None and self._spent >= settings.evaluations:
             return False
-        if self._time_is_up():
+        if self._interrupted or self._time_is_up():
             return False
         if settings.ordered:
             return len(self._in_flight) + len(self._arrived) < settings.concurrency

@@ -26,9 +26,11 @@ class LoopSettings:
     """How far and in which order a search goes.
 
     evaluations: trials to spend (those that break a cheap limit cost none); None only for a `nas.Study`. seconds: ask no
-    more after so long (None: no limit). at_least: evaluations that are made before `seconds` counts, so that a busy machine
+    more after so long (None: no limit); an ask that is under way then ends too, unless it is in code that never looks at
+    the clock (`nas.core.bounds.check_time`). at_least: evaluations that are made before `seconds` counts, so that a busy machine
     still gives a search; `evaluations` stays the ceiling. quiet_s: seconds without any result after which a warning
-    names what is running (None: ten times the median trial, at least five minutes). concurrency: the *logical* number of trials under way; with `ordered` results are
+    names what is running (None: ten times the median trial, at least five minutes). concurrency: the *logical* number
+    of trials under way; with `ordered` results are
     told in the order of asking, so the outcome depends on the seed and on this number alone, not on how many
     workers there are or which is fast. Unordered, a free worker gets the next trial at once.
     fidelity: the budget of each trial (epochs, for networks that are trained); None for the evaluator's default.

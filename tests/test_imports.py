@@ -12,7 +12,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-SHARED = {"records", "interfaces", "checks", "errors"}  # all that spaces and surrogates may know of nas
+SHARED = {
+    "records",
+    "interfaces",
+    "checks",
+    "errors",
+}  # all that spaces and surrogates may know of nas, beside nas.core
 PACKAGES = ("nas", "search_spaces", "surrogates", "experiments")
 # Where nas fetches the others late: to assemble a run, for `nas data` (its one benchmark, by name) and `nas show`
 # (networks that have names), and for the surrogates of a search that predicts.

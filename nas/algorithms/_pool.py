@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nas.algorithms.moead import MOEAD, MOEADSettings
+from nas.core.bounds import SamplingError, TriesUsedUp, check_time, tries_at_most
 from nas.interfaces import HasEnumeration
 from nas.prediction import in_chunks
 from nas.problem import Problem
@@ -29,8 +31,13 @@ class Exact:
     @classmethod
     def of(cls, problem: Problem, architectures: Sequence[Architecture]) -> Exact:
         """Compute the cheap objectives of these architectures."""
-        rows = np.array([problem.cheap_objectives(a) for a in architectures], dtype=np.float64)
+        rows = np.array([_exact(problem, a) for a in architectures], dtype=np.float64)
         return cls(architectures, in_chunks(architectures), rows.reshape(-1, problem.n_objectives))
+
+
+def _exact(problem: Problem, architecture: Architecture) -> FloatArray:
+    check_time()
+    return problem.cheap_objectives(architecture)
 
 
 Hope = Callable[[Sequence[Architecture]], FloatArray]  # optimistic minimised objectives (n, m)
@@ -53,11 +60,15 @@ def whole_space(problem: Problem, most: int) -> tuple[Architecture, ...] | None:
 
 @dataclass(frozen=True)
 class InnerSearch:
-    """MOEA/D on predictions: `size` candidates in `generations`, along as many directions as `population` allows."""
+    """MOEA/D on predictions: `size` candidates in `generations`, along as many directions as `population` allows.
+
+    Fewer where valid architectures are rare: at most `draws` random draws are made.
+    """
 
     size: int = 1000
     generations: int = 10
     population: int = 45
+    draws: int = 50_000
 
     def __call__(
         self,
@@ -74,13 +85,23 @@ class InnerSearch:
         inner = MOEAD(problem, rng, MOEADSettings(population=self.population))
         inner.tell([replace(seen, violation=violation(seen.objectives)) for seen in known])
         found: list[Architecture] = []
-        for _ in range(self.generations):
-            asked = inner.ask(self.size // self.generations)
-            if not asked:
-                break
-            found += asked
-            rows = hope(asked)
-            inner.tell(
-                [Observation(a, row, violation(row), ok=True) for a, row in zip(asked, rows, strict=True)]
-            )
+        with tries_at_most(self.draws):
+            for _ in range(self.generations):
+                asked = _asked(inner, self.size // self.generations)
+                if not asked:
+                    break
+                found += asked
+                rows = hope(asked)
+                inner.tell(
+                    [Observation(a, row, violation(row), ok=True) for a, row in zip(asked, rows, strict=True)]
+                )
         return found
+
+
+def _asked(inner: MOEAD, n: int) -> list[Architecture]:
+    """The next n, or as many as come before the tries are used up."""
+    asked: list[Architecture] = []
+    with suppress(TriesUsedUp, SamplingError):
+        while len(asked) < n and (found := inner.ask(1)):
+            asked += found
+    return asked

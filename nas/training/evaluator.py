@@ -71,7 +71,8 @@ class TrainingEvaluator:
     seed: the same architecture with the same seed and a higher budget goes on from them. The schedule is
     that of the higher budget from there on; with the schedule `constant` the result is exactly that of a
     training that never stopped. With a `horizon` it always is: the schedule is one of so many epochs, and
-    trials with a lower budget stop early. The values of a trial then never depend on what is kept.
+    trials with a lower budget stop early. The values of a trial then never depend on what is kept. A trial that is
+    made again, because its process was killed between saving and reporting, reports what it did the first time.
 
     `also` is measured after the training on the network that was judged, such as `nas.training.robustness.Robustness`.
     `task` is what the networks are for, and `data` a description of one of its data sets.
@@ -225,11 +226,15 @@ class TrainingEvaluator:
         begun = training.done
         while training.done < epochs:
             loss = training.epoch(prepared.train)
-        seconds = time.perf_counter() - start
+        trained, seconds = training.done - begun, time.perf_counter() - start
+        if kept is not None and trained == 0 and kept.get("trial") == trial.id:
+            # this trial itself: its process was killed after saving, before its result was recorded
+            trained, seconds = int(kept["trained_epochs"]), float(kept["train_seconds"])
         if self.weights_dir is not None and (kept is None or int(kept["done"]) < epochs):
-            about = {"settings": self._settings(), "train_loss": loss, **self._pictures(prepared)}
+            made = {"trial": trial.id, "trained_epochs": trained, "train_seconds": seconds}
+            about = {"settings": self._settings(), "train_loss": loss, **made, **self._pictures(prepared)}
             weights.save(self.weights_file(trial), training.state_dict() | about)
-        return Outcome(training.judged, loss, training.done, training.done - begun, seconds)
+        return Outcome(training.judged, loss, training.done, trained, seconds)
 
     def _pictures(self, prepared: Prepared) -> dict[str, Any]:
         """What else is needed to use a network: its sizes, and how its pictures are normalised."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nas.core.bounds import check_time
 from nas.core.task_spec import TaskSpec, Unset
 from nas.errors import ArchitectureError, ConfigError
 from nas.interfaces import SearchSpace, one_hot
@@ -22,6 +23,8 @@ from search_spaces.muxnet.text import format_spec, parse_spec
 
 if TYPE_CHECKING:
     from search_spaces.muxnet.network import MUXNet, MUXNetFeatures
+
+_MUTANTS = 10_000  # drawn until one is another network
 
 
 class MUXNetSpace(SearchSpace):
@@ -92,13 +95,16 @@ class MUXNetSpace(SearchSpace):
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
         """Change each gene with probability 1 / genes, at least one, until the network is another one.
 
+        The same one where the space has no other.
+
         Genes that do not act are drawn anew first, so that what a mutation switches on is random.
         """
         parent, active = self._settled(architecture)
         canonical = self._architecture(parent)
         acts = np.array([active[i] for i in self._positions])
         cardinalities = np.array(self.cardinalities)
-        while True:
+        for _ in range(_MUTANTS if len(cardinalities) else 0):
+            check_time()
             genes = np.where(acts, canonical.genes, rng.integers(0, cardinalities))
             changed = rng.random(len(genes)) < 1 / len(genes)
             changed[rng.integers(len(genes))] = True
@@ -106,6 +112,7 @@ class MUXNetSpace(SearchSpace):
             child = self.canonical(Architecture(self.name, tuple(genes.tolist())))
             if child != canonical:
                 return child
+        return canonical
 
     def crossover(self, first: Architecture, second: Architecture, rng: np.random.Generator) -> Architecture:
         """Each stage whole from either parent, each of the other genes too."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nas.core.bounds import DRAWS, attempts, no_valid_sample
 from nas.core.task_spec import Size, TaskSpec, Unset, UnsetSize, as_size
 from nas.interfaces import SearchSpace
 from nas.records import Architecture, Block, FloatArray
@@ -113,7 +114,7 @@ class NASBench101(SearchSpace):
         Biased to small cells, because pruning cuts most random graphs down: seven vertices are 85% of the
         space and 0.3% of these draws. `uniform_sampler` gives every cell the same chance.
         """
-        while True:
+        for _ in attempts(DRAWS, lambda: no_valid_sample(self.name, DRAWS)):
             edges, code = rng.integers(0, (1 << FULL_BITS, len(OPERATIONS) ** INNER)).tolist()
             genes = (
                 *[edges >> i & 1 for i in range(FULL_BITS)],
@@ -121,6 +122,7 @@ class NASBench101(SearchSpace):
             )
             if pruned_from_genes(genes) is not None:
                 return Architecture(self.name, genes)
+        raise AssertionError("attempts end in a return or an error")
 
     def uniform_sampler(self) -> Callable[[np.random.Generator], Architecture]:
         """A function from a generator to a canonical architecture, each of the 423,624 equally likely."""

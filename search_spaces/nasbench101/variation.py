@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nas.core.bounds import DRAWS, attempts, no_valid_sample
 from search_spaces.nasbench101.canonical import canonical_genes
 from search_spaces.nasbench101.cell import FULL_BITS, INNER, MAX_VERTICES, OPERATIONS, pruned_from_genes
 
@@ -24,7 +25,7 @@ def mutate_genes(genes: Genes, rng: np.random.Generator) -> Genes:
     1/5. Every cell can become every other, so the resampling ends.
     """
     parent = canonical_genes(genes)
-    while True:
+    for _ in attempts(DRAWS, lambda: no_valid_sample("nasbench101", DRAWS)):
         draws = rng.random(_GENES).tolist()
         child = tuple(
             [g ^ (d < EDGE_RATE) for g, d in zip(genes[:FULL_BITS], draws, strict=False)]
@@ -36,6 +37,7 @@ def mutate_genes(genes: Genes, rng: np.random.Generator) -> Genes:
         )
         if pruned_from_genes(child) is not None and canonical_genes(child) != parent:
             return child
+    raise AssertionError("attempts end in a return or an error")
 
 
 def cross_genes(first: Genes, second: Genes, rng: np.random.Generator) -> Genes:

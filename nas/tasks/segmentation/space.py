@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nas.core.bounds import check_time
 from nas.core.task_spec import Size, TaskSpec, Unset, UnsetSize
 from nas.errors import ConfigError
 from nas.interfaces import HasFeatures, HasVariation, SearchSpace
@@ -17,6 +18,8 @@ from nas.tasks.segmentation.settings import HeadSettings
 
 if TYPE_CHECKING:
     from nas.tasks.segmentation.network import SegmentationNetwork
+
+_MUTANTS = 1000  # drawn until one differs in its body
 
 
 class SegmentationSpace(SearchSpace):
@@ -79,13 +82,15 @@ class SegmentationSpace(SearchSpace):
         return self._ours(self.backbone.body(self._theirs(architecture)))
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-        """As in the backbone's space, until the network is another one."""
+        """As in the backbone's space, until the network is another one; the same where all mutants have its body."""
         assert isinstance(self.backbone, HasVariation)
         parent = self.canonical(architecture)
-        while True:
+        for _ in range(_MUTANTS):
+            check_time()
             child = self.canonical(self._ours(self.backbone.mutate(self._theirs(architecture), rng)))
             if child != parent:
                 return child
+        return parent
 
     def crossover(self, first: Architecture, second: Architecture, rng: np.random.Generator) -> Architecture:
         """As in the backbone's space."""
