@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -52,10 +51,9 @@ def problem_of(space: SearchSpace) -> Problem:
 
 
 @pytest.fixture
-def few_draws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "DRAWS", FEW)
     monkeypatch.setattr(Candidates, "DRAWS", 2 * FEW)
-    yield
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
@@ -77,12 +75,13 @@ def test_check_space_ends_with_an_error_that_names_sample() -> None:
 def test_the_real_bound_refuses_one_in_a_million_in_seconds() -> None:
     space = OneIn((10,) * 8, 6)
     with pytest.raises(nas.NasError, match="sample"):
-        for seed in range(5):
-            space.sample(np.random.default_rng(seed))
-    assert space.judged <= 5 * bounds.DRAWS + 5000
+        space.sample(np.random.default_rng(0))
+    assert space.judged <= bounds.DRAWS + 1000
 
 
-@pytest.mark.parametrize("name", ["random", "nsga2", "moead", "sa-moead", "local-search"])
+@pytest.mark.parametrize(
+    "name", ["random", "moead", "local-search", pytest.param("sa-moead", marks=pytest.mark.slow)]
+)
 def test_a_search_works_where_one_architecture_in_ten_thousand_is_valid(name: str) -> None:
     space = OneIn((10,) * 6, 4)
     found = nas.search(
