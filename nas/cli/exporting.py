@@ -108,7 +108,11 @@ def _export_training(folder: Path, wanted: Wanted) -> None:
         f"{lead}: {network.label}\n\n{trained.story}",
         "training",
         *_looks(network, trained),
-        index={"architecture": network.label, "task": trained.task},
+        index={
+            "architecture": network.label,
+            "task": trained.task,
+            "network": {**identity, "task": trained.task},
+        },
         versions={"torch": trained.torch},
     )
     exported = write(origin, made, out, _typed(), wanted.onnx, _say, wanted.opset)

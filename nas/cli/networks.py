@@ -296,6 +296,14 @@ def network_of(first: str, second: str | None, settings: Sequence[str], sizes: S
     return named_network(first, sizes)
 
 
+def names_code(text: str) -> bool:
+    """Whether making the network of a specification runs code that it names: a file, or a module of any package."""
+    from nas.assemble import spaces
+
+    first, colon, _ = text.partition(":")
+    return bool(colon) and not _MUXNET.match(text) and first not in spaces()
+
+
 def network_spec(text: str, settings: Mapping[str, Any]) -> Network:
     """The network of `nas train` and `nas evaluate`: one word, or SPACE:TEXT. Raises `ConfigError`."""
     from nas.assemble import make_space, spaces

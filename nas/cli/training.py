@@ -8,14 +8,14 @@ import re
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from nas.checks import check_known, check_positive
-from nas.cli.networks import network_spec, write_file
+from nas.cli.networks import names_code, network_spec, write_file
 from nas.cli.show import output
 from nas.cli.tasks import TASKS, Making, Place, TaskCommand
 from nas.config import override
@@ -114,13 +114,14 @@ def run_evaluation(asked: Asked, resolution: int | None, as_json: bool) -> None:
     from nas.training import Recipe
     from nas.training.judging import judge_weights
 
+    asked, space = _of_folder(asked)
     assert asked.weights is not None
     command = asked.command
     parts = asked.parts("data", "space", *command.parts)
     if resolution is not None and resolution < 1:
         raise ConfigError(f"--resolution: expected at least 1, got {resolution}")
     resolution = resolution or _trained_at(asked.weights)
-    network = network_spec(asked.spec, parts["space"])
+    network = network_spec(asked.spec, {**space, **parts["space"]})
     pixels = command.pixels(network, Recipe(resolution=resolution))
     source = command.source(Place(asked.data, asked.path, parts["data"]), pixels)
     head = {**_trained_head(asked.weights, asked.task), **parts["head"]}
@@ -138,6 +139,45 @@ def run_evaluation(asked: Asked, resolution: int | None, as_json: bool) -> None:
     )
     for line in classes:
         _say(line)
+
+
+def _of_folder(asked: Asked) -> tuple[Asked, dict[str, Any]]:
+    """What the folder of an export or a training says of its network, where one is named; its space's settings.
+
+    Raises `ConfigError` when there are no weights to judge, `DataError` for a folder that does not say its network.
+    """
+    from nas.export.product import INDEX
+    from nas.export.trained import read_object
+
+    folder = Path(asked.spec)
+    if not folder.is_dir():
+        if asked.weights is None:
+            raise ConfigError(
+                f"--weights: needed to judge {asked.spec}; only the folder of an export or a training has its own"
+            )
+        return asked, {}
+    described: Any = None
+    for file, inside in ((folder / INDEX, True), (folder / NETWORK_FILE, False)):
+        if file.is_file():
+            described = read_object(file).get("network") if inside else read_object(file)
+            break
+    else:
+        raise ConfigError(
+            f"{folder} is no export and no training: it has neither {INDEX} nor {NETWORK_FILE}; name a network"
+        )
+    if not isinstance(described, dict) or not isinstance(described.get("network"), str):
+        raise DataError(
+            f"{file}: does not say which network it is; name it: nas evaluate SPEC --weights {folder / 'weights.pt'}"
+        )
+    if names_code(described["network"]):
+        again = shlex.join(["nas", "evaluate", described["network"], "--weights", str(folder / "weights.pt")])
+        raise ConfigError(
+            f"{file}: its network is made by code that this command runs only if you name it: {again} ..."
+        )
+    task = str(described.get("task") or asked.task)
+    weights = asked.weights or folder / "weights.pt"
+    space = described.get("space") or {}
+    return replace(asked, spec=described["network"], weights=weights, task=task), dict(space)
 
 
 def _say(line: str) -> None:
@@ -183,6 +223,13 @@ def progress_line(row: Mapping[str, float], epochs: int, validation: list[str]) 
 
 def _trained_at(weights: Path) -> int | None:
     """The resolution of the training that wrote the weights, where its config lies beside them."""
+    from nas.export.product import INDEX
+    from nas.export.trained import read_object
+
+    index = weights.with_name(INDEX)
+    if index.is_file():
+        height, width = read_object(index).get("input", [0, 0, 1])[1:]
+        return int(height) if height == width else None
     file = weights.with_name("config.json")
     try:
         value = json.loads(file.read_text(encoding="utf-8"))["recipe"]["resolution"]
@@ -193,8 +240,16 @@ def _trained_at(weights: Path) -> int | None:
 
 def _trained_head(weights: Path, task: str) -> dict[str, Any]:
     """The head of the training that wrote the weights, where its settings lie beside them."""
+    from nas.export.product import INDEX
+    from nas.export.trained import read_object
+
+    index = weights.with_name(INDEX)
     try:
-        beside = json.loads(weights.with_name(NETWORK_FILE).read_text(encoding="utf-8"))
+        beside = (
+            read_object(index)["network"]
+            if index.is_file()
+            else json.loads(weights.with_name(NETWORK_FILE).read_text(encoding="utf-8"))
+        )
         head = beside["head"] if beside["task"] == task else {}
     except (OSError, ValueError, KeyError, TypeError):
         return {}

@@ -29,7 +29,7 @@ class Origin:
     costs: Mapping[str, float] = field(default_factory=dict)
     drawing: str | None = None
     section: str = ""
-    index: Mapping[str, str] = field(default_factory=dict)
+    index: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -48,9 +48,27 @@ def of_search(run: Run, chosen: Pick, made: Made) -> Origin:
         dict(space.cost(architecture)) if isinstance(space, HasCost) else {},
         None if draw is None else str(draw(architecture)),
         _search(run, chosen, config),
-        {"architecture": chosen.architecture, "picked": chosen.reason},
+        {"architecture": chosen.architecture, "picked": chosen.reason, "network": _identity(chosen, config)},
         config.get("versions", {}),
     )
+
+
+def _identity(chosen: Pick, config: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The network as `nas train` names one: spec, settings of the space, task, head; None for a run from Python."""
+    search = (config.get("config") or {}).get("search")
+    if not search:
+        return None
+    space, task, head = dict(search["space"]), "classification", {}
+    if space.get("name") == "segmentation":
+        task, head = "segmentation", _named(space.get("head", "c1"))
+        space = _named(space.get("backbone", "muxnet-imagenet"))
+    name = space.pop("name")
+    return {"network": f"{name}:{chosen.architecture}", "space": space, "task": task, "head": head}
+
+
+def _named(part: Any) -> dict[str, Any]:
+    """A component in its long form."""
+    return {"name": part} if isinstance(part, str) else dict(part)
 
 
 def _search(run: Run, chosen: Pick, config: Mapping[str, Any]) -> str:

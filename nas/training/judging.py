@@ -19,6 +19,7 @@ from nas.training.task import Classification, Scored, Task
 
 SCHEMA = 1
 _PLACES = ("average", "network", "state_dict")  # in a file of ours; the moving average is the one to use
+_ANCHORS = "anchors"  # an exported detector stores its boxes; the detector itself computes them
 _TIMING = LatencySettings(rounds=30, warm_up=5, extensions=0)
 
 Build = Callable[..., nn.Module]  # (num_classes=, in_channels=)
@@ -34,7 +35,7 @@ class Judgement:
 
 
 def read_state(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a file that a training or `nas weights convert` wrote, by name, on the CPU.
+    """The tensors of a file that a training, an export or `nas weights convert` wrote, by name, on the CPU.
 
     Nothing in the file is run. Raises `DataError` when it is missing, damaged, or not in one of our forms.
     """
@@ -45,12 +46,17 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
     except Exception as error:  # torch raises many kinds on damaged files
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise DataError(f"weights {path}: expected a file of tensors, whole ({reason})") from None
+    if isinstance(content, Mapping) and content and all(isinstance(v, Tensor) for v in content.values()):
+        state = {str(name): tensor for name, tensor in content.items()}  # as an export writes it
+        state.pop(_ANCHORS, None)
+        return state
     schema = content.get("schema") if isinstance(content, dict) else None
     if schema != SCHEMA:
         raise DataError(
             f"weights {path}: expected schema {SCHEMA}, got {schema}; a checkpoint of MUXNet's authors is turned "
             f"into ours by: nas weights convert {path}"
         )
+    assert isinstance(content, dict)
     state = next((content[place] for place in _PLACES if isinstance(content.get(place), Mapping)), None)
     if state is None:
         raise DataError(f"weights {path}: expected tensors under one of {', '.join(_PLACES)}; got none")

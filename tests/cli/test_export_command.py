@@ -305,3 +305,74 @@ def test_onnx_is_written_compared_and_run_as_the_card_says(here: Path, nas_comma
     assert {p.name for p in folder.iterdir()} == FILES | {"network.onnx"}
     _, code = snippets(folder)
     assert run_snippet(code, folder, monkeypatch)["scores"].shape == (1, 10)
+
+
+def test_an_export_is_judged_with_its_own_weights_as_its_card_says(exported: Path, nas_command) -> None:
+    test = float(card_rows(exported)["test error"].rstrip("%"))
+    for arguments in (
+        [str(exported)],
+        [index(exported)["network"]["network"], "--weights", str(exported / "weights.pt")],
+    ):
+        settings = [
+            f"--set=space.{k}={json.dumps(v)}" for k, v in index(exported)["network"]["space"].items()
+        ]
+        done = nas_command(
+            "evaluate", *arguments, "--data", "digits", "--json", *(settings if len(arguments) > 1 else [])
+        )
+        assert done.code == 0, done.err
+        assert 100 - json.loads(done.out)["top1"] == pytest.approx(test, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        (None, "does not say which network"),
+        ({"network": "subprocess:getoutput:touch hacked"}, "only if you name it"),
+        ({"network": "own.py:Space:1-1"}, "only if you name it"),
+    ],
+)
+def test_an_export_whose_network_is_code_or_unknown_is_not_run(
+    exported: Path, here: Path, nas_command, network, said: str
+) -> None:
+    (exported / "export.json").write_text(json.dumps({**index(exported), "network": network}))
+    done = nas_command("evaluate", str(exported), "--data", "digits")
+    assert done.code in (2, 3)
+    assert said in done.sentence
+    assert not (here / "hacked").exists()
+
+
+def test_a_folder_that_is_no_export_is_named_and_so_are_missing_weights(here: Path, nas_command) -> None:
+    (here / "other").mkdir()
+    assert (
+        "other is no export and no training" in nas_command("evaluate", "other", "--data", "digits").sentence
+    )
+    assert "--weights: needed" in nas_command("evaluate", "muxnet_s", "--data", "digits").sentence
+
+
+@pytest.mark.parametrize("opset", [13, 17, 20])
+def test_onnx_is_written_for_the_opset_that_is_asked_for(tmp_path: Path, opset: int) -> None:
+    pytest.importorskip("onnxruntime")
+    from nas.export.onnx_file import compare_onnx, opset_of, write_onnx
+
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.Flatten()
+    ).eval()
+    write_onnx(network, (1, 6, 6), tmp_path / "network.onnx", opset)
+    assert opset_of(tmp_path / "network.onnx") == opset
+    assert compare_onnx(tmp_path / "network.onnx", network, [torch.randn(n, 1, 6, 6) for n in (1, 3)]) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--opset", "3"], "expected a version from 9 to 25, got 3"),
+        (["--opset", "17", "--no-onnx"], "leave it out"),
+    ],
+)
+def test_an_opset_that_cannot_be_is_refused_before_anything_is_written(
+    here: Path, nas_command, flags: list[str], said: str
+) -> None:
+    done = nas_command("export", "run", "--out", "out", *flags)
+    assert done.code == 2
+    assert said in done.sentence
+    assert not (here / "out").exists()

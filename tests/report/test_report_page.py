@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from report_browser import Open, Opened
 from report_parts import FIVE, NASTY, THREE, failed, frame_of, notes, some_source, source_of, table_of
 
@@ -229,6 +232,31 @@ def test_three_dimensions_are_a_button_away(small: Opened) -> None:
     kinds = small.page.evaluate("document.getElementById('chart').data.map(t => t.type)")
     assert set(kinds) == {"scatter3d"}
     assert small.page.locator('[data-axis="z"]').is_visible()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1280, 420])
+def test_nothing_of_the_view_in_space_is_cut_off(small: Opened, width: int) -> None:
+    """The outermost pixels of the chart show the ground alone: every label and point ends before them."""
+    before = small.page.viewport_size
+    small.page.set_viewport_size({"width": width, "height": 900})
+    button = small.page.locator("#axes button", has_text="3-D")
+    if button.is_disabled():
+        pytest.skip("this browser has no WebGL")
+    button.click()
+    small.until("document.querySelector('#chart .gl-container canvas') !== null")
+    small.page.mouse.move(1, 1)  # the buttons of the chart go
+    for _ in range(100):  # WebGL draws in steps
+        shot = np.asarray(
+            Image.open(io.BytesIO(small.page.locator("#chart").screenshot())).convert("L"), dtype=int
+        )
+        edge = np.concatenate([shot[0], shot[-1], shot[:, 0], shot[:, -1]])
+        if shot.std() > 2 and np.ptp(edge) < 12:
+            break
+        small.page.wait_for_timeout(100)
+    small.page.set_viewport_size(before)
+    assert shot.std() > 2
+    assert np.ptp(edge) < 12
 
 
 def test_the_rows_can_be_taken_along_as_csv(small: Opened) -> None:

@@ -138,12 +138,21 @@ def train(
 
 @networks.command(
     rich_help_panel=PANEL,
-    epilog="Example:\n\n`nas evaluate muxnet_m --data folder --path imagenet --resolution 224 --weights muxnet_m.pt`",
+    epilog="Example:\n\n`nas evaluate muxnet_m --data folder --path imagenet --resolution 224 --weights muxnet_m.pt`\n\n"
+    "`nas evaluate runs/first/export/NETWORK --data digits` judges an exported network with its own weights",
 )
 def evaluate(
-    spec: Annotated[str, typer.Argument(help=SPEC, metavar="SPEC")],
+    spec: Annotated[
+        str, typer.Argument(help=f"{SPEC} Or the folder of an export or a training.", metavar="SPEC")
+    ],
     data: Annotated[str, typer.Option(help=DATA)],
-    weights: Annotated[Path, typer.Option(help="weights.pt of a training, or a converted checkpoint.")],
+    weights: Annotated[
+        Folder,
+        typer.Option(
+            help="weights.pt of a training or an export, or a converted checkpoint; default: those in the folder SPEC.",
+            show_default=False,
+        ),
+    ] = None,
     path: Annotated[Folder, typer.Option(help="Where the data are.", show_default=False)] = None,
     resolution: Annotated[
         Number,

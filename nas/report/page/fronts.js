@@ -173,9 +173,13 @@ function showLegend(traces) {
 
 function frontLayout() {
   if (chart.three) {
-    const place = (k) => ({ ...measureAxis(k), title: { text: plain(titled(measures[k])) }, backgroundcolor: "rgba(0,0,0,0)", showbackground: false, showspikes: false });
-    const eye = { x: 1.5 * (measures[chart.x].maximize ? 1 : -1), y: 1.5 * (measures[chart.y].maximize ? 1 : -1), z: 0.9 };
-    return layout({ margin: { l: 0, r: 0, t: 0, b: 0 }, scene: { xaxis: place(chart.x), yaxis: place(chart.y), zaxis: place(chart.z), camera: { eye }, dragmode: "orbit" } });
+    const box = byId("chart");
+    const small = box.clientWidth < 500;
+    const place = (k) => ({ ...measureAxis(k), title: { text: plain(titled(measures[k])), font: { size: small ? 11 : 13 } }, tickfont: { size: small ? 10 : 12 }, backgroundcolor: "rgba(0,0,0,0)", showbackground: false, showspikes: false });
+    const away = 1.72 * Math.max(1, 1.08 * (box.clientHeight / box.clientWidth)); // a narrow chart needs more distance: plotly fits the height alone
+    const eye = { x: away * (measures[chart.x].maximize ? 1 : -1), y: away * (measures[chart.y].maximize ? 1 : -1), z: 0.6 * away };
+    const camera = { eye, center: { x: 0, y: 0, z: -0.16 } }; // the labels below the floor need room, the space above the box does not
+    return layout({ margin: { l: 0, r: 0, t: 0, b: 0 }, scene: { xaxis: place(chart.x), yaxis: place(chart.y), zaxis: place(chart.z), camera, dragmode: "orbit" } });
   }
   const dragmode = touch.matches ? false : "zoom";
   const arrowed = (k, name) => measureAxis(k, measures[k].maximize ? "→" : "←", zoomOf(name));
