@@ -29,7 +29,7 @@ from nas.log_file import well_formed
 from nas.loop import LoopSettings, Search, SearchState
 from nas.noise import posterior_front
 from nas.objectives import Limit, Objective
-from nas.plan import TASK, MakeAlgorithm, Plan, check_ready, with_weights
+from nas.plan import TASK, MakeAlgorithm, NamedAlgorithm, Plan, check_ready, with_weights
 from nas.problem import Problem
 from nas.records import Result
 from nas.run_folder import RunTable, export, run_table, summarise
@@ -147,7 +147,7 @@ def search(
 def solve(
     problem: Problem,
     *,
-    algorithm: str | MakeAlgorithm = "moead",
+    algorithm: str | MakeAlgorithm | NamedAlgorithm = "moead",
     algorithm_settings: Any = None,
     executor: str | MakeExecutor = "serial",
     executor_settings: Any = None,
@@ -161,8 +161,12 @@ def solve(
     callbacks: Sequence[AnyCallback] = (),
     config: dict[str, Any] | None = None,
     plots: bool = True,
+    on_ready: Callable[[Plan], None] | None = None,
 ) -> SearchResult:
-    """`search` for a problem that is made already; `config` is recorded in config.json; without `plots` none is drawn."""
+    """`search` for a problem that is made already; `config` is recorded in config.json; without `plots` none is drawn.
+
+    `on_ready` is called once all is resolved and checked, before the first worker starts.
+    """
     if resume and out is None:
         raise ConfigError("resume: needs out, the folder of the run to go on with")
     if loop.evaluations is None:
@@ -191,6 +195,8 @@ def solve(
             check_ready(problem, remote=remote)
         if history is not None:
             remember(history, plan, config, resume, rules)
+        if on_ready is not None:
+            on_ready(plan)
         if history is None:
             return _run(plan, factory, history, callbacks, resume, kept, plots, rules)
         with PulseWriter(history.path.parent) as pulse:

@@ -5,22 +5,24 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from nas.algorithms import ALGORITHMS
-from nas.callbacks import AnyCallback, as_callback
+from nas.callbacks import AnyCallback, Callback, as_callback
 from nas.callbacks.registry import CALLBACKS
 from nas.config import HalvingPart, ObjectivePart, Part, SearchConfig
+from nas.core.kinds import check_called, check_class, check_own, is_subclass, returns, takes
 from nas.engine.stopping import StopRule, stop_rules
 from nas.errors import ConfigError
-from nas.executors import SETTINGS
-from nas.interfaces import Evaluate, SearchSpace
+from nas.executors import EXECUTORS, SETTINGS
+from nas.interfaces import Algorithm, Evaluate, Executor, SearchSpace
 from nas.loop import LoopSettings
 from nas.objectives import OBJECTIVES, Objective
-from nas.peers import PEERS
-from nas.plugins import find, make
+from nas.plan import NamedAlgorithm, algorithms
+from nas.plugins import check_settings, find, make
 from nas.problem import Problem
 
 if TYPE_CHECKING:
@@ -147,18 +149,16 @@ class Assembly:
     """What `nas.search` needs, made from a config."""
 
     problem: Problem
-    algorithm: Callable[..., Any]
-    algorithm_name: str
+    algorithm: NamedAlgorithm
     algorithm_settings: Any
+    executor: MakeExecutor
     executor_settings: Any
     loop: LoopSettings
     stop: tuple[StopRule, ...] = ()
     callbacks: tuple[AnyCallback, ...] = ()
 
 
-def algorithms() -> Mapping[str, Any]:
-    """The algorithms that come with the framework, and those of other packages that it can drive, by name."""
-    return {**ALGORITHMS, **PEERS}
+MakeExecutor = Callable[[Evaluate, frozenset[str]], Executor]
 
 
 def make_problem(config: SearchConfig, base: Path | None = None) -> Problem:
@@ -185,7 +185,8 @@ def assemble(
     Raises `ConfigError` for whatever cannot be made; nothing is started.
     """
     problem = problem or make_problem(config, base)
-    algorithm = find("algorithm", config.algorithm.name, algorithms(), base)
+    algorithm = find_algorithm(config.algorithm.name, base)
+    executor, settings = make_executor(config.executor, base)
     loop = LoopSettings(
         evaluations=config.budget.evaluations,
         seconds=config.budget.seconds,
@@ -201,9 +202,9 @@ def assemble(
     return Assembly(
         problem,
         algorithm,
-        config.algorithm.name,
-        _algorithm_settings(config.algorithm, algorithm, problem, planned or config.budget.evaluations),
-        executor_settings(config.executor),
+        _algorithm_settings(config.algorithm, algorithm.make, problem, planned or config.budget.evaluations),
+        executor,
+        settings,
         loop,
         stop_rules(config.stop, problem),
         tuple(_callback(part, base) for part in config.callbacks),
@@ -220,11 +221,27 @@ def _halving(part: HalvingPart | None) -> Halving | None:
 
 def make_space(part: Part, base: Path | None = None) -> SearchSpace:
     """A space from its name and settings."""
-    found = find("space", part.name, spaces(), base)
-    space = _instance("space", found, part)
+    registry = spaces()
+    found = find("space", part.name, registry, base)
+    if isinstance(found, SearchSpace):
+        if part.settings:
+            raise ConfigError(
+                f"space {part.name!r} is made already, so it takes no settings: {', '.join(part.settings)}"
+            )
+        return found
+    if part.name not in registry and not (is_subclass(found, SearchSpace) or returns(found, SearchSpace)):
+        what = f"the class {found.__name__}" if isinstance(found, type) else type(found).__name__
+        raise ConfigError(
+            f"space {part.name!r}: expected a SearchSpace, got {what}; name a class that derives from nas.SearchSpace, an "
+            "object of one, or a function annotated to return one (def small() -> nas.SearchSpace)"
+        )
+    space = make("space", found, part.settings, part.name)
     if not isinstance(space, SearchSpace):
         raise ConfigError(f"space {part.name!r}: expected a SearchSpace, got {type(space).__name__}")
     return space
+
+
+_TRIAL = "a function of a trial"
 
 
 def _evaluator(part: Part | None, space: SearchSpace, base: Path | None) -> Evaluate | None:
@@ -233,15 +250,15 @@ def _evaluator(part: Part | None, space: SearchSpace, base: Path | None) -> Eval
     registry = evaluators()
     found = find("evaluator", part.name, registry, base)
     if part.name in registry or isinstance(found, type):
+        if isinstance(found, type) and not takes("space", found):  # what only an evaluator's class does
+            check_class("evaluator", part.name, found, f"{_TRIAL}, or a class of such objects", "__call__")
         found = make("evaluator", found, part.settings, part.name, space=space)
     elif part.settings:
         raise ConfigError(
-            f"evaluator {part.name!r} is no class, so it takes no settings: {', '.join(part.settings)}"
+            f"evaluator {part.name!r} is a function; remove its settings: {', '.join(part.settings)}"
         )
-    if not callable(found):
-        raise ConfigError(
-            f"evaluator {part.name!r}: expected a function of a trial, got {type(found).__name__}"
-        )
+    if part.name not in registry:
+        check_called("evaluator", part.name, found, _TRIAL, 1)
     return found  # type: ignore[no-any-return]
 
 
@@ -249,23 +266,93 @@ def _callback(part: Part, base: Path | None) -> AnyCallback:
     """A class is made with the settings; an object, or a function of the state, is as it is."""
     found = find("callback", part.name, CALLBACKS, base)
     if isinstance(found, type):
+        if not issubclass(found, Callback):
+            check_class(
+                "callback", part.name, found, "a nas.Callback, or a function of the state", "__call__"
+            )
         found = make("callback", found, part.settings, part.name)
     elif part.settings:
         raise ConfigError(
-            f"callback {part.name!r} is no class, so it takes no settings: {', '.join(part.settings)}"
+            f"callback {part.name!r} is not a class; remove its settings: {', '.join(part.settings)}"
         )
+    if callable(found) and not isinstance(found, Callback):
+        check_called("callback", part.name, found, "a nas.Callback, or a function of the state", 1)
     return as_callback(found)
 
 
-def _instance(kind: str, found: Any, part: Part) -> Any:
-    """An object as it is; a class or a registered function is called with the settings."""
-    if callable(found) and not isinstance(found, SearchSpace):
-        return make(kind, found, part.settings, part.name)
-    if part.settings:
+def find_algorithm(name: str, base: Path | None = None) -> NamedAlgorithm:
+    """An algorithm by its name. Raises `ConfigError` for what cannot make one, without calling it."""
+    found = find("algorithm", name, algorithms(), base)
+    if name in algorithms():
+        return NamedAlgorithm(name, found)
+    if isinstance(found, type):
+        if not issubclass(found, Algorithm):
+            raise ConfigError(f"algorithm {name!r}: expected a nas.Algorithm, got the class {found.__name__}")
+        return NamedAlgorithm(found.__name__, found)
+    said = getattr(found, "__name__", type(found).__name__)
+    check_own("algorithm", name, found, "a nas.Algorithm")
+    try:
+        check_called("algorithm", name, found, "a nas.Algorithm", 3)
+    except ConfigError as error:
         raise ConfigError(
-            f"{kind} {part.name!r} is made already, so it takes no settings: {', '.join(part.settings)}"
-        )
-    return found
+            f"algorithm {said}: cannot be made from (problem, rng, settings): {error}"
+        ) from None
+    return NamedAlgorithm(said, found)
+
+
+_EXECUTOR = "an executor: a class with submit, collect, close and free, or a function that makes one"
+
+
+def make_executor(part: Part, base: Path | None = None) -> tuple[MakeExecutor, Any]:
+    """What makes the executor from (evaluate, names it must return), and its settings.
+
+    Your own is a class, or a function that makes one, of (evaluate, settings, required) where it has `Settings`, a frozen
+    dataclass; else its settings are keyword arguments beside `evaluate` and, where it takes them, `required`.
+    Raises `ConfigError` for a name, a type or a setting that does not fit; nothing is started.
+    """
+    if part.name in EXECUTORS:
+        settings = make("executor", SETTINGS[part.name], part.settings, part.name)
+        factory = EXECUTORS[part.name]
+        return lambda evaluate, required: factory(evaluate, settings, required=required), settings
+    found = find("executor", part.name, EXECUTORS, base)
+    if isinstance(found, type):
+        check_class("executor", part.name, found, _EXECUTOR, "submit", "collect", "close")
+    elif not callable(found):
+        raise ConfigError(f"executor {part.name!r}: expected {_EXECUTOR}, got {type(found).__name__}")
+    check_own("executor", part.name, found, _EXECUTOR)
+    return _own_executor(part, found)
+
+
+def _own_executor(part: Part, found: Callable[..., Any]) -> tuple[MakeExecutor, Any]:
+    kind = getattr(found, "Settings", None)
+    settings = None if kind is None else make("executor", kind, part.settings, part.name)
+    try:
+        names = list(inspect.signature(found).parameters)
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"executor {part.name!r}: expected {_EXECUTOR}; its arguments cannot be read"
+        ) from None
+    if not names:
+        raise ConfigError(f"executor {part.name!r}: expected {_EXECUTOR}; it takes no evaluator")
+    first, given = names[0], part.settings if kind is None else {}
+    if kind is None and "settings" in names:
+        settings, given = part.settings or None, {}
+    # a function of (evaluate, names) may call its second argument anything
+    second = "required" if "required" in names or kind is not None or len(names) < 2 else names[1]
+    fixed = {first: None, second: frozenset[str](), "settings": settings}
+    check_settings("executor", found, given, part.name, **fixed)
+
+    def made(evaluate: Evaluate, required: frozenset[str]) -> Executor:
+        given_here = {first: evaluate, second: required, "settings": settings}
+        executor = make("executor", found, given, part.name, **given_here)
+        missing = [name for name in ("submit", "collect", "close", "free") if not hasattr(executor, name)]
+        if missing:
+            raise ConfigError(
+                f"executor {part.name!r}: expected {_EXECUTOR}; {type(executor).__name__} has no {', '.join(missing)}"
+            )
+        return executor  # type: ignore[no-any-return]
+
+    return made, settings if kind is not None else SimpleNamespace(**part.settings)
 
 
 def _objective(part: ObjectivePart, base: Path | None) -> Objective:
@@ -274,6 +361,7 @@ def _objective(part: ObjectivePart, base: Path | None) -> Objective:
         changes["for_space"] = _with_settings(part.name, part.settings)
     if part.function is not None:
         function = find("objective", part.function, {}, base)
+        check_called("objective", part.function, function, "a function of an architecture", 1)
         return Objective(part.name, function=function, **changes)
     if ":" in part.name:
         found = find("objective", part.name, OBJECTIVES, base)
@@ -306,10 +394,3 @@ def _algorithm_settings(part: Part, algorithm: Any, problem: Problem, planned: i
     settings = make("algorithm", algorithm.Settings, part.settings, part.name)
     default = algorithm.default_settings(problem.n_objectives, planned)
     return dataclasses.replace(default, **{key: getattr(settings, key) for key in part.settings})
-
-
-def executor_settings(part: Part) -> Any:
-    """The settings of an executor. Raises `ConfigError` for a name or a setting that there is not."""
-    if part.name not in SETTINGS:
-        find("executor", part.name, SETTINGS)
-    return make("executor", SETTINGS[part.name], part.settings, part.name)

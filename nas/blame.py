@@ -13,7 +13,7 @@ _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib"
 
 def is_own(file: str) -> bool:
     """Whether code in this file is the user's, not ours nor an installed package's."""
-    return not file.startswith((_OURS, "<", *_INSTALLED))
+    return not file.startswith((_OURS, "<", *_INSTALLED)) and "/site-packages/" not in file
 
 
 def explain(error: BaseException) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -20,6 +20,7 @@ from nas.interfaces import Algorithm, HasPrepare, HasWeights
 from nas.kept_weights import FOLDER, KeptWeights
 from nas.log_file import well_formed
 from nas.loop import LoopSettings
+from nas.peers import PEERS
 from nas.problem import Problem
 from nas.warm_start import WarmStart
 
@@ -28,6 +29,29 @@ if TYPE_CHECKING:
 
 TASK = "task"  # the key of a run's identity
 MakeAlgorithm = Callable[[Problem, np.random.Generator, Any], Algorithm]
+
+
+@dataclass(frozen=True)
+class NamedAlgorithm:
+    """What makes an algorithm, and what the run calls it: its name is looked up once, and this is passed on."""
+
+    name: str
+    make: MakeAlgorithm
+
+
+def algorithms() -> Mapping[str, Any]:
+    """The algorithms that come with the framework, and those of other packages that it can drive, by name."""
+    return {**ALGORITHMS, **PEERS}
+
+
+def named_algorithm(algorithm: str | MakeAlgorithm | NamedAlgorithm) -> NamedAlgorithm:
+    """An algorithm by its name, or as an object that makes it. Raises `ConfigError` for an unknown name."""
+    if isinstance(algorithm, NamedAlgorithm):
+        return algorithm
+    if isinstance(algorithm, str):
+        check_known("algorithm", algorithm, algorithms())
+        return NamedAlgorithm(algorithm, algorithms()[algorithm])
+    return NamedAlgorithm(getattr(algorithm, "__name__", type(algorithm).__name__), algorithm)
 
 
 @dataclass(frozen=True)
@@ -44,7 +68,7 @@ class Plan:
     def make(
         cls,
         problem: Problem,
-        algorithm: str | MakeAlgorithm,
+        algorithm: str | MakeAlgorithm | NamedAlgorithm,
         algorithm_settings: Any,
         settings: LoopSettings,
         earlier: History | None,
@@ -58,12 +82,9 @@ class Plan:
 
         Raises `ConfigError` for what cannot be made, `HistoryError` when the log is that of another search.
         """
-        make: Callable[..., Algorithm]
-        if isinstance(algorithm, str):
-            check_known("algorithm", algorithm, ALGORITHMS)
-            name, make = algorithm, ALGORITHMS[algorithm]
-        else:
-            name, make = getattr(algorithm, "__name__", type(algorithm).__name__), algorithm
+        chosen = named_algorithm(algorithm)
+        name = chosen.name
+        make: Any = chosen.make
         started = None if earlier is None else earlier.meta("identity")
         if earlier is not None and started is None:
             raise HistoryError(

@@ -79,13 +79,27 @@ _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONL
 
 
 def make(
-    kind: str, factory: Callable[..., Any], settings: Mapping[str, Any], name: str = "", **given: Any
+    kind: str, factory: Callable[..., Any], settings: Mapping[str, Any], name: str = "", /, **given: Any
 ) -> Any:
     """Call a factory with the user's settings, and with those of `given` that it takes; errors speak of `name`.
 
     Raises `ConfigError` for a setting it does not have, naming the nearest, for one that is missing, or for
     values it refuses.
     """
+    name = name or getattr(factory, "__name__", str(factory))
+    extra = check_settings(kind, factory, settings, name, **given)
+    try:
+        return factory(**settings, **extra)
+    except NasError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"{kind} {name}: {explain(error)}") from error
+
+
+def check_settings(
+    kind: str, factory: Callable[..., Any], settings: Mapping[str, Any], name: str = "", /, **given: Any
+) -> dict[str, Any]:
+    """Those of `given` that a factory takes. Raises `ConfigError` for settings that it does not have, or that are missing."""
     name = name or getattr(factory, "__name__", str(factory))
     try:
         parameters = inspect.signature(factory).parameters
@@ -104,10 +118,4 @@ def make(
     missing = [key for key in required if key not in settings and key not in given]
     if missing:
         raise ConfigError(f"{kind} {name}: needs the setting {', '.join(map(repr, missing))}")
-    extra = {key: value for key, value in given.items() if key in parameters or takes_all}
-    try:
-        return factory(**settings, **extra)
-    except NasError:
-        raise
-    except Exception as error:
-        raise ConfigError(f"{kind} {name}: {explain(error)}") from error
+    return {key: value for key, value in given.items() if key in parameters or takes_all}

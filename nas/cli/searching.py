@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,12 +21,12 @@ from nas.cli.show import front_table, output
 from nas.cli.tables import fitted
 from nas.config import SearchConfig, check_config, flat, override, put, read_config
 from nas.errors import ConfigError, HistoryError, NasError
-from nas.executors import EXECUTORS
 from nas.history import FILE, read_history
 from nas.kept_weights import FOLDER as WEIGHTS
 from nas.kept_weights import INDEX
 from nas.log_file import well_formed
 from nas.loop import LoopSettings, SearchState
+from nas.plan import Plan
 from nas.plugins import find
 from nas.records import Status
 from nas.runs.next_steps import continue_command
@@ -70,10 +71,10 @@ def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
     out = resume or Path(checked.out)
     parts = assemble(checked, base, earlier.planned if earlier else None)
     _warn_idle(checked, parts)
-    _announce(checked, out, parts, earlier)
     try:
         with Progress(checked.algorithm.name) as progress:
-            result = _solve(checked, parts, out, base, resume is not None, progress)
+            ready = partial(_announce, checked, out, parts, earlier)
+            result = _solve(checked, parts, out, base, resume is not None, progress, ready)
     except KeyboardInterrupt:  # while workers start, or while results are written
         go_on = f"; go on with: nas search --resume {out}" if (out / FILE).exists() else ""
         output().print(f"Interrupted{go_on}", highlight=False, markup=False)
@@ -158,8 +159,7 @@ def _with_flags(values: dict[str, Any], flags: Flags) -> dict[str, Any]:
         if name is not None and _name(values.get(key)) != name:
             values[key] = _from_here(name)
     if flags.executor is not None and _name(values.get("executor", "ray")) != flags.executor:
-        find("executor", flags.executor, EXECUTORS)
-        values["executor"] = flags.executor
+        values["executor"] = _from_here(flags.executor)
     pairs: list[tuple[list[str], Any]] = [
         (["budget", "evaluations"], flags.budget),
         (["seed"], flags.seed),
@@ -206,7 +206,7 @@ def _warn_idle(config: SearchConfig, parts: Assembly) -> None:
         )
 
 
-def _announce(config: SearchConfig, out: Path, parts: Assembly, earlier: _Earlier | None) -> None:
+def _announce(config: SearchConfig, out: Path, parts: Assembly, earlier: _Earlier | None, _: Plan) -> None:
     size = parts.problem.space.size
     of = f" ({size:,} architectures)" if size else ""
     objectives = ", ".join(
@@ -214,7 +214,9 @@ def _announce(config: SearchConfig, out: Path, parts: Assembly, earlier: _Earlie
     )
     limits = "".join(f", {limit}" for limit in parts.problem.limits)
     number = getattr(parts.executor_settings, "workers", None)
-    workers = "this process" if number is None else f"{number} {_WORKERS[config.executor.name]}"
+    workers = (
+        "this process" if number is None else f"{number} {_WORKERS.get(config.executor.name, 'workers')}"
+    )
     known = f", beginning with what {config.warm_start} measured" if config.warm_start else ""
     output().print(
         f"{'Resuming' if earlier else 'Searching'} [bold]{config.space.name}[/]{of}: {objectives}{limits}\n"
@@ -238,16 +240,21 @@ def _how_far(loop: LoopSettings) -> str:
 
 
 def _solve(
-    config: SearchConfig, parts: Assembly, out: Path, base: Path | None, resume: bool, progress: Progress
+    config: SearchConfig,
+    parts: Assembly,
+    out: Path,
+    base: Path | None,
+    resume: bool,
+    progress: Progress,
+    ready: Callable[[Plan], None],
 ) -> SearchResult:
     record = {"search": config.model_dump(mode="json"), "base": None if base is None else str(base)}
-    built_in = parts.algorithm_name if ":" not in parts.algorithm_name else parts.algorithm
     try:
         return solve(
             parts.problem,
-            algorithm=built_in,
+            algorithm=parts.algorithm,
             algorithm_settings=parts.algorithm_settings,
-            executor=config.executor.name,
+            executor=parts.executor,
             executor_settings=parts.executor_settings,
             loop=parts.loop,
             out=out,
@@ -258,6 +265,7 @@ def _solve(
             stop=parts.stop,
             callbacks=[_end_in_order_when_told_to(), progress, *parts.callbacks],
             config=record,
+            on_ready=ready,
         )
     except NasError:
         progress.stop()

@@ -7,11 +7,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from nas.assemble import executor_settings
+from nas.assemble import make_executor
 from nas.compare.config import SPREAD, spread
 from nas.compare.runs import CarryOut, Comparison, RunKey, carry_out
 from nas.errors import NasError
-from nas.executors import EXECUTORS
 from nas.records import Architecture, Result, Trial
 
 _POLL = 0.5  # seconds between reports while nothing finishes
@@ -54,8 +53,9 @@ def _as_tasks(comparison: Comparison, keys: tuple[RunKey, ...], progress: Progre
     if not keys:
         return
     part = spread(comparison.config.executor, min(comparison.config.workers, len(keys)))
-    make, todo = EXECUTORS[part.name], list(range(len(keys)))
-    with closing(make(CarryOut(comparison, keys), executor_settings(part))) as executor:
+    make, _ = make_executor(part, comparison.base)
+    todo = list(range(len(keys)))
+    with closing(make(CarryOut(comparison, keys), frozenset())) as executor:
         out = 0
         while todo or out:
             while todo and executor.free > 0:

@@ -18,7 +18,7 @@ from nas.config import Part
 from nas.engine.settle import settled
 from nas.errors import DataError, EvaluationError, HistoryError
 from nas.history import FILE, read_history
-from nas.plan import Plan
+from nas.plan import NamedAlgorithm, Plan
 from nas.problem import Problem
 from nas.records import Trial
 
@@ -72,7 +72,9 @@ class Comparison:
         problem = self.problem_of(part)
         parts = assemble(search_config(self.config, part, chosen, seed), self.base, problem=problem)
         design = draw_design(problem, self.config.initial, seed)
-        return replace(parts, algorithm=WithDesign(parts.algorithm, label, design))
+        return replace(
+            parts, algorithm=NamedAlgorithm(label, WithDesign(parts.algorithm.make, label, design))
+        )
 
     def check(self) -> None:
         """See that every run could begin. Raises `ConfigError`; nothing is evaluated."""
@@ -119,7 +121,7 @@ def carry_out(comparison: Comparison, key: RunKey, callbacks: Sequence[AnyCallba
         parts.problem,
         algorithm=parts.algorithm,
         algorithm_settings=parts.algorithm_settings,
-        executor=part.executor.name,
+        executor=parts.executor,
         executor_settings=parts.executor_settings,
         loop=parts.loop,
         out=folder,

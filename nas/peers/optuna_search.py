@@ -100,6 +100,7 @@ class _Optuna(OutsideAlgorithm):
     """What the four share."""
 
     Settings = OptunaSettings
+    needs = ("optuna", INSTALL)
     study: ClassVar[type[_Study]] = _Study
 
     @classmethod

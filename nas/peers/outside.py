@@ -7,10 +7,12 @@ counted as everybody's: each architecture once.
 
 from __future__ import annotations
 
+import sys
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -65,6 +67,7 @@ class OutsideAlgorithm(Algorithm):
     """
 
     Settings: ClassVar[type[Any]] = OutsideSettings
+    needs: ClassVar[tuple[str, str]] = ("pymoo", "pip install pymoo")  # a package, and how to get it
 
     def __init__(self, problem: Problem, rng: np.random.Generator, settings: Any = None) -> None:
         measured = [str(limit) for limit in problem.limits if limit.objective in problem.measured]
@@ -73,6 +76,7 @@ class OutsideAlgorithm(Algorithm):
                 f"algorithm {type(self).__name__}: optimisers of other packages cannot keep limits on what is measured "
                 f"({'; '.join(measured)}); leave these out"
             )
+        check_package(*self.needs)
         self._settings = settings or self.Settings()
         self._problem = problem
         self._space = problem.space
@@ -153,6 +157,12 @@ def following_budget(settings: Callable[..., Any], evaluations: int | None) -> A
     if evaluations is None:
         return settings()
     return settings(patience=max(100, evaluations), population=min(100, max(10, evaluations // 20)))
+
+
+def check_package(name: str, install: str) -> None:
+    """See that a package is installed, without loading it. Raises `ConfigError` that says how to install it."""
+    if name not in sys.modules and find_spec(name) is None:
+        raise ConfigError(f"algorithm: needs the package {name}, which is not installed: {install}")
 
 
 def package(name: str, install: str) -> Any:

@@ -79,6 +79,7 @@ class SyneTuneEvolution(OutsideAlgorithm):
     """Syne Tune's multi-objective regularized evolution."""
 
     Settings = SyneTuneSettings
+    needs = ("syne_tune", INSTALL)
 
     @classmethod
     def default_settings(cls, n_objectives: int, evaluations: int | None) -> SyneTuneSettings:
