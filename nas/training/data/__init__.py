@@ -46,10 +46,10 @@ _CACHE: dict[DataSource, Splits] = {}  # one per process: a worker reads a data 
 
 
 def kind_at(path: str) -> str | None:
-    """The data set that a path stands for: `folder` or `parquet`; None where nothing is."""
+    """The data set that a path stands for: `folder` (also for a CSV of labels) or `parquet`; None where nothing is."""
     if not os.path.exists(path):  # Path.exists would raise for a long one
         return None
-    return "folder" if os.path.isdir(path) else "parquet"
+    return "folder" if os.path.isdir(path) or path.lower().endswith(".csv") else "parquet"
 
 
 def data_from_config(config: Mapping[str, Any]) -> DataSource:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nas.training.data.account import Account
+from nas.training.data.account import Damage as Damage  # used by every reader
 
 ByteArray = NDArray[np.uint8]
 IntArray = NDArray[np.int64]
@@ -80,6 +83,7 @@ class Splits:
     class_names: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    account: Account = field(default_factory=Account)
 
     @property
     def num_classes(self) -> int:
@@ -91,16 +95,11 @@ class Splits:
 
 
 @dataclass(frozen=True, slots=True)
-class Damage:
-    """One thing wrong with a data set: where it is and what it is."""
-
-    where: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class DataReport:
-    """What `check` found. `counts` maps a split to its pictures (or what `counted` says) per class, as in `class_names`."""
+    """What `check` found. `counts` maps a split to its pictures (or what `counted` says) per class, as in `class_names`.
+
+    `account` says what becomes of every file; with `skipping`, damaged files are left out, so the set can be used.
+    """
 
     name: str
     where: str
@@ -111,10 +110,12 @@ class DataReport:
     picture: str = ""  # such as "8x8, 1 channel"
     damage: tuple[Damage, ...] = ()
     counted: str = "pictures"
+    account: Account = field(default_factory=Account)
+    skipping: bool = False
 
     @property
     def ok(self) -> bool:
-        return self.found and not self.damage
+        return self.found and (self.skipping or not self.damage)
 
     def lines(self, limit: int = 20) -> list[str]:
         """The report as text, at most `limit` damages spelt out."""
@@ -126,14 +127,32 @@ class DataReport:
                     text.append(
                         f"  {split}: {sum(counts)} {self.counted}, {min(counts)} to {max(counts)} a class"
                     )
-        text += [f"  damaged: {d.where}: {d.reason}" for d in self.damage[:limit]]
+        text += [f"  note: {note}" for note in self.account.notes]
+        text += [f"  ignored: {ignored}" for ignored in self.account.ignored]
+        word = "skipped" if self.skipping else "damaged"
+        text += [f"  {word}: {d.where}: {d.reason}" for d in self.damage[:limit]]
         if len(self.damage) > limit:
             text.append(f"  and {len(self.damage) - limit} more")
         if not self.found:
             text.append(f"  not found. {self.how_to_get}")
-        elif self.ok:
+        elif not self.damage:
             text.append("  nothing is damaged")
+        else:
+            text.append(f"  {len(self.damage):,} {word}")
         return text
+
+
+def settings_text(data: object, *newer: str) -> str:
+    """The text form of a description (a frozen dataclass), without those `newer` settings that have their default.
+
+    Trainings and kept weights are matched by this text, so settings that were added later must not change it.
+    """
+    shown = [
+        f"{f.name}={getattr(data, f.name)!r}"
+        for f in fields(data)  # type: ignore[arg-type]
+        if not (f.name in newer and getattr(data, f.name) == f.default)
+    ]
+    return f"{type(data).__qualname__}({', '.join(shown)})"
 
 
 class DataSource(Hashable, Protocol):

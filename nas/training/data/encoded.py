@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from nas.errors import ConfigError, DataError
+from nas.training.data.account import Account, Damage, Ignored, complaint
 from nas.training.data.base import (
     ByteArray,
-    Damage,
     DataReport,
     IntArray,
     MemoryPictures,
@@ -28,6 +28,7 @@ TYPICAL: dict[int, tuple[tuple[float, ...], tuple[float, ...]]] = {
     1: ((118.0,), (58.0,)),
     3: ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
 }
+_ADVICE = "Repair or remove them, or set skip_damaged: true (nas data check lists all)"
 EXAMPLES = (".jpg", ".png", ".webp")
 THREADS = 4
 CHUNK = 256  # pictures decoded between two looks at the result, so memory stays bounded
@@ -38,7 +39,8 @@ class Reading:
     """How pictures are read: side in pixels (None: as they are), channels, the part that is judged.
 
     `validation` and `test` are the fractions to cut where a set has no such split of its own; sets larger
-    than `memory_mb` once decoded are decoded anew whenever they are taken.
+    than `memory_mb` once decoded are decoded anew whenever they are taken. With `skip_damaged`, images that
+    cannot be used are left out and counted; else they are named and the set is refused.
     """
 
     resolution: int | None = None
@@ -48,8 +50,11 @@ class Reading:
     test: float = 0.1
     split_seed: int = 0
     memory_mb: int = 1024
+    skip_damaged: bool = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.skip_damaged, bool):
+            raise ConfigError(f"data: skip_damaged must be true or false, not {self.skip_damaged!r}")
         if self.channels not in CHANNELS:
             raise ConfigError(f"data: channels must be 1 (grey) or 3 (colour), not {self.channels!r}")
         if self.resolution is not None and self.resolution < 1:
@@ -64,7 +69,8 @@ class Listing:
 
     `where` names each picture (a path, or a file and row), `blobs` its bytes when they are not in a file of
     their own. `split` is the position in (train, validation, test), -1 where the set has no splits.
-    `damage` is what can be told without decoding.
+    `damage` is what can be told without decoding, and `unusable` the positions that it concerns. `ignored` are
+    files that are not read, `notes` how the set was understood.
     """
 
     where: Sequence[str]
@@ -73,6 +79,31 @@ class Listing:
     split: IntArray
     class_names: tuple[str, ...]
     damage: tuple[Damage, ...] = field(default=())
+    unusable: tuple[int, ...] = ()
+    ignored: tuple[Ignored, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def select(self, positions: IntArray) -> Listing:
+        """The images at these positions; nothing of them is unusable."""
+        return replace(
+            self,
+            where=[self.where[i] for i in positions],
+            blobs=None if self.blobs is None else [self.blobs[i] for i in positions],
+            labels=self.labels[positions],
+            split=self.split[positions],
+            unusable=(),
+        )
+
+    def usable(self) -> Listing:
+        """Without the positions that are unusable."""
+        if not self.unusable:
+            return self
+        return self.select(np.setdiff1d(np.arange(len(self.where)), self.unusable))
+
+    @property
+    def serious(self) -> tuple[Damage, ...]:
+        """Damage but for classes without an image, with which a set can be used."""
+        return tuple(d for d in self.damage if not d.reason.startswith("empty class"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,48 +142,95 @@ class EncodedPictures:
 def load_listing(listing: Listing, reading: Reading, name: str) -> Splits:
     """Cut into splits and decode what fits in memory.
 
-    Raises `DataError` naming every damaged picture (the first few of many), before anything is trained.
+    Raises `DataError` naming every damaged picture (the first few of many), before anything is trained, unless
+    they are skipped: then sets that do not fit in memory are decoded once to find them.
     """
-    serious = [d for d in listing.damage if not d.reason.startswith("empty class")]
-    if serious:
-        raise DataError(_complaint(name, serious))
+    skipped = list(listing.serious)
+    if skipped and not reading.skip_damaged:
+        raise DataError(complaint(name, skipped, _ADVICE))
+    listing = listing.usable()
     if len(listing.where) == 0:
-        raise DataError(f"{name}: no picture found; expected files such as {', '.join(sorted(EXAMPLES))}")
-    everything = EncodedPictures(listing.where, listing.blobs, listing.labels, reading)
+        raise DataError(
+            complaint(name, skipped, "No image is left")
+            if skipped
+            else f"{name}: no picture found; expected files such as {', '.join(sorted(EXAMPLES))}"
+        )
+    first = _first(listing, reading, name)
+    if first is None:
+        results = _decoded(_pictures(listing, reading))
+        raise DataError(complaint(name, [r for _, r in results if isinstance(r, Damage)], _ADVICE))
+    if first.size * len(listing.where) > reading.memory_mb * 2**20:
+        return _large(listing, reading, name, skipped)
+    images, kept = _decode_all(_pictures(listing, reading), first.shape, name, reading.skip_damaged, skipped)
+    if len(kept) < len(listing.where):
+        listing = listing.select(kept)
     parts = cut(listing, reading)
-    first = centre(read(listing.where[0], _blob(listing, 0), reading.channels), reading.resolution, 1.0)
-    if first.size * len(everything) > reading.memory_mb * 2**20:
-        if reading.resolution is None:
-            raise DataError(
-                f"{name}: {len(everything)} pictures do not fit in {reading.memory_mb} MB, and pictures "
-                f"that are decoded as they are needed must have one size: set resolution"
-            )
-        mean, std = TYPICAL[reading.channels]
-        large: list[Pictures] = [everything.select(part) for part in parts]
-        return Splits(large[0], large[1], large[2], listing.class_names, mean, std)
-    images = _decode_all(everything, first.shape, name)
     held = [MemoryPictures(images[part], listing.labels[part]) for part in parts]
     mean, std = pixel_statistics(held[0].images)
-    return Splits(held[0], held[1], held[2], listing.class_names, mean, std)
+    account = _account(listing, skipped)
+    return Splits(held[0], held[1], held[2], listing.class_names, mean, std, account)
+
+
+def _large(listing: Listing, reading: Reading, name: str, skipped: list[Damage]) -> Splits:
+    """The splits of a set that does not fit in memory."""
+    if reading.resolution is None:
+        raise DataError(
+            f"{name}: {len(listing.where)} pictures do not fit in {reading.memory_mb} MB, and pictures "
+            f"that are decoded as they are needed must have one size: set resolution"
+        )
+    if reading.skip_damaged:
+        results = _decoded(_pictures(listing, reading))
+        bad = {index: result for index, result in results if isinstance(result, Damage)}
+        skipped += bad.values()
+        listing = listing.select(np.setdiff1d(np.arange(len(listing.where)), sorted(bad)))
+    everything = _pictures(listing, reading)
+    large: list[Pictures] = [everything.select(part) for part in cut(listing, reading)]
+    mean, std = TYPICAL[reading.channels]
+    account = _account(listing, skipped)
+    return Splits(large[0], large[1], large[2], listing.class_names, mean, std, account)
+
+
+def _first(listing: Listing, reading: Reading, name: str) -> ByteArray | None:
+    """The first image that can be read, whole: its size stands for all. None where the set is to be refused."""
+    damage: list[Damage] = []
+    for index, where in enumerate(listing.where):
+        try:
+            picture = read(where, _blob(listing, index), reading.channels)
+        except DataError as error:
+            if not reading.skip_damaged:
+                return None
+            damage.append(Damage(where, str(error).removeprefix(f"{where}: ")))
+        else:
+            return centre(picture, reading.resolution, 1.0)
+    raise DataError(complaint(name, damage, "No image is left"))
+
+
+def _pictures(listing: Listing, reading: Reading) -> EncodedPictures:
+    return EncodedPictures(listing.where, listing.blobs, listing.labels, reading)
+
+
+def _account(listing: Listing, skipped: Sequence[Damage]) -> Account:
+    return Account(len(listing.where), listing.ignored, tuple(skipped), listing.notes)
 
 
 def check_listing(listing: Listing, reading: Reading, report: DataReport) -> DataReport:
     """`report` completed: every picture decoded once, none kept."""
-    everything = EncodedPictures(listing.where, listing.blobs, listing.labels, reading)
     damage, sizes = list(listing.damage), set()
-    for _, result in _decoded(everything):
+    listing = listing.usable()
+    good: list[int] = []
+    for index, result in _decoded(_pictures(listing, reading)):
         if isinstance(result, Damage):
             damage.append(result)
         else:
+            good.append(index)
             sizes.add(result.shape)
     if reading.resolution is None and len(sizes) > 1:
         damage.append(Damage(report.where, f"{len(sizes)} different picture sizes: set resolution"))
     counts = {}
-    usable = listing.labels >= 0
-    if usable.any():
-        for split, part in zip(("train", "validation", "test"), cut(listing, reading), strict=True):
-            kept = part[usable[part]]
-            counts[split] = class_counts(listing.labels[kept], len(listing.class_names))
+    kept = listing.select(np.array(good, np.int64)) if reading.skip_damaged else listing
+    if len(kept.where):
+        for split, part in zip(("train", "validation", "test"), cut(kept, reading), strict=True):
+            counts[split] = class_counts(kept.labels[part], len(listing.class_names))
     picture = ", ".join(f"{s[2]}x{s[1]}" for s in sorted(sizes)[:3])
     return DataReport(
         name=report.name,
@@ -163,6 +241,10 @@ def check_listing(listing: Listing, reading: Reading, report: DataReport) -> Dat
         counts=counts,
         picture=f"{picture}, {reading.channels} channel{'s' if reading.channels > 1 else ''}",
         damage=tuple(damage),
+        account=Account(
+            len(good), listing.ignored, tuple(damage) if reading.skip_damaged else (), listing.notes
+        ),
+        skipping=reading.skip_damaged and bool(good),
     )
 
 
@@ -187,22 +269,30 @@ def cut(listing: Listing, reading: Reading) -> tuple[IntArray, IntArray, IntArra
     return train, validation, test
 
 
-def _decode_all(pictures: EncodedPictures, shape: tuple[int, ...], name: str) -> ByteArray:
+def _decode_all(
+    pictures: EncodedPictures, shape: tuple[int, ...], name: str, skip: bool, skipped: list[Damage]
+) -> tuple[ByteArray, IntArray]:
+    """Every image that can be read, and their positions; what is wrong with the others is added to `skipped`."""
     images = np.empty((len(pictures), *shape), dtype=np.uint8)
     damage: list[Damage] = []
+    good: list[int] = []
     for index, result in _decoded(pictures):
         if isinstance(result, Damage):
             damage.append(result)
+        elif damage and not skip:
+            continue  # the set is refused; look for what else is damaged
         elif result.shape != shape:
             raise DataError(
                 f"{pictures.where[index]}: a picture of {result.shape[2]}x{result.shape[1]} pixels among "
                 f"others of {shape[2]}x{shape[1]}; set resolution to bring them to one size"
             )
         else:
-            images[index] = result
-    if damage:
-        raise DataError(_complaint(name, damage))
-    return images
+            images[len(good)] = result
+            good.append(index)
+    if damage and not skip:
+        raise DataError(complaint(name, damage, _ADVICE))
+    skipped += damage
+    return images[: len(good)], np.array(good, np.int64)
 
 
 def _decoded(pictures: EncodedPictures) -> Iterator[tuple[int, ByteArray | Damage]]:
@@ -220,12 +310,6 @@ def _decoded(pictures: EncodedPictures) -> Iterator[tuple[int, ByteArray | Damag
         for start in range(0, len(pictures), CHUNK):
             indices = range(start, min(start + CHUNK, len(pictures)))
             yield from zip(indices, pool.map(one, indices), strict=True)
-
-
-def _complaint(name: str, damage: Sequence[Damage]) -> str:
-    shown = "; ".join(f"{d.where}: {d.reason}" for d in damage[:5])
-    more = f"; and {len(damage) - 5} more" if len(damage) > 5 else ""
-    return f"{name}: {len(damage)} damaged: {shown}{more}. Repair or remove them (nas data check lists all)"
 
 
 def _blob(listing: Listing, index: int) -> bytes | None:

@@ -1,31 +1,26 @@
-"""A folder of pictures, one folder a class: ImageNet's layout, with or without split folders."""
+"""A folder of images: one folder a class (ImageNet's layout, with or without split folders), or a CSV of labels."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from nas.errors import DataError
-from nas.training.data.base import Damage, DataReport, Splits
+from nas.errors import ConfigError, DataError
+from nas.training.data.base import Damage, DataReport, Splits, settings_text
 from nas.training.data.decode import EXTENSIONS
 from nas.training.data.encoded import Listing, Reading, check_listing, load_listing
-
-SPLIT_FOLDERS = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "test": 2}
-HOW = (
-    "Put pictures in folders by class: PATH/train/CLASS/*.jpg and PATH/val/CLASS/*.jpg (ImageNet's layout), "
-    "or PATH/CLASS/*.jpg to have the splits cut for you."
-)
+from nas.training.data.labels import has_columns, listing_by_labels, usual_file
+from nas.training.data.layout import HOW, folder_listing
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Folder:
-    """Pictures in `path/train/CLASS/`, `path/val/CLASS/` (or `test`), or just `path/CLASS/`.
+    """Pictures in `path/train/CLASS/`, `path/val/CLASS/` (or `test`), or just `path/CLASS/`; or as a CSV lists them.
 
-    With one held-out folder it is the test, and validation is cut from the training pictures. Pictures are cut
-    to a central square (`keep` of the shorter side) of `resolution` pixels.
+    `labels` names a CSV in `path`; None takes `labels.csv` where there is one, False never. `path` may be the CSV itself. With one held-out folder it is the test, and validation is cut from the training pictures. Pictures are cut
+    to a central square (`keep` of the shorter side) of `resolution` pixels. `skip_damaged` leaves out and counts what
+    cannot be used; else the set is refused. Raises `ConfigError`.
     """
 
     path: str
@@ -36,6 +31,17 @@ class Folder:
     test: float = 0.1
     split_seed: int = 0
     memory_mb: int = 1024
+    labels: str | bool | None = None
+    skip_damaged: bool = False
+
+    def __post_init__(self) -> None:
+        if self.labels is True:
+            object.__setattr__(self, "labels", None)  # as the default: a file that is there
+        if not (self.labels in (None, False) or (isinstance(self.labels, str) and self.labels)):
+            raise ConfigError(f"data: labels must be the name of a CSV file, or false, not {self.labels!r}")
+
+    def __repr__(self) -> str:
+        return settings_text(self, "labels", "skip_damaged")
 
     def load(self) -> Splits:
         return load_listing(self._list(), self._reading(), f"folder {self.path}")
@@ -45,7 +51,7 @@ class Folder:
         try:
             return check_listing(self._list(), self._reading(), report)
         except DataError as error:
-            found = Path(self.path).is_dir()
+            found = os.path.exists(self.path)
             return DataReport("folder", self.path, found, HOW, damage=(Damage(self.path, str(error)),))
 
     def _reading(self) -> Reading:
@@ -57,38 +63,30 @@ class Folder:
             self.test,
             self.split_seed,
             self.memory_mb,
+            self.skip_damaged,
         )
 
     def _list(self) -> Listing:
-        root = Path(self.path)
-        if not root.is_dir():
+        root = str(Path(self.path))
+        if root.lower().endswith(".csv") and os.path.isfile(root):
+            return listing_by_labels(os.path.dirname(root) or os.curdir, os.path.basename(root))
+        if not os.path.isdir(root):
             raise DataError(f"folder {self.path}: not found. {HOW}")
-        inside = class_folders(root)
-        splits = [(SPLIT_FOLDERS[d.name.lower()], d) for d in inside if d.name.lower() in SPLIT_FOLDERS]
-        if not any(k == 0 for k, _ in splits):
-            splits = [(-1, root)]
-        names = sorted({c.name for k, d in splits if k <= 0 for c in class_folders(d)})
-        if not names:
-            raise DataError(f"folder {self.path}: no class folder found. {HOW}")
-        index = {name: i for i, name in enumerate(names)}
-        where: list[str] = []
-        labels: list[int] = []
-        split: list[int] = []
-        damage: list[Damage] = []
-        for kind, directory in splits:
-            for folder in class_folders(directory):
-                files = picture_files(folder)
-                if folder.name not in index:
-                    damage.append(Damage(str(folder), "wrong label: a class without training folder"))
-                    continue
-                if not files:
-                    damage.append(Damage(str(folder), "empty class: no picture in this folder"))
-                where += files
-                labels += [index[folder.name]] * len(files)
-                split += [kind] * len(files)
-        return Listing(
-            where, None, np.array(labels, np.int64), np.array(split, np.int64), tuple(names), tuple(damage)
-        )
+        if isinstance(self.labels, str):
+            if not os.path.isfile(os.path.join(root, self.labels)):
+                raise DataError(f"folder {self.path}: the CSV {self.labels} is not found in it")
+            return listing_by_labels(root, self.labels)
+        usual = usual_file(root) if self.labels is None else None
+        if usual is None:
+            return folder_listing(root)
+        if has_columns(os.path.join(root, usual)):
+            return listing_by_labels(root, usual)
+        try:
+            listing = folder_listing(root)
+        except DataError:
+            return listing_by_labels(root, usual)  # raises what is wrong with it
+        note = f"{usual} is not used: it has no columns for file and label"
+        return replace(listing, notes=(*listing.notes, note))
 
 
 def class_folders(path: Path) -> list[Path]:

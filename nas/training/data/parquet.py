@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from nas.errors import DataError
-from nas.training.data.base import Damage, DataReport, IntArray, Splits
+from nas.training.data.base import Damage, DataReport, IntArray, Splits, settings_text
 from nas.training.data.encoded import Listing, Reading, check_listing, load_listing
-from nas.training.data.folder import SPLIT_FOLDERS
+from nas.training.data.splits import SPLIT_NAMES, check_one_name_each
 
 HOW = (
     "Any Parquet file serves that has a column of encoded pictures (JPEG or PNG bytes) and a column of labels: "
@@ -21,13 +21,14 @@ LABELS = ("label", "labels", "class", "class_index", "fine_label", "target")
 PICTURES = ("image", "jpeg", "png", "img", "picture", "bytes")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Parquet:
     """Pictures in `path`; the test pictures may be in a file of their own, `test_path`.
 
     `image` and `label` name the columns (None: the first that has a usual name). The picture column holds bytes,
     or a struct with a field `bytes`. A column `split` (train, validation or val, test) is respected.
-    Labels are class numbers 0 .. num_classes - 1 (None: as many as the largest needs), or names.
+    Labels are class numbers 0 .. num_classes - 1 (None: as many as the largest needs), or names. `skip_damaged` leaves out and counts
+    rows that cannot be used; else the set is refused.
     """
 
     path: str
@@ -43,6 +44,10 @@ class Parquet:
     test: float = 0.1
     split_seed: int = 0
     memory_mb: int = 1024
+    skip_damaged: bool = False
+
+    def __repr__(self) -> str:
+        return settings_text(self, "skip_damaged")
 
     def load(self) -> Splits:
         return load_listing(self._list(), self._reading(), f"parquet {self.path}")
@@ -64,6 +69,7 @@ class Parquet:
             self.test,
             self.split_seed,
             self.memory_mb,
+            self.skip_damaged,
         )
 
     def _list(self) -> Listing:
@@ -75,7 +81,9 @@ class Parquet:
         labels, names, damage = _classes([v for t in tables for v in t[2]], where, self.num_classes)
         split = np.concatenate([t[3] for t in tables])
         missing = [Damage(w, "no picture in this row") for w, b in zip(where, blobs, strict=True) if not b]
-        return Listing(where, [b or b"" for b in blobs], labels, split, names, (*damage, *missing))
+        unusable = tuple(i for i, b in enumerate(blobs) if not b or labels[i] < 0)
+        found = (*damage, *missing)
+        return Listing(where, [b or b"" for b in blobs], labels, split, names, found, unusable)
 
     def _read(self, path: str, default: int) -> tuple[list[str], list[Any], list[Any], IntArray]:
         import pyarrow as pa
@@ -116,13 +124,14 @@ def _column(path: str, kind: str, wanted: str | None, usual: tuple[str, ...], na
 
 
 def _splits(path: str, values: list[Any]) -> IntArray:
-    unknown = {v for v in values if str(v).lower() not in SPLIT_FOLDERS}
+    unknown = {v for v in values if str(v).lower() not in SPLIT_NAMES}
     if unknown:
         shown = ", ".join(sorted(repr(v) for v in unknown)[:5])
         raise DataError(
-            f"parquet {path}: split values {shown} are unknown: expected {', '.join(SPLIT_FOLDERS)}"
+            f"parquet {path}: split values {shown} are unknown: expected {', '.join(SPLIT_NAMES)}"
         )
-    return np.array([SPLIT_FOLDERS[str(v).lower()] for v in values], dtype=np.int64)
+    check_one_name_each(f"parquet {path}: split values", {str(v) for v in values})
+    return np.array([SPLIT_NAMES[str(v).lower()] for v in values], dtype=np.int64)
 
 
 def _classes(

@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
-from nas.errors import ConfigError
+from nas.errors import ConfigError, DataError
 from nas.training.data.base import IntArray
+
+# names of folders and of values in a column, in lower case -> position in (train, validation, test)
+SPLIT_NAMES = {
+    "train": 0,
+    "training": 0,
+    "val": 1,
+    "valid": 1,
+    "validation": 1,
+    "dev": 1,
+    "test": 2,
+    "testing": 2,
+}
+
+
+def check_one_name_each(where: str, names: Iterable[str]) -> None:
+    """Raise `DataError` where two different names, such as val and dev, mean the same split."""
+    known: dict[int, str] = {}
+    for name in sorted(names):
+        kind = SPLIT_NAMES.get(name.lower())
+        if kind is None:
+            continue
+        other = known.setdefault(kind, name)
+        if other.lower() != name.lower():
+            raise DataError(
+                f"{where}: {other} and {name} both name the {('training', 'validation', 'test')[kind]} split: use one of them"
+            )
 
 
 def stratified(labels: IntArray, fractions: tuple[float, ...], seed: int) -> tuple[IntArray, ...]:

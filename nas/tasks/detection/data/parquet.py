@@ -22,7 +22,7 @@ from nas.tasks.detection.data.base import (
     report_only,
 )
 from nas.training.data.base import DataReport
-from nas.training.data.folder import SPLIT_FOLDERS
+from nas.training.data.splits import SPLIT_NAMES
 
 HOW = (
     "Pictures: columns image_id, width, height, jpeg, split (train, val or test) and, for several sets in one file, source. "
@@ -67,9 +67,9 @@ class DetectionParquet:
         for row in _rows(self.path, PICTURES, self.source):
             name = str(row["image_id"])
             mine = tuple(objects.pop(name, ()))
-            where, split = f"{self.path} {name}", SPLIT_FOLDERS.get(str(row["split"]).lower())
+            where, split = f"{self.path} {name}", SPLIT_NAMES.get(str(row["split"]).lower())
             if split is None:
-                faults.add(where, f"split {row['split']!r} is unknown: expected {', '.join(SPLIT_FOLDERS)}")
+                faults.add(where, f"split {row['split']!r} is unknown: expected {', '.join(SPLIT_NAMES)}")
             else:
                 size = (int(row["width"] or 0), int(row["height"] or 0))
                 raw.append(RawPicture(where, name, split, row["jpeg"] or b"", size, mine))

@@ -1,0 +1,89 @@
+"""What becomes of every file of a data set: used, ignored with the reason, or damaged."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+NAMED = 3  # files of each reason that are named; the others are counted
+NOTICES = logging.getLogger("nas.data")  # what a command shows before it starts
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One thing wrong with a data set: where it is and what it is."""
+
+    where: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Files that are not read for the same reason; the first few by name."""
+
+    reason: str
+    count: int
+    examples: tuple[str, ...]
+
+    def __str__(self) -> str:
+        more = ", ..." if self.count > len(self.examples) else ""
+        return f"{self.count:,} {self.reason} ({', '.join(self.examples)}{more})"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Images used, files ignored by reason, damaged ones that were skipped, and notes on how the set was read."""
+
+    used: int = 0
+    ignored: tuple[Ignored, ...] = ()
+    skipped: tuple[Damage, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def parts(self) -> list[str]:
+        """What a user should know, a phrase each; empty where every file is used."""
+        found = list(self.notes)
+        if self.ignored:
+            total = sum(i.count for i in self.ignored)
+            found.append(f"{total:,} files ignored: {'; '.join(map(str, self.ignored))}")
+        if self.skipped:
+            first = "; ".join(f"{d.where}: {d.reason}" for d in self.skipped[:NAMED])
+            more = "; ..." if len(self.skipped) > NAMED else ""
+            found.append(f"{len(self.skipped):,} damaged skipped: {first}{more}")
+        return found
+
+    def line(self) -> str:
+        """The account in one line; empty where every file is used and there is nothing to note."""
+        found = self.parts()
+        return f"data: {self.used:,} images used; {'; '.join(found)}" if found else ""
+
+
+def announce(account: Account) -> None:
+    """Report an account on the logger `nas.data`, in one line, where there is something to report."""
+    line = account.line()
+    if line:
+        NOTICES.warning("%s", line)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Collects ignored files as they are found."""
+
+    found: dict[str, list[str]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add(self, reason: str, name: str, count: int = 1) -> None:
+        self.counts[reason] = self.counts.get(reason, 0) + count
+        names = self.found.setdefault(reason, [])
+        if len(names) < NAMED:
+            names.append(name)
+
+    def ignored(self) -> tuple[Ignored, ...]:
+        return tuple(Ignored(r, n, tuple(self.found[r])) for r, n in self.counts.items())
+
+
+def complaint(name: str, damage: Sequence[Damage], advice: str) -> str:
+    """An error that names the first few damages and counts all."""
+    shown = "; ".join(f"{d.where}: {d.reason}" for d in damage[:5])
+    more = f"; and {len(damage) - 5} more" if len(damage) > 5 else ""
+    return f"{name}: {len(damage)} damaged: {shown}{more}. {advice}"
