@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nas.blame import explain
 from nas.callbacks import AnyCallback, as_callback
 from nas.checks import check_known
 from nas.core.files import write_text
+from nas.core.interrupts import InterruptWatch, is_interrupt
 from nas.core.task_spec import TaskSpec
 from nas.engine.initial import AnyArchitecture
 from nas.engine.settle import settled
 from nas.engine.stopping import StopRule, stop_rules
-from nas.errors import ConfigError, HistoryError
+from nas.errors import ConfigError, HistoryError, NasError
 from nas.executors import EXECUTORS
 from nas.fidelity import Rungs
 from nas.history import FILE, History, as_json, read_history, read_notes, tabulate
@@ -299,7 +301,7 @@ def _run(
 ) -> SearchResult:
     problem, ended = plan.problem, "finished"
     callbacks = callbacks if kept is None else [kept, *callbacks]
-    with _opened(make(problem.measure(), problem.measured)) as executor:
+    with InterruptWatch(), _opened(make(problem.measure(), problem.measured)) as executor:
         imported = () if plan.warm is None else plan.warm.results
         loop = Search(problem, plan.algorithm, executor, plan.settings, history, callbacks, imported, rules)
         try:
@@ -308,13 +310,17 @@ def _run(
             loop.run()
         except KeyboardInterrupt:
             ended = "interrupted"
-        except Exception:
+        except BaseException as error:
+            if is_interrupt(error):  # such as SystemExit from somebody's handler of SIGTERM
+                raise
             if history is not None and loop.state.results:
                 with suppress(Exception):  # the first error is the one to report
                     executor.close()
                     conclude(plan, loop.state, history, "stopped", kept, plots)
             loop.end("stopped")
-            raise
+            if isinstance(error, Exception):
+                raise
+            raise NasError(f"the search was stopped by {explain(error)}") from error
     if loop.state.exhausted and ended == "finished":
         ended = "exhausted"
     result = conclude(plan, loop.state, history, ended, kept, plots)

@@ -7,7 +7,10 @@ import sysconfig
 import traceback
 from pathlib import Path
 
+from nas.core.text import class_name, message_of, one_line, printable
+
 _OURS = str(Path(__file__).parent) + os.sep
+_LIMIT = 2000  # characters of a sentence
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
@@ -18,13 +21,13 @@ def is_own(file: str) -> bool:
 
 def explain(error: BaseException) -> str:
     """`TypeError: what it said (file.py, line 3, in f)`: the innermost line that is the user's own, where there is one."""
-    message = " ".join(str(error).split())[:500]
     if isinstance(error, SyntaxError):
-        return f"{type(error).__name__}: {error.msg} ({error.filename}, line {error.lineno})"
-    said = type(error).__name__ + (f": {message}" if message else "")
+        return one_line(f"{class_name(error)}: {error.msg} ({error.filename}, line {error.lineno})", _LIMIT)
+    message = one_line(message_of(error))
+    said = class_name(error) + (f": {message}" if message else "")
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if is_own(f.filename)]
     if not frames:
         return said
     at = (own or frames)[-1]
-    return f"{said} ({at.filename}, line {at.lineno}, in {at.name})"
+    return f"{said} ({printable(at.filename)}, line {at.lineno}, in {printable(at.name)})"

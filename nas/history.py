@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nas.core.text import restored, storable
 from nas.errors import ArchitectureError, HistoryError
 from nas.history_table import (
     FILE,
@@ -42,7 +43,7 @@ from nas.log_file import (
     well_formed,
 )
 from nas.notes import values_as_text
-from nas.records import Note, Result, Status, Trial
+from nas.records import Architecture, Note, Result, Status, Trial
 
 __all__ = ["FILE", "SCHEMA", "Event", "History", "as_json", "read_history", "read_notes", "tabulate"]
 
@@ -152,7 +153,7 @@ class History:
         """A trial was asked for (None: the algorithm had nothing new to ask), and what was noted with it."""
         with self._transaction() as db:
             if trial is not None:
-                text = self._space.format(trial.architecture)
+                text = storable(self._space.format(trial.architecture))
                 row = (trial.id, text, trial.seed, trial.budget, time.time())
                 db.execute("INSERT INTO trials VALUES (?, ?, ?, ?, ?)", row)
             db.execute("INSERT INTO log (event, trial) VALUES ('ask', ?)", (trial.id if trial else None,))
@@ -163,7 +164,7 @@ class History:
         row = (
             result.trial.id,
             result.status.value,
-            json.dumps(dict(result.values)),
+            json.dumps({storable(name): value for name, value in result.values.items()}),
             result.seconds,
             result.error,
             result.worker,
@@ -213,7 +214,7 @@ class History:
                 "SELECT id, architecture, seed, budget FROM trials ORDER BY id"
             ).fetchall()
         try:
-            return [Trial(i, self._space.parse(text), seed, budget) for i, text, seed, budget in rows]
+            return [Trial(i, parsed(self._space, text), seed, budget) for i, text, seed, budget in rows]
         except ArchitectureError as error:
             raise HistoryError(
                 f"{self.path} does not belong to space {self._space.name!r}: {error}"
@@ -282,6 +283,17 @@ class History:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def parsed(space: SearchSpace, text: str) -> Architecture:
+    """The architecture of a stored text. Raises `ArchitectureError`."""
+    try:
+        return space.parse(text)
+    except ArchitectureError:
+        original = restored(text)  # a text that could not be stored as it was
+        if original == text:
+            raise
+        return space.parse(original)
 
 
 def _insert_notes(db: sqlite3.Connection, notes: Sequence[Note]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from nas.core.text import storable
 from nas.errors import HistoryError
 from nas.log_file import connect_to_read, explained, well_formed
 from nas.notes import notes_in
@@ -69,6 +70,10 @@ def values_of(texts: Sequence[str], path: Path) -> list[dict[str, Any]]:
         values: list[dict[str, Any]] = json.loads(f"[{','.join(texts)}]")
     if len(values) != len(texts) or not all(isinstance(reported, dict) for reported in values):
         raise HistoryError(f"{path} is damaged: a result holds no mapping; restore it from a copy")
+    if "\\ud" in "".join(
+        texts
+    ):  # names with lone surrogates, which earlier versions stored and could not read
+        return [{storable(name): value for name, value in reported.items()} for reported in values]
     return values
 
 
@@ -104,13 +109,26 @@ def tabulate(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
     values = pd.DataFrame(
         {name: [row[3].get(name) for row in rows] for name in names}, index=frame.index, dtype=float
     )
-    values = values.rename(columns={name: f"reported_{name}" for name in RESERVED & set(values.columns)})
+    values.columns = pd.Index(_unlike_columns(list(values.columns)))
     frame["status"] = frame["status"].fillna("running")
     frame["told"] = pd.to_numeric(frame["told"]).rank(method="first")
     frame["told_seconds"] = pd.to_numeric(frame["told_seconds"])
     if len(values.columns):
         frame = pd.concat([frame.iloc[:, :3], values, frame.iloc[:, 3:]], axis=1)
     return frame
+
+
+def _unlike_columns(names: list[str]) -> list[str]:
+    """The names of reported values, each unlike those of other columns and unlike each other."""
+    taken = RESERVED | {name for name in names if name not in RESERVED}
+    found = []
+    for name in names:
+        column = name
+        while column in RESERVED or (column != name and column in taken):
+            column = f"reported_{column}"
+        taken |= {column}
+        found.append(column)
+    return found
 
 
 def check_readable(path: Path) -> None:

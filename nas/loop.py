@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -9,9 +10,10 @@ from dataclasses import replace
 
 from nas.callbacks import AnyCallback, Callbacks
 from nas.core.bounds import TimeUp, time_limit
+from nas.core.values import reported
 from nas.engine.silence import SilenceWatch
 from nas.engine.stopping import StopRule, Watch
-from nas.errors import HistoryError, InfeasibleError, TooManyFailures
+from nas.errors import EvaluationError, HistoryError, InfeasibleError, TooManyFailures
 from nas.failures import in_common
 from nas.history import History
 from nas.interfaces import Algorithm, Executor, HasClock, HasNotes, HasRecall, HasWorkers
@@ -21,6 +23,8 @@ from nas.replay import before_draining, check_exact_values, check_whole
 from nas.search_state import LoopSettings, SearchState, trial_seed
 
 __all__ = ["LoopSettings", "Search", "SearchState", "trial_seed"]
+
+_LOG = logging.getLogger(__name__)
 
 
 class Search:
@@ -74,6 +78,7 @@ class Search:
         self._next = 0  # the next id to tell, in ordered mode
         self._spent = 0  # evaluations asked for
         self._interrupted = False  # the time limit ended the last ask
+        self._said: set[str] = set()  # what was left out of results, as it was reported
         self._dry = False  # the last ask gave nothing, and nothing was told since
         self._ruled_out = 0  # asks in a row that broke a cheap limit
         self._earlier: frozenset[int] = frozenset()  # trials that an earlier session evaluated
@@ -189,7 +194,22 @@ class Search:
 
     def take(self, result: Result) -> None:
         """Record a result that came back; its exact objectives are computed here. `tell_next` tells it."""
-        self._accept(self._with_cheap_values(result))
+        self._accept(self._with_cheap_values(self._sound(result)))
+
+    def _sound(self, result: Result) -> Result:
+        """The result with finite numbers alone, whatever an executor of somebody's own returned; say once what was left out."""
+        if result.status is not Status.OK:
+            return result
+        try:
+            found = reported(result.values, self._problem.measured)
+        except EvaluationError as error:
+            return replace(result, status=Status.FAILED, values={}, error=str(error))
+        if found.left_out or found.values != result.values:
+            result = replace(result, values=found.values, error=result.error or found.left_out)
+        if result.error and result.error not in self._said:
+            self._said.add(result.error)
+            _LOG.warning("trial %d: values %s (said once)", result.trial.id, result.error)
+        return result
 
     def _with_cheap_values(self, result: Result) -> Result:
         if result.status is not Status.OK or len(self._problem.measured) == self._problem.n_objectives:

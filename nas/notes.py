@@ -6,10 +6,12 @@ import json
 import math
 import sqlite3
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from nas.core.text import MESSAGE_LIMIT, repr_of, storable
 from nas.records import Note
 
 SURROGATE = "surrogate"
@@ -17,12 +19,19 @@ SURROGATE = "surrogate"
 
 def values_as_text(values: Mapping[str, float | int | str | bool]) -> str:
     """A note's values as JSON, numbers that are not finite as null."""
-    plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in values.items()}
-    stored = {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in plain.items()
-    }
-    return json.dumps(stored, allow_nan=False)
+    return json.dumps({storable(str(key)): _plain(value) for key, value in values.items()}, allow_nan=False)
+
+
+def _plain(value: Any) -> float | int | str | bool | None:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, (bool, int)) or value is None:
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return repr_of(value, MESSAGE_LIMIT)
 
 
 def values_from_text(text: str) -> dict[str, float | int | str | bool]:

@@ -13,6 +13,7 @@ import numpy as np
 from nas.algorithms import ALGORITHMS
 from nas.blame import explain
 from nas.checks import check_known
+from nas.core.interrupts import is_interrupt
 from nas.engine.initial import AnyArchitecture, InitialFirst, initial_architectures
 from nas.errors import ConfigError, HistoryError, NasError
 from nas.history import History
@@ -173,7 +174,9 @@ def check_ready(problem: Problem, *, remote: bool) -> None:
         evaluator.prepare()
     except NasError:
         raise
-    except Exception as error:
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
         raise ConfigError(f"evaluator: prepare() failed: {explain(error)}") from error
 
 
@@ -184,7 +187,9 @@ def _make_algorithm(
         made = make(problem, np.random.default_rng(seed), settings)
     except NasError:
         raise
-    except Exception as error:
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
         raise ConfigError(
             f"algorithm {name}: cannot be made from (problem, rng, settings): {explain(error)}"
         ) from error

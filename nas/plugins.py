@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 import zlib
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.blame import explain
+from nas.core.interrupts import is_interrupt
 from nas.errors import ConfigError, NasError
 from nas.objectives import did_you_mean
 
@@ -42,7 +44,9 @@ def _import(kind: str, name: str) -> Any:
         return importlib.import_module(name)
     except NasError:
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
         if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
             raise ConfigError(
                 f"{kind}: no module {error.name!r} is installed; a file is named by its path, path/file.py:Name"
@@ -54,7 +58,7 @@ def _load_file(kind: str, place: str, base: Path | None) -> Any:
     path = (Path(place) if base is None else base / place).resolve()
     if not path.is_file():
         raise ConfigError(f"{kind}: no file {path}")
-    name = f"nas_user_{path.stem}_{zlib.crc32(str(path).encode()):08x}"  # two folders may have the same name
+    name = f"nas_user_{path.stem}_{zlib.crc32(os.fsencode(path)):08x}"  # two folders may have the same name
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
@@ -66,7 +70,7 @@ def _load_file(kind: str, place: str, base: Path | None) -> Any:
         spec.loader.exec_module(module)
     except BaseException as error:
         del sys.modules[name]
-        if isinstance(error, (KeyboardInterrupt, NasError)):
+        if is_interrupt(error) or isinstance(error, NasError):
             raise
         raise ConfigError(f"{kind}: {path} cannot be loaded: {explain(error)}") from error
     from nas.executors.shipping import ship_by_value
@@ -92,7 +96,9 @@ def make(
         return factory(**settings, **extra)
     except NasError:
         raise
-    except Exception as error:
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
         raise ConfigError(f"{kind} {name}: {explain(error)}") from error
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from nas.blame import explain
 from nas.core.counting import counting
+from nas.core.interrupts import is_interrupt
 from nas.core.task_spec import TaskSpec
 from nas.errors import ConfigError, NasError
 from nas.interfaces import (
@@ -48,7 +49,10 @@ class Measure:
         elif not self.functions:
             return self.evaluate(trial)
         else:
-            values = dict(self.evaluate(trial))
+            returned: Any = self.evaluate(trial)
+            if not isinstance(returned, Mapping):
+                return returned  # type: ignore[no-any-return]  # refused by who called, who names it
+            values = dict(returned)
         for name, function in self.functions:
             values[name] = function(trial.architecture)
         return values
@@ -191,7 +195,9 @@ class Problem:
             return function(architecture)
         except NasError:
             raise
-        except Exception as error:
+        except BaseException as error:
+            if is_interrupt(error):
+                raise
             raise ConfigError(
                 f"{what}: failed for architecture {self.space.format(architecture)} of space "
                 f"{self.space.name!r}: {explain(error)}"

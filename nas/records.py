@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.core.text import storable
+
 FloatArray = NDArray[np.float64]
 
 # Columns that a run's table has besides the objectives; no objective may have such a name.
@@ -76,7 +78,8 @@ class Result:
 
     `values` holds every objective by name, in the user's own units and direction, and any further numbers
     that the evaluator reported; it is empty unless `status` is ok. `seconds` is the time on the worker.
-    `error` is the reason in one line (with the end of the traceback below it) when `status` is not ok.
+    `error` is the reason in one line (with the end of the traceback below it) when `status` is not ok; when it is ok,
+    it names reported values that were left out because they are no finite numbers. Texts are made storable.
     `worker` names where it ran; `started` and `finished` are Unix times on that worker, 0.0 if it never ran (with
     the executor `simulated`, seconds on its virtual clock).
     """
@@ -89,6 +92,11 @@ class Result:
     worker: str = ""
     started: float = 0.0
     finished: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, text in (("error", self.error), ("worker", self.worker)):
+            if not text.isascii() or "\0" in text:
+                object.__setattr__(self, name, storable(text))
 
     @property
     def ok(self) -> bool:
@@ -158,4 +166,4 @@ class Note:
     @property
     def key(self) -> tuple[int, str, str]:
         """What is noted once: after how many results, of what kind, about which objective ("" without one)."""
-        return self.told, self.kind, str(self.values.get("objective", ""))
+        return self.told, storable(self.kind), storable(str(self.values.get("objective", "")))

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from nas.blame import explain
+from nas.core.interrupts import is_interrupt
+from nas.core.text import class_name
 from nas.errors import ConfigError
 from nas.records import Result, Trial
 
@@ -111,7 +113,9 @@ class Callbacks:
         for place, callback in enumerate(self._all):
             try:
                 call(callback)
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
+                if isinstance(error, KeyboardInterrupt) or is_interrupt(error):
+                    raise
                 self._report(place, callback, error)
 
     def _report(self, place: int, callback: Callback, error: BaseException) -> None:
@@ -119,6 +123,6 @@ class Callbacks:
             self._reported.add(place)
             _LOG.warning(
                 "callback %s: %s; the search goes on, and further errors of this callback are not shown",
-                type(callback).__name__,
+                class_name(callback),
                 explain(error),
             )

@@ -13,6 +13,9 @@ import shlex
 import unicodedata
 from pathlib import PurePath
 
+from nas.core.interrupts import is_interrupt
+
+READ_LIMIT = 20_000  # characters of a message that are read at all
 MESSAGE_LIMIT = 500  # characters of a message in one line
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -135,8 +138,10 @@ def command(*words: str | PurePath) -> str:
 def message_of(error: BaseException) -> str:
     """What an exception says, whatever its class does: its own `__str__` may raise, recurse or return no text."""
     try:
-        return storable(str(error))
-    except Exception:
+        return storable(str.__str__(str(error))[:READ_LIMIT])
+    except BaseException as failure:
+        if is_interrupt(failure):
+            raise
         return "(its message cannot be shown)"
 
 
@@ -149,5 +154,7 @@ def repr_of(value: object, limit: int = 60) -> str:
     """`repr(value)` in one line, `limit` characters at most, or the class's name where `repr` itself fails."""
     try:
         return one_line(repr(value), limit)
-    except Exception:
+    except BaseException as failure:
+        if is_interrupt(failure):
+            raise
         return f"<{class_name(value)}>"

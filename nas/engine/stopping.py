@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas.blame import explain
+from nas.core.interrupts import is_interrupt
 from nas.errors import ConfigError
 from nas.objectives import Limit, did_you_mean
 from nas.problem import Problem
@@ -220,7 +221,9 @@ class Watch:
         for rule in rules:
             try:
                 self._watching.append((rule, rule.start(state)))
-            except Exception as error:
+            except BaseException as error:
+                if is_interrupt(error):
+                    raise
                 _report(rule, error)
 
     def reason(self) -> str:
@@ -229,7 +232,9 @@ class Watch:
             rule, ask = watched
             try:
                 found = ask()
-            except Exception as error:
+            except BaseException as error:
+                if is_interrupt(error):
+                    raise
                 self._watching.remove(watched)
                 _report(rule, error)
                 continue
@@ -238,7 +243,7 @@ class Watch:
         return ""
 
 
-def _report(rule: StopRule, error: Exception) -> None:
+def _report(rule: StopRule, error: BaseException) -> None:
     _LOG.warning("stop: rule %s: %s; the search goes on without it", type(rule).__name__, explain(error))
 
 

@@ -21,11 +21,11 @@ class ExecutorFactory(Protocol):
     """Makes an executor for one evaluator; `settings` is an instance from `SETTINGS`, or None for defaults."""
 
     def __call__(
-        self, evaluate: Evaluate, settings: Any = None, *, required: frozenset[str] = frozenset()
+        self, evaluate: Evaluate, settings: Any = None, *, required: frozenset[str] | None = None
     ) -> Executor: ...
 
 
-def _ray(evaluate: Evaluate, settings: Any = None, *, required: frozenset[str] = frozenset()) -> Executor:
+def _ray(evaluate: Evaluate, settings: Any = None, *, required: frozenset[str] | None = None) -> Executor:
     from nas.executors.ray import RayExecutor  # late: importing ray takes half a second
 
     return RayExecutor(evaluate, settings, required=required)

@@ -61,13 +61,13 @@ class RayExecutor:
         evaluate: Evaluate,
         settings: RaySettings | None = None,
         *,
-        required: frozenset[str] = frozenset(),
+        required: frozenset[str] | None = None,
     ) -> None:
         self.settings = settings or RaySettings()
         check_address(self.settings.address)
         self._evaluate = evaluate
         spec = WorkerSpec(
-            required=frozenset(required),
+            required=None if required is None else frozenset(required),
             threads=max(1, int(self.settings.cpus_per_trial)),
             memory_bytes=self.settings.memory_bytes,
             folder=os.getcwd(),

@@ -17,7 +17,7 @@ class WorkerSpec:
     imported on the worker, where the same files exist.
     """
 
-    required: frozenset[str]
+    required: frozenset[str] | None
     threads: int
     memory_bytes: int | None
     folder: str

@@ -38,11 +38,11 @@ class SerialExecutor:
         evaluate: Evaluate,
         settings: SerialSettings | None = None,
         *,
-        required: frozenset[str] = frozenset(),
+        required: frozenset[str] | None = None,
     ) -> None:
         self.settings = settings or SerialSettings()
         self._evaluate = evaluate
-        self._required = frozenset(required)
+        self._required = None if required is None else frozenset(required)
         self._queue: deque[Trial] = deque()
         self._threads = ThreadLimit(1)
         self._worker = f"{socket.gethostname()}:{os.getpid()}"

@@ -36,7 +36,7 @@ class SimulatedExecutor:
         evaluate: Evaluate,
         settings: SimulatedSettings | None = None,
         *,
-        required: frozenset[str] = frozenset(),
+        required: frozenset[str] | None = None,
         stopwatch: Callable[[], float] = time.perf_counter,
     ) -> None:
         """`stopwatch` measures the thinking, in seconds."""
@@ -44,7 +44,7 @@ class SimulatedExecutor:
         self._stopwatch = stopwatch
         self._evaluate = evaluate
         key = self.settings.seconds
-        self._required = frozenset(required) | ({key} if key is not None else set())
+        self._required = required if key is None else frozenset(required or ()) | {key}
         self._waiting: deque[tuple[float, Trial]] = deque()  # with the time of submission
         self._running: list[tuple[float, int, Result]] = []  # a heap: when it ends, which started first
         self._workers = [(0.0, number) for number in range(self.settings.workers)]  # a heap: free from when

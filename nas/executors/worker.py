@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
+import contextlib
 import errno
-import math
-import numbers
 import time
 import traceback
-from collections.abc import Mapping
-from typing import Any
 
+from nas.core.interrupts import InterruptWatch
+from nas.core.text import class_name, message_of, one_line, storable
+from nas.core.values import reported
 from nas.errors import EvaluationError
 from nas.interfaces import Evaluate
 from nas.records import Result, Status, Trial
 
 ERROR_LIMIT = 4000  # characters of a reason with its traceback; a log of 10,000 failures stays small
-_LINE_LIMIT = 500
 _FRAMES = 8
+_CAUSES = 3  # exceptions of a chain or a group that a reason names
+
+
+__all__ = ["ERROR_LIMIT", "TimeUp", "clip", "describe_failure", "is_out_of_memory", "one_line", "run_trial"]
 
 
 class TimeUp(BaseException):
@@ -25,140 +27,107 @@ class TimeUp(BaseException):
 
 
 def run_trial(
-    evaluate: Evaluate, trial: Trial, required: frozenset[str] = frozenset(), *, worker: str = ""
+    evaluate: Evaluate, trial: Trial, required: frozenset[str] | None = None, *, worker: str = ""
 ) -> Result:
     """Evaluate one trial here and now.
 
-    `required` names the expensive objectives that must be among the keys returned; `worker` is passed on to
-    the result. Never raises for what the evaluator does: any `Exception` (and `SystemExit`) becomes a failed
-    result, a `MemoryError` or PyTorch's equivalents an out-of-memory one. `KeyboardInterrupt` passes through.
+    `required` names the expensive objectives that must be among the keys returned, as finite numbers; any other value
+    that is no finite number is left out, and the result's `error` names it (see `nas.core.values.reported`). With None
+    every value is required. `worker` is passed on to the result.
+
+    Never raises for what the evaluator does: any exception of any class becomes a failed result, a `MemoryError` or
+    PyTorch's equivalents an out-of-memory one. When a signal interrupts this thread, as Ctrl-C does, what its handler
+    raised passes through, or KeyboardInterrupt where the evaluator caught that.
     """
     status, error = Status.OK, ""
     values: dict[str, float] = {}
     started, clock = time.time(), time.perf_counter()
     finished_clock = None
-    try:
-        returned = evaluate(trial)
-        finished_clock = time.perf_counter()
-        values = check_values(returned, required)
-    except TimeUp:
-        status = Status.TIMEOUT
-    except EvaluationError as failure:
-        status, error = Status.FAILED, clip(one_line(str(failure)))
-    except (Exception, SystemExit) as failure:
-        status = Status.FAILED
-        if is_out_of_memory(failure):
-            status = Status.OUT_OF_MEMORY
-            traceback.clear_frames(
-                failure.__traceback__
-            )  # frees what filled the memory; describing needs some
-        error = describe_failure(failure)
+    with InterruptWatch() as watch:
+        try:
+            returned = evaluate(trial)
+            finished_clock = time.perf_counter()
+            found = reported(returned, required)
+            values, error = found.values, clip(found.left_out)
+        except TimeUp:
+            status = Status.TIMEOUT
+        except BaseException as failure:
+            if watch.arrived and not issubclass(type(failure), Exception):
+                raise
+            status, error = _outcome(failure)
+        if watch.arrived:
+            raise KeyboardInterrupt
     seconds = (finished_clock or time.perf_counter()) - clock
     if status is Status.TIMEOUT:
         error = f"stopped after {seconds:.3g} s, the time limit"
     return Result(trial, status, values, seconds, error, worker, started, started + seconds)
 
 
-def check_values(returned: Any, required: frozenset[str] = frozenset()) -> dict[str, float]:
-    """The evaluator's mapping with every value as a float.
-
-    NumPy scalars and arrays or tensors of a single element count as numbers. Raises `EvaluationError`
-    that names the key and what arrived.
-    """
-    if not isinstance(returned, Mapping):
-        raise EvaluationError(
-            f"evaluate returned {_describe(returned)}; expected a mapping from names to finite numbers"
-        )
-    values: dict[str, float] = {}
-    for key, value in returned.items():
-        if not isinstance(key, str):
-            raise EvaluationError(f"evaluate returned the key {_describe(key)}; expected a text")
-        values[str(key)] = value if type(value) is float and math.isfinite(value) else _number(key, value)
-    missing = sorted(required - values.keys())
-    if missing:
-        raise EvaluationError(_missing_message(missing, list(values)))
-    return values
-
-
-def _number(key: str, value: Any) -> float:
-    plain = value
-    if not isinstance(plain, (numbers.Number, str, bytes)) and hasattr(plain, "item"):
-        try:
-            plain = plain.item()  # NumPy's and PyTorch's way; refuses more than one element
-        except (ValueError, RuntimeError, TypeError):
-            plain = None
-    if type(plain) is not bool and isinstance(plain, numbers.Real):
-        try:
-            number = float(plain)
-        except OverflowError:
-            number = math.inf
-        if math.isfinite(number):
-            return number
-    raise EvaluationError(f"evaluate returned {key}={_describe(value)}; expected a finite number")
-
-
-def _missing_message(missing: list[str], present: list[str]) -> str:
-    hints = [
-        f"{near[0]!r} may be meant for {name!r}"
-        for name in missing
-        if (near := difflib.get_close_matches(name, present, n=1))
-    ]
-    shown = ", ".join(map(repr, present[:12])) or "no values at all"
-    wanted = ", ".join(map(repr, missing))
-    return f"evaluate returned {shown}; {wanted} missing" + "".join(f" ({hint})" for hint in hints)
-
-
-def _describe(value: Any) -> str:
-    """What arrived, in a few words; never the contents of a large array."""
-    kind = type(value).__name__
-    if getattr(value, "shape", ()):
-        return f"<{kind} of shape {tuple(value.shape)}>"
-    if isinstance(value, (list, tuple, set, dict)):
-        return f"<{kind} of length {len(value)}>"
-    try:
-        text = one_line(repr(value))
-    except Exception:
-        return f"<{kind}>"
-    return text if len(text) <= 60 else f"<{kind}> {text[:60]}..."
+def _outcome(failure: BaseException) -> tuple[Status, str]:
+    """The status and the reason of a candidate that raised this."""
+    if issubclass(type(failure), EvaluationError):
+        return Status.FAILED, clip(one_line(message_of(failure)))
+    if not is_out_of_memory(failure):
+        return Status.FAILED, describe_failure(failure)
+    traceback.clear_frames(failure.__traceback__)  # frees what filled the memory; describing needs some
+    return Status.OUT_OF_MEMORY, describe_failure(failure)
 
 
 def is_out_of_memory(failure: BaseException) -> bool:
     """Whether memory ran out: Python's, NumPy's and PyTorch's ways of saying so, on CPU and GPU."""
-    if isinstance(failure, MemoryError) or type(failure).__name__ == "OutOfMemoryError":
+    kind = type(failure)  # not isinstance, which asks the object itself for its class
+    if issubclass(kind, MemoryError) or class_name(failure) == "OutOfMemoryError":
         return True
-    if isinstance(failure, OSError):
-        return failure.errno == errno.ENOMEM
-    if not isinstance(failure, RuntimeError):
+    if issubclass(kind, OSError):
+        number = None
+        with contextlib.suppress(Exception):  # a class may make anything of it
+            number = getattr(failure, "errno", None)
+        return number == errno.ENOMEM
+    if not issubclass(kind, RuntimeError):
         return False
-    text = _message(failure).lower()
+    text = message_of(failure).lower()
     return "can't allocate memory" in text or "out of memory" in text or "std::bad_alloc" in text
 
 
 def describe_failure(failure: BaseException) -> str:
-    """`ValueError: what it said` in one line, then the last frames of the traceback, `ERROR_LIMIT` at most."""
-    message = one_line(_message(failure))
-    head = type(failure).__name__ + (f": {message}" if message else "")
-    frames = traceback.extract_tb(failure.__traceback__, limit=-_FRAMES)
-    shown = "".join(traceback.format_list([frame for frame in frames if frame.filename != __file__]))
+    """`ValueError: what it said` in one line, then the last frames of the traceback, `ERROR_LIMIT` at most.
+
+    The line also names what caused the exception (`raise ... from`) and the members of a group. Never raises for an
+    exception whose own methods fail.
+    """
+    head = one_line("; caused by ".join(map(_named, _chain(failure))))
+    shown = ""
+    with contextlib.suppress(Exception):  # the source of a frame may be any text, or none
+        frames = traceback.extract_tb(failure.__traceback__, limit=-_FRAMES)
+        shown = "".join(traceback.format_list([frame for frame in frames if frame.filename != __file__]))
     return clip(head, "\n" + shown if shown else "")
 
 
-def _message(failure: BaseException) -> str:
-    try:
-        return str(failure)
-    except Exception:  # an exception whose own __str__ is broken is still only a failed candidate
-        return "(its message cannot be shown)"
+def _chain(failure: BaseException) -> list[BaseException]:
+    """The exception and its explicit causes, outermost first."""
+    chain: list[BaseException] = []
+    cause: BaseException | None = failure
+    while cause is not None and len(chain) < _CAUSES and not any(cause is known for known in chain):
+        chain.append(cause)
+        cause = cause.__cause__
+    return chain
 
 
-def one_line(text: str) -> str:
-    """The text with every run of white space as one space, `_LINE_LIMIT` characters at most."""
-    line = " ".join(text[: 4 * _LINE_LIMIT].split())
-    return line if len(line) <= _LINE_LIMIT else line[: _LINE_LIMIT - 3] + "..."
+def _named(failure: BaseException) -> str:
+    """The class and message of one exception, and of a group's members."""
+    message = one_line(message_of(failure))
+    text = class_name(failure) + (f": {message}" if message else "")
+    with contextlib.suppress(Exception):
+        members = getattr(failure, "exceptions", ())
+        if isinstance(members, tuple) and all(isinstance(member, BaseException) for member in members):
+            text += "".join(f"; in it {_named(member)}" for member in members[:_CAUSES])
+    return text
 
 
 def clip(head: str, tail: str = "") -> str:
-    """Head and tail, with the beginning of the tail cut away where both are too long."""
+    """Head and tail as a text that can be stored, with the beginning of the tail cut away where both are too long."""
+    head, tail = storable(head, ERROR_LIMIT), storable(tail)
     room = ERROR_LIMIT - len(head)
     if len(tail) > room:
-        tail = "\n  ..." + tail[-(room - 6) :]
+        tail = "\n  ..." + tail[-(room - 6) :] if room > 6 else ""
     return (head + tail).rstrip()

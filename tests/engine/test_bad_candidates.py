@@ -29,9 +29,7 @@ REASONS = {
     10: ("failed", "evaluate returned error=<ndarray of shape (2000, 500)>; expected a finite number"),
     11: ("failed", "evaluate returned <list of length 2>; expected a mapping"),
     12: ("failed", "evaluate returned None; expected a mapping"),
-    14: ("failed", "evaluate returned the key 7; expected a text"),
     15: ("failed", "evaluate returned error="),
-    16: ("failed", "evaluate returned note="),
     18: ("failed", "RuntimeError: yyyy"),
     19: ("out_of_memory", "MemoryError"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -191,7 +192,7 @@ def test_failures_of_an_earlier_session_do_not_stop_a_resumed_search(tmp_path: P
 
     def broken_but_first(trial: Trial) -> dict[str, float]:
         if trial.id == 0:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
         raise RuntimeError("the data set is gone")
 
     loop = LoopSettings(evaluations=60, concurrency=15)
@@ -233,7 +234,7 @@ def test_ctrl_c_returns_what_there_is(folder: str | None, tmp_path: Path) -> Non
 def test_ctrl_c_during_an_evaluation_keeps_those_before_it(tmp_path: Path) -> None:
     def evaluate(trial: Trial) -> dict[str, float]:
         if trial.id == 23:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
         return dict(quick(trial))
 
     result = nas.search(Grid(), OBJECTIVES, evaluate, budget=60, out=tmp_path / "run")

@@ -79,7 +79,7 @@ def test_the_time_limit_leaves_an_alarm_of_someone_else_set() -> None:
 
 def test_an_interrupt_passes_through_and_the_trial_still_waits() -> None:
     def interrupt(trial: Trial) -> Mapping[str, float]:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     executor = SerialExecutor(interrupt)
     executor.submit(trial(0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -173,7 +174,7 @@ def test_evaluating_here_takes_no_virtual_time_of_its_own() -> None:
 
 def test_an_interrupt_passes_through_and_the_trial_still_waits() -> None:
     def interrupt(trial: Trial) -> Mapping[str, float]:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     run = SimulatedExecutor(interrupt, SimulatedSettings(1))
     run.submit(taking(1)[0])

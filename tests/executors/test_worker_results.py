@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 import time
 from collections.abc import Callable
 from typing import Any
@@ -142,9 +143,14 @@ def test_every_way_of_running_out_of_memory_has_its_own_status(failure: Exceptio
     assert run_trial(raising(failure), TRIAL).status is Status.OUT_OF_MEMORY
 
 
-def test_an_interrupt_passes_through() -> None:
+def ctrl_c(trial: Trial) -> Any:
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_passes_through() -> None:
     with pytest.raises(KeyboardInterrupt):
-        run_trial(raising(KeyboardInterrupt()), TRIAL)
+        run_trial(ctrl_c, TRIAL)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_the_result_says_when_and_where_it_ran() -> None:

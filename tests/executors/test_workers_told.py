@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Mapping
@@ -42,7 +43,7 @@ def test_this_process_is_busy_while_it_evaluates_and_idle_before_and_after() -> 
 
 def test_this_process_is_idle_after_ctrl_c_in_a_trial() -> None:
     def interrupt(trial: Trial) -> Mapping[str, float]:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     executor = SerialExecutor(interrupt)
     executor.submit(trial(0))

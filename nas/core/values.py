@@ -1,0 +1,144 @@
+"""What an evaluator returned, as finite numbers by name."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import numbers
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from nas.core.interrupts import is_interrupt
+from nas.core.text import class_name, repr_of, storable
+from nas.errors import EvaluationError
+
+_NAME_LIMIT = 200  # characters of a value's name
+_NAMED = 12  # names that a message shows at most
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """The finite numbers that were returned, by name, and which further values were left out and why ("" for none)."""
+
+    values: dict[str, float]
+    left_out: str = ""
+
+
+def reported(returned: Any, required: frozenset[str] | None = None) -> Reported:
+    """The evaluator's mapping with every value as a float.
+
+    NumPy scalars, arrays and tensors of one element, `Decimal` and `Fraction` count as numbers; bool and complex do
+    not. Each name of `required` must be there with a finite number, or `EvaluationError` names it and what arrived.
+    Any other value is left out unless it is a finite number under a text. With `required` None, every value is required.
+    """
+    if not isinstance(returned, Mapping):
+        wanted = ", ".join(sorted(required or ())) or "names"
+        raise EvaluationError(
+            f"evaluate returned {describe(returned)}; expected a mapping from {wanted} to finite numbers"
+        )
+    try:
+        items = list(returned.items())
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
+        raise EvaluationError(
+            f"evaluate returned {describe(returned)}, whose items() fails with {class_name(error)}; "
+            "expected a mapping from names to finite numbers"
+        ) from error
+    values: dict[str, float] = {}
+    wrong: dict[str, str] = {}
+    for key, value in items:
+        if not isinstance(key, str):
+            if required is None:
+                raise EvaluationError(f"evaluate returned the key {describe(key)}; expected a text")
+            wrong[f"key {describe(key)}"] = "no text"
+            continue
+        name = storable(key, _NAME_LIMIT)
+        number = value if type(value) is float and math.isfinite(value) else _number(value)
+        if number is not None:
+            if name not in values:
+                values[name] = number
+        elif required is None or name in required:
+            raise EvaluationError(f"evaluate returned {name}={describe(value)}; expected a finite number")
+        else:
+            wrong[name] = _kind(value)
+    missing = sorted((required or frozenset()) - values.keys())
+    if missing:
+        raise EvaluationError(_missing_message(missing, list(values)))
+    return Reported(values, _left_out(wrong))
+
+
+def _left_out(wrong: Mapping[str, str]) -> str:
+    if not wrong:
+        return ""
+    named = [f"{name} ({kind})" for name, kind in list(wrong.items())[:_NAMED]]
+    more = f" and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
+    return f"left empty, expected a finite number: {', '.join(named)}{more}"
+
+
+def _number(value: Any) -> float | None:
+    """The value as a finite float, None if it is none; never raises."""
+    try:
+        plain = value
+        if not isinstance(plain, (numbers.Number, str, bytes)) and hasattr(plain, "item"):
+            plain = plain.item()  # NumPy's and PyTorch's way; refuses more than one element
+        if isinstance(plain, bool):
+            return None
+        if isinstance(plain, (numbers.Real, Decimal)):
+            number = float(plain)
+            return number if math.isfinite(number) else None
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
+        return None
+    return None
+
+
+def _kind(value: Any) -> str:
+    """What a value that is no finite number is, in words that do not depend on its content."""
+    if value is None or isinstance(value, bool):
+        return "None" if value is None else "a bool"
+    try:
+        return "nan" if math.isnan(value) else "infinite"
+    except OverflowError:
+        return "too large"
+    except Exception:
+        shape = _shape(value)
+        return f"{class_name(value)} of shape {shape}" if shape else class_name(value)
+
+
+def _shape(value: Any) -> str:
+    try:
+        shape = tuple(int(n) for n in value.shape)
+    except Exception:
+        return ""
+    return str(shape) if shape else ""
+
+
+def describe(value: Any) -> str:
+    """What arrived, in a few words; never the contents of a large array."""
+    kind = class_name(value)
+    if shape := _shape(value):
+        return f"<{kind} of shape {shape}>"
+    if isinstance(value, (str, bytes)) and len(value) > 60:
+        return f"<{kind}> {repr_of(value[:60])}"
+    try:
+        if isinstance(value, (list, tuple, set, frozenset, dict)):
+            return f"<{kind} of length {len(value)}>"
+    except Exception:
+        return f"<{kind}>"
+    text = repr_of(value, 500)
+    return text if len(text) <= 60 else f"<{kind}> {text[:60]}..."
+
+
+def _missing_message(missing: list[str], present: list[str]) -> str:
+    hints = [
+        f"{near[0]!r} may be meant for {name!r}"
+        for name in missing
+        if (near := difflib.get_close_matches(name, present, n=1))
+    ]
+    shown = ", ".join(map(repr, present[:_NAMED])) or "no values at all"
+    wanted = ", ".join(map(repr, missing))
+    return f"evaluate returned {shown}; {wanted} missing" + "".join(f" ({hint})" for hint in hints)
