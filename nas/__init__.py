@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nas.callbacks import Callback
     from nas.core.task_spec import TaskSpec
     from nas.engine.stopping import Reached, Stalled, StopRule
+    from nas.engine.study import Study, StudyTrial
     from nas.errors import NasError
     from nas.export.product import export_run
     from nas.interfaces import Algorithm, Evaluate, Executor, SearchSpace, Surrogate
@@ -29,6 +30,7 @@ _HOMES = {
     "nas.callbacks": ("Callback",),
     "nas.core.task_spec": ("TaskSpec",),
     "nas.engine.stopping": ("Reached", "Stalled", "StopRule"),
+    "nas.engine.study": ("Study", "StudyTrial"),
     "nas.errors": ("NasError",),
     "nas.export.product": ("export_run",),
     "nas.kept_weights": ("load_network",),
@@ -65,6 +67,8 @@ __all__ = [
     "Stalled",
     "Status",
     "StopRule",
+    "Study",
+    "StudyTrial",
     "Surrogate",
     "TaskSpec",
     "Trial",

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from nas.blame import explain
@@ -24,20 +23,20 @@ from nas.engine.stopping import StopRule, stop_rules
 from nas.errors import ConfigError, HistoryError, NasError
 from nas.executors import EXECUTORS
 from nas.fidelity import Rungs
-from nas.history import FILE, History, as_json, read_history, read_notes, tabulate
+from nas.history import FILE, History, as_json, read_history, read_notes
 from nas.interfaces import Evaluate, Executor, SearchSpace
 from nas.kept_weights import KeptWeights
 from nas.log_file import well_formed
 from nas.loop import LoopSettings, Search, SearchState
 from nas.noise import posterior_front
-from nas.objectives import Limit, Objective
+from nas.objectives import AnyObjective, Limit, Objective
 from nas.plan import TASK, MakeAlgorithm, NamedAlgorithm, Plan, check_ready, with_weights
 from nas.problem import Problem
-from nas.records import Result
 from nas.run_folder import RunTable, export, run_table, summarise
+from nas.runs.rows import frame_of
 from nas.standing.pulse import PulseWriter
 from nas.versions import versions
-from nas.warm_start import META, imported_table, read_warm_start, recorded
+from nas.warm_start import META, AnySource, imported_table, read_warm_start, recorded
 
 MakeExecutor = Callable[[Evaluate, frozenset[str]], Executor]
 
@@ -66,7 +65,7 @@ class SearchResult:
 
 def search(
     space: SearchSpace,
-    objectives: Sequence[Objective | str],
+    objectives: Sequence[AnyObjective],
     evaluate: Evaluate | None = None,
     *,
     algorithm: str | MakeAlgorithm = "moead",
@@ -80,7 +79,7 @@ def search(
     out: str | Path | None = None,
     resume: bool = False,
     keep_weights: bool = True,
-    warm_start: str | Path | None = None,
+    warm_start: AnySource | None = None,
     initial: Sequence[AnyArchitecture] = (),
     stop: Sequence[StopRule | Mapping[str, Any]] = (),
     callbacks: Sequence[AnyCallback] = (),
@@ -89,7 +88,8 @@ def search(
 
     Args:
         space: what to search; any `SearchSpace`.
-        objectives: built-in names (``error``, ``accuracy``, ``params``, ``madds``) or `Objective` values.
+        objectives: built-in names (``error``, ``accuracy``, ``params``, ``madds``), `Objective` values, or plain functions of an
+            `Architecture`: each is minimised under the function's own name, without a unit, and measured on a worker.
         evaluate: measures the expensive objectives of one `Trial` on a worker; returns them by name.
         algorithm: a name in `nas.algorithms.ALGORITHMS`, or a class or function of (problem, rng, settings). The command
             `nas search` uses "sa-moead", which pays when an evaluation takes seconds.
@@ -104,7 +104,8 @@ def search(
         resume: go on with the run in `out`. Same space, objectives, limits, algorithm and seed, or `HistoryError`.
         keep_weights: with `out` and an evaluator that trains (`nas.training.TrainingEvaluator`), leave the weights of
             the front's networks, and no others, in `out/weights`; see `nas.load_network`.
-        warm_start: the folder of an earlier run of the same space and objectives, whose results this one begins with:
+        warm_start: the folder of an earlier run of the same space and objectives, or a CSV file or DataFrame (a column
+            ``architecture`` and one for each measured objective), whose results this one begins with:
             they teach the algorithm and may be on the front, are not measured again and count as no evaluations. A
             resumed run has them in its own log.
         initial: known good architectures to evaluate first: text forms, genes, or `Architecture` values. They count in the
@@ -157,7 +158,7 @@ def solve(
     out: str | Path | None = None,
     resume: bool = False,
     keep_weights: bool = True,
-    warm_start: str | Path | None = None,
+    warm_start: AnySource | None = None,
     initial: Sequence[AnyArchitecture] = (),
     stop: Sequence[StopRule | Mapping[str, Any]] = (),
     callbacks: Sequence[AnyCallback] = (),
@@ -344,7 +345,7 @@ def conclude(
     }
     posterior = posterior_front(problem, plan.algorithm, [*state.imported, *state.results])
     if history is None:
-        frame = _frame(problem, state.results)
+        frame = frame_of(problem.space, state.results)
         initial = plan.algorithm.initial
         warm = {} if plan.warm is None else {META: plan.warm.as_meta(problem)}
         table = run_table(
@@ -360,27 +361,3 @@ def conclude(
     if kept is not None:
         kept.conclude(problem.space, state.front.items)
     return SearchResult(table.front, table.frame, summary, ended, out, table, posterior, problem.space)
-
-
-def _frame(problem: Problem, results: Sequence[Result]) -> pd.DataFrame:
-    """The same table as `read_history`, for a search that was kept in memory."""
-    rows = [
-        (
-            r.trial.id,
-            problem.space.format(r.trial.architecture),
-            r.status.value,
-            r.values,
-            r.seconds,
-            r.error,
-            r.worker,
-            r.trial.seed,
-            r.trial.budget,
-            np.nan,
-            r.started,
-            r.finished,
-            position,
-            np.nan,
-        )
-        for position, r in enumerate(results)
-    ]
-    return tabulate(rows)

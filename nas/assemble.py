@@ -366,10 +366,12 @@ def _objective(part: ObjectivePart, base: Path | None) -> Objective:
     if ":" in part.name:
         found = find("objective", part.name, OBJECTIVES, base)
         if not isinstance(found, Objective):
-            raise ConfigError(
-                f"objective {part.name!r}: expected an Objective, got {type(found).__name__}; for a plain function "
-                f"write {{name: {part.name.rpartition(':')[2]}, function: '{part.name}'}}"
-            )
+            if isinstance(found, type) or not callable(found):
+                raise ConfigError(
+                    f"objective {part.name!r}: expected an Objective or a function of an Architecture, got "
+                    f"{'the class ' + found.__name__ if isinstance(found, type) else type(found).__name__}"
+                )
+            found = Objective(part.name.rpartition(":")[2], function=found)
         return dataclasses.replace(found, **changes)
     if part.name in OBJECTIVES:
         return dataclasses.replace(OBJECTIVES[part.name], **changes)

@@ -35,7 +35,7 @@ AnyPart = Annotated[Part, BeforeValidator(_part, json_schema_input_type=str | Pa
 
 
 class ObjectivePart(BaseModel):
-    """A built-in objective by name, or one's own: `name` and where its `function` is.
+    """A built-in objective by name, or your own: `name` and where its `function` is, or `file.py:function` alone.
 
     `settings` are for the built-in ones that are measured on the space's networks, such as `latency`.
     """

@@ -43,6 +43,10 @@ class EvaluationError(NasError):
     """An evaluator returned something that is not a finite number for every expensive objective."""
 
 
+class NothingToAsk(NasError):
+    """A study has nothing new to ask: its space is exhausted, or the algorithm waits for results that are pending."""
+
+
 class TooManyFailures(NasError):
     """So many candidates failed that something is broken for all of them; the run stays resumable."""
 

@@ -32,7 +32,8 @@ _LOG = logging.getLogger(__name__)
 
 def connect_to_write(path: Path) -> sqlite3.Connection:
     """A connection without transactions of its own; use `patiently` for what may find the file held."""
-    return sqlite3.connect(path, timeout=_SLICE_S, isolation_level=None)
+    # a study may be asked and told on several threads; it lets one in at a time
+    return sqlite3.connect(path, timeout=_SLICE_S, isolation_level=None, check_same_thread=False)
 
 
 def patiently(path: Path, act: Callable[[], Any]) -> None:

@@ -90,8 +90,7 @@ class Search:
         Raises `TooManyFailures`, and `InfeasibleError` when nothing asked for meets the cheap limits; lets
         KeyboardInterrupt through. The state is whole in either case, and with a history the run can be resumed.
         """
-        self._watch = Watch(self._stop, self.state)
-        self._callbacks.begin(self.state)
+        self.begin()
         with self._silence:
             self._stop_when_due()
             while True:
@@ -102,6 +101,11 @@ class Search:
                     return self.state
                 if not self.tell_next():
                     self._collect()
+
+    def begin(self) -> None:
+        """Let the callbacks and the rules of `stop` see where the search begins."""
+        self._watch = Watch(self._stop, self.state)
+        self._callbacks.begin(self.state)
 
     def _fill(self) -> None:
         while self._wants_more():

@@ -84,16 +84,44 @@ OBJECTIVES: dict[str, Objective] = {
 }
 
 
-def objective(value: str | Objective) -> Objective:
-    """An objective from its built-in name, or itself. Raises `ConfigError` for a name nobody knows."""
+AnyObjective = Objective | str | Callable[[Architecture], float]
+
+
+def objective(value: AnyObjective) -> Objective:
+    """An objective from its built-in name, from a plain function of an `Architecture`, or itself.
+
+    A function gives an objective of its own name: minimised, without a unit, measured on a worker. Raises `ConfigError`
+    for a name nobody knows, and for a function without a name that can be a column.
+    """
     if isinstance(value, Objective):
         return value
+    if not isinstance(value, str):
+        return _from_function(value)
     if value in OBJECTIVES:
         return OBJECTIVES[value]
     raise ConfigError(
         f"unknown objective {value!r}{did_you_mean(value, OBJECTIVES)}; built in: {', '.join(OBJECTIVES)}; "
         "your own: pass an Objective, or name it as package.module:name or file.py:name"
     )
+
+
+def _from_function(value: object) -> Objective:
+    more = "give it a name: nas.Objective('name', unit='ms', function=...)"
+    if isinstance(value, type) or not callable(value):
+        what = (
+            f"the class {value.__name__}"
+            if isinstance(value, type)
+            else f"{type(value).__name__} {value!r:.100}"
+        )
+        raise ConfigError(
+            f"objectives: expected a name, a function of an Architecture, or an Objective, got {what}"
+        )
+    name = getattr(value, "__name__", None)
+    if not isinstance(name, str):
+        raise ConfigError(f"objectives: {type(value).__name__} {value!r:.100} has no name; {more}")
+    if name == "<lambda>":
+        raise ConfigError(f"objectives: a lambda has no name; {more}, or write a function with def")
+    return Objective(name, function=value)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from nas.interfaces import (
     HasTask,
     SearchSpace,
 )
-from nas.objectives import Limit, Objective, did_you_mean, objective
+from nas.objectives import AnyObjective, Limit, Objective, did_you_mean, objective
 from nas.records import RESERVED, Architecture, FloatArray, Observation, Result, Status, Trial
 
 
@@ -66,7 +66,7 @@ class Measure:
 class Problem:
     """A space, one or more objectives, limits, and the evaluator of the expensive objectives.
 
-    `objectives` takes `Objective` values or built-in names, `limits` takes `Limit` values or texts such as
+    `objectives` takes `Objective` values, built-in names or plain functions, `limits` takes `Limit` values or texts such as
     ``"madds <= 300e6"``. `evaluate` may be None only when every objective is cheap or has a function. `task` is that of
     the data, once it is settled (`nas.engine.settle`). Raises `ConfigError` when the parts do not fit together.
     """
@@ -85,7 +85,7 @@ class Problem:
     def __init__(
         self,
         space: SearchSpace,
-        objectives: Sequence[Objective | str],
+        objectives: Sequence[AnyObjective],
         evaluate: Evaluate | None = None,
         limits: Sequence[Limit | str] = (),
         task: TaskSpec | None = None,

@@ -6,6 +6,7 @@ the earlier folder no more. They count as no evaluations of the new run.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +23,10 @@ from nas.objectives import Objective
 from nas.problem import Problem
 from nas.records import RESERVED, Architecture, Observation, Result, Status, Trial
 from nas.replay import exact_difference
+from nas.runs.imported import is_table, name_of, read_table
 
+_LOG = logging.getLogger(__name__)
+AnySource = str | Path | pd.DataFrame
 META = "warm_start"  # the key of the log's meta values
 _COLUMNS = ["architecture", "status", "seed", "budget", "origin"]
 
@@ -64,15 +68,20 @@ class WarmStart:
 
 
 def read_warm_start(
-    folder: str | Path, problem: Problem, budget: float | None, out: Path | None = None
+    source: AnySource, problem: Problem, budget: float | None, out: Path | None = None
 ) -> WarmStart:
-    """The successful results of the run in `folder` at this `budget`, fit for `problem`; the run may be under way.
+    """The successful results of an earlier run, a CSV file or a DataFrame at this `budget`, fit for `problem`.
 
-    Exact objectives that the earlier run did not have are computed. Raises `ConfigError` when it searched another
+    The run may be under way. Its genes may have had fewer choices: they are read by their text forms, and what was added
+    is logged as a warning. Exact objectives that the earlier run did not have are computed. Raises `ConfigError` when it searched another
     space or other objectives, has no result at this budget, or is the folder to write (`out`); `HistoryError` when
     it cannot be read or an exact objective has another value now.
     """
-    path = Path(folder)
+    if isinstance(source, pd.DataFrame) or is_table(source):
+        results = read_table(source, problem, budget)
+        name = name_of(source)
+        return WarmStart(name, tuple(results), (name,) * len(results))
+    folder, path = source, Path(source)
     if out is not None and path.resolve() == out.resolve():
         raise ConfigError(
             f"warm_start: {folder} is the folder that this search writes; name an earlier run, or go on with this one "
@@ -87,6 +96,8 @@ def read_warm_start(
     if "identity" not in meta or "objectives" not in meta:
         raise ConfigError(f"warm_start: the run in {folder} ended before its first evaluation; name another")
     _check_same_search(folder, problem, meta)
+    if added := _added_choices(folder, problem, meta):
+        _LOG.warning("%s", added)
     rows = pd.concat([earlier, told.assign(origin=str(folder))], ignore_index=True)
     rows = rows[rows["status"] == Status.OK.value]
     kept = rows[_at(rows, budget)]
@@ -101,7 +112,7 @@ def read_warm_start(
     return WarmStart(str(folder), tuple(results), tuple(kept["origin"]))
 
 
-def recorded(history: History, problem: Problem, asked: str | Path | None) -> WarmStart | None:
+def recorded(history: History, problem: Problem, asked: AnySource | None) -> WarmStart | None:
     """What the run that is resumed began with, from its own log; None if from nothing.
 
     Raises `HistoryError` when `asked` names another run than it was started with.
@@ -109,9 +120,9 @@ def recorded(history: History, problem: Problem, asked: str | Path | None) -> Wa
     meta = history.meta(META)
     with well_formed(history.path):
         folder = None if meta is None else meta["from"]
-    if asked is not None and str(asked) != folder:
+    if asked is not None and name_of(asked) != folder:
         raise HistoryError(
-            f"warm_start: the run was started with {folder!r}, now it is {str(asked)!r}: resume it as it was started, "
+            f"warm_start: the run was started with {folder!r}, now it is {name_of(asked)!r}: resume it as it was started, "
             "or start a new one in another folder"
         )
     if meta is None:
@@ -162,10 +173,12 @@ def _check_same_search(folder: str | Path, problem: Problem, meta: Mapping[str, 
             f"warm_start: {folder} searched space {then.get('space')!r}, this search is of {space.name!r}; name a "
             "run of the same space"
         )
-    if then.get("cardinalities") != [int(c) for c in space.cardinalities]:
+    choices, now = then.get("cardinalities"), [int(c) for c in space.cardinalities]
+    whole = isinstance(choices, list) and all(isinstance(c, int) for c in choices)
+    if not whole or len(choices) != len(now) or any(a > b for a, b in zip(choices, now, strict=True)):
         raise ConfigError(
             f"warm_start: {folder} searched {space.name!r} with other settings: its genes had "
-            f"{then.get('cardinalities')} choices, now they have {list(space.cardinalities)}"
+            f"{choices} choices, now they have {now}; choices may be added, not removed"
         )
     earlier = _task_of(folder, then)
     if earlier is not None and problem.task is not None and earlier != problem.task:
@@ -196,6 +209,19 @@ def _task_of(folder: str | Path, identity: Mapping[str, Any]) -> TaskSpec | None
         return TaskSpec.from_json(identity.get("task"))
     except (KeyError, TypeError, ConfigError) as error:
         raise HistoryError(f"warm_start: {folder} is damaged: its task has {error}") from error
+
+
+def _added_choices(folder: str | Path, problem: Problem, meta: Mapping[str, Any]) -> str:
+    """Which genes have more choices than in the earlier run; "" if none has."""
+    then, now = meta["identity"]["cardinalities"], problem.space.cardinalities
+    more = [f"gene {i}: {a} then, {b} now" for i, (a, b) in enumerate(zip(then, now, strict=True)) if a != b]
+    if not more:
+        return ""
+    shown = "; ".join(more[:8]) + (f"; and {len(more) - 8} more" if len(more) > 8 else "")
+    return (
+        f"warm_start: choices were added to space {problem.space.name!r} since {folder} ({shown}). Its results are read by their "
+        "text forms, so the earlier choices must have kept their places"
+    )
 
 
 def _described(item: Objective) -> str:
@@ -255,4 +281,4 @@ def _result(folder: str | Path, problem: Problem, record: Mapping[Any, Any], num
     return result
 
 
-__all__ = ["META", "WarmStart", "imported_table", "read_warm_start", "recorded"]
+__all__ = ["META", "AnySource", "WarmStart", "imported_table", "read_warm_start", "recorded"]

@@ -125,11 +125,13 @@ class _Earlier:
         with well_formed(run / FILE):
             stored = meta["config"]["config"]
             base = None if not stored or stored.get("base") is None else Path(stored["base"])
-            planned = int(meta["identity"]["evaluations"])
-        if not stored:
-            raise HistoryError(
-                f"{run} was not started by `nas search`: resume it from Python, nas.search(..., resume=True)"
-            )
+            planned = meta["identity"]["evaluations"]
+            if not stored:
+                how = "nas.search" if planned is not None else "nas.Study"
+                raise HistoryError(
+                    f"{run} was not started by `nas search`: resume it from Python, {how}(..., out={str(run)!r}, resume=True)"
+                )
+            planned = int(planned)
         evaluated = ~frame["status"].isin([Status.INVALID.value, "running"])
         return cls(stored["search"], base, planned, int(evaluated.sum()))
 

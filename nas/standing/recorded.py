@@ -175,7 +175,10 @@ class RecordedStanding:
 
     def _silent(self, known: _Known, outcome: str, trouble: str) -> Standing:
         """Where a run stands that no search is known to make: as its last result left it."""
-        advice = f"; if it was killed, go on with: nas search --resume {self._folder}" if trouble else ""
+        how = f"nas search --resume {self._folder}"
+        if known.reckoning.heading.evaluations is None:
+            how = f"nas.Study(..., out={str(self._folder)!r}, resume=True)"
+        advice = f"; if it was killed, go on with: {how}" if trouble else ""
         return known.reckoning.standing(
             known.last_tell[2],
             notes=known.notes,

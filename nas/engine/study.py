@@ -1,0 +1,455 @@
+"""A search whose loop is the user's own: ask for a trial, evaluate it anywhere, tell what came of it."""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from nas.api import conclude, load_run, remember
+from nas.core.task_spec import TaskSpec
+from nas.core.text import storable
+from nas.engine.initial import AnyArchitecture
+from nas.engine.settle import for_task
+from nas.errors import ConfigError, NothingToAsk
+from nas.executors.worker import describe_failure, is_out_of_memory
+from nas.fidelity import Rungs
+from nas.history import History
+from nas.interfaces import HasBuild, SearchSpace
+from nas.loop import LoopSettings, Search
+from nas.objectives import AnyObjective, Limit, did_you_mean
+from nas.plan import MakeAlgorithm, Plan
+from nas.problem import Problem
+from nas.records import Result, Status, Trial
+from nas.run_folder import run_table
+from nas.runs.rows import frame_of
+from nas.standing.pulse import PulseWriter
+from nas.warm_start import META, AnySource, imported_table, read_warm_start, recorded
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from nas.training.halving import Halving
+
+Told = Mapping[str, Any] | float | BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class StudyTrial(Trial):
+    """A trial of a study: a `nas.Trial` that also knows its space, so an evaluator takes it as it is.
+
+    `id` counts from 0, `architecture` is what to evaluate, `text` its text form, `seed` the trial's own, `budget` the
+    epochs to train (None: as you like).
+    """
+
+    space: SearchSpace = field(kw_only=True, repr=False, compare=False)
+    task: TaskSpec | None = field(kw_only=True, repr=False, compare=False, default=None)
+
+    @property
+    def text(self) -> str:
+        """The architecture's text form, as in front.csv."""
+        return self.space.format(self.architecture)
+
+    def build(self, **settings: Any) -> nn.Module:
+        """The network, by the space's own `build` with these settings; by default of the study's `task`.
+
+        Raises `ConfigError` when the space builds no networks.
+        """
+        if not isinstance(self.space, HasBuild):
+            raise ConfigError(
+                f"space {self.space.name!r} has no build(architecture), so a trial has no network"
+            )
+        if self.task is not None:
+            of_task = {"num_classes": self.task.num_classes, "in_channels": self.task.in_channels}
+            settings = of_task | settings
+        return self.space.build(self.architecture, **settings)
+
+
+class Study:
+    """Ask and tell: a search in steps, for a loop, a scheduler or a cluster of your own.
+
+    ``trial = study.ask()``, then ``study.tell(trial, {"error": 5.2})`` or ``study.tell(trial, exception)``, in any order and
+    with any number of trials pending. Exact objectives (``params``, ``madds``) are computed here. The same seed and the same
+    order of calls give the same asks. May be used by several threads, and as a context, which closes it.
+
+    With `out` everything is on disk when a call returns; ``nas front``, ``watch`` and ``report`` read the folder at any time.
+    After a kill, `resume` brings all of it back, and `ask` hands out the pending trials again first.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        objectives: Sequence[AnyObjective],
+        *,
+        out: str | Path | None = None,
+        resume: bool = False,
+        algorithm: str | MakeAlgorithm = "moead",
+        algorithm_settings: Any = None,
+        seed: int = 0,
+        limits: Sequence[Limit | str] = (),
+        fidelity: float | None = None,
+        halving: Halving | None = None,
+        initial: Sequence[AnyArchitecture] = (),
+        warm_start: AnySource | None = None,
+        task: TaskSpec | None = None,
+    ) -> None:
+        """Begin a study, or go on with the one in `out`.
+
+        Args:
+            space: what to search; any `SearchSpace`.
+            objectives: as in `nas.search`. Those that are not cheap are told; one with a function that is not told is
+                computed when its trial is told.
+            out: a folder for the log and the tables; None keeps the study in memory.
+            resume: go on with the study in `out`: the same space, objectives, limits, algorithm and seed.
+            algorithm: a name in `nas.algorithms.ALGORITHMS`, or a class or function of (problem, rng, settings).
+            algorithm_settings: its `Settings`; None for its defaults, which suit no budget in particular.
+            seed: decides everything that is random.
+            limits: bounds on any objective. What breaks one on a cheap objective is never handed out.
+            fidelity: the budget of every trial, such as epochs.
+            halving: instead, the rungs of budgets that architectures climb (`nas.training.Halving`).
+            initial: architectures to hand out first.
+            warm_start: results of an earlier run, as in `nas.search`.
+            task: channels, classes and image size of your data, which costs and networks then follow.
+
+        Raises:
+            ConfigError: an argument cannot be used. HistoryError: the folder holds another run, or cannot be used.
+        """
+        if resume and out is None:
+            raise ConfigError("resume: needs out, the folder of the study to go on with")
+        folder = None if out is None else Path(out).absolute()
+        problem = Problem(space, objectives, _evaluated_by_the_user, limits)
+        if task is not None:
+            problem = problem.settled(for_task(space, task), _evaluated_by_the_user, task)
+        settings = LoopSettings(
+            evaluations=None, seed=seed, concurrency=1, ordered=False, fidelity=fidelity, halving=halving, max_failures=1.0
+        )  # fmt: skip
+        warm = None
+        if warm_start is not None and not resume:
+            warm = read_warm_start(warm_start, problem, Rungs(fidelity, halving).budgets[0], folder)
+        self._lock = threading.RLock()
+        self._problem = problem
+        self._executor = _ByHand()
+        self._began: dict[int, tuple[float, float]] = {}  # when each pending trial was handed out
+        self._worker = f"{socket.gethostname()}:{os.getpid()}"
+        self._closed = False
+        self._resumed = resume
+        self._pulse: PulseWriter | None = None
+        self._history = None if folder is None else History(folder, problem.space, create=not resume)
+        try:
+            if self._history is not None and resume:
+                warm = recorded(self._history, problem, warm_start)
+            earlier = self._history if resume else None
+            self._plan = Plan.make(problem, algorithm, algorithm_settings, settings, earlier, warm, initial)
+            if self._history is not None:
+                remember(self._history, self._plan, None, resume)
+                self._pulse = PulseWriter(self._history.path.parent)
+            self._search = Search(
+                problem,
+                self._plan.algorithm,
+                self._executor,
+                settings,
+                self._history,
+                [] if self._pulse is None else [self._pulse],
+                () if warm is None else warm.results,
+            )
+            if resume:
+                self._search.resume()
+                self._settle()
+            if self._pulse is not None:
+                self._pulse.__enter__()
+            self._search.begin()
+        except BaseException:
+            self._let_go(unused=not resume)
+            raise
+
+    @property
+    def out(self) -> Path | None:
+        """The study's folder."""
+        return None if self._history is None else self._history.path.parent
+
+    def ask(self) -> StudyTrial:
+        """The next trial to evaluate; after `resume` first those that were asked and not told, in their order.
+
+        Raises `NothingToAsk` when there is none: the space is exhausted, or the algorithm waits for pending results.
+        """
+        with self._lock:
+            self._check_open()
+            trial = self._executor.take()
+            while trial is None:
+                if self._search.ask() is None:
+                    raise NothingToAsk(self._nothing())
+                self._settle()  # one that a limit on a cheap objective rules out has its result already
+                trial = self._executor.take()
+            self._began[trial.id] = time.time(), time.perf_counter()
+            return self._shown(trial)
+
+    def tell(self, trial: Trial | int, values: Told) -> None:
+        """Record what came of a trial, or of its number, and let the algorithm learn from it.
+
+        `values` has every measured objective by name, in its own unit and direction; further finite numbers are kept in the
+        history. A number alone will do where one objective is measured. An objective that is not finite makes a failed
+        trial, as an exception does: of its kind ``timeout`` for `TimeoutError`, ``out_of_memory`` where memory ran out.
+
+        Raises `ConfigError`, and records nothing, for a trial that is not pending, for a missing objective, and for what is
+        not a number.
+        """
+        with self._lock:
+            self._check_open()
+            pending = self._pending_of(trial)
+            result = self._result(pending, values)
+            self._executor.withdraw(pending.id)
+            self._search.take(result)
+            self._settle()
+            self._began.pop(pending.id, None)
+
+    @property
+    def pending(self) -> list[StudyTrial]:
+        """Trials that were asked and not told, in the order of asking."""
+        with self._lock:
+            return [self._shown(t) for _, t in sorted(self._search.state.in_flight.items())]
+
+    @property
+    def front(self) -> pd.DataFrame:
+        """The non-dominated architectures so far, as `SearchResult.front`: objectives in their own units."""
+        with self._lock:
+            if self.out is not None:
+                return load_run(self.out)[0].front
+            problem, plan, state = self._problem, self._plan, self._search.state
+            warm = {} if plan.warm is None else {META: plan.warm.as_meta(problem)}
+            told = frame_of(problem.space, state.results)
+            return run_table(
+                told,
+                problem.objectives,
+                problem.limits,
+                plan.algorithm.initial,
+                state.notes,
+                imported_table(warm),
+            ).front
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row a trial, as `SearchResult.history`; pending ones have the status ``running``."""
+        with self._lock:
+            if self.out is not None:
+                return load_run(self.out)[0].frame
+            state = self._search.state
+            return frame_of(self._problem.space, state.results, state.in_flight.values())
+
+    def close(self) -> None:
+        """Write the tables and plots of the folder and let go of it; may be called twice. Pending trials stay pending."""
+        self._close("finished")
+
+    def __enter__(self) -> Study:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        interrupted = isinstance(error, KeyboardInterrupt)
+        self._close("interrupted" if interrupted else "finished" if error is None else "stopped")
+
+    def _close(self, outcome: str) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            state = self._search.state
+            try:
+                if self._history is not None and state.results:
+                    conclude(self._plan, state, self._history, outcome, None, True)
+                self._search.end(outcome)
+            finally:
+                self._let_go(unused=not self._resumed and state.asked == 0)
+
+    def _let_go(self, *, unused: bool) -> None:
+        if self._pulse is not None:
+            self._pulse.__exit__(None, None, None)
+        if self._history is not None:
+            if unused:
+                self._history.discard_if_empty()
+            self._history.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            go_on = (
+                ""
+                if self.out is None
+                else f"; go on with it by nas.Study(..., out={str(self.out)!r}, resume=True)"
+            )
+            raise ConfigError(f"this study is closed{go_on}")
+
+    def _settle(self) -> None:
+        """Tell the algorithm everything that is due."""
+        while self._search.tell_next():
+            pass
+
+    def _shown(self, trial: Trial) -> StudyTrial:
+        space, task = self._problem.space, self._problem.task
+        return StudyTrial(trial.id, trial.architecture, trial.seed, trial.budget, space=space, task=task)
+
+    def _nothing(self) -> str:
+        number, space = len(self._search.state.in_flight), self._problem.space
+        if number:
+            waits = "trial is" if number == 1 else f"{number} trials are"
+            return f"nothing new to ask for while the {waits} pending: tell what came of it, then ask again"
+        within = " within the limits" if self._problem.limits else ""
+        return f"every architecture of space {space.name!r}{within} that the algorithm can find has been asked for"
+
+    def _pending_of(self, trial: Trial | int) -> Trial:
+        """The pending trial that is meant. Raises `ConfigError` that says why there is none."""
+        state = self._search.state
+        if isinstance(trial, bool) or not isinstance(trial, (Trial, int)):
+            raise ConfigError(
+                f"tell: expected a trial that ask() gave, or its number, got {type(trial).__name__}"
+            )
+        number = trial.id if isinstance(trial, Trial) else int(trial)
+        told = next((r for r in reversed(state.results) if r.trial.id == number), None)
+        here = state.in_flight.get(number) or (None if told is None else told.trial)
+        if here is None:
+            raise ConfigError(
+                f"tell: this study has no trial {number}; it asked for {state.asked}, numbered from 0"
+            )
+        if isinstance(trial, Trial) and _key(trial) != _key(here):
+            shown = self._problem.space.format(here.architecture)
+            raise ConfigError(
+                f"tell: trial {number} is of another study; trial {number} of this one is {shown}"
+            )
+        if told is not None:
+            raise ConfigError(f"tell: trial {number} was told already, with status {told.status.value}")
+        return here
+
+    def _result(self, trial: Trial, given: Told) -> Result:
+        """What is recorded of a told trial. Raises `ConfigError` for a mistake of the caller."""
+        values: dict[str, float] = {}
+        if isinstance(given, BaseException):
+            status, error = _kind_of(given), storable(describe_failure(given))
+        else:
+            values = self._checked(given)
+            status, error = self._completed(trial, values)
+        began, clock = self._began.get(trial.id, (0.0, 0.0))
+        now = time.time()
+        seconds = time.perf_counter() - clock if began else 0.0
+        kept = values if status is Status.OK else {}
+        return Result(trial, status, kept, seconds, error, self._worker, began or now, now)
+
+    def _checked(self, given: Any) -> dict[str, float]:
+        """Everything told that is a number, by name; an objective may be not finite here."""
+        measured = [o for o in self._problem.objectives if not o.cheap]
+        if not isinstance(given, Mapping):
+            number = _number(given)
+            if number is None or len(measured) != 1:
+                names = ", ".join(o.name for o in measured)
+                raise ConfigError(
+                    f"tell: expected a mapping with the measured objectives ({names}) by name, or an exception, got "
+                    f"{type(given).__name__}"
+                )
+            return {measured[0].name: number}
+        values: dict[str, float] = {}
+        for name, value in given.items():
+            if not isinstance(name, str):
+                raise ConfigError(f"tell: expected names of values as text, got {name!r:.100}")
+            number = _number(value)
+            if number is None and name in self._problem.names:
+                raise ConfigError(
+                    f"tell: {name}: expected a number, got {value!r:.100} ({type(value).__name__})"
+                )
+            if number is not None and (math.isfinite(number) or name in self._problem.names):
+                values[storable(name)] = number
+        missing = [o.name for o in measured if o.function is None and o.name not in values]
+        if missing:
+            hints = "".join(did_you_mean(name, values) for name in missing[:1])
+            told = ", ".join(values) or "nothing"
+            raise ConfigError(f"tell: {', '.join(missing)} missing{hints}; told: {told}")
+        return values
+
+    def _completed(self, trial: Trial, values: dict[str, float]) -> tuple[Status, str]:
+        """Check and complete the values of a trial; its status and the reason if it failed."""
+        exact = self._problem.cheap_values(trial.architecture)
+        for name, value in exact.items():
+            if name in values and not math.isclose(values[name], value, rel_tol=1e-9):
+                raise ConfigError(
+                    f"tell: {name} = {values[name]:.10g}, but it is exact and {value:.10g} for this architecture; leave it out"
+                    ", or give the study the task of your data"
+                )
+        for item in self._problem.objectives:
+            if item.cheap:
+                continue
+            if item.name not in values and item.function is not None:
+                try:
+                    values[item.name] = float(item.function(trial.architecture))
+                except Exception as error:
+                    return _kind_of(error), storable(describe_failure(error))
+            if not math.isfinite(values[item.name]):
+                return Status.FAILED, f"{item.name} is {values[item.name]}; expected a finite number"
+        return Status.OK, ""
+
+
+class _ByHand:
+    """The executor of a study: trials wait here until the user takes them."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Trial] = deque()
+
+    @property
+    def free(self) -> int:
+        """Always room for one more."""
+        return 1
+
+    def submit(self, trial: Trial) -> None:
+        """Keep it for the next `take`."""
+        self._waiting.append(trial)
+
+    def take(self) -> Trial | None:
+        """The oldest that nobody has taken."""
+        return self._waiting.popleft() if self._waiting else None
+
+    def withdraw(self, number: int) -> None:
+        """Forget one that was told before anybody took it."""
+        self._waiting = deque(t for t in self._waiting if t.id != number)
+
+    def collect(self, timeout: float | None = None) -> list[Result]:
+        """Nothing comes back by itself."""
+        return []
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def _evaluated_by_the_user(trial: Trial) -> Mapping[str, float]:
+    raise ConfigError("a study does not evaluate: tell it what came of each trial")
+
+
+def _key(trial: Trial) -> tuple[Any, ...]:
+    return trial.id, trial.architecture, trial.seed, trial.budget
+
+
+def _kind_of(error: BaseException) -> Status:
+    if is_out_of_memory(error):
+        return Status.OUT_OF_MEMORY
+    return Status.TIMEOUT if isinstance(error, TimeoutError) else Status.FAILED
+
+
+def _number(value: Any) -> float | None:
+    """A float of numbers, NumPy's and tensors' single elements included; None for anything else."""
+    if isinstance(value, (str, bytes, bool)) or value is None:
+        return None
+    try:
+        plain = value.item() if hasattr(value, "item") else value
+        return None if isinstance(plain, (str, bytes, bool, complex)) else float(plain)
+    except OverflowError:
+        return math.inf
+    except Exception:
+        return None
+
+
+__all__ = ["Study", "StudyTrial"]

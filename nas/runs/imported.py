@@ -1,0 +1,241 @@
+"""Results of earlier work as a table: a CSV file or a DataFrame with one evaluated architecture a row.
+
+Columns: ``architecture`` (its text form), one for each measured objective in its own unit, and any further ones, of which
+numbers are kept. ``status``, ``seed`` and ``budget`` mean what they mean in a run's history; without them every row is a
+success at the search's own budget. A run's own history.csv and front.csv are such tables.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nas.core.text import from_spreadsheet_cell
+from nas.errors import ArchitectureError, ConfigError, NasError
+from nas.objectives import did_you_mean
+from nas.problem import Problem
+from nas.records import RESERVED, Architecture, Result, Status, Trial
+
+_SHOWN = 5  # bad rows that a message names
+_EMPTY = {"", "nan", "na", "none", "null"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table: where it is, for messages, and its cells by column."""
+
+    place: str
+    cells: Mapping[str, Any]
+
+
+def is_table(source: object) -> bool:
+    """Whether this names a table rather than the folder of a run."""
+    if isinstance(source, pd.DataFrame):
+        return True
+    path = Path(str(source))
+    return path.is_file() or (path.suffix.lower() == ".csv" and not path.is_dir())
+
+
+def name_of(source: str | Path | pd.DataFrame) -> str:
+    """A table's name on record: its path; of a DataFrame how many rows it has, with a hash of what it holds."""
+    if not isinstance(source, pd.DataFrame):
+        return str(source)
+    content = hashlib.sha256(source.to_csv(index=False).encode("utf-8", "backslashreplace")).hexdigest()
+    return f"a DataFrame of {len(source)} rows ({content[:12]})"
+
+
+def read_table(source: str | Path | pd.DataFrame, problem: Problem, budget: float | None) -> list[Result]:
+    """The successes of a table at this budget, fit for `problem`, numbered from -n; exact objectives are completed.
+
+    Raises `ConfigError` that names the bad rows, by the line of the file or the number of the row.
+    """
+    named = f"warm_start: {name_of(source)}"
+    columns, rows = _of_frame(source) if isinstance(source, pd.DataFrame) else _of_file(Path(source), named)
+    _check_columns(columns, problem, named)
+    found: list[tuple[Trial, dict[str, float]]] = []
+    bad: list[str] = []
+    budgets: set[str] = set()
+    for row in rows:
+        try:
+            result = _read(row, problem, budget)
+        except _Elsewhere as error:
+            budgets.add(str(error))
+        except NasError as error:
+            bad.append(f"{row.place}: {error}")
+        else:
+            found += [] if result is None else [result]
+    if bad:
+        more = f"; and {len(bad) - _SHOWN} more rows" if len(bad) > _SHOWN else ""
+        raise ConfigError(f"{named}: {'; '.join(bad[:_SHOWN])}{more}. Correct these rows or leave them out")
+    if not found:
+        others = f" (it has results of budget {', '.join(sorted(budgets))})" if budgets else ""
+        here = "without a budget" if budget is None else f"at budget {budget:g}"
+        raise ConfigError(f"{named}: no successful result {here}{others}; name another table")
+    return [
+        Result(Trial(i - len(found), trial.architecture, trial.seed, trial.budget), Status.OK, values)
+        for i, (trial, values) in enumerate(found)
+    ]
+
+
+class _Elsewhere(Exception):
+    """A row of another budget."""
+
+
+def _of_frame(frame: pd.DataFrame) -> tuple[list[str], Iterator[Row]]:
+    columns = [str(name) for name in frame.columns]
+    records = zip(frame.index, frame.itertuples(index=False, name=None), strict=True)
+    rows = (
+        Row(
+            f"row {i}{'' if label == i else f' (index {label!r:.60})'}",
+            dict(zip(columns, cells, strict=True)),
+        )
+        for i, (label, cells) in enumerate(records)
+    )
+    return columns, rows
+
+
+def _of_file(path: Path, named: str) -> tuple[list[str], Iterator[Row]]:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(f"{named}: there is no such file") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{named}: not a CSV file in UTF-8 ({error.reason} at byte {error.start})"
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"{named}: cannot be read: {error.strerror or error}") from error
+    head = text.split("\n", 1)[0]
+    separator = max(",;\t", key=head.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        columns = [from_spreadsheet_cell(name.strip()) for name in next(reader, [])]
+    except csv.Error as error:
+        raise ConfigError(f"{named}, line 1: not CSV: {error}") from error
+    return columns, _lines(reader, columns, named)
+
+
+def _lines(reader: Any, columns: Sequence[str], named: str) -> Iterator[Row]:
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise ConfigError(f"{named}, line {line}: not CSV: {error}") from error
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(columns):
+            raise ConfigError(
+                f"{named}, line {line}: {len(cells)} cells, expected {len(columns)} as in line 1"
+            )
+        yield Row(f"line {line}", {c: from_spreadsheet_cell(v) for c, v in zip(columns, cells, strict=True)})
+
+
+def _check_columns(columns: Sequence[str], problem: Problem, named: str) -> None:
+    twice = sorted({name for name in columns if columns.count(name) > 1})
+    if twice:
+        raise ConfigError(f"{named}: column {twice[0]!r} is there twice; expected each once")
+    needed = ["architecture", *(o.name for o in problem.objectives if not o.cheap)]
+    for name in needed:
+        if name not in columns:
+            raise ConfigError(
+                f"{named}: no column {name!r}{did_you_mean(name, columns)}; expected architecture and one column for each "
+                f"measured objective ({', '.join(needed[1:])}), found {', '.join(columns[:12]) or 'nothing'}"
+            )
+
+
+def _read(row: Row, problem: Problem, wanted: float | None) -> tuple[Trial, dict[str, float]] | None:
+    """A row as a trial and its values; None if it did not succeed."""
+    cells = row.cells
+    if not _empty(cells.get("status")) and str(cells["status"]).strip() != Status.OK.value:
+        if str(cells["status"]).strip() not in {status.value for status in Status} | {"running"}:
+            raise ConfigError(
+                f"status is {cells['status']!r:.60}; expected ok, failed or another of a run's history"
+            )
+        return None
+    architecture = _architecture(cells["architecture"], problem)
+    budget = (
+        wanted
+        if "budget" not in cells
+        else None
+        if _empty(cells["budget"])
+        else _number("budget", cells["budget"])
+    )
+    if budget != wanted:
+        raise _Elsewhere("the evaluator's own" if budget is None else f"{budget:g}")
+    values = problem.cheap_values(architecture)
+    for name, now in values.items():
+        if not _empty(cells.get(name)):
+            then = _number(name, cells[name])
+            if not math.isclose(then, now, rel_tol=1e-9):
+                raise ConfigError(
+                    f"{name} is {then:.10g}, but {now:.10g} for this architecture here: another space, or other settings of it"
+                )
+    values |= {name: _number(name, cells[name]) for name in sorted(problem.measured)}
+    for name, cell in cells.items():
+        extra = None if name in RESERVED or name in values else _extra(cell)
+        if extra is not None:
+            values[name] = extra
+    seed = 0 if _empty(cells.get("seed")) else int(_number("seed", cells["seed"]))
+    return Trial(0, architecture, seed, budget), values
+
+
+def _architecture(cell: Any, problem: Problem) -> Architecture:
+    space = problem.space
+    if isinstance(cell, Architecture):
+        if cell.space != space.name:
+            raise ConfigError(f"architecture is of space {cell.space!r}; this search is of {space.name!r}")
+        cell = space.format(cell)
+    if isinstance(cell, (int, np.integer)) and not isinstance(cell, bool):
+        cell = str(cell)
+    if not isinstance(cell, str) or not cell.strip():
+        raise ConfigError(f"architecture is {cell!r:.60}; expected a text form of space {space.name!r}")
+    try:
+        try:
+            return space.canonical(space.parse(cell))
+        except ArchitectureError:
+            return space.canonical(space.parse(cell.strip()))  # a blank after the separator
+    except NasError as error:
+        raise ConfigError(f"not an architecture of space {space.name!r}: {error}") from error
+    except Exception as error:
+        raise ConfigError(
+            f"architecture {cell!r:.100} is not one of space {space.name!r} ({error})"
+        ) from error
+
+
+def _empty(cell: Any) -> bool:
+    if isinstance(cell, str):
+        return cell.strip().lower() in _EMPTY
+    return cell is None or cell is pd.NA or (isinstance(cell, (float, np.floating)) and bool(np.isnan(cell)))
+
+
+def _number(name: str, cell: Any) -> float:
+    number = _extra(cell)
+    if number is None:
+        raise ConfigError(f"{name} is {cell!r:.60}; expected a finite number")
+    return number
+
+
+def _extra(cell: Any) -> float | None:
+    """A finite number, or None."""
+    if isinstance(cell, (bool, np.bool_)) or _empty(cell):
+        return None
+    try:
+        number = float(cell)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+__all__ = ["is_table", "name_of", "read_table"]

@@ -1,0 +1,29 @@
+"""The table of a run that is kept in memory, with the columns of one that is read from its log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nas.history_table import tabulate
+from nas.interfaces import SearchSpace
+from nas.records import Result, Trial
+
+
+def frame_of(space: SearchSpace, told: Sequence[Result], running: Iterable[Trial] = ()) -> pd.DataFrame:
+    """The same table as `read_history`: results in the order of telling, and trials without one; one row each."""
+    rows: list[tuple[Any, ...]] = [
+        (
+            r.trial.id, space.format(r.trial.architecture), r.status.value, r.values, r.seconds, r.error, r.worker,
+            r.trial.seed, r.trial.budget, np.nan, r.started, r.finished, place, np.nan,
+        )
+        for place, r in enumerate(told)
+    ]  # fmt: skip
+    rows += [
+        (t.id, space.format(t.architecture), None, {}, None, None, None, t.seed, t.budget, *5 * (None,))
+        for t in running
+    ]
+    return tabulate(sorted(rows, key=lambda row: row[0]))
