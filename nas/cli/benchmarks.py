@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from nas.checks import check_known
 from nas.cli.show import output
+from nas.config import override
+from nas.core.text import printable
 
 
 def _progress() -> Progress:
@@ -52,7 +54,7 @@ def import_benchmark(benchmark: str, file: Path, out: Path, partial: bool) -> No
         )
 
 
-def _described(kind: str, path: Path | None) -> Any:
+def _described(kind: str, path: Path | None, more: dict[str, Any]) -> Any:
     """The report on a set of pictures with a class each."""
     from nas.errors import ConfigError
     from nas.training import DATASETS, check, data_from_config
@@ -60,19 +62,20 @@ def _described(kind: str, path: Path | None) -> Any:
     settings: dict[str, Any] = {"name": kind} if path is None else {"name": kind, "path": str(path)}
     if path is None and kind in DATASETS and kind != "digits":
         raise ConfigError(f"data {kind}: say where it is: nas data check {kind} PATH")
-    return check(data_from_config(settings))
+    return check(data_from_config(settings | more))
 
 
-def check_data(kind: str, path: Path | None, task: str) -> None:
+def check_data(kind: str, path: Path | None, task: str, settings: Sequence[str] = ()) -> None:
     """`nas data check`; exits with 3 when something is missing or damaged."""
     from nas.cli.tasks import TASKS, Place
 
     check_known("--task", task, TASKS)
+    given = override({}, settings)
     if task == "classification":
-        report = _described(kind, path)
+        report = _described(kind, path, given)
     else:
-        report = TASKS[task].source(Place(kind, path, {}), None).check()
+        report = TASKS[task].source(Place(kind, path, given), None).check()
     for line in report.lines():
-        output().print(line, markup=False, highlight=False)
+        output().print(printable(line), markup=False, highlight=False)
     if not report.ok:
         raise typer.Exit(3)

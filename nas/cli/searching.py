@@ -15,6 +15,7 @@ import typer
 
 from nas.api import SearchResult, solve
 from nas.assemble import Assembly, assemble, built_in_config
+from nas.cli.notices import notices
 from nas.cli.progress import Progress
 from nas.cli.reporting import report_at_the_end
 from nas.cli.show import front_table, output
@@ -72,7 +73,7 @@ def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
     parts = assemble(checked, base, earlier.planned if earlier else None)
     _warn_idle(checked, parts)
     try:
-        with Progress(checked.algorithm.name) as progress:
+        with notices(), Progress(checked.algorithm.name) as progress:
             ready = partial(_announce, checked, out, parts, earlier)
             result = _solve(checked, parts, out, base, resume is not None, progress, ready)
     except KeyboardInterrupt:  # while workers start, or while results are written

@@ -16,6 +16,7 @@ import typer
 
 from nas.checks import check_known, check_positive
 from nas.cli.networks import names_code, network_spec, write_file
+from nas.cli.notices import notices
 from nas.cli.show import output
 from nas.cli.tasks import TASKS, Making, Place, TaskCommand
 from nas.config import override
@@ -98,7 +99,8 @@ def run_training(asked: Asked, recipe: str | None, epochs: int | None, run: Run)
 
     settings = FullSettings(run.seed, run.threads or command.threads(pixels), on_epoch=told)
     try:
-        result = train_full(build, source, plan, out, settings=settings, task=task)
+        with notices():
+            result = train_full(build, source, plan, out, settings=settings, task=task)
     except KeyboardInterrupt:
         go_on = f"; go on with: nas {shlex.join(sys.argv[1:])}" if (out / "checkpoint.pt").is_file() else ""
         _say(f"Interrupted{go_on}")
@@ -127,7 +129,8 @@ def run_evaluation(asked: Asked, resolution: int | None, as_json: bool) -> None:
     head = {**_trained_head(asked.weights, asked.task), **parts["head"]}
     build = command.build(network, Making(resolution=resolution, head=head))
     task, threads = command.task(parts["task"]), command.threads(pixels)
-    found = judge_weights(build, source, asked.weights, resolution, threads, task)
+    with notices(errors=as_json):
+        found = judge_weights(build, source, asked.weights, resolution, threads, task)
     if as_json:
         plain = command.plain(found.score, found.class_names)
         typer.echo(json.dumps({**plain, "latency_ms": 1000 * found.latency}))

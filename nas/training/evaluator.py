@@ -22,6 +22,7 @@ from nas.records import Architecture, Trial
 from nas.training import weights
 from nas.training.counts import check_data, check_params
 from nas.training.data import Digits
+from nas.training.data.account import announce
 from nas.training.data.base import DataSource
 from nas.training.errors import TrainingDiverged
 from nas.training.feed import Feed, Prepared
@@ -176,6 +177,8 @@ class TrainingEvaluator:
     def prepare(self, architecture: Architecture | None = None) -> Prepared:
         """Read the data, so that missing or damaged pictures are found before any training is spent.
 
+        Without an architecture, files that are ignored or skipped are reported on the logger `nas.data`.
+
         Raises `DataError` when they cannot be read or (without an architecture) there is none to select by, and
         `ConfigError` for a device that is not there.
         """
@@ -188,6 +191,8 @@ class TrainingEvaluator:
         prepared = self.task.prepare(self.data, self.recipe, device, self._wanted(architecture))
         if architecture is None and len(prepared.validation) == 0:
             raise DataError(f"data {self.data}: there is no validation picture to select by")
+        if architecture is None:
+            announce(prepared.account)
         return prepared
 
     def _wanted(self, architecture: Architecture | None) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from nas.core.task_spec import TaskSpec
 from nas.errors import DataError
 from nas.training.augment import sent
 from nas.training.data import load
+from nas.training.data.account import Account
 from nas.training.data.base import ByteArray, DataSource, IntArray, Pictures, Splits
 from nas.training.data.splits import subset
 from nas.training.recipe import Recipe
@@ -127,6 +128,7 @@ class Prepared:
     std: tuple[float, ...]
     class_weights: tuple[float, ...] | None = None  # of the loss; None: all alike
     one_size: bool = True  # whether the images have one size
+    account: Account = field(default_factory=Account)  # what became of every file
 
     @property
     def num_classes(self) -> int:
@@ -186,7 +188,15 @@ def _prepare(
         feed_of(part, splits, resolution, channels_last, device)
         for part in (train, splits.validation, splits.test)
     )
-    return Prepared(train_feed, validation, test, splits.class_names, splits.mean, splits.std)
+    return Prepared(
+        train_feed,
+        validation,
+        test,
+        splits.class_names,
+        splits.mean,
+        splits.std,
+        account=splits.account,
+    )
 
 
 def feed_of(

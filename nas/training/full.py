@@ -27,6 +27,7 @@ from nas.errors import ConfigError
 from nas.interfaces import HasBuild, SearchSpace
 from nas.records import Architecture
 from nas.training import weights
+from nas.training.data.account import announce
 from nas.training.evaluator import reproducible
 from nas.training.feed import Feed, Prepared
 from nas.training.loop import Loss, Shard, Training, stream
@@ -145,6 +146,7 @@ def _train(
     config = _config(data, recipe, settings.seed, task)
     state = _previous(out, config, resume)
     if place.first:
+        announce(prepared.account)
         make_folder(out)
         write_text(out / "config.json", json.dumps(config, indent=2))
     torch.manual_seed(stream(settings.seed, 0))

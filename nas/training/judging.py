@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from nas.errors import DataError
 from nas.measure.latency import LatencySettings, time_in_turns
+from nas.training.data.account import announce
 from nas.training.evaluator import reproducible
 from nas.training.recipe import Recipe
 from nas.training.task import Classification, Scored, Task
@@ -125,6 +126,7 @@ def judge_weights(
     where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     task = task or Classification()
     prepared = task.prepare(data, Recipe(resolution=resolution), where)
+    announce(prepared.account)
     if not len(prepared.test):
         raise DataError(f"data {data}: there is no test picture to judge on")
     network = build(num_classes=prepared.num_classes, in_channels=prepared.in_channels)

@@ -120,7 +120,8 @@ def test_what_is_left_out_is_counted_in_the_log(tmp_path: Path, caplog: pytest.L
 def test_faults_are_refused_when_the_config_says_so(tmp_path: Path) -> None:
     root = voc_folder(tmp_path / "voc", {"a": xml(item(), *[item(name=f"odd{i}") for i in range(7)])})
     with pytest.raises(
-        DataError, match=r"7 damaged: .*odd0.*and 2 more\. Mend them, or leave them out with damaged: skip"
+        DataError,
+        match=r"7 damaged: .*odd0.*and 2 more\. Repair them, or leave them out with skip_damaged: true",
     ):
         one_split(root, damaged="refuse").load()
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nas.errors import DataError
 from nas.tasks.detection.data import VOC
 
 WIDTH, HEIGHT = 40, 24  # of the image as it is shown
@@ -88,3 +89,22 @@ def test_an_image_whose_boxes_may_mean_either_way_is_named_and_left_out(
 
 def test_an_upright_image_needs_no_size(tmp_path: Path) -> None:
     assert len(voc(tmp_path / "voc", 1, annotated="unsized").load().train) == 1
+
+
+def test_files_that_no_list_names_are_counted(tmp_path: Path) -> None:
+    data = voc(tmp_path / "voc", 1, annotated="shown")
+    assert data.load().account.ignored == ()
+    for extra in ("JPEGImages/b.jpg", "Annotations/b.xml", "ImageSets/Main/dog_train.txt"):
+        (tmp_path / "voc" / extra).write_bytes(b"x")
+    report = data.check()
+    assert {i.reason: i.count for i in report.account.ignored} == {
+        "in none of the lists": 1,
+        "without an image's extension": 2,
+    }
+
+
+def test_skip_damaged_false_refuses_damage(tmp_path: Path) -> None:
+    voc(tmp_path / "voc", 3, annotated="shown")
+    data = VOC(str(tmp_path / "voc"), validation=None, test=None, skip_damaged=False)
+    with pytest.raises(DataError, match=r"1 damaged: .*EXIF orientation 3.*skip_damaged: true"):
+        data.load()

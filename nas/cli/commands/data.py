@@ -39,7 +39,7 @@ def import_(
 
 
 @data.command(
-    epilog="Examples:\n\n`nas data check pictures/`\n\n`nas data check cifar.parquet`\n\n`nas data check cifar10 cifar-10-batches-bin`\n\n"
+    epilog="Examples:\n\n`nas data check pictures/`\n\n`nas data check cifar.parquet`\n\n`nas data check pictures/ --set skip_damaged=true`\n\n`nas data check cifar10 cifar-10-batches-bin`\n\n"
     "`nas data check camvid camvid.parquet --task segmentation`\n\n`nas data check voc VOC2007 --task detection`"
 )
 def check(
@@ -51,8 +51,12 @@ def check(
     ],
     path: Annotated[Path | None, typer.Argument(help="Where the data are.")] = None,
     task: Annotated[str, typer.Option(help="classification, segmentation or detection.")] = "classification",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Setting of the data set, such as labels=truth.csv."),
+    ] = None,
 ) -> None:
-    """Tell what a data set holds, what in it is damaged, and how to get it."""
+    """Check a data set: what it holds, which files are ignored or damaged, and how to get it."""
     from nas.cli.benchmarks import check_data
 
-    check_data(kind, path, task)
+    check_data(kind, path, task, tuple(settings or ()))

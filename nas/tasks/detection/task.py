@@ -179,4 +179,6 @@ def _prepare(
     train = part_of(splits.train, max(1, size)) if size < len(splits.train) else splits.train
     feeds = [feed_of(part, normalise, device) for part in (train, splits.validation, splits.test)]
     training = replace(feeds[0], augmentation=augmentation, repeats=repeats)
-    return Prepared(training, feeds[1], feeds[2], splits.class_names, splits.mean, splits.std)
+    return Prepared(
+        training, feeds[1], feeds[2], splits.class_names, splits.mean, splits.std, account=splits.account
+    )

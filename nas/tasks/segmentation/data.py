@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,9 +24,11 @@ from nas.tasks.segmentation.masks import (
     check_masks,
     load_masks,
 )
-from nas.training.data.base import Damage
+from nas.training.data.account import Damage, way_of
+from nas.training.data.splits import SPLIT_NAMES
+from nas.training.data.tree import unused
 
-SPLITS = {"train": 0, "training": 0, "val": 1, "validation": 1, "valid": 1, "test": 2}
+UNLISTED = "not a pair of image and mask of the set"
 PICTURES = (".jpg", ".jpeg", ".png")
 
 
@@ -44,15 +46,18 @@ class MaskSource(Hashable, Protocol):
 
 @dataclass(frozen=True)
 class MaskSet(ABC):
-    """A set at `path`; the other settings are those of `MaskReading`. Raises `ConfigError` when made with others."""
+    """A set at `path`; `skip_damaged` true is `damaged` skip, false is refuse; the other settings are those of `MaskReading`. Raises `ConfigError` when made with others."""
 
     path: str
     damaged: str = "refuse"
     validation: float = 0.1
     split_seed: int = 0
     memory_mb: int = 1024
+    skip_damaged: bool | None = field(default=None, repr=False, compare=False)  # another way to set `damaged`
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "damaged", way_of(self.damaged, self.skip_damaged))
+        object.__setattr__(self, "skip_damaged", None)
         self.reading()
 
     def load(self) -> MaskSplits:
@@ -174,10 +179,17 @@ def _listing(
         [p[0] for p in pairs],
         [p[1] for p in pairs],
         [p[2] for p in pairs],
-        np.array([SPLITS[p[3]] for p in pairs], dtype=np.int64),
+        np.array([SPLIT_NAMES[p[3]] for p in pairs], dtype=np.int64),
         class_names,
         codes,
+        ignored=unused(str(where), _paths(pairs), UNLISTED) if where.is_dir() else (),
     )
+
+
+def _paths(pairs: list[Pair]) -> Iterator[str]:
+    """The files of the pairs."""
+    for _, picture, mask, _ in pairs:
+        yield from (str(p) for p in (picture, mask) if isinstance(p, Path))
 
 
 def _parquet(name: str, path: Path, class_names: tuple[str, ...], codes: Codes) -> MaskListing:
@@ -204,12 +216,12 @@ def _parquet(name: str, path: Path, class_names: tuple[str, ...], codes: Codes) 
     damage = []
     for index, row in enumerate(rows):
         where = f"{path} row {index} ({row['image_id']})"
-        if row["split"] not in SPLITS:
-            damage.append(Damage(where, f"split {row['split']!r}: expected one of {', '.join(SPLITS)}"))
+        if str(row["split"]).lower() not in SPLIT_NAMES:
+            damage.append(Damage(where, f"split {row['split']!r}: expected one of {', '.join(SPLIT_NAMES)}"))
         elif not row["jpeg"]:
             damage.append(Damage(where, "the picture is missing"))
         else:
-            pairs.append((where, row["jpeg"], row["label_png"] or None, row["split"]))
+            pairs.append((where, row["jpeg"], row["label_png"] or None, row["split"].lower()))
     found = _listing(name, path, pairs, class_names, codes)
     return MaskListing(
         found.name, found.where, found.pictures, found.masks, found.split, class_names, codes, tuple(damage)

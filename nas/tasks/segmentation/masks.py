@@ -14,14 +14,14 @@ import numpy as np
 from nas.checks import check_known
 from nas.errors import ConfigError, DataError
 from nas.tasks.segmentation.settings import IGNORE
-from nas.training.data.base import ByteArray, Damage, IntArray, pixel_statistics
+from nas.training.data.account import Account, Damage, Ignored, complaint
+from nas.training.data.base import ByteArray, IntArray, pixel_statistics
 from nas.training.data.decode import read_numbers, read_turned, to_array
 from nas.training.data.encoded import TYPICAL
 from nas.training.data.modes import turn, turned
 
 THREADS = 4
 CHUNK = 256  # pairs decoded between two looks at the result
-SHOWN = 5  # damages spelt out in an error
 COUNTED = 500  # masks that the class frequencies are taken from, of sets too large to hold
 WAYS = ("refuse", "skip")
 
@@ -85,6 +85,7 @@ class MaskListing:
     class_names: tuple[str, ...]
     codes: Codes
     damage: tuple[Damage, ...] = field(default=())
+    ignored: tuple[Ignored, ...] = ()
 
     def __len__(self) -> int:
         return len(self.where)
@@ -215,7 +216,7 @@ class EncodedMasks:
 
 @dataclass(frozen=True, eq=False)
 class MaskSplits:
-    """A loaded set; `skipped` is what was left out because it is damaged."""
+    """A loaded set; `skipped` is what was left out because it is damaged, `account` what became of every file."""
 
     train: MaskPictures
     validation: MaskPictures
@@ -224,6 +225,7 @@ class MaskSplits:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     skipped: tuple[Damage, ...] = ()
+    account: Account = field(default_factory=Account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,10 +237,12 @@ class MaskReport:
     shares: dict[str, float]  # percent of the pixels that count
     sizes: tuple[str, ...]
     damage: tuple[Damage, ...]
+    account: Account = field(default_factory=Account)
+    skipping: bool = False
 
     @property
     def ok(self) -> bool:
-        return not self.damage
+        return self.skipping or not self.damage
 
     def lines(self, limit: int = 20) -> list[str]:
         """The report as text, at most `limit` damages spelt out."""
@@ -246,10 +250,12 @@ class MaskReport:
         text = [f"{self.name}: {len(self.shares)} classes; sizes {some or 'none'}"]
         text += [f"  {split}: {count} pictures" for split, count in self.counts.items()]
         text += [f"  {share:6.2f}% of the pixels: {name}" for name, share in self.shares.items()]
-        text += [f"  damaged: {d.where}: {d.reason}" for d in self.damage[:limit]]
+        text += [f"  ignored: {ignored}" for ignored in self.account.ignored]
+        word = "skipped" if self.skipping else "damaged"
+        text += [f"  {word}: {d.where}: {d.reason}" for d in self.damage[:limit]]
         if len(self.damage) > limit:
             text.append(f"  and {len(self.damage) - limit} more")
-        text.append(f"  {len(self.damage)} damaged" if self.damage else "  nothing is damaged")
+        text.append(f"  {len(self.damage)} {word}" if self.damage else "  nothing is damaged")
         return text
 
 
@@ -284,14 +290,17 @@ def load_masks(listing: MaskListing, reading: MaskReading) -> MaskSplits:
     if len(usable) == 0:
         raise DataError(_complaint(listing, found))
     parts = _cut(listing, usable, reading)
+    account = Account(len(usable), listing.ignored, tuple(found))
     if held is None:
         large = [EncodedMasks(listing, part, reading.damaged == "skip") for part in parts]
         mean, std = TYPICAL[3]
-        return MaskSplits(large[0], large[1], large[2], listing.class_names, mean, std, tuple(found))
+        return MaskSplits(large[0], large[1], large[2], listing.class_names, mean, std, tuple(found), account)
     assert size is not None
     in_memory = [_held(held, part, size) for part in parts]
     mean, std = pixel_statistics(in_memory[0].images) if len(in_memory[0]) else TYPICAL[3]
-    return MaskSplits(in_memory[0], in_memory[1], in_memory[2], listing.class_names, mean, std, tuple(found))
+    return MaskSplits(
+        in_memory[0], in_memory[1], in_memory[2], listing.class_names, mean, std, tuple(found), account
+    )
 
 
 def check_masks(listing: MaskListing, reading: MaskReading) -> MaskReport:
@@ -309,7 +318,9 @@ def check_masks(listing: MaskListing, reading: MaskReading) -> MaskReport:
     counts = {name: len(p) for name, p in zip(("train", "validation", "test"), parts, strict=True)}
     shares = {n: 100.0 * c / max(1, pixels.sum()) for n, c in zip(listing.class_names, pixels, strict=True)}
     ordered = tuple(size for size, _ in sizes.most_common())
-    return MaskReport(listing.name, counts, shares, ordered, tuple(damage))
+    skipping = reading.damaged == "skip" and bool(good)
+    account = Account(len(good), listing.ignored, tuple(damage) if skipping else ())
+    return MaskReport(listing.name, counts, shares, ordered, tuple(damage), account, skipping)
 
 
 def class_pixels(pictures: MaskPictures, num_classes: int) -> IntArray:
@@ -373,6 +384,4 @@ def _cut(listing: MaskListing, usable: IntArray, reading: MaskReading) -> list[I
 
 
 def _complaint(listing: MaskListing, damage: Sequence[Damage]) -> str:
-    shown = "; ".join(f"{d.where}: {d.reason}" for d in damage[:SHOWN])
-    more = f"; and {len(damage) - SHOWN} more" if len(damage) > SHOWN else ""
-    return f"{listing.name}: {len(damage)} damaged: {shown}{more}. Mend them, or leave them out with damaged: skip"
+    return complaint(listing.name, damage, "Repair them, or leave them out with skip_damaged: true")

@@ -201,7 +201,15 @@ def _prepared(
         weights = class_weights(class_pixels(train, len(splits.class_names)), weighting)
     one_size = all(isinstance(feed, ResidentFeed) for feed in feeds)
     return Prepared(
-        feeds[0], feeds[1], feeds[2], splits.class_names, splits.mean, splits.std, weights, one_size
+        feeds[0],
+        feeds[1],
+        feeds[2],
+        splits.class_names,
+        splits.mean,
+        splits.std,
+        weights,
+        one_size,
+        account=splits.account,
     )
 
 

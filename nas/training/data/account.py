@@ -6,6 +6,8 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from nas.errors import ConfigError
+
 NAMED = 3  # files of each reason that are named; the others are counted
 NOTICES = logging.getLogger("nas.data")  # what a command shows before it starts
 
@@ -80,6 +82,15 @@ class Tally:
 
     def ignored(self) -> tuple[Ignored, ...]:
         return tuple(Ignored(r, n, tuple(self.found[r])) for r, n in self.counts.items())
+
+
+def way_of(damaged: str, skip_damaged: object) -> str:
+    """`damaged` (refuse or skip), unless `skip_damaged` is given. Raises `ConfigError` for another value of that."""
+    if skip_damaged is None:
+        return damaged
+    if not isinstance(skip_damaged, bool):
+        raise ConfigError(f"data: skip_damaged must be true or false, not {skip_damaged!r}")
+    return "skip" if skip_damaged else "refuse"
 
 
 def complaint(name: str, damage: Sequence[Damage], advice: str) -> str:

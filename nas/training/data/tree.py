@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 from nas.errors import DataError
-from nas.training.data.account import Tally
+from nas.training.data.account import Ignored, Tally
 from nas.training.data.decode import EXTENSIONS
 
 HIDDEN = "hidden"
@@ -92,6 +92,16 @@ def count_rest(tally: Tally, root: str, folder: str, reason: str) -> None:
             else:
                 deeper.append(path)
         pending += reversed(deeper)
+
+
+def unused(root: str, used: Iterable[str], reason: str) -> tuple[Ignored, ...]:
+    """Every file under `root` but those in `used` (paths), links to folders not followed: images for `reason`."""
+    known, tally = {os.path.normpath(path) for path in used}, Tally()
+    for current, folders, names in os.walk(root):
+        folders.sort()
+        files = tuple(sorted(n for n in names if os.path.normpath(os.path.join(current, n)) not in known))
+        count_files(tally, root, current, files, reason)
+    return tally.ignored()
 
 
 def count_files(tally: Tally, root: str, folder: str, names: tuple[str, ...], reason: str) -> None:

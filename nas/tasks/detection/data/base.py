@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from nas.checks import check_known, check_positive
 from nas.errors import DataError
 from nas.records import FloatArray
-from nas.training.data.base import ByteArray, Damage, DataReport, IntArray, pixel_statistics
+from nas.training.data.account import Account, Damage, Ignored, complaint
+from nas.training.data.base import ByteArray, DataReport, IntArray, pixel_statistics
 from nas.training.data.decode import read_turned, to_array
 from nas.training.data.modes import turned
 
@@ -52,7 +53,7 @@ class Annotated:
 
 @dataclass(frozen=True, eq=False)
 class DetectionSplits:
-    """A loaded data set; `skipped` is what was left out. `mean` and `std` are per channel of the training pictures."""
+    """A loaded data set; `skipped` is what was left out, `account` says which files are ignored. `mean` and `std` are per channel of the training pictures."""
 
     train: Annotated
     validation: Annotated
@@ -61,6 +62,7 @@ class DetectionSplits:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     skipped: tuple[Damage, ...] = ()
+    account: Account = field(default_factory=Account)
 
 
 class DetectionSource(Hashable, Protocol):
@@ -120,19 +122,13 @@ def report_only(name: str, faults: Sequence[Damage]) -> None:
 def skip(name: str, faults: Sequence[Damage]) -> None:
     """Leave out what is wrong, and say so in the log; it stays in `DetectionSplits.skipped`."""
     if faults:
-        _LOG.warning("%s", _told(name, faults, "Left out"))
+        _LOG.warning("%s", complaint(name, faults, "Left out"))
 
 
 def refuse(name: str, faults: Sequence[Damage]) -> None:
     """Raise `DataError` naming the first few of what is wrong, and counting all."""
     if faults:
-        raise DataError(_told(name, faults, "Mend them, or leave them out with damaged: skip"))
-
-
-def _told(name: str, faults: Sequence[Damage], what: str) -> str:
-    shown = "; ".join(f"{d.where}: {d.reason}" for d in faults[:5])
-    more = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""
-    return f"{name}: {len(faults)} damaged: {shown}{more}. {what}"
+        raise DataError(complaint(name, faults, "Repair them, or leave them out with skip_damaged: true"))
 
 
 WAYS: dict[str, Way] = {"skip": skip, "refuse": refuse}
@@ -151,6 +147,7 @@ def assemble(
     resolution: int,
     way: Way,
     faults: Faults,
+    ignored: tuple[Ignored, ...] = (),
 ) -> DetectionSplits:
     """Decode, check and sort into splits. Raises `DataError` when nothing is left to train on."""
     parts: list[list[tuple[ByteArray, Objects, str, tuple[int, int]]]] = [[], [], []]
@@ -166,13 +163,14 @@ def assemble(
         raise DataError(
             f"{title}: there is no training picture with an object; give more data or another split"
             + (
-                f" ({_told(title, faults.found, 'All were left out').removeprefix(f'{title}: ')})"
+                f" ({complaint(title, faults.found, 'All were left out').removeprefix(f'{title}: ')})"
                 if faults.found
                 else ""
             )
         )
     mean, std = pixel_statistics(train.pictures)
-    return DetectionSplits(train, validation, test, class_names, mean, std, tuple(faults.found))
+    account = Account(len(train) + len(validation) + len(test), ignored)  # `way` reports what is skipped
+    return DetectionSplits(train, validation, test, class_names, mean, std, tuple(faults.found), account)
 
 
 def _decode(
@@ -304,4 +302,5 @@ def report(name: str, where: str, how: str, load: Callable[[], DetectionSplits])
         f"squeezed to {side}x{side}, 3 channels",
         splits.skipped,
         "objects",
+        splits.account,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from nas.tasks.detection.data.base import (
     report,
     report_only,
 )
+from nas.training.data.account import way_of
 from nas.training.data.base import DataReport
 from nas.training.data.splits import SPLIT_NAMES
 
@@ -45,10 +46,13 @@ class DetectionParquet:
     classes: tuple[str, ...] | None = None
     resolution: int = 320
     damaged: str = "skip"
+    skip_damaged: bool | None = field(default=None, repr=False, compare=False)  # another way to set `damaged`
 
     def __post_init__(self) -> None:
         if self.classes is not None:
             object.__setattr__(self, "classes", tuple(self.classes))  # lists come from YAML files
+        object.__setattr__(self, "damaged", way_of(self.damaged, self.skip_damaged))
+        object.__setattr__(self, "skip_damaged", None)
         check_settings(self.resolution, self.damaged)
 
     def load(self) -> DetectionSplits:

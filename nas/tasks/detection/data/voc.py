@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from nas.tasks.detection.data.base import (
     report_only,
 )
 from nas.tasks.detection.data.xml import annotation
+from nas.training.data.account import way_of
 from nas.training.data.base import DataReport
+from nas.training.data.tree import unused
 
 CLASSES = (
     *(
@@ -45,6 +48,9 @@ HOW = (
 )
 
 
+UNLISTED = "in none of the lists"
+
+
 @dataclass(frozen=True, slots=True)
 class VOC:
     """The folder `path`, as unpacked. `train`, `validation` and `test` name the lists of pictures (None: no such split).
@@ -60,9 +66,12 @@ class VOC:
     test: str | None = "test"
     resolution: int = 300
     damaged: str = "skip"
+    skip_damaged: bool | None = field(default=None, repr=False, compare=False)  # another way to set `damaged`
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", tuple(self.classes))  # lists come from YAML files
+        object.__setattr__(self, "damaged", way_of(self.damaged, self.skip_damaged))
+        object.__setattr__(self, "skip_damaged", None)
         check_settings(self.resolution, self.damaged)
         if not self.classes or len(set(self.classes)) != len(self.classes):
             raise ConfigError(f"data: classes: expected different names, got {self.classes}")
@@ -82,13 +91,22 @@ class VOC:
             if name is not None
             for picture in _listed(root, name, split, faults)
         ]
-        return assemble(f"voc {self.path}", raw, self.classes, self.resolution, way, faults)
+        ignored = unused(self.path, _files(root, raw, lists), UNLISTED)
+        return assemble(f"voc {self.path}", raw, self.classes, self.resolution, way, faults, ignored)
 
     def at(self, resolution: int) -> VOC:
         return replace(self, resolution=resolution)
 
     def check(self) -> DataReport:
         return report("voc", self.path, HOW, partial(self._load, report_only))
+
+
+def _files(root: Path, raw: list[RawPicture], lists: tuple[str | None, ...]) -> Iterator[str]:
+    """The files that the lists lead to, and the lists."""
+    yield from (str(root / "ImageSets" / "Main" / f"{name}.txt") for name in lists if name is not None)
+    for picture in raw:
+        yield picture.where
+        yield str(root / "Annotations" / f"{picture.name}.xml")
 
 
 def _listed(root: Path, name: str, split: int, faults: Faults) -> list[RawPicture]:

@@ -1,0 +1,37 @@
+"""Notices of the data sets (files that are ignored or skipped), shown by the commands."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from nas.cli.show import output
+from nas.core.text import printable
+from nas.training.data.account import NOTICES
+
+
+class _Shown(logging.Handler):
+    def __init__(self, errors: bool) -> None:
+        super().__init__(logging.WARNING)
+        self._errors = errors
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = printable(record.getMessage(), newlines=False)
+        if self._errors:
+            typer.echo(line, err=True)
+        else:
+            output().print(line, style="yellow", markup=False, highlight=False)
+
+
+@contextmanager
+def notices(errors: bool = False) -> Iterator[None]:
+    """Print notices while the block runs; with `errors` to the error stream, where the output is for a program."""
+    handler = _Shown(errors)
+    NOTICES.addHandler(handler)
+    try:
+        yield
+    finally:
+        NOTICES.removeHandler(handler)

@@ -1,0 +1,124 @@
+"""`nas data check`, `nas search`, `nas train` and `nas evaluate` say which files of a data set they do not use."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from nas.cli.app import app
+from nas.errors import DataError
+from nas.training.data import Folder
+
+IGNORED = "6 nested too deep (an image lies directly in its class folder) (a/more/0.png, a/more/1.png, a/more/2.png, ...)"
+SMALL = ["--set", "recipe.batch_size=8", "--epochs", "1"]
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(app, [str(w) for w in words])
+
+
+def flat(result: Result) -> str:
+    """The output without the line ends that the width of the terminal makes."""
+    return " ".join(result.output.split())
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Two classes with ten images each, and six that lie too deep."""
+    root, rng = tmp_path / "images", np.random.default_rng(0)
+    for folder, count in (("a", 10), ("b", 10), ("a/more", 6)):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        for i in range(count):
+            pixels = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / folder / f"{i}.png")
+    return root
+
+
+def test_check_names_and_counts_what_is_ignored(images: Path):
+    result = run("data", "check", images)
+    assert result.exit_code == 0
+    assert IGNORED in flat(result)
+
+
+def test_check_takes_the_settings_of_a_data_set(images: Path):
+    (images / "b" / "3.png").write_bytes(b"no image")
+    assert run("data", "check", images).exit_code == 3
+    skipped = run("data", "check", images, "--set", "skip_damaged=true")
+    assert skipped.exit_code == 0
+    assert "1 skipped" in skipped.output
+
+
+def test_check_prints_names_that_a_terminal_would_obey_as_escapes(images: Path):
+    (images / "b" / "\x1b[2J.png").write_bytes(b"no image")
+    result = run("data", "check", images)
+    assert "\x1b" not in result.output
+    assert "\\x1b[2J.png" in result.output
+
+
+def search(images: Path, out: Path, *words: object) -> Result:
+    data = f"{{name: {images}, resolution: 8, validation: 0.2}}"
+    settings = ["--set", f"evaluator.data={data}", "--set", "evaluator.recipe.epochs=1"]
+    return run(
+        "search",
+        "--budget",
+        1,
+        "--executor",
+        "serial",
+        "--algorithm",
+        "random",
+        "--out",
+        out,
+        *settings,
+        *words,
+    )
+
+
+def test_a_search_says_before_it_starts_which_files_it_ignores_in_one_line(images: Path, tmp_path: Path):
+    result = search(images, tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    line = f"data: 20 images used; 6 files ignored: {IGNORED}"
+    assert flat(result).count(line) == 1
+    assert flat(result).index(line) < flat(result).index("Finished")
+
+
+def test_a_search_refuses_damaged_images_by_name(images: Path, tmp_path: Path):
+    (images / "b" / "3.png").write_bytes(b"no image")
+    refused = search(images, tmp_path / "run")
+    assert isinstance(refused.exception, DataError)
+    assert "1 damaged" in str(refused.exception)
+    assert "b/3.png" in str(refused.exception)
+    assert "skip_damaged: true" in str(refused.exception)
+
+
+def test_from_python_a_search_logs_what_it_skips(images: Path, caplog: pytest.LogCaptureFixture):
+    from nas.assemble import spaces
+    from nas.training import TrainingEvaluator
+
+    (images / "b" / "3.png").write_bytes(b"no image")
+    evaluator = TrainingEvaluator(
+        spaces()["muxnet-tiny"](), Folder(str(images), resolution=8, validation=0.2, skip_damaged=True)
+    )
+    evaluator.prepare()
+    assert caplog.text.count("1 damaged skipped") == 1
+    assert "6 nested too deep" in caplog.text
+    evaluator.prepare(evaluator.space.sample(np.random.default_rng(0)))  # as a worker does for each candidate
+    assert caplog.text.count("1 damaged skipped") == 1
+
+
+def test_train_and_evaluate_say_which_files_they_ignore(images: Path, tmp_path: Path):
+    out = tmp_path / "trained"
+    trained = run(
+        "train", "mobilenet_v2", "--data", images, "--set", "data.resolution=8", *SMALL, "--out", out
+    )
+    assert trained.exit_code == 0, trained.output
+    assert IGNORED in flat(trained)
+    words = ("--data", images, "--weights", out / "weights.pt", "--set", "data.resolution=8", "--json")
+    judged = run("evaluate", "mobilenet_v2", *words)
+    assert judged.exit_code == 0, judged.output
+    assert IGNORED in " ".join(judged.stderr.split())
+    assert "top1" in json.loads(judged.stdout)
