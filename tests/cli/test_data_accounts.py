@@ -78,7 +78,10 @@ def search(images: Path, out: Path, *words: object) -> Result:
     )
 
 
-def test_a_search_says_before_it_starts_which_files_it_ignores_in_one_line(images: Path, tmp_path: Path):
+def test_a_search_says_before_it_starts_which_files_it_ignores_in_one_line(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("nas.plots.write_plots", lambda *_: None)  # drawing takes most of the time
     result = search(images, tmp_path / "run")
     assert result.exit_code == 0, result.output
     line = f"data: 20 images used; 6 files ignored: {IGNORED}"
