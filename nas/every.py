@@ -14,7 +14,7 @@ _LOG = logging.getLogger(__name__)
 class Every:
     """Calls `act` every so many seconds on a thread of its own, from `start` to `stop`.
 
-    What it raises is reported the first time, as a warning; the next call comes all the same.
+    What it raises is reported the first time, as a warning; the next call comes all the same: nothing ends the thread.
     """
 
     def __init__(self, seconds: float, act: Callable[[], object]) -> None:
@@ -38,7 +38,7 @@ class Every:
         while not self._stopped.wait(self._seconds):
             try:
                 self._act()
-            except Exception as error:
+            except BaseException as error:  # SystemExit too would end this thread without a word
                 if not self._reported:
                     self._reported = True
                     _LOG.warning("%s; the search goes on", explain(error))

@@ -47,11 +47,17 @@ _FOLDERS = ("tables", "data")
 
 _START_RAY = """
 from nas.executors.ray_cluster import open_cluster, prepare_environment
+from nas.executors.ray_folder import SessionFolder
 from nas.executors.settings import RaySettings
 prepare_environment(True)
-open_cluster(RaySettings(workers=1), 0)
 import ray
-assert ray.get(ray.remote(lambda: 42).remote(), timeout=60) == 42
+folder = SessionFolder()
+try:
+    open_cluster(RaySettings(workers=1), 0, str(folder.path))
+    assert ray.get(ray.remote(lambda: 42).remote(), timeout=60) == 42
+finally:
+    ray.shutdown()
+    folder.remove()
 """
 
 

@@ -14,18 +14,32 @@ from dataclasses import replace
 
 import cloudpickle
 
+from nas.blame import explain
 from nas.errors import ExecutorError
 from nas.executors.address import check_address, is_local
+from nas.executors.ray_folder import SessionFolder
 from nas.executors.ray_link import connect
-from nas.executors.ray_messages import Doing, Failed, Lost, Room, Said, Start, Work, WorkerSpec
+from nas.executors.ray_messages import (
+    Doing,
+    Done,
+    Failed,
+    Lost,
+    Room,
+    Said,
+    Start,
+    Work,
+    WorkerSpec,
+    unpack_report,
+)
 from nas.executors.settings import RaySettings
 from nas.executors.shipping import modules_by_value
 from nas.executors.worker import one_line
 from nas.interfaces import Evaluate, HasResources
-from nas.records import Result, Trial, WorkerState
+from nas.records import Result, Status, Trial, WorkerState
 
 _LOG = logging.getLogger(__name__)
 _SLICE_S = 0.2
+_GO_ON = "Results so far are safe: go on with --resume (resume=True)."
 
 
 class RayExecutor:
@@ -41,8 +55,9 @@ class RayExecutor:
       a fresh process, `OUT_OF_MEMORY`; so too when Ray ends it because the machine is nearly full;
     - end its process (signal, crash, `os._exit`), or lose its machine: tried again on a fresh worker up to
       `retries` times, then `LOST`;
-    - print megabytes: they go to a file beside Ray's logs on the worker's machine, emptied before each trial;
-      nothing is forwarded to this process;
+    - print gigabytes: the first and the last half megabyte of a trial are in a file beside Ray's logs on the worker's
+      machine, emptied before each trial; nothing is forwarded to this process;
+    - send a result that cannot be read here: `FAILED`, with the reason;
     - need another part of a machine than the settings say (`nas.interfaces.HasResources`): it gets a worker of that
       size, for which the others make room.
 
@@ -51,7 +66,8 @@ class RayExecutor:
 
     A process of its own speaks with Ray (`nas.executors.ray_bridge`). When it or the whole cluster is lost, another
     takes its place for up to `patience_s` seconds, and gets what was out; then `collect` raises `ExecutorError`, and the run
-    can be resumed. If this process is connected to a cluster already, that one is used. Raises `ExecutorError` when made if
+    can be resumed. Whatever else ends a thread or a process of the executor does the same: `collect` raises `ExecutorError` with
+    the reason. A cluster of the search's own has its session in a private folder, which `close` removes. If this process is connected to a cluster already, that one is used. Raises `ExecutorError` when made if
     Ray cannot be reached or started, if no worker can ever fit, or if the evaluator cannot be pickled; and
     from `collect` if it cannot be unpacked on the workers.
     """
@@ -75,13 +91,23 @@ class RayExecutor:
         )
         address = _connected_to() or self.settings.address
         grows = not is_local(self.settings.address)
-        self._start = Start(replace(self.settings, address=address), _pack(evaluate), spec, grows)
+        packed = _pack(evaluate)
+        self._folder = SessionFolder() if is_local(address) else None
+        inside = None if self._folder is None else str(self._folder.path)
+        self._start = Start(replace(self.settings, address=address), packed, spec, grows, inside)
         self._results: queue.SimpleQueue[Result | ExecutorError] = queue.SimpleQueue()
         self._failure: ExecutorError | None = None
-        self._out: dict[int, Work] = {}  # submitted, no result yet
+        self._out: dict[int, tuple[Trial, Work]] = {}  # submitted, no result yet
         self._lock = threading.Lock()  # of what is out and the link that knows of it
         self._closed = False
-        self._link, first = connect(self._start, self.settings.connect_timeout_s, lambda: True)
+        self._held = () if self._folder is None else (self._folder.descriptor,)  # by the bridge as well
+        try:
+            self._link, first = connect(
+                self._start, self.settings.connect_timeout_s, lambda: True, held=self._held
+            )
+        except BaseException:
+            self._remove_folder()
+            raise
         self._room = first.workers
         self._doing = Doing(())
         self._lost_since: float | None = None
@@ -103,7 +129,7 @@ class RayExecutor:
         needs = self._evaluate.resources(trial) if isinstance(self._evaluate, HasResources) else {}
         work = Work(trial.id, pickle.dumps(trial), self.settings.share.wanted_by(needs))
         with self._lock:
-            self._out[trial.id] = work
+            self._out[trial.id] = trial, work
             self._link.send(work)
 
     def collect(self, timeout: float | None = None) -> list[Result]:
@@ -137,6 +163,8 @@ class RayExecutor:
             try:
                 return self._results.get(timeout=wait)
             except queue.Empty:
+                if not self._reader.is_alive() and self._results.empty() and not self._closed:
+                    return ExecutorError(f"the thread that reads from Ray ended without a reason. {_GO_ON}")
                 if time.monotonic() >= give_up:
                     return None
 
@@ -153,9 +181,16 @@ class RayExecutor:
         if self._closed:
             return
         self._closed = True
-        with self._lock:
-            self._link.close()
-        self._reader.join(timeout=5.0)
+        try:
+            with self._lock:
+                self._link.close()
+            self._reader.join(timeout=5.0)
+        finally:
+            self._remove_folder()
+
+    def _remove_folder(self) -> None:
+        if self._folder is not None:
+            self._folder.remove()
 
     def _read(self) -> None:
         """Take what comes through the pipe, and make a new one when it breaks; on a thread of its own."""
@@ -170,15 +205,21 @@ class RayExecutor:
                 self._take(message)
         except ExecutorError as failure:
             self._results.put(failure)
+        except (
+            BaseException
+        ) as failure:  # a thread that ended in silence would leave the search waiting for ever
+            _LOG.debug("the thread that reads from Ray ended", exc_info=failure)
+            if not self._closed:
+                text = f"the thread that reads from Ray ended: {explain(failure)}. {_GO_ON}"
+                self._results.put(ExecutorError(text))
 
     def _take(self, message: object) -> None:
-        if isinstance(message, bytes):
-            result: Result = pickle.loads(message)  # noqa: S301 (from our own worker)
+        if isinstance(message, Done):
             self._lost_since = None
             with self._lock:
-                if result.trial.id in self._out:  # else it was handed out twice, around a loss
-                    self._results.put(result)
-                    del self._out[result.trial.id]
+                if message.number in self._out:  # else it was handed out twice, around a loss
+                    self._results.put(_result_of(message, self._out[message.number][0]))
+                    del self._out[message.number]
         elif isinstance(message, Room):
             self._room = message.workers
         elif isinstance(message, Doing):
@@ -208,15 +249,24 @@ class RayExecutor:
                 "that the cluster runs, then go on with --resume (resume=True)."
             )
         self._link.close(0.0)
-        link, first = connect(self._start, left, lambda: not self._closed)
+        link, first = connect(self._start, left, lambda: not self._closed, held=self._held)
         with self._lock:
             self._link, self._room = link, first.workers
             if self._closed:
                 link.close()
                 return
-            for work in self._out.values():
+            for _, work in self._out.values():
                 link.send(work)
         _LOG.warning("Ray is back; %d trials were handed out again", len(self._out))
+
+
+def _result_of(done: Done, trial: Trial) -> Result:
+    """What came of the trial; one whose report cannot be read has failed, whoever's fault that is."""
+    try:
+        return unpack_report(done.report, trial)
+    except Exception as failure:
+        reason = f"its worker's result cannot be read: {one_line(f'{type(failure).__name__}: {failure}')}"
+        return Result(trial, Status.FAILED, error=reason)
 
 
 def _connected_to() -> str | None:

@@ -13,10 +13,12 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from nas.errors import ExecutorError
 from nas.executors.address import is_local
+from nas.executors.ray_folder import remove_session
 from nas.executors.ray_messages import Failed, Lost, Said, Start
 
 
@@ -56,8 +58,8 @@ def _serve(start: Start, connection: Connection, send: Callable[[Any], None]) ->
 
     from nas.executors.ray_pool import WorkerPool
 
-    head = open_cluster(start.settings, len(start.packed))
     try:
+        head = open_cluster(start.settings, len(start.packed), start.folder)
         pool = WorkerPool(start, head, _ending_with_the_cluster(send))
         while True:
             try:
@@ -70,12 +72,16 @@ def _serve(start: Start, connection: Connection, send: Callable[[Any], None]) ->
         pool.stop()
     finally:
         ray.shutdown()
+        if start.folder is not None:  # the search removes it too, unless it was killed
+            remove_session(Path(start.folder))
 
 
 def _ending_with_the_cluster(send: Callable[[Any], None]) -> Callable[[Any], None]:
     def deliver(message: Any) -> None:
-        send(message)
-        if isinstance(message, (Lost, Failed)):
-            os._exit(3)  # leaving a lost cluster in order may hang, or abort this process after all
+        try:
+            send(message)
+        finally:
+            if isinstance(message, (Lost, Failed)):
+                os._exit(3)  # leaving a lost cluster in order may hang, or abort this process after all
 
     return deliver

@@ -9,6 +9,8 @@ from typing import Any
 
 from nas.errors import ExecutorError
 from nas.executors.address import is_local
+from nas.executors.ray_folder import INSIDE
+from nas.executors.ray_token import ensure_token
 from nas.executors.settings import RaySettings
 
 _OBJECT_STORE = 256 * 2**20  # bytes; evaluators and results are small, and Ray's default is 30% of the memory
@@ -21,15 +23,17 @@ def prepare_environment(local: bool) -> None:
     # Ray ends a process that has not heard of its head for a minute; the search's patience decides here instead.
     os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "1000000")
     if local:
+        ensure_token()
         # Its one way to listen on loopback only: what it does on systems where a cluster is always one machine.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 
 
-def open_cluster(settings: RaySettings, payload_bytes: int) -> str:
+def open_cluster(settings: RaySettings, payload_bytes: int, folder: str | None = None) -> str:
     """Connect this process and return the address of the cluster's head, `host:port`.
 
     Joins `settings.address`, which may hang where no cluster answers; or starts a cluster on this machine that ends with
-    this process and listens on loopback only. Raises `ExecutorError`.
+    this process, listens on loopback only and has its session in `folder` (see `nas.executors.ray_folder`). Raises
+    `ExecutorError`.
     """
     import ray
 
@@ -42,6 +46,8 @@ def open_cluster(settings: RaySettings, payload_bytes: int) -> str:
             "include_dashboard": False,
             "object_store_memory": _OBJECT_STORE + 2 * payload_bytes,
         }
+        if folder is not None:
+            options["_temp_dir"] = os.path.join(folder, INSIDE)
     else:
         what, options["address"] = f"join {settings.address}", settings.address
     try:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -21,6 +21,7 @@ from nas.executors.ray_messages import Failed, Lost, Room, Said, Start
 _LOG = logging.getLogger(__name__)
 _SAY_S = 10.0  # between messages while waiting
 _CLOSE_S = 30.0
+_WORDS = 64 * 1024  # bytes of the error stream that are read for its last line
 _LAUNCH = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from nas.executors.ray_bridge import main; main(int(sys.argv[2]))"
@@ -30,14 +31,15 @@ _LAUNCH = (
 class Link:
     """One such process. `send` and `receive` pass messages; `receive` raises `EOFError` when the process has ended."""
 
-    def __init__(self, start: Start) -> None:
+    def __init__(self, start: Start, held: Sequence[int] = ()) -> None:
+        """`held` are descriptors that the process shall keep open."""
         ours, theirs = socket.socketpair()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `close`)
         path = json.dumps([os.path.abspath(entry) for entry in sys.path])
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _LAUNCH, path, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
+                pass_fds=[theirs.fileno(), *held],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,  # Ray prints a paragraph for every worker that dies
                 stderr=self._errors,
@@ -67,7 +69,8 @@ class Link:
 
     def last_words(self) -> str:
         """The last line that the process wrote on its error stream."""
-        self._errors.seek(0)
+        size = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, size - _WORDS))
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
         return lines[-1][:500] if lines else "no reason given"
 
@@ -83,8 +86,10 @@ class Link:
         self._errors.close()
 
 
-def connect(start: Start, within_s: float, wanted: Callable[[], bool]) -> tuple[Link, Room]:
-    """A process whose cluster is there, and the room on it.
+def connect(
+    start: Start, within_s: float, wanted: Callable[[], bool], *, held: Sequence[int] = ()
+) -> tuple[Link, Room]:
+    """A process whose cluster is there, and the room on it. It keeps the descriptors in `held` open.
 
     Waits up to `within_s` seconds for a cluster to join, with a message now and then. Raises `ExecutorError`: at
     once where waiting cannot help, or when it is no longer `wanted`.
@@ -94,7 +99,7 @@ def connect(start: Start, within_s: float, wanted: Callable[[], bool]) -> tuple[
     while True:
         why = refused(address)
         if why is None:
-            found = _try(start, give_up, wanted)
+            found = _try(start, give_up, wanted, held)
             if not isinstance(found, str):
                 return found
             why = found
@@ -109,9 +114,11 @@ def connect(start: Start, within_s: float, wanted: Callable[[], bool]) -> tuple[
         time.sleep(min(1.0, left))
 
 
-def _try(start: Start, give_up: float, wanted: Callable[[], bool]) -> tuple[Link, Room] | str:
+def _try(
+    start: Start, give_up: float, wanted: Callable[[], bool], held: Sequence[int]
+) -> tuple[Link, Room] | str:
     """A connected process, or why there is none."""
-    link, keep = Link(start), False
+    link, keep = Link(start, held), False
     local = is_local(start.settings.address)
     try:
         while wanted() and (local or time.monotonic() < give_up):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from nas.executors.capacity import Share
 from nas.executors.settings import RaySettings
+from nas.records import Result, Status, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +29,68 @@ class WorkerSpec:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """First message to the bridge: what to join, and what the workers shall load."""
+    """First message to the bridge: what to join, and what the workers shall load.
+
+    `folder` is where a cluster of the search's own has its session (see `nas.executors.ray_folder`).
+    """
 
     settings: RaySettings
     packed: bytes
     spec: WorkerSpec
     grows: bool  # whether machines may join later: then it is no error that none is large enough now
+    folder: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """To the bridge: run this trial, which comes pickled and goes so to a worker with this share of a machine.
-
-    What comes back are the bytes of a pickled `Result`.
-    """
+    """To the bridge: run this trial, which comes pickled and goes so to a worker with this share of a machine."""
 
     number: int
     packed: bytes
     share: Share
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """From the bridge: what came of the trial with this number, as `pack_report` writes it."""
+
+    number: int
+    report: bytes
+
+
+def pack_report(result: Result) -> bytes:
+    """A result without its trial, as JSON: whoever reads it needs nothing that only the worker has, and runs no code."""
+    return json.dumps(
+        {
+            "status": result.status.value,
+            "values": {str(key): float(value) for key, value in result.values.items()},
+            "seconds": result.seconds,
+            "error": result.error,
+            "worker": result.worker,
+            "started": result.started,
+            "finished": result.finished,
+        }
+    ).encode("ascii")
+
+
+def status_of(report: bytes) -> Status:
+    """The status in a report. Raises `ValueError` or another error for one that cannot be read."""
+    return Status(json.loads(report)["status"])
+
+
+def unpack_report(report: bytes, trial: Trial) -> Result:
+    """The result of this trial. Raises `ValueError` or another error for a report that cannot be read."""
+    found: dict[str, Any] = json.loads(report)
+    return Result(
+        trial,
+        Status(found["status"]),
+        {str(key): float(value) for key, value in found["values"].items()},
+        float(found["seconds"]),
+        str(found["error"]),
+        str(found["worker"]),
+        float(found["started"]),
+        float(found["finished"]),
+    )
 
 
 @dataclass(frozen=True, slots=True)

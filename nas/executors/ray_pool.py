@@ -8,7 +8,6 @@ trial within a millisecond or two of finishing one, and nothing needs a lock.
 from __future__ import annotations
 
 import logging
-import pickle
 import queue
 import threading
 import time
@@ -23,13 +22,14 @@ import ray
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
 
 from nas.errors import ExecutorError
-from nas.executors.address import refused
+from nas.executors.address import is_local, refused
 from nas.executors.capacity import Node, Share, check_room, room
-from nas.executors.ray_messages import Doing, Failed, Lost, Room, Start, Work
+from nas.executors.output import last_lines
+from nas.executors.ray_messages import Doing, Done, Failed, Lost, Room, Start, Work, pack_report, status_of
 from nas.executors.ray_watch import Watch, alive_nodes
 from nas.executors.ray_worker import WorkerInfo, actor_class
 from nas.executors.worker import clip, one_line
-from nas.records import Result, Status, Trial
+from nas.records import Architecture, Result, Status, Trial
 
 _LOG = logging.getLogger(__name__)
 _STARTS = (
@@ -67,7 +67,7 @@ class _Slot:
 class WorkerPool:
     """Runs trials on up to `settings.workers` processes and hands every result to `deliver`.
 
-    `deliver` is called on the pool's thread with the bytes of a pickled `Result`; with `Room` at first and whenever machines come or go, with `Doing` now and then; or, once
+    `deliver` is called on the pool's thread with `Done` for each trial; with `Room` at first and whenever machines come or go, with `Doing` now and then; or, once
     and last, with `Failed` when no worker can be started, or `Lost` when the cluster at `head` is gone.
     """
 
@@ -76,6 +76,7 @@ class WorkerPool:
         self._share = start.settings.share
         self._load_arguments = (ray.put(start.packed), start.spec)
         self._head = head
+        self._own_cluster = is_local(start.settings.address)
         self._deliver = deliver
         self._waiting: deque[_Attempt] = deque()  # for workers of the usual size
         self._unusual: deque[_Attempt] = deque()  # for others
@@ -96,7 +97,11 @@ class WorkerPool:
         self._crowded = False  # whether room is being made for a worker of another size
         self._target: str | None = None  # on which machine
         self._tell_room()
-        self._watch = Watch(lambda *answer: self._inbox.put(partial(self._on_nodes, *answer)))
+        self._unanswered = ""  # why the last question to Ray failed
+        self._watch = Watch(
+            lambda *answer: self._inbox.put(partial(self._on_nodes, *answer)),
+            lambda reason: self._inbox.put(partial(self._on_no_answer, reason)),
+        )
         self._thread = threading.Thread(target=self._main, name="nas-ray-pool", daemon=True)
         self._thread.start()
 
@@ -127,7 +132,7 @@ class WorkerPool:
                 self._check_stuck()
         except ExecutorError as failure:
             self._deliver(Failed(str(failure)))
-        except Exception as failure:  # Ray raises anything while its cluster goes away
+        except BaseException as failure:  # Ray raises anything while its cluster goes away
             silent = time.monotonic() - self._heard
             self._deliver(Lost(f"the pool of Ray workers stopped: {failure!r}", silent))
 
@@ -153,13 +158,19 @@ class WorkerPool:
             self._lose("the Ray node of this machine, which connects to the cluster, has died")
         if self._said_silent:
             _LOG.warning("Ray answers again")
-        self._heard, self._said_silent = time.monotonic(), False
+        self._heard, self._said_silent, self._unanswered = time.monotonic(), False, ""
         self._nodes = nodes
         self._tell_room()
         judged = [judge for died, judge in self._unjudged if died <= asked]
         self._unjudged = [(died, judge) for died, judge in self._unjudged if died > asked]
         for judge in judged:
             judge()
+
+    def _on_no_answer(self, reason: str) -> None:
+        """Asking Ray failed. That counts as silence: it may answer again."""
+        if not self._unanswered:
+            _LOG.debug("asking Ray failed: %s", reason)
+        self._unanswered = reason
 
     def _tell_room(self) -> None:
         fits = int(min(self._settings.workers, room(self._nodes, self._share)))
@@ -193,8 +204,9 @@ class WorkerPool:
         if not self._said_silent:
             self._said_silent = True
             _LOG.warning(
-                "Ray has not answered for %.0f s; waiting up to %g s (patience_s)",
+                "Ray has not answered for %.0f s%s; waiting up to %g s (patience_s)",
                 silent,
+                f" ({self._unanswered})" if self._unanswered else "",
                 self._settings.patience_s,
             )
         why = refused(self._head)
@@ -333,10 +345,7 @@ class WorkerPool:
             return  # it was stopped for its time limit, and has its result
         if failure is None:
             slot.attempt = None
-            said, _, packed = done.result().partition(b"\n")
-            self._deliver(packed)
-            if self._is_suspect(Status(said.decode())):
-                self._kill(slot)
+            self._take_report(slot, attempt, done.result())
         elif isinstance(failure, RayTaskError):  # run_trial raises nothing, but memory may end outside it
             status = Status.OUT_OF_MEMORY if isinstance(failure.cause, MemoryError) else Status.FAILED
             self._end(slot, attempt, status, one_line(repr(failure.cause)))
@@ -346,6 +355,16 @@ class WorkerPool:
         else:
             self._unjudged.append((time.monotonic(), partial(self._retry, slot, attempt, failure)))
             self._watch.wake()
+
+    def _take_report(self, slot: _Slot, attempt: _Attempt, report: bytes) -> None:
+        """Pass on what the worker made of the trial; what nobody can read is the end of that process."""
+        try:
+            suspect = self._is_suspect(status_of(report))
+        except Exception:
+            suspect = True
+        self._deliver(Done(attempt.work.number, report))
+        if suspect:
+            self._kill(slot)
 
     def _is_suspect(self, status: Status) -> bool:
         """Whether the process may be damaged: half an import, or memory that the next trial would miss.
@@ -364,13 +383,20 @@ class WorkerPool:
             return  # its time was up meanwhile
         deaths = attempt.deaths + 1
         if deaths > self._settings.retries:
-            output = slot.info.output if slot.info else "its log"
             reason = f"the worker process died {deaths} times (retries={self._settings.retries}); last: "
-            self._end(slot, attempt, Status.LOST, f"{reason}{_why(failure)}\nWhat it printed: {output}")
+            self._end(slot, attempt, Status.LOST, f"{reason}{_why(failure)}{self._printed(slot)}")
             return
         _LOG.warning("trial %d: its worker died (%s); trying again", attempt.work.number, _why(failure))
         self._queue(attempt.work.share).appendleft(_Attempt(attempt.work, deaths))
         self._kill(slot)
+
+    def _printed(self, slot: _Slot) -> str:
+        """The end of what the slot's process printed, where it can be read here; else where it is."""
+        if slot.info is None:
+            return ""
+        end = last_lines(slot.info.output)
+        where = "" if self._own_cluster else f" ({slot.info.output} on {slot.info.name})"
+        return f"\nWhat it printed last{where}:\n{end}" if end or where else ""
 
     def _stop_overdue(self) -> None:
         now = time.monotonic()
@@ -385,11 +411,11 @@ class WorkerPool:
         worker = slot.info.name if slot.info else ""
         seconds = time.monotonic() - attempt.begun
         self._kill(slot)
-        trial: Trial = pickle.loads(attempt.work.packed)  # noqa: S301 (from the search)
+        trial = Trial(attempt.work.number, Architecture("", ()), 0)  # which the search knows itself
         result = Result(
             trial, status, {}, seconds, clip(reason), worker, attempt.started, attempt.started + seconds
         )
-        self._deliver(pickle.dumps(result))
+        self._deliver(Done(attempt.work.number, pack_report(result)))
 
     @staticmethod
     def _kill(slot: _Slot) -> None:

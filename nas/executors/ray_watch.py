@@ -14,14 +14,18 @@ _EVERY_S = 1.0
 
 
 class Watch:
-    """Calls `report(nodes, gone, asked)` about once a second and soon after `wake`.
+    """Calls `report(nodes, gone, asked)` about once a second and soon after `wake`, and `failed(reason)` where asking fails.
 
     On a thread of its own: while the cluster is away, the question hangs as long. `nodes` are those alive, `gone` tells
     whether this process's own node, which carries its connection, is not, `asked` when that was (monotonic seconds).
+    No error ends it: a question that fails is asked again, and whoever hears nothing for long decides.
     """
 
-    def __init__(self, report: Callable[[Sequence[Node], bool, float], None]) -> None:
+    def __init__(
+        self, report: Callable[[Sequence[Node], bool, float], None], failed: Callable[[str], None]
+    ) -> None:
         self._report = report
+        self._failed = failed
         self._own = ray.get_runtime_context().get_node_id()
         self._wake = threading.Event()
         self._stopped = False
@@ -39,9 +43,12 @@ class Watch:
     def _main(self) -> None:
         while not self._stopped:
             asked = time.monotonic()
-            nodes = alive_nodes()
-            gone = all(node.id != self._own for node in nodes)
-            self._report(nodes, gone, asked)
+            try:
+                nodes = alive_nodes()
+                gone = all(node.id != self._own for node in nodes)
+                self._report(nodes, gone, asked)
+            except BaseException as error:
+                self._failed(repr(error))
             self._wake.wait(_EVERY_S)
             self._wake.clear()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ import ray
 from ray import cloudpickle
 
 from nas.executors.capacity import Share
-from nas.executors.ray_messages import WorkerSpec
+from nas.executors.output import Kept, keep_output
+from nas.executors.ray_messages import WorkerSpec, pack_report
 from nas.executors.threads import ThreadLimit
 from nas.executors.worker import run_trial
 from nas.interfaces import Evaluate
@@ -38,11 +38,13 @@ class Worker:
     _info: WorkerInfo
     _threads: ThreadLimit
     _memory_at_start: int
+    _kept: Kept
 
     def load(self, packed: bytes, spec: WorkerSpec) -> WorkerInfo:
         """Unpack the evaluator. Raises what unpacking raises, such as a module that is not installed here."""
         node = ray.get_runtime_context().get_node_id()
-        self._info = WorkerInfo(f"{ray.util.get_node_ip_address()}:{os.getpid()}", _keep_output_here(), node)
+        self._kept = keep_output(_log_folder())
+        self._info = WorkerInfo(f"{ray.util.get_node_ip_address()}:{os.getpid()}", self._kept.path, node)
         self._spec = spec
         self._threads = ThreadLimit(spec.threads)
         self._threads.apply()  # before unpacking: what that imports reads the environment
@@ -54,9 +56,9 @@ class Worker:
         return self._info
 
     def run(self, packed: bytes) -> bytes:
-        """Evaluate one trial within the limits on threads and memory: both pickled, the result after its status in a line."""
+        """Evaluate one trial within the limits on threads and memory: it comes pickled, its report is `pack_report`'s."""
         trial: Trial = pickle.loads(packed)  # noqa: S301 (from the search)
-        os.ftruncate(1, 0)  # the output of one trial is kept, not that of all
+        self._kept.begin()  # the output of one trial is kept, not that of all
         self._threads.apply()
         allowed = self._spec.memory_bytes
         before = _limit_memory(self._memory_at_start + allowed) if allowed is not None else None
@@ -65,28 +67,16 @@ class Worker:
         finally:
             if before is not None:
                 _limit_memory(before)  # Ray's own threads need room to send the result
-        return result.status.value.encode() + b"\n" + pickle.dumps(result)
+        return pack_report(result)
 
 
-def _keep_output_here() -> str:
-    """Send what this process prints to a file of its own, beside Ray's logs; returns its path.
-
-    Ray's own log files are read line by line by another process and never shrink: megabytes printed by
-    every candidate would cost time and fill the disk.
-    """
+def _log_folder() -> Path | None:
+    """Where Ray keeps the logs of this process, which end with its session."""
     try:
         folder = Path(os.readlink("/proc/self/fd/1")).parent
-        output = folder / f"evaluation-{os.getpid()}.txt"
-        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    except OSError:  # not Linux, or no such folder
-        descriptor, name = tempfile.mkstemp(prefix="evaluation-", suffix=".txt")
-        os.close(descriptor)
-        output = Path(name)
-        descriptor = os.open(output, os.O_WRONLY | os.O_APPEND)
-    for stream in (1, 2):
-        os.dup2(descriptor, stream)
-    os.close(descriptor)
-    return str(output)
+    except OSError:  # not Linux
+        return None
+    return folder if folder.is_dir() else None
 
 
 def _private_memory() -> int:

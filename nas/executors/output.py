@@ -1,0 +1,71 @@
+"""Keep what a process prints in a file that cannot grow, one trial after the other; `output_cap` writes it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from nas.executors import output_cap
+
+LIMIT = 2**20  # bytes of one trial's output that are kept
+_SHOWN = 1500  # characters of its end that are part of a reason
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The file at `path`, which `begin` empties for a new trial."""
+
+    path: str
+    mark: bytes
+
+    def begin(self) -> None:
+        """What is printed from here on belongs to a new trial."""
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(Exception):  # an evaluator may have put anything in their place
+                stream.flush()
+        with suppress(OSError):
+            os.write(1, self.mark)
+
+
+def keep_output(folder: Path | None, limit: int = LIMIT, streams: Sequence[int] = (1, 2)) -> Kept:
+    """Send what this process and its children print to a file of its own in `folder` (None: the temporary folder).
+
+    Ray's own log files are read line by line by another process and never shrink: gigabytes printed by a candidate would
+    cost time and fill the disk. Of each trial the first and the last half of `limit` bytes are kept.
+    """
+    descriptor, path = tempfile.mkstemp(prefix=f"evaluation-{os.getpid()}-", suffix=".txt", dir=folder)
+    os.close(descriptor)
+    mark = secrets.token_bytes(16)
+    reads, writes = os.pipe()
+    command = [output_cap.__file__, path, str(limit), mark.hex(), str(os.getpid())]
+    subprocess.run(
+        [sys.executable, "-I", "-S", *command],  # which leaves a process that reads on
+        stdin=reads,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
+    os.close(reads)
+    for stream in streams:
+        os.dup2(writes, stream)
+    os.close(writes)
+    return Kept(path, mark)
+
+
+def last_lines(path: str) -> str:
+    """The end of what is in the file, indented; "" where there is nothing, or no such file here."""
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _SHOWN))
+            text = file.read().decode(errors="replace").strip()
+    except OSError:
+        return ""
+    return "\n".join(f"  {line}" for line in text.splitlines())

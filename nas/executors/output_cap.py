@@ -1,0 +1,120 @@
+"""Write what a worker prints to a file that cannot grow: a program of its own, which Python starts by this file's path.
+
+usage: output_cap.py FILE LIMIT MARK PID, with what is printed on its standard input. The file holds the first and the
+last half of LIMIT bytes. MARK, where it is read, empties the file: a new trial begins. It ends when nobody can write any
+more, or the process PID is gone and nothing came for a while. A process rather than a thread: compiled code may print while it
+holds the interpreter's lock.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+
+_CHUNK = 1 << 16
+_IDLE_S = 0.2
+
+
+class Capped:
+    """The file: `write` takes what comes, `flush` puts its end in place."""
+
+    def __init__(self, descriptor: int, limit: int, mark: bytes) -> None:
+        self._file = descriptor
+        self._half = limit // 2
+        self._mark = mark
+        self._pending = b""  # may be the beginning of a mark
+        self._start()
+
+    def _start(self) -> None:
+        os.ftruncate(self._file, 0)
+        self._head = 0  # bytes of the first half, in the file
+        self._tail = bytearray()  # the newest of the rest
+        self._left_out = 0
+        self._fresh = True  # the tail is in the file as it is
+
+    def write(self, data: bytes) -> None:
+        """Take what was printed."""
+        data = self._pending + data
+        *over, data = data.split(self._mark)
+        if over:
+            self._start()
+        kept = _beginning_of(self._mark, data)
+        self._pending = data[len(data) - kept :]
+        self._add(data[: len(data) - kept])
+
+    def _add(self, data: bytes) -> None:
+        room = self._half - self._head
+        if room > 0 and data:
+            written = os.pwrite(self._file, data[:room], self._head)
+            self._head += written
+            data = data[written:]
+        if data:
+            self._tail += data[-self._half :]
+            self._left_out += max(0, len(data) - self._half)
+            if len(self._tail) > self._half:
+                over = len(self._tail) - self._half
+                self._left_out += over
+                del self._tail[:over]
+            self._fresh = False
+
+    def flush(self, last: bool = False) -> None:
+        """Put the end of what was printed into the file."""
+        if last:
+            self._add(self._pending)
+            self._pending = b""
+        if self._fresh:
+            return
+        gap = f"\n[... {self._left_out} bytes left out ...]\n".encode() if self._left_out else b""
+        end = gap + bytes(self._tail)
+        os.ftruncate(self._file, self._head)
+        os.pwrite(self._file, end, self._head)
+        self._fresh = True
+
+
+def _beginning_of(mark: bytes, data: bytes) -> int:
+    """How many bytes at the end of the data may begin a mark."""
+    for length in range(min(len(mark) - 1, len(data)), 0, -1):
+        if data.endswith(mark[:length]):
+            return length
+    return 0
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def main(file: str, limit: str, mark: str, pid: str) -> None:
+    """Read standard input to its end."""
+    descriptor = os.open(file, os.O_RDWR | os.O_NOFOLLOW)
+    if os.fork() > 0:  # not the worker's child, which Ray would kill together with it
+        os._exit(0)
+    os.setsid()
+    capped = Capped(descriptor, int(limit), bytes.fromhex(mark))
+    quiet = 0
+    while quiet < 10 or _is_there(int(pid)):
+        if not select.select([0], [], [], _IDLE_S)[0]:
+            capped.flush()
+            quiet += 1
+            continue
+        data = os.read(0, _CHUNK)
+        if not data:
+            break
+        quiet = 0
+        try:
+            capped.write(data)
+        except OSError:  # the disk is full: what is printed is lost, the candidate goes on
+            continue
+    capped.flush(last=True)
+    if os.fstat(descriptor).st_size == 0:
+        os.unlink(file)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
