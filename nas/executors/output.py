@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from nas.core.text import printable
 from nas.executors import output_cap
 
 LIMIT = 2**20  # bytes of one trial's output that are kept
@@ -68,4 +69,4 @@ def last_lines(path: str) -> str:
             text = file.read().decode(errors="replace").strip()
     except OSError:
         return ""
-    return "\n".join(f"  {line}" for line in text.splitlines())
+    return "\n".join(f"  {line}" for line in printable(text).splitlines())

@@ -14,7 +14,6 @@ from dataclasses import replace
 
 import cloudpickle
 
-from nas.blame import explain
 from nas.errors import ExecutorError
 from nas.executors.address import check_address, is_local
 from nas.executors.ray_folder import SessionFolder
@@ -33,7 +32,7 @@ from nas.executors.ray_messages import (
 )
 from nas.executors.settings import RaySettings
 from nas.executors.shipping import modules_by_value
-from nas.executors.worker import one_line
+from nas.executors.worker import describe_failure
 from nas.interfaces import Evaluate, HasResources
 from nas.records import Result, Status, Trial, WorkerState
 
@@ -210,7 +209,7 @@ class RayExecutor:
         ) as failure:  # a thread that ended in silence would leave the search waiting for ever
             _LOG.debug("the thread that reads from Ray ended", exc_info=failure)
             if not self._closed:
-                text = f"the thread that reads from Ray ended: {explain(failure)}. {_GO_ON}"
+                text = f"the thread that reads from Ray ended: {_named(failure)}. {_GO_ON}"
                 self._results.put(ExecutorError(text))
 
     def _take(self, message: object) -> None:
@@ -260,12 +259,17 @@ class RayExecutor:
         _LOG.warning("Ray is back; %d trials were handed out again", len(self._out))
 
 
+def _named(failure: BaseException) -> str:
+    """`ValueError: what it said`, in one line."""
+    return describe_failure(failure).splitlines()[0]
+
+
 def _result_of(done: Done, trial: Trial) -> Result:
     """What came of the trial; one whose report cannot be read has failed, whoever's fault that is."""
     try:
         return unpack_report(done.report, trial)
     except Exception as failure:
-        reason = f"its worker's result cannot be read: {one_line(f'{type(failure).__name__}: {failure}')}"
+        reason = f"its worker's result cannot be read: {_named(failure)}"
         return Result(trial, Status.FAILED, error=reason)
 
 
@@ -286,7 +290,7 @@ def _pack(evaluate: Evaluate) -> bytes:
         packed: bytes = cloudpickle.dumps(evaluate)
     except Exception as failure:
         raise ExecutorError(
-            f"the evaluator cannot be sent to Ray workers: {one_line(f'{type(failure).__name__}: {failure}')}. "
+            f"the evaluator cannot be sent to Ray workers: {_named(failure)}. "
             "It must be picklable: open files, locks and connections inside the call, not before it."
         ) from failure
     finally:

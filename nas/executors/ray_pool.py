@@ -28,7 +28,7 @@ from nas.executors.output import last_lines
 from nas.executors.ray_messages import Doing, Done, Failed, Lost, Room, Start, Work, pack_report, status_of
 from nas.executors.ray_watch import Watch, alive_nodes
 from nas.executors.ray_worker import WorkerInfo, actor_class
-from nas.executors.worker import clip, one_line
+from nas.executors.worker import clip, describe_failure, one_line
 from nas.records import Architecture, Result, Status, Trial
 
 _LOG = logging.getLogger(__name__)
@@ -348,7 +348,7 @@ class WorkerPool:
             self._take_report(slot, attempt, done.result())
         elif isinstance(failure, RayTaskError):  # run_trial raises nothing, but memory may end outside it
             status = Status.OUT_OF_MEMORY if isinstance(failure.cause, MemoryError) else Status.FAILED
-            self._end(slot, attempt, status, one_line(repr(failure.cause)))
+            self._end(slot, attempt, status, describe_failure(failure.cause).splitlines()[0])
         elif isinstance(failure, OutOfMemoryError):
             reason = "ended by Ray because its machine ran out of memory"
             self._end(slot, attempt, Status.OUT_OF_MEMORY, reason)
