@@ -6,7 +6,7 @@ Searches are made up: random architectures of the space muxnet-cifar with their 
 logarithm of the multiply-adds, with noise. Each page is loaded in headless Chromium, anew each time. `work_s` is the processor time of
 the browser's main thread until the first charts are drawn, which is what loading takes on an idle machine; `make_work_s` is that of making the
 page. `shown_s` (texts and table) and `ready_s` (first charts too) are by the clock, on a busy machine much longer. All are medians of
-`--repeats`. The row of 0 evaluations is a page with nothing but plotly's script, loaded in turn with the others.
+`--repeats`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from playwright.sync_api import Browser, sync_playwright
-from plotly.offline import get_plotlyjs
 
 from nas.objectives import OBJECTIVES
 from nas.report import Source, write_page
@@ -120,17 +119,6 @@ def load(browser: Browser, path: Path) -> Loaded:
     return Loaded(shown, ready, measured["ThreadTime"])
 
 
-def bare_page(folder: Path) -> Path:
-    """A page with plotly's script and nothing else."""
-    path = folder / "bare.html"
-    marks = "for (const name of ['shown', 'ready']) performance.mark(name); document.documentElement.dataset.ready = 'yes';"
-    path.write_text(
-        f"<!DOCTYPE html><meta charset='utf-8'><script>{get_plotlyjs()}</script><script>{marks}</script>",
-        encoding="utf-8",
-    )
-    return path
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -144,7 +132,7 @@ def main() -> None:
         sys.exit("no chromium and no google-chrome on the path")
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
-        made = {0: (bare_page(folder), 0.0), **{n: page_of(n, folder) for n in asked.sizes}}
+        made = {n: page_of(n, folder) for n in asked.sizes}
         browser = playwright.chromium.launch(
             executable_path=executable, args=["--no-sandbox", "--disable-gpu"]
         )

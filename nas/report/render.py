@@ -1,7 +1,7 @@
 """The page as one file of HTML: the description as JSON, and the scripts and styles that show it.
 
-Nothing is loaded from elsewhere. The page's own policy forbids it, and lets no script run but those written here, which
-it knows by their hashes; texts reach the page as text only.
+Nothing is loaded from elsewhere. The page's own policy forbids it, and lets no script run but the one written here, which
+it knows by its hash; texts reach the page as text only.
 """
 
 from __future__ import annotations
@@ -10,33 +10,29 @@ import base64
 import hashlib
 import html
 import json
-from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from string import Template
 
 from nas.core.files import write_text
-from nas.errors import ConfigError
 from nas.report.records import Report
 
 _STYLES = ("base.css", "charts.css", "table.css")
 _SCRIPTS = (
-    "format.js", "data.js", "state.js", "colours.js", "fronts.js", "parallel.js", "limits.js", "table.js", "network.js",
+    "format.js", "data.js", "state.js", "colours.js", "plot.js", "fronts.js", "parallel.js", "limits.js", "table.js", "network.js",
     "progress.js", "timeline.js", "details.js", "main.js",
 )  # fmt: skip
 
 
 def render(report: Report) -> str:
-    """The whole file. Raises `ConfigError` when plotly is not installed."""
+    """The whole file."""
     code = "\n".join(_file(name) for name in _SCRIPTS)
     code = f'"use strict";\n(() => {{\n{code}\n}})();\n'
-    plotly = _plotly()
     return Template(_file("page.html")).substitute(
         title=html.escape(report.title),
-        policy=f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src {_hash(plotly)} {_hash(code)}",
+        policy=f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src {_hash(code)}",
         style="\n".join(_file(name) for name in _STYLES),
         data=as_json(report),
-        plotly=plotly,
         code=code,
     )
 
@@ -51,15 +47,6 @@ def as_json(report: Report) -> str:
 
 def _file(name: str) -> str:
     return (resources.files("nas.report") / "page" / name).read_text(encoding="utf-8")
-
-
-@lru_cache(maxsize=1)
-def _plotly() -> str:
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError:
-        raise ConfigError("a report needs the package plotly: pip install plotly") from None
-    return str(get_plotlyjs())
 
 
 def _hash(script: str) -> str:

@@ -16,7 +16,7 @@ from nas.report.records import Measure, Number, Rows
 from nas.run_folder import RunTable
 
 MOST_ROWS = 10_000  # on a page, the front always among them
-MOST_CHARACTERS = 2_000_000  # of architectures, so that a page stays under 8 MB
+MOST_CHARACTERS = 700_000  # of architectures, so that a page stays under 1.5 MB
 _DIGITS = 10
 _FURTHER = ("budget", "measurements", "origin")
 

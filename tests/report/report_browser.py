@@ -47,7 +47,7 @@ class Opened:
     def ringed(self) -> dict[str, list[float | None]]:
         """Where the chart has its ring."""
         found: dict[str, list[float | None]] = self.page.evaluate(
-            "(() => { const t = document.getElementById('chart').data.at(-1); return {x: [...t.x], y: [...t.y]}; })()"
+            "(() => { const t = document.getElementById('chart').chart.traces.at(-1); return {x: [...t.x], y: [...t.y]}; })()"
         )
         return found
 

@@ -29,53 +29,14 @@ function swatch(r) {
 
 const statusColour = (status) => (dark.matches ? STATUS_DARK : STATUS)[status] ?? colour("faint");
 
-/** Plotly, once it is there: it is large, so the page is shown before it is run. */
-let havePlotly;
-const plotly = new Promise((done) => { havePlotly = done; });
-
-function loadPlotly() {
-  const script = element("script");
-  script.textContent = byId("plotly").textContent; // one of the two scripts that the page's policy knows
-  document.body.append(script);
-  havePlotly();
-}
-
-/** What every plotly chart shares. */
-function layout(more) {
-  const font = { family: "system-ui, sans-serif", size: 13, color: colour("ink") };
-  return {
-    font, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 68, r: 14, t: 12, b: 52 },
-    hovermode: "closest", showlegend: false, ...more,
-  };
-}
-
-/** An axis in the page's colours. */
-function axis(title, more = {}) {
-  return {
-    title: { text: plain(title), standoff: 8 }, gridcolor: colour("line"), linecolor: colour("faint"), zeroline: false,
-    ticks: "outside", tickcolor: colour("faint"), ...more,
-  };
-}
-
-/** The axis of an objective, on which more than 1.5 decades are logarithmic. */
+/** The axis of an objective, on which more than 1.5 decades are logarithmic; `arrow` points to where it is better. */
 function measureAxis(k, arrow = "", zoomed = null) {
   const measure = measures[k];
-  const range = zoomed ?? [measure.low, measure.high].map((value) => (measure.log ? Math.log10(value) : value));
-  const [low, high] = range.map((end) => (measure.log ? 10 ** end : end));
-  const title = `${titled(measure)}${arrow ? `  ${arrow}` : ""}  ${better(measure)}`;
-  return axis(title, { type: measure.log ? "log" : "linear", range, ...ticksOf({ log: measure.log, low, high }) });
-}
-
-/** Ticks with short texts: plotly's own on a logarithmic axis are a crowd of digits. */
-function ticksOf({ log, low, high }) {
-  const tickvals = roundValues({ log, low, high }, 7);
-  return { tickvals, ticktext: tickvals.map(short) };
+  const range = zoomed ?? [measure.low, measure.high];
+  const title = arrow ? `${titled(measure)}  ${arrow}  ${better(measure)}` : titled(measure);
+  return axis(title, { log: measure.log, range, ticks: roundValues({ log: measure.log, low: range[0], high: range[1] }, 7) });
 }
 
 const touch = matchMedia("(pointer: coarse)");
-const chartConfig = () => ({ responsive: true, displaylogo: false, scrollZoom: false, displayModeBar: touch.matches ? false : "hover", modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"] });
-/** The legend of a small chart of several lines. */
-const legendBelow = { showlegend: true, legend: { orientation: "h", x: 0, y: -0.28, yanchor: "top", font: { size: 11 }, bgcolor: "rgba(0,0,0,0)" } };
-const stillConfig = { responsive: true, displayModeBar: false };
 
 dark.addEventListener("change", () => tell("theme"));

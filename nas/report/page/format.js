@@ -14,9 +14,6 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-/** Text for plotly, which would take tags in it for markup. */
-const plain = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-
 /** A number as people read it: whole ones with separators, others in two to four digits. */
 function number(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";

@@ -1,18 +1,8 @@
-// The front in two or three objectives, by plotly. With one objective: its course over the evaluations.
+// The front in two or three objectives. With one objective: its course over the evaluations.
 
-const chart = { x: 0, y: Math.min(1, measures.length - 1), z: 2, three: false, cloud: true, zoom: null, drawn: null };
+const chart = { x: 0, y: Math.min(1, measures.length - 1), z: 2, three: false, cloud: true, zoom: null, view: null };
 const DRAWN_ALL = 1000; // points of a cloud; of more, those that would cover one another are drawn once
 const CELLS = 64; // along an axis, for that
-
-const webgl = (() => {
-  try {
-    const context = document.createElement("canvas").getContext("webgl");
-    context?.getExtension("WEBGL_lose_context")?.loseContext();
-    return Boolean(context);
-  } catch {
-    return false;
-  }
-})();
 
 /** Of these rows, those to draw: all, or the last in each small cell of what the axes (getters of the coordinates) show. */
 function visible(rows, axes) {
@@ -29,7 +19,7 @@ function visible(rows, axes) {
 function along(k, zoomed) {
   const { log, low, high } = measures[k];
   const place = log ? Math.log10 : (v) => v;
-  const [from, to] = zoomed ?? [place(low), place(high)];
+  const [from, to] = (zoomed ?? [low, high]).map(place);
   return { get: (i) => place(all.values[k][i]), low: from, high: to };
 }
 
@@ -48,7 +38,7 @@ function axesControls() {
   if (measures.length > 2) {
     parts.push(select("z axis", "z"));
     const buttons = ["2-D", "3-D"].map((name, three) => element("button", {
-      type: "button", "aria-pressed": String(!three), disabled: Boolean(three) && !webgl, title: three && !webgl ? "This browser has no WebGL, which 3-D needs" : null,
+      type: "button", "aria-pressed": String(!three),
       click: () => {
         chart.three = Boolean(three);
         buttons.forEach((button, b) => button.setAttribute("aria-pressed", String(b === three)));
@@ -58,7 +48,7 @@ function axesControls() {
     }, name));
     parts.unshift(element("span", { role: "group", "aria-label": "View" }, buttons[0], " ", buttons[1]));
   }
-  parts.push(element("label", {}, cloud, "what the front dominates"));
+  parts.push(element("label", {}, cloud, "what the front dominates"), element("button", { type: "button", id: "save-image", click: () => saveAsImage(chart.view, "front.png") }, "Save as PNG"));
   byId("axes").append(...parts);
   showDepth();
 }
@@ -81,8 +71,8 @@ function groups(r, rows, best) {
     found.push({ name: called("evaluated"), rows: rows.filter((i) => !all.front[i] && !inPair.has(i) && !all.outside[i]), marker: { color: cloudColour, size: 5, opacity: several ? 0.3 : 0.65, symbol: own.mark } });
     found.push({ name: called("outside the limits"), rows: rows.filter((i) => all.outside[i]), marker: { color: cloudColour, size: 6, opacity: 0.5, symbol: `${own.mark}-open` } });
   }
-  found.push({ name: called(chart.three || measures.length < 3 ? "front" : "rest of the front"), rows: rows.filter((i) => all.front[i] && !inPair.has(i)), marker: { color: several ? own.colour : colour("rest"), size: several ? 7 : 8, opacity: several ? 0.55 : 0.9, symbol: own.mark, line: { width: 1, color: colour("ground") } } });
-  found.push({ name: called(measures.length > 2 && !chart.three ? "front in these two" : "front"), rows: best, marker: { color: first, size: 10, symbol: own.mark, line: { width: 1, color: colour("ground") } }, top: true });
+  found.push({ name: called(chart.three || measures.length < 3 ? "front" : "rest of the front"), rows: rows.filter((i) => all.front[i] && !inPair.has(i)), marker: { color: several ? own.colour : colour("rest"), size: several ? 7 : 8, opacity: several ? 0.55 : 0.9, symbol: own.mark, edge: colour("ground") } });
+  found.push({ name: called(measures.length > 2 && !chart.three ? "front in these two" : "front"), rows: best, marker: { color: first, size: 10, symbol: own.mark, edge: colour("ground") }, top: true });
   return found.filter((group) => group.rows.length);
 }
 
@@ -106,11 +96,11 @@ function traces2d(a, b) {
     const rows = state.passing.filter((i) => all.run[i] === r);
     const best = nonDominated(rows, a === b ? [a] : [a, b]);
     if (best.length > 1) {
-      found.push({ type: "scatter", mode: "lines", ...staircase(best, a, b), hoverinfo: "skip", showlegend: false, line: { color: several ? look(r).colour : colour("front"), width: 1.8, dash: look(r).line } });
+      found.push({ ...staircase(best, a, b), line: { color: several ? look(r).colour : colour("front"), width: 1.8, dash: look(r).line } });
     }
     for (const group of groups(r, rows, best)) {
-      const drawn = group.top ? group.rows : visible(group.rows, [along(a, zoomOf("xaxis")), along(b, zoomOf("yaxis"))]);
-      found.push({ type: "scatter", mode: "markers", name: plain(group.name), title: group.name, x: drawn.map((i) => all.values[a][i]), y: drawn.map((i) => all.values[b][i]), customdata: drawn, hoverinfo: "none", marker: group.marker, showlegend: !several || Boolean(group.top) });
+      const drawn = group.top ? group.rows : visible(group.rows, [along(a, zoomOf("x")), along(b, zoomOf("y"))]);
+      found.push({ title: group.name, x: drawn.map((i) => all.values[a][i]), y: drawn.map((i) => all.values[b][i]), rows: drawn, marker: group.marker, named: !several || Boolean(group.top) });
     }
   });
   return found;
@@ -124,11 +114,11 @@ function tracesOfOne() {
     let reached = Infinity;
     const course = rows.filter((i) => !all.outside[i]).map((i) => (reached = Math.min(reached, signs[0] * all.values[0][i])) * signs[0]);
     const at = rows.filter((i) => !all.outside[i]).map((i) => all.order[i]);
-    found.push({ type: "scatter", mode: "lines", x: at, y: course, hoverinfo: "skip", showlegend: false, line: { shape: "hv", width: 1.8, color: several ? look(r).colour : colour("front"), dash: look(r).line } });
+    found.push({ x: at, y: course, line: { steps: true, width: 1.8, color: several ? look(r).colour : colour("front"), dash: look(r).line } });
     for (const group of groups(r, rows, best)) {
       const across = { get: (i) => all.order[i], low: 0, high: Math.max(...rows.map((i) => all.order[i])) || 1 };
-      const drawn = group.top ? group.rows : visible(group.rows, [across, along(0, zoomOf("yaxis"))]);
-      found.push({ type: "scatter", mode: "markers", name: plain(group.name), title: group.top ? group.name.replace(/front$/, "best") : group.name, x: drawn.map((i) => all.order[i]), y: drawn.map((i) => all.values[0][i]), customdata: drawn, hoverinfo: "none", marker: group.marker, showlegend: !several || Boolean(group.top) });
+      const drawn = group.top ? group.rows : visible(group.rows, [across, along(0, zoomOf("y"))]);
+      found.push({ title: group.top ? group.name.replace(/front$/, "best") : group.name, x: drawn.map((i) => all.order[i]), y: drawn.map((i) => all.values[0][i]), rows: drawn, marker: group.marker, named: !several || Boolean(group.top) });
     }
   });
   return found;
@@ -140,9 +130,9 @@ function traces3d(a, b, c) {
     const rows = state.passing.filter((i) => all.run[i] === r);
     const best = rows.filter((i) => all.front[i]);
     for (const group of groups(r, rows, best)) {
-      const marker = { ...group.marker, size: group.top ? 5 : 2.5, line: undefined, symbol: group.marker.symbol };
+      const marker = { ...group.marker, size: group.top ? 9 : 4 };
       const drawn = group.top ? group.rows : visible(group.rows, [a, b, c].map((k) => along(k)));
-      found.push({ type: "scatter3d", mode: "markers", name: plain(group.name), title: group.name, x: drawn.map((i) => all.values[a][i]), y: drawn.map((i) => all.values[b][i]), z: drawn.map((i) => all.values[c][i]), customdata: drawn, hoverinfo: "none", marker, showlegend: !several || Boolean(group.top) });
+      found.push({ title: group.name, x: drawn.map((i) => all.values[a][i]), y: drawn.map((i) => all.values[b][i]), z: drawn.map((i) => all.values[c][i]), rows: drawn, marker, layer: group.top ? 1 : 0, named: !several || Boolean(group.top) });
     }
   });
   return found;
@@ -153,16 +143,16 @@ function ring() {
   const i = state.chosen;
   const seen = i !== null && state.passing.includes(i);
   const at = (k) => (seen ? [all.values[k][i]] : [null]);
-  const marker = { symbol: "circle-open", size: chart.three ? 12 : 19, color: colour("ink"), line: { width: 2.5, color: colour("ink") } };
-  const shared = { mode: "markers", name: "chosen", title: "chosen", hoverinfo: "skip", showlegend: seen, marker };
-  if (chart.three) return { type: "scatter3d", ...shared, x: at(chart.x), y: at(chart.y), z: at(chart.z) };
-  if (measures.length === 1) return { type: "scatter", ...shared, x: [seen ? all.order[i] : null], y: at(0) };
-  return { type: "scatter", ...shared, x: at(chart.x), y: at(chart.y) };
+  const marker = { symbol: "circle-open", size: chart.three ? 16 : 19, color: colour("ink"), width: 2.5 };
+  const shared = { title: "chosen", named: seen, marker, layer: 2 };
+  if (chart.three) return { ...shared, x: at(chart.x), y: at(chart.y), z: at(chart.z) };
+  if (measures.length === 1) return { ...shared, x: [seen ? all.order[i] : null], y: at(0) };
+  return { ...shared, x: at(chart.x), y: at(chart.y) };
 }
 
-/** What the marks mean, as a list: plotly's own legend makes it draw twice. */
+/** What the marks mean, as a list. */
 function showLegend(traces) {
-  const named = traces.filter((trace) => trace.name && trace.showlegend !== false);
+  const named = traces.filter((trace) => trace.title && trace.named);
   const marks = { ...Object.fromEntries(MARKS.map((mark, m) => [mark, MARKS_AS_TEXT[m]])), ...Object.fromEntries(MARKS.map((mark, m) => [`${mark}-open`, OPEN_AS_TEXT[m]])) };
   byId("legend").replaceChildren(...named.map((trace) => {
     const mark = element("span", { class: "swatch", "aria-hidden": "true" }, marks[trace.marker.symbol]);
@@ -171,83 +161,59 @@ function showLegend(traces) {
   }));
 }
 
-function frontLayout() {
-  if (chart.three) {
-    const box = byId("chart");
-    const small = box.clientWidth < 500;
-    const place = (k) => ({ ...measureAxis(k), title: { text: plain(titled(measures[k])), font: { size: small ? 11 : 13 } }, tickfont: { size: small ? 10 : 12 }, backgroundcolor: "rgba(0,0,0,0)", showbackground: false, showspikes: false });
-    const away = 1.72 * Math.max(1, 1.08 * (box.clientHeight / box.clientWidth)); // a narrow chart needs more distance: plotly fits the height alone
-    const eye = { x: away * (measures[chart.x].maximize ? 1 : -1), y: away * (measures[chart.y].maximize ? 1 : -1), z: 0.6 * away };
-    const camera = { eye, center: { x: 0, y: 0, z: -0.16 } }; // the labels below the floor need room, the space above the box does not
-    return layout({ margin: { l: 0, r: 0, t: 0, b: 0 }, scene: { xaxis: place(chart.x), yaxis: place(chart.y), zaxis: place(chart.z), camera, dragmode: "orbit" } });
-  }
-  const dragmode = touch.matches ? false : "zoom";
-  const arrowed = (k, name) => measureAxis(k, measures[k].maximize ? "→" : "←", zoomOf(name));
-  if (measures.length === 1) return layout({ xaxis: axis("evaluations", zoomOf("xaxis") ? { range: zoomOf("xaxis") } : {}), yaxis: arrowed(0, "yaxis"), dragmode });
-  return layout({ xaxis: arrowed(chart.x, "xaxis"), yaxis: arrowed(chart.y, "yaxis"), dragmode });
+function frontAxes() {
+  if (chart.three) return { x: measureAxis(chart.x), y: measureAxis(chart.y), z: measureAxis(chart.z) };
+  const arrowed = (k, arrow, name) => measureAxis(k, arrow, zoomOf(name));
+  const upright = arrowed(measures.length === 1 ? 0 : chart.y, measures[measures.length === 1 ? 0 : chart.y].maximize ? "→" : "←", "y");
+  if (measures.length === 1) return { x: axis("evaluations", { range: zoomOf("x"), fromZero: true }), y: upright };
+  return { x: arrowed(chart.x, measures[chart.x].maximize ? "→" : "←", "x"), y: upright };
 }
 
 function drawFront() {
-  if (!window.Plotly) return; // drawn as soon as it is loaded
   const box = byId("chart");
+  chart.view ??= new Chart(box, {
+    onPoint: (i) => { hideTip(); choose(i, "chart"); },
+    onHover: (point, at) => (point && !touch.matches ? showTip(point.row, at) : hideTip()),
+    onZoom: (ranges) => { chart.zoom = ranges; drawFront(); },
+  });
   const found = chart.three ? traces3d(chart.x, chart.y, chart.z) : measures.length === 1 ? tracesOfOne() : traces2d(chart.x, chart.y);
   found.push(ring());
-  const seen = { uirevision: `${chart.three} ${chart.x} ${chart.y} ${chart.z}` }; // keeps the camera of the 3-D view
-  Plotly.react(box, found, { ...frontLayout(), ...(chart.three ? seen : {}) }, chartConfig());
+  if (!chart.view.axes) turnToBest();
+  chart.view.show(found, frontAxes());
   showLegend(found);
-  if (!chart.drawn) listen(box);
-  chart.drawn = found;
   box.setAttribute("role", "img");
   box.setAttribute("aria-label", `${measures.map((m) => m.name).join(", ")} of ${state.passing.length} evaluations; the table below has the same numbers`);
   byId("chart-note").textContent = noteOnFront();
 }
 
+/** Looks into the box from the corner where both objectives on the floor are best. */
+function turnToBest() {
+  const [x, y] = [chart.x, chart.y].map((k) => (measures[k].maximize ? 1 : -1));
+  chart.view.home = { across: (Math.atan2(y, x) * 180) / Math.PI + 8, up: TURN.up };
+  chart.view.turn = { ...chart.view.home };
+}
+
 function noteOnFront() {
   const shown = chart.three ? [chart.x, chart.y, chart.z] : measures.length === 1 ? [0] : [chart.x, chart.y];
   const beyond = chart.three || chart.zoom ? 0 : state.passing.filter((i) => shown.some((k) => all.values[k][i] < measures[k].low || all.values[k][i] > measures[k].high)).length;
-  const how = touch.matches ? "Tap a point to choose it." : "Click a point to choose it; drag to zoom, double-click to go back and again to see everything.";
+  const how = touch.matches ? "Tap a point to choose it." : `Click a point to choose it; drag to ${chart.three ? "turn the box" : "zoom"}, double-click to go back.`;
   const hiding = state.passing.length > DRAWN_ALL ? " Of points that cover one another one is drawn." : "";
   return `${how}${hiding}${beyond ? ` ${number(beyond)} poorer beyond the axes.` : ""}`;
-}
-
-function listen(box) {
-  let pointer = { x: 0, y: 0 };
-  box.addEventListener("pointermove", (event) => { pointer = { x: event.clientX, y: event.clientY }; }, true);
-  box.on("plotly_hover", (event) => {
-    const i = event.points.find((point) => point.customdata !== undefined)?.customdata;
-    if (i !== undefined && !touch.matches) showTip(i, pointer);
-  });
-  box.on("plotly_unhover", hideTip);
-  box.on("plotly_relayout", (change) => followZoom(box, change));
-  box.on("plotly_click", (event) => {
-    const i = event.points.find((point) => point.customdata !== undefined)?.customdata;
-    hideTip();
-    if (i !== undefined) choose(i, "chart");
-  });
-}
-
-/** Draws what was zoomed to: its points, and ticks that suit it. */
-function followZoom(box, change) {
-  if (chart.three || !Object.keys(change).some((key) => /^[xy]axis\.(range|autorange)/.test(key))) return;
-  chart.zoom = Object.fromEntries(["xaxis", "yaxis"].map((name) => [name, [...box.layout[name].range]]));
-  drawFront();
 }
 
 /** Forgets what was zoomed to, for other axes. */
 function changeAxes() {
   chart.zoom = null;
+  if (chart.view) turnToBest();
   drawFront();
 }
 
 /** Redraws the ring alone. */
 function followInFront() {
-  if (!chart.drawn) return;
-  const made = ring();
-  const last = chart.drawn.length - 1;
-  const change = { x: [made.x], y: [made.y] };
-  if (chart.three) change.z = [made.z];
-  Plotly.restyle(byId("chart"), change, [last]);
-  showLegend([...chart.drawn.slice(0, last), made]);
+  if (!chart.view) return;
+  const traces = [...chart.view.traces.slice(0, -1), ring()];
+  chart.view.show(traces, chart.view.axes);
+  showLegend(traces);
 }
 
 /** What a row is, beside the pointer. */

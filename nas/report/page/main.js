@@ -21,7 +21,6 @@ showNetwork();
 drawParallel();
 performance.mark("shown");
 requestAnimationFrame(() => setTimeout(() => { // when the texts and the table are on the screen
-  loadPlotly();
   drawFront();
   performance.mark("ready");
   document.documentElement.dataset.ready = "yes"; // all is drawn that is drawn at first

@@ -1,5 +1,5 @@
 // Parallel coordinates on a canvas: an axis an objective, better at the top, a line an evaluation. Dragging along an axis
-// sets limits; clicking chooses the nearest line. Plotly's own cannot show which line is chosen and needs WebGL.
+// sets limits; clicking chooses the nearest line.
 
 const parallel = { canvas: null, width: 0, height: 300, top: 46, bottom: 12, side: 74, drag: null };
 
@@ -29,8 +29,6 @@ function pathOf(context, i) {
   });
 }
 
-const LINE_DASHES = { solid: [], dash: [7, 4], dot: [2, 3], dashdot: [7, 3, 2, 3] };
-
 function drawParallel() {
   const { canvas } = parallel;
   if (!canvas) return;
@@ -55,7 +53,7 @@ function drawParallel() {
   const front = state.passing.filter((i) => all.front[i]);
   if (chart.cloud) stroke(state.passing.filter((i) => !all.front[i]), { strokeStyle: colour("cloud"), globalAlpha: state.passing.length > 500 ? 0.12 : 0.35, lineWidth: 0.8 });
   const alpha = Math.max(0.14, Math.min(0.85, 30 / front.length)); // drawn one by one, so that where many pass is darker
-  front.forEach((i) => stroke([i], { strokeStyle: several ? look(all.run[i]).colour : colour("front"), globalAlpha: alpha, lineWidth: 1.4, dash: several ? LINE_DASHES[look(all.run[i]).line] : [] }));
+  front.forEach((i) => stroke([i], { strokeStyle: several ? look(all.run[i]).colour : colour("front"), globalAlpha: alpha, lineWidth: 1.4, dash: several ? DASHES[look(all.run[i]).line] : [] }));
   drawAxes(context);
   const i = state.chosen;
   if (i !== null) {
