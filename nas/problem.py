@@ -7,7 +7,7 @@ to be minimised.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,6 +96,8 @@ class Problem:
         for argument, value in (("objectives", objectives), ("limits", limits)):
             if isinstance(value, (str, Objective, Limit)):
                 raise ConfigError(f"{argument}: expected a list, got {value!r} alone; write [{value!r}]")
+            if not isinstance(value, Iterable):
+                raise ConfigError(f"{argument}: expected a list, got {value!r:.200} alone")
         if not isinstance(space, SearchSpace):
             raise ConfigError(f"space: expected a SearchSpace, got {type(space).__name__}")
         put(self, "_given", tuple(objective(o) for o in objectives))
