@@ -304,6 +304,10 @@ class Search:
         trials = history.trials()
         results = history.results(trials)
         check_whole(self._problem, results.values())
+        for result in list(results.values())[
+            :20
+        ]:  # enough to notice a changed space or objective, told or not
+            check_exact_values(self._problem, result)
         evaluated = frozenset(i for i, r in results.items() if r.status is not Status.INVALID)
         self.state.earlier_seconds = history.seconds()
         events = history.events()
@@ -317,8 +321,6 @@ class Search:
             if event.kind == "ask":
                 self._replay_ask(None if event.trial is None else trials[event.trial], pending)
             elif event.trial is not None:
-                if len(self.state.results) < 20:  # enough to notice a changed space or objective
-                    check_exact_values(self._problem, results[event.trial])
                 self._tell(results[event.trial])
                 del pending[event.trial]
         self._take_notes()  # made again by the replay, if at all; the history has them

@@ -17,6 +17,7 @@ from nas.cli.networks import Network, network_spec
 from nas.cli.show import output
 from nas.cli.tasks import TASKS, Making, Place, TaskCommand
 from nas.cli.training import NETWORK_FILE, progress_line
+from nas.core.task_spec import TaskSpec
 from nas.errors import ConfigError
 from nas.export.making import Made, Run, Training, from_kept, from_training, untrained
 from nas.export.onnx_file import OPSETS
@@ -124,10 +125,10 @@ def _export_training(folder: Path, wanted: Wanted) -> None:
 def _looks(network: Network, trained: Trained) -> tuple[Mapping[str, float], str | None]:
     """Exact costs of a classifier, and a drawing of it; of another task only the body could be drawn."""
     channels, height, width = trained.pictures.shape
-    if trained.task != "classification" or height != width:
+    if trained.task != "classification":
         return {}, None
-    sized = network.sized(height, len(trained.pictures.class_names), channels)
     try:
+        sized = network.for_task(TaskSpec(channels, len(trained.pictures.class_names), (height, width)))
         return sized.cost(), sized.svg()
     except ConfigError:  # a space of one's own need not have them
         return {}, None

@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from nas.checks import check_known
+from nas.config import override
 from nas.core.files import make_folder, write_text
+from nas.core.task_spec import TaskSpec, size_text
 from nas.errors import ConfigError
 from nas.interfaces import HasCost, HasFeatures, SearchSpace
 from nas.objectives import did_you_mean
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from search_spaces.muxnet import NetworkSpec
     from search_spaces.networks import ResNetSpec, VGGSpec
 
+SEGMENTATION = "segmentation"  # the space and the task
 CLASSES = 1000  # of a network that is named without its space
 
 _MUXNET = re.compile(r"r\d+/")
@@ -59,9 +63,9 @@ class Network(ABC):
     def svg(self) -> str:
         """A drawing."""
 
-    def sized(self, side: int, classes: int, channels: int) -> Network:
-        """As it is built for pictures of `side` pixels, where it is not a space that says so."""
-        return self
+    @abstractmethod
+    def for_task(self, task: TaskSpec) -> Network:
+        """As it is built and counted for these data. Raises `ConfigError` where it cannot be, or contradicts them."""
 
     @abstractmethod
     def builder(
@@ -103,9 +107,9 @@ class MUXNetwork(Network):
 
         return to_svg(self.spec, num_classes=self.classes, in_channels=self.channels)
 
-    def sized(self, side: int, classes: int, channels: int) -> Network:
-        spec = self.spec if self.resize else self.spec.at(side)
-        return replace(self, spec=spec, classes=classes, channels=channels)
+    def for_task(self, task: TaskSpec) -> Network:
+        spec = self.spec if self.resize else self.spec.at(_square(self.label, task))
+        return replace(self, spec=spec, classes=task.num_classes, channels=task.in_channels)
 
     def builder(
         self, dropout: float, drop_connect: float, resolution: int | None
@@ -154,8 +158,9 @@ class PlainNetwork(Network):
 
         return draw(self.spec.rows(self.classes, self.channels), self.spec.resolution)
 
-    def sized(self, side: int, classes: int, channels: int) -> Network:
-        return replace(self, spec=self.spec.at(side), classes=classes, channels=channels)
+    def for_task(self, task: TaskSpec) -> Network:
+        spec = self.spec.at(_square(self.label, task))
+        return replace(self, spec=spec, classes=task.num_classes, channels=task.in_channels)
 
     def builder(
         self, dropout: float, drop_connect: float, resolution: int | None
@@ -196,6 +201,11 @@ class SpaceNetwork(Network):
     label: str
     space: SearchSpace
     architecture: Architecture
+
+    def for_task(self, task: TaskSpec) -> SpaceNetwork:
+        from nas.engine.settle import for_task
+
+        return replace(self, space=for_task(self.space, task))
 
     def cost(self) -> Mapping[str, float]:
         if not isinstance(self.space, HasCost):
@@ -241,6 +251,14 @@ class SpaceNetwork(Network):
         return MUXNetwork(self.label, spec, True, space.num_classes, space.in_channels)
 
 
+def _square(label: str, task: TaskSpec) -> int:
+    """The side of the data's images. Raises `ConfigError` where they are not squares of one size."""
+    if task.image_size is None or task.image_size[0] != task.image_size[1]:
+        size = "several sizes" if task.image_size is None else size_text(task.image_size)
+        raise ConfigError(f"{label}: is counted for square images of one size; the data have {size}")
+    return task.image_size[0]
+
+
 def named_network(text: str, sizes: Sizes | None = None) -> Network:
     """A network by one word: a model's name, a MUXNet in its text form, or a NASBench-101 cell.
 
@@ -276,7 +294,7 @@ def space_network(
 ) -> SpaceNetwork:
     """An architecture of a space, the space with `name=value` settings. Raises `ConfigError`."""
     from nas.assemble import make_space
-    from nas.config import Part, override
+    from nas.config import Part
 
     if sizes is not None and sizes != Sizes():
         raise ConfigError(
@@ -287,8 +305,24 @@ def space_network(
     return SpaceNetwork(f"{space_name}:{text}", space, space.parse(text))
 
 
-def network_of(first: str, second: str | None, settings: Sequence[str], sizes: Sizes) -> Network:
-    """The network of `nas cost` and `nas show`: a space and an architecture, or one word."""
+@dataclass(frozen=True)
+class OfData:
+    """The data that `nas cost` and `nas show` count a network for."""
+
+    data: str
+    path: Path | None = None
+    task: str | None = None
+
+
+def network_of(
+    first: str, second: str | None, settings: Sequence[str], sizes: Sizes, of: OfData | None = None
+) -> Network:
+    """The network of `nas cost` and `nas show`: a space and an architecture, or one word; for the data `of`.
+
+    With data `sizes.resolution` is the side to which images are brought, and `data.NAME=VALUE` is a setting of the data.
+    """
+    if of is not None:
+        return _for_data(first, second, settings, sizes, of)
     if second is not None:
         return space_network(first, second, settings, sizes)
     if settings:
@@ -302,6 +336,23 @@ def names_code(text: str) -> bool:
 
     first, colon, _ = text.partition(":")
     return bool(colon) and not _MUXNET.match(text) and first not in spaces()
+
+
+def _for_data(first: str, second: str | None, settings: Sequence[str], sizes: Sizes, of: OfData) -> Network:
+    from nas.cli.tasks import TASKS, Place
+
+    if sizes.classes is not None:
+        raise ConfigError("--classes: the data say how many; leave it out, or leave out --data")
+    name = of.task or (SEGMENTATION if first == SEGMENTATION else "classification")
+    check_known("--task", name, [t for t in TASKS if t != "detection"])
+    if (name == SEGMENTATION) != (first == SEGMENTATION):
+        raise ConfigError(
+            f"--task: {name} needs {'the' if name == SEGMENTATION else 'another space than'} space segmentation"
+        )
+    about_data = [s for s in settings if s.startswith("data.")]
+    network = network_of(first, second, [s for s in settings if s not in about_data], Sizes())
+    place = Place(of.data, of.path, override({}, about_data).get("data", {}))
+    return network.for_task(TASKS[name].spec(place, sizes.resolution))
 
 
 def network_spec(text: str, settings: Mapping[str, Any]) -> Network:

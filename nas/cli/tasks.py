@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas.checks import check_known
-from nas.cli.networks import MUXNetwork, Network
+from nas.cli.networks import MUXNetwork, Network, SpaceNetwork
+from nas.core.task_spec import TaskSpec
 from nas.errors import ConfigError
 from nas.plugins import make
 
@@ -75,6 +77,17 @@ class TaskCommand(ABC):
         """The side to which pictures are brought; None: they stay as they are."""
         return None
 
+    def check(self, network: Network, task: Task, data: Any, recipe: Recipe) -> None:
+        """Raise `ConfigError` where settings of the network's space contradict the data; nothing is trained yet."""
+        return None
+
+    def spec(self, place: Place, resolution: int | None) -> TaskSpec:
+        """Channels, classes and image size of a data set. Raises `ConfigError`, `DataError`."""
+        from nas.training import Recipe
+
+        source = self.source(place, resolution)
+        return _spec(self.task({}), source, Recipe(resolution=resolution))
+
     def threads(self, pixels: int | None) -> int | None:
         """Threads of a training; None leaves the choice to torch."""
         return None
@@ -123,6 +136,10 @@ class ClassificationCommand(TaskCommand):
             raise ConfigError("--head: a classification has none to choose; leave it out, or say --task")
         return network.builder(making.dropout, making.drop_connect, making.resolution)
 
+    def check(self, network: Network, task: Task, data: Any, recipe: Recipe) -> None:
+        if isinstance(network, SpaceNetwork):
+            network.for_task(_spec(task, data, recipe))
+
     def starting_from(self, build: Build, path: Path, tell: Tell) -> Build:
         from nas.training.judging import read_state, starting_from
 
@@ -159,6 +176,15 @@ class ClassificationCommand(TaskCommand):
             "loss": score.loss,
             "classes": {name: None if math.isnan(error) else 100 - error for name, error in classes},
         }
+
+
+def _spec(task: Task, data: Any, recipe: Recipe) -> TaskSpec:
+    """As networks get the data in a training by this recipe."""
+    import torch
+
+    alone = "RANK" not in os.environ  # one of several processes has a GPU of its own
+    device = torch.device("cuda" if alone and torch.cuda.is_available() else "cpu")
+    return task.prepare(data, recipe, device).spec()
 
 
 def _folder_or_file(place: Place, known: Mapping[str, Any]) -> tuple[str, Path | None]:

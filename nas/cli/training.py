@@ -90,6 +90,7 @@ def run_training(asked: Asked, recipe: str | None, epochs: int | None, run: Run)
     build = command.build(network, making)
     if asked.weights is not None:
         build = command.starting_from(build, asked.weights, _say)
+    command.check(network, task, source, plan)
     first = int(os.environ.get("RANK", "0")) == 0  # of several processes, under torchrun
     if first:
         _settle(out, _identity(asked, parts), plan.epochs)
@@ -115,6 +116,7 @@ def run_evaluation(asked: Asked, resolution: int | None, as_json: bool) -> None:
     """`nas evaluate`."""
     from nas.training import Recipe
     from nas.training.judging import judge_weights
+    from nas.training.trained_as import trained_as
 
     asked, space = _of_folder(asked)
     assert asked.weights is not None
@@ -122,10 +124,13 @@ def run_evaluation(asked: Asked, resolution: int | None, as_json: bool) -> None:
     parts = asked.parts("data", "space", *command.parts)
     if resolution is not None and resolution < 1:
         raise ConfigError(f"--resolution: expected at least 1, got {resolution}")
-    resolution = resolution or _trained_at(asked.weights)
+    trained = trained_as(asked.weights)
+    given = {*parts["data"], *(() if resolution is None else ("resolution",))}
+    resolution = resolution or (None if "resolution" in given else trained.resolution)
     network = network_spec(asked.spec, {**space, **parts["space"]})
     pixels = command.pixels(network, Recipe(resolution=resolution))
     source = command.source(Place(asked.data, asked.path, parts["data"]), pixels)
+    source = trained.read_alike(source, given)
     head = {**_trained_head(asked.weights, asked.task), **parts["head"]}
     build = command.build(network, Making(resolution=resolution, head=head))
     task, threads = command.task(parts["task"]), command.threads(pixels)
@@ -222,23 +227,6 @@ def progress_line(row: Mapping[str, float], epochs: int, validation: list[str]) 
     parts = [f"epoch {int(row['epoch'])}/{epochs}", f"loss {row['train_loss']:.4f}", *validation]
     parts += [f"{row['seconds']:.1f} s", f"{row['pictures_per_second']:,.0f} pictures/s"]
     return "  ".join(parts)
-
-
-def _trained_at(weights: Path) -> int | None:
-    """The resolution of the training that wrote the weights, where its config lies beside them."""
-    from nas.export.product import INDEX
-    from nas.export.trained import read_object
-
-    index = weights.with_name(INDEX)
-    if index.is_file():
-        height, width = read_object(index).get("input", [0, 0, 1])[1:]
-        return int(height) if height == width else None
-    file = weights.with_name("config.json")
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))["recipe"]["resolution"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return value if isinstance(value, int) else None
 
 
 def _trained_head(weights: Path, task: str) -> dict[str, Any]:

@@ -26,6 +26,13 @@ class Facts:
     onnx_real: float | None
 
 
+def counts(origin: Origin, made: Made) -> dict[str, int]:
+    """`params` of the network as it is exported, and `madds` where the space counts this very network."""
+    params = sum(p.numel() for p in made.network.parameters())
+    same = "madds" in origin.costs and origin.costs.get("params", params) == params
+    return {"params": params} | ({"madds": round(origin.costs["madds"])} if same else {})
+
+
 def card(facts: Facts) -> str:
     """The card as Markdown."""
     parts = [
@@ -49,18 +56,11 @@ def _title(facts: Facts) -> str:
 
 def _numbers(facts: Facts) -> str:
     made = facts.made
-    network = made.network
-    params = sum(p.numel() for p in network.parameters())
-    rows = [("parameters", f"{params:,}", "exact")]
-    if "madds" in facts.origin.costs:
-        same = facts.origin.costs.get("params", params) == params
+    counted = counts(facts.origin, made)
+    rows = [("parameters", f"{counted['params']:,}", "exact")]
+    if "madds" in counted:
         sized = "x".join(map(str, made.pictures.shape))
-        remark = (
-            f"exact, of one picture of {sized}"
-            if same
-            else "exact, with the classes and channels of the space"
-        )
-        rows.append(("multiply-adds", f"{facts.origin.costs['madds']:,.0f}", remark))
+        rows.append(("multiply-adds", f"{counted['madds']:,}", f"exact, of one picture of {sized}"))
     split = (
         ("validation", made.validation, "looked at while the network was chosen or trained"),
         ("test", made.test, "judged once, after everything was chosen"),

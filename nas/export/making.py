@@ -12,12 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from nas.api import load_run
+from nas.core.task_spec import TaskSpec
+from nas.engine.settle import for_task
 from nas.errors import ConfigError, DataError
 from nas.export.picks import Pick
 from nas.export.standalone import Pictures
 from nas.interfaces import HasBuild, SearchSpace
 from nas.kept_weights import load_network, run_config, weights_entry
 from nas.measure.picture_size import picture_size
+from nas.plan import TASK
 from nas.run_folder import RunTable
 from nas.training import FullSettings, Recipe, TrainingEvaluator, train_full
 from nas.training.evaluator import HasResolution, reproducible
@@ -34,13 +37,17 @@ _CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Run:
-    """A run to export from. `evaluator` is None where its candidates were not trained by one of ours."""
+    """A run to export from. `evaluator` is None where its candidates were not trained by one of ours.
+
+    `task` is that of the search's data, None where it is not known; `space` is of this task.
+    """
 
     folder: Path
     table: RunTable
     meta: Mapping[str, Any]
     space: SearchSpace
     evaluator: TrainingEvaluator | None
+    task: TaskSpec | None = None
 
     @classmethod
     def read(cls, folder: Path, space: SearchSpace | None = None, evaluator: object = None) -> Run:
@@ -62,7 +69,21 @@ class Run:
             except DataError:  # of a table that is looked up, and is not needed any more
                 space = make_space(config.space, base)
         inner = getattr(evaluator, "evaluator", evaluator)  # of one that reports more beside
-        return cls(folder, table, meta, space, inner if isinstance(inner, TrainingEvaluator) else None)
+        inner = inner if isinstance(inner, TrainingEvaluator) else None
+        task = _task_of(meta, inner)
+        space = space if task is None else for_task(space, task)
+        return cls(folder, table, meta, space, inner, task)
+
+
+def _task_of(meta: Mapping[str, Any], evaluator: TrainingEvaluator | None) -> TaskSpec | None:
+    """What the run recorded; of a run of an earlier version what its data say, if they are there."""
+    recorded = TaskSpec.from_json((meta.get("identity") or {}).get(TASK))
+    if recorded is not None or evaluator is None:
+        return recorded
+    try:
+        return evaluator.task_spec()
+    except DataError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -183,9 +204,10 @@ def from_training(run: Run, chosen: Pick, training: Training, folder: Path) -> M
     recipe = training.recipe
     if isinstance(run.space, HasResolution) and recipe.resolution is None:
         recipe = dataclasses.replace(recipe, resolution=run.space.resolution(architecture))
-    build = architecture_builder(run.space, architecture, training.rates)
-    result = train_full(build, training.data, recipe, folder, settings=training.settings, task=training.task)
     prepared = training.task.prepare(training.data, recipe, _CPU)
+    space = for_task(run.space, prepared.spec())
+    build = architecture_builder(space, architecture, training.rates)
+    result = train_full(build, training.data, recipe, folder, settings=training.settings, task=training.task)
     network = build(num_classes=prepared.num_classes, in_channels=prepared.in_channels)
     put_weights(network, result.weights)
     last = result.log[-1] if result.log else {}
@@ -209,8 +231,11 @@ def untrained(run: Run, chosen: Pick, seed: int, resolution: int | None) -> Made
     space, architecture = run.space, run.space.parse(chosen.architecture)
     if not isinstance(space, HasBuild):
         raise ConfigError(f"space {space.name!r} has no build(architecture): its networks cannot be exported")
-    channels, classes = int(getattr(space, "in_channels", 3)), int(getattr(space, "num_classes", 10))
-    height, width = _sides(space, architecture, resolution)
+    channels, classes = int(getattr(space, "in_channels", 3)), int(getattr(space, "num_classes", None) or 10)
+    if run.task is not None:
+        channels, classes = run.task.in_channels, run.task.num_classes
+    size = None if run.task is None or resolution is not None else run.task.image_size
+    height, width = size or _sides(space, architecture, resolution)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = space.build(architecture, num_classes=classes, in_channels=channels)

@@ -6,7 +6,7 @@ import importlib.util
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,15 @@ def write_onnx(network: nn.Module, shape: tuple[int, int, int], path: Path, opse
         raise ConfigError(
             f"--opset {opset}: torch cannot write it for this network; try --opset {opset_of(path)}"
         )
+
+
+def note(path: Path, values: Mapping[str, str]) -> None:
+    """Put values into the file's own metadata, where onnxruntime and viewers show them."""
+    import onnx
+
+    model = onnx.load(str(path))
+    onnx.helper.set_model_props(model, dict(values))
+    onnx.save(model, str(path))
 
 
 def opset_of(path: Path) -> int:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from nas.core.task_spec import TaskSpec
+from nas.engine.settle import for_task
 from nas.export.making import Made, Run, without_folders
 from nas.export.picks import Pick
 from nas.interfaces import HasCost
@@ -35,8 +38,12 @@ class Origin:
 
 def of_search(run: Run, chosen: Pick, made: Made) -> Origin:
     """Of a network that a search found."""
-    space, config = run.space, run.meta.get("config", {})
+    config = run.meta.get("config", {})
+    channels, *sides = made.pictures.shape
+    task = TaskSpec(channels, len(made.pictures.class_names), (sides[0], sides[1]))
+    space = for_task(run.space, task)
     architecture = space.parse(chosen.architecture)
+    costs = dict(space.cost(architecture)) if isinstance(space, HasCost) else {}
     draw = getattr(space, "to_svg", None)
     return Origin(
         chosen.name,
@@ -45,9 +52,9 @@ def of_search(run: Run, chosen: Pick, made: Made) -> Origin:
         f"A network found by a search: {chosen.architecture}\n\nSpace {space.name}, algorithm "
         f"{config.get('algorithm', 'unknown')}, seed {config.get('seed', 'unknown')}; picked as {chosen.reason}.\n{made.story}",
         "search",
-        dict(space.cost(architecture)) if isinstance(space, HasCost) else {},
+        costs,
         None if draw is None else str(draw(architecture)),
-        _search(run, chosen, config),
+        _search(run, chosen, config, costs, task),
         {"architecture": chosen.architecture, "picked": chosen.reason, "network": _identity(chosen, config)},
         config.get("versions", {}),
     )
@@ -61,6 +68,7 @@ def _identity(chosen: Pick, config: Mapping[str, Any]) -> dict[str, Any] | None:
     space, task, head = dict(search["space"]), "classification", {}
     if space.get("name") == "segmentation":
         task, head = "segmentation", _named(space.get("head", "c1"))
+        head.pop("auxiliary", None)  # which no export has
         space = _named(space.get("backbone", "muxnet-imagenet"))
     name = space.pop("name")
     return {"network": f"{name}:{chosen.architecture}", "space": space, "task": task, "head": head}
@@ -71,8 +79,15 @@ def _named(part: Any) -> dict[str, Any]:
     return {"name": part} if isinstance(part, str) else dict(part)
 
 
-def _search(run: Run, chosen: Pick, config: Mapping[str, Any]) -> str:
-    """What the search measured, and how it was made."""
+def _search(
+    run: Run, chosen: Pick, config: Mapping[str, Any], costs: Mapping[str, float], task: TaskSpec
+) -> str:
+    """What the search measured, and how it was made; no exact cost that is not that of the network of this card."""
+    other = [
+        item.name
+        for item in run.table.objectives
+        if item.cheap and item.name in costs and not math.isclose(chosen.row[item.name], costs[item.name])
+    ]
     rows = [
         (
             item.name,
@@ -81,14 +96,30 @@ def _search(run: Run, chosen: Pick, config: Mapping[str, Any]) -> str:
             "maximised" if item.maximize else "minimised",
         )
         for item in run.table.objectives
+        if item.name not in other
     ]
     limits = ", ".join(run.meta.get("limits", [])) or "none"
     told = len(run.table.told)
     return (
         f"## Search\n\nWhat the search measured of this network, which steered it and is not for reporting:\n\n"
         f"{table(('objective', 'value', 'unit', ''), rows)}\n\nAlgorithm `{config.get('algorithm', 'unknown')}`, seed "
-        f"{config.get('seed', 'unknown')}, {told:,} results, a front of {len(run.table.front):,}; limits: {limits}.\n\n"
+        f"{config.get('seed', 'unknown')}, {told:,} results, a front of {len(run.table.front):,}; limits: {limits}.{_counted_otherwise(run, other, task)}\n\n"
         f"<details><summary>Configuration of the search</summary>\n\n```json\n{_configuration(config)}\n```\n\n</details>"
+    )
+
+
+def _counted_otherwise(run: Run, names: Sequence[str], task: TaskSpec) -> str:
+    """Why costs that steered the search are left out."""
+    if not names:
+        return ""
+    what = " and ".join(names)
+    if run.task is not None and run.task != task:
+        return (
+            f" The search counted {what} for its own data ({run.task}); this network is for others ({task})."
+        )
+    return (
+        f" The search counted {what} for another task than that of its data, as versions before this one did; the numbers "
+        "above are those of this network."
     )
 
 

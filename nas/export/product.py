@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,14 @@ import torch
 
 from nas.core.files import write_stream, write_text, write_whole
 from nas.errors import ConfigError, DataError
-from nas.export.card import Facts, card
+from nas.export.card import Facts, card, counts
 from nas.export.making import Made, Run, from_kept
-from nas.export.onnx_file import compare_onnx, missing_packages, opset_of, write_onnx
+from nas.export.onnx_file import compare_onnx, missing_packages, note, opset_of, write_onnx
 from nas.export.origin import Origin, of_search
 from nas.export.picks import KNEE, choose
 from nas.export.standalone import standalone
 from nas.interfaces import SearchSpace
+from nas.training.counts import in_use
 
 SCHEMA = 1
 FOLDER = "export"  # in the run's own folder, unless told
@@ -104,6 +106,7 @@ def write(
     Without the packages of the extra `onnx` that file is left out, and told. Raises `NotExportable` for a network that
     no file of its own can build, `DataError` where ONNX gives other outputs.
     """
+    made = dataclasses.replace(made, network=in_use(made.network))
     use = f'It needs PyTorch alone: load("{WEIGHTS}") gives the network, `python {NETWORK} {WEIGHTS}` checks it.'
     text = standalone(made.network, made.pictures, f"{origin.about}\n\n{use}")
     folder.mkdir(parents=True, exist_ok=True)
@@ -113,13 +116,15 @@ def write(
         **origin.index,
         "weights": made.weights,
         "input": list(made.pictures.shape),
+        **counts(origin, made),
+        **({} if made.data is None else {"data": made.data.text}),
     }
     _write(folder / INDEX, json.dumps(index, indent=2) + "\n")
     write_stream(folder / WEIGHTS, lambda file: torch.save(made.network.state_dict(), file))
     _write(folder / NETWORK, text)
     if origin.drawing is not None:
         _write(folder / DRAWING, origin.drawing)
-    compared = _onnx(made, folder, tell, opset) if onnx else None
+    compared = _onnx(made, folder, tell, opset, counts(origin, made)) if onnx else None
     if compared is None:
         (folder / ONNX).unlink(missing_ok=True)
     exported = Exported(folder, *(compared or (None, None)))
@@ -133,7 +138,11 @@ def write(
 
 
 def _onnx(
-    made: Made, folder: Path, tell: Callable[[str], None], opset: int | None
+    made: Made,
+    folder: Path,
+    tell: Callable[[str], None],
+    opset: int | None,
+    counted: Mapping[str, int],
 ) -> tuple[float, float | None] | None:
     """The largest differences on random and on real pictures; None when the packages are missing."""
     missing = missing_packages()
@@ -144,8 +153,13 @@ def _onnx(
         )
         return None
     path = folder / ONNX
+
+    def written(place: Path) -> None:
+        write_onnx(made.network, made.pictures.shape, place, opset)
+        note(place, {name: str(value) for name, value in counted.items()})
+
     try:
-        write_whole(path, lambda p: write_onnx(made.network, made.pictures.shape, p, opset))
+        write_whole(path, written)
         generator = torch.Generator().manual_seed(0)
         random = [torch.randn(n, *made.pictures.shape, generator=generator) for n in BATCHES]
         on_random = compare_onnx(path, made.network, random)

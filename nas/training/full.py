@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +22,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from nas.core.files import make_folder, write_text
+from nas.core.task_spec import TaskSpec
+from nas.engine.settle import for_task
 from nas.errors import ConfigError
 from nas.interfaces import HasBuild, SearchSpace
 from nas.records import Architecture
@@ -53,8 +54,25 @@ def architecture_builder(space: SearchSpace, architecture: Architecture, rates: 
     if not isinstance(space, HasBuild):
         raise ConfigError(f"space {space.name!r} has no build(architecture): its networks cannot be trained")
     known = inspect.signature(space.build).parameters
-    bound: dict[str, Any] = {name: value for name, value in rates.items() if name in known}
-    return partial(space.build, architecture, **bound)
+    return ArchitectureBuild(space, architecture, {n: value for n, value in rates.items() if n in known})
+
+
+@dataclass(frozen=True)
+class ArchitectureBuild:
+    """Builds one architecture of a space that can build; a `Build`."""
+
+    space: SearchSpace
+    architecture: Architecture
+    rates: Mapping[str, float]
+
+    def __call__(self, *, num_classes: int, in_channels: int) -> nn.Module:
+        """Raises `ConfigError` where a setting of the space contradicts the data."""
+        space: Any = for_task(self.space, TaskSpec(in_channels, num_classes))
+        rates: Any = self.rates
+        network: nn.Module = space.build(
+            self.architecture, num_classes=num_classes, in_channels=in_channels, **rates
+        )
+        return network
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +176,8 @@ def _train(
         log = [dict(row) for row in state["log"]]
     _run(training, prepared, out, log, place, settings, task)
     if place.first:
-        weights.save(out / "weights.pt", {"network": training.judged.state_dict()})
+        about = {"settings": f"{data!r} {recipe!r}", "image_size": list(prepared.example().shape[-2:])}
+        weights.save(out / "weights.pt", {"network": training.judged.state_dict(), **about})
     test = None
     if len(prepared.test):
         test = _judge(training, prepared.test, prepared, place, task)

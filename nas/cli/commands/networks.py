@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,6 +14,9 @@ from nas.cli.commands.options import (
     SPEC,
     TASK,
     Classes,
+    CountedData,
+    CountedTask,
+    DataPath,
     Folder,
     Json,
     Network,
@@ -40,26 +43,34 @@ def show(
     architecture: OfSpace = None,
     resolution: Resolution = None,
     classes: Classes = None,
+    data: CountedData = None,
+    path: DataPath = None,
+    task: CountedTask = None,
     svg: Annotated[Folder, typer.Option(help="Write a drawing to this file.", show_default=False)] = None,
     settings: SpaceSettings = None,
 ) -> None:
     """Print a network block by block: type, shape, parameters, multiply-adds."""
     from nas.cli.networks import Sizes, network_of, show_network
 
-    show_network(network_of(network, architecture, settings or [], Sizes(resolution, classes)), svg)
+    of = _of_data(data, path, task)
+    show_network(network_of(network, architecture, settings or [], Sizes(resolution, classes), of), svg)
 
 
 @networks.command(
     rich_help_panel=PANEL,
     epilog="Examples:\n\n`nas cost nasbench101 100110100001001010101-02001`\n\n"
     "`nas cost nasbench101 1-1 --set stem_channels=16 --json`\n\n"
-    "`nas cost muxnet_m --resolution 224 --json`",
+    "`nas cost muxnet_m --resolution 224 --json`\n\n"
+    "`nas cost nasbench101 1-1 --data folder --path pictures --resolution 32`",
 )
 def cost(
     network: Network,
     architecture: OfSpace = None,
     resolution: Resolution = None,
     classes: Classes = None,
+    data: CountedData = None,
+    path: DataPath = None,
+    task: CountedTask = None,
     settings: SpaceSettings = None,
     as_json: Json = False,
 ) -> None:
@@ -67,12 +78,26 @@ def cost(
     from nas.cli.networks import Sizes, network_of
     from nas.cli.show import output
 
-    values = network_of(network, architecture, settings or [], Sizes(resolution, classes)).cost()
+    of = _of_data(data, path, task)
+    values = network_of(network, architecture, settings or [], Sizes(resolution, classes), of).cost()
     if as_json:
         typer.echo(json.dumps(dict(values)))
     else:
         for name, value in values.items():
             output().print(f"{name:<8} {value:>15,}")
+
+
+def _of_data(data: str | None, path: Path | None, task: str | None) -> Any:
+    """The data to count for; None where none are named."""
+    from nas.cli.networks import OfData
+    from nas.errors import ConfigError
+
+    if data is None:
+        for flag, value in (("--path", path), ("--task", task)):
+            if value is not None:
+                raise ConfigError(f"{flag}: belongs to --data; add it, or leave {flag} out")
+        return None
+    return OfData(data, path, task)
 
 
 @networks.command(

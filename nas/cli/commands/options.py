@@ -37,3 +37,16 @@ OfSpace = Annotated[
 Resolution = Annotated[Number, typer.Option(help=RESOLUTION, show_default=False)]
 Classes = Annotated[Number, typer.Option(help=CLASSES, show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="A JSON object.")]
+CountedData = Annotated[
+    Text,
+    typer.Option(
+        "--data",
+        help="Count for the channels, classes and image size of these data: digits, folder, ..., or a path. "
+        "With it --resolution is the side to which images are brought, and `--set data.x=y` sets how they are read.",
+        show_default=False,
+    ),
+]
+DataPath = Annotated[Folder, typer.Option("--path", help="Where the data are.", show_default=False)]
+CountedTask = Annotated[
+    Text, typer.Option("--task", help="Of the data; default: as the space.", show_default=False)
+]

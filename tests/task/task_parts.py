@@ -1,0 +1,92 @@
+"""Small data sets of any number of classes, and spaces of a user's own, for the tests of one source of truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import nn
+
+import nas
+
+
+def write_images(folder: Path, classes: int, size: tuple[int, int] = (8, 8), grey: bool = False) -> Path:
+    """Images in folders by class, RGB or grey: sixty in all, at least four a class."""
+    rng = np.random.default_rng(classes)
+    for label in range(classes):
+        place = folder / f"class{label:03d}"
+        place.mkdir(parents=True)
+        for number in range(max(4, 60 // classes)):
+            pixels = rng.integers(0, 255, size if grey else (*size, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(place / f"{number}.png")
+    return folder
+
+
+def write_masks(root: Path, name: str) -> Path:
+    """A small set of `name` in its published layout: voc (21 classes) or ade20k (150), images of 16x24 pixels."""
+    rng, size = np.random.default_rng(0), (16, 24)
+    places = {
+        "voc": ("JPEGImages", "SegmentationClass") * 2,
+        "ade20k": ("images/training", "annotations/training", "images/validation", "annotations/validation"),
+    }[name]
+    for half in (0, 1):
+        images, masks = root / places[2 * half], root / places[2 * half + 1]
+        images.mkdir(parents=True, exist_ok=True)
+        masks.mkdir(parents=True, exist_ok=True)
+        for number in range(12):
+            word = f"{half}{number:02d}"
+            Image.fromarray(rng.integers(0, 255, (*size, 3), dtype=np.uint8)).save(images / f"{word}.jpg")
+            Image.fromarray(rng.integers(1, 21, size, dtype=np.uint8)).save(masks / f"{word}.png")
+        if name == "voc":
+            listed = root / "ImageSets" / "Segmentation" / f"{('train', 'val')[half]}.txt"
+            listed.parent.mkdir(parents=True, exist_ok=True)
+            listed.write_text("".join(f"{half}{n:02d}\n" for n in range(12)), encoding="utf-8")
+    return root
+
+
+class Fixed(nas.SearchSpace):
+    """Two convolutions; `cost` counts for the settings, `build` makes what it is asked for. Follows no data."""
+
+    name = "own"
+    cardinalities = (3, 3)
+
+    def __init__(self, num_classes: int = 10, in_channels: int = 3, side: int | tuple[int, int] = 8) -> None:
+        self.num_classes, self.in_channels = num_classes, in_channels
+        self.pixels = side**2 if isinstance(side, int) else side[0] * side[1]
+
+    def widths(self, architecture: nas.Architecture) -> tuple[int, int]:
+        first, second = architecture.genes
+        return 4 * (first + 1), 4 * (second + 1)
+
+    def cost(self, architecture: nas.Architecture) -> Mapping[str, float]:
+        first, second = self.widths(architecture)
+        convolutions = 9 * self.in_channels * first + 9 * first * second
+        classifier = second * self.num_classes
+        return {
+            "params": convolutions + first + second + classifier + self.num_classes,
+            "madds": convolutions * self.pixels + classifier,
+        }
+
+    def build(
+        self, architecture: nas.Architecture, *, num_classes: int = 10, in_channels: int = 3
+    ) -> nn.Module:
+        first, second = self.widths(architecture)
+        return nn.Sequential(
+            nn.Conv2d(in_channels, first, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(first, second, 3, padding=1),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(second, num_classes),
+        )
+
+
+class Own(Fixed):
+    """The same, and it follows the data."""
+
+    def for_task(self, task: nas.TaskSpec) -> Own:
+        assert task.image_size is not None
+        return Own(task.num_classes, task.in_channels, task.image_size)
