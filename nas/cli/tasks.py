@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -84,9 +83,10 @@ class TaskCommand(ABC):
     def spec(self, place: Place, resolution: int | None) -> TaskSpec:
         """Channels, classes and image size of a data set. Raises `ConfigError`, `DataError`."""
         from nas.training import Recipe
+        from nas.training.task import spec_of
 
         source = self.source(place, resolution)
-        return _spec(self.task({}), source, Recipe(resolution=resolution))
+        return spec_of(self.task({}), source, Recipe(resolution=resolution))
 
     def threads(self, pixels: int | None) -> int | None:
         """Threads of a training; None leaves the choice to torch."""
@@ -137,8 +137,10 @@ class ClassificationCommand(TaskCommand):
         return network.builder(making.dropout, making.drop_connect, making.resolution)
 
     def check(self, network: Network, task: Task, data: Any, recipe: Recipe) -> None:
+        from nas.training.task import spec_of
+
         if isinstance(network, SpaceNetwork):
-            network.for_task(_spec(task, data, recipe))
+            network.for_task(spec_of(task, data, recipe))
 
     def starting_from(self, build: Build, path: Path, tell: Tell) -> Build:
         from nas.training.judging import read_state, starting_from
@@ -176,15 +178,6 @@ class ClassificationCommand(TaskCommand):
             "loss": score.loss,
             "classes": {name: None if math.isnan(error) else 100 - error for name, error in classes},
         }
-
-
-def _spec(task: Task, data: Any, recipe: Recipe) -> TaskSpec:
-    """As networks get the data in a training by this recipe."""
-    import torch
-
-    alone = "RANK" not in os.environ  # one of several processes has a GPU of its own
-    device = torch.device("cuda" if alone and torch.cuda.is_available() else "cpu")
-    return task.prepare(data, recipe, device).spec()
 
 
 def _folder_or_file(place: Place, known: Mapping[str, Any]) -> tuple[str, Path | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import nn
 
+from nas.core.task_spec import TaskSpec
 from nas.training.feed import Feed, Prepared, prepare
 from nas.training.loop import Loss, Score, Shard, classification_loss, judge
 from nas.training.recipe import Recipe
@@ -84,3 +86,13 @@ class Classification:
         shard: Shard | None = None,
     ) -> Score:
         return judge(network, feed, prepared.num_classes, shard=shard, autocast=autocast)
+
+
+def spec_of(task: Task, data: Any, recipe: Recipe) -> TaskSpec:
+    """Channels, classes and image size of the data, as networks get them in a training by this recipe.
+
+    Raises `DataError` when they cannot be read.
+    """
+    alone = "RANK" not in os.environ  # one of several processes has a GPU of its own
+    device = torch.device("cuda" if alone and torch.cuda.is_available() else "cpu")
+    return task.prepare(data, recipe, device).spec()
