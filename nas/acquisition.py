@@ -15,11 +15,39 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nas.pareto.along_directions import expected_gain
 from nas.records import FloatArray
 
 _CELLS = 1_000_000  # numbers in work at a time
 _LEVELS = np.linspace(-3.75, 3.75, 31)  # standard deviations at which an uncertain objective is looked at
 WEIGHTS: FloatArray = np.exp(-0.5 * _LEVELS**2) / np.exp(-0.5 * _LEVELS**2).sum()
+
+
+EXACT_OBJECTIVES = 4  # beyond them the boxes are too many
+_LARGEST_FRONT = {3: 300, 4: 40}  # by the number of objectives: of larger ones too
+_DIRECTIONS = 512
+_FEWEST_DIRECTIONS = 64
+_REACHES = 1_000_000  # candidates times directions looked at
+
+
+def has_boxes(front: FloatArray) -> bool:
+    """Whether the region that a front (n, m) leaves is cut into boxes: their number grows exponentially with m."""
+    n, m = front.shape
+    return bool(m <= EXACT_OBJECTIVES and n <= _LARGEST_FRONT.get(m, n))
+
+
+def improvement_over(
+    objectives: Sequence[FloatArray], front: FloatArray, reference: FloatArray
+) -> FloatArray:
+    """Expected hypervolume that each of n candidates adds to a front (k, m) below `reference` (m,), shape (n,).
+
+    Exact by boxes where these are few, else a mean over fixed directions. `objectives` as in `expected_improvement`.
+    """
+    if has_boxes(front):
+        return expected_improvement(objectives, undominated(front, reference))
+    n = len(objectives[0])
+    directions = min(_DIRECTIONS, max(_FEWEST_DIRECTIONS, _REACHES // max(1, n)))
+    return expected_gain(objectives, WEIGHTS, front, reference, directions)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,14 @@ from numpy.typing import NDArray
 
 from nas.front import LatestFront
 from nas.objectives import Objective
+from nas.pareto.along_directions import alone
 from nas.records import FloatArray
 
 CURVE_STEPS = 400  # places at which an indicator is measured along a long run
+EXACT_OBJECTIVES = 5  # beyond them hypervolume is approximated along directions
+DIRECTIONS = (
+    16_384  # always the same ones, so that a curve never falls; an error of about 1% with ten objectives
+)
 _TOGETHER = 256  # points that are compared with a front at a time
 
 
@@ -56,10 +61,21 @@ def reference_box(objectives: Sequence[Objective], points: FloatArray) -> Box | 
 
 
 def hypervolume(points: FloatArray, box: Box) -> float:
-    """The share of the box that points (n, m) dominate (Zitzler and Thiele 1998)."""
+    """The share of the box that points (n, m) dominate (Zitzler and Thiele 1998).
+
+    With more than `EXACT_OBJECTIVES` objectives an approximation along fixed directions (Deng and Zhang 2019).
+    """
     if len(points) == 0:
         return 0.0
-    return float(moocore.hypervolume(box.scale(points), ref=np.ones(len(box.ideal))))
+    scaled, reference = box.scale(points), np.ones(len(box.ideal))
+    if is_approximate(len(reference)):
+        return float(moocore.hv_approx(scaled, ref=reference, nsamples=DIRECTIONS))
+    return float(moocore.hypervolume(scaled, ref=reference))
+
+
+def is_approximate(n_objectives: int) -> bool:
+    """Whether the hypervolume of so many objectives is an approximation: the exact one takes exponential time."""
+    return n_objectives > EXACT_OBJECTIVES
 
 
 def hypervolume_alone(front: FloatArray) -> FloatArray:
@@ -69,6 +85,8 @@ def hypervolume_alone(front: FloatArray) -> FloatArray:
     """
     low, high = front.min(axis=0), front.max(axis=0)
     scaled = (front - low) / np.where(high > low, high - low, 1.0)
+    if is_approximate(front.shape[1]):
+        return alone(scaled, np.full(front.shape[1], 1.1), DIRECTIONS // 4)
     return np.asarray(moocore.hv_contributions(scaled, ref=np.full(front.shape[1], 1.1)), dtype=np.float64)
 
 

@@ -21,15 +21,21 @@ Encoding = Callable[[Sequence[Architecture]], FloatArray]
 
 AUTO = "auto"  # the selector's choice among pairs of encoding and model
 _FLOOR = 0.02  # of the typical distance from the best possible value, added so that its logarithm exists
+_FEW_OBJECTIVES = 3  # measured ones: with more, their models are light
+_MANY = 700  # results with which all models are light
+_FEW_COLUMNS = 1000  # of a one-hot encoding; in wider spaces too
+_CHOICES = 100
 _CHUNK = 2048  # architectures predicted at a time: what is in work fits the processor's cache
 
 
 class Predictor:
     """Predicts one expensive objective, with the sign that makes it minimised; see `make_predictors`."""
 
-    def __init__(self, objective: Objective, selector: Any) -> None:
+    def __init__(self, objective: Objective, selector: Any, light: Any = None) -> None:
+        """`selector` is a `surrogates.selector.Selector`; `light`, if given, takes its place from `_MANY` results on."""
         self.objective = objective
-        self._selector = selector  # a surrogates.selector.Selector
+        self._selector = selector
+        self._light = light
         self._targets = importlib.import_module("surrogates.targets")
         self._shift = 0.0
         self._least: float | None = None
@@ -46,6 +52,8 @@ class Predictor:
         positive = bool(shifted.min() > 0)
         base = self._targets.Log() if positive else self._targets.Identity()
         self._least = 1e-3 * float(shifted.min()) if positive else None
+        if self._light is not None and len(y) > _MANY:
+            self._selector, self._light = self._light, None
         self._selector.transform = self._targets.Tamed(base)
         self._selector.fit(architectures, shifted)
         return self
@@ -104,20 +112,38 @@ def make_predictors(problem: Problem, surrogate: str = AUTO) -> list[Predictor]:
     }
     if "cost" not in encodings and problem.n_objectives > len(problem.measured):
         encodings["cost"] = Remembered(partial(_log_costs, problem))
+    light = None
     if surrogate == AUTO:
         candidates = module.candidates_for_search(problem.space, encodings)
+        light = module.lightest(candidates, work_of(problem), len(problem.measured))
     else:
         model = find("surrogate", surrogate, importlib.import_module("surrogates").SURROGATES)
         encoding = "default+cost" if "cost" in encodings else "default"
         candidates = {surrogate.rpartition(":")[2]: module.Candidate(encoding, model)}
     selector = importlib.import_module("surrogates.selector")
     # choosing must stay a small part of a search whose evaluations take seconds
-    settings = selector.Settings(rows=150, growth=0.5)
-    return [
-        Predictor(o, selector.Selector(candidates, encodings, settings=settings))
-        for o in problem.objectives
-        if not o.cheap
-    ]
+    usual, quick = selector.Settings(rows=150, growth=0.5), selector.LIGHT
+
+    def predictor(objective: Objective) -> Predictor:
+        if is_light(problem):
+            return Predictor(objective, selector.Selector(light or candidates, encodings, settings=quick))
+        later = None if light is None else selector.Selector(light, encodings, settings=quick)
+        return Predictor(objective, selector.Selector(candidates, encodings, settings=usual), later)
+
+    return [predictor(o) for o in problem.objectives if not o.cheap]
+
+
+def work_of(problem: Problem) -> float:
+    """How much work the models of a problem are, in one-hot columns: a gene's choices times the objectives measured.
+
+    Of a gene's choices only those that results have count, so a hundred at most.
+    """
+    return len(problem.measured) * sum(min(c, _CHOICES) for c in problem.space.cardinalities)
+
+
+def is_light(problem: Problem) -> bool:
+    """Whether the models have to be light for a proposal to stay within half a second: many objectives, or many genes."""
+    return len(problem.measured) > _FEW_OBJECTIVES or sum(problem.space.cardinalities) > _FEW_COLUMNS
 
 
 def _log_costs(problem: Problem, architectures: Sequence[Architecture]) -> FloatArray:

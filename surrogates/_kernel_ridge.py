@@ -12,6 +12,7 @@ from nas.checks import check_positive
 from nas.records import FloatArray
 from surrogates.inputs import Scaler, Target, check_data, check_queries
 
+_MANY = 700  # rows beyond which half of `max_points` are used: the decomposition of all takes seconds
 _PENALTIES = np.logspace(-5, 2, 15)  # in units of the mean of the kernel's diagonal
 
 
@@ -19,7 +20,7 @@ class KernelRidge:
     """A positive semi-definite kernel of standardised columns, fitted by least squares with a penalty.
 
     `_kernel` takes rows (n, d) and (m, d), scaled so that the mean square of their lengths is 1, and returns (n, m).
-    On more than `max_points` rows the newest are used.
+    On more than `max_points` rows the newest are used, on hundreds the newest half as many.
     """
 
     def __init__(self, max_points: int = 1000) -> None:
@@ -41,7 +42,8 @@ class KernelRidge:
         X, y = check_data(X, y)
         check_positive("max_points", self.max_points)
         self.n_features_in_ = X.shape[1]
-        X, y = X[-self.max_points :], y[-self.max_points :]
+        kept = self.max_points if len(y) <= _MANY else self.max_points // 2
+        X, y = X[-kept:], y[-kept:]
         self.scaler_, self.target_ = Scaler.of(X), Target.of(y)
         self.rows_, z = self._rows(X), self.target_.scaled(y)
         kernel = self._kernel(self.rows_, self.rows_)

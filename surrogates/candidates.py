@@ -20,6 +20,9 @@ from surrogates import SURROGATES
 Encoding = Callable[[Sequence[Architecture]], FloatArray]
 
 _LESS_SURE = 0.05  # of Kendall's tau
+_LIGHT_WORK = 700  # one-hot columns times objectives that a light model of full size can take
+_LIGHT_MODELS = 4
+_FEWEST_ROWS = 40
 
 
 @dataclass(frozen=True)
@@ -103,3 +106,16 @@ def candidates_for_search(space: SearchSpace, encodings: Mapping[str, Encoding])
     ):  # to choose among them took longer than all the rest, and they were seldom chosen
         del found[slow]
     return {k: c if k in surest else replace(c, handicap=_LESS_SURE) for k, c in found.items()}
+
+
+def lightest(candidates: Mapping[str, Candidate], work: float, models: int) -> dict[str, Candidate]:
+    """The first Gaussian process alone, smaller the more `work` (one-hot columns times objectives) and models there are."""
+    name = next(k for k in candidates if k.startswith("gp-"))
+    chosen = candidates[name]
+    scale = max((work / _LIGHT_WORK) ** 0.5, (models / _LIGHT_MODELS) ** 0.5)
+    size = {
+        "tune_points": max(_FEWEST_ROWS, int(120 / scale)),
+        "max_points": max(3 * _FEWEST_ROWS, int(400 / scale)),
+        "max_iterations": max(5, int(20 / scale)),
+    }
+    return {name: replace(chosen, make=partial(chosen.make, **size), handicap=0.0)}

@@ -22,6 +22,7 @@ from surrogates.inputs import check_data, check_queries
 
 _JITTER = 1e-8
 _BOUND = 7.0  # of log hyperparameters, either side of their prior means
+_MANY = 700  # rows beyond which half of `tune_points` tune
 _FIRST = 3  # log hyperparameters before those of the columns: signal, noise, trend
 
 
@@ -40,7 +41,8 @@ class GaussianProcess:
 
     Columns of X that `numeric` names (by index, or as a slice) are numbers, with a linear trend of their own; all
     others are categories, compared for equality only.
-    Hyperparameters maximise the posterior on at most `tune_points` rows; predictions use at most
+    Hyperparameters maximise the posterior on at most `tune_points` rows (half as many when there are hundreds);
+    predictions use at most
     `max_points` (the best and the newest half each, when there are more), so neither grows without end.
     `predict` gives the standard deviation of a new noisy observation.
     """
@@ -68,7 +70,7 @@ class GaussianProcess:
         self._learn_columns(X)
         self._priors = _Priors()
         z = (y - self.mean_) / self.scale_
-        rows = _spread_rows(z, self.tune_points)
+        rows = _spread_rows(z, self.tune_points if len(z) <= _MANY else self.tune_points // 2)
         self.log_parameters_ = self._tune(X[rows], z[rows]) if varies else self._prior_means()
         rows = _kept_rows(z, self.max_points)
         self._condition(X[rows], z[rows])
@@ -95,6 +97,7 @@ class GaussianProcess:
         self._levels = [np.unique(X[:, c]) for c in self._categorical]
         sizes = [len(levels) for levels in self._levels]
         self._gene_of = np.repeat(np.arange(len(sizes)), sizes)
+        self._choices = np.concatenate([*self._levels, np.empty(0)])
         self._numeric = self._numeric[np.ptp(X[:, self._numeric], axis=0) > 0]
         self._centre = X[:, self._numeric].mean(axis=0)
         self._deviation = X[:, self._numeric].std(axis=0)
@@ -112,8 +115,7 @@ class GaussianProcess:
 
     def _features(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
         """One-hot categories (n, D) and scaled numbers (n, k); unseen categories match nothing."""
-        hot = [X[:, [c]] == levels for c, levels in zip(self._categorical, self._levels, strict=True)]
-        onehot = np.concatenate(hot, axis=1).astype(np.float64) if hot else np.zeros((len(X), 0))
+        onehot = (X[:, self._categorical[self._gene_of]] == self._choices).astype(np.float64)
         return onehot, (X[:, self._numeric] - self._centre) / self._deviation
 
     def _kernel(

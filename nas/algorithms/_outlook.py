@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from nas.acquisition import expected_improvement, outcomes, undominated
+from nas.acquisition import improvement_over, outcomes
 from nas.algorithms._pool import Exact
 from nas.objectives import Limit
 from nas.prediction import Predictor
@@ -110,7 +110,7 @@ class Models:
         for i, (j, predictor) in enumerate(zip(self._measured, self._predictors, strict=True)):
             drawn = outcomes(some.mean[:, i], some.std[:, i], predictor.values)
             objectives[j] = target.scaled(drawn, of=j)
-        value[rows] = expected_improvement(objectives, undominated(front, target.reference))
+        value[rows] = improvement_over(objectives, front, target.reference)
         value[rows] *= self._feasible(some, target.limits)
         return value
 

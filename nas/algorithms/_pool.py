@@ -13,10 +13,12 @@ import numpy as np
 from nas.algorithms.moead import MOEAD, MOEADSettings
 from nas.core.bounds import SamplingError, TriesUsedUp, check_time, tries_at_most
 from nas.interfaces import HasEnumeration
-from nas.prediction import in_chunks
+from nas.prediction import in_chunks, is_light, work_of
 from nas.problem import Problem
 from nas.records import Architecture, FloatArray, Observation
 
+_LARGEST_LIGHT_POOL, _SMALLEST_POOL = 600, 150
+_POOL_WORK = 1_500_000  # candidates times one-hot columns times objectives
 _WALKED = 4  # combinations of genes walked through for each architecture that a whole pool may hold
 
 
@@ -105,3 +107,11 @@ def _asked(inner: MOEAD, n: int) -> list[Architecture]:
         while len(asked) < n and (found := inner.ask(1)):
             asked += found
     return asked
+
+
+def pool_size(problem: Problem, wanted: int) -> int:
+    """How many candidates an inner search makes: fewer than wanted where their predictions are much work."""
+    if not is_light(problem):
+        return wanted
+    most = max(_SMALLEST_POOL, int(_POOL_WORK / (work_of(problem) + _POOL_WORK / _LARGEST_LIGHT_POOL)))
+    return min(wanted, most)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas.algorithms._outlook import Models, Outlook, Target
-from nas.algorithms._pool import Exact, InnerSearch, whole_space
+from nas.algorithms._pool import Exact, InnerSearch, pool_size, whole_space
 from nas.candidates import Candidates
 from nas.checks import check_fraction, check_positive
 from nas.front import LatestFront, non_dominated
@@ -226,7 +226,7 @@ class SAMOEAD(Algorithm):
         if not pool.architectures:
             rng = np.random.default_rng([self._seed, len(asked)])
             start = [*means[-_LEARNED_BY_INNER:], *front]
-            search = InnerSearch(self._settings.pool)
+            search = InnerSearch(pool_size(self._problem, self._settings.pool))
             found = search(self._problem, self._hope, start, rng, self._distance(targets[0]))
             pool = Exact.of(self._problem, found)
         return Outlook(self._problem, self._models, self._models.forecast(pool), points, targets)

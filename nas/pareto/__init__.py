@@ -1,0 +1,1 @@
+"""Fronts: dominance, indicators, directions, decomposition and preferences."""

@@ -1,0 +1,168 @@
+"""A proposal of `sa-moead` has a bounded cost for any number of objectives, genes, choices and results: work is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import nas
+from nas.acquisition import WEIGHTS, expected_improvement, has_boxes, improvement_over, undominated
+from nas.algorithms.sa_moead import SAMOEAD
+from nas.indicators import Box, hypervolume, hypervolume_alone, hypervolume_curve
+from nas.interfaces import SearchSpace
+from nas.pareto.along_directions import expected_gain
+from nas.problem import Problem
+from nas.records import Architecture, FloatArray, Observation, Trial
+from surrogates.gaussian_process import GaussianProcess
+
+
+class Genes(SearchSpace):
+    name = "genes"
+
+    def __init__(self, cardinalities: tuple[int, ...]) -> None:
+        self.cardinalities = cardinalities
+
+
+def nothing(trial: Trial) -> dict[str, float]:
+    raise AssertionError("nothing is measured here")
+
+
+def value(architecture: Architecture, j: int) -> float:
+    genes = np.array(architecture.genes[:12], dtype=np.float64)
+    return float(10.0 + np.cos(genes * (1 + j) + np.arange(len(genes)) * j).sum())
+
+
+def seen(problem: Problem, architecture: Architecture) -> Observation:
+    row = np.array([value(architecture, j) for j in range(problem.n_objectives)])
+    return Observation(architecture, row, 0.0, ok=True)
+
+
+def problem_of(cardinalities: tuple[int, ...], m: int) -> Problem:
+    return Problem(Genes(cardinalities), [nas.Objective(f"o{j}") for j in range(m)], nothing)
+
+
+class Work:
+    """Multiplications that the models' kernels take, and evaluations of the likelihood."""
+
+    def __init__(self) -> None:
+        self.kernels = 0.0
+        self.columns = 0
+
+    def count(self, a: tuple[FloatArray, FloatArray], b: tuple[FloatArray, FloatArray]) -> None:
+        columns = a[0].shape[1] + a[1].shape[1]
+        self.kernels += len(a[0]) * len(b[0]) * max(1, columns)
+        self.columns = max(self.columns, columns)
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
+    counted, local = Work(), GaussianProcess._local
+
+    def counting(self, a, b, *rest):  # type: ignore[no-untyped-def]
+        counted.count(a, b)
+        return local(self, a, b, *rest)
+
+    monkeypatch.setattr(GaussianProcess, "_local", counting)
+    yield counted  # noqa: PT022
+
+
+CASES = {
+    "10 objectives": ((6,) * 12, 10, 40),
+    "200 genes of 20 choices": ((20,) * 200, 2, 40),
+    "a gene of 10,000 choices": ((4,) * 6 + (10_000,), 2, 40),
+    "1,000 results": ((6,) * 12, 2, 1000),
+    "1,000 results of 10 objectives": ((6,) * 12, 10, 1000),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_proposal_of_sa_moead_takes_a_bounded_amount_of_work(case: str, work: Work) -> None:
+    cardinalities, m, known = CASES[case]
+    problem = problem_of(cardinalities, m)
+    algorithm, rng = SAMOEAD(problem, np.random.default_rng(0)), np.random.default_rng(1)
+    algorithm.tell([seen(problem, problem.space.sample(rng)) for _ in range(known)])
+    (found,) = algorithm.ask(1)
+    assert problem.space.is_valid(found)
+    assert work.kernels < 3e9  # about 0.3 s of one core
+    assert work.columns <= 4000  # of the 10,000 choices only those that were seen
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_a_proposal_of_sa_moead_takes_half_a_second_of_one_core(case: str) -> None:
+    import time
+
+    cardinalities, m, known = CASES[case]
+    problem = problem_of(cardinalities, m)
+    algorithm, rng = SAMOEAD(problem, np.random.default_rng(0)), np.random.default_rng(1)
+    algorithm.tell([seen(problem, problem.space.sample(rng)) for _ in range(known)])
+    start = time.process_time()
+    algorithm.ask(1)
+    assert time.process_time() - start < 2.0  # generous: other work on the machine shares its caches
+
+
+@pytest.mark.parametrize("m", [5, 6, 10])
+def test_a_search_with_many_measured_objectives_ends(m: int, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    def evaluate(trial: Trial) -> dict[str, float]:
+        return {f"o{j}": value(trial.architecture, j) for j in range(m)}
+
+    result = nas.search(
+        Genes((6,) * 8),
+        [nas.Objective(f"o{j}") for j in range(m)],
+        evaluate,
+        algorithm="sa-moead",
+        budget=40,
+    )
+    assert len(result.history) == 40
+    assert 0.0 < result.summary["hypervolume"] <= 1.0
+
+
+def front_of(m: int, n: int) -> FloatArray:
+    drawn = np.abs(np.random.default_rng(m).normal(size=(n, m)))
+    front: FloatArray = 1.0 - 0.9 * drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    return front
+
+
+@pytest.mark.parametrize("m", [2, 3, 4])
+def test_the_gain_along_directions_agrees_with_the_exact_one(m: int) -> None:
+    rng, front, reference = np.random.default_rng(0), front_of(m, 30), np.full(m, 1.1)
+    uncertain = rng.uniform(0, 1, size=(200, 1)) + 0.05 * np.linspace(-3, 3, len(WEIGHTS))[None]
+    objectives = [uncertain, *rng.uniform(0, 1, size=(m - 1, 200))]
+    exact = expected_improvement(objectives, undominated(front, reference))
+    approximate = expected_gain(objectives, WEIGHTS, front, reference, 2048)
+    assert np.corrcoef(exact, approximate)[0, 1] > 0.995
+    assert approximate.sum() == pytest.approx(exact.sum(), rel=0.05)
+    assert exact[np.argmax(approximate)] > 0.97 * exact.max()
+
+
+def test_what_adds_nothing_has_a_gain_of_exactly_nothing() -> None:
+    front = front_of(6, 30)
+    gain = improvement_over(list((front + 0.01).T), front, np.full(6, 1.1))
+    assert (gain == 0.0).all()
+
+
+def test_few_objectives_and_points_keep_the_exact_improvement() -> None:
+    assert has_boxes(front_of(2, 5000))
+    assert has_boxes(front_of(3, 200))
+    assert has_boxes(front_of(4, 30))
+    assert not has_boxes(front_of(3, 1000))
+    assert not has_boxes(front_of(4, 200))
+    assert not has_boxes(front_of(5, 2))
+
+
+def test_the_hypervolume_of_ten_objectives_is_approximated_and_never_falls() -> None:
+    points = front_of(10, 200)
+    box = Box(np.zeros(10), np.ones(10))
+    curve = hypervolume_curve(points, box)
+    assert (np.diff(curve) >= 0).all()
+    assert 0 < curve[-1] < 1
+
+
+def test_the_approximate_hypervolume_agrees_with_the_exact_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    points, box = front_of(4, 50), Box(np.zeros(4), np.ones(4))
+    exact, alone = hypervolume(points, box), hypervolume_alone(points)
+    monkeypatch.setattr("nas.indicators.EXACT_OBJECTIVES", 3)
+    assert hypervolume(points, box) == pytest.approx(exact, rel=0.01)
+    assert np.corrcoef(hypervolume_alone(points), alone)[0, 1] > 0.98
