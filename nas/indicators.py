@@ -27,7 +27,7 @@ class Box:
     """The box in which hypervolume is measured: from the ideal to the reference point, both shape (m,).
 
     Objectives are scaled so that the box has volume 1: hypervolume is then the share of the box that a
-    front dominates (above 1 only if an objective without a known best value gets better than the ideal).
+    front dominates. What is better than the ideal counts as at it, so a share is never above 1.
     """
 
     ideal: FloatArray
@@ -38,11 +38,14 @@ class Box:
         return (np.asarray(points, dtype=np.float64) - self.ideal) / (self.reference - self.ideal)
 
 
-def reference_box(objectives: Sequence[Objective], points: FloatArray) -> Box | None:
+def reference_box(
+    objectives: Sequence[Objective], points: FloatArray, best_seen: FloatArray | None = None
+) -> Box | None:
     """The box that the initial design's points (n, m), minimised, span; None without points.
 
-    The ideal is the best value that can exist where the objective knows it, else the best seen; the
-    reference is the objective's own, else a tenth of the way from the ideal beyond the worst seen.
+    The reference is the objective's own, else a tenth of the design's range beyond its worst. The ideal is the best value that
+    can exist where the objective knows it, or the best seen where that is better: in the design, and in all results so
+    far where `best_seen` (m,) gives that. A better one moves the ideal and leaves the reference where it is.
     """
     if len(points) == 0:
         return None
@@ -51,6 +54,8 @@ def reference_box(objectives: Sequence[Objective], points: FloatArray) -> Box | 
         [b if o.best is None else min(b, o.sign * o.best) for o, b in zip(objectives, best, strict=True)]
     )
     margin = 0.1 * np.where(worst > ideal, worst - ideal, 1.0)
+    if best_seen is not None:
+        ideal = np.minimum(ideal, best_seen)
     reference = np.array(
         [
             w + d if o.reference is None else o.sign * o.reference
@@ -60,6 +65,18 @@ def reference_box(objectives: Sequence[Objective], points: FloatArray) -> Box | 
     return Box(ideal, np.maximum(reference, np.nextafter(ideal, np.inf)))
 
 
+def beyond_best(objectives: Sequence[Objective], best_seen: FloatArray) -> dict[str, str]:
+    """A sentence for each objective whose best value seen, minimised (m,), is better than its `best` says is possible."""
+    found = {}
+    for item, value in zip(objectives, best_seen.tolist(), strict=True):
+        if item.best is not None and value < item.sign * item.best:
+            found[item.name] = (
+                f"objective {item.name!r}: a result has {item.sign * value:g}, better than its best possible value "
+                f"{item.best:g}; correct the objective's `best`, or what measures it"
+            )
+    return found
+
+
 def hypervolume(points: FloatArray, box: Box) -> float:
     """The share of the box that points (n, m) dominate (Zitzler and Thiele 1998).
 
@@ -67,10 +84,10 @@ def hypervolume(points: FloatArray, box: Box) -> float:
     """
     if len(points) == 0:
         return 0.0
-    scaled, reference = box.scale(points), np.ones(len(box.ideal))
+    scaled, reference = np.maximum(box.scale(points), 0.0), np.ones(len(box.ideal))
     if is_approximate(len(reference)):
-        return float(moocore.hv_approx(scaled, ref=reference, nsamples=DIRECTIONS))
-    return float(moocore.hypervolume(scaled, ref=reference))
+        return min(1.0, float(moocore.hv_approx(scaled, ref=reference, nsamples=DIRECTIONS)))
+    return min(1.0, float(moocore.hypervolume(scaled, ref=reference)))
 
 
 def is_approximate(n_objectives: int) -> bool:

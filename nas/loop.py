@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from nas.callbacks import AnyCallback, Callbacks
 from nas.core.bounds import TimeUp, time_limit
@@ -16,9 +19,10 @@ from nas.engine.stopping import StopRule, Watch
 from nas.errors import EvaluationError, HistoryError, InfeasibleError, TooManyFailures
 from nas.failures import in_common
 from nas.history import History
+from nas.indicators import beyond_best
 from nas.interfaces import Algorithm, Executor, HasClock, HasNotes, HasRecall, HasWorkers
 from nas.problem import Problem
-from nas.records import Architecture, Note, Result, Status, Trial
+from nas.records import Architecture, Note, Observation, Result, Status, Trial
 from nas.replay import before_draining, check_exact_values, check_whole
 from nas.search_state import LoopSettings, SearchState, trial_seed
 
@@ -77,6 +81,8 @@ class Search:
         self._arrived: dict[int, Result] = {}  # came back, not yet told
         self._next = 0  # the next id to tell, in ordered mode
         self._spent = 0  # evaluations asked for
+        bests = [-math.inf if o.best is None else o.sign * o.best for o in problem.objectives]
+        self._bests = np.array(bests)  # what no objective should be better than; -inf once that was said
         self._interrupted = False  # the time limit ended the last ask
         self._said: set[str] = set()  # what was left out of results, as it was reported
         self._dry = False  # the last ask gave nothing, and nothing was told since
@@ -252,12 +258,20 @@ class Search:
 
     def _tell(self, result: Result) -> None:
         seen = self._problem.observe(result)
+        self._warn_beyond_best(seen)
         self.state.results.append(result)
         self.state.counts[result.status] += 1
         self._next = result.trial.id + 1
         if self.state.rungs.told(result, seen):
             self._algorithm.tell([seen])
         self._dry = False
+
+    def _warn_beyond_best(self, seen: Observation) -> None:
+        """Warn once of each objective that gets better than the best value that it says can exist."""
+        if seen.ok and (seen.objectives < self._bests).any():
+            for name, sentence in beyond_best(self._problem.objectives, seen.objectives).items():
+                self._bests[self._problem.names.index(name)] = -math.inf
+                _LOG.warning("%s", sentence)
 
     def _take_notes(self) -> list[Note]:
         """What the algorithm wishes to have on record since it was last asked or told."""

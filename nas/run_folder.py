@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 from nas.core.files import write_text, write_whole
 from nas.errors import HistoryError
 from nas.history import as_json
-from nas.indicators import CURVE_STEPS, Box, front_and_curve, hypervolume, igd_plus_curve, reference_box
+from nas.indicators import (
+    CURVE_STEPS,
+    Box,
+    beyond_best,
+    front_and_curve,
+    hypervolume,
+    igd_plus_curve,
+    is_approximate,
+    reference_box,
+)
 from nas.noise import running_means
 from nas.notes import notes_table
 from nas.objectives import Limit, Objective
@@ -34,6 +43,7 @@ class RunTable:
     Where an architecture was measured more than once at a budget, `told`, `points` and `front` have the mean so far.
     `imported` are the results that a warm start brought (see `nas.warm_start.imported_table`), `before` (k, m) their
     points: they come first in the box and the curve, and may be on the front, whose column `origin` then tells.
+    `beyond_best` has a sentence for each objective with a value better than its `best`.
     `keys` (k + n) is what each of those, then each row of `told`, is a result of, None when it failed: see
     `front_and_curve`.
     """
@@ -50,6 +60,7 @@ class RunTable:
     imported: pd.DataFrame
     before: FloatArray
     keys: list[Hashable]
+    beyond_best: dict[str, str] = field(default_factory=dict)
 
     @property
     def hypervolume(self) -> float:
@@ -79,7 +90,10 @@ def run_table(
     points = values * np.array([o.sign for o in objectives])
     points[(rows["status"] != "ok").to_numpy()] = np.nan
     design = points[np.isfinite(points).all(axis=1)][: max(initial, 2)]
-    box = reference_box(objectives, design)
+    every = points[np.isfinite(points).all(axis=1)]
+    best_seen = every.min(axis=0) if len(every) else None
+    box = reference_box(objectives, design, best_seen)
+    beyond = {} if best_seen is None else beyond_best(objectives, best_seen)
     for limit in limits:
         if limit.objective in rows.columns:
             points[rows[limit.objective].map(limit.excess).to_numpy() > 0] = np.nan
@@ -93,7 +107,7 @@ def run_table(
     told = rows.iloc[first:].reset_index(drop=True)
     return RunTable(
         objectives, frame, told, points[first:], box, curve[first:], front, latest, tuple(notes),
-        imported, points[:first], keys,
+        imported, points[:first], keys, beyond,
     )  # fmt: skip
 
 
@@ -152,6 +166,8 @@ def summarise(table: RunTable, extra: Mapping[str, Any]) -> dict[str, Any]:
         "statuses": {str(name): int(n) for name, n in counts.items()},
         "hypervolume_reference": None if box is None else dict(zip(best, (box.reference * signs).tolist(), strict=True)),
         "hypervolume_ideal": None if box is None else dict(zip(best, (box.ideal * signs).tolist(), strict=True)),
+        "hypervolume_approximate": is_approximate(len(table.objectives)),
+        "beyond_best": table.beyond_best,
         **extra,
     }  # fmt: skip
 

@@ -311,6 +311,8 @@ def _report(result: SearchResult, out: Path, loop: LoopSettings, page: Path | No
         markup=False,
     )
     _failures(result)
+    for sentence in summary.get("beyond_best", {}).values():
+        console.print(f"  {sentence}", style="yellow", markup=False, highlight=False)
     if result.front.empty:
         console.print("The front is empty: no candidate both succeeded and met the limits.", style="yellow")
     elif result.table is not None:

@@ -114,9 +114,9 @@ class _Progress:
             if (
                 self._left >= 0
             ):  # the box of the initial design is still growing, and volumes in it do not compare
-                self._since, self._best = 0, self._reckoning.hypervolume
-            elif self._reckoning.hypervolume > self._best * (1 + _NOISE):
-                self._since, self._best = 0, self._reckoning.hypervolume
+                self._since, self._best = 0, self._reckoning.volume
+            elif self._reckoning.volume > self._best * (1 + _NOISE):
+                self._since, self._best = 0, self._reckoning.volume
         return self._since
 
 

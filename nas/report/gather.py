@@ -165,9 +165,13 @@ def _facts(source: Source, curve: Curve | None) -> list[tuple[str, str]]:
         ("Evaluations", _of_planned(numbers["evaluations"], loop.get("evaluations", 0))),
         ("Failed", f"{numbers['failed']:,} evaluations"),
         ("On the front", f"{numbers['front_size']:,} architectures"),
-        ("Hypervolume", f"{volume:.4f} of the box"),
+        (
+            "Hypervolume",
+            f"{volume:.4f} of the box" + (", approximately" if numbers["hypervolume_approximate"] else ""),
+        ),
         ("Seed", str(loop.get("seed", ""))),
     ]
+    facts += [("Beyond the best", sentence) for sentence in numbers["beyond_best"].values()]
     if numbers["imported"]:
         facts.append(("Known before", f"{numbers['imported']:,} results of an earlier run"))
     if numbers["budgets"]:

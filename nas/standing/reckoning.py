@@ -45,7 +45,9 @@ class Reckoning:
         self._limits = tuple(limits)
         self._initial = max(2, initial)
         self._design: list[FloatArray] = []  # what the box is made of, until it is
-        self._box: Box | None = None
+        self._box: Box | None = None  # of the design, when that is whole
+        self._best_seen = np.full(len(self._objectives), np.inf)
+        self._measured_in: Box | None = None  # where the curve was measured
         self._front: LatestFront[Hashable] = LatestFront(len(self._objectives))
         self._means = Means()
         self._evaluated = self._failed = 0
@@ -77,7 +79,8 @@ class Reckoning:
             self._kinds[kind] += 1
             self._examples.setdefault(kind, _named(told.status, told.error))
         if self._evaluated % self._step == 0:
-            self._curve.append(self.hypervolume)
+            value = self.hypervolume  # which may bring the curve to another box
+            self._curve.append(value)
             if len(self._curve) == 2 * self.CURVE:
                 self._curve, self._step = self._curve[1::2], 2 * self._step
 
@@ -89,6 +92,9 @@ class Reckoning:
             self._volume = None
             if len(self._design) == self._initial:
                 self._box = reference_box(self._objectives, np.array(self._design))
+        if (mean < self._best_seen).any():
+            self._best_seen = np.minimum(self._best_seen, mean)
+            self._volume = None
         feasible = not self._limits or violation_of(self._objectives, self._limits, mean) == 0
         if self._front.put(key, mean if feasible else None, measured):
             self._volume = None
@@ -97,11 +103,34 @@ class Reckoning:
     def hypervolume(self) -> float:
         """Of the front, in the box of summary.json once the initial design is done; before, in the box of what there is."""
         if self._volume is None:
-            box = self._box
-            if box is None and self._design:
-                box = reference_box(self._objectives, np.array(self._design))
+            box = reference_box(self._objectives, np.array(self._design), self._best_seen)
             self._volume = 0.0 if box is None else hypervolume(self._front.points, box)
+            self._rescale(box)
         return self._volume
+
+    def _rescale(self, box: Box | None) -> None:
+        """Bring the curve to a box whose ideal is better than that in which it was measured."""
+        before, self._measured_in = self._measured_in, box
+        if (
+            before is None
+            or box is None
+            or self._box is None
+            or not (before.reference == box.reference).all()
+        ):
+            return
+        share = float(np.prod((before.reference - before.ideal) / (box.reference - box.ideal)))
+        if share != 1.0:
+            self._curve = [value * share for value in self._curve]
+
+    @property
+    def volume(self) -> float:
+        """Of the front in units of the design's box, which stays: grows whenever the front does, beyond 1 too."""
+        box = self._box
+        if box is None:
+            return self.hypervolume
+        now = reference_box(self._objectives, np.array(self._design), self._best_seen)
+        assert now is not None
+        return self.hypervolume * float(np.prod((now.reference - now.ideal) / (box.reference - box.ideal)))
 
     def standing(
         self,
@@ -116,14 +145,15 @@ class Reckoning:
         trouble: str = "",
     ) -> Standing:
         """Where the run stands now, so many `seconds` into it; `notes` are the newest on each surrogate."""
+        volume = self.hypervolume
         rate = self._rate(seconds)
         return Standing(
             self.heading,
             evaluated=self._evaluated,
             failed=self._failed,
             front_size=len(self._front.items),
-            hypervolume=self.hypervolume,
-            curve=(*self._curve, self.hypervolume) if self._evaluated else (),
+            hypervolume=volume,
+            curve=(*self._curve, volume) if self._evaluated else (),
             best=self._best(),
             surrogates=tuple(judgement(note.values) for note in notes),
             failures=tuple((self._examples[kind], times) for kind, times in self._kinds.most_common()),
