@@ -5,12 +5,22 @@ from __future__ import annotations
 import os
 import sys
 
+from nas.core.leftovers import Leftovers
+
 
 def main() -> None:
     """Run the command line; whatever goes wrong becomes one sentence and an exit code.
 
     With NAS_TRACEBACK=1 in the environment the traceback is shown as well.
     """
+    left = Leftovers()
+    try:
+        _run()
+    finally:
+        left.end()
+
+
+def _run() -> None:
     try:
         from nas.cli.app import app
 

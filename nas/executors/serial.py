@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import logging
 import os
 import signal
 import socket
@@ -10,14 +12,18 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from types import FrameType
+from typing import NoReturn
 
 from nas.errors import ExecutorError
 from nas.executors.settings import SerialSettings
 from nas.executors.threads import ThreadLimit
 from nas.executors.worker import TimeUp, run_trial
 from nas.interfaces import Evaluate
-from nas.records import Result, Trial, WorkerState
+from nas.records import Result, Status, Trial, WorkerState
+
+_LOG = logging.getLogger(__name__)
 
 
 class SerialExecutor:
@@ -26,11 +32,12 @@ class SerialExecutor:
     From the first trial to `close` the process is held to one thread of numerical work, as a Ray worker is,
     so that both give the same values. What the evaluator prints is shown.
 
-    The time limit uses an alarm signal. It needs the main thread of a system with `setitimer`, and takes
-    effect when the interpreter next runs a bytecode: it ends Python loops, sleeps and waits, but not a single
-    long call into compiled code, nor an evaluator that catches `BaseException`. Elsewhere it is not enforced;
-    the Ray executor's limit kills the process and always holds. There is no memory limit here, and an
-    evaluator that ends its process ends the search.
+    The time limit uses an alarm signal, and takes effect when the interpreter next runs a bytecode: it ends Python loops,
+    sleeps and waits, but not a single long call into compiled code, nor an evaluator that catches
+    `BaseException`. In a thread other than the main one, where no signal arrives, it does not cut sleeps and waits
+    short either: it takes effect when they are over, and a warning says so when the executor is made. The Ray executor's
+    limit kills the process and always holds. There is no memory limit here. `os._exit` in an evaluator makes its
+    trial `LOST`, as on Ray; an evaluator that ends the process by a signal ends the search.
     """
 
     def __init__(
@@ -48,6 +55,13 @@ class SerialExecutor:
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
         self._running: tuple[int, float] | None = None  # the trial under way, and since when
         self._closed = False
+        if self.settings.timeout_s is not None and not _has_alarm():
+            _LOG.warning(
+                "timeout_s=%g: this search does not run in the main thread, so the executor 'serial' cannot cut a sleep, a wait or a "
+                "call into compiled code short; such a candidate has timed out when that is over. Run the search in the main "
+                "thread, or use the executor 'ray', to end it at once.",
+                self.settings.timeout_s,
+            )
 
     @property
     def free(self) -> int:
@@ -71,7 +85,7 @@ class SerialExecutor:
         self._threads.apply()
         self._running = self._queue[0].id, time.monotonic()
         try:
-            result = run_trial(self._limited, self._queue[0], self._required, worker=self._worker)
+            result = run_here(self._limited, self._queue[0], self._required, worker=self._worker)
         finally:
             self._running = None
         self._queue.popleft()
@@ -85,9 +99,8 @@ class SerialExecutor:
         return [WorkerState(self._worker, running[0], time.monotonic() - running[1])]
 
     def _limited(self, trial: Trial) -> Mapping[str, float]:
-        with _alarm(
-            self.settings.timeout_s
-        ):  # inside what run_trial guards, so that a late alarm cannot escape
+        # inside what run_trial guards, so that a late alarm cannot escape
+        with _time_limit(self.settings.timeout_s):
             return self._evaluate(trial)
 
     def close(self) -> None:
@@ -98,13 +111,25 @@ class SerialExecutor:
 
 
 @contextmanager
-def _alarm(seconds: float | None) -> Iterator[None]:
-    """Raise `TimeUp` in the body after so many seconds, where the system and the thread allow it."""
-    possible = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
-    if seconds is None or not possible:
+def _time_limit(seconds: float | None) -> Iterator[None]:
+    """Raise `TimeUp` in the body after so many seconds: by an alarm, or between two steps where no signal arrives."""
+    if seconds is None:
         yield
-        return
+    elif _has_alarm():
+        with _alarm(seconds):
+            yield
+    else:
+        with _thrown(seconds):
+            yield
 
+
+def _has_alarm() -> bool:
+    """Whether the system and this thread have alarm signals."""
+    return hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+
+
+@contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
     def ring(signum: int, frame: FrameType | None) -> None:
         raise TimeUp
 
@@ -119,3 +144,66 @@ def _alarm(seconds: float | None) -> Iterator[None]:
             signal.signal(signal.SIGALRM, handler_before)
         if left_before:  # an alarm of someone else (a test's time limit, say) goes on, a little late
             signal.setitimer(signal.ITIMER_REAL, left_before, every_before)
+
+
+@contextmanager
+def _thrown(seconds: float) -> Iterator[None]:
+    """Have the interpreter raise `TimeUp` in this thread, which it does between two of its steps."""
+    raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    thread, lock, over = ctypes.c_ulong(threading.get_ident()), threading.Lock(), threading.Event()
+
+    def ring() -> None:
+        with lock:
+            if not over.is_set():
+                raise_in(thread, ctypes.py_object(TimeUp))
+
+    timer = threading.Timer(seconds, ring)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:  # one that is on its way arrives in these lines at the latest, still inside what run_trial guards
+        try:
+            timer.cancel()
+        finally:
+            with lock:
+                over.set()
+                raise_in(thread, None)
+
+
+def run_here(
+    evaluate: Evaluate, trial: Trial, required: frozenset[str] | None = None, *, worker: str = ""
+) -> Result:
+    """As `run_trial`, for a candidate that must not end this process: one that calls `os._exit` is `LOST`."""
+    with _exit_caught() as codes:
+        result = run_trial(evaluate, trial, required, worker=worker)
+    if not codes:
+        return result
+    reason = f"the candidate ended its process: os._exit({codes[0]!r})"
+    return replace(result, status=Status.LOST, values={}, error=reason)
+
+
+class _ProcessEnded(BaseException):
+    """Raised in place of the end of the process."""
+
+
+@contextmanager
+def _exit_caught() -> Iterator[list[int]]:
+    """Turn `os._exit` in this thread into an exception; the list holds the codes that it was called with.
+
+    A child that the candidate forked, and other threads, end as they wish.
+    """
+    leave, process, thread = os._exit, os.getpid(), threading.get_ident()
+    codes: list[int] = []
+
+    def caught(status: int) -> NoReturn:
+        if os.getpid() != process or threading.get_ident() != thread:
+            leave(status)
+        codes.append(status)
+        raise _ProcessEnded(status)
+
+    os._exit = caught
+    try:
+        yield codes
+    finally:
+        os._exit = leave

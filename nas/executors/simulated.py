@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from nas.errors import ExecutorError
+from nas.executors.serial import run_here
 from nas.executors.settings import SimulatedSettings
 from nas.executors.threads import ThreadLimit
-from nas.executors.worker import run_trial
 from nas.interfaces import Evaluate
 from nas.records import Result, Status, Trial, WorkerState
 
@@ -134,7 +134,7 @@ class SimulatedExecutor:
         trial = self._waiting[0][1]
         free, number = self._workers[0]
         self._threads.apply()
-        result = self._timed(run_trial(self._evaluate, trial, self._required), max(earliest, free), number)
+        result = self._timed(run_here(self._evaluate, trial, self._required), max(earliest, free), number)
         heapq.heapreplace(self._workers, (result.finished, number))
         heapq.heappush(self._running, (result.finished, self._started, result))
         self._started += 1
