@@ -58,10 +58,10 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
             f"into ours by: nas weights convert {path}"
         )
     assert isinstance(content, dict)
-    state = next((content[place] for place in _PLACES if isinstance(content.get(place), Mapping)), None)
-    if state is None:
+    kept = next((content[place] for place in _PLACES if isinstance(content.get(place), Mapping)), None)
+    if kept is None:
         raise DataError(f"weights {path}: expected tensors under one of {', '.join(_PLACES)}; got none")
-    return dict(state)
+    return dict(kept)
 
 
 def put_weights(network: nn.Module, path: str | Path, *, other_classes: bool = False) -> bool:

@@ -443,15 +443,20 @@ def with_orientation(pixels: np.ndarray, form: str, orientation: int, **how: obj
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF", "TIFF tiff_lzw", "TIFF tiff_jpeg"])
 def test_an_image_with_an_exif_orientation_comes_in_upright(form: str, orientation: int):
     upright = np.kron(RNG.integers(0, 2, (3, 4), dtype=np.uint8) * 200, np.ones((8, 8), np.uint8))
     pixels = np.repeat(upright[..., None], 3, axis=2)
     how = {"JPEG": {"quality": 100, "subsampling": 0}, "WEBP": {"lossless": True}}.get(form, {})
+    form, _, compression = form.partition(" ")
+    how |= {"compression": compression} if compression else {}
+    how |= {"quality": 100} if compression == "tiff_jpeg" else {}
     blob = with_orientation(stored_as(pixels, orientation), form, orientation, **how)
     found, said = read_turned("x", blob, 3)
     assert said == orientation
-    assert np.abs(np.asarray(found).astype(int) - pixels).max() <= (8 if form == "JPEG" else 0)
+    assert np.abs(np.asarray(found).astype(int) - pixels).max() <= (
+        8 if form == "JPEG" or compression == "tiff_jpeg" else 0
+    )
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 77])

@@ -83,7 +83,7 @@ def _load(picture: Image) -> tuple[int, bool]:
         return _known(_orientation(picture)), False
     before = tags.get(_ORIENTATION)
     picture.load()
-    return _known(before), getattr(picture, "tag_v2", {}).get(_ORIENTATION) is None
+    return _known(before), True
 
 
 def _orientation(picture: Image) -> object:
