@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from nas.core.interrupts import InterruptWatch, is_interrupt
 from nas.core.task_spec import TaskSpec
 from nas.engine.initial import AnyArchitecture
 from nas.engine.settle import settled
-from nas.engine.stopping import StopRule, stop_rules
+from nas.engine.stopping import AnyRules, StopRule, stop_rules
 from nas.errors import ConfigError, HistoryError, NasError
 from nas.executors import EXECUTORS
 from nas.fidelity import Rungs
@@ -81,7 +81,7 @@ def search(
     keep_weights: bool = True,
     warm_start: AnySource | None = None,
     initial: Sequence[AnyArchitecture] = (),
-    stop: Sequence[StopRule | Mapping[str, Any]] = (),
+    stop: AnyRules = (),
     callbacks: Sequence[AnyCallback] = (),
 ) -> SearchResult:
     """Search a space for the Pareto front of the objectives.
@@ -160,7 +160,7 @@ def solve(
     keep_weights: bool = True,
     warm_start: AnySource | None = None,
     initial: Sequence[AnyArchitecture] = (),
-    stop: Sequence[StopRule | Mapping[str, Any]] = (),
+    stop: AnyRules = (),
     callbacks: Sequence[AnyCallback] = (),
     config: dict[str, Any] | None = None,
     plots: bool = True,

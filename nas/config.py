@@ -80,6 +80,10 @@ def _budget(value: Any) -> Any:
     return {"evaluations": value} if number else value
 
 
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, dict) else value
+
+
 class SearchConfig(BaseModel):
     """Everything about a search. Each component is a name from `nas list`, or `file.py:Name`."""
 
@@ -98,7 +102,10 @@ class SearchConfig(BaseModel):
     keep_weights: bool = True
     warm_start: str | None = Field(default=None, min_length=1)
     initial: list[str | int | list[int]] = Field(default_factory=list)
-    stop: list[dict[str, Any]] = Field(default_factory=list)
+    stop: Annotated[
+        list[dict[str, Any]],
+        BeforeValidator(_listed, json_schema_input_type=list[dict[str, Any]] | dict[str, Any]),
+    ] = Field(default_factory=list)
     seed: int = Field(default=0, ge=0, lt=2**63)
     concurrency: int = Field(default=8, ge=1)
     ordered: bool = True

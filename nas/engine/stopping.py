@@ -95,7 +95,7 @@ class _Progress:
             self._left -= seen.ok
         self._taken = 0
         self._since = 0
-        self._best = 0.0
+        self._best = self._reckoning.volume
 
     def stalled(self) -> int:
         """Evaluations told since the one with which the hypervolume was largest for the first time."""
@@ -111,12 +111,10 @@ class _Progress:
             )
             self._left -= seen.ok
             self._since += 1
-            if (
-                self._left >= 0
-            ):  # the box of the initial design is still growing, and volumes in it do not compare
-                self._since, self._best = 0, self._reckoning.volume
-            elif self._reckoning.volume > self._best * (1 + _NOISE):
-                self._since, self._best = 0, self._reckoning.volume
+            volume = self._reckoning.volume
+            # while the box is not fixed, volumes do not compare
+            if (seen.ok and self._left >= 0) or volume > self._best * (1 + _NOISE):
+                self._since, self._best = 0, volume
         return self._since
 
 
@@ -175,18 +173,21 @@ class Reached(StopRule):
         return f"reached: {self.target}"
 
 
+AnyRules = StopRule | Mapping[str, Any] | Sequence[StopRule | Mapping[str, Any]]
 RULES: Mapping[str, Callable[[Any], StopRule]] = {"stalled": Stalled, "reached": Reached}
 _EXPECTED = "expected a list of rules such as [{stalled: 30}, {reached: 'error <= 2'}], nas.Stalled(30) or nas.Reached(...)"
 
 
-def stop_rules(
-    given: Sequence[StopRule | Mapping[str, Any]], problem: Problem | None = None
-) -> tuple[StopRule, ...]:
-    """The rules themselves, from objects or from mappings of a name and its argument. Raises `ConfigError`.
+def stop_rules(given: AnyRules, problem: Problem | None = None) -> tuple[StopRule, ...]:
+    """The rules themselves, from objects or from mappings of a name and its argument; one alone will do.
+
+    Raises `ConfigError`.
 
     With the problem, each rule is checked against it.
     """
-    if isinstance(given, (str, Mapping, StopRule)) or not isinstance(given, Sequence):
+    if isinstance(given, (Mapping, StopRule)):
+        given = [given]
+    if not isinstance(given, (list, tuple)):
         raise ConfigError(f"stop: {_EXPECTED}; got {given!r}")
     rules: list[StopRule] = []
     for item in given:
@@ -247,4 +248,4 @@ def _report(rule: StopRule, error: BaseException) -> None:
     _LOG.warning("stop: rule %s: %s; the search goes on without it", type(rule).__name__, explain(error))
 
 
-__all__ = ["RULES", "Reached", "StopRule", "Stalled", "Watch", "stop_rules"]
+__all__ = ["RULES", "AnyRules", "Reached", "StopRule", "Stalled", "Watch", "stop_rules"]

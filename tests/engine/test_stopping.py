@@ -177,7 +177,6 @@ def test_halving_and_stopping_go_together() -> None:
 @pytest.mark.parametrize(
     ("stop", "said"),
     [
-        ({"stalled": 3}, "expected a list of rules"),
         ("stalled", "expected a list of rules"),
         ([3], "expected a list of rules"),
         ([{}], "expected a list of rules"),
@@ -197,6 +196,34 @@ def test_what_is_no_rule_is_refused_before_any_work(stop: Any, said: str, tmp_pa
     with pytest.raises(ConfigError, match=said):
         search(stop=stop, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_one_rule_needs_no_list() -> None:
+    assert stop_rules(nas.Stalled(3)) == stop_rules({"stalled": 3}) == (nas.Stalled(3),)
+
+
+def test_failures_before_there_is_a_hypervolume_count_as_well() -> None:
+    def broken(trial: nas.Trial) -> dict[str, float]:
+        raise ValueError
+
+    loop = nas.LoopSettings(concurrency=1, max_failures=1)
+    assert len(search(evaluate=broken, stop=nas.Stalled(7), loop=loop).history) == 7
+
+
+def test_with_a_warm_start_the_first_result_counts_only_if_it_betters_it(tmp_path: Path) -> None:
+    search(budget=60, out=tmp_path / "earlier")
+    found = search(
+        warm_start=tmp_path / "earlier",
+        stop=nas.Stalled(3),
+        evaluate=lambda trial: {"error": 500.0 + trial.id},
+    )
+    assert len(found.history) == 3
+
+
+def test_a_run_in_a_folder_may_stop_before_its_first_ask(tmp_path: Path) -> None:
+    found = search(callbacks=[at(0)], out=tmp_path / "run")
+    assert (found.state, len(found.history)) == ("finished", 0)
+    assert len(search(out=tmp_path / "run", resume=True, budget=5).history) == 5
 
 
 def test_one_mapping_may_hold_several_rules() -> None:
