@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pandas as pd
@@ -14,9 +15,12 @@ import pandas as pd
 from nas.blame import explain
 from nas.callbacks import AnyCallback, as_callback
 from nas.checks import check_known
-from nas.core.files import write_text
+from nas.core.code_files import changed, code_of
+from nas.core.files import absolute, write_text
 from nas.core.interrupts import InterruptWatch, is_interrupt
 from nas.core.task_spec import TaskSpec
+from nas.engine.changed_code import META as CODE
+from nas.engine.changed_code import RunCode, check_accepted, checked_code
 from nas.engine.initial import AnyArchitecture
 from nas.engine.settle import settled
 from nas.engine.stopping import AnyRules, StopRule, stop_rules
@@ -30,7 +34,16 @@ from nas.log_file import well_formed
 from nas.loop import LoopSettings, Search, SearchState
 from nas.noise import posterior_front
 from nas.objectives import AnyObjective, Limit, Objective
-from nas.plan import TASK, MakeAlgorithm, NamedAlgorithm, Plan, check_ready, with_weights
+from nas.plan import (
+    TASK,
+    MakeAlgorithm,
+    NamedAlgorithm,
+    Plan,
+    check_ready,
+    named_algorithm,
+    with_weights,
+)
+from nas.plugins import collecting
 from nas.problem import Problem
 from nas.run_folder import RunTable, export, run_table, summarise
 from nas.runs.rows import frame_of
@@ -83,6 +96,7 @@ def search(
     initial: Sequence[AnyArchitecture] = (),
     stop: AnyRules = (),
     callbacks: Sequence[AnyCallback] = (),
+    accept_changed_code: bool = False,
 ) -> SearchResult:
     """Search a space for the Pareto front of the objectives.
 
@@ -115,6 +129,8 @@ def search(
             ``{"stalled": 30}``. A callback may ask for it too: `SearchState.request_stop`. Rules may change on resuming.
         callbacks: `nas.Callback` objects, which are told how the search goes; or functions, each called with the
             `SearchState` after every result and about twice a second while none comes. Their errors end nothing.
+        accept_changed_code: on resuming, or with `warm_start`, go on although the user's code (the files of the space, the
+            evaluator and so on, and the local modules that they import) is not what it was; the change is put on record.
 
     Returns:
         The result. Ctrl-C (KeyboardInterrupt) ends a search early, in order: the result then has the state
@@ -144,6 +160,7 @@ def search(
         initial=initial,
         stop=stop,
         callbacks=callbacks,
+        accept_changed_code=accept_changed_code,
     )
 
 
@@ -165,10 +182,14 @@ def solve(
     config: dict[str, Any] | None = None,
     plots: bool = True,
     on_ready: Callable[[Plan], None] | None = None,
+    accept_changed_code: bool = False,
+    code: Sequence[ModuleType] = (),
+    base: Path | None = None,
 ) -> SearchResult:
     """`search` for a problem that is made already; `config` is recorded in config.json; without `plots` none is drawn.
 
-    `on_ready` is called once all is resolved and checked, before the first worker starts.
+    `on_ready` is called once all is resolved and checked, before the first worker starts. `code` are modules that the
+    search is made of beside those of its objects; their files are named relative to `base`.
     """
     if resume and out is None:
         raise ConfigError("resume: needs out, the folder of the run to go on with")
@@ -178,14 +199,24 @@ def solve(
     rules = stop_rules(stop, problem)
     factory = _executor_factory(executor, executor_settings)
     remote = getattr(executor_settings, "address", None) is not None
+    base = base or absolute(".")
+    measuring = [
+        problem.space,
+        problem.evaluate,
+        *[f for o in problem.objectives for f in (o.function, o.for_space)],
+    ]
+    others = [*code, named_algorithm(algorithm).make, factory, *callbacks]
+    now = code_of([*measuring, *others], base)  # before anything runs: what is in the files later was not run
     if not resume:
         problem = settled(problem, optional=remote)
     warm = None
     if warm_start is not None and not resume:
+        _check_code_of(warm_start, code_of(measuring, base), accept_changed_code)
         first = Rungs(loop.fidelity, loop.halving).budgets[0]
         warm = read_warm_start(warm_start, problem, first, None if out is None else Path(out))
     history = None if out is None else History(Path(out), problem.space, create=not resume)
     try:
+        made_of = checked_code(_recorded_code(history, resume), now, accept_changed_code)
         if history is not None and resume:
             complete = history.evaluated() >= loop.evaluations
             problem = settled(problem, recorded=_recorded_task(history), optional=remote or complete)
@@ -193,11 +224,15 @@ def solve(
         if history is not None and resume:
             warm = recorded(history, problem, warm_start)
         earlier = history if resume else None
-        plan = Plan.make(problem, algorithm, algorithm_settings, loop, earlier, warm, initial)
+        with collecting() as found:  # such as the file of a surrogate
+            plan = Plan.make(problem, algorithm, algorithm_settings, loop, earlier, warm, initial)
+        if found:
+            now = dict(sorted((code_of(found, base) | now).items()))
+            made_of = checked_code(_recorded_code(history, resume), now, accept_changed_code)
         if history is None or history.evaluated() < loop.evaluations:
             check_ready(problem, remote=remote)
         if history is not None:
-            remember(history, plan, config, resume, rules)
+            remember(history, plan, config, resume, rules, made_of)
         if on_ready is not None:
             on_ready(plan)
         if history is None:
@@ -219,12 +254,34 @@ def _recorded_task(history: History) -> TaskSpec | None:
         return TaskSpec.from_json((history.meta("identity") or {}).get(TASK))
 
 
+def _recorded_code(history: History | None, resume: bool) -> RunCode | None:
+    """The code that the run which is resumed is made of; None where its version did not record it."""
+    if history is None or not resume:
+        return None
+    with well_formed(history.path):
+        return RunCode.from_meta(history.meta(CODE))
+
+
+def _check_code_of(warm_start: AnySource, now: Mapping[str, str], accept: bool) -> None:
+    """Raise `HistoryError` when what an earlier run was measured by has changed since, unless that is accepted."""
+    if not isinstance(warm_start, (str, Path)) or Path(warm_start).is_file():
+        return  # a table
+    try:
+        _, meta = read_history(Path(warm_start))
+    except HistoryError:
+        return  # read_warm_start has its own sentence for it
+    then = RunCode.from_meta(meta.get(CODE))
+    if then is not None:
+        check_accepted(changed(then.files, now), accept, f"{warm_start} was measured")
+
+
 def remember(
     history: History,
     plan: Plan,
     config: dict[str, Any] | None,
     resume: bool,
     rules: Sequence[StopRule] = (),
+    code: RunCode | None = None,
 ) -> None:
     """Put on record, in the log and in config.json, how a run is made."""
     resolved = {
@@ -234,8 +291,11 @@ def remember(
         "loop": dataclasses.asdict(plan.settings),
         "stop": [str(rule) for rule in rules],
         "versions": versions(),
+        **({} if code is None else {CODE: code.as_meta()}),
     }
     values: dict[str, Any] = {"config": resolved}
+    if code is not None:
+        values[CODE] = code.as_meta()
     if not resume:
         values |= {
             "identity": plan.identity,
@@ -334,7 +394,7 @@ def conclude(
 ) -> SearchResult:
     """Measure a run that has `ended` so; with a log, write its files."""
     problem = plan.problem
-    extra = {
+    extra: dict[str, Any] = {
         "state": ended,
         "stopped_by": state.stopped_by or None,
         "space": problem.space.name,
@@ -356,7 +416,10 @@ def conclude(
         )
     history.check_in_place()
     out = history.path.parent
-    table, _ = load_run(out)
+    table, meta = load_run(out)
+    recorded_code = RunCode.from_meta(meta.get(CODE))
+    if recorded_code is not None and recorded_code.accepted:
+        extra["code_changed"] = [dict(change) for change in recorded_code.accepted]
     summary = export(out, table, extra, posterior, plots=plots)
     if kept is not None:
         kept.conclude(problem.space, state.front.items)

@@ -13,6 +13,7 @@ from nas.errors import ConfigError, DataError, HistoryError
 from nas.history import as_json, read_history
 from nas.interfaces import HasBuild, HasWeights, SearchSpace
 from nas.records import Result, Trial
+from nas.runs.code_of_strangers import allow_in_python
 from nas.search_state import SearchState
 
 if TYPE_CHECKING:
@@ -90,19 +91,22 @@ def _entry(result: Result, path: Path) -> dict[str, Any]:
     return {"file": path.name, "trial": trial.id, "seed": trial.seed, "budget": trial.budget}
 
 
-def load_network(run: str | Path, architecture: str, space: SearchSpace | None = None) -> nn.Module:
+def load_network(
+    run: str | Path, architecture: str, space: SearchSpace | None = None, *, trust: bool = False
+) -> nn.Module:
     """A network of a run's front with the weights that the search gave it, on the CPU, ready to use.
 
     `architecture` is its text form, as in front.csv; `space` is needed only when the run was started from Python.
     The network takes pictures (b, in_channels, h, w), normalised as in the search: see `docs/run-folder.md`.
-    Loading the weights runs nothing; a space that the run's config names by a file is run, so give it, or trust the run.
-    Raises `DataError` when the run kept no weights of it, `ConfigError` when the space must be given.
+    Loading the weights runs nothing. A space that the run's config names by a file would be run: that needs `trust`, unless
+    you started the search yourself, with the same code. Raises `DataError` when the run kept no weights of it,
+    `ConfigError` when the space must be given or is not trusted.
     """
     from nas.training.judging import put_weights
     from nas.training.weights import read
 
     file = Path(run) / FOLDER / weights_entry(run, architecture)["file"]
-    space = space or _space_of(Path(run))
+    space = space or _space_of(Path(run), trust)
     if not isinstance(space, HasBuild):
         raise ConfigError(f"space {space.name!r} has no build(architecture)")
     sizes = read(file)
@@ -148,9 +152,11 @@ def run_config(run: Path) -> tuple[SearchConfig, Path | None]:
     return check_config(config["search"]), None if base is None else Path(base)
 
 
-def _space_of(run: Path) -> SearchSpace:
-    """The space that a run's config names. Raises `ConfigError` when it has none."""
+def _space_of(run: Path, trust: bool) -> SearchSpace:
+    """The space that a run's config names. Raises `ConfigError` when it has none, or one that is not trusted."""
     from nas.assemble import make_space
 
     config, base = run_config(run)
-    return make_space(config.space, base)
+    named = config.model_dump(mode="json")
+    with allow_in_python(named, base, ["space"], trust, f"nas.load_network({str(run)!r}, ...)"):
+        return make_space(config.space, base)

@@ -8,21 +8,61 @@ import inspect
 import os
 import sys
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from importlib.abc import SourceLoader
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from nas.blame import explain
+from nas.core.code_files import LOADED, Source, locate
 from nas.core.interrupts import is_interrupt
+from nas.core.kinds import in_standard_library
 from nas.errors import ConfigError, NasError
 from nas.objectives import did_you_mean
+
+_FOUND: ContextVar[tuple[list[ModuleType], ...]] = ContextVar("found", default=())
+_GATE: ContextVar[Callable[[str, str, Path | None], None] | None] = ContextVar("gate", default=None)
+
+
+@contextmanager
+def collecting() -> Iterator[list[ModuleType]]:
+    """Within it, every module that `find` loads or has loaded for a name is put into the list."""
+    found: list[ModuleType] = []
+    token = _FOUND.set((*_FOUND.get(), found))
+    try:
+        yield found
+    finally:
+        _FOUND.reset(token)
+
+
+@contextmanager
+def guarded(gate: Callable[[str, str, Path | None], None]) -> Iterator[None]:
+    """Within it, `gate(kind, name, base)` is called before code is loaded for a name that is not built in; it may raise."""
+    token = _GATE.set(gate)
+    try:
+        yield
+    finally:
+        _GATE.reset(token)
+
+
+def built_in_alone() -> AbstractContextManager[None]:
+    """Within it, no name but a built-in one is found: for reading what a stranger wrote."""
+
+    def refuse(kind: str, name: str, base: Path | None) -> None:
+        raise ConfigError(f"{kind} {name!r}: code named in a run is not loaded here")
+
+    return guarded(refuse)
 
 
 def find(kind: str, name: str, registry: Mapping[str, Any], base: Path | None = None) -> Any:
     """The component called `name`: a registry entry, or a user's own by its path.
 
     A relative file path counts from `base` (the folder of the config file). Naming a file runs it: name only files
-    that you trust. Raises `ConfigError` saying what was looked for and where.
+    that you trust. Raises `ConfigError` saying what was looked for and where; a module of Python's own library, which
+    has no components, is refused before it is imported.
     """
     if name in registry:
         return registry[name]
@@ -32,7 +72,12 @@ def find(kind: str, name: str, registry: Mapping[str, Any], base: Path | None = 
             f"{kind}: unknown {name!r}{did_you_mean(name, registry)}; known: {', '.join(registry)}; "
             "your own: package.module:Name or path/file.py:Name"
         )
+    gate = _GATE.get()
+    if gate is not None:
+        gate(kind, name, base)
     module = _load_file(kind, place, base) if place.endswith(".py") else _import(kind, place)
+    for found in _FOUND.get():
+        found.append(module)
     if not hasattr(module, attribute):
         names = [n for n in vars(module) if not n.startswith("_")]
         raise ConfigError(f"{kind} {name!r}: {place} has no {attribute!r}{did_you_mean(attribute, names)}")
@@ -40,6 +85,7 @@ def find(kind: str, name: str, registry: Mapping[str, Any], base: Path | None = 
 
 
 def _import(kind: str, name: str) -> Any:
+    check_no_library(kind, name)
     try:
         return importlib.import_module(name)
     except NasError:
@@ -54,22 +100,54 @@ def _import(kind: str, name: str) -> Any:
         raise ConfigError(f"{kind}: cannot import {name!r}: {explain(error)}") from error
 
 
+def check_no_library(kind: str, module: str) -> None:
+    """Raise `ConfigError` for a module of Python's standard library; nothing is imported."""
+    top = module.partition(".")[0]
+    if top in sys.stdlib_module_names:
+        file = locate(top)
+        if file is None or in_standard_library(file) or not file.endswith(".py"):
+            raise ConfigError(
+                f"{kind}: {module!r} is a part of Python's standard library, which has no {kind}"
+            )
+
+
+class _Read(SourceLoader):
+    """Loads a module from the very text that was hashed."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def get_filename(self, fullname: str) -> str:
+        return self._source.path
+
+    def get_data(self, path: str | bytes | int) -> bytes:
+        return self._source.text
+
+
 def _load_file(kind: str, place: str, base: Path | None) -> Any:
+    """The module of a file, loaded once for each text that the file has had."""
     path = (Path(place) if base is None else base / place).resolve()
     if not path.is_file():
         raise ConfigError(f"{kind}: no file {path}")
+    source = Source.read(path)
+    if source is None:
+        raise ConfigError(f"{kind}: cannot read {path}")
     name = f"nas_user_{path.stem}_{zlib.crc32(os.fsencode(path)):08x}"  # two folders may have the same name
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
+    earlier = sys.modules.get(name)
+    if earlier is not None and getattr(earlier, LOADED, None) == source:
+        return earlier
+    spec = importlib.util.spec_from_file_location(name, path, loader=_Read(source))
     if spec is None or spec.loader is None:
         raise ConfigError(f"{kind}: {path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
+    setattr(module, LOADED, source)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except BaseException as error:
         del sys.modules[name]
+        if earlier is not None:
+            sys.modules[name] = earlier
         if is_interrupt(error) or isinstance(error, NasError):
             raise
         raise ConfigError(f"{kind}: {path} cannot be loaded: {explain(error)}") from error

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from nas.core.kinds import check_class
+from nas.errors import ConfigError
 from nas.objectives import Objective
 from nas.plugins import find
 from nas.problem import Problem
@@ -117,7 +119,10 @@ def make_predictors(problem: Problem, surrogate: str = AUTO) -> list[Predictor]:
         candidates = module.candidates_for_search(problem.space, encodings)
         light = module.lightest(candidates, work_of(problem), len(problem.measured))
     else:
-        model = find("surrogate", surrogate, importlib.import_module("surrogates").SURROGATES)
+        registry = importlib.import_module("surrogates").SURROGATES
+        model = find("surrogate", surrogate, registry)
+        if surrogate not in registry:
+            check_surrogate(surrogate, model)
         encoding = "default+cost" if "cost" in encodings else "default"
         candidates = {surrogate.rpartition(":")[2]: module.Candidate(encoding, model)}
     selector = importlib.import_module("surrogates.selector")
@@ -144,6 +149,14 @@ def work_of(problem: Problem) -> float:
 def is_light(problem: Problem) -> bool:
     """Whether the models have to be light for a proposal to stay within half a second: many objectives, or many genes."""
     return len(problem.measured) > _FEW_OBJECTIVES or sum(problem.space.cardinalities) > _FEW_COLUMNS
+
+
+def check_surrogate(name: str, found: Any) -> None:
+    """Raise `ConfigError` unless `found` is a class with the methods of a surrogate; it is not called."""
+    expected = "a class with fit and predict"
+    if not isinstance(found, type):
+        raise ConfigError(f"surrogate {name!r}: expected {expected}, got {type(found).__name__}")
+    check_class("surrogate", name, found, expected, "fit", "predict")
 
 
 def _log_costs(problem: Problem, architectures: Sequence[Architecture]) -> FloatArray:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +17,11 @@ import pytest
 # One thread a test, as one thread a worker: small networks train several times faster so, and subprocesses follow.
 for library in ("OMP", "MKL", "OPENBLAS"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+# What the user trusts is kept in a folder of the user's; the tests have one of their own.
+_STATE = tempfile.mkdtemp(prefix="nas-tests-state-")
+atexit.register(shutil.rmtree, _STATE, ignore_errors=True)
+os.environ["XDG_STATE_HOME"] = _STATE
 
 ROOT = Path(__file__).resolve().parent.parent
 

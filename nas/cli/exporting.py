@@ -13,18 +13,22 @@ from typing import Any
 import typer
 
 from nas.checks import check_known, check_positive
-from nas.cli.networks import Network, network_spec
+from nas.cli.networks import Network, network_spec, space_part
 from nas.cli.show import output
 from nas.cli.tasks import TASKS, Making, Place, TaskCommand
 from nas.cli.training import NETWORK_FILE, progress_line
+from nas.cli.trusting import asking
 from nas.core.task_spec import TaskSpec
+from nas.core.trust import named_code
 from nas.errors import ConfigError
-from nas.export.making import Made, Run, Training, from_kept, from_training, untrained
+from nas.export.making import NAMED, Made, Run, Training, from_kept, from_training, untrained
 from nas.export.onnx_file import OPSETS
 from nas.export.origin import Origin, of_search
 from nas.export.picks import KNEE, Pick, choose
 from nas.export.product import FOLDER, Exported, check_free, write
 from nas.export.trained import Trained, read_object
+from nas.kept_weights import run_config
+from nas.runs.code_of_strangers import allow
 from nas.training import RECIPES, FullSettings, Recipe
 from nas.training.judging import put_weights
 from nas.training.task import Classification
@@ -49,6 +53,7 @@ class Wanted:
     resolution: int | None = None
     onnx: bool = True
     force: bool = False
+    trust: bool = False
     opset: int | None = None
 
 
@@ -58,7 +63,7 @@ def run_export(folder: Path, wanted: Wanted) -> None:
         _export_training(folder, wanted)
         return
     _check(wanted)
-    run = _with_data(Run.read(folder), wanted)
+    run = _with_data(_read(folder, wanted), wanted)
     chosen = choose(run.table, wanted.picks or (KNEE,))
     out = wanted.out or folder / FOLDER
     for each in chosen:
@@ -80,10 +85,32 @@ def run_export(folder: Path, wanted: Wanted) -> None:
         raise typer.Exit(1)
 
 
+def _read(folder: Path, wanted: Wanted) -> Run:
+    """The run, once its user has allowed the code that its config names."""
+    try:
+        config, base = run_config(folder)
+    except ConfigError:  # started from Python, which the reading says
+        return Run.read(folder)
+    plain = config.model_dump(mode="json")
+    named = named_code({key: plain[key] for key in NAMED}, base)
+    with allow(named, trust=wanted.trust, what=f"nas export {folder}", ask=asking()):
+        return Run.read(folder, trust=True)
+
+
+def _network(folder: Path, identity: Mapping[str, Any], wanted: Wanted) -> Network:
+    """The network of a training, once its user has allowed the code that its file names."""
+    spec, settings = str(identity.get("network")), identity.get("space") or {}
+    named = named_code({"space": space_part(spec, settings)}, Path.cwd())
+    with allow(named, trust=wanted.trust, what=f"nas export {folder}", ask=asking()):
+        return network_spec(spec, settings)
+
+
 def _export_training(folder: Path, wanted: Wanted) -> None:
     """Export the network of `nas train`; exits with 1 when a file had to be left out."""
     _check_opset(wanted)
-    meant = Wanted(out=wanted.out, onnx=wanted.onnx, force=wanted.force, opset=wanted.opset)
+    meant = Wanted(
+        out=wanted.out, onnx=wanted.onnx, force=wanted.force, opset=wanted.opset, trust=wanted.trust
+    )
     for given in dataclasses.fields(Wanted):
         if getattr(wanted, given.name) != getattr(meant, given.name):
             flag = "--pick" if given.name == "picks" else f"--{given.name}"
@@ -95,7 +122,7 @@ def _export_training(folder: Path, wanted: Wanted) -> None:
     trained, identity = Trained.read(folder), read_object(folder / NETWORK_FILE)
     check_known(f"{folder / 'config.json'}: task", trained.task, TASKS)
     command = TASKS[trained.task]
-    network = network_spec(str(identity.get("network")), identity.get("space") or {})
+    network = _network(folder, identity, wanted)
     making = Making(resolution=trained.resolution, head=identity.get("head") or {})
     shape, classes = trained.pictures.shape, len(trained.pictures.class_names)
     built = command.build(network, making)(num_classes=classes, in_channels=shape[0])

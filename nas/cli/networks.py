@@ -355,6 +355,15 @@ def _for_data(first: str, second: str | None, settings: Sequence[str], sizes: Si
     return network.for_task(TASKS[name].spec(place, sizes.resolution))
 
 
+def space_part(text: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The space that `network_spec` makes, as a part of a config."""
+    from nas.assemble import spaces
+
+    first, colon, _ = text.partition(":")
+    own = _OWN.fullmatch(text) if colon and first not in spaces() and not _MUXNET.match(text) else None
+    return {"name": first if own is None else own[1], **settings}
+
+
 def network_spec(text: str, settings: Mapping[str, Any]) -> Network:
     """The network of `nas train` and `nas evaluate`: one word, or SPACE:TEXT. Raises `ConfigError`."""
     from nas.assemble import make_space, spaces

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 import typer
@@ -20,7 +21,12 @@ from nas.cli.progress import Progress
 from nas.cli.reporting import report_at_the_end
 from nas.cli.show import front_table, output
 from nas.cli.tables import fitted
+from nas.cli.trusting import asking
 from nas.config import SearchConfig, check_config, flat, override, put, read_config
+from nas.core.code_files import changed, named_from, static_code
+from nas.core.trust import Named, Trusted, named_code
+from nas.engine.changed_code import META as CODE
+from nas.engine.changed_code import RunCode, check_accepted
 from nas.errors import ConfigError, HistoryError, NasError
 from nas.history import FILE, read_history
 from nas.kept_weights import FOLDER as WEIGHTS
@@ -28,8 +34,9 @@ from nas.kept_weights import INDEX
 from nas.log_file import well_formed
 from nas.loop import LoopSettings, SearchState
 from nas.plan import Plan
-from nas.plugins import find
+from nas.plugins import collecting, find
 from nas.records import Status
+from nas.runs.code_of_strangers import allow
 from nas.runs.next_steps import continue_command
 
 DEFAULT_SPACE = "muxnet-tiny"
@@ -60,6 +67,8 @@ class Flags:
     out: Path | None
     settings: tuple[str, ...]
     callbacks: tuple[str, ...] = ()
+    trust: bool = False
+    accept_changed_code: bool = False
 
 
 def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
@@ -70,12 +79,16 @@ def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
     if earlier is not None:
         _check_unchanged(check_config(earlier.search), checked)
     out = resume or Path(checked.out)
-    parts = assemble(checked, base, earlier.planned if earlier else None)
-    _warn_idle(checked, parts)
+    named = named_code(checked.model_dump(mode="json"), base)
     try:
-        with notices(), Progress(checked.algorithm.name) as progress:
-            ready = partial(_announce, checked, out, parts, earlier)
-            result = _solve(checked, parts, out, base, resume is not None, progress, ready)
+        with _allowed(named, earlier, flags, resume), collecting() as code:
+            parts = assemble(checked, base, earlier.planned if earlier else None)
+            _warn_idle(checked, parts)
+            if not flags.trust:  # your own config, or what you said yes to
+                Trusted().remember(named)
+            with notices(), Progress(checked.algorithm.name) as progress:
+                ready = partial(_announce, checked, out, parts, earlier)
+                result = _solve(checked, parts, out, base, flags, resume is not None, progress, ready, code)
     except KeyboardInterrupt:  # while workers start, or while results are written
         go_on = f"; go on with: nas search --resume {out}" if (out / FILE).exists() else ""
         output().print(f"Interrupted{go_on}", highlight=False, markup=False)
@@ -84,6 +97,33 @@ def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
     _report(result, out, parts.loop, page)
     if result.state == "interrupted":
         raise typer.Exit(130)
+
+
+def _allowed(
+    named: Sequence[Named], earlier: _Earlier | None, flags: Flags, run: Path | None
+) -> AbstractContextManager[None]:
+    """What a run that is resumed may import: what you have run before, what flags name now, and what you allow."""
+    if earlier is None or flags.trust:
+        return nullcontext()
+    before = set(named_code(check_config(earlier.search).model_dump(mode="json"), earlier.base))
+    asked = [n for n in named if n in before]
+    trusted = Trusted()
+    mine = [n for n in asked if trusted.changed(n)]
+    different = changed(earlier.code, _texts_of(mine, earlier.base)) if mine else []
+    check_accepted(different, flags.accept_changed_code, "this run was started")
+    return allow(
+        [n for n in asked if not (different and n in mine)],
+        trust=False,
+        what=f"nas search --resume {run}",
+        ask=asking(),
+        known=named,
+    )
+
+
+def _texts_of(named: Sequence[Named], base: Path | None) -> dict[str, str]:
+    """The hashes of their files, by path as in the record of a run."""
+    files = {path: text for n in named if n.file is not None for path, text in static_code(n.file).items()}
+    return {named_from(path, base): text for path, text in files.items()}
 
 
 def _fresh(config: Path | None, flags: Flags) -> tuple[dict[str, Any], Path]:
@@ -113,6 +153,7 @@ class _Earlier:
     base: Path | None
     planned: int
     results: int
+    code: Mapping[str, str] = field(default_factory=dict)  # on record, by file
 
     @classmethod
     def read(cls, run: Path, config: Path | None, flags: Flags) -> _Earlier:
@@ -134,7 +175,8 @@ class _Earlier:
                 )
             planned = int(planned)
         evaluated = ~frame["status"].isin([Status.INVALID.value, "running"])
-        return cls(stored["search"], base, planned, int(evaluated.sum()))
+        code = RunCode.from_meta(meta.get(CODE))
+        return cls(stored["search"], base, planned, int(evaluated.sum()), {} if code is None else code.files)
 
 
 def _check_unchanged(then: SearchConfig, now: SearchConfig) -> None:
@@ -247,9 +289,11 @@ def _solve(
     parts: Assembly,
     out: Path,
     base: Path | None,
+    flags: Flags,
     resume: bool,
     progress: Progress,
     ready: Callable[[Plan], None],
+    code: Sequence[ModuleType],
 ) -> SearchResult:
     record = {"search": config.model_dump(mode="json"), "base": None if base is None else str(base)}
     try:
@@ -269,6 +313,9 @@ def _solve(
             callbacks=[_end_in_order_when_told_to(), progress, *parts.callbacks],
             config=record,
             on_ready=ready,
+            accept_changed_code=flags.accept_changed_code,
+            code=code,
+            base=base,
         )
     except NasError:
         progress.stop()

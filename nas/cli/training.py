@@ -15,12 +15,14 @@ from typing import Any
 import typer
 
 from nas.checks import check_known, check_positive
-from nas.cli.networks import names_code, network_spec, write_file
+from nas.cli.networks import names_code, network_spec, space_part, write_file
 from nas.cli.notices import notices
 from nas.cli.show import output
 from nas.cli.tasks import TASKS, Making, Place, TaskCommand
 from nas.config import override
+from nas.core.trust import Trusted, named_code
 from nas.errors import ConfigError, DataError
+from nas.runs.code_of_strangers import allowing
 
 NETWORK_FILE = "network.json"  # beside what `train_full` writes
 
@@ -82,6 +84,7 @@ def run_training(asked: Asked, recipe: str | None, epochs: int | None, run: Run)
     given = {} if epochs is None else {"epochs": epochs}
     plan = recipe_from_config({"base": recipe, **parts["recipe"], **given})
     network = network_spec(asked.spec, parts["space"])
+    Trusted().remember(named_code({"space": space_part(asked.spec, parts["space"])}, Path.cwd()))
     pixels = command.pixels(network, plan)
     source = command.source(Place(asked.data, asked.path, parts["data"]), pixels)
     task = command.task(parts["task"])
@@ -127,7 +130,9 @@ def run_evaluation(asked: Asked, resolution: int | None, as_json: bool) -> None:
     trained = trained_as(asked.weights)
     given = {*parts["data"], *(() if resolution is None else ("resolution",))}
     resolution = resolution or (None if "resolution" in given else trained.resolution)
-    network = network_spec(asked.spec, {**space, **parts["space"]})
+    yours = named_code({"space": space_part(asked.spec, parts["space"])}, Path.cwd())
+    with allowing(yours):  # nothing that the file of a folder names
+        network = network_spec(asked.spec, {**space, **parts["space"]})
     pixels = command.pixels(network, Recipe(resolution=resolution))
     source = command.source(Place(asked.data, asked.path, parts["data"]), pixels)
     source = trained.read_alike(source, given)

@@ -22,6 +22,7 @@ from nas.kept_weights import load_network, run_config, weights_entry
 from nas.measure.picture_size import picture_size
 from nas.plan import TASK
 from nas.run_folder import RunTable
+from nas.runs.code_of_strangers import allow_in_python
 from nas.training import FullSettings, Recipe, TrainingEvaluator, train_full
 from nas.training.evaluator import HasResolution, reproducible
 from nas.training.feed import Prepared
@@ -31,6 +32,7 @@ from nas.training.loop import precision
 from nas.training.task import Scored, Task
 
 REAL = 8  # real pictures on which exports are compared
+NAMED = ("space", "evaluator", "objectives")  # parts of a run's config that an export makes again
 KEPT, TRAINED, UNTRAINED = "kept", "trained", "untrained"
 _CPU = torch.device("cpu")
 
@@ -50,10 +52,18 @@ class Run:
     task: TaskSpec | None = None
 
     @classmethod
-    def read(cls, folder: Path, space: SearchSpace | None = None, evaluator: object = None) -> Run:
+    def read(
+        cls,
+        folder: Path,
+        space: SearchSpace | None = None,
+        evaluator: object = None,
+        *,
+        trust: bool = False,
+    ) -> Run:
         """Read a finished run, or one under way; `space` and `evaluator` where it was started from Python.
 
-        Raises `HistoryError` when there is none, `ConfigError` when the space must be given.
+        Raises `HistoryError` when there is none, `ConfigError` when the space must be given, or when its config names code
+        that its user has not run before (unless `trust`).
         """
         from nas.assemble import make_problem, make_space
 
@@ -63,11 +73,13 @@ class Run:
                 config, base = run_config(folder)
             except ConfigError as error:
                 raise ConfigError(f"{error}: nas.export_run(run, space=..., evaluate=...)") from None
-            try:
-                problem = make_problem(config, base)
-                space, evaluator = problem.space, problem.evaluate
-            except DataError:  # of a table that is looked up, and is not needed any more
-                space = make_space(config.space, base)
+            plain = config.model_dump(mode="json")
+            with allow_in_python(plain, base, NAMED, trust, f"nas.export_run({str(folder)!r})"):
+                try:
+                    problem = make_problem(config, base)
+                    space, evaluator = problem.space, problem.evaluate
+                except DataError:  # of a table that is looked up, and is not needed any more
+                    space = make_space(config.space, base)
         inner = getattr(evaluator, "evaluator", evaluator)  # of one that reports more beside
         inner = inner if isinstance(inner, TrainingEvaluator) else None
         task = _task_of(meta, inner)

@@ -55,14 +55,15 @@ def export_run(
     onnx: bool = True,
     force: bool = False,
     opset: int | None = None,
+    trust: bool = False,
 ) -> list[Exported]:
     """Export networks of a run with the weights that its search kept, as `nas export` does; a folder each.
 
     `picks` as for `--pick`, `out` None is `RUN/export`. `space` and `evaluate` (the `TrainingEvaluator`) are needed only when
-    the run was started from Python. `opset` is the version of ONNX's operator set (None: torch's default). Raises `ConfigError` for a pick that means nothing, a folder that is taken, or a
+    the run was started from Python. `trust` imports code that the run's config names, where you have not run it before. `opset` is the version of ONNX's operator set (None: torch's default). Raises `ConfigError` for a pick that means nothing, a folder that is taken, or a
     network that no file of its own can build, `DataError` when weights or data are missing.
     """
-    whole = Run.read(Path(run), space, evaluate)
+    whole = Run.read(Path(run), space, evaluate, trust=trust)
     chosen = choose(whole.table, picks)
     places = [Path(whole.folder / FOLDER if out is None else out) / each.name for each in chosen]
     for place in places:

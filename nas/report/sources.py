@@ -16,6 +16,7 @@ from nas.errors import ConfigError, DataError
 from nas.history import FILE
 from nas.interfaces import SearchSpace
 from nas.log_file import well_formed
+from nas.plugins import built_in_alone
 from nas.run_folder import RunTable, summarise
 
 UNDER_WAY = "under way, or ended without a summary"
@@ -91,7 +92,8 @@ def _with_space(source: Source) -> Source:
 
     base = source.config["config"].get("base")
     try:
-        space = make_space(Part.model_validate(described), None if base is None else Path(base))
+        with built_in_alone():
+            space = make_space(Part.model_validate(described), None if base is None else Path(base))
     except (ConfigError, DataError):  # such as a table that is no longer where it was
         return source
     return replace(source, space=space)

@@ -50,3 +50,7 @@ DataPath = Annotated[Folder, typer.Option("--path", help="Where the data are.", 
 CountedTask = Annotated[
     Text, typer.Option("--task", help="Of the data; default: as the space.", show_default=False)
 ]
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Import the code that the run names, without a question."),
+]

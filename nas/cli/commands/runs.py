@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from nas.cli.commands.options import DATA, ConfigSettings, Folder, Number, Text, Texts
+from nas.cli.commands.options import DATA, ConfigSettings, Folder, Number, Text, Texts, Trust
 
 runs = typer.Typer(rich_markup_mode="markdown")
 PANEL = "Runs"
@@ -55,6 +55,14 @@ def search(
         Texts,
         typer.Option(help="Who is told how it goes: file.py:Name. Repeatable.", show_default=False),
     ] = None,
+    trust: Trust = False,
+    accept_changed_code: Annotated[
+        bool,
+        typer.Option(
+            "--accept-changed-code",
+            help="With `--resume` or a warm start: continue although your code changed since; it is recorded.",
+        ),
+    ] = False,
     settings: ConfigSettings = None,
 ) -> None:
     """Search a space for its Pareto front.
@@ -67,8 +75,9 @@ def search(
     trackers = [name for name, wanted in (("tensorboard", tensorboard), ("mlflow", mlflow)) if wanted]
     told = (*trackers, *(callback or ()))
     flags = Flags(
-        space, algorithm, budget, seed, workers, executor, address, out, tuple(settings or ()), told
-    )
+        space, algorithm, budget, seed, workers, executor, address, out, tuple(settings or ()), told,
+        trust, accept_changed_code,
+    )  # fmt: skip
     run_search(config, flags, resume)
 
 
@@ -208,6 +217,7 @@ def export(
         Number, typer.Option(help="ONNX operator set of network.onnx; default: torch's.", show_default=False)
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over an export that is there.")] = False,
+    trust: Trust = False,
 ) -> None:
     """Export networks of a run, or the one of a training: weights, a Python file that needs PyTorch alone, ONNX, a card."""
     from nas.cli.exporting import Wanted, run_export
@@ -215,6 +225,7 @@ def export(
     wanted = Wanted(
         picks=tuple(pick or ()), out=out, train=train, untrained=untrained, recipe=recipe, epochs=epochs, data=data,
         path=path, seed=seed, threads=threads, resolution=resolution, onnx=not no_onnx, force=force, opset=opset,
+        trust=trust,
     )  # fmt: skip
     run_export(run, wanted)
 

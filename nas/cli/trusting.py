@@ -1,0 +1,24 @@
+"""The question before code is imported that a run's config names."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from nas.cli.show import output
+from nas.runs.code_of_strangers import Ask
+
+
+def asking() -> Ask | None:
+    """How to ask; None where nobody can answer."""
+    return _ask if sys.stdin.isatty() and output().is_terminal else None
+
+
+def _ask(what: str, lines: Sequence[str]) -> bool:
+    say = output().print
+    say(f"{what} imports code that its config names, which runs it:", markup=False, highlight=False)
+    for line in lines:
+        say(f"  {line}", markup=False, highlight=False)
+    return typer.confirm("Read it first. Import it?", default=False)

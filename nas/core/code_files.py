@@ -1,0 +1,324 @@
+"""Which code a run is made of: the user's files that it names, and the local modules that these import, by their hashes.
+
+Local is what neither Python, an installed package nor this framework brings: versions tell those apart. Nothing is imported
+or run here.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePath
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from nas.core.kinds import in_standard_library, unwrapped
+
+LOADED = "__nas_source__"  # of a module that this package loaded from a file: what it was when it was read
+_ROOM = Path(__file__).resolve().parents[1]
+_FRAMEWORK = tuple(f"{_ROOM.parent / name}/" for name in ("nas", "search_spaces", "surrogates"))
+_INSTALLED = ("/site-packages/", "/dist-packages/")
+_MOST = 2_000  # objects and files that are followed
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of Python as it was read."""
+
+    path: str
+    text: bytes
+
+    @property
+    def sha256(self) -> str:
+        """Of its text, line ends as on Unix: a checkout may change them, and Python does not care."""
+        return hashlib.sha256(self.text.replace(b"\r\n", b"\n")).hexdigest()
+
+    @classmethod
+    def read(cls, path: str | Path) -> Source | None:
+        """The file now; None when it cannot be read."""
+        try:
+            return cls(str(path), Path(path).read_bytes())
+        except (OSError, ValueError):
+            return None
+
+
+def is_local(file: str) -> bool:
+    """Whether a file is the user's own code."""
+    if file.startswith("<") or any(part in file for part in _INSTALLED):
+        return False
+    return not file.startswith(_FRAMEWORK) and not in_standard_library(file)
+
+
+def is_framework(file: str) -> bool:
+    """Whether a file is a part of this framework."""
+    return file.startswith(_FRAMEWORK)
+
+
+def code_of(things: Iterable[Any], base: Path) -> dict[str, str]:
+    """The hashes of the code that these modules, classes, functions and objects are made of.
+
+    By file, relative to `base` where it lies within; what was defined in a notebook or a script that is run, by its name
+    there (`__main__:train`), so that other lines of the script may change.
+    """
+    files: dict[str, Source] = {}
+    found: dict[str, str] = {}
+    waiting, seen = list(things), set[int]()
+    while waiting and len(seen) < _MOST:
+        thing = waiting.pop(0)
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, ModuleType):
+            _add(_source_of(thing), files)
+            continue
+        inner = unwrapped(thing)
+        owner = inner if isinstance(inner, (type, FunctionType)) else type(inner)
+        waiting += [part for part in _within(thing) if _leads_on(part)]
+        module = getattr(owner, "__module__", None)
+        if module == "__main__":
+            text = _text_of(owner)
+            if text is not None:
+                found[f"__main__:{owner.__qualname__}"] = hashlib.sha256(
+                    text.encode("utf-8", "replace")
+                ).hexdigest()
+            waiting += _globals_of(owner)
+            continue
+        for cls in owner.__mro__ if isinstance(owner, type) else [owner]:
+            loaded = sys.modules.get(getattr(cls, "__module__", None) or "")
+            file = _file_of(cls)
+            if loaded is not None and getattr(loaded, LOADED, None) is not None:
+                _add(_source_of(loaded), files)
+            elif file is not None and is_local(file):
+                _add(Source.read(file), files)
+    for path, source in _closure(files).items():
+        found[named_from(path, base)] = source.sha256
+    return dict(sorted(found.items()))
+
+
+def static_code(file: str | Path) -> dict[str, str]:
+    """The hashes of a file and of the local modules that it imports, by absolute path, without importing it."""
+    first = Source.read(file)
+    if first is None:
+        return {}
+    return {path: source.sha256 for path, source in _closure({first.path: first}).items()}
+
+
+def changed(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """What of `then` is another text now. A file that was moved counts as the one of its name, where there is one."""
+    different = []
+    for key, text in then.items():
+        if key in now:
+            if now[key] != text:
+                different.append(key)
+            continue
+        moved = [k for k in now if k not in then and PurePath(k).name == PurePath(key).name]
+        if len(moved) == 1 and now[moved[0]] != text:
+            different.append(moved[0])
+    return different
+
+
+def named_from(path: str, base: Path | None) -> str:
+    """A file as a record names it: relative to `base` where it lies within."""
+    try:
+        return Path(path).relative_to(base or Path.cwd()).as_posix()
+    except ValueError:
+        return Path(path).as_posix()
+
+
+def _add(source: Source | None, files: dict[str, Source]) -> None:
+    if source is not None:
+        files.setdefault(source.path, source)
+
+
+def _source_of(module: ModuleType) -> Source | None:
+    """The text that a module was loaded from, where it is the user's own."""
+    known = getattr(module, LOADED, None)
+    if isinstance(known, Source):
+        return known
+    file = getattr(module, "__file__", None)
+    return Source.read(file) if isinstance(file, str) and file.endswith(".py") and is_local(file) else None
+
+
+def _file_of(owner: Any) -> str | None:
+    """Where a class or a function was defined."""
+    if isinstance(owner, FunctionType):
+        return _path_of(owner.__code__)
+    for member in vars(owner).values():
+        inner = unwrapped(getattr(member, "fget", None) or getattr(member, "__func__", None) or member)
+        if isinstance(inner, FunctionType) and inner.__module__ == owner.__module__:
+            file = _path_of(inner.__code__)
+            if file is not None:
+                return file
+    file = getattr(sys.modules.get(owner.__module__), "__file__", None)
+    return file if isinstance(file, str) and file.endswith(".py") else None
+
+
+def _path_of(code: CodeType) -> str | None:
+    file = code.co_filename
+    return str(Path(file).absolute()) if file.endswith(".py") and not file.startswith("<") else None
+
+
+def _text_of(owner: Any) -> str | None:
+    try:
+        return inspect.getsource(owner)
+    except (OSError, TypeError, IndentationError, SyntaxError):
+        return None
+
+
+def _within(thing: Any) -> Iterator[Any]:
+    """What a partial, a closure, a method or an object carries."""
+    yield from getattr(thing, "args", ()) if hasattr(thing, "func") else ()
+    for name in ("func", "__func__", "__self__", "__wrapped__"):
+        inner = getattr(thing, name, None)
+        if inner is not None:
+            yield inner
+    for cell in getattr(thing, "__closure__", None) or ():
+        try:
+            yield cell.cell_contents
+        except ValueError:  # not filled yet
+            continue
+    if not isinstance(thing, (type, FunctionType)):
+        try:
+            yield from list(vars(thing).values())
+        except TypeError:
+            yield from (getattr(thing, name, None) for name in getattr(type(thing), "__slots__", ()))
+
+
+def _leads_on(part: Any) -> bool:
+    """Whether something that an object carries is code, or made by code of the user's."""
+    if isinstance(part, (str, bytes, int, float, ModuleType)) or part is None:
+        return False
+    if isinstance(part, (type, FunctionType)) or hasattr(part, "func") or hasattr(part, "__func__"):
+        return True
+    if type(part).__module__ in ("__main__", "builtins"):
+        return type(part).__module__ == "__main__"
+    loaded = sys.modules.get(type(part).__module__)
+    file = _file_of(type(part)) if loaded is None else getattr(loaded, "__file__", None)
+    return isinstance(file, str) and (is_local(file) or is_framework(file))
+
+
+def _globals_of(owner: Any) -> list[Any]:
+    """What the code of a function or class of a script refers to among the script's own names and the user's modules."""
+    functions = [owner] if isinstance(owner, FunctionType) else [unwrapped(m) for m in vars(owner).values()]
+    found: list[Any] = list(owner.__mro__[1:-1]) if isinstance(owner, type) else []
+    for function in functions:
+        if isinstance(function, FunctionType):
+            names = _names_in(function.__code__)
+            found += [function.__globals__[name] for name in sorted(names) if name in function.__globals__]
+    return [x for x in found if isinstance(x, (type, FunctionType, ModuleType)) or _leads_on(x)]
+
+
+def _names_in(code: CodeType) -> set[str]:
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= _names_in(constant)
+    return names
+
+
+def _closure(files: Mapping[str, Source]) -> dict[str, Source]:
+    """These files and the local ones that they import, directly or not."""
+    found = dict(files)
+    waiting = list(files.values())
+    while waiting and len(found) < _MOST:
+        source = waiting.pop()
+        for path in _imported(source):
+            if path not in found:
+                other = _loaded_as(path) or Source.read(path)
+                if other is not None:
+                    found[path] = other
+                    waiting.append(other)
+    return found
+
+
+def _loaded_as(path: str) -> Source | None:
+    for module in list(sys.modules.values()):
+        known = getattr(module, LOADED, None) if isinstance(module, ModuleType) else None
+        if isinstance(known, Source) and known.path == path:
+            return known
+    return None
+
+
+@lru_cache(maxsize=256)
+def _imports(source: Source) -> tuple[tuple[int, str], ...]:
+    """What a file imports, anywhere in it: levels up of a relative import (0 for none), and a dotted name."""
+    try:
+        tree = ast.parse(source.text)
+    except (SyntaxError, ValueError, RecursionError):
+        return ()
+    found: dict[tuple[int, str], None] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {(0, alias.name): None for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            found[node.level, base] = None
+            found |= {(node.level, f"{base}.{alias.name}".strip(".")): None for alias in node.names}
+        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            name = node.args[0].value
+            if called in ("import_module", "__import__") and isinstance(name, str) and name:
+                found[0, name] = None
+    return tuple(found)
+
+
+def _imported(source: Source) -> Iterator[str]:
+    folder = Path(source.path).parent
+    for level, name in _imports(source):
+        if level:
+            for _ in range(level - 1):
+                folder = folder.parent
+            yield from _below(folder, name)
+            folder = Path(source.path).parent
+            continue
+        parts = name.split(".")
+        for i in range(len(parts)):
+            file = locate(".".join(parts[: i + 1]))
+            if file is not None and file.endswith(".py") and is_local(file):
+                yield str(Path(file).absolute())
+        if locate(parts[0]) is None:
+            yield from _below(folder, name)
+
+
+def _below(folder: Path, name: str) -> Iterator[str]:
+    """The files of a dotted name below a folder: of each package its own, then the module."""
+    place = folder
+    if (place / "__init__.py").is_file():
+        yield str(place / "__init__.py")
+    for part in filter(None, name.split(".")):
+        for file in (place / f"{part}.py", place / part / "__init__.py"):
+            if file.is_file() and is_local(str(file)):
+                yield str(file.absolute())
+        place = place / part
+
+
+def locate(name: str) -> str | None:
+    """The file that `import name` would load, or has loaded; None when there is none. Imports nothing."""
+    if name in sys.modules:
+        file = getattr(sys.modules[name], "__file__", None)
+        return file if isinstance(file, str) else None
+    path: Any = None
+    origin: str | None = None
+    parts = name.split(".")
+    for i in range(len(parts)):
+        full = ".".join(parts[: i + 1])
+        if full in sys.modules:
+            path = getattr(sys.modules[full], "__path__", [])
+            continue
+        spec = next((s for f in sys.meta_path if (s := _spec(f, full, path)) is not None), None)
+        if spec is None:
+            return None
+        path, origin = spec.submodule_search_locations or [], spec.origin
+    return origin if isinstance(origin, str) else None
+
+
+def _spec(finder: Any, name: str, path: Any) -> Any:
+    try:
+        return finder.find_spec(name, path)
+    except Exception:  # a finder of somebody else's
+        return None

@@ -1,0 +1,192 @@
+"""Which code a run's config names, and whether its user has run exactly that before.
+
+A config that you write is your word. The config within a run's folder may be a stranger's, and importing what it names runs it.
+So that your own runs need no question, what you start is remembered in your state folder by path, settings and hashes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nas.core.code_files import is_framework, locate, static_code
+from nas.core.files import write_whole
+
+FILE = "trusted.json"
+_SCHEMA = 1
+_MOST = 2_000  # entries that are kept, the latest
+_VERSIONS = 20  # of the same code
+_NAME = re.compile(
+    r"(?P<place>.+\.py|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):(?P<attribute>[A-Za-z_]\w*)", re.DOTALL
+)
+_NEVER_CODE = {"out", "warm_start", "unit", "limits", "address"}
+
+
+@dataclass(frozen=True)
+class Named:
+    """A piece of code that a part of a config names, or a cluster that it joins.
+
+    `part` is where it stands (`space`, `callbacks.0`), `name` what stands there, `place` the file or module that would be
+    imported, `file` that file where it can be found. `settings` is the whole part, which the code is called with.
+    """
+
+    part: str
+    name: str
+    place: str
+    file: str | None
+    settings: str
+
+    @property
+    def key(self) -> str:
+        """Of what is called and with which settings, whatever the text of its files."""
+        said = json.dumps([self.part.partition(".")[0], self.name, self.place, self.file, self.settings])
+        return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def text(self) -> str:
+        """The hash of the text of its files as they are now."""
+        files = {} if self.file is None else static_code(self.file)
+        return hashlib.sha256(json.dumps(sorted(files.items())).encode("utf-8", "surrogatepass")).hexdigest()
+
+    def __str__(self) -> str:
+        where = self.place if self.file in (None, self.place) else f"{self.place} ({self.file})"
+        return (
+            f"{self.part}: {self.name}, in {where}" if where not in self.name else f"{self.part}: {self.name}"
+        )
+
+
+def named_code(config: Mapping[str, Any], base: Path | None) -> list[Named]:
+    """Everything in a config that is imported by its name, and Ray clusters; built-in names are not among it.
+
+    Paths count from `base`, those of a surrogate from the current folder. Nothing is imported.
+    """
+    found: list[Named] = []
+    for part, value in config.items():
+        if part in _NEVER_CODE:
+            continue
+        items = enumerate(value) if isinstance(value, list) else [(None, value)]
+        for number, item in items:
+            where = part if number is None else f"{part}.{number}"
+            settings = json.dumps(item, sort_keys=True, default=str)
+            for key, text in _texts(item):
+                named = _named(where, key, text, settings, base)
+                if named is not None:
+                    found.append(named)
+            if part == "executor" and isinstance(item, Mapping) and item.get("address") is not None:
+                address = str(item["address"])
+                found.append(Named(where, address, f"the Ray cluster at {address}", None, settings))
+    return list(dict.fromkeys(found))
+
+
+def _texts(value: Any, key: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    if depth > 100:
+        return
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            if name not in _NEVER_CODE:
+                yield from _texts(inner, str(name), depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _texts(inner, key, depth + 1)
+
+
+def _named(part: str, key: str, text: str, settings: str, base: Path | None) -> Named | None:
+    match = _NAME.fullmatch(text)
+    if match is None:
+        return None
+    place = match["place"]
+    if place.endswith(".py"):
+        file = str(where_of(place, None if key == "surrogate" else base))
+        return Named(part, text, file, file, settings)
+    file_of_module = _located(place)
+    if file_of_module is not None and is_framework(file_of_module):
+        return None
+    return Named(part, text, f"module {place}", file_of_module, settings)
+
+
+def where_of(place: str, base: Path | None) -> Path:
+    """The file that a name's path stands for."""
+    return (Path(place) if base is None else base / place).resolve()
+
+
+def _located(module: str) -> str | None:
+    with suppress(Exception):
+        return locate(module)
+    return None
+
+
+def state_folder() -> Path:
+    """Where this user's programs keep what they remember."""
+    given = os.environ.get("XDG_STATE_HOME", "")
+    home = Path(given) if os.path.isabs(given) else Path.home() / ".local" / "state"
+    return home / "nas"
+
+
+class Trusted:
+    """The code that this user has started, on file: see the module's text. A file that others may write is not believed."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        try:
+            self.path: Path | None = path or state_folder() / FILE
+        except RuntimeError:  # no home folder
+            self.path = None
+
+    def knows(self, named: Named) -> bool:
+        """Whether its user started exactly this: the same name, settings and text."""
+        entry = self._read().get(named.key)
+        return entry is not None and named.text() in entry["texts"]
+
+    def changed(self, named: Named) -> bool:
+        """Whether its user started the same name with the same settings, when its files had another text."""
+        entry = self._read().get(named.key)
+        return entry is not None and named.text() not in entry["texts"]
+
+    def remember(self, found: Sequence[Named]) -> None:
+        """Put on file what its user has started; where the folder cannot be written, it is asked again."""
+        if not found or self.path is None:
+            return
+        with suppress(OSError, ValueError):
+            entries = self._read()
+            for named in found:
+                texts = entries.pop(named.key, {"texts": []})["texts"]
+                kept = [t for t in texts if t != named.text()][-_VERSIONS + 1 :]
+                entry = {"what": str(named), "texts": [*kept, named.text()], "when": round(time.time())}
+                entries[named.key] = entry
+            latest = dict(list(entries.items())[-_MOST:])
+            self._write(json.dumps({"schema": _SCHEMA, "trusted": latest}, indent=1) + "\n")
+
+    def _read(self) -> dict[str, Any]:
+        if self.path is None:
+            return {}
+        try:
+            with self.path.open("rb") as file:
+                found = os.fstat(file.fileno())
+                ours = not hasattr(os, "getuid") or found.st_uid == os.getuid()
+                if not ours or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                    return {}
+                content = json.loads(file.read())
+            entries = content["trusted"] if content["schema"] == _SCHEMA else {}
+            return {k: e for k, e in entries.items() if isinstance(e["texts"], list)}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return {}
+
+    def _write(self, text: str) -> None:
+        assert self.path is not None
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+        def private(part: Path) -> None:
+            part.touch(mode=0o600)
+            part.chmod(0o600)
+            part.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+        write_whole(self.path, private)

@@ -1,0 +1,98 @@
+"""Before code that a run's config names is imported: what it is, and whether its user may be taken to have allowed it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from nas.core.text import printable
+from nas.core.trust import Named, Trusted, named_code, where_of
+from nas.errors import ConfigError
+from nas.plugins import guarded
+
+OURS = ("nas.", "search_spaces.", "surrogates.")
+
+
+class NotTrusted(ConfigError):
+    """A run names code that its user has neither run before nor allowed now; nothing of it was imported."""
+
+
+def unknown_code(found: Sequence[Named], trusted: Trusted) -> list[Named]:
+    """What of the code that a run names its user has not started before, as it is."""
+    return [named for named in found if not trusted.knows(named)]
+
+
+def listed(found: Sequence[Named], trusted: Trusted) -> list[str]:
+    """A line for each."""
+    return [
+        printable(str(named), newlines=False)
+        + (" (changed since you ran it)" if trusted.changed(named) else "")
+        for named in found
+    ]
+
+
+def refused(what: str, found: Sequence[Named], trusted: Trusted, allow: str) -> NotTrusted:
+    """The error that says what would be imported, and how to allow it."""
+    lines = "; ".join(listed(found, trusted))
+    return NotTrusted(
+        f"{what} would import and run code that its config names: {lines}. Read that code first; if you trust it, {allow}"
+    )
+
+
+def allowing(found: Sequence[Named]) -> AbstractContextManager[None]:
+    """Within it no name but these leads to an import, whatever else a run's config may bring up."""
+    places = {named.place for named in found}
+
+    def gate(kind: str, name: str, counted_from: Path | None) -> None:
+        place = name.rpartition(":")[0]
+        where = str(where_of(place, counted_from)) if place.endswith(".py") else f"module {place}"
+        if where not in places and not place.startswith(OURS):
+            raise NotTrusted(
+                f"{kind} {name!r}: this run was not allowed to import it; read it, then pass --trust"
+            )
+
+    return guarded(gate)
+
+
+def allow_in_python(
+    config: Mapping[str, Any], base: Path | None, parts: Sequence[str], trust: bool, what: str
+) -> AbstractContextManager[None]:
+    """For a function of Python that cannot ask: raises `NotTrusted` unless all was started before, or `trust` is given."""
+    if trust:
+        return nullcontext()
+    found = named_code({key: config.get(key) for key in parts}, base)
+    trusted = Trusted()
+    unknown = unknown_code(found, trusted)
+    if unknown:
+        raise refused(what, unknown, trusted, "pass trust=True, or give the space yourself (space=...)")
+    return allowing(found)
+
+
+Ask = Callable[[str, Sequence[str]], bool]
+
+
+def allow(
+    found: Sequence[Named],
+    *,
+    trust: bool,
+    what: str,
+    ask: Ask | None,
+    known: Sequence[Named] = (),
+) -> AbstractContextManager[None]:
+    """What may be imported of a run's `found` code, besides what is `known` to be its user's word.
+
+    Asks by `ask` where there is somebody to answer (None: raises `NotTrusted`); a yes is remembered.
+    """
+    if trust:
+        return nullcontext()
+    trusted = Trusted()
+    unknown = unknown_code(found, trusted)
+    if unknown:
+        if ask is None:
+            raise refused(what, unknown, trusted, "pass --trust")
+        if not ask(what, listed(unknown, trusted)):
+            raise NotTrusted(f"{what} was not allowed to import code; nothing was run")
+        trusted.remember(unknown)
+    return allowing([*found, *known])

@@ -1,0 +1,442 @@
+"""A stranger's run: no command executes code that it names without its user's word, and only what a name should be is called."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import stat
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nas
+from nas.core.trust import Trusted, named_code, state_folder
+from nas.errors import ConfigError, NasError
+from nas.history import FILE
+from nas.testing.toy import ToySpace
+
+pytestmark = pytest.mark.usefixtures("no_plots")
+
+# Writes a mark when it is imported, and another when anything in it is called.
+EVIL = """
+import os
+from subprocess import getoutput
+
+import nas
+from nas.executors import SerialExecutor
+from nas.testing.toy import ToySpace
+
+with open(os.environ["MARK"], "a") as file:
+    file.write("imported\\n")
+
+
+def called(*args, **kwargs):
+    with open(os.environ["MARK"], "a") as file:
+        file.write("called\\n")
+    return 1.0
+
+
+class Thing:
+    def __init__(self, *args, **kwargs):
+        called()
+
+
+class Space(ToySpace):
+    pass
+
+
+def measure(trial):
+    return {"error": float(sum(trial.architecture.genes))}
+
+
+class Executor(SerialExecutor):
+    pass
+"""
+
+SAFE = {
+    "space": {"name": "nasbench201"},
+    "objectives": [{"name": "params"}, {"name": "madds"}],
+    "evaluator": None,
+    "algorithm": {"name": "random"},
+    "executor": {"name": "serial"},
+    "budget": {"evaluations": 6},
+    "seed": 0,
+}
+# What a stranger may put where, by the part of the config.
+PLANTED: dict[str, dict[str, Any]] = {
+    "space": {"space": {"name": "{}:Space"}},
+    "evaluator": {"evaluator": {"name": "{}:measure"}},
+    "backbone": {
+        "space": {
+            "name": "segmentation",
+            "backbone": {"name": "{}:Space"},
+            "picture": [32, 32],
+            "num_classes": 3,
+        }
+    },
+    "short backbone": {
+        "space": {"name": "segmentation", "backbone": "{}:Space", "picture": [32, 32], "num_classes": 3}
+    },
+    "objective": {"objectives": [{"name": "params"}, {"name": "{}:objective"}]},
+    "function": {"objectives": [{"name": "params"}, {"name": "x", "function": "{}:called", "cheap": True}]},
+    "algorithm": {"algorithm": {"name": "{}:called"}},
+    "surrogate": {"algorithm": {"name": "sa-moead", "surrogate": "{}:Thing", "initial": 4}},
+    "executor": {"executor": {"name": "{}:Executor"}},
+    "callback": {"callbacks": [{"name": "{}:called"}]},
+}
+EXPORTED = {
+    "space",
+    "evaluator",
+    "backbone",
+    "short backbone",
+    "objective",
+    "function",
+}  # parts that an export makes
+
+
+@pytest.fixture
+def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file that the planted code writes to."""
+    path = tmp_path / "MARK"
+    monkeypatch.setenv("MARK", str(path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "evil.py").write_text(EVIL)
+    return path
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of built-in names."""
+    from nas.api import solve
+    from nas.assemble import assemble
+    from nas.config import check_config
+
+    out = tmp_path_factory.mktemp("ours") / "run"
+    parts = assemble(check_config(SAFE))
+    record = {"search": check_config(SAFE).model_dump(mode="json"), "base": None}
+    solve(parts.problem, algorithm="random", loop=parts.loop, out=out, config=record, plots=False)
+    return out
+
+
+@pytest.fixture
+def plant(tmp_path: Path, ours: Path) -> Callable[..., Path]:
+    """Copies a run of ours and writes a stranger's config into its log."""
+
+    def planted(changes: dict[str, Any], place: str = "evil.py") -> Path:
+        out = tmp_path / "run"
+        shutil.copytree(ours, out)
+        with closing(sqlite3.connect(out / FILE)) as db, db:
+            meta = json.loads(db.execute("SELECT value FROM meta WHERE key = 'config'").fetchone()[0])
+            text = json.dumps({**meta["config"]["search"], **changes}).replace("{}", place)
+            meta["config"] = {"search": json.loads(text), "base": str(tmp_path / "base")}
+            db.execute("UPDATE meta SET value = ? WHERE key = 'config'", (json.dumps(meta),))
+        (out / "config.json").write_text(json.dumps(meta))
+        return out
+
+    return planted
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
+    """Runs a command in this process; its exit code and what it printed."""
+
+    def run(*arguments: str) -> tuple[int, str]:
+        from nas.cli import main
+
+        monkeypatch.setattr("sys.argv", ["nas", *arguments])
+        code: Any = 0
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code or 0
+        said = capsys.readouterr()
+        return int(code), " ".join((said.out + said.err).split())
+
+    return run
+
+
+@pytest.mark.parametrize("part", PLANTED)
+def test_no_command_executes_code_that_a_stranger_s_run_names(
+    part: str, mark: Path, plant: Callable[..., Path], command: Callable[..., Any]
+) -> None:
+    run = plant(PLANTED[part])
+    for arguments in (
+        ("front", str(run)),
+        ("watch", str(run), "--once"),
+        ("report", str(run)),
+        ("search", "--resume", str(run), "--budget", "8"),
+        ("export", str(run), "--untrained", "--no-onnx"),
+    ):
+        code, said = command(*arguments)
+        assert not mark.exists(), arguments
+        if arguments[0] in ("front", "watch", "report"):
+            assert code == 0, said
+        elif arguments[0] == "search" or part in EXPORTED:
+            assert code == 2, said
+            assert "evil.py" in said
+            assert "--trust" in said
+
+
+@pytest.mark.parametrize("part", PLANTED)
+def test_python_executes_no_code_that_a_stranger_s_run_names(
+    part: str, mark: Path, plant: Callable[..., Path]
+) -> None:
+    run = plant(PLANTED[part])
+    calls: list[Callable[[], Any]] = [
+        lambda: nas.export_run(run),
+        lambda: nas.load_network(run, "|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|none~2|"),
+    ]
+    for call in calls:
+        with pytest.raises(NasError):
+            call()
+        assert not mark.exists()
+    from nas.assemble import make_space
+    from nas.config import Part
+
+    new = run.with_name("new")
+    space = make_space(Part(name="nasbench201"))
+    nas.search(space, ["params", "madds"], algorithm="random", budget=5, out=new, warm_start=run)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("place", ["evil.py", "../run/evil.py", "evil_module_xyz"])
+def test_a_name_by_a_path_within_the_run_or_by_a_module_is_asked_for_too(
+    place: str,
+    mark: Path,
+    plant: Callable[..., Path],
+    command: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = plant({"callbacks": [{"name": "{}:called"}]}, place)
+    (run / "evil.py").write_text(EVIL)
+    (tmp_path / "evil_module_xyz.py").write_text(EVIL)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    code, said = command("search", "--resume", str(run))
+    assert code == 2
+    assert "--trust" in said
+    assert not mark.exists()
+
+
+def test_a_package_on_the_way_to_a_module_is_not_imported_before_the_question(
+    mark: Path,
+    plant: Callable[..., Path],
+    command: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "evil_package_xyz").mkdir()
+    (tmp_path / "evil_package_xyz" / "__init__.py").write_text(EVIL)
+    (tmp_path / "evil_package_xyz" / "inner.py").write_text("x = 1")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert command("search", "--resume", str(plant(PLANTED["space"], "evil_package_xyz.inner")))[0] == 2
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    "kind", ["space", "evaluator", "algorithm", "executor", "callback", "function", "surrogate"]
+)
+@pytest.mark.parametrize("place", ["subprocess:getoutput", "os:mkdir"])
+def test_what_python_itself_brings_is_never_called_though_it_is_trusted(
+    kind: str,
+    place: str,
+    mark: Path,
+    plant: Callable[..., Path],
+    command: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    name = {"name": place, "cmd": f"touch {mark}", "path": str(mark), "args": ["touch", str(mark)]}
+    changes: dict[str, Any] = {
+        "callback": {"callbacks": [name]},
+        "function": {"objectives": [{"name": "params"}, {"name": "x", "function": place}]},
+        "surrogate": {"algorithm": {"name": "sa-moead", "surrogate": place, "initial": 4}},
+    }.get(kind, {kind: name})
+    run = plant(changes)
+    for arguments in (
+        ("search", "--resume", str(run), "--trust", "--budget", "8"),
+        ("export", str(run), "--trust"),
+    ):
+        code, said = command(*arguments)
+        assert not mark.exists(), said
+        if arguments[0] == "search":
+            assert code == 2, said
+            assert "standard library" in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"space": {"name": "evil.py:called"}}, "expected a SearchSpace"),
+        ({"space": {"name": "evil.py:Thing"}}, "expected a SearchSpace, got the class Thing"),
+        ({"space": {"name": "evil.py:getoutput", "cmd": "touch x"}}, "expected a SearchSpace"),
+        ({"evaluator": {"name": "evil.py:Thing"}}, "the class Thing has no __call__"),
+        ({"evaluator": {"name": "evil.py:getoutput"}}, "standard library"),
+        ({"algorithm": {"name": "evil.py:Thing"}}, "expected a nas.Algorithm, got the class Thing"),
+        ({"algorithm": {"name": "evil.py:getoutput"}}, "standard library"),
+        ({"executor": {"name": "evil.py:Thing"}}, "has no submit, collect, close"),
+        ({"callbacks": [{"name": "evil.py:Thing"}]}, "the class Thing has no __call__"),
+        ({"objectives": [{"name": "params"}, {"name": "evil.py:called"}]}, "expected an Objective"),
+        (
+            {"objectives": [{"name": "params"}, {"name": "x", "function": "evil.py:Thing"}]},
+            "got the class Thing",
+        ),
+        (
+            {"algorithm": {"name": "sa-moead", "surrogate": "evil.py:Thing", "initial": 4}},
+            "has no fit, predict",
+        ),
+    ],
+)
+def test_a_name_that_is_not_of_the_expected_type_is_not_called_though_it_is_trusted(
+    changes: dict[str, Any],
+    said: str,
+    mark: Path,
+    plant: Callable[..., Path],
+    command: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path / "base")  # a surrogate's file counts from here
+    code, printed = command("search", "--resume", str(plant(changes)), "--trust", "--budget", "8")
+    assert code == 2, printed
+    assert said in printed
+    assert "called" not in mark.read_text()
+
+
+def test_a_cluster_that_a_stranger_s_run_joins_is_asked_for(
+    mark: Path, plant: Callable[..., Path], command: Callable[..., Any]
+) -> None:
+    run = plant({"executor": {"name": "ray", "address": "evil.example:6379"}})
+    code, said = command("search", "--resume", str(run), "--budget", "8")
+    assert code == 2
+    assert "the Ray cluster at evil.example:6379" in said
+
+
+def test_a_stranger_s_training_is_not_exported_without_a_word(
+    mark: Path, tmp_path: Path, command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "trained"
+    folder.mkdir()
+    from nas.export.trained import Trained
+
+    class Said:
+        task, resolution = "classification", None
+
+    monkeypatch.setattr(Trained, "read", lambda folder: Said())
+    for network in (
+        {"network": "base/evil.py:Space:0-0", "space": {}},
+        {
+            "network": "segmentation:x",
+            "space": {"backbone": "base/evil.py:Space", "picture": [8, 8], "num_classes": 2},
+        },
+    ):
+        (folder / "network.json").write_text(json.dumps(network))
+        code, said = command("export", str(folder))
+        assert code == 2, said
+        assert "evil.py:Space" in said
+        assert "--trust" in said
+        assert not mark.exists()
+
+
+def test_what_you_started_yourself_needs_no_question_and_a_copy_with_other_settings_does(
+    mark: Path, tmp_path: Path, command: Callable[..., Any]
+) -> None:
+    (tmp_path / "base" / "my.yaml").write_text(
+        "space: evil.py:Space\nevaluator: evil.py:measure\nexecutor: serial\nbudget: 8\nalgorithm: random\nout: mine\n"
+        "callbacks: [{name: evil.py:Space}]\n".replace("callbacks: [{name: evil.py:Space}]\n", "")
+    )
+    code, said = command("search", "base/my.yaml")
+    assert code == 0, said
+    assert command("search", "--resume", "mine", "--budget", "9")[0] == 0
+    with closing(sqlite3.connect(tmp_path / "mine" / FILE)) as db, db:
+        meta = json.loads(db.execute("SELECT value FROM meta WHERE key = 'config'").fetchone()[0])
+        meta["config"]["search"]["space"]["other"] = 3
+        db.execute("UPDATE meta SET value = ? WHERE key = 'config'", (json.dumps(meta),))
+    code, said = command("search", "--resume", "mine", "--budget", "10")
+    assert code == 2
+    assert "--trust" in said
+
+
+def test_a_callback_named_on_the_command_line_is_your_word(
+    mark: Path, plant: Callable[..., Path], command: Callable[..., Any]
+) -> None:
+    code, said = command(
+        "search", "--resume", str(plant({})), "--budget", "8", "--callback", "base/evil.py:called"
+    )
+    assert code == 0, said
+    assert "called" in mark.read_text()
+
+
+def test_in_a_terminal_it_is_asked_and_a_yes_is_remembered(
+    mark: Path, plant: Callable[..., Path], command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, asked = plant(PLANTED["callback"]), []
+
+    def answer(value: bool) -> None:
+        def ask(what: str, lines: list[str]) -> bool:
+            asked.append(lines)
+            return value
+
+        monkeypatch.setattr("nas.cli.searching.asking", lambda: ask)
+
+    answer(False)
+    assert command("search", "--resume", str(run), "--budget", "8")[0] == 2
+    assert not mark.exists()
+    answer(True)
+    assert command("search", "--resume", str(run), "--budget", "8")[0] == 0
+    assert len(asked) == 2
+    assert "callbacks.0: evil.py:called, in " in asked[0][0]
+    assert command("search", "--resume", str(run), "--budget", "9")[0] == 0
+    assert len(asked) == 2
+
+
+def test_a_run_of_built_in_names_is_resumed_and_exported_without_a_question(
+    mark: Path, plant: Callable[..., Path], command: Callable[..., Any]
+) -> None:
+    run = plant({})
+    code, said = command("search", "--resume", str(run), "--budget", "8")
+    assert code == 0, said
+    code, said = command("export", str(run), "--untrained", "--no-onnx")
+    assert code == 0, said
+
+
+def test_the_record_of_what_you_trust_is_private_and_one_that_others_may_write_is_not_believed(
+    mark: Path,
+) -> None:
+    found = named_code({"space": {"name": "evil.py:Space"}}, mark.parent / "base")
+    trusted = Trusted()
+    trusted.remember(found)
+    path = state_folder() / "trusted.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert trusted.knows(found[0])
+    (mark.parent / "base" / "evil.py").write_text(EVIL + "\n# changed")
+    assert not trusted.knows(found[0])
+    assert trusted.changed(found[0])
+    (mark.parent / "base" / "evil.py").write_text(EVIL)
+    os.chmod(path, 0o666)
+    assert not trusted.knows(found[0])
+    path.write_text("{not json")
+    assert not trusted.knows(found[0])
+
+
+def test_the_framework_s_own_modules_need_no_question() -> None:
+    assert named_code({"space": {"name": "nas.testing.toy:ToySpace"}}, None) == []
+
+
+def test_a_space_by_a_function_needs_the_annotation_that_says_so(tmp_path: Path) -> None:
+    from nas.assemble import make_space
+    from nas.config import Part
+
+    (tmp_path / "made.py").write_text(
+        "from __future__ import annotations\nimport nas\nfrom nas.testing.toy import ToySpace\n\n\n"
+        "def small() -> nas.SearchSpace:\n    return ToySpace()\n\n\ndef plain():\n    return ToySpace()\n"
+    )
+    assert isinstance(make_space(Part(name="made.py:small"), tmp_path), ToySpace)
+    with pytest.raises(ConfigError, match="annotated to return one"):
+        make_space(Part(name="made.py:plain"), tmp_path)
