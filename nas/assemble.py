@@ -371,6 +371,7 @@ def _objective(part: ObjectivePart, base: Path | None) -> Objective:
                     f"objective {part.name!r}: expected an Objective or a function of an Architecture, got "
                     f"{'the class ' + found.__name__ if isinstance(found, type) else type(found).__name__}"
                 )
+            check_called("objective", part.name, found, "an Objective or a function of an Architecture", 1)
             found = Objective(part.name.rpartition(":")[2], function=found)
         return dataclasses.replace(found, **changes)
     if part.name in OBJECTIVES:

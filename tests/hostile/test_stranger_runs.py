@@ -282,7 +282,8 @@ def test_what_python_itself_brings_is_never_called_though_it_is_trusted(
         ({"algorithm": {"name": "evil.py:getoutput"}}, "standard library"),
         ({"executor": {"name": "evil.py:Thing"}}, "has no submit, collect, close"),
         ({"callbacks": [{"name": "evil.py:Thing"}]}, "the class Thing has no __call__"),
-        ({"objectives": [{"name": "params"}, {"name": "evil.py:called"}]}, "expected an Objective"),
+        ({"objectives": [{"name": "params"}, {"name": "evil.py:Thing"}]}, "expected an Objective"),
+        ({"objectives": [{"name": "params"}, {"name": "evil.py:getoutput"}]}, "standard library"),
         (
             {"objectives": [{"name": "params"}, {"name": "x", "function": "evil.py:Thing"}]},
             "got the class Thing",
