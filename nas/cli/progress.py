@@ -62,9 +62,9 @@ class Drawn:
 
     def __init__(self, now: Callable[[], Standing | None]) -> None:
         self._now = now
-        self._live = Live(
-            console=output(), refresh_per_second=REFRESHES, transient=True, get_renderable=self._panel
-        )
+        self._live = Live(console=output(), auto_refresh=False, transient=True, get_renderable=self._panel)
+        # rather than rich's own thread, which an error would end
+        self._every = Every(1 / REFRESHES, self._live.refresh)
 
     def _panel(self) -> RenderableType:
         try:
@@ -75,11 +75,13 @@ class Drawn:
 
     def start(self) -> None:
         self._live.start(refresh=True)
+        self._every.start()
 
     def last(self) -> None:
         """Nothing: the result is in the panel."""
 
     def stop(self) -> None:
+        self._every.stop()
         self._live.stop()
 
 

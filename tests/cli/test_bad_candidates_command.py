@@ -40,12 +40,13 @@ class Picky(Evaluator):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_search_on_ray_ends_well_and_says_what_failed(folder: Path, nas_command) -> None:
     with (folder / "parts.py").open("a") as parts:
         parts.write(MISBEHAVING)
     done = nas_command(
         "search", "search.yaml", "--executor", "ray", "--budget", "30", "--set", "evaluator.name=parts.py:Misbehaving",
-        "--set", "executor.timeout_s=3", "--set", "executor.memory_bytes=500000000", "--set", "executor.retries=0",
+        "--set", "executor.timeout_s=10", "--set", "executor.memory_bytes=500000000", "--set", "executor.retries=0",
     )  # fmt: skip
     assert done.code == 0, done.err
     said = " ".join(done.out.split())
@@ -53,7 +54,7 @@ def test_a_search_on_ray_ends_well_and_says_what_failed(folder: Path, nas_comman
     for reason in (
         "1 x failed: ValueError: no such layer",
         "1 x failed: evaluate returned error=nan; expected a finite number",
-        "1 x timeout: stopped after timeout_s=3 s",
+        "1 x timeout: stopped after timeout_s=10 s",
         "1 x out_of_memory: MemoryError",
         "1 x lost: the worker process died 1 times",
     ):

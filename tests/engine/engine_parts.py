@@ -61,7 +61,7 @@ def troubled(trial: Trial) -> Mapping[str, float]:
     if trial.id == 7:
         return {"eror": 1.0}
     if trial.id == 9:
-        time.sleep(60)
+        time.sleep(3600)
     if trial.id == 11:
         return {"error": float(np.ones(10**9).sum())}
     if trial.id == 13:

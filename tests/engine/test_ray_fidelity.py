@@ -27,7 +27,7 @@ def cluster() -> Iterator[None]:
     ray.shutdown()
 
 
-pytestmark = pytest.mark.usefixtures("cluster", "no_plots")
+pytestmark = [pytest.mark.usefixtures("cluster", "no_plots"), pytest.mark.timeout(900)]
 
 
 def search(out: Path, workers: int, stop: int | None = None, resume: bool = False) -> nas.SearchResult:

@@ -76,7 +76,7 @@ class Nodes:
             )
         )
         number = len(self.processes) - 1
-        give_up = time.monotonic() + 90
+        give_up = time.monotonic() + 300
         while wait and not self.named(number, "raylet"):
             assert time.monotonic() < give_up, "the node did not start"
             assert self.processes[number].poll() is None, "the node ended at once"

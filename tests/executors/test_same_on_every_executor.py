@@ -172,6 +172,37 @@ class Space(nas.SearchSpace):
 NAS = "import sys; from nas.cli import main; sys.argv[0] = 'nas'; main()"
 
 
+ENDING = """
+import multiprocessing, sys, threading, time
+import nas.core.leftovers as leftovers
+leftovers._EVALUATES, leftovers._GRACE_S = ("sys",), 0.05
+
+if __name__ == "__main__":
+    left = leftovers.Leftovers()
+    print("work is done")
+    if sys.argv[1] in ("thread", "both"):
+        threading.Thread(target=time.sleep, args=(600,), name="left-behind").start()
+    if sys.argv[1] in ("process", "both"):
+        multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,)).start()
+    try:
+        sys.exit(3)
+    finally:
+        left.end()
+"""
+
+
+@pytest.mark.parametrize("what", ["thread", "process", "both", "nothing"])
+def test_what_is_left_running_is_named_and_ended_and_the_exit_code_stays(what: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ENDING, what], capture_output=True, text=True, timeout=PATIENCE_S
+    )
+    assert (done.returncode, done.stdout) == (3, "work is done\n"), done.stderr
+    assert ("the thread 'left-behind'" in done.stderr) == (what in ("thread", "both"))
+    assert ("process " in done.stderr) == (what in ("process", "both"))
+    assert (done.stderr == "") == (what == "nothing")
+
+
+@pytest.mark.slow
 def test_the_command_ends_though_candidates_left_threads_and_processes_and_these_end_with_it(
     tmp_path: Path,
 ) -> None:

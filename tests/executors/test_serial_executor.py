@@ -53,7 +53,7 @@ def test_collecting_when_nothing_waits_gives_nothing() -> None:
 
 
 def test_a_hanging_candidate_is_stopped_and_the_next_runs() -> None:
-    executor = SerialExecutor(lambda t: hang(t) if t.id == 0 else number_of(t), SerialSettings(timeout_s=0.2))
+    executor = SerialExecutor(lambda t: hang(t) if t.id == 0 else number_of(t), SerialSettings(timeout_s=1.0))
     executor.submit(trial(0))
     executor.submit(trial(1))
     (stopped,) = executor.collect()
