@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from nas.candidates import Candidates
+from nas.engine.initial import InitialFirst
 from nas.interfaces import Algorithm, HasNotes, HasRecall
 from nas.problem import Problem
 from nas.records import Architecture, Note, Observation
@@ -37,6 +39,7 @@ def check_algorithm(make: MakeAlgorithm, problem: Problem | None = None, evaluat
         _check_recall(make, each, evaluations)
         _check_notes(make, each, evaluations)
         _check_disorder(make, each, evaluations)
+        _check_given(make, each, min(30, evaluations))
         _check_all_failing(make, each, min(60, evaluations))
 
 
@@ -176,14 +179,14 @@ def _check_notes(make: MakeAlgorithm, problem: Problem, evaluations: int) -> Non
         return
     for told in range(evaluations):
         found = algorithm.ask(1)
-        _check_given(algorithm, told)
+        _check_notes_given(algorithm, told)
         if not found:
             break
         algorithm.tell([answer(problem, found[0])])
-        _check_given(algorithm, told + 1)
+        _check_notes_given(algorithm, told + 1)
 
 
-def _check_given(algorithm: HasNotes, told: int) -> None:
+def _check_notes_given(algorithm: HasNotes, told: int) -> None:
     given = algorithm.notes()
     ensure(isinstance(given, list), f"notes must return a list, got {type(given).__name__}")
     ensure(algorithm.notes() == [], "notes gave something a second time: it must forget what it gave")
@@ -212,6 +215,22 @@ def _check_disorder(make: MakeAlgorithm, problem: Problem, evaluations: int) -> 
             np.array_equal(a, seen.objectives, equal_nan=True) for a, seen in zip(before, told, strict=True)
         )
         ensure(unchanged, "tell changed an observation that it was given")
+
+
+def _check_given(make: MakeAlgorithm, problem: Problem, evaluations: int) -> None:
+    """Architectures that a user gives are asked first, several under way; they are told to an algorithm that did not ask."""
+    given = Candidates(problem, np.random.default_rng(9)).peek(4)
+    guard = _Guard(InitialFirst(_made(make, problem, 9, evaluations), given), problem)
+    pending: list[Architecture] = []
+    while len(guard.asked) < evaluations:
+        found = guard.ask(1)
+        pending += found
+        if len(pending) > 5 or not found:
+            if not pending:
+                break
+            place = len(guard.asked) % len(pending)
+            guard.algorithm.tell([answer(problem, pending.pop(place), ok=len(guard.asked) % 7 > 0)])
+    ensure(guard.asked[: len(given)] == given, "the architectures given to begin with were not asked first")
 
 
 def _check_all_failing(make: MakeAlgorithm, problem: Problem, evaluations: int) -> None:
