@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from nas.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from nas.api import SearchResult, load_run, search
@@ -42,8 +43,6 @@ _HOMES = {
     "nas.problem": ("Problem",),
     "nas.records": ("Architecture", "Note", "Observation", "Result", "Status", "Trial"),
 }
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
-
 __all__ = [
     "Algorithm",
     "Architecture",
@@ -81,10 +80,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(import_module(_HOME[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, {name: module for module, names in _HOMES.items() for name in names})
 
 
 def __dir__() -> list[str]:

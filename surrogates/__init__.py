@@ -6,35 +6,9 @@ Each entry is loaded when it is used, so that listing the names loads neither to
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
-
-class Lazy:
-    """A class that is imported when it is first called."""
-
-    def __init__(self, module: str, name: str) -> None:
-        self._module, self._name = module, name
-        self.__name__ = name
-
-    def _target(self) -> Any:
-        return getattr(import_module(self._module), self._name)
-
-    @property
-    def __signature__(self) -> Any:
-        import inspect
-
-        return inspect.signature(self._target())
-
-    @property
-    def summary(self) -> str:
-        """First line of the docstring."""
-        return (self._target().__doc__ or "").strip().splitlines()[0]
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Make it."""
-        return self._target()(*args, **kwargs)
-
+from nas.core.lazy import Lazy
 
 SURROGATES: dict[str, Callable[..., Any]] = {
     "constant": Lazy("surrogates.constant", "Constant"),

@@ -165,10 +165,14 @@ class PlainNetwork(Network):
     def builder(
         self, dropout: float, drop_connect: float, resolution: int | None
     ) -> Callable[..., nn.Module]:
-        return partial(self.spec.build, dropout=dropout)
+        from search_spaces.networks import build_plain
+
+        return partial(build_plain, self.spec, dropout=dropout)
 
     def features(self, in_channels: int, drop_connect: float) -> nn.Module:
-        return self.spec.features(in_channels=in_channels, strides=(4, 8, 16, 32))
+        from search_spaces.networks import plain_features
+
+        return plain_features(self.spec, in_channels=in_channels)
 
 
 def blocks_table(label: str, size: int, rows: Sequence[Block]) -> Table:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from nas.core.lazy import lazy_names
 from nas.training.data import DATASETS, check, data_from_config
 from nas.training.errors import TrainingDiverged
 from nas.training.halving import Halving
@@ -30,18 +31,13 @@ __all__ = [
     "train_full",
 ]
 
-_LAZY = {  # names whose modules load torch
-    "TrainingEvaluator": "nas.training.evaluator",
-    "evaluate_test": "nas.training.evaluator",
-    "FullResult": "nas.training.full",
-    "FullSettings": "nas.training.full",
-    "train_full": "nas.training.full",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        from importlib import import_module
-
-        return getattr(import_module(_LAZY[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "TrainingEvaluator": "nas.training.evaluator",
+        "evaluate_test": "nas.training.evaluator",
+        "FullResult": "nas.training.full",
+        "FullSettings": "nas.training.full",
+        "train_full": "nas.training.full",
+    },
+)

@@ -5,9 +5,9 @@ Loading this package does not load torch; what needs it is loaded when first ask
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from nas.core.lazy import lazy_names
 from search_spaces.muxnet.cost import Cost, network_cost
 from search_spaces.muxnet.description import describe, to_svg
 from search_spaces.muxnet.models import LISTED_MODELS, MODELS, create_model, model_spec
@@ -20,16 +20,6 @@ if TYPE_CHECKING:
     from search_spaces.muxnet.fusion import FusedMUXNet, fuse
     from search_spaces.muxnet.network import MUXNet, MUXNetFeatures
     from search_spaces.muxnet.weights import ConversionReport, convert_checkpoint, load_checkpoint
-
-_WITH_TORCH = {
-    "ConversionReport": "weights",
-    "FusedMUXNet": "fusion",
-    "MUXNet": "network",
-    "MUXNetFeatures": "network",
-    "convert_checkpoint": "weights",
-    "fuse": "fusion",
-    "load_checkpoint": "weights",
-}
 
 __all__ = [
     "Activation",
@@ -59,8 +49,15 @@ __all__ = [
     "to_svg",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _WITH_TORCH:
-        return getattr(importlib.import_module(f"{__name__}.{_WITH_TORCH[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "ConversionReport": ".weights",
+        "FusedMUXNet": ".fusion",
+        "MUXNet": ".network",
+        "MUXNetFeatures": ".network",
+        "convert_checkpoint": ".weights",
+        "fuse": ".fusion",
+        "load_checkpoint": ".weights",
+    },
+)

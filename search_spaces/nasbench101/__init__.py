@@ -5,9 +5,9 @@ Importing this package loads neither torch nor pandas; what needs them is loaded
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from nas.core.lazy import lazy_names
 from search_spaces.nasbench101.cell import Cell
 from search_spaces.nasbench101.cost import Skeleton
 from search_spaces.nasbench101.enumeration import CellRow, UniformSampler, enumerate_cells, write_cells
@@ -18,17 +18,6 @@ if TYPE_CHECKING:
     from search_spaces.nasbench101.network import CellNetwork, build_network
     from search_spaces.nasbench101.table import NASBench101Table, ParquetTable, import_tfrecord, load_table
     from search_spaces.nasbench101.table_evaluator import TableEvaluator, TabularNASBench101
-
-_LAZY = {  # name: module of this package that defines it
-    "CellNetwork": "network",
-    "build_network": "network",
-    "NASBench101Table": "table",
-    "ParquetTable": "table",
-    "TableEvaluator": "table_evaluator",
-    "TabularNASBench101": "table_evaluator",
-    "import_tfrecord": "table",
-    "load_table": "table",
-}
 
 __all__ = [
     "Cell",
@@ -50,8 +39,16 @@ __all__ = [
     "write_cells",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "CellNetwork": ".network",
+        "build_network": ".network",
+        "NASBench101Table": ".table",
+        "ParquetTable": ".table",
+        "TableEvaluator": ".table_evaluator",
+        "TabularNASBench101": ".table_evaluator",
+        "import_tfrecord": ".table",
+        "load_table": ".table",
+    },
+)

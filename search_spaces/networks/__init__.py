@@ -5,17 +5,19 @@ Loading this package does not load torch; what needs it is loaded when first ask
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from nas.core.lazy import lazy_names
 from search_spaces.networks.models import (
     LISTED_NETWORKS,
     NETWORKS,
     AnySpec,
+    build_plain,
     create_features,
     create_network,
     fuse_network,
     network_named,
+    plain_features,
     rows_of,
 )
 from search_spaces.networks.resnet import ResNetSpec
@@ -24,8 +26,6 @@ from search_spaces.networks.vgg import VGGSpec
 if TYPE_CHECKING:
     from search_spaces.networks.features import FeatureExtractor, dilate
     from search_spaces.networks.plain import VGG, ResNet
-
-_WITH_TORCH = {"FeatureExtractor": "features", "ResNet": "plain", "VGG": "plain", "dilate": "features"}
 
 __all__ = [
     "AnySpec",
@@ -36,16 +36,22 @@ __all__ = [
     "ResNetSpec",
     "VGG",
     "VGGSpec",
+    "build_plain",
     "create_features",
     "create_network",
     "dilate",
     "fuse_network",
     "network_named",
+    "plain_features",
     "rows_of",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _WITH_TORCH:
-        return getattr(importlib.import_module(f"{__name__}.{_WITH_TORCH[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "FeatureExtractor": ".features",
+        "ResNet": ".plain",
+        "VGG": ".plain",
+        "dilate": ".features",
+    },
+)

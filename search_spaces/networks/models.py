@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from search_spaces.networks.features import FeatureExtractor
+    from search_spaces.networks.plain import ResNetFeatures, VGGFeatures
 
 AnySpec = NetworkSpec | ResNetSpec | VGGSpec
 
@@ -75,10 +76,33 @@ def create_network(
 
     spec = network_named(name).at(resolution)
     if not isinstance(spec, NetworkSpec):
-        return spec.build(num_classes=num_classes, in_channels=in_channels, dropout=dropout)
+        return build_plain(spec, num_classes=num_classes, in_channels=in_channels, dropout=dropout)
     return MUXNet(
         spec, num_classes=num_classes, in_channels=in_channels, dropout=dropout, drop_connect=drop_connect
     )
+
+
+def build_plain(
+    spec: ResNetSpec | VGGSpec, *, num_classes: int, in_channels: int, dropout: float
+) -> nn.Module:
+    """A network without MUXNet's blocks, freshly initialised."""
+    from search_spaces.networks.plain import VGG, ResNet
+
+    sizes = {"num_classes": num_classes, "in_channels": in_channels}
+    if isinstance(spec, ResNetSpec):
+        return ResNet(spec, dropout=dropout, **sizes)
+    return VGG(spec, dropout=dropout, **sizes)
+
+
+def plain_features(
+    spec: ResNetSpec | VGGSpec, *, in_channels: int, strides: Sequence[int] = _STRIDES
+) -> ResNetFeatures | VGGFeatures:
+    """The body of such a network alone."""
+    from search_spaces.networks.plain import ResNetFeatures, VGGFeatures
+
+    if isinstance(spec, ResNetSpec):
+        return ResNetFeatures(spec, in_channels=in_channels, strides=strides)
+    return VGGFeatures(spec, in_channels=in_channels, strides=strides)
 
 
 def create_features(
@@ -103,7 +127,7 @@ def create_features(
     if isinstance(spec, NetworkSpec):
         body = MUXNetFeatures(spec, in_channels=in_channels, drop_connect=drop_connect, strides=strides)
     else:
-        body = spec.features(in_channels=in_channels, strides=strides)
+        body = plain_features(spec, in_channels=in_channels, strides=strides)
     if output_stride != 32:
         dilate(body, output_stride)
     return body

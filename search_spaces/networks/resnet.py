@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from nas.errors import ConfigError
 from nas.records import Block
 from search_spaces.muxnet.cost import conv_cost, linear_cost
 from search_spaces.muxnet.spec import halved
-
-if TYPE_CHECKING:
-    from search_spaces.networks.plain import ResNet, ResNetFeatures
 
 
 @dataclass(frozen=True)
@@ -55,15 +51,3 @@ class ResNetSpec:
                 cost = cost.plus(conv_cost(in_width, width, 1, size))
             rows.append(Block("basic", f"k3 s{stride} relu", (width, size, size), *cost))
         return [*rows, Block("classifier", "", (num_classes,), *linear_cost(width, num_classes))]
-
-    def build(self, *, num_classes: int, in_channels: int, dropout: float) -> ResNet:
-        """The network, freshly initialised."""
-        from search_spaces.networks.plain import ResNet
-
-        return ResNet(self, num_classes=num_classes, in_channels=in_channels, dropout=dropout)
-
-    def features(self, *, in_channels: int, strides: Sequence[int]) -> ResNetFeatures:
-        """The body alone, a `FeatureExtractor`."""
-        from search_spaces.networks.plain import ResNetFeatures
-
-        return ResNetFeatures(self, in_channels=in_channels, strides=strides)

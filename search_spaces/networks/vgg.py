@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from nas.errors import ConfigError
 from nas.records import Block
 from search_spaces.muxnet.cost import conv_cost, linear_cost
-
-if TYPE_CHECKING:
-    from search_spaces.networks.plain import VGG, VGGFeatures
 
 POOLED = 7  # height and width of the map that the first linear layer takes
 
@@ -54,15 +49,3 @@ class VGGSpec:
             rows.append(Block("linear", "relu", (width,), *linear_cost(features, width)))
             features = width
         return [*rows, Block("classifier", "", (num_classes,), *linear_cost(features, num_classes))]
-
-    def build(self, *, num_classes: int, in_channels: int, dropout: float) -> VGG:
-        """The network, freshly initialised."""
-        from search_spaces.networks.plain import VGG
-
-        return VGG(self, num_classes=num_classes, in_channels=in_channels, dropout=dropout)
-
-    def features(self, *, in_channels: int, strides: Sequence[int]) -> VGGFeatures:
-        """The body alone, a `FeatureExtractor`."""
-        from search_spaces.networks.plain import VGGFeatures
-
-        return VGGFeatures(self, in_channels=in_channels, strides=strides)

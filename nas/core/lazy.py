@@ -1,0 +1,47 @@
+"""Names that are imported when they are first used, so that importing a package is quick."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+
+def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a package that imports each name in `homes` from the module given there.
+
+    `package` is the package's own ``__name__``; a module that begins with "." belongs to it.
+    """
+
+    def get(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(import_module(homes[name], package), name)
+
+    return get
+
+
+class Lazy:
+    """A class or function for a registry, imported when it is called or described."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module = module
+        self.__name__ = name
+
+    def load(self) -> Any:
+        """The class or function itself."""
+        return getattr(import_module(self._module), self.__name__)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self.load())
+
+    @property
+    def summary(self) -> str:
+        """First line of the docstring."""
+        return (self.load().__doc__ or "").strip().splitlines()[0]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it."""
+        return self.load()(*args, **kwargs)
