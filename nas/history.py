@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nas.core.text import restored, storable
+from nas.core.text import restored, shell_quoted, storable
 from nas.errors import ArchitectureError, HistoryError
 from nas.history_table import (
     FILE,
@@ -127,7 +127,7 @@ class History:
         if not _unused(self.path):
             folder = self.path.parent
             raise HistoryError(
-                f"{folder} already holds a run: go on with it by --resume {folder} (resume=True in Python), or "
+                f"{folder} already holds a run: go on with it by --resume {shell_quoted(folder)} (resume=True in Python), or "
                 "choose another --out"
             )
         self._remove_files()
@@ -202,7 +202,7 @@ class History:
             folder, copy = self.path.parent, rescue(self._db, self.path)
             saved = "what it held could not be saved"
             if copy is not None:
-                saved = f"everything recorded is saved in {copy}: go on with --resume {copy}"
+                saved = f"everything recorded is saved in {copy}: go on with --resume {shell_quoted(copy)}"
             self._gone = f"{folder} was removed or replaced while the search ran; {saved}"
         if self._gone is not None:
             raise HistoryError(self._gone)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas.callbacks import Callback
 from nas.core.files import write_text
+from nas.core.text import command
 from nas.errors import ConfigError, DataError, HistoryError
 from nas.history import as_json, read_history
 from nas.interfaces import HasBuild, HasWeights, SearchSpace
@@ -129,7 +130,7 @@ def weights_entry(run: str | Path, architecture: str) -> dict[str, Any]:
     except FileNotFoundError:
         raise DataError(
             f"{run} has no {FOLDER}/{INDEX}: the search kept no weights, or was killed; in that case "
-            f"`nas search --resume {run}` writes it"
+            f"`{command('nas', 'search', '--resume', Path(run))}` writes it"
         ) from None
     except (ValueError, KeyError, TypeError):
         raise DataError(

@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from nas.core.files import write_whole
+from nas.core.text import take_literally
 from nas.notes import SURROGATE
 from nas.plots_front import front_3d_figure, front_figure, parallel_figure
 from nas.plots_progress import best_figure, cloud_figure, hypervolume_figure
@@ -65,6 +66,7 @@ def write_plots(folder: Path, table: RunTable) -> list[Path]:
 def _save(figure: Figure, path: Path) -> None:
     """Write a figure as a PNG of 256 colours, a third of the size of one in true colour."""
     canvas = FigureCanvasAgg(figure)
+    take_literally(figure)
     canvas.draw()
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())[:, :, :3])
     small = image.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)

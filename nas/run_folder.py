@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nas.core.files import write_text, write_whole
+from nas.core.files import write_stream, write_text
+from nas.core.tables import csv_text
+from nas.core.text import command
 from nas.errors import HistoryError
 from nas.history import as_json
 from nas.indicators import (
@@ -215,7 +217,7 @@ def export(
         _write_csv(folder / "front.csv", table.front)
         if posterior is not None:
             _write_csv(folder / "front_posterior.csv", posterior)
-        write_whole(folder / "history.parquet", lambda p: table.frame.to_parquet(p, index=False))
+        write_stream(folder / "history.parquet", lambda file: table.frame.to_parquet(file, index=False))
         _write_csv(folder / "curves.csv", curves(table))
         if len(judged):
             _write_csv(folder / "surrogate.csv", judged)
@@ -227,13 +229,13 @@ def export(
     except OSError as error:
         raise HistoryError(
             f"{folder}: cannot write the results: {error}. The log itself is safe; make room, then "
-            f"write them again with: nas search --resume {folder}"
+            f"write them again with: {command('nas', 'search', '--resume', folder)}"
         ) from error
     return summary
 
 
 def _write_csv(path: Path, frame: pd.DataFrame) -> None:
-    write_whole(path, lambda p: frame.to_csv(p, index=False, lineterminator="\n"))
+    write_text(path, csv_text(frame))
 
 
 __all__ = ["RunTable", "curves", "export", "run_table", "summarise"]

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from nas.core.task_spec import TaskSpec
+from nas.core.text import command
 from nas.errors import ArchitectureError, ConfigError, HistoryError
 from nas.history import History, read_history
 from nas.log_file import well_formed
@@ -85,7 +86,7 @@ def read_warm_start(
     if out is not None and path.resolve() == out.resolve():
         raise ConfigError(
             f"warm_start: {folder} is the folder that this search writes; name an earlier run, or go on with this one "
-            f"by: nas search --resume {folder}"
+            f"by: {command('nas', 'search', '--resume', folder)}"
         )
     try:
         frame, meta = read_history(path)

@@ -22,30 +22,59 @@ def main() -> None:
 
 def _run() -> None:
     try:
-        from nas.cli.app import app
+        from nas.cli.console import guard_standard_streams
 
-        app(prog_name="nas")
-    except KeyboardInterrupt:
-        sys.exit(130)
+        guard_standard_streams()
+        sys.exit(_run())
+    except (KeyboardInterrupt, SystemExit) as ended:
+        sys.exit(130 if isinstance(ended, KeyboardInterrupt) else ended.code)
     except BrokenPipeError:  # the reader (head, less) has seen enough
         sys.stderr.close()
         sys.exit(0)
-    except Exception as error:
+    except BaseException as error:
         if os.environ.get("NAS_TRACEBACK"):
             raise
         sys.exit(_report(error))
 
 
-def _report(error: Exception) -> int:
-    from rich.console import Console
+def _run() -> int:
+    import typer
+    from typer import rich_utils
 
+    from nas.cli.app import app
+    from nas.core.text import printable
+
+    try:
+        ended = app(prog_name="nas", standalone_mode=False)
+    except typer.Abort:
+        return 130
+    except Exception as error:
+        if not isinstance(error, _refusal()):
+            raise
+        vars(error)["message"] = printable(str(vars(error)["message"]))  # it quotes what was typed
+        rich_utils.rich_format_error(error)  # type: ignore[arg-type]
+        return int(getattr(error, "exit_code", 2))
+    return ended if isinstance(ended, int) else 0
+
+
+def _refusal() -> type[Exception]:
+    """The class of all errors in what was typed: click's, which some versions of typer bring along under another name."""
+    import typer
+
+    return next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
+
+def _report(error: BaseException) -> int:
     from nas.blame import explain
+    from nas.cli.console import print_error
+    from nas.core.text import message_of
     from nas.errors import NasError
 
     ours = isinstance(error, NasError)
     text = (
-        str(error) if ours else f"{explain(error)}. NAS_TRACEBACK=1 in the environment shows the whole way."
+        message_of(error)
+        if ours
+        else f"{explain(error)}. NAS_TRACEBACK=1 in the environment shows the whole way."
     )
-    console = Console(stderr=True, soft_wrap=True)
-    console.print(f"Error: {text}", style="red", markup=False, highlight=False)
+    print_error(f"Error: {text}")
     return error.exit_code if isinstance(error, NasError) else 1

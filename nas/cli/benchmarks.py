@@ -10,13 +10,17 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from nas.checks import check_known
-from nas.cli.show import output
+from nas.cli.console import output
 from nas.config import override
-from nas.core.text import printable
 
 
 def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     return Progress(*columns, console=output(), transient=True, disable=not output().is_terminal)
 
 
@@ -32,7 +36,7 @@ def enumerate_space(space: str, out: Path) -> None:
 
     with _progress() as bar:
         count = write_cells(out, progress=_report_to(bar, "cells"))
-    output().print(f"{count:,} cells written to {out}", highlight=False)
+    output().print(f"{count:,} cells written to {out}")
 
 
 def import_benchmark(benchmark: str, file: Path, out: Path, partial: bool) -> None:
@@ -45,7 +49,6 @@ def import_benchmark(benchmark: str, file: Path, out: Path, partial: bool) -> No
     output().print(
         f"{report.cells:,} cells ({report.records:,} records, {', '.join(map(str, report.budgets))} epochs) imported to "
         f"{report.out}; {report.hashes_checked:,} hashes checked",
-        highlight=False,
     )
     if not report.whole:
         output().print(
@@ -76,6 +79,6 @@ def check_data(kind: str, path: Path | None, task: str, settings: Sequence[str] 
     else:
         report = TASKS[task].source(Place(kind, path, given), None).check()
     for line in report.lines():
-        output().print(printable(line), markup=False, highlight=False)
+        output().print(line)
     if not report.ok:
         raise typer.Exit(3)

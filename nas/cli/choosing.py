@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import typer
 from rich.table import Table
 
 from nas.api import load_run
-from nas.cli.show import ROWS, architecture_table, front_table, number, output, value_columns
+from nas.cli.console import output, print_json
+from nas.cli.show import ROWS, architecture_table, front_table, number, value_columns
 from nas.cli.tables import fitted
 from nas.errors import ConfigError
 from nas.picking import Knee, Picked, knee, minimised, pick
@@ -48,7 +47,7 @@ def show_front(run: Path, wanted: Wanted) -> None:
     rows = table.front if picked is None else picked.ranked
     bend = knee(minimised(rows, table.objectives)) if wanted.knee and len(rows) else None
     if wanted.as_json:
-        typer.echo(json.dumps(_as_json(table, picked, bend, wanted), indent=2))
+        print_json(_as_json(table, picked, bend, wanted), indent=2)
     elif len(table.front) == 0:
         output().print("The front is empty: nothing was measured yet that meets the limits of the search.")
     elif picked is None and not wanted.knee and wanted.top is None:
@@ -167,4 +166,4 @@ def _print_nearest(picked: Picked, top: int | None) -> None:
 
 
 def _say(text: str) -> None:
-    output().print(text, markup=False, highlight=False)
+    output().print(text)

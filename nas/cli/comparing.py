@@ -12,9 +12,10 @@ import typer
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table as Grid
+from rich.text import Text
 
+from nas.cli.console import output
 from nas.cli.panel import clock
-from nas.cli.show import output
 from nas.compare.config import check_comparison
 from nas.compare.driving import Progress, run_missing
 from nas.compare.folder import remember
@@ -59,7 +60,7 @@ def _saying(live: Live) -> Callable[[str], None]:
 
     def say(text: str) -> None:
         if terminal:
-            live.update(f"[dim]{text} ...[/]")
+            live.update(Text(f"{text} ...", style="dim"))
 
     return say
 
@@ -70,8 +71,6 @@ def _run(comparison: Comparison) -> dict[str, str]:
     output().print(
         f"Comparing {len(config.algorithms)} algorithms on {len(config.problems)} problem{'s' * (len(config.problems) > 1)} with {len(config.seeds)} seeds: "
         f"{len(list(comparison.every_run())):,} runs; everything goes to {out}/",
-        highlight=False,
-        markup=False,
     )
     comparison.check()
     remember(comparison)
@@ -80,7 +79,7 @@ def _run(comparison: Comparison) -> dict[str, str]:
         with Shown() as shown:
             progress = run_missing(comparison, shown)
     except KeyboardInterrupt:
-        output().print("Interrupted; the same command goes on where it was", highlight=False)
+        output().print("Interrupted; the same command goes on where it was")
         raise typer.Exit(130) from None
     finally:
         if handle is not None:
@@ -117,7 +116,7 @@ class Shown:
             self._live.update(grid)
         elif seconds >= self._next_line:
             self._next_line = seconds + (10.0 if seconds < 60 else 60.0)
-            self._console.print(f"{time.strftime('%H:%M:%S')}  {text}", highlight=False, markup=False)
+            self._console.print(f"{time.strftime('%H:%M:%S')}  {text}")
 
 
 def _text(progress: Progress, seconds: float) -> str:
@@ -142,23 +141,11 @@ def _show(comparison: Comparison, written: Written) -> None:
         for column in table.header:
             view.add_column(column)
         for i, row in enumerate(table.rows):
-            view.add_row(
-                *(f"[bold]{_plain(c)}[/]" if (i, j) in table.best else _plain(c) for j, c in enumerate(row))
-            )
+            view.add_row(*(Text(c, style="bold" if (i, j) in table.best else "") for j, c in enumerate(row)))
         console.print(view)
     if written.missing:
-        console.print(
-            f"{written.missing} runs are not complete and left out", style="yellow", highlight=False
-        )
+        console.print(f"{written.missing} runs are not complete and left out", style="yellow")
     console.print(
         f"Where to look next:\n  {out}/{PAGE}  everything on one page\n  {out}/{RESULTS}/     tables.md, tables.tex and a "
         f"CSV file of everything\n  {out}/{FIGURES}/     each figure as PNG and SVG",
-        highlight=False,
-        markup=False,
     )
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

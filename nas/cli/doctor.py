@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
@@ -20,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nas.blame import explain
-from nas.cli.show import output
+from nas.cli.console import output, print_json
 from nas.installation import Needed, needed, supported_python
 
 OK, NOTE, MISSING = "ok", "note", "missing"
@@ -76,9 +75,7 @@ def run_doctor(as_json: bool, ray: bool) -> None:
     findings = list(examine(ray))
     bad = [f for f in findings if f.state == MISSING]
     if as_json:
-        typer.echo(
-            json.dumps({"schema": 1, "ready": not bad, "findings": [asdict(f) for f in findings]}, indent=2)
-        )
+        print_json({"schema": 1, "ready": not bad, "findings": [asdict(f) for f in findings]}, indent=2)
     else:
         _print(findings)
         if bad:
@@ -86,7 +83,7 @@ def run_doctor(as_json: bool, ray: bool) -> None:
                 f"Not ready: {'; '.join(f.part for f in bad)}. What to do is in the last column.", style="red"
             )
         else:
-            output().print("Ready: nas search", style="green", highlight=False)
+            output().print("Ready: nas search", style="green")
     if bad:
         raise typer.Exit(1)
 
@@ -285,4 +282,4 @@ def _print(findings: list[Finding]) -> None:
         table.add_row(
             Text(each.state, style=_STYLES[each.state]), *map(Text, (each.part, each.said, each.advice))
         )
-    output().print(table, highlight=False)
+    output().print(table)

@@ -13,8 +13,8 @@ from typing import Any
 import typer
 
 from nas.checks import check_known, check_positive
+from nas.cli.console import output
 from nas.cli.networks import Network, network_spec, space_part
-from nas.cli.show import output
 from nas.cli.tasks import TASKS, Making, Place, TaskCommand
 from nas.cli.training import NETWORK_FILE, progress_line
 from nas.cli.trusting import asking
@@ -291,4 +291,4 @@ def _report(exported: Exported, made: Made) -> None:
 
 
 def _say(line: str) -> None:
-    output().print(line, highlight=False, markup=False)
+    output().print(line)

@@ -396,13 +396,13 @@ def listed_models() -> list[tuple[str, str]]:
 
 def show_network(network: Network, svg: Path | None) -> None:
     """`nas show`: print the network, and write its drawing."""
-    from nas.cli.show import output
+    from nas.cli.console import output
 
     drawing = None if svg is None else network.svg()
-    output().print(network.view(), highlight=False)
+    output().print(network.view())
     if svg is not None and drawing is not None:
         write_file(svg, drawing)
-        output().print(f"drawn in {svg}", highlight=False, markup=False)
+        output().print(f"drawn in {svg}")
 
 
 def write_file(path: Path, text: str) -> None:
@@ -416,7 +416,7 @@ def write_file(path: Path, text: str) -> None:
 
 def convert(file: Path, model: str, out: Path) -> None:
     """`nas weights convert`: the authors' checkpoint as one of ours, with a report."""
-    from nas.cli.show import output
+    from nas.cli.console import output
     from search_spaces.muxnet import MODELS, convert_checkpoint
 
     if model not in MODELS:
@@ -427,5 +427,5 @@ def convert(file: Path, model: str, out: Path) -> None:
         raise ConfigError(f"--out: {out} is the checkpoint itself; name another file")
     make_folder(out.parent)
     report = convert_checkpoint(file, model, out)
-    output().print(str(report), highlight=False, markup=False)
-    output().print(f"written to {out}", highlight=False, markup=False)
+    output().print(str(report))
+    output().print(f"written to {out}")

@@ -6,24 +6,22 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import typer
-
-from nas.cli.show import output
+from nas.cli.console import errors, output
 from nas.core.text import printable
 from nas.training.data.account import NOTICES
 
 
 class _Shown(logging.Handler):
-    def __init__(self, errors: bool) -> None:
+    def __init__(self, on_errors: bool) -> None:
         super().__init__(logging.WARNING)
-        self._errors = errors
+        self._errors = on_errors
 
     def emit(self, record: logging.LogRecord) -> None:
         line = printable(record.getMessage(), newlines=False)
         if self._errors:
-            typer.echo(line, err=True)
+            errors().print(line)
         else:
-            output().print(line, style="yellow", markup=False, highlight=False)
+            output().print(line, style="yellow")
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from rich.live import Live
 from rich.text import Text
 
 from nas.blame import explain
+from nas.cli.console import output
 from nas.cli.panel import StandingPanel, line, surrogate_lines
-from nas.cli.show import output
 from nas.every import Every
 from nas.records import Result
 from nas.search_state import SearchState
@@ -111,9 +111,9 @@ class Written:
         if standing is None:
             return
         with self._lock:
-            output().print(line(standing), highlight=False, markup=False)
+            output().print(line(standing))
             judged = surrogate_lines(standing)
             for text, reliable in judged:
                 if text not in self._said:
-                    output().print(Text(text, style="" if reliable else "yellow"), highlight=False)
+                    output().print(Text(text, style="" if reliable else "yellow"))
             self._said = {text for text, _ in judged}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas.cli.show import output
+from nas.cli.console import output
 from nas.errors import ConfigError, NasError
 from nas.interfaces import SearchSpace
 
@@ -24,7 +24,7 @@ def make_report(runs: Sequence[Path], out: Path | None) -> None:
     if len(named) < len(runs):
         raise ConfigError(f"runs: each may be named once, got {' '.join(map(str, runs))}")
     path = write_report(runs, out)
-    output().print(f"{path}  {_size(path)}, opens in any browser, offline", highlight=False, markup=False)
+    output().print(f"{path}  {_size(path)}, opens in any browser, offline")
 
 
 def _size(path: Path) -> str:
@@ -46,7 +46,5 @@ def report_at_the_end(result: SearchResult, space: SearchSpace) -> Path | None:
         output().print(
             f"No report: {reason}. Everything else is written; make it with: {again}",
             style="yellow",
-            highlight=False,
-            markup=False,
         )
         return None

@@ -13,17 +13,20 @@ from types import FrameType, ModuleType
 from typing import Any
 
 import typer
+from rich.text import Text
 
 from nas.api import SearchResult, solve
 from nas.assemble import Assembly, assemble, built_in_config
+from nas.cli.console import output
 from nas.cli.notices import notices
 from nas.cli.progress import Progress
 from nas.cli.reporting import report_at_the_end
-from nas.cli.show import front_table, output
+from nas.cli.show import front_table
 from nas.cli.tables import fitted
 from nas.cli.trusting import asking
 from nas.config import SearchConfig, check_config, flat, override, put, read_config
 from nas.core.code_files import changed, named_from, static_code
+from nas.core.text import command
 from nas.core.trust import Named, Trusted, named_code
 from nas.engine.changed_code import META as CODE
 from nas.engine.changed_code import RunCode, check_accepted
@@ -90,8 +93,8 @@ def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
                 ready = partial(_announce, checked, out, parts, earlier)
                 result = _solve(checked, parts, out, base, flags, resume is not None, progress, ready, code)
     except KeyboardInterrupt:  # while workers start, or while results are written
-        go_on = f"; go on with: nas search --resume {out}" if (out / FILE).exists() else ""
-        output().print(f"Interrupted{go_on}", highlight=False, markup=False)
+        go_on = f"; go on with: {command('nas', 'search', '--resume', out)}" if (out / FILE).exists() else ""
+        output().print(f"Interrupted{go_on}")
         raise typer.Exit(130) from None
     page = report_at_the_end(result, result.space or parts.problem.space)
     _report(result, out, parts.loop, page)
@@ -264,15 +267,16 @@ def _announce(config: SearchConfig, out: Path, parts: Assembly, earlier: _Earlie
     )
     known = f", beginning with what {config.warm_start} measured" if config.warm_start else ""
     output().print(
-        f"{'Resuming' if earlier else 'Searching'} [bold]{config.space.name}[/]{of}: {objectives}{limits}\n"
-        f"{config.algorithm.name}, {_how_far(parts.loop)} on {workers}, seed {parts.loop.seed}{known}; "
-        f"everything goes to [bold]{out}/[/]",
-        highlight=False,
+        Text.assemble(
+            f"{'Resuming' if earlier else 'Searching'} ",
+            (config.space.name, "bold"),
+            f"{of}: {objectives}{limits}\n{config.algorithm.name}, {_how_far(parts.loop)} on {workers}, "
+            f"seed {parts.loop.seed}{known}; everything goes to ",
+            (f"{out}/", "bold"),
+        )
     )
     if earlier is not None:  # without this the count, which begins anew, looks as if they were lost
-        output().print(
-            f"{earlier.results} results are there; each is counted when its turn comes again", highlight=False
-        )
+        output().print(f"{earlier.results} results are there; each is counted when its turn comes again")
 
 
 def _how_far(loop: LoopSettings) -> str:
@@ -354,8 +358,6 @@ def _report(result: SearchResult, out: Path, loop: LoopSettings, page: Path | No
     console.print(
         f"\n{words[result.state]}: {summary['evaluations']} evaluated, {summary['failed']} failed, "
         f"{summary['seconds']:.0f} s, hypervolume {summary['hypervolume']:.4f}",
-        highlight=False,
-        markup=False,
     )
     _failures(result)
     for sentence in summary.get("beyond_best", {}).values():
@@ -370,17 +372,14 @@ def _report(result: SearchResult, out: Path, loop: LoopSettings, page: Path | No
     )  # fmt: skip
     further = "" if go_on is None else f"\n  {go_on}   continues this search"
     if (out / WEIGHTS / INDEX).is_file():
-        further = (
-            f"\n  nas export {out}   makes the knee usable elsewhere: PyTorch, ONNX, a model card{further}"
-        )
+        further = f"\n  {command('nas', 'export', out)}   makes the knee usable elsewhere: PyTorch, ONNX, a model card{further}"
     if result.front_posterior is not None:
         further = f"\n  {out}/front_posterior.csv  the front by posterior mean of noisy measurements{further}"
     shown = "" if page is None else f"  {page}  everything on one page, opens offline\n"
     console.print(
         f"Where to look next:\n{shown}  {out}/plots/        the front, the hypervolume and the cloud, as pictures\n"
-        f"  {out}/front.csv     the table above; nas front {out} prints it again\n"
+        f"  {out}/front.csv     the table above; {command('nas', 'front', out)} prints it again\n"
         f"  {out}/history.parquet  every evaluation{further}",
-        highlight=False,
     )
     sys.stdout.flush()
 
@@ -391,4 +390,4 @@ def _failures(result: SearchResult) -> None:
         return
     reasons = (bad["status"] + ": " + bad["reason"].str.split("\n").str[0]).value_counts()
     for reason, times in reasons.head(5).items():
-        output().print(f"  {times} x {reason}", style="yellow", markup=False, highlight=False)
+        output().print(f"  {times} x {reason}", style="yellow")

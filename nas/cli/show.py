@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from nas.objectives import Objective
 from nas.run_folder import RunTable
 
 ROWS = 40  # of a front that are printed; the file has all
-
-
-@lru_cache(maxsize=1)
-def output() -> Console:
-    """The console for results; wide enough for a table when it is no terminal."""
-    console = Console(soft_wrap=False)
-    return console if console.is_terminal else Console(width=120, soft_wrap=True)
 
 
 def front_table(table: RunTable, by: str | None = None) -> Table:

@@ -15,11 +15,12 @@ from typing import Any
 import typer
 
 from nas.checks import check_known, check_positive
+from nas.cli.console import output, print_json
 from nas.cli.networks import names_code, network_spec, space_part, write_file
 from nas.cli.notices import notices
-from nas.cli.show import output
 from nas.cli.tasks import TASKS, Making, Place, TaskCommand
 from nas.config import override
+from nas.core.text import shell_quoted
 from nas.core.trust import Trusted, named_code
 from nas.errors import ConfigError, DataError
 from nas.runs.code_of_strangers import allowing
@@ -143,7 +144,7 @@ def run_evaluation(asked: Asked, resolution: int | None, as_json: bool) -> None:
         found = judge_weights(build, source, asked.weights, resolution, threads, task)
     if as_json:
         plain = command.plain(found.score, found.class_names)
-        typer.echo(json.dumps({**plain, "latency_ms": 1000 * found.latency}))
+        print_json({**plain, "latency_ms": 1000 * found.latency})
         return
     first, *classes = command.lines(found.score, found.class_names, True)
     _say(f"test: {first}")
@@ -180,7 +181,7 @@ def _of_folder(asked: Asked) -> tuple[Asked, dict[str, Any]]:
         )
     if not isinstance(described, dict) or not isinstance(described.get("network"), str):
         raise DataError(
-            f"{file}: does not say which network it is; name it: nas evaluate SPEC --weights {folder / 'weights.pt'}"
+            f"{file}: does not say which network it is; name it: nas evaluate SPEC --weights {shell_quoted(folder / 'weights.pt')}"
         )
     if names_code(described["network"]):
         again = shlex.join(["nas", "evaluate", described["network"], "--weights", str(folder / "weights.pt")])
@@ -194,7 +195,7 @@ def _of_folder(asked: Asked) -> tuple[Asked, dict[str, Any]]:
 
 
 def _say(line: str) -> None:
-    output().print(line, highlight=False, markup=False)
+    output().print(line)
 
 
 def _identity(asked: Asked, parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from rich.console import RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from nas.cli.console import output
 from nas.cli.panel import StandingPanel, line, surrogate_lines
 from nas.cli.progress import LOG_S, REFRESHES
-from nas.cli.show import output
 from nas.errors import ConfigError, HistoryError
 from nas.standing import Standing
 from nas.standing.recorded import RecordedStanding
@@ -74,10 +74,10 @@ def _write(watched: _Watched, every: float) -> None:
         if standing is None:
             told = watched.waiting
         else:
-            output().print(line(standing), highlight=False, markup=False)
+            output().print(line(standing))
             told = "\n".join([*(text for text, _ in surrogate_lines(standing)), standing.trouble]).strip()
         if told != said and told:
-            output().print(Text(told), highlight=False)
+            output().print(Text(told))
         said = told
         if not goes_on:
             return

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from nas.core.files import write_whole
+from nas.core.text import take_literally
 from nas.plots_axes import BLUE, FAINT, INK, PURPLE, SKY, VERMILLION, log_ticks, plain
 
 # Okabe and Ito's palette without its yellow, which is too light for a line
@@ -89,6 +90,7 @@ def empty(text: str) -> Figure:
 
 def save(figure: Figure, stem: Path) -> None:
     """Write `stem`.png (200 dots an inch) and `stem`.svg, the same bytes for the same figure."""
+    take_literally(figure)
     if figure.get_layout_engine() is not None:  # once for both
         figure.draw_without_rendering()
         figure.set_layout_engine("none")

@@ -155,7 +155,7 @@ def final(study: Study) -> Figure:
         low, middle, high = quartiles(values[:, None])[:, 0]
         ax.plot([low, high], [row, row], color=look.color, linewidth=2.2, solid_capstyle="butt")
         ax.plot([middle], [row], "|", color=look.color, ms=15, mew=2.2)
-    ax.set_yticks(range(len(curves)), list(curves), fontsize=8.5)
+    ax.set_yticks(range(len(curves)), list(curves), fontsize=8.5, parse_math=False)
     ax.set_ylim(len(curves) - 0.5, -0.5)
     labels(ax, f"{measure.label} after {study.budget:,} evaluations, {_direction(measure)}", "")
     ax.xaxis.set_major_locator(MaxNLocator(6))

@@ -13,7 +13,8 @@ from nas.algorithms._pool import whole_space
 from nas.compare.config import ProblemPart, slug
 from nas.compare.results import RunResult, View
 from nas.compare.runs import Comparison
-from nas.core.files import write_whole
+from nas.core.files import write_text
+from nas.core.tables import csv_text, read_csv
 from nas.errors import ConfigError
 from nas.executors import run_trial
 from nas.front import non_dominated
@@ -111,7 +112,7 @@ def _given(
 
 def _read_front(path: Path, part: ProblemPart, view: View) -> pd.DataFrame:
     try:
-        frame = pd.read_csv(path)
+        frame = read_csv(path)
     except (OSError, ValueError) as error:
         raise ConfigError(f"problem {part.name}: reference.front: cannot read {path}: {error}") from None
     missing = [c for c in view.columns if c not in frame.columns]
@@ -156,4 +157,4 @@ def write_true_front(path: Path, problem: Problem, part: ProblemPart, views: Seq
         chosen.update(non_dominated(points).tolist())
     columns = ["architecture", *dict.fromkeys(c for view in views for c in view.columns)]
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda p: frame.loc[sorted(chosen), columns].to_csv(p, index=False))
+    write_text(path, csv_text(frame.loc[sorted(chosen), columns]))

@@ -17,6 +17,7 @@ from nas.compare.page import page
 from nas.compare.runs import Comparison
 from nas.compare.tables import Table, latex, markdown, tables
 from nas.core.files import write_text, write_whole
+from nas.core.tables import csv_text
 from nas.errors import HistoryError
 from nas.versions import versions
 
@@ -68,7 +69,7 @@ def write_report(comparison: Comparison, say: Callable[[str], None]) -> Written:
 
 def write_csv(folder: Path, name: str, frame: pd.DataFrame) -> None:
     """One table; numbers in eight digits, an empty cell where there is none."""
-    text = frame.to_csv(index=False, lineterminator="\n", float_format="%.8g")
+    text = csv_text(frame, float_format="%.8g")
     if name in _COMPRESSED:
         packed = gzip.compress(text.encode("utf-8"), mtime=0)
         write_whole(folder / f"{name}.csv.gz", lambda p: p.write_bytes(packed))

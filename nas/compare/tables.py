@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from nas.compare.figures_ranks import number
 from nas.compare.frames import threshold
 from nas.compare.measures import quartiles
 from nas.compare.statistics import Pair, Ranking
+from nas.core.text import markdown_text, printable
 from nas.plots_axes import short
 
 
@@ -208,12 +209,17 @@ def markdown(found: Sequence[Table]) -> str:
     """All tables as Markdown; what leads a column is bold."""
     parts = ["# Comparison\n\nWritten by `nas compare`."]
     for table in found:
-        lines = [table.header, *_bold(table, "**{}**".format)]
-        texts = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+        plain = replace(
+            table,
+            header=tuple(map(markdown_text, table.header)),
+            rows=tuple(tuple(map(markdown_text, row)) for row in table.rows),
+        )
+        texts = [list(line) for line in (plain.header, *_bold(plain, "**{}**".format))]
         widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
         texts.insert(1, ["-" * width for width in widths])
         body = "\n".join(f"| {' | '.join(map(str.ljust, line, widths))} |" for line in texts)
-        parts.append(f"## {table.title}\n\n" + "\n".join(table.notes) + f"\n\n{body}")
+        notes = "\n".join(map(markdown_text, table.notes))
+        parts.append(f"## {markdown_text(table.title)}\n\n{notes}\n\n{body}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -224,14 +230,18 @@ def _bold(table: Table, mark: Callable[[str], str]) -> list[tuple[str, ...]]:
     ]
 
 
-_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
-    c: f"\\{c}" for c in "&%$#_{}"
-}
+_LATEX = (
+    {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {c: f"\\{c}" for c in "&%$#_{}"}
+    | {c: f"{{{c}}}" for c in "[]*"}
+)  # which a row's \\\\ would take for its argument
 
 
 def latex_text(text: str) -> str:
     """A text with everything that LaTeX would read as a command taken literally."""
-    escaped = re.sub(r"[\\~^&%$#_{}<>]", lambda m: _LATEX.get(m[0], f"${m[0]}$"), text)
+    escaped = re.sub(
+        r"[\\~^&%$#_{}<>\[\]*]", lambda m: _LATEX.get(m[0], f"${m[0]}$"), " ".join(printable(text).split())
+    )
     return escaped
 
 

@@ -55,8 +55,8 @@ def write_whole(path: Path, write: Callable[[Path], Any], *, sync: bool = False)
 
 
 def write_text(path: Path, text: str, *, sync: bool = False) -> None:
-    """`write_whole` for a text, in UTF-8 with the line ends that it has."""
-    write_whole(path, lambda part: part.write_bytes(text.encode("utf-8")), sync=sync)
+    """`write_whole` for a text, in UTF-8 with the line ends that it has; a lone surrogate as an escape such as `\\udce9`."""
+    write_whole(path, lambda part: part.write_bytes(text.encode("utf-8", "backslashreplace")), sync=sync)
 
 
 def write_stream(path: Path, write: Callable[[BinaryIO], Any], *, sync: bool = False) -> None:

@@ -12,6 +12,7 @@ import re
 import shlex
 import unicodedata
 from pathlib import PurePath
+from typing import Any
 
 from nas.core.interrupts import is_interrupt
 
@@ -106,6 +107,33 @@ def _is_number(text: str) -> bool:
         return math.isfinite(float(text)) and text.strip() == text and text.isascii()
     except ValueError:
         return False
+
+
+_MARKDOWN = re.compile(r"[\\`*\[\]|~$<@]|&(?=[#A-Za-z])|(?<![A-Za-z0-9])_|(?<=[a-z]):(?=//)")
+
+
+def markdown_text(text: str) -> str:
+    """The text in one line of Markdown, in a table too, with nothing in it taken for markup, HTML or a link."""
+    line = " ".join(printable(text).split())
+    return _MARKDOWN.sub(lambda found: f"&#{ord(found[0])};" if found[0] in "<&:@" else f"\\{found[0]}", line)
+
+
+def markdown_code(text: str) -> str:
+    """The text as a code span of Markdown in one line, in a table too."""
+    line = " ".join(printable(text).split()).replace("|", "\u00a6")
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
+    return f"{fence} {line} {fence}" if "`" in line or not line else f"{fence}{line}{fence}"
+
+
+def take_literally(figure: Any) -> None:
+    """Let no text of a Matplotlib figure be read as a formula, nor hold what no font draws; ticks of a log axis stay."""
+    for artist in figure.findobj(lambda each: hasattr(each, "set_parse_math")):
+        text = artist.get_text()
+        if not text.startswith("$\\mathdefault"):
+            artist.set_parse_math(False)
+            shown = storable(printable(text))
+            if shown != text:
+                artist.set_text(shown)
 
 
 def shell_quoted(text: str | PurePath) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 
+from nas.core.text import markdown_code, markdown_text
 from nas.export.licences import licence
 from nas.export.making import UNTRAINED, Made, Scores
 from nas.export.origin import Origin, one_line, table
@@ -51,7 +52,7 @@ def _title(facts: Facts) -> str:
     made, origin = facts.made, facts.origin
     drawing = "\n\n![The network block by block](network.svg)" if origin.drawing is not None else ""
     warning = f"\n\n**{made.story}**" if made.weights == UNTRAINED else ""
-    return f"# {origin.name}\n\n{origin.lead}:{warning}\n\n```text\n{one_line(origin.network)}\n```{drawing}"
+    return f"# {markdown_text(origin.name)}\n\n{origin.lead}:{warning}\n\n```text\n{one_line(origin.network)}\n```{drawing}"
 
 
 def _numbers(facts: Facts) -> str:
@@ -83,7 +84,7 @@ def _score_rows(split: str, scores: Scores | None, remark: str) -> Iterator[tupl
 def _pictures(facts: Facts) -> str:
     pictures = facts.made.pictures
     channels, height, width = pictures.shape
-    names = ", ".join(map(one_line, pictures.class_names[:_SHOWN_CLASSES]))
+    names = ", ".join(map(markdown_text, pictures.class_names[:_SHOWN_CLASSES]))
     more = len(pictures.class_names) - _SHOWN_CLASSES
     return (
         f"## Pictures\n\n- {channels} channel{'s' * (channels > 1)}, {height} x {width} pixels (height, width), float32, batches of any size.\n"
@@ -138,21 +139,21 @@ def _weights(facts: Facts) -> str:
     if made.recipe is None:
         return text
     assert made.data is not None
-    rows = [(f"`{name}`", f"{value}") for name, value in made.recipe.items()]
+    rows = [(markdown_code(name), markdown_text(str(value))) for name, value in made.recipe.items()]
     sizes = ", ".join(f"{count:,} {name}" for name, count in made.splits.items())
     return (
-        f"{text}\n\n## Data\n\n{made.data.name}: {sizes} pictures. As the program describes it: `{made.data.text}`. Licence of the "
+        f"{text}\n\n## Data\n\n{markdown_text(made.data.name)}: {sizes} pictures. As the program describes it: {markdown_code(made.data.text)}. Licence of the "
         f"data: {licence(made.data.name)}.\n\n## Recipe\n\n{table(('setting', 'value'), rows)}"
     )
 
 
 def _made_with(facts: Facts) -> str:
     then, now = facts.origin.versions, versions()
-    rows = [(name, str(then.get(name, "")), version) for name, version in now.items()]
+    rows = [(name, markdown_text(str(then.get(name, ""))), version) for name, version in now.items()]
     about = metadata.metadata("multiobjective-nas").json
     code = about.get("license_expression") or about.get("license")
     return (
-        f"## Made with\n\n`{facts.command}`\n\n{table(('', facts.origin.maker, 'export'), rows)}\n\n`network.py` is made of code of "
+        f"## Made with\n\n{markdown_code(facts.command)}\n\n{table(('', facts.origin.maker, 'export'), rows)}\n\n`network.py` is made of code of "
         f"multiobjective-nas ({code}) and of the network's own. The licence of the weights is for those to settle who have "
         f"the rights in the data."
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nas.core.task_spec import TaskSpec
+from nas.core.text import markdown_code, markdown_text, printable
 from nas.engine.settle import for_task
 from nas.export.making import Made, Run, without_folders
 from nas.export.picks import Pick
@@ -48,7 +49,8 @@ def of_search(run: Run, chosen: Pick, made: Made) -> Origin:
     return Origin(
         chosen.name,
         chosen.architecture,
-        f"A network of the space `{space.name}`, found by a multi-objective search and picked as {chosen.reason}",
+        f"A network of the space {markdown_code(space.name)}, found by a multi-objective search and picked as "
+        f"{markdown_text(chosen.reason)}",
         f"A network found by a search: {chosen.architecture}\n\nSpace {space.name}, algorithm "
         f"{config.get('algorithm', 'unknown')}, seed {config.get('seed', 'unknown')}; picked as {chosen.reason}.\n{made.story}",
         "search",
@@ -92,18 +94,18 @@ def _search(
         (
             item.name,
             f"{chosen.row[item.name]:,.6g}",
-            item.unit or "",
+            markdown_text(item.unit),
             "maximised" if item.maximize else "minimised",
         )
         for item in run.table.objectives
         if item.name not in other
     ]
-    limits = ", ".join(run.meta.get("limits", [])) or "none"
+    limits = ", ".join(markdown_text(str(limit)) for limit in run.meta.get("limits", [])) or "none"
     told = len(run.table.told)
     return (
         f"## Search\n\nWhat the search measured of this network, which steered it and is not for reporting:\n\n"
-        f"{table(('objective', 'value', 'unit', ''), rows)}\n\nAlgorithm `{config.get('algorithm', 'unknown')}`, seed "
-        f"{config.get('seed', 'unknown')}, {told:,} results, a front of {len(run.table.front):,}; limits: {limits}.{_counted_otherwise(run, other, task)}\n\n"
+        f"{table(('objective', 'value', 'unit', ''), rows)}\n\nAlgorithm {markdown_code(str(config.get('algorithm', 'unknown')))}, "
+        f"seed {markdown_text(str(config.get('seed', 'unknown')))}, {told:,} results, a front of {len(run.table.front):,}; limits: {limits}.{_counted_otherwise(run, other, task)}\n\n"
         f"<details><summary>Configuration of the search</summary>\n\n```json\n{_configuration(config)}\n```\n\n</details>"
     )
 
@@ -127,12 +129,13 @@ def _configuration(config: Mapping[str, Any]) -> str:
     """As the run recorded it, defaults that are nothing and the folders of the machine that it ran on left out."""
     inner = config.get("config") or {}
     search = {k: v for k, v in (inner.get("search") or config).items() if k not in ("out", "versions")}
-    return json.dumps(without_folders(search), indent=2)
+    text = json.dumps(without_folders(search), indent=2)
+    return text.replace("`", "\\u0060").replace("<", "\\u003c")  # so that nothing ends the code block
 
 
 def one_line(text: str) -> str:
     """A text of the run or the data on one line that ends no code block and no row of a table."""
-    return " ".join(text.split()).replace("`", "'").replace("|", "/").replace("<", "(")
+    return " ".join(printable(text).split()).replace("`", "'").replace("|", "/").replace("<", "(")
 
 
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from nas.core.text import shell_quoted
 from nas.interfaces import HasBuild
 from nas.report.records import Command
 from nas.report.sources import UNDER_WAY, Source
@@ -17,18 +17,18 @@ _DATA = "digits"  # where the search says nothing of data
 
 def run_commands(source: Source) -> list[Command]:
     """What can be done with the run as a whole."""
-    folder = shlex.quote(str(source.folder))
+    folder = shell_quoted(source.folder)
     found = [
         Command("The front in the terminal, with its knee marked", f"nas front {folder} --knee"),
         Command(
-            "The front as you prefer it", f"nas front {folder} --prefer {shlex.quote(_preference(source))}"
+            "The front as you prefer it", f"nas front {folder} --prefer {shell_quoted(_preference(source))}"
         ),
     ]
     if len(source.table.front):
         found.append(Command("Export the network at the knee", f"nas export {folder} --pick knee"))
         found.append(
             Command(
-                "Export the best within a limit", f"nas export {folder} --pick {shlex.quote(_pick(source))}"
+                "Export the best within a limit", f"nas export {folder} --pick {shell_quoted(_pick(source))}"
             )
         )
     if source.search is not None:
@@ -70,7 +70,7 @@ def _pick(source: Source) -> str:
 
 def pick_commands(source: Source) -> list[Command]:
     """What can be done with one architecture; `{}` is where its text goes."""
-    folder = shlex.quote(str(source.folder))
+    folder = shell_quoted(source.folder)
     found = [Command("Export it", f"nas export {folder} --pick ", "{}")]
     search = source.search
     if search is None:
@@ -78,7 +78,7 @@ def pick_commands(source: Source) -> list[Command]:
     space = search["space"]
     settings = "".join(f" --set {_setting(key, value)}" for key, value in _settings(space).items())
     name = str(space["name"])
-    found.insert(0, Command("Look at it", f"nas show {shlex.quote(name)} ", "{}", settings))
+    found.insert(0, Command("Look at it", f"nas show {shell_quoted(name)} ", "{}", settings))
     if source.space is not None and not isinstance(source.space, HasBuild):
         return found
     train = _training(search)
@@ -97,10 +97,10 @@ def _training(search: Mapping[str, Any]) -> str | None:
         return f" --data {_DATA}" if str(evaluator.get("name", "")).endswith("-table") else None
     data = evaluator.get("data", _DATA)
     described = {"name": data} if isinstance(data, str) else dict(data)
-    flags = f" --data {shlex.quote(str(described.pop('name', _DATA)))}"
+    flags = f" --data {shell_quoted(str(described.pop('name', _DATA)))}"
     path = described.pop("path", None)
     if path is not None:
-        flags += f" --path {shlex.quote(str(path))}"
+        flags += f" --path {shell_quoted(str(path))}"
     return flags + "".join(f" --set {_setting(f'data.{key}', value)}" for key, value in described.items())
 
 
@@ -111,4 +111,4 @@ def _settings(part: Mapping[str, Any]) -> dict[str, Any]:
 def _setting(key: str, value: Any) -> str:
     """`key=value` as `--set` reads it, quoted for a shell."""
     text = value if isinstance(value, str) else json.dumps(value)
-    return shlex.quote(f"{key}={text}")
+    return shell_quoted(f"{key}={text}")

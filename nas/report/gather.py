@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.core.text import command
 from nas.core.yaml_text import dump_yaml
 from nas.errors import ConfigError
 from nas.picking import knee
@@ -71,7 +72,7 @@ def _check(sources: Sequence[Source]) -> None:
     if not shared:
         raise ConfigError(
             "these runs share no objective, so that they cannot be compared; make a page of each: "
-            + ", ".join(f"nas report {source.folder}" for source in sources)
+            + ", ".join(command("nas", "report", source.folder) for source in sources)
         )
 
 

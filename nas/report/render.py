@@ -10,6 +10,7 @@ import base64
 import hashlib
 import html
 import json
+import re
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -40,9 +41,7 @@ def render(report: Report) -> str:
 def as_json(report: Report) -> str:
     """The description as JSON that can stand inside a script element: no `<`, so nothing ends it early."""
     text = json.dumps(report, default=vars, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
-    for sign in "<>&\u2028\u2029":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return text
+    return re.sub("[<>&\u2028\u2029\ud800-\udfff]", lambda sign: f"\\u{ord(sign[0]):04x}", text)
 
 
 def _file(name: str) -> str:

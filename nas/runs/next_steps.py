@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
+
+from nas.core.text import command
 
 
 def continue_command(
@@ -24,7 +25,7 @@ def continue_command(
     """
     if state == "exhausted":
         return None
-    words = ["nas", "search", "--resume", str(folder)]
+    words: list[str | Path] = ["nas", "search", "--resume", Path(folder)]
     if stopped_by and not stopped_by.startswith("callback:"):
         words += ["--set", "stop=[]"]
     if evaluations >= planned:
@@ -34,4 +35,4 @@ def continue_command(
         while more <= 1.2 * spent:  # what was under way at the limit is still awaited and counts
             more *= 2
         words += ["--set", f"budget.seconds={more:.15g}"]
-    return shlex.join(words)
+    return command(*words)

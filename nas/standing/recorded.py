@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from nas.core.text import command
 from nas.errors import HistoryError
 from nas.history_table import FILE, check_schema, values_of
 from nas.log_file import connect_to_look, copy_to_read, explained, identity, signature, well_formed
@@ -175,7 +176,7 @@ class RecordedStanding:
 
     def _silent(self, known: _Known, outcome: str, trouble: str) -> Standing:
         """Where a run stands that no search is known to make: as its last result left it."""
-        how = f"nas search --resume {self._folder}"
+        how = command("nas", "search", "--resume", self._folder)
         if known.reckoning.heading.evaluations is None:
             how = f"nas.Study(..., out={str(self._folder)!r}, resume=True)"
         advice = f"; if it was killed, go on with: {how}" if trouble else ""

@@ -304,7 +304,7 @@ def _table(log: list[Row]) -> str:
     names = list(dict.fromkeys(name for row in log for name in row))
     writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(log)
+    writer.writerows(log)  # numbers, under names
     return text.getvalue()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,13 +74,13 @@ def cost(
     as_json: Json = False,
 ) -> None:
     """Exact parameters and multiply-adds of a network, without building it."""
+    from nas.cli.console import output, print_json
     from nas.cli.networks import Sizes, network_of
-    from nas.cli.show import output
 
     of = _of_data(data, path, task)
     values = network_of(network, architecture, settings or [], Sizes(resolution, classes), of).cost()
     if as_json:
-        typer.echo(json.dumps(dict(values)))
+        print_json(dict(values))
     else:
         for name, value in values.items():
             output().print(f"{name:<8} {value:>15,}")

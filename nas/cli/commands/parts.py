@@ -22,7 +22,8 @@ def list_(
     ],
 ) -> None:
     """List what comes with the framework, a line each."""
-    from nas.cli.show import listing, output
+    from nas.cli.console import output
+    from nas.cli.show import listing
 
     output().print(listing(kind))
 
