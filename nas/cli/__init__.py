@@ -25,7 +25,7 @@ def _run() -> None:
         from nas.cli.console import guard_standard_streams
 
         guard_standard_streams()
-        sys.exit(_run())
+        sys.exit(_command())
     except (KeyboardInterrupt, SystemExit) as ended:
         sys.exit(130 if isinstance(ended, KeyboardInterrupt) else ended.code)
     except BrokenPipeError:  # the reader (head, less) has seen enough
@@ -37,7 +37,7 @@ def _run() -> None:
         sys.exit(_report(error))
 
 
-def _run() -> int:
+def _command() -> int:
     import typer
     from typer import rich_utils
 

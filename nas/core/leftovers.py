@@ -10,6 +10,8 @@ import threading
 import time
 from pathlib import Path
 
+from nas.core.text import printable
+
 _EVALUATES = ("nas.executors.serial", "nas.executors.simulated")  # loaded where candidates may have run here
 _GRACE_S = 2.0
 _CLOCK_S = 2.0  # by which the system's time of a process's beginning may be wrong
@@ -36,7 +38,7 @@ class Leftovers:
         names = [f"the thread {t.name!r}" for t in threads] + [f"process {pid}" for pid in children]
         if names:
             with contextlib.suppress(OSError, ValueError):
-                print(f"Ended what candidates left running: {', '.join(names)}.", file=sys.stderr)
+                print(printable(f"Ended what candidates left running: {', '.join(names)}."), file=sys.stderr)
         if threads:  # which nothing can end but the end of the process
             code = _exit_code(sys.exc_info()[1])
             atexit._run_exitfuncs()
