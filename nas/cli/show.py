@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
+from nas.cli.console import output as output
 from nas.objectives import Objective
 from nas.run_folder import RunTable
 

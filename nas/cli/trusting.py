@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from nas.cli.show import output
+from nas.cli.console import output
 from nas.runs.code_of_strangers import Ask
 
 
@@ -18,7 +18,7 @@ def asking() -> Ask | None:
 
 def _ask(what: str, lines: Sequence[str]) -> bool:
     say = output().print
-    say(f"{what} imports code that its config names, which runs it:", markup=False, highlight=False)
+    say(f"{what} imports code that its config names, which runs it:")
     for line in lines:
-        say(f"  {line}", markup=False, highlight=False)
+        say(f"  {line}")
     return typer.confirm("Read it first. Import it?", default=False)
