@@ -35,6 +35,7 @@ from nas.loop import LoopSettings, Search, SearchState
 from nas.noise import posterior_front
 from nas.objectives import AnyObjective, Limit, Objective
 from nas.plan import (
+    COST_SECONDS,
     TASK,
     MakeAlgorithm,
     NamedAlgorithm,
@@ -300,6 +301,7 @@ def remember(
         values |= {
             "identity": plan.identity,
             "initial": plan.algorithm.initial,
+            COST_SECONDS: plan.problem.cost_seconds,
             "objectives": [_described(o) for o in plan.problem.objectives],
             "limits": [str(limit) for limit in plan.problem.limits],
             META: None if plan.warm is None else plan.warm.as_meta(plan.problem),

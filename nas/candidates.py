@@ -10,11 +10,17 @@ from contextlib import suppress
 import numpy as np
 
 from nas.core.bounds import DRAWS, SamplingError, TriesUsedUp, check_time, check_tries, tries_at_most
+from nas.core.cost_estimate import CostEstimate
 from nas.errors import InfeasibleError
 from nas.interfaces import HasEnumeration, HasVariation
 from nas.problem import Problem
 from nas.records import Architecture
 
+EXACT_CALLS = 50  # exact values that one proposal may ask for where costs are slow
+_LEARNED = 20  # exact values from which they are estimated
+_SCREENED = (
+    10  # candidates of which the estimate says that they break a limit, for each that is looked at exactly
+)
 MAX_ENUMERATED = 2_000_000  # gene combinations that are walked through to find the last unseen ones
 
 
@@ -92,6 +98,10 @@ class Candidates:
         own = isinstance(space, HasVariation)
         self.variation: HasVariation = space if own else IntegerVariation(space.name, space.cardinalities)  # type: ignore[assignment]
         self._rest: Iterator[Architecture] | None = None
+        slow = problem.has_cheap_limits and problem.slow_costs
+        self._estimate = CostEstimate(problem) if slow else None
+        self._exact_left = EXACT_CALLS
+        self._screened = 0
         self._unlikely: SamplingError | None = None  # what `sample` raised
 
     @property
@@ -112,8 +122,36 @@ class Candidates:
         if not self._space.is_valid(architecture):
             return None
         canonical = self._space.canonical(architecture)
-        new = canonical not in self._seen and self._problem.cheap_violation(canonical) == 0
-        return canonical if new else None
+        return canonical if canonical not in self._seen and self._meets_limits(canonical) else None
+
+    def _meets_limits(self, canonical: Architecture) -> bool:
+        """Whether the cheap limits hold, exactly. Where costs are slow, not asked of most of which the estimate says no.
+
+        Nor of anything when a proposal has used up its exact values.
+        """
+        if self._estimate is None:
+            return self._problem.cheap_violation(canonical) == 0
+        if self._violation(canonical) > 0:
+            self._screened += 1
+            if self._screened % _SCREENED:  # now and then the estimate is not believed
+                return False
+        if self._exact_left <= 0:
+            return False
+        return self._exact_violation(canonical) == 0
+
+    def _exact_violation(self, canonical: Architecture) -> float:
+        if self._estimate is not None:
+            self._exact_left -= canonical not in self._estimate
+            self._estimate.learn([canonical])
+        return self._problem.cheap_violation(canonical)
+
+    def _violation(self, canonical: Architecture) -> float:
+        """How far the cheap limits are broken; estimated where costs are slow and enough of them known."""
+        if self._estimate is None:
+            return self._problem.cheap_violation(canonical)
+        if len(self._estimate) >= _LEARNED:
+            return self._problem.cheap_excess(self._estimate([canonical])[0])
+        return self._exact_violation(canonical) if self._exact_left > 0 else math.inf
 
     def peek(self, n: int) -> list[Architecture]:
         """Up to n different architectures that could be asked for, drawn at random; none is marked as seen.
@@ -121,6 +159,7 @@ class Candidates:
         Fewer where few draws are valid: all of them together take at most `PEEKED`.
         """
         found: dict[Architecture, None] = {}
+        self._exact_left = EXACT_CALLS
         with suppress(TriesUsedUp, SamplingError), tries_at_most(self.PEEKED):
             for _ in range(2 * n):
                 if len(found) == n:
@@ -141,6 +180,7 @@ class Candidates:
 
     def random(self) -> Architecture | None:
         """A new random architecture; under tight limits found by descent on the violation."""
+        self._exact_left = EXACT_CALLS
         found = self._drawn() or self._unseen()
         if found is None and self._unlikely is not None and not self._walkable():
             raise self._unlikely
@@ -164,6 +204,7 @@ class Candidates:
         return None
 
     def _first_accepted(self, draw: Callable[[], Architecture]) -> Architecture | None:
+        self._exact_left = EXACT_CALLS
         for _ in range(self.TRIES):
             found = self.accept(draw())
             if found is not None:
@@ -178,7 +219,7 @@ class Candidates:
         closest, least = None, math.inf
         for _ in range(restarts):
             current = self._space.canonical(self._space.sample(rng))
-            violation = problem.cheap_violation(current)
+            violation = self._violation(current)
             for _ in range(steps):
                 if violation == 0:
                     found = self.accept(current)
@@ -188,7 +229,7 @@ class Candidates:
                 if not self._space.is_valid(trial):
                     continue
                 trial = self._space.canonical(trial)
-                broken = problem.cheap_violation(trial)
+                broken = self._violation(trial)
                 if broken <= violation:
                     current, violation = trial, broken
             if violation < least:
@@ -230,3 +271,9 @@ class Candidates:
     def _listed(self) -> bool:
         space = self._space
         return isinstance(space, HasEnumeration) and (space.size or math.inf) <= MAX_ENUMERATED // 20
+
+
+def without_cheap_limits(problem: Problem) -> Problem:
+    """The same problem without its limits on cheap objectives."""
+    limits = [limit for limit in problem.limits if limit.objective in problem.measured]
+    return Problem(problem.space, problem.objectives, problem.evaluate, limits, problem.task)

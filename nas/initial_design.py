@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from nas.candidates import Candidates
+from nas.core.cost_estimate import CostEstimate
 from nas.problem import Problem
 from nas.records import Architecture, FloatArray
+
+Costs = Callable[
+    [list[Architecture]], FloatArray
+]  # the cheap objectives, minimised, (n, number of cheap ones)
 
 _DRAWN = 50  # random architectures looked at for each one chosen
 _STEPS = 150  # of each climb to an extreme cost
 
 
 def initial_design(
-    problem: Problem, candidates: Candidates, rng: np.random.Generator, n: int
+    problem: Problem,
+    candidates: Candidates,
+    rng: np.random.Generator,
+    n: int,
+    estimate: CostEstimate | None = None,
 ) -> list[Architecture]:
     """Up to n different architectures that could be asked for, none of them marked as seen.
 
     The first two have the least and the most of the cheap objectives that were found; the others follow in random
     order, evenly spread in cost: half by rank, so that they are where most architectures are, and half by
     the logarithm, so that both ends of the front get theirs. Of those equally placed the one that differs most from
-    the chosen in its genes is taken. Without cheap objectives only the last counts.
+    the chosen in its genes is taken. Without cheap objectives only the last counts. With an `estimate` (where costs are
+    slow) costs are what it says, and `candidates` need not look at their limits.
     """
+    costs_of = partial(_costs, problem) if estimate is None else partial(_estimated, estimate)
     drawn = candidates.peek(n * _DRAWN)
     if problem.n_objectives > len(problem.measured):
-        climbed = [a for up in (False, True) for a in _climb(problem, candidates, drawn, rng, up)]
+        climbed = [a for up in (False, True) for a in _climb(costs_of, candidates, drawn, rng, up)]
         drawn = list(dict.fromkeys([*drawn, *climbed]))
+    if estimate is not None and problem.has_cheap_limits:
+        within = [a for a, row in zip(drawn, estimate(drawn), strict=True) if problem.cheap_excess(row) == 0]
+        drawn = within or drawn
     if len(drawn) <= n:
         return drawn
-    place = _places(_costs(problem, drawn), rng)
+    place = _places(costs_of(drawn), rng)
     genes = np.array([a.genes for a in drawn])
     order = np.argsort(place, kind="stable")
     chosen = [int(order[0]), int(order[-1])][: min(n, 2)]
@@ -43,6 +60,12 @@ def initial_design(
 def _costs(problem: Problem, architectures: list[Architecture]) -> FloatArray:
     """The cheap objectives of each, minimised, (n, number of cheap ones)."""
     values = np.array([problem.cheap_objectives(a) for a in architectures])
+    cheap: FloatArray = values[:, np.isfinite(values[0])]
+    return cheap
+
+
+def _estimated(estimate: CostEstimate, architectures: list[Architecture]) -> FloatArray:
+    values = estimate(architectures)
     cheap: FloatArray = values[:, np.isfinite(values[0])]
     return cheap
 
@@ -70,17 +93,17 @@ def _places(costs: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def _climb(
-    problem: Problem, candidates: Candidates, drawn: list[Architecture], rng: np.random.Generator, up: bool
+    costs_of: Costs, candidates: Candidates, drawn: list[Architecture], rng: np.random.Generator, up: bool
 ) -> list[Architecture]:
     """What is passed on the way, by mutation, from the drawn to ever less (or more) of the cheap objectives."""
     if not drawn:
         return []
     sign = -1.0 if up else 1.0
-    costs = _costs(problem, drawn)
+    costs = costs_of(drawn)
     positive = (costs > 0).all(axis=0)
 
     def level(a: Architecture) -> float:
-        row = _costs(problem, [a])[0]
+        row = costs_of([a])[0]
         return sign * float(np.where(positive, np.log(np.maximum(row, 1e-300)), row).mean())
 
     levels = [level(a) for a in drawn]

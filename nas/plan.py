@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from nas.training.halving import Halving
 
 TASK = "task"  # the key of a run's identity
+_LOG = logging.getLogger(__name__)
+
 MakeAlgorithm = Callable[[Problem, np.random.Generator, Any], Algorithm]
 
 
@@ -105,6 +108,7 @@ class Plan:
             )
         known = [] if warm is None else warm.observations(problem)
         first = initial_architectures(initial, problem, {seen.architecture for seen in known})
+        _decide_costs(problem, earlier)
         made = _make_algorithm(name, make, problem, settings.seed, algorithm_settings)
         identity = {
             "space": problem.space.name,
@@ -141,6 +145,22 @@ class Plan:
         if first:
             made = InitialFirst(made, first)
         return cls(problem, made, settings, identity, warm)
+
+
+COST_SECONDS = "cost_seconds"  # of the log: what exact costs took when the run was started
+
+
+def _decide_costs(problem: Problem, earlier: History | None) -> None:
+    """Time exact costs once a run, and say so when they are slow; a resumed run keeps to what was timed then."""
+    if earlier is not None:
+        seconds = earlier.meta(COST_SECONDS)
+        problem.set_cost_seconds(float(seconds) if isinstance(seconds, (int, float)) else 0.0)
+    if problem.slow_costs:
+        _LOG.warning(
+            "exact costs take %.3g ms an architecture: proposals look at estimates of them, learned from exact values; what "
+            "is proposed, limits and records are exact",
+            1e3 * problem.cost_seconds,
+        )
 
 
 def with_weights(

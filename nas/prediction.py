@@ -112,7 +112,9 @@ def make_predictors(problem: Problem, surrogate: str = AUTO) -> list[Predictor]:
     encodings: dict[str, Encoding] = {
         name: Remembered(encoding) for name, encoding in module.encodings_of(problem.space).items()
     }
-    if "cost" not in encodings and problem.n_objectives > len(problem.measured):
+    if problem.slow_costs:
+        encodings.pop("cost", None)
+    elif "cost" not in encodings and problem.n_objectives > len(problem.measured):
         encodings["cost"] = Remembered(partial(_log_costs, problem))
     light = None
     if surrogate == AUTO:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from nas.blame import explain
+from nas.core.cost_estimate import SLOW_S, Kept, seconds_of
 from nas.core.counting import counting
 from nas.core.interrupts import is_interrupt
 from nas.core.task_spec import TaskSpec
@@ -30,6 +31,17 @@ from nas.interfaces import (
 from nas.objectives import AnyObjective, Limit, Objective, did_you_mean, objective
 from nas.records import RESERVED, Architecture, FloatArray, Observation, Result, Status, Trial
 
+SPREAD = ("low", "high", "unsteady")  # what stands beside a value that could not be measured steadily
+
+
+@runtime_checkable
+class HasSpread(Protocol):
+    """A function of an objective that cannot always be measured steadily, such as a latency."""
+
+    def with_spread(self, name: str, architecture: Architecture) -> Mapping[str, float]:
+        """The value under `name`; where it is unsteady, `name_low`, `name_high` and `name_unsteady` (how much, above 0)."""
+        ...
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -45,16 +57,35 @@ class Measure:
 
     def _measured(self, trial: Trial) -> Mapping[str, float]:
         if self.evaluate is None:
-            values: dict[str, float] = {}
-        elif not self.functions:
+            return self._again(trial, self._of_functions(trial))
+        if not self.functions:
             return self.evaluate(trial)
-        else:
-            returned: Any = self.evaluate(trial)
-            if not isinstance(returned, Mapping):
-                return returned  # type: ignore[no-any-return]  # refused by who called, who names it
-            values = dict(returned)
+        # functions first: they need no trained network, and what fails then costs no training
+        before = self._of_functions(trial)
+        returned: Any = self.evaluate(trial)
+        if not isinstance(returned, Mapping):
+            return returned  # type: ignore[no-any-return]  # refused by who called, who names it
+        return {**returned, **self._again(trial, before)}
+
+    def _of_functions(self, trial: Trial) -> dict[str, float]:
+        values: dict[str, float] = {}
+        function: Any
         for name, function in self.functions:
-            values[name] = function(trial.architecture)
+            if isinstance(function, HasSpread):
+                values |= function.with_spread(name, trial.architecture)
+            else:
+                values[name] = function(trial.architecture)
+        return values
+
+    def _again(self, trial: Trial, values: dict[str, float]) -> dict[str, float]:
+        """The same, what was unsteady measured once more: by now the machine may be quieter. The steadier one counts."""
+        function: Any
+        for name, function in self.functions:
+            if isinstance(function, HasSpread) and f"{name}_unsteady" in values:
+                second = function.with_spread(name, trial.architecture)
+                if second.get(f"{name}_unsteady", 0.0) < values[f"{name}_unsteady"]:
+                    ours = {name, *(f"{name}_{end}" for end in SPREAD)}
+                    values = {k: v for k, v in values.items() if k not in ours} | dict(second)
         return values
 
     def resources(self, trial: Trial) -> Mapping[str, float]:
@@ -81,6 +112,9 @@ class Problem:
     _cheap: tuple[Objective, ...] = field(init=False, repr=False)
     _cheap_limits: tuple[Limit, ...] = field(init=False, repr=False)
     _needs_cost: bool = field(init=False, repr=False)
+    _kept: Kept = field(init=False, repr=False, compare=False)  # cheap values by architecture
+    _kept_costs: Kept = field(init=False, repr=False, compare=False)  # the space's own
+    _timed: list[float] = field(init=False, repr=False, compare=False)  # seconds an architecture, when known
 
     def __init__(
         self,
@@ -104,6 +138,9 @@ class Problem:
         put(self, "objectives", tuple(o.bound(space, task) for o in self._given))
         put(self, "evaluate", evaluate)
         put(self, "limits", tuple(Limit.parse(text) for text in limits))
+        put(self, "_kept", Kept())
+        put(self, "_kept_costs", Kept())
+        put(self, "_timed", [])
         self._check()
         cheap = tuple(o for o in self.objectives if o.cheap)
         cheap_names = {o.name for o in cheap}
@@ -166,8 +203,48 @@ class Problem:
         return Measure(self.evaluate, functions, self.space if trained else None)
 
     def cheap_values(self, architecture: Architecture) -> dict[str, float]:
-        """The exact objectives, by name, without training. Raises `ConfigError` if one is no finite number."""
-        costs = self._ask("cost()", self.space.cost, architecture) if self._needs_cost else {}  # type: ignore[attr-defined]
+        """The exact objectives, by name, without training. Raises `ConfigError` if one is no finite number.
+
+        Computed once an architecture, while it is among the last `nas.core.cost_estimate.KEPT`.
+        """
+        return dict(self._kept.get(architecture, self._cheap_values)) if self._cheap else {}
+
+    def costs(self, architecture: Architecture) -> dict[str, float]:
+        """What the space's `cost` says, computed once as `cheap_values` is."""
+        cost = self.space.cost  # type: ignore[attr-defined]
+        return self._kept_costs.get(architecture, lambda a: dict(self._ask("cost()", cost, a)))
+
+    @property
+    def cost_seconds(self) -> float:
+        """Seconds that exact costs take an architecture, timed when first asked for, unless `set_cost_seconds` was called."""
+        if not self._timed:
+            seconds = seconds_of(self, self.cheap_values) if self._cheap else 0.0
+            if isinstance(self.space, HasCost):
+                seconds = max(seconds, seconds_of(self, self.space.cost))
+            self._timed.append(seconds)
+        return self._timed[0]
+
+    def set_cost_seconds(self, seconds: float) -> None:
+        """Take what an earlier session of the run timed: whether costs are estimated must not change between sessions."""
+        self._timed[:] = [seconds]
+
+    @property
+    def slow_costs(self) -> bool:
+        """Whether exact costs take so long that proposals have to look at estimates."""
+        return self.cost_seconds > SLOW_S
+
+    @property
+    def has_cheap_limits(self) -> bool:
+        """Whether there are limits on what is known before training."""
+        return bool(self._cheap_limits)
+
+    def cheap_excess(self, objectives: FloatArray) -> float:
+        """How far minimised objectives, shape (m,), of which only the cheap ones are known, break limits on these."""
+        values = {o.name: o.sign * float(v) for o, v in zip(self.objectives, objectives, strict=True)}
+        return sum(limit.excess(values[limit.objective]) for limit in self._cheap_limits)
+
+    def _cheap_values(self, architecture: Architecture) -> dict[str, float]:
+        costs = self.costs(architecture) if self._needs_cost else {}
         values: dict[str, float] = {}
         for item in self._cheap:
             if item.function is None and item.name not in costs:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtr
 
 from nas.acquisition import improvement_over, outcomes
 from nas.algorithms._pool import Exact
+from nas.core.cost_estimate import CostEstimate
 from nas.objectives import Limit
 from nas.prediction import Predictor
 from nas.problem import Problem
@@ -17,6 +18,7 @@ from nas.records import Architecture, FloatArray, Observation
 
 _WIDE = 2.5  # deviations: what is dominated even when it turns out so much better than predicted is left out
 _SHORT = 600  # candidates that are looked at again after every result
+_LOOKS, _LOOKED_AT = 3, 6  # where costs are slow: exact values of so many at a time, so many times a proposal
 _RECENT = 1000  # results that the models are brought up to date with, at most
 
 
@@ -145,8 +147,13 @@ class Outlook:
         forecast: Forecast,
         front: FloatArray,
         targets: Sequence[Target],
+        estimate: CostEstimate | None = None,
     ) -> None:
-        """`front` (k, m) is what improvement is over; the short list is the best for each of the targets."""
+        """`front` (k, m) is what improvement is over; the short list is the best for each of the targets.
+
+        With an `estimate` costs are slow: exact ones are then computed for what is about to be proposed.
+        """
+        self._estimate = estimate
         self._problem = problem
         self._models = models
         self.reliable = models.reliable
@@ -155,7 +162,7 @@ class Outlook:
             value = models.improvement(forecast, front, target)
             best = np.argsort(-value, kind="stable")[:_SHORT]
             places.update(dict.fromkeys(best[value[best] > 0].tolist()))
-        self._short = Exact.of(problem, [forecast.architectures[i] for i in places])
+        self._short = Exact.of(problem, [forecast.architectures[i] for i in places], estimate)
 
     def best(
         self,
@@ -185,9 +192,35 @@ class Outlook:
         forecast = self._models.forecast(self._short)[free]
         for target in targets:
             value = self._models.improvement(forecast, front, target)
+            if self._estimate is not None:
+                value = self._exactly(forecast, value, front, target)
             if value.max() > target.least:
                 return forecast.architectures[int(np.argmax(value))]
         return None
+
+    def _exactly(
+        self, forecast: Forecast, value: FloatArray, front: FloatArray, target: Target
+    ) -> FloatArray:
+        """The improvement (n,) of the most promising by their exact costs, 0 of all others."""
+        assert self._estimate is not None
+        exact = np.zeros(len(value))
+        known = np.zeros(len(value), dtype=bool)
+        for _ in range(_LOOKS):
+            rows = np.argsort(-value, kind="stable")[:_LOOKED_AT]
+            rows = rows[value[rows] > target.least]
+            if len(rows) == 0:
+                break
+            some = forecast[rows]
+            costs = np.array([self._problem.cheap_objectives(a) for a in some.architectures])
+            meets = [self._problem.cheap_violation(a) == 0 for a in some.architectures]
+            middle = np.where(np.isfinite(costs), costs, some.middle)
+            some = replace(some, middle=middle)
+            exact[rows] = self._models.improvement(some, front, target) * meets
+            known[rows] = True
+            value = np.where(known, 0.0, value)
+            if exact.max() >= value.max():
+                break
+        return exact
 
 
 def _recent(points: FloatArray) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 
 from nas.algorithms.moead import MOEAD, MOEADSettings
 from nas.core.bounds import SamplingError, TriesUsedUp, check_time, tries_at_most
+from nas.core.cost_estimate import CostEstimate
 from nas.interfaces import HasEnumeration
 from nas.prediction import in_chunks, is_light, work_of
 from nas.problem import Problem
@@ -31,9 +32,14 @@ class Exact:
     objectives: FloatArray
 
     @classmethod
-    def of(cls, problem: Problem, architectures: Sequence[Architecture]) -> Exact:
-        """Compute the cheap objectives of these architectures."""
-        rows = np.array([_exact(problem, a) for a in architectures], dtype=np.float64)
+    def of(
+        cls, problem: Problem, architectures: Sequence[Architecture], estimate: CostEstimate | None = None
+    ) -> Exact:
+        """Compute the cheap objectives of these architectures, or what an estimate says that they are."""
+        if estimate is not None:
+            rows = estimate(architectures)
+        else:
+            rows = np.array([_exact(problem, a) for a in architectures], dtype=np.float64)
         return cls(architectures, in_chunks(architectures), rows.reshape(-1, problem.n_objectives))
 
 
@@ -46,8 +52,10 @@ Hope = Callable[[Sequence[Architecture]], FloatArray]  # optimistic minimised ob
 
 
 def whole_space(problem: Problem, most: int) -> tuple[Architecture, ...] | None:
-    """Every canonical architecture within the cheap limits, or None if there may be more than `most`."""
+    """Every canonical architecture within the cheap limits, or None if there may be more than `most`, or costs are slow."""
     space = problem.space
+    if problem.slow_costs:
+        return None
     if isinstance(space, HasEnumeration) and (space.size or math.inf) <= most:
         found = space.enumerate()
     elif math.prod(space.cardinalities) <= _WALKED * most:

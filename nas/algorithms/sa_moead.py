@@ -17,9 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas.algorithms._outlook import Models, Outlook, Target
-from nas.algorithms._pool import Exact, InnerSearch, pool_size, whole_space
-from nas.candidates import Candidates
+from nas.algorithms._pool import Exact, Hope, InnerSearch, pool_size, whole_space
+from nas.candidates import Candidates, without_cheap_limits
 from nas.checks import check_fraction, check_positive
+from nas.core.cost_estimate import CostEstimate
 from nas.front import LatestFront, non_dominated
 from nas.initial_design import initial_design
 from nas.interfaces import Algorithm
@@ -36,6 +37,7 @@ _NEGLIGIBLE = (
 )
 _AT_LIMIT = 1e-6  # of the range: a candidate exactly at a preferred limit counts
 _VARIED = 100  # candidates looked at for one that differs from all known
+_SAMPLED = 40  # random architectures that an estimate of slow costs learns from
 _LEARNED_BY_INNER = 500  # results that the inner search starts from, at most
 
 
@@ -106,6 +108,9 @@ class SAMOEAD(Algorithm):
         self._archive: LatestFront[Architecture] = LatestFront(problem.n_objectives)
         self._told = 0
         self._design: list[Architecture] | None = None
+        self._sampled: list[Architecture] | None = (
+            None  # whose costs the estimate learns, where costs are slow
+        )
         self._whole: Exact | None = None  # of a space that is small enough, else empty
         self._fitted_at = (0, 0)  # results known and architectures asked when the models are to learn
         self._due_at = 0  # results told then: a resumed search learns later from the same, and notes the same
@@ -159,7 +164,7 @@ class SAMOEAD(Algorithm):
             if self._design is None:
                 start = np.random.default_rng(self._seed)
                 drawn = Candidates(self._problem, start)
-                self._design = initial_design(self._problem, drawn, start, self.initial)
+                self._design = self._begin(drawn, start)
             if len(self._asked) < len(self._design):
                 return candidates.accept(self._design[len(self._asked)]) or candidates.random()
         if self._fitted_at[0] == 0:
@@ -175,6 +180,20 @@ class SAMOEAD(Algorithm):
         targets = self._targets(front, self._known)
         best = self._outlook.best(self._known, list(self._pending), front, targets, self._seen)
         return best or self._varied(candidates)
+
+    def _begin(self, drawn: Candidates, rng: np.random.Generator) -> list[Architecture]:
+        """The initial design; where costs are slow, by their estimates."""
+        if not self._problem.slow_costs:
+            return initial_design(self._problem, drawn, rng, self.initial)
+        estimate, loose = self._estimated([]), without_cheap_limits(self._problem)
+        return initial_design(self._problem, Candidates(loose, rng), rng, self.initial, estimate)
+
+    def _estimated(self, known: Sequence[Architecture]) -> CostEstimate:
+        """Cheap objectives by a model of those of some random architectures, always the same, and of known ones."""
+        if self._sampled is None:
+            drawn = Candidates(without_cheap_limits(self._problem), np.random.default_rng([self._seed, 1]))
+            self._sampled = drawn.peek(_SAMPLED)
+        return CostEstimate(self._problem, [*self._sampled, *known])
 
     def _repeats_next(self) -> bool:
         """Whether the next ask is one of the share that measures again."""
@@ -222,18 +241,25 @@ class SAMOEAD(Algorithm):
         front = _front(means)
         points = np.array([seen.objectives for seen in front]).reshape(-1, self._problem.n_objectives)
         targets = self._targets(points, known)
-        pool = self._whole
+        pool, estimate = self._whole, None
+        if self._problem.slow_costs:
+            estimate = self._estimated(asked[-_LEARNED_BY_INNER:])
         if not pool.architectures:
             rng = np.random.default_rng([self._seed, len(asked)])
             start = [*means[-_LEARNED_BY_INNER:], *front]
             search = InnerSearch(pool_size(self._problem, self._settings.pool))
-            found = search(self._problem, self._hope, start, rng, self._distance(targets[0]))
-            pool = Exact.of(self._problem, found)
-        return Outlook(self._problem, self._models, self._models.forecast(pool), points, targets)
+            # where costs are slow what breaks their limits is asked for too: its distance says that it does
+            within = self._problem if estimate is None else without_cheap_limits(self._problem)
+            found = search(within, self._hope(estimate), start, rng, self._distance(targets[0]))
+            pool = Exact.of(self._problem, found, estimate)
+        return Outlook(self._problem, self._models, self._models.forecast(pool), points, targets, estimate)
 
-    def _hope(self, architectures: Sequence[Architecture]) -> FloatArray:
-        exact = Exact.of(self._problem, architectures)
-        return self._models.hoped(self._models.forecast(exact), _OPTIMISM)
+    def _hope(self, estimate: CostEstimate | None) -> Hope:
+        def hope(architectures: Sequence[Architecture]) -> FloatArray:
+            exact = Exact.of(self._problem, architectures, estimate)
+            return self._models.hoped(self._models.forecast(exact), _OPTIMISM)
+
+        return hope
 
     def _distance(self, first: Target) -> Callable[[FloatArray], float]:
         """How far minimised objectives (m,) are from meeting the limits and from the preferred region."""

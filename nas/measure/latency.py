@@ -164,11 +164,20 @@ def network_latency(
     `network` must be on the settings' device; its mode is put back. Raises `UnsteadyTiming`.
     """
     settings = settings or LatencySettings()
+    timing = network_timing(network, shape, settings)
+    return steady({"the network": timing}, settings.tolerance)["the network"]
+
+
+def network_timing(
+    network: nn.Module, shape: tuple[int, int, int, int], settings: LatencySettings | None = None
+) -> Timing:
+    """`network_latency` that refuses nothing."""
+    settings = settings or LatencySettings()
     call = forward_pass(network, shape, settings.device)
     before = network.training
     network.eval()
     try:
-        return steady(time_in_turns({"the network": call}, settings), settings.tolerance)["the network"]
+        return time_in_turns({"the network": call}, settings)["the network"]
     finally:
         network.train(before)
 
@@ -228,7 +237,24 @@ class ArchitectureLatency:
         return replace(self, task=task)
 
     def __call__(self, architecture: Architecture) -> float:
-        """Raises `UnsteadyTiming` when the machine is too busy: the candidate then counts as failed."""
+        """Raises `UnsteadyTiming` when the machine is too busy; a search keeps the value (see `with_spread`)."""
+        timing = self._timing(architecture)
+        return steady({"the network": timing}, self.settings.tolerance)["the network"].milliseconds
+
+    def with_spread(self, name: str, architecture: Architecture) -> dict[str, float]:
+        """Milliseconds under `name`; when the machine is too busy, with bounds of the median and the unsteadiness."""
+        timing = self._timing(architecture)
+        values = {name: timing.milliseconds}
+        if timing.unsteadiness > self.settings.tolerance:
+            low, high = timing.interval
+            values |= {
+                f"{name}_low": 1e3 * low,
+                f"{name}_high": 1e3 * high,
+                f"{name}_unsteady": timing.unsteadiness,
+            }
+        return values
+
+    def _timing(self, architecture: Architecture) -> Timing:
         import torch
 
         size = picture_size(self.space, architecture) if self.resolution is None else (self.resolution,) * 2
@@ -243,7 +269,7 @@ class ArchitectureLatency:
             torch.manual_seed(0)
             network = self.space.build(architecture, **sizes)
         network = enliven(network).to(self.settings.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return network_latency(network, (self.batch, channels, *size), self.settings).milliseconds
+        return network_timing(network, (self.batch, channels, *size), self.settings)
 
 
 def architecture_latency(

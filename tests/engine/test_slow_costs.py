@@ -1,0 +1,192 @@
+"""A cheap objective is computed once an architecture; where it is slow, a proposal asks for few exact values."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nas
+from nas.algorithms import ALGORITHMS
+from nas.algorithms.sa_moead import SAMOEAD
+from nas.core import cost_estimate
+from nas.core.cost_estimate import CostEstimate, Kept
+from nas.interfaces import SearchSpace
+from nas.objectives import Objective
+from nas.problem import Problem
+from nas.records import Architecture, Observation, Trial
+
+
+class Costly(SearchSpace):
+    """Costs are a product over genes; every call is counted."""
+
+    name = "costly"
+    cardinalities = (6,) * 10
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds, self.calls = seconds, Counter[Architecture]()
+
+    def cost(self, architecture: Architecture) -> dict[str, float]:
+        self.calls[architecture] += 1
+        time.sleep(self.seconds)
+        params = float(np.prod([1.0 + 0.3 * g for g in architecture.genes]))
+        return {"params": params, "madds": 7.0 * params + architecture.genes[0]}
+
+
+def error_of(trial: Trial) -> dict[str, float]:
+    genes = np.array(trial.architecture.genes, dtype=np.float64)
+    return {"error": float(40.0 - genes.sum() * 0.5 + np.cos(genes).sum())}
+
+
+def problem_of(space: SearchSpace, limits: tuple[str, ...] = ()) -> Problem:
+    return Problem(space, ["error", "params", "madds"], error_of, limits)
+
+
+def slow(space: SearchSpace, limits: tuple[str, ...] = ()) -> Problem:
+    """The same with costs that count as slow, without the waiting."""
+    problem = problem_of(space, limits)
+    problem.set_cost_seconds(0.01)
+    return problem
+
+
+def observe(problem: Problem, architecture: Architecture) -> Observation:
+    values = {**problem.cheap_values(architecture), **error_of(Trial(0, architecture, 0))}
+    return problem.observe(nas.Result(Trial(0, architecture, 0), nas.Status.OK, values))
+
+
+def calls_of_asks(problem: Problem, name: str, n: int) -> list[int]:
+    """Exact costs that each of n asks computed."""
+    space = problem.space
+    assert isinstance(space, Costly)
+    make = ALGORITHMS[name]
+    algorithm = make(problem, np.random.default_rng(0), make.default_settings(3, 60))
+    found = []
+    for _ in range(n):
+        before = sum(space.calls.values())
+        (asked,) = algorithm.ask(1)
+        assert problem.cheap_violation(asked) == 0
+        found.append(sum(space.calls.values()) - before)
+        algorithm.tell([observe(problem, asked)])
+    return found
+
+
+def test_a_proposal_of_sa_moead_computes_few_exact_costs_where_they_are_slow() -> None:
+    calls = calls_of_asks(slow(Costly()), "sa-moead", 14)
+    assert max(calls[:1]) <= 60
+    assert max(calls[1:]) <= 40
+    assert np.mean(calls[10:]) <= 25
+
+
+@pytest.mark.parametrize(
+    "name", ["sa-moead", "random", "nsga2", "moead", "local-search", "regularized-evolution"]
+)
+def test_every_algorithm_keeps_a_cheap_limit_with_few_exact_costs(name: str) -> None:
+    calls = calls_of_asks(slow(Costly(), ("params <= 30",)), name, 14)
+    assert max(calls) <= 160
+    assert np.mean(calls) <= 60
+
+
+def test_a_fast_cost_is_computed_once_an_architecture() -> None:
+    space = Costly()
+    calls_of_asks(problem_of(space), "sa-moead", 14)
+    assert max(space.calls.values()) <= 3  # timed once, kept, and kept for the surrogates' columns
+
+
+def test_a_search_over_slow_costs_ends_in_its_budget_and_says_so_in_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    space = Costly(0.003)
+    with caplog.at_level(logging.WARNING):
+        result = nas.search(
+            space, ["error", "params"], error_of, algorithm="sa-moead", budget=10, out=tmp_path / "run"
+        )
+    assert len(result.history) == 10
+    assert sum(space.calls.values()) < 10 * 40
+    said = [r.getMessage() for r in caplog.records if "exact costs take" in r.getMessage()]
+    assert len(said) == 1
+    for row in result.history.itertuples():
+        exact = Costly().cost(space.parse(str(row.architecture)))
+        assert row.params == exact["params"]
+
+
+def test_a_resumed_run_keeps_to_the_decision_of_its_first_session(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def run(seconds: float, budget: int, resume: bool) -> None:
+        nas.search(
+            Costly(seconds), ["error", "params"], error_of, algorithm="random", budget=budget, out=tmp_path / "run",
+            resume=resume,
+        )  # fmt: skip
+        assert sum("exact costs take" in r.getMessage() for r in caplog.records) == 1
+        caplog.clear()
+
+    run(0.002, 3, resume=False)
+    run(0.0, 5, resume=True)  # a faster machine
+
+
+def test_the_same_decision_gives_the_same_asks_after_recall() -> None:
+    first, second = (SAMOEAD(slow(Costly()), np.random.default_rng(3)) for _ in range(2))
+    problem, told = slow(Costly()), []
+    for _ in range(15):
+        (asked,) = first.ask(1)
+        told.append(asked)
+        first.tell([observe(problem, asked)])
+    for asked in told[:11]:
+        second.recall(asked)
+        second.tell([observe(problem, asked)])
+    for asked in told[11:]:
+        assert second.ask(1) == [asked]
+        second.tell([observe(problem, asked)])
+
+
+def test_costs_are_slow_from_a_millisecond_on_and_the_first_call_does_not_count() -> None:
+    class Loads(Costly):
+        def cost(self, architecture: Architecture) -> dict[str, float]:
+            self.seconds = 0.0 if self.calls else 0.02
+            return super().cost(architecture)
+
+    assert not problem_of(Loads()).slow_costs
+    assert problem_of(Costly(0.002)).slow_costs
+
+
+def test_the_estimate_is_exact_where_it_learned_and_close_elsewhere() -> None:
+    problem, rng = problem_of(Costly()), np.random.default_rng(0)
+    drawn = [problem.space.sample(rng) for _ in range(240)]
+    estimate = CostEstimate(problem, drawn[:160])
+    exact = np.array([problem.cheap_objectives(a) for a in drawn])
+    assert np.isnan(estimate(drawn)[:, 0]).all()
+    assert (estimate(drawn)[:160, 1:] == exact[:160, 1:]).all()
+    error = np.abs(np.log(estimate(drawn)[160:, 1:] / exact[160:, 1:]))
+    assert np.median(error) < 0.1
+
+
+def test_the_values_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost_estimate, "KEPT", 10)
+    kept = Kept()
+    for i in range(50):
+        assert kept.get(Architecture("s", (i,)), lambda a: {"x": float(a.genes[0])}) == {"x": float(i)}
+    assert len(kept._values) == 10
+
+
+def test_the_time_limit_ends_asking_over_slow_costs() -> None:
+    result = nas.search(
+        Costly(0.05), ["error", "params"], error_of, algorithm="sa-moead",
+        loop=nas.LoopSettings(evaluations=200, seconds=1.0),
+    )  # fmt: skip
+    assert result.state == "finished"
+    assert len(result.history) < 200
+
+
+def test_a_slow_objective_of_a_function_counts_too() -> None:
+    def size(architecture: Architecture) -> float:
+        time.sleep(0.002)
+        return float(sum(architecture.genes)) + 1.0
+
+    class Plain(SearchSpace):
+        name, cardinalities = "plain", (6,) * 8
+
+    assert Problem(Plain(), ["error", Objective("size", cheap=True, function=size)], error_of).slow_costs
