@@ -37,14 +37,16 @@ def asked(result: nas.SearchResult) -> list[str]:
 def test_every_algorithm_evaluates_the_given_ones_first_and_nothing_twice(algorithm: str) -> None:
     settings = LEAN if algorithm == "sa-moead" else None
     changes: dict[str, Any] = {"objectives": ["error"]} if algorithm.startswith("regul") else {}
-    make: Any = algorithm
-    if algorithm in PEERS:
-        if algorithm.startswith(("optuna", "syne")):
-            pytest.importorskip("optuna" if algorithm.startswith("optuna") else "syne_tune")
-        make = PEERS[algorithm]
+    if algorithm in PEERS and algorithm.startswith(("optuna", "syne")):
+        pytest.importorskip("optuna" if algorithm.startswith("optuna") else "syne_tune")
     given = GIVEN[:2] if algorithm == "optuna-gp" else GIVEN
     found = search(
-        space=Grid(6, 6), algorithm=make, algorithm_settings=settings, initial=given, budget=14, **changes
+        space=Grid(6, 6),
+        algorithm=algorithm,
+        algorithm_settings=settings,
+        initial=given,
+        budget=14,
+        **changes,
     )
     assert asked(found)[: len(given)] == given
     assert len(set(asked(found))) == len(asked(found)) == 14
