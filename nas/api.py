@@ -20,7 +20,7 @@ from nas.core.files import absolute, write_text
 from nas.core.interrupts import InterruptWatch, is_interrupt
 from nas.core.task_spec import TaskSpec
 from nas.engine.changed_code import META as CODE
-from nas.engine.changed_code import RunCode, check_accepted, checked_code
+from nas.engine.changed_code import RunCode, check_accepted, checked_code, measuring
 from nas.engine.initial import AnyArchitecture
 from nas.engine.settle import settled
 from nas.engine.stopping import AnyRules, StopRule, stop_rules
@@ -201,23 +201,21 @@ def solve(
     factory = _executor_factory(executor, executor_settings)
     remote = getattr(executor_settings, "address", None) is not None
     base = base or absolute(".")
-    measuring = [
-        problem.space,
-        problem.evaluate,
-        *[f for o in problem.objectives for f in (o.function, o.for_space)],
-    ]
+    measured_by = measuring(problem)
     others = [*code, named_algorithm(algorithm).make, factory, *callbacks]
-    now = code_of([*measuring, *others], base)  # before anything runs: what is in the files later was not run
+    now = code_of(
+        [*measured_by, *others], base
+    )  # before anything runs: what is in the files later was not run
     if not resume:
         problem = settled(problem, optional=remote)
     warm = None
     if warm_start is not None and not resume:
-        _check_code_of(warm_start, code_of(measuring, base), accept_changed_code)
+        _check_code_of(warm_start, code_of(measured_by, base), accept_changed_code)
         first = Rungs(loop.fidelity, loop.halving).budgets[0]
         warm = read_warm_start(warm_start, problem, first, None if out is None else Path(out))
     history = None if out is None else History(Path(out), problem.space, create=not resume)
     try:
-        made_of = checked_code(_recorded_code(history, resume), now, accept_changed_code)
+        made_of = checked_code(recorded_code(history, resume), now, accept_changed_code)
         if history is not None and resume:
             complete = history.evaluated() >= loop.evaluations
             problem = settled(problem, recorded=_recorded_task(history), optional=remote or complete)
@@ -229,7 +227,7 @@ def solve(
             plan = Plan.make(problem, algorithm, algorithm_settings, loop, earlier, warm, initial)
         if found:
             now = dict(sorted((code_of(found, base) | now).items()))
-            made_of = checked_code(_recorded_code(history, resume), now, accept_changed_code)
+            made_of = checked_code(recorded_code(history, resume), now, accept_changed_code)
         if history is None or history.evaluated() < loop.evaluations:
             check_ready(problem, remote=remote)
         if history is not None:
@@ -255,7 +253,7 @@ def _recorded_task(history: History) -> TaskSpec | None:
         return TaskSpec.from_json((history.meta("identity") or {}).get(TASK))
 
 
-def _recorded_code(history: History | None, resume: bool) -> RunCode | None:
+def recorded_code(history: History | None, resume: bool) -> RunCode | None:
     """The code that the run which is resumed is made of; None where its version did not record it."""
     if history is None or not resume:
         return None

@@ -36,6 +36,7 @@ class Flags:
     workers: int | None = None
     out: Path | None = None
     settings: tuple[str, ...] = ()
+    accept_changed_code: bool = False
 
 
 def run_compare(config: Path, flags: Flags, report_only: bool) -> None:
@@ -44,7 +45,7 @@ def run_compare(config: Path, flags: Flags, report_only: bool) -> None:
     given = {"seeds": flags.seeds, "workers": flags.workers, "out": flags.out and str(flags.out)}
     checked = check_comparison({**values, **{key: v for key, v in given.items() if v is not None}})
     comparison = Comparison(checked, config.resolve().parent, Path(checked.out))
-    failed = {} if report_only else _run(comparison)
+    failed = {} if report_only else _run(comparison, flags.accept_changed_code)
     with Live(console=output(), transient=True) as live:
         written = write_report(comparison, _saying(live))
     _show(comparison, written)
@@ -65,15 +66,14 @@ def _saying(live: Live) -> Callable[[str], None]:
     return say
 
 
-def _run(comparison: Comparison) -> dict[str, str]:
+def _run(comparison: Comparison, accept_changed_code: bool) -> dict[str, str]:
     """Every run that is missing; those that failed, with the reason."""
     config, out = comparison.config, comparison.out
     output().print(
         f"Comparing {len(config.algorithms)} algorithms on {len(config.problems)} problem{'s' * (len(config.problems) > 1)} with {len(config.seeds)} seeds: "
         f"{len(list(comparison.every_run())):,} runs; everything goes to {out}/",
     )
-    comparison.check()
-    remember(comparison)
+    remember(comparison, comparison.check(), accept_changed_code)
     handle = lock_folder(out)
     try:
         with Shown() as shown:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nas.compare.config import SPREAD, CompareConfig, ProblemPart
 from nas.compare.runs import Comparison
 from nas.core.files import write_text
+from nas.engine.changed_code import META as CODE
+from nas.engine.changed_code import RunCode, checked_code
 from nas.errors import ConfigError, HistoryError
 from nas.history import as_json
 from nas.log_file import make_folder
@@ -21,10 +24,13 @@ _SHAPES_RUNS = {"space", "limits", "evaluator", "fidelity", "halving", "concurre
 _OF_OBJECTIVES = {"name", "function", "maximize", "cheap"}
 
 
-def remember(comparison: Comparison) -> None:
+def remember(
+    comparison: Comparison, code: Mapping[str, str] | None = None, accept_changed_code: bool = False
+) -> None:
     """Write what the comparison is, beside its runs; those of an earlier config stay on record.
 
-    Raises `ConfigError` when the folder was begun with something else for a problem or an algorithm of the same name.
+    `code` are the hashes of the user's files. Raises `ConfigError` when the folder was begun with something else for a
+    problem or an algorithm of the same name, `HistoryError` when a file changed since (unless that is accepted).
     """
     now = identity(comparison.config)
     earlier = recorded(comparison.out)
@@ -32,6 +38,13 @@ def remember(comparison: Comparison) -> None:
         check_same(earlier, now, comparison.out)
         for kind in ("problems", "algorithms"):
             now[kind] = {**earlier[kind], **now[kind]}
+    then = RunCode.from_meta((earlier or {}).get(CODE))
+    if code is not None:
+        made_of = checked_code(then, code, accept_changed_code, "this comparison was begun")
+        kept = {} if then is None else then.files  # of problems and algorithms that are left out now
+        now[CODE] = RunCode({**kept, **made_of.files}, made_of.accepted).as_meta()
+    elif then is not None:
+        now[CODE] = then.as_meta()
     make_folder(comparison.out)
     values = {**now, "config": comparison.config.model_dump(mode="json"), "versions": versions()}
     write_text(comparison.out / FILE, as_json(values))

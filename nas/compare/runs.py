@@ -15,10 +15,13 @@ from nas.callbacks import AnyCallback
 from nas.compare.config import CompareConfig, ProblemPart, search_config, slug
 from nas.compare.design import WithDesign, draw_design
 from nas.config import Part
+from nas.core.code_files import code_of
+from nas.engine.changed_code import measuring
 from nas.engine.settle import settled
 from nas.errors import DataError, EvaluationError, HistoryError
 from nas.history import FILE, read_history
 from nas.plan import NamedAlgorithm, Plan
+from nas.plugins import collecting
 from nas.problem import Problem
 from nas.records import Trial
 
@@ -76,12 +79,19 @@ class Comparison:
             parts, algorithm=NamedAlgorithm(label, WithDesign(parts.algorithm.make, label, design))
         )
 
-    def check(self) -> None:
-        """See that every run could begin. Raises `ConfigError`; nothing is evaluated."""
-        for problem in self.config.problems:
-            for label in self.config.labels:
-                parts = self.assemble(problem, label, self.config.seeds[0])
-                Plan.make(parts.problem, parts.algorithm, parts.algorithm_settings, parts.loop, None)
+    def check(self) -> dict[str, str]:
+        """See that every run could begin; the hashes of the user's code that the runs are made of, by file.
+
+        Raises `ConfigError`; nothing is evaluated.
+        """
+        things: list[Any] = []
+        with collecting() as found:
+            for problem in self.config.problems:
+                for label in self.config.labels:
+                    parts = self.assemble(problem, label, self.config.seeds[0])
+                    Plan.make(parts.problem, parts.algorithm, parts.algorithm_settings, parts.loop, None)
+                    things += [*measuring(parts.problem), parts.algorithm.make]
+        return code_of([*things, *found], self.base)
 
 
 @lru_cache(maxsize=4)
@@ -129,6 +139,8 @@ def carry_out(comparison: Comparison, key: RunKey, callbacks: Sequence[AnyCallba
         keep_weights=False,
         callbacks=callbacks,
         plots=False,
+        base=comparison.base,
+        accept_changed_code=True,  # the comparison has seen to it for all its runs
     )
     if result.state == "interrupted":
         raise KeyboardInterrupt

@@ -9,6 +9,7 @@ from typing import Any
 
 from nas.core.code_files import changed
 from nas.errors import HistoryError
+from nas.problem import Problem
 
 META = "code"  # the key of the log's meta values
 
@@ -35,7 +36,15 @@ class RunCode:
         return cls({str(key): str(text) for key, text in files.items()}, tuple(kept))
 
 
-def checked_code(then: RunCode | None, now: Mapping[str, str], accept: bool) -> RunCode:
+def measuring(problem: Problem) -> list[Any]:
+    """What decides the values of a problem's architectures: its space, its evaluator, the functions of its objectives."""
+    functions = [f for o in problem.objectives for f in (o.function, o.for_space) if f is not None]
+    return [problem.space, *([] if problem.evaluate is None else [problem.evaluate]), *functions]
+
+
+def checked_code(
+    then: RunCode | None, now: Mapping[str, str], accept: bool, what: str = "this run was started"
+) -> RunCode:
     """The code as it is `now`, to be put on record, compared with what an earlier session recorded (`then`).
 
     Raises `HistoryError` naming each file that changed, unless the change is accepted; then it is on record as such.
@@ -45,7 +54,7 @@ def checked_code(then: RunCode | None, now: Mapping[str, str], accept: bool) -> 
     different = changed(then.files, now)
     if not different:
         return RunCode(now, then.accepted)
-    check_accepted(different, accept, "this run was started")
+    check_accepted(different, accept, what)
     entry = {"at": round(time.time(), 3), "files": different}
     return RunCode(now, (*then.accepted, entry))
 

@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from nas.api import conclude, load_run, remember
+from nas.api import conclude, load_run, recorded_code, remember
+from nas.core.code_files import code_of
+from nas.core.files import absolute
 from nas.core.task_spec import TaskSpec
 from nas.core.text import storable
+from nas.engine.changed_code import checked_code, measuring
 from nas.engine.initial import AnyArchitecture
 from nas.engine.settle import for_task
 from nas.errors import ConfigError, NothingToAsk
@@ -28,7 +31,7 @@ from nas.history import History
 from nas.interfaces import HasBuild, SearchSpace
 from nas.loop import LoopSettings, Search
 from nas.objectives import AnyObjective, Limit, did_you_mean
-from nas.plan import MakeAlgorithm, Plan
+from nas.plan import MakeAlgorithm, Plan, named_algorithm
 from nas.problem import Problem
 from nas.records import Result, Status, Trial
 from nas.run_folder import run_table
@@ -102,6 +105,7 @@ class Study:
         initial: Sequence[AnyArchitecture] = (),
         warm_start: AnySource | None = None,
         task: TaskSpec | None = None,
+        accept_changed_code: bool = False,
     ) -> None:
         """Begin a study, or go on with the one in `out`.
 
@@ -120,6 +124,7 @@ class Study:
             initial: architectures to hand out first.
             warm_start: results of an earlier run, as in `nas.search`.
             task: channels, classes and image size of your data, which costs and networks then follow.
+            accept_changed_code: on resuming, go on although the code of the space or the objectives changed; it is recorded.
 
         Raises:
             ConfigError: an argument cannot be used. HistoryError: the folder holds another run, or cannot be used.
@@ -130,6 +135,7 @@ class Study:
         problem = Problem(space, objectives, _evaluated_by_the_user, limits)
         if task is not None:
             problem = problem.settled(for_task(space, task), _evaluated_by_the_user, task)
+        now = code_of([*measuring(problem), named_algorithm(algorithm).make], absolute("."))
         settings = LoopSettings(
             evaluations=None, seed=seed, concurrency=1, ordered=False, fidelity=fidelity, halving=halving, max_failures=1.0
         )  # fmt: skip
@@ -151,7 +157,8 @@ class Study:
             earlier = self._history if resume else None
             self._plan = Plan.make(problem, algorithm, algorithm_settings, settings, earlier, warm, initial)
             if self._history is not None:
-                remember(self._history, self._plan, None, resume)
+                made_of = checked_code(recorded_code(self._history, resume), now, accept_changed_code)
+                remember(self._history, self._plan, None, resume, code=made_of)
                 self._pulse = PulseWriter(self._history.path.parent)
             self._search = Search(
                 problem,

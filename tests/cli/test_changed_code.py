@@ -238,3 +238,47 @@ def test_a_project_that_moved_is_compared_by_the_names_of_its_files() -> None:
     assert changed({"/old/evals.py": "1"}, {"evals.py": "1"}) == []
     assert changed({"/old/evals.py": "1"}, {"evals.py": "2"}) == ["evals.py"]
     assert changed({"callback.py": "1"}, {}) == []
+
+
+def test_a_comparison_whose_code_changed_names_the_file_and_needs_the_flag(tmp_path: Path) -> None:
+    from nas.compare.config import check_comparison
+    from nas.compare.folder import recorded, remember
+    from nas.compare.runs import Comparison
+
+    (tmp_path / "evals.py").write_text("def measured(trial):\n    return {'error': 1.0}\n")
+    (tmp_path / "mine.py").write_text("from nas.algorithms import NSGA2\n\n\nclass Mine(NSGA2):\n    pass\n")
+    problem = {
+        "name": "p",
+        "space": "nas.testing.toy:ToySpace",
+        "objectives": ["error", "params"],
+        "evaluator": "evals.py:measured",
+    }
+    config = {"problems": [problem], "algorithms": ["random", "mine.py:Mine"], "budget": 120, "seeds": 2}
+    found = Comparison(check_comparison(config), tmp_path, tmp_path / "out")
+    code = found.check()
+    assert set(code) == {"evals.py", "mine.py"}
+    remember(found, code)
+    remember(found, code)
+    other = {**code, "evals.py": "0"}
+    with pytest.raises(HistoryError, match=r"^evals\.py changed since this comparison was begun"):
+        remember(found, other)
+    remember(found, other, accept_changed_code=True)
+    assert recorded(found.out)["code"]["accepted"][0]["files"] == ["evals.py"]
+    remember(found, {**other, "new.py": "1"})
+
+
+def test_a_study_whose_objective_changed_names_the_file_and_needs_the_argument(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def study(factor: int, **changes: Any) -> Any:
+        path = tmp_path / "costs.py"
+        path.write_text(f"def cost(architecture):\n    return {factor} * float(sum(architecture.genes))\n")
+        cost = nas.Objective("cost", cheap=True, function=loaded(path, "costs_x").cost)
+        return nas.Study(ToySpace(), ["error", cost], out="study", algorithm="random", **changes)
+
+    with study(1) as first:
+        first.tell(first.ask(), {"error": 1.0})
+    with pytest.raises(HistoryError, match=r"^costs\.py changed since this run was started"):
+        study(2, resume=True)

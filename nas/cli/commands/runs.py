@@ -248,6 +248,13 @@ def compare(
     report: Annotated[
         bool, typer.Option("--report", help="Run nothing; measure and draw what there is.")
     ] = False,
+    accept_changed_code: Annotated[
+        bool,
+        typer.Option(
+            "--accept-changed-code",
+            help="Continue although your code changed since the comparison began; it is recorded.",
+        ),
+    ] = False,
     settings: ConfigSettings = None,
 ) -> None:
     """Compare algorithms on problems with many seeds: curves, tests, tables, figures, one page.
@@ -257,4 +264,4 @@ def compare(
     """
     from nas.cli.comparing import Flags, run_compare
 
-    run_compare(config, Flags(seeds, workers, out, tuple(settings or ())), report)
+    run_compare(config, Flags(seeds, workers, out, tuple(settings or ()), accept_changed_code), report)
