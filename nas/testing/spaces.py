@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from nas.errors import ArchitectureError
-from nas.interfaces import HasBlocks, HasCost, HasEnumeration, HasVariation, SearchSpace
+from nas.core.task_spec import TaskSpec
+from nas.engine.settle import for_task
+from nas.errors import ArchitectureError, ConfigError
+from nas.interfaces import HasBlocks, HasCost, HasEnumeration, HasForTask, HasVariation, SearchSpace
 from nas.records import Architecture
 from nas.testing.claims import check_architecture, check_number, check_pickle, ensure
 
@@ -45,6 +47,25 @@ def check_space(space: SearchSpace, seeds: Iterable[int] = range(30), *, same_co
         _check_blocks(space, sampled)
     if isinstance(space, HasEnumeration):
         _check_enumeration(space)
+    if isinstance(space, HasForTask):
+        _check_task(space, sampled)
+
+
+def _check_task(space: SearchSpace, sampled: Sequence[Architecture]) -> None:
+    """A task changes costs and networks, never the architectures. Settings that the user gave may refuse it."""
+    try:
+        followed = for_task(space, TaskSpec(3, 7, (32, 32)))
+    except ConfigError as error:
+        ensure("must" not in str(error), str(error))
+        return
+    for architecture in sampled:
+        canonical = space.canonical(architecture)
+        ensure(
+            followed.canonical(architecture) == canonical
+            and followed.format(canonical) == space.format(canonical),
+            f"for_task changes the architecture {architecture.genes}",
+        )
+    check_pickle(followed, f"space {space.name!r} for a task")
 
 
 def _check_text(space: SearchSpace, canonical: Architecture) -> None:

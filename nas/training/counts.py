@@ -14,8 +14,9 @@ from torch.nn.parameter import is_lazy
 from torch.utils.flop_counter import FlopCounterMode
 
 from nas.core.task_spec import Size, TaskSpec, size_text
+from nas.engine.settle import for_task
 from nas.errors import ConfigError, DataError
-from nas.interfaces import HasBuild, HasCost, SearchSpace
+from nas.interfaces import HasBuild, HasCost, HasForTask, SearchSpace
 from nas.records import Architecture
 
 SAMPLES = 3  # architectures that are built before a search
@@ -57,6 +58,25 @@ def check_params(
         f"is counted must be what is trained. Set the space's classes and channels to those of the data, or give it a "
         f"method for_task(task) that does"
     )
+
+
+def check_counted(space: object, architecture: Architecture, network: nn.Module, task: TaskSpec) -> None:
+    """Raise `ConfigError` unless what a search counts (None: nothing) is this network on these data.
+
+    The last check, where a network is trained: of data that the search could not see when it began.
+    """
+    if space is None:
+        return
+    check_params(space, architecture, network, task)
+    if not (isinstance(space, SearchSpace) and isinstance(space, HasForTask) and isinstance(space, HasCost)):
+        return
+    counted, followed = dict(space.cost(architecture)), dict(for_task(space, task).cost(architecture))  # type: ignore[attr-defined]
+    if counted != followed:
+        raise ConfigError(
+            f"space {space.name!r}: the search counts {counted} for {space.format(architecture)}, but for the data ({task}) it "
+            f"is {followed}: give the space the classes, channels and image size of the data, or the evaluator a method "
+            f"task_spec()"
+        )
 
 
 def check_data(expected: TaskSpec | None, found: TaskSpec) -> None:

@@ -20,7 +20,7 @@ from nas.errors import ConfigError, DataError
 from nas.interfaces import HasBuild, SearchSpace
 from nas.records import Architecture, Trial
 from nas.training import weights
-from nas.training.counts import check_data, check_params
+from nas.training.counts import check_counted, check_data
 from nas.training.data import Digits
 from nas.training.data.account import announce
 from nas.training.data.base import DataSource
@@ -212,7 +212,7 @@ class TrainingEvaluator:
         network = self.space.build(
             trial.architecture, num_classes=prepared.num_classes, in_channels=prepared.in_channels
         )
-        check_params(counted_space(), trial.architecture, network, prepared.spec())
+        check_counted(counted_space(), trial.architecture, network, prepared.spec())
         memory = torch.channels_last if self.recipe.channels_last else torch.contiguous_format
         return network.to(device=self._device()).to(memory_format=memory)  # type: ignore[call-overload, no-any-return]
 

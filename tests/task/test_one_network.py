@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 import nas
 from nas.cli.app import app
+from nas.report.sources import read_source
 from nas.training.data import Folder
 
 pytestmark = pytest.mark.usefixtures("no_plots")
@@ -43,6 +44,8 @@ SPACES = {
     "nasbench201": Case({"name": "nasbench201", "channels": 4, "cells_per_stage": 1}),
     "custom": Case({"name": OWN}),
 }
+QUICK = [("muxnet", 100), ("nasbench101", 3), ("nasbench201", 100), ("custom", 3)]
+REST = [(name, classes) for name in SPACES for classes in (3, 100) if (name, classes) not in QUICK]
 SCENES = Case(
     {
         "name": "segmentation",
@@ -114,6 +117,10 @@ def check_one_network(run: Path, case: Case, data: list[str], onnx: bool) -> Non
     state = torch.load(exported.folder / "weights.pt", weights_only=True)
     trained = [t.numel() for name, t in state.items() if not re.search(r"running_|num_batches", name)]
     assert sum(trained) == expected["params"]
+    source = read_source(run)
+    if source.space is not None:  # reading a run executes no code that it names
+        counted: Any = source.space
+        assert dict(counted.cost(counted.parse(str(front["architecture"])))) == expected
     index = json.loads((exported.folder / "export.json").read_text(encoding="utf-8"))
     assert {name: index[name] for name in expected} == expected
     if onnx:
@@ -150,8 +157,9 @@ def folder(path: Path) -> dict[str, Any]:
     return {"name": "folder", "path": str(path), "resolution": SIDE, "validation": 0.25, "test": 0.25}
 
 
-@pytest.mark.parametrize("classes", [3, 100])
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize(
+    ("name", "classes"), [*QUICK, *(pytest.param(*c, marks=pytest.mark.slow) for c in REST)]
+)
 def test_front_cost_card_and_weights_count_the_network_that_is_trained(
     name: str, classes: int, images: Callable[[int], Path], tmp_path: Path
 ) -> None:
@@ -171,7 +179,7 @@ def test_the_onnx_file_counts_it_too(
     check_one_network(run, SPACES[name], of, onnx=True)
 
 
-@pytest.mark.parametrize("data", ["voc", "ade20k"])
+@pytest.mark.parametrize("data", ["voc", pytest.param("ade20k", marks=pytest.mark.slow)])
 def test_a_segmentation_counts_the_network_that_is_trained(data: str, tmp_path: Path) -> None:
     scenes = write_masks(tmp_path / data, data)
     run = search(tmp_path, SCENES, {"name": data, "path": str(scenes)})

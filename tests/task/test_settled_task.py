@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import sqlite3
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from nas.problem import Problem
 from nas.records import Architecture, Trial
 from nas.tasks.segmentation.settings import HeadSettings
 from nas.tasks.segmentation.space import SegmentationSpace
+from nas.testing import check_space
 from nas.training import Recipe, TrainingEvaluator
 from nas.training.counts import check_counts, multiply_adds, parameters
 from nas.training.data import Folder
@@ -331,8 +333,6 @@ def test_a_finished_run_is_opened_again_without_its_data(images: Folder, tmp_pat
 def test_a_run_from_before_tasks_were_recorded_goes_on_if_its_numbers_agree(
     images: Folder, tmp_path: Path
 ) -> None:
-    import sqlite3
-
     space = MUXNetSpace("tiny", num_classes=4, in_channels=3)
     run = tmp_path / "run"
     search(space, TrainingEvaluator(space, images, RECIPE), out=run)
@@ -352,6 +352,88 @@ def test_a_run_from_before_tasks_were_recorded_goes_on_if_its_numbers_agree(
     db.close()
     with pytest.raises(HistoryError, match=r"params = 4108 .* counted for the space's default task"):
         search(space, TrainingEvaluator(space, images, RECIPE), out=run, resume=True, budget=4)
+
+
+def test_the_card_of_a_run_that_counted_another_network_has_one_count(images: Folder, tmp_path: Path) -> None:
+    space, run = MUXNetSpace("tiny"), tmp_path / "run"
+    train = TrainingEvaluator(space, images, RECIPE)
+    text = str(search(space, train, out=run, budget=1).front["architecture"].iloc[0])
+    db = sqlite3.connect(run / "history.sqlite")
+    identity = json.loads(db.execute("SELECT value FROM meta WHERE key = 'identity'").fetchone()[0])
+    del identity["task"]  # as a version before this one left it
+    db.execute("UPDATE meta SET value = ? WHERE key = 'identity'", (json.dumps(identity),))
+    values = json.loads(db.execute('SELECT "values" FROM results').fetchone()[0])
+    counted = {**values, **space.cost(space.parse(text))}
+    assert counted["params"] != values["params"]
+    db.execute('UPDATE results SET "values" = ?', (json.dumps(counted),))
+    db.commit()
+    db.close()
+    (exported,) = nas.export_run(run, [text], space=space, evaluate=train, onnx=False)
+    card = (exported.folder / "README.md").read_text(encoding="utf-8")
+    assert f"| parameters | {values['params']:,.0f} |" in card
+    assert f"{counted['params']:,.0f}" not in card
+    assert "The search counted params and madds for another task" in card
+
+
+def test_an_untrained_network_is_exported_for_the_data_of_its_run(images: Folder, tmp_path: Path) -> None:
+    from nas.export.making import Run, untrained
+    from nas.export.picks import choose
+
+    space, run = MUXNetSpace("tiny"), tmp_path / "run"
+    train = TrainingEvaluator(space, images, RECIPE)
+    search(space, train, out=run, budget=1)
+    whole = Run.read(run, space, train)
+    made = untrained(whole, choose(whole.table, ["params"])[0], 0, None)
+    assert (made.pictures.shape, len(made.pictures.class_names)) == ((3, 8, 8), 4)
+    assert parameters(made.network) == whole.table.front["params"].min()
+
+
+def test_a_comparison_counts_the_networks_that_its_runs_train(images: Folder) -> None:
+    from nas.compare.config import check_comparison
+    from nas.compare.runs import Comparison
+
+    data = {"name": "folder", "path": images.path, "resolution": 8, "validation": 0.25, "test": 0.25}
+    config = check_comparison(
+        {
+            "problems": [
+                {
+                    "name": "p",
+                    "space": "nasbench201",
+                    "objectives": ["error", "params"],
+                    "evaluator": {"name": "training", "data": data},
+                }
+            ],
+            "algorithms": ["random", "nsga2"],
+        }
+    )
+    problem = Comparison(config, Path.cwd(), Path("nowhere")).problem_of(config.problems[0])
+    assert problem.task == TaskSpec(3, 4, (8, 8))
+    assert problem.space.num_classes == 4  # type: ignore[attr-defined]
+
+
+def test_a_size_that_nobody_could_see_beforehand_is_refused_where_it_is_trained(images: Folder) -> None:
+    space = NASBench201(channels=4, cells_per_stage=1, num_classes=4, in_channels=3)
+    measure = Problem(space, ["error", "madds"], TrainingEvaluator(space, images, RECIPE)).measure()
+    with pytest.raises(ConfigError, match=r"the search counts .*madds.*images of 8x8 pixels"):
+        measure(Trial(0, space.canonical(space.sample(np.random.default_rng(0))), 1))
+
+
+def test_published_tables_keep_the_published_task() -> None:
+    from search_spaces.nasbench101.table_evaluator import PUBLISHED as CIFAR10
+    from search_spaces.nasbench201.table import PUBLISHED
+
+    assert NASBench101().for_task(CIFAR10) == NASBench101()
+    assert NASBench201().for_task(PUBLISHED["cifar10"]) == NASBench201()
+    assert NASBench201().for_task(PUBLISHED["cifar100"]).num_classes == 100
+    with pytest.raises(ConfigError, match="num_classes: got 10"):
+        NASBench201(num_classes=10).for_task(PUBLISHED["cifar100"])
+
+
+@FOLLOWING
+def test_spaces_that_follow_the_data_keep_the_contract(space: nas.SearchSpace) -> None:
+    if not isinstance(space, SegmentationSpace):  # which has no cost before it has data
+        check_space(space, range(3), same_cost=False)
+    check_space(space.for_task(TASK), range(3), same_cost=False)  # type: ignore[attr-defined]
 
 
 def test_results_of_another_task_are_no_warm_start(images: Folder, tmp_path: Path) -> None:
