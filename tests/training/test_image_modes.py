@@ -504,3 +504,12 @@ def test_what_decodes_the_same_way_as_before_gives_the_same_pixels_as_before():
         for channels, mode in ((1, "L"), (3, "RGB")):
             before = Image.open(io.BytesIO(blob)).convert(mode)
             assert np.array_equal(centre(read("x", blob, channels), 16, 0.875), centre(before, 16, 0.875))
+
+
+def test_a_webp_of_a_size_that_none_can_have_is_refused_at_once():
+    """libwebp fills such a canvas for minutes."""
+    blob = bytearray(first_of_several("WEBP")()[0])
+    at = blob.index(b"VP8X") + 12
+    blob[at : at + 3] = (11_000_000).to_bytes(3, "little")
+    with pytest.raises(DataError, match=r"11000001x3 pixels, of which a WebP has 16383 a side at most"):
+        read("x", bytes(blob), 3)

@@ -27,6 +27,7 @@ _TRANSPARENT = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 _SIXTEEN = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
 _WHOLE_AS_16 = frozenset({"PNG", "PPM"})  # formats whose mode I holds 16 bits
 _SCALED = {"L;2": 85, "L;4": 17}  # raw modes of PNG that Pillow spreads over 0 to 255, and by how much
+_WEBP_SIDE = 16383
 _TOLERANCE = 0.5 / 255  # floats this far outside 0 to 1 still round to black or white
 
 
@@ -76,7 +77,14 @@ def turn(picture: Image, orientation: int) -> Image:
 
 
 def _load(picture: Image) -> tuple[int, bool]:
-    """Decode. The EXIF orientation as stored, and whether Pillow has already applied it (it does for TIFF)."""
+    """Decode. The EXIF orientation as stored, and whether Pillow has already applied it (it does for TIFF).
+
+    Raises `Unreadable` for a damaged size of a WebP, which its decoder would fill for minutes.
+    """
+    if picture.format == "WEBP" and max(picture.size) > _WEBP_SIDE:
+        raise Unreadable(
+            f"{picture.width}x{picture.height} pixels, of which a WebP has {_WEBP_SIDE} a side at most"
+        )
     tags = getattr(picture, "tag_v2", None)
     if tags is None:
         picture.load()
@@ -174,8 +182,9 @@ def _deep(picture: Image) -> Image:
     elif picture.format == "FITS":
         raise Unreadable("FITS stores signed integers, which have no defined white; save it as 16-bit PNG")
     else:
-        whole = np.clip(values.astype(np.int64), 0, 65535)
-        grey = ((whole * 255 + _white(picture) // 2) // _white(picture)).clip(0, 255).astype(np.uint8)
+        white = _white(picture)
+        levels = ((np.arange(65536) * 255 + white // 2) // white).clip(0, 255).astype(np.uint8)
+        grey = levels[values if values.dtype.itemsize == 2 else values.clip(0, 65535)]
     if _tag(picture, _PHOTOMETRIC) == 0:  # white is zero; Pillow inverts 1 to 8 bits only
         grey = 255 - grey
     plain = _image(grey)
