@@ -16,7 +16,7 @@ from nas.blame import explain
 from nas.callbacks import AnyCallback, as_callback
 from nas.checks import check_known
 from nas.core.code_files import changed, code_of
-from nas.core.files import absolute, write_text
+from nas.core.files import absolute
 from nas.core.interrupts import InterruptWatch, is_interrupt
 from nas.core.task_spec import TaskSpec
 from nas.engine.changed_code import META as CODE
@@ -28,6 +28,7 @@ from nas.errors import ConfigError, HistoryError, NasError
 from nas.executors import EXECUTORS
 from nas.fidelity import Rungs
 from nas.history import FILE, History, as_json, read_history, read_notes
+from nas.history_table import check_readable
 from nas.interfaces import Evaluate, Executor, SearchSpace
 from nas.kept_weights import KeptWeights
 from nas.log_file import well_formed
@@ -47,6 +48,7 @@ from nas.plan import (
 from nas.plugins import collecting
 from nas.problem import Problem
 from nas.run_folder import RunTable, export, run_table, summarise
+from nas.runs.files import check_new, check_resumable, run_files
 from nas.runs.rows import frame_of
 from nas.standing.pulse import PulseWriter
 from nas.versions import versions
@@ -98,6 +100,7 @@ def search(
     stop: AnyRules = (),
     callbacks: Sequence[AnyCallback] = (),
     accept_changed_code: bool = False,
+    csv: bool = False,
 ) -> SearchResult:
     """Search a space for the Pareto front of the objectives.
 
@@ -115,7 +118,7 @@ def search(
         seed: decides everything that is random (0).
         limits: bounds on any objective, such as ``"madds <= 300e6"``.
         loop: everything else about the loop; `budget` and `seed` override its own.
-        out: a folder for the log, the front and the plots; None keeps the search in memory.
+        out: a folder for the log, the front and the plots, new or empty; None keeps the search in memory.
         resume: go on with the run in `out`. Same space, objectives, limits, algorithm and seed, or `HistoryError`.
         keep_weights: with `out` and an evaluator that trains (`nas.training.TrainingEvaluator`), leave the weights of
             the front's networks, and no others, in `out/weights`; see `nas.load_network`.
@@ -132,6 +135,7 @@ def search(
             `SearchState` after every result and about twice a second while none comes. Their errors end nothing.
         accept_changed_code: on resuming, or with `warm_start`, go on although the user's code (the files of the space, the
             evaluator and so on, and the local modules that they import) is not what it was; the change is put on record.
+        csv: also write every trial to `out/history.csv`, a table that spreadsheets open.
 
     Returns:
         The result. Ctrl-C (KeyboardInterrupt) ends a search early, in order: the result then has the state
@@ -139,7 +143,7 @@ def search(
 
     Raises:
         ConfigError: an argument cannot be used; nothing was evaluated.
-        HistoryError: the folder holds another run, or its log cannot be read or written.
+        HistoryError: the folder holds another run, or files of yours (`ForeignFileError`), or its log cannot be read or written.
         ExecutorError: workers cannot be reached. TooManyFailures: something is broken for all candidates.
     """
     settings = loop or LoopSettings()
@@ -162,6 +166,7 @@ def search(
         stop=stop,
         callbacks=callbacks,
         accept_changed_code=accept_changed_code,
+        csv=csv,
     )
 
 
@@ -182,6 +187,7 @@ def solve(
     callbacks: Sequence[AnyCallback] = (),
     config: dict[str, Any] | None = None,
     plots: bool = True,
+    csv: bool = False,
     on_ready: Callable[[Plan], None] | None = None,
     accept_changed_code: bool = False,
     code: Sequence[ModuleType] = (),
@@ -196,6 +202,12 @@ def solve(
         raise ConfigError("resume: needs out, the folder of the run to go on with")
     if loop.evaluations is None:
         raise ConfigError("budget: expected a whole number of evaluations of at least 1, got None")
+    place = None if out is None else absolute(out)  # once: a candidate may change the working folder
+    if place is not None and resume:
+        check_readable(place / FILE)
+        check_resumable(place)
+    elif place is not None and (not isinstance(warm_start, (str, Path)) or absolute(warm_start) != place):
+        check_new(place)  # the run is made only when everything else was checked
     callbacks = [as_callback(given) for given in callbacks]
     rules = stop_rules(stop, problem)
     factory = _executor_factory(executor, executor_settings)
@@ -212,14 +224,14 @@ def solve(
     if warm_start is not None and not resume:
         _check_code_of(warm_start, code_of(measured_by, base), accept_changed_code)
         first = Rungs(loop.fidelity, loop.halving).budgets[0]
-        warm = read_warm_start(warm_start, problem, first, None if out is None else Path(out))
-    history = None if out is None else History(Path(out), problem.space, create=not resume)
+        warm = read_warm_start(warm_start, problem, first, place)
+    history = History(place, problem.space, create=False) if place is not None and resume else None
     try:
         made_of = checked_code(recorded_code(history, resume), now, accept_changed_code)
         if history is not None and resume:
             complete = history.evaluated() >= loop.evaluations
             problem = settled(problem, recorded=_recorded_task(history), optional=remote or complete)
-        problem, kept = with_weights(problem, loop.halving, None if out is None else Path(out), keep_weights)
+        problem, kept = with_weights(problem, loop.halving, place, keep_weights)
         if history is not None and resume:
             warm = recorded(history, problem, warm_start)
         earlier = history if resume else None
@@ -230,14 +242,16 @@ def solve(
             made_of = checked_code(recorded_code(history, resume), now, accept_changed_code)
         if history is None or history.evaluated() < loop.evaluations:
             check_ready(problem, remote=remote)
+        if place is not None and history is None:
+            history = History(place, problem.space, create=True)
         if history is not None:
             remember(history, plan, config, resume, rules, made_of)
         if on_ready is not None:
             on_ready(plan)
         if history is None:
-            return _run(plan, factory, history, callbacks, resume, kept, plots, rules)
+            return _run(plan, factory, history, callbacks, resume, kept, plots, csv, rules)
         with PulseWriter(history.path.parent) as pulse:
-            return _run(plan, factory, history, [pulse, *callbacks], resume, kept, plots, rules)
+            return _run(plan, factory, history, [pulse, *callbacks], resume, kept, plots, csv, rules)
     except BaseException:
         if history is not None and not resume:
             history.discard_if_empty()
@@ -307,7 +321,7 @@ def remember(
     history.write_meta(values)
     path = history.path.parent / "config.json"
     try:
-        write_text(path, as_json(resolved))
+        run_files(path.parent).write_text(path.name, as_json(resolved))
     except OSError as error:
         raise HistoryError(f"{path}: cannot be written: {error}") from error
 
@@ -358,6 +372,7 @@ def _run(
     resume: bool,
     kept: KeptWeights | None,
     plots: bool,
+    csv: bool,
     rules: Sequence[StopRule],
 ) -> SearchResult:
     problem, ended = plan.problem, "finished"
@@ -377,20 +392,26 @@ def _run(
             if history is not None and loop.state.results:
                 with suppress(Exception):  # the first error is the one to report
                     executor.close()
-                    conclude(plan, loop.state, history, "stopped", kept, plots)
+                    conclude(plan, loop.state, history, "stopped", kept, plots, csv)
             loop.end("stopped")
             if isinstance(error, Exception):
                 raise
             raise NasError(f"the search was stopped by {explain(error)}") from error
     if loop.state.exhausted and ended == "finished":
         ended = "exhausted"
-    result = conclude(plan, loop.state, history, ended, kept, plots)
+    result = conclude(plan, loop.state, history, ended, kept, plots, csv)
     loop.end(ended)
     return result
 
 
 def conclude(
-    plan: Plan, state: SearchState, history: History | None, ended: str, kept: KeptWeights | None, plots: bool
+    plan: Plan,
+    state: SearchState,
+    history: History | None,
+    ended: str,
+    kept: KeptWeights | None,
+    plots: bool,
+    csv: bool = False,
 ) -> SearchResult:
     """Measure a run that has `ended` so; with a log, write its files."""
     problem = plan.problem
@@ -420,7 +441,7 @@ def conclude(
     recorded_code = RunCode.from_meta(meta.get(CODE))
     if recorded_code is not None and recorded_code.accepted:
         extra["code_changed"] = [dict(change) for change in recorded_code.accepted]
-    summary = export(out, table, extra, posterior, plots=plots)
+    summary = export(out, table, extra, posterior, plots=plots, csv=csv)
     if kept is not None:
-        kept.conclude(problem.space, state.front.items)
+        kept.conclude(problem.space, state.front.items, history.trials())
     return SearchResult(table.front, table.frame, summary, ended, out, table, posterior, problem.space)

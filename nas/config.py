@@ -112,6 +112,7 @@ class SearchConfig(BaseModel):
     max_failures: float = Field(default=0.5, ge=0, le=1)
     quiet_s: float | None = Field(default=None, gt=0)
     callbacks: list[AnyPart] = Field(default_factory=list)
+    csv: bool = False
     out: str = "runs/search"
 
 

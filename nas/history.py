@@ -11,11 +11,12 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nas.core.files import check_no_links, remove_folders
 from nas.core.text import restored, shell_quoted, storable
 from nas.errors import ArchitectureError, HistoryError
 from nas.history_table import (
@@ -32,7 +33,6 @@ from nas.history_table import (
 from nas.interfaces import SearchSpace
 from nas.log_file import (
     LOCK_FILE,
-    connect_to_read,
     connect_to_write,
     explained,
     identity,
@@ -44,6 +44,7 @@ from nas.log_file import (
 )
 from nas.notes import values_as_text
 from nas.records import Architecture, Note, Result, Status, Trial
+from nas.runs.files import LOG_FILES, TABLE, check_log_is_file, check_new, make_table, run_files
 
 __all__ = ["FILE", "SCHEMA", "Event", "History", "as_json", "read_history", "read_notes", "tabulate"]
 
@@ -91,14 +92,20 @@ class History:
         self._space = space
         self._lock: int | None = None
         self._gone: str | None = None  # what became of the folder, once it was found missing
-        if not create:
+        self._made: list[Path] = []  # folders that were missing
+        self._kept: list[str] = []  # folders of callbacks, from an earlier start
+        check_log_is_file(folder)
+        if create:
+            check_new(folder, runs=True)  # of a run that is there, its lock says more
+        else:
             check_readable(self.path)
         with explained(self.path):
-            make_folder(folder)
+            self._made = make_folder(folder)
             self._lock = lock_folder(folder)
         try:
             if create:
-                self._remove_unused()
+                check_new(folder)  # again, now that nobody else starts here
+                self._kept = self._remove_unused()
             with explained(self.path):
                 self._open(create)
         except BaseException:
@@ -114,27 +121,29 @@ class History:
         self._file = identity(self.path)
         if not create:
             check_sound(self._db, self.path)
-        tables = _TABLES if create else ""  # that of an earlier version gets what it lacks
+        tables = f"{_TABLES} {TABLE};" if create else ""  # that of an earlier version gets what it lacks
         with self._transaction() as db:
             for statement in filter(str.strip, f"{tables} {_SINCE_2}".split(";")):
                 db.execute(statement)
+            make_table(db, self.path.parent)
+            db.executemany("INSERT INTO files VALUES (?)", [(name,) for name in self._kept])
             db.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (str(SCHEMA),))
 
-    def _remove_unused(self) -> None:
-        """Make room for a new run, unless the folder holds one in which something was asked already."""
+    def _remove_unused(self) -> list[str]:
+        """Remove what a search left that ended before it asked for anything; return the folders of its that stay."""
         if not self.path.exists():
-            return
-        if not _unused(self.path):
-            folder = self.path.parent
-            raise HistoryError(
-                f"{folder} already holds a run: go on with it by --resume {shell_quoted(folder)} (resume=True in Python), or "
-                "choose another --out"
-            )
-        self._remove_files()
+            return []
+        with explained(self.path):
+            return self._remove_files(run_files(self.path.parent).recorded())
 
-    def _remove_files(self) -> None:
-        for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", "config.json"):
-            (self.path.parent / name).unlink(missing_ok=True)
+    def _remove_files(self, names: Collection[str]) -> list[str]:
+        """Remove the files of these names, the log last; return the names of folders, which stay."""
+        for name in [*sorted({*names} - {*LOG_FILES, LOCK_FILE}), *LOG_FILES]:
+            path = self.path.parent / name
+            if not name.endswith("/") and path.is_file() and not path.is_symlink():
+                check_no_links(path.parent, self.path.parent)
+                path.unlink()
+        return [name for name in sorted(names) if name.endswith("/") and (self.path.parent / name).is_dir()]
 
     def write_meta(self, values: Mapping[str, Any]) -> None:
         """Store values beside the log, as JSON; all of them or none."""
@@ -268,10 +277,13 @@ class History:
         with contextlib.suppress(sqlite3.Error, OSError):
             ours = identity(self.path) == self._file
             if ours and self._db.execute("SELECT COUNT(*) FROM results").fetchone()[0] == 0:
+                names = run_files(self.path.parent).recorded()
+                if any(name.endswith("/") and (self.path.parent / name).is_dir() for name in names):
+                    return  # of a callback: the log stays, which names it, and the next search starts here again
                 self._db.close()
-                self._remove_files()
+                self._remove_files(names)
                 (self.path.parent / LOCK_FILE).unlink()  # while it is still held: see lock_folder
-                self.path.parent.rmdir()  # only if nothing else is in it
+                remove_folders(self._made)
 
     def close(self) -> None:
         """Fold the write-ahead log into the file and let go of the folder; may be called twice."""
@@ -299,18 +311,6 @@ def parsed(space: SearchSpace, text: str) -> Architecture:
 def _insert_notes(db: sqlite3.Connection, notes: Sequence[Note]) -> None:
     rows = [(*note.key, values_as_text(note.values)) for note in notes]
     db.executemany("INSERT OR REPLACE INTO notes VALUES (?, ?, ?, ?)", rows)
-
-
-def _unused(path: Path) -> bool:
-    """Whether a file was left by a search that ended before it asked for anything."""
-    with explained(path):
-        db = connect_to_read(path)
-        try:
-            if not db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
-                return True
-            return bool(db.execute("SELECT COUNT(*) FROM trials").fetchone()[0] == 0)
-        finally:
-            db.close()
 
 
 def as_json(values: Mapping[str, Any]) -> str:

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas.callbacks import Callback
-from nas.core.files import write_text
+from nas.core.files import remove_folders
 from nas.core.text import command
 from nas.errors import ConfigError, DataError, HistoryError
 from nas.history import as_json, read_history
 from nas.interfaces import HasBuild, HasWeights, SearchSpace
 from nas.records import Result, Trial
 from nas.runs.code_of_strangers import allow_in_python
+from nas.runs.files import run_files
 from nas.search_state import SearchState
 
 if TYPE_CHECKING:
@@ -54,32 +55,37 @@ class KeptWeights(Callback):
         wanted = self._of(state.rungs.wanted())
         if self._keep:
             wanted |= self._of(result.trial for result in state.front.items if result.trial.id >= 0)
-        for path in self._files - wanted:
-            path.unlink(missing_ok=True)
+        if not self.folder.is_symlink():
+            for path in self._files - wanted:
+                if not path.is_symlink():
+                    path.unlink(missing_ok=True)
         self._files &= wanted
 
-    def conclude(self, space: SearchSpace, front: Iterable[Result]) -> None:
-        """Leave the weights of these results alone, with an index; when no worker writes any more.
+    def conclude(self, space: SearchSpace, front: Iterable[Result], trials: Iterable[Trial]) -> None:
+        """Remove the weights of these trials, but for those of the front, which get an index; when no worker writes.
+
+        `trials` are all that the log names; files of other names are not of this run, and stay.
 
         Those of a warm start (trials with negative numbers) have theirs in the folder of their own run.
 
         Raises `HistoryError` when the disk refuses.
         """
-        if not self.folder.is_dir():
+        if self.folder.is_symlink() or not self.folder.is_dir():
             return
-        from nas.training.weights import keep_only  # which loads torch
+        from nas.training.weights import remove_others  # which loads torch
 
         own = [r for r in front if r.trial.id >= 0]
-        files = [(r, self._evaluator.weights_file(r.trial)) for r in own] if self._keep else []
-        there = [(result, path) for result, path in files if path.is_file()]
+        kept = [(r, self._evaluator.weights_file(r.trial)) for r in own] if self._keep else []
+        there = [(result, path) for result, path in kept if path.is_file()]
         index = {space.format(r.trial.architecture): _entry(r, path) for r, path in there}
         try:
-            keep_only(self.folder, [path for _, path in there])
+            remove_others(self.folder, self._of(trials), [path for _, path in there])
+            files = run_files(self.folder.parent)
             if not self._keep:
-                (self.folder / INDEX).unlink(missing_ok=True)
-                self.folder.rmdir()
+                files.remove(f"{FOLDER}/{INDEX}")
+                remove_folders([self.folder])  # if nothing else is in it
                 return
-            write_text(self.folder / INDEX, as_json(index))
+            files.write_text(f"{FOLDER}/{INDEX}", as_json(index))
         except OSError as error:
             raise HistoryError(f"{self.folder}: cannot be cleaned: {error}") from error
 

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from nas.errors import ConfigError, HistoryError, NasError
+from nas.core import files
+from nas.errors import ConfigError, ForeignFileError, HistoryError, NasError
 
 try:
     import fcntl
@@ -23,6 +24,7 @@ except ImportError:  # not on Windows, where a second search is not noticed
 
 LOCKS = fcntl is not None
 LOCK_FILE = ".lock"
+_NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 PATIENCE_S = 60.0  # how long a file that another process holds is waited for
 _COPIES = 5  # attempts to copy a database that is written meanwhile
 _WAL_HEADER = 32  # bytes, which differ each time that the log begins anew
@@ -143,10 +145,10 @@ def _wal(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
 
 
-def make_folder(folder: Path) -> None:
-    """Make a run's folder. Raises `ConfigError` when a file is in its place."""
+def make_folder(folder: Path) -> list[Path]:
+    """Make a run's folder; return what was missing of it. Raises `ConfigError` when a file is in its place."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        return files.make_folder(folder)
     except (FileExistsError, NotADirectoryError):
         raise ConfigError(f"out: {folder} is a file, or lies below one; expected a folder") from None
 
@@ -156,7 +158,14 @@ def lock_folder(folder: Path) -> int | None:
     if not LOCKS:
         return None
     path = folder / LOCK_FILE
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | _NO_FOLLOW, 0o644)
+    except OSError:
+        if path.is_symlink():
+            raise ForeignFileError(
+                f"{path} is a symbolic link, which is never written through; remove it or rename it"
+            ) from None
+        raise
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         held = os.fstat(handle).st_ino == os.stat(path).st_ino

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from nas.core.files import write_whole
+from nas.core.files import make_folder, write_whole
 from nas.core.text import take_literally
 from nas.notes import SURROGATE
 from nas.plots_front import front_3d_figure, front_figure, parallel_figure
@@ -55,7 +55,7 @@ def write_plots(folder: Path, table: RunTable) -> list[Path]:
 
     Raises `OSError` when the disk refuses.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, folder.parent)
     paths = []
     for name, draw in figures(table).items():
         write_whole(folder / name, partial(_save, draw()))

@@ -30,6 +30,9 @@ from nas.noise import running_means
 from nas.notes import notes_table
 from nas.objectives import Limit, Objective
 from nas.records import FloatArray, Note
+from nas.runs.files import run_files
+
+HISTORY_CSV = "history.csv"
 
 
 @dataclass(frozen=True, eq=False)  # told apart by identity: tables have no single answer to ==
@@ -205,26 +208,36 @@ def export(
     posterior: pd.DataFrame | None = None,
     *,
     plots: bool = True,
+    csv: bool = False,
 ) -> dict[str, Any]:
     """Write front.csv, curves.csv, history.parquet, summary.json and (with `plots`) plots/; return the summary.
 
-    surrogate.csv as well, when the algorithm noted how good its surrogates were, and front_posterior.csv when there is
-    a front by `posterior` mean. Each file is written under another name first, so a reader never sees half of one.
+    surrogate.csv as well, when the algorithm noted how good its surrogates were, front_posterior.csv when there is
+    a front by `posterior` mean, and history.csv with `csv` or where the run wrote one before. Nothing is written when
+    one of the names is taken by a file that the run did not write (`ForeignFileError`) or that is read-only.
     """
     summary = summarise(table, extra)
     judged = notes_table(table.notes)
+    files = run_files(folder)
+    tables = {"front.csv": table.front, "curves.csv": curves(table)}
+    if posterior is not None:
+        tables["front_posterior.csv"] = posterior
+    if len(judged):
+        tables["surrogate.csv"] = judged
+    if csv or files.owns(HISTORY_CSV):
+        tables[HISTORY_CSV] = table.frame
+    names = [*tables, "history.parquet", "summary.json"]
+    if plots:
+        from nas.plots import figures, write_plots  # matplotlib is slow to import
+
+        names += [f"plots/{name}" for name in figures(table)]
     try:
-        _write_csv(folder / "front.csv", table.front)
-        if posterior is not None:
-            _write_csv(folder / "front_posterior.csv", posterior)
+        files.claim(*names)
+        for name, frame in tables.items():
+            write_text(folder / name, csv_text(frame))
         write_stream(folder / "history.parquet", lambda file: table.frame.to_parquet(file, index=False))
-        _write_csv(folder / "curves.csv", curves(table))
-        if len(judged):
-            _write_csv(folder / "surrogate.csv", judged)
         write_text(folder / "summary.json", as_json(summary))
         if plots:
-            from nas.plots import write_plots  # matplotlib is slow to import
-
             write_plots(folder / "plots", table)
     except OSError as error:
         raise HistoryError(
@@ -234,8 +247,14 @@ def export(
     return summary
 
 
-def _write_csv(path: Path, frame: pd.DataFrame) -> None:
-    write_text(path, csv_text(frame))
+def write_history_csv(folder: Path, table: RunTable) -> Path:
+    """Write history.csv, one row a trial as in history.parquet, of a run that is finished or under way."""
+    files = run_files(folder)
+    try:
+        files.write_text(HISTORY_CSV, csv_text(table.frame))
+    except OSError as error:
+        raise HistoryError(f"{folder / HISTORY_CSV}: cannot be written: {error}") from error
+    return folder / HISTORY_CSV
 
 
-__all__ = ["RunTable", "curves", "export", "run_table", "summarise"]
+__all__ = ["HISTORY_CSV", "RunTable", "curves", "export", "run_table", "summarise", "write_history_csv"]

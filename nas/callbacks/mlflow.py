@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from nas.callbacks.base import Callback
 from nas.callbacks.measures import Measures
 from nas.callbacks.packages import check_installed
-from nas.core.files import write_text
 from nas.errors import ConfigError
 from nas.every import Every
 from nas.history import as_json
 from nas.records import Result
+from nas.runs.files import run_files
 from nas.search_state import SearchState
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ ADDRESS = "MLFLOW_TRACKING_URI"
 STORE = "mlflow.db"
 ARTIFACTS = "mlflow"
 LINK = "mlflow.json"
+_OWN = (STORE, f"{STORE}-wal", f"{STORE}-shm", f"{STORE}-journal", f"{ARTIFACTS}/")
 SCHEMA = 1
 _SEND_S = 1.0
 _BATCH = 1_000  # numbers that a store takes at once
@@ -103,6 +104,10 @@ class _Store:
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         address = os.environ.get(ADDRESS) or f"sqlite:///{out.resolve() / STORE}"
+        files = run_files(out)
+        files.check([LINK])
+        if not os.environ.get(ADDRESS):
+            files.claim(*_OWN)
         client = MlflowClient(tracking_uri=address)
         link = out / LINK
         run = _known_run(link, address)
@@ -111,7 +116,7 @@ class _Store:
             return cls(client, run, int(client.get_run(run).data.metrics.get("evaluations", 0)))
         run = client.create_run(_experiment(client, experiment, out), run_name=out.name).info.run_id
         values = {"schema": SCHEMA, "tracking_uri": address, "run": run}
-        write_text(link, as_json(values))
+        files.write_text(LINK, as_json(values))
         client.log_batch(run, params=[Param(name, value) for name, value in _described(state).items()])
         return cls(client, run, 0)
 

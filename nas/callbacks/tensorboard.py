@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING
 from nas.callbacks.base import Callback
 from nas.callbacks.measures import Measures, front_rows
 from nas.callbacks.packages import check_installed
+from nas.core.files import absolute
 from nas.errors import ConfigError
 from nas.records import Result
+from nas.runs.files import run_files
 from nas.search_state import SearchState
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ class TensorBoard(Callback):
     def __init__(self, folder: str | Path | None = None) -> None:
         """Raises `ConfigError` when tensorboard is not installed."""
         check_installed("tensorboard", "the package tensorboard", "tensorboard")
-        self._folder = folder
+        self._folder = None if folder is None else absolute(folder)
         self._measures = Measures()
         self._writer: SummaryWriter | None = None
         self._flushed = 0.0
@@ -41,7 +44,11 @@ class TensorBoard(Callback):
 
         done = self._measures.begin(state)
         folder = _folder("tensorboard", state, self._folder, FOLDER)
-        self._writer = SummaryWriter(str(folder), purge_step=done + 1 if done else None)
+        if self._folder is None and state.out is not None:
+            run_files(state.out).claim(f"{FOLDER}/")
+        # a name that nobody can have made a link of
+        suffix, purge = f".{secrets.token_hex(8)}", done + 1 if done else None
+        self._writer = SummaryWriter(str(folder), purge_step=purge, filename_suffix=suffix)
 
     def told(self, state: SearchState, result: Result) -> None:
         """Log what the result is and what it changed."""
@@ -75,9 +82,9 @@ class TensorBoard(Callback):
         self._writer = None
 
 
-def _folder(callback: str, state: SearchState, given: str | Path | None, name: str) -> Path:
+def _folder(callback: str, state: SearchState, given: Path | None, name: str) -> Path:
     if given is not None:
-        return Path(given)
+        return given
     if state.out is None:
         raise ConfigError(
             f"callback {callback}: the search has no folder (out); give the callback one of its own"

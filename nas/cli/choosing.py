@@ -10,14 +10,14 @@ import pandas as pd
 from rich.table import Table
 
 from nas.api import load_run
-from nas.cli.console import output, print_json
+from nas.cli.console import errors, output, print_json
 from nas.cli.show import ROWS, architecture_table, front_table, number, value_columns
 from nas.cli.tables import fitted
 from nas.errors import ConfigError
 from nas.picking import Knee, Picked, knee, minimised, pick
 from nas.preference_text import terms
 from nas.preferences import Preference
-from nas.run_folder import RunTable
+from nas.run_folder import RunTable, write_history_csv
 from nas.runs.ranking import front_by
 
 
@@ -31,6 +31,7 @@ class Wanted:
     as_json: bool = False
     by: str | None = None
     largest: bool = False
+    csv: bool = False
 
 
 def show_front(run: Path, wanted: Wanted) -> None:
@@ -41,6 +42,9 @@ def show_front(run: Path, wanted: Wanted) -> None:
         raise ConfigError("--largest gives the direction of --by: add --by NAME, or leave it out")
     asked = None if wanted.prefer is None else terms(wanted.prefer)  # a slip is told before the run is read
     table, _ = load_run(run)
+    if wanted.csv:
+        written = write_history_csv(run, table)
+        (errors() if wanted.as_json else output()).print(f"Every trial is in {written}")
     if wanted.by is not None:
         table = replace(table, front=front_by(table, wanted.by, largest=wanted.largest or None))
     picked = None if asked is None else pick(table.front, Preference.parse(asked, table.objectives))

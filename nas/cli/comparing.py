@@ -22,6 +22,7 @@ from nas.compare.folder import remember
 from nas.compare.report import FIGURES, PAGE, RESULTS, Written, write_report
 from nas.compare.runs import Comparison
 from nas.config import override, read_config
+from nas.core.files import absolute
 from nas.errors import TooManyFailures
 from nas.log_file import lock_folder
 
@@ -44,7 +45,7 @@ def run_compare(config: Path, flags: Flags, report_only: bool) -> None:
     values = override(read_config(config), flags.settings)
     given = {"seeds": flags.seeds, "workers": flags.workers, "out": flags.out and str(flags.out)}
     checked = check_comparison({**values, **{key: v for key, v in given.items() if v is not None}})
-    comparison = Comparison(checked, config.resolve().parent, Path(checked.out))
+    comparison = Comparison(checked, config.resolve().parent, absolute(checked.out))
     failed = {} if report_only else _run(comparison, flags.accept_changed_code)
     with Live(console=output(), transient=True) as live:
         written = write_report(comparison, _saying(live))

@@ -16,8 +16,9 @@ from nas.checks import check_known, check_positive
 from nas.cli.console import output
 from nas.cli.networks import Network, network_spec, space_part
 from nas.cli.tasks import TASKS, Making, Place, TaskCommand
-from nas.cli.training import NETWORK_FILE, progress_line
+from nas.cli.training import progress_line
 from nas.cli.trusting import asking
+from nas.core.files import check_no_links
 from nas.core.task_spec import TaskSpec
 from nas.core.trust import named_code
 from nas.errors import ConfigError
@@ -25,15 +26,14 @@ from nas.export.making import NAMED, Made, Run, Training, from_kept, from_traini
 from nas.export.onnx_file import OPSETS
 from nas.export.origin import Origin, of_search
 from nas.export.picks import KNEE, Pick, choose
-from nas.export.product import FOLDER, Exported, check_free, write
+from nas.export.product import FOLDER, TRAINING, Exported, check_free, places_of, write
 from nas.export.trained import Trained, read_object
 from nas.kept_weights import run_config
 from nas.runs.code_of_strangers import allow
 from nas.training import RECIPES, FullSettings, Recipe
+from nas.training.folder import NETWORK as NETWORK_FILE
 from nas.training.judging import put_weights
 from nas.training.task import Classification
-
-TRAINING = "training"  # in an export's folder
 
 
 @dataclass(frozen=True)
@@ -65,17 +65,15 @@ def run_export(folder: Path, wanted: Wanted) -> None:
     _check(wanted)
     run = _with_data(_read(folder, wanted), wanted)
     chosen = choose(run.table, wanted.picks or (KNEE,))
-    out = wanted.out or folder / FOLDER
-    for each in chosen:
-        check_free(out / each.name, wanted.force)
+    places = places_of(folder, wanted.out, chosen, wanted.force)
     training = _training(run, wanted) if wanted.train else None
     whole = True
-    for each in chosen:
+    for each, place in zip(chosen, places, strict=True):
         _say(f"{each.architecture}: {each.reason}")
         try:
-            made = _made(run, each, wanted, training, out / each.name / TRAINING)
+            made = _made(run, each, wanted, training, place / TRAINING)
             origin = of_search(run, each, made)
-            exported = write(origin, made, out / each.name, _typed(), wanted.onnx, _say, wanted.opset)
+            exported = write(origin, made, place, _typed(), wanted.onnx, _say, wanted.opset)
         except KeyboardInterrupt:
             _say(f"Interrupted; go on with: {_typed()}")
             raise typer.Exit(130) from None
@@ -118,6 +116,7 @@ def _export_training(folder: Path, wanted: Wanted) -> None:
                 f"{flag} is for the run of a search; {folder} holds a training, which has one network and its weights"
             )
     out = wanted.out or folder / FOLDER
+    check_no_links(out, wanted.out or folder)
     check_free(out, wanted.force)
     trained, identity = Trained.read(folder), read_object(folder / NETWORK_FILE)
     check_known(f"{folder / 'config.json'}: task", trained.task, TASKS)

@@ -26,6 +26,7 @@ from nas.cli.tables import fitted
 from nas.cli.trusting import asking
 from nas.config import SearchConfig, check_config, flat, override, put, read_config
 from nas.core.code_files import changed, named_from, static_code
+from nas.core.files import absolute
 from nas.core.text import command
 from nas.core.trust import Named, Trusted, named_code
 from nas.engine.changed_code import META as CODE
@@ -39,7 +40,9 @@ from nas.loop import LoopSettings, SearchState
 from nas.plan import Plan
 from nas.plugins import collecting, find
 from nas.records import Status
+from nas.run_folder import HISTORY_CSV
 from nas.runs.code_of_strangers import allow
+from nas.runs.files import REPORT, check_resumable
 from nas.runs.next_steps import continue_command
 
 DEFAULT_SPACE = "muxnet-tiny"
@@ -47,6 +50,7 @@ _WORKERS = {"ray": "Ray workers", "simulated": "simulated workers"}
 _MAY_CHANGE = {
     "budget",
     "callbacks",
+    "csv",
     "executor",
     "keep_weights",
     "max_failures",
@@ -72,6 +76,7 @@ class Flags:
     callbacks: tuple[str, ...] = ()
     trust: bool = False
     accept_changed_code: bool = False
+    csv: bool = False
 
 
 def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
@@ -82,6 +87,9 @@ def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
     if earlier is not None:
         _check_unchanged(check_config(earlier.search), checked)
     out = resume or Path(checked.out)
+    place = absolute(out)
+    if resume is not None:
+        check_resumable(place, [REPORT, *([HISTORY_CSV] if checked.csv else [])])
     named = named_code(checked.model_dump(mode="json"), base)
     try:
         with _allowed(named, earlier, flags, resume), collecting() as code:
@@ -91,13 +99,15 @@ def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
                 Trusted().remember(named)
             with notices(), Progress(checked.algorithm.name) as progress:
                 ready = partial(_announce, checked, out, parts, earlier)
-                result = _solve(checked, parts, out, base, flags, resume is not None, progress, ready, code)
+                result = _solve(checked, parts, place, base, flags, resume is not None, progress, ready, code)
     except KeyboardInterrupt:  # while workers start, or while results are written
-        go_on = f"; go on with: {command('nas', 'search', '--resume', out)}" if (out / FILE).exists() else ""
+        go_on = (
+            f"; go on with: {command('nas', 'search', '--resume', out)}" if (place / FILE).exists() else ""
+        )
         output().print(f"Interrupted{go_on}")
         raise typer.Exit(130) from None
     page = report_at_the_end(result, result.space or parts.problem.space)
-    _report(result, out, parts.loop, page)
+    _report(result, out, parts.loop, None if page is None else out / page.name)
     if result.state == "interrupted":
         raise typer.Exit(130)
 
@@ -214,6 +224,7 @@ def _with_flags(values: dict[str, Any], flags: Flags) -> dict[str, Any]:
         (["executor", "workers"], flags.workers),
         (["executor", "address"], flags.address),
         (["out"], None if flags.out is None else str(flags.out)),
+        (["csv"], True if flags.csv else None),
     ]
     for path, value in pairs:
         if value is not None:
@@ -316,6 +327,7 @@ def _solve(
             stop=parts.stop,
             callbacks=[_end_in_order_when_told_to(), progress, *parts.callbacks],
             config=record,
+            csv=config.csv,
             on_ready=ready,
             accept_changed_code=flags.accept_changed_code,
             code=code,
@@ -371,15 +383,17 @@ def _report(result: SearchResult, out: Path, loop: LoopSettings, page: Path | No
         seconds=loop.seconds, spent=summary["seconds"], stopped_by=reason,
     )  # fmt: skip
     further = "" if go_on is None else f"\n  {go_on}   continues this search"
-    if (out / WEIGHTS / INDEX).is_file():
+    if result.out is not None and (result.out / WEIGHTS / INDEX).is_file():
         further = f"\n  {command('nas', 'export', out)}   makes the knee usable elsewhere: PyTorch, ONNX, a model card{further}"
     if result.front_posterior is not None:
         further = f"\n  {out}/front_posterior.csv  the front by posterior mean of noisy measurements{further}"
+    written = result.out is not None and (result.out / HISTORY_CSV).is_file()
+    table = f"{HISTORY_CSV} and history.parquet" if written else "history.parquet"
     shown = "" if page is None else f"  {page}  everything on one page, opens offline\n"
     console.print(
         f"Where to look next:\n{shown}  {out}/plots/        the front, the hypervolume and the cloud, as pictures\n"
         f"  {out}/front.csv     the table above; {command('nas', 'front', out)} prints it again\n"
-        f"  {out}/history.parquet  every evaluation{further}",
+        f"  {out}/{table}  every evaluation{further}",
     )
     sys.stdout.flush()
 

@@ -16,16 +16,17 @@ import typer
 
 from nas.checks import check_known, check_positive
 from nas.cli.console import output, print_json
-from nas.cli.networks import names_code, network_spec, space_part, write_file
+from nas.cli.networks import names_code, network_spec, space_part
 from nas.cli.notices import notices
 from nas.cli.tasks import TASKS, Making, Place, TaskCommand
 from nas.config import override
+from nas.core.files import absolute, make_folder
 from nas.core.text import shell_quoted
 from nas.core.trust import Trusted, named_code
 from nas.errors import ConfigError, DataError
 from nas.runs.code_of_strangers import allowing
-
-NETWORK_FILE = "network.json"  # beside what `train_full` writes
+from nas.training.folder import FILES, training_files
+from nas.training.folder import NETWORK as NETWORK_FILE
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ def run_training(asked: Asked, recipe: str | None, epochs: int | None, run: Run)
     if run.threads is not None:
         check_positive("--threads", run.threads)
     out, command = run.out, asked.command
+    place = absolute(out)  # once: code of a space may change the working folder
     parts = asked.parts("recipe", "data", "space", *command.parts)
     recipe = recipe or command.recipe
     check_known("--recipe", recipe, RECIPES)
@@ -105,15 +107,15 @@ def run_training(asked: Asked, recipe: str | None, epochs: int | None, run: Run)
     settings = FullSettings(run.seed, run.threads or command.threads(pixels), on_epoch=told)
     try:
         with notices():
-            result = train_full(build, source, plan, out, settings=settings, task=task)
+            result = train_full(build, source, plan, place, settings=settings, task=task)
     except KeyboardInterrupt:
-        go_on = f"; go on with: nas {shlex.join(sys.argv[1:])}" if (out / "checkpoint.pt").is_file() else ""
+        go_on = f"; go on with: nas {shlex.join(sys.argv[1:])}" if (place / "checkpoint.pt").is_file() else ""
         _say(f"Interrupted{go_on}")
         raise typer.Exit(130) from None
     if first:
         if result.test is not None:
             _say(f"test: {command.lines(result.test, result.class_names, False)[0]}")
-        _say(f"weights in {result.weights}; everything else in {out}")
+        _say(f"weights in {out / result.weights.name}; everything else in {out}")
 
 
 def run_evaluation(asked: Asked, resolution: int | None, as_json: bool) -> None:
@@ -209,7 +211,13 @@ def _settle(out: Path, identity: dict[str, Any], epochs: int) -> None:
     """Say what is gone on with; raises `ConfigError` when the folder holds the training of another network."""
     file = out / NETWORK_FILE
     if not (out / "checkpoint.pt").is_file():
-        write_file(file, json.dumps(identity, indent=2) + "\n")
+        files = training_files(out)
+        try:
+            files.check([*FILES, NETWORK_FILE])
+            make_folder(out)
+            files.write_text(NETWORK_FILE, json.dumps(identity, indent=2) + "\n")
+        except OSError as error:
+            raise ConfigError(f"{error.filename or file}: cannot be written ({error.strerror})") from None
         return
     try:
         before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else identity

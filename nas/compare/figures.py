@@ -13,6 +13,7 @@ from nas.compare import figures_curves, figures_fronts, figures_ranks
 from nas.compare.analysis import Study, overall
 from nas.compare.config import CompareConfig, slug
 from nas.compare.figure_style import save
+from nas.core.files import make_folder
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,6 @@ def of_study(study: Study) -> list[Drawing]:
 
 def write_figures(folder: Path, found: Sequence[Drawing]) -> None:
     """Draw each as a PNG and an SVG file."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, folder.parent)
     for drawing in found:
         save(drawing.draw(), folder / drawing.stem)

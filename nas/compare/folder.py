@@ -9,7 +9,7 @@ from typing import Any
 
 from nas.compare.config import SPREAD, CompareConfig, ProblemPart
 from nas.compare.runs import Comparison
-from nas.core.files import write_text
+from nas.core.owned import OwnedFiles, open_folder, present
 from nas.engine.changed_code import META as CODE
 from nas.engine.changed_code import RunCode, checked_code
 from nas.errors import ConfigError, HistoryError
@@ -19,6 +19,15 @@ from nas.versions import versions
 
 FILE = "compare.json"
 SCHEMA = 1
+_PATTERNS = (
+    FILE,
+    "index.html",
+    "results/*.csv",
+    "results/*.csv.gz",
+    "results/tables.*",
+    "figures/*",
+    "fronts/*.csv",
+)
 # of a problem that has runs: what shapes them. All else only decides how they are read.
 _SHAPES_RUNS = {"space", "limits", "evaluator", "fidelity", "halving", "concurrency", "ordered"}
 _OF_OBJECTIVES = {"name", "function", "maximize", "cheap"}
@@ -45,9 +54,47 @@ def remember(
         now[CODE] = RunCode({**kept, **made_of.files}, made_of.accepted).as_meta()
     elif then is not None:
         now[CODE] = then.as_meta()
+    files = comparison_files(comparison.out)
+    _check_writable(files)
     make_folder(comparison.out)
     values = {**now, "config": comparison.config.model_dump(mode="json"), "versions": versions()}
-    write_text(comparison.out / FILE, as_json(values))
+    try:
+        files.write_text(FILE, as_json(values))
+    except OSError as error:
+        raise HistoryError(
+            f"{error.filename or comparison.out / FILE}: cannot be written: {error.strerror}; check the rights of the folder"
+        ) from error
+
+
+def _check_writable(files: OwnedFiles) -> None:
+    """See, before any work, that what is written at the end can be written."""
+    try:
+        files.check(
+            [
+                FILE,
+                "index.html",
+                "results/",
+                "results/tables.md",
+                "results/tables.tex",
+                "figures/",
+                "fronts/",
+                "runs/",
+            ]
+        )
+    except OSError as error:
+        raise HistoryError(
+            f"{error.filename}: {error.strerror}; it cannot be written: check the rights of the folder and its files"
+        ) from error
+
+
+def comparison_files(out: Path) -> OwnedFiles:
+    """The files of the comparison in `out`, begun or new. Raises `ForeignFileError` when it holds files of others."""
+    return open_folder(out, "comparison", earlier=_earlier, advice="choose another folder with --out")
+
+
+def _earlier(out: Path) -> list[str]:
+    """What a version that kept no list of its files left in the folder of a comparison."""
+    return present(out, _PATTERNS) if recorded(out) is not None else []
 
 
 def recorded(out: Path) -> dict[str, Any] | None:

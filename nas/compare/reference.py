@@ -11,9 +11,9 @@ import pandas as pd
 
 from nas.algorithms._pool import whole_space
 from nas.compare.config import ProblemPart, slug
+from nas.compare.folder import comparison_files
 from nas.compare.results import RunResult, View
 from nas.compare.runs import Comparison
-from nas.core.files import write_text
 from nas.core.tables import csv_text, read_csv
 from nas.errors import ConfigError
 from nas.executors import run_trial
@@ -156,5 +156,5 @@ def write_true_front(path: Path, problem: Problem, part: ProblemPart, views: Seq
             )
         chosen.update(non_dominated(points).tolist())
     columns = ["architecture", *dict.fromkeys(c for view in views for c in view.columns)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, csv_text(frame.loc[sorted(chosen), columns]))
+    files = comparison_files(path.parent.parent)
+    files.write_text(f"{FRONTS}/{path.name}", csv_text(frame.loc[sorted(chosen), columns]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +12,12 @@ import pandas as pd
 from nas.compare.analysis import Study, study
 from nas.compare.config import CompareConfig
 from nas.compare.figures import Drawing, drawings, write_figures
+from nas.compare.folder import comparison_files
 from nas.compare.frames import frames
 from nas.compare.page import page
 from nas.compare.runs import Comparison
 from nas.compare.tables import Table, latex, markdown, tables
-from nas.core.files import write_text, write_whole
+from nas.core.files import make_folder, write_text, write_whole
 from nas.core.tables import csv_text
 from nas.errors import HistoryError
 from nas.versions import versions
@@ -48,15 +49,16 @@ def write_report(comparison: Comparison, say: Callable[[str], None]) -> Written:
         raise HistoryError(f"{out}: no complete run yet; leave --report away to make them")
     missing = sum(not comparison.done(key) for key in comparison.every_run())
     say("writing tables")
-    found = tables(studies, config)
+    found, numbers, drawn = tables(studies, config), frames(studies, config), drawings(studies, config)
+    files = comparison_files(out)
     try:
-        (out / RESULTS).mkdir(parents=True, exist_ok=True)
-        for name, frame in frames(studies, config).items():
+        files.claim(*_names(numbers, drawn))
+        make_folder(out / RESULTS, out)
+        for name, frame in numbers.items():
             write_csv(out / RESULTS, name, frame)
         write_text(out / RESULTS / "tables.md", markdown(found))
         write_text(out / RESULTS / "tables.tex", latex(found))
         say("drawing")
-        drawn = drawings(studies, config)
         write_figures(out / FIGURES, drawn)
         text = _page(comparison, drawn, found, missing)
         write_text(out / PAGE, text)
@@ -65,6 +67,13 @@ def write_report(comparison: Comparison, say: Callable[[str], None]) -> Written:
             f"{out}: cannot write the report: {error}. The runs are safe; try again"
         ) from error
     return Written(tuple(studies), tuple(found), missing)
+
+
+def _names(numbers: Iterable[str], drawn: Iterable[Drawing]) -> list[str]:
+    """Everything that a report writes."""
+    tabulated = [f"{RESULTS}/{name}.csv{'.gz' * (name in _COMPRESSED)}" for name in numbers]
+    figures = [f"{FIGURES}/{each.stem}.{ending}" for each in drawn for ending in ("png", "svg")]
+    return [*tabulated, f"{RESULTS}/tables.md", f"{RESULTS}/tables.tex", f"{FIGURES}/", *figures, PAGE]
 
 
 def write_csv(folder: Path, name: str, frame: pd.DataFrame) -> None:

@@ -16,6 +16,7 @@ from nas.compare.config import CompareConfig, ProblemPart, search_config, slug
 from nas.compare.design import WithDesign, draw_design
 from nas.config import Part
 from nas.core.code_files import code_of
+from nas.core.files import check_no_links
 from nas.engine.changed_code import measuring
 from nas.engine.settle import settled
 from nas.errors import DataError, EvaluationError, HistoryError
@@ -126,6 +127,7 @@ def carry_out(comparison: Comparison, key: RunKey, callbacks: Sequence[AnyCallba
     Raises what `nas.search` raises, and `KeyboardInterrupt` when it was interrupted; then it goes on the next time.
     """
     part, folder = comparison.config.problem(key.problem), comparison.folder(key)
+    check_no_links(folder, comparison.out)
     parts = comparison.assemble(part, key.algorithm, key.seed)
     result = solve(
         parts.problem,

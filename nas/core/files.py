@@ -142,6 +142,8 @@ def make_folder(folder: Path, base: Path | None = None) -> list[Path]:
         missing.append(place)
         place = place.parent
     made = []
+    if missing:
+        _check_permission(place, os.stat(place))
     for each in reversed(missing):
         with suppress(FileExistsError):  # another process made it meanwhile
             each.mkdir()

@@ -5,25 +5,28 @@ from __future__ import annotations
 import dataclasses
 import json
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from nas.core.files import write_stream, write_text, write_whole
-from nas.errors import ConfigError, DataError
+from nas.core.files import absolute, check_no_links, make_folder
+from nas.core.owned import OwnedFiles, check_empty, present
+from nas.errors import ConfigError, DataError, ForeignFileError
 from nas.export.card import Facts, card, counts
 from nas.export.making import Made, Run, from_kept
 from nas.export.onnx_file import compare_onnx, missing_packages, note, opset_of, write_onnx
 from nas.export.origin import Origin, of_search
-from nas.export.picks import KNEE, choose
+from nas.export.picks import KNEE, Pick, choose
 from nas.export.standalone import standalone
 from nas.interfaces import SearchSpace
 from nas.training.counts import in_use
+from nas.training.folder import is_training
 
 SCHEMA = 1
+TRAINING = "training"  # in an export's folder: of one that was trained in full
 FOLDER = "export"  # in the run's own folder, unless told
 INDEX, WEIGHTS, NETWORK, ONNX, DRAWING, CARD = (
     "export.json",
@@ -33,6 +36,7 @@ INDEX, WEIGHTS, NETWORK, ONNX, DRAWING, CARD = (
     "network.svg",
     "README.md",
 )
+_FILES = (INDEX, WEIGHTS, NETWORK, ONNX, DRAWING, CARD)
 BATCHES = (1, 2, 5)  # sizes of the batches of random pictures on which ONNX is compared
 
 
@@ -63,11 +67,9 @@ def export_run(
     the run was started from Python. `trust` imports code that the run's config names, where you have not run it before. `opset` is the version of ONNX's operator set (None: torch's default). Raises `ConfigError` for a pick that means nothing, a folder that is taken, or a
     network that no file of its own can build, `DataError` when weights or data are missing.
     """
-    whole = Run.read(Path(run), space, evaluate, trust=trust)
+    whole = Run.read(absolute(run), space, evaluate, trust=trust)
     chosen = choose(whole.table, picks)
-    places = [Path(whole.folder / FOLDER if out is None else out) / each.name for each in chosen]
-    for place in places:
-        check_free(place, force)
+    places = places_of(whole.folder, None if out is None else absolute(out), chosen, force)
     command = f"nas.export_run({str(run)!r}, {list(picks)!r})"
     exported = []
     for each, place in zip(chosen, places, strict=True):
@@ -76,21 +78,70 @@ def export_run(
     return exported
 
 
+def places_of(run: Path, out: Path | None, chosen: Sequence[Pick], force: bool) -> list[Path]:
+    """The folder of each network's export. Raises as `check_free` does, and where one would be behind a link."""
+    base = run if out is None else out
+    places = [(run / FOLDER if out is None else out) / each.name for each in chosen]
+    for place in places:
+        check_no_links(place, base)
+        check_free(place, force)
+    return places
+
+
 def check_free(folder: Path, force: bool) -> None:
-    """Raise `ConfigError` when a folder holds a whole export, or files of others, and `force` was not given."""
-    if force or not folder.exists():
-        return
-    index = folder / INDEX
-    try:
-        whole = json.loads(index.read_text(encoding="utf-8"))["complete"]
-    except (OSError, ValueError, KeyError, TypeError):
-        if not folder.is_dir() or index.exists() or (folder / CARD).exists():
-            raise ConfigError(
-                f"{folder} holds other files; give another folder with --out, or --force"
-            ) from None
-        return
-    if whole:
+    """See that an export can be written to a folder, changing nothing.
+
+    Raises `ForeignFileError` when it holds files of others, `ConfigError` when it holds a whole export and `force` was
+    not given, or is read-only.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ForeignFileError(f"{folder} is a file; give another folder with --out, or move it away")
+    files = export_files(folder)
+    if not force and _index(folder).get("complete"):
         raise ConfigError(f"{folder} holds an export already; --force writes it again, --out another")
+    try:
+        files.check(_FILES)
+    except OSError as error:
+        raise ConfigError(
+            f"{error.filename}: cannot be written ({error.strerror}); allow writing (chmod u+w), or give another folder "
+            "with --out"
+        ) from None
+
+
+def export_files(folder: Path) -> OwnedFiles:
+    """The files of the export in a folder, begun or new. Raises `ForeignFileError` when it holds files of others."""
+    names = _Index(folder)
+    if not names.names():
+        trained = [f"{TRAINING}/"] if is_training(folder / TRAINING) else []
+        check_empty(folder, trained, "export", "give another folder with --out")
+    return OwnedFiles(folder, names, "export")
+
+
+class _Index:
+    """The names of an export's files: in its `export.json`, which is written before each of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def names(self) -> frozenset[str]:
+        index = _index(self._folder)
+        if not {"schema", "complete", "weights"} <= index.keys():
+            return frozenset()
+        listed = index.get("files")
+        if not isinstance(listed, list):  # cut short, by a version that named them at the end
+            listed = present(self._folder, _FILES)
+        return frozenset([INDEX, *(name for name in listed if isinstance(name, str))])
+
+    def add(self, names: Iterable[str]) -> None:
+        """Nothing: `write` puts the names into the index."""
+
+
+def _index(folder: Path) -> dict[str, Any]:
+    try:
+        values = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}
 
 
 def write(
@@ -110,7 +161,16 @@ def write(
     made = dataclasses.replace(made, network=in_use(made.network))
     use = f'It needs PyTorch alone: load("{WEIGHTS}") gives the network, `python {NETWORK} {WEIGHTS}` checks it.'
     text = standalone(made.network, made.pictures, f"{origin.about}\n\n{use}")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
+    files = export_files(folder)
+    planned = [
+        WEIGHTS,
+        NETWORK,
+        CARD,
+        *([] if origin.drawing is None else [DRAWING]),
+        *([ONNX] if onnx else []),
+    ]
+    known = {*planned, *files.recorded()} - {INDEX}
     index: dict[str, Any] = {
         "schema": SCHEMA,
         "complete": False,
@@ -120,27 +180,28 @@ def write(
         **counts(origin, made),
         **({} if made.data is None else {"data": made.data.text}),
     }
-    _write(folder / INDEX, json.dumps(index, indent=2) + "\n")
-    write_stream(folder / WEIGHTS, lambda file: torch.save(made.network.state_dict(), file))
-    _write(folder / NETWORK, text)
+    files.check([INDEX, *planned])
+    files.write_text(INDEX, json.dumps({**index, "files": sorted(known)}, indent=2) + "\n")
+    files.write_stream(WEIGHTS, lambda file: torch.save(made.network.state_dict(), file))
+    files.write_text(NETWORK, text)
     if origin.drawing is not None:
-        _write(folder / DRAWING, origin.drawing)
-    compared = _onnx(made, folder, tell, opset, counts(origin, made)) if onnx else None
+        files.write_text(DRAWING, origin.drawing)
+    compared = _onnx(made, files, tell, opset, counts(origin, made)) if onnx else None
     if compared is None:
-        (folder / ONNX).unlink(missing_ok=True)
+        files.remove(ONNX)
     exported = Exported(folder, *(compared or (None, None)))
     facts = Facts(origin, made, command, exported.onnx_random, exported.onnx_real)
-    _write(folder / CARD, card(facts))
+    files.write_text(CARD, card(facts))
     if compared is not None:
         index["opset"] = opset_of(folder / ONNX)
-    files = [f for f in (WEIGHTS, NETWORK, ONNX, DRAWING, CARD) if (folder / f).is_file()]
-    _write(folder / INDEX, json.dumps({**index, "complete": True, "files": files}, indent=2) + "\n")
+    written = [f for f in (WEIGHTS, NETWORK, ONNX, DRAWING, CARD) if f in known and (folder / f).is_file()]
+    files.write_text(INDEX, json.dumps({**index, "complete": True, "files": written}, indent=2) + "\n")
     return exported
 
 
 def _onnx(
     made: Made,
-    folder: Path,
+    files: OwnedFiles,
     tell: Callable[[str], None],
     opset: int | None,
     counted: Mapping[str, int],
@@ -153,22 +214,18 @@ def _onnx(
             f"needs, --no-onnx does without"
         )
         return None
-    path = folder / ONNX
+    path = files.folder / ONNX
 
     def written(place: Path) -> None:
         write_onnx(made.network, made.pictures.shape, place, opset)
         note(place, {name: str(value) for name, value in counted.items()})
 
     try:
-        write_whole(path, written)
+        files.write_whole(ONNX, written)
         generator = torch.Generator().manual_seed(0)
         random = [torch.randn(n, *made.pictures.shape, generator=generator) for n in BATCHES]
         on_random = compare_onnx(path, made.network, random)
         return on_random, None if made.real is None else compare_onnx(path, made.network, [made.real])
     except DataError:
-        path.unlink(missing_ok=True)
+        files.remove(ONNX)
         raise
-
-
-def _write(path: Path, text: str) -> None:
-    write_text(path, text)

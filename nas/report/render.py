@@ -12,10 +12,8 @@ import html
 import json
 import re
 from importlib import resources
-from pathlib import Path
 from string import Template
 
-from nas.core.files import write_text
 from nas.report.records import Report
 
 _STYLES = ("base.css", "charts.css", "table.css")
@@ -51,9 +49,3 @@ def _file(name: str) -> str:
 def _hash(script: str) -> str:
     """What the policy calls an inline script by."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode('utf-8')).digest()).decode('ascii')}'"
-
-
-def write(report: Report, path: Path) -> None:
-    """Write the page to `path`, at once. Raises `OSError` when the disk refuses."""
-    text = render(report)
-    write_text(path, text)

@@ -17,9 +17,11 @@ import psutil
 
 from nas.callbacks.base import Callback
 from nas.core.files import write_text
+from nas.errors import ForeignFileError
 from nas.every import Every
 from nas.history import as_json
 from nas.log_file import identity
+from nas.runs.files import run_files
 from nas.search_state import SearchState
 from nas.standing.records import Work
 from nas.standing.work import workers_of
@@ -44,6 +46,8 @@ class PulseWriter(Callback):
         self._every = Every(EVERY_S, self._beat)
 
     def __enter__(self) -> PulseWriter:
+        with suppress(OSError):
+            run_files(self._path.parent).claim(FILE)
         self._beat()
         self._every.start()
         return self
@@ -52,7 +56,7 @@ class PulseWriter(Callback):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._every.stop()
-        if self._in_place():
+        if self._in_place() and not self._path.is_symlink():
             with suppress(OSError):
                 self._path.unlink()
 
@@ -81,7 +85,7 @@ class PulseWriter(Callback):
             "silence": "" if state is None else state.silence,
             "workers": [(w.worker, w.trial, w.architecture, w.seconds) for w in workers],
         }
-        with suppress(OSError):
+        with suppress(OSError, ForeignFileError):
             write_text(self._path, as_json(values))
 
 

@@ -21,7 +21,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from nas.core.files import make_folder, write_text
+from nas.core.files import absolute, make_folder
+from nas.core.owned import OwnedFiles
 from nas.core.task_spec import TaskSpec
 from nas.engine.settle import for_task
 from nas.errors import ConfigError
@@ -31,6 +32,7 @@ from nas.training import weights
 from nas.training.data.account import announce
 from nas.training.evaluator import reproducible
 from nas.training.feed import Feed, Prepared
+from nas.training.folder import FILES, training_files
 from nas.training.loop import Loss, Shard, Training, stream
 from nas.training.recipe import Recipe
 from nas.training.task import Classification, Scored, Task
@@ -139,7 +141,7 @@ def train_full(
     `DataError` when the data or the checkpoint cannot be read, `TrainingDiverged`.
     """
     settings = settings or FullSettings()
-    out = Path(out_dir)
+    out = absolute(out_dir)
     threads = settings.threads or torch.get_num_threads()
     with processes(distributed, settings.device) as place, reproducible(threads, place.device):
         return _train(build, data, recipe, out, resume, settings, place, task or Classification())
@@ -160,13 +162,16 @@ def _train(
             f"recipe: batch_size {recipe.batch_size} is too small for {place.shard.world} processes: "
             f"expected at least two pictures for each"
         )
+    files = training_files(out)
+    if place.first:
+        _check_writable(files)
     prepared = task.prepare(data, recipe, place.device)
     config = _config(data, recipe, settings.seed, task)
     state = _previous(out, config, resume)
     if place.first:
         announce(prepared.account)
         make_folder(out)
-        write_text(out / "config.json", json.dumps(config, indent=2))
+        files.write_text("config.json", json.dumps(config, indent=2))
     torch.manual_seed(stream(settings.seed, 0))
     network = build(num_classes=prepared.num_classes, in_channels=prepared.in_channels)
     training = _training(network, recipe, settings, place, task.loss(recipe, prepared))
@@ -174,16 +179,27 @@ def _train(
     if state is not None:
         training.load_state_dict(state)
         log = [dict(row) for row in state["log"]]
-    _run(training, prepared, out, log, place, settings, task)
+    _run(training, prepared, files, log, place, settings, task)
     if place.first:
         about = {"settings": f"{data!r} {recipe!r}", "image_size": list(prepared.example().shape[-2:])}
+        files.claim("weights.pt")
         weights.save(out / "weights.pt", {"network": training.judged.state_dict(), **about})
     test = None
     if len(prepared.test):
         test = _judge(training, prepared.test, prepared, place, task)
     if place.first:
-        write_text(out / "result.json", json.dumps(_result(test, prepared, log), indent=2))
+        files.write_text("result.json", json.dumps(_result(test, prepared, log), indent=2))
     return FullResult(tuple(log), test, prepared.class_names, out / "weights.pt")
+
+
+def _check_writable(files: OwnedFiles) -> None:
+    """Raise, before any work, what would be raised when the results are written."""
+    try:
+        files.check(FILES)
+    except OSError as error:
+        raise ConfigError(
+            f"{error.filename}: cannot be written ({error.strerror}); allow writing (chmod u+w), or give another folder"
+        ) from None
 
 
 def _training(
@@ -210,7 +226,7 @@ def _training(
 def _run(
     training: Training,
     prepared: Prepared,
-    out: Path,
+    files: OwnedFiles,
     log: list[Row],
     place: Place,
     settings: FullSettings,
@@ -237,9 +253,10 @@ def _run(
         if place.first:
             due = time.perf_counter() - written >= settings.checkpoint_seconds
             if due or last:
-                weights.save(out / "checkpoint.pt", {**training.state_dict(), "log": log})
+                files.claim("checkpoint.pt")
+                weights.save(files.folder / "checkpoint.pt", {**training.state_dict(), "log": log})
                 written = time.perf_counter()
-            write_text(out / "log.csv", _table(log))
+            files.write_text("log.csv", _table(log))
             if settings.on_epoch is not None:
                 settings.on_epoch(row)
 

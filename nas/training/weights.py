@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import torch
 
-from nas.core.files import make_folder, write_stream
+from nas.core.files import make_folder, target_of_part, write_stream
 from nas.errors import DataError
 from nas.records import Architecture
 
@@ -45,13 +46,25 @@ def read(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     return state
 
 
-def keep_only(directory: str | Path, files: Iterable[Path]) -> list[Path]:
-    """Delete every other weights file in `directory` (such as all that are not on the front); what went.
+def remove_others(directory: Path, ours: Iterable[Path], kept: Iterable[Path]) -> list[Path]:
+    """Delete those of `ours` that are not `kept`; return what went. Every other file in `directory` stays.
 
-    What a worker was writing when it ended goes as well, so none may be at work.
+    What a worker was writing under one of those names when it ended goes as well, so none may be at work.
     """
-    kept = {Path(f).resolve() for f in files}
-    gone = [p for p in sorted(Path(directory).glob("*.pt")) if p.resolve() not in kept]
-    for path in [*gone, *Path(directory).glob(".*.pt.*")]:
+    names, keep = {path.name for path in ours}, {path.name for path in kept}
+    gone = []
+    for name in sorted(os.listdir(directory)):
+        path = directory / name
+        if name in names - keep and path.is_file() and not path.is_symlink():
+            gone.append(path)
+        elif _part_of(name) in names and path.is_file() and not path.is_symlink():
+            path.unlink()
+    for path in gone:
         path.unlink()
     return gone
+
+
+def _part_of(name: str) -> str | None:
+    """The weights that a temporary file was to become, also one of an earlier version."""
+    earlier = re.fullmatch(r"\.(.+\.pt)\.\d+", name)
+    return earlier[1] if earlier else target_of_part(name)

@@ -163,9 +163,12 @@ def test_an_export_is_not_written_over_unless_forced(exported: Path, nas_command
 
 def test_files_of_others_are_not_written_over(exported: Path, nas_command) -> None:
     (exported / "export.json").unlink()
-    done = nas_command("export", "run", "--pick", "error", "--out", "out", "--no-onnx")
-    assert done.code == 2
-    assert "holds other files" in done.sentence
+    before = {path.name: path.read_bytes() for path in exported.iterdir()}
+    for force in ([], ["--force"]):
+        done = nas_command("export", "run", "--pick", "error", "--out", "out", "--no-onnx", *force)
+        assert done.code == 4
+        assert "holds files that no export wrote, the first is README.md" in done.sentence
+    assert {path.name: path.read_bytes() for path in exported.iterdir()} == before
 
 
 def test_an_export_that_was_cut_short_is_completed_by_the_next(

@@ -18,6 +18,7 @@ from nas.compare.driving import run_missing
 from nas.compare.folder import remember
 from nas.compare.runs import Comparison, RunKey, begun, carry_out
 from nas.errors import ConfigError, HistoryError
+from nas.history import History
 from nas.testing.toy import answer, toy_problem
 
 ONE = {"problems": [two_objectives()], "algorithms": ["moead", "random"], "seeds": 2}
@@ -94,8 +95,7 @@ def test_a_run_that_was_cut_short_goes_on_to_the_same_end(
 def test_a_folder_left_before_the_first_evaluation_is_begun_anew(comparison: Compare, tmp_path: Path) -> None:
     made = comparison(tmp_path, **ONE)
     key = next(made.every_run())
-    made.folder(key).mkdir(parents=True)
-    (made.folder(key) / "config.json").write_text("{}")
+    History(made.folder(key), made.problem_of(made.config.problem(key.problem)).space, create=True).close()
     carry_out(made, key)
     assert made.done(key)
 

@@ -11,7 +11,7 @@ import pytest
 from engine_parts import Grid, quick
 
 import nas
-from nas.errors import ConfigError, HistoryError
+from nas.errors import ConfigError, ForeignFileError, HistoryError
 from nas.records import Architecture, Trial
 
 OBJECTIVES = ["error", "params", "madds"]
@@ -197,10 +197,11 @@ def test_a_folder_with_a_run_is_not_written_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_plots")
-def test_a_folder_with_other_files_may_be_used(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused_with_the_first_of_them(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    search(out=tmp_path)
-    assert (tmp_path / "notes.txt").read_text() == "mine"
+    with pytest.raises(ForeignFileError, match=r"the first is notes\.txt"):
+        search(out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 @pytest.mark.parametrize("inside", ["", "deeper/run"])

@@ -18,7 +18,7 @@ import nas
 from nas.assemble import assemble
 from nas.cli.panel import line
 from nas.config import check_config
-from nas.errors import ConfigError, HistoryError
+from nas.errors import ConfigError, ForeignFileError, HistoryError
 from nas.fidelity import IN_LINE
 from nas.front import LatestFront
 from nas.history import read_history
@@ -274,12 +274,59 @@ def test_a_resumed_run_has_the_weights_of_one_that_never_stopped(tmp_path: Path)
 
 
 def test_weights_that_a_killed_search_left_behind_are_cleared_away(tmp_path: Path) -> None:
-    search(tmp_path, evaluate=Keeping(), stop=20)
-    for name in ("123456-9.pt", ".123456-9.pt.4711"):
+    frame = search(tmp_path, evaluate=Keeping(), stop=20).history
+    first = frame.iloc[0]
+    left = f"{first['architecture'].replace('-', '')}-{first['seed']}.pt"
+    foreign = {"123456-9.pt", ".123456-9.pt.4711"}
+    for name in (left, f".{left}.4711", f".{left}.0123456789abcdef.part", *foreign):
         (tmp_path / "weights" / name).touch()
     result = search(tmp_path, evaluate=Keeping(), resume=True)
-    assert weights(tmp_path) == expected(result)
-    assert not list((tmp_path / "weights").glob(".*"))
+    assert weights(tmp_path) == expected(result) | {"123456-9.pt"}
+    assert {path.name for path in (tmp_path / "weights").glob(".*")} == {".123456-9.pt.4711"}
+
+
+def test_weights_that_no_trial_of_the_log_has_are_never_removed(tmp_path: Path) -> None:
+    result = search(tmp_path, evaluate=Keeping(), stop=20)
+    for folder in (tmp_path / "weights", tmp_path / "weights/deeper"):
+        folder.mkdir(exist_ok=True)
+        (folder / "resnet.pt").write_bytes(b"precious")
+    result = search(tmp_path, evaluate=Keeping(), resume=True)
+    assert weights(tmp_path) == expected(result) | {"resnet.pt"}
+    assert (tmp_path / "weights/deeper/resnet.pt").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("dangling", [False, True])
+def test_a_link_in_place_of_the_folder_of_weights_is_refused_and_nothing_behind_it_is_touched(
+    dangling: bool, tmp_path: Path
+) -> None:
+    run, other = tmp_path / "run", tmp_path / "other"
+    frame = search(run, evaluate=Keeping(), stop=20).history
+    if not dangling:
+        other.mkdir()
+        for _, row in frame.iterrows():  # also under the names of this run's own
+            (other / f"{row['architecture'].replace('-', '')}-{row['seed']}.pt").write_bytes(b"precious")
+    (run / "weights").rename(tmp_path / "moved")
+    (run / "weights").symlink_to(other)
+    before = {path.name: path.read_bytes() for path in other.glob("*")}
+    with pytest.raises(ForeignFileError, match="weights is a symbolic link"):
+        search(run, evaluate=Keeping(), resume=True)
+    assert {path.name: path.read_bytes() for path in other.glob("*")} == before
+    assert other.exists() is not dangling
+
+
+def test_a_link_that_takes_the_place_of_the_folder_of_weights_meanwhile_is_not_followed(
+    tmp_path: Path,
+) -> None:
+    run, other = tmp_path / "run", tmp_path / "other"
+
+    def swap(state: SearchState) -> None:
+        if len(state.results) == 10 and not other.exists():
+            (run / "weights").rename(other)
+            (run / "weights").symlink_to(other)
+
+    search(run, evaluate=Keeping(), budget=40, callbacks=[swap])
+    assert not [path for path in other.iterdir() if not path.name.endswith(".pt")]
+    assert len(list(other.iterdir())) >= 10
 
 
 @pytest.mark.parametrize("halving", [RULE, None])

@@ -17,7 +17,7 @@ from torch import nn
 from nas.errors import ConfigError, DataError
 from nas.training import FullSettings, Recipe, train_full
 from nas.training.data import Digits, Folder
-from nas.training.weights import keep_only, read, save
+from nas.training.weights import read, remove_others, save
 
 HERE = Path(__file__).resolve().parent
 RECIPE = Recipe(epochs=3, ema_decay=0.9, augment=("crop",), optimiser="adamw", lr=1e-2)
@@ -126,11 +126,16 @@ def test_weights_that_would_run_code_are_refused(tmp_path):
         read(tmp_path / "w.pt")
 
 
-def test_only_the_weights_that_are_named_are_kept(tmp_path):
+def test_only_weights_of_the_run_are_removed_and_only_those_that_are_not_kept(tmp_path):
     for name in "abc":
         save(tmp_path / f"{name}.pt", {})
-    assert keep_only(tmp_path, [tmp_path / "b.pt"]) == [tmp_path / "a.pt", tmp_path / "c.pt"]
-    assert [p.name for p in tmp_path.iterdir()] == ["b.pt"]
+    foreign = ["resnet.pt", ".resnet.pt.4711", f".resnet.pt.{'0' * 16}.part", "a.pt.backup"]
+    for name in (*foreign, ".a.pt.4711", f".b.pt.{'0' * 16}.part"):
+        (tmp_path / name).touch()
+    (tmp_path / "d.pt").symlink_to(tmp_path / "resnet.pt")
+    ours = [tmp_path / f"{name}.pt" for name in "abcd"]
+    assert remove_others(tmp_path, ours, ours[1:2]) == [ours[0], ours[2]]
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*foreign, "b.pt", "d.pt"])
 
 
 SCRIPT = """

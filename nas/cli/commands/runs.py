@@ -63,6 +63,9 @@ def search(
             help="With `--resume` or a warm start: continue although your code changed since; it is recorded.",
         ),
     ] = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Also write every trial to RUN/history.csv, for spreadsheets.")
+    ] = False,
     settings: ConfigSettings = None,
 ) -> None:
     """Search a space for its Pareto front.
@@ -76,7 +79,7 @@ def search(
     told = (*trackers, *(callback or ()))
     flags = Flags(
         space, algorithm, budget, seed, workers, executor, address, out, tuple(settings or ()), told,
-        trust, accept_changed_code,
+        trust, accept_changed_code, csv,
     )  # fmt: skip
     run_search(config, flags, resume)
 
@@ -136,11 +139,14 @@ def front(
         bool,
         typer.Option("--json", help="A JSON list, one object an architecture; an object with the above."),
     ] = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Also write every trial to RUN/history.csv, for spreadsheets.")
+    ] = False,
 ) -> None:
-    """Print a run's Pareto front, or choose from it."""
+    """Print a run's Pareto front, or choose from it; `--csv` writes its trials as a table."""
     from nas.cli.choosing import Wanted, show_front
 
-    show_front(run, Wanted(prefer, knee, top, as_json, by, largest))
+    show_front(run, Wanted(prefer, knee, top, as_json, by, largest, csv))
 
 
 @runs.command(

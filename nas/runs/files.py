@@ -1,0 +1,156 @@
+"""The files of a run, named by its log: the table `files` of history.sqlite."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+from nas.core.files import check_replaceable
+from nas.core.owned import OwnedFiles, check_empty, present
+from nas.core.text import shell_quoted
+from nas.errors import ConfigError, ForeignFileError, HistoryError
+from nas.log_file import LOCK_FILE, connect_to_look, connect_to_write, explained, patiently
+
+LOG = "history.sqlite"
+LOG_FILES = (LOG, f"{LOG}-wal", f"{LOG}-shm", f"{LOG}-journal")
+TABLE = "CREATE TABLE IF NOT EXISTS files (name TEXT PRIMARY KEY) STRICT"
+# What versions wrote that recorded no names. A run of theirs is known by its log alone.
+_EARLIER = (
+    *("config.json", "front.csv", "front_posterior.csv", "curves.csv", "surrogate.csv", "history.parquet"),
+    *("summary.json", "report.html", "comparison.html", "live.json", "weights/index.json"),
+    *("mlflow.json", "mlflow.db", "mlflow.db-wal", "mlflow.db-shm", "mlflow.db-journal"),
+    *("plots/front_*.png", "plots/parallel.png", "plots/hypervolume.png", "plots/cloud.png"),
+    *("plots/best.png", "plots/surrogate.png"),
+)
+REPORT = "report.html"
+_WAIT_S = 30.0
+_ADVICE = "choose another folder with --out (out= in Python)"
+
+
+def run_files(folder: Path) -> OwnedFiles:
+    """The files of the run in `folder`. Raises `HistoryError` when there is none, or it is damaged."""
+    return OwnedFiles(folder, _Log(folder), "run")
+
+
+class _Log:
+    """The table of names, opened for each step: also by other processes than the search, such as `nas report`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: frozenset[str] = frozenset()
+
+    def names(self) -> frozenset[str]:
+        with (
+            explained(self._folder / LOG),
+            contextlib.closing(connect_to_look(self._folder / LOG, _WAIT_S)) as db,
+        ):
+            self._known |= recorded(db, self._folder)
+        return self._known
+
+    def add(self, names: Iterable[str]) -> None:
+        path = self._folder / LOG
+        check_log_is_file(self._folder)
+        with explained(path), contextlib.closing(connect_to_write(path)) as db:
+            patiently(path, lambda: db.execute("BEGIN IMMEDIATE"))
+            make_table(db, self._folder)
+            db.executemany("INSERT OR IGNORE INTO files VALUES (?)", [(name,) for name in names])
+            db.execute("COMMIT")
+
+
+def recorded(db: sqlite3.Connection, folder: Path) -> frozenset[str]:
+    """The names in a log, with its own; what an earlier version wrote where the log has no table of names."""
+    if not _has_table(db):
+        return frozenset([*LOG_FILES, LOCK_FILE, *present(folder, _EARLIER)])
+    return frozenset([*LOG_FILES, LOCK_FILE, *(str(row[0]) for row in db.execute("SELECT name FROM files"))])
+
+
+def make_table(db: sqlite3.Connection, folder: Path) -> None:
+    """Within a transaction: the table, with what an earlier version left in the folder of a log that lacks it."""
+    if not _has_table(db):
+        db.execute(TABLE)
+        names = present(folder, _EARLIER)
+        db.executemany("INSERT OR IGNORE INTO files VALUES (?)", [(name,) for name in names])
+
+
+def _has_table(db: sqlite3.Connection) -> bool:
+    query = "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'files'"
+    return bool(db.execute(query).fetchone()[0])
+
+
+def check_log_is_file(folder: Path) -> None:
+    """Raise `ForeignFileError` when the log, or what SQLite keeps beside it, is a link."""
+    for name in (*LOG_FILES, LOCK_FILE):
+        if (folder / name).is_symlink():
+            raise ForeignFileError(
+                f"{folder / name} is a symbolic link, which is never written through; remove it or rename it"
+            )
+
+
+def check_new(folder: Path, *, runs: bool = False) -> None:
+    """See that a new run can start in `folder`, changing nothing.
+
+    It may be missing, or be empty but for what an earlier start left that ended before it asked for anything. Raises
+    `ForeignFileError` for files of others, `HistoryError` for a run (unless `runs`), `ConfigError` when it is no folder.
+    """
+    if not folder.is_dir():
+        place = folder
+        while not place.exists() and not place.is_symlink() and place != place.parent:
+            place = place.parent
+        if not place.is_dir():
+            raise ConfigError(f"out: {folder} is a file, or lies below one; expected a folder")
+        return
+    check_log_is_file(folder)
+    with explained(folder / LOG):
+        check_replaceable(folder / LOG)
+    ours: frozenset[str] = frozenset()
+    lock = folder / LOCK_FILE
+    if lock.is_file() and lock.stat().st_size == 0:
+        ours |= {LOCK_FILE}
+    if (folder / LOG).is_file():
+        found = _names_of_unused(folder)
+        if found is None and runs:
+            return
+        if found is None:
+            raise HistoryError(
+                f"{folder} already holds a run: go on with it by --resume {shell_quoted(folder)} (resume=True in Python), or "
+                "choose another --out"
+            )
+        ours |= found
+    check_empty(folder, ours, "run", _ADVICE)
+
+
+def _names_of_unused(folder: Path) -> frozenset[str] | None:
+    """What a search left that ended before it asked for anything; None when it did ask."""
+    path = folder / LOG
+    with explained(path), contextlib.closing(connect_to_look(path, _WAIT_S)) as db:
+        tables = {str(row[0]) for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if not tables:
+            return frozenset(LOG_FILES) if path.stat().st_size == 0 else frozenset()
+        if not {"meta", "trials", "results", "log"} <= tables:
+            raise ForeignFileError(f"{path} is not the log of a run and stays as it is; {_ADVICE}")
+        if db.execute("SELECT COUNT(*) FROM trials").fetchone()[0]:
+            return None
+        return recorded(db, folder)
+
+
+def check_resumable(folder: Path, names: Iterable[str] = ()) -> None:
+    """See that a run that goes on can write what it writes at its end: before work is spent, changing nothing."""
+    check_log_is_file(folder)
+    files = run_files(folder)
+    plots = [pattern for pattern in _EARLIER if pattern.startswith("plots/")]
+    drawn = [path.relative_to(folder).as_posix() for pattern in plots for path in folder.glob(pattern)]
+    try:
+        files.check([LOG, *_AT_THE_END, *names, *drawn])
+    except OSError as error:
+        raise HistoryError(
+            f"{error.filename}: {error.strerror}; it cannot be written: check the rights of the folder and its files "
+            "(chmod u+w allows writing)"
+        ) from error
+
+
+_AT_THE_END = (
+    *("config.json", "front.csv", "front_posterior.csv", "curves.csv", "surrogate.csv", "history.parquet"),
+    *("summary.json", "live.json", "plots/", "weights/", "weights/index.json"),
+)
