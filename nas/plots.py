@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from nas.run_folder import RunTable
 
 
+_ALL_PAIRS = (
+    5  # objectives; with more of them each is drawn against the first alone, beside the parallel plot
+)
+
+
 def figures(table: RunTable) -> dict[str, Callable[[], Figure]]:
     """What to draw of a run, by file name: with one objective its course, with more the front from each side.
 
@@ -40,6 +45,7 @@ def figures(table: RunTable) -> dict[str, Callable[[], Figure]]:
     draw: dict[str, Callable[[], Figure]] = {
         f"front_{objectives[i].name}_{objectives[j].name}.png": partial(front_figure, table, i, j)
         for i, j in combinations(range(m), 2)
+        if i == 0 or m <= _ALL_PAIRS
     }
     if m == 3:
         draw["front_3d.png"] = partial(front_3d_figure, table)

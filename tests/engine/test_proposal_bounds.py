@@ -13,6 +13,7 @@ from nas.algorithms.sa_moead import SAMOEAD
 from nas.indicators import Box, hypervolume, hypervolume_alone, hypervolume_curve
 from nas.interfaces import SearchSpace
 from nas.pareto.along_directions import expected_gain
+from nas.plots import figures
 from nas.problem import Problem
 from nas.records import Architecture, FloatArray, Observation, Trial
 from surrogates.gaussian_process import GaussianProcess
@@ -166,3 +167,16 @@ def test_the_approximate_hypervolume_agrees_with_the_exact_one(monkeypatch: pyte
     monkeypatch.setattr("nas.indicators.EXACT_OBJECTIVES", 3)
     assert hypervolume(points, box) == pytest.approx(exact, rel=0.01)
     assert np.corrcoef(hypervolume_alone(points), alone)[0, 1] > 0.98
+
+
+def test_the_plots_of_many_objectives_grow_with_their_number_not_with_their_pairs() -> None:
+    m = 10
+    result = nas.search(
+        Genes((6,) * 4),
+        [nas.Objective(f"o{j}") for j in range(m)],
+        lambda trial: {f"o{j}": value(trial.architecture, j) for j in range(m)},
+        algorithm="random",
+        budget=5,
+    )
+    assert result.table is not None
+    assert len(figures(result.table)) == (m - 1) + 3
