@@ -11,37 +11,37 @@ from nas.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from nas.api import SearchResult, load_run, search
-    from nas.callbacks import Callback
+    from nas.core.errors import NasError
+    from nas.core.interfaces import Algorithm, Evaluate, Executor, SearchSpace, Surrogate
+    from nas.core.objectives import Limit, Objective
+    from nas.core.problem import Problem
+    from nas.core.records import Architecture, Note, Observation, Result, Status, Trial
     from nas.core.task_spec import TaskSpec
+    from nas.engine.callbacks import Callback
+    from nas.engine.kept_weights import load_network
+    from nas.engine.loop import LoopSettings, SearchState
     from nas.engine.stopping import Reached, Stalled, StopRule
     from nas.engine.study import Study, StudyTrial
-    from nas.errors import NasError
     from nas.export.product import export_run
-    from nas.interfaces import Algorithm, Evaluate, Executor, SearchSpace, Surrogate
-    from nas.kept_weights import load_network
-    from nas.loop import LoopSettings, SearchState
-    from nas.objectives import Limit, Objective
-    from nas.picking import Picked, knee, pick
-    from nas.preferences import Preference
-    from nas.problem import Problem
-    from nas.records import Architecture, Note, Observation, Result, Status, Trial
+    from nas.pareto.decision import Picked, knee, pick
+    from nas.pareto.preferences import Preference
 
 _HOMES = {
     "nas.api": ("SearchResult", "load_run", "search"),
-    "nas.callbacks": ("Callback",),
+    "nas.engine.callbacks": ("Callback",),
     "nas.core.task_spec": ("TaskSpec",),
     "nas.engine.stopping": ("Reached", "Stalled", "StopRule"),
     "nas.engine.study": ("Study", "StudyTrial"),
-    "nas.errors": ("NasError",),
+    "nas.core.errors": ("NasError",),
     "nas.export.product": ("export_run",),
-    "nas.kept_weights": ("load_network",),
-    "nas.interfaces": ("Algorithm", "Evaluate", "Executor", "SearchSpace", "Surrogate"),
-    "nas.loop": ("LoopSettings", "SearchState"),
-    "nas.objectives": ("Limit", "Objective"),
-    "nas.picking": ("Picked", "knee", "pick"),
-    "nas.preferences": ("Preference",),
-    "nas.problem": ("Problem",),
-    "nas.records": ("Architecture", "Note", "Observation", "Result", "Status", "Trial"),
+    "nas.engine.kept_weights": ("load_network",),
+    "nas.core.interfaces": ("Algorithm", "Evaluate", "Executor", "SearchSpace", "Surrogate"),
+    "nas.engine.loop": ("LoopSettings", "SearchState"),
+    "nas.core.objectives": ("Limit", "Objective"),
+    "nas.pareto.decision": ("Picked", "knee", "pick"),
+    "nas.pareto.preferences": ("Preference",),
+    "nas.core.problem": ("Problem",),
+    "nas.core.records": ("Architecture", "Note", "Observation", "Result", "Status", "Trial"),
 }
 __all__ = [
     "Algorithm",

@@ -12,30 +12,27 @@ from typing import Any
 
 import pandas as pd
 
-from nas.blame import explain
-from nas.callbacks import AnyCallback, as_callback
-from nas.checks import check_known
+from nas.algorithms.noise import posterior_front
+from nas.core.checks import check_known
 from nas.core.code_files import changed, code_of
+from nas.core.errors import ConfigError, HistoryError, NasError
 from nas.core.files import absolute
+from nas.core.interfaces import Evaluate, Executor, SearchSpace
 from nas.core.interrupts import InterruptWatch, is_interrupt
+from nas.core.objectives import AnyObjective, Limit, Objective
+from nas.core.plugins import collecting
+from nas.core.problem import Problem
 from nas.core.task_spec import TaskSpec
+from nas.core.tracebacks import explain
+from nas.core.versions import versions
+from nas.engine.callbacks import AnyCallback, as_callback
 from nas.engine.changed_code import META as CODE
 from nas.engine.changed_code import RunCode, check_accepted, checked_code, measuring
+from nas.engine.fidelity import Rungs
 from nas.engine.initial import AnyArchitecture
-from nas.engine.settle import settled
-from nas.engine.stopping import AnyRules, StopRule, stop_rules
-from nas.errors import ConfigError, HistoryError, NasError
-from nas.executors import EXECUTORS
-from nas.fidelity import Rungs
-from nas.history import FILE, History, as_json, read_history, read_notes
-from nas.history_table import check_readable
-from nas.interfaces import Evaluate, Executor, SearchSpace
-from nas.kept_weights import KeptWeights
-from nas.log_file import well_formed
-from nas.loop import LoopSettings, Search, SearchState
-from nas.noise import posterior_front
-from nas.objectives import AnyObjective, Limit, Objective
-from nas.plan import (
+from nas.engine.kept_weights import KeptWeights
+from nas.engine.loop import LoopSettings, Search, SearchState
+from nas.engine.plan import (
     COST_SECONDS,
     TASK,
     MakeAlgorithm,
@@ -45,14 +42,17 @@ from nas.plan import (
     named_algorithm,
     with_weights,
 )
-from nas.plugins import collecting
-from nas.problem import Problem
-from nas.run_folder import RunTable, export, run_table, summarise
+from nas.engine.settle import settled
+from nas.engine.stopping import AnyRules, StopRule, stop_rules
+from nas.engine.warm_start import META, AnySource, imported_table, read_warm_start, recorded
+from nas.executors import EXECUTORS
+from nas.monitor.pulse import PulseWriter
 from nas.runs.files import check_new, check_resumable, run_files
+from nas.runs.history import FILE, History, as_json, read_history, read_notes
+from nas.runs.history_table import check_readable
+from nas.runs.log_file import well_formed
 from nas.runs.rows import frame_of
-from nas.standing.pulse import PulseWriter
-from nas.versions import versions
-from nas.warm_start import META, AnySource, imported_table, read_warm_start, recorded
+from nas.runs.run_folder import RunTable, export, run_table, summarise
 
 MakeExecutor = Callable[[Evaluate, frozenset[str]], Executor]
 
@@ -62,10 +62,10 @@ class SearchResult:
     """What a search found.
 
     `front`: the non-dominated architectures that meet every limit, one row each, column ``architecture`` and
-    one column an objective in its own unit. `history`: one row a trial (see `nas.history.read_history`).
+    one column an objective in its own unit. `history`: one row a trial (see `nas.runs.history.read_history`).
     `summary`: the numbers of summary.json. `state`: how it ended: ``finished``, ``exhausted`` (nothing new
     left in the space) or ``interrupted``. `front_posterior`: where something was measured more than once and the
-    algorithm has a model, the front by that model's posterior mean (see `nas.noise.posterior_front`). `space`: what was
+    algorithm has a model, the front by that model's posterior mean (see `nas.algorithms.noise.posterior_front`). `space`: what was
     searched, with the costs and networks of the data.
     """
 

@@ -10,7 +10,7 @@ import itertools
 
 import numpy as np
 
-from nas.records import FloatArray
+from nas.core.records import FloatArray
 
 
 def sequences(operations: int, longest: int) -> list[tuple[int, ...]]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from nas.checks import check_fraction, check_positive
-from nas.records import FloatArray
+from nas.core.checks import check_fraction, check_positive
+from nas.core.records import FloatArray
 from surrogates.inputs import check_data, check_queries
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nas.checks import check_positive
-from nas.records import FloatArray
+from nas.core.checks import check_positive
+from nas.core.records import FloatArray
 from surrogates.inputs import Scaler, Target, check_data, check_queries
 
 _MANY = 700  # rows beyond which half of `max_points` are used: the decomposition of all takes seconds

@@ -12,9 +12,9 @@ from functools import partial
 
 import numpy as np
 
-from nas.checks import check_known
-from nas.interfaces import HasCost, SearchSpace, Surrogate
-from nas.records import Architecture, FloatArray
+from nas.core.checks import check_known
+from nas.core.interfaces import HasCost, SearchSpace, Surrogate
+from nas.core.records import Architecture, FloatArray
 from surrogates import SURROGATES
 
 Encoding = Callable[[Sequence[Architecture]], FloatArray]

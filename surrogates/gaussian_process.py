@@ -15,9 +15,9 @@ from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 from scipy.optimize import minimize
 
-from nas.checks import check_positive
-from nas.errors import ConfigError
-from nas.records import FloatArray
+from nas.core.checks import check_positive
+from nas.core.errors import ConfigError
+from nas.core.records import FloatArray
 from surrogates.inputs import check_data, check_queries
 
 _JITTER = 1e-8

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from nas.checks import check_positive
-from nas.records import FloatArray
+from nas.core.checks import check_positive
+from nas.core.records import FloatArray
 from surrogates._bagging import bootstrapped, combined
 from surrogates.inputs import check_data, check_queries
 

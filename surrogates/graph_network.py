@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas.checks import check_positive
-from nas.errors import ConfigError
-from nas.records import FloatArray
+from nas.core.checks import check_positive
+from nas.core.errors import ConfigError
+from nas.core.records import FloatArray
 from surrogates.inputs import Target, check_data, check_queries
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from nas.errors import ConfigError
-from nas.records import FloatArray
+from nas.core.errors import ConfigError
+from nas.core.records import FloatArray
 
 Z90 = 1.6448536269514722  # half the width of a central 90% interval, in standard deviations
 

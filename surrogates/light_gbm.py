@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from nas.checks import check_positive
-from nas.errors import ConfigError
-from nas.records import FloatArray
+from nas.core.checks import check_positive
+from nas.core.errors import ConfigError
+from nas.core.records import FloatArray
 from surrogates._bagging import bootstrapped, combined
 from surrogates.inputs import check_data, check_queries
 

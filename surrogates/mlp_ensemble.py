@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas.checks import check_positive
-from nas.records import FloatArray
+from nas.core.checks import check_positive
+from nas.core.records import FloatArray
 from surrogates.inputs import Scaler, Target, check_data, check_queries
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ the number of rows, not on the thousands of products.
 
 from __future__ import annotations
 
-from nas.records import FloatArray
+from nas.core.records import FloatArray
 from surrogates._kernel_ridge import KernelRidge
 
 

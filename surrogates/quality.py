@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
-from nas.errors import ConfigError
-from nas.interfaces import Surrogate
-from nas.records import FloatArray
+from nas.core.errors import ConfigError
+from nas.core.interfaces import Surrogate
+from nas.core.records import FloatArray
 from surrogates.inputs import Z90
 
 Folds = Sequence[np.ndarray]

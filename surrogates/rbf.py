@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from scipy.spatial.distance import cdist
 
-from nas.records import FloatArray
+from nas.core.records import FloatArray
 from surrogates._kernel_ridge import KernelRidge
 
 # The prior variance of the tail's coefficients. r^3 is positive definite but for linear functions (where its

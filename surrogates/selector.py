@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
-from nas.checks import check_positive
-from nas.errors import ConfigError
-from nas.records import Architecture, FloatArray
+from nas.core.checks import check_positive
+from nas.core.errors import ConfigError
+from nas.core.records import Architecture, FloatArray
 from surrogates.candidates import Candidate, Encoding, encode
 from surrogates.inputs import check_data
 from surrogates.quality import (

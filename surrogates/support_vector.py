@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nas.checks import check_positive
-from nas.records import FloatArray
+from nas.core.checks import check_positive
+from nas.core.records import FloatArray
 from surrogates.inputs import Scaler, Target, check_data, check_queries
 
 _FOLDS = 3

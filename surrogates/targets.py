@@ -13,10 +13,10 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
-from nas.checks import check_fraction
-from nas.errors import ConfigError
-from nas.interfaces import Surrogate
-from nas.records import FloatArray
+from nas.core.checks import check_fraction
+from nas.core.errors import ConfigError
+from nas.core.interfaces import Surrogate
+from nas.core.records import FloatArray
 from surrogates.inputs import check_data
 
 

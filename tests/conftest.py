@@ -38,7 +38,7 @@ def shared_data() -> Path:
 @pytest.fixture
 def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the pictures, which take longer than a small search."""
-    monkeypatch.setattr("nas.plots.write_plots", lambda folder, table: [])
+    monkeypatch.setattr("nas.report.plots.write_plots", lambda folder, table: [])
 
 
 @pytest.fixture(scope="session")

@@ -20,13 +20,13 @@ import typer
 
 from nas import errors
 from nas.algorithms import ALGORITHMS
-from nas.assemble import training
+from nas.algorithms.peers import PEERS
 from nas.cli.app import app
 from nas.compare.config import CompareConfig, ProblemPart, ReferencePart, check_comparison
-from nas.config import Budget, HalvingPart, ObjectivePart, SearchConfig, check_config, read_config
+from nas.config.assemble import training
+from nas.config.schema import Budget, HalvingPart, ObjectivePart, SearchConfig, check_config, read_config
+from nas.core.records import Status
 from nas.executors import SETTINGS
-from nas.peers import PEERS
-from nas.records import Status
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from nas.config import check_config, read_config
+from nas.config.schema import check_config, read_config
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "docs" / "examples"
@@ -58,7 +58,7 @@ def test_the_algorithm_keeps_its_contract_and_finds_a_front(
 
 
 def test_the_algorithm_can_be_named_in_a_config_with_its_settings() -> None:
-    from nas.assemble import assemble
+    from nas.config.assemble import assemble
 
     values = read_config(EXAMPLES / "own_space.yaml")
     values["algorithm"] = {"name": "own_algorithm.py:FrontMutation", "starts": 6}
@@ -93,7 +93,7 @@ def test_the_evaluator_reads_pictures_and_says_what_is_missing(example: Any, tmp
 
 
 def test_the_config_of_the_evaluator_names_the_space_of_its_script(example: Any) -> None:
-    from nas.assemble import make_space
+    from nas.config.assemble import make_space
     from search_spaces.nasbench101 import NASBench101
 
     space = make_space(check_config(read_config(EXAMPLES / "own_evaluator.yaml")).space)

@@ -21,7 +21,7 @@ SHARED = {
 PACKAGES = ("nas", "search_spaces", "surrogates", "experiments")
 # Where nas fetches the others late: to assemble a run, for `nas data` (its one benchmark, by name) and `nas show`
 # (networks that have names), and for the surrogates of a search that predicts.
-KNOWS = {"nas.assemble", "nas.cli.benchmarks", "nas.cli.networks", "nas.prediction"}
+KNOWS = {"nas.config.assemble", "nas.cli.benchmarks", "nas.cli.networks", "nas.algorithms.prediction"}
 
 
 def modules(package: str) -> list[Path]:
@@ -70,7 +70,7 @@ def _targets(node: ast.ImportFrom, path: Path) -> Iterator[str]:
         package = package[: len(package) - node.level + 1]
         base = ".".join([*package, *([base] if base else [])])
     yield base
-    for alias in node.names:  # `from nas import loop` imports nas.loop
+    for alias in node.names:  # `from nas import loop` imports nas.engine.loop
         if (ROOT / base.replace(".", "/") / f"{alias.name}.py").exists():
             yield f"{base}.{alias.name}"
 
@@ -107,10 +107,10 @@ def test_the_walk_sees_every_way_to_import() -> None:
     relative = "from . import history\nfrom .algorithms import x\nfrom nas import loop"
     assert list(_walk(ast.parse(relative), path, True)) == [
         "nas",
-        "nas.history",
+        "nas.runs.history",
         "nas.algorithms",
         "nas",
-        "nas.loop",
+        "nas.engine.loop",
     ]
 
 
@@ -163,7 +163,11 @@ def test_ray_enters_in_its_executor_alone() -> None:
 
 
 def test_pymoo_enters_in_the_reference_directions_the_baselines_and_as_a_peer_alone() -> None:
-    assert users("pymoo") == {"nas.directions", "nas.algorithms._pymoo_survival", "nas.peers.pymoo_search"}
+    assert users("pymoo") == {
+        "nas.pareto.directions",
+        "nas.algorithms._pymoo_survival",
+        "nas.algorithms.peers.pymoo_search",
+    }
 
 
 @pytest.mark.parametrize("package", ["optuna", "syne_tune"])
@@ -172,7 +176,7 @@ def test_packages_that_are_no_requirement_are_only_loaded_when_they_are_used(pac
 
 
 def test_moocore_enters_in_the_indicators_alone() -> None:
-    assert users("moocore") == {"nas.indicators"}
+    assert users("moocore") == {"nas.pareto.indicators"}
 
 
 def test_the_command_line_libraries_enter_in_the_command_line_alone() -> None:
@@ -182,18 +186,19 @@ def test_the_command_line_libraries_enter_in_the_command_line_alone() -> None:
 
 
 def test_torch_stays_out_of_the_engine() -> None:
-    trainers = ("nas.training", "nas.tasks", "nas.export")
+    trainers = ("nas.training", "nas.training.tasks", "nas.export")
     engine = {n for n in users("torch") if n.startswith("nas.") and not n.startswith(trainers)}
     assert engine <= {
         "nas.testing.spaces",
-        "nas.measure.latency",
-        "nas.callbacks.tensorboard",
+        "nas.training.latency",
+        "nas.monitor.trackers.tensorboard",
         "nas.cli.doctor",
     }
 
 
 @pytest.mark.parametrize(
-    "module", ["nas", "nas.api", "nas.cli", "nas.assemble", "nas.testing", "search_spaces", "surrogates"]
+    "module",
+    ["nas", "nas.api", "nas.cli", "nas.config.assemble", "nas.testing", "search_spaces", "surrogates"],
 )
 def test_a_first_import_loads_neither_torch_nor_ray(module: str) -> None:
     code = f"import sys, {module}; print([m for m in ('torch', 'ray', 'matplotlib') if m in sys.modules])"

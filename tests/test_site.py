@@ -21,7 +21,7 @@ import yaml
 
 from nas.cli.app import app
 from nas.compare.config import CompareConfig
-from nas.config import SearchConfig
+from nas.config.schema import SearchConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 HOOKS = ROOT / "docs" / "hooks"
@@ -114,7 +114,11 @@ def test_the_schema_s_page_has_every_key(hook: Any) -> None:
 @pytest.mark.parametrize(
     "path",
     sorted(
-        [*ROOT.glob("configs/*.yaml"), *ROOT.glob("nas/configs/*.yaml"), *ROOT.glob("docs/examples/*.yaml")]
+        [
+            *ROOT.glob("configs/*.yaml"),
+            *ROOT.glob("nas/config/searches/*.yaml"),
+            *ROOT.glob("docs/examples/*.yaml"),
+        ]
     ),
     ids=lambda path: path.stem,
 )

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 import nas
-from nas.candidates import Candidates
-from nas.front import ParetoArchive
+from nas.algorithms.candidates import Candidates
+from nas.pareto.archive import ParetoArchive
 
 
 @dataclass(frozen=True)

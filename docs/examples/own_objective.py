@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nas
-from nas.measure.latency import architecture_latency, forward_pass
 from nas.training import Recipe, TrainingEvaluator
+from nas.training.latency import architecture_latency, forward_pass
 from nas.training.robustness import Robustness
 from search_spaces.nasbench101 import NASBench101
 

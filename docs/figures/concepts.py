@@ -11,10 +11,10 @@ from style import BLUE, GREEN, INK, ORANGE, SKY, VERMILLION, caption, panels, sa
 
 import nas
 from nas.algorithms.sa_moead import SAMOEADSettings
+from nas.core.records import FloatArray
 from nas.executors.settings import SimulatedSettings
-from nas.front import non_dominated
-from nas.indicators import Box, hypervolume
-from nas.records import FloatArray
+from nas.pareto.archive import non_dominated
+from nas.pareto.indicators import Box, hypervolume
 from surrogates import SURROGATES
 from surrogates.quality import kendall_tau
 

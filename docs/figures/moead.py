@@ -11,11 +11,11 @@ from style import BLUE, FAINT, GREEN, INK, SKY, VERMILLION, caption, panels, sav
 
 import nas
 from nas.algorithms.moead import MOEAD, MOEADSettings, neighbourhoods
-from nas.decomposition import pbi
-from nas.directions import das_dennis, riesz
-from nas.front import non_dominated
-from nas.indicators import Box, hypervolume
-from nas.records import FloatArray
+from nas.core.records import FloatArray
+from nas.pareto.archive import non_dominated
+from nas.pareto.decomposition import pbi
+from nas.pareto.directions import das_dennis, riesz
+from nas.pareto.indicators import Box, hypervolume
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples"))
 

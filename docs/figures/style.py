@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from nas.plots_axes import BLUE, FAINT, INK, PURPLE, SKY, VERMILLION
+from nas.report.plots_axes import BLUE, FAINT, INK, PURPLE, SKY, VERMILLION
 
 IMAGES = Path(__file__).resolve().parents[1] / "images"
 GREEN, ORANGE = "#009E73", "#E69F00"

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from repository_pages import DOCS
 
 from nas.compare.config import CompareConfig
-from nas.config import SearchConfig
+from nas.config.schema import SearchConfig
 
 MODELS: dict[str, type[BaseModel]] = {"search": SearchConfig, "compare": CompareConfig}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from nas.tasks.detection.anchors import AnchorPlan
-from nas.tasks.detection.detector import Detector
-from nas.tasks.detection.heads import STYLES, Extra
+from nas.training.tasks.detection.anchors import AnchorPlan
+from nas.training.tasks.detection.detector import Detector
+from nas.training.tasks.detection.heads import STYLES, Extra
 from search_spaces.networks import create_features
 
 STRIDES = (8, 16, 32)

@@ -28,12 +28,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from nas.errors import ConfigError
-from nas.plots_axes import BLUE, FAINT, INK, VERMILLION
-from nas.tasks.detection.coco import coco_precisions
-from nas.tasks.detection.data import DetectionParquet, load
-from nas.tasks.detection.data.base import Annotated, Objects
-from nas.tasks.detection.metrics import Seen
+from nas.core.errors import ConfigError
+from nas.report.plots_axes import BLUE, FAINT, INK, VERMILLION
+from nas.training.tasks.detection.coco import coco_precisions
+from nas.training.tasks.detection.data import DetectionParquet, load
+from nas.training.tasks.detection.data.base import Annotated, Objects
+from nas.training.tasks.detection.metrics import Seen
 
 HERE = Path(__file__).resolve().parent
 LINES = (BLUE, VERMILLION, INK)

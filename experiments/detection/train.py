@@ -33,15 +33,15 @@ import torch
 
 from experiments.detection.networks import DETECTORS
 from experiments.detection.report import write_report
-from nas.errors import NasError
-from nas.tasks.detection.augment import Augmentation
-from nas.tasks.detection.data import DetectionParquet
-from nas.tasks.detection.feed import DetectionFeed
-from nas.tasks.detection.task import Detection, look
+from nas.core.errors import NasError
 from nas.training import weights
 from nas.training.full import FullSettings, train_full
 from nas.training.loop import Training, precision
 from nas.training.recipe import RECIPES, Recipe
+from nas.training.tasks.detection.augment import Augmentation
+from nas.training.tasks.detection.data import DetectionParquet
+from nas.training.tasks.detection.feed import DetectionFeed
+from nas.training.tasks.detection.task import Detection, look
 
 HERE = Path(__file__).resolve().parent
 SHARE = 0.8  # of the time that is left that the plan fills: others may be using the device as well

@@ -20,7 +20,7 @@ import torch
 from imagenet_rows import RESULTS, chosen, read, write
 from torch import nn
 
-from nas.errors import ConfigError, DataError
+from nas.core.errors import ConfigError, DataError
 from nas.training.data.base import IntArray, MemoryPictures, Splits
 from nas.training.data.encoded import TYPICAL, EncodedPictures, Reading
 from nas.training.data.folder import class_folders, picture_files

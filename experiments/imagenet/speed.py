@@ -20,7 +20,7 @@ import torch
 from imagenet_rows import RESULTS, chosen, write
 from torch import nn
 
-from nas.measure.latency import (
+from nas.training.latency import (
     Call,
     LatencySettings,
     Timing,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nas.errors import DataError
+from nas.core.errors import DataError
 from nas.training.data import DataReport, MemoryPictures, Parquet, Splits
 from nas.training.data.splits import subset
 from nas.training.feed import resized

@@ -23,7 +23,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 from scipy.stats import t as student
 from scipy.stats import ttest_1samp
 
-from nas.errors import DataError, NasError
+from nas.core.errors import DataError, NasError
 
 LEVEL = 0.05
 OURS = {"spatial": "multiplexed", "channel": "leave-out"}

@@ -30,7 +30,7 @@ from decoded import decode
 from equal_cost import STUDIES, Setting, Variant
 from runs import Mode, Task, meet_at, step_seconds, train
 
-from nas.errors import ConfigError, NasError
+from nas.core.errors import ConfigError, NasError
 
 HERE = Path(__file__).resolve().parent
 COLUMNS = [

@@ -9,11 +9,11 @@ import numpy as np
 
 from nas.algorithms._outlook import Forecast, Models
 from nas.algorithms._pool import Exact
+from nas.algorithms.candidates import Candidates
 from nas.algorithms.moead import MOEAD, MOEADSettings
 from nas.algorithms.sa_moead import SAMOEAD, SAMOEADSettings
-from nas.candidates import Candidates
-from nas.problem import Problem
-from nas.records import Architecture, FloatArray
+from nas.core.problem import Problem
+from nas.core.records import Architecture, FloatArray
 
 _CERTAIN = 1e-9  # deviation of a prediction that is taken at its word
 

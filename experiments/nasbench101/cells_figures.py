@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from nas.indicators import hypervolume
+from nas.pareto.indicators import hypervolume
 
 # Okabe and Ito's palette, in a fixed order of methods; each has a marker and a dash of its own for grey print.
 STYLES: dict[str, dict[str, Any]] = {

@@ -17,7 +17,7 @@ import pandas as pd
 from cells_tasks import DATA, HERE, Task
 
 import nas
-from nas.loop import LoopSettings
+from nas.engine.loop import LoopSettings
 
 KEY = ["task", "method", "seed"]
 SEEDS = 21

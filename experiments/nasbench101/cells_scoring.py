@@ -11,9 +11,9 @@ import pandas as pd
 from cells_tasks import Task
 
 from nas.algorithms._pymoo_survival import RankAndCrowding
-from nas.front import non_dominated
-from nas.indicators import hypervolume, igd_plus
-from nas.records import FloatArray
+from nas.core.records import FloatArray
+from nas.pareto.archive import non_dominated
+from nas.pareto.indicators import hypervolume, igd_plus
 
 POPULATION = 100  # cells that the competition's protocol scores
 

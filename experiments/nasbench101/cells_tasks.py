@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 import nas
-from nas.front import non_dominated
-from nas.indicators import Box
-from nas.interfaces import Evaluate, SearchSpace
-from nas.objectives import objective
-from nas.records import FloatArray, Trial
+from nas.core.interfaces import Evaluate, SearchSpace
+from nas.core.objectives import objective
+from nas.core.records import FloatArray, Trial
+from nas.pareto.archive import non_dominated
+from nas.pareto.indicators import Box
 from search_spaces.nasbench101 import NASBench101
 from search_spaces.nasbench101.evoxbench import PROBLEMS, flops, one_training
 from search_spaces.nasbench101.table import Measure, Table, load_table

@@ -18,7 +18,7 @@ from cells_report import curve_report, summary_table
 from cells_scoring import competition_row
 from cells_tasks import DATA, EVOXBENCH, Task, available, load
 
-from nas.indicators import hypervolume
+from nas.pareto.indicators import hypervolume
 
 BUDGET = 1000  # with the imported benchmark, give --budget 10000, as the competition did
 CHECKPOINTS = (25, 50, 75, 100, 150, 200, 300, 400, 600, 800, 1000, 2000, 5000, 10_000)

@@ -20,8 +20,8 @@ from cells_scoring import found, reported
 from cells_tasks import Task, load
 
 from nas.algorithms.sa_moead import SAMOEADSettings
-from nas.indicators import Box, hypervolume
-from nas.preferences import Preference
+from nas.pareto.indicators import Box, hypervolume
+from nas.pareto.preferences import Preference
 
 BUDGET = 60
 CHECKPOINTS = (10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60)

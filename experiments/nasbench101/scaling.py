@@ -19,9 +19,9 @@ from cells_report import against, to_markdown
 from cells_tasks import load
 
 import nas
+from nas.engine.loop import LoopSettings
 from nas.executors.settings import SimulatedSettings
-from nas.indicators import hypervolume, hypervolume_curve
-from nas.loop import LoopSettings
+from nas.pareto.indicators import hypervolume, hypervolume_curve
 
 BUDGET = 300
 WORKERS = (1, 2, 4, 8, 16, 32, 64)

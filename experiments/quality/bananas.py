@@ -15,11 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.candidates import Candidates
-from nas.checks import check_positive
-from nas.interfaces import Algorithm
-from nas.problem import Problem
-from nas.records import Architecture, Observation
+from nas.algorithms.candidates import Candidates
+from nas.core.checks import check_positive
+from nas.core.interfaces import Algorithm
+from nas.core.problem import Problem
+from nas.core.records import Architecture, Observation
 from surrogates.mlp_ensemble import MLPEnsemble
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nas.records import FloatArray
+from nas.core.records import FloatArray
 
 KEY = ["table", "method", "seed"]
 CHECKPOINTS = (25, 50, 75, 100, 150, 200, 300, 400, 600, 1000)

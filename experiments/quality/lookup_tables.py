@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 import nas
-from nas.errors import NasError
-from nas.front import non_dominated
-from nas.indicators import Box, hypervolume, hypervolume_curve
-from nas.records import Architecture, FloatArray
+from nas.core.errors import NasError
+from nas.core.records import Architecture, FloatArray
+from nas.pareto.archive import non_dominated
+from nas.pareto.indicators import Box, hypervolume, hypervolume_curve
 from search_spaces.nasbench101 import NASBench101
 from search_spaces.nasbench201 import NASBench201
 

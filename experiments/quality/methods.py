@@ -13,9 +13,9 @@ from lookup_tables import OBJECTIVES, TABLES, LookupTable
 
 import nas
 from nas.algorithms import ALGORITHMS
-from nas.errors import ConfigError
-from nas.loop import LoopSettings
-from nas.records import FloatArray
+from nas.core.errors import ConfigError
+from nas.core.records import FloatArray
+from nas.engine.loop import LoopSettings
 
 Run = Callable[[LookupTable, int, int], FloatArray]  # of a table, a seed and a budget
 

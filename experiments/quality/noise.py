@@ -19,11 +19,11 @@ import numpy as np
 import pandas as pd
 from lookup_tables import TABLES, LookupTable
 
+from nas.algorithms.noise import averaged
 from nas.algorithms.sa_moead import SAMOEAD
-from nas.front import non_dominated
-from nas.noise import averaged
-from nas.problem import Problem
-from nas.records import Architecture, FloatArray, Observation
+from nas.core.problem import Problem
+from nas.core.records import Architecture, FloatArray, Observation
+from nas.pareto.archive import non_dominated
 
 HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("NAS_SHARED_DATA", HERE.parents[2] / "shared" / "data"))

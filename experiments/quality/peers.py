@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from lookup_tables import LookupTable
 
-from nas.records import Architecture, FloatArray
+from nas.core.records import Architecture, FloatArray
 
 MOST = 4  # proposals in all, in budgets: a sampler that keeps what it was told gets slower with each
 

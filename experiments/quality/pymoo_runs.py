@@ -23,9 +23,9 @@ from pymoo.core.repair import Repair
 from pymoo.core.sampling import Sampling
 from pymoo.optimize import minimize
 
-from nas.directions import das_dennis
-from nas.peers.pymoo_search import OPERATORS, mended
-from nas.records import Architecture, FloatArray
+from nas.algorithms.peers.pymoo_search import OPERATORS, mended
+from nas.core.records import Architecture, FloatArray
+from nas.pareto.directions import das_dennis
 
 
 class _SpentError(Exception):

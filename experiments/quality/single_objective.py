@@ -29,8 +29,8 @@ import nas
 from nas.algorithms import ALGORITHMS
 from nas.algorithms.regularized_evolution import RegularizedEvolutionSettings
 from nas.compare.statistics import holm
-from nas.loop import LoopSettings
-from nas.records import Architecture
+from nas.core.records import Architecture
+from nas.engine.loop import LoopSettings
 from search_spaces.nasbench201 import NASBench201
 
 BUDGET = 150

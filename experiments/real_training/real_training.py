@@ -1,6 +1,6 @@
 """Real training: does sa-moead reach MOEA/D's front with half the evaluations, where nothing comes from a table?
 
-The search of `make search` (MUXNet `tiny` on the digits: every candidate is trained, see nas/configs/muxnet-tiny.yaml),
+The search of `make search` (MUXNet `tiny` on the digits: every candidate is trained, see nas/config/searches/muxnet-tiny.yaml),
 by both algorithms, for each seed. Runs are ordinary run folders under `--runs`: one that was cut goes on, one that is
 complete is only read. `results/curves.csv` has every front's hypervolume after each evaluation, `results/summary.csv` and
 `results/README.md` what follows from it; `--report` makes those again from the curves.
@@ -23,11 +23,11 @@ import numpy as np
 import pandas as pd
 
 from nas.api import solve
-from nas.assemble import assemble, built_in_config
-from nas.config import check_config, override, read_config
-from nas.history import FILE
-from nas.indicators import Box, hypervolume_curve, pareto_ranks
-from nas.records import FloatArray
+from nas.config.assemble import assemble, built_in_config
+from nas.config.schema import check_config, override, read_config
+from nas.core.records import FloatArray
+from nas.pareto.indicators import Box, hypervolume_curve, pareto_ranks
+from nas.runs.history import FILE
 
 RESULTS = Path(__file__).parent / "results"
 OBJECTIVES = ["error", "params", "madds"]

@@ -24,9 +24,9 @@ import numpy as np
 import pandas as pd
 from playwright.sync_api import Browser, sync_playwright
 
-from nas.objectives import OBJECTIVES
+from nas.core.objectives import OBJECTIVES
 from nas.report import Source, write_page
-from nas.run_folder import RunTable, run_table
+from nas.runs.run_folder import RunTable, run_table
 from search_spaces.muxnet import MUXNetSpace
 
 SIZES = (20, 1_000, 10_000, 100_000)

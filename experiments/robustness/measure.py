@@ -25,8 +25,8 @@ import torch
 from torch import nn
 
 from nas.cli.networks import network_spec
+from nas.core.errors import ConfigError, NasError
 from nas.core.yaml_text import parse_yaml
-from nas.errors import ConfigError, NasError
 from nas.training.corruptions import CORRUPTIONS, KINDS
 from nas.training.data import DataSource, Splits, data_from_config, load
 from nas.training.judging import put_weights

@@ -29,11 +29,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import nas
-import nas.plots
+import nas.report.plots
 from nas.algorithms import ALGORITHMS
-from nas.history import FILE
-from nas.loop import LoopSettings, SearchState
-from nas.run_folder import export
+from nas.engine.loop import LoopSettings, SearchState
+from nas.runs.history import FILE
+from nas.runs.run_folder import export
 
 GENES, CHOICES = 12, 8
 EVERY = 1_000
@@ -165,11 +165,11 @@ def opening(algorithm: str, evaluations: int, out: Path) -> dict[str, Any]:
     row: dict[str, Any] = {"evaluations": evaluations}
     row["read_s"] = seconds(lambda: nas.load_run(out))
     table, _ = nas.load_run(out)
-    drawn = nas.plots.write_plots
-    nas.plots.write_plots = lambda folder, table: []
+    drawn = nas.report.plots.write_plots
+    nas.report.plots.write_plots = lambda folder, table: []
     row["tables_s"] = seconds(lambda: export(out, table, {}))
     row["resume_s"] = seconds(lambda: searched(algorithm, evaluations, out, resume=True))
-    nas.plots.write_plots = drawn
+    nas.report.plots.write_plots = drawn
     row["pictures_s"] = seconds(lambda: drawn(out / "plots", table))
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-c", "from nas.cli import main; main()", "front", str(out)]

@@ -28,11 +28,11 @@ import numpy as np
 import pandas as pd
 
 import nas
-from nas.assemble import spaces
+from nas.config.assemble import spaces
+from nas.core.interfaces import Evaluate, Executor
+from nas.core.records import Architecture, Trial
+from nas.engine.loop import LoopSettings
 from nas.executors import EXECUTORS, RaySettings, SimulatedExecutor, SimulatedSettings
-from nas.interfaces import Evaluate, Executor
-from nas.loop import LoopSettings
-from nas.records import Architecture, Trial
 
 SECONDS, SIGMA = 10.0, 0.5
 SPACE = "muxnet-tiny"

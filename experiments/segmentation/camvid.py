@@ -30,15 +30,15 @@ import torch
 from torch import Tensor, nn
 
 from experiments.segmentation.report import Trained, report
-from nas.errors import NasError
-from nas.tasks.segmentation.data import CamVid, load
-from nas.tasks.segmentation.network import SegmentationNetwork
-from nas.tasks.segmentation.settings import Augment, HeadSettings
-from nas.tasks.segmentation.task import Segmentation
+from nas.core.errors import NasError
 from nas.training import FullSettings, Recipe, train_full
 from nas.training.full import FullResult, Row
 from nas.training.loop import Training, precision
 from nas.training.recipe import RECIPES
+from nas.training.tasks.segmentation.data import CamVid, load
+from nas.training.tasks.segmentation.network import SegmentationNetwork
+from nas.training.tasks.segmentation.settings import Augment, HeadSettings
+from nas.training.tasks.segmentation.task import Segmentation
 from nas.training.weights import read
 
 NETWORKS = {"muxnet_m": "MUXNet-m", "mobilenet_v2": "MobileNetV2", "resnet18": "ResNet18"}

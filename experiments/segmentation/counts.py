@@ -24,8 +24,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from nas.tasks.segmentation.network import SegmentationNetwork
-from nas.tasks.segmentation.settings import HeadSettings
+from nas.training.tasks.segmentation.network import SegmentationNetwork
+from nas.training.tasks.segmentation.settings import HeadSettings
 
 NETWORKS = {"ResNet18": "resnet18", "MobileNetV2": "mobilenet_v2", "MUXNet-m": "muxnet_m"}
 CLASSES = 150

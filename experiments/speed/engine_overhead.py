@@ -30,8 +30,8 @@ from threadpoolctl import threadpool_limits
 import nas
 from nas.algorithms.moead import MOEAD
 from nas.api import search
-from nas.directions import das_dennis
-from nas.records import Observation
+from nas.core.records import Observation
+from nas.pareto.directions import das_dennis
 
 GENES, CHOICES = 26, 4
 RESULTS = Path(__file__).resolve().parent / "results"

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from nas.records import Architecture
+from nas.core.records import Architecture
 from search_spaces.muxnet import PRESETS, MUXNetSpace
 
 RESULTS = Path(__file__).parent / "results" / "muxnet_cost.csv"

@@ -27,7 +27,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nas.measure.latency import enliven
+from nas.training.latency import enliven
 from search_spaces.muxnet import create_model, fuse
 from search_spaces.muxnet.fusion import fuse_multiplexing
 from search_spaces.muxnet.layers import SpatialMultiplexing

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from nas.records import Architecture
+from nas.core.records import Architecture
 from search_spaces.nasbench101 import NASBench101
 from search_spaces.nasbench101.canonical import canonical_genes, canonical_graph
 

@@ -25,10 +25,10 @@ from pathlib import Path
 
 import numpy as np
 
+from nas.core.interfaces import Executor
+from nas.core.records import Architecture, Result, Trial
 from nas.executors import RaySettings
 from nas.executors.ray import RayExecutor
-from nas.interfaces import Executor
-from nas.records import Architecture, Result, Trial
 
 SHORTEST_S, LONGEST_S, INDEX = 0.05, 0.5, 1.1
 

@@ -19,11 +19,11 @@ import numpy as np
 import pandas as pd
 
 import nas
+from nas.algorithms.candidates import Candidates
 from nas.algorithms.sa_moead import SAMOEAD
-from nas.assemble import spaces
-from nas.candidates import Candidates
-from nas.problem import Problem
-from nas.records import Architecture, Observation, Trial
+from nas.config.assemble import spaces
+from nas.core.problem import Problem
+from nas.core.records import Architecture, Observation, Trial
 
 KNOWN = (10, 30, 100, 300, 1000, 3000, 10_000)
 SPACES = ("muxnet-tiny", "muxnet-imagenet", "nasbench101", "nasbench201")

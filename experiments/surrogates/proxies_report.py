@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from nas.records import FloatArray
+from nas.core.records import FloatArray
 from surrogates.quality import kendall_tau
 
 SCORES = ("naswot", "synflow", "grad_norm", "params", "madds")

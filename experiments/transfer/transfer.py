@@ -31,8 +31,8 @@ from matplotlib.ticker import EngFormatter
 from torch import nn
 
 from nas.cli.networks import network_spec
+from nas.core.errors import ConfigError, DataError, NasError
 from nas.core.yaml_text import parse_yaml
-from nas.errors import ConfigError, DataError, NasError
 from nas.training import RECIPES, FullSettings, Recipe, data_from_config, recipe_from_config, train_full
 from nas.training.data import DataReport, DataSource, Digits, MemoryPictures, Splits
 from nas.training.judging import read_state, starting_from

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from nas.algorithms._pymoo_survival import Survivors
-from nas.candidates import Candidates
-from nas.problem import Problem
-from nas.records import Architecture, FloatArray, Observation
+from nas.algorithms.candidates import Candidates
+from nas.core.problem import Problem
+from nas.core.records import Architecture, FloatArray, Observation
 
 Survive = Callable[[FloatArray, int, np.random.Generator], Survivors]
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import ndtr
 
-from nas.acquisition import improvement_over, outcomes
 from nas.algorithms._pool import Exact
+from nas.algorithms.acquisition import improvement_over, outcomes
+from nas.algorithms.prediction import Predictor
 from nas.core.cost_estimate import CostEstimate
-from nas.objectives import Limit
-from nas.prediction import Predictor
-from nas.problem import Problem
-from nas.records import Architecture, FloatArray, Observation
+from nas.core.objectives import Limit
+from nas.core.problem import Problem
+from nas.core.records import Architecture, FloatArray, Observation
 
 _WIDE = 2.5  # deviations: what is dominated even when it turns out so much better than predicted is left out
 _SHORT = 600  # candidates that are looked at again after every result

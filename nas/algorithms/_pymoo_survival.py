@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nas.records import FloatArray
+from nas.core.records import FloatArray
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nas.core.records import FloatArray
 from nas.pareto.along_directions import expected_gain
-from nas.records import FloatArray
 
 _CELLS = 1_000_000  # numbers in work at a time
 _LEVELS = np.linspace(-3.75, 3.75, 31)  # standard deviations at which an uncertain objective is looked at

@@ -11,10 +11,10 @@ import numpy as np
 
 from nas.core.bounds import DRAWS, SamplingError, TriesUsedUp, check_time, check_tries, tries_at_most
 from nas.core.cost_estimate import CostEstimate
-from nas.errors import InfeasibleError
-from nas.interfaces import HasEnumeration, HasVariation
-from nas.problem import Problem
-from nas.records import Architecture
+from nas.core.errors import InfeasibleError
+from nas.core.interfaces import HasEnumeration, HasVariation
+from nas.core.problem import Problem
+from nas.core.records import Architecture
 
 EXACT_CALLS = 50  # exact values that one proposal may ask for where costs are slow
 _LEARNED = 20  # exact values from which they are estimated

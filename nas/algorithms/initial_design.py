@@ -7,10 +7,10 @@ from functools import partial
 
 import numpy as np
 
-from nas.candidates import Candidates
+from nas.algorithms.candidates import Candidates
 from nas.core.cost_estimate import CostEstimate
-from nas.problem import Problem
-from nas.records import Architecture, FloatArray
+from nas.core.problem import Problem
+from nas.core.records import Architecture, FloatArray
 
 Costs = Callable[
     [list[Architecture]], FloatArray

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.candidates import Candidates
-from nas.checks import check_positive
-from nas.front import ParetoArchive
-from nas.interfaces import Algorithm, HasVariation
-from nas.problem import Problem
-from nas.records import Architecture, Observation
+from nas.algorithms.candidates import Candidates
+from nas.core.checks import check_positive
+from nas.core.interfaces import Algorithm, HasVariation
+from nas.core.problem import Problem
+from nas.core.records import Architecture, Observation
+from nas.pareto.archive import ParetoArchive
 
 
 @dataclass(frozen=True)

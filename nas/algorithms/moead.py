@@ -14,14 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.candidates import Candidates
-from nas.checks import check_fraction, check_known, check_positive
-from nas.decomposition import pbi
-from nas.directions import DIRECTIONS
-from nas.front import ParetoArchive
-from nas.interfaces import Algorithm
-from nas.problem import Problem
-from nas.records import Architecture, FloatArray, Observation
+from nas.algorithms.candidates import Candidates
+from nas.core.checks import check_fraction, check_known, check_positive
+from nas.core.interfaces import Algorithm
+from nas.core.problem import Problem
+from nas.core.records import Architecture, FloatArray, Observation
+from nas.pareto.archive import ParetoArchive
+from nas.pareto.decomposition import pbi
+from nas.pareto.directions import DIRECTIONS
 
 
 @dataclass(frozen=True)

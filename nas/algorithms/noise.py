@@ -14,13 +14,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from nas.acquisition import WEIGHTS, outcomes
-from nas.front import non_dominated
-from nas.indicators import hypervolume_alone
-from nas.interfaces import Algorithm, HasPosterior
-from nas.prediction import Predictor, in_chunks
-from nas.problem import Problem
-from nas.records import Architecture, FloatArray, Observation, Result
+from nas.algorithms.acquisition import WEIGHTS, outcomes
+from nas.algorithms.prediction import Predictor, in_chunks
+from nas.core.interfaces import Algorithm, HasPosterior
+from nas.core.problem import Problem
+from nas.core.records import Architecture, FloatArray, Observation, Result
+from nas.pareto.archive import non_dominated
+from nas.pareto.indicators import hypervolume_alone
 
 
 class Means:

@@ -13,10 +13,10 @@ import numpy as np
 
 from nas.algorithms._generations import Generations
 from nas.algorithms._pymoo_survival import RankAndCrowding, Survivors
-from nas.checks import check_fraction, check_positive
-from nas.interfaces import Algorithm
-from nas.problem import Problem
-from nas.records import Architecture, Observation
+from nas.core.checks import check_fraction, check_positive
+from nas.core.interfaces import Algorithm
+from nas.core.problem import Problem
+from nas.core.records import Architecture, Observation
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ import numpy as np
 
 from nas.algorithms._generations import Generations
 from nas.algorithms._pymoo_survival import ReferenceDirections, Survivors
-from nas.checks import check_fraction, check_known, check_positive
-from nas.directions import DIRECTIONS
-from nas.interfaces import Algorithm
-from nas.problem import Problem
-from nas.records import Architecture, Observation
+from nas.core.checks import check_fraction, check_known, check_positive
+from nas.core.interfaces import Algorithm
+from nas.core.problem import Problem
+from nas.core.records import Architecture, Observation
+from nas.pareto.directions import DIRECTIONS
 
 
 @dataclass(frozen=True)

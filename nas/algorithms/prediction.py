@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from nas.core.errors import ConfigError
 from nas.core.kinds import check_class
-from nas.errors import ConfigError
-from nas.objectives import Objective
-from nas.plugins import find
-from nas.problem import Problem
-from nas.records import Architecture, FloatArray, Note
+from nas.core.objectives import Objective
+from nas.core.plugins import find
+from nas.core.problem import Problem
+from nas.core.records import Architecture, FloatArray, Note
 
 Encoding = Callable[[Sequence[Architecture]], FloatArray]
 

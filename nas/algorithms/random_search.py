@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.candidates import Candidates
-from nas.interfaces import Algorithm
-from nas.problem import Problem
-from nas.records import Architecture, Observation
+from nas.algorithms.candidates import Candidates
+from nas.core.interfaces import Algorithm
+from nas.core.problem import Problem
+from nas.core.records import Architecture, Observation
 
 
 @dataclass(frozen=True)

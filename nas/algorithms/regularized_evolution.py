@@ -3,7 +3,7 @@
 Real, Aggarwal, Huang and Le, "Regularized evolution for image classifier architecture search", AAAI 2019,
 section "Evolutionary algorithm": a tournament picks a parent, its mutant joins the population, the oldest
 member leaves. Age counts from the telling, so late results of slow workers are no problem. Different from the
-paper: nothing is evaluated twice, and a mutation may change more than one gene (see `nas.candidates`).
+paper: nothing is evaluated twice, and a mutation may change more than one gene (see `nas.algorithms.candidates`).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.candidates import Candidates
-from nas.checks import check_positive
-from nas.errors import ConfigError
-from nas.front import ParetoArchive
-from nas.interfaces import Algorithm
-from nas.problem import Problem
-from nas.records import Architecture, FloatArray, Observation
+from nas.algorithms.candidates import Candidates
+from nas.core.checks import check_positive
+from nas.core.errors import ConfigError
+from nas.core.interfaces import Algorithm
+from nas.core.problem import Problem
+from nas.core.records import Architecture, FloatArray, Observation
+from nas.pareto.archive import ParetoArchive
 
 Rank = Callable[[FloatArray], FloatArray]  # objectives of a sample, (s, m) -> values to minimise, (s,)
 

@@ -18,17 +18,17 @@ import numpy as np
 
 from nas.algorithms._outlook import Models, Outlook, Target
 from nas.algorithms._pool import Exact, Hope, InnerSearch, pool_size, whole_space
-from nas.candidates import Candidates, without_cheap_limits
-from nas.checks import check_fraction, check_positive
+from nas.algorithms.candidates import Candidates, without_cheap_limits
+from nas.algorithms.initial_design import initial_design
+from nas.algorithms.noise import Means, averaged, posterior, worth_repeating
+from nas.algorithms.prediction import AUTO, make_predictors
+from nas.core.checks import check_fraction, check_positive
 from nas.core.cost_estimate import CostEstimate
-from nas.front import LatestFront, non_dominated
-from nas.initial_design import initial_design
-from nas.interfaces import Algorithm
-from nas.noise import Means, averaged, posterior, worth_repeating
-from nas.prediction import AUTO, make_predictors
-from nas.preferences import Preference
-from nas.problem import Problem
-from nas.records import Architecture, FloatArray, Note, Observation
+from nas.core.interfaces import Algorithm
+from nas.core.problem import Problem
+from nas.core.records import Architecture, FloatArray, Note, Observation
+from nas.pareto.archive import LatestFront, non_dominated
+from nas.pareto.preferences import Preference
 
 _LEAST = 5  # results below which no model is fitted
 _OPTIMISM = 1.0  # deviations by which the inner search hopes that a candidate beats its prediction
@@ -50,7 +50,7 @@ class SAMOEADSettings:
     pool: candidates that the inner search makes elsewhere. growth: models are chosen and tuned anew when there are so
     much more results (one at least). reference: how far beyond the front's nadir hypervolume counts, in its range; in
     a cheap objective at least as far as the results reach.
-    prefer: where on the front to end, such as "error=5%, params<1M" (see `nas.preferences`); "" for all of it.
+    prefer: where on the front to end, such as "error=5%, params<1M" (see `nas.pareto.preferences`); "" for all of it.
     repeats: share of the evaluations after the initial design that measure a member of the front again, for
     noisy evaluations; 0 never asks for the same architecture twice.
     """

@@ -65,10 +65,10 @@ def _refusal() -> type[Exception]:
 
 
 def _report(error: BaseException) -> int:
-    from nas.blame import explain
     from nas.cli.console import print_error
+    from nas.core.errors import NasError
     from nas.core.text import message_of
-    from nas.errors import NasError
+    from nas.core.tracebacks import explain
 
     ours = isinstance(error, NasError)
     text = (

@@ -9,9 +9,9 @@ from typing import Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from nas.checks import check_known
 from nas.cli.console import output
-from nas.config import override
+from nas.config.schema import override
+from nas.core.checks import check_known
 
 
 def _progress() -> Progress:
@@ -59,7 +59,7 @@ def import_benchmark(benchmark: str, file: Path, out: Path, partial: bool) -> No
 
 def _described(kind: str, path: Path | None, more: dict[str, Any]) -> Any:
     """The report on a set of pictures with a class each."""
-    from nas.errors import ConfigError
+    from nas.core.errors import ConfigError
     from nas.training import DATASETS, check, data_from_config
 
     settings: dict[str, Any] = {"name": kind} if path is None else {"name": kind, "path": str(path)}

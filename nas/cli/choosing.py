@@ -13,12 +13,12 @@ from nas.api import load_run
 from nas.cli.console import errors, output, print_json
 from nas.cli.show import ROWS, architecture_table, front_table, number, value_columns
 from nas.cli.tables import fitted
-from nas.errors import ConfigError
-from nas.picking import Knee, Picked, knee, minimised, pick
-from nas.preference_text import terms
-from nas.preferences import Preference
-from nas.run_folder import RunTable, write_history_csv
+from nas.core.errors import ConfigError
+from nas.pareto.decision import Knee, Picked, knee, minimised, pick
+from nas.pareto.preference_text import terms
+from nas.pareto.preferences import Preference
 from nas.runs.ranking import front_by
+from nas.runs.run_folder import RunTable, write_history_csv
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ from nas.compare.driving import Progress, run_missing
 from nas.compare.folder import remember
 from nas.compare.report import FIGURES, PAGE, RESULTS, Written, write_report
 from nas.compare.runs import Comparison
-from nas.config import override, read_config
+from nas.config.schema import override, read_config
+from nas.core.errors import TooManyFailures
 from nas.core.files import absolute
-from nas.errors import TooManyFailures
-from nas.log_file import lock_folder
+from nas.runs.log_file import lock_folder
 
 _SHOWN = 10  # failed runs that are named
 

@@ -18,9 +18,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from nas.blame import explain
 from nas.cli.console import output, print_json
-from nas.installation import Needed, needed, supported_python
+from nas.cli.installation import Needed, needed, supported_python
+from nas.core.tracebacks import explain
 
 OK, NOTE, MISSING = "ok", "note", "missing"
 _STYLES = {OK: "green", NOTE: "yellow", MISSING: "red"}

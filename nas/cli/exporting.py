@@ -12,23 +12,23 @@ from typing import Any
 
 import typer
 
-from nas.checks import check_known, check_positive
 from nas.cli.console import output
 from nas.cli.networks import Network, network_spec, space_part
 from nas.cli.tasks import TASKS, Making, Place, TaskCommand
 from nas.cli.training import progress_line
 from nas.cli.trusting import asking
+from nas.core.checks import check_known, check_positive
+from nas.core.errors import ConfigError
 from nas.core.files import check_no_links
 from nas.core.task_spec import TaskSpec
 from nas.core.trust import named_code
-from nas.errors import ConfigError
+from nas.engine.kept_weights import run_config
 from nas.export.making import NAMED, Made, Run, Training, from_kept, from_training, untrained
 from nas.export.onnx_file import OPSETS
 from nas.export.origin import Origin, of_search
 from nas.export.picks import KNEE, Pick, choose
 from nas.export.product import FOLDER, TRAINING, Exported, check_free, places_of, write
 from nas.export.trained import Trained, read_object
-from nas.kept_weights import run_config
 from nas.runs.code_of_strangers import allow
 from nas.training import RECIPES, FullSettings, Recipe
 from nas.training.folder import NETWORK as NETWORK_FILE

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from nas.checks import check_known
-from nas.config import override
+from nas.config.schema import override
+from nas.core.checks import check_known
+from nas.core.errors import ConfigError
 from nas.core.files import make_folder, write_text
+from nas.core.interfaces import HasCost, HasFeatures, SearchSpace
+from nas.core.objectives import did_you_mean
+from nas.core.records import Architecture, Block
 from nas.core.task_spec import TaskSpec, size_text
-from nas.errors import ConfigError
-from nas.interfaces import HasCost, HasFeatures, SearchSpace
-from nas.objectives import did_you_mean
-from nas.records import Architecture, Block
 
 if TYPE_CHECKING:
     from torch import nn
@@ -268,7 +268,7 @@ def named_network(text: str, sizes: Sizes | None = None) -> Network:
 
     Raises `ConfigError` for a word that is none of these, naming the nearest that is.
     """
-    from nas.assemble import spaces
+    from nas.config.assemble import spaces
     from search_spaces.muxnet import NetworkSpec, parse_spec
     from search_spaces.networks import NETWORKS
 
@@ -297,8 +297,8 @@ def space_network(
     space_name: str, text: str, settings: Sequence[str], sizes: Sizes | None = None
 ) -> SpaceNetwork:
     """An architecture of a space, the space with `name=value` settings. Raises `ConfigError`."""
-    from nas.assemble import make_space
-    from nas.config import Part
+    from nas.config.assemble import make_space
+    from nas.config.schema import Part
 
     if sizes is not None and sizes != Sizes():
         raise ConfigError(
@@ -336,7 +336,7 @@ def network_of(
 
 def names_code(text: str) -> bool:
     """Whether making the network of a specification runs code that it names: a file, or a module of any package."""
-    from nas.assemble import spaces
+    from nas.config.assemble import spaces
 
     first, colon, _ = text.partition(":")
     return bool(colon) and not _MUXNET.match(text) and first not in spaces()
@@ -361,7 +361,7 @@ def _for_data(first: str, second: str | None, settings: Sequence[str], sizes: Si
 
 def space_part(text: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The space that `network_spec` makes, as a part of a config."""
-    from nas.assemble import spaces
+    from nas.config.assemble import spaces
 
     first, colon, _ = text.partition(":")
     own = _OWN.fullmatch(text) if colon and first not in spaces() and not _MUXNET.match(text) else None
@@ -370,8 +370,8 @@ def space_part(text: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def network_spec(text: str, settings: Mapping[str, Any]) -> Network:
     """The network of `nas train` and `nas evaluate`: one word, or SPACE:TEXT. Raises `ConfigError`."""
-    from nas.assemble import make_space, spaces
-    from nas.config import Part
+    from nas.config.assemble import make_space, spaces
+    from nas.config.schema import Part
 
     first, colon, rest = text.partition(":")
     if not _MUXNET.match(text) and colon:

@@ -14,7 +14,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from nas.cli.show import number
-from nas.standing import Judgement, Standing, Work
+from nas.monitor import Judgement, Standing, Work
 
 _LABEL = 11  # columns of the names on the left
 _NARROW = 40  # columns below which, and

@@ -10,13 +10,13 @@ from rich.console import RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from nas.blame import explain
 from nas.cli.console import output
 from nas.cli.panel import StandingPanel, line, surrogate_lines
-from nas.every import Every
-from nas.records import Result
-from nas.search_state import SearchState
-from nas.standing import LiveStanding, Standing
+from nas.core.records import Result
+from nas.core.timer import Every
+from nas.core.tracebacks import explain
+from nas.engine.search_state import SearchState
+from nas.monitor import LiveStanding, Standing
 
 LOG_S = 60.0  # seconds between lines of a log
 REFRESHES = 4  # of the panel, a second

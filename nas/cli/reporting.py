@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.cli.console import output
-from nas.errors import ConfigError, NasError
-from nas.interfaces import SearchSpace
+from nas.core.errors import ConfigError, NasError
+from nas.core.interfaces import SearchSpace
 
 if TYPE_CHECKING:
     from nas.api import SearchResult

@@ -16,7 +16,6 @@ import typer
 from rich.text import Text
 
 from nas.api import SearchResult, solve
-from nas.assemble import Assembly, assemble, built_in_config
 from nas.cli.console import output
 from nas.cli.notices import notices
 from nas.cli.progress import Progress
@@ -24,26 +23,27 @@ from nas.cli.reporting import report_at_the_end
 from nas.cli.show import front_table
 from nas.cli.tables import fitted
 from nas.cli.trusting import asking
-from nas.config import SearchConfig, check_config, flat, override, put, read_config
+from nas.config.assemble import Assembly, assemble, built_in_config
+from nas.config.schema import SearchConfig, check_config, flat, override, put, read_config
 from nas.core.code_files import changed, named_from, static_code
+from nas.core.errors import ConfigError, HistoryError, NasError
 from nas.core.files import absolute
+from nas.core.plugins import collecting, find
+from nas.core.records import Status
 from nas.core.text import command
 from nas.core.trust import Named, Trusted, named_code
 from nas.engine.changed_code import META as CODE
 from nas.engine.changed_code import RunCode, check_accepted
-from nas.errors import ConfigError, HistoryError, NasError
-from nas.history import FILE, read_history
-from nas.kept_weights import FOLDER as WEIGHTS
-from nas.kept_weights import INDEX
-from nas.log_file import well_formed
-from nas.loop import LoopSettings, SearchState
-from nas.plan import Plan
-from nas.plugins import collecting, find
-from nas.records import Status
-from nas.run_folder import HISTORY_CSV
+from nas.engine.kept_weights import FOLDER as WEIGHTS
+from nas.engine.kept_weights import INDEX
+from nas.engine.loop import LoopSettings, SearchState
+from nas.engine.plan import Plan
 from nas.runs.code_of_strangers import allow
 from nas.runs.files import REPORT, check_resumable
+from nas.runs.history import FILE, read_history
+from nas.runs.log_file import well_formed
 from nas.runs.next_steps import continue_command
+from nas.runs.run_folder import HISTORY_CSV
 
 DEFAULT_SPACE = "muxnet-tiny"
 _WORKERS = {"ray": "Ray workers", "simulated": "simulated workers"}
@@ -145,7 +145,7 @@ def _fresh(config: Path | None, flags: Flags) -> tuple[dict[str, Any], Path]:
     space = flags.space or DEFAULT_SPACE
     built_in = built_in_config(space)
     if built_in is None:
-        from nas.assemble import spaces
+        from nas.config.assemble import spaces
 
         find("space", space, spaces(), Path.cwd())
         raise ConfigError(

@@ -9,8 +9,8 @@ from typing import Any
 from rich.table import Table
 
 from nas.cli.console import output as output
-from nas.objectives import Objective
-from nas.run_folder import RunTable
+from nas.core.objectives import Objective
+from nas.runs.run_folder import RunTable
 
 ROWS = 40  # of a front that are printed; the file has all
 
@@ -63,7 +63,7 @@ def number(value: float) -> str:
 
 def listing(kind: str) -> Table:
     """The components of a kind with their summaries. Raises `ConfigError` for an unknown kind."""
-    from nas.checks import check_known
+    from nas.core.checks import check_known
 
     check_known("kind", kind, _LISTS)
     view = Table(header_style="bold", show_edge=False, box=None, padding=(0, 2))
@@ -83,7 +83,7 @@ def _first_line(item: Any) -> str:
 
 
 def _spaces() -> list[tuple[str, str]]:
-    from nas.assemble import spaces
+    from nas.config.assemble import spaces
 
     return _summaries(spaces())
 
@@ -95,13 +95,13 @@ def _algorithms() -> list[tuple[str, str]]:
 
 
 def _peers() -> list[tuple[str, str]]:
-    from nas.peers import PEERS
+    from nas.algorithms.peers import PEERS
 
     return _summaries(PEERS)
 
 
 def _evaluators() -> list[tuple[str, str]]:
-    from nas.assemble import evaluators
+    from nas.config.assemble import evaluators
 
     return _summaries(evaluators())
 
@@ -115,7 +115,7 @@ def _executors() -> list[tuple[str, str]]:
 
 
 def _objectives() -> list[tuple[str, str]]:
-    from nas.objectives import OBJECTIVES
+    from nas.core.objectives import OBJECTIVES
 
     return [
         (o.name, f"{o.unit}, {'maximised' if o.maximize else 'minimised'}, "
@@ -125,13 +125,13 @@ def _objectives() -> list[tuple[str, str]]:
 
 
 def _surrogates() -> list[tuple[str, str]]:
-    from nas.assemble import surrogates
+    from nas.config.assemble import surrogates
 
     return _summaries(surrogates()) or [("(none)", "this version comes without surrogates")]
 
 
 def _callbacks() -> list[tuple[str, str]]:
-    from nas.callbacks.registry import CALLBACKS
+    from nas.monitor.trackers.registry import CALLBACKS
 
     return _summaries(CALLBACKS)
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.checks import check_known
 from nas.cli.networks import MUXNetwork, Network, SpaceNetwork
+from nas.core.checks import check_known
+from nas.core.errors import ConfigError
+from nas.core.plugins import make
 from nas.core.task_spec import TaskSpec
-from nas.errors import ConfigError
-from nas.plugins import make
 
 if TYPE_CHECKING:
     from torch import nn
@@ -200,7 +200,7 @@ class SegmentationCommand(TaskCommand):
     parts = ("head", "task")
 
     def source(self, place: Place, pixels: int | None) -> Any:
-        from nas.tasks.segmentation.data import DATASETS, masks_from_config
+        from nas.training.tasks.segmentation.data import DATASETS, masks_from_config
 
         check_known("--data", place.data, DATASETS)
         given = {"name": place.data, **place.settings}
@@ -211,14 +211,14 @@ class SegmentationCommand(TaskCommand):
         return masks_from_config(given)
 
     def task(self, settings: Mapping[str, Any]) -> Task:
-        from nas.tasks.segmentation.task import segmentation
+        from nas.training.tasks.segmentation.task import segmentation
 
         task: Task = make("--set task", segmentation, settings, "of a segmentation")
         return task
 
     def build(self, network: Network, making: Making) -> Build:
-        from nas.tasks.segmentation.network import SegmentationNetwork
-        from nas.tasks.segmentation.settings import HeadSettings
+        from nas.training.tasks.segmentation.network import SegmentationNetwork
+        from nas.training.tasks.segmentation.settings import HeadSettings
 
         head: HeadSettings = make("--set head", HeadSettings, making.head, "of a segmentation")
 
@@ -257,7 +257,7 @@ class DetectionCommand(TaskCommand):
     boxes = True
 
     def source(self, place: Place, pixels: int | None) -> Any:
-        from nas.tasks.detection.data import DETECTION_SETS, boxes_from_config
+        from nas.training.tasks.detection.data import DETECTION_SETS, boxes_from_config
 
         check_known("--data", place.data, DETECTION_SETS)
         given = {"name": place.data, **place.settings}
@@ -268,14 +268,14 @@ class DetectionCommand(TaskCommand):
         return boxes_from_config(given)
 
     def task(self, settings: Mapping[str, Any]) -> Task:
-        from nas.tasks.detection.task import detection
+        from nas.training.tasks.detection.task import detection
 
         task: Task = make("--set task", detection, settings, "of a detection")
         return task
 
     def build(self, network: Network, making: Making) -> Build:
-        from nas.tasks.detection.build import make_detector
-        from nas.tasks.detection.settings import HeadSettings
+        from nas.training.tasks.detection.build import make_detector
+        from nas.training.tasks.detection.settings import HeadSettings
 
         head: HeadSettings = make("--set head", HeadSettings, making.head, "of a detection")
 
@@ -285,7 +285,7 @@ class DetectionCommand(TaskCommand):
         return build
 
     def product(self, network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
-        from nas.tasks.detection.detector import BoxesAndScores, Detector
+        from nas.training.tasks.detection.detector import BoxesAndScores, Detector
 
         assert isinstance(network, Detector)
         return BoxesAndScores(network, shape)
@@ -312,8 +312,8 @@ class DetectionCommand(TaskCommand):
 
 
 def _task_starting_from(build: Build, path: Path, tell: Tell) -> Build:
-    from nas.tasks.starting import starting_from
     from nas.training.judging import read_state
+    from nas.training.tasks.starting import starting_from
 
     return starting_from(build, read_state(path), str(path), tell)
 

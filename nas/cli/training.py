@@ -14,16 +14,16 @@ from typing import Any
 
 import typer
 
-from nas.checks import check_known, check_positive
 from nas.cli.console import output, print_json
 from nas.cli.networks import names_code, network_spec, space_part
 from nas.cli.notices import notices
 from nas.cli.tasks import TASKS, Making, Place, TaskCommand
-from nas.config import override
+from nas.config.schema import override
+from nas.core.checks import check_known, check_positive
+from nas.core.errors import ConfigError, DataError
 from nas.core.files import absolute, make_folder
 from nas.core.text import shell_quoted
 from nas.core.trust import Trusted, named_code
-from nas.errors import ConfigError, DataError
 from nas.runs.code_of_strangers import allowing
 from nas.training.folder import FILES, training_files
 from nas.training.folder import NETWORK as NETWORK_FILE

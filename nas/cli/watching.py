@@ -13,9 +13,9 @@ from rich.text import Text
 from nas.cli.console import output
 from nas.cli.panel import StandingPanel, line, surrogate_lines
 from nas.cli.progress import LOG_S, REFRESHES
-from nas.errors import ConfigError, HistoryError
-from nas.standing import Standing
-from nas.standing.recorded import RecordedStanding
+from nas.core.errors import ConfigError, HistoryError
+from nas.monitor import Standing
+from nas.monitor.recorded import RecordedStanding
 
 PANEL_S = 1.0  # seconds between looks at the log, in a terminal
 

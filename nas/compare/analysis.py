@@ -14,7 +14,7 @@ from nas.compare.reference import Reference, references
 from nas.compare.results import SEARCHED, RunResult, View, read_runs
 from nas.compare.runs import Comparison, RunKey
 from nas.compare.statistics import Pair, Ranking, pairwise, ranking
-from nas.records import FloatArray
+from nas.core.records import FloatArray
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from nas.checks import check_known
-from nas.config import AnyObjective, AnyPart, HalvingPart, Part, SearchConfig, checked
-from nas.errors import ConfigError
+from nas.config.schema import AnyObjective, AnyPart, HalvingPart, Part, SearchConfig, checked
+from nas.core.checks import check_known
+from nas.core.errors import ConfigError
 
 LABEL_LENGTH = 40
 SPREAD = "ray"  # the executor of a problem whose trials, rather than its runs, go to workers

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from nas.candidates import Candidates
-from nas.interfaces import Algorithm, HasNotes, HasRecall
-from nas.problem import Problem
-from nas.records import Architecture, Note, Observation
+from nas.algorithms.candidates import Candidates
+from nas.core.interfaces import Algorithm, HasNotes, HasRecall
+from nas.core.problem import Problem
+from nas.core.records import Architecture, Note, Observation
 
 _STREAM = 101  # sets the draws of the design apart from all else that the seed decides
 

@@ -7,11 +7,11 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from nas.assemble import make_executor
 from nas.compare.config import SPREAD, spread
 from nas.compare.runs import CarryOut, Comparison, RunKey, carry_out
-from nas.errors import NasError
-from nas.records import Architecture, Result, Trial
+from nas.config.assemble import make_executor
+from nas.core.errors import NasError
+from nas.core.records import Architecture, Result, Trial
 
 _POLL = 0.5  # seconds between reports while nothing finishes
 

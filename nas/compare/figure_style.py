@@ -15,7 +15,7 @@ from matplotlib.ticker import NullLocator
 
 from nas.core.files import write_whole
 from nas.core.text import take_literally
-from nas.plots_axes import BLUE, FAINT, INK, PURPLE, SKY, VERMILLION, log_ticks, plain
+from nas.report.plots_axes import BLUE, FAINT, INK, PURPLE, SKY, VERMILLION, log_ticks, plain
 
 # Okabe and Ito's palette without its yellow, which is too light for a line
 COLOURS = (BLUE, VERMILLION, "#009E73", PURPLE, "#E69F00", SKY, "#000000")

@@ -13,8 +13,8 @@ from nas.compare.analysis import Study
 from nas.compare.figure_style import Look, caption, empty, labels, legend_below, log_axis, looks, panels
 from nas.compare.frames import threshold
 from nas.compare.measures import Curve, Measure, evaluation_grid, quartiles, time_grid
-from nas.plots_axes import FAINT, short
-from nas.records import FloatArray
+from nas.core.records import FloatArray
+from nas.report.plots_axes import FAINT, short
 
 _BANDS = 6  # with more algorithms than these, quartiles are bars at the checkpoints
 _TIMES = (

@@ -14,10 +14,10 @@ from matplotlib.patches import Rectangle
 from nas.compare.analysis import Study
 from nas.compare.figure_style import caption, empty, labels, legend_below, looks, panels
 from nas.compare.frames import difference, pairs_of_objectives
-from nas.front import non_dominated
-from nas.indicators import attainment_surfaces
-from nas.plots_axes import BLUE, INK, VERMILLION, Axis, apply, axis_of
-from nas.records import FloatArray
+from nas.core.records import FloatArray
+from nas.pareto.archive import non_dominated
+from nas.pareto.indicators import attainment_surfaces
+from nas.report.plots_axes import BLUE, INK, VERMILLION, Axis, apply, axis_of
 
 _LEVELS = 5  # shades of a difference
 

@@ -11,8 +11,8 @@ from matplotlib.textpath import TextPath
 
 from nas.compare.figure_style import empty
 from nas.compare.statistics import Ranking
-from nas.plots_axes import FAINT, INK
-from nas.records import FloatArray
+from nas.core.records import FloatArray
+from nas.report.plots_axes import FAINT, INK
 
 _STEP = 0.28  # inches between labels
 _TOP = 0.95  # inches above the axis

@@ -9,13 +9,13 @@ from typing import Any
 
 from nas.compare.config import SPREAD, CompareConfig, ProblemPart
 from nas.compare.runs import Comparison
+from nas.core.errors import ConfigError, HistoryError
 from nas.core.owned import OwnedFiles, open_folder, present
+from nas.core.versions import versions
 from nas.engine.changed_code import META as CODE
 from nas.engine.changed_code import RunCode, checked_code
-from nas.errors import ConfigError, HistoryError
-from nas.history import as_json
-from nas.log_file import make_folder
-from nas.versions import versions
+from nas.runs.history import as_json
+from nas.runs.log_file import make_folder
 
 FILE = "compare.json"
 SCHEMA = 1

@@ -13,8 +13,8 @@ from nas.compare.analysis import Study, overall
 from nas.compare.config import CompareConfig
 from nas.compare.measures import Curve, evaluation_grid, quartiles, time_grid
 from nas.compare.statistics import Ranking
-from nas.indicators import attainment_difference, attainment_surfaces
-from nas.records import FloatArray
+from nas.core.records import FloatArray
+from nas.pareto.indicators import attainment_difference, attainment_surfaces
 
 PERCENTILES = (25.0, 50.0, 75.0)
 _QUARTILES = ["lower_quartile", "median", "upper_quartile"]

@@ -10,8 +10,8 @@ import numpy as np
 from nas.compare.reference import Reference
 from nas.compare.results import RunResult, View
 from nas.compare.runs import RunKey
-from nas.indicators import epsilon_additive, hypervolume, igd_plus
-from nas.records import FloatArray
+from nas.core.records import FloatArray
+from nas.pareto.indicators import epsilon_additive, hypervolume, igd_plus
 
 
 @dataclass(frozen=True)

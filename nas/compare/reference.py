@@ -14,13 +14,13 @@ from nas.compare.config import ProblemPart, slug
 from nas.compare.folder import comparison_files
 from nas.compare.results import RunResult, View
 from nas.compare.runs import Comparison
+from nas.core.errors import ConfigError
+from nas.core.problem import Problem
+from nas.core.records import FloatArray, Trial
 from nas.core.tables import csv_text, read_csv
-from nas.errors import ConfigError
 from nas.executors import run_trial
-from nas.front import non_dominated
-from nas.indicators import Box, hypervolume
-from nas.problem import Problem
-from nas.records import FloatArray, Trial
+from nas.pareto.archive import non_dominated
+from nas.pareto.indicators import Box, hypervolume
 
 FRONTS = "fronts"
 MOST = 2_000_000  # architectures that are looked up for a true front

@@ -17,10 +17,10 @@ from nas.compare.frames import frames
 from nas.compare.page import page
 from nas.compare.runs import Comparison
 from nas.compare.tables import Table, latex, markdown, tables
+from nas.core.errors import HistoryError
 from nas.core.files import make_folder, write_text, write_whole
 from nas.core.tables import csv_text
-from nas.errors import HistoryError
-from nas.versions import versions
+from nas.core.versions import versions
 
 RESULTS, FIGURES, PAGE = "results", "figures", "index.html"
 _COMPRESSED = {"evaluations"}  # has a row for each of them

@@ -13,11 +13,11 @@ import pandas as pd
 from nas.api import load_run
 from nas.compare.config import ProblemPart
 from nas.compare.runs import Comparison, RunKey, summary_of
-from nas.errors import ConfigError
-from nas.front import LatestFront
-from nas.objectives import Objective, did_you_mean
-from nas.records import FloatArray
-from nas.run_folder import RunTable
+from nas.core.errors import ConfigError
+from nas.core.objectives import Objective, did_you_mean
+from nas.core.records import FloatArray
+from nas.pareto.archive import LatestFront
+from nas.runs.run_folder import RunTable
 
 SEARCHED, REPORTED = "searched", "reported"
 

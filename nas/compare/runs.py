@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nas.api import solve
-from nas.assemble import Assembly, assemble, make_problem
-from nas.callbacks import AnyCallback
 from nas.compare.config import CompareConfig, ProblemPart, search_config, slug
 from nas.compare.design import WithDesign, draw_design
-from nas.config import Part
+from nas.config.assemble import Assembly, assemble, make_problem
+from nas.config.schema import Part
 from nas.core.code_files import code_of
+from nas.core.errors import DataError, EvaluationError, HistoryError
 from nas.core.files import check_no_links
+from nas.core.plugins import collecting
+from nas.core.problem import Problem
+from nas.core.records import Trial
+from nas.engine.callbacks import AnyCallback
 from nas.engine.changed_code import measuring
+from nas.engine.plan import NamedAlgorithm, Plan
 from nas.engine.settle import settled
-from nas.errors import DataError, EvaluationError, HistoryError
-from nas.history import FILE, read_history
-from nas.plan import NamedAlgorithm, Plan
-from nas.plugins import collecting
-from nas.problem import Problem
-from nas.records import Trial
+from nas.runs.history import FILE, read_history
 
 RUNS = "runs"
 _DONE = {"finished", "exhausted"}  # how a search ends that needs nothing more
@@ -98,7 +98,7 @@ class Comparison:
 @lru_cache(maxsize=4)
 def _problem(text: str) -> Problem:
     values, base = json.loads(text)
-    from nas.config import check_config
+    from nas.config.schema import check_config
 
     problem = make_problem(check_config(values), Path(base))
     try:

@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 from scipy.stats import chi2, friedmanchisquare, rankdata, studentized_range
 
-from nas.records import FloatArray
+from nas.core.records import FloatArray
 
 LEAST_BLOCKS = 5  # below, the chi-squared approximation of Friedman's test means nothing
 MAGNITUDES = ((0.21, "large"), (0.14, "medium"), (0.06, "small"))  # of |A - 0.5|; Vargha and Delaney, table 1

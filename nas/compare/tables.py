@@ -15,7 +15,7 @@ from nas.compare.frames import threshold
 from nas.compare.measures import quartiles
 from nas.compare.statistics import Pair, Ranking
 from nas.core.text import markdown_text, printable
-from nas.plots_axes import short
+from nas.report.plots_axes import short
 
 
 @dataclass(frozen=True)

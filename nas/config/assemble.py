@@ -11,24 +11,24 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from nas.callbacks import AnyCallback, Callback, as_callback
-from nas.callbacks.registry import CALLBACKS
-from nas.config import HalvingPart, ObjectivePart, Part, SearchConfig
+from nas.config.schema import HalvingPart, ObjectivePart, Part, SearchConfig
+from nas.core.errors import ConfigError
+from nas.core.interfaces import Algorithm, Evaluate, Executor, SearchSpace
 from nas.core.kinds import check_called, check_class, check_own, is_subclass, returns, takes
+from nas.core.objectives import OBJECTIVES, Objective
+from nas.core.plugins import check_settings, find, make
+from nas.core.problem import Problem
+from nas.engine.callbacks import AnyCallback, Callback, as_callback
+from nas.engine.loop import LoopSettings
+from nas.engine.plan import NamedAlgorithm, algorithms
 from nas.engine.stopping import StopRule, stop_rules
-from nas.errors import ConfigError
 from nas.executors import EXECUTORS, SETTINGS
-from nas.interfaces import Algorithm, Evaluate, Executor, SearchSpace
-from nas.loop import LoopSettings
-from nas.objectives import OBJECTIVES, Objective
-from nas.plan import NamedAlgorithm, algorithms
-from nas.plugins import check_settings, find, make
-from nas.problem import Problem
+from nas.monitor.trackers.registry import CALLBACKS
 
 if TYPE_CHECKING:
-    from nas.training.halving import Halving
+    from nas.engine.halving import Halving
 
-CONFIGS = Path(__file__).parent / "configs"
+CONFIGS = Path(__file__).parent / "searches"
 
 
 def spaces() -> Mapping[str, Callable[..., SearchSpace]]:
@@ -102,8 +102,8 @@ def segmentation_space(
     Both are a name, or a mapping with `name`; costs are those of the whole network for one image. Its size `picture`
     [height, width], classes and channels follow the data; give `picture` where images have several sizes.
     """
-    from nas.tasks.segmentation.settings import HeadSettings
-    from nas.tasks.segmentation.space import SegmentationSpace
+    from nas.training.tasks.segmentation.settings import HeadSettings
+    from nas.training.tasks.segmentation.space import SegmentationSpace
 
     body = make_space(Part.model_validate(_named(backbone)))
     settings: HeadSettings = make("head", HeadSettings, _named(head), "of a segmentation")
@@ -123,9 +123,9 @@ def segmentation(
 
     `task` holds the settings of augmentation, class weights and test (docs/segmentation.md).
     """
-    from nas.tasks.segmentation.data import masks_from_config
-    from nas.tasks.segmentation.task import segmentation as segmentation_task
     from nas.training import TrainingEvaluator, recipe_from_config
+    from nas.training.tasks.segmentation.data import masks_from_config
+    from nas.training.tasks.segmentation.task import segmentation as segmentation_task
 
     settled = make("task", segmentation_task, task or {}, "segmentation")
     how = recipe_from_config({"base": "camvid", **(recipe or {})})

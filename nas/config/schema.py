@@ -8,9 +8,9 @@ from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from nas.core.errors import ConfigError
+from nas.core.objectives import did_you_mean
 from nas.core.yaml_text import YamlError, parse_yaml
-from nas.errors import ConfigError
-from nas.objectives import did_you_mean
 
 Model = TypeVar("Model", bound=BaseModel)
 

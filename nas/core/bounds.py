@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from nas.errors import ConfigError, NasError
+from nas.core.errors import ConfigError, NasError
 
 DRAWS = 200_000  # random draws for one valid architecture: one valid in 10,000 is missed once in 5e8 samples
 

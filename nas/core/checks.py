@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from nas.errors import ConfigError
-from nas.objectives import did_you_mean
+from nas.core.errors import ConfigError
+from nas.core.objectives import did_you_mean
 
 
 def check_positive(name: str, value: float) -> None:

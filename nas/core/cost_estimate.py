@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from nas.core.bounds import check_time, tries_at_most
-from nas.errors import NasError
-from nas.records import Architecture, FloatArray
+from nas.core.errors import NasError
+from nas.core.records import Architecture, FloatArray
 
 if TYPE_CHECKING:
-    from nas.problem import Problem
+    from nas.core.problem import Problem
 
 SLOW_S = 1e-3  # seconds an architecture from which costs are estimated
 KEPT = 50_000  # architectures whose values are kept; the oldest go

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from nas.errors import ConfigError, ForeignFileError
+from nas.core.errors import ConfigError, ForeignFileError
 
 # What tools leave in a folder that its user calls empty. None of it is ever read, replaced or removed.
 BESIDE = frozenset({".gitkeep", ".gitignore", ".DS_Store", "Thumbs.db", "desktop.ini"})

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from nas.core import bounds
-from nas.errors import ArchitectureError
-from nas.records import (
+from nas.core.errors import ArchitectureError
+from nas.core.records import (
     Architecture,
     Block,
     FloatArray,
@@ -26,8 +26,8 @@ from nas.records import (
 if TYPE_CHECKING:  # torch is not loaded until a network is built
     from torch import nn
 
+    from nas.core.problem import Problem
     from nas.core.task_spec import TaskSpec
-    from nas.problem import Problem
 
 
 class SearchSpace:

@@ -10,7 +10,7 @@ import typing
 from types import FunctionType, MethodType
 from typing import Any
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 
 _LIBRARY = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
 _INSTALLED = ("site-packages", "dist-packages")

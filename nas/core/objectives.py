@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from nas.errors import ConfigError
-from nas.records import Architecture
+from nas.core.errors import ConfigError
+from nas.core.records import Architecture
 
 if TYPE_CHECKING:
+    from nas.core.interfaces import SearchSpace
     from nas.core.task_spec import TaskSpec
-    from nas.interfaces import SearchSpace
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Objective:
 
 
 def _latency(space: SearchSpace, **settings: object) -> Callable[[Architecture], float]:
-    from nas.measure.latency import architecture_latency
+    from nas.training.latency import architecture_latency
 
     return architecture_latency(space, **settings)  # type: ignore[arg-type]
 

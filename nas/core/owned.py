@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+from nas.core.errors import ForeignFileError, HistoryError
 from nas.core.files import (
     check_no_links,
     check_replaceable,
@@ -22,7 +23,6 @@ from nas.core.files import (
     write_text,
     write_whole,
 )
-from nas.errors import ForeignFileError, HistoryError
 
 _HEAD = 4096  # bytes in which the mark of a file has to be
 MANIFEST = ".nas-files"  # of a training, an export, a comparison; a run has the names in its log

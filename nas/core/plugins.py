@@ -16,12 +16,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from nas.blame import explain
 from nas.core.code_files import LOADED, Source, locate
+from nas.core.errors import ConfigError, NasError
 from nas.core.interrupts import is_interrupt
 from nas.core.kinds import in_standard_library
-from nas.errors import ConfigError, NasError
-from nas.objectives import did_you_mean
+from nas.core.objectives import did_you_mean
+from nas.core.tracebacks import explain
 
 _FOUND: ContextVar[tuple[list[ModuleType], ...]] = ContextVar("found", default=())
 _GATE: ContextVar[Callable[[str, str, Path | None], None] | None] = ContextVar("gate", default=None)

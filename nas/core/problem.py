@@ -13,13 +13,10 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from nas.blame import explain
 from nas.core.cost_estimate import SLOW_S, Kept, seconds_of
 from nas.core.counting import counting
-from nas.core.interrupts import is_interrupt
-from nas.core.task_spec import TaskSpec
-from nas.errors import ConfigError, NasError
-from nas.interfaces import (
+from nas.core.errors import ConfigError, NasError
+from nas.core.interfaces import (
     Evaluate,
     HasBuild,
     HasCost,
@@ -28,8 +25,11 @@ from nas.interfaces import (
     HasTask,
     SearchSpace,
 )
-from nas.objectives import AnyObjective, Limit, Objective, did_you_mean, objective
-from nas.records import RESERVED, Architecture, FloatArray, Observation, Result, Status, Trial
+from nas.core.interrupts import is_interrupt
+from nas.core.objectives import AnyObjective, Limit, Objective, did_you_mean, objective
+from nas.core.records import RESERVED, Architecture, FloatArray, Observation, Result, Status, Trial
+from nas.core.task_spec import TaskSpec
+from nas.core.tracebacks import explain
 
 SPREAD = ("low", "high", "unsteady")  # what stands beside a value that could not be measured steadily
 

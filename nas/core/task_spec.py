@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 
 Size = tuple[int, int]  # height, width
 

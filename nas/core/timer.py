@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from nas.blame import explain
+from nas.core.tracebacks import explain
 
 _LOG = logging.getLogger(__name__)
 

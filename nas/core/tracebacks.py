@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nas.core.text import class_name, message_of, one_line, printable
 
-_OURS = str(Path(__file__).parent) + os.sep
+_OURS = str(Path(__file__).parents[1]) + os.sep
 _LIMIT = 2000  # characters of a sentence
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from nas.core.errors import EvaluationError
 from nas.core.interrupts import is_interrupt
 from nas.core.text import class_name, repr_of, storable
-from nas.errors import EvaluationError
 
 _NAME_LIMIT = 200  # characters of a value's name
 _NAMED = 12  # names that a message shows at most

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 
 DEPTH = 100  # levels of nesting
 NODES = 200_000  # values of a document, those that an alias repeats counted each time

@@ -6,14 +6,14 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from nas.blame import explain
+from nas.core.errors import ConfigError
 from nas.core.interrupts import is_interrupt
+from nas.core.records import Result, Trial
 from nas.core.text import class_name
-from nas.errors import ConfigError
-from nas.records import Result, Trial
+from nas.core.tracebacks import explain
 
 if TYPE_CHECKING:
-    from nas.search_state import SearchState
+    from nas.engine.search_state import SearchState
 
 _LOG = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nas.core.code_files import changed
-from nas.errors import HistoryError
-from nas.problem import Problem
+from nas.core.errors import HistoryError
+from nas.core.problem import Problem
 
 META = "code"  # the key of the log's meta values
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from nas.records import Architecture, FloatArray, Observation, Result, Trial
+from nas.core.records import Architecture, FloatArray, Observation, Result, Trial
 
 IN_LINE = 8  # candidates of each rung that may go on next, whose weights are worth the disk
 

@@ -15,9 +15,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.errors import ConfigError
-from nas.indicators import pareto_ranks
-from nas.records import FloatArray
+from nas.core.errors import ConfigError
+from nas.core.records import FloatArray
+from nas.pareto.indicators import pareto_ranks
 
 K = TypeVar("K", bound=Hashable)
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from nas.blame import explain
-from nas.errors import ConfigError, NasError
-from nas.interfaces import Algorithm, HasRecall, TakesStarts
-from nas.problem import Problem
-from nas.records import Architecture, Observation
+from nas.core.errors import ConfigError, NasError
+from nas.core.interfaces import Algorithm, HasRecall, TakesStarts
+from nas.core.problem import Problem
+from nas.core.records import Architecture, Observation
+from nas.core.tracebacks import explain
 
 AnyArchitecture = Architecture | str | int | Sequence[int]
 

@@ -7,21 +7,21 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.callbacks import Callback
+from nas.core.errors import ConfigError, DataError, HistoryError
 from nas.core.files import remove_folders
+from nas.core.interfaces import HasBuild, HasWeights, SearchSpace
+from nas.core.records import Result, Trial
 from nas.core.text import command
-from nas.errors import ConfigError, DataError, HistoryError
-from nas.history import as_json, read_history
-from nas.interfaces import HasBuild, HasWeights, SearchSpace
-from nas.records import Result, Trial
+from nas.engine.callbacks import Callback
+from nas.engine.search_state import SearchState
 from nas.runs.code_of_strangers import allow_in_python
 from nas.runs.files import run_files
-from nas.search_state import SearchState
+from nas.runs.history import as_json, read_history
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from nas.config import SearchConfig
+    from nas.config.schema import SearchConfig
 
 FOLDER = "weights"
 INDEX = "index.json"
@@ -149,7 +149,7 @@ def run_config(run: Path) -> tuple[SearchConfig, Path | None]:
 
     Raises `ConfigError` when it was started from Python.
     """
-    from nas.config import check_config
+    from nas.config.schema import check_config
 
     _, meta = read_history(run)
     config = meta.get("config", {}).get("config")
@@ -161,7 +161,7 @@ def run_config(run: Path) -> tuple[SearchConfig, Path | None]:
 
 def _space_of(run: Path, trust: bool) -> SearchSpace:
     """The space that a run's config names. Raises `ConfigError` when it has none, or one that is not trusted."""
-    from nas.assemble import make_space
+    from nas.config.assemble import make_space
 
     config, base = run_config(run)
     named = config.model_dump(mode="json")

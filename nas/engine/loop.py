@@ -11,20 +11,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from nas.callbacks import AnyCallback, Callbacks
 from nas.core.bounds import TimeUp, time_limit
+from nas.core.errors import EvaluationError, HistoryError, InfeasibleError, TooManyFailures
+from nas.core.interfaces import Algorithm, Executor, HasClock, HasNotes, HasRecall, HasWorkers
+from nas.core.problem import Problem
+from nas.core.records import Architecture, Note, Observation, Result, Status, Trial
 from nas.core.values import reported
+from nas.engine.callbacks import AnyCallback, Callbacks
+from nas.engine.replay import before_draining, check_exact_values, check_whole
+from nas.engine.search_state import LoopSettings, SearchState, trial_seed
 from nas.engine.silence import SilenceWatch
 from nas.engine.stopping import StopRule, Watch
-from nas.errors import EvaluationError, HistoryError, InfeasibleError, TooManyFailures
-from nas.failures import in_common
-from nas.history import History
-from nas.indicators import beyond_best
-from nas.interfaces import Algorithm, Executor, HasClock, HasNotes, HasRecall, HasWorkers
-from nas.problem import Problem
-from nas.records import Architecture, Note, Observation, Result, Status, Trial
-from nas.replay import before_draining, check_exact_values, check_whole
-from nas.search_state import LoopSettings, SearchState, trial_seed
+from nas.pareto.indicators import beyond_best
+from nas.runs.failures import in_common
+from nas.runs.history import History
 
 __all__ = ["LoopSettings", "Search", "SearchState", "trial_seed"]
 

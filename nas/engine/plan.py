@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from nas.algorithms import ALGORITHMS
-from nas.blame import explain
-from nas.checks import check_known
+from nas.algorithms.peers import PEERS
+from nas.core.checks import check_known
+from nas.core.errors import ConfigError, HistoryError, NasError
+from nas.core.interfaces import Algorithm, HasPrepare, HasWeights
 from nas.core.interrupts import is_interrupt
+from nas.core.problem import Problem
+from nas.core.tracebacks import explain
 from nas.engine.initial import AnyArchitecture, InitialFirst, initial_architectures
-from nas.errors import ConfigError, HistoryError, NasError
-from nas.history import History
-from nas.interfaces import Algorithm, HasPrepare, HasWeights
-from nas.kept_weights import FOLDER, KeptWeights
-from nas.log_file import well_formed
-from nas.loop import LoopSettings
-from nas.peers import PEERS
-from nas.problem import Problem
-from nas.warm_start import WarmStart
+from nas.engine.kept_weights import FOLDER, KeptWeights
+from nas.engine.loop import LoopSettings
+from nas.engine.warm_start import WarmStart
+from nas.runs.history import History
+from nas.runs.log_file import well_formed
 
 if TYPE_CHECKING:
-    from nas.training.halving import Halving
+    from nas.engine.halving import Halving
 
 TASK = "task"  # the key of a run's identity
 _LOG = logging.getLogger(__name__)

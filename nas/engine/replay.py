@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from nas.errors import HistoryError
-from nas.history import Event
-from nas.problem import Problem
-from nas.records import Result
+from nas.core.errors import HistoryError
+from nas.core.problem import Problem
+from nas.core.records import Result
+from nas.runs.history import Event
 
 
 def before_draining(events: Sequence[Event], concurrency: int) -> int:

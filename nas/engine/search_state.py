@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas.checks import check_fraction, check_positive
-from nas.errors import ConfigError
-from nas.fidelity import Rungs
-from nas.front import LatestFront, ParetoArchive
-from nas.noise import Means
-from nas.problem import Problem
-from nas.records import Note, Result, Status, Trial, WorkerState
+from nas.algorithms.noise import Means
+from nas.core.checks import check_fraction, check_positive
+from nas.core.errors import ConfigError
+from nas.core.problem import Problem
+from nas.core.records import Note, Result, Status, Trial, WorkerState
+from nas.engine.fidelity import Rungs
+from nas.pareto.archive import LatestFront, ParetoArchive
 
 if TYPE_CHECKING:
-    from nas.training.halving import Halving
+    from nas.engine.halving import Halving
 
 
 @dataclass(frozen=True)

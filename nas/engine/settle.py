@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from types import FunctionType, MethodType
 from typing import Any
 
-from nas.blame import explain
+from nas.core.errors import ConfigError, NasError
+from nas.core.interfaces import HasForSpace, HasForTask, HasTask, SearchSpace
+from nas.core.problem import Problem
 from nas.core.task_spec import TaskSpec
-from nas.errors import ConfigError, NasError
-from nas.interfaces import HasForSpace, HasForTask, HasTask, SearchSpace
-from nas.problem import Problem
+from nas.core.tracebacks import explain
 
 DEPTH = 3  # how far an evaluator is followed to the one that it calls
 

@@ -13,10 +13,10 @@ from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 
-from nas.blame import is_own
-from nas.every import Every
-from nas.records import Result, Status
-from nas.search_state import SearchState
+from nas.core.records import Result, Status
+from nas.core.timer import Every
+from nas.core.tracebacks import is_own
+from nas.engine.search_state import SearchState
 
 _LOG = logging.getLogger(__name__)
 LEAST_S = 300.0  # without a setting: the shortest silence that is reported

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas.blame import explain
+from nas.core.errors import ConfigError
 from nas.core.interrupts import is_interrupt
-from nas.errors import ConfigError
-from nas.objectives import Limit, did_you_mean
-from nas.problem import Problem
-from nas.records import Status
-from nas.standing.reckoning import Reckoning, Told
-from nas.standing.records import Heading
+from nas.core.objectives import Limit, did_you_mean
+from nas.core.problem import Problem
+from nas.core.records import Status
+from nas.core.tracebacks import explain
+from nas.monitor.reckoning import Reckoning, Told
+from nas.monitor.records import Heading
 
 if TYPE_CHECKING:
-    from nas.search_state import SearchState
+    from nas.engine.search_state import SearchState
 
 _LOG = logging.getLogger(__name__)
 _NOISE = 1e-12  # a relative difference of hypervolumes that is rounding

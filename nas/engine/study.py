@@ -18,31 +18,31 @@ import pandas as pd
 
 from nas.api import conclude, load_run, recorded_code, remember
 from nas.core.code_files import code_of
+from nas.core.errors import ConfigError, NothingToAsk
 from nas.core.files import absolute
+from nas.core.interfaces import HasBuild, SearchSpace
+from nas.core.objectives import AnyObjective, Limit, did_you_mean
+from nas.core.problem import Problem
+from nas.core.records import Result, Status, Trial
 from nas.core.task_spec import TaskSpec
 from nas.core.text import storable
 from nas.engine.changed_code import checked_code, measuring
+from nas.engine.fidelity import Rungs
 from nas.engine.initial import AnyArchitecture
+from nas.engine.loop import LoopSettings, Search
+from nas.engine.plan import MakeAlgorithm, Plan, named_algorithm
 from nas.engine.settle import for_task
-from nas.errors import ConfigError, NothingToAsk
+from nas.engine.warm_start import META, AnySource, imported_table, read_warm_start, recorded
 from nas.executors.worker import describe_failure, is_out_of_memory
-from nas.fidelity import Rungs
-from nas.history import History
-from nas.interfaces import HasBuild, SearchSpace
-from nas.loop import LoopSettings, Search
-from nas.objectives import AnyObjective, Limit, did_you_mean
-from nas.plan import MakeAlgorithm, Plan, named_algorithm
-from nas.problem import Problem
-from nas.records import Result, Status, Trial
-from nas.run_folder import run_table
+from nas.monitor.pulse import PulseWriter
+from nas.runs.history import History
 from nas.runs.rows import frame_of
-from nas.standing.pulse import PulseWriter
-from nas.warm_start import META, AnySource, imported_table, read_warm_start, recorded
+from nas.runs.run_folder import run_table
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from nas.training.halving import Halving
+    from nas.engine.halving import Halving
 
 Told = Mapping[str, Any] | float | BaseException
 

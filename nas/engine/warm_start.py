@@ -15,16 +15,16 @@ from typing import Any
 
 import pandas as pd
 
+from nas.core.errors import ArchitectureError, ConfigError, HistoryError
+from nas.core.objectives import Objective
+from nas.core.problem import Problem
+from nas.core.records import RESERVED, Architecture, Observation, Result, Status, Trial
 from nas.core.task_spec import TaskSpec
 from nas.core.text import command
-from nas.errors import ArchitectureError, ConfigError, HistoryError
-from nas.history import History, read_history
-from nas.log_file import well_formed
-from nas.objectives import Objective
-from nas.problem import Problem
-from nas.records import RESERVED, Architecture, Observation, Result, Status, Trial
-from nas.replay import exact_difference
+from nas.engine.replay import exact_difference
+from nas.runs.history import History, read_history
 from nas.runs.imported import is_table, name_of, read_table
+from nas.runs.log_file import well_formed
 
 _LOG = logging.getLogger(__name__)
 AnySource = str | Path | pd.DataFrame

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from nas.errors import ExecutorError
+from nas.core.errors import ExecutorError
 
 ADVICE = (
     "Start one with 'ray start --head', give the address it prints, run on a machine of that cluster with "

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nas.errors import ConfigError, ExecutorError
+from nas.core.errors import ConfigError, ExecutorError
 
 
 @dataclass(frozen=True, slots=True)

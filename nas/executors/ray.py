@@ -14,7 +14,9 @@ from dataclasses import replace
 
 import cloudpickle
 
-from nas.errors import ExecutorError
+from nas.core.errors import ExecutorError
+from nas.core.interfaces import Evaluate, HasResources
+from nas.core.records import Result, Status, Trial, WorkerState
 from nas.executors.address import check_address, is_local
 from nas.executors.ray_folder import SessionFolder
 from nas.executors.ray_link import connect
@@ -33,8 +35,6 @@ from nas.executors.ray_messages import (
 from nas.executors.settings import RaySettings
 from nas.executors.shipping import modules_by_value
 from nas.executors.worker import describe_failure
-from nas.interfaces import Evaluate, HasResources
-from nas.records import Result, Status, Trial, WorkerState
 
 _LOG = logging.getLogger(__name__)
 _SLICE_S = 0.2
@@ -57,7 +57,7 @@ class RayExecutor:
     - print gigabytes: the first and the last half megabyte of a trial are in a file beside Ray's logs on the worker's
       machine, emptied before each trial; nothing is forwarded to this process;
     - send a result that cannot be read here: `FAILED`, with the reason;
-    - need another part of a machine than the settings say (`nas.interfaces.HasResources`): it gets a worker of that
+    - need another part of a machine than the settings say (`nas.core.interfaces.HasResources`): it gets a worker of that
       size, for which the others make room.
 
     Replacing a worker takes about half a second, while the others go on. On a cluster that is joined, `workers` is a

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from nas.errors import ExecutorError
+from nas.core.errors import ExecutorError
 from nas.executors.address import is_local
 from nas.executors.ray_folder import remove_session
 from nas.executors.ray_messages import Failed, Lost, Said, Start

@@ -7,7 +7,7 @@ import math
 import os
 from typing import Any
 
-from nas.errors import ExecutorError
+from nas.core.errors import ExecutorError
 from nas.executors.address import is_local
 from nas.executors.ray_folder import INSIDE
 from nas.executors.ray_token import ensure_token

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from nas.errors import ExecutorError
+from nas.core.errors import ExecutorError
 
 _LOG = logging.getLogger(__name__)
 PREFIX = "nas-ray-"

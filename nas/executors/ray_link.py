@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
-from nas.errors import ExecutorError
+from nas.core.errors import ExecutorError
 from nas.executors.address import ADVICE, is_local, refused
 from nas.executors.ray_messages import Failed, Lost, Room, Said, Start
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nas.core.records import Result, Status, Trial
 from nas.executors.capacity import Share
 from nas.executors.settings import RaySettings
-from nas.records import Result, Status, Trial
 
 
 @dataclass(frozen=True, slots=True)

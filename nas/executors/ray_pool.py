@@ -21,7 +21,8 @@ from typing import Any
 import ray
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
 
-from nas.errors import ExecutorError
+from nas.core.errors import ExecutorError
+from nas.core.records import Architecture, Result, Status, Trial
 from nas.executors.address import is_local, refused
 from nas.executors.capacity import Node, Share, check_room, room
 from nas.executors.output import last_lines
@@ -29,7 +30,6 @@ from nas.executors.ray_messages import Doing, Done, Failed, Lost, Room, Start, W
 from nas.executors.ray_watch import Watch, alive_nodes
 from nas.executors.ray_worker import WorkerInfo, actor_class
 from nas.executors.worker import clip, describe_failure, one_line
-from nas.records import Architecture, Result, Status, Trial
 
 _LOG = logging.getLogger(__name__)
 _STARTS = (

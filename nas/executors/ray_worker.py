@@ -12,13 +12,13 @@ from typing import Any
 import ray
 from ray import cloudpickle
 
+from nas.core.interfaces import Evaluate
+from nas.core.records import Trial
 from nas.executors.capacity import Share
 from nas.executors.output import Kept, keep_output
 from nas.executors.ray_messages import WorkerSpec, pack_report
 from nas.executors.threads import ThreadLimit
 from nas.executors.worker import run_trial
-from nas.interfaces import Evaluate
-from nas.records import Trial
 
 
 @dataclass(frozen=True, slots=True)

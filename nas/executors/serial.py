@@ -16,12 +16,12 @@ from dataclasses import replace
 from types import FrameType
 from typing import NoReturn
 
-from nas.errors import ExecutorError
+from nas.core.errors import ExecutorError
+from nas.core.interfaces import Evaluate
+from nas.core.records import Result, Status, Trial, WorkerState
 from nas.executors.settings import SerialSettings
 from nas.executors.threads import ThreadLimit
 from nas.executors.worker import TimeUp, run_trial
-from nas.interfaces import Evaluate
-from nas.records import Result, Status, Trial, WorkerState
 
 _LOG = logging.getLogger(__name__)
 

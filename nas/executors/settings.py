@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 from nas.executors.capacity import Share, check_share
 
 

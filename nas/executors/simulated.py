@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from nas.errors import ExecutorError
+from nas.core.errors import ExecutorError
+from nas.core.interfaces import Evaluate
+from nas.core.records import Result, Status, Trial, WorkerState
 from nas.executors.serial import run_here
 from nas.executors.settings import SimulatedSettings
 from nas.executors.threads import ThreadLimit
-from nas.interfaces import Evaluate
-from nas.records import Result, Status, Trial, WorkerState
 
 
 class SimulatedExecutor:

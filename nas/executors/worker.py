@@ -7,12 +7,12 @@ import errno
 import time
 import traceback
 
+from nas.core.errors import EvaluationError
+from nas.core.interfaces import Evaluate
 from nas.core.interrupts import InterruptWatch
+from nas.core.records import Result, Status, Trial
 from nas.core.text import class_name, message_of, one_line, storable
 from nas.core.values import reported
-from nas.errors import EvaluationError
-from nas.interfaces import Evaluate
-from nas.records import Result, Status, Trial
 
 ERROR_LIMIT = 4000  # characters of a reason with its traceback; a log of 10,000 failures stays small
 _FRAMES = 8

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 
 WIDTH = 100  # characters of a line
 INDENT = "    "

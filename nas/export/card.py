@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from nas.core.text import markdown_code, markdown_text
+from nas.core.versions import versions
 from nas.export.licences import licence
 from nas.export.making import UNTRAINED, Made, Scores
 from nas.export.origin import Origin, one_line, table
-from nas.versions import versions
 
 _PLAIN = {"loss"}  # what a task logs that is not in percent
 _SHOWN_CLASSES = 20

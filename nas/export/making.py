@@ -12,21 +12,21 @@ import torch
 from torch import Tensor, nn
 
 from nas.api import load_run
+from nas.core.errors import ConfigError, DataError
+from nas.core.interfaces import HasBuild, SearchSpace
 from nas.core.task_spec import TaskSpec
+from nas.engine.kept_weights import load_network, run_config, weights_entry
+from nas.engine.plan import TASK
 from nas.engine.settle import for_task
-from nas.errors import ConfigError, DataError
 from nas.export.picks import Pick
 from nas.export.standalone import Pictures
-from nas.interfaces import HasBuild, SearchSpace
-from nas.kept_weights import load_network, run_config, weights_entry
-from nas.measure.picture_size import picture_size
-from nas.plan import TASK
-from nas.run_folder import RunTable
 from nas.runs.code_of_strangers import allow_in_python
+from nas.runs.run_folder import RunTable
 from nas.training import FullSettings, Recipe, TrainingEvaluator, train_full
 from nas.training.evaluator import HasResolution, reproducible
 from nas.training.feed import Prepared
 from nas.training.full import architecture_builder
+from nas.training.image_size import picture_size
 from nas.training.judging import put_weights
 from nas.training.loop import precision
 from nas.training.task import Scored, Task
@@ -65,7 +65,7 @@ class Run:
         Raises `HistoryError` when there is none, `ConfigError` when the space must be given, or when its config names code
         that its user has not run before (unless `trust`).
         """
-        from nas.assemble import make_problem, make_space
+        from nas.config.assemble import make_problem, make_space
 
         table, meta = load_run(folder)
         if space is None:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nas.errors import ConfigError, DataError
+from nas.core.errors import ConfigError, DataError
 from nas.export.standalone import outputs
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")  # of the extra `onnx`

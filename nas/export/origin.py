@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from nas.core.interfaces import HasCost
 from nas.core.task_spec import TaskSpec
 from nas.core.text import markdown_code, markdown_text, printable
 from nas.engine.settle import for_task
 from nas.export.making import Made, Run, without_folders
 from nas.export.picks import Pick
-from nas.interfaces import HasCost
 
 
 @dataclass(frozen=True)

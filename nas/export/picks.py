@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from nas.errors import ConfigError
-from nas.objectives import Objective, did_you_mean
-from nas.picking import knee, minimised, pick
-from nas.preference_text import terms
-from nas.preferences import Preference
-from nas.run_folder import RunTable
+from nas.core.errors import ConfigError
+from nas.core.objectives import Objective, did_you_mean
+from nas.pareto.decision import knee, minimised, pick
+from nas.pareto.preference_text import terms
+from nas.pareto.preferences import Preference
+from nas.runs.run_folder import RunTable
 
 KNEE = "knee"
 FORM = (

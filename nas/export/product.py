@@ -12,16 +12,16 @@ from typing import Any
 
 import torch
 
+from nas.core.errors import ConfigError, DataError, ForeignFileError
 from nas.core.files import absolute, check_no_links, make_folder
+from nas.core.interfaces import SearchSpace
 from nas.core.owned import OwnedFiles, check_empty, present
-from nas.errors import ConfigError, DataError, ForeignFileError
 from nas.export.card import Facts, card, counts
 from nas.export.making import Made, Run, from_kept
 from nas.export.onnx_file import compare_onnx, missing_packages, note, opset_of, write_onnx
 from nas.export.origin import Origin, of_search
 from nas.export.picks import KNEE, Pick, choose
 from nas.export.standalone import standalone
-from nas.interfaces import SearchSpace
 from nas.training.counts import in_use
 from nas.training.folder import is_training
 

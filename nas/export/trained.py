@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from nas.errors import DataError
+from nas.core.errors import DataError
 from nas.export.making import TRAINED, Described, Made, Scores, epochs
 from nas.export.standalone import Pictures
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nas.standing.live import LiveStanding
-from nas.standing.records import Best, Heading, Judgement, Standing, Work
+from nas.monitor.live import LiveStanding
+from nas.monitor.records import Best, Heading, Judgement, Standing, Work
 
 __all__ = ["Best", "Heading", "Judgement", "LiveStanding", "Standing", "Work"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 import time
 
-from nas.callbacks.base import Callback
-from nas.notes import SURROGATE
-from nas.records import Result
-from nas.search_state import SearchState
-from nas.standing.reckoning import Reckoning, Told
-from nas.standing.records import Heading, Standing
-from nas.standing.work import workers_of
+from nas.core.records import Result
+from nas.engine.callbacks import Callback
+from nas.engine.search_state import SearchState
+from nas.monitor.reckoning import Reckoning, Told
+from nas.monitor.records import Heading, Standing
+from nas.monitor.work import workers_of
+from nas.runs.notes import SURROGATE
 
 
 class LiveStanding(Callback):

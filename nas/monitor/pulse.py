@@ -15,16 +15,16 @@ from typing import Any
 
 import psutil
 
-from nas.callbacks.base import Callback
+from nas.core.errors import ForeignFileError
 from nas.core.files import write_text
-from nas.errors import ForeignFileError
-from nas.every import Every
-from nas.history import as_json
-from nas.log_file import identity
+from nas.core.timer import Every
+from nas.engine.callbacks import Callback
+from nas.engine.search_state import SearchState
+from nas.monitor.records import Work
+from nas.monitor.work import workers_of
 from nas.runs.files import run_files
-from nas.search_state import SearchState
-from nas.standing.records import Work
-from nas.standing.work import workers_of
+from nas.runs.history import as_json
+from nas.runs.log_file import identity
 
 FILE = "live.json"
 SCHEMA = 1

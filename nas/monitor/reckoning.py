@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.failures import first_line, kind_of
-from nas.front import LatestFront
-from nas.indicators import Box, hypervolume, reference_box
-from nas.noise import Means
-from nas.objectives import Limit, Objective
-from nas.problem import violation_of
-from nas.records import FloatArray, Note, Status
-from nas.standing.records import Best, Heading, Judgement, Standing, Work
+from nas.algorithms.noise import Means
+from nas.core.objectives import Limit, Objective
+from nas.core.problem import violation_of
+from nas.core.records import FloatArray, Note, Status
+from nas.monitor.records import Best, Heading, Judgement, Standing, Work
+from nas.pareto.archive import LatestFront
+from nas.pareto.indicators import Box, hypervolume, reference_box
+from nas.runs.failures import first_line, kind_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,17 +14,17 @@ from typing import Any
 
 import numpy as np
 
+from nas.core.errors import HistoryError
+from nas.core.objectives import Limit, Objective
+from nas.core.records import Note, Status
 from nas.core.text import command
-from nas.errors import HistoryError
-from nas.history_table import FILE, check_schema, values_of
-from nas.log_file import connect_to_look, copy_to_read, explained, identity, signature, well_formed
-from nas.notes import SURROGATE, values_from_text
-from nas.objectives import Limit, Objective
-from nas.records import Note, Status
-from nas.standing.pulse import Pulse, read_pulse
-from nas.standing.reckoning import Reckoning, Told
-from nas.standing.records import Heading, Standing
-from nas.warm_start import META, imported_table
+from nas.engine.warm_start import META, imported_table
+from nas.monitor.pulse import Pulse, read_pulse
+from nas.monitor.reckoning import Reckoning, Told
+from nas.monitor.records import Heading, Standing
+from nas.runs.history_table import FILE, check_schema, values_of
+from nas.runs.log_file import connect_to_look, copy_to_read, explained, identity, signature, well_formed
+from nas.runs.notes import SURROGATE, values_from_text
 
 _PATIENCE_S = 1.0  # with a log that another process holds; the next look comes soon
 _ROWS = 5_000  # results that are read at a time

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nas.search_state import SearchState
-from nas.standing.records import Work
+from nas.engine.search_state import SearchState
+from nas.monitor.records import Work
 
 
 def workers_of(state: SearchState) -> tuple[list[Work], int]:

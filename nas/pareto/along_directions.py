@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from nas.records import FloatArray
+from nas.core.records import FloatArray
 
 _CELLS = 1_000_000  # numbers in work at a time
 

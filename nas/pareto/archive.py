@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from nas.records import FloatArray
+from nas.core.records import FloatArray
 
 T = TypeVar("T")
 

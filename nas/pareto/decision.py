@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linprog
 
-from nas.errors import ConfigError
-from nas.objectives import Objective
-from nas.preferences import Preference
-from nas.records import FloatArray
+from nas.core.errors import ConfigError
+from nas.core.objectives import Objective
+from nas.core.records import FloatArray
+from nas.pareto.preferences import Preference
 
 _FLAT = 0.01  # of a range: a smaller bend is none
 _SMALL = 1e-9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nas.records import FloatArray
+from nas.core.records import FloatArray
 
 
 def pbi(points: FloatArray, directions: FloatArray, theta: float) -> FloatArray:

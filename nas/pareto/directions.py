@@ -8,7 +8,7 @@ from math import comb
 
 import numpy as np
 
-from nas.records import FloatArray
+from nas.core.records import FloatArray
 
 
 def das_dennis(n_objectives: int, n: int) -> FloatArray:

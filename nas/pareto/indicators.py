@@ -9,10 +9,10 @@ import moocore
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.front import LatestFront
-from nas.objectives import Objective
+from nas.core.objectives import Objective
+from nas.core.records import FloatArray
 from nas.pareto.along_directions import alone
-from nas.records import FloatArray
+from nas.pareto.archive import LatestFront
 
 CURVE_STEPS = 400  # places at which an indicator is measured along a long run
 EXACT_OBJECTIVES = 5  # beyond them hypervolume is approximated along directions

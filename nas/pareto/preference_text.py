@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nas.errors import ConfigError
-from nas.objectives import Objective, did_you_mean
+from nas.core.errors import ConfigError
+from nas.core.objectives import Objective, did_you_mean
 
 ASPIRE = "="
 WEIGH = (":", "*")

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.errors import ConfigError
-from nas.objectives import Limit, Objective, objective
-from nas.preference_text import ASPIRE, PERCENT, WEIGH, Term, check_terms, terms
-from nas.records import FloatArray
+from nas.core.errors import ConfigError
+from nas.core.objectives import Limit, Objective, objective
+from nas.core.records import FloatArray
+from nas.pareto.preference_text import ASPIRE, PERCENT, WEIGH, Term, check_terms, terms
 
 AUGMENTATION = 0.01  # a hundredth of one range is given up for the whole range of another
 MARGIN = 0.1  # of the front's range, that the region reaches to either side of what comes nearest to the wish

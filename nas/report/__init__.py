@@ -6,18 +6,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from nas.core.errors import ConfigError, HistoryError
 from nas.core.files import absolute, make_folder, write_text
+from nas.core.interfaces import SearchSpace
 from nas.core.owned import check_single
-from nas.errors import ConfigError, HistoryError
-from nas.history import FILE
-from nas.history_table import check_readable
-from nas.interfaces import SearchSpace
-from nas.log_file import well_formed
 from nas.report.gather import describe
 from nas.report.records import Report
 from nas.report.render import render
 from nas.report.sources import Source, read_source
 from nas.runs.files import REPORT, run_files
+from nas.runs.history import FILE
+from nas.runs.history_table import check_readable
+from nas.runs.log_file import well_formed
 
 _MARK = b'<meta name="generator" content="nas report">'
 PAGE, COMPARISON = REPORT, "comparison.html"

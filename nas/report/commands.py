@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from nas.core.interfaces import HasBuild
 from nas.core.text import shell_quoted
-from nas.interfaces import HasBuild
 from nas.report.records import Command
 from nas.report.sources import UNDER_WAY, Source
 from nas.runs.next_steps import continue_command

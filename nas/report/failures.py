@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from nas.failures import first_line, kind_of
 from nas.report.records import Failure
+from nas.runs.failures import first_line, kind_of
 
 _MOST = 50  # reasons that are shown
 _FINE = ("ok", "running", "invalid")

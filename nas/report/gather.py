@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.core.errors import ConfigError
 from nas.core.text import command
+from nas.core.versions import versions
 from nas.core.yaml_text import dump_yaml
-from nas.errors import ConfigError
-from nas.picking import knee
+from nas.pareto.decision import knee
 from nas.report.commands import pick_commands, run_commands
 from nas.report.failures import failures
 from nas.report.networks import MOST_DRAWN, networks, rows_to_draw
@@ -23,7 +24,6 @@ from nas.report.records import Curve, Measure, Report, Run
 from nas.report.rows import Evaluated, evaluated, measures, rows, share_of_rows
 from nas.report.sources import UNDER_WAY, Source
 from nas.report.timeline import timeline
-from nas.versions import versions
 
 MOST_RUNS = 28  # that can be told apart by colour and line
 

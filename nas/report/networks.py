@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pandas.api.types import is_numeric_dtype
 
-from nas.blame import explain
-from nas.errors import NasError
-from nas.interfaces import HasBlocks, HasDrawing, SearchSpace
-from nas.records import RESERVED, Architecture
+from nas.core.errors import NasError
+from nas.core.interfaces import HasBlocks, HasDrawing, SearchSpace
+from nas.core.records import RESERVED, Architecture
+from nas.core.tracebacks import explain
 from nas.report.records import Network, Networks, Part
 from nas.report.rows import Evaluated, evenly, numbers
 

@@ -14,15 +14,15 @@ from PIL import Image
 
 from nas.core.files import make_folder, write_whole
 from nas.core.text import take_literally
-from nas.notes import SURROGATE
-from nas.plots_front import front_3d_figure, front_figure, parallel_figure
-from nas.plots_progress import best_figure, cloud_figure, hypervolume_figure
-from nas.plots_surrogate import surrogate_figure
+from nas.report.plots_front import front_3d_figure, front_figure, parallel_figure
+from nas.report.plots_progress import best_figure, cloud_figure, hypervolume_figure
+from nas.report.plots_surrogate import surrogate_figure
+from nas.runs.notes import SURROGATE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from nas.run_folder import RunTable
+    from nas.runs.run_folder import RunTable
 
 
 _ALL_PAIRS = (

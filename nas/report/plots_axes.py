@@ -12,12 +12,12 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
-from nas.front import non_dominated
-from nas.objectives import Objective
-from nas.records import FloatArray
+from nas.core.objectives import Objective
+from nas.core.records import FloatArray
+from nas.pareto.archive import non_dominated
 
 if TYPE_CHECKING:
-    from nas.run_folder import RunTable
+    from nas.runs.run_folder import RunTable
 
 # Okabe and Ito's palette: told apart by readers with any colour vision, and in grey print.
 VERMILLION, BLUE, SKY, PURPLE = "#D55E00", "#0072B2", "#56B4E9", "#CC79A7"

@@ -9,7 +9,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
 from mpl_toolkits.mplot3d.art3d import Line3DCollection
 
-from nas.plots_axes import (
+from nas.core.records import FloatArray
+from nas.report.plots_axes import (
     FAINT,
     INK,
     SKY,
@@ -24,12 +25,11 @@ from nas.plots_axes import (
     plain,
     visible,
 )
-from nas.records import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from nas.run_folder import RunTable
+    from nas.runs.run_folder import RunTable
 
 ORDER = LinearSegmentedColormap.from_list("order", ["#D9D9D9", "#6E6E6E"])
 

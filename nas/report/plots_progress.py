@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from nas.plots_axes import (
+from nas.core.records import FloatArray
+from nas.report.plots_axes import (
     BLUE,
     FAINT,
     INK,
@@ -27,12 +28,11 @@ from nas.plots_axes import (
     short,
     visible,
 )
-from nas.records import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from nas.run_folder import RunTable
+    from nas.runs.run_folder import RunTable
 
 
 def hypervolume_figure(table: RunTable) -> Figure:

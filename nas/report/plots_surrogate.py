@@ -9,14 +9,24 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from nas.notes import notes_table
-from nas.plots_axes import BLUE, FAINT, INK, VERMILLION, evaluated, headline, new_figure, nothing, plain
-from nas.records import FloatArray
+from nas.core.records import FloatArray
+from nas.report.plots_axes import (
+    BLUE,
+    FAINT,
+    INK,
+    VERMILLION,
+    evaluated,
+    headline,
+    new_figure,
+    nothing,
+    plain,
+)
+from nas.runs.notes import notes_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from nas.run_folder import RunTable
+    from nas.runs.run_folder import RunTable
 
 NOMINAL = 0.9  # share of left-out values that the interval should hold
 _NAMES = 12  # changes of the chosen model that are named; more would not be legible

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from nas.front import non_dominated
-from nas.indicators import CURVE_STEPS, Box, front_and_curve, hypervolume, igd_plus_curve
-from nas.notes import notes_table
-from nas.objectives import Objective
-from nas.plots_axes import short
-from nas.records import FloatArray, Note
+from nas.core.objectives import Objective
+from nas.core.records import FloatArray, Note
+from nas.pareto.archive import non_dominated
+from nas.pareto.indicators import CURVE_STEPS, Box, front_and_curve, hypervolume, igd_plus_curve
+from nas.report.plots_axes import short
 from nas.report.records import Curve, Surrogate
 from nas.report.rows import numbers
-from nas.run_folder import RunTable
+from nas.runs.notes import notes_table
+from nas.runs.run_folder import RunTable
 
 _DIGITS = 6
 _PAIRS = 3e7  # of points that are compared for all of a curve of IGD+

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nas.plots_axes import axis_of
-from nas.records import FloatArray
+from nas.core.records import FloatArray
+from nas.report.plots_axes import axis_of
 from nas.report.records import Measure, Number, Rows
-from nas.run_folder import RunTable
+from nas.runs.run_folder import RunTable
 
 MOST_ROWS = 10_000  # on a page, the front always among them
 MOST_CHARACTERS = 700_000  # of architectures, so that a page stays under 1.5 MB

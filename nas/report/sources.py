@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from nas.api import load_run
+from nas.core.errors import ConfigError, DataError
+from nas.core.interfaces import SearchSpace
+from nas.core.plugins import built_in_alone
 from nas.core.task_spec import TaskSpec
 from nas.engine.settle import for_task
-from nas.errors import ConfigError, DataError
-from nas.history import FILE
-from nas.interfaces import SearchSpace
-from nas.log_file import well_formed
-from nas.plugins import built_in_alone
-from nas.run_folder import RunTable, summarise
+from nas.runs.history import FILE
+from nas.runs.log_file import well_formed
+from nas.runs.run_folder import RunTable, summarise
 
 UNDER_WAY = "under way, or ended without a summary"
 
@@ -87,8 +87,8 @@ def _with_space(source: Source) -> Source:
     described = None if search is None else search["space"]
     if described is None or not _only_ours(described):
         return source
-    from nas.assemble import make_space
-    from nas.config import Part
+    from nas.config.assemble import make_space
+    from nas.config.schema import Part
 
     base = source.config["config"].get("base")
     try:

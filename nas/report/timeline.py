@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nas.records import FloatArray
+from nas.core.records import FloatArray
 from nas.report.records import Timeline, Worker
 
 _LANES = 64  # workers that are shown
@@ -15,7 +15,7 @@ _PAUSE = 0.1  # of the busy time: a longer time in which nothing ran is cut out
 
 
 def timeline(frame: pd.DataFrame, virtual: bool) -> Timeline | None:
-    """The timeline of a run's table (see `nas.history.read_history`); None when nothing was run yet.
+    """The timeline of a run's table (see `nas.runs.history.read_history`); None when nothing was run yet.
 
     `virtual`: whether the times are those of a virtual clock.
     """

@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from nas.core.errors import ConfigError
+from nas.core.plugins import guarded
 from nas.core.text import printable
 from nas.core.trust import Named, Trusted, named_code, where_of
-from nas.errors import ConfigError
-from nas.plugins import guarded
 
 OURS = ("nas.", "search_spaces.", "surrogates.")
 

@@ -7,8 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 
-from nas.blame import is_own
-from nas.records import Result
+from nas.core.records import Result
+from nas.core.tracebacks import is_own
 
 _CHANCE = 0.01  # how likely, over all that is compared, a shared trait may be by accident
 _TRAITS = 2  # shared traits that are named, at most

@@ -7,11 +7,11 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
+from nas.core.errors import ConfigError, ForeignFileError, HistoryError
 from nas.core.files import check_replaceable
 from nas.core.owned import OwnedFiles, check_empty, present
 from nas.core.text import shell_quoted
-from nas.errors import ConfigError, ForeignFileError, HistoryError
-from nas.log_file import LOCK_FILE, connect_to_look, connect_to_write, explained, patiently
+from nas.runs.log_file import LOCK_FILE, connect_to_look, connect_to_write, explained, patiently
 
 LOG = "history.sqlite"
 LOG_FILES = (LOG, f"{LOG}-wal", f"{LOG}-shm", f"{LOG}-journal")

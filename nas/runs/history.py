@@ -16,10 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nas.core.errors import ArchitectureError, HistoryError
 from nas.core.files import check_no_links, remove_folders
+from nas.core.interfaces import SearchSpace
+from nas.core.records import Architecture, Note, Result, Status, Trial
 from nas.core.text import restored, shell_quoted, storable
-from nas.errors import ArchitectureError, HistoryError
-from nas.history_table import (
+from nas.runs.files import LOG_FILES, TABLE, check_log_is_file, check_new, make_table, run_files
+from nas.runs.history_table import (
     FILE,
     SCHEMA,
     check_readable,
@@ -30,8 +33,7 @@ from nas.history_table import (
     tabulate,
     values_of,
 )
-from nas.interfaces import SearchSpace
-from nas.log_file import (
+from nas.runs.log_file import (
     LOCK_FILE,
     connect_to_write,
     explained,
@@ -42,9 +44,7 @@ from nas.log_file import (
     rescue,
     well_formed,
 )
-from nas.notes import values_as_text
-from nas.records import Architecture, Note, Result, Status, Trial
-from nas.runs.files import LOG_FILES, TABLE, check_log_is_file, check_new, make_table, run_files
+from nas.runs.notes import values_as_text
 
 __all__ = ["FILE", "SCHEMA", "Event", "History", "as_json", "read_history", "read_notes", "tabulate"]
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pandas as pd
 
+from nas.core.errors import HistoryError
+from nas.core.records import RESERVED, Note
 from nas.core.text import storable
-from nas.errors import HistoryError
-from nas.log_file import connect_to_read, explained, well_formed
-from nas.notes import notes_in
-from nas.records import RESERVED, Note
+from nas.runs.log_file import connect_to_read, explained, well_formed
+from nas.runs.notes import notes_in
 
 SCHEMA = 2
 FILE = "history.sqlite"

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nas.core.errors import ArchitectureError, ConfigError, NasError
+from nas.core.objectives import did_you_mean
+from nas.core.problem import Problem
+from nas.core.records import RESERVED, Architecture, Result, Status, Trial
 from nas.core.text import from_spreadsheet_cell
-from nas.errors import ArchitectureError, ConfigError, NasError
-from nas.objectives import did_you_mean
-from nas.problem import Problem
-from nas.records import RESERVED, Architecture, Result, Status, Trial
 
 _SHOWN = 5  # bad rows that a message names
 _EMPTY = {"", "nan", "na", "none", "null"}

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.core import files
-from nas.errors import ConfigError, ForeignFileError, HistoryError, NasError
+from nas.core.errors import ConfigError, ForeignFileError, HistoryError, NasError
 
 try:
     import fcntl

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nas.core.records import Note
 from nas.core.text import MESSAGE_LIMIT, repr_of, storable
-from nas.records import Note
 
 SURROGATE = "surrogate"
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nas.history_table import tabulate
-from nas.interfaces import SearchSpace
-from nas.records import Result, Trial
+from nas.core.interfaces import SearchSpace
+from nas.core.records import Result, Trial
+from nas.runs.history_table import tabulate
 
 
 def frame_of(space: SearchSpace, told: Sequence[Result], running: Iterable[Trial] = ()) -> pd.DataFrame:

@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nas.algorithms.noise import running_means
+from nas.core.errors import HistoryError
 from nas.core.files import write_stream, write_text
+from nas.core.objectives import Limit, Objective
+from nas.core.records import FloatArray, Note
 from nas.core.tables import csv_text
 from nas.core.text import command
-from nas.errors import HistoryError
-from nas.history import as_json
-from nas.indicators import (
+from nas.pareto.indicators import (
     CURVE_STEPS,
     Box,
     beyond_best,
@@ -26,11 +28,9 @@ from nas.indicators import (
     is_approximate,
     reference_box,
 )
-from nas.noise import running_means
-from nas.notes import notes_table
-from nas.objectives import Limit, Objective
-from nas.records import FloatArray, Note
 from nas.runs.files import run_files
+from nas.runs.history import as_json
+from nas.runs.notes import notes_table
 
 HISTORY_CSV = "history.csv"
 
@@ -46,7 +46,7 @@ class RunTable:
     the `budget` where trials had different ones.
     `notes` are what the algorithm put on record, oldest first.
     Where an architecture was measured more than once at a budget, `told`, `points` and `front` have the mean so far.
-    `imported` are the results that a warm start brought (see `nas.warm_start.imported_table`), `before` (k, m) their
+    `imported` are the results that a warm start brought (see `nas.engine.warm_start.imported_table`), `before` (k, m) their
     points: they come first in the box and the curve, and may be on the front, whose column `origin` then tells.
     `beyond_best` has a sentence for each objective with a value better than its `best`.
     `keys` (k + n) is what each of those, then each row of `told`, is a result of, None when it failed: see
@@ -228,7 +228,7 @@ def export(
         tables[HISTORY_CSV] = table.frame
     names = [*tables, "history.parquet", "summary.json"]
     if plots:
-        from nas.plots import figures, write_plots  # matplotlib is slow to import
+        from nas.report.plots import figures, write_plots  # matplotlib is slow to import
 
         names += [f"plots/{name}" for name in figures(table)]
     try:

@@ -6,8 +6,8 @@ import math
 from importlib import import_module
 from typing import Any
 
-from nas.interfaces import SearchSpace
-from nas.records import Architecture
+from nas.core.interfaces import SearchSpace
+from nas.core.records import Architecture
 
 
 def ensure(holds: bool, sentence: str) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from nas.interfaces import Evaluate, HasCost, SearchSpace
-from nas.objectives import Objective
-from nas.records import Architecture, Trial
+from nas.core.interfaces import Evaluate, HasCost, SearchSpace
+from nas.core.objectives import Objective
+from nas.core.records import Architecture, Trial
 from nas.testing.claims import check_number, check_pickle, ensure
 
 

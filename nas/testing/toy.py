@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from nas.interfaces import SearchSpace, one_hot
-from nas.objectives import Limit
-from nas.problem import Problem
-from nas.records import Architecture, FloatArray, Observation, Result, Status, Trial
+from nas.core.interfaces import SearchSpace, one_hot
+from nas.core.objectives import Limit
+from nas.core.problem import Problem
+from nas.core.records import Architecture, FloatArray, Observation, Result, Status, Trial
 
 
 class ToySpace(SearchSpace):

@@ -13,11 +13,11 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.utils.flop_counter import FlopCounterMode
 
+from nas.core.errors import ConfigError, DataError
+from nas.core.interfaces import HasBuild, HasCost, HasForTask, SearchSpace
+from nas.core.records import Architecture
 from nas.core.task_spec import Size, TaskSpec, size_text
 from nas.engine.settle import for_task
-from nas.errors import ConfigError, DataError
-from nas.interfaces import HasBuild, HasCost, HasForTask, SearchSpace
-from nas.records import Architecture
 
 SAMPLES = 3  # architectures that are built before a search
 NEAR = 1e-3  # relative: multiply-adds of one size of image, counted with or without a bias

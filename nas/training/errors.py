@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nas.errors import EvaluationError
+from nas.core.errors import EvaluationError
 
 
 class TrainingDiverged(EvaluationError):

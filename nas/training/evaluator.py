@@ -15,10 +15,10 @@ import torch
 from torch import nn
 
 from nas.core.counting import counted_space
+from nas.core.errors import ConfigError, DataError
+from nas.core.interfaces import HasBuild, SearchSpace
+from nas.core.records import Architecture, Trial
 from nas.core.task_spec import TaskSpec
-from nas.errors import ConfigError, DataError
-from nas.interfaces import HasBuild, SearchSpace
-from nas.records import Architecture, Trial
 from nas.training import weights
 from nas.training.counts import check_counted, check_data
 from nas.training.data import Digits
@@ -61,7 +61,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class TrainingEvaluator:
-    """Trains a trial's architecture by a recipe; implements `nas.interfaces.Evaluate`.
+    """Trains a trial's architecture by a recipe; implements `nas.core.interfaces.Evaluate`.
 
     `trial.budget` is the number of epochs (None: the recipe's), `trial.seed` decides the first weights, the
     shuffling and the transforms: on a CPU the same trial gives the same values, in any process, whatever

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nas.core.errors import DataError
 from nas.core.task_spec import TaskSpec
-from nas.errors import DataError
 from nas.training.augment import sent
 from nas.training.data import load
 from nas.training.data.account import Account

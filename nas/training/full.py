@@ -21,13 +21,13 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from nas.core.errors import ConfigError
 from nas.core.files import absolute, make_folder
+from nas.core.interfaces import HasBuild, SearchSpace
 from nas.core.owned import OwnedFiles
+from nas.core.records import Architecture
 from nas.core.task_spec import TaskSpec
 from nas.engine.settle import for_task
-from nas.errors import ConfigError
-from nas.interfaces import HasBuild, SearchSpace
-from nas.records import Architecture
 from nas.training import weights
 from nas.training.data.account import announce
 from nas.training.evaluator import reproducible

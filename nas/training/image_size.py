@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from nas.core.records import Architecture
 from nas.core.task_spec import as_size
-from nas.records import Architecture
 
 _SAID_BY = ("picture", "resolution", "image_size", "spec")
 

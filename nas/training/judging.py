@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nas.errors import DataError
-from nas.measure.latency import LatencySettings, time_in_turns
+from nas.core.errors import DataError
 from nas.training.data.account import announce
 from nas.training.evaluator import reproducible
+from nas.training.latency import LatencySettings, time_in_turns
 from nas.training.recipe import Recipe
 from nas.training.task import Classification, Scored, Task
 

@@ -16,12 +16,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from nas.checks import check_positive
+from nas.core.checks import check_positive
+from nas.core.errors import ConfigError, EvaluationError
+from nas.core.interfaces import HasBuild, SearchSpace
+from nas.core.records import Architecture
 from nas.core.task_spec import TaskSpec
-from nas.errors import ConfigError, EvaluationError
-from nas.interfaces import HasBuild, SearchSpace
-from nas.measure.picture_size import picture_size, says_picture_size
-from nas.records import Architecture
+from nas.training.image_size import picture_size, says_picture_size
 
 if TYPE_CHECKING:
     from torch import nn

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from nas.errors import EvaluationError
+from nas.core.errors import EvaluationError
 from nas.training.augment import AUGMENTS
 from nas.training.errors import TrainingDiverged
 from nas.training.feed import Feed

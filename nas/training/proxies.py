@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nas.checks import check_known
+from nas.core.checks import check_known
+from nas.core.errors import ConfigError, DataError
+from nas.core.interfaces import HasBuild, SearchSpace
+from nas.core.records import Architecture, FloatArray, Trial
 from nas.core.task_spec import TaskSpec
-from nas.errors import ConfigError, DataError
-from nas.interfaces import HasBuild, SearchSpace
-from nas.records import Architecture, FloatArray, Trial
 from nas.training.data import Digits
 from nas.training.data.base import DataSource
 from nas.training.evaluator import HasResolution, TrainingEvaluator, reproducible

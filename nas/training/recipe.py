@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 from nas.training.schedules import SCHEDULES
 
 OPTIMISER_NAMES = ("sgd", "adamw", "rmsprop")

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from nas.errors import ConfigError, DataError
+from nas.core.errors import ConfigError, DataError
 from nas.training.corruptions import CORRUPTIONS, corrupt_all
 from nas.training.corruptions.apply import SEVERITIES
 from nas.training.data import load

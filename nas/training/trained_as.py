@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nas.errors import DataError
+from nas.core.errors import DataError
 from nas.training import weights
 
 _RESOLUTION = re.compile(r"\bresolution=(\d+)")

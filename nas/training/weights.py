@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
+from nas.core.errors import DataError
 from nas.core.files import make_folder, target_of_part, write_stream
-from nas.errors import DataError
-from nas.records import Architecture
+from nas.core.records import Architecture
 
 SCHEMA = 1
 

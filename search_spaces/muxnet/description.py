@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-from nas.records import Block
+from nas.core.records import Block
 from search_spaces.muxnet.cost import Cost, block_cost, head_cost, linear_cost, stem_cost
 from search_spaces.muxnet.spec import BlockKind, BlockSpec, NetworkSpec, check_network, halved, placed
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import takewhile
 
-from nas.errors import ArchitectureError, ConfigError
+from nas.core.errors import ArchitectureError, ConfigError
 from search_spaces.muxnet.cost import (
     Cost,
     bottleneck_cost,

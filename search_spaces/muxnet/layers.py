@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 from search_spaces.muxnet.spec import Activation, BlockSpec, check_scales, slice_widths
 
 ACTIVATIONS: dict[Activation, type[nn.Module]] = {

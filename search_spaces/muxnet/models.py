@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, overload
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 from search_spaces.muxnet.spec import Activation, BlockKind, BlockSpec, NetworkSpec
 
 if TYPE_CHECKING:

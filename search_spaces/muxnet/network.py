@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 from search_spaces.muxnet.blocks import BLOCKS
 from search_spaces.muxnet.layers import ACTIVATIONS, conv, norm
 from search_spaces.muxnet.spec import NetworkSpec, check_network, placed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 
 Mix = tuple[int, ...]
 

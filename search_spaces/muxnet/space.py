@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nas.core.bounds import check_time
+from nas.core.errors import ArchitectureError, ConfigError
+from nas.core.interfaces import SearchSpace, one_hot
+from nas.core.records import Architecture, Block, FloatArray
 from nas.core.task_spec import TaskSpec, Unset
-from nas.errors import ArchitectureError, ConfigError
-from nas.interfaces import SearchSpace, one_hot
-from nas.records import Architecture, Block, FloatArray
 from search_spaces.muxnet import genes as coding
 from search_spaces.muxnet.cost import features_cost
 from search_spaces.muxnet.description import describe

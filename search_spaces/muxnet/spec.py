@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 
 
 class BlockKind(str, Enum):

@@ -25,7 +25,7 @@ import re
 from collections import Counter
 from itertools import groupby
 
-from nas.errors import ArchitectureError, ConfigError
+from nas.core.errors import ArchitectureError, ConfigError
 from search_spaces.muxnet.spec import Activation, BlockKind, BlockSpec, NetworkSpec
 
 _SIGNS = {"-": -1, "0": 0, "+": 1}

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nas.core.errors import DataError
 from nas.core.files import write_stream
-from nas.errors import DataError
 from search_spaces.muxnet.models import create_model, model_spec
 
 SCHEMA = 1

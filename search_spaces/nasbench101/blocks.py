@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nas.records import Block
+from nas.core.records import Block
 from search_spaces.nasbench101.cell import MAXPOOL, Cell, columns
 from search_spaces.nasbench101.cost import KERNEL_AREA, Skeleton, vertex_channels
 

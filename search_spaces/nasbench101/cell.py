@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nas.errors import ArchitectureError
+from nas.core.errors import ArchitectureError
 
 MAX_VERTICES = 7
 MAX_EDGES = 9  # counted after pruning, as the benchmark does

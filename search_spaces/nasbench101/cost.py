@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 
+from nas.core.errors import ConfigError
 from nas.core.task_spec import Size, as_size
-from nas.errors import ConfigError
 from search_spaces.nasbench101.cell import CONV1X1, CONV3X3, MAXPOOL, Cell, columns
 
 MIN_STEM_CHANNELS = 4  # nine edges let at most four inner vertices share the output's channels

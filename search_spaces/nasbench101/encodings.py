@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nas.records import FloatArray
+from nas.core.records import FloatArray
 from search_spaces.nasbench101.cell import FULL_BITS, INNER, OPERATIONS, Cell, columns, to_genes
 
 _CHOICES = len(OPERATIONS)

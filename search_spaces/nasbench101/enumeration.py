@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nas.core.errors import ConfigError
 from nas.core.files import write_whole
-from nas.errors import ConfigError
 from search_spaces.nasbench101.canonical import relabel_smallest
 from search_spaces.nasbench101.cell import (
     COLUMN_START,

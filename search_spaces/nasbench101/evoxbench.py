@@ -14,9 +14,9 @@ from functools import cached_property
 
 import numpy as np
 
+from nas.core.errors import ConfigError, EvaluationError
+from nas.core.records import Architecture, FloatArray, Trial
 from nas.core.task_spec import TaskSpec
-from nas.errors import ConfigError, EvaluationError
-from nas.records import Architecture, FloatArray, Trial
 from search_spaces.nasbench101.cell import MAXPOOL, Cell, columns, from_genes
 from search_spaces.nasbench101.cost import Skeleton, network_cost, vertex_channels
 from search_spaces.nasbench101.table_evaluator import PUBLISHED, TableEvaluator, mean_of_runs

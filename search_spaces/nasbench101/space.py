@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nas.core.bounds import DRAWS, attempts, no_valid_sample
+from nas.core.interfaces import SearchSpace
+from nas.core.records import Architecture, Block, FloatArray
 from nas.core.task_spec import Size, TaskSpec, Unset, UnsetSize, as_size
-from nas.interfaces import SearchSpace
-from nas.records import Architecture, Block, FloatArray
 from search_spaces.nasbench101 import drawing, encodings, structure
 from search_spaces.nasbench101.blocks import blocks
 from search_spaces.nasbench101.canonical import canonical_genes

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nas.records import FloatArray
+from nas.core.records import FloatArray
 from search_spaces.nasbench101.cell import FULL_BITS, INNER, MAX_VERTICES, OPERATIONS
 from search_spaces.path_counts import composition, path_statistics
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nas.errors import DataError
+from nas.core.errors import DataError
 from search_spaces.nasbench101.table_import import ImportReport, import_tfrecord
 from search_spaces.nasbench101.table_interface import Cell, Measure, Table, value
 from search_spaces.nasbench101.table_parquet import ParquetTable, load_parquet

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nas.checks import check_known
+from nas.core.checks import check_known
 from search_spaces.nasbench101.evoxbench import ResampledTraining, one_training
 from search_spaces.nasbench101.table import load_table
 from search_spaces.nasbench101.table_evaluator import (

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from nas.core.errors import ArchitectureError, ConfigError, EvaluationError
+from nas.core.records import Architecture, Trial
 from nas.core.task_spec import TaskSpec
-from nas.errors import ArchitectureError, ConfigError, EvaluationError
-from nas.records import Architecture, Trial
 from search_spaces.nasbench101.space import NASBench101
 from search_spaces.nasbench101.table_interface import Table, value
 
@@ -33,7 +33,7 @@ def mean_of_runs(seed: int, runs: int) -> int | None:
 
 @dataclass(frozen=True)
 class TableEvaluator:
-    """Evaluates a candidate by looking it up (an `nas.interfaces.Evaluate`).
+    """Evaluates a candidate by looking it up (an `nas.core.interfaces.Evaluate`).
 
     Returns `accuracy` and `error`, in percent: 100 `metric` and 100 (1 - `metric`) at `budget` epochs (or the trial's own budget), of the run that
     `choose` picks. Further, where the table has them: `test_error`, percent, the mean test accuracy at

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.errors import DataError
+from nas.core.errors import DataError
 from search_spaces.nasbench101.table_cells import hash_of, text_of, unpack
 from search_spaces.nasbench101.table_layout import METRICS, RUNS, Columns, check_new, write_store
 from search_spaces.nasbench101.tfrecord import ADVICE, Frame, RunRecord, decode_run, fault, read_frames

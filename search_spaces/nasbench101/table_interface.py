@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from nas.errors import ArchitectureError, ConfigError
-from nas.records import Architecture
+from nas.core.errors import ArchitectureError, ConfigError
+from nas.core.records import Architecture
 from search_spaces.nasbench101.cell import from_genes, parse_cell
 from search_spaces.nasbench101.space import NASBench101
 from search_spaces.nasbench101.table_cells import pack, text_of, unpack

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 
 KIND = "nasbench101-table"
 SCHEMA = 1

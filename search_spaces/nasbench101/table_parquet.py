@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from nas.errors import ArchitectureError, DataError
-from nas.records import FloatArray
+from nas.core.errors import ArchitectureError, DataError
+from nas.core.records import FloatArray
 from search_spaces.nasbench101.cell import parse_cell
 from search_spaces.nasbench101.table_cells import hash_of, pack
 from search_spaces.nasbench101.table_interface import (

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.errors import ArchitectureError, DataError
-from nas.records import Architecture
+from nas.core.errors import ArchitectureError, DataError
+from nas.core.records import Architecture
 from search_spaces.nasbench101.cell import in_range
 from search_spaces.nasbench101.space import NASBench101
 from search_spaces.nasbench101.table_cells import hash_of, pack_genes, text_of, unpack

@@ -25,7 +25,7 @@ from google.protobuf import (  # type: ignore[import-untyped, unused-ignore]
     message_factory,
 )
 
-from nas.errors import DataError
+from nas.core.errors import DataError
 from search_spaces.nasbench101.cell import MAX_VERTICES, OPERATIONS, checked, read_cell
 from search_spaces.nasbench101.table_cells import pack
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nas.records import Block
+from nas.core.records import Block
 from search_spaces.nasbench201.cell import CONV1X1, CONV3X3
 from search_spaces.nasbench201.cost import Skeleton
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 
+from nas.core.errors import ConfigError
 from nas.core.task_spec import Size, as_size
-from nas.errors import ConfigError
 from search_spaces.nasbench201.cell import CONV1X1, CONV3X3
 
 STAGES = 3

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nas.core.errors import ArchitectureError
+from nas.core.interfaces import SearchSpace
+from nas.core.records import Architecture, Block, FloatArray
 from nas.core.task_spec import Size, TaskSpec, Unset, UnsetSize, as_size
-from nas.errors import ArchitectureError
-from nas.interfaces import SearchSpace
-from nas.records import Architecture, Block, FloatArray
 from search_spaces.nasbench201 import drawing, structure
 from search_spaces.nasbench201.blocks import blocks
 from search_spaces.nasbench201.cell import EDGES, OPERATIONS

@@ -10,7 +10,7 @@ import itertools
 
 import numpy as np
 
-from nas.records import FloatArray
+from nas.core.records import FloatArray
 from search_spaces.nasbench201.cell import EDGES, NONE, SKIP
 from search_spaces.path_counts import composition, path_statistics, sequences
 

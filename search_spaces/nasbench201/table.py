@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from pandas.api.types import is_numeric_dtype
 
+from nas.core.errors import ConfigError, DataError, EvaluationError
+from nas.core.records import Architecture, FloatArray, Trial
 from nas.core.task_spec import TaskSpec
-from nas.errors import ConfigError, DataError, EvaluationError
-from nas.records import Architecture, FloatArray, Trial
 from search_spaces.nasbench201.space import NASBench201
 from search_spaces.parquet_file import read_frame
 
@@ -114,7 +114,7 @@ class NASBench201Table:
 
 @dataclass(frozen=True)
 class NASBench201Evaluator:
-    """Evaluates by look-up (an `nas.interfaces.Evaluate`).
+    """Evaluates by look-up (an `nas.core.interfaces.Evaluate`).
 
     Returns in percent `accuracy`, the one searched on, and `error`, 100 minus it (the 12-epoch validation accuracy unless told
     otherwise), and `test_error`, 100 minus the one reported (200 epochs), which no search may use. Raises `ConfigError`

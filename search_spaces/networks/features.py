@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 
 FEATURE_STRIDES = (4, 8, 16, 32)
 _OUTPUT_STRIDES = (8, 16, 32)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from nas.checks import check_known
-from nas.records import Block
+from nas.core.checks import check_known
+from nas.core.records import Block
 from search_spaces.muxnet.description import describe
 from search_spaces.muxnet.models import LISTED_MODELS, MODELS
 from search_spaces.muxnet.spec import NetworkSpec

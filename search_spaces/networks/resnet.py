@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from nas.errors import ConfigError
-from nas.records import Block
+from nas.core.errors import ConfigError
+from nas.core.records import Block
 from search_spaces.muxnet.cost import conv_cost, linear_cost
 from search_spaces.muxnet.spec import halved
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from nas.errors import ConfigError
-from nas.records import Block
+from nas.core.errors import ConfigError
+from nas.core.records import Block
 from search_spaces.muxnet.cost import conv_cost, linear_cost
 
 POOLED = 7  # height and width of the map that the first linear layer takes

@@ -113,7 +113,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def nas_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Nas:
     """Run `nas` with arguments, as its console script does; pictures and the page of a search are left out."""
-    monkeypatch.setattr("nas.plots.write_plots", lambda folder, table: [])
+    monkeypatch.setattr("nas.report.plots.write_plots", lambda folder, table: [])
     monkeypatch.setattr("nas.cli.searching.report_at_the_end", lambda result, space: None)
 
     def run(*arguments: str) -> Done:

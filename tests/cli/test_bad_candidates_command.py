@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.history import read_history
+from nas.runs.history import read_history
 
 MISBEHAVING = """
 

@@ -199,7 +199,7 @@ def test_resuming_a_run_of_the_python_interface_is_refused(folder: Path, nas_com
 
 
 def test_a_run_that_another_process_writes_is_refused(folder: Path, nas_command) -> None:
-    from nas.log_file import lock_folder
+    from nas.runs.log_file import lock_folder
 
     nas_command("search", "search.yaml")
     handle = lock_folder(folder / "run")

@@ -13,9 +13,9 @@ import pytest
 
 import nas
 from nas.core.code_files import changed, code_of, static_code
+from nas.core.errors import HistoryError
 from nas.engine.changed_code import RunCode
-from nas.errors import HistoryError
-from nas.history import read_history
+from nas.runs.history import read_history
 from nas.testing.toy import ToySpace
 
 MEASURE = """

@@ -15,7 +15,7 @@ import pytest
 import typer
 
 from nas.algorithms import ALGORITHMS
-from nas.history import read_history
+from nas.runs.history import read_history
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [

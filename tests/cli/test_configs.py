@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from nas.assemble import CONFIGS, assemble
-from nas.config import check_config, read_config
-from nas.errors import ConfigError
+from nas.config.assemble import CONFIGS, assemble
+from nas.config.schema import check_config, read_config
+from nas.core.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted([*CONFIGS.glob("*.yaml"), *(ROOT / "configs").glob("*.yaml")])

@@ -11,7 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from nas.cli.app import app
-from nas.errors import DataError
+from nas.core.errors import DataError
 from nas.training.data import Folder
 
 IGNORED = "6 nested too deep (an image lies directly in its class folder) (a/more/0.png, a/more/1.png, a/more/2.png, ...)"
@@ -81,7 +81,7 @@ def search(images: Path, out: Path, *words: object) -> Result:
 def test_a_search_says_before_it_starts_which_files_it_ignores_in_one_line(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("nas.plots.write_plots", lambda *_: None)  # drawing takes most of the time
+    monkeypatch.setattr("nas.report.plots.write_plots", lambda *_: None)  # drawing takes most of the time
     result = search(images, tmp_path / "run")
     assert result.exit_code == 0, result.output
     line = f"data: 20 images used; 6 files ignored: {IGNORED}"
@@ -99,7 +99,7 @@ def test_a_search_refuses_damaged_images_by_name(images: Path, tmp_path: Path):
 
 
 def test_from_python_a_search_logs_what_it_skips(images: Path, caplog: pytest.LogCaptureFixture):
-    from nas.assemble import spaces
+    from nas.config.assemble import spaces
     from nas.training import TrainingEvaluator
 
     (images / "b" / "3.png").write_bytes(b"no image")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nas.installation import Needed, by_extra
+from nas.cli.installation import Needed, by_extra
 
 
 @pytest.fixture(autouse=True)

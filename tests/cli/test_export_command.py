@@ -34,7 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "cells.yaml").write_text(CONFIG)
     flags = Flags(None, None, None, None, None, None, None, folder / "run", ())
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("nas.plots.write_plots", lambda folder, table: [])
+        patched.setattr("nas.report.plots.write_plots", lambda folder, table: [])
         run_search(folder / "cells.yaml", flags, None)
     return folder
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from nas.algorithms import ALGORITHMS
+from nas.algorithms.peers import PEERS
 from nas.api import search
-from nas.assemble import make_executor
-from nas.config import Part
-from nas.errors import ConfigError
-from nas.peers import PEERS
-from nas.plan import algorithms
+from nas.config.assemble import make_executor
+from nas.config.schema import Part
+from nas.core.errors import ConfigError
+from nas.engine.plan import algorithms
 from nas.testing.toy import ToySpace
 
 OWN = '''

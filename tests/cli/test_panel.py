@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from nas.cli.panel import ASCII, UNICODE, StandingPanel, clock, line, sparkline
-from nas.standing import Best, Heading, Judgement, Standing, Work
+from nas.monitor import Best, Heading, Judgement, Standing, Work
 
 TEXT = "r8/stem24s1/se0.25/ds24/ir24:k3.5s2e4/sp:k5e2m-0/ir40:k5e3/ir24:k5s2e2/sp:k5e2p0.25g2x2/head32"
 REASON = "failed: ValueError: kernel {} is larger than the picture (own.py, line 31, in train)"

@@ -14,7 +14,7 @@ from rich.console import Console
 import nas
 from nas.cli import progress
 from nas.cli.progress import Progress
-from nas.every import Every
+from nas.core.timer import Every
 from nas.testing import ToySpace, toy_error
 
 

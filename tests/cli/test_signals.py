@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from nas.errors import HistoryError
-from nas.history import read_history
+from nas.core.errors import HistoryError
+from nas.runs.history import read_history
 
 pytestmark = pytest.mark.timeout(900)  # far longer than anything takes on a busy machine
 NAS = "import sys; from nas.cli import main; sys.argv[0] = 'nas'; main()"

@@ -22,13 +22,13 @@ import nas
 from nas import log_file
 from nas.cli.panel import line
 from nas.cli.watching import run_watch
-from nas.errors import HistoryError
-from nas.history import FILE
-from nas.search_state import SearchState
-from nas.standing import Standing
-from nas.standing.pulse import FILE as PULSE
-from nas.standing.pulse import Pulse
-from nas.standing.recorded import RecordedStanding
+from nas.core.errors import HistoryError
+from nas.engine.search_state import SearchState
+from nas.monitor import Standing
+from nas.monitor.pulse import FILE as PULSE
+from nas.monitor.pulse import Pulse
+from nas.monitor.recorded import RecordedStanding
+from nas.runs.history import FILE
 from nas.testing import ToySpace, toy_error
 
 pytestmark = pytest.mark.usefixtures("no_plots")
@@ -56,7 +56,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(folder / "run", folder / "middle")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nas.plots.write_plots", lambda folder, table: [])
+        patch.setattr("nas.report.plots.write_plots", lambda folder, table: [])
         search(folder / "run", copy)
     return folder
 

@@ -24,7 +24,7 @@ def write_tiny_figures(folder: Path, found: Sequence[Drawing]) -> None:
 Compare = Callable[..., Comparison]
 
 PARTS = '''
-from nas.records import Trial
+from nas.core.records import Trial
 from nas.testing.toy import ToySpace, toy_error
 
 

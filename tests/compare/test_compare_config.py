@@ -8,7 +8,7 @@ import pytest
 from compare_parts import Compare, config, one_objective, two_objectives
 
 from nas.compare.config import check_comparison, search_config, slug
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 
 
 def test_a_short_config_gets_the_defaults_that_the_page_states() -> None:

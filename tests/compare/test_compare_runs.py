@@ -17,8 +17,8 @@ from nas.compare.design import SharedDesign, SharedDesignWithRecall, WithDesign,
 from nas.compare.driving import run_missing
 from nas.compare.folder import remember
 from nas.compare.runs import Comparison, RunKey, begun, carry_out
-from nas.errors import ConfigError, HistoryError
-from nas.history import History
+from nas.core.errors import ConfigError, HistoryError
+from nas.runs.history import History
 from nas.testing.toy import answer, toy_problem
 
 ONE = {"problems": [two_objectives()], "algorithms": ["moead", "random"], "seeds": 2}

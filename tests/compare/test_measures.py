@@ -16,11 +16,11 @@ from nas.compare.measures import Curve, Measure, evaluation_grid, quartiles, tim
 from nas.compare.reference import references
 from nas.compare.results import read_runs
 from nas.compare.runs import Comparison, RunKey
-from nas.errors import ConfigError
-from nas.front import non_dominated
-from nas.indicators import Box, attainment_difference, attainment_surfaces, epsilon_additive
-from nas.interfaces import SearchSpace
-from nas.records import Trial
+from nas.core.errors import ConfigError
+from nas.core.interfaces import SearchSpace
+from nas.core.records import Trial
+from nas.pareto.archive import non_dominated
+from nas.pareto.indicators import Box, attainment_difference, attainment_surfaces, epsilon_additive
 from nas.testing.toy import ToySpace, toy_error
 
 KEY = RunKey("p", "a", 0)

@@ -9,13 +9,13 @@ import pytest
 
 import nas
 from nas.algorithms import ALGORITHMS
+from nas.algorithms.peers import PEERS, outside
+from nas.algorithms.peers.optuna_search import OptunaGP
+from nas.algorithms.peers.pymoo_search import PymooNSGA2, PymooSettings, mended
 from nas.compare.design import WithDesign, draw_design
-from nas.errors import ConfigError
-from nas.loop import LoopSettings
-from nas.peers import PEERS, outside
-from nas.peers.optuna_search import OptunaGP
-from nas.peers.pymoo_search import PymooNSGA2, PymooSettings, mended
-from nas.records import Observation, Trial
+from nas.core.errors import ConfigError
+from nas.core.records import Observation, Trial
+from nas.engine.loop import LoopSettings
 from nas.testing.toy import ToySpace, answer, toy_error, toy_problem
 
 PACKAGES = {"optuna": "optuna", "syne": "syne_tune", "pymoo": "pymoo"}

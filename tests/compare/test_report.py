@@ -21,7 +21,7 @@ from nas.compare.report import write_report
 from nas.compare.runs import Comparison
 from nas.compare.statistics import ranking
 from nas.compare.tables import Table, figures, latex, latex_text, markdown
-from nas.errors import HistoryError
+from nas.core.errors import HistoryError
 
 
 @pytest.fixture(autouse=True)

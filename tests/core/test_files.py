@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from nas.core.errors import ForeignFileError
 from nas.core.files import (
     absolute,
     check_no_links,
@@ -20,7 +21,6 @@ from nas.core.files import (
     write_text,
     write_whole,
 )
-from nas.errors import ForeignFileError
 
 
 def test_a_written_file_is_whole_and_has_the_mode_of_the_umask(tmp_path: Path) -> None:

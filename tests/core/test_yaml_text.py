@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from nas.compare.config import check_comparison
-from nas.config import check_config, override, read_config
+from nas.config.schema import check_config, override, read_config
+from nas.core.errors import ConfigError
 from nas.core.yaml_text import DEPTH, YamlError, dump_yaml, parse_yaml
-from nas.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -184,7 +184,7 @@ def test_every_yaml_text_of_the_package_is_read_by_this_one_loader() -> None:
 def test_every_config_of_the_repository_is_read() -> None:
     found = [
         p
-        for room in ("nas/configs", "configs", "docs/examples", "experiments")
+        for room in ("nas/config/searches", "configs", "docs/examples", "experiments")
         for p in (ROOT / room).rglob("*.yaml")
     ]
     assert len(found) > 5

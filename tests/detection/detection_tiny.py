@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from nas.tasks.detection.anchors import AnchorPlan
-from nas.tasks.detection.detector import Detector
-from nas.tasks.detection.heads import conv
+from nas.training.tasks.detection.anchors import AnchorPlan
+from nas.training.tasks.detection.detector import Detector
+from nas.training.tasks.detection.heads import conv
 
 PLAN = AnchorPlan((0.2, 0.35, 0.6), ((1.5,), (1.5,)))
 

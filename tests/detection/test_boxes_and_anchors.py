@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from nas.errors import ConfigError
-from nas.tasks.detection.anchors import SSD300, AnchorPlan, anchors, spread
-from nas.tasks.detection.boxes import compiled_nms, decode, encode, greedy, overlaps, suppress
+from nas.core.errors import ConfigError
+from nas.training.tasks.detection.anchors import SSD300, AnchorPlan, anchors, spread
+from nas.training.tasks.detection.boxes import compiled_nms, decode, encode, greedy, overlaps, suppress
 
 CPU = torch.device("cpu")
 

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from nas.cli.networks import network_spec
-from nas.tasks.detection.boxes import decode
-from nas.tasks.detection.build import make_detector
-from nas.tasks.detection.settings import HeadSettings
 from nas.training.judging import put_weights
+from nas.training.tasks.detection.boxes import decode
+from nas.training.tasks.detection.build import make_detector
+from nas.training.tasks.detection.settings import HeadSettings
 from search_spaces.networks import create_network
 
 NETWORK = "mobilenet_v2_050"

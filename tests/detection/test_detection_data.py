@@ -8,9 +8,9 @@ import pytest
 from detection_shapes import drawn, write_shapes
 from PIL import Image
 
-from nas.errors import ConfigError, DataError
-from nas.tasks.detection.data import VOC, DetectionParquet
-from nas.tasks.detection.data.xml import annotation
+from nas.core.errors import ConfigError, DataError
+from nas.training.tasks.detection.data import VOC, DetectionParquet
+from nas.training.tasks.detection.data.xml import annotation
 
 OBJECT = "<object><name>{name}</name><difficult>{difficult}</difficult><bndbox>{corners}</bndbox></object>"
 CORNERS = "<xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax>"

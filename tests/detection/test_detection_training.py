@@ -10,14 +10,14 @@ import pytest
 import torch
 from detection_tiny import tiny_detector
 
-from nas.errors import ConfigError
-from nas.tasks.detection.augment import Augmentation
-from nas.tasks.detection.data import DetectionParquet
-from nas.tasks.detection.task import Detection, DetectionScore
+from nas.core.errors import ConfigError
 from nas.training import weights
 from nas.training.feed import Prepared
 from nas.training.full import FullSettings, Row, train_full
 from nas.training.recipe import Recipe
+from nas.training.tasks.detection.augment import Augmentation
+from nas.training.tasks.detection.data import DetectionParquet
+from nas.training.tasks.detection.task import Detection, DetectionScore
 
 STILL = Augmentation(zoom=(1.0, 1.0), stretch=0.0, flip=0.0, colour=0.0)
 CPU = FullSettings(threads=1, device="cpu")

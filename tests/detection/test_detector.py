@@ -8,14 +8,14 @@ import torch
 from detection_tiny import PLAN, TinyBackbone, tiny_detector
 from torch import Tensor, nn
 
-from nas.errors import ConfigError
-from nas.tasks.detection.anchors import SSD300, spread
-from nas.tasks.detection.augment import Augmentation
-from nas.tasks.detection.boxes import decode, encode
-from nas.tasks.detection.detector import BoxesAndScores, Detector, Reading, detections
-from nas.tasks.detection.heads import SSD300_EXTRAS, STYLES
-from nas.tasks.detection.settings import HeadSettings
-from nas.tasks.detection.vgg import ReducedVGG
+from nas.core.errors import ConfigError
+from nas.training.tasks.detection.anchors import SSD300, spread
+from nas.training.tasks.detection.augment import Augmentation
+from nas.training.tasks.detection.boxes import decode, encode
+from nas.training.tasks.detection.detector import BoxesAndScores, Detector, Reading, detections
+from nas.training.tasks.detection.heads import SSD300_EXTRAS, STYLES
+from nas.training.tasks.detection.settings import HeadSettings
+from nas.training.tasks.detection.vgg import ReducedVGG
 from search_spaces.networks import create_features
 
 DRAWS = torch.Generator

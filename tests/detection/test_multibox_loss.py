@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from nas.tasks.detection.boxes import encode
-from nas.tasks.detection.loss import MultiboxLoss, hardest, match
+from nas.training.tasks.detection.boxes import encode
+from nas.training.tasks.detection.loss import MultiboxLoss, hardest, match
 
 # four anchors side by side in the upper half of the picture
 ANCHORS = torch.tensor([[x, 0.0, x + 0.25, 0.5] for x in (0.0, 0.25, 0.5, 0.75)])

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from nas.tasks.detection.data.base import Objects
-from nas.tasks.detection.metrics import Seen, area, average_precisions, eleven_points
+from nas.training.tasks.detection.data.base import Objects
+from nas.training.tasks.detection.metrics import Seen, area, average_precisions, eleven_points
 
 
 def truth(*rows: tuple[int, tuple[float, ...]], difficult: tuple[int, ...] = ()) -> Objects:
@@ -84,7 +84,7 @@ def test_nothing_seen_is_zero() -> None:
 def test_coco_precision_of_cases_worked_by_hand() -> None:
     """Boxes of 100x100 and 100x85 pixels: an overlap of 0.85 passes 8 of the 10 thresholds .50, .55, ..., .95."""
     pytest.importorskip("faster_coco_eval", reason="COCO's precision needs the extra `detection`")
-    from nas.tasks.detection.coco import coco_precisions
+    from nas.training.tasks.detection.coco import coco_precisions
 
     sizes = np.array([[500, 500]])
     exact = coco_precisions([seen((0, 0.9, A))], [truth((0, A))], sizes, 1)
@@ -100,7 +100,7 @@ def test_coco_precision_of_cases_worked_by_hand() -> None:
 def test_coco_precision_interpolates_at_101_recalls() -> None:
     """Right, wrong, right of three: recalls 0 to .33 (34 of 101) reach 1, .34 to .66 (33) reach 2/3, the rest nothing."""
     pytest.importorskip("faster_coco_eval", reason="COCO's precision needs the extra `detection`")
-    from nas.tasks.detection.coco import coco_precisions
+    from nas.training.tasks.detection.coco import coco_precisions
 
     found = coco_precisions([MIXED], [THREE], np.array([[500, 500]]), 1)
     assert found["ap_50"] == pytest.approx((34 * 1 + 33 * 2 / 3) / 101, abs=1e-6)
@@ -108,6 +108,6 @@ def test_coco_precision_interpolates_at_101_recalls() -> None:
 
 def test_nothing_seen_has_no_coco_precision() -> None:
     pytest.importorskip("faster_coco_eval", reason="COCO's precision needs the extra `detection`")
-    from nas.tasks.detection.coco import coco_precisions
+    from nas.training.tasks.detection.coco import coco_precisions
 
     assert coco_precisions([seen()], [THREE], np.array([[500, 500]]), 1)["ap"] == 0.0

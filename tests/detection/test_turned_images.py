@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nas.errors import DataError
-from nas.tasks.detection.data import VOC
+from nas.core.errors import DataError
+from nas.training.tasks.detection.data import VOC
 
 WIDTH, HEIGHT = 40, 24  # of the image as it is shown
 BOX = (5, 3, 20, 9)  # left, top, right, bottom in pixels from 1, both included

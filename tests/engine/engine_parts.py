@@ -16,11 +16,11 @@ import numpy as np
 
 from nas.algorithms.random_search import RandomSearch
 from nas.algorithms.sa_moead import SAMOEADSettings
+from nas.core.interfaces import Algorithm, Evaluate, SearchSpace
+from nas.core.problem import Problem
+from nas.core.records import Architecture, Note, Observation, Result, Trial
 from nas.executors import run_trial
-from nas.history import read_history
-from nas.interfaces import Algorithm, Evaluate, SearchSpace
-from nas.problem import Problem
-from nas.records import Architecture, Note, Observation, Result, Trial
+from nas.runs.history import read_history
 
 
 class Grid(SearchSpace):

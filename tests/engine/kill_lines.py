@@ -26,9 +26,9 @@ from typing import Any
 from engine_parts import QUICK_SETTINGS, Grid, Keeping, log_of, quick
 
 import nas
-import nas.plots
-from nas.history import FILE, read_notes
-from nas.loop import LoopSettings
+import nas.report.plots
+from nas.engine.loop import LoopSettings
+from nas.runs.history import FILE, read_notes
 from nas.training import Halving
 
 TRACED = ("api", "history", "history_table", "kept_weights", "log_file", "loop", "replay", "run_folder")
@@ -269,7 +269,7 @@ def kill_everywhere(folder: Path, case: dict[str, Any], most: int) -> dict[str, 
 
 
 if __name__ == "__main__":
-    nas.plots.write_plots = lambda folder, table: []
+    nas.report.plots.write_plots = lambda folder, table: []
     out, wanted = Path(sys.argv[1]), CASES[sys.argv[2]]
     (out / "first").mkdir()
     search(out / "first", wanted, resume=False)  # imports all that a search needs

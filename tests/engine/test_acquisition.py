@@ -6,7 +6,7 @@ import moocore
 import numpy as np
 import pytest
 
-from nas.acquisition import WEIGHTS, expected_improvement, outcomes, undominated
+from nas.algorithms.acquisition import WEIGHTS, expected_improvement, outcomes, undominated
 
 
 def a_front(rng: np.random.Generator, n: int, m: int) -> np.ndarray:
@@ -75,7 +75,7 @@ def test_more_candidates_than_fit_at_once_are_worth_the_same(monkeypatch):
     boxes = undominated(a_front(rng, 10, 3), np.ones(3))
     objectives = [rng.random((50, 31)), rng.random(50), rng.random(50)]
     whole = expected_improvement(objectives, boxes)
-    monkeypatch.setattr("nas.acquisition._CELLS", 7)
+    monkeypatch.setattr("nas.algorithms.acquisition._CELLS", 7)
     assert expected_improvement(objectives, boxes) == pytest.approx(whole)
 
 

@@ -12,12 +12,12 @@ import pytest
 from engine_parts import QUICK_SETTINGS
 
 from nas.algorithms import ALGORITHMS
+from nas.algorithms.candidates import Candidates
 from nas.algorithms.random_search import RandomSearch
-from nas.candidates import Candidates
-from nas.errors import ConfigError, InfeasibleError
-from nas.interfaces import Algorithm, SearchSpace
-from nas.objectives import Objective
-from nas.records import Architecture, Note, Observation, Trial
+from nas.core.errors import ConfigError, InfeasibleError
+from nas.core.interfaces import Algorithm, SearchSpace
+from nas.core.objectives import Objective
+from nas.core.records import Architecture, Note, Observation, Trial
 from nas.testing import (
     ToySpace,
     answer,

@@ -11,8 +11,8 @@ import pytest
 from engine_parts import Grid, quick
 
 import nas
-from nas.errors import ConfigError, ForeignFileError, HistoryError
-from nas.records import Architecture, Trial
+from nas.core.errors import ConfigError, ForeignFileError, HistoryError
+from nas.core.records import Architecture, Trial
 
 OBJECTIVES = ["error", "params", "madds"]
 

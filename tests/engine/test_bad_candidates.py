@@ -11,11 +11,11 @@ import pytest
 from engine_parts import Grid, deadly, hostile, quick
 
 import nas
-from nas.errors import TooManyFailures
+from nas.core.errors import TooManyFailures
+from nas.core.records import Trial
+from nas.engine.loop import LoopSettings
 from nas.executors import RaySettings, SerialSettings
-from nas.history import FILE
-from nas.loop import LoopSettings
-from nas.records import Trial
+from nas.runs.history import FILE
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 OBJECTIVES = ["error", "params", "madds"]

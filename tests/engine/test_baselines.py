@@ -16,11 +16,11 @@ from nas.algorithms.regularized_evolution import (
     ScalarizedEvolution,
     ScalarizedEvolutionSettings,
 )
-from nas.directions import das_dennis
-from nas.errors import ConfigError
-from nas.front import non_dominated
-from nas.interfaces import Algorithm
-from nas.records import Architecture, Observation
+from nas.core.errors import ConfigError
+from nas.core.interfaces import Algorithm
+from nas.core.records import Architecture, Observation
+from nas.pareto.archive import non_dominated
+from nas.pareto.directions import das_dennis
 from nas.testing import ToySpace, answer, toy_problem
 from search_spaces.nasbench101 import NASBench101
 

@@ -9,7 +9,7 @@ import pytest
 
 import nas
 from nas.algorithms import ALGORITHMS
-from nas.candidates import Candidates
+from nas.algorithms.candidates import Candidates
 from nas.core import bounds
 from nas.core.bounds import (
     SamplingError,
@@ -20,9 +20,9 @@ from nas.core.bounds import (
     time_limit,
     tries_at_most,
 )
-from nas.interfaces import SearchSpace
-from nas.problem import Problem
-from nas.records import Architecture, Trial
+from nas.core.interfaces import SearchSpace
+from nas.core.problem import Problem
+from nas.core.records import Architecture, Trial
 from nas.testing import check_space
 
 FEW = 3_000  # draws: a bound that keeps these tests short

@@ -9,10 +9,10 @@ import pytest
 from engine_parts import Grid, quick
 
 import nas
-from nas.callbacks import AnyCallback
-from nas.errors import ConfigError, TooManyFailures
-from nas.history import read_history
-from nas.search_state import SearchState
+from nas.core.errors import ConfigError, TooManyFailures
+from nas.engine.callbacks import AnyCallback
+from nas.engine.search_state import SearchState
+from nas.runs.history import read_history
 
 OBJECTIVES = ["error", "params", "madds"]
 pytestmark = pytest.mark.usefixtures("no_plots")

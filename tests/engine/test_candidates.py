@@ -8,10 +8,10 @@ import math
 import numpy as np
 import pytest
 
-from nas.candidates import Candidates, IntegerVariation
-from nas.errors import InfeasibleError
-from nas.problem import Problem
-from nas.records import Architecture
+from nas.algorithms.candidates import Candidates, IntegerVariation
+from nas.core.errors import InfeasibleError
+from nas.core.problem import Problem
+from nas.core.records import Architecture
 from nas.testing import ToySpace, toy_error, toy_problem
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nas.algorithms.regularized_evolution import augmented_chebyshev
-from nas.decomposition import pbi
-from nas.directions import das_dennis, riesz
+from nas.pareto.decomposition import pbi
+from nas.pareto.directions import das_dennis, riesz
 
 
 def slow_pbi(point: np.ndarray, direction: np.ndarray, theta: float) -> float:

@@ -9,7 +9,7 @@ from engine_parts import QUICK_SETTINGS, Grid, Shuffled, log_of, quick
 
 import nas
 from nas.algorithms import ALGORITHMS
-from nas.loop import LoopSettings, trial_seed
+from nas.engine.loop import LoopSettings, trial_seed
 
 OBJECTIVES = ["error", "params", "madds"]
 pytestmark = pytest.mark.usefixtures("no_plots")

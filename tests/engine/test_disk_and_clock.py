@@ -22,9 +22,9 @@ import pytest
 from engine_parts import Grid, log_of, quick
 
 import nas
-from nas.errors import HistoryError
-from nas.history import FILE, read_history
-from nas.loop import LoopSettings, SearchState
+from nas.core.errors import HistoryError
+from nas.engine.loop import LoopSettings, SearchState
+from nas.runs.history import FILE, read_history
 
 OBJECTIVES = ["error", "params", "madds"]
 BUDGET = 60
@@ -50,7 +50,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same search, undisturbed."""
     out = tmp_path_factory.mktemp("undisturbed") / "whole"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nas.plots.write_plots", lambda folder, table: [])
+        patch.setattr("nas.report.plots.write_plots", lambda folder, table: [])
         search(out)
     return out
 
@@ -169,7 +169,7 @@ def test_a_run_whose_clock_jumped_can_be_drawn(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(time, "time", lambda: -5.0)
         search(tmp_path / "run")
-    from nas.plots_progress import hypervolume_figure
+    from nas.report.plots_progress import hypervolume_figure
 
     table, _ = nas.load_run(tmp_path / "run")
     hypervolume_figure(table)
@@ -189,7 +189,7 @@ def test_a_log_that_another_process_holds_is_waited_for_with_a_message(
         db = holding(tmp_path / "run")
         threading.Timer(1.5, db.close).start()
 
-    with caplog.at_level(logging.WARNING, "nas.log_file"):
+    with caplog.at_level(logging.WARNING, "nas.runs.log_file"):
         search(tmp_path / "run", at(20, hold))
     assert "another process holds it; waiting, at most 60 s" in caplog.text
     check_same(tmp_path / "run", whole)
@@ -198,7 +198,7 @@ def test_a_log_that_another_process_holds_is_waited_for_with_a_message(
 def test_a_log_that_stays_held_stops_the_search_which_goes_on_later(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nas.log_file.PATIENCE_S", 0.7)
+    monkeypatch.setattr("nas.runs.log_file.PATIENCE_S", 0.7)
     held: list[sqlite3.Connection] = []
     with pytest.raises(HistoryError, match="locked; another process holds it: close that, then try again"):
         search(tmp_path / "run", at(20, lambda: held.append(holding(tmp_path / "run"))))
@@ -213,9 +213,9 @@ TOGETHER = """
 import os, sys, time
 from pathlib import Path
 from engine_parts import Grid, quick
-import nas, nas.log_file, nas.plots
-nas.plots.write_plots = lambda folder, table: []
-nas.log_file.LOCKS = sys.argv[2] == "locks"
+import nas, nas.runs.log_file, nas.report.plots
+nas.report.plots.write_plots = lambda folder, table: []
+nas.runs.log_file.LOCKS = sys.argv[2] == "locks"
 nas.search(Grid(), ["error", "params"], quick, budget=20)
 for round in range(6):
     begin, children = time.monotonic() + 0.05, []

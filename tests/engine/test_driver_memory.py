@@ -11,8 +11,8 @@ import pytest
 from engine_parts import Grid, Keeping, quick
 
 import nas
+from nas.engine.loop import LoopSettings, SearchState
 from nas.executors import RaySettings
-from nas.loop import LoopSettings, SearchState
 from nas.training import Halving
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_plots")]

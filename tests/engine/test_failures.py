@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nas.failures import in_common
-from nas.records import Architecture, Result, Status, Trial
+from nas.core.records import Architecture, Result, Status, Trial
+from nas.runs.failures import in_common
 
 
 def result(

@@ -15,19 +15,19 @@ import pytest
 from engine_parts import Grid, Keeping, Noting, Shuffled, log_of, rising
 
 import nas
-from nas.assemble import assemble
 from nas.cli.panel import line
-from nas.config import check_config
-from nas.errors import ConfigError, ForeignFileError, HistoryError
-from nas.fidelity import IN_LINE
-from nas.front import LatestFront
-from nas.history import read_history
-from nas.indicators import front_and_curve
-from nas.loop import LoopSettings, SearchState
-from nas.plan import check_ready
-from nas.problem import Problem
-from nas.records import Trial
-from nas.standing import LiveStanding
+from nas.config.assemble import assemble
+from nas.config.schema import check_config
+from nas.core.errors import ConfigError, ForeignFileError, HistoryError
+from nas.core.problem import Problem
+from nas.core.records import Trial
+from nas.engine.fidelity import IN_LINE
+from nas.engine.loop import LoopSettings, SearchState
+from nas.engine.plan import check_ready
+from nas.monitor import LiveStanding
+from nas.pareto.archive import LatestFront
+from nas.pareto.indicators import front_and_curve
+from nas.runs.history import read_history
 from nas.training import Halving
 
 OBJECTIVES = ["error", "params"]
@@ -440,7 +440,7 @@ import os, sys
 from pathlib import Path
 import nas
 from engine_parts import Grid, Keeping
-from nas.loop import LoopSettings
+from nas.engine.loop import LoopSettings
 from nas.training import Halving
 
 class Deadly(Keeping):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.front import ParetoArchive, non_dominated
+from nas.pareto.archive import ParetoArchive, non_dominated
 
 
 def slow_front(points: np.ndarray) -> list[int]:

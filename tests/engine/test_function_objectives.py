@@ -11,9 +11,9 @@ import pytest
 from engine_parts import Grid
 
 import nas
-from nas.assemble import assemble
-from nas.config import check_config
-from nas.errors import ConfigError
+from nas.config.assemble import assemble
+from nas.config.schema import check_config
+from nas.core.errors import ConfigError
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 

@@ -17,10 +17,10 @@ import pytest
 from engine_parts import Grid, log_of, quick
 
 import nas
-from nas.errors import HistoryError
-from nas.history import FILE, History, read_history
-from nas.loop import SearchState
-from nas.records import Architecture, Result, Status, Trial
+from nas.core.errors import HistoryError
+from nas.core.records import Architecture, Result, Status, Trial
+from nas.engine.loop import SearchState
+from nas.runs.history import FILE, History, read_history
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 OBJECTIVES = ["error", "params", "madds"]
@@ -90,7 +90,7 @@ def test_a_second_writer_is_refused(history: History, tmp_path: Path) -> None:
 
 def test_a_second_writer_in_another_process_is_refused(history: History, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from engine_parts import Grid; from nas.history import History\n"
+        "import sys; from pathlib import Path; from engine_parts import Grid; from nas.runs.history import History\n"
         "History(Path(sys.argv[1]), Grid(), create=False)"
     )
     done = subprocess.run(

@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 
 import nas
-from nas.indicators import Box, beyond_best, hypervolume, reference_box
-from nas.interfaces import SearchSpace
-from nas.objectives import Objective
-from nas.records import FloatArray, Trial
+from nas.core.interfaces import SearchSpace
+from nas.core.objectives import Objective
+from nas.core.records import FloatArray, Trial
+from nas.monitor.reckoning import Reckoning, Told
+from nas.monitor.records import Heading
+from nas.pareto.indicators import Box, beyond_best, hypervolume, reference_box
 from nas.report import write_report
-from nas.standing.reckoning import Reckoning, Told
-from nas.standing.records import Heading
 
 
 class Wide(SearchSpace):

@@ -13,7 +13,7 @@ import pytest
 from engine_parts import Grid, quick
 
 import nas
-from nas.errors import ConfigError, HistoryError
+from nas.core.errors import ConfigError, HistoryError
 from nas.training import Halving
 
 pytestmark = pytest.mark.usefixtures("no_plots")

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nas.front import non_dominated
-from nas.indicators import Box, hypervolume, hypervolume_curve, igd_plus, igd_plus_curve, reference_box
-from nas.objectives import OBJECTIVES, Objective
+from nas.core.objectives import OBJECTIVES, Objective
+from nas.pareto.archive import non_dominated
+from nas.pareto.indicators import Box, hypervolume, hypervolume_curve, igd_plus, igd_plus_curve, reference_box
 
 UNIT = Box(np.zeros(2), np.ones(2))
 

@@ -12,9 +12,9 @@ from engine_parts import Grid, quick
 
 import nas
 from nas.algorithms import ALGORITHMS
+from nas.algorithms.peers import PEERS
 from nas.algorithms.sa_moead import SAMOEADSettings
-from nas.errors import ConfigError, HistoryError
-from nas.peers import PEERS
+from nas.core.errors import ConfigError, HistoryError
 from nas.testing import ToySpace
 from nas.testing.toy import toy_error
 from nas.training import Halving

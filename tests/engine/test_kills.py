@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from engine_parts import log_of
 
-from nas.history import read_history
+from nas.runs.history import read_history
 
 HERE = Path(__file__).parent
 

@@ -11,12 +11,12 @@ import pytest
 from engine_parts import Grid, Listed, Shuffled, log_of, quick
 
 import nas
-from nas.errors import ConfigError, InfeasibleError, TooManyFailures
+from nas.core.errors import ConfigError, InfeasibleError, TooManyFailures
+from nas.core.problem import Problem
+from nas.core.records import Architecture, Result, Status, Trial
+from nas.engine.loop import LoopSettings, Search, SearchState
 from nas.executors import SerialExecutor, run_trial
-from nas.history import read_history
-from nas.loop import LoopSettings, Search, SearchState
-from nas.problem import Problem
-from nas.records import Architecture, Result, Status, Trial
+from nas.runs.history import read_history
 
 OBJECTIVES = ["error", "params", "madds"]
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from nas.algorithms.moead import MOEAD, MOEADSettings, neighbourhoods
-from nas.directions import das_dennis
-from nas.errors import ConfigError
-from nas.problem import Problem
-from nas.records import Architecture, Observation
+from nas.core.errors import ConfigError
+from nas.core.problem import Problem
+from nas.core.records import Architecture, Observation
+from nas.pareto.directions import das_dennis
 from nas.testing import ToySpace, answer, toy_problem
 
 

@@ -13,14 +13,14 @@ import pytest
 from engine_parts import Grid, Listed, Shuffled, log_of, quick, rising
 
 import nas
+from nas.algorithms.noise import Means, averaged, posterior_front, running_means, worth_repeating
 from nas.algorithms.sa_moead import SAMOEAD, SAMOEADSettings
-from nas.errors import ConfigError
-from nas.front import non_dominated
-from nas.interfaces import HasPosterior
-from nas.loop import LoopSettings, SearchState
-from nas.noise import Means, averaged, posterior_front, running_means, worth_repeating
-from nas.problem import Problem
-from nas.records import Architecture, Observation, Result, Status, Trial
+from nas.core.errors import ConfigError
+from nas.core.interfaces import HasPosterior
+from nas.core.problem import Problem
+from nas.core.records import Architecture, Observation, Result, Status, Trial
+from nas.engine.loop import LoopSettings, SearchState
+from nas.pareto.archive import non_dominated
 from nas.training import Halving
 
 pytestmark = pytest.mark.usefixtures("no_plots")
@@ -48,7 +48,7 @@ def search(
 def run(tmp_path_factory: pytest.TempPathFactory) -> nas.SearchResult:
     """A noisy search of 40 evaluations, a quarter of those after the first 8 repeated."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nas.plots.write_plots", lambda folder, table: [])
+        patch.setattr("nas.report.plots.write_plots", lambda folder, table: [])
         return search(tmp_path_factory.mktemp("noisy") / "run")
 
 

@@ -15,14 +15,14 @@ from rich.console import Console
 import nas
 from nas.cli.panel import StandingPanel
 from nas.cli.progress import Written
-from nas.errors import HistoryError
-from nas.history import FILE, read_notes
-from nas.loop import LoopSettings, SearchState
-from nas.notes import values_as_text, values_from_text
-from nas.plots import figures
-from nas.problem import Problem
-from nas.records import Note
-from nas.standing import LiveStanding
+from nas.core.errors import HistoryError
+from nas.core.problem import Problem
+from nas.core.records import Note
+from nas.engine.loop import LoopSettings, SearchState
+from nas.monitor import LiveStanding
+from nas.report.plots import figures
+from nas.runs.history import FILE, read_notes
+from nas.runs.notes import values_as_text, values_from_text
 
 OBJECTIVES = ["error", "params"]
 pytestmark = pytest.mark.usefixtures("no_plots")

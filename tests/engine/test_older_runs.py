@@ -17,10 +17,10 @@ import pytest
 from engine_parts import QUICK_SETTINGS, Grid, quick
 
 import nas
-from nas.errors import HistoryError
-from nas.history import FILE, SCHEMA, read_notes
-from nas.records import Trial
-from nas.run_folder import export
+from nas.core.errors import HistoryError
+from nas.core.records import Trial
+from nas.runs.history import FILE, SCHEMA, read_notes
+from nas.runs.run_folder import export
 
 HERE = Path(__file__).parent
 OBJECTIVES = ["error", "params", "madds"]

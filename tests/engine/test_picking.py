@@ -11,10 +11,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import nas
-from nas.errors import ConfigError
-from nas.front import non_dominated
-from nas.picking import knee, pick
-from nas.preferences import Preference
+from nas.core.errors import ConfigError
+from nas.pareto.archive import non_dominated
+from nas.pareto.decision import knee, pick
+from nas.pareto.preferences import Preference
 
 FRONT = pd.DataFrame(
     {

@@ -14,13 +14,13 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from nas.front import non_dominated
-from nas.objectives import Limit, Objective
-from nas.plots import figures, write_plots
-from nas.plots_axes import axis_of, linear_ticks, log_ticks, short, tick_labels
-from nas.plots_front import front_3d_figure, front_figure, parallel_figure, staircase
-from nas.plots_progress import best_figure, cloud_figure, hypervolume_figure
-from nas.run_folder import RunTable, run_table
+from nas.core.objectives import Limit, Objective
+from nas.pareto.archive import non_dominated
+from nas.report.plots import figures, write_plots
+from nas.report.plots_axes import axis_of, linear_ticks, log_ticks, short, tick_labels
+from nas.report.plots_front import front_3d_figure, front_figure, parallel_figure, staircase
+from nas.report.plots_progress import best_figure, cloud_figure, hypervolume_figure
+from nas.runs.run_folder import RunTable, run_table
 
 ERROR = Objective("error", "%", best=0.0)
 ACCURACY = Objective("accuracy", "%", maximize=True, best=100.0)

@@ -13,9 +13,9 @@ import pytest
 from engine_parts import Grid, log_of, quick
 
 import nas
-from nas.errors import HistoryError
-from nas.history import FILE, History, read_history
-from nas.loop import SearchState
+from nas.core.errors import HistoryError
+from nas.engine.loop import SearchState
+from nas.runs.history import FILE, History, read_history
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 OBJECTIVES = ["error", "params", "madds"]
@@ -80,7 +80,7 @@ def crashed(tmp_path_factory: pytest.TempPathFactory) -> Crashed:
                 shutil.copy(folder / "whole" / name, moments[-1] / name)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nas.plots.write_plots", lambda folder, table: [])
+        patch.setattr("nas.report.plots.write_plots", lambda folder, table: [])
         patch.setattr(History, "_open", often)
         nas.search(Grid(), OBJECTIVES, quick, budget=EVALUATIONS, out=folder / "whole", callbacks=[copy])
     return Crashed(folder / "whole", sorted(set(moments)))

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.errors import ConfigError
-from nas.front import non_dominated
-from nas.objectives import Limit, Objective
-from nas.preferences import Preference
+from nas.core.errors import ConfigError
+from nas.core.objectives import Limit, Objective
+from nas.pareto.archive import non_dominated
+from nas.pareto.preferences import Preference
 
 NAMES = ["error", "params", "madds"]
 NONE = (None, None, None)

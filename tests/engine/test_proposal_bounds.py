@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 import nas
-from nas.acquisition import WEIGHTS, expected_improvement, has_boxes, improvement_over, undominated
+from nas.algorithms.acquisition import WEIGHTS, expected_improvement, has_boxes, improvement_over, undominated
 from nas.algorithms.sa_moead import SAMOEAD
-from nas.indicators import Box, hypervolume, hypervolume_alone, hypervolume_curve
-from nas.interfaces import SearchSpace
+from nas.core.interfaces import SearchSpace
+from nas.core.problem import Problem
+from nas.core.records import Architecture, FloatArray, Observation, Trial
 from nas.pareto.along_directions import expected_gain
-from nas.plots import figures
-from nas.problem import Problem
-from nas.records import Architecture, FloatArray, Observation, Trial
+from nas.pareto.indicators import Box, hypervolume, hypervolume_alone, hypervolume_curve
+from nas.report.plots import figures
 from surrogates.gaussian_process import GaussianProcess
 
 
@@ -164,7 +164,7 @@ def test_the_hypervolume_of_ten_objectives_is_approximated_and_never_falls() -> 
 def test_the_approximate_hypervolume_agrees_with_the_exact_one(monkeypatch: pytest.MonkeyPatch) -> None:
     points, box = front_of(4, 50), Box(np.zeros(4), np.ones(4))
     exact, alone = hypervolume(points, box), hypervolume_alone(points)
-    monkeypatch.setattr("nas.indicators.EXACT_OBJECTIVES", 3)
+    monkeypatch.setattr("nas.pareto.indicators.EXACT_OBJECTIVES", 3)
     assert hypervolume(points, box) == pytest.approx(exact, rel=0.01)
     assert np.corrcoef(hypervolume_alone(points), alone)[0, 1] > 0.98
 

@@ -9,8 +9,8 @@ import pytest
 from engine_parts import Grid, Keeping, log_of
 
 import nas
+from nas.engine.loop import LoopSettings, SearchState
 from nas.executors import RaySettings
-from nas.loop import LoopSettings, SearchState
 from nas.training import Halving
 
 ray = pytest.importorskip("ray")

@@ -9,9 +9,9 @@ import pytest
 from engine_parts import Grid, log_of, quick, troubled, uneven
 
 import nas
+from nas.engine.loop import LoopSettings, SearchState
 from nas.executors import RaySettings
-from nas.history import read_history
-from nas.loop import LoopSettings, SearchState
+from nas.runs.history import read_history
 
 ray = pytest.importorskip("ray")
 OBJECTIVES = ["error", "params", "madds"]

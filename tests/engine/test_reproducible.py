@@ -13,9 +13,9 @@ import pytest
 from engine_parts import QUICK_SETTINGS, Grid, log_of, quick, uneven
 
 import nas
+from nas.core.records import Trial
+from nas.engine.loop import LoopSettings
 from nas.executors import RaySettings
-from nas.loop import LoopSettings
-from nas.records import Trial
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 EVALUATIONS, KILLED_AT = 26, 13

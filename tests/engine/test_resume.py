@@ -9,9 +9,9 @@ from engine_parts import QUICK_SETTINGS, Grid, Shuffled, log_of, quick
 
 import nas
 from nas.algorithms import ALGORITHMS
-from nas.errors import HistoryError
-from nas.loop import LoopSettings, SearchState
-from nas.records import Trial
+from nas.core.errors import HistoryError
+from nas.core.records import Trial
+from nas.engine.loop import LoopSettings, SearchState
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 OBJECTIVES = ["error", "params", "madds"]
@@ -144,7 +144,7 @@ def test_a_space_whose_costs_changed_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_run_that_ended_before_its_first_ask_is_started_again(tmp_path: Path) -> None:
-    from nas.history import History
+    from nas.runs.history import History
 
     History(tmp_path, Grid(), create=True).close()
     with pytest.raises(HistoryError, match="ended before its first evaluation; start it again"):

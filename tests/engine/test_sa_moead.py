@@ -10,16 +10,16 @@ import pytest
 import nas
 from nas.algorithms._outlook import Models, Target
 from nas.algorithms._pool import Exact, InnerSearch, whole_space
+from nas.algorithms.candidates import Candidates
+from nas.algorithms.initial_design import initial_design
+from nas.algorithms.prediction import Remembered, in_chunks, make_predictors
 from nas.algorithms.sa_moead import SAMOEAD, SAMOEADSettings
-from nas.candidates import Candidates
-from nas.errors import ConfigError
-from nas.indicators import Box, hypervolume
-from nas.initial_design import initial_design
-from nas.interfaces import HasNotes, HasRecall
-from nas.prediction import Remembered, in_chunks, make_predictors
-from nas.preferences import Preference
-from nas.problem import Problem
-from nas.records import Observation, Trial
+from nas.core.errors import ConfigError
+from nas.core.interfaces import HasNotes, HasRecall
+from nas.core.problem import Problem
+from nas.core.records import Observation, Trial
+from nas.pareto.indicators import Box, hypervolume
+from nas.pareto.preferences import Preference
 from nas.testing import ToySpace, answer, toy_error, toy_problem
 
 QUICK = SAMOEADSettings(initial=8, surrogate="rbf", pool=100, growth=0.2)

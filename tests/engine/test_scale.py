@@ -12,11 +12,11 @@ import pytest
 from engine_parts import Grid, quick
 
 import nas
-from nas.front import ParetoArchive, non_dominated
-from nas.history import FILE, History, read_history
-from nas.indicators import front_and_curve
-from nas.loop import LoopSettings, SearchState
-from nas.plots_axes import visible
+from nas.engine.loop import LoopSettings, SearchState
+from nas.pareto.archive import ParetoArchive, non_dominated
+from nas.pareto.indicators import front_and_curve
+from nas.report.plots_axes import visible
+from nas.runs.history import FILE, History, read_history
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 OBJECTIVES = ["error", "params", "madds"]
@@ -103,7 +103,7 @@ def test_a_hundred_thousand_evaluations_are_opened_and_exported_without_a_step_f
     tmp_path: Path,
 ) -> None:
     run = hundred_thousand(tmp_path / "run")
-    from nas.run_folder import export
+    from nas.runs.run_folder import export
 
     compared = 0
     added = ParetoArchive.add

@@ -12,12 +12,12 @@ from engine_parts import Grid, Listed, quick
 from test_loop import architectures
 
 import nas
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
+from nas.core.problem import Problem
+from nas.core.records import Result, Status, Trial, WorkerState
+from nas.engine.loop import LoopSettings, Search, SearchState
 from nas.executors import SerialExecutor, run_trial
-from nas.loop import LoopSettings, Search, SearchState
-from nas.problem import Problem
-from nas.records import Result, Status, Trial, WorkerState
-from nas.standing.pulse import PulseWriter, read_pulse
+from nas.monitor.pulse import PulseWriter, read_pulse
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 PATIENCE_S = 60.0
@@ -165,8 +165,8 @@ def test_a_time_limit_counts_once_the_least_number_of_evaluations_was_made(
 
 
 def test_the_first_search_makes_thirty_evaluations_at_any_load() -> None:
-    from nas.assemble import built_in_config
-    from nas.config import check_config, read_config
+    from nas.config.assemble import built_in_config
+    from nas.config.schema import check_config, read_config
 
     path = built_in_config("muxnet-tiny")
     assert path is not None

@@ -14,13 +14,13 @@ import pytest
 from engine_parts import QUICK_SETTINGS, Grid, Noting, Shuffled, hostile, judgement, quick, rising
 
 import nas
-from nas.history import FILE
-from nas.loop import LoopSettings
-from nas.objectives import Limit, objective
-from nas.search_state import SearchState
-from nas.standing import Heading, LiveStanding, Standing
-from nas.standing.reckoning import Reckoning, Told
-from nas.standing.recorded import RecordedStanding
+from nas.core.objectives import Limit, objective
+from nas.engine.loop import LoopSettings
+from nas.engine.search_state import SearchState
+from nas.monitor import Heading, LiveStanding, Standing
+from nas.monitor.reckoning import Reckoning, Told
+from nas.monitor.recorded import RecordedStanding
+from nas.runs.history import FILE
 from nas.training import Halving
 
 pytestmark = pytest.mark.usefixtures("no_plots")

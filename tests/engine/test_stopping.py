@@ -11,8 +11,8 @@ import pytest
 from engine_parts import Grid, quick
 
 import nas
+from nas.core.errors import ConfigError
 from nas.engine.stopping import StopRule, stop_rules
-from nas.errors import ConfigError
 from nas.training import Halving
 
 pytestmark = pytest.mark.usefixtures("no_plots")

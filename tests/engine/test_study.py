@@ -19,8 +19,8 @@ import nas
 from nas.algorithms import ALGORITHMS
 from nas.algorithms.moead import MOEADSettings
 from nas.algorithms.sa_moead import SAMOEADSettings
-from nas.errors import ConfigError, HistoryError, NothingToAsk
-from nas.history import History
+from nas.core.errors import ConfigError, HistoryError, NothingToAsk
+from nas.runs.history import History
 from nas.testing import ToySpace
 from nas.training import Halving
 
@@ -305,7 +305,7 @@ def test_a_measured_objective_with_a_function_is_computed_unless_it_is_told() ->
 
 
 def test_a_trial_builds_its_network_for_the_task_of_the_study() -> None:
-    from nas.assemble import spaces
+    from nas.config.assemble import spaces
 
     made = nas.Study(
         spaces()["muxnet-tiny"](), ["error", "params"], algorithm="random", task=nas.TaskSpec(3, 7, (16, 16))

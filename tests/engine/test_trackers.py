@@ -13,9 +13,9 @@ import pytest
 from engine_parts import Grid, Noting, quick
 
 import nas
-from nas.callbacks.mlflow import LINK, MLflow
-from nas.callbacks.tensorboard import TensorBoard
-from nas.search_state import SearchState
+from nas.engine.search_state import SearchState
+from nas.monitor.trackers.mlflow import LINK, MLflow
+from nas.monitor.trackers.tensorboard import TensorBoard
 
 OBJECTIVES = ["error", "params", "madds"]
 pytestmark = pytest.mark.usefixtures("no_plots")
@@ -131,8 +131,8 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, nas.SearchRe
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setattr(MlflowClient, "log_batch", unsteady)
-        patch.setattr("nas.callbacks.mlflow._SEND_S", 0.001)
-        patch.setattr("nas.plots.write_plots", lambda folder, table: [])
+        patch.setattr("nas.monitor.trackers.mlflow._SEND_S", 0.001)
+        patch.setattr("nas.report.plots.write_plots", lambda folder, table: [])
         search(folder, MLflow(), budget=18)
         return folder, search(folder, MLflow(), resume=True)
 
@@ -193,6 +193,6 @@ def test_a_store_that_does_not_answer_is_a_warning_and_costs_no_result(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     assert search(tmp_path / "run", MLflow()).summary["evaluations"] == 25
-    (warning,) = [r.getMessage() for r in caplog.records if r.name.startswith("nas.callbacks")]
+    (warning,) = [r.getMessage() for r in caplog.records if r.name.startswith("nas.monitor.trackers")]
     assert "callback MLflow" in warning
     assert not (tmp_path / "run" / "mlflow.db").exists()

@@ -16,10 +16,10 @@ from engine_parts import Grid, Keeping, log_of, quick
 import nas
 from nas.algorithms import ALGORITHMS
 from nas.algorithms.sa_moead import SAMOEADSettings
-from nas.config import SearchConfig
-from nas.errors import ConfigError, HistoryError, NasError
-from nas.loop import LoopSettings, SearchState
-from nas.records import Trial
+from nas.config.schema import SearchConfig
+from nas.core.errors import ConfigError, HistoryError, NasError
+from nas.core.records import Trial
+from nas.engine.loop import LoopSettings, SearchState
 from nas.testing import ToySpace
 from nas.training import Halving
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nas.records import Architecture, Trial
+from nas.core.records import Architecture, Trial
 
 
 def candidate(name: str, number: int = 0) -> Trial:

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 import nas
+from nas.core.records import Architecture, Result, Status, Trial
 from nas.core.text import printable, storable
 from nas.executors import EXECUTORS
 from nas.executors.worker import ERROR_LIMIT, run_trial
-from nas.records import Architecture, Result, Status, Trial
 from nas.testing.toy import ToySpace
 
 TRIAL = Trial(3, Architecture("toy", (1, 2)), seed=7)

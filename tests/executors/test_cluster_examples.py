@@ -14,7 +14,7 @@ import pytest
 import yaml
 from ray_nodes import cluster_environment, free_port
 
-from nas.history import read_history
+from nas.runs.history import read_history
 
 pytest.importorskip("ray")
 

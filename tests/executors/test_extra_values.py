@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 import nas
+from nas.core.interfaces import Evaluate
+from nas.core.records import RESERVED, Architecture, Result, Status, Trial
 from nas.executors import EXECUTORS
 from nas.executors.worker import run_trial
-from nas.history import read_history
-from nas.interfaces import Evaluate
-from nas.records import RESERVED, Architecture, Result, Status, Trial
+from nas.runs.history import read_history
 from nas.testing.toy import ToySpace
 
 TRIAL = Trial(3, Architecture("toy", (1, 2)), seed=7)

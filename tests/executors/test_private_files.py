@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.errors import ExecutorError
+from nas.core.errors import ExecutorError
 from nas.executors import ray_folder
 from nas.executors.output import last_lines
 from nas.executors.output_cap import Capped

@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager, suppress
 import psutil
 import pytest
 
-from nas.errors import ExecutorError
+from nas.core.errors import ExecutorError
 from nas.executors import EXECUTORS, RaySettings
 
 pytest.importorskip("ray")
@@ -25,7 +25,7 @@ pytest.importorskip("ray")
 DRIVER = """
 import sys, time
 from nas.executors import EXECUTORS, RaySettings
-from nas.records import Architecture, Trial
+from nas.core.records import Architecture, Trial
 
 def evaluate(trial):
     time.sleep(trial.seed)
@@ -49,7 +49,7 @@ if __name__ == "__main__":
 RESILIENT = """
 import sys, time
 from nas.executors import EXECUTORS, RaySettings
-from nas.records import Architecture, Trial
+from nas.core.records import Architecture, Trial
 
 def evaluate(trial):
     time.sleep(trial.seed)

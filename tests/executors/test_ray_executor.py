@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from ray_candidates import Candidates, CannotTravel, candidate
 
-from nas.errors import ExecutorError
+from nas.core.errors import ExecutorError
+from nas.core.interfaces import Executor
+from nas.core.records import Result, Status, Trial
 from nas.executors import EXECUTORS, RaySettings, SerialExecutor, ship_by_value
 from nas.executors.capacity import Node, Share, room
-from nas.interfaces import Executor
-from nas.records import Result, Status, Trial
 
 ray = pytest.importorskip("ray")
 

@@ -13,11 +13,11 @@ import pytest
 from ray_nodes import Nodes, cluster_environment, kill_all, nodes
 
 import nas
-from nas.errors import ExecutorError
+from nas.core.errors import ExecutorError
+from nas.core.interfaces import Executor, SearchSpace
+from nas.core.records import Architecture, Result, Trial
+from nas.engine.loop import LoopSettings, SearchState
 from nas.executors import RaySettings
-from nas.interfaces import Executor, SearchSpace
-from nas.loop import LoopSettings, SearchState
-from nas.records import Architecture, Result, Trial
 
 pytest.importorskip("ray")
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_plots"), pytest.mark.timeout(1200)]

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from ray_candidates import candidate
 
-from nas.errors import ExecutorError
-from nas.every import Every
+from nas.core.errors import ExecutorError
+from nas.core.records import Result, Status
+from nas.core.timer import Every
 from nas.executors import RaySettings, ray_link
 from nas.executors import ray as ray_executor
 from nas.executors.ray_messages import Done, Room, Work, pack_report, status_of, unpack_report
-from nas.records import Result, Status
 
 PATIENCE_S = 60.0
 

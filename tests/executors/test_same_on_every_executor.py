@@ -16,8 +16,8 @@ from typing import Any
 import psutil
 import pytest
 
+from nas.core.records import Architecture, Result, Status, Trial
 from nas.executors import EXECUTORS, SerialExecutor, SerialSettings
-from nas.records import Architecture, Result, Status, Trial
 
 PATIENCE_S = 60.0
 

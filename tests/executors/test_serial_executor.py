@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from nas.errors import ConfigError, ExecutorError
+from nas.core.errors import ConfigError, ExecutorError
+from nas.core.records import Architecture, Status, Trial
 from nas.executors import EXECUTORS, SETTINGS, RaySettings, SerialExecutor, SerialSettings
-from nas.records import Architecture, Status, Trial
 
 
 def trial(number: int) -> Trial:

@@ -13,11 +13,11 @@ import pytest
 
 import nas
 from nas.algorithms.random_search import RandomSearch
-from nas.errors import ConfigError, ExecutorError
+from nas.core.errors import ConfigError, ExecutorError
+from nas.core.interfaces import HasClock, SearchSpace
+from nas.core.records import Architecture, Observation, Result, Status, Trial
+from nas.engine.loop import LoopSettings
 from nas.executors import SimulatedExecutor, SimulatedSettings
-from nas.interfaces import HasClock, SearchSpace
-from nas.loop import LoopSettings
-from nas.records import Architecture, Observation, Result, Status, Trial
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 

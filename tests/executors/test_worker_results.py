@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nas.core.records import Architecture, Status, Trial
 from nas.executors.worker import ERROR_LIMIT, run_trial
-from nas.records import Architecture, Status, Trial
 
 TRIAL = Trial(3, Architecture("toy", (1, 2)), seed=7)
 

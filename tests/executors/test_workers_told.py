@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from nas.core.interfaces import HasWorkers
+from nas.core.records import Architecture, Trial, WorkerState
 from nas.executors import EXECUTORS, RaySettings, SerialExecutor, SimulatedExecutor, SimulatedSettings
-from nas.interfaces import HasWorkers
-from nas.records import Architecture, Trial, WorkerState
 
 
 def trial(number: int, seconds: float = 0.0) -> Trial:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import nas
-from nas.errors import ConfigError, DataError
+from nas.core.errors import ConfigError, DataError
 from nas.training import Recipe, TrainingEvaluator
 from search_spaces.nasbench101 import NASBench101
 
@@ -24,7 +24,7 @@ def run(parts, tmp_path_factory: pytest.TempPathFactory) -> Path:
     space, train = parts
     folder = tmp_path_factory.mktemp("python") / "run"
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("nas.plots.write_plots", lambda folder, table: [])
+        patched.setattr("nas.report.plots.write_plots", lambda folder, table: [])
         nas.search(space, ["error", "params"], train, algorithm="random", budget=3, seed=1, out=folder)
     return folder
 
@@ -48,7 +48,7 @@ def test_what_a_warm_start_brought_is_exported_from_its_own_run(run: Path, parts
     space, train = parts
     later = tmp_path / "later"
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("nas.plots.write_plots", lambda folder, table: [])
+        patched.setattr("nas.report.plots.write_plots", lambda folder, table: [])
         found = nas.search(
             space, ["error", "params"], train, algorithm="random", budget=1, seed=2, out=later, warm_start=run
         )

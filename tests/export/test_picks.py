@@ -7,10 +7,10 @@ import re
 import pytest
 
 import nas
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 from nas.export.picks import choose
-from nas.picking import knee, minimised
-from nas.run_folder import RunTable
+from nas.pareto.decision import knee, minimised
+from nas.runs.run_folder import RunTable
 from nas.testing.toy import ToySpace, toy_error
 
 

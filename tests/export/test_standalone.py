@@ -15,7 +15,7 @@ import torch
 from own_networks import REFUSED, Network, Remembers
 from torch import nn
 
-from nas.assemble import segmentation_space
+from nas.config.assemble import segmentation_space
 from nas.export.calls import NotExportable
 from nas.export.standalone import Pictures, outputs, probe, standalone
 from search_spaces.muxnet import MUXNetSpace

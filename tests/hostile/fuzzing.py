@@ -20,7 +20,7 @@ import psutil
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from nas.errors import NasError
+from nas.core.errors import NasError
 
 INPUTS = int(os.environ.get("NAS_FUZZ_INPUTS", "16"))
 SECONDS = 10  # of processor time that one input may take; pytest's own limit ends what only waits

@@ -12,9 +12,9 @@ from fuzzing import fuzzed, fuzzed_a_little
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from nas.interfaces import HasBuild, HasCost, HasVariation, SearchSpace
-from nas.measure.picture_size import picture_size
-from nas.records import Architecture
+from nas.core.interfaces import HasBuild, HasCost, HasVariation, SearchSpace
+from nas.core.records import Architecture
+from nas.training.image_size import picture_size
 from search_spaces import SEARCH_SPACES
 from search_spaces.nasbench101 import NASBench101
 from search_spaces.nasbench101.cell import Cell, edge_weight

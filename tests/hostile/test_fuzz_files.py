@@ -18,7 +18,7 @@ from PIL import Image
 
 import nas
 from nas.api import load_run
-from nas.history import History
+from nas.runs.history import History
 from nas.testing.toy import ToySpace, toy_error
 from search_spaces.nasbench101.cell import parse_cell
 from search_spaces.nasbench101.hashing import cell_hash
@@ -37,7 +37,7 @@ CELLS = ("1-", "101-0", "110101-22")
 def no_pictures() -> Iterator[None]:
     """A search that goes on draws its plots at the end, which takes most of the time and is not in question here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nas.plots.write_plots", lambda folder, table: None)
+        patch.setattr("nas.report.plots.write_plots", lambda folder, table: None)
         yield
 
 

@@ -9,10 +9,10 @@ from fuzzing import damaged, damaged_text, damaged_value, fuzzed, put, refused
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.assemble import CONFIGS, assemble
-from nas.config import check_config, override, read_config
-from nas.objectives import Limit, Objective
-from nas.preferences import Preference
+from nas.config.assemble import CONFIGS, assemble
+from nas.config.schema import check_config, override, read_config
+from nas.core.objectives import Limit, Objective
+from nas.pareto.preferences import Preference
 from search_spaces import SEARCH_SPACES
 from search_spaces.muxnet.models import MODELS
 from search_spaces.muxnet.text import format_spec, parse_spec

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 import nas
+from nas.core.errors import ConfigError, NasError
 from nas.core.trust import Trusted, named_code, state_folder
-from nas.errors import ConfigError, NasError
-from nas.history import FILE
+from nas.runs.history import FILE
 from nas.testing.toy import ToySpace
 
 pytestmark = pytest.mark.usefixtures("no_plots")
@@ -115,8 +115,8 @@ def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def ours(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of built-in names."""
     from nas.api import solve
-    from nas.assemble import assemble
-    from nas.config import check_config
+    from nas.config.assemble import assemble
+    from nas.config.schema import check_config
 
     out = tmp_path_factory.mktemp("ours") / "run"
     parts = assemble(check_config(SAFE))
@@ -197,8 +197,8 @@ def test_python_executes_no_code_that_a_stranger_s_run_names(
         with pytest.raises(NasError):
             call()
         assert not mark.exists()
-    from nas.assemble import make_space
-    from nas.config import Part
+    from nas.config.assemble import make_space
+    from nas.config.schema import Part
 
     new = run.with_name("new")
     space = make_space(Part(name="nasbench201"))
@@ -431,8 +431,8 @@ def test_the_framework_s_own_modules_need_no_question() -> None:
 
 
 def test_a_space_by_a_function_needs_the_annotation_that_says_so(tmp_path: Path) -> None:
-    from nas.assemble import make_space
-    from nas.config import Part
+    from nas.config.assemble import make_space
+    from nas.config.schema import Part
 
     (tmp_path / "made.py").write_text(
         "from __future__ import annotations\nimport nas\nfrom nas.testing.toy import ToySpace\n\n\n"

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nas.errors import ConfigError, DataError
+from nas.core.errors import ConfigError, DataError
 from search_spaces.networks import NETWORKS
 
 FOLDER = Path(__file__).resolve().parents[2] / "experiments" / "imagenet"

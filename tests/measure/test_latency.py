@@ -11,16 +11,16 @@ from typing import Any
 import cloudpickle
 import numpy as np
 import pytest
+from nas.measure import latency
 
 import nas
-from nas.assemble import assemble
-from nas.config import check_config
-from nas.errors import ConfigError
-from nas.interfaces import SearchSpace
-from nas.measure import latency
-from nas.measure.latency import LatencySettings, Timing, UnsteadyTiming, steady, time_in_turns
-from nas.measure.picture_size import picture_size
-from nas.objectives import OBJECTIVES
+from nas.config.assemble import assemble
+from nas.config.schema import check_config
+from nas.core.errors import ConfigError
+from nas.core.interfaces import SearchSpace
+from nas.core.objectives import OBJECTIVES
+from nas.training.image_size import picture_size
+from nas.training.latency import LatencySettings, Timing, UnsteadyTiming, steady, time_in_turns
 from search_spaces.muxnet import MUXNetSpace
 from search_spaces.nasbench101 import NASBench101
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from nas.measure import latency
 
 import nas
-from nas.interfaces import SearchSpace
-from nas.measure import latency
-from nas.measure.latency import ArchitectureLatency, LatencySettings, Timing, UnsteadyTiming
-from nas.objectives import Objective
-from nas.problem import Measure
-from nas.records import Architecture, Trial
+from nas.core.interfaces import SearchSpace
+from nas.core.objectives import Objective
+from nas.core.problem import Measure
+from nas.core.records import Architecture, Trial
+from nas.training.latency import ArchitectureLatency, LatencySettings, Timing, UnsteadyTiming
 
 STEADY, WILD, WILDER = (0.002,) * 20, (0.001, 0.003) * 10, (0.001, 0.009) * 10
 TRIAL = Trial(0, Architecture("plain", (1, 2)), 0)

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import torch
 
-from nas.errors import ConfigError, DataError
+from nas.core.errors import ConfigError, DataError
 from nas.training.zero_cost import Batch, madds, params
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "experiments" / "multiplexing"))

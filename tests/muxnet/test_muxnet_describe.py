@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 from search_spaces.muxnet import MODELS, network_cost
 from search_spaces.muxnet.description import describe, to_svg
 

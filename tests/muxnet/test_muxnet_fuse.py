@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 from search_spaces.muxnet import MUXNetSpace, create_model, parse_spec
 from search_spaces.muxnet.fusion import FusedMUXNet, fuse, fuse_multiplexing
 from search_spaces.muxnet.layers import SpatialMultiplexing

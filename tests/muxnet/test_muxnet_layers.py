@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 from search_spaces.muxnet.layers import (
     DropConnect,
     MixedConv,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from nas.errors import ArchitectureError, ConfigError
+from nas.core.errors import ArchitectureError, ConfigError
 from search_spaces.muxnet import LISTED_MODELS, MODELS, create_model, network_cost
 from search_spaces.muxnet.blocks import ChannelMultiplexing
 from search_spaces.muxnet.cost import block_cost

@@ -11,9 +11,9 @@ import pytest
 import torch
 from counted_networks import counted
 
-from nas.errors import ArchitectureError, ConfigError
-from nas.interfaces import HasBuild, HasCost, HasVariation
-from nas.records import Architecture
+from nas.core.errors import ArchitectureError, ConfigError
+from nas.core.interfaces import HasBuild, HasCost, HasVariation
+from nas.core.records import Architecture
 from search_spaces import SEARCH_SPACES
 from search_spaces.muxnet import MODELS, PRESETS, MUXNetSpace, SpaceOptions, StageOptions
 from search_spaces.muxnet.spec import check_network

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nas.errors import ConfigError, DataError
+from nas.core.errors import ConfigError, DataError
 from search_spaces.muxnet import MODELS, create_model
 from search_spaces.muxnet.spec import BlockKind
 from search_spaces.muxnet.weights import convert_checkpoint, load_checkpoint

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nas.assemble import assemble
-from nas.config import check_config
-from nas.errors import ConfigError
-from nas.front import non_dominated
-from nas.indicators import Box, hypervolume
-from nas.records import Trial
+from nas.config.assemble import assemble
+from nas.config.schema import check_config
+from nas.core.errors import ConfigError
+from nas.core.records import Trial
+from nas.pareto.archive import non_dominated
+from nas.pareto.indicators import Box, hypervolume
 from search_spaces.nasbench101 import NASBench101
 from search_spaces.nasbench101.evoxbench import PROBLEMS, ResampledTraining, one_training
 from search_spaces.nasbench101.table import load_table

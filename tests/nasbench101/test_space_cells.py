@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.errors import ArchitectureError
-from nas.records import Architecture
+from nas.core.errors import ArchitectureError
+from nas.core.records import Architecture
 from search_spaces.nasbench101 import NASBench101, cell_hash, module_hash
 from search_spaces.nasbench101.canonical import canonical_cell
 from search_spaces.nasbench101.cell import Cell, edge_weight, from_genes, parse_cell, read_cell

@@ -12,8 +12,8 @@ import pytest
 import torch
 from counted_networks import counted
 
-from nas.errors import ArchitectureError, ConfigError
-from nas.records import Architecture
+from nas.core.errors import ArchitectureError, ConfigError
+from nas.core.records import Architecture
 from search_spaces.nasbench101 import NASBench101, UniformSampler
 from search_spaces.nasbench101.cell import columns, parse_cell
 from search_spaces.nasbench101.cost import vertex_channels

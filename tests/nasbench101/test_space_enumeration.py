@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import search_spaces.nasbench101.enumeration as enumeration
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 from search_spaces.nasbench101 import NASBench101, UniformSampler, enumerate_cells, write_cells
 from search_spaces.nasbench101.canonical import canonical_cell
 from search_spaces.nasbench101.enumeration import CELLS_PER_VERTICES, all_cells

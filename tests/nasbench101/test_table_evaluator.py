@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from table_files import CELLS, accuracy, make_table
 
-from nas.errors import ConfigError, EvaluationError
-from nas.interfaces import HasCost, HasEnumeration, HasVariation
-from nas.records import Trial
+from nas.core.errors import ConfigError, EvaluationError
+from nas.core.interfaces import HasCost, HasEnumeration, HasVariation
+from nas.core.records import Trial
 from search_spaces.nasbench101 import NASBench101
 from search_spaces.nasbench101.table import NASBench101Table, load_table
 from search_spaces.nasbench101.table_evaluator import (

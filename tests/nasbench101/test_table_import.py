@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from table_files import CELLS, a_run, all_runs, import_runs
 
-from nas.errors import ConfigError, DataError
+from nas.core.errors import ConfigError, DataError
 from search_spaces.nasbench101 import table_layout
 from search_spaces.nasbench101.cell import parse_cell
 from search_spaces.nasbench101.table_cells import hash_of, pack

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nas.errors import ArchitectureError, ConfigError, DataError
+from nas.core.errors import ArchitectureError, ConfigError, DataError
 from search_spaces.nasbench101 import NASBench101
 from search_spaces.nasbench101.table import ParquetTable, load_table, value
 

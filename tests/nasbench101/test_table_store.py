@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from table_files import CELLS, PARAMS, accuracy, make_table
 
-from nas.errors import ArchitectureError, ConfigError, DataError
-from nas.records import Architecture
+from nas.core.errors import ArchitectureError, ConfigError, DataError
+from nas.core.records import Architecture
 from search_spaces.nasbench101 import NASBench101, module_hash
 from search_spaces.nasbench101.table import NASBench101Table, load_table, value
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from table_files import CELLS, a_run, all_runs
 
-from nas.errors import DataError
+from nas.core.errors import DataError
 from search_spaces.nasbench101.cell import to_genes
 from search_spaces.nasbench101.enumeration import all_cells
 from search_spaces.nasbench101.table_cells import pack, pack_genes, text_of, unpack

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nas.errors import ArchitectureError, ConfigError, DataError, EvaluationError
-from nas.interfaces import HasCost, HasEnumeration
-from nas.records import Architecture, Trial
+from nas.core.errors import ArchitectureError, ConfigError, DataError, EvaluationError
+from nas.core.interfaces import HasCost, HasEnumeration
+from nas.core.records import Architecture, Trial
 from search_spaces.nasbench201 import NASBench201
 from search_spaces.nasbench201.table import REPORTED, Measure, NASBench201Evaluator, NASBench201Table
 

@@ -11,8 +11,8 @@ import torch
 from counted_networks import counted
 from torch import nn
 
-from nas.errors import ConfigError
-from nas.interfaces import HasBuild
+from nas.core.errors import ConfigError
+from nas.core.interfaces import HasBuild
 from nas.testing import check_space
 from search_spaces.nasbench201 import NASBench201
 from search_spaces.nasbench201.network import CellModule

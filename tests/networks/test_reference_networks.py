@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 from search_spaces.muxnet import MODELS, NetworkSpec, format_spec, network_cost, parse_spec
 from search_spaces.networks import (
     LISTED_NETWORKS,

@@ -14,9 +14,9 @@ import pytest
 
 import nas
 from nas.compare.config import check_comparison
-from nas.config import read_config
-from nas.loop import LoopSettings
-from nas.records import Architecture, Trial
+from nas.config.schema import read_config
+from nas.core.records import Architecture, Trial
+from nas.engine.loop import LoopSettings
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "experiments" / "nasbench101"))
 

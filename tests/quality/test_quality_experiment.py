@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 import nas
-from nas.problem import Problem
-from nas.records import Architecture, Observation
+from nas.core.problem import Problem
+from nas.core.records import Architecture, Observation
 from search_spaces.nasbench201 import NASBench201
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "experiments" / "quality"))

@@ -72,7 +72,7 @@ def test_the_wheel_has_the_packages_their_configs_and_their_types_and_nothing_el
     with zipfile.ZipFile(built[0]) as archive:
         names = archive.namelist()
     assert {
-        "nas/configs/muxnet-tiny.yaml",
+        "nas/config/searches/muxnet-tiny.yaml",
         "nas/py.typed",
         "search_spaces/py.typed",
         "surrogates/py.typed",

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nas.objectives import Limit, Objective
-from nas.records import Note
+from nas.core.objectives import Limit, Objective
+from nas.core.records import Note
 from nas.report import Source
-from nas.run_folder import RunTable, run_table
+from nas.runs.run_folder import RunTable, run_table
 
 ERROR = Objective("error", "%", best=0.0)
 ACCURACY = Objective("accuracy", "%", maximize=True, best=100.0)

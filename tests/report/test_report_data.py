@@ -27,9 +27,9 @@ from report_parts import (
 )
 
 import nas
-from nas.errors import ConfigError, HistoryError
-from nas.front import non_dominated
-from nas.interfaces import HasBlocks
+from nas.core.errors import ConfigError, HistoryError
+from nas.core.interfaces import HasBlocks
+from nas.pareto.archive import non_dominated
 from nas.report import rows as rows_module
 from nas.report import write_page, write_report
 from nas.report.gather import describe
@@ -299,7 +299,7 @@ def test_the_command_to_train_names_data_and_settings_of_the_search() -> None:
 
 
 def test_the_preference_that_is_suggested_can_be_read() -> None:
-    from nas.preferences import Preference
+    from nas.pareto.preferences import Preference
 
     source = some_source(30, FIVE)
     (command,) = [c.before for c in describe([source]).runs[0].commands if "--prefer" in c.before]

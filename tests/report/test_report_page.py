@@ -12,7 +12,7 @@ from PIL import Image
 from report_browser import Open, Opened
 from report_parts import FIVE, NASTY, THREE, failed, frame_of, notes, some_source, source_of, table_of
 
-from nas.objectives import Objective
+from nas.core.objectives import Objective
 from nas.report import Source
 
 WILD = Objective("madds", "<b>multiply</b>-adds", best=0.0)

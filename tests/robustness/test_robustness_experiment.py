@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 from nas.training import weights
 from nas.training.corruptions import CORRUPTIONS
 from search_spaces.muxnet import MUXNet, parse_spec

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from mask_files import row, write_camvid
 
-from nas.tasks.segmentation.data import CamVid
+from nas.training.tasks.segmentation.data import CamVid
 
 
 @pytest.fixture

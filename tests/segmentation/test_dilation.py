@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from nas.errors import ConfigError
-from nas.tasks.dilation import dilated
+from nas.core.errors import ConfigError
+from nas.training.tasks.dilation import dilated
 from search_spaces.networks import create_features
 
 BACKBONES = ("muxnet_xs", "muxnet_s", "muxnet_m", "muxnet_l", "mobilenet_v2", "resnet18")

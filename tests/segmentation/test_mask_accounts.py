@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from mask_files import jpeg, png, scene
 
-from nas.errors import ConfigError, DataError
-from nas.tasks.segmentation.data import Ade20k, CamVid, Voc, masks_from_config
+from nas.core.errors import ConfigError, DataError
+from nas.training.tasks.segmentation.data import Ade20k, CamVid, Voc, masks_from_config
 
 
 def camvid(root: Path) -> Path:

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nas.errors import ConfigError
-from nas.tasks.segmentation.augment import augmented, drawn
-from nas.tasks.segmentation.settings import IGNORE, Augment
+from nas.core.errors import ConfigError
+from nas.training.tasks.segmentation.augment import augmented, drawn
+from nas.training.tasks.segmentation.settings import IGNORE, Augment
 
 MIDDLE = torch.tensor([[0.5, 0.5, 0.5, 0.9]])  # scale between the ends, in the middle, not mirrored
 

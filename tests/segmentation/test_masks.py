@@ -10,11 +10,11 @@ import torch
 from mask_files import ROAD, SIZE, SKY, encoded, jpeg, png, row, scene, write_camvid
 from PIL import Image
 
-from nas.errors import ConfigError, DataError
-from nas.tasks.segmentation.classes import ADE20K_CLASSES, CAMVID_CLASSES, VOC_CLASSES
-from nas.tasks.segmentation.data import Ade20k, CamVid, Voc, masks_from_config
-from nas.tasks.segmentation.feed import feed_of
-from nas.tasks.segmentation.settings import IGNORE, Augment
+from nas.core.errors import ConfigError, DataError
+from nas.training.tasks.segmentation.classes import ADE20K_CLASSES, CAMVID_CLASSES, VOC_CLASSES
+from nas.training.tasks.segmentation.data import Ade20k, CamVid, Voc, masks_from_config
+from nas.training.tasks.segmentation.feed import feed_of
+from nas.training.tasks.segmentation.settings import IGNORE, Augment
 
 Rows = list[dict[str, object]]
 

@@ -8,13 +8,13 @@ import torch
 from sklearn.metrics import accuracy_score, confusion_matrix, jaccard_score
 from torch import nn
 
-from nas.errors import EvaluationError
-from nas.tasks.segmentation.feed import feed_of
-from nas.tasks.segmentation.masks import HeldMasks
-from nas.tasks.segmentation.metrics import SegmentationScore, confusion, mean_iou, pixel_accuracy
-from nas.tasks.segmentation.settings import IGNORE, Augment
-from nas.tasks.segmentation.task import Segmentation
+from nas.core.errors import EvaluationError
 from nas.training.feed import Prepared
+from nas.training.tasks.segmentation.feed import feed_of
+from nas.training.tasks.segmentation.masks import HeldMasks
+from nas.training.tasks.segmentation.metrics import SegmentationScore, confusion, mean_iou, pixel_accuracy
+from nas.training.tasks.segmentation.settings import IGNORE, Augment
+from nas.training.tasks.segmentation.task import Segmentation
 
 CLASSES = 4
 

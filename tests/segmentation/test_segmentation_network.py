@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from nas.assemble import segmentation_space
-from nas.errors import ConfigError, DataError
-from nas.tasks.segmentation.network import SegmentationNetwork
-from nas.tasks.segmentation.settings import HeadSettings
-from nas.tasks.starting import starting_from
+from nas.config.assemble import segmentation_space
+from nas.core.errors import ConfigError, DataError
 from nas.testing import check_space
+from nas.training.tasks.segmentation.network import SegmentationNetwork
+from nas.training.tasks.segmentation.settings import HeadSettings
+from nas.training.tasks.starting import starting_from
 from search_spaces.networks import create_features, create_network
 
 COUNTS = Path(__file__).resolve().parents[2] / "experiments" / "segmentation" / "counts_by_convention.csv"

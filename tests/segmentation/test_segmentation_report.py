@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.segmentation.report import CURVES, SHEET_BYTES, Trained, report
-from nas.tasks.segmentation.classes import CAMVID_CLASSES
+from nas.training.tasks.segmentation.classes import CAMVID_CLASSES
 
 
 def trained(folder: Path, name: str, seed: int) -> Trained:

@@ -14,15 +14,15 @@ from mask_files import row, write_camvid
 from torch import nn
 
 from nas.cli import main
-from nas.errors import ConfigError, EvaluationError
-from nas.interfaces import SearchSpace
-from nas.records import Trial
-from nas.tasks.segmentation.data import CamVid
-from nas.tasks.segmentation.network import SegmentationNetwork
-from nas.tasks.segmentation.settings import IGNORE, Augment, HeadSettings
-from nas.tasks.segmentation.task import Segmentation, class_weights
+from nas.core.errors import ConfigError, EvaluationError
+from nas.core.interfaces import SearchSpace
+from nas.core.records import Trial
 from nas.training import FullSettings, Recipe, TrainingEvaluator, train_full
 from nas.training.feed import Prepared
+from nas.training.tasks.segmentation.data import CamVid
+from nas.training.tasks.segmentation.network import SegmentationNetwork
+from nas.training.tasks.segmentation.settings import IGNORE, Augment, HeadSettings
+from nas.training.tasks.segmentation.task import Segmentation, class_weights
 from nas.training.weights import read
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "muxnet_camvid.yaml"
@@ -233,7 +233,7 @@ def test_the_config_for_camvid_searches_by_the_costs_of_the_whole_network(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("nas.plots.write_plots", lambda folder, table: [])
+    monkeypatch.setattr("nas.report.plots.write_plots", lambda folder, table: [])
     rows = [row(split, seed) for seed, split in enumerate(["train"] * 4 + ["val"] * 2)]
     data = write_camvid(tmp_path / "camvid.parquet", rows)
     out = tmp_path / "search"

@@ -10,8 +10,8 @@ import pytest
 from mask_files import png, write_camvid
 from PIL import Image
 
-from nas.errors import DataError
-from nas.tasks.segmentation.data import CamVid
+from nas.core.errors import DataError
+from nas.training.tasks.segmentation.data import CamVid
 
 UPRIGHT = np.kron(np.array([[0, 1, 2], [3, 4, 5]]), np.ones((8, 8), int))  # classes, (16, 24)
 

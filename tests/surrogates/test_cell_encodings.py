@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from nas.records import Architecture
+from nas.core.records import Architecture
 from search_spaces.nasbench101 import NASBench101
 from search_spaces.nasbench101 import structure as structure101
 from search_spaces.nasbench201 import NASBench201

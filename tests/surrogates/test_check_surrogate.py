@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas.records import FloatArray
+from nas.core.records import FloatArray
 from nas.testing import check_surrogate
 from surrogates import SURROGATES
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
 
-from nas.errors import ConfigError
-from nas.records import FloatArray
+from nas.core.errors import ConfigError
+from nas.core.records import FloatArray
 from surrogates.gaussian_process import GaussianProcess
 
 NUMERIC = (3, 4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nas.records import FloatArray
+from nas.core.records import FloatArray
 from surrogates import _kernel_ridge
 from surrogates.pairwise_ridge import PairwiseRidge
 from surrogates.rbf import RBF

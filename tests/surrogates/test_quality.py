@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from nas.errors import ConfigError
-from nas.records import FloatArray
+from nas.core.errors import ConfigError
+from nas.core.records import FloatArray
 from surrogates.constant import Constant
 from surrogates.pairwise_ridge import PairwiseRidge
 from surrogates.quality import (

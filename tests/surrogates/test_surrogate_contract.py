@@ -1,4 +1,4 @@
-"""Every surrogate of the registry keeps the contract of `nas.interfaces.Surrogate`."""
+"""Every surrogate of the registry keeps the contract of `nas.core.interfaces.Surrogate`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas.errors import ConfigError
-from nas.records import FloatArray
+from nas.core.errors import ConfigError
+from nas.core.records import FloatArray
 from surrogates import SURROGATES
 from surrogates.quality import kendall_tau
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 from surrogates.constant import Constant
 from surrogates.gaussian_process import GaussianProcess
 from surrogates.targets import Identity, Log, Logit, RankNormal, Tamed, Transform, Transformed, restore

@@ -35,7 +35,7 @@ def searched(images: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
     run = tmp_path_factory.mktemp("searched") / "run"
     train = TrainingEvaluator(SPACE, Folder(str(images), **READ), Recipe(epochs=2, batch_size=16))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("nas.plots.write_plots", lambda folder, table: [])
+        patched.setattr("nas.report.plots.write_plots", lambda folder, table: [])
         found = nas.search(SPACE, ["error"], train, algorithm="random", budget=1, seed=1, out=run)
     text = str(found.front["architecture"].iloc[0])
     seed = int(found.history["seed"].iloc[0])

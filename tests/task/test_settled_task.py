@@ -17,20 +17,20 @@ from torch import nn
 from typer.testing import CliRunner
 
 import nas
+from nas.core.errors import ConfigError, DataError, HistoryError
+from nas.core.problem import Problem
+from nas.core.records import Architecture, Trial
 from nas.core.task_spec import TaskSpec, Unset
 from nas.engine.settle import settled, task_sources
-from nas.errors import ConfigError, DataError, HistoryError
-from nas.history import read_history
-from nas.measure.latency import ArchitectureLatency
-from nas.problem import Problem
-from nas.records import Architecture, Trial
-from nas.tasks.segmentation.settings import HeadSettings
-from nas.tasks.segmentation.space import SegmentationSpace
+from nas.runs.history import read_history
 from nas.testing import check_space
 from nas.training import Recipe, TrainingEvaluator
 from nas.training.counts import check_counts, multiply_adds, parameters
 from nas.training.data import Folder
+from nas.training.latency import ArchitectureLatency
 from nas.training.proxies import WithProxies
+from nas.training.tasks.segmentation.settings import HeadSettings
+from nas.training.tasks.segmentation.space import SegmentationSpace
 from search_spaces.muxnet import MUXNetSpace
 from search_spaces.nasbench101 import NASBench101
 from search_spaces.nasbench201 import NASBench201

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
-from nas.interfaces import SearchSpace
-from nas.records import Architecture
+from nas.core.interfaces import SearchSpace
+from nas.core.records import Architecture
 
 
 class TinySpace(SearchSpace):

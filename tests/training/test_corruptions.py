@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import affine_transform, correlate, gaussian_filter, map_coordinates, zoom
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 from nas.training.corruptions import CORRUPTIONS, KINDS, blur, corrupt, corrupt_all, digital, noise, weather
 from nas.training.corruptions.warping import motion_blurred, sampled, smoothed_field, zoomed
 

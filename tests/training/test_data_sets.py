@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from nas.errors import ConfigError, DataError
+from nas.core.errors import ConfigError, DataError
 from nas.training.data import (
     DATASETS,
     Cifar10,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nas.errors import ConfigError, DataError
+from nas.core.errors import ConfigError, DataError
 from nas.training.data import Folder, data_from_config
 from nas.training.data.base import DataReport
 from nas.training.data.folder import HOW

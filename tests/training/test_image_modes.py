@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nas.errors import DataError
+from nas.core.errors import DataError
 from nas.training.data.decode import centre, read, read_numbers, read_turned, to_array
 
 RNG = np.random.default_rng(17)

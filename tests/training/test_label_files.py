@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from nas.errors import ConfigError, DataError
+from nas.core.errors import ConfigError, DataError
 from nas.training.data import Folder, data_from_config
 
 

@@ -8,9 +8,9 @@ import pytest
 from test_training_search import QUICK, RULE, SizedTiny
 
 import nas
+from nas.core.records import Result, Trial
+from nas.engine.loop import LoopSettings
 from nas.executors import SerialExecutor
-from nas.loop import LoopSettings
-from nas.records import Result, Trial
 from nas.training import Halving, TrainingEvaluator
 from nas.training.data import Digits
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from nas.assemble import assemble
-from nas.config import check_config, read_config
-from nas.errors import ConfigError, DataError
-from nas.interfaces import SearchSpace
-from nas.records import Architecture, Trial
+from nas.config.assemble import assemble
+from nas.config.schema import check_config, read_config
+from nas.core.errors import ConfigError, DataError
+from nas.core.interfaces import SearchSpace
+from nas.core.records import Architecture, Trial
 from nas.training import Recipe, TrainingEvaluator
 from nas.training.data import Digits
 from nas.training.robustness import (

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from nas.errors import ConfigError, DataError, EvaluationError
-from nas.records import Architecture, Trial
+from nas.core.errors import ConfigError, DataError, EvaluationError
+from nas.core.records import Architecture, Trial
 from nas.training import Recipe, TrainingDiverged, TrainingEvaluator, evaluate_test
 from nas.training.data import Digits
 from nas.training.data import load as load_data
@@ -61,7 +61,7 @@ def test_the_same_trial_gives_the_same_values_twice(space, architecture):
 def test_a_fresh_process_gives_the_same_values(space, architecture):
     code = (
         f"import sys; sys.path.insert(0, {str(HERE)!r})\n"
-        "from conftest import TinySpace\nfrom nas.records import *\nfrom nas.training import *\n"
+        "from conftest import TinySpace\nfrom nas.core.records import *\nfrom nas.training import *\n"
         "e = TrainingEvaluator(TinySpace(), recipe=Recipe(epochs=2, subset=0.5))\n"
         "v = e(Trial(7, Architecture('tiny-test', (1, 1)), 5))\n"
         "print(repr((v['error'], v['loss'], v['train_loss'])))"

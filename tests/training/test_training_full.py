@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from nas.errors import ConfigError, DataError
+from nas.core.errors import ConfigError, DataError
 from nas.training import FullSettings, Recipe, train_full
 from nas.training.data import Digits, Folder
 from nas.training.weights import read, remove_others, save

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 from nas.training import RECIPES, Recipe, recipe_from_config
 from nas.training.augment import AUGMENTS, crop, erase, flip
 from nas.training.optimisers import OPTIMISERS, make_optimiser

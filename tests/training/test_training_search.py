@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 import nas
-from nas.errors import ConfigError, DataError
-from nas.loop import LoopSettings, SearchState
-from nas.records import Trial
+from nas.core.errors import ConfigError, DataError
+from nas.core.records import Trial
+from nas.engine.loop import LoopSettings, SearchState
 from nas.training import Halving, Recipe, TrainingEvaluator
 from nas.training.data import Cifar10, Digits
 from nas.training.loop import judge
@@ -68,7 +68,7 @@ def values(frame: pd.DataFrame) -> list[Any]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> nas.SearchResult:
     """A search that was never disturbed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nas.plots.write_plots", lambda folder, table: [])
+        patch.setattr("nas.report.plots.write_plots", lambda folder, table: [])
         return search(tmp_path_factory.mktemp("search") / "run")
 
 

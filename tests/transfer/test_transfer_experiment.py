@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from nas.errors import ConfigError, DataError
+from nas.core.errors import ConfigError, DataError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "experiments" / "transfer"))
 

@@ -5,10 +5,10 @@ Their packages are loaded when one of them first proposes something, so that nam
 
 from __future__ import annotations
 
-from nas.interfaces import Algorithm
-from nas.peers.optuna_search import OptunaGP, OptunaNSGA2, OptunaNSGA3, OptunaTPE
-from nas.peers.pymoo_search import PymooMOEAD, PymooNSGA2, PymooNSGA3
-from nas.peers.syne_tune_search import SyneTuneEvolution
+from nas.algorithms.peers.optuna_search import OptunaGP, OptunaNSGA2, OptunaNSGA3, OptunaTPE
+from nas.algorithms.peers.pymoo_search import PymooMOEAD, PymooNSGA2, PymooNSGA3
+from nas.algorithms.peers.syne_tune_search import SyneTuneEvolution
+from nas.core.interfaces import Algorithm
 
 PEERS: dict[str, type[Algorithm]] = {
     "pymoo-nsga2": PymooNSGA2,

@@ -9,9 +9,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nas.checks import check_known, check_positive
-from nas.peers.outside import Genes, OutsideAlgorithm, OutsideSettings, Task, following_budget, package
-from nas.records import FloatArray
+from nas.algorithms.peers.outside import (
+    Genes,
+    OutsideAlgorithm,
+    OutsideSettings,
+    Task,
+    following_budget,
+    package,
+)
+from nas.core.checks import check_known, check_positive
+from nas.core.records import FloatArray
 
 INSTALL = "pip install 'multiobjective-nas[peers]' (or pip install optuna)"
 

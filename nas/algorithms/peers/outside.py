@@ -17,11 +17,11 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from nas.checks import check_positive
-from nas.errors import ConfigError
-from nas.interfaces import Algorithm, SearchSpace
-from nas.problem import Problem
-from nas.records import Architecture, FloatArray, Observation
+from nas.core.checks import check_positive
+from nas.core.errors import ConfigError
+from nas.core.interfaces import Algorithm, SearchSpace
+from nas.core.problem import Problem
+from nas.core.records import Architecture, FloatArray, Observation
 
 Genes = tuple[int, ...]
 _SEEDS = 2**31 - 1  # what every package takes

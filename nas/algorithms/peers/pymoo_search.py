@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from nas.checks import check_known, check_positive
-from nas.directions import das_dennis
-from nas.errors import ConfigError
-from nas.interfaces import SearchSpace
-from nas.peers.outside import Genes, OutsideAlgorithm, OutsideSettings, Task, following_budget
-from nas.records import Architecture, FloatArray
+from nas.algorithms.peers.outside import Genes, OutsideAlgorithm, OutsideSettings, Task, following_budget
+from nas.core.checks import check_known, check_positive
+from nas.core.errors import ConfigError
+from nas.core.interfaces import SearchSpace
+from nas.core.records import Architecture, FloatArray
+from nas.pareto.directions import das_dennis
 
 _MENDS = 1000  # changes tried on genes that are no architecture, before a random one takes their place
 _WORSE_THAN_ALL = (

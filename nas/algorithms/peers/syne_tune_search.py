@@ -9,9 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from nas.checks import check_positive
-from nas.peers.outside import Genes, OutsideAlgorithm, OutsideSettings, Task, following_budget, package
-from nas.records import FloatArray
+from nas.algorithms.peers.outside import (
+    Genes,
+    OutsideAlgorithm,
+    OutsideSettings,
+    Task,
+    following_budget,
+    package,
+)
+from nas.core.checks import check_positive
+from nas.core.records import FloatArray
 
 INSTALL = "pip install --no-deps syne-tune (its metadata asks for packages that this searcher does not load)"
 _MODULE = "syne_tune.optimizer.schedulers.multiobjective.multi_objective_regularized_evolution"

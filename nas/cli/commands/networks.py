@@ -89,7 +89,7 @@ def cost(
 def _of_data(data: str | None, path: Path | None, task: str | None) -> Any:
     """The data to count for; None where none are named."""
     from nas.cli.networks import OfData
-    from nas.errors import ConfigError
+    from nas.core.errors import ConfigError
 
     if data is None:
         for flag, value in (("--path", path), ("--task", task)):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from nas.records import Result, Status
-from nas.search_state import SearchState
-from nas.standing.live import LiveStanding
+from nas.core.records import Result, Status
+from nas.engine.search_state import SearchState
+from nas.monitor.live import LiveStanding
 
 
 class Measures:

@@ -11,15 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.callbacks.base import Callback
-from nas.callbacks.measures import Measures
-from nas.callbacks.packages import check_installed
-from nas.errors import ConfigError
-from nas.every import Every
-from nas.history import as_json
-from nas.records import Result
+from nas.core.errors import ConfigError
+from nas.core.records import Result
+from nas.core.timer import Every
+from nas.engine.callbacks import Callback
+from nas.engine.search_state import SearchState
+from nas.monitor.trackers.measures import Measures
+from nas.monitor.trackers.packages import check_installed
 from nas.runs.files import run_files
-from nas.search_state import SearchState
+from nas.runs.history import as_json
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 
 
 def check_installed(callback: str, package: str, *modules: str) -> None:

@@ -5,8 +5,8 @@ Packages that only one needs are looked for when it is made, and loaded when its
 
 from __future__ import annotations
 
-from nas.callbacks.base import Callback
-from nas.callbacks.mlflow import MLflow
-from nas.callbacks.tensorboard import TensorBoard
+from nas.engine.callbacks import Callback
+from nas.monitor.trackers.mlflow import MLflow
+from nas.monitor.trackers.tensorboard import TensorBoard
 
 CALLBACKS: dict[str, type[Callback]] = {"mlflow": MLflow, "tensorboard": TensorBoard}

@@ -7,14 +7,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas.callbacks.base import Callback
-from nas.callbacks.measures import Measures, front_rows
-from nas.callbacks.packages import check_installed
+from nas.core.errors import ConfigError
 from nas.core.files import absolute
-from nas.errors import ConfigError
-from nas.records import Result
+from nas.core.records import Result
+from nas.engine.callbacks import Callback
+from nas.engine.search_state import SearchState
+from nas.monitor.trackers.measures import Measures, front_rows
+from nas.monitor.trackers.packages import check_installed
 from nas.runs.files import run_files
-from nas.search_state import SearchState
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard.writer import SummaryWriter

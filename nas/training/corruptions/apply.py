@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.checks import check_known
-from nas.errors import ConfigError
+from nas.core.checks import check_known
+from nas.core.errors import ConfigError
 from nas.training.corruptions import blur, digital, noise, weather
 from nas.training.corruptions.warping import Picture
 

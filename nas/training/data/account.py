@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 
 NAMED = 3  # files of each reason that are named; the others are counted
 NOTICES = logging.getLogger("nas.data")  # what a command shows before it starts

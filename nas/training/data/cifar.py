@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nas.errors import DataError
+from nas.core.errors import DataError
 from nas.training.data.base import (
     ByteArray,
     Damage,

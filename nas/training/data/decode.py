@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas.errors import DataError
+from nas.core.errors import DataError
 from nas.training.data.base import ByteArray
 from nas.training.data.modes import Unreadable, numbers, shown
 

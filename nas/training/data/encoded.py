@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from nas.errors import ConfigError, DataError
+from nas.core.errors import ConfigError, DataError
 from nas.training.data.account import Account, Damage, Ignored, complaint
 from nas.training.data.base import (
     ByteArray,

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nas.errors import ConfigError, DataError
+from nas.core.errors import ConfigError, DataError
 from nas.training.data.base import Damage, DataReport, Splits, settings_text
 from nas.training.data.decode import EXTENSIONS
 from nas.training.data.encoded import Listing, Reading, check_listing, load_listing

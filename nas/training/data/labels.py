@@ -14,7 +14,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 import numpy as np
 
-from nas.errors import DataError
+from nas.core.errors import DataError
 from nas.training.data.account import Damage, Tally
 from nas.training.data.encoded import Listing
 from nas.training.data.splits import SPLIT_NAMES, check_one_name_each

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nas.errors import DataError
+from nas.core.errors import DataError
 from nas.training.data.account import Damage, Tally
 from nas.training.data.encoded import Listing
 from nas.training.data.splits import SPLIT_NAMES

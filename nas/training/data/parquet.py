@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nas.errors import DataError
+from nas.core.errors import DataError
 from nas.training.data.base import Damage, DataReport, IntArray, Splits, settings_text
 from nas.training.data.encoded import Listing, Reading, check_listing, load_listing
 from nas.training.data.splits import SPLIT_NAMES, check_one_name_each

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from nas.errors import ConfigError, DataError
+from nas.core.errors import ConfigError, DataError
 from nas.training.data.base import IntArray
 
 # names of folders and of values in a column, in lower case -> position in (train, validation, test)

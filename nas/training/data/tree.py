@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from nas.errors import DataError
+from nas.core.errors import DataError
 from nas.training.data.account import Ignored, Tally
 from nas.training.data.decode import EXTENSIONS
 

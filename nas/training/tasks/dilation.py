@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 
 PROBE = 64  # pixels: even at stride 32, which spatial multiplexing asks for
 

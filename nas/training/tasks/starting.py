@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nas.errors import DataError
+from nas.core.errors import DataError
 
 _BACKBONE = "backbone."
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nas.checks import check_fraction
-from nas.errors import ConfigError
+from nas.core.checks import check_fraction
+from nas.core.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Augmentation:
             check_fraction(f"augmentation: {name}", getattr(self, name))
 
     def __call__(self, x: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Other views of normalised pictures (b, 3, h, w) and their targets (b, m, 5); see `nas.tasks.detection.loss`.
+        """Other views of normalised pictures (b, 3, h, w) and their targets (b, m, 5); see `nas.training.tasks.detection.loss`.
 
         An object whose centre is outside the window is dropped, the others are cut at its edge (Liu et al. 2016, section
         2.2). The draws come from a generator on the CPU.

@@ -7,11 +7,11 @@ from functools import partial
 
 from torch import nn
 
-from nas.tasks.detection.anchors import SSD300
-from nas.tasks.detection.detector import Detector
-from nas.tasks.detection.heads import SSD300_EXTRAS, STYLES
-from nas.tasks.detection.settings import HeadSettings
-from nas.tasks.detection.vgg import ReducedVGG
+from nas.training.tasks.detection.anchors import SSD300
+from nas.training.tasks.detection.detector import Detector
+from nas.training.tasks.detection.heads import SSD300_EXTRAS, STYLES
+from nas.training.tasks.detection.settings import HeadSettings
+from nas.training.tasks.detection.vgg import ReducedVGG
 
 Make = Callable[[nn.Module, HeadSettings, int], Detector]
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nas.errors import ConfigError
-from nas.records import FloatArray
-from nas.tasks.detection.data.base import Objects
-from nas.tasks.detection.metrics import Seen
+from nas.core.errors import ConfigError
+from nas.core.records import FloatArray
 from nas.training.data.base import IntArray
+from nas.training.tasks.detection.data.base import Objects
+from nas.training.tasks.detection.metrics import Seen
 
 NAMES = ("ap", "ap_50", "ap_75", "ap_small", "ap_medium", "ap_large")  # the first of COCO's twelve numbers
 

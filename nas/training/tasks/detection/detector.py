@@ -10,11 +10,11 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from nas.errors import ConfigError
-from nas.tasks.detection.anchors import AnchorPlan, anchors
-from nas.tasks.detection.boxes import decode, suppress
-from nas.tasks.detection.heads import EXTRAS, STYLES, Extra, Style
-from nas.tasks.detection.loss import Outputs
+from nas.core.errors import ConfigError
+from nas.training.tasks.detection.anchors import AnchorPlan, anchors
+from nas.training.tasks.detection.boxes import decode, suppress
+from nas.training.tasks.detection.heads import EXTRAS, STYLES, Extra, Style
+from nas.training.tasks.detection.loss import Outputs
 
 
 @runtime_checkable

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nas.tasks.detection.augment import Augmentation
-from nas.tasks.detection.data.base import Annotated, Objects
 from nas.training.feed import Normalise, Transform
+from nas.training.tasks.detection.augment import Augmentation
+from nas.training.tasks.detection.data.base import Annotated, Objects
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nas.tasks.detection.boxes import encode, overlaps
+from nas.training.tasks.detection.boxes import encode, overlaps
 
 Outputs = tuple[Tensor, Tensor, Tensor]  # logits (b, n, classes + 1), offsets (b, n, 4), anchors (n, 4)
 

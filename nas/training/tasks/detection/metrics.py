@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.records import FloatArray
-from nas.tasks.detection.data.base import Objects
+from nas.core.records import FloatArray
 from nas.training.data.base import IntArray
+from nas.training.tasks.detection.data.base import Objects
 
 Precision = Callable[
     [FloatArray, FloatArray], float

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nas.checks import check_known
-from nas.errors import ConfigError
-from nas.tasks.detection.anchors import AnchorPlan, spread
+from nas.core.checks import check_known
+from nas.core.errors import ConfigError
+from nas.training.tasks.detection.anchors import AnchorPlan, spread
 
 HEAD_NAMES = ("ssdlite", "ssd", "ssd300")
 

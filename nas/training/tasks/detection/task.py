@@ -11,19 +11,19 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from nas.checks import check_positive
-from nas.errors import ConfigError, EvaluationError
-from nas.tasks.detection.augment import Augmentation
-from nas.tasks.detection.data import load
-from nas.tasks.detection.data.base import DetectionSource
-from nas.tasks.detection.detector import Detections, Reading, detections
-from nas.tasks.detection.feed import DetectionFeed, feed_of, part_of
-from nas.tasks.detection.loss import MultiboxLoss
-from nas.tasks.detection.metrics import Seen, area, average_precisions, eleven_points
+from nas.core.checks import check_positive
+from nas.core.errors import ConfigError, EvaluationError
 from nas.training.feed import Feed, Normalise, Prepared
 from nas.training.loop import Loss, Shard
 from nas.training.recipe import Recipe
 from nas.training.task import Autocast
+from nas.training.tasks.detection.augment import Augmentation
+from nas.training.tasks.detection.data import load
+from nas.training.tasks.detection.data.base import DetectionSource
+from nas.training.tasks.detection.detector import Detections, Reading, detections
+from nas.training.tasks.detection.feed import DetectionFeed, feed_of, part_of
+from nas.training.tasks.detection.loss import MultiboxLoss
+from nas.training.tasks.detection.metrics import Seen, area, average_precisions, eleven_points
 
 JUDGE_BATCH = 32  # pictures a forward pass when judging; does not change the result
 
@@ -77,7 +77,7 @@ def _named(names: tuple[str, ...], values: tuple[float, ...]) -> dict[str, float
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """Objects in boxes, by a `Detector`. The data sets are those of `nas.tasks.detection.data`.
+    """Objects in boxes, by a `Detector`. The data sets are those of `nas.training.tasks.detection.data`.
 
     An epoch takes each training picture `repeats` times: for small sets, of which judging and checkpoints would take more
     time than training. `reading` turns outputs into detections when a network is judged.

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nas.errors import ConfigError
+from nas.core.errors import ConfigError
 
 
 class ReducedVGG(nn.Module):

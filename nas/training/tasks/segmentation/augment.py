@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from nas.tasks.segmentation.settings import IGNORE, Augment
+from nas.training.tasks.segmentation.settings import IGNORE, Augment
 
 
 def drawn(count: int, draws: torch.Generator) -> Tensor:

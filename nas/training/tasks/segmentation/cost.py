@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import ceil
 
-from nas.tasks.segmentation.settings import PPM_SCALES, PPM_WIDTH, HeadSettings
+from nas.training.tasks.segmentation.settings import PPM_SCALES, PPM_WIDTH, HeadSettings
 
 Cost = tuple[int, int]  # params, madds
 

@@ -11,10 +11,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from nas.errors import ConfigError, DataError
-from nas.plugins import make
-from nas.tasks.segmentation.classes import ADE20K_CLASSES, CAMVID_CLASSES, VOC_CLASSES
-from nas.tasks.segmentation.masks import (
+from nas.core.errors import ConfigError, DataError
+from nas.core.plugins import make
+from nas.training.data.account import Damage, way_of
+from nas.training.data.splits import SPLIT_NAMES
+from nas.training.data.tree import unused
+from nas.training.tasks.segmentation.classes import ADE20K_CLASSES, CAMVID_CLASSES, VOC_CLASSES
+from nas.training.tasks.segmentation.masks import (
     Codes,
     MaskListing,
     MaskReading,
@@ -24,9 +27,6 @@ from nas.tasks.segmentation.masks import (
     check_masks,
     load_masks,
 )
-from nas.training.data.account import Damage, way_of
-from nas.training.data.splits import SPLIT_NAMES
-from nas.training.data.tree import unused
 
 UNLISTED = "not a pair of image and mask of the set"
 PICTURES = (".jpg", ".jpeg", ".png")

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nas.errors import ConfigError
-from nas.tasks.segmentation.augment import augmented, drawn
-from nas.tasks.segmentation.masks import MaskPictures
-from nas.tasks.segmentation.settings import Augment
+from nas.core.errors import ConfigError
 from nas.training.feed import DECODERS, Transform
+from nas.training.tasks.segmentation.augment import augmented, drawn
+from nas.training.tasks.segmentation.masks import MaskPictures
+from nas.training.tasks.segmentation.settings import Augment
 
 
 @dataclass(frozen=True, eq=False)

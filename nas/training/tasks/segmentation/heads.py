@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nas.tasks.segmentation.settings import PPM_SCALES, PPM_WIDTH
+from nas.training.tasks.segmentation.settings import PPM_SCALES, PPM_WIDTH
 
 
 class Head(Protocol):

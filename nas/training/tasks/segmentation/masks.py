@@ -11,14 +11,14 @@ from typing import Protocol
 
 import numpy as np
 
-from nas.checks import check_known
-from nas.errors import ConfigError, DataError
-from nas.tasks.segmentation.settings import IGNORE
+from nas.core.checks import check_known
+from nas.core.errors import ConfigError, DataError
 from nas.training.data.account import Account, Damage, Ignored, complaint
 from nas.training.data.base import ByteArray, IntArray, pixel_statistics
 from nas.training.data.decode import read_numbers, read_turned, to_array
 from nas.training.data.encoded import TYPICAL
 from nas.training.data.modes import turn, turned
+from nas.training.tasks.segmentation.settings import IGNORE
 
 THREADS = 4
 CHUNK = 256  # pairs decoded between two looks at the result

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nas.tasks.segmentation.settings import IGNORE
+from nas.training.tasks.segmentation.settings import IGNORE
 
 Confusion = NDArray[np.int64]
 

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nas.errors import ConfigError
-from nas.tasks.dilation import dilated
-from nas.tasks.segmentation.cost import padded
-from nas.tasks.segmentation.heads import C1, HEADS, resized
-from nas.tasks.segmentation.settings import HeadSettings
+from nas.core.errors import ConfigError
+from nas.training.tasks.dilation import dilated
+from nas.training.tasks.segmentation.cost import padded
+from nas.training.tasks.segmentation.heads import C1, HEADS, resized
+from nas.training.tasks.segmentation.settings import HeadSettings
 
 
 class SegmentationNetwork(nn.Module):
@@ -19,7 +19,7 @@ class SegmentationNetwork(nn.Module):
 
     In training with an auxiliary head (deep supervision) a pair of logits: the second is of an auxiliary head on the map before the
     last. Sizes that the strides do not divide are padded at the right and the bottom, and the logits cut. `backbone`
-    gives maps (`nas.tasks.dilation.Features`) and is copied.
+    gives maps (`nas.training.tasks.dilation.Features`) and is copied.
 
     Raises `ConfigError` where the backbone cannot be dilated, or has one map alone and an auxiliary head is asked for.
     """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nas.checks import check_known, check_positive
-from nas.errors import ConfigError
+from nas.core.checks import check_known, check_positive
+from nas.core.errors import ConfigError
 
 HEAD_NAMES = ("c1", "ppm")
 PPM_WIDTH = 512  # as published

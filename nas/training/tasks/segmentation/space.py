@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nas.core.bounds import check_time
+from nas.core.errors import ConfigError
+from nas.core.interfaces import HasFeatures, HasVariation, SearchSpace
+from nas.core.records import Architecture, FloatArray
 from nas.core.task_spec import Size, TaskSpec, Unset, UnsetSize
-from nas.errors import ConfigError
-from nas.interfaces import HasFeatures, HasVariation, SearchSpace
-from nas.records import Architecture, FloatArray
-from nas.tasks.segmentation.cost import head_cost, padded
-from nas.tasks.segmentation.settings import HeadSettings
+from nas.training.tasks.segmentation.cost import head_cost, padded
+from nas.training.tasks.segmentation.settings import HeadSettings
 
 if TYPE_CHECKING:
-    from nas.tasks.segmentation.network import SegmentationNetwork
+    from nas.training.tasks.segmentation.network import SegmentationNetwork
 
 _MUTANTS = 1000  # drawn until one differs in its body
 
@@ -142,7 +142,7 @@ class SegmentationSpace(SearchSpace):
         self, architecture: Architecture, *, num_classes: int | None = None, in_channels: int | None = None
     ) -> SegmentationNetwork:
         """The whole network, for pictures of any size."""
-        from nas.tasks.segmentation.network import SegmentationNetwork
+        from nas.training.tasks.segmentation.network import SegmentationNetwork
 
         assert isinstance(self.backbone, HasFeatures)
         classes = self.num_classes if num_classes is None else num_classes

@@ -11,19 +11,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from nas.checks import check_known, check_positive
-from nas.errors import ConfigError, DataError, EvaluationError
-from nas.tasks.segmentation.data import MaskSource, load
-from nas.tasks.segmentation.feed import DecodedFeed, ResidentFeed, feed_of
-from nas.tasks.segmentation.heads import resized
-from nas.tasks.segmentation.masks import class_pixels
-from nas.tasks.segmentation.metrics import SegmentationScore, confusion
-from nas.tasks.segmentation.settings import IGNORE, WEIGHTINGS, Augment
+from nas.core.checks import check_known, check_positive
+from nas.core.errors import ConfigError, DataError, EvaluationError
 from nas.training.data.base import IntArray
 from nas.training.feed import Feed, Prepared
 from nas.training.loop import Loss, Shard
 from nas.training.recipe import Recipe
 from nas.training.task import Autocast
+from nas.training.tasks.segmentation.data import MaskSource, load
+from nas.training.tasks.segmentation.feed import DecodedFeed, ResidentFeed, feed_of
+from nas.training.tasks.segmentation.heads import resized
+from nas.training.tasks.segmentation.masks import class_pixels
+from nas.training.tasks.segmentation.metrics import SegmentationScore, confusion
+from nas.training.tasks.segmentation.settings import IGNORE, WEIGHTINGS, Augment
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from nas.errors import ConfigError
-from nas.plugins import make
-from nas.tasks.detection.data.base import DetectionSource, DetectionSplits
-from nas.tasks.detection.data.parquet import DetectionParquet
-from nas.tasks.detection.data.voc import VOC
+from nas.core.errors import ConfigError
+from nas.core.plugins import make
+from nas.training.tasks.detection.data.base import DetectionSource, DetectionSplits
+from nas.training.tasks.detection.data.parquet import DetectionParquet
+from nas.training.tasks.detection.data.voc import VOC
 
 DETECTION_SETS: dict[str, Callable[..., DetectionSource]] = {"voc": VOC, "parquet": DetectionParquet}
 

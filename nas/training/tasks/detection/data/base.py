@@ -10,9 +10,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.checks import check_known, check_positive
-from nas.errors import DataError
-from nas.records import FloatArray
+from nas.core.checks import check_known, check_positive
+from nas.core.errors import DataError
+from nas.core.records import FloatArray
 from nas.training.data.account import Account, Damage, Ignored, complaint
 from nas.training.data.base import ByteArray, DataReport, IntArray, pixel_statistics
 from nas.training.data.decode import read_turned, to_array

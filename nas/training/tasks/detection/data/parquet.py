@@ -8,8 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nas.errors import ConfigError, DataError
-from nas.tasks.detection.data.base import (
+from nas.core.errors import ConfigError, DataError
+from nas.training.data.account import way_of
+from nas.training.data.base import DataReport
+from nas.training.data.splits import SPLIT_NAMES
+from nas.training.tasks.detection.data.base import (
     WAYS,
     DetectionSplits,
     Faults,
@@ -21,9 +24,6 @@ from nas.tasks.detection.data.base import (
     report,
     report_only,
 )
-from nas.training.data.account import way_of
-from nas.training.data.base import DataReport
-from nas.training.data.splits import SPLIT_NAMES
 
 HOW = (
     "Pictures: columns image_id, width, height, jpeg, split (train, val or test) and, for several sets in one file, source. "

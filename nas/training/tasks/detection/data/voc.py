@@ -7,8 +7,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from nas.errors import ConfigError, DataError
-from nas.tasks.detection.data.base import (
+from nas.core.errors import ConfigError, DataError
+from nas.training.data.account import way_of
+from nas.training.data.base import DataReport
+from nas.training.data.tree import unused
+from nas.training.tasks.detection.data.base import (
     WAYS,
     DetectionSplits,
     Faults,
@@ -19,10 +22,7 @@ from nas.tasks.detection.data.base import (
     report,
     report_only,
 )
-from nas.tasks.detection.data.xml import annotation
-from nas.training.data.account import way_of
-from nas.training.data.base import DataReport
-from nas.training.data.tree import unused
+from nas.training.tasks.detection.data.xml import annotation
 
 CLASSES = (
     *(

@@ -6,8 +6,8 @@ import math
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from nas.errors import DataError
-from nas.tasks.detection.data.base import RawObject
+from nas.core.errors import DataError
+from nas.training.tasks.detection.data.base import RawObject
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
