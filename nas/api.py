@@ -227,7 +227,9 @@ def solve(
         warm = read_warm_start(warm_start, problem, first, place)
     history = History(place, problem.space, create=False) if place is not None and resume else None
     try:
-        made_of = checked_code(recorded_code(history, resume), now, accept_changed_code)
+        # where all failed, the cause is mended: there are no results to mix
+        accept = accept_changed_code or (history is not None and resume and not history.succeeded())
+        made_of = checked_code(recorded_code(history, resume), now, accept)
         if history is not None and resume:
             complete = history.evaluated() >= loop.evaluations
             problem = settled(problem, recorded=_recorded_task(history), optional=remote or complete)
@@ -239,7 +241,7 @@ def solve(
             plan = Plan.make(problem, algorithm, algorithm_settings, loop, earlier, warm, initial)
         if found:
             now = dict(sorted((code_of(found, base) | now).items()))
-            made_of = checked_code(recorded_code(history, resume), now, accept_changed_code)
+            made_of = checked_code(recorded_code(history, resume), now, accept)
         if history is None or history.evaluated() < loop.evaluations:
             check_ready(problem, remote=remote)
         if place is not None and history is None:

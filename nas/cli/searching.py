@@ -119,11 +119,12 @@ def _allowed(
     if earlier is None or flags.trust:
         return nullcontext()
     before = set(named_code(check_config(earlier.search).model_dump(mode="json"), earlier.base))
-    asked = [n for n in named if n in before]
+    asked = [n for n in named if n in before and n.name != flags.address]
     trusted = Trusted()
     mine = [n for n in asked if trusted.changed(n)]
     different = changed(earlier.code, _texts_of(mine, earlier.base)) if mine else []
-    check_accepted(different, flags.accept_changed_code, "this run was started")
+    accept = flags.accept_changed_code or not earlier.succeeded  # where all failed, the cause is mended
+    check_accepted(different, accept, "this run was started")
     return allow(
         [n for n in asked if not (different and n in mine)],
         trust=False,
@@ -167,6 +168,7 @@ class _Earlier:
     planned: int
     results: int
     code: Mapping[str, str] = field(default_factory=dict)  # on record, by file
+    succeeded: bool = True
 
     @classmethod
     def read(cls, run: Path, config: Path | None, flags: Flags) -> _Earlier:
@@ -189,7 +191,14 @@ class _Earlier:
             planned = int(planned)
         evaluated = ~frame["status"].isin([Status.INVALID.value, "running"])
         code = RunCode.from_meta(meta.get(CODE))
-        return cls(stored["search"], base, planned, int(evaluated.sum()), {} if code is None else code.files)
+        return cls(
+            stored["search"],
+            base,
+            planned,
+            int(evaluated.sum()),
+            {} if code is None else code.files,
+            bool((frame["status"] == Status.OK.value).any()),
+        )
 
 
 def _check_unchanged(then: SearchConfig, now: SearchConfig) -> None:

@@ -28,7 +28,7 @@ _VERSIONS = 20  # of the same code
 _NAME = re.compile(
     r"(?P<place>.+\.py|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):(?P<attribute>[A-Za-z_]\w*)", re.DOTALL
 )
-_NEVER_CODE = {"out", "warm_start", "unit", "limits", "address"}
+_NEVER_CODE = {"out", "warm_start", "initial", "stop", "unit", "limits", "address"}
 
 
 @dataclass(frozen=True)

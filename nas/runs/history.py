@@ -272,6 +272,12 @@ class History:
             query = "SELECT COUNT(*) FROM results WHERE status != ?"
             return int(self._db.execute(query, (Status.INVALID.value,)).fetchone()[0])
 
+    def succeeded(self) -> int:
+        """How many trials have a value."""
+        with explained(self.path):
+            query = "SELECT COUNT(*) FROM results WHERE status = ?"
+            return int(self._db.execute(query, (Status.OK.value,)).fetchone()[0])
+
     def discard_if_empty(self) -> None:
         """Remove the files of a run in which nothing was evaluated yet, so that its folder can be used again."""
         with contextlib.suppress(sqlite3.Error, OSError):

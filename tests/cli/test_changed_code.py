@@ -282,3 +282,15 @@ def test_a_study_whose_objective_changed_names_the_file_and_needs_the_argument(
         first.tell(first.ask(), {"error": 1.0})
     with pytest.raises(HistoryError, match=r"^costs\.py changed since this run was started"):
         study(2, resume=True)
+
+
+def test_a_run_in_which_every_candidate_failed_goes_on_once_its_cause_is_fixed(
+    own: Path, nas_command: Any
+) -> None:
+    (own / "measure.py").write_text(MEASURE.replace("scale *", "no_such_name *"))
+    assert nas_command("search", "search.yaml").code == 6
+    (own / "measure.py").write_text(MEASURE)
+    done = nas_command("search", "--resume", "run")
+    assert done.code == 0, done.err
+    summary = json.loads((own / "run" / "summary.json").read_text())
+    assert summary["code_changed"][0]["files"] == ["measure.py"]
