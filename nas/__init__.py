@@ -11,11 +11,15 @@ from nas.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from nas.api import SearchResult, load_run, search
+    from nas.core.algorithm import Algorithm
     from nas.core.errors import NasError
-    from nas.core.interfaces import Algorithm, Evaluate, Executor, SearchSpace, Surrogate
+    from nas.core.evaluator import Evaluate
+    from nas.core.executor import Executor
     from nas.core.objectives import Limit, Objective
     from nas.core.problem import Problem
     from nas.core.records import Architecture, Note, Observation, Result, Status, Trial
+    from nas.core.space import SearchSpace
+    from nas.core.surrogate import Surrogate
     from nas.core.task_spec import TaskSpec
     from nas.engine.callbacks import Callback
     from nas.engine.kept_weights import load_network
@@ -35,7 +39,11 @@ _HOMES = {
     "nas.core.errors": ("NasError",),
     "nas.export.product": ("export_run",),
     "nas.engine.kept_weights": ("load_network",),
-    "nas.core.interfaces": ("Algorithm", "Evaluate", "Executor", "SearchSpace", "Surrogate"),
+    "nas.core.algorithm": ("Algorithm",),
+    "nas.core.evaluator": ("Evaluate",),
+    "nas.core.executor": ("Executor",),
+    "nas.core.space": ("SearchSpace",),
+    "nas.core.surrogate": ("Surrogate",),
     "nas.engine.loop": ("LoopSettings", "SearchState"),
     "nas.core.objectives": ("Limit", "Objective"),
     "nas.pareto.decision": ("Picked", "knee", "pick"),

@@ -16,12 +16,14 @@ from nas.algorithms.noise import posterior_front
 from nas.core.checks import check_known
 from nas.core.code_files import changed, code_of
 from nas.core.errors import ConfigError, HistoryError, NasError
+from nas.core.evaluator import Evaluate
+from nas.core.executor import Executor
 from nas.core.files import absolute
-from nas.core.interfaces import Evaluate, Executor, SearchSpace
 from nas.core.interrupts import InterruptWatch, is_interrupt
 from nas.core.objectives import AnyObjective, Limit, Objective
 from nas.core.plugins import collecting
 from nas.core.problem import Problem
+from nas.core.space import SearchSpace
 from nas.core.task_spec import TaskSpec
 from nas.core.tracebacks import explain
 from nas.core.versions import versions

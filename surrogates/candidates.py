@@ -13,8 +13,9 @@ from functools import partial
 import numpy as np
 
 from nas.core.checks import check_known
-from nas.core.interfaces import HasCost, SearchSpace, Surrogate
 from nas.core.records import Architecture, FloatArray
+from nas.core.space import HasCost, SearchSpace
+from nas.core.surrogate import Surrogate
 from surrogates import SURROGATES
 
 Encoding = Callable[[Sequence[Architecture]], FloatArray]

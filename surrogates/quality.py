@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
 from nas.core.errors import ConfigError
-from nas.core.interfaces import Surrogate
 from nas.core.records import FloatArray
+from nas.core.surrogate import Surrogate
 from surrogates.inputs import Z90
 
 Folds = Sequence[np.ndarray]

@@ -15,8 +15,8 @@ from scipy.stats import rankdata
 
 from nas.core.checks import check_fraction
 from nas.core.errors import ConfigError
-from nas.core.interfaces import Surrogate
 from nas.core.records import FloatArray
+from nas.core.surrogate import Surrogate
 from surrogates.inputs import check_data
 
 

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 import nas
-from nas.core.interfaces import Evaluate, SearchSpace
+from nas.core.evaluator import Evaluate
 from nas.core.objectives import objective
 from nas.core.records import FloatArray, Trial
+from nas.core.space import SearchSpace
 from nas.pareto.archive import non_dominated
 from nas.pareto.indicators import Box
 from search_spaces.nasbench101 import NASBench101

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas.algorithms.candidates import Candidates
+from nas.core.algorithm import Algorithm
 from nas.core.checks import check_positive
-from nas.core.interfaces import Algorithm
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Observation
 from surrogates.mlp_ensemble import MLPEnsemble

@@ -29,7 +29,8 @@ import pandas as pd
 
 import nas
 from nas.config.assemble import spaces
-from nas.core.interfaces import Evaluate, Executor
+from nas.core.evaluator import Evaluate
+from nas.core.executor import Executor
 from nas.core.records import Architecture, Trial
 from nas.engine.loop import LoopSettings
 from nas.executors import EXECUTORS, RaySettings, SimulatedExecutor, SimulatedSettings

@@ -16,10 +16,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from nas.algorithms.sa_moead import SAMOEAD
-from nas.core.interfaces import SearchSpace
 from nas.core.objectives import Objective
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Observation, Trial
+from nas.core.space import SearchSpace
 
 USUAL, WIDE, LONG = (6,) * 12, (20,) * 200, (4,) * 6 + (10_000,)
 CASES = {  # cardinalities, measured objectives, results known

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nas.core.interfaces import Executor
+from nas.core.executor import Executor
 from nas.core.records import Architecture, Result, Trial
 from nas.executors import RaySettings
 from nas.executors.ray import RayExecutor

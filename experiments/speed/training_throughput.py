@@ -23,8 +23,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from nas.core.interfaces import SearchSpace
 from nas.core.records import Architecture, Trial
+from nas.core.space import SearchSpace
 from nas.training import Recipe, TrainingEvaluator
 from nas.training.data import Digits, MemoryPictures, Splits
 

@@ -24,8 +24,9 @@ from report import write_report
 from sklearn.ensemble import ExtraTreesRegressor
 from tables import TABLES, Cells
 
-from nas.core.interfaces import Surrogate, one_hot
 from nas.core.records import Architecture, FloatArray
+from nas.core.space import one_hot
+from nas.core.surrogate import Surrogate
 from surrogates import SURROGATES
 from surrogates.candidates import Candidate, Encoding, default_candidates, encode, encodings_of
 from surrogates.quality import coverage, kendall_tau, rmse

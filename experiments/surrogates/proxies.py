@@ -27,8 +27,8 @@ import torch
 from proxies_report import write_report
 from tables import Cells, nasbench101_5v, nasbench101_cec
 
-from nas.core.interfaces import SearchSpace
 from nas.core.records import Architecture, FloatArray
+from nas.core.space import SearchSpace
 from nas.training.data.parquet import Parquet
 from nas.training.proxies import Proxies
 from search_spaces.nasbench101 import NASBench101

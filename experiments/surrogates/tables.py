@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nas.core.interfaces import SearchSpace
 from nas.core.records import Architecture, FloatArray
+from nas.core.space import SearchSpace
 from search_spaces.nasbench101 import NASBench101
 from search_spaces.nasbench201 import NASBench201
 

@@ -9,7 +9,7 @@ from nas.algorithms.nsga3 import NSGA3
 from nas.algorithms.random_search import RandomSearch
 from nas.algorithms.regularized_evolution import RegularizedEvolution, ScalarizedEvolution
 from nas.algorithms.sa_moead import SAMOEAD
-from nas.core.interfaces import Algorithm
+from nas.core.algorithm import Algorithm
 
 ALGORITHMS: dict[str, type[Algorithm]] = {
     "sa-moead": SAMOEAD,

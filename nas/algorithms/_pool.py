@@ -14,9 +14,9 @@ from nas.algorithms.moead import MOEAD, MOEADSettings
 from nas.algorithms.prediction import in_chunks, is_light, work_of
 from nas.core.bounds import SamplingError, TriesUsedUp, check_time, tries_at_most
 from nas.core.cost_estimate import CostEstimate
-from nas.core.interfaces import HasEnumeration
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Observation
+from nas.core.space import HasEnumeration
 
 _LARGEST_LIGHT_POOL, _SMALLEST_POOL = 600, 150
 _POOL_WORK = 1_500_000  # candidates times one-hot columns times objectives

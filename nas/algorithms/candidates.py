@@ -12,9 +12,9 @@ import numpy as np
 from nas.core.bounds import DRAWS, SamplingError, TriesUsedUp, check_time, check_tries, tries_at_most
 from nas.core.cost_estimate import CostEstimate
 from nas.core.errors import InfeasibleError
-from nas.core.interfaces import HasEnumeration, HasVariation
 from nas.core.problem import Problem
 from nas.core.records import Architecture
+from nas.core.space import HasEnumeration, HasVariation
 
 EXACT_CALLS = 50  # exact values that one proposal may ask for where costs are slow
 _LEARNED = 20  # exact values from which they are estimated

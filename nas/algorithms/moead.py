@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas.algorithms.candidates import Candidates
+from nas.core.algorithm import Algorithm
 from nas.core.checks import check_fraction, check_known, check_positive
-from nas.core.interfaces import Algorithm
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Observation
 from nas.pareto.archive import ParetoArchive

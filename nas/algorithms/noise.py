@@ -16,7 +16,7 @@ import pandas as pd
 
 from nas.algorithms.acquisition import WEIGHTS, outcomes
 from nas.algorithms.prediction import Predictor, in_chunks
-from nas.core.interfaces import Algorithm, HasPosterior
+from nas.core.algorithm import Algorithm, HasPosterior
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Observation, Result
 from nas.pareto.archive import non_dominated

@@ -13,8 +13,8 @@ import numpy as np
 
 from nas.algorithms._generations import Generations
 from nas.algorithms._pymoo_survival import RankAndCrowding, Survivors
+from nas.core.algorithm import Algorithm
 from nas.core.checks import check_fraction, check_positive
-from nas.core.interfaces import Algorithm
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Observation
 

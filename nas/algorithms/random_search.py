@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas.algorithms.candidates import Candidates
-from nas.core.interfaces import Algorithm
+from nas.core.algorithm import Algorithm
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Observation
 

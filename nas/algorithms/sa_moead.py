@@ -22,9 +22,9 @@ from nas.algorithms.candidates import Candidates, without_cheap_limits
 from nas.algorithms.initial_design import initial_design
 from nas.algorithms.noise import Means, averaged, posterior, worth_repeating
 from nas.algorithms.prediction import AUTO, make_predictors
+from nas.core.algorithm import Algorithm
 from nas.core.checks import check_fraction, check_positive
 from nas.core.cost_estimate import CostEstimate
-from nas.core.interfaces import Algorithm
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Note, Observation
 from nas.pareto.archive import LatestFront, non_dominated

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from nas.config.schema import override
-from nas.core.checks import check_known
+from nas.core.checks import check_known, did_you_mean
 from nas.core.errors import ConfigError
 from nas.core.files import make_folder, write_text
-from nas.core.interfaces import HasCost, HasFeatures, SearchSpace
-from nas.core.objectives import did_you_mean
 from nas.core.records import Architecture, Block
+from nas.core.space import HasCost, HasFeatures, SearchSpace
 from nas.core.task_spec import TaskSpec, size_text
 
 if TYPE_CHECKING:
@@ -207,7 +206,7 @@ class SpaceNetwork(Network):
     architecture: Architecture
 
     def for_task(self, task: TaskSpec) -> SpaceNetwork:
-        from nas.engine.settle import for_task
+        from nas.core.space import for_task
 
         return replace(self, space=for_task(self.space, task))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from nas.cli.console import output
 from nas.core.errors import ConfigError, NasError
-from nas.core.interfaces import SearchSpace
+from nas.core.space import SearchSpace
 
 if TYPE_CHECKING:
     from nas.api import SearchResult

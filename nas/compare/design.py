@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nas.algorithms.candidates import Candidates
-from nas.core.interfaces import Algorithm, HasNotes, HasRecall
+from nas.core.algorithm import Algorithm, HasNotes, HasRecall
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Note, Observation
 

@@ -13,8 +13,9 @@ import pandas as pd
 from nas.api import load_run
 from nas.compare.config import ProblemPart
 from nas.compare.runs import Comparison, RunKey, summary_of
+from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
-from nas.core.objectives import Objective, did_you_mean
+from nas.core.objectives import Objective
 from nas.core.records import FloatArray
 from nas.pareto.archive import LatestFront
 from nas.runs.run_folder import RunTable

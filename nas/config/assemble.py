@@ -12,12 +12,15 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from nas.config.schema import HalvingPart, ObjectivePart, Part, SearchConfig
+from nas.core.algorithm import Algorithm
 from nas.core.errors import ConfigError
-from nas.core.interfaces import Algorithm, Evaluate, Executor, SearchSpace
+from nas.core.evaluator import Evaluate
+from nas.core.executor import Executor
 from nas.core.kinds import check_called, check_class, check_own, is_subclass, returns, takes
 from nas.core.objectives import OBJECTIVES, Objective
 from nas.core.plugins import check_settings, find, make
 from nas.core.problem import Problem
+from nas.core.space import SearchSpace
 from nas.engine.callbacks import AnyCallback, Callback, as_callback
 from nas.engine.loop import LoopSettings
 from nas.engine.plan import NamedAlgorithm, algorithms
@@ -26,7 +29,7 @@ from nas.executors import EXECUTORS, SETTINGS
 from nas.monitor.trackers.registry import CALLBACKS
 
 if TYPE_CHECKING:
-    from nas.engine.halving import Halving
+    from nas.training.halving import Halving
 
 CONFIGS = Path(__file__).parent / "searches"
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
-from nas.core.objectives import did_you_mean
 from nas.core.yaml_text import YamlError, parse_yaml
 
 Model = TypeVar("Model", bound=BaseModel)

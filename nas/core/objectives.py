@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
+from nas.core.lazy import Lazy
 from nas.core.records import Architecture
-
-if TYPE_CHECKING:
-    from nas.core.interfaces import SearchSpace
-    from nas.core.task_spec import TaskSpec
+from nas.core.space import SearchSpace
+from nas.core.task_spec import TaskSpec
 
 
 @dataclass(frozen=True)
@@ -67,12 +65,6 @@ class Objective:
         return -1.0 if self.maximize else 1.0
 
 
-def _latency(space: SearchSpace, **settings: object) -> Callable[[Architecture], float]:
-    from nas.training.latency import architecture_latency
-
-    return architecture_latency(space, **settings)  # type: ignore[arg-type]
-
-
 OBJECTIVES: dict[str, Objective] = {
     "error": Objective("error", "%", best=0.0),
     "accuracy": Objective("accuracy", "%", maximize=True, best=100.0),
@@ -80,7 +72,9 @@ OBJECTIVES: dict[str, Objective] = {
     "miou": Objective("miou", "%", maximize=True, best=100.0),
     "params": Objective("params", "parameters", cheap=True, best=0.0),
     "madds": Objective("madds", "multiply-adds", cheap=True, best=0.0),
-    "latency": Objective("latency", "ms", best=0.0, for_space=_latency),
+    "latency": Objective(
+        "latency", "ms", best=0.0, for_space=Lazy("nas.training.latency", "architecture_latency")
+    ),
 }
 
 
@@ -158,9 +152,3 @@ class Limit:
 
     def __str__(self) -> str:
         return f"{self.objective} {'<=' if self.upper else '>='} {self.bound:g}"
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint with the nearest known word, or nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {close[0]!r}?)" if close else ""

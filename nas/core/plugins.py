@@ -16,11 +16,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from nas.core.checks import did_you_mean
 from nas.core.code_files import LOADED, Source, locate
 from nas.core.errors import ConfigError, NasError
 from nas.core.interrupts import is_interrupt
 from nas.core.kinds import in_standard_library
-from nas.core.objectives import did_you_mean
 from nas.core.tracebacks import explain
 
 _FOUND: ContextVar[tuple[list[ModuleType], ...]] = ContextVar("found", default=())
@@ -151,7 +151,7 @@ def _load_file(kind: str, place: str, base: Path | None) -> Any:
         if is_interrupt(error) or isinstance(error, NasError):
             raise
         raise ConfigError(f"{kind}: {path} cannot be loaded: {explain(error)}") from error
-    from nas.executors.shipping import ship_by_value
+    from nas.core.shipping import ship_by_value
 
     ship_by_value(module)  # workers have no such file on their path
     return module

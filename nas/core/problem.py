@@ -13,21 +13,15 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from nas.core.checks import did_you_mean
 from nas.core.cost_estimate import SLOW_S, Kept, seconds_of
 from nas.core.counting import counting
 from nas.core.errors import ConfigError, NasError
-from nas.core.interfaces import (
-    Evaluate,
-    HasBuild,
-    HasCost,
-    HasForSpace,
-    HasResources,
-    HasTask,
-    SearchSpace,
-)
+from nas.core.evaluator import Evaluate, HasForSpace, HasResources, HasTask
 from nas.core.interrupts import is_interrupt
-from nas.core.objectives import AnyObjective, Limit, Objective, did_you_mean, objective
+from nas.core.objectives import AnyObjective, Limit, Objective, objective
 from nas.core.records import RESERVED, Architecture, FloatArray, Observation, Result, Status, Trial
+from nas.core.space import HasBuild, HasCost, SearchSpace
 from nas.core.task_spec import TaskSpec
 from nas.core.tracebacks import explain
 

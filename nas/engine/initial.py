@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from nas.core.algorithm import Algorithm, HasRecall, TakesStarts
 from nas.core.errors import ConfigError, NasError
-from nas.core.interfaces import Algorithm, HasRecall, TakesStarts
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Observation
 from nas.core.tracebacks import explain

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas.core.errors import ConfigError, DataError, HistoryError
+from nas.core.evaluator import HasWeights
 from nas.core.files import remove_folders
-from nas.core.interfaces import HasBuild, HasWeights, SearchSpace
 from nas.core.records import Result, Trial
+from nas.core.space import HasBuild, SearchSpace
 from nas.core.text import command
 from nas.engine.callbacks import Callback
 from nas.engine.search_state import SearchState

@@ -11,9 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from nas.core.algorithm import Algorithm, HasNotes, HasRecall
 from nas.core.bounds import TimeUp, time_limit
 from nas.core.errors import EvaluationError, HistoryError, InfeasibleError, TooManyFailures
-from nas.core.interfaces import Algorithm, Executor, HasClock, HasNotes, HasRecall, HasWorkers
+from nas.core.executor import Executor, HasClock, HasWorkers
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Note, Observation, Result, Status, Trial
 from nas.core.values import reported

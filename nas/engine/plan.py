@@ -13,9 +13,10 @@ import numpy as np
 
 from nas.algorithms import ALGORITHMS
 from nas.algorithms.peers import PEERS
+from nas.core.algorithm import Algorithm
 from nas.core.checks import check_known
 from nas.core.errors import ConfigError, HistoryError, NasError
-from nas.core.interfaces import Algorithm, HasPrepare, HasWeights
+from nas.core.evaluator import HasPrepare, HasWeights
 from nas.core.interrupts import is_interrupt
 from nas.core.problem import Problem
 from nas.core.tracebacks import explain
@@ -27,7 +28,7 @@ from nas.runs.history import History
 from nas.runs.log_file import well_formed
 
 if TYPE_CHECKING:
-    from nas.engine.halving import Halving
+    from nas.training.halving import Halving
 
 TASK = "task"  # the key of a run's identity
 _LOG = logging.getLogger(__name__)

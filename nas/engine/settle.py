@@ -8,8 +8,9 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from nas.core.errors import ConfigError, NasError
-from nas.core.interfaces import HasForSpace, HasForTask, HasTask, SearchSpace
+from nas.core.evaluator import HasForSpace, HasTask
 from nas.core.problem import Problem
+from nas.core.space import SearchSpace, for_task
 from nas.core.task_spec import TaskSpec
 from nas.core.tracebacks import explain
 
@@ -44,28 +45,6 @@ def settled(problem: Problem, *, recorded: TaskSpec | None = None, optional: boo
 
         check_counts(space, task)
     return problem.settled(space, evaluate, task)
-
-
-def for_task(space: SearchSpace, task: TaskSpec) -> SearchSpace:
-    """The space for this task, where it can follow one. Raises `ConfigError` where it contradicts it."""
-    if not isinstance(space, HasForTask):
-        return space
-    try:
-        found = space.for_task(task)
-    except NasError:
-        raise
-    except Exception as error:
-        raise ConfigError(f"space {space.name!r}: for_task failed for {task}: {explain(error)}") from error
-    if not isinstance(found, SearchSpace):
-        raise ConfigError(
-            f"space {space.name!r}: for_task must return a SearchSpace, got {type(found).__name__}"
-        )
-    if found.name != space.name or tuple(found.cardinalities) != tuple(space.cardinalities):
-        raise ConfigError(
-            f"space {space.name!r}: for_task must keep the name and the cardinalities, so that architectures stay the "
-            f"same; it gave {found.name!r} with {tuple(found.cardinalities)}"
-        )
-    return found
 
 
 def task_sources(evaluate: object) -> list[HasTask]:

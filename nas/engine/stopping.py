@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
 from nas.core.interrupts import is_interrupt
-from nas.core.objectives import Limit, did_you_mean
+from nas.core.objectives import Limit
 from nas.core.problem import Problem
 from nas.core.records import Status
 from nas.core.tracebacks import explain

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from nas.api import conclude, load_run, recorded_code, remember
+from nas.core.checks import did_you_mean
 from nas.core.code_files import code_of
 from nas.core.errors import ConfigError, NothingToAsk
 from nas.core.files import absolute
-from nas.core.interfaces import HasBuild, SearchSpace
-from nas.core.objectives import AnyObjective, Limit, did_you_mean
+from nas.core.objectives import AnyObjective, Limit
 from nas.core.problem import Problem
 from nas.core.records import Result, Status, Trial
+from nas.core.space import HasBuild, SearchSpace, for_task
 from nas.core.task_spec import TaskSpec
 from nas.core.text import storable
 from nas.engine.changed_code import checked_code, measuring
@@ -31,7 +32,6 @@ from nas.engine.fidelity import Rungs
 from nas.engine.initial import AnyArchitecture
 from nas.engine.loop import LoopSettings, Search
 from nas.engine.plan import MakeAlgorithm, Plan, named_algorithm
-from nas.engine.settle import for_task
 from nas.engine.warm_start import META, AnySource, imported_table, read_warm_start, recorded
 from nas.executors.worker import describe_failure, is_out_of_memory
 from nas.monitor.pulse import PulseWriter
@@ -42,7 +42,7 @@ from nas.runs.run_folder import run_table
 if TYPE_CHECKING:
     from torch import nn
 
-    from nas.engine.halving import Halving
+    from nas.training.halving import Halving
 
 Told = Mapping[str, Any] | float | BaseException
 

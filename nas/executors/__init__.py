@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from nas.core.interfaces import Evaluate, Executor
+from nas.core.evaluator import Evaluate
+from nas.core.executor import Executor
+from nas.core.shipping import ship_by_value
 from nas.executors.serial import SerialExecutor
 from nas.executors.settings import RaySettings, SerialSettings, SimulatedSettings
-from nas.executors.shipping import ship_by_value
 from nas.executors.simulated import SimulatedExecutor
 from nas.executors.worker import run_trial
 

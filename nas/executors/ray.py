@@ -15,8 +15,9 @@ from dataclasses import replace
 import cloudpickle
 
 from nas.core.errors import ExecutorError
-from nas.core.interfaces import Evaluate, HasResources
+from nas.core.evaluator import Evaluate, HasResources
 from nas.core.records import Result, Status, Trial, WorkerState
+from nas.core.shipping import modules_by_value
 from nas.executors.address import check_address, is_local
 from nas.executors.ray_folder import SessionFolder
 from nas.executors.ray_link import connect
@@ -33,7 +34,6 @@ from nas.executors.ray_messages import (
     unpack_report,
 )
 from nas.executors.settings import RaySettings
-from nas.executors.shipping import modules_by_value
 from nas.executors.worker import describe_failure
 
 _LOG = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class RayExecutor:
     - print gigabytes: the first and the last half megabyte of a trial are in a file beside Ray's logs on the worker's
       machine, emptied before each trial; nothing is forwarded to this process;
     - send a result that cannot be read here: `FAILED`, with the reason;
-    - need another part of a machine than the settings say (`nas.core.interfaces.HasResources`): it gets a worker of that
+    - need another part of a machine than the settings say (`nas.core.evaluator.HasResources`): it gets a worker of that
       size, for which the others make room.
 
     Replacing a worker takes about half a second, while the others go on. On a cluster that is joined, `workers` is a

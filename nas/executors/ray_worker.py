@@ -12,7 +12,7 @@ from typing import Any
 import ray
 from ray import cloudpickle
 
-from nas.core.interfaces import Evaluate
+from nas.core.evaluator import Evaluate
 from nas.core.records import Trial
 from nas.executors.capacity import Share
 from nas.executors.output import Kept, keep_output

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import NoReturn
 
 from nas.core.errors import ExecutorError
-from nas.core.interfaces import Evaluate
+from nas.core.evaluator import Evaluate
 from nas.core.records import Result, Status, Trial, WorkerState
 from nas.executors.settings import SerialSettings
 from nas.executors.threads import ThreadLimit

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from nas.core.errors import ExecutorError
-from nas.core.interfaces import Evaluate
+from nas.core.evaluator import Evaluate
 from nas.core.records import Result, Status, Trial, WorkerState
 from nas.executors.serial import run_here
 from nas.executors.settings import SimulatedSettings

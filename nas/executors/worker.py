@@ -8,7 +8,7 @@ import time
 import traceback
 
 from nas.core.errors import EvaluationError
-from nas.core.interfaces import Evaluate
+from nas.core.evaluator import Evaluate
 from nas.core.interrupts import InterruptWatch
 from nas.core.records import Result, Status, Trial
 from nas.core.text import class_name, message_of, one_line, storable

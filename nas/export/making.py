@@ -13,11 +13,10 @@ from torch import Tensor, nn
 
 from nas.api import load_run
 from nas.core.errors import ConfigError, DataError
-from nas.core.interfaces import HasBuild, SearchSpace
+from nas.core.space import HasBuild, SearchSpace, for_task
 from nas.core.task_spec import TaskSpec
 from nas.engine.kept_weights import load_network, run_config, weights_entry
 from nas.engine.plan import TASK
-from nas.engine.settle import for_task
 from nas.export.picks import Pick
 from nas.export.standalone import Pictures
 from nas.runs.code_of_strangers import allow_in_python

@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from nas.core.interfaces import HasCost
+from nas.core.space import HasCost, for_task
 from nas.core.task_spec import TaskSpec
 from nas.core.text import markdown_code, markdown_text, printable
-from nas.engine.settle import for_task
 from nas.export.making import Made, Run, without_folders
 from nas.export.picks import Pick
 

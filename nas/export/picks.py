@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
-from nas.core.objectives import Objective, did_you_mean
+from nas.core.objectives import Objective
 from nas.pareto.decision import knee, minimised, pick
 from nas.pareto.preference_text import terms
 from nas.pareto.preferences import Preference

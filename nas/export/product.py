@@ -14,8 +14,8 @@ import torch
 
 from nas.core.errors import ConfigError, DataError, ForeignFileError
 from nas.core.files import absolute, check_no_links, make_folder
-from nas.core.interfaces import SearchSpace
 from nas.core.owned import OwnedFiles, check_empty, present
+from nas.core.space import SearchSpace
 from nas.export.card import Facts, card, counts
 from nas.export.making import Made, Run, from_kept
 from nas.export.onnx_file import compare_onnx, missing_packages, note, opset_of, write_onnx

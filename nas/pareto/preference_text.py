@@ -7,8 +7,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
-from nas.core.objectives import Objective, did_you_mean
+from nas.core.objectives import Objective
 
 ASPIRE = "="
 WEIGH = (":", "*")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from nas.core.errors import ConfigError, HistoryError
 from nas.core.files import absolute, make_folder, write_text
-from nas.core.interfaces import SearchSpace
 from nas.core.owned import check_single
+from nas.core.space import SearchSpace
 from nas.report.gather import describe
 from nas.report.records import Report
 from nas.report.render import render

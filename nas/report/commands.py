@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from nas.core.interfaces import HasBuild
+from nas.core.space import HasBuild
 from nas.core.text import shell_quoted
 from nas.report.records import Command
 from nas.report.sources import UNDER_WAY, Source

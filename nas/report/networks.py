@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from pandas.api.types import is_numeric_dtype
 
 from nas.core.errors import NasError
-from nas.core.interfaces import HasBlocks, HasDrawing, SearchSpace
 from nas.core.records import RESERVED, Architecture
+from nas.core.space import HasBlocks, HasDrawing, SearchSpace
 from nas.core.tracebacks import explain
 from nas.report.records import Network, Networks, Part
 from nas.report.rows import Evaluated, evenly, numbers

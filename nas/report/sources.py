@@ -11,10 +11,9 @@ from typing import Any
 
 from nas.api import load_run
 from nas.core.errors import ConfigError, DataError
-from nas.core.interfaces import SearchSpace
 from nas.core.plugins import built_in_alone
+from nas.core.space import SearchSpace, for_task
 from nas.core.task_spec import TaskSpec
-from nas.engine.settle import for_task
 from nas.runs.history import FILE
 from nas.runs.log_file import well_formed
 from nas.runs.run_folder import RunTable, summarise

@@ -18,8 +18,8 @@ from typing import Any
 
 from nas.core.errors import ArchitectureError, HistoryError
 from nas.core.files import check_no_links, remove_folders
-from nas.core.interfaces import SearchSpace
 from nas.core.records import Architecture, Note, Result, Status, Trial
+from nas.core.space import SearchSpace
 from nas.core.text import restored, shell_quoted, storable
 from nas.runs.files import LOG_FILES, TABLE, check_log_is_file, check_new, make_table, run_files
 from nas.runs.history_table import (

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nas.core.checks import did_you_mean
 from nas.core.errors import ArchitectureError, ConfigError, NasError
-from nas.core.objectives import did_you_mean
 from nas.core.problem import Problem
 from nas.core.records import RESERVED, Architecture, Result, Status, Trial
 from nas.core.text import from_spreadsheet_cell

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
-from nas.core.objectives import did_you_mean
 from nas.runs.run_folder import RunTable
 
 _NOT_VALUES = {"trial", "seed", "told", "told_seconds", "started", "finished", "measurements"}

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nas.core.interfaces import SearchSpace
 from nas.core.records import Result, Trial
+from nas.core.space import SearchSpace
 from nas.runs.history_table import tabulate
 
 

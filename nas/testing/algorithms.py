@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from nas.algorithms.candidates import Candidates
-from nas.core.interfaces import Algorithm, HasNotes, HasRecall
+from nas.core.algorithm import Algorithm, HasNotes, HasRecall
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Note, Observation
 from nas.engine.initial import InitialFirst
@@ -19,7 +19,7 @@ MakeAlgorithm = Callable[..., Algorithm]  # an Algorithm class, or a function of
 
 
 def check_algorithm(make: MakeAlgorithm, problem: Problem | None = None, evaluations: int = 150) -> None:
-    """Check the contract of `nas.core.interfaces.Algorithm`, on toy problems or on the one given.
+    """Check the contract of `nas.core.algorithm.Algorithm`, on toy problems or on the one given.
 
     And of the optional abilities `HasRecall` and `HasNotes`, if the algorithm has them.
 

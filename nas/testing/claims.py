@@ -6,8 +6,8 @@ import math
 from importlib import import_module
 from typing import Any
 
-from nas.core.interfaces import SearchSpace
 from nas.core.records import Architecture
+from nas.core.space import SearchSpace
 
 
 def ensure(holds: bool, sentence: str) -> None:

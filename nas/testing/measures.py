@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from nas.core.interfaces import Evaluate, HasCost, SearchSpace
+from nas.core.evaluator import Evaluate
 from nas.core.objectives import Objective
 from nas.core.records import Architecture, Trial
+from nas.core.space import HasCost, SearchSpace
 from nas.testing.claims import check_number, check_pickle, ensure
 
 

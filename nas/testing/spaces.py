@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from nas.core.errors import ArchitectureError, ConfigError
-from nas.core.interfaces import HasBlocks, HasCost, HasEnumeration, HasForTask, HasVariation, SearchSpace
 from nas.core.records import Architecture
+from nas.core.space import HasBlocks, HasCost, HasEnumeration, HasForTask, HasVariation, SearchSpace, for_task
 from nas.core.task_spec import TaskSpec
-from nas.engine.settle import for_task
 from nas.testing.claims import check_architecture, check_number, check_pickle, ensure
 
 

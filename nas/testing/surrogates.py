@@ -12,7 +12,7 @@ from nas.testing.claims import ensure
 
 
 def check_surrogate(make: Callable[[], Any], columns: int = 12, seed: int = 0) -> None:
-    """`make()` gives a surrogate that keeps the contract of `nas.core.interfaces.Surrogate`.
+    """`make()` gives a surrogate that keeps the contract of `nas.core.surrogate.Surrogate`.
 
     It is fitted on made-up rows of so many columns, zeros and ones as one-hot genes are: to many rows, to one, to a
     constant, and again after an earlier fit. Raises `AssertionError` with what broke.

@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from nas.core.interfaces import SearchSpace, one_hot
 from nas.core.objectives import Limit
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Observation, Result, Status, Trial
+from nas.core.space import SearchSpace, one_hot
 
 
 class ToySpace(SearchSpace):

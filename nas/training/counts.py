@@ -14,10 +14,9 @@ from torch.nn.parameter import is_lazy
 from torch.utils.flop_counter import FlopCounterMode
 
 from nas.core.errors import ConfigError, DataError
-from nas.core.interfaces import HasBuild, HasCost, HasForTask, SearchSpace
 from nas.core.records import Architecture
+from nas.core.space import HasBuild, HasCost, HasForTask, SearchSpace, for_task
 from nas.core.task_spec import Size, TaskSpec, size_text
-from nas.engine.settle import for_task
 
 SAMPLES = 3  # architectures that are built before a search
 NEAR = 1e-3  # relative: multiply-adds of one size of image, counted with or without a bias

@@ -16,8 +16,8 @@ from torch import nn
 
 from nas.core.counting import counted_space
 from nas.core.errors import ConfigError, DataError
-from nas.core.interfaces import HasBuild, SearchSpace
 from nas.core.records import Architecture, Trial
+from nas.core.space import HasBuild, SearchSpace
 from nas.core.task_spec import TaskSpec
 from nas.training import weights
 from nas.training.counts import check_counted, check_data
@@ -61,7 +61,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class TrainingEvaluator:
-    """Trains a trial's architecture by a recipe; implements `nas.core.interfaces.Evaluate`.
+    """Trains a trial's architecture by a recipe; implements `nas.core.evaluator.Evaluate`.
 
     `trial.budget` is the number of epochs (None: the recipe's), `trial.seed` decides the first weights, the
     shuffling and the transforms: on a CPU the same trial gives the same values, in any process, whatever

@@ -23,11 +23,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 from nas.core.errors import ConfigError
 from nas.core.files import absolute, make_folder
-from nas.core.interfaces import HasBuild, SearchSpace
 from nas.core.owned import OwnedFiles
 from nas.core.records import Architecture
+from nas.core.space import HasBuild, SearchSpace, for_task
 from nas.core.task_spec import TaskSpec
-from nas.engine.settle import for_task
 from nas.training import weights
 from nas.training.data.account import announce
 from nas.training.evaluator import reproducible

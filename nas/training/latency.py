@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from nas.core.checks import check_positive
 from nas.core.errors import ConfigError, EvaluationError
-from nas.core.interfaces import HasBuild, SearchSpace
 from nas.core.records import Architecture
+from nas.core.space import HasBuild, SearchSpace
 from nas.core.task_spec import TaskSpec
 from nas.training.image_size import picture_size, says_picture_size
 

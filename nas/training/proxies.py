@@ -12,8 +12,8 @@ import torch
 
 from nas.core.checks import check_known
 from nas.core.errors import ConfigError, DataError
-from nas.core.interfaces import HasBuild, SearchSpace
 from nas.core.records import Architecture, FloatArray, Trial
+from nas.core.space import HasBuild, SearchSpace
 from nas.core.task_spec import TaskSpec
 from nas.training.data import Digits
 from nas.training.data.base import DataSource

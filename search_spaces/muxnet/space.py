@@ -10,8 +10,8 @@ import numpy as np
 
 from nas.core.bounds import check_time
 from nas.core.errors import ArchitectureError, ConfigError
-from nas.core.interfaces import SearchSpace, one_hot
 from nas.core.records import Architecture, Block, FloatArray
+from nas.core.space import SearchSpace, one_hot
 from nas.core.task_spec import TaskSpec, Unset
 from search_spaces.muxnet import genes as coding
 from search_spaces.muxnet.cost import features_cost

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nas.core.bounds import DRAWS, attempts, no_valid_sample
-from nas.core.interfaces import SearchSpace
 from nas.core.records import Architecture, Block, FloatArray
+from nas.core.space import SearchSpace
 from nas.core.task_spec import Size, TaskSpec, Unset, UnsetSize, as_size
 from search_spaces.nasbench101 import drawing, encodings, structure
 from search_spaces.nasbench101.blocks import blocks

@@ -33,7 +33,7 @@ def mean_of_runs(seed: int, runs: int) -> int | None:
 
 @dataclass(frozen=True)
 class TableEvaluator:
-    """Evaluates a candidate by looking it up (an `nas.core.interfaces.Evaluate`).
+    """Evaluates a candidate by looking it up (an `nas.core.evaluator.Evaluate`).
 
     Returns `accuracy` and `error`, in percent: 100 `metric` and 100 (1 - `metric`) at `budget` epochs (or the trial's own budget), of the run that
     `choose` picks. Further, where the table has them: `test_error`, percent, the mean test accuracy at

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nas.core.errors import ArchitectureError
-from nas.core.interfaces import SearchSpace
 from nas.core.records import Architecture, Block, FloatArray
+from nas.core.space import SearchSpace
 from nas.core.task_spec import Size, TaskSpec, Unset, UnsetSize, as_size
 from search_spaces.nasbench201 import drawing, structure
 from search_spaces.nasbench201.blocks import blocks

@@ -114,7 +114,7 @@ class NASBench201Table:
 
 @dataclass(frozen=True)
 class NASBench201Evaluator:
-    """Evaluates by look-up (an `nas.core.interfaces.Evaluate`).
+    """Evaluates by look-up (an `nas.core.evaluator.Evaluate`).
 
     Returns in percent `accuracy`, the one searched on, and `error`, 100 minus it (the 12-epoch validation accuracy unless told
     otherwise), and `test_error`, 100 minus the one reported (200 epochs), which no search may use. Raises `ConfigError`

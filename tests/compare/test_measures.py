@@ -17,8 +17,8 @@ from nas.compare.reference import references
 from nas.compare.results import read_runs
 from nas.compare.runs import Comparison, RunKey
 from nas.core.errors import ConfigError
-from nas.core.interfaces import SearchSpace
 from nas.core.records import Trial
+from nas.core.space import SearchSpace
 from nas.pareto.archive import non_dominated
 from nas.pareto.indicators import Box, attainment_difference, attainment_surfaces, epsilon_additive
 from nas.testing.toy import ToySpace, toy_error

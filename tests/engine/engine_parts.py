@@ -16,9 +16,11 @@ import numpy as np
 
 from nas.algorithms.random_search import RandomSearch
 from nas.algorithms.sa_moead import SAMOEADSettings
-from nas.core.interfaces import Algorithm, Evaluate, SearchSpace
+from nas.core.algorithm import Algorithm
+from nas.core.evaluator import Evaluate
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Note, Observation, Result, Trial
+from nas.core.space import SearchSpace
 from nas.executors import run_trial
 from nas.runs.history import read_history
 

@@ -14,10 +14,11 @@ from engine_parts import QUICK_SETTINGS
 from nas.algorithms import ALGORITHMS
 from nas.algorithms.candidates import Candidates
 from nas.algorithms.random_search import RandomSearch
+from nas.core.algorithm import Algorithm
 from nas.core.errors import ConfigError, InfeasibleError
-from nas.core.interfaces import Algorithm, SearchSpace
 from nas.core.objectives import Objective
 from nas.core.records import Architecture, Note, Observation, Trial
+from nas.core.space import SearchSpace
 from nas.testing import (
     ToySpace,
     answer,

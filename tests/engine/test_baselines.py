@@ -16,8 +16,8 @@ from nas.algorithms.regularized_evolution import (
     ScalarizedEvolution,
     ScalarizedEvolutionSettings,
 )
+from nas.core.algorithm import Algorithm
 from nas.core.errors import ConfigError
-from nas.core.interfaces import Algorithm
 from nas.core.records import Architecture, Observation
 from nas.pareto.archive import non_dominated
 from nas.pareto.directions import das_dennis

@@ -20,9 +20,9 @@ from nas.core.bounds import (
     time_limit,
     tries_at_most,
 )
-from nas.core.interfaces import SearchSpace
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Trial
+from nas.core.space import SearchSpace
 from nas.testing import check_space
 
 FEW = 3_000  # draws: a bound that keeps these tests short

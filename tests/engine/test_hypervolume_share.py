@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 import nas
-from nas.core.interfaces import SearchSpace
 from nas.core.objectives import Objective
 from nas.core.records import FloatArray, Trial
+from nas.core.space import SearchSpace
 from nas.monitor.reckoning import Reckoning, Told
 from nas.monitor.records import Heading
 from nas.pareto.indicators import Box, beyond_best, hypervolume, reference_box

@@ -15,8 +15,8 @@ from engine_parts import Grid, Listed, Shuffled, log_of, quick, rising
 import nas
 from nas.algorithms.noise import Means, averaged, posterior_front, running_means, worth_repeating
 from nas.algorithms.sa_moead import SAMOEAD, SAMOEADSettings
+from nas.core.algorithm import HasPosterior
 from nas.core.errors import ConfigError
-from nas.core.interfaces import HasPosterior
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Observation, Result, Status, Trial
 from nas.engine.loop import LoopSettings, SearchState

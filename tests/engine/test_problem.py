@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from nas.core.errors import ConfigError
-from nas.core.interfaces import SearchSpace
 from nas.core.objectives import Limit, Objective
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Result, Status, Trial
+from nas.core.space import SearchSpace
 from nas.testing import ToySpace, toy_error, toy_problem
 
 ARCHITECTURE = Architecture("toy", (1, 2, 0, 0, 0, 0))  # params 13, madds 7

@@ -10,9 +10,9 @@ import pytest
 import nas
 from nas.algorithms.acquisition import WEIGHTS, expected_improvement, has_boxes, improvement_over, undominated
 from nas.algorithms.sa_moead import SAMOEAD
-from nas.core.interfaces import SearchSpace
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Observation, Trial
+from nas.core.space import SearchSpace
 from nas.pareto.along_directions import expected_gain
 from nas.pareto.indicators import Box, hypervolume, hypervolume_alone, hypervolume_curve
 from nas.report.plots import figures

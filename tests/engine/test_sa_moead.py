@@ -14,8 +14,8 @@ from nas.algorithms.candidates import Candidates
 from nas.algorithms.initial_design import initial_design
 from nas.algorithms.prediction import Remembered, in_chunks, make_predictors
 from nas.algorithms.sa_moead import SAMOEAD, SAMOEADSettings
+from nas.core.algorithm import HasNotes, HasRecall
 from nas.core.errors import ConfigError
-from nas.core.interfaces import HasNotes, HasRecall
 from nas.core.problem import Problem
 from nas.core.records import Observation, Trial
 from nas.pareto.indicators import Box, hypervolume

@@ -15,10 +15,10 @@ from nas.algorithms import ALGORITHMS
 from nas.algorithms.sa_moead import SAMOEAD
 from nas.core import cost_estimate
 from nas.core.cost_estimate import CostEstimate, Kept
-from nas.core.interfaces import SearchSpace
 from nas.core.objectives import Objective
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Observation, Trial
+from nas.core.space import SearchSpace
 
 
 class Costly(SearchSpace):

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import nas
-from nas.core.interfaces import Evaluate
+from nas.core.evaluator import Evaluate
 from nas.core.records import RESERVED, Architecture, Result, Status, Trial
 from nas.executors import EXECUTORS
 from nas.executors.worker import run_trial

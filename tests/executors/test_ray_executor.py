@@ -13,7 +13,7 @@ import pytest
 from ray_candidates import Candidates, CannotTravel, candidate
 
 from nas.core.errors import ExecutorError
-from nas.core.interfaces import Executor
+from nas.core.executor import Executor
 from nas.core.records import Result, Status, Trial
 from nas.executors import EXECUTORS, RaySettings, SerialExecutor, ship_by_value
 from nas.executors.capacity import Node, Share, room

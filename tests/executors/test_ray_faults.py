@@ -14,8 +14,9 @@ from ray_nodes import Nodes, cluster_environment, kill_all, nodes
 
 import nas
 from nas.core.errors import ExecutorError
-from nas.core.interfaces import Executor, SearchSpace
+from nas.core.executor import Executor
 from nas.core.records import Architecture, Result, Trial
+from nas.core.space import SearchSpace
 from nas.engine.loop import LoopSettings, SearchState
 from nas.executors import RaySettings
 

@@ -14,8 +14,9 @@ import pytest
 import nas
 from nas.algorithms.random_search import RandomSearch
 from nas.core.errors import ConfigError, ExecutorError
-from nas.core.interfaces import HasClock, SearchSpace
+from nas.core.executor import HasClock
 from nas.core.records import Architecture, Observation, Result, Status, Trial
+from nas.core.space import SearchSpace
 from nas.engine.loop import LoopSettings
 from nas.executors import SimulatedExecutor, SimulatedSettings
 

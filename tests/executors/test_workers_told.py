@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from nas.core.interfaces import HasWorkers
+from nas.core.executor import HasWorkers
 from nas.core.records import Architecture, Trial, WorkerState
 from nas.executors import EXECUTORS, RaySettings, SerialExecutor, SimulatedExecutor, SimulatedSettings
 

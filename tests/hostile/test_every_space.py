@@ -12,8 +12,8 @@ from fuzzing import fuzzed, fuzzed_a_little
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from nas.core.interfaces import HasBuild, HasCost, HasVariation, SearchSpace
 from nas.core.records import Architecture
+from nas.core.space import HasBuild, HasCost, HasVariation, SearchSpace
 from nas.training.image_size import picture_size
 from search_spaces import SEARCH_SPACES
 from search_spaces.nasbench101 import NASBench101

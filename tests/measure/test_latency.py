@@ -17,8 +17,8 @@ import nas
 from nas.config.assemble import assemble
 from nas.config.schema import check_config
 from nas.core.errors import ConfigError
-from nas.core.interfaces import SearchSpace
 from nas.core.objectives import OBJECTIVES
+from nas.core.space import SearchSpace
 from nas.training.image_size import picture_size
 from nas.training.latency import LatencySettings, Timing, UnsteadyTiming, steady, time_in_turns
 from search_spaces.muxnet import MUXNetSpace

@@ -12,8 +12,8 @@ import torch
 from counted_networks import counted
 
 from nas.core.errors import ArchitectureError, ConfigError
-from nas.core.interfaces import HasBuild, HasCost, HasVariation
 from nas.core.records import Architecture
+from nas.core.space import HasBuild, HasCost, HasVariation
 from search_spaces import SEARCH_SPACES
 from search_spaces.muxnet import MODELS, PRESETS, MUXNetSpace, SpaceOptions, StageOptions
 from search_spaces.muxnet.spec import check_network

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.core.interfaces import HasBuild, HasCost, HasEnumeration, HasVariation
+from nas.core.space import HasBuild, HasCost, HasEnumeration, HasVariation
 from search_spaces.nasbench101 import NASBench101
 
 SPACE = NASBench101()

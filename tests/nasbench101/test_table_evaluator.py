@@ -11,8 +11,8 @@ import pytest
 from table_files import CELLS, accuracy, make_table
 
 from nas.core.errors import ConfigError, EvaluationError
-from nas.core.interfaces import HasCost, HasEnumeration, HasVariation
 from nas.core.records import Trial
+from nas.core.space import HasCost, HasEnumeration, HasVariation
 from search_spaces.nasbench101 import NASBench101
 from search_spaces.nasbench101.table import NASBench101Table, load_table
 from search_spaces.nasbench101.table_evaluator import (

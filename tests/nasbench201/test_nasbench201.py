@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from nas.core.errors import ArchitectureError, ConfigError, DataError, EvaluationError
-from nas.core.interfaces import HasCost, HasEnumeration
 from nas.core.records import Architecture, Trial
+from nas.core.space import HasCost, HasEnumeration
 from search_spaces.nasbench201 import NASBench201
 from search_spaces.nasbench201.table import REPORTED, Measure, NASBench201Evaluator, NASBench201Table
 

@@ -12,7 +12,7 @@ from counted_networks import counted
 from torch import nn
 
 from nas.core.errors import ConfigError
-from nas.core.interfaces import HasBuild
+from nas.core.space import HasBuild
 from nas.testing import check_space
 from search_spaces.nasbench201 import NASBench201
 from search_spaces.nasbench201.network import CellModule

@@ -28,7 +28,7 @@ from report_parts import (
 
 import nas
 from nas.core.errors import ConfigError, HistoryError
-from nas.core.interfaces import HasBlocks
+from nas.core.space import HasBlocks
 from nas.pareto.archive import non_dominated
 from nas.report import rows as rows_module
 from nas.report import write_page, write_report

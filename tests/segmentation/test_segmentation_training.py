@@ -15,8 +15,8 @@ from torch import nn
 
 from nas.cli import main
 from nas.core.errors import ConfigError, EvaluationError
-from nas.core.interfaces import SearchSpace
 from nas.core.records import Trial
+from nas.core.space import SearchSpace
 from nas.training import FullSettings, Recipe, TrainingEvaluator, train_full
 from nas.training.feed import Prepared
 from nas.training.tasks.segmentation.data import CamVid

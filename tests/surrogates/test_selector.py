@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from nas.core.errors import ConfigError
-from nas.core.interfaces import SearchSpace
 from nas.core.records import Architecture, FloatArray
+from nas.core.space import SearchSpace
 from nas.testing import ToySpace
 from search_spaces.nasbench201 import NASBench201
 from surrogates.candidates import (

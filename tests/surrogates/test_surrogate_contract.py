@@ -1,4 +1,4 @@
-"""Every surrogate of the registry keeps the contract of `nas.core.interfaces.Surrogate`."""
+"""Every surrogate of the registry keeps the contract of `nas.core.surrogate.Surrogate`."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
-from nas.core.interfaces import SearchSpace
 from nas.core.records import Architecture
+from nas.core.space import SearchSpace
 
 
 class TinySpace(SearchSpace):

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from nas.core.errors import ConfigError
-from nas.engine.halving import crowding, fronts, ranking
 from nas.training import Halving
+from nas.training.halving import crowding, fronts, ranking
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from torch import nn
 from torch.nn.functional import cross_entropy, relu
 
 from nas.core.errors import ConfigError
-from nas.core.interfaces import HasWeights, SearchSpace
+from nas.core.evaluator import HasWeights
 from nas.core.records import Architecture, Trial
+from nas.core.space import SearchSpace
 from nas.training import Recipe, TrainingEvaluator
 from nas.training.proxies import Proxies, WithProxies
 from nas.training.zero_cost import PROXIES, Batch, grad_norm, madds, naswot, params, synflow

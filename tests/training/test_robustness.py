@@ -13,8 +13,8 @@ from torch import nn
 from nas.config.assemble import assemble
 from nas.config.schema import check_config, read_config
 from nas.core.errors import ConfigError, DataError
-from nas.core.interfaces import SearchSpace
 from nas.core.records import Architecture, Trial
+from nas.core.space import SearchSpace
 from nas.training import Recipe, TrainingEvaluator
 from nas.training.data import Digits
 from nas.training.robustness import (

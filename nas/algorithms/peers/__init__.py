@@ -8,7 +8,7 @@ from __future__ import annotations
 from nas.algorithms.peers.optuna_search import OptunaGP, OptunaNSGA2, OptunaNSGA3, OptunaTPE
 from nas.algorithms.peers.pymoo_search import PymooMOEAD, PymooNSGA2, PymooNSGA3
 from nas.algorithms.peers.syne_tune_search import SyneTuneEvolution
-from nas.core.interfaces import Algorithm
+from nas.core.algorithm import Algorithm
 
 PEERS: dict[str, type[Algorithm]] = {
     "pymoo-nsga2": PymooNSGA2,

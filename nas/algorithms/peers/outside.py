@@ -17,11 +17,12 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from nas.core.algorithm import Algorithm
 from nas.core.checks import check_positive
 from nas.core.errors import ConfigError
-from nas.core.interfaces import Algorithm, SearchSpace
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Observation
+from nas.core.space import SearchSpace
 
 Genes = tuple[int, ...]
 _SEEDS = 2**31 - 1  # what every package takes

@@ -17,8 +17,8 @@ import numpy as np
 from nas.algorithms.peers.outside import Genes, OutsideAlgorithm, OutsideSettings, Task, following_budget
 from nas.core.checks import check_known, check_positive
 from nas.core.errors import ConfigError
-from nas.core.interfaces import SearchSpace
 from nas.core.records import Architecture, FloatArray
+from nas.core.space import SearchSpace
 from nas.pareto.directions import das_dennis
 
 _MENDS = 1000  # changes tried on genes that are no architecture, before a random one takes their place

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Any
 
+from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
-from nas.core.objectives import did_you_mean
 from nas.training.data.base import Damage, DataReport, DataSource, MemoryPictures, Pictures, Splits
 from nas.training.data.cifar import Cifar10, Cifar100
 from nas.training.data.digits import Digits

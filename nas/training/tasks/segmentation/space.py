@@ -10,8 +10,8 @@ import numpy as np
 
 from nas.core.bounds import check_time
 from nas.core.errors import ConfigError
-from nas.core.interfaces import HasFeatures, HasVariation, SearchSpace
 from nas.core.records import Architecture, FloatArray
+from nas.core.space import HasFeatures, HasVariation, SearchSpace
 from nas.core.task_spec import Size, TaskSpec, Unset, UnsetSize
 from nas.training.tasks.segmentation.cost import head_cost, padded
 from nas.training.tasks.segmentation.settings import HeadSettings

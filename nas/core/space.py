@@ -1,33 +1,21 @@
-"""The seams: what a space, an algorithm, an executor and a surrogate must offer, and nothing more."""
+"""What a search space offers: the class to derive from, and the optional abilities as protocols."""
 
 from __future__ import annotations
 
 import operator
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
 from nas.core import bounds
-from nas.core.errors import ArchitectureError
-from nas.core.records import (
-    Architecture,
-    Block,
-    FloatArray,
-    Note,
-    Observation,
-    Result,
-    Trial,
-    WorkerState,
-)
+from nas.core.errors import ArchitectureError, ConfigError, NasError
+from nas.core.records import Architecture, Block, FloatArray
+from nas.core.task_spec import TaskSpec
+from nas.core.tracebacks import explain
 
 if TYPE_CHECKING:  # torch is not loaded until a network is built
     from torch import nn
-
-    from nas.core.problem import Problem
-    from nas.core.task_spec import TaskSpec
 
 
 class SearchSpace:
@@ -224,206 +212,23 @@ class HasEnumeration(Protocol):
     def enumerate(self) -> Iterator[Architecture]: ...
 
 
-class Evaluate(Protocol):
-    """Measures one candidate: a mapping with a finite number for every expensive objective.
-
-    Further finite numbers in the mapping are kept in the history. Raising means a failed candidate.
-    Runs on a worker, so it must be picklable by cloudpickle and must not rely on global state.
-    """
-
-    def __call__(self, trial: Trial) -> Mapping[str, float]: ...
-
-
-@runtime_checkable
-class HasPrepare(Protocol):
-    """An evaluator that can find out, before a search, what would make every candidate fail."""
-
-    def prepare(self) -> object:
-        """Raise a `NasError` that says what is missing: data, a device. Called once, in the driver's process."""
-        ...
-
-
-@runtime_checkable
-class HasTask(Protocol):
-    """An evaluator that knows the data of its networks. Costs, limits and exports are then of these data."""
-
-    def task_spec(self) -> TaskSpec:
-        """Channels, classes and image size of the data. Called once, in the driver's process, before a search.
-
-        Raises a `NasError` when the data cannot be read.
-        """
-        ...
-
-
-@runtime_checkable
-class HasForSpace(Protocol):
-    """An evaluator that builds networks of a space, and can take the space that the search counts with."""
-
-    def for_space(self, space: SearchSpace, task: TaskSpec | None) -> Evaluate:
-        """The same evaluator, for networks of `space`.
-
-        `task` is what the data have to be (None: not known where the search runs).
-        """
-        ...
-
-
-@runtime_checkable
-class HasResources(Protocol):
-    """An evaluator whose candidates need different parts of a machine."""
-
-    def resources(self, trial: Trial) -> Mapping[str, float]:
-        """`cpus` and `gpus` that this trial needs; what is left out is as the executor's settings say.
-
-        Called in the driver's process, once a trial. Only the Ray executor asks.
-        """
-        ...
-
-
-@runtime_checkable
-class HasWeights(Protocol):
-    """An evaluator that trains networks and can keep their weights."""
-
-    def keeping(self, folder: str | None, horizon: float | None) -> Evaluate:
-        """The same evaluator, which keeps each trial's weights in `folder` (None: it keeps none).
-
-        A trial of the same architecture and seed with a higher budget goes on from them, or does the same from the
-        start when they are gone: values must not depend on what is kept. `horizon` (None: each trial's own
-        budget) is the budget that trainings may be continued to, where a learning rate's schedule ends.
-        """
-        ...
-
-    def weights_file(self, trial: Trial) -> Path:
-        """Where this trial's weights are kept."""
-        ...
-
-
-class Algorithm(ABC):
-    """Proposes architectures and learns from what came of them; knows nothing of workers or files.
-
-    Made as `Algorithm(problem, rng, settings)`; `Settings` is the frozen dataclass of its parameters,
-    with a default for each. Deterministic: the same generator state and the same sequence of calls give the
-    same proposals, which is what makes resuming by replay possible. Optional abilities: `HasNotes`, `HasRecall`,
-    `HasPosterior`.
-    """
-
-    Settings: ClassVar[type[Any]]
-
-    @abstractmethod
-    def __init__(self, problem: Problem, rng: np.random.Generator, settings: Any = None) -> None: ...
-
-    @classmethod
-    def default_settings(cls, n_objectives: int, evaluations: int | None) -> Any:
-        """Settings that suit a search of so many evaluations (None: unknown)."""
-        return cls.Settings()
-
-    @property
-    def initial(self) -> int:
-        """How many evaluations the initial design takes; a smaller budget would only sample at random."""
-        return 1
-
-    @abstractmethod
-    def ask(self, n: int) -> list[Architecture]:
-        """Up to n canonical architectures, valid, within cheap limits, never asked before.
-
-        An algorithm may have a setting, off by default, to ask for some again: each is measured with a seed of its own.
-
-        Fewer (or none) only when nothing new can be found: then the space is exhausted.
-        """
-
-    @abstractmethod
-    def tell(self, observations: Sequence[Observation]) -> None:
-        """Learn from results in any order and any batch, failures included."""
-
-
-@runtime_checkable
-class HasNotes(Protocol):
-    """An algorithm with something to put on record; it is asked after every ask and every tell."""
-
-    def notes(self) -> list[Note]:
-        """The notes since the last call, oldest first; they are forgotten here."""
-        ...
-
-
-@runtime_checkable
-class HasRecall(Protocol):
-    """An algorithm whose asks are dear, and which can be brought to where it was without making them again."""
-
-    def recall(self, architecture: Architecture | None) -> None:
-        """Take note that this was asked (None: nothing new was left), in place of the `ask(1)` that gave it.
-
-        The state afterwards is what it would be after that ask: later asks propose the same.
-        """
-        ...
-
-
-@runtime_checkable
-class TakesStarts(Protocol):
-    """An algorithm that wants the architectures that a user gives to begin with before its first ask.
-
-    Any other gets to know them when their results are told. Only for one without `recall`.
-    """
-
-    def begin_with(self, architectures: Sequence[Architecture]) -> None:
-        """These are evaluated first, in this order, and told as they finish; do not ask for them."""
-        ...
-
-
-@runtime_checkable
-class HasPosterior(Protocol):
-    """An algorithm with a model of the objectives, which can say what it makes of noisy measurements."""
-
-    def posterior(self, architectures: Sequence[Architecture]) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation of the minimised objectives, each (n, m), after all that was told.
-
-        Exact objectives have a deviation of 0. What is asked later does not depend on whether this was called.
-        """
-        ...
-
-
-class Executor(Protocol):
-    """Runs trials somewhere. Made with the function to run; results come back in any order."""
-
-    @property
-    def free(self) -> int:
-        """How many more trials can start at once."""
-        ...
-
-    def submit(self, trial: Trial) -> None: ...
-
-    def collect(self, timeout: float | None = None) -> list[Result]:
-        """Finished results; waits for at least one, at most `timeout` seconds (then possibly none)."""
-        ...
-
-    def close(self) -> None:
-        """Stop what runs and release the workers; may be called twice."""
-        ...
-
-
-@runtime_checkable
-class HasClock(Protocol):
-    """An executor with a clock of its own, by which a search counts its time instead of the wall clock's."""
-
-    def now(self) -> float:
-        """Seconds since some fixed moment; never goes back."""
-        ...
-
-
-@runtime_checkable
-class HasWorkers(Protocol):
-    """An executor that can tell what each of its workers does."""
-
-    def workers(self) -> Sequence[WorkerState]:
-        """One entry a worker that is there, in a steady order; may be called on another thread than the rest."""
-        ...
-
-
-class Surrogate(Protocol):
-    """A predictor of one objective, by scikit-learn's conventions."""
-
-    def fit(self, X: FloatArray, y: FloatArray) -> Surrogate:
-        """Learn from X (n, d) and y (n,), forgetting any earlier fit."""
-        ...
-
-    def predict(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation, each (n,)."""
-        ...
+def for_task(space: SearchSpace, task: TaskSpec) -> SearchSpace:
+    """The space for this task, where it can follow one. Raises `ConfigError` where it contradicts it."""
+    if not isinstance(space, HasForTask):
+        return space
+    try:
+        found = space.for_task(task)
+    except NasError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"space {space.name!r}: for_task failed for {task}: {explain(error)}") from error
+    if not isinstance(found, SearchSpace):
+        raise ConfigError(
+            f"space {space.name!r}: for_task must return a SearchSpace, got {type(found).__name__}"
+        )
+    if found.name != space.name or tuple(found.cardinalities) != tuple(space.cardinalities):
+        raise ConfigError(
+            f"space {space.name!r}: for_task must keep the name and the cardinalities, so that architectures stay the "
+            f"same; it gave {found.name!r} with {tuple(found.cardinalities)}"
+        )
+    return found
