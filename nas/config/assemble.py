@@ -29,7 +29,7 @@ from nas.executors import EXECUTORS, SETTINGS
 from nas.monitor.trackers.registry import CALLBACKS
 
 if TYPE_CHECKING:
-    from nas.training.halving import Halving
+    from nas.engine.halving import Halving
 
 CONFIGS = Path(__file__).parent / "searches"
 

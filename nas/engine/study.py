@@ -42,7 +42,7 @@ from nas.runs.run_folder import run_table
 if TYPE_CHECKING:
     from torch import nn
 
-    from nas.training.halving import Halving
+    from nas.engine.halving import Halving
 
 Told = Mapping[str, Any] | float | BaseException
 
