@@ -9,7 +9,7 @@ differences are paired by seed, with p-values corrected by Holm over all compari
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import matplotlib
@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
-from scipy.stats import t as student
 from scipy.stats import ttest_1samp
 
+from nas.compare.statistics import holm, mean_interval
 from nas.core.errors import DataError, NasError
 
 LEVEL = 0.05
@@ -74,13 +74,6 @@ class Comparison:
         return "better" if self.mean > 0 else "worse"
 
 
-def interval(values: np.ndarray) -> tuple[float, float]:
-    """Mean, and half the width of its 95% t-interval (NaN for one value)."""
-    n = len(values)
-    half = student.ppf(0.975, n - 1) * values.std(ddof=1) / np.sqrt(n) if n > 1 else np.nan
-    return float(values.mean()), float(half)
-
-
 def paired(frame: pd.DataFrame, study: str) -> pd.DataFrame:
     """Ours minus each other method of the same budget, a row for each seed that both have."""
     ours = OURS[study]
@@ -115,18 +108,17 @@ def overall(pairs: pd.DataFrame) -> list[Comparison]:
 def comparison(budget: str, other: str, madds: float, differences: pd.Series) -> Comparison:
     """Mean, interval and p-value of one-sample t on paired differences."""
     values = differences.to_numpy(dtype=np.float64)
-    mean, half = interval(values)
+    mean, half = mean_interval(values)
     p = float(ttest_1samp(values, 0).pvalue) if len(values) > 1 else np.nan
     return Comparison(budget, other, madds, len(values), mean, half, p)
 
 
 def corrected(found: list[Comparison]) -> list[Comparison]:
-    """The same with Holm's (1979) p-values."""
-    order = sorted((i for i, c in enumerate(found) if np.isfinite(c.p)), key=lambda i: found[i].p)
-    result, largest = list(found), 0.0
-    for rank, i in enumerate(order):
-        largest = max(largest, min(1.0, found[i].p * (len(order) - rank)))
-        result[i] = Comparison(**{**vars(found[i]), "holm": largest})
+    """The same with Holm's p-values; those without a p-value stay as they are."""
+    tested = [i for i, c in enumerate(found) if np.isfinite(c.p)]
+    result = list(found)
+    for i, p in zip(tested, holm([found[i].p for i in tested]), strict=True):
+        result[i] = replace(found[i], holm=p)
     return result
 
 
@@ -200,7 +192,7 @@ def table(frame: pd.DataFrame, found: list[Comparison]) -> str:
     ]
     by = {(c.budget, c.other): c for c in found}
     for (budget, method), group in frame.groupby(["budget", "method"], sort=False):
-        mean, half = interval(group["accuracy"].to_numpy())
+        mean, half = mean_interval(group["accuracy"].to_numpy())
         first, c = group.iloc[0], by.get((str(budget), str(method)))
         shown = (
             ("", "", "") if c is None else (f"{c.mean:+.2f}{spread(c.half)}", probability(c.holm), c.verdict)
@@ -239,7 +231,7 @@ def draw(frame: pd.DataFrame, found: list[Comparison], study: str, file: Path) -
     figure, (left, right) = plt.subplots(1, 2, figsize=(11.5, 4.8), width_ratios=(1.25, 1))
     for label, rows, colour, marker, line in series(frame, study):
         groups = [
-            (g["madds"].iloc[0], *interval(g["accuracy"].to_numpy())) for _, g in rows.groupby("variant")
+            (g["madds"].iloc[0], *mean_interval(g["accuracy"].to_numpy())) for _, g in rows.groupby("variant")
         ]
         x, y, half = np.array(sorted(groups)).T
         left.errorbar(x, y, half, color=colour, marker=marker, ls=line, lw=1.6, ms=5, capsize=3, label=label)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-from cells_report import against, to_markdown
+from cells_report import compared, to_markdown
 from cells_tasks import HERE
 
 OURS = ("sa-moead", "moead")
@@ -35,7 +35,7 @@ def better_than_ours(
             continue
         of_task = runs[runs["task"] == task].set_index("seed")
         both = {m: of_task.loc[of_task["method"] == m, f"{prefix}_{n}"].dropna() for m in (leader, mine)}
-        test = against({m: v if larger else -v for m, v in both.items()}, mine)[leader]
+        test = compared({m: v if larger else -v for m, v in both.items()}, mine)[leader]
         p = f" (p {test['p_holm']:.2g})" if test["p_holm"] == test["p_holm"] else ""
         lines.append([str(task), str(n), leader, f"{known[leader]:.4f}", f"{mine} {known[mine]:.4f}", f"{test['verdict']}{p}"])  # fmt: skip
     return lines

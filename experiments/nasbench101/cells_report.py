@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from nas.compare.statistics import holm, signed_rank, too_few_pairs, vargha_delaney
-
-ALPHA = 0.05
+from nas.compare.statistics import against
 
 
 def median_and_quartiles(values: pd.Series) -> dict[str, float]:
@@ -18,30 +16,17 @@ def median_and_quartiles(values: pd.Series) -> dict[str, float]:
     return {"lower_quartile": low, "median": middle, "upper_quartile": high}
 
 
-def against(values: Mapping[str, pd.Series], reference: str) -> dict[str, dict[str, object]]:
-    """Each method against one: Wilcoxon's signed-rank test on the seeds that both have, corrected by Holm.
+def compared(values: Mapping[str, pd.Series], reference: str) -> dict[str, dict[str, object]]:
+    """Each method, values by seed (better when larger), against the reference; `verdict` is the method's.
 
-    Values, by seed, are better when larger. `effect` is the probability that a run of the reference is better (Vargha
-    and Delaney). A test that could not come out significant with so few seeds is not made, and the verdict says so.
+    `effect` is the probability that a run of the reference is better (Vargha and Delaney).
     """
-    others = [m for m in values if m != reference]
     found: dict[str, dict[str, object]] = {reference: {"p_holm": np.nan, "effect": np.nan, "verdict": ""}}
-    raw, tested = [], []
-    for m in others:
-        both = values[reference].index.intersection(values[m].index)
-        first, second = values[reference].loc[both].to_numpy(), values[m].loc[both].to_numpy()
-        effect = vargha_delaney(first, second) if len(both) else np.nan
-        if 2.0 ** (1 - len(both)) * len(others) < ALPHA:
-            raw.append(signed_rank(first, second))
-            tested.append(m)
-            found[m] = {"p_holm": np.nan, "effect": effect, "verdict": ""}
-        else:
-            note = too_few_pairs(len(both), len(others), ALPHA).split(";")[0]
-            found[m] = {"p_holm": np.nan, "effect": effect, "verdict": note}
-    for m, p in zip(tested, holm(raw), strict=True):
-        better = float(np.asarray(found[m]["effect"])) > 0.5
-        verdict = "no difference shown" if p >= ALPHA else ("worse" if better else "better")
-        found[m] |= {"p_holm": p, "verdict": verdict}
+    pairs = against({m: v.to_dict() for m, v in values.items()}, reference)
+    for m, pair in pairs.items():
+        p = np.nan if pair.p_holm is None else pair.p_holm
+        verdict = pair.note.split(";")[0] or pair.verdict()
+        found[m] = {"p_holm": p, "effect": 1 - pair.effect, "verdict": verdict}
     return found
 
 
@@ -74,9 +59,9 @@ def curve_report(
             if not runs:
                 continue
             chosen = reference if reference in runs else next(iter(runs))
-            tests = against({m: v if larger else -v for m, v in runs.items()}, chosen)
+            tested = compared({m: v if larger else -v for m, v in runs.items()}, chosen)
             for m, v in runs.items():
-                found = {"mean": v.mean(), **median_and_quartiles(v), "compared_with": chosen, **tests[m]}
+                found = {"mean": v.mean(), **median_and_quartiles(v), "compared_with": chosen, **tested[m]}
                 rows.append({"task": task, "evaluations": n, "method": m, "runs": len(v), **found})
     return pd.DataFrame(rows).round(5)
 

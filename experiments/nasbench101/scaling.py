@@ -15,7 +15,7 @@ import cells_figures
 import numpy as np
 import pandas as pd
 from cells_harness import Job, arguments, jobs_of, run_missing
-from cells_report import against, to_markdown
+from cells_report import compared, to_markdown
 from cells_tasks import load
 
 import nas
@@ -79,13 +79,13 @@ def report(frame: pd.DataFrame, out: Path) -> None:
             modes = {str(m): v.set_index("seed") for m, v in of_count.groupby("mode", sort=False)}
             reach = f"hours_to_{TARGETS[-1]:g}"
             # a run that never gets there took longer than any that does
-            tests = against({m: -v[reach].fillna(np.inf) for m, v in modes.items()}, "asynchronous")
+            tested = compared({m: -v[reach].fillna(np.inf) for m, v in modes.items()}, "asynchronous")
             for mode, runs in modes.items():
                 middle = runs[["evaluations_per_hour", "busy", "hv", "hours"]].median()
                 times = {
                     f"hours_to_{t:g}": np.median(runs[f"hours_to_{t:g}"].fillna(np.inf)) for t in TARGETS
                 }
-                lines.append({"task": task, "workers": workers, "mode": mode, "runs": len(runs), **middle, **times, **tests[mode]})  # fmt: skip
+                lines.append({"task": task, "workers": workers, "mode": mode, "runs": len(runs), **middle, **times, **tested[mode]})  # fmt: skip
     summary = pd.DataFrame(lines).round(4)
     summary.to_csv(out / "scaling_summary.csv", index=False)
     head = [

@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 from curves import AT, CHECKPOINTS, TARGETS, TO
 from matplotlib.ticker import NullFormatter, ScalarFormatter
-from scipy.stats import mannwhitneyu
 
 from nas.algorithms import ALGORITHMS
-from nas.compare.statistics import holm
+from nas.compare.statistics import Pair, against
 
 REFERENCES = ("sa-moead", "moead")  # each is compared with all others
 FLOOR = 3e-4  # less missing than this is drawn as this
@@ -39,29 +38,25 @@ def medians(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def tests(frame: pd.DataFrame) -> pd.DataFrame:
-    """Each reference against every other method: two-sided Mann-Whitney, corrected by Holm over the others.
-
-    At each number of evaluations of each table, over the methods that went so far.
-    """
+    """Each reference against every other method at each number of evaluations of each table (see `against`)."""
     rows = []
     for table, of_table in frame.groupby("table", sort=False):
         for name, evaluations in zip(AT, CHECKPOINTS, strict=True):
-            values = {m: v.dropna().to_numpy() for m, v in of_table.groupby("method", sort=False)[name]}
-            values = {m: v for m, v in values.items() if len(v)}
-            for reference in values.keys() & set(REFERENCES):
-                others = [m for m in values if m != reference]
-                raw = [float(mannwhitneyu(values[reference], values[m]).pvalue) for m in others]
-                for other, p in zip(others, holm(raw), strict=True):
-                    difference = np.median(values[reference]) - np.median(values[other])
-                    rows.append((table, evaluations, reference, other, difference, p, verdict(difference, p)))
+            runs = of_table.dropna(subset=[name]).groupby("method", sort=False)
+            values = {str(m): dict(zip(v["seed"], v[name], strict=True)) for m, v in runs}
+            for reference in [m for m in REFERENCES if m in values]:
+                for other, pair in against(values, reference).items():
+                    rows.append(
+                        (table, evaluations, reference, other, -pair.difference, pair.p_holm, verdict(pair))
+                    )
     columns = ["table", "evaluations", "reference", "method", "difference", "p_holm", "verdict"]
     return pd.DataFrame(rows, columns=columns).sort_values(columns[:3], kind="stable")
 
 
-def verdict(difference: float, p: float) -> str:
-    if p >= 0.05:
-        return "no difference shown"
-    return "better" if difference > 0 else "worse"
+def verdict(pair: Pair) -> str:
+    """The outcome of the test for the second, the reference."""
+    found = pair.verdict()
+    return {"better": "worse", "worse": "better"}.get(found, found)
 
 
 def effort(frame: pd.DataFrame) -> pd.DataFrame:

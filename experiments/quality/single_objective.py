@@ -16,19 +16,17 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch are loaded: their products are small
 
-import numpy as np
 import pandas as pd
 from bananas import Bananas
 from curves import KEY, merge, read
 from lookup_tables import TABLES, nasbench201_column
 from report import verdict
-from scipy.stats import mannwhitneyu
 from tabular import DATA, HERE
 
 import nas
 from nas.algorithms import ALGORITHMS
 from nas.algorithms.regularized_evolution import RegularizedEvolutionSettings
-from nas.compare.statistics import holm
+from nas.compare.statistics import against
 from nas.core.records import Architecture
 from nas.engine.loop import LoopSettings
 from search_spaces.nasbench201 import NASBench201
@@ -106,21 +104,18 @@ def one_run(name: str, method: str, seed: int, data: Path) -> dict[str, object]:
 
 
 def report(frame: pd.DataFrame, data: Path) -> pd.DataFrame:
-    """Mean and deviation over seeds of the reported error, and the reference against each (Mann-Whitney, Holm)."""
-    rows = []
+    """Mean and deviation over seeds of the reported error, and the reference against each by its paired seeds."""
+    rows, last = [], f"test_{BUDGET}"
     for name, of_task in frame.groupby("table", sort=False):
-        values = {m: v for m, v in of_task.groupby("method", sort=False)}
-        last = {m: v[f"test_{BUDGET}"].to_numpy() for m, v in values.items()}
-        others = [m for m in values if m != REFERENCE and REFERENCE in values]
-        raw = holm([float(mannwhitneyu(last[REFERENCE], last[m]).pvalue) for m in others])
-        p_holm = dict(zip(others, raw, strict=True))
+        values = {str(m): v for m, v in of_task.groupby("method", sort=False)}
+        errors = {m: dict(zip(v["seed"], -v[last], strict=True)) for m, v in values.items()}
+        pairs = against(errors, REFERENCE) if REFERENCE in values else {}
         best = min(load(str(name), data).reported.values())
         for m, v in values.items():
             row = {"table": name, "method": m, "runs": len(v)}
             row |= {f"mean_{n}": v[f"test_{n}"].mean() for n in CHECKPOINTS}
-            row |= {f"deviation_{BUDGET}": last[m].std(ddof=1), f"seen_{BUDGET}": v[f"seen_{BUDGET}"].mean()}
-            p, difference = p_holm.get(m, np.nan), last[m].mean() - last.get(REFERENCE, last[m]).mean()
-            said = f"{REFERENCE} {verdict(difference, p)}" if m in p_holm else ""
+            row |= {f"deviation_{BUDGET}": v[last].std(), f"seen_{BUDGET}": v[f"seen_{BUDGET}"].mean()}
+            p, said = (pairs[m].p_holm, f"{REFERENCE} {verdict(pairs[m])}") if m in pairs else (None, "")
             rows.append(row | {"best_in_table": best, "p_holm": p, "verdict": said})
     return pd.DataFrame(rows)
 

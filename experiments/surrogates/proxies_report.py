@@ -10,8 +10,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
+from nas.compare.statistics import mean_interval
 from nas.core.records import FloatArray
 from surrogates.quality import kendall_tau
 
@@ -66,16 +66,15 @@ def gains(raw: pd.DataFrame) -> pd.DataFrame:
         for variant in group["variant"].unique():
             base = REFERENCE[variant.startswith("bare")]
             gain = (by_seed[variant] - by_seed[base]).dropna()
-            n = len(gain)
-            half = float(student.ppf(0.975, n - 1) * gain.std() / np.sqrt(n)) if n > 1 else np.nan
+            mean, half = mean_interval(gain.to_numpy())
             rows.append(
                 {
                     "table": table,
                     "cells": cells,
                     "features": variant,
-                    "splits": n,
+                    "splits": len(gain),
                     "tau": by_seed[variant][gain.index].mean(),
-                    "gain": gain.mean(),
+                    "gain": mean,
                     "half_interval": half,
                 }
             )

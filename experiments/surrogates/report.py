@@ -10,22 +10,22 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
+
+from nas.compare.statistics import mean_interval
 
 
 def summarise(raw: pd.DataFrame) -> pd.DataFrame:
     """Mean tau with its 95% interval (Student's t over seeds), coverage, seconds; a row per table, size and model."""
     rows = []
     for (table, cells, model), group in raw.groupby(["table", "cells", "model"], sort=False):
-        n, tau = len(group), group["tau"]
-        half = float(student.ppf(0.975, n - 1) * tau.std() / np.sqrt(n)) if n > 1 else np.nan
+        tau, half = mean_interval(group["tau"].to_numpy())
         rows.append(
             {
                 "table": table,
                 "cells": cells,
                 "model": model,
-                "seeds": n,
-                "tau": tau.mean(),
+                "seeds": len(group),
+                "tau": tau,
                 "half_interval": half,
                 "coverage": group["coverage"].mean(),
                 "rmse": group["rmse"].median(),

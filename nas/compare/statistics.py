@@ -7,12 +7,12 @@ Behavioral Statistics 25(2), 2000.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy.stats import chi2, friedmanchisquare, rankdata, studentized_range
+from scipy.stats import chi2, friedmanchisquare, rankdata, studentized_range, t
 
 from nas.core.records import FloatArray
 
@@ -42,6 +42,14 @@ class Pair:
         """The effect in a word."""
         size = abs(self.effect - 0.5) + 1e-12
         return next((word for least, word in MAGNITUDES if size >= least), "negligible")
+
+    def verdict(self, alpha: float = 0.05) -> str:
+        """The outcome of the test for the first."""
+        if self.p_holm is None:
+            return "not tested"
+        if self.p_holm >= alpha:
+            return "no difference shown"
+        return "better" if self.effect > 0.5 else "worse" if self.effect < 0.5 else "different"
 
 
 @dataclass(frozen=True)
@@ -106,18 +114,35 @@ def signed_rank(first: FloatArray, second: FloatArray) -> float:
 
 def pairwise(names: Sequence[str], values: FloatArray, alpha: float = 0.05) -> list[Pair]:
     """Every two of k algorithms compared on n paired runs, values (n, k), corrected by Holm over all pairs."""
-    n, pairs = len(values), list(combinations(range(len(names)), 2))
-    least = 2.0 ** (1 - n) if n else 1.0
-    enough = least * len(pairs) < alpha
-    raw = [signed_rank(values[:, i], values[:, j]) for i, j in pairs] if enough else []
-    corrected = holm(raw)
-    note = "" if enough else too_few_pairs(n, len(pairs), alpha)
+    chosen = combinations(range(len(names)), 2)
+    return _compared([(names[i], names[j], values[:, i], values[:, j]) for i, j in chosen], alpha)
+
+
+def against(
+    values: Mapping[str, Mapping[int, float]], reference: str, alpha: float = 0.05
+) -> dict[str, Pair]:
+    """Each other algorithm compared with the reference on their common seeds, corrected by Holm; values by seed."""
+    second, sides = values[reference], []
+    for name, first in values.items():
+        if name != reference:
+            seeds = [seed for seed in first if seed in second]
+            one, other = (np.array([side[seed] for seed in seeds]) for side in (first, second))
+            sides.append((name, reference, one, other))
+    return {pair.first: pair for pair in _compared(sides, alpha)}
+
+
+def _compared(sides: Sequence[tuple[str, str, FloatArray, FloatArray]], alpha: float) -> list[Pair]:
+    """The pairs of (name, name, values (n,), values (n,)); Holm's correction is over those with enough values."""
+    enough = [2.0 ** (1 - len(first)) * len(sides) < alpha for _, _, first, _ in sides]
+    raw = [signed_rank(side[2], side[3]) for side, tested in zip(sides, enough, strict=True) if tested]
+    p_values = iter(zip(raw, holm(raw), strict=True))
     found = []
-    for number, (i, j) in enumerate(pairs):
-        first, second = values[:, i], values[:, j]
-        p, p_holm = (raw[number], corrected[number]) if enough else (None, None)
+    for (name, other, first, second), tested in zip(sides, enough, strict=True):
+        n = len(first)
+        p, p_holm = next(p_values) if tested else (None, None)
+        note = "" if tested else too_few_pairs(n, len(sides), alpha)
         effect = vargha_delaney(first, second) if n else 0.5
-        found.append(Pair(names[i], names[j], n, _median_gap(first, second), effect, p, p_holm, note))
+        found.append(Pair(name, other, n, _median_gap(first, second), effect, p, p_holm, note))
     return found
 
 
@@ -136,6 +161,13 @@ def too_few_pairs(n: int, comparisons: int, alpha: float) -> str:
         f"too few seeds for a test: {n} in common; the least p-value that so many can give, corrected for "
         f"{comparisons} comparisons, is {least:.2g}; {needed} seeds are needed"
     )
+
+
+def mean_interval(values: FloatArray, level: float = 0.95) -> tuple[float, float]:
+    """The mean of n values, and half the width of its t-interval (NaN for fewer than two values)."""
+    n = len(values)
+    half = t.ppf(0.5 + level / 2.0, n - 1) * np.std(values, ddof=1) / np.sqrt(n) if n > 1 else np.nan
+    return float(np.mean(values)), float(half)
 
 
 def ranks_of(values: FloatArray) -> FloatArray:

@@ -13,7 +13,7 @@ from nas.compare.config import CompareConfig
 from nas.compare.figures_ranks import number
 from nas.compare.frames import threshold
 from nas.compare.measures import quartiles
-from nas.compare.statistics import Pair, Ranking
+from nas.compare.statistics import Ranking
 from nas.core.text import markdown_text, printable
 from nas.report.plots_axes import short
 
@@ -180,21 +180,12 @@ def pairs(study: Study) -> Table:
             figures(study.measure.sign * pair.difference),
             f"{pair.effect:.2f} ({pair.magnitude})",
             number(pair.p_holm) or "-",
-            verdict(pair, study.config.alpha),
+            pair.verdict(study.config.alpha),
         )
         for pair in found
     )
     header = ("first", "second", "difference of medians", "A", "p (Holm)", "the first is")
     return Table(f"{study.name}: pairwise", tuple(notes), header, rows)
-
-
-def verdict(pair: Pair, alpha: float) -> str:
-    """What the test says of the first."""
-    if pair.p_holm is None:
-        return "not tested"
-    if pair.p_holm >= alpha:
-        return "no difference shown"
-    return "better" if pair.effect > 0.5 else "worse" if pair.effect < 0.5 else "different"
 
 
 def over_problems(kind: str, ranking: Ranking, config: CompareConfig) -> Table:

@@ -6,12 +6,14 @@ from itertools import product
 
 import numpy as np
 import pytest
-from scipy.stats import friedmanchisquare, wilcoxon
+from scipy.stats import friedmanchisquare, ttest_1samp, wilcoxon
 
 from nas.compare.statistics import (
     Pair,
+    against,
     critical_difference,
     holm,
+    mean_interval,
     pairwise,
     ranking,
     ranks_of,
@@ -157,3 +159,22 @@ def test_without_a_seed_in_common_nothing_is_claimed() -> None:
     found = pairwise(NAMES, np.empty((0, 3)))
     assert found[0].p is None
     assert found[0].effect == 0.5
+
+
+def test_each_is_compared_with_the_reference_on_the_seeds_that_both_have() -> None:
+    ours = {seed: float(seed) for seed in range(12)}
+    worse = {seed: seed - 1.5 for seed in range(2, 14)}
+    found = against({"worse": worse, "ours": ours, "few": {0: 9.0}}, "ours")
+    assert list(found) == ["worse", "few"]
+    assert (found["worse"].pairs, found["worse"].verdict()) == (10, "worse")
+    assert found["worse"].p_holm == pytest.approx(2 / 2**10)  # the only test that was made
+    assert found["few"].verdict() == "not tested"
+    assert "too few seeds" in found["few"].note
+
+
+def test_the_interval_of_a_mean_is_that_of_the_t_test() -> None:
+    values = np.array([3.0, 5.0, 4.0, 8.0])
+    mean, half = mean_interval(values)
+    low, high = ttest_1samp(values, 0.0).confidence_interval(0.95)
+    assert (mean - half, mean + half) == pytest.approx((low, high))
+    assert np.isnan(mean_interval(values[:1])[1])

@@ -24,7 +24,7 @@ import accuracy
 import cells_harness
 import cells_scoring
 from ablation_parts import GreedyInfill, RandomInfill, WithDuplicates, WithoutNormalisation
-from cells_report import against, curve_report, summary_table
+from cells_report import compared, curve_report, summary_table
 from cells_tasks import Task, load
 
 FOLDER = Path(accuracy.__file__).parent
@@ -128,10 +128,10 @@ def test_at_most_a_hundred_cells_are_scored_the_best_by_what_was_seen() -> None:
 
 def test_a_method_that_is_better_with_every_seed_is_called_so_and_few_seeds_are_not_tested() -> None:
     values = {"ours": pd.Series(range(12)), "theirs": pd.Series(range(12)) + 1.5}
-    found = against(values, "ours")["theirs"]
+    found = compared(values, "ours")["theirs"]
     assert found["verdict"] == "better"
     assert float(str(found["p_holm"])) < 0.001
-    few = against({m: v[:3] for m, v in values.items()}, "ours")["theirs"]
+    few = compared({m: v[:3] for m, v in values.items()}, "ours")["theirs"]
     assert str(few["verdict"]).startswith("too few seeds")
 
 

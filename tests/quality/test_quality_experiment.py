@@ -106,10 +106,6 @@ def test_running_a_method_again_replaces_its_rows_and_no_others(tmp_path: Path) 
     assert frame["at_25"].tolist() == [0.2, 0.2, 0.3, 0.1]
 
 
-def test_holm_corrects_the_smallest_by_the_number_of_tests_and_keeps_the_order() -> None:
-    assert report.holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
-
-
 def test_a_target_that_most_runs_miss_takes_for_ever() -> None:
     runs = [curves.row(np.full(100, 0.96 if i == 0 else 0.5), 100) for i in range(3)]
     frame = pd.DataFrame([{"table": "t", "method": "moead", "seed": i, **r} for i, r in enumerate(runs)])
