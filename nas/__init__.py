@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nas.core.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from nas.api import SearchResult, load_run, search
+    from nas.api import SearchResult, search
     from nas.core.algorithm import Algorithm
     from nas.core.errors import NasError
     from nas.core.evaluator import Evaluate
@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from nas.export.product import export_run
     from nas.pareto.decision import Picked, knee, pick
     from nas.pareto.preferences import Preference
+    from nas.runs.reading import load_run
 
 _HOMES = {
-    "nas.api": ("SearchResult", "load_run", "search"),
+    "nas.api": ("SearchResult", "search"),
+    "nas.runs.reading": ("load_run",),
     "nas.engine.callbacks": ("Callback",),
     "nas.core.task_spec": ("TaskSpec",),
     "nas.engine.stopping": ("Reached", "Stalled", "StopRule"),

@@ -18,13 +18,13 @@ import pandas as pd
 import pytest
 import typer
 
-from nas import errors
 from nas.algorithms import ALGORITHMS
 from nas.algorithms.peers import PEERS
 from nas.cli.app import app
 from nas.compare.config import CompareConfig, ProblemPart, ReferencePart, check_comparison
 from nas.config.assemble import training
 from nas.config.schema import Budget, HalvingPart, ObjectivePart, SearchConfig, check_config, read_config
+from nas.core import errors
 from nas.core.records import Status
 from nas.executors import SETTINGS
 

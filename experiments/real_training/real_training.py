@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -22,10 +23,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from nas.api import solve
 from nas.config.assemble import assemble, built_in_config
 from nas.config.schema import check_config, override, read_config
 from nas.core.records import FloatArray
+from nas.engine.run import run as search
 from nas.pareto.indicators import Box, hypervolume_curve, pareto_ranks
 from nas.runs.history import FILE
 
@@ -45,18 +46,8 @@ def run(folder: Path, job: tuple[str, int]) -> pd.DataFrame:
     values = read_config(path)
     settings = values["algorithm"] if algorithm == "sa-moead" else algorithm
     values |= {"algorithm": settings, "budget": BUDGETS[algorithm], "seed": seed, "executor": "serial"}
-    parts = assemble(check_config(override(values, ())))
-    found = solve(
-        parts.problem,
-        algorithm=parts.algorithm,
-        algorithm_settings=parts.algorithm_settings,
-        executor="serial",
-        executor_settings=parts.executor_settings,
-        loop=parts.loop,
-        out=out,
-        resume=(out / FILE).exists(),
-        keep_weights=False,
-    )
+    spec = assemble(check_config(override(values, ())))
+    found = search(replace(spec, out=out, resume=(out / FILE).exists(), keep_weights=False))
     told = found.history[found.history["status"] == "ok"][: BUDGETS[algorithm]]  # a run may be longer
     print(f"{algorithm}, seed {seed}: {len(told)} evaluations, front of {len(found.front)}", flush=True)
     return told[OBJECTIVES].assign(algorithm=algorithm, seed=seed, evaluations=np.arange(1, len(told) + 1))

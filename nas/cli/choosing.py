@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from nas.api import load_run
 from nas.cli.console import errors, output, print_json
 from nas.cli.show import ROWS, architecture_table, front_table, number, value_columns
 from nas.cli.tables import fitted
@@ -18,6 +17,7 @@ from nas.pareto.decision import Knee, Picked, knee, minimised, pick
 from nas.pareto.preference_text import terms
 from nas.pareto.preferences import Preference
 from nas.runs.ranking import front_by
+from nas.runs.reading import load_run
 from nas.runs.run_folder import RunTable, write_history_csv
 
 

@@ -13,7 +13,7 @@ from nas.core.errors import ConfigError, NasError
 from nas.core.space import SearchSpace
 
 if TYPE_CHECKING:
-    from nas.api import SearchResult
+    from nas.engine.record import SearchResult
 
 
 def make_report(runs: Sequence[Path], out: Path | None) -> None:

@@ -6,16 +6,15 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import FrameType
 from typing import Any
 
 import typer
 from rich.text import Text
 
-from nas.api import SearchResult, solve
 from nas.cli.console import output
 from nas.cli.notices import notices
 from nas.cli.progress import Progress
@@ -23,7 +22,7 @@ from nas.cli.reporting import report_at_the_end
 from nas.cli.show import front_table
 from nas.cli.tables import fitted
 from nas.cli.trusting import asking
-from nas.config.assemble import Assembly, assemble, built_in_config
+from nas.config.assemble import assemble, built_in_config
 from nas.config.schema import SearchConfig, check_config, flat, override, put, read_config
 from nas.core.code_files import changed, named_from, static_code
 from nas.core.errors import ConfigError, HistoryError, NasError
@@ -38,6 +37,9 @@ from nas.engine.kept_weights import FOLDER as WEIGHTS
 from nas.engine.kept_weights import INDEX
 from nas.engine.loop import LoopSettings, SearchState
 from nas.engine.plan import Plan
+from nas.engine.record import SearchResult
+from nas.engine.run import run
+from nas.engine.spec import SearchSpec
 from nas.runs.code_of_strangers import allow
 from nas.runs.files import REPORT, check_resumable
 from nas.runs.history import FILE, read_history
@@ -98,8 +100,15 @@ def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
             if not flags.trust:  # your own config, or what you said yes to
                 Trusted().remember(named)
             with notices(), Progress(checked.algorithm.name) as progress:
-                ready = partial(_announce, checked, out, parts, earlier)
-                result = _solve(checked, parts, place, base, flags, resume is not None, progress, ready, code)
+                spec = replace(
+                    parts,
+                    out=place,
+                    resume=resume is not None,
+                    callbacks=[_end_in_order_when_told_to(), progress, *parts.callbacks],
+                    accept_changed_code=flags.accept_changed_code,
+                    code=code,
+                )
+                result = _run(spec, progress, partial(_announce, checked, out, parts, earlier))
     except KeyboardInterrupt:  # while workers start, or while results are written
         go_on = (
             f"; go on with: {command('nas', 'search', '--resume', out)}" if (place / FILE).exists() else ""
@@ -264,7 +273,7 @@ def _name(part: Any) -> Any:
     return part.get("name") if isinstance(part, dict) else part
 
 
-def _warn_idle(config: SearchConfig, parts: Assembly) -> None:
+def _warn_idle(config: SearchConfig, parts: SearchSpec) -> None:
     workers = getattr(parts.executor_settings, "workers", 1)
     if config.ordered and workers > config.concurrency:
         output().print(
@@ -274,7 +283,7 @@ def _warn_idle(config: SearchConfig, parts: Assembly) -> None:
         )
 
 
-def _announce(config: SearchConfig, out: Path, parts: Assembly, earlier: _Earlier | None, _: Plan) -> None:
+def _announce(config: SearchConfig, out: Path, parts: SearchSpec, earlier: _Earlier | None, _: Plan) -> None:
     size = parts.problem.space.size
     of = f" ({size:,} architectures)" if size else ""
     objectives = ", ".join(
@@ -308,40 +317,9 @@ def _how_far(loop: LoopSettings) -> str:
     return f"{loop.evaluations} evaluations or {loop.seconds:g} s{least}"
 
 
-def _solve(
-    config: SearchConfig,
-    parts: Assembly,
-    out: Path,
-    base: Path | None,
-    flags: Flags,
-    resume: bool,
-    progress: Progress,
-    ready: Callable[[Plan], None],
-    code: Sequence[ModuleType],
-) -> SearchResult:
-    record = {"search": config.model_dump(mode="json"), "base": None if base is None else str(base)}
+def _run(spec: SearchSpec, progress: Progress, ready: Callable[[Plan], None]) -> SearchResult:
     try:
-        return solve(
-            parts.problem,
-            algorithm=parts.algorithm,
-            algorithm_settings=parts.algorithm_settings,
-            executor=parts.executor,
-            executor_settings=parts.executor_settings,
-            loop=parts.loop,
-            out=out,
-            resume=resume,
-            keep_weights=config.keep_weights,
-            warm_start=config.warm_start,
-            initial=config.initial,
-            stop=parts.stop,
-            callbacks=[_end_in_order_when_told_to(), progress, *parts.callbacks],
-            config=record,
-            csv=config.csv,
-            on_ready=ready,
-            accept_changed_code=flags.accept_changed_code,
-            code=code,
-            base=base,
-        )
+        return run(spec, ready)
     except NasError:
         progress.stop()
         raise

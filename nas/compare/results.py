@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nas.api import load_run
 from nas.compare.config import ProblemPart
 from nas.compare.runs import Comparison, RunKey, summary_of
 from nas.core.checks import did_you_mean
@@ -18,6 +17,7 @@ from nas.core.errors import ConfigError
 from nas.core.objectives import Objective
 from nas.core.records import FloatArray
 from nas.pareto.archive import LatestFront
+from nas.runs.reading import load_run
 from nas.runs.run_folder import RunTable
 
 SEARCHED, REPORTED = "searched", "reported"

@@ -9,10 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nas.api import solve
 from nas.compare.config import CompareConfig, ProblemPart, search_config, slug
 from nas.compare.design import WithDesign, draw_design
-from nas.config.assemble import Assembly, assemble, make_problem
+from nas.config.assemble import assemble, make_problem
 from nas.config.schema import Part
 from nas.core.code_files import code_of
 from nas.core.errors import DataError, EvaluationError, HistoryError
@@ -23,7 +22,9 @@ from nas.core.records import Trial
 from nas.engine.callbacks import AnyCallback
 from nas.engine.changed_code import measuring
 from nas.engine.plan import NamedAlgorithm, Plan
+from nas.engine.run import run
 from nas.engine.settle import settled
+from nas.engine.spec import SearchSpec
 from nas.runs.history import FILE, read_history
 
 RUNS = "runs"
@@ -70,7 +71,7 @@ class Comparison:
         text = json.dumps([search.model_dump(mode="json"), str(self.base)])
         return _problem(text)
 
-    def assemble(self, part: ProblemPart, label: str, seed: int) -> Assembly:
+    def assemble(self, part: ProblemPart, label: str, seed: int) -> SearchSpec:
         """The parts of one run, the shared beginning among them. Raises `ConfigError` for what cannot be made."""
         chosen = next(a for a in self.config.algorithms if a.label == label)
         problem = self.problem_of(part)
@@ -128,21 +129,18 @@ def carry_out(comparison: Comparison, key: RunKey, callbacks: Sequence[AnyCallba
     """
     part, folder = comparison.config.problem(key.problem), comparison.folder(key)
     check_no_links(folder, comparison.out)
-    parts = comparison.assemble(part, key.algorithm, key.seed)
-    result = solve(
-        parts.problem,
-        algorithm=parts.algorithm,
-        algorithm_settings=parts.algorithm_settings,
-        executor=parts.executor,
-        executor_settings=parts.executor_settings,
-        loop=parts.loop,
-        out=folder,
-        resume=begun(folder),
-        keep_weights=False,
-        callbacks=callbacks,
-        plots=False,
-        base=comparison.base,
-        accept_changed_code=True,  # the comparison has seen to it for all its runs
+    spec = comparison.assemble(part, key.algorithm, key.seed)
+    result = run(
+        replace(
+            spec,
+            out=folder,
+            resume=begun(folder),
+            keep_weights=False,
+            callbacks=callbacks,
+            plots=False,
+            record=None,
+            accept_changed_code=True,  # the comparison has seen to it for all its runs
+        )
     )
     if result.state == "interrupted":
         raise KeyboardInterrupt

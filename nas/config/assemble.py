@@ -9,9 +9,9 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from nas.config.schema import HalvingPart, ObjectivePart, Part, SearchConfig
+from nas.config.schema import ObjectivePart, Part, SearchConfig
 from nas.core.algorithm import Algorithm
 from nas.core.errors import ConfigError
 from nas.core.evaluator import Evaluate
@@ -22,14 +22,11 @@ from nas.core.plugins import check_settings, find, make
 from nas.core.problem import Problem
 from nas.core.space import SearchSpace
 from nas.engine.callbacks import AnyCallback, Callback, as_callback
-from nas.engine.loop import LoopSettings
 from nas.engine.plan import NamedAlgorithm, algorithms
-from nas.engine.stopping import StopRule, stop_rules
+from nas.engine.spec import MakeExecutor, SearchSpec
+from nas.engine.stopping import stop_rules
 from nas.executors import EXECUTORS, SETTINGS
 from nas.monitor.trackers.registry import CALLBACKS
-
-if TYPE_CHECKING:
-    from nas.engine.halving import Halving
 
 CONFIGS = Path(__file__).parent / "searches"
 
@@ -147,23 +144,6 @@ def built_in_config(space: str) -> Path | None:
     return path if path.is_file() else None
 
 
-@dataclasses.dataclass(frozen=True)
-class Assembly:
-    """What `nas.search` needs, made from a config."""
-
-    problem: Problem
-    algorithm: NamedAlgorithm
-    algorithm_settings: Any
-    executor: MakeExecutor
-    executor_settings: Any
-    loop: LoopSettings
-    stop: tuple[StopRule, ...] = ()
-    callbacks: tuple[AnyCallback, ...] = ()
-
-
-MakeExecutor = Callable[[Evaluate, frozenset[str]], Executor]
-
-
 def make_problem(config: SearchConfig, base: Path | None = None) -> Problem:
     """The space, the objectives and what measures them. Raises `ConfigError` for whatever cannot be made."""
     space = make_space(config.space, base)
@@ -180,8 +160,8 @@ def assemble(
     base: Path | None = None,
     planned: int | None = None,
     problem: Problem | None = None,
-) -> Assembly:
-    """Make every part of a search; relative paths in the config count from `base`.
+) -> SearchSpec:
+    """Make every part of a search but its folder; relative paths in the config count from `base`.
 
     Defaults that follow the budget follow `planned`, where a run that is resumed was started with another one.
     `problem` is what `make_problem` made of the same config before, if it did.
@@ -190,36 +170,24 @@ def assemble(
     problem = problem or make_problem(config, base)
     algorithm = find_algorithm(config.algorithm.name, base)
     executor, settings = make_executor(config.executor, base)
-    loop = LoopSettings(
-        evaluations=config.budget.evaluations,
-        seconds=config.budget.seconds,
-        at_least=config.budget.at_least,
-        quiet_s=config.quiet_s,
-        seed=config.seed,
-        concurrency=config.concurrency,
-        ordered=config.ordered,
-        fidelity=config.fidelity,
-        halving=_halving(config.halving),
-        max_failures=config.max_failures,
+    loop = config.loop
+    planned = planned or config.budget.evaluations
+    return SearchSpec(
+        problem=problem,
+        algorithm=algorithm,
+        algorithm_settings=_algorithm_settings(config.algorithm, algorithm.make, problem, planned),
+        executor=executor,
+        executor_settings=settings,
+        loop=loop,
+        keep_weights=config.keep_weights,
+        warm_start=config.warm_start,
+        initial=config.initial,
+        stop=stop_rules(config.stop, problem),
+        callbacks=tuple(_callback(part, base) for part in config.callbacks),
+        csv=config.csv,
+        record={"search": config.model_dump(mode="json"), "base": None if base is None else str(base)},
+        base=base,
     )
-    return Assembly(
-        problem,
-        algorithm,
-        _algorithm_settings(config.algorithm, algorithm.make, problem, planned or config.budget.evaluations),
-        executor,
-        settings,
-        loop,
-        stop_rules(config.stop, problem),
-        tuple(_callback(part, base) for part in config.callbacks),
-    )
-
-
-def _halving(part: HalvingPart | None) -> Halving | None:
-    if part is None:
-        return None
-    from nas.training import Halving
-
-    return Halving(part.first, part.last, part.eta)
 
 
 def make_space(part: Part, base: Path | None = None) -> SearchSpace:

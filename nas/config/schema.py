@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -11,6 +12,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
 from nas.core.yaml_text import YamlError, parse_yaml
+from nas.engine.search_state import LoopSettings
+from nas.training.halving import Halving
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -114,6 +117,13 @@ class SearchConfig(BaseModel):
     callbacks: list[AnyPart] = Field(default_factory=list)
     csv: bool = False
     out: str = "runs/search"
+
+    @property
+    def loop(self) -> LoopSettings:
+        """The settings of the loop: the budget, and the keys that it has under its own names."""
+        own = {f.name: getattr(self, f.name) for f in fields(LoopSettings) if hasattr(self, f.name)}
+        halving = None if self.halving is None else Halving(**self.halving.model_dump())
+        return LoopSettings(**{**own, **self.budget.model_dump(), "halving": halving})
 
 
 def read_config(path: Path) -> dict[str, Any]:

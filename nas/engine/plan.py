@@ -28,7 +28,7 @@ from nas.runs.history import History
 from nas.runs.log_file import well_formed
 
 if TYPE_CHECKING:
-    from nas.engine.halving import Halving
+    from nas.training.halving import Halving
 
 TASK = "task"  # the key of a run's identity
 _LOG = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from nas.engine.fidelity import Rungs
 from nas.pareto.archive import LatestFront, ParetoArchive
 
 if TYPE_CHECKING:
-    from nas.engine.halving import Halving
+    from nas.training.halving import Halving
 
 
 @dataclass(frozen=True)

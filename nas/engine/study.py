@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from nas.api import conclude, load_run, recorded_code, remember
 from nas.core.checks import did_you_mean
 from nas.core.code_files import code_of
 from nas.core.errors import ConfigError, NothingToAsk
@@ -29,20 +28,23 @@ from nas.core.task_spec import TaskSpec
 from nas.core.text import storable
 from nas.engine.changed_code import checked_code, measuring
 from nas.engine.fidelity import Rungs
+from nas.engine.heartbeat import HeartbeatWriter
 from nas.engine.initial import AnyArchitecture
 from nas.engine.loop import LoopSettings, Search
 from nas.engine.plan import MakeAlgorithm, Plan, named_algorithm
-from nas.engine.warm_start import META, AnySource, imported_table, read_warm_start, recorded
+from nas.engine.record import conclude, recorded_code, remember
+from nas.engine.warm_start import AnySource, read_warm_start, recorded
 from nas.executors.worker import describe_failure, is_out_of_memory
-from nas.monitor.pulse import PulseWriter
+from nas.runs.brought import META, imported_table
 from nas.runs.history import History
+from nas.runs.reading import load_run
 from nas.runs.rows import frame_of
 from nas.runs.run_folder import run_table
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from nas.engine.halving import Halving
+    from nas.training.halving import Halving
 
 Told = Mapping[str, Any] | float | BaseException
 
@@ -149,7 +151,7 @@ class Study:
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
         self._closed = False
         self._resumed = resume
-        self._pulse: PulseWriter | None = None
+        self._pulse: HeartbeatWriter | None = None
         self._history = None if folder is None else History(folder, problem.space, create=not resume)
         try:
             if self._history is not None and resume:
@@ -159,7 +161,7 @@ class Study:
             if self._history is not None:
                 made_of = checked_code(recorded_code(self._history, resume), now, accept_changed_code)
                 remember(self._history, self._plan, None, resume, code=made_of)
-                self._pulse = PulseWriter(self._history.path.parent)
+                self._pulse = HeartbeatWriter(self._history.path.parent)
             self._search = Search(
                 problem,
                 self._plan.algorithm,

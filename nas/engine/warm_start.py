@@ -22,14 +22,13 @@ from nas.core.records import RESERVED, Architecture, Observation, Result, Status
 from nas.core.task_spec import TaskSpec
 from nas.core.text import command
 from nas.engine.replay import exact_difference
+from nas.runs.brought import META, imported_table
 from nas.runs.history import History, read_history
 from nas.runs.imported import is_table, name_of, read_table
 from nas.runs.log_file import well_formed
 
 _LOG = logging.getLogger(__name__)
 AnySource = str | Path | pd.DataFrame
-META = "warm_start"  # the key of the log's meta values
-_COLUMNS = ["architecture", "status", "seed", "budget", "origin"]
 
 
 @dataclass(frozen=True)
@@ -148,24 +147,6 @@ def recorded(history: History, problem: Problem, asked: AnySource | None) -> War
         ) from error
 
 
-def imported_table(meta: Mapping[str, Any]) -> pd.DataFrame:
-    """The results that a run began with, one row each, from its meta values; without any, no rows.
-
-    Columns: architecture, status, one per reported value, seed, budget, origin.
-    """
-    rows = (meta.get(META) or {}).get("results", [])
-    flat = [
-        {
-            **{k: v for k, v in row["values"].items() if k not in RESERVED},
-            **{k: row[k] for k in row if k != "values"},
-            "status": Status.OK.value,
-        }
-        for row in rows
-    ]
-    frame = pd.DataFrame(flat, columns=None if flat else _COLUMNS)
-    return frame.assign(budget=pd.to_numeric(frame["budget"]))
-
-
 def _check_same_search(folder: str | Path, problem: Problem, meta: Mapping[str, Any]) -> None:
     """Raise `ConfigError` unless space and objectives are those of the earlier run, `HistoryError` if it is damaged."""
     then, space = meta["identity"], problem.space
@@ -282,4 +263,4 @@ def _result(folder: str | Path, problem: Problem, record: Mapping[Any, Any], num
     return result
 
 
-__all__ = ["META", "AnySource", "WarmStart", "imported_table", "read_warm_start", "recorded"]
+__all__ = ["AnySource", "WarmStart", "read_warm_start", "recorded"]

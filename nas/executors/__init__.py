@@ -6,9 +6,10 @@ An executor is made as `EXECUTORS[name](evaluate, settings, required=...)`; `set
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from nas.core.checks import check_known
 from nas.core.evaluator import Evaluate
 from nas.core.executor import Executor
 from nas.core.shipping import ship_by_value
@@ -43,7 +44,23 @@ SETTINGS: Mapping[str, type[Any]] = {
     "simulated": SimulatedSettings,
 }
 
+
+def executor_factory(
+    executor: str | Callable[[Evaluate, frozenset[str]], Executor], settings: Any = None
+) -> Callable[[Evaluate, frozenset[str]], Executor]:
+    """What makes an executor from (evaluate, names it must return), by its name or given as such a function.
+
+    Raises `ConfigError` for an unknown name.
+    """
+    if not isinstance(executor, str):
+        return executor
+    check_known("executor", executor, EXECUTORS)
+    make = EXECUTORS[executor]
+    return lambda evaluate, required: make(evaluate, settings, required=required)
+
+
 __all__ = [
+    "executor_factory",
     "EXECUTORS",
     "SETTINGS",
     "ExecutorFactory",

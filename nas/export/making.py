@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nas.api import load_run
 from nas.core.errors import ConfigError, DataError
 from nas.core.space import HasBuild, SearchSpace, for_task
 from nas.core.task_spec import TaskSpec
@@ -20,6 +19,7 @@ from nas.engine.plan import TASK
 from nas.export.picks import Pick
 from nas.export.standalone import Pictures
 from nas.runs.code_of_strangers import allow_in_python
+from nas.runs.reading import load_run
 from nas.runs.run_folder import RunTable
 from nas.training import FullSettings, Recipe, TrainingEvaluator, train_full
 from nas.training.evaluator import HasResolution, reproducible

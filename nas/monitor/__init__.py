@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from nas.engine.work import Work
 from nas.monitor.live import LiveStanding
-from nas.monitor.records import Best, Heading, Judgement, Standing, Work
+from nas.monitor.records import Best, Heading, Judgement, Standing
 
 __all__ = ["Best", "Heading", "Judgement", "LiveStanding", "Standing", "Work"]

@@ -8,9 +8,9 @@ import time
 from nas.core.records import Result
 from nas.engine.callbacks import Callback
 from nas.engine.search_state import SearchState
+from nas.engine.work import workers_of
 from nas.monitor.reckoning import Reckoning, Told
 from nas.monitor.records import Heading, Standing
-from nas.monitor.work import workers_of
 from nas.runs.notes import SURROGATE
 
 

@@ -13,7 +13,8 @@ from nas.algorithms.noise import Means
 from nas.core.objectives import Limit, Objective
 from nas.core.problem import violation_of
 from nas.core.records import FloatArray, Note, Status
-from nas.monitor.records import Best, Heading, Judgement, Standing, Work
+from nas.engine.work import Work
+from nas.monitor.records import Best, Heading, Judgement, Standing
 from nas.pareto.archive import LatestFront
 from nas.pareto.indicators import Box, hypervolume, reference_box
 from nas.runs.failures import first_line, kind_of

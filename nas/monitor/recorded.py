@@ -18,10 +18,10 @@ from nas.core.errors import HistoryError
 from nas.core.objectives import Limit, Objective
 from nas.core.records import Note, Status
 from nas.core.text import command
-from nas.engine.warm_start import META, imported_table
-from nas.monitor.pulse import Pulse, read_pulse
+from nas.engine.heartbeat import Heartbeat, read_heartbeat
 from nas.monitor.reckoning import Reckoning, Told
 from nas.monitor.records import Heading, Standing
+from nas.runs.brought import META, imported_table
 from nas.runs.history_table import FILE, check_schema, values_of
 from nas.runs.log_file import connect_to_look, copy_to_read, explained, identity, signature, well_formed
 from nas.runs.notes import SURROGATE, values_from_text
@@ -57,7 +57,7 @@ class RecordedStanding:
 
         Raises `HistoryError` when there is no run yet, or when its log cannot be read just now.
         """
-        pulse = read_pulse(self._folder)
+        pulse = read_heartbeat(self._folder)
         written = signature(self._path)
         if self._known is None or written != self._signature:
             with self._opened(pulse) as db:
@@ -67,7 +67,7 @@ class RecordedStanding:
         return self._standing(self._known, pulse)
 
     @contextmanager
-    def _opened(self, pulse: Pulse | None) -> Iterator[sqlite3.Connection]:
+    def _opened(self, pulse: Heartbeat | None) -> Iterator[sqlite3.Connection]:
         if not self._path.is_file():
             raise HistoryError(f"no run in {self._folder}: {self._path} is missing")
         with explained(self._path):
@@ -153,7 +153,7 @@ class RecordedStanding:
                 for told, text in db.execute(query, (SURROGATE,))
             ]
 
-    def _standing(self, known: _Known, pulse: Pulse | None) -> Standing:
+    def _standing(self, known: _Known, pulse: Heartbeat | None) -> Standing:
         over = known.last_tell[2]
         if pulse is None:
             outcome = self._outcome()
@@ -189,7 +189,7 @@ class RecordedStanding:
             trouble=trouble + advice,
         )
 
-    def _silence(self, pulse: Pulse) -> float:
+    def _silence(self, pulse: Heartbeat) -> float:
         """Seconds since the search was heard of: by this machine's clock once two different beats were seen."""
         if self._beat is None:
             self._beat = pulse.beat, time.monotonic() - max(0.0, time.time() - pulse.beat)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from nas.engine.work import Work
+
 
 @dataclass(frozen=True, slots=True)
 class Heading:
@@ -20,16 +22,6 @@ class Heading:
     seconds: float | None = None
     out: str = ""
     at_least: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What a worker does: its trial and architecture (text form) and since how many seconds; None and "" when idle."""
-
-    worker: str
-    trial: int | None = None
-    architecture: str = ""
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

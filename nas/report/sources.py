@@ -9,13 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from nas.api import load_run
 from nas.core.errors import ConfigError, DataError
 from nas.core.plugins import built_in_alone
 from nas.core.space import SearchSpace, for_task
 from nas.core.task_spec import TaskSpec
 from nas.runs.history import FILE
 from nas.runs.log_file import well_formed
+from nas.runs.reading import load_run
 from nas.runs.run_folder import RunTable, summarise
 
 UNDER_WAY = "under way, or ended without a summary"

@@ -46,7 +46,7 @@ class RunTable:
     the `budget` where trials had different ones.
     `notes` are what the algorithm put on record, oldest first.
     Where an architecture was measured more than once at a budget, `told`, `points` and `front` have the mean so far.
-    `imported` are the results that a warm start brought (see `nas.engine.warm_start.imported_table`), `before` (k, m) their
+    `imported` are the results that a warm start brought (see `nas.runs.brought.imported_table`), `before` (k, m) their
     points: they come first in the box and the curve, and may be on the front, whose column `origin` then tells.
     `beyond_best` has a sentence for each objective with a value better than its `best`.
     `keys` (k + n) is what each of those, then each row of `told`, is a result of, None when it failed: see

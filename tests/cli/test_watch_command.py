@@ -19,15 +19,15 @@ from typing import Any
 import pytest
 
 import nas
-from nas import log_file
 from nas.cli.panel import line
 from nas.cli.watching import run_watch
 from nas.core.errors import HistoryError
+from nas.engine.heartbeat import FILE as PULSE
+from nas.engine.heartbeat import Heartbeat
 from nas.engine.search_state import SearchState
 from nas.monitor import Standing
-from nas.monitor.pulse import FILE as PULSE
-from nas.monitor.pulse import Pulse
 from nas.monitor.recorded import RecordedStanding
+from nas.runs import log_file
 from nas.runs.history import FILE
 from nas.testing import ToySpace, toy_error
 
@@ -287,7 +287,7 @@ def test_a_run_of_another_machine_is_read_from_a_copy_with_the_same_result(
         here = RecordedStanding(tmp_path / "run").look()
         wanted.append((here.evaluated, here.hypervolume))
         with monkeypatch.context() as patch:
-            patch.setattr(Pulse, "elsewhere", True)
+            patch.setattr(Heartbeat, "elsewhere", True)
             there = away.look()
         counts.append((there.evaluated, there.hypervolume))
 
@@ -326,7 +326,7 @@ def test_a_log_that_changes_in_every_copy_is_left_for_later(
     orphan: Orphan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = orphan()
-    monkeypatch.setattr(Pulse, "elsewhere", True)
+    monkeypatch.setattr(Heartbeat, "elsewhere", True)
     changing(monkeypatch, folder, 100)
     with pytest.raises(HistoryError, match="changes faster than it can be copied"):
         RecordedStanding(folder).look()

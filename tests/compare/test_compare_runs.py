@@ -11,7 +11,6 @@ import pytest
 from compare_parts import Compare, make_runs, one_objective, two_objectives
 
 from nas.algorithms import ALGORITHMS
-from nas.api import load_run
 from nas.compare import runs as runs_module
 from nas.compare.design import SharedDesign, SharedDesignWithRecall, WithDesign, draw_design
 from nas.compare.driving import run_missing
@@ -19,6 +18,7 @@ from nas.compare.folder import remember
 from nas.compare.runs import Comparison, RunKey, begun, carry_out
 from nas.core.errors import ConfigError, HistoryError
 from nas.runs.history import History
+from nas.runs.reading import load_run
 from nas.testing.toy import answer, toy_problem
 
 ONE = {"problems": [two_objectives()], "algorithms": ["moead", "random"], "seeds": 2}

@@ -15,9 +15,9 @@ import nas
 from nas.core.errors import ConfigError
 from nas.core.problem import Problem
 from nas.core.records import Result, Status, Trial, WorkerState
+from nas.engine.heartbeat import HeartbeatWriter, read_heartbeat
 from nas.engine.loop import LoopSettings, Search, SearchState
 from nas.executors import SerialExecutor, run_trial
-from nas.monitor.pulse import PulseWriter, read_pulse
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 PATIENCE_S = 60.0
@@ -128,10 +128,10 @@ def test_a_warning_is_repeated_when_the_silence_has_doubled_and_not_before(warne
 def test_whoever_watches_from_another_process_reads_of_the_silence(tmp_path: Path) -> None:
     search = Search(problem(), Listed(architectures(1)), SerialExecutor(quick), LoopSettings())
     search.state.silence = "No result for 6 min"
-    with PulseWriter(tmp_path) as pulse:
+    with HeartbeatWriter(tmp_path) as pulse:
         pulse.begin(search.state)
         pulse._beat()
-        read = read_pulse(tmp_path)
+        read = read_heartbeat(tmp_path)
     assert read is not None
     assert read.silence == "No result for 6 min"
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import nas
-from nas.api import load_run
 from nas.runs.history import History
+from nas.runs.reading import load_run
 from nas.testing.toy import ToySpace, toy_error
 from search_spaces.nasbench101.cell import parse_cell
 from search_spaces.nasbench101.hashing import cell_hash

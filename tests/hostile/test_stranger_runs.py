@@ -9,6 +9,7 @@ import sqlite3
 import stat
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,14 +115,12 @@ def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="module")
 def ours(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of built-in names."""
-    from nas.api import solve
     from nas.config.assemble import assemble
     from nas.config.schema import check_config
+    from nas.engine.run import run
 
     out = tmp_path_factory.mktemp("ours") / "run"
-    parts = assemble(check_config(SAFE))
-    record = {"search": check_config(SAFE).model_dump(mode="json"), "base": None}
-    solve(parts.problem, algorithm="random", loop=parts.loop, out=out, config=record, plots=False)
+    run(replace(assemble(check_config(SAFE)), out=out, plots=False))
     return out
 
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from nas.engine.halving import crowding, fronts, ranking
 
 from nas.core.errors import ConfigError
 from nas.training import Halving
+from nas.training.halving import crowding, fronts, ranking
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,7 @@ from nas.core.files import write_text
 from nas.core.timer import Every
 from nas.engine.callbacks import Callback
 from nas.engine.search_state import SearchState
-from nas.monitor.records import Work
-from nas.monitor.work import workers_of
+from nas.engine.work import Work, workers_of
 from nas.runs.files import run_files
 from nas.runs.history import as_json
 from nas.runs.log_file import identity
@@ -32,7 +31,7 @@ EVERY_S = 2.0
 _SILENT_S = 90.0  # a shared disk may show a file as it was a minute ago
 
 
-class PulseWriter(Callback):
+class HeartbeatWriter(Callback):
     """Writes `live.json` every two seconds while a search runs, and removes it at its end; used as a context.
 
     A folder that refuses is left alone: the log, which is written beside it, says so with better reason.
@@ -45,7 +44,7 @@ class PulseWriter(Callback):
         self._state: SearchState | None = None
         self._every = Every(EVERY_S, self._beat)
 
-    def __enter__(self) -> PulseWriter:
+    def __enter__(self) -> HeartbeatWriter:
         with suppress(OSError):
             run_files(self._path.parent).claim(FILE)
         self._beat()
@@ -90,7 +89,7 @@ class PulseWriter(Callback):
 
 
 @dataclass(frozen=True)
-class Pulse:
+class Heartbeat:
     """What a search last said of itself: where it runs, when (Unix time, there), and what its workers do."""
 
     host: str
@@ -125,18 +124,18 @@ class Pulse:
             return True
 
 
-def read_pulse(folder: Path) -> Pulse | None:
+def read_heartbeat(folder: Path) -> Heartbeat | None:
     """The sign of life in a run's folder; None when there is none, or none that can be read."""
     try:
         values = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        return _pulse(values)
+        return _heartbeat(values)
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def _pulse(values: Mapping[str, Any]) -> Pulse:
+def _heartbeat(values: Mapping[str, Any]) -> Heartbeat:
     seconds = values["seconds"]
-    return Pulse(
+    return Heartbeat(
         str(values["host"]),
         int(values["pid"]),
         float(values["process_started"]),

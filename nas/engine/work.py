@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from nas.engine.search_state import SearchState
-from nas.monitor.records import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a worker does: its trial and architecture (text form) and since how many seconds; None and "" when idle."""
+
+    worker: str
+    trial: int | None = None
+    architecture: str = ""
+    seconds: float = 0.0
 
 
 def workers_of(state: SearchState) -> tuple[list[Work], int]:

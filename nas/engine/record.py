@@ -1,0 +1,149 @@
+"""What a search leaves on disk: how it is made, at its beginning, and what it found, at its end."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from nas.algorithms.noise import posterior_front
+from nas.core.errors import HistoryError
+from nas.core.objectives import Objective
+from nas.core.space import SearchSpace
+from nas.core.versions import versions
+from nas.engine.changed_code import META as CODE
+from nas.engine.changed_code import RunCode
+from nas.engine.kept_weights import KeptWeights
+from nas.engine.plan import COST_SECONDS, Plan
+from nas.engine.search_state import SearchState
+from nas.engine.stopping import StopRule
+from nas.runs.brought import META, imported_table
+from nas.runs.files import run_files
+from nas.runs.history import History, as_json
+from nas.runs.log_file import well_formed
+from nas.runs.reading import load_run
+from nas.runs.rows import frame_of
+from nas.runs.run_folder import RunTable, export, run_table, summarise
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    `front`: the non-dominated architectures that meet every limit, one row each, column ``architecture`` and
+    one column an objective in its own unit. `history`: one row a trial (see `nas.runs.history.read_history`).
+    `summary`: the numbers of summary.json. `state`: how it ended: ``finished``, ``exhausted`` (nothing new
+    left in the space) or ``interrupted``. `front_posterior`: where something was measured more than once and the
+    algorithm has a model, the front by that model's posterior mean (see `nas.algorithms.noise.posterior_front`). `space`: what was
+    searched, with the costs and networks of the data.
+    """
+
+    front: pd.DataFrame
+    history: pd.DataFrame
+    summary: dict[str, Any]
+    state: str
+    out: Path | None = None
+    table: RunTable | None = field(default=None, repr=False)
+    front_posterior: pd.DataFrame | None = field(default=None, repr=False)
+    space: SearchSpace | None = field(default=None, repr=False)
+
+
+def recorded_code(history: History | None, resume: bool) -> RunCode | None:
+    """The code that the run which is resumed is made of; None where its version did not record it."""
+    if history is None or not resume:
+        return None
+    with well_formed(history.path):
+        return RunCode.from_meta(history.meta(CODE))
+
+
+def remember(
+    history: History,
+    plan: Plan,
+    config: Mapping[str, Any] | None,
+    resume: bool,
+    rules: Sequence[StopRule] = (),
+    code: RunCode | None = None,
+) -> None:
+    """Put on record, in the log and in config.json, how a run is made."""
+    resolved = {
+        "schema": 1,
+        "config": config,
+        **{key: value for key, value in plan.identity.items() if key != "evaluations"},
+        "loop": dataclasses.asdict(plan.settings),
+        "stop": [str(rule) for rule in rules],
+        "versions": versions(),
+        **({} if code is None else {CODE: code.as_meta()}),
+    }
+    values: dict[str, Any] = {"config": resolved}
+    if code is not None:
+        values[CODE] = code.as_meta()
+    if not resume:
+        values |= {
+            "identity": plan.identity,
+            "initial": plan.algorithm.initial,
+            COST_SECONDS: plan.problem.cost_seconds,
+            "objectives": [_described(o) for o in plan.problem.objectives],
+            "limits": [str(limit) for limit in plan.problem.limits],
+            META: None if plan.warm is None else plan.warm.as_meta(plan.problem),
+        }
+    history.write_meta(values)
+    path = history.path.parent / "config.json"
+    try:
+        run_files(path.parent).write_text(path.name, as_json(resolved))
+    except OSError as error:
+        raise HistoryError(f"{path}: cannot be written: {error}") from error
+
+
+_CODE = ("function", "for_space")  # of an objective: what a log cannot hold
+
+
+def _described(item: Objective) -> dict[str, Any]:
+    plain = replace(item, function=None, for_space=None)
+    return {key: value for key, value in dataclasses.asdict(plain).items() if key not in _CODE}
+
+
+def conclude(
+    plan: Plan,
+    state: SearchState,
+    history: History | None,
+    ended: str,
+    kept: KeptWeights | None,
+    plots: bool,
+    csv: bool = False,
+) -> SearchResult:
+    """Measure a run that has `ended` so; with a log, write its files."""
+    problem = plan.problem
+    extra: dict[str, Any] = {
+        "state": ended,
+        "stopped_by": state.stopped_by or None,
+        "space": problem.space.name,
+        "algorithm": plan.identity["algorithm"],
+        "seed": plan.settings.seed,
+        "objectives": {o.name: {"unit": o.unit, "maximize": o.maximize} for o in problem.objectives},
+        "limits": [str(limit) for limit in problem.limits],
+    }
+    posterior = posterior_front(problem, plan.algorithm, [*state.imported, *state.results])
+    if history is None:
+        frame = frame_of(problem.space, state.results)
+        initial = plan.algorithm.initial
+        warm = {} if plan.warm is None else {META: plan.warm.as_meta(problem)}
+        table = run_table(
+            frame, problem.objectives, problem.limits, initial, state.notes, imported_table(warm)
+        )
+        return SearchResult(
+            table.front, frame, summarise(table, extra), ended, None, table, posterior, problem.space
+        )
+    history.check_in_place()
+    out = history.path.parent
+    table, meta = load_run(out)
+    recorded_code = RunCode.from_meta(meta.get(CODE))
+    if recorded_code is not None and recorded_code.accepted:
+        extra["code_changed"] = [dict(change) for change in recorded_code.accepted]
+    summary = export(out, table, extra, posterior, plots=plots, csv=csv)
+    if kept is not None:
+        kept.conclude(problem.space, state.front.items, history.trials())
+    return SearchResult(table.front, table.frame, summary, ended, out, table, posterior, problem.space)

@@ -1,0 +1,199 @@
+"""From a specification to a result: check, prepare, search, write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from nas.core.code_files import changed, code_of
+from nas.core.errors import ConfigError, HistoryError, NasError
+from nas.core.executor import Executor
+from nas.core.files import absolute
+from nas.core.interrupts import InterruptWatch, is_interrupt
+from nas.core.plugins import collecting
+from nas.core.task_spec import TaskSpec
+from nas.core.tracebacks import explain
+from nas.engine.callbacks import AnyCallback, as_callback
+from nas.engine.changed_code import META as CODE
+from nas.engine.changed_code import RunCode, check_accepted, checked_code, measuring
+from nas.engine.fidelity import Rungs
+from nas.engine.heartbeat import HeartbeatWriter
+from nas.engine.kept_weights import KeptWeights
+from nas.engine.loop import Search
+from nas.engine.plan import TASK, Plan, check_ready, with_weights
+from nas.engine.record import SearchResult, conclude, recorded_code, remember
+from nas.engine.settle import settled
+from nas.engine.spec import SearchSpec
+from nas.engine.warm_start import AnySource, WarmStart, read_warm_start, recorded
+from nas.runs.files import check_new, check_resumable
+from nas.runs.history import FILE, History, read_history
+from nas.runs.history_table import check_readable
+from nas.runs.log_file import well_formed
+
+
+def run(spec: SearchSpec, on_ready: Callable[[Plan], None] | None = None) -> SearchResult:
+    """Search. `on_ready` is called once all is resolved and checked, before the first worker starts.
+
+    Raises as `nas.search` does.
+    """
+    spec = _checked(spec)
+    base = spec.base or absolute(".")
+    now = code_of(_parts(spec), base)  # before anything runs: what is in the files later was not run
+    warm = None
+    if not spec.resume:
+        spec = replace(spec, problem=settled(spec.problem, optional=spec.remote))
+        warm = _warm_start(spec, base)
+    history = _opened_log(spec)
+    try:
+        # where every trial failed, the cause is fixed: there are no results to mix
+        accept = spec.accept_changed_code or (history is not None and not history.succeeded())
+        made_of = checked_code(recorded_code(history, spec.resume), now, accept)
+        with collecting() as found:  # modules that names bring in, such as the file of a surrogate
+            plan, kept = prepare(spec, history, warm)
+        if found:
+            now = dict(sorted((code_of(found, base) | now).items()))
+            made_of = checked_code(recorded_code(history, spec.resume), now, accept)
+        if history is None or history.evaluated() < _planned(spec):
+            check_ready(plan.problem, remote=spec.remote)
+        if history is None and spec.out is not None:
+            history = History(spec.out, plan.problem.space, create=True)
+        if history is not None:
+            remember(history, plan, spec.record, spec.resume, spec.stop, made_of)
+        if on_ready is not None:
+            on_ready(plan)
+        with nullcontext() if history is None else HeartbeatWriter(history.path.parent) as heartbeat:
+            own = [callback for callback in (heartbeat, kept) if callback is not None]
+            return _search(spec, plan, history, [*own, *spec.callbacks], kept)
+    except BaseException:
+        if history is not None and not spec.resume:
+            history.discard_if_empty()
+        raise
+    finally:
+        if history is not None:
+            history.close()
+
+
+def prepare(
+    spec: SearchSpec, log: History | None, warm: WarmStart | None = None
+) -> tuple[Plan, KeptWeights | None]:
+    """The plan of a search, and who keeps its networks' weights; with the `log` of an earlier session, its continuation."""
+    problem = spec.problem
+    if log is not None:
+        complete = log.evaluated() >= _planned(spec)
+        problem = settled(problem, recorded=_recorded_task(log), optional=spec.remote or complete)
+    problem, kept = with_weights(problem, spec.loop.halving, spec.out, spec.keep_weights)
+    if log is not None:
+        warm = recorded(log, problem, spec.warm_start)
+    plan = Plan.make(problem, spec.algorithm, spec.algorithm_settings, spec.loop, log, warm, spec.initial)
+    return plan, kept
+
+
+def _checked(spec: SearchSpec) -> SearchSpec:
+    """The specification with callbacks as objects and its folder made absolute, once the folder may be used."""
+    if spec.resume and spec.out is None:
+        raise ConfigError("resume: needs out, the folder of the run to go on with")
+    if spec.loop.evaluations is None:
+        raise ConfigError("budget: expected a whole number of evaluations of at least 1, got None")
+    out = None if spec.out is None else absolute(spec.out)  # once: a candidate may change the working folder
+    if out is not None and spec.resume:
+        check_readable(out / FILE)
+        check_resumable(out)
+    elif out is not None and not _is_folder(spec.warm_start, out):
+        check_new(out)  # the run is made only when everything else was checked
+    return replace(spec, out=out, callbacks=[as_callback(given) for given in spec.callbacks])
+
+
+def _is_folder(source: AnySource | None, folder: Path) -> bool:
+    return isinstance(source, (str, Path)) and absolute(source) == folder
+
+
+def _planned(spec: SearchSpec) -> int:
+    assert spec.loop.evaluations is not None
+    return spec.loop.evaluations
+
+
+def _parts(spec: SearchSpec) -> list[object]:
+    """The objects whose code decides what the search does."""
+    return [*measuring(spec.problem), *spec.code, spec.algorithm.make, spec.executor, *spec.callbacks]
+
+
+def _opened_log(spec: SearchSpec) -> History | None:
+    """The log of the run to resume; a new run's is made when everything else was checked."""
+    if spec.out is None or not spec.resume:
+        return None
+    return History(spec.out, spec.problem.space, create=False)
+
+
+def _warm_start(spec: SearchSpec, base: Path) -> WarmStart | None:
+    if spec.warm_start is None:
+        return None
+    _check_code_of(spec.warm_start, code_of(measuring(spec.problem), base), spec.accept_changed_code)
+    first = Rungs(spec.loop.fidelity, spec.loop.halving).budgets[0]
+    return read_warm_start(spec.warm_start, spec.problem, first, spec.out)
+
+
+def _recorded_task(history: History) -> TaskSpec | None:
+    """The task that an earlier session found in its data; None where it did not say."""
+    with well_formed(history.path):
+        return TaskSpec.from_json((history.meta("identity") or {}).get(TASK))
+
+
+def _check_code_of(warm_start: AnySource, now: Mapping[str, str], accept: bool) -> None:
+    """Raise `HistoryError` when what an earlier run was measured by has changed since, unless that is accepted."""
+    if not isinstance(warm_start, (str, Path)) or Path(warm_start).is_file():
+        return  # a table
+    try:
+        _, meta = read_history(Path(warm_start))
+    except HistoryError:
+        return  # read_warm_start has its own sentence for it
+    then = RunCode.from_meta(meta.get(CODE))
+    if then is not None:
+        check_accepted(changed(then.files, now), accept, f"{warm_start} was measured")
+
+
+@contextmanager
+def _opened(executor: Executor) -> Iterator[Executor]:
+    try:
+        yield executor
+    finally:
+        executor.close()
+
+
+def _search(
+    spec: SearchSpec,
+    plan: Plan,
+    history: History | None,
+    callbacks: Sequence[AnyCallback],
+    kept: KeptWeights | None,
+) -> SearchResult:
+    """Run the loop, and write what it found however it ended."""
+    problem, ended = plan.problem, "finished"
+    with InterruptWatch(), _opened(spec.executor(problem.measure(), problem.measured)) as executor:
+        imported = () if plan.warm is None else plan.warm.results
+        loop = Search(
+            problem, plan.algorithm, executor, plan.settings, history, callbacks, imported, spec.stop
+        )
+        try:
+            if spec.resume:
+                loop.resume()
+            loop.run()
+        except KeyboardInterrupt:
+            ended = "interrupted"
+        except BaseException as error:
+            if is_interrupt(error):  # such as SystemExit from a handler of SIGTERM
+                raise
+            if history is not None and loop.state.results:
+                with suppress(Exception):  # the first error is the one to report
+                    executor.close()
+                    conclude(plan, loop.state, history, "stopped", kept, spec.plots, spec.csv)
+            loop.end("stopped")
+            if isinstance(error, Exception):
+                raise
+            raise NasError(f"the search was stopped by {explain(error)}") from error
+    if loop.state.exhausted and ended == "finished":
+        ended = "exhausted"
+    result = conclude(plan, loop.state, history, ended, kept, spec.plots, spec.csv)
+    loop.end(ended)
+    return result
