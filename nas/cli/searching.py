@@ -127,8 +127,9 @@ def _allowed(
     """What a run that is resumed may import: what you have run before, what flags name now, and what you allow."""
     if earlier is None or flags.trust:
         return nullcontext()
-    before = set(named_code(check_config(earlier.search).model_dump(mode="json"), earlier.base))
-    asked = [n for n in named if n in before and n.name != flags.address]
+    before = named_code(check_config(earlier.search).model_dump(mode="json"), earlier.base)
+    still = {n.place_of_part for n in named}  # whatever settings the flags give it
+    asked = [n for n in before if n.place_of_part in still and n.name != flags.address]
     trusted = Trusted()
     mine = [n for n in asked if trusted.changed(n)]
     different = changed(earlier.code, _texts_of(mine, earlier.base)) if mine else []

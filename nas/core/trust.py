@@ -46,9 +46,14 @@ class Named:
     settings: str
 
     @property
+    def place_of_part(self) -> tuple[str, str, str, str | None]:
+        """What is called, whatever its settings and the text of its files."""
+        return self.part.partition(".")[0], self.name, self.place, self.file
+
+    @property
     def key(self) -> str:
         """Of what is called and with which settings, whatever the text of its files."""
-        said = json.dumps([self.part.partition(".")[0], self.name, self.place, self.file, self.settings])
+        said = json.dumps([*self.place_of_part, self.settings])
         return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
 
     def text(self) -> str:
