@@ -312,7 +312,9 @@ def test_a_name_that_is_not_of_the_expected_type_is_not_called_though_it_is_trus
 def test_settings_given_by_flags_do_not_allow_the_executor_that_they_are_of(
     mark: Path, plant: Callable[..., Path], command: Callable[..., Any]
 ) -> None:
-    for number, part in enumerate(({"name": "evil.py:Executor"}, {"name": "ray", "address": "evil.example:6379"})):
+    for number, part in enumerate(
+        ({"name": "evil.py:Executor"}, {"name": "ray", "address": "evil.example:6379"})
+    ):
         run = plant({"executor": part}).rename(mark.with_name(f"run{number}"))
         for flags in (("--workers", "2"), ("--set", "executor.workers=2")):
             code, said = command("search", "--resume", str(run), "--budget", "8", *flags)
