@@ -16,17 +16,17 @@ FIRST = ("search", "SearchResult", "load_run", "load_network")  # what most read
 API: Mapping[str, tuple[str, str, list[str]]] = {
     "nas": (
         "nas",
-        "What `import nas` offers. Names are loaded when they are first used.",
+        "The names of `import nas`. Each is loaded when first used.",
         [f"nas.{name}" for name in (*FIRST, *(name for name in nas.__all__ if name not in FIRST))],
     ),
     "interfaces": (
-        "nas.core.interfaces",
-        "What a part must offer, and what it may offer.",
-        ["nas.core.interfaces"],
+        "Contracts",
+        "The contracts of spaces, algorithms, evaluators, executors and surrogates.",
+        [f"nas.core.{part}" for part in ("space", "algorithm", "evaluator", "executor", "surrogate")],
     ),
     "building-blocks": (
         "Building blocks",
-        "What algorithms, callbacks and evaluators of your own are made with.",
+        "Parts for custom algorithms, callbacks and evaluators.",
         [
             "nas.algorithms.candidates.Candidates",
             "nas.pareto.archive.ParetoArchive",
