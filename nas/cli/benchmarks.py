@@ -32,7 +32,10 @@ def _report_to(bar: Progress, what: str) -> Callable[[int, int], None]:
 def enumerate_space(space: str, out: Path) -> None:
     """`nas data enumerate`."""
     check_known("space", space, ("nasbench101",))
+    from nas.cli.networks import check_file
     from search_spaces.nasbench101 import write_cells
+
+    check_file(out)
 
     with _progress() as bar:
         count = write_cells(out, progress=_report_to(bar, "cells"))

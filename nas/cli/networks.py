@@ -19,6 +19,7 @@ from nas.config.schema import override
 from nas.core.checks import check_known, did_you_mean
 from nas.core.errors import ConfigError
 from nas.core.files import make_folder, write_text
+from nas.core.owned import check_single
 from nas.core.records import Architecture, Block
 from nas.core.space import HasCost, HasFeatures, SearchSpace
 from nas.core.task_spec import TaskSpec, size_text
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from search_spaces.networks import ResNetSpec, VGGSpec
 
 SEGMENTATION = "segmentation"  # the space and the task
+_MARK = "<!-- drawn by nas show -->"
 CLASSES = 1000  # of a network that is named without its space
 
 _MUXNET = re.compile(r"r\d+/")
@@ -397,18 +399,31 @@ def show_network(network: Network, svg: Path | None) -> None:
     """`nas show`: print the network, and write its drawing."""
     from nas.cli.console import output
 
+    if svg is not None:
+        check_file(svg, _MARK)
     drawing = None if svg is None else network.svg()
     output().print(network.view())
     if svg is not None and drawing is not None:
-        write_file(svg, drawing)
+        _write_drawing(svg, f"{_MARK}\n{drawing}")
         output().print(f"drawn in {svg}")
 
 
-def write_file(path: Path, text: str) -> None:
-    """Replace `path` by `text` in one step. Raises `ConfigError` where nothing can be written."""
+def _write_drawing(path: Path, text: str) -> None:
+    """Write a text in one step. Raises `ConfigError` where nothing can be written."""
     try:
         make_folder(path.parent)
         write_text(path, text)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def check_file(path: Path, mark: str | None = None) -> None:
+    """See that a file named on the command line can be written: it is new, or one that has our mark.
+
+    Raises `ForeignFileError`, `ConfigError`.
+    """
+    try:
+        check_single(path, None if mark is None else mark.encode(), "nas show")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written ({error.strerror})") from None
 
@@ -417,6 +432,7 @@ def convert(file: Path, model: str, out: Path) -> None:
     """`nas weights convert`: the authors' checkpoint as one of ours, with a report."""
     from nas.cli.console import output
     from search_spaces.muxnet import MODELS, convert_checkpoint
+    from search_spaces.muxnet.weights import save_checkpoint
 
     if model not in MODELS:
         raise ConfigError(
@@ -424,7 +440,12 @@ def convert(file: Path, model: str, out: Path) -> None:
         )
     if out.resolve() == file.resolve():
         raise ConfigError(f"--out: {out} is the checkpoint itself; name another file")
-    make_folder(out.parent)
-    report = convert_checkpoint(file, model, out)
+    check_file(out)
+    report = convert_checkpoint(file, model)
+    try:
+        make_folder(out.parent)
+        save_checkpoint(out, report.state_dict, model, report.num_classes, report.in_channels)
+    except OSError as error:
+        raise ConfigError(f"{out}: cannot be written ({error.strerror})") from None
     output().print(str(report))
     output().print(f"written to {out}")

@@ -41,7 +41,7 @@ from nas.engine.record import SearchResult
 from nas.engine.run import run
 from nas.engine.spec import SearchSpec
 from nas.runs.code_of_strangers import allow
-from nas.runs.files import REPORT, check_resumable
+from nas.runs.files import REPORT, check_log_is_file, check_resumable
 from nas.runs.history import FILE, read_history
 from nas.runs.log_file import well_formed
 from nas.runs.next_steps import continue_command
@@ -83,6 +83,8 @@ class Flags:
 
 def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
     """Search, print the front, and exit with 130 if interrupted. Raises `NasError` for what cannot be done."""
+    if resume is not None:
+        check_log_is_file(resume)
     earlier = None if resume is None else _Earlier.read(resume, config, flags)
     values, base = (earlier.search, earlier.base) if earlier else _fresh(config, flags)
     checked = check_config(_with_flags(values, flags))

@@ -9,7 +9,7 @@ from typing import Any
 
 from nas.compare.config import SPREAD, CompareConfig, ProblemPart
 from nas.compare.runs import Comparison
-from nas.core.errors import ConfigError, HistoryError
+from nas.core.errors import ConfigError, ForeignFileError, HistoryError
 from nas.core.owned import OwnedFiles, open_folder, present
 from nas.core.versions import versions
 from nas.engine.changed_code import META as CODE
@@ -100,6 +100,10 @@ def _earlier(out: Path) -> list[str]:
 def recorded(out: Path) -> dict[str, Any] | None:
     """What a folder was begun with, or None. Raises `HistoryError` when that cannot be read."""
     path = out / FILE
+    if path.is_symlink():
+        raise ForeignFileError(
+            f"{path} is a symbolic link, which is never written through; remove it or rename it"
+        )
     if not path.exists():
         return None
     try:

@@ -145,16 +145,17 @@ def check_empty(folder: Path, ours: Iterable[str], what: str, advice: str) -> No
         )
 
 
-def check_single(path: Path, mark: bytes, maker: str) -> None:
+def check_single(path: Path, mark: bytes | None, maker: str) -> None:
     """See that one file which the user named can be written: nothing is there, or a file by the same `maker`.
 
-    A file of ours has `mark` among its first bytes. Raises `ForeignFileError` or `OSError`, changing nothing.
+    A file of ours has `mark` among its first bytes; None: no file is replaced. Raises `ForeignFileError` or `OSError`, changing nothing.
     """
     check_replaceable(path)
     with suppress(FileNotFoundError), path.open("rb") as file:
-        if mark not in file.read(_HEAD):
+        if mark is None or mark not in file.read(_HEAD):
             raise ForeignFileError(
-                f"{path} exists and {maker} did not write it, so it stays as it is; name another file, or move it away"
+                f"{path} exists{'' if mark is None else f' and {maker} did not write it'}, so it stays as it is; name another "
+                "file, or move it away"
             )
 
 

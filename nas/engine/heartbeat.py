@@ -15,13 +15,13 @@ from typing import Any
 
 import psutil
 
-from nas.core.errors import ForeignFileError
+from nas.core.errors import ForeignFileError, HistoryError
 from nas.core.files import write_text
 from nas.core.timer import Every
 from nas.engine.callbacks import Callback
 from nas.engine.search_state import SearchState
 from nas.engine.work import Work, workers_of
-from nas.runs.files import run_files
+from nas.runs.files import forget, run_files
 from nas.runs.history import as_json
 from nas.runs.log_file import identity
 
@@ -56,8 +56,9 @@ class HeartbeatWriter(Callback):
     ) -> None:
         self._every.stop()
         if self._in_place() and not self._path.is_symlink():
-            with suppress(OSError):
+            with suppress(OSError, HistoryError):
                 self._path.unlink()
+                forget(self._path.parent, FILE)
 
     def begin(self, state: SearchState) -> None:
         """From now on, tell of the workers and of the search's time."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 from collections.abc import Iterable
+from itertools import combinations
 from pathlib import Path
 
 from nas.core.errors import ConfigError, ForeignFileError, HistoryError
 from nas.core.files import check_replaceable
 from nas.core.owned import OwnedFiles, check_empty, present
 from nas.core.text import shell_quoted
-from nas.runs.log_file import LOCK_FILE, connect_to_look, connect_to_write, explained, patiently
+from nas.runs.log_file import LOCK_FILE, connect_to_look, connect_to_write, explained, patiently, well_formed
 
 LOG = "history.sqlite"
 LOG_FILES = (LOG, f"{LOG}-wal", f"{LOG}-shm", f"{LOG}-journal")
@@ -57,6 +59,15 @@ class _Log:
             make_table(db, self._folder)
             db.executemany("INSERT OR IGNORE INTO files VALUES (?)", [(name,) for name in names])
             db.execute("COMMIT")
+
+
+def forget(folder: Path, name: str) -> None:
+    """Take a name off the record, whose file was removed: what has it from now on is somebody else's."""
+    path = folder / LOG
+    with explained(path), contextlib.closing(connect_to_write(path)) as db:
+        patiently(path, lambda: db.execute("BEGIN IMMEDIATE"))
+        db.execute("DELETE FROM files WHERE name = ?", (name,))
+        db.execute("COMMIT")
 
 
 def recorded(db: sqlite3.Connection, folder: Path) -> frozenset[str]:
@@ -139,15 +150,29 @@ def check_resumable(folder: Path, names: Iterable[str] = ()) -> None:
     """See that a run that goes on can write what it writes at its end: before work is spent, changing nothing."""
     check_log_is_file(folder)
     files = run_files(folder)
-    plots = [pattern for pattern in _EARLIER if pattern.startswith("plots/")]
-    drawn = [path.relative_to(folder).as_posix() for pattern in plots for path in folder.glob(pattern)]
     try:
-        files.check([LOG, *_AT_THE_END, *names, *drawn])
+        files.check([LOG, *_AT_THE_END, *names, *_plots(folder)])
     except OSError as error:
         raise HistoryError(
             f"{error.filename}: {error.strerror}; it cannot be written: check the rights of the folder and its files "
             "(chmod u+w allows writing)"
         ) from error
+
+
+def _plots(folder: Path) -> list[str]:
+    """What `nas.plots` draws of the run."""
+    path = folder / LOG
+    with explained(path), contextlib.closing(connect_to_look(path, _WAIT_S)) as db:
+        row = db.execute("SELECT value FROM meta WHERE key = 'objectives'").fetchone()
+    with well_formed(path):
+        objectives = [] if row is None else [str(item["name"]) for item in json.loads(row[0])]
+    drawn = (
+        combinations(objectives, 2) if len(objectives) <= 5 else ((objectives[0], b) for b in objectives[1:])
+    )
+    pairs = [f"front_{a}_{b}" for a, b in drawn]
+    rest = {0: [], 1: ["best"], 2: [], 3: ["front_3d"]}.get(len(objectives), ["parallel"])
+    both = ["hypervolume", "cloud"] if len(objectives) > 1 else []
+    return [f"plots/{name}.png" for name in [*pairs, *rest, *both, "surrogate"]]
 
 
 _AT_THE_END = (

@@ -82,12 +82,8 @@ def rescue(db: sqlite3.Connection, path: Path) -> Path | None:
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write; in a folder that cannot be written either, only without a log beside it."""
-    address = f"{path.resolve().as_uri()}?mode=ro"
-    effective = os.access in os.supports_effective_ids
-    if not os.access(path.parent, os.W_OK, effective_ids=effective) and not _wal(path).exists():
-        address += "&immutable=1"  # SQLite would want to make its index of the log there
-    return sqlite3.connect(address, uri=True, timeout=30)
+    """A connection that cannot write, and leaves no file behind; see `connect_to_look`."""
+    return connect_to_look(path, 30)
 
 
 def connect_to_look(path: Path, timeout: float) -> sqlite3.Connection:
