@@ -160,7 +160,7 @@ def check_resumable(folder: Path, names: Iterable[str] = ()) -> None:
 
 
 def _plots(folder: Path) -> list[str]:
-    """What `nas.plots` draws of the run."""
+    """What `nas.report.plots` draws of the run."""
     path = folder / LOG
     with explained(path), contextlib.closing(connect_to_look(path, _WAIT_S)) as db:
         row = db.execute("SELECT value FROM meta WHERE key = 'objectives'").fetchone()
