@@ -140,7 +140,7 @@ def _allowed(
     return allow(
         [n for n in asked if not (different and n in mine)],
         trust=False,
-        what=f"nas search --resume {run}",
+        what=command("nas", "search", "--resume", run),
         ask=asking(),
         known=named,
     )
