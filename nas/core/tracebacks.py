@@ -21,7 +21,7 @@ def is_own(file: str) -> bool:
 
 def explain(error: BaseException) -> str:
     """`TypeError: what it said (file.py, line 3, in f)`: the innermost line that is the user's own, where there is one."""
-    if isinstance(error, SyntaxError):
+    if isinstance(error, SyntaxError) and isinstance(error.msg, str) and isinstance(error.lineno, int):
         return one_line(f"{class_name(error)}: {error.msg} ({error.filename}, line {error.lineno})", _LIMIT)
     message = one_line(message_of(error))
     said = class_name(error) + (f": {message}" if message else "")

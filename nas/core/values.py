@@ -5,16 +5,20 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from nas.core.errors import EvaluationError
 from nas.core.interrupts import is_interrupt
-from nas.core.text import class_name, repr_of, storable
+from nas.core.text import class_name, one_line, repr_of, storable
 
+T = TypeVar("T")
+_LEFT_OUT_LIMIT = 3000  # characters of the sentence on values that were left out
 _NAME_LIMIT = 200  # characters of a value's name
+_SHOWN = 60  # characters of a value that a message shows at most
+_SIZED = (str, bytes, list, tuple, set, frozenset, dict)
 _NAMED = 12  # names that a message shows at most
 
 
@@ -75,46 +79,47 @@ def _left_out(wrong: Mapping[str, str]) -> str:
         return ""
     named = [f"{name} ({kind})" for name, kind in list(wrong.items())[:_NAMED]]
     more = f" and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
-    return f"left empty, expected a finite number: {', '.join(named)}{more}"
+    return one_line(f"left empty, expected a finite number: {', '.join(named)}{more}", _LEFT_OUT_LIMIT)
 
 
 def _number(value: Any) -> float | None:
     """The value as a finite float, None if it is none; never raises."""
+    return _harmless(lambda: _as_float(value), None)
+
+
+def _as_float(value: Any) -> float | None:
+    plain = value
+    if not isinstance(plain, (numbers.Number, str, bytes)) and hasattr(plain, "item"):
+        plain = plain.item()  # NumPy's and PyTorch's way; refuses more than one element
+    if isinstance(plain, bool) or not isinstance(plain, (numbers.Real, Decimal)):
+        return None
+    number = float(plain)
+    return number if math.isfinite(number) else None
+
+
+def _harmless(ask: Callable[[], T], otherwise: T) -> T:
+    """What a question to an object of somebody's own class gives, `otherwise` where it raises anything."""
     try:
-        plain = value
-        if not isinstance(plain, (numbers.Number, str, bytes)) and hasattr(plain, "item"):
-            plain = plain.item()  # NumPy's and PyTorch's way; refuses more than one element
-        if isinstance(plain, bool):
-            return None
-        if isinstance(plain, (numbers.Real, Decimal)):
-            number = float(plain)
-            return number if math.isfinite(number) else None
+        return ask()
     except BaseException as error:
         if is_interrupt(error):
             raise
-        return None
-    return None
+        return otherwise
 
 
 def _kind(value: Any) -> str:
     """What a value that is no finite number is, in words that do not depend on its content."""
     if value is None or isinstance(value, bool):
         return "None" if value is None else "a bool"
-    try:
-        return "nan" if math.isnan(value) else "infinite"
-    except OverflowError:
+    if isinstance(value, int):
         return "too large"
-    except Exception:
-        shape = _shape(value)
-        return f"{class_name(value)} of shape {shape}" if shape else class_name(value)
+    shape = _shape(value)
+    named = f"{class_name(value)} of shape {shape}" if shape else class_name(value)
+    return _harmless(lambda: "nan" if math.isnan(value) else "infinite", named)
 
 
 def _shape(value: Any) -> str:
-    try:
-        shape = tuple(int(n) for n in value.shape)
-    except Exception:
-        return ""
-    return str(shape) if shape else ""
+    return _harmless(lambda: str(tuple(int(n) for n in value.shape)) if value.shape else "", "")
 
 
 def describe(value: Any) -> str:
@@ -122,15 +127,13 @@ def describe(value: Any) -> str:
     kind = class_name(value)
     if shape := _shape(value):
         return f"<{kind} of shape {shape}>"
-    if isinstance(value, (str, bytes)) and len(value) > 60:
-        return f"<{kind}> {repr_of(value[:60])}"
-    try:
-        if isinstance(value, (list, tuple, set, frozenset, dict)):
-            return f"<{kind} of length {len(value)}>"
-    except Exception:
-        return f"<{kind}>"
+    length = _harmless(lambda: len(value) if isinstance(value, _SIZED) else -1, -1)
+    if length > _SHOWN and isinstance(value, (str, bytes)):
+        return f"<{kind}> {_harmless(lambda: repr_of(value[:_SHOWN]), '')}"
+    if length >= 0 and not isinstance(value, (str, bytes)):
+        return f"<{kind} of length {length}>"
     text = repr_of(value, 500)
-    return text if len(text) <= 60 else f"<{kind}> {text[:60]}..."
+    return text if len(text) <= _SHOWN else f"<{kind}> {text[:_SHOWN]}..."
 
 
 def _missing_message(missing: list[str], present: list[str]) -> str:

@@ -82,7 +82,7 @@ def is_out_of_memory(failure: BaseException) -> bool:
         number = None
         with contextlib.suppress(Exception):  # a class may make anything of it
             number = getattr(failure, "errno", None)
-        return number == errno.ENOMEM
+        return type(number) is int and number == errno.ENOMEM
     if not issubclass(kind, RuntimeError):
         return False
     text = message_of(failure).lower()
