@@ -140,7 +140,7 @@ def _allowed(
     return allow(
         [n for n in asked if not (different and n in mine)],
         trust=False,
-        what=command("nas", "search", "--resume", run),
+        what=command("nas", "search", "--resume", *([] if run is None else [run])),
         ask=asking(),
         known=named,
     )

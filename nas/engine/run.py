@@ -38,7 +38,11 @@ def run(spec: SearchSpec, on_ready: Callable[[Plan], None] | None = None) -> Sea
 
     Raises as `nas.search` does.
     """
-    spec = _checked(spec)
+    with InterruptWatch():  # so that only a signal counts as one, whatever the code of a problem raises
+        return _run(_checked(spec), on_ready)
+
+
+def _run(spec: SearchSpec, on_ready: Callable[[Plan], None] | None) -> SearchResult:
     base = spec.base or absolute(".")
     now = code_of(_parts(spec), base)  # before anything runs: what is in the files later was not run
     warm = None
@@ -170,7 +174,7 @@ def _search(
 ) -> SearchResult:
     """Run the loop, and write what it found however it ended."""
     problem, ended = plan.problem, "finished"
-    with InterruptWatch(), _opened(spec.executor(problem.measure(), problem.measured)) as executor:
+    with _opened(spec.executor(problem.measure(), problem.measured)) as executor:
         imported = () if plan.warm is None else plan.warm.results
         loop = Search(
             problem, plan.algorithm, executor, plan.settings, history, callbacks, imported, spec.stop
