@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from nas.core.surrogate import Surrogate
     from nas.core.task_spec import TaskSpec
     from nas.engine.callbacks import Callback
-    from nas.engine.kept_weights import load_network
     from nas.engine.loop import LoopSettings, SearchState
     from nas.engine.stopping import Reached, Stalled, StopRule
     from nas.engine.study import Study, StudyTrial
+    from nas.export.load_network import load_network
     from nas.export.product import export_run
     from nas.pareto.decision import Picked, knee, pick
     from nas.pareto.preferences import Preference
@@ -40,7 +40,7 @@ _HOMES = {
     "nas.engine.study": ("Study", "StudyTrial"),
     "nas.core.errors": ("NasError",),
     "nas.export.product": ("export_run",),
-    "nas.engine.kept_weights": ("load_network",),
+    "nas.export.load_network": ("load_network",),
     "nas.core.algorithm": ("Algorithm",),
     "nas.core.evaluator": ("Evaluate",),
     "nas.core.executor": ("Executor",),

@@ -8,7 +8,7 @@ Everson, "The Rolling Tide Evolutionary Algorithm", IEEE TEVC 19(1), 2015, re-ev
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,25 +21,7 @@ from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Observation, Result
 from nas.pareto.archive import non_dominated
 from nas.pareto.indicators import hypervolume_alone
-
-
-class Means:
-    """The mean of all measurements of each key so far; the first one of a key is returned as it came."""
-
-    def __init__(self) -> None:
-        self._sums: dict[Hashable, FloatArray] = {}
-        self._counts: Counter[Hashable] = Counter()
-
-    def add(self, key: Hashable, point: FloatArray) -> FloatArray:
-        """Take in a finite point, shape (m,); the mean of the key's points, shape (m,)."""
-        self._counts[key] += 1
-        known = self._sums.get(key)
-        self._sums[key] = point if known is None else known + point
-        return self._sums[key] if known is None else self._sums[key] / self._counts[key]
-
-    def count(self, key: Hashable) -> int:
-        """How many measurements of a key there are."""
-        return self._counts[key]
+from nas.pareto.means import Means
 
 
 def averaged(problem: Problem, known: Sequence[Observation], means: Means | None = None) -> list[Observation]:

@@ -20,7 +20,7 @@ from nas.algorithms._outlook import Models, Outlook, Target
 from nas.algorithms._pool import Exact, Hope, InnerSearch, pool_size, whole_space
 from nas.algorithms.candidates import Candidates, without_cheap_limits
 from nas.algorithms.initial_design import initial_design
-from nas.algorithms.noise import Means, averaged, posterior, worth_repeating
+from nas.algorithms.noise import averaged, posterior, worth_repeating
 from nas.algorithms.prediction import AUTO, make_predictors
 from nas.core.algorithm import Algorithm
 from nas.core.checks import check_fraction, check_positive
@@ -28,6 +28,7 @@ from nas.core.cost_estimate import CostEstimate
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Note, Observation
 from nas.pareto.archive import LatestFront, non_dominated
+from nas.pareto.means import Means
 from nas.pareto.preferences import Preference
 
 _LEAST = 5  # results below which no model is fitted

@@ -22,7 +22,7 @@ from nas.core.errors import ConfigError
 from nas.core.files import check_no_links
 from nas.core.task_spec import TaskSpec
 from nas.core.trust import named_code
-from nas.engine.kept_weights import run_config
+from nas.export.load_network import run_config
 from nas.export.making import NAMED, Made, Run, Training, from_kept, from_training, untrained
 from nas.export.onnx_file import OPSETS
 from nas.export.origin import Origin, of_search

@@ -5,24 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from nas.core.errors import ConfigError, DataError, HistoryError
+from nas.core.errors import DataError, HistoryError
 from nas.core.evaluator import HasWeights
 from nas.core.files import remove_folders
 from nas.core.records import Result, Trial
-from nas.core.space import HasBuild, SearchSpace
+from nas.core.space import SearchSpace
 from nas.core.text import command
 from nas.engine.callbacks import Callback
 from nas.engine.search_state import SearchState
-from nas.runs.code_of_strangers import allow_in_python
 from nas.runs.files import run_files
-from nas.runs.history import as_json, read_history
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from nas.config.schema import SearchConfig
+from nas.runs.history import as_json
 
 FOLDER = "weights"
 INDEX = "index.json"
@@ -99,34 +93,6 @@ def _entry(result: Result, path: Path) -> dict[str, Any]:
     return {"file": path.name, "trial": trial.id, "seed": trial.seed, "budget": trial.budget}
 
 
-def load_network(
-    run: str | Path, architecture: str, space: SearchSpace | None = None, *, trust: bool = False
-) -> nn.Module:
-    """A network of a run's front with the weights that the search gave it, on the CPU, ready to use.
-
-    `architecture` is its text form, as in front.csv; `space` is needed only when the run was started from Python.
-    The network takes pictures (b, in_channels, h, w), normalised as in the search: see `docs/run-folder.md`.
-    Loading the weights runs nothing. A space that the run's config names by a file would be run: that needs `trust`, unless
-    you started the search yourself, with the same code. Raises `DataError` when the run kept no weights of it,
-    `ConfigError` when the space must be given or is not trusted.
-    """
-    from nas.training.judging import put_weights
-    from nas.training.weights import read
-
-    file = Path(run) / FOLDER / weights_entry(run, architecture)["file"]
-    space = space or _space_of(Path(run), trust)
-    if not isinstance(space, HasBuild):
-        raise ConfigError(f"space {space.name!r} has no build(architecture)")
-    sizes = read(file)
-    network = space.build(
-        space.parse(architecture),
-        num_classes=int(sizes["num_classes"]),
-        in_channels=int(sizes["in_channels"]),
-    )
-    put_weights(network, file)
-    return network.eval()
-
-
 def weights_entry(run: str | Path, architecture: str) -> dict[str, Any]:
     """What the index says of an architecture's weights: `file`, `trial`, `seed`, `budget`. Raises `DataError`."""
     folder = Path(run) / FOLDER
@@ -143,28 +109,3 @@ def weights_entry(run: str | Path, architecture: str) -> dict[str, Any]:
         raise DataError(
             f"{folder / INDEX} names no weights of {architecture!r}: is it in front.csv?"
         ) from None
-
-
-def run_config(run: Path) -> tuple[SearchConfig, Path | None]:
-    """The config that a run was started with, and the folder that its paths count from.
-
-    Raises `ConfigError` when it was started from Python.
-    """
-    from nas.config.schema import check_config
-
-    _, meta = read_history(run)
-    config = meta.get("config", {}).get("config")
-    if not config:
-        raise ConfigError(f"space: {run} was started from Python; give the space that it searched")
-    base = config.get("base")
-    return check_config(config["search"]), None if base is None else Path(base)
-
-
-def _space_of(run: Path, trust: bool) -> SearchSpace:
-    """The space that a run's config names. Raises `ConfigError` when it has none, or one that is not trusted."""
-    from nas.config.assemble import make_space
-
-    config, base = run_config(run)
-    named = config.model_dump(mode="json")
-    with allow_in_python(named, base, ["space"], trust, f"nas.load_network({str(run)!r}, ...)"):
-        return make_space(config.space, base)

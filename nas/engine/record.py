@@ -21,13 +21,14 @@ from nas.engine.kept_weights import KeptWeights
 from nas.engine.plan import COST_SECONDS, Plan
 from nas.engine.search_state import SearchState
 from nas.engine.stopping import StopRule
+from nas.report.run_tables import write_tables
 from nas.runs.brought import META, imported_table
 from nas.runs.files import run_files
 from nas.runs.history import History, as_json
 from nas.runs.log_file import well_formed
 from nas.runs.reading import load_run
 from nas.runs.rows import frame_of
-from nas.runs.run_folder import RunTable, export, run_table, summarise
+from nas.runs.run_folder import RunTable, run_table, summarise
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def conclude(
     recorded_code = RunCode.from_meta(meta.get(CODE))
     if recorded_code is not None and recorded_code.accepted:
         extra["code_changed"] = [dict(change) for change in recorded_code.accepted]
-    summary = export(out, table, extra, posterior, plots=plots, csv=csv)
+    summary = write_tables(out, table, extra, posterior, plots=plots, csv=csv)
     if kept is not None:
         kept.conclude(problem.space, state.front.items, history.trials())
     return SearchResult(table.front, table.frame, summary, ended, out, table, posterior, problem.space)

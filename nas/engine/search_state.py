@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas.algorithms.noise import Means
 from nas.core.checks import check_fraction, check_positive
 from nas.core.errors import ConfigError
 from nas.core.problem import Problem
 from nas.core.records import Note, Result, Status, Trial, WorkerState
 from nas.engine.fidelity import Rungs
-from nas.pareto.archive import LatestFront, ParetoArchive
+from nas.pareto.archive import ParetoArchive
+from nas.runs.fold import Fold
 
 if TYPE_CHECKING:
     from nas.training.halving import Halving
@@ -99,8 +99,7 @@ class SearchState:
     def __post_init__(self) -> None:
         self.started = self.clock()
         self.rungs = Rungs(self.settings.fidelity, self.settings.halving)
-        self._front: LatestFront[Result] = LatestFront(self.problem.n_objectives)
-        self._means = Means()
+        self._fold: Fold[Result] = Fold(self.problem.objectives, self.problem.limits)
         self._in_front = 0  # how many results the front has taken in
         self._notes: dict[tuple[int, str, str], Note] = {}
         self._newest: dict[tuple[str, str], Note] = {}  # by kind and objective
@@ -115,16 +114,13 @@ class SearchState:
         """
         self._take_in(self.results[self._in_front :])
         self._in_front = len(self.results)
-        return self._front.archive
+        return self._fold.front.archive
 
     def _take_in(self, results: Sequence[Result]) -> None:
         for result in results:
             seen, trial = self.problem.observe(result), result.trial
             if seen.ok:
-                key = trial.architecture, trial.budget
-                mean = self._means.add(key, seen.objectives)
-                violation = seen.violation if self._means.count(key) == 1 else self.problem.violation(mean)
-                self._front.put(trial.architecture, mean if violation == 0 else None, result)
+                self._fold.put(trial.architecture, trial.budget, seen.objectives, result)
 
     @property
     def notes(self) -> list[Note]:

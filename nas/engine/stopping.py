@@ -20,10 +20,9 @@ from nas.core.errors import ConfigError
 from nas.core.interrupts import is_interrupt
 from nas.core.objectives import Limit
 from nas.core.problem import Problem
-from nas.core.records import Status
+from nas.core.records import Result, Status
 from nas.core.tracebacks import explain
-from nas.monitor.reckoning import Reckoning, Told
-from nas.monitor.records import Heading
+from nas.runs.fold import Fold
 
 if TYPE_CHECKING:
     from nas.engine.search_state import SearchState
@@ -87,16 +86,20 @@ class _Progress:
     def __init__(self, state: SearchState) -> None:
         self._state = state
         problem = state.problem
-        heading = Heading(problem.space.name, "", state.settings.seed, 0, None, "")
-        self._reckoning = Reckoning(heading, problem.objectives, problem.limits, state.initial)
+        self._fold: Fold[Result] = Fold(problem.objectives, problem.limits, state.initial)
         self._left = max(2, state.initial)  # successes until the hypervolume has its box
         for result in state.imported:
-            seen = problem.observe(result)
-            self._reckoning.begin_with(result.trial.architecture, result.trial.budget, seen.objectives)
-            self._left -= seen.ok
+            self._put(result)
         self._taken = 0
         self._since = 0
-        self._best = self._reckoning.volume
+        self._best = self._fold.volume
+
+    def _put(self, result: Result) -> bool:
+        seen, trial = self._state.problem.observe(result), result.trial
+        if seen.ok:
+            self._fold.put(trial.architecture, trial.budget, seen.objectives, result)
+            self._left -= 1
+        return seen.ok
 
     def stalled(self) -> int:
         """Evaluations told since the one with which the hypervolume was largest for the first time."""
@@ -104,17 +107,11 @@ class _Progress:
             self._taken += 1
             if result.status is Status.INVALID:
                 continue
-            seen = self._state.problem.observe(result)
-            point = seen.objectives if seen.ok else None
-            trial = result.trial
-            self._reckoning.take(
-                Told(trial.architecture, trial.budget, point, result.status.value, result.error)
-            )
-            self._left -= seen.ok
+            ok = self._put(result)
             self._since += 1
-            volume = self._reckoning.volume
+            volume = self._fold.volume
             # while the box is not fixed, volumes do not compare
-            if (seen.ok and self._left >= 0) or volume > self._best * (1 + _NOISE):
+            if (ok and self._left >= 0) or volume > self._best * (1 + _NOISE):
                 self._since, self._best = 0, volume
         return self._since
 

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from nas.core.errors import ConfigError, DataError
 from nas.core.space import HasBuild, SearchSpace, for_task
 from nas.core.task_spec import TaskSpec
-from nas.engine.kept_weights import load_network, run_config, weights_entry
+from nas.engine.kept_weights import weights_entry
 from nas.engine.plan import TASK
+from nas.export.load_network import load_network, run_config
 from nas.export.picks import Pick
 from nas.export.standalone import Pictures
 from nas.runs.code_of_strangers import allow_in_python

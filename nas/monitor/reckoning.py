@@ -9,15 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.algorithms.noise import Means
 from nas.core.objectives import Limit, Objective
-from nas.core.problem import violation_of
 from nas.core.records import FloatArray, Note, Status
 from nas.engine.work import Work
 from nas.monitor.records import Best, Heading, Judgement, Standing
-from nas.pareto.archive import LatestFront
-from nas.pareto.indicators import Box, hypervolume, reference_box
+from nas.pareto.indicators import Box
 from nas.runs.failures import first_line, kind_of
+from nas.runs.fold import Fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +41,8 @@ class Reckoning:
     ) -> None:
         self.heading = heading
         self._objectives = tuple(objectives)
-        self._limits = tuple(limits)
-        self._initial = max(2, initial)
-        self._design: list[FloatArray] = []  # what the box is made of, until it is
-        self._box: Box | None = None  # of the design, when that is whole
-        self._best_seen = np.full(len(self._objectives), np.inf)
+        self._fold: Fold[Hashable] = Fold(objectives, limits, initial)
         self._measured_in: Box | None = None  # where the curve was measured
-        self._front: LatestFront[Hashable] = LatestFront(len(self._objectives))
-        self._means = Means()
         self._evaluated = self._failed = 0
         self._kinds: Counter[tuple[str, str]] = Counter()
         self._examples: dict[tuple[str, str], str] = {}
@@ -58,7 +50,6 @@ class Reckoning:
         self._times: deque[float] = deque(maxlen=self.RECENT + 1)
         self._curve: list[float] = []
         self._step = 1  # evaluations between two places of the curve
-        self._volume: float | None = None  # of the front as it is; None when that must be measured
 
     def begin_with(self, key: Hashable, budget: float | None, point: FloatArray) -> None:
         """Take in a result that a warm start brought: it may be on the front, and is no evaluation."""
@@ -86,52 +77,24 @@ class Reckoning:
                 self._curve, self._step = self._curve[1::2], 2 * self._step
 
     def _put(self, key: Hashable, budget: float | None, point: FloatArray) -> None:
-        measured = key, budget
-        mean = self._means.add(measured, point)
-        if self._box is None:
-            self._design.append(mean)
-            self._volume = None
-            if len(self._design) == self._initial:
-                self._box = reference_box(self._objectives, np.array(self._design))
-        if (mean < self._best_seen).any():
-            self._best_seen = np.minimum(self._best_seen, mean)
-            self._volume = None
-        feasible = not self._limits or violation_of(self._objectives, self._limits, mean) == 0
-        if self._front.put(key, mean if feasible else None, measured):
-            self._volume = None
+        self._fold.put(key, budget, point, (key, budget))
 
     @property
     def hypervolume(self) -> float:
         """Of the front, in the box of summary.json once the initial design is done; before, in the box of what there is."""
-        if self._volume is None:
-            box = reference_box(self._objectives, np.array(self._design), self._best_seen)
-            self._volume = 0.0 if box is None else hypervolume(self._front.points, box)
-            self._rescale(box)
-        return self._volume
+        self._rescale(self._fold.box)
+        return self._fold.hypervolume
 
     def _rescale(self, box: Box | None) -> None:
         """Bring the curve to a box whose ideal is better than that in which it was measured."""
         before, self._measured_in = self._measured_in, box
-        if (
-            before is None
-            or box is None
-            or self._box is None
-            or not (before.reference == box.reference).all()
-        ):
+        if before is None or box is None or self._fold.design_box is None:
+            return
+        if not (before.reference == box.reference).all():
             return
         share = float(np.prod((before.reference - before.ideal) / (box.reference - box.ideal)))
         if share != 1.0:
             self._curve = [value * share for value in self._curve]
-
-    @property
-    def volume(self) -> float:
-        """Of the front in units of the design's box, which stays: grows whenever the front does, beyond 1 too."""
-        box = self._box
-        if box is None:
-            return self.hypervolume
-        now = reference_box(self._objectives, np.array(self._design), self._best_seen)
-        assert now is not None
-        return self.hypervolume * float(np.prod((now.reference - now.ideal) / (box.reference - box.ideal)))
 
     def standing(
         self,
@@ -152,7 +115,7 @@ class Reckoning:
             self.heading,
             evaluated=self._evaluated,
             failed=self._failed,
-            front_size=len(self._front.items),
+            front_size=len(self._fold.front.items),
             hypervolume=volume,
             curve=(*self._curve, volume) if self._evaluated else (),
             best=self._best(),
@@ -191,7 +154,7 @@ class Reckoning:
         return left if limit is None else min(left, max(limit - seconds, 60.0 * missing / rate))
 
     def _best(self) -> tuple[Best, ...]:
-        points = self._front.points
+        points = self._fold.front.points
         if not len(points):
             return ()
         values = points.min(axis=0)

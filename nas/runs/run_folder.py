@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 
 from nas.algorithms.noise import running_means
 from nas.core.errors import HistoryError
-from nas.core.files import write_stream, write_text
 from nas.core.objectives import Limit, Objective
 from nas.core.records import FloatArray, Note
 from nas.core.tables import csv_text
-from nas.core.text import command
 from nas.pareto.indicators import (
     CURVE_STEPS,
     Box,
@@ -29,8 +27,6 @@ from nas.pareto.indicators import (
     reference_box,
 )
 from nas.runs.files import run_files
-from nas.runs.history import as_json
-from nas.runs.notes import notes_table
 
 HISTORY_CSV = "history.csv"
 
@@ -201,52 +197,6 @@ def curves(table: RunTable) -> pd.DataFrame:
     return pd.DataFrame({**columns, "hypervolume": table.curve, "igd_plus": distance})
 
 
-def export(
-    folder: Path,
-    table: RunTable,
-    extra: Mapping[str, Any],
-    posterior: pd.DataFrame | None = None,
-    *,
-    plots: bool = True,
-    csv: bool = False,
-) -> dict[str, Any]:
-    """Write front.csv, curves.csv, history.parquet, summary.json and (with `plots`) plots/; return the summary.
-
-    surrogate.csv as well, when the algorithm noted how good its surrogates were, front_posterior.csv when there is
-    a front by `posterior` mean, and history.csv with `csv` or where the run wrote one before. Nothing is written when
-    one of the names is taken by a file that the run did not write (`ForeignFileError`) or that is read-only.
-    """
-    summary = summarise(table, extra)
-    judged = notes_table(table.notes)
-    files = run_files(folder)
-    tables = {"front.csv": table.front, "curves.csv": curves(table)}
-    if posterior is not None:
-        tables["front_posterior.csv"] = posterior
-    if len(judged):
-        tables["surrogate.csv"] = judged
-    if csv or files.owns(HISTORY_CSV):
-        tables[HISTORY_CSV] = table.frame
-    names = [*tables, "history.parquet", "summary.json"]
-    if plots:
-        from nas.report.plots import figures, write_plots  # matplotlib is slow to import
-
-        names += [f"plots/{name}" for name in figures(table)]
-    try:
-        files.claim(*names)
-        for name, frame in tables.items():
-            write_text(folder / name, csv_text(frame))
-        write_stream(folder / "history.parquet", lambda file: table.frame.to_parquet(file, index=False))
-        write_text(folder / "summary.json", as_json(summary))
-        if plots:
-            write_plots(folder / "plots", table)
-    except OSError as error:
-        raise HistoryError(
-            f"{folder}: cannot write the results: {error}. The log itself is safe; make room, then "
-            f"write them again with: {command('nas', 'search', '--resume', folder)}"
-        ) from error
-    return summary
-
-
 def write_history_csv(folder: Path, table: RunTable) -> Path:
     """Write history.csv, one row a trial as in history.parquet, of a run that is finished or under way."""
     files = run_files(folder)
@@ -257,4 +207,4 @@ def write_history_csv(folder: Path, table: RunTable) -> Path:
     return folder / HISTORY_CSV
 
 
-__all__ = ["HISTORY_CSV", "RunTable", "curves", "export", "run_table", "summarise", "write_history_csv"]
+__all__ = ["HISTORY_CSV", "RunTable", "curves", "run_table", "summarise", "write_history_csv"]

@@ -13,7 +13,7 @@ import pytest
 from engine_parts import Grid, Listed, Shuffled, log_of, quick, rising
 
 import nas
-from nas.algorithms.noise import Means, averaged, posterior_front, running_means, worth_repeating
+from nas.algorithms.noise import averaged, posterior_front, running_means, worth_repeating
 from nas.algorithms.sa_moead import SAMOEAD, SAMOEADSettings
 from nas.core.algorithm import HasPosterior
 from nas.core.errors import ConfigError
@@ -21,6 +21,7 @@ from nas.core.problem import Problem
 from nas.core.records import Architecture, Observation, Result, Status, Trial
 from nas.engine.loop import LoopSettings, SearchState
 from nas.pareto.archive import non_dominated
+from nas.pareto.means import Means
 from nas.training import Halving
 
 pytestmark = pytest.mark.usefixtures("no_plots")

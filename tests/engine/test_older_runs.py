@@ -20,7 +20,7 @@ import nas
 from nas.core.errors import HistoryError
 from nas.core.records import Trial
 from nas.runs.history import FILE, SCHEMA, read_notes
-from nas.runs.run_folder import export
+from nas.report.run_tables import write_tables as export
 
 HERE = Path(__file__).parent
 OBJECTIVES = ["error", "params", "madds"]

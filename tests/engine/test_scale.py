@@ -103,7 +103,7 @@ def test_a_hundred_thousand_evaluations_are_opened_and_exported_without_a_step_f
     tmp_path: Path,
 ) -> None:
     run = hundred_thousand(tmp_path / "run")
-    from nas.runs.run_folder import export
+    from nas.report.run_tables import write_tables as export
 
     compared = 0
     added = ParetoArchive.add

@@ -1,0 +1,66 @@
+"""A network of a run's front, loaded with the weights that the search kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas.config.assemble import make_space
+from nas.config.schema import SearchConfig, check_config
+from nas.core.errors import ConfigError
+from nas.core.space import HasBuild, SearchSpace
+from nas.engine.kept_weights import FOLDER, weights_entry
+from nas.runs.code_of_strangers import allow_in_python
+from nas.runs.history import read_history
+
+if TYPE_CHECKING:  # torch is not loaded until a network is
+    from torch import nn
+
+
+def load_network(
+    run: str | Path, architecture: str, space: SearchSpace | None = None, *, trust: bool = False
+) -> nn.Module:
+    """A network of a run's front with the weights that the search gave it, on the CPU, ready to use.
+
+    `architecture` is its text form, as in front.csv; `space` is needed only when the run was started from Python.
+    The network takes pictures (b, in_channels, h, w), normalised as in the search: see `docs/run-folder.md`.
+    Loading the weights runs nothing. A space that the run's config names by a file would be run: that needs `trust`, unless
+    you started the search yourself, with the same code. Raises `DataError` when the run kept no weights of it,
+    `ConfigError` when the space must be given or is not trusted.
+    """
+    from nas.training.judging import put_weights
+    from nas.training.weights import read
+
+    file = Path(run) / FOLDER / weights_entry(run, architecture)["file"]
+    space = space or _space_of(Path(run), trust)
+    if not isinstance(space, HasBuild):
+        raise ConfigError(f"space {space.name!r} has no build(architecture)")
+    sizes = read(file)
+    network = space.build(
+        space.parse(architecture),
+        num_classes=int(sizes["num_classes"]),
+        in_channels=int(sizes["in_channels"]),
+    )
+    put_weights(network, file)
+    return network.eval()
+
+
+def run_config(run: Path) -> tuple[SearchConfig, Path | None]:
+    """The config that a run was started with, and the folder that its paths count from.
+
+    Raises `ConfigError` when it was started from Python.
+    """
+    _, meta = read_history(run)
+    config = meta.get("config", {}).get("config")
+    if not config:
+        raise ConfigError(f"space: {run} was started from Python; give the space that it searched")
+    base = config.get("base")
+    return check_config(config["search"]), None if base is None else Path(base)
+
+
+def _space_of(run: Path, trust: bool) -> SearchSpace:
+    """The space that a run's config names. Raises `ConfigError` when it has none, or one that is not trusted."""
+    config, base = run_config(run)
+    named = config.model_dump(mode="json")
+    with allow_in_python(named, base, ["space"], trust, f"nas.load_network({str(run)!r}, ...)"):
+        return make_space(config.space, base)

@@ -1,0 +1,64 @@
+"""The tables and pictures that a search leaves in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from nas.core.errors import HistoryError
+from nas.core.files import write_stream, write_text
+from nas.core.tables import csv_text
+from nas.core.text import command
+from nas.runs.files import run_files
+from nas.runs.history import as_json
+from nas.runs.notes import notes_table
+from nas.runs.run_folder import HISTORY_CSV, RunTable, curves, summarise
+
+
+def write_tables(
+    folder: Path,
+    table: RunTable,
+    extra: Mapping[str, Any],
+    posterior: pd.DataFrame | None = None,
+    *,
+    plots: bool = True,
+    csv: bool = False,
+) -> dict[str, Any]:
+    """Write front.csv, curves.csv, history.parquet, summary.json and (with `plots`) plots/; return the summary.
+
+    surrogate.csv as well, when the algorithm noted how good its surrogates were, front_posterior.csv when there is
+    a front by `posterior` mean, and history.csv with `csv` or where the run wrote one before. Nothing is written when
+    one of the names is taken by a file that the run did not write (`ForeignFileError`) or that is read-only.
+    """
+    summary = summarise(table, extra)
+    judged = notes_table(table.notes)
+    files = run_files(folder)
+    tables = {"front.csv": table.front, "curves.csv": curves(table)}
+    if posterior is not None:
+        tables["front_posterior.csv"] = posterior
+    if len(judged):
+        tables["surrogate.csv"] = judged
+    if csv or files.owns(HISTORY_CSV):
+        tables[HISTORY_CSV] = table.frame
+    names = [*tables, "history.parquet", "summary.json"]
+    if plots:
+        from nas.report.plots import figures, write_plots  # matplotlib is slow to import
+
+        names += [f"plots/{name}" for name in figures(table)]
+    try:
+        files.claim(*names)
+        for name, frame in tables.items():
+            write_text(folder / name, csv_text(frame))
+        write_stream(folder / "history.parquet", lambda file: table.frame.to_parquet(file, index=False))
+        write_text(folder / "summary.json", as_json(summary))
+        if plots:
+            write_plots(folder / "plots", table)
+    except OSError as error:
+        raise HistoryError(
+            f"{folder}: cannot write the results: {error}. The log itself is safe; make room, then "
+            f"write them again with: {command('nas', 'search', '--resume', folder)}"
+        ) from error
+    return summary
