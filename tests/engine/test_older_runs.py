@@ -19,8 +19,8 @@ from engine_parts import QUICK_SETTINGS, Grid, quick
 import nas
 from nas.core.errors import HistoryError
 from nas.core.records import Trial
-from nas.runs.history import FILE, SCHEMA, read_notes
 from nas.report.run_tables import write_tables as export
+from nas.runs.history import FILE, SCHEMA, read_notes
 
 HERE = Path(__file__).parent
 OBJECTIVES = ["error", "params", "madds"]
