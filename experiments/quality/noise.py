@@ -17,41 +17,41 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch are load
 
 import numpy as np
 import pandas as pd
-from lookup_tables import TABLES, LookupTable
+from five_vertices import Errors, FiveVertexCells, cells
 
+import nas
 from nas.algorithms.noise import averaged
 from nas.algorithms.sa_moead import SAMOEAD
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Observation
+from nas.engine.loop import LoopSettings
 from nas.pareto.archive import non_dominated
+from nas.pareto.indicators import Box, hypervolume
 
 HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("NAS_SHARED_DATA", HERE.parents[2] / "shared" / "data"))
+OBJECTIVES = ("error", "params", "madds")
 KEY = ["table", "repeats", "front"]
 
 
-def search(table: LookupTable, repeats: float, noise: float, budget: int, seed: int) -> list[Observation]:
+def search(path: str, repeats: float, noise: float, budget: int, seed: int) -> list[Observation]:
     """The observations of one search, in order."""
-    problem = Problem(table.space, table.objectives())
-    settings = replace(SAMOEAD.default_settings(problem.n_objectives, budget), repeats=repeats)
-    algorithm = SAMOEAD(problem, np.random.default_rng(seed), settings)
-    drawn = np.random.default_rng([seed, 1])
-    known: list[Observation] = []
-    for _ in range(budget):
-        (asked,) = algorithm.ask(1)
-        known.append(Observation(asked, measured(table, asked, noise, drawn), 0.0, ok=True))
-        algorithm.tell(known[-1:])
-    return known
+    found = nas.search(
+        cells(path),
+        OBJECTIVES,
+        Errors(path, noise),
+        algorithm="sa-moead",
+        algorithm_settings=replace(SAMOEAD.default_settings(len(OBJECTIVES), budget), repeats=repeats),
+        loop=LoopSettings(evaluations=budget, seed=seed, concurrency=1),
+    ).history
+    points = found[list(OBJECTIVES)].to_numpy(dtype=np.float64)
+    asked = map(cells(path).parse, found["architecture"])
+    return [Observation(a, point, 0.0, ok=True) for a, point in zip(asked, points, strict=True)]
 
 
-def measured(table: LookupTable, asked: Architecture, noise: float, rng: np.random.Generator) -> FloatArray:
-    """The table's objectives (3,) with noise on the error, percentage points."""
-    return np.array(table.values[asked]) + np.array([noise * rng.normal(), 0.0, 0.0])
-
-
-def fronts(table: LookupTable, known: list[Observation]) -> dict[str, tuple[list[Architecture], FloatArray]]:
+def fronts(path: str, known: list[Observation]) -> dict[str, tuple[list[Architecture], FloatArray]]:
     """What is reported, two ways: architectures and the objectives (n, 3) that are claimed for them."""
-    problem = Problem(table.space, table.objectives())
+    problem = Problem(cells(path), OBJECTIVES, Errors(path))
     algorithm = SAMOEAD(problem, np.random.default_rng(0))
     algorithm.tell(known)
     means = averaged(problem, known)
@@ -65,14 +65,20 @@ def fronts(table: LookupTable, known: list[Observation]) -> dict[str, tuple[list
     return found
 
 
-def judged(table: LookupTable, architectures: list[Architecture], claimed: FloatArray) -> dict[str, float]:
+def judged(
+    space: FiveVertexCells, architectures: list[Architecture], claimed: FloatArray
+) -> dict[str, float]:
     """Claims beside the truth; hypervolume as a fraction of the true front's."""
-    true = np.array([table.values[a] for a in architectures])
+    every = np.array(list(space.values.values()))
+    front = every[non_dominated(every)]
+    ideal, nadir = front.min(axis=0), front.max(axis=0)
+    box = Box(ideal, nadir + 0.1 * (nadir - ideal))
+    true, best = np.array([space.values[a] for a in architectures]), hypervolume(front, box)
     return {
         "size": len(true),
         "wrong": len(true) - len(non_dominated(true)),  # members that another member truly dominates
-        "hypervolume": float(table.quality(true)[-1]),
-        "claimed": float(table.quality(claimed)[-1]),
+        "hypervolume": hypervolume(true, box) / best,
+        "claimed": hypervolume(claimed, box) / best,
         "optimism": float((true - claimed)[:, 0].mean()),  # percentage points of error
         "off": float(np.abs(true - claimed)[:, 0].mean()),
     }
@@ -82,7 +88,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--tables", nargs="+", choices=TABLES, default=["nasbench101_5v"])
     parser.add_argument("--repeats", nargs="+", type=float, default=[0.0, 0.2])
     parser.add_argument("--noise", type=float, default=0.5, help="standard deviation, percentage points")
     parser.add_argument("--budget", type=int, default=100)
@@ -90,27 +95,32 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--out", type=Path, default=HERE / "results")
     args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
     file = args.out / "noise.csv"
     frame = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=[*KEY, "seed"])
-    done = set(frame[["table", "repeats", "seed"]].itertuples(index=False, name=None))
-    for name in args.tables:
-        table = TABLES[name](args.data)
-        for seed in range(args.seeds):
-            for repeats in args.repeats:
-                if (name, repeats, seed) in done:
-                    continue
-                start = time.process_time()
-                known = search(table, repeats, args.noise, args.budget, seed)
-                unique = len({seen.architecture for seen in known})
-                rows: list[dict[str, object]] = []
-                for front, (architectures, claimed) in fronts(table, known).items():
-                    kind = {"table": name, "repeats": repeats, "front": front, "seed": seed, "unique": unique}
-                    rows.append(kind | judged(table, architectures, claimed))
-                frame = pd.concat([frame, pd.DataFrame(rows)]) if len(frame) else pd.DataFrame(rows)
-                frame.to_csv(
-                    file, index=False, float_format="%.5g", lineterminator="\n"
-                )  # the rest takes long
-                print(f"{name} {repeats} seed {seed}: {time.process_time() - start:.1f} s", flush=True)
+    done = set(frame[["repeats", "seed"]].itertuples(index=False, name=None))
+    path = str(args.data / "nasbench101_5v")
+    space = cells(path)
+    for seed in range(args.seeds):
+        for repeats in args.repeats:
+            if (repeats, seed) in done:
+                continue
+            start = time.process_time()
+            known = search(path, repeats, args.noise, args.budget, seed)
+            unique = len({seen.architecture for seen in known})
+            rows: list[dict[str, object]] = []
+            for front, (architectures, claimed) in fronts(path, known).items():
+                kind = {
+                    "table": space.name,
+                    "repeats": repeats,
+                    "front": front,
+                    "seed": seed,
+                    "unique": unique,
+                }
+                rows.append(kind | judged(space, architectures, claimed))
+            frame = pd.concat([frame, pd.DataFrame(rows)]) if len(frame) else pd.DataFrame(rows)
+            frame.to_csv(file, index=False, float_format="%.5g", lineterminator="\n")  # the rest takes long
+            print(f"{repeats} seed {seed}: {time.process_time() - start:.1f} s", flush=True)
     print(frame.drop(columns="seed").groupby(KEY, sort=False).median().to_string())
 
 

@@ -1,7 +1,11 @@
-"""What the cached runs say: medians, tests, evaluations to a target, one figure a table."""
+"""Medians, tests, evaluations to a target and a figure of each table, from the runs in results/.
+
+`python experiments/quality/report.py --runs runs/quality` first puts the runs of a comparison in the place of theirs.
+"""
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import matplotlib
@@ -10,18 +14,26 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from curves import AT, CHECKPOINTS, TARGETS, TO
 from matplotlib.ticker import NullFormatter, ScalarFormatter
+from rows import AT, CHECKPOINTS, TARGETS, TO, merged, of_comparison
 
 from nas.algorithms import ALGORITHMS
 from nas.compare.statistics import Pair, against
 
+HERE = Path(__file__).resolve().parent
 REFERENCES = ("sa-moead", "moead")  # each is compared with all others
 FLOOR = 3e-4  # less missing than this is drawn as this
 LEGEND = """# Fractions of the true front's hypervolume
 
-Written by `tabular.py`. Median over the seeds after so many unique architectures; `to 95%`: the median number of
+Written by `report.py`. Median over the seeds after so many unique architectures; `to 95%`: the median number of
 evaluations to that fraction; `ratio`: that number as a multiple of {reference}'s."""
+SINGLE = (25, 50, 100, 150)  # evaluations of the search for the least error
+LEAST = {
+    "nasbench101_5v": 5.7792,
+    "cifar10": 5.6267,
+    "cifar100": 26.4867,
+    "imagenet16": 52.6889,
+}  # in the tables, percent
 SHOWN = (50, 100, 200, 300, 1000)  # in the printed tables
 
 
@@ -68,7 +80,7 @@ def effort(frame: pd.DataFrame) -> pd.DataFrame:
     reference = next((name for name in REFERENCES if (frame["method"] == name).any()), "")
     for (table, method), runs in frame.groupby(["table", "method"], sort=False):
         for name, percent in zip(TO, TARGETS, strict=True):
-            needed = runs[name].fillna(np.inf).to_numpy(dtype=np.float64)
+            needed = runs[name].to_numpy(dtype=np.float64, na_value=np.inf)
             low, median, high = np.quantile(needed, (0.25, 0.5, 0.75), method="higher")
             reached = int(np.isfinite(needed).sum())
             rows.append((table, percent, method, low, median, high, reached, len(runs), runs["budget"].max()))
@@ -196,3 +208,48 @@ def write(frame: pd.DataFrame, out: Path) -> None:
     text = "\n\n".join(parts)
     (out / "tables.md").write_text(text + "\n", encoding="utf-8")
     print(text)
+
+
+def least_errors(frame: pd.DataFrame) -> pd.DataFrame:
+    """Mean and deviation over seeds of the reported error, and the first reference against each other method."""
+    rows, reference, end = [], REFERENCES[0], SINGLE[-1]
+    for table, of_table in frame.groupby("table", sort=False):
+        values = {str(m): v for m, v in of_table.groupby("method", sort=False)}
+        errors = {m: dict(zip(v["seed"], -v[f"test_{end}"], strict=True)) for m, v in values.items()}
+        pairs = against(errors, reference) if reference in values else {}
+        best = LEAST[str(table).removeprefix("nasbench201-").removesuffix("-val12")]
+        for m, v in values.items():
+            row = {"table": table, "method": m, "runs": len(v)}
+            row |= {f"mean_{n}": v[f"test_{n}"].mean() for n in SINGLE}
+            row |= {f"deviation_{end}": v[f"test_{end}"].std(), f"seen_{end}": v[f"seen_{end}"].mean()}
+            p, said = (pairs[m].p_holm, f"{reference} {verdict(pairs[m])}") if m in pairs else (None, "")
+            rows.append(row | {"best_in_table": best, "p_holm": p, "verdict": said})
+    return pd.DataFrame(rows).round(4)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", nargs="*", type=Path, default=[], help="folders that `nas compare` wrote")
+    parser.add_argument("--out", type=Path, default=HERE / "results", help="the folder to write")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    several, single = (pd.read_csv(HERE / "results" / f"{n}.csv") for n in ("curves", "single_objective"))
+    for folder in args.runs:
+        fresh = of_comparison(folder)
+        if "at_25" in fresh:
+            several = merged(several, fresh)
+        else:
+            single = merged(single, fresh)
+    if args.runs:
+        several.to_csv(args.out / "curves.csv", index=False)
+        single.to_csv(args.out / "single_objective.csv", index=False)
+    write(several, args.out)
+    summary = least_errors(single)
+    summary.to_csv(args.out / "single_objective_summary.csv", index=False)
+    print(summary.to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""The comparison scripts of experiments/quality: what they count, keep and test."""
+"""The comparison of experiments/quality: its configs, its rows and reports."""
 
 from __future__ import annotations
 
@@ -10,108 +10,99 @@ import pandas as pd
 import pytest
 
 import nas
+from nas.compare.config import check_comparison
+from nas.compare.runs import Comparison
+from nas.config.schema import read_config
 from nas.core.problem import Problem
-from nas.core.records import Architecture, Observation
+from nas.core.records import Architecture, Observation, Trial
 from search_spaces.nasbench201 import NASBench201
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "experiments" / "quality"))
 
-import curves
-import peers
 import report
+import rows
 from bananas import Bananas
-from lookup_tables import LookupTable
+from five_vertices import Errors, cells
+
+FOLDER = Path(report.__file__).parent
 
 
-class Pairs(nas.SearchSpace):
-    """Two genes in any order; equal genes are invalid."""
-
-    name = "pairs"
-    cardinalities = (4, 4)
-
-    def is_valid(self, architecture: Architecture) -> bool:
-        return super().is_valid(architecture) and len(set(architecture.genes)) == 2
-
-    def canonical(self, architecture: Architecture) -> Architecture:
-        return Architecture(self.name, tuple(sorted(architecture.genes)))
-
-
-class Scripted:
-    """Proposes what it was given, then the last for ever, and remembers what it heard."""
-
-    def __init__(self, *genes: tuple[int, int]) -> None:
-        self._genes = list(genes)
-        self.heard: list[tuple[float, ...] | None] = []
-
-    def ask(self) -> tuple[int, ...]:
-        return self._genes.pop(0) if len(self._genes) > 1 else self._genes[0]
-
-    def tell(self, objectives: tuple[float, ...]) -> None:
-        self.heard.append(objectives)
-
-    def skip(self) -> None:
-        self.heard.append(None)
+@pytest.mark.parametrize("name", ["compare", "concurrent", "single_objective"])
+def test_every_comparison_can_begin(name: str, shared_data: Path, tmp_path: Path) -> None:
+    values = read_config(FOLDER / f"{name}.yaml")
+    installed = [a for a in values["algorithms"] if "optuna" not in str(a) and "syne" not in str(a)]
+    for problem in values["problems"]:
+        for part in (problem["space"], problem["evaluator"]):
+            if isinstance(part, dict):
+                part["path"] = str(shared_data / Path(part["path"]).name)
+    config = check_comparison({**values, "algorithms": installed})
+    Comparison(config, FOLDER, tmp_path).check()
+    assert {problem.name.partition("@")[0] for problem in config.problems} >= {"nasbench101_5v"}
 
 
-@pytest.fixture
-def table() -> LookupTable:
-    pairs = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
-    values = {Architecture("pairs", p): (9.0 - p[0] - p[1], 1.0 + p[0], 5.0 + p[1]) for p in pairs}
-    return LookupTable.make("pairs", Pairs(), values)
+def test_the_cells_of_five_vertices_are_looked_up(shared_data: Path) -> None:
+    path = str(shared_data / "nasbench101_5v")
+    space = cells(path)
+    assert len(list(space.enumerate())) == space.size == 2516
+    cell = space.canonical(space.sample(np.random.default_rng(0)))
+    assert Errors(path)(Trial(0, cell, 5))["error"] == space.values[cell][0]
+    noisy = [Errors(path, 0.5)(Trial(0, cell, seed))["error"] for seed in (1, 1, 2)]
+    assert noisy[0] == noisy[1] != noisy[2]
+    assert space.cost(cell)["params"] == space.values[cell][1]
 
 
-def test_only_unique_valid_architectures_count_as_evaluations(table: LookupTable) -> None:
-    peer = Scripted((1, 1), (0, 1), (1, 0), (2, 3))
-    points = peers.run(lambda *_: peer, table, 0, 2, tell_repeats=True)
-    assert points.tolist() == [[8.0, 1.0, 6.0], [4.0, 3.0, 8.0]]
+def compared(folder: Path, measure: str, **files: pd.DataFrame) -> Path:
+    """What `nas compare` writes of one run of 50 evaluations, as far as it is read here."""
+    run = {"problem": "nasbench201-cifar10@8", "algorithm": "moead", "seed": 3}
+    runs = pd.DataFrame([{**run, "seconds": 1.5, "architectures": 50}])
+    at = [{**run, "measure": measure, "evaluations": n, "value": n / 100} for n in (25, 50)]
+    searched = pd.DataFrame(at).assign(values="searched")
+    reported = searched.assign(values="reported", value=searched["value"] + 1)
+    targets = [{**run, "target": t, "evaluations": n} for t, n in ((0.9, 7), (0.95, np.nan))]
+    reference = pd.DataFrame({"problem": [run["problem"]] * 3, "front_hypervolume": 0.8})
+    quality = pd.concat([searched, reported]) if measure == "best" else searched
+    for name, frame in {
+        "runs": runs, "quality": quality, "reached": pd.DataFrame(targets), "reference": reference
+    }.items():  # fmt: skip
+        (folder / "results").mkdir(exist_ok=True)
+        frame.to_csv(folder / "results" / f"{name}.csv", index=False)
+    return folder
 
 
-def test_a_peer_is_told_of_repeats_only_where_that_is_wanted(table: LookupTable) -> None:
-    for wanted in (True, False):
-        peer = Scripted((1, 1), (0, 1), (1, 0), (2, 3))
-        peers.run(lambda *_, peer=peer: peer, table, 0, 2, tell_repeats=wanted)
-        assert [heard is None for heard in peer.heard] == [True, False, not wanted, False]
+def test_runs_of_a_comparison_take_the_place_of_committed_ones(tmp_path: Path) -> None:
+    fresh = rows.of_comparison(compared(tmp_path, "hypervolume"))
+    old = pd.DataFrame(
+        [
+            {"table": "nasbench201-cifar10", "method": m, "seed": 3, "budget": 50, "at_25": 0.1, "to_90": 9}
+            for m in ("sa-moead", "moead@8")
+        ]
+    )
+    found = rows.merged(old, fresh).set_index("method")
+    assert found["at_25"].tolist() == [0.1, 0.3125]
+    assert found.loc["moead@8", "to_90"] == 7
 
 
-def test_a_peer_that_repeats_itself_comes_to_an_end(table: LookupTable) -> None:
-    points = peers.run(lambda *_: Scripted((0, 1)), table, 0, 5, tell_repeats=True)
-    assert len(points) == 1
-
-
-def test_the_whole_table_has_all_of_the_true_hypervolume(table: LookupTable) -> None:
-    quality = table.quality(np.array(list(table.values.values())))
-    assert quality[-1] == pytest.approx(1.0)
-    assert (np.diff(quality) >= 0).all()
-    assert quality[0] < 1.0
-
-
-def test_a_stuck_run_keeps_its_quality_up_to_its_budget_and_has_none_beyond() -> None:
-    row = curves.row(np.array([0.5, 0.93, 0.96]), budget=50)
-    assert (row["at_25"], row["at_50"]) == (0.96, 0.96)
-    assert np.isnan(row["at_75"])
-    assert (row["to_90"], row["to_95"]) == (2, 3)
-    assert np.isnan(row["to_98"])
-
-
-def test_running_a_method_again_replaces_its_rows_and_no_others(tmp_path: Path) -> None:
-    def rows(method: str, quality: float) -> pd.DataFrame:
-        kept = curves.row(np.full(50, quality), 50)
-        return pd.DataFrame([{"table": "t", "method": method, "seed": s, **kept} for s in range(2)])
-
-    file = tmp_path / "curves.csv"
-    curves.merge(file, rows("b", 0.1), ["a", "b"])
-    curves.merge(file, rows("a", 0.2), ["a", "b"])
-    frame = curves.merge(file, rows("b", 0.3).iloc[:1], ["a", "b"])
-    assert frame["method"].tolist() == ["a", "a", "b", "b"]
-    assert frame["at_25"].tolist() == [0.2, 0.2, 0.3, 0.1]
+def test_with_one_objective_the_seen_and_the_reported_error_are_kept(tmp_path: Path) -> None:
+    row = rows.of_comparison(compared(tmp_path, "best")).iloc[0]
+    assert (row["seen_25"], row["test_25"], row["test_50"]) == (0.25, 1.25, 1.5)
 
 
 def test_a_target_that_most_runs_miss_takes_for_ever() -> None:
-    runs = [curves.row(np.full(100, 0.96 if i == 0 else 0.5), 100) for i in range(3)]
-    frame = pd.DataFrame([{"table": "t", "method": "moead", "seed": i, **r} for i, r in enumerate(runs)])
+    run = {"table": "t", "method": "moead", "budget": 100, **dict.fromkeys(rows.TO, np.nan)}
+    frame = pd.DataFrame([{**run, "seed": i, "to_95": 1 if i == 0 else np.nan} for i in range(3)])
     needed = report.effort(frame).set_index("percent")
     assert needed.loc[95, "reached"] == 1
     assert np.isinf(needed.loc[95, "median"])
+
+
+def test_the_committed_runs_are_reported_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "draw", lambda *_: None)
+    monkeypatch.setattr(sys, "argv", ["report.py", "--out", str(tmp_path)])
+    report.main()
+    for name in ("medians.csv", "effort.csv", "tests.csv", "tables.md", "single_objective_summary.csv"):
+        assert (tmp_path / name).read_text() == (FOLDER / "results" / name).read_text()
 
 
 @pytest.mark.slow
