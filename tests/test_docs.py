@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import typer
 
 from nas.algorithms import ALGORITHMS
 from nas.algorithms.peers import PEERS
+from nas.cli import main
 from nas.cli.app import app
 from nas.compare.config import CompareConfig, ProblemPart, ReferencePart, check_comparison
 from nas.config.assemble import training
@@ -122,11 +124,13 @@ def own_output(tmp_path_factory: pytest.TempPathFactory) -> str:
 def own_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run that the example's config leaves behind."""
     folder = tmp_path_factory.mktemp("config")
-    run = "from nas.cli import main; main()"
-    done = run_python(
-        "-c", run, "search", str(OWN_CONFIG), "--executor", "serial", "--out", "run", folder=folder
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    arguments = ["search", str(OWN_CONFIG), "--executor", "serial", "--out", "run"]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        patched.setattr("sys.argv", ["nas", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert not ended.value.code
     return folder / "run"
 
 
@@ -214,10 +218,16 @@ def test_yaml_in_a_page_has_only_keys_that_exist(block: str, tmp_path: Path) -> 
     check_config({"space": "nasbench101", **values})
 
 
+@cache
+def whole_command() -> Any:
+    """The command line with all its commands; making it takes longer than a page."""
+    return typer.main.get_command(app)
+
+
 @every_page
 def test_nas_commands_in_a_page_exist_with_their_flags(page: Path) -> None:
     for words in shown_commands(page, "nas"):
-        command: Any = typer.main.get_command(app)
+        command: Any = whole_command()
         left = list(words)
         while left and hasattr(command, "commands") and not left[0].startswith("-"):
             if left[0].isupper():  # a placeholder
@@ -231,7 +241,7 @@ def test_nas_commands_in_a_page_exist_with_their_flags(page: Path) -> None:
 
 def test_the_command_line_page_shows_every_command() -> None:
     shown = {tuple(words[:2]) for words in shown_commands(ROOT / "docs" / "command-line.md", "nas")}
-    top: Any = typer.main.get_command(app)
+    top: Any = whole_command()
     for name, command in top.commands.items():
         for inner in getattr(command, "commands", [None]):
             assert any(words[0] == name and inner in (None, *words[1:]) for words in shown), (name, inner)

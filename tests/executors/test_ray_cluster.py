@@ -34,7 +34,7 @@ def evaluate(trial):
 if __name__ == "__main__":
     executor = EXECUTORS["ray"](evaluate, RaySettings(workers=1, address=sys.argv[1] if sys.argv[1:] else None))
     executor.submit(Trial(0, Architecture("toy", ()), seed=0))
-    status = executor.collect()[0].status.value
+    status = executor.collect()[0].status.value  # the only one that is out
     executor.submit(Trial(1, Architecture("toy", ()), seed=3600))
     try:
         print(status, flush=True)  # an interrupt may come from here on
@@ -55,11 +55,12 @@ def evaluate(trial):
     time.sleep(trial.seed)
     return {"error": 1.0}
 
+waiting = []  # several may come at once
+
 def collect_one():
-    results = []
-    while not results:
-        results = executor.collect()
-    return results[0]
+    while not waiting:
+        waiting.extend(executor.collect())
+    return waiting.pop(0)
 
 if __name__ == "__main__":
     executor = EXECUTORS["ray"](evaluate, RaySettings(workers=1, retries=0))
