@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import nas
 from nas.core.errors import ConfigError
 from nas.core.problem import Problem
 from nas.core.records import Result, Status, Trial, WorkerState
-from nas.engine.heartbeat import HeartbeatWriter, read_heartbeat
+from nas.engine.heartbeat import read_heartbeat
 from nas.engine.loop import LoopSettings, Search, SearchState
 from nas.executors import SerialExecutor, run_trial
 
@@ -125,15 +126,24 @@ def test_a_warning_is_repeated_when_the_silence_has_doubled_and_not_before(warne
     assert "No trial is running; the search itself is at " in warned.texts[0]
 
 
-def test_whoever_watches_from_another_process_reads_of_the_silence(tmp_path: Path) -> None:
-    search = Search(problem(), Listed(architectures(1)), SerialExecutor(quick), LoopSettings())
-    search.state.silence = "No result for 6 min"
-    with HeartbeatWriter(tmp_path) as pulse:
-        pulse.begin(search.state)
-        pulse._beat()
-        read = read_heartbeat(tmp_path)
-    assert read is not None
-    assert read.silence == "No result for 6 min"
+def test_whoever_watches_from_another_process_reads_of_the_silence(
+    tmp_path: Path, warned: Warned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nas.engine.heartbeat.EVERY_S", 0.02)
+    read: list[str] = []
+
+    def evaluate(trial: Trial) -> Mapping[str, float]:
+        give_up = time.monotonic() + PATIENCE_S
+        while trial.id == 1 and not read:
+            assert time.monotonic() < give_up
+            beat = read_heartbeat(tmp_path / "run")
+            read.extend([beat.silence] if beat is not None and beat.silence else [])
+            time.sleep(0.01)
+        return quick(trial)
+
+    loop = LoopSettings(evaluations=2, quiet_s=0.1)
+    nas.search(Grid(), ["error"], evaluate, algorithm="random", loop=loop, out=tmp_path / "run")
+    assert read[0] in warned.texts
 
 
 @pytest.mark.parametrize("value", [0, -1.0, float("nan"), "soon", True])
