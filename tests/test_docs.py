@@ -24,11 +24,11 @@ from nas.algorithms.peers import PEERS
 from nas.cli import main
 from nas.cli.app import app
 from nas.compare.config import CompareConfig, ProblemPart, ReferencePart, check_comparison
-from nas.config.assemble import training
 from nas.config.schema import Budget, HalvingPart, ObjectivePart, SearchConfig, check_config, read_config
 from nas.core import errors
 from nas.core.records import Status
 from nas.executors import SETTINGS
+from nas.training.from_config import training
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])

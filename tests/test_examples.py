@@ -93,10 +93,11 @@ def test_the_evaluator_reads_pictures_and_says_what_is_missing(example: Any, tmp
 
 
 def test_the_config_of_the_evaluator_names_the_space_of_its_script(example: Any) -> None:
-    from nas.config.assemble import make_space
+    from nas.core.making_spaces import make_space
     from search_spaces.nasbench101 import NASBench101
 
-    space = make_space(check_config(read_config(EXAMPLES / "own_evaluator.yaml")).space)
+    described = check_config(read_config(EXAMPLES / "own_evaluator.yaml")).space
+    space = make_space(described.name, described.settings)
     assert vars(space) == vars(NASBench101.digits())
 
 

@@ -28,9 +28,9 @@ import numpy as np
 import pandas as pd
 
 import nas
-from nas.config.assemble import spaces
 from nas.core.evaluator import Evaluate
 from nas.core.executor import Executor
+from nas.core.plugins import registry
 from nas.core.records import Architecture, Trial
 from nas.engine.loop import LoopSettings
 from nas.executors import EXECUTORS, RaySettings, SimulatedExecutor, SimulatedSettings
@@ -67,7 +67,7 @@ def use(options: argparse.Namespace) -> pd.DataFrame:
                 evaluations = max(150, options.rounds * workers)
                 began = time.process_time()
                 history = nas.search(
-                    spaces()[SPACE](), ["error", "params", "madds"], made_up, algorithm=algorithm,
+                    registry("space")[SPACE](), ["error", "params", "madds"], made_up, algorithm=algorithm,
                     executor=simulated(workers), loop=LoopSettings(evaluations, seed=repeat, ordered=False),
                 ).history  # fmt: skip
                 thought = (time.process_time() - began) / evaluations

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -18,10 +18,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pandas as pd
 
-import nas
 from nas.algorithms.candidates import Candidates
 from nas.algorithms.sa_moead import SAMOEAD
-from nas.config.assemble import spaces
+from nas.core.plugins import registry
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Observation, Trial
 
@@ -70,10 +69,10 @@ def main() -> None:
     parser.add_argument("--asks", type=int, default=25)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    registry: dict[str, Callable[..., nas.SearchSpace]] = dict(spaces())
+    known = registry("space")
     rows = []
     for name in args.spaces:
-        problem = Problem(registry[name](), ["error", "params", "madds"], nothing)
+        problem = Problem(known[name](), ["error", "params", "madds"], nothing)
         for n in KNOWN:
             if problem.space.size is not None and n > problem.space.size // 2:
                 continue

@@ -15,7 +15,7 @@ import numpy as np
 from nas.core.errors import ConfigError
 from nas.core.kinds import check_class
 from nas.core.objectives import Objective
-from nas.core.plugins import find
+from nas.core.plugins import find, registry
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Note
 
@@ -121,9 +121,8 @@ def make_predictors(problem: Problem, surrogate: str = AUTO) -> list[Predictor]:
         candidates = module.candidates_for_search(problem.space, encodings)
         light = module.lightest(candidates, work_of(problem), len(problem.measured))
     else:
-        registry = importlib.import_module("surrogates").SURROGATES
-        model = find("surrogate", surrogate, registry)
-        if surrogate not in registry:
+        model = find("surrogate", surrogate)
+        if surrogate not in registry("surrogate"):
             check_surrogate(surrogate, model)
         encoding = "default+cost" if "cost" in encodings else "default"
         candidates = {surrogate.rpartition(":")[2]: module.Candidate(encoding, model)}

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from nas.config.schema import override
-from nas.core.checks import check_known, did_you_mean
+from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
 from nas.core.files import make_folder, write_text
 from nas.core.owned import check_single
+from nas.core.plugins import registry
 from nas.core.records import Architecture, Block
 from nas.core.space import HasCost, HasFeatures, SearchSpace
 from nas.core.task_spec import TaskSpec, size_text
@@ -269,7 +270,6 @@ def named_network(text: str, sizes: Sizes | None = None) -> Network:
 
     Raises `ConfigError` for a word that is none of these, naming the nearest that is.
     """
-    from nas.config.assemble import spaces
     from search_spaces.muxnet import NetworkSpec, parse_spec
     from search_spaces.networks import NETWORKS
 
@@ -286,10 +286,10 @@ def named_network(text: str, sizes: Sizes | None = None) -> Network:
         return PlainNetwork(text, spec, classes)
     if _CELL.fullmatch(text):
         return space_network("nasbench101", text, (), sizes)
-    if text in spaces():
+    if text in registry("space"):
         raise ConfigError(f"space {text!r}: say which architecture of it, in its text form, as in front.csv")
     raise ConfigError(
-        f"network: unknown {text!r}{did_you_mean(text, [*NETWORKS, *spaces()])}; known: {', '.join(NETWORKS)}, "
+        f"network: unknown {text!r}{did_you_mean(text, [*NETWORKS, *registry('space')])}; known: {', '.join(NETWORKS)}, "
         f"a MUXNet text (r224/stem24/...), a NASBench-101 cell (1-), or a space and an architecture of it"
     )
 
@@ -298,36 +298,19 @@ def space_network(
     space_name: str, text: str, settings: Sequence[str], sizes: Sizes | None = None
 ) -> SpaceNetwork:
     """An architecture of a space, the space with `name=value` settings. Raises `ConfigError`."""
-    from nas.config.assemble import make_space
-    from nas.config.schema import Part
+    from nas.core.making_spaces import make_space
 
     if sizes is not None and sizes != Sizes():
         raise ConfigError(
             f"--resolution and --classes are for MUXNets that are named without a space; space {space_name!r} says "
             f"both itself (--set num_classes=..., where it has that setting)"
         )
-    space = make_space(Part.model_validate(override({"name": space_name}, settings)), Path.cwd())
+    space = make_space(space_name, override({}, settings), Path.cwd())
     return SpaceNetwork(f"{space_name}:{text}", space, space.parse(text))
 
 
-@dataclass(frozen=True)
-class OfData:
-    """The data that `nas cost` and `nas show` count a network for."""
-
-    data: str
-    path: Path | None = None
-    task: str | None = None
-
-
-def network_of(
-    first: str, second: str | None, settings: Sequence[str], sizes: Sizes, of: OfData | None = None
-) -> Network:
-    """The network of `nas cost` and `nas show`: a space and an architecture, or one word; for the data `of`.
-
-    With data `sizes.resolution` is the side to which images are brought, and `data.NAME=VALUE` is a setting of the data.
-    """
-    if of is not None:
-        return _for_data(first, second, settings, sizes, of)
+def network_of(first: str, second: str | None, settings: Sequence[str], sizes: Sizes) -> Network:
+    """The network of `nas cost` and `nas show`: a space and an architecture, or one word."""
     if second is not None:
         return space_network(first, second, settings, sizes)
     if settings:
@@ -337,46 +320,26 @@ def network_of(
 
 def names_code(text: str) -> bool:
     """Whether making the network of a specification runs code that it names: a file, or a module of any package."""
-    from nas.config.assemble import spaces
-
     first, colon, _ = text.partition(":")
-    return bool(colon) and not _MUXNET.match(text) and first not in spaces()
-
-
-def _for_data(first: str, second: str | None, settings: Sequence[str], sizes: Sizes, of: OfData) -> Network:
-    from nas.cli.tasks import TASKS, Place
-
-    if sizes.classes is not None:
-        raise ConfigError("--classes: the data say how many; leave it out, or leave out --data")
-    name = of.task or (SEGMENTATION if first == SEGMENTATION else "classification")
-    check_known("--task", name, [t for t in TASKS if t != "detection"])
-    if (name == SEGMENTATION) != (first == SEGMENTATION):
-        raise ConfigError(
-            f"--task: {name} needs {'the' if name == SEGMENTATION else 'another space than'} space segmentation"
-        )
-    about_data = [s for s in settings if s.startswith("data.")]
-    network = network_of(first, second, [s for s in settings if s not in about_data], Sizes())
-    place = Place(of.data, of.path, override({}, about_data).get("data", {}))
-    return network.for_task(TASKS[name].spec(place, sizes.resolution))
+    return bool(colon) and not _MUXNET.match(text) and first not in registry("space")
 
 
 def space_part(text: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The space that `network_spec` makes, as a part of a config."""
-    from nas.config.assemble import spaces
-
     first, colon, _ = text.partition(":")
-    own = _OWN.fullmatch(text) if colon and first not in spaces() and not _MUXNET.match(text) else None
+    own = (
+        _OWN.fullmatch(text) if colon and first not in registry("space") and not _MUXNET.match(text) else None
+    )
     return {"name": first if own is None else own[1], **settings}
 
 
 def network_spec(text: str, settings: Mapping[str, Any]) -> Network:
     """The network of `nas train` and `nas evaluate`: one word, or SPACE:TEXT. Raises `ConfigError`."""
-    from nas.config.assemble import make_space, spaces
-    from nas.config.schema import Part
+    from nas.core.making_spaces import make_space
 
     first, colon, rest = text.partition(":")
     if not _MUXNET.match(text) and colon:
-        own = _OWN.fullmatch(text) if first not in spaces() else None
+        own = _OWN.fullmatch(text) if first not in registry("space") else None
         name, rest = (own[1], own[2]) if own else (first, rest)
     elif settings:
         name, rest = "nasbench101" if _CELL.fullmatch(text) else "", text
@@ -384,7 +347,7 @@ def network_spec(text: str, settings: Mapping[str, Any]) -> Network:
             raise ConfigError(f"--set space.{next(iter(settings))}: network {text!r} has no space to set")
     else:
         return named_network(text)
-    space = make_space(Part.model_validate({"name": name, **settings}), Path.cwd())
+    space = make_space(name, settings, Path.cwd())
     return SpaceNetwork(text, space, space.parse(rest))
 
 

@@ -158,9 +158,7 @@ def _fresh(config: Path | None, flags: Flags) -> tuple[dict[str, Any], Path]:
     space = flags.space or DEFAULT_SPACE
     built_in = built_in_config(space)
     if built_in is None:
-        from nas.config.assemble import spaces
-
-        find("space", space, spaces(), Path.cwd())
+        find("space", space, Path.cwd())
         raise ConfigError(
             f"space {space!r} has no built-in search: write a config that names an evaluator and objectives "
             "(docs/own-space.md shows one), and run: nas search my.yaml"

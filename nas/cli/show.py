@@ -10,6 +10,7 @@ from rich.table import Table
 
 from nas.cli.console import output as output
 from nas.core.objectives import Objective
+from nas.core.plugins import registry
 from nas.runs.run_folder import RunTable
 
 ROWS = 40  # of a front that are printed; the file has all
@@ -83,9 +84,7 @@ def _first_line(item: Any) -> str:
 
 
 def _spaces() -> list[tuple[str, str]]:
-    from nas.config.assemble import spaces
-
-    return _summaries(spaces())
+    return _summaries(registry("space"))
 
 
 def _algorithms() -> list[tuple[str, str]]:
@@ -101,9 +100,7 @@ def _peers() -> list[tuple[str, str]]:
 
 
 def _evaluators() -> list[tuple[str, str]]:
-    from nas.config.assemble import evaluators
-
-    return _summaries(evaluators())
+    return _summaries(registry("evaluator"))
 
 
 def _executors() -> list[tuple[str, str]]:
@@ -125,15 +122,11 @@ def _objectives() -> list[tuple[str, str]]:
 
 
 def _surrogates() -> list[tuple[str, str]]:
-    from nas.config.assemble import surrogates
-
-    return _summaries(surrogates()) or [("(none)", "this version comes without surrogates")]
+    return _summaries(registry("surrogate")) or [("(none)", "this version comes without surrogates")]
 
 
 def _callbacks() -> list[tuple[str, str]]:
-    from nas.monitor.trackers.registry import CALLBACKS
-
-    return _summaries(CALLBACKS)
+    return _summaries(registry("callback"))
 
 
 def _models() -> list[tuple[str, str]]:

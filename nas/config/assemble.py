@@ -1,12 +1,11 @@
-"""From a config to the parts of a search. The one place in `nas` that knows the spaces that come with it."""
+"""From a config to the specification of a search: each name is looked up once, here."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,126 +15,19 @@ from nas.core.algorithm import Algorithm
 from nas.core.errors import ConfigError
 from nas.core.evaluator import Evaluate
 from nas.core.executor import Executor
-from nas.core.kinds import check_called, check_class, check_own, is_subclass, returns, takes
+from nas.core.kinds import check_called, check_class, check_own, takes
+from nas.core.making_spaces import make_space
 from nas.core.objectives import OBJECTIVES, Objective
-from nas.core.plugins import check_settings, find, make
+from nas.core.plugins import check_settings, find, make, registry
 from nas.core.problem import Problem
 from nas.core.space import SearchSpace
 from nas.engine.callbacks import AnyCallback, Callback, as_callback
-from nas.engine.plan import NamedAlgorithm, algorithms
+from nas.engine.plan import NamedAlgorithm
 from nas.engine.spec import MakeExecutor, SearchSpec
 from nas.engine.stopping import stop_rules
 from nas.executors import EXECUTORS, SETTINGS
-from nas.monitor.trackers.registry import CALLBACKS
 
 CONFIGS = Path(__file__).parent / "searches"
-
-
-def spaces() -> Mapping[str, Callable[..., SearchSpace]]:
-    """The spaces that come with the framework, by name."""
-    registry: Mapping[str, Callable[..., SearchSpace]] = importlib.import_module(
-        "search_spaces"
-    ).SEARCH_SPACES
-    return {**registry, "segmentation": segmentation_space}
-
-
-def evaluators() -> Mapping[str, Callable[..., Evaluate]]:
-    """The evaluators that come with the framework, by name."""
-    registry: Mapping[str, Callable[..., Evaluate]] = importlib.import_module("search_spaces").TABLES
-    return {"training": training, "segmentation": segmentation, **registry}
-
-
-def surrogates() -> Mapping[str, Any]:
-    """The predictors that come with the framework, by name."""
-    registry: Mapping[str, Any] = getattr(importlib.import_module("surrogates"), "SURROGATES", {})
-    return registry
-
-
-def training(
-    *,
-    space: SearchSpace,
-    data: Any = "digits",
-    recipe: Any = None,
-    threads: int = 1,
-    device: str | None = None,
-    proxies: Sequence[str] = (),
-    robustness: Mapping[str, Any] | None = None,
-) -> Evaluate:
-    """Train each candidate on `data` (a name, or a mapping with `name`) by `recipe` (a mapping).
-
-    `proxies` names zero-cost proxies to report beside (docs/proxies.md). `robustness` has the settings of
-    `nas.training.robustness.Robustness`, which then judges each trained network on corrupted pictures too.
-    """
-    from nas.training import TrainingEvaluator, data_from_config, recipe_from_config
-
-    described = data_from_config(_named(data))
-    also: tuple[Any, ...] = ()
-    if robustness is not None:
-        from nas.training.robustness import Robustness
-
-        also = (make("robustness", Robustness, robustness, "robustness"),)
-    evaluator = TrainingEvaluator(
-        space,  # type: ignore[arg-type]
-        described,
-        recipe_from_config(recipe or {}),
-        threads,
-        device,
-        also=also,
-    )
-    if not proxies:
-        return evaluator
-    from nas.training.proxies import WithProxies
-
-    return WithProxies(evaluator, tuple(proxies))
-
-
-def segmentation_space(
-    *,
-    backbone: Any = "muxnet-imagenet",
-    head: Any = "c1",
-    picture: Sequence[int] | None = None,
-    num_classes: int | None = None,
-    in_channels: int | None = None,
-) -> SearchSpace:
-    """Segmentation networks: every architecture of `backbone` (a space) with one `head` (c1 or ppm).
-
-    Both are a name, or a mapping with `name`; costs are those of the whole network for one image. Its size `picture`
-    [height, width], classes and channels follow the data; give `picture` where images have several sizes.
-    """
-    from nas.training.tasks.segmentation.settings import HeadSettings
-    from nas.training.tasks.segmentation.space import SegmentationSpace
-
-    body = make_space(Part.model_validate(_named(backbone)))
-    settings: HeadSettings = make("head", HeadSettings, _named(head), "of a segmentation")
-    return SegmentationSpace(body, settings, picture, num_classes=num_classes, in_channels=in_channels)
-
-
-def segmentation(
-    *,
-    space: SearchSpace,
-    data: Mapping[str, Any],
-    recipe: Any = None,
-    task: Mapping[str, Any] | None = None,
-    threads: int = 1,
-    device: str | None = None,
-) -> Evaluate:
-    """Train each candidate of a `segmentation` space on `data` (a mapping with `name`) by `recipe`.
-
-    `task` holds the settings of augmentation, class weights and test (docs/segmentation.md).
-    """
-    from nas.training import TrainingEvaluator, recipe_from_config
-    from nas.training.tasks.segmentation.data import masks_from_config
-    from nas.training.tasks.segmentation.task import segmentation as segmentation_task
-
-    settled = make("task", segmentation_task, task or {}, "segmentation")
-    how = recipe_from_config({"base": "camvid", **(recipe or {})})
-    described = masks_from_config(data)
-    return TrainingEvaluator(space, described, how, threads, device, task=settled)  # type: ignore[arg-type]
-
-
-def _named(value: Any) -> Any:
-    """A mapping with `name`, for a name alone."""
-    return {"name": value} if isinstance(value, str) else value
 
 
 def built_in_config(space: str) -> Path | None:
@@ -146,7 +38,7 @@ def built_in_config(space: str) -> Path | None:
 
 def make_problem(config: SearchConfig, base: Path | None = None) -> Problem:
     """The space, the objectives and what measures them. Raises `ConfigError` for whatever cannot be made."""
-    space = make_space(config.space, base)
+    space = make_space(config.space.name, config.space.settings, base)
     return Problem(
         space,
         [_objective(part, base) for part in config.objectives],
@@ -190,37 +82,15 @@ def assemble(
     )
 
 
-def make_space(part: Part, base: Path | None = None) -> SearchSpace:
-    """A space from its name and settings."""
-    registry = spaces()
-    found = find("space", part.name, registry, base)
-    if isinstance(found, SearchSpace):
-        if part.settings:
-            raise ConfigError(
-                f"space {part.name!r} is made already, so it takes no settings: {', '.join(part.settings)}"
-            )
-        return found
-    if part.name not in registry and not (is_subclass(found, SearchSpace) or returns(found, SearchSpace)):
-        what = f"the class {found.__name__}" if isinstance(found, type) else type(found).__name__
-        raise ConfigError(
-            f"space {part.name!r}: expected a SearchSpace, got {what}; name a class that derives from nas.SearchSpace, an "
-            "object of one, or a function annotated to return one (def small() -> nas.SearchSpace)"
-        )
-    space = make("space", found, part.settings, part.name)
-    if not isinstance(space, SearchSpace):
-        raise ConfigError(f"space {part.name!r}: expected a SearchSpace, got {type(space).__name__}")
-    return space
-
-
 _TRIAL = "a function of a trial"
 
 
 def _evaluator(part: Part | None, space: SearchSpace, base: Path | None) -> Evaluate | None:
     if part is None:
         return None
-    registry = evaluators()
-    found = find("evaluator", part.name, registry, base)
-    if part.name in registry or isinstance(found, type):
+    built_in = part.name in registry("evaluator")
+    found = find("evaluator", part.name, base)
+    if built_in or isinstance(found, type):
         if isinstance(found, type) and not takes("space", found):  # what only an evaluator's class does
             check_class("evaluator", part.name, found, f"{_TRIAL}, or a class of such objects", "__call__")
         found = make("evaluator", found, part.settings, part.name, space=space)
@@ -228,14 +98,14 @@ def _evaluator(part: Part | None, space: SearchSpace, base: Path | None) -> Eval
         raise ConfigError(
             f"evaluator {part.name!r} is a function; remove its settings: {', '.join(part.settings)}"
         )
-    if part.name not in registry:
+    if not built_in:
         check_called("evaluator", part.name, found, _TRIAL, 1)
     return found  # type: ignore[no-any-return]
 
 
 def _callback(part: Part, base: Path | None) -> AnyCallback:
     """A class is made with the settings; an object, or a function of the state, is as it is."""
-    found = find("callback", part.name, CALLBACKS, base)
+    found = find("callback", part.name, base)
     if isinstance(found, type):
         if not issubclass(found, Callback):
             check_class(
@@ -253,8 +123,8 @@ def _callback(part: Part, base: Path | None) -> AnyCallback:
 
 def find_algorithm(name: str, base: Path | None = None) -> NamedAlgorithm:
     """An algorithm by its name. Raises `ConfigError` for what cannot make one, without calling it."""
-    found = find("algorithm", name, algorithms(), base)
-    if name in algorithms():
+    found = find("algorithm", name, base)
+    if name in registry("algorithm"):
         return NamedAlgorithm(name, found)
     if isinstance(found, type):
         if not issubclass(found, Algorithm):
@@ -285,7 +155,7 @@ def make_executor(part: Part, base: Path | None = None) -> tuple[MakeExecutor, A
         settings = make("executor", SETTINGS[part.name], part.settings, part.name)
         factory = EXECUTORS[part.name]
         return lambda evaluate, required: factory(evaluate, settings, required=required), settings
-    found = find("executor", part.name, EXECUTORS, base)
+    found = find("executor", part.name, base)
     if isinstance(found, type):
         check_class("executor", part.name, found, _EXECUTOR, "submit", "collect", "close")
     elif not callable(found):
@@ -331,11 +201,11 @@ def _objective(part: ObjectivePart, base: Path | None) -> Objective:
     if part.settings is not None:
         changes["for_space"] = _with_settings(part.name, part.settings)
     if part.function is not None:
-        function = find("objective", part.function, {}, base)
+        function = find("objective", part.function, base)
         check_called("objective", part.function, function, "a function of an architecture", 1)
         return Objective(part.name, function=function, **changes)
     if ":" in part.name:
-        found = find("objective", part.name, OBJECTIVES, base)
+        found = find("objective", part.name, base)
         if not isinstance(found, Objective):
             if isinstance(found, type) or not callable(found):
                 raise ConfigError(
@@ -349,7 +219,7 @@ def _objective(part: ObjectivePart, base: Path | None) -> Objective:
         return dataclasses.replace(OBJECTIVES[part.name], **changes)
     if changes:  # something the evaluator or the space's cost reports under this name
         return Objective(part.name, **changes)
-    found = find("objective", part.name, OBJECTIVES, base)
+    found = find("objective", part.name, base)
     return found  # type: ignore[no-any-return]
 
 

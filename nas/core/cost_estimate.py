@@ -1,4 +1,4 @@
-"""Cheap objectives that are not so cheap: timed once, kept for each architecture, estimated where exact values take too long.
+"""Estimates of cheap objectives whose exact values take too long.
 
 What takes more than about a millisecond an architecture cannot be computed for the thousands that a proposal looks at.
 A model fitted to exact values stands in for it there; exact values decide what is proposed, limits and records.
@@ -6,62 +6,20 @@ A model fitted to exact values stands in for it there; exact values decide what 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
-from nas.core.bounds import check_time, tries_at_most
+from nas.core.bounds import check_time
+from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray
 
-if TYPE_CHECKING:
-    from nas.core.problem import Problem
-
-SLOW_S = 1e-3  # seconds an architecture from which costs are estimated
-KEPT = 50_000  # architectures whose values are kept; the oldest go
-_TIMED = 5  # architectures at most, of which the fastest counts: the first call may load a package
 _ROWS = 300  # exact values that an estimate is fitted to, at most: the newest
 _GROWN = 1.25  # times as many exact values as at the last fit
 _PENALTIES = np.logspace(-6, 1, 8)
 
 T = TypeVar("T")
-
-
-class Kept:
-    """Values of a function of an architecture, each computed once while it is among the last `KEPT`."""
-
-    def __init__(self) -> None:
-        self._values: dict[Architecture, dict[str, float]] = {}
-
-    def get(
-        self, architecture: Architecture, compute: Callable[[Architecture], dict[str, float]]
-    ) -> dict[str, float]:
-        """The values, which the caller must not change."""
-        found = self._values.get(architecture)
-        if found is None:
-            found = compute(architecture)
-            if len(self._values) >= KEPT:
-                self._values.pop(next(iter(self._values)), None)
-            self._values[architecture] = found
-        return found
-
-
-def seconds_of(problem: Problem, function: Callable[[Architecture], object]) -> float:
-    """Seconds that a function takes an architecture: of some, the fastest; 0 where that cannot be found out."""
-    rng, fastest = np.random.default_rng(0), np.inf
-    try:
-        with tries_at_most(10_000):
-            for _ in range(_TIMED):
-                architecture = problem.space.canonical(problem.space.sample(rng))
-                start = time.perf_counter()
-                function(architecture)
-                fastest = min(fastest, time.perf_counter() - start)
-                if fastest < SLOW_S:
-                    break
-    except Exception:  # whatever it is, it is raised where it matters, with its place
-        return 0.0
-    return float(fastest)
 
 
 class CostEstimate:

@@ -57,19 +57,40 @@ def built_in_alone() -> AbstractContextManager[None]:
     return guarded(refuse)
 
 
-def find(kind: str, name: str, registry: Mapping[str, Any], base: Path | None = None) -> Any:
-    """The component called `name`: a registry entry, or a user's own by its path.
+# A kind of component, and where its registries are: dictionaries by name, imported when a name is looked up.
+_REGISTRIES: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "space": (("search_spaces", "SEARCH_SPACES"), ("nas.training.from_config", "SPACES")),
+    "evaluator": (("nas.training.from_config", "EVALUATORS"), ("search_spaces", "TABLES")),
+    "algorithm": (("nas.algorithms", "ALGORITHMS"), ("nas.algorithms.peers", "PEERS")),
+    "surrogate": (("surrogates", "SURROGATES"),),
+    "executor": (("nas.executors", "EXECUTORS"),),
+    "objective": (("nas.core.objectives", "OBJECTIVES"),),
+    "callback": (("nas.monitor.trackers.registry", "CALLBACKS"),),
+}
+
+
+def registry(kind: str) -> dict[str, Any]:
+    """The components of a kind that come with the framework, by name."""
+    found: dict[str, Any] = {}
+    for module, name in _REGISTRIES[kind]:
+        found |= getattr(importlib.import_module(module), name)
+    return found
+
+
+def find(kind: str, name: str, base: Path | None = None) -> Any:
+    """The component called `name`: one that comes with the framework, or a custom one by its path.
 
     A relative file path counts from `base` (the folder of the config file). Naming a file runs it: name only files
     that you trust. Raises `ConfigError` saying what was looked for and where; a module of Python's own library, which
     has no components, is refused before it is imported.
     """
-    if name in registry:
-        return registry[name]
+    known = registry(kind)
+    if name in known:
+        return known[name]
     place, colon, attribute = name.rpartition(":")
     if not colon:
         raise ConfigError(
-            f"{kind}: unknown {name!r}{did_you_mean(name, registry)}; known: {', '.join(registry)}; "
+            f"{kind}: unknown {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}; "
             "your own: package.module:Name or path/file.py:Name"
         )
     gate = _GATE.get()

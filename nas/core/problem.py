@@ -14,7 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from nas.core.checks import did_you_mean
-from nas.core.cost_estimate import SLOW_S, Kept, seconds_of
+from nas.core.cost_timing import SLOW_S, Kept, seconds_of
 from nas.core.counting import counting
 from nas.core.errors import ConfigError, NasError
 from nas.core.evaluator import Evaluate, HasForSpace, HasResources, HasTask
@@ -212,9 +212,9 @@ class Problem:
     def cost_seconds(self) -> float:
         """Seconds that exact costs take an architecture, timed when first asked for, unless `set_cost_seconds` was called."""
         if not self._timed:
-            seconds = seconds_of(self, self.cheap_values) if self._cheap else 0.0
+            seconds = seconds_of(self.space, self.cheap_values) if self._cheap else 0.0
             if isinstance(self.space, HasCost):
-                seconds = max(seconds, seconds_of(self, self.space.cost))
+                seconds = max(seconds, seconds_of(self.space, self.space.cost))
             self._timed.append(seconds)
         return self._timed[0]
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from nas.algorithms import ALGORITHMS
-from nas.algorithms.peers import PEERS
 from nas.core.algorithm import Algorithm
 from nas.core.checks import check_known
 from nas.core.errors import ConfigError, HistoryError, NasError
 from nas.core.evaluator import HasPrepare, HasWeights
 from nas.core.interrupts import is_interrupt
+from nas.core.plugins import registry
 from nas.core.problem import Problem
 from nas.core.tracebacks import explain
 from nas.engine.initial import AnyArchitecture, InitialFirst, initial_architectures
@@ -44,18 +43,14 @@ class NamedAlgorithm:
     make: MakeAlgorithm
 
 
-def algorithms() -> Mapping[str, Any]:
-    """The algorithms that come with the framework, and those of other packages that it can drive, by name."""
-    return {**ALGORITHMS, **PEERS}
-
-
 def named_algorithm(algorithm: str | MakeAlgorithm | NamedAlgorithm) -> NamedAlgorithm:
     """An algorithm by its name, or as an object that makes it. Raises `ConfigError` for an unknown name."""
     if isinstance(algorithm, NamedAlgorithm):
         return algorithm
     if isinstance(algorithm, str):
-        check_known("algorithm", algorithm, algorithms())
-        return NamedAlgorithm(algorithm, algorithms()[algorithm])
+        known = registry("algorithm")
+        check_known("algorithm", algorithm, known)
+        return NamedAlgorithm(algorithm, known[algorithm])
     return NamedAlgorithm(getattr(algorithm, "__name__", type(algorithm).__name__), algorithm)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas.config.assemble import make_space
 from nas.config.schema import SearchConfig, check_config
 from nas.core.errors import ConfigError
+from nas.core.making_spaces import make_space
 from nas.core.space import HasBuild, SearchSpace
 from nas.engine.kept_weights import FOLDER, weights_entry
 from nas.runs.code_of_strangers import allow_in_python
@@ -63,4 +63,4 @@ def _space_of(run: Path, trust: bool) -> SearchSpace:
     config, base = run_config(run)
     named = config.model_dump(mode="json")
     with allow_in_python(named, base, ["space"], trust, f"nas.load_network({str(run)!r}, ...)"):
-        return make_space(config.space, base)
+        return make_space(config.space.name, config.space.settings, base)

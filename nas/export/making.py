@@ -65,7 +65,8 @@ class Run:
         Raises `HistoryError` when there is none, `ConfigError` when the space must be given, or when its config names code
         that its user has not run before (unless `trust`).
         """
-        from nas.config.assemble import make_problem, make_space
+        from nas.config.assemble import make_problem
+        from nas.core.making_spaces import make_space
 
         table, meta = load_run(folder)
         if space is None:
@@ -79,7 +80,7 @@ class Run:
                     problem = make_problem(config, base)
                     space, evaluator = problem.space, problem.evaluate
                 except DataError:  # of a table that is looked up, and is not needed any more
-                    space = make_space(config.space, base)
+                    space = make_space(config.space.name, config.space.settings, base)
         inner = getattr(evaluator, "evaluator", evaluator)  # of one that reports more beside
         inner = inner if isinstance(inner, TrainingEvaluator) else None
         task = _task_of(meta, inner)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.core.errors import ConfigError, DataError
+from nas.core.making_spaces import make_space
 from nas.core.plugins import built_in_alone
 from nas.core.space import SearchSpace, for_task
 from nas.core.task_spec import TaskSpec
@@ -86,13 +87,11 @@ def _with_space(source: Source) -> Source:
     described = None if search is None else search["space"]
     if described is None or not _only_ours(described):
         return source
-    from nas.config.assemble import make_space
-    from nas.config.schema import Part
-
     base = source.config["config"].get("base")
+    settings = {key: value for key, value in described.items() if key != "name"}
     try:
         with built_in_alone():
-            space = make_space(Part.model_validate(described), None if base is None else Path(base))
+            space = make_space(str(described["name"]), settings, None if base is None else Path(base))
     except (ConfigError, DataError):  # such as a table that is no longer where it was
         return source
     return replace(source, space=space)

@@ -99,12 +99,13 @@ def test_a_search_refuses_damaged_images_by_name(images: Path, tmp_path: Path):
 
 
 def test_from_python_a_search_logs_what_it_skips(images: Path, caplog: pytest.LogCaptureFixture):
-    from nas.config.assemble import spaces
+    from nas.core.plugins import registry
     from nas.training import TrainingEvaluator
 
     (images / "b" / "3.png").write_bytes(b"no image")
     evaluator = TrainingEvaluator(
-        spaces()["muxnet-tiny"](), Folder(str(images), resolution=8, validation=0.2, skip_damaged=True)
+        registry("space")["muxnet-tiny"](),
+        Folder(str(images), resolution=8, validation=0.2, skip_damaged=True),
     )
     evaluator.prepare()
     assert caplog.text.count("1 damaged skipped") == 1

@@ -12,7 +12,7 @@ from nas.api import search
 from nas.config.assemble import make_executor
 from nas.config.schema import Part
 from nas.core.errors import ConfigError
-from nas.engine.plan import algorithms
+from nas.core.plugins import registry
 from nas.testing.toy import ToySpace
 
 OWN = '''
@@ -84,7 +84,7 @@ def test_a_peer_is_an_algorithm_of_nas_search_in_python() -> None:
 
     found = search(ToySpace(), ["error", "params"], measured, algorithm="pymoo-nsga2", budget=20)
     assert found.summary["algorithm"] == "pymoo-nsga2"
-    assert set(algorithms()) == {*ALGORITHMS, *PEERS}
+    assert set(registry("algorithm")) == {*ALGORITHMS, *PEERS}
 
 
 def test_a_peer_without_its_package_is_refused_before_the_search_is_announced(

@@ -14,7 +14,8 @@ import nas
 from nas.algorithms import ALGORITHMS
 from nas.algorithms.sa_moead import SAMOEAD
 from nas.core import cost_estimate
-from nas.core.cost_estimate import CostEstimate, Kept
+from nas.core.cost_estimate import CostEstimate
+from nas.core.cost_timing import Kept
 from nas.core.objectives import Objective
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Observation, Trial

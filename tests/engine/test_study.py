@@ -305,10 +305,13 @@ def test_a_measured_objective_with_a_function_is_computed_unless_it_is_told() ->
 
 
 def test_a_trial_builds_its_network_for_the_task_of_the_study() -> None:
-    from nas.config.assemble import spaces
+    from nas.core.plugins import registry
 
     made = nas.Study(
-        spaces()["muxnet-tiny"](), ["error", "params"], algorithm="random", task=nas.TaskSpec(3, 7, (16, 16))
+        registry("space")["muxnet-tiny"](),
+        ["error", "params"],
+        algorithm="random",
+        task=nas.TaskSpec(3, 7, (16, 16)),
     )
     trial = made.ask()
     network = trial.build()

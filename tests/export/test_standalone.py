@@ -15,9 +15,9 @@ import torch
 from own_networks import REFUSED, Network, Remembers
 from torch import nn
 
-from nas.config.assemble import segmentation_space
 from nas.export.calls import NotExportable
 from nas.export.standalone import Pictures, outputs, probe, standalone
+from nas.training.from_config import segmentation_space
 from search_spaces.muxnet import MUXNetSpace
 from search_spaces.nasbench101 import NASBench101
 from search_spaces.nasbench201 import NASBench201

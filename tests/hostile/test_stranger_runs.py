@@ -196,11 +196,10 @@ def test_python_executes_no_code_that_a_stranger_s_run_names(
         with pytest.raises(NasError):
             call()
         assert not mark.exists()
-    from nas.config.assemble import make_space
-    from nas.config.schema import Part
+    from nas.core.making_spaces import make_space
 
     new = run.with_name("new")
-    space = make_space(Part(name="nasbench201"))
+    space = make_space("nasbench201", {})
     nas.search(space, ["params", "madds"], algorithm="random", budget=5, out=new, warm_start=run)
     assert not mark.exists()
 
@@ -444,13 +443,12 @@ def test_the_framework_s_own_modules_need_no_question() -> None:
 
 
 def test_a_space_by_a_function_needs_the_annotation_that_says_so(tmp_path: Path) -> None:
-    from nas.config.assemble import make_space
-    from nas.config.schema import Part
+    from nas.core.making_spaces import make_space
 
     (tmp_path / "made.py").write_text(
         "from __future__ import annotations\nimport nas\nfrom nas.testing.toy import ToySpace\n\n\n"
         "def small() -> nas.SearchSpace:\n    return ToySpace()\n\n\ndef plain():\n    return ToySpace()\n"
     )
-    assert isinstance(make_space(Part(name="made.py:small"), tmp_path), ToySpace)
+    assert isinstance(make_space("made.py:small", {}, tmp_path), ToySpace)
     with pytest.raises(ConfigError, match="annotated to return one"):
-        make_space(Part(name="made.py:plain"), tmp_path)
+        make_space("made.py:plain", {}, tmp_path)

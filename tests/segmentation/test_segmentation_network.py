@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from nas.config.assemble import segmentation_space
 from nas.core.errors import ConfigError, DataError
 from nas.testing import check_space
+from nas.training.from_config import segmentation_space
 from nas.training.tasks.segmentation.network import SegmentationNetwork
 from nas.training.tasks.segmentation.settings import HeadSettings
 from nas.training.tasks.starting import starting_from

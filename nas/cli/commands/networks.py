@@ -49,10 +49,11 @@ def show(
     settings: SpaceSettings = None,
 ) -> None:
     """Print a network block by block: type, shape, parameters, multiply-adds."""
-    from nas.cli.networks import Sizes, network_of, show_network
+    from nas.cli.networks import Sizes, show_network
+    from nas.cli.of_data import counted_network
 
     of = _of_data(data, path, task)
-    show_network(network_of(network, architecture, settings or [], Sizes(resolution, classes), of), svg)
+    show_network(counted_network(network, architecture, settings or [], Sizes(resolution, classes), of), svg)
 
 
 @networks.command(
@@ -75,10 +76,11 @@ def cost(
 ) -> None:
     """Exact parameters and multiply-adds of a network, without building it."""
     from nas.cli.console import output, print_json
-    from nas.cli.networks import Sizes, network_of
+    from nas.cli.networks import Sizes
+    from nas.cli.of_data import counted_network
 
     of = _of_data(data, path, task)
-    values = network_of(network, architecture, settings or [], Sizes(resolution, classes), of).cost()
+    values = counted_network(network, architecture, settings or [], Sizes(resolution, classes), of).cost()
     if as_json:
         print_json(dict(values))
     else:
@@ -88,7 +90,7 @@ def cost(
 
 def _of_data(data: str | None, path: Path | None, task: str | None) -> Any:
     """The data to count for; None where none are named."""
-    from nas.cli.networks import OfData
+    from nas.cli.of_data import OfData
     from nas.core.errors import ConfigError
 
     if data is None:

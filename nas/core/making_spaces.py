@@ -1,0 +1,36 @@
+"""A search space from its name and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nas.core.errors import ConfigError
+from nas.core.kinds import is_subclass, returns
+from nas.core.plugins import find, make, registry
+from nas.core.space import SearchSpace
+
+
+def make_space(name: str, settings: Mapping[str, Any], base: Path | None = None) -> SearchSpace:
+    """A space from its name and settings; relative paths count from `base`.
+
+    Raises `ConfigError` for a name, a type or a setting that does not fit; what is no space is never called.
+    """
+    found = find("space", name, base)
+    if isinstance(found, SearchSpace):
+        if settings:
+            raise ConfigError(
+                f"space {name!r} is made already, so it takes no settings: {', '.join(settings)}"
+            )
+        return found
+    if name not in registry("space") and not (is_subclass(found, SearchSpace) or returns(found, SearchSpace)):
+        what = f"the class {found.__name__}" if isinstance(found, type) else type(found).__name__
+        raise ConfigError(
+            f"space {name!r}: expected a SearchSpace, got {what}; name a class that derives from nas.SearchSpace, an "
+            "object of one, or a function annotated to return one (def small() -> nas.SearchSpace)"
+        )
+    space = make("space", found, settings, name)
+    if not isinstance(space, SearchSpace):
+        raise ConfigError(f"space {name!r}: expected a SearchSpace, got {type(space).__name__}")
+    return space

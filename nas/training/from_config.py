@@ -1,0 +1,106 @@
+"""The evaluators that train, and the space of segmentations, as configs name them. Importing this loads no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from nas.core.errors import ConfigError
+from nas.core.evaluator import Evaluate
+from nas.core.making_spaces import make_space
+from nas.core.plugins import make
+from nas.core.space import SearchSpace
+
+
+def training(
+    *,
+    space: SearchSpace,
+    data: Any = "digits",
+    recipe: Any = None,
+    threads: int = 1,
+    device: str | None = None,
+    proxies: Sequence[str] = (),
+    robustness: Mapping[str, Any] | None = None,
+) -> Evaluate:
+    """Train each candidate on `data` (a name, or a mapping with `name`) by `recipe` (a mapping).
+
+    `proxies` names zero-cost proxies to report beside (docs/proxies.md). `robustness` has the settings of
+    `nas.training.robustness.Robustness`, which then judges each trained network on corrupted pictures too.
+    """
+    from nas.training import TrainingEvaluator, data_from_config, recipe_from_config
+
+    described = data_from_config(_named(data))
+    also: tuple[Any, ...] = ()
+    if robustness is not None:
+        from nas.training.robustness import Robustness
+
+        also = (make("robustness", Robustness, robustness, "robustness"),)
+    evaluator = TrainingEvaluator(
+        space,  # type: ignore[arg-type]
+        described,
+        recipe_from_config(recipe or {}),
+        threads,
+        device,
+        also=also,
+    )
+    if not proxies:
+        return evaluator
+    from nas.training.proxies import WithProxies
+
+    return WithProxies(evaluator, tuple(proxies))
+
+
+def segmentation_space(
+    *,
+    backbone: Any = "muxnet-imagenet",
+    head: Any = "c1",
+    picture: Sequence[int] | None = None,
+    num_classes: int | None = None,
+    in_channels: int | None = None,
+) -> SearchSpace:
+    """Segmentation networks: every architecture of `backbone` (a space) with one `head` (c1 or ppm).
+
+    Both are a name, or a mapping with `name`; costs are those of the whole network for one image. Its size `picture`
+    [height, width], classes and channels follow the data; give `picture` where images have several sizes.
+    """
+    from nas.training.tasks.segmentation.settings import HeadSettings
+    from nas.training.tasks.segmentation.space import SegmentationSpace
+
+    described = dict(_named(backbone))
+    if "name" not in described:
+        raise ConfigError(f"backbone: expected a name, or a mapping with `name`, got {backbone!r}")
+    body = make_space(str(described.pop("name")), described)
+    settings: HeadSettings = make("head", HeadSettings, _named(head), "of a segmentation")
+    return SegmentationSpace(body, settings, picture, num_classes=num_classes, in_channels=in_channels)
+
+
+def segmentation(
+    *,
+    space: SearchSpace,
+    data: Mapping[str, Any],
+    recipe: Any = None,
+    task: Mapping[str, Any] | None = None,
+    threads: int = 1,
+    device: str | None = None,
+) -> Evaluate:
+    """Train each candidate of a `segmentation` space on `data` (a mapping with `name`) by `recipe`.
+
+    `task` holds the settings of augmentation, class weights and test (docs/segmentation.md).
+    """
+    from nas.training import TrainingEvaluator, recipe_from_config
+    from nas.training.tasks.segmentation.data import masks_from_config
+    from nas.training.tasks.segmentation.task import segmentation as segmentation_task
+
+    settled = make("task", segmentation_task, task or {}, "segmentation")
+    how = recipe_from_config({"base": "camvid", **(recipe or {})})
+    described = masks_from_config(data)
+    return TrainingEvaluator(space, described, how, threads, device, task=settled)  # type: ignore[arg-type]
+
+
+def _named(value: Any) -> Any:
+    """A mapping with `name`, for a name alone."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+EVALUATORS: dict[str, Callable[..., Evaluate]] = {"training": training, "segmentation": segmentation}
+SPACES: dict[str, Callable[..., SearchSpace]] = {"segmentation": segmentation_space}
