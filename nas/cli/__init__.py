@@ -68,13 +68,13 @@ def _report(error: BaseException) -> int:
     from nas.cli.console import print_error
     from nas.core.errors import NasError
     from nas.core.text import message_of
-    from nas.core.tracebacks import explain
+    from nas.core.tracebacks import summarize_exception
 
     ours = isinstance(error, NasError)
     text = (
         message_of(error)
         if ours
-        else f"{explain(error)}. NAS_TRACEBACK=1 in the environment shows the whole way."
+        else f"{summarize_exception(error)}. NAS_TRACEBACK=1 in the environment shows the whole way."
     )
     print_error(f"Error: {text}")
     return error.exit_code if isinstance(error, NasError) else 1

@@ -20,7 +20,7 @@ from rich.text import Text
 
 from nas.cli.console import output, print_json
 from nas.cli.installation import Needed, needed, supported_python
-from nas.core.tracebacks import explain
+from nas.core.tracebacks import summarize_exception
 
 OK, NOTE, MISSING = "ok", "note", "missing"
 _STYLES = {OK: "green", NOTE: "yellow", MISSING: "red"}
@@ -144,7 +144,7 @@ def _torch() -> Iterator[Finding]:
         yield Finding(
             "PyTorch",
             MISSING,
-            f"cannot be imported: {explain(error)}",
+            f"cannot be imported: {summarize_exception(error)}",
             "install it anew: pytorch.org says how",
         )
         return
@@ -249,7 +249,10 @@ def _checked(name: str, look: Callable[[], str]) -> Finding:
         return Finding(f"data {name}", OK, look())
     except Exception as error:
         return Finding(
-            f"data {name}", MISSING, explain(error), "install scikit-learn anew, which brings them"
+            f"data {name}",
+            MISSING,
+            summarize_exception(error),
+            "install scikit-learn anew, which brings them",
         )
 
 

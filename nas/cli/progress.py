@@ -13,8 +13,8 @@ from rich.text import Text
 from nas.cli.console import output
 from nas.cli.panel import StandingPanel, line, surrogate_lines
 from nas.core.records import Result
-from nas.core.timer import Every
-from nas.core.tracebacks import explain
+from nas.core.timer import RepeatingTimer
+from nas.core.tracebacks import summarize_exception
 from nas.engine.search_state import SearchState
 from nas.monitor import LiveStanding, Standing
 
@@ -64,13 +64,15 @@ class Drawn:
         self._now = now
         self._live = Live(console=output(), auto_refresh=False, transient=True, get_renderable=self._panel)
         # rather than rich's own thread, which an error would end
-        self._every = Every(1 / REFRESHES, self._live.refresh)
+        self._every = RepeatingTimer(1 / REFRESHES, self._live.refresh)
 
     def _panel(self) -> RenderableType:
         try:
             standing = self._now()
         except Exception as error:  # a space that cannot write its own architecture, say
-            return Text(f"where the search stands cannot be shown: {explain(error)}", style="yellow")
+            return Text(
+                f"where the search stands cannot be shown: {summarize_exception(error)}", style="yellow"
+            )
         return Text("") if standing is None else StandingPanel(standing)
 
     def start(self) -> None:
@@ -90,7 +92,7 @@ class Written:
 
     def __init__(self, now: Callable[[], Standing | None]) -> None:
         self._now = now
-        self._every = Every(LOG_S, self.say)
+        self._every = RepeatingTimer(LOG_S, self.say)
         self._said: set[str] = set()  # lines about surrogates that are in the log already
         self._lock = threading.Lock()
 

@@ -21,7 +21,7 @@ from nas.core.code_files import LOADED, Source, locate
 from nas.core.errors import ConfigError, NasError
 from nas.core.interrupts import is_interrupt
 from nas.core.kinds import in_standard_library
-from nas.core.tracebacks import explain
+from nas.core.tracebacks import summarize_exception
 
 _FOUND: ContextVar[tuple[list[ModuleType], ...]] = ContextVar("found", default=())
 _GATE: ContextVar[Callable[[str, str, Path | None], None] | None] = ContextVar("gate", default=None)
@@ -118,7 +118,7 @@ def _import(kind: str, name: str) -> Any:
             raise ConfigError(
                 f"{kind}: no module {error.name!r} is installed; a file is named by its path, path/file.py:Name"
             ) from None
-        raise ConfigError(f"{kind}: cannot import {name!r}: {explain(error)}") from error
+        raise ConfigError(f"{kind}: cannot import {name!r}: {summarize_exception(error)}") from error
 
 
 def check_no_library(kind: str, module: str) -> None:
@@ -171,7 +171,7 @@ def _load_file(kind: str, place: str, base: Path | None) -> Any:
             sys.modules[name] = earlier
         if is_interrupt(error) or isinstance(error, NasError):
             raise
-        raise ConfigError(f"{kind}: {path} cannot be loaded: {explain(error)}") from error
+        raise ConfigError(f"{kind}: {path} cannot be loaded: {summarize_exception(error)}") from error
     from nas.core.shipping import ship_by_value
 
     ship_by_value(module)  # workers have no such file on their path
@@ -198,7 +198,7 @@ def make(
     except BaseException as error:
         if is_interrupt(error):
             raise
-        raise ConfigError(f"{kind} {name}: {explain(error)}") from error
+        raise ConfigError(f"{kind} {name}: {summarize_exception(error)}") from error
 
 
 def check_settings(

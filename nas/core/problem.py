@@ -23,7 +23,7 @@ from nas.core.objectives import AnyObjective, Limit, Objective, objective
 from nas.core.records import RESERVED, Architecture, FloatArray, Observation, Result, Status, Trial
 from nas.core.space import HasBuild, HasCost, SearchSpace
 from nas.core.task_spec import TaskSpec
-from nas.core.tracebacks import explain
+from nas.core.tracebacks import summarize_exception
 
 SPREAD = ("low", "high", "unsteady")  # what stands beside a value that could not be measured steadily
 
@@ -273,7 +273,7 @@ class Problem:
                 raise
             raise ConfigError(
                 f"{what}: failed for architecture {self.space.format(architecture)} of space "
-                f"{self.space.name!r}: {explain(error)}"
+                f"{self.space.name!r}: {summarize_exception(error)}"
             ) from error
 
     def cheap_violation(self, architecture: Architecture) -> float:

@@ -12,7 +12,7 @@ from nas.core import bounds
 from nas.core.errors import ArchitectureError, ConfigError, NasError
 from nas.core.records import Architecture, Block, FloatArray
 from nas.core.task_spec import TaskSpec
-from nas.core.tracebacks import explain
+from nas.core.tracebacks import summarize_exception
 
 if TYPE_CHECKING:  # torch is not loaded until a network is built
     from torch import nn
@@ -221,7 +221,9 @@ def for_task(space: SearchSpace, task: TaskSpec) -> SearchSpace:
     except NasError:
         raise
     except Exception as error:
-        raise ConfigError(f"space {space.name!r}: for_task failed for {task}: {explain(error)}") from error
+        raise ConfigError(
+            f"space {space.name!r}: for_task failed for {task}: {summarize_exception(error)}"
+        ) from error
     if not isinstance(found, SearchSpace):
         raise ConfigError(
             f"space {space.name!r}: for_task must return a SearchSpace, got {type(found).__name__}"

@@ -6,12 +6,12 @@ import logging
 import threading
 from collections.abc import Callable
 
-from nas.core.tracebacks import explain
+from nas.core.tracebacks import summarize_exception
 
 _LOG = logging.getLogger(__name__)
 
 
-class Every:
+class RepeatingTimer:
     """Calls `act` every so many seconds on a thread of its own, from `start` to `stop`.
 
     What it raises is reported the first time, as a warning; the next call comes all the same: nothing ends the thread.
@@ -41,4 +41,4 @@ class Every:
             except BaseException as error:  # SystemExit too would end this thread without a word
                 if not self._reported:
                     self._reported = True
-                    _LOG.warning("%s; the search goes on", explain(error))
+                    _LOG.warning("%s; the search goes on", summarize_exception(error))

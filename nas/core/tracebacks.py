@@ -19,7 +19,7 @@ def is_own(file: str) -> bool:
     return not file.startswith((_OURS, "<", *_INSTALLED)) and "/site-packages/" not in file
 
 
-def explain(error: BaseException) -> str:
+def summarize_exception(error: BaseException) -> str:
     """`TypeError: what it said (file.py, line 3, in f)`: the innermost line that is the user's own, where there is one."""
     if isinstance(error, SyntaxError) and isinstance(error.msg, str) and isinstance(error.lineno, int):
         return one_line(f"{class_name(error)}: {error.msg} ({error.filename}, line {error.lineno})", _LIMIT)

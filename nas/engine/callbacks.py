@@ -10,7 +10,7 @@ from nas.core.errors import ConfigError
 from nas.core.interrupts import is_interrupt
 from nas.core.records import Result, Trial
 from nas.core.text import class_name
-from nas.core.tracebacks import explain
+from nas.core.tracebacks import summarize_exception
 
 if TYPE_CHECKING:
     from nas.engine.search_state import SearchState
@@ -48,7 +48,7 @@ class Callback:
 AnyCallback = Callback | Callable[["SearchState"], None]
 
 
-class Looking(Callback):
+class FunctionCallback(Callback):
     """A function of the state, called at the beginning, after each result, and while nothing comes."""
 
     def __init__(self, look: Callable[[SearchState], None]) -> None:
@@ -72,7 +72,7 @@ def as_callback(given: AnyCallback) -> Callback:
     if isinstance(given, Callback):
         return given
     if callable(given) and not isinstance(given, type):
-        return Looking(given)
+        return FunctionCallback(given)
     what = f"the class {given.__name__}; call it" if isinstance(given, type) else type(given).__name__
     raise ConfigError(
         f"callbacks: expected nas.Callback objects, or functions of the search's state, got {what}"
@@ -124,5 +124,5 @@ class Callbacks:
             _LOG.warning(
                 "callback %s: %s; the search goes on, and further errors of this callback are not shown",
                 class_name(callback),
-                explain(error),
+                summarize_exception(error),
             )

@@ -17,7 +17,7 @@ import psutil
 
 from nas.core.errors import ForeignFileError, HistoryError
 from nas.core.files import write_text
-from nas.core.timer import Every
+from nas.core.timer import RepeatingTimer
 from nas.engine.callbacks import Callback
 from nas.engine.search_state import SearchState
 from nas.engine.work import Work, workers_of
@@ -42,7 +42,7 @@ class HeartbeatWriter(Callback):
         self._folder = identity(folder)
         self._process_started = psutil.Process().create_time()
         self._state: SearchState | None = None
-        self._every = Every(EVERY_S, self._beat)
+        self._every = RepeatingTimer(EVERY_S, self._beat)
 
     def __enter__(self) -> HeartbeatWriter:
         with suppress(OSError):

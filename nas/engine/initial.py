@@ -12,7 +12,7 @@ from nas.core.algorithm import Algorithm, HasRecall, TakesStarts
 from nas.core.errors import ConfigError, NasError
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Observation
-from nas.core.tracebacks import explain
+from nas.core.tracebacks import summarize_exception
 
 AnyArchitecture = Architecture | str | int | Sequence[int]
 
@@ -70,7 +70,9 @@ def _resolved(item: Any, problem: Problem, named: str) -> Architecture:
         text = str(error)
         raise ConfigError(text if text.startswith(named) else f"{named}: {text}") from error
     except Exception as error:
-        raise ConfigError(f"{named}: the space cannot read it: {explain(error)}; {_HINT}") from error
+        raise ConfigError(
+            f"{named}: the space cannot read it: {summarize_exception(error)}; {_HINT}"
+        ) from error
 
 
 def _genes(item: Any, named: str) -> tuple[int, ...]:

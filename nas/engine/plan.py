@@ -18,7 +18,7 @@ from nas.core.evaluator import HasPrepare, HasWeights
 from nas.core.interrupts import is_interrupt
 from nas.core.plugins import registry
 from nas.core.problem import Problem
-from nas.core.tracebacks import explain
+from nas.core.tracebacks import summarize_exception
 from nas.engine.initial import AnyArchitecture, InitialFirst, initial_architectures
 from nas.engine.kept_weights import FOLDER, KeptWeights
 from nas.engine.loop import LoopSettings
@@ -193,7 +193,7 @@ def check_ready(problem: Problem, *, remote: bool) -> None:
     except BaseException as error:
         if is_interrupt(error):
             raise
-        raise ConfigError(f"evaluator: prepare() failed: {explain(error)}") from error
+        raise ConfigError(f"evaluator: prepare() failed: {summarize_exception(error)}") from error
 
 
 def _make_algorithm(
@@ -207,7 +207,7 @@ def _make_algorithm(
         if is_interrupt(error):
             raise
         raise ConfigError(
-            f"algorithm {name}: cannot be made from (problem, rng, settings): {explain(error)}"
+            f"algorithm {name}: cannot be made from (problem, rng, settings): {summarize_exception(error)}"
         ) from error
     if not isinstance(made, Algorithm):
         raise ConfigError(f"algorithm {name}: expected a nas.Algorithm, got {type(made).__name__}")

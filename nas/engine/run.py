@@ -14,7 +14,7 @@ from nas.core.files import absolute
 from nas.core.interrupts import InterruptWatch, is_interrupt
 from nas.core.plugins import collecting
 from nas.core.task_spec import TaskSpec
-from nas.core.tracebacks import explain
+from nas.core.tracebacks import summarize_exception
 from nas.engine.callbacks import AnyCallback, as_callback
 from nas.engine.changed_code import META as CODE
 from nas.engine.changed_code import RunCode, check_accepted, checked_code, measuring
@@ -195,7 +195,7 @@ def _search(
             loop.end("stopped")
             if isinstance(error, Exception):
                 raise
-            raise NasError(f"the search was stopped by {explain(error)}") from error
+            raise NasError(f"the search was stopped by {summarize_exception(error)}") from error
     if loop.state.exhausted and ended == "finished":
         ended = "exhausted"
     result = conclude(plan, loop.state, history, ended, kept, spec.plots, spec.csv)

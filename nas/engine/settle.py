@@ -12,7 +12,7 @@ from nas.core.evaluator import HasForSpace, HasTask
 from nas.core.problem import Problem
 from nas.core.space import SearchSpace, for_task
 from nas.core.task_spec import TaskSpec
-from nas.core.tracebacks import explain
+from nas.core.tracebacks import summarize_exception
 
 DEPTH = 3  # how far an evaluator is followed to the one that it calls
 
@@ -94,7 +94,7 @@ def _asked(source: HasTask) -> TaskSpec:
     except NasError:
         raise
     except Exception as error:
-        raise ConfigError(f"evaluator: task_spec() failed: {explain(error)}") from error
+        raise ConfigError(f"evaluator: task_spec() failed: {summarize_exception(error)}") from error
     if not isinstance(task, TaskSpec):
         raise ConfigError(f"evaluator: task_spec() must return a nas.TaskSpec, got {type(task).__name__}")
     return task

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from nas.core.records import Result, Status
-from nas.core.timer import Every
+from nas.core.timer import RepeatingTimer
 from nas.core.tracebacks import is_own
 from nas.engine.search_state import SearchState
 
@@ -43,7 +43,7 @@ class SilenceWatch:
         self._main = threading.get_ident()
         quiet = state.settings.quiet_s
         tick = _TICK_S if quiet is None else min(_TICK_S, quiet / 4)
-        self._every = Every(tick, self.look)
+        self._every = RepeatingTimer(tick, self.look)
 
     def __enter__(self) -> SilenceWatch:
         self._main = threading.get_ident()

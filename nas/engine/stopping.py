@@ -21,7 +21,7 @@ from nas.core.interrupts import is_interrupt
 from nas.core.objectives import Limit
 from nas.core.problem import Problem
 from nas.core.records import Result, Status
-from nas.core.tracebacks import explain
+from nas.core.tracebacks import summarize_exception
 from nas.runs.fold import Fold
 
 if TYPE_CHECKING:
@@ -243,7 +243,9 @@ class Watch:
 
 
 def _report(rule: StopRule, error: BaseException) -> None:
-    _LOG.warning("stop: rule %s: %s; the search goes on without it", type(rule).__name__, explain(error))
+    _LOG.warning(
+        "stop: rule %s: %s; the search goes on without it", type(rule).__name__, summarize_exception(error)
+    )
 
 
 __all__ = ["RULES", "AnyRules", "Reached", "StopRule", "Stalled", "Watch", "stop_rules"]

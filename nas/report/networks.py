@@ -11,7 +11,7 @@ from pandas.api.types import is_numeric_dtype
 from nas.core.errors import NasError
 from nas.core.records import RESERVED, Architecture
 from nas.core.space import HasBlocks, HasDrawing, SearchSpace
-from nas.core.tracebacks import explain
+from nas.core.tracebacks import summarize_exception
 from nas.report.records import Network, Networks, Part
 from nas.report.rows import Evaluated, evenly, numbers
 
@@ -78,7 +78,7 @@ def _network(row: int, text: str, space: SearchSpace | None, reported: Mapping[s
             svg, words = space.to_svg(architecture), space.describe(architecture)
         parts = _parts(space, architecture)
     except Exception as error:
-        words = f"Cannot be drawn: {explain(error)}"
+        words = f"Cannot be drawn: {summarize_exception(error)}"
     return Network(row, svg, words, parts, reported)
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 import nas
 from nas.cli import progress
 from nas.cli.progress import Progress
-from nas.core.timer import Every
+from nas.core.timer import RepeatingTimer
 from nas.testing import ToySpace, toy_error
 
 
@@ -102,7 +102,7 @@ def test_what_is_done_again_and_again_goes_on_after_an_error_that_is_reported_on
             enough.set()
         raise ValueError("not now")
 
-    every = Every(0.001, act)
+    every = RepeatingTimer(0.001, act)
     with caplog.at_level(logging.WARNING, "nas"):
         every.start()
         assert enough.wait(30)
@@ -111,6 +111,6 @@ def test_what_is_done_again_and_again_goes_on_after_an_error_that_is_reported_on
 
 
 def test_stopping_what_never_began_is_no_error() -> None:
-    every = Every(1.0, lambda: None)
+    every = RepeatingTimer(1.0, lambda: None)
     every.stop()
     every.stop()

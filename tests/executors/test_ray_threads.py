@@ -15,7 +15,7 @@ from ray_candidates import candidate
 
 from nas.core.errors import ExecutorError
 from nas.core.records import Result, Status
-from nas.core.timer import Every
+from nas.core.timer import RepeatingTimer
 from nas.executors import RaySettings, ray_link
 from nas.executors import ray as ray_executor
 from nas.executors.ray_messages import Done, Room, Work, pack_report, status_of, unpack_report
@@ -206,7 +206,7 @@ def test_nothing_that_a_timer_calls_ends_its_thread(
             again.set()
         raise error
 
-    timer = Every(0.001, act)
+    timer = RepeatingTimer(0.001, act)
     timer.start()
     assert again.wait(PATIENCE_S)
     timer.stop()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas.core.errors import ConfigError
 from nas.core.records import Result
-from nas.core.timer import Every
+from nas.core.timer import RepeatingTimer
 from nas.engine.callbacks import Callback
 from nas.engine.search_state import SearchState
 from nas.monitor.trackers.measures import Measures
@@ -91,7 +91,7 @@ class _Store:
         self._waiting: list[Any] = []
         self._error: Exception | None = None
         self._lock = threading.Lock()
-        self._every = Every(_SEND_S, self._try_to_send)
+        self._every = RepeatingTimer(_SEND_S, self._try_to_send)
         self._every.start()
 
     @classmethod
