@@ -1,102 +1,24 @@
-"""The report: one page of HTML about one search, or several compared, that opens offline."""
+"""Figures and tables of a run, and the report: one page of HTML about one search or several, which opens offline."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nas.core.errors import ConfigError, HistoryError
-from nas.core.files import absolute, make_folder, write_text
-from nas.core.owned import check_single
-from nas.core.space import SearchSpace
-from nas.report.gather import describe
-from nas.report.records import Report
-from nas.report.render import render
-from nas.report.sources import Source, read_source
-from nas.runs.files import REPORT, run_files
-from nas.runs.history import FILE
-from nas.runs.history_table import check_readable
-from nas.runs.log_file import well_formed
+from nas.core.lazy import lazy_names
 
-_MARK = b'<meta name="generator" content="nas report">'
-PAGE, COMPARISON = REPORT, "comparison.html"
-
-
-def write_report(
-    runs: str | Path | Sequence[str | Path],
-    out: str | Path | None = None,
-    *,
-    space: SearchSpace | None = None,
-) -> Path:
-    """Write the page of a run, or of several compared, and return its path.
-
-    Args:
-        runs: folder of a run, finished or under way, or several.
-        out: the file to write; None: ``report.html`` in the folder of a single run, ``comparison.html`` in the first of
-            several.
-        space: the space of the runs, so that the networks of one's own space are drawn; ours are known by their names.
-
-    Raises:
-        HistoryError: a folder holds no run, or the disk refuses. ConfigError: the runs cannot be compared.
-    """
-    folders = [Path(runs)] if isinstance(runs, (str, Path)) else [Path(run) for run in runs]
-    given = None if out is None else Path(out)
-    if not folders:
-        raise ConfigError("runs: expected the folder of a run, or several; got none")
-    check_readable(folders[0] / FILE)
-    _check(folders, given)
-    sources = [read_source(folder, space) for folder in folders]
-    with well_formed(folders[0] / FILE):
-        described = describe(sources)
-    return _write(described, folders, given)
-
-
-def write_page(sources: Sequence[Source], out: Path | None = None) -> Path:
-    """`write_report` for runs that are at hand."""
-    folders = [source.folder for source in sources]
-    _check(folders, out)
-    return _write(describe(sources), folders, out)
-
-
-def _name(folders: Sequence[Path]) -> str:
-    return PAGE if len(folders) == 1 else COMPARISON
-
-
-def _inside(run: Path, out: Path | None) -> bool:
-    """Whether the page is one of the run's own files."""
-    return out is None or absolute(out).parent == absolute(run)
-
-
-def _check(folders: Sequence[Path], out: Path | None) -> None:
-    """See that the page can be written, before it is made. Raises `ForeignFileError`, `HistoryError`."""
-    place = out or folders[0] / _name(folders)
-    with _explained(place):
-        if _inside(folders[0], out):
-            run_files(folders[0]).check([place.name])
-        else:
-            check_single(place, _MARK, "nas report")
-
-
-def _write(described: Report, folders: Sequence[Path], out: Path | None) -> Path:
-    place, text = out or folders[0] / _name(folders), render(described)
-    with _explained(place):
-        if _inside(folders[0], out):
-            run_files(folders[0]).write_text(place.name, text)
-        else:
-            make_folder(place.parent)
-            write_text(place, text)
-    return place
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise HistoryError(
-            f"{path}: cannot be written ({error.strerror}); name another file by --out"
-        ) from error
-
+if TYPE_CHECKING:
+    from nas.report.sources import Source, read_source
+    from nas.report.writing import PAGE, write_page, write_report
 
 __all__ = ["PAGE", "Source", "read_source", "write_page", "write_report"]
+
+__getattr__ = lazy_names(  # what makes the page loads matplotlib
+    __name__,
+    {
+        "PAGE": ".writing",
+        "Source": ".sources",
+        "read_source": ".sources",
+        "write_page": ".writing",
+        "write_report": ".writing",
+    },
+)

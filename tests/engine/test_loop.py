@@ -209,7 +209,7 @@ def test_trouble_with_the_files_does_not_hide_why_a_search_stopped(
     def no_export(*arguments: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("nas.api.export", no_export)
+    monkeypatch.setattr("nas.engine.record.write_tables", no_export)
     with pytest.raises(TooManyFailures):
         nas.search(Grid(), OBJECTIVES, broken_from(0), budget=60, out=tmp_path)
 

@@ -36,6 +36,7 @@ from nas.report.gather import describe
 from nas.report.render import as_json
 from nas.report.sources import UNDER_WAY, Source, _with_space, read_source
 from nas.report.timeline import timeline
+from nas.runs.run_folder import run_table
 from nas.testing.toy import ToySpace, toy_error
 from search_spaces.muxnet import MUXNetSpace
 from search_spaces.nasbench101 import NASBench101
@@ -101,7 +102,7 @@ def test_results_of_an_earlier_run_come_first_and_name_it() -> None:
     ]
     early["architecture"] = [f"early-{i}" for i in range(5)]
     early["origin"] = "runs/before"
-    table = nas.api.run_table(frame_of(THREE, 10), THREE, (), 5, (), early)
+    table = run_table(frame_of(THREE, 10), THREE, (), 5, (), early)
     rows = describe([source_of(table)]).runs[0].rows
     assert rows.order[:6] == [None] * 5 + [1]
     assert list(rows.further["origin"][:6]) == ["runs/before"] * 5 + [""]
