@@ -19,6 +19,7 @@ from nas.algorithms.prediction import Predictor, in_chunks
 from nas.core.algorithm import Algorithm, HasPosterior
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Observation, Result
+from nas.core.space import text_of
 from nas.pareto.archive import non_dominated
 from nas.pareto.indicators import hypervolume_alone
 from nas.pareto.means import Means
@@ -115,7 +116,7 @@ def posterior_front(problem: Problem, algorithm: Algorithm, results: Iterable[Re
     rows = np.flatnonzero(feasible)
     rows = rows[non_dominated(mean[rows])] if len(rows) else rows
     columns: dict[str, object] = {
-        "architecture": [problem.space.format(architectures[i]) for i in rows],
+        "architecture": [text_of(problem.space, architectures[i]) for i in rows],
         **{o.name: o.sign * mean[rows, j] for j, o in enumerate(problem.objectives)},
         **{f"{o.name}_std": std[rows, j] for j, o in enumerate(problem.objectives) if not o.cheap},
         "measurements": [counts[architectures[i]] for i in rows],

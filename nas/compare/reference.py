@@ -17,6 +17,7 @@ from nas.compare.runs import Comparison
 from nas.core.errors import ConfigError
 from nas.core.problem import Problem
 from nas.core.records import FloatArray, Trial
+from nas.core.space import text_of
 from nas.core.tables import csv_text, read_csv
 from nas.executors import run_trial
 from nas.pareto.archive import non_dominated
@@ -144,7 +145,7 @@ def write_true_front(path: Path, problem: Problem, part: ProblemPart, views: Seq
             continue
         values = {**result.values, **problem.cheap_values(architecture)}
         if all(limit.excess(values[limit.objective]) == 0 for limit in problem.limits):
-            rows.append({"architecture": problem.space.format(architecture), **values})
+            rows.append({"architecture": text_of(problem.space, architecture), **values})
     if not rows:
         raise ConfigError(f"problem {part.name}: reference.enumerate: nothing could be evaluated: {reason}")
     frame, chosen = pd.DataFrame(rows), set()

@@ -12,6 +12,7 @@ from nas.core import bounds
 from nas.core.errors import ArchitectureError, ConfigError, NasError
 from nas.core.records import Architecture, Block, FloatArray
 from nas.core.task_spec import TaskSpec
+from nas.core.text import restored, storable
 from nas.core.tracebacks import summarize_exception
 
 if TYPE_CHECKING:  # torch is not loaded until a network is built
@@ -234,3 +235,19 @@ def for_task(space: SearchSpace, task: TaskSpec) -> SearchSpace:
             f"same; it gave {found.name!r} with {tuple(found.cardinalities)}"
         )
     return found
+
+
+def text_of(space: SearchSpace, architecture: Architecture) -> str:
+    """The text form of an architecture as logs and tables hold it; `parsed` is the inverse."""
+    return storable(space.format(architecture))
+
+
+def parsed(space: SearchSpace, text: str) -> Architecture:
+    """The architecture of a stored text. Raises `ArchitectureError`."""
+    try:
+        return space.parse(text)
+    except ArchitectureError:
+        original = restored(text)  # a text that could not be stored as it was
+        if original == text:
+            raise
+        return space.parse(original)

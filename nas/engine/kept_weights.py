@@ -11,7 +11,7 @@ from nas.core.errors import DataError, HistoryError
 from nas.core.evaluator import HasWeights
 from nas.core.files import remove_folders
 from nas.core.records import Result, Trial
-from nas.core.space import SearchSpace
+from nas.core.space import SearchSpace, text_of
 from nas.core.text import command
 from nas.engine.callbacks import Callback
 from nas.engine.search_state import SearchState
@@ -72,7 +72,7 @@ class KeptWeights(Callback):
         own = [r for r in front if r.trial.id >= 0]
         kept = [(r, self._evaluator.weights_file(r.trial)) for r in own] if self._keep else []
         there = [(result, path) for result, path in kept if path.is_file()]
-        index = {space.format(r.trial.architecture): _entry(r, path) for r, path in there}
+        index = {text_of(space, r.trial.architecture): _entry(r, path) for r, path in there}
         try:
             remove_others(self.folder, self._of(trials), [path for _, path in there])
             files = run_files(self.folder.parent)

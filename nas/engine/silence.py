@@ -14,6 +14,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from nas.core.records import Result, Status
+from nas.core.space import text_of
 from nas.core.timer import RepeatingTimer
 from nas.core.tracebacks import is_own
 from nas.engine.search_state import SearchState
@@ -111,12 +112,12 @@ class SilenceWatch:
             if trial is not None:
                 here = f", at {self._place()}" if worker.name.endswith(f":{os.getpid()}") else ""
                 texts.append(
-                    f"trial {trial.id} ({state.problem.space.format(trial.architecture)}) on {worker.name} "
+                    f"trial {trial.id} ({text_of(state.problem.space, trial.architecture)}) on {worker.name} "
                     f"for {_clock(worker.seconds)}{here}"
                 )
         for trial in waiting.values():
             texts.append(
-                f"trial {trial.id} ({state.problem.space.format(trial.architecture)}), which waits for a worker"
+                f"trial {trial.id} ({text_of(state.problem.space, trial.architecture)}), which waits for a worker"
             )
         return texts
 

@@ -21,6 +21,7 @@ from nas.core.interrupts import is_interrupt
 from nas.core.objectives import Limit
 from nas.core.problem import Problem
 from nas.core.records import Result, Status
+from nas.core.space import text_of
 from nas.core.tracebacks import summarize_exception
 from nas.runs.fold import Fold
 
@@ -159,7 +160,7 @@ class Reached(StopRule):
             if not meets.any():
                 return ""
             first = int(np.argmax(meets))
-            text = problem.space.format(front.items[first].trial.architecture)
+            text = text_of(problem.space, front.items[first].trial.architecture)
             named = ", ".join(
                 f"{c.objective} = {v:.6g}" for c, v in zip(conditions, values[first], strict=True)
             )

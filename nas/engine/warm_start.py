@@ -19,6 +19,7 @@ from nas.core.errors import ArchitectureError, ConfigError, HistoryError
 from nas.core.objectives import Objective
 from nas.core.problem import Problem
 from nas.core.records import RESERVED, Architecture, Observation, Result, Status, Trial
+from nas.core.space import parsed, text_of
 from nas.core.task_spec import TaskSpec
 from nas.core.text import command
 from nas.engine.replay import exact_difference
@@ -51,7 +52,7 @@ class WarmStart:
         """What the log of the new run keeps: plain JSON."""
         rows = [
             {
-                "architecture": problem.space.format(result.trial.architecture),
+                "architecture": text_of(problem.space, result.trial.architecture),
                 "values": dict(result.values),
                 "seed": result.trial.seed,
                 "budget": result.trial.budget,
@@ -133,7 +134,7 @@ def recorded(history: History, problem: Problem, asked: AnySource | None) -> War
             results = tuple(
                 Result(
                     Trial(
-                        i - len(rows), problem.space.parse(row["architecture"]), row["seed"], row["budget"]
+                        i - len(rows), parsed(problem.space, row["architecture"]), row["seed"], row["budget"]
                     ),
                     Status.OK,
                     row["values"],
@@ -236,7 +237,7 @@ def _result(folder: str | Path, problem: Problem, record: Mapping[Any, Any], num
     """One row as a result of this problem, its exact objectives checked or completed."""
     text, budget = str(record["architecture"]), record["budget"]
     try:
-        architecture: Architecture = problem.space.canonical(problem.space.parse(text))
+        architecture: Architecture = problem.space.canonical(parsed(problem.space, text))
     except ArchitectureError as error:
         raise HistoryError(
             f"warm_start: {folder} does not belong to space {problem.space.name!r}: {error}"

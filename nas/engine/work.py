@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nas.core.space import text_of
 from nas.engine.search_state import SearchState
 
 
@@ -26,6 +27,6 @@ def workers_of(state: SearchState) -> tuple[list[Work], int]:
         if trial is None:
             work.append(Work(worker.name))
         else:
-            text = state.problem.space.format(trial.architecture)
+            text = text_of(state.problem.space, trial.architecture)
             work.append(Work(worker.name, trial.id, text, worker.seconds))
     return work, len(out)

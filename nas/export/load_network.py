@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nas.config.schema import SearchConfig, check_config
 from nas.core.errors import ConfigError
 from nas.core.making_spaces import make_space
-from nas.core.space import HasBuild, SearchSpace
+from nas.core.space import HasBuild, SearchSpace, parsed
 from nas.engine.kept_weights import FOLDER, weights_entry
 from nas.runs.code_of_strangers import allow_in_python
 from nas.runs.history import read_history
@@ -37,7 +37,7 @@ def load_network(
         raise ConfigError(f"space {space.name!r} has no build(architecture)")
     sizes = read(file)
     network = space.build(
-        space.parse(architecture),
+        parsed(space, architecture),
         num_classes=int(sizes["num_classes"]),
         in_channels=int(sizes["in_channels"]),
     )

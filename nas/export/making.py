@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.core.errors import ConfigError, DataError
-from nas.core.space import HasBuild, SearchSpace, for_task
+from nas.core.space import HasBuild, SearchSpace, for_task, parsed
 from nas.core.task_spec import TaskSpec
 from nas.engine.kept_weights import weights_entry
 from nas.engine.plan import TASK
@@ -184,7 +184,7 @@ def from_kept(run: Run, chosen: Pick) -> Made:
         network = load_network(run.folder, chosen.architecture, run.space)
     except DataError as error:
         raise DataError(f"{error}; --train trains the network now, --untrained exports it without") from None
-    architecture = run.space.parse(chosen.architecture)
+    architecture = parsed(run.space, chosen.architecture)
     recipe, wanted = evaluator.recipe, None
     if isinstance(run.space, HasResolution):
         wanted = run.space.resolution(architecture)
@@ -213,7 +213,7 @@ def from_kept(run: Run, chosen: Pick) -> Made:
 
 def from_training(run: Run, chosen: Pick, training: Training, folder: Path) -> Made:
     """Trained in full in `folder`, or gone on with there. Raises as `train_full` does."""
-    architecture = run.space.parse(chosen.architecture)
+    architecture = parsed(run.space, chosen.architecture)
     recipe = training.recipe
     if isinstance(run.space, HasResolution) and recipe.resolution is None:
         recipe = dataclasses.replace(recipe, resolution=run.space.resolution(architecture))
@@ -241,7 +241,7 @@ def from_training(run: Run, chosen: Pick, training: Training, folder: Path) -> M
 
 def untrained(run: Run, chosen: Pick, seed: int, resolution: int | None) -> Made:
     """With its first weights, for pictures as the space has them. Raises `ConfigError` where it does not say."""
-    space, architecture = run.space, run.space.parse(chosen.architecture)
+    space, architecture = run.space, parsed(run.space, chosen.architecture)
     if not isinstance(space, HasBuild):
         raise ConfigError(f"space {space.name!r} has no build(architecture): its networks cannot be exported")
     channels, classes = int(getattr(space, "in_channels", 3)), int(getattr(space, "num_classes", None) or 10)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from nas.core.space import HasCost, for_task
+from nas.core.space import HasCost, for_task, parsed
 from nas.core.task_spec import TaskSpec
 from nas.core.text import markdown_code, markdown_text, printable
 from nas.export.making import Made, Run, without_folders
@@ -42,7 +42,7 @@ def of_search(run: Run, chosen: Pick, made: Made) -> Origin:
     channels, *sides = made.pictures.shape
     task = TaskSpec(channels, len(made.pictures.class_names), (sides[0], sides[1]))
     space = for_task(run.space, task)
-    architecture = space.parse(chosen.architecture)
+    architecture = parsed(space, chosen.architecture)
     costs = dict(space.cost(architecture)) if isinstance(space, HasCost) else {}
     draw = getattr(space, "to_svg", None)
     return Origin(

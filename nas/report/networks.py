@@ -10,7 +10,7 @@ from pandas.api.types import is_numeric_dtype
 
 from nas.core.errors import NasError
 from nas.core.records import RESERVED, Architecture
-from nas.core.space import HasBlocks, HasDrawing, SearchSpace
+from nas.core.space import HasBlocks, HasDrawing, SearchSpace, parsed
 from nas.core.tracebacks import summarize_exception
 from nas.report.records import Network, Networks, Part
 from nas.report.rows import Evaluated, evenly, numbers
@@ -67,7 +67,7 @@ def _note(space: SearchSpace | None) -> str:
 
 def _network(row: int, text: str, space: SearchSpace | None, reported: Mapping[str, float]) -> Network:
     try:
-        architecture = None if space is None else space.parse(text)
+        architecture = None if space is None else parsed(space, text)
     except NasError:  # the log is that of another space, or of other settings of it
         architecture = None
     if space is None or architecture is None:

@@ -18,9 +18,9 @@ from typing import Any
 
 from nas.core.errors import ArchitectureError, HistoryError
 from nas.core.files import check_no_links, remove_folders
-from nas.core.records import Architecture, Note, Result, Status, Trial
-from nas.core.space import SearchSpace
-from nas.core.text import restored, shell_quoted, storable
+from nas.core.records import Note, Result, Status, Trial
+from nas.core.space import SearchSpace, parsed, text_of
+from nas.core.text import shell_quoted, storable
 from nas.runs.files import LOG_FILES, TABLE, check_log_is_file, check_new, make_table, run_files
 from nas.runs.history_table import (
     FILE,
@@ -162,7 +162,7 @@ class History:
         """A trial was asked for (None: the algorithm had nothing new to ask), and what was noted with it."""
         with self._transaction() as db:
             if trial is not None:
-                text = storable(self._space.format(trial.architecture))
+                text = text_of(self._space, trial.architecture)
                 row = (trial.id, text, trial.seed, trial.budget, time.time())
                 db.execute("INSERT INTO trials VALUES (?, ?, ?, ?, ?)", row)
             db.execute("INSERT INTO log (event, trial) VALUES ('ask', ?)", (trial.id if trial else None,))
@@ -301,17 +301,6 @@ class History:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-
-
-def parsed(space: SearchSpace, text: str) -> Architecture:
-    """The architecture of a stored text. Raises `ArchitectureError`."""
-    try:
-        return space.parse(text)
-    except ArchitectureError:
-        original = restored(text)  # a text that could not be stored as it was
-        if original == text:
-            raise
-        return space.parse(original)
 
 
 def _insert_notes(db: sqlite3.Connection, notes: Sequence[Note]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nas.core.records import Result, Trial
-from nas.core.space import SearchSpace
+from nas.core.space import SearchSpace, text_of
 from nas.runs.history_table import tabulate
 
 
@@ -17,13 +17,13 @@ def frame_of(space: SearchSpace, told: Sequence[Result], running: Iterable[Trial
     """The same table as `read_history`: results in the order of telling, and trials without one; one row each."""
     rows: list[tuple[Any, ...]] = [
         (
-            r.trial.id, space.format(r.trial.architecture), r.status.value, r.values, r.seconds, r.error, r.worker,
+            r.trial.id, text_of(space, r.trial.architecture), r.status.value, r.values, r.seconds, r.error, r.worker,
             r.trial.seed, r.trial.budget, np.nan, r.started, r.finished, place, np.nan,
         )
         for place, r in enumerate(told)
     ]  # fmt: skip
     rows += [
-        (t.id, space.format(t.architecture), None, {}, None, None, None, t.seed, t.budget, *5 * (None,))
+        (t.id, text_of(space, t.architecture), None, {}, None, None, None, t.seed, t.budget, *5 * (None,))
         for t in running
     ]
     return tabulate(sorted(rows, key=lambda row: row[0]))

@@ -22,6 +22,8 @@ from typer.testing import CliRunner
 import nas
 from nas.cli.app import app
 from nas.cli.console import PlainConsole, guard_standard_streams
+from nas.core.errors import ArchitectureError
+from nas.core.tables import read_csv
 from nas.core.text import printable
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -320,3 +322,40 @@ def test_a_run_lives_in_a_folder_whose_name_is_no_utf8(tmp_path: Path) -> None:
         r"\x1b", "\x1b"
     ).replace(r"\u202e", "\u202e")
     printed("report", str(folder))
+
+
+class Bytes(nas.SearchSpace):
+    """A space whose text form holds what no file can: a byte that is no UTF-8, a lone surrogate and NUL."""
+
+    name = "bytes\udce9"
+    cardinalities = (30,)
+
+    def format(self, architecture: nas.Architecture) -> str:
+        return f"-caf\udce9\ud800\0{architecture.genes[0]}"
+
+    def parse(self, text: str) -> nas.Architecture:
+        head, found, number = text.partition("\0")
+        if not found or head != "-caf\udce9\ud800":
+            raise ArchitectureError(f"architecture {text!r}: not of this space")
+        return nas.Architecture(self.name, (int(number),))
+
+
+def test_a_space_whose_texts_cannot_be_stored_is_searched_resumed_reported_and_warm_started(
+    tmp_path: Path,
+) -> None:
+    def evaluate(trial: nas.Trial) -> dict[str, float]:
+        return {"error": float(trial.architecture.genes[0])}
+
+    out = tmp_path / "run"
+    settings: dict[str, Any] = {"algorithm": "random"}
+    nas.search(Bytes(), ["error"], evaluate, budget=10, out=out, **settings)
+    again = nas.search(Bytes(), ["error"], evaluate, budget=12, out=out, resume=True, **settings)
+    assert again.summary["ok"] == 12
+    assert read_csv(out / "front.csv")["architecture"].tolist() == again.front["architecture"].tolist()
+    assert (out / "front.csv").read_text(encoding="utf-8").splitlines()[1].startswith("'-caf")
+    more = nas.search(
+        Bytes(), ["error"], evaluate, budget=5, out=tmp_path / "more", warm_start=out, **settings
+    )
+    assert more.summary["imported"] == 12
+    assert r"-caf\xe9\ud800\x00" in printed("front", str(out))
+    printed("report", str(out))

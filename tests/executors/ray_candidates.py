@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
 import signal
@@ -32,6 +33,26 @@ def raises(trial: Trial, folder: Path) -> Any:
 
 def exits(trial: Trial, folder: Path) -> Any:
     sys.exit(3)
+
+
+class Own(BaseException):
+    pass
+
+
+def own_base_exception(trial: Trial, folder: Path) -> Any:
+    raise Own("of its own")
+
+
+def interrupts(trial: Trial, folder: Path) -> Any:
+    raise KeyboardInterrupt("from inside")
+
+
+def cancelled(trial: Trial, folder: Path) -> Any:
+    raise asyncio.CancelledError
+
+
+def no_utf8(trial: Trial, folder: Path) -> Any:
+    raise ValueError("cannot decode " + os.fsdecode(b"caf\xe9.png"))
 
 
 def not_a_number(trial: Trial, folder: Path) -> Any:

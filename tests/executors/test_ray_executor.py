@@ -58,6 +58,7 @@ def cluster() -> Iterator[None]:
 
 
 BAD = [
+    *("own_base_exception", "interrupts", "cancelled", "no_utf8"),
     *("raises", "exits", "not_a_number", "wrong_keys", "text", "huge_array"),
     *("kills_itself", "dies_once", "crashes", "prints"),
 ]
@@ -93,6 +94,10 @@ def outcomes(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     [
         ("raises", Status.FAILED, "ValueError: no such layer"),
         ("exits", Status.FAILED, "SystemExit: 3"),
+        ("own_base_exception", Status.FAILED, "Own: of its own"),
+        ("interrupts", Status.FAILED, "KeyboardInterrupt: from inside"),
+        ("cancelled", Status.FAILED, "CancelledError"),
+        ("no_utf8", Status.FAILED, r"ValueError: cannot decode caf\xe9.png"),
         ("not_a_number", Status.FAILED, "error=nan"),
         ("wrong_keys", Status.FAILED, "'error' missing"),
         ("text", Status.FAILED, "error='5%'"),
