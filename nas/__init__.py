@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nas.core import moved
 from nas.core.lazy import lazy_names
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from nas.pareto.decision import Picked, knee, pick
     from nas.pareto.preferences import Preference
     from nas.runs.reading import load_run
+
+moved.install()
 
 _HOMES = {
     "nas.api": ("SearchResult", "search"),
