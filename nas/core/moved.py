@@ -12,16 +12,16 @@ from types import ModuleType
 from typing import Any
 
 MOVED: dict[str, tuple[str, ...]] = {
-    "nas.candidates": ("nas.algorithms.candidates",),
-    "nas.front": ("nas.pareto.archive",),
-    "nas.interfaces": tuple(
+    "nas.algorithms.candidates": ("nas.algorithms.candidates",),
+    "nas.pareto.archive": ("nas.pareto.archive",),
+    "nas.core.interfaces": tuple(
         f"nas.core.{part}" for part in ("space", "evaluator", "algorithm", "executor", "surrogate")
     ),
     "nas.measure": (),
-    "nas.measure.latency": ("nas.training.latency",),
-    "nas.plots_front": ("nas.report.plots_front",),
-    "nas.records": ("nas.core.records",),
-    "nas.tasks": ("nas.training.tasks",),
+    "nas.training.latency": ("nas.training.latency",),
+    "nas.report.plots_front": ("nas.report.plots_front",),
+    "nas.core.records": ("nas.core.records",),
+    "nas.training.tasks": ("nas.training.tasks",),
 }
 
 
@@ -56,7 +56,7 @@ def _targets(name: str) -> tuple[str, ...] | None:
     """Where the names of an old module are; None for a module that did not move."""
     if name in MOVED:
         return MOVED[name]
-    if name.startswith("nas.tasks."):
+    if name.startswith("nas.training.tasks."):
         return (f"nas.training.{name.removeprefix('nas.')}",)
     return None
 
