@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.engine.callbacks import packages
+from nas.monitor.trackers import packages
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTIFY = ROOT / "docs" / "examples" / "notify.py"

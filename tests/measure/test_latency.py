@@ -11,7 +11,6 @@ from typing import Any
 import cloudpickle
 import numpy as np
 import pytest
-from nas.measure import latency
 
 import nas
 from nas.config.assemble import assemble
@@ -19,6 +18,7 @@ from nas.config.schema import check_config
 from nas.core.errors import ConfigError
 from nas.core.objectives import OBJECTIVES
 from nas.core.space import SearchSpace
+from nas.training import latency
 from nas.training.image_size import picture_size
 from nas.training.latency import LatencySettings, Timing, UnsteadyTiming, steady, time_in_turns
 from search_spaces.muxnet import MUXNetSpace

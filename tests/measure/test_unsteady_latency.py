@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from nas.measure import latency
 
 import nas
 from nas.core.objectives import Objective
 from nas.core.problem import Measure
 from nas.core.records import Architecture, Trial
 from nas.core.space import SearchSpace
+from nas.training import latency
 from nas.training.latency import ArchitectureLatency, LatencySettings, Timing, UnsteadyTiming
 
 STEADY, WILD, WILDER = (0.002,) * 20, (0.001, 0.003) * 10, (0.001, 0.009) * 10
