@@ -1,28 +1,22 @@
 """Accuracy only, the paper's figure: the test error of the best cell by what the search sees.
 
-`python experiments/nasbench101/accuracy.py --workers 2` makes the runs that `results/accuracy.csv` lacks and reports on
-all of them. `tuning.py` has to have chosen the settings of regularized evolution before. See the README beside this file.
+`python experiments/nasbench101/accuracy.py --runs runs/nasbench101/accuracy` reports on the runs of `accuracy.yaml` and on the committed
+ones of `results/accuracy.csv` that it lacks. `tuning.py` has to have chosen the settings of regularized evolution before. See the README beside this file.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cells_figures
 import numpy as np
 import pandas as pd
-from cells_harness import Job, Method, arguments, jobs_of, read, run_missing, search, write
 from cells_report import curve_report, summary_table
-from cells_tasks import ACCURACY, DATA, Task, available, load
+from cells_runs import Row, Run, arguments, rows
+from cells_tasks import DATA, HERE, Task, load
 
-from nas.algorithms.local_search import LocalSearchSettings
-from nas.algorithms.regularized_evolution import RegularizedEvolutionSettings
-
-BUDGET = 300
 CHECKPOINTS = (
     10,
     15,
@@ -65,28 +59,14 @@ evaluations that both have; A is the probability that a run of the row is better
 """
 
 
-def methods(chosen: Mapping[str, tuple[int, int]], task: str) -> dict[str, Method]:
-    """What is compared; `chosen` has the population and the tournament that a sweep found best, by task."""
-    population, sample = chosen.get(task, (50, 10))
-    return {
-        "sa-moead": Method("sa-moead", budget=150),
-        "moead": Method("moead"),
-        TUNED: Method("regularized-evolution", RegularizedEvolutionSettings(population, sample)),
-        "regularized evolution 50/10": Method("regularized-evolution", RegularizedEvolutionSettings(50, 10)),
-        "local search": Method("local-search", LocalSearchSettings()),
-        "random": Method("random"),
-    }
+METHODS = ("sa-moead", "moead", TUNED, "regularized evolution 50/10", "local search", "random")
 
 
-NAMES = tuple(methods({}, ""))
-
-
-def best_so_far(task: Task, history: pd.DataFrame, budget: int) -> dict[str, Any]:
+def best_so_far(task: Task, told: pd.DataFrame, budget: int) -> Row:
     """The reported error of the best by what is searched, after each number of evaluations; and the days till then."""
-    told = history[history["status"] == "ok"].reset_index(drop=True)
     best = told["error"].cummin().to_numpy()
     row_of_best = np.maximum.accumulate(np.where(told["error"].to_numpy() == best, np.arange(len(told)), 0))
-    row: dict[str, Any] = {"budget": budget}
+    row: Row = {"budget": budget}
     for n in CHECKPOINTS:
         if n <= budget:
             row[f"test_{n}"] = round(float(told["test_error"].iloc[row_of_best[min(n, len(told)) - 1]]), 4)
@@ -96,31 +76,21 @@ def best_so_far(task: Task, history: pd.DataFrame, budget: int) -> dict[str, Any
     return row
 
 
-def one_run(chosen: Mapping[str, tuple[int, int]], budget: int, data: Path, job: Job) -> dict[str, Any]:
-    """One row of the results."""
-    task, method = load(job.task, data), methods(chosen, job.task)[job.method]
-    history = search(task, method, job.seed, budget)
-    settings = f"{method.settings.population}/{method.settings.sample}" if job.method == TUNED else ""
-    return {"settings": settings} | best_so_far(task, history, min(budget, method.budget or budget))
+def scored(chosen: Mapping[str, str], data: Path, run: Run) -> list[Row]:
+    """The rows of a run, two where the setting chosen for its task is 50/10."""
+    if "C10" in run.task:  # of runs/nasbench101/full
+        return []
+    row = {"settings": "", **best_so_far(load(run.task, data), run.told, run.budget)}
+    setting = run.method.removeprefix("regularized evolution ")
+    tuned = [{"method": TUNED, "settings": setting}] if setting == chosen.get(run.task, "50/10") else []
+    named = [{"method": run.method}] if run.method in METHODS else []
+    return [row | names for names in tuned + named]
 
 
-def tuned(out: Path) -> dict[str, tuple[int, int]]:
-    """What `tuning.py` chose: population and tournament, by task."""
-    file = out / "tuning.csv"
-    if not file.exists():
-        raise SystemExit(f"{file}: missing; run experiments/nasbench101/tuning.py first")
-    rows = pd.read_csv(file)
-    best = rows[rows["chosen"]]
-    return {r.task: (int(r.population), int(r.sample)) for r in best.itertuples()}
-
-
-def forget_other_settings(file: Path, chosen: Mapping[str, tuple[int, int]]) -> None:
-    """Leave out of the file what was run with another choice of the sweep."""
-    frame = read(file)
-    if frame.empty:
-        return
-    now = frame["task"].map({task: f"{p}/{s}" for task, (p, s) in chosen.items()})
-    write(file, frame[(frame["method"] != TUNED) | (frame["settings"] == now)], NAMES)
+def tuned(out: Path) -> dict[str, str]:
+    """What `tuning.py` chose: population/tournament, by task."""
+    found = pd.read_csv(out / "tuning.csv").query("chosen")
+    return dict(zip(found["task"], found["method"], strict=True))
 
 
 def published() -> pd.DataFrame:
@@ -148,15 +118,9 @@ def report(frame: pd.DataFrame, out: Path, data: Path) -> None:
 
 
 def main() -> None:
-    args = arguments(__doc__ or "", available(list(ACCURACY)), NAMES, BUDGET)
-    file = args.out / "accuracy.csv"
-    jobs = [] if args.report else jobs_of(args.tasks, args.methods, range(args.seeds))
-    chosen = tuned(args.out)
-    forget_other_settings(file, chosen)
-    work = partial(one_run, chosen, args.budget, args.data)
-    frame = run_missing(file, jobs, work, NAMES, args)
-    if frame.empty:
-        sys.exit(f"{file}: no runs to report on; leave --report away to make them")
+    args = arguments(__doc__ or "")
+    tuning = args.out if (args.out / "tuning.csv").exists() else HERE / "results"
+    frame = rows("accuracy", args, partial(scored, tuned(tuning), args.data), METHODS)
     report(frame, args.out, args.data)
 
 

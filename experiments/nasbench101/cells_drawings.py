@@ -28,7 +28,7 @@ def sheet(task: Task, cells: Sequence[str], file: Path) -> None:
     ]
     for i, (text, row) in enumerate(rows.iterrows()):
         x, y = (i % COLUMNS) * _WIDTH, (i // COLUMNS) * _HEIGHT
-        drawn = task.space.to_svg(task.space.parse(str(text)))  # type: ignore[attr-defined]
+        drawn = task.problem.space.to_svg(task.problem.space.parse(str(text)))  # type: ignore[attr-defined]
         found = _SIZE.search(drawn)
         assert found is not None  # as the space draws
         wide, high = int(found[1]), int(found[2])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import moocore
 import numpy as np
 import pandas as pd
+from cells_runs import Row
 from cells_tasks import Task
 
 from nas.algorithms._pymoo_survival import RankAndCrowding
@@ -29,14 +29,13 @@ def reported(task: Task, told: pd.DataFrame) -> FloatArray:
     return found(task, told)[task.columns].to_numpy(dtype=np.float64)
 
 
-def quality_row(task: Task, history: pd.DataFrame, checkpoints: Sequence[int], budget: int) -> dict[str, Any]:
+def quality_row(task: Task, told: pd.DataFrame, checkpoints: Sequence[int], budget: int) -> Row:
     """Hypervolume, as a share of the true front's, after each number of evaluations, and IGD+ and the front at the end.
 
     A run that found nothing more before its budget keeps the quality it had.
     """
-    told = history[history["status"] == "ok"].reset_index(drop=True)
     best = hypervolume(task.truth, task.box)
-    row: dict[str, Any] = {"budget": budget, "unique": told["architecture"].nunique()}
+    row: Row = {"budget": budget, "unique": told["architecture"].nunique()}
     for n in checkpoints:
         if n <= budget:
             row[f"hv_{n}"] = round(hypervolume(reported(task, told[:n]), task.box) / best, 5)
@@ -57,12 +56,9 @@ def population(task: Task, told: pd.DataFrame) -> FloatArray:
     return told.iloc[kept][task.columns].to_numpy(dtype=np.float64)
 
 
-def competition_row(
-    task: Task, history: pd.DataFrame, checkpoints: Sequence[int], budget: int
-) -> dict[str, Any]:
+def competition_row(task: Task, told: pd.DataFrame, checkpoints: Sequence[int], budget: int) -> Row:
     """Hypervolume and IGD on EvoXBench's own scale, the reference point at the nadir, after each number of evaluations."""
-    told = history[history["status"] == "ok"].reset_index(drop=True)
-    row: dict[str, Any] = {"budget": budget}
+    row: Row = {"budget": budget}
     for n in checkpoints:
         if n <= budget:
             points = population(task, told[:n])

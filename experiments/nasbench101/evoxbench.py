@@ -1,36 +1,26 @@
 """EvoXBench's C10/MOP1 and C10/MOP2: searched on single noisy trainings, scored on mean test error, on their scale.
 
-`python experiments/nasbench101/evoxbench.py --workers 2` makes the runs that `results/evoxbench.csv` lacks and reports on
-all of them, beside what others published. See the README beside this file for what each table can show.
+`python experiments/nasbench101/evoxbench.py --runs runs/nasbench101/evoxbench` reports on the runs of `evoxbench.yaml` and on the committed
+ones of `results/evoxbench.csv` that it lacks, beside what others published. See the README beside this file for what each table can show.
 """
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cells_figures
 import pandas as pd
-from cells_harness import Job, Method, arguments, jobs_of, run_missing, search
 from cells_report import curve_report, summary_table
+from cells_runs import Row, Run, arguments, rows
 from cells_scoring import competition_row
-from cells_tasks import DATA, EVOXBENCH, Task, available, load
+from cells_tasks import DATA, Task, load
 
 from nas.pareto.indicators import hypervolume
 
-BUDGET = 1000  # with the imported benchmark, give --budget 10000, as the competition did
 CHECKPOINTS = (25, 50, 75, 100, 150, 200, 300, 400, 600, 800, 1000, 2000, 5000, 10_000)
 REPORTED_AT = (100, 150, 300, 1000, 10_000)
-METHODS = {
-    "sa-moead": Method("sa-moead", budget=150),
-    "moead": Method("moead"),
-    "nsga2": Method("nsga2"),
-    "nsga3": Method("nsga3"),
-    "local search": Method("local-search"),
-    "random": Method("random"),
-}
+METHODS = ("sa-moead", "moead", "nsga2", "nsga3", "local search", "random")
 HEAD = """# EvoXBench: C10/MOP1 and C10/MOP2
 
 Written by `evoxbench.py`. Median hypervolume over the seeds, on EvoXBench's scale with the reference point at its nadir, of
@@ -43,11 +33,11 @@ section says that its table is the whole one.
 """
 
 
-def one_run(budget: int, data: Path, job: Job) -> dict[str, Any]:
-    """One row of the results."""
-    task, method = load(job.task, data), METHODS[job.method]
-    budget = min(budget, method.budget or budget)
-    return competition_row(task, search(task, method, job.seed, budget), CHECKPOINTS, budget)
+def scored(data: Path, run: Run) -> list[Row]:
+    """The row of a run; `runs/nasbench101/full` has other tasks too."""
+    if "C10" not in run.task:
+        return []
+    return [competition_row(load(run.task, data), run.told, CHECKPOINTS, run.budget)]
 
 
 def published(problem: str) -> str:
@@ -90,12 +80,8 @@ def section(name: str, task: Task, summaries: dict[str, pd.DataFrame]) -> str:
 
 
 def main() -> None:
-    args = arguments(__doc__ or "", available(list(EVOXBENCH)), list(METHODS), BUDGET)
-    file = args.out / "evoxbench.csv"
-    jobs = [] if args.report else jobs_of(args.tasks, args.methods, range(args.seeds))
-    frame = run_missing(file, jobs, partial(one_run, args.budget, args.data), list(METHODS), args)
-    if frame.empty:
-        sys.exit(f"{file}: no runs to report on; leave --report away to make them")
+    args = arguments(__doc__ or "")
+    frame = rows("evoxbench", args, partial(scored, args.data), METHODS)
     tasks = {str(t): load(str(t), args.data) for t in frame["task"].unique()}
     summaries = {
         "hv": curve_report(frame, "hv", REPORTED_AT, "sa-moead"),

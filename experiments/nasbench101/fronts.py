@@ -1,37 +1,34 @@
 """Two and three objectives by hypervolume, with fronts over the cloud of all cells and the found cells as graphs.
 
-`python experiments/nasbench101/fronts.py --workers 2` makes the runs that `results/fronts.csv` lacks and reports on all
-of them. See the README beside this file.
+`python experiments/nasbench101/fronts.py --runs runs/nasbench101/fronts` reports on the runs of `fronts.yaml` and on the committed ones
+of `results/fronts.csv` that it lacks. See the README beside this file.
 """
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cells_drawings
 import cells_figures
 import pandas as pd
-from cells_harness import Job, Method, arguments, jobs_of, run_missing, search
 from cells_report import curve_report, summary_table
+from cells_runs import Row, Run, arguments, rows
 from cells_scoring import quality_row
-from cells_tasks import FRONTS, available, load
+from cells_tasks import load
 
-BUDGET = 300
 CHECKPOINTS = (10, 20, 30, 40, 50, 75, 100, 125, 150, 200, 250, 300)
 REPORTED_AT = (50, 100, 150, 300)
-METHODS = {
-    "sa-moead": Method("sa-moead", budget=150),
-    "moead": Method("moead"),
-    "nsga2": Method("nsga2"),
-    "nsga3": Method("nsga3"),
-    "scalarized evolution": Method("scalarized-evolution"),
-    "regularized evolution 50/10": Method("regularized-evolution"),
-    "local search": Method("local-search"),
-    "random": Method("random"),
-}
+METHODS = (
+    "sa-moead",
+    "moead",
+    "nsga2",
+    "nsga3",
+    "scalarized evolution",
+    "regularized evolution 50/10",
+    "local search",
+    "random",
+)
 SHOWN = ("sa-moead", "moead", "random")  # whose fronts are drawn
 
 
@@ -50,20 +47,14 @@ def typical(frame: pd.DataFrame, task: str, method: str) -> list[str]:
     return str(runs["front"].iloc[len(runs) // 2]).split()
 
 
-def one_run(budget: int, data: Path, job: Job) -> dict[str, Any]:
-    """One row of the results."""
-    task, method = load(job.task, data), METHODS[job.method]
-    budget = min(budget, method.budget or budget)
-    return quality_row(task, search(task, method, job.seed, budget), CHECKPOINTS, budget)
+def scored(data: Path, run: Run) -> list[Row]:
+    """The row of a run."""
+    return [quality_row(load(run.task, data), run.told, CHECKPOINTS, run.budget)]
 
 
 def main() -> None:
-    args = arguments(__doc__ or "", available(list(FRONTS)), list(METHODS), BUDGET)
-    file = args.out / "fronts.csv"
-    jobs = [] if args.report else jobs_of(args.tasks, args.methods, range(args.seeds))
-    frame = run_missing(file, jobs, partial(one_run, args.budget, args.data), list(METHODS), args)
-    if frame.empty:
-        sys.exit(f"{file}: no runs to report on; leave --report away to make them")
+    args = arguments(__doc__ or "")
+    frame = rows("fronts", args, partial(scored, args.data), METHODS)
     tasks = {str(t): load(str(t), args.data) for t in frame["task"].unique()}
     summary = curve_report(frame, "hv", REPORTED_AT, "sa-moead")
     summary.to_csv(args.out / "fronts_summary.csv", index=False)
@@ -77,7 +68,7 @@ def main() -> None:
     (args.out / "fronts.md").write_text("\n".join(parts), encoding="utf-8")
     cells_figures.missing(frame, tasks, CHECKPOINTS, args.out / "fronts.png")
     for name, task in tasks.items():
-        if len(task.objectives) == 2:
+        if len(task.names) == 2:
             chosen = {
                 m: typical(frame, name, m) for m in SHOWN if m in set(frame[frame["task"] == name]["method"])
             }

@@ -1,29 +1,25 @@
 """What an aspiration point is worth: how near the wanted region the front gets for the same evaluations.
 
-`python experiments/nasbench101/preference.py --workers 2` makes the runs that `results/preference.csv` lacks and reports on
-all of them. See the README beside this file.
+`python experiments/nasbench101/preference.py --runs runs/nasbench101/preference` reports on the runs of `preference.yaml` and on the
+committed ones of `results/preference.csv` that it lacks. See the README beside this file.
 """
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cells_figures
 import numpy as np
 import pandas as pd
-from cells_harness import Job, Method, arguments, jobs_of, run_missing, search
 from cells_report import curve_report, summary_table
+from cells_runs import Row, Run, arguments, rows
 from cells_scoring import found, reported
 from cells_tasks import Task, load
 
-from nas.algorithms.sa_moead import SAMOEADSettings
 from nas.pareto.indicators import Box, hypervolume
 from nas.pareto.preferences import Preference
 
-BUDGET = 60
 CHECKPOINTS = (10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60)
 REPORTED_AT = (20, 30, 40, 60)
 WANTED = {  # by task: what the user says, about a place in the middle of the front
@@ -36,7 +32,7 @@ WITHOUT, WITH = "without preference", "with preference"
 
 def wanted(task: Task) -> Preference:
     """What the user of this task says."""
-    return Preference.parse(WANTED[task.name], task.objectives)
+    return Preference.parse(WANTED[task.name], task.problem.objectives)
 
 
 def region(task: Task) -> tuple[Box, float]:
@@ -52,22 +48,21 @@ def region(task: Task) -> tuple[Box, float]:
     return box, hypervolume(task.truth, box)
 
 
-def one_run(budget: int, data: Path, job: Job) -> dict[str, Any]:
+def scored(data: Path, run: Run) -> list[Row]:
     """After each number of evaluations: the share of the region that is dominated, and the best achievement."""
-    task = load(job.task, data)
-    settings = SAMOEADSettings(prefer=WANTED[job.task] if job.method == WITH else "")
-    told = search(task, Method("sa-moead", settings), job.seed, budget)
-    told = told[told["status"] == "ok"].reset_index(drop=True)
+    if run.method not in (WITHOUT, WANTED[run.task]):
+        return []
+    task, told = load(run.task, data), run.told
     ideal, nadir = task.truth.min(axis=0), task.truth.max(axis=0)
-    (box, most), row = region(task), {}
-    for n in (n for n in CHECKPOINTS if n <= budget):
+    (box, most), row = region(task), {"method": WITHOUT if run.method == WITHOUT else WITH}
+    for n in (n for n in CHECKPOINTS if n <= run.budget):
         points = reported(task, told[:n])
         scores = wanted(task).scores(points, ideal, nadir, task.truth)
         row[f"region_{n}"] = round(hypervolume(points, box) / most, 5)
         row[f"score_{n}"] = round(float(np.min(scores)), 5)
         inside = (points <= box.reference).all(axis=1)
         row[f"inside_{n}"] = int(inside.sum())
-    return row | {"front": " ".join(found(task, told)["architecture"])}
+    return [row | {"front": " ".join(found(task, told)["architecture"])}]
 
 
 HEAD = """# What an aspiration point is worth
@@ -85,12 +80,8 @@ which is 15.1%, so that 7% is out of its reach.
 
 
 def main() -> None:
-    args = arguments(__doc__ or "", list(WANTED), [WITH, WITHOUT], BUDGET)
-    file = args.out / "preference.csv"
-    jobs = [] if args.report else jobs_of(args.tasks, args.methods, range(args.seeds))
-    frame = run_missing(file, jobs, partial(one_run, args.budget, args.data), [WITH, WITHOUT], args)
-    if frame.empty:
-        sys.exit(f"{file}: no runs to report on; leave --report away to make them")
+    args = arguments(__doc__ or "")
+    frame = rows("preference", args, partial(scored, args.data), (WITH, WITHOUT))
     tasks = {str(t): load(str(t), args.data) for t in frame["task"].unique()}
     parts, summaries = [HEAD], []
     for prefix, larger, value in (

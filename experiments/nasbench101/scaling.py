@@ -1,66 +1,52 @@
 """Evaluations and quality per hour for 1 to 64 workers, asynchronous against generational, on simulated clocks.
 
-`python experiments/nasbench101/scaling.py --workers 2` makes the runs that `results/scaling.csv` lacks and reports on all of
-them. Each training takes as long as is on record (108 epochs: 27 times the recorded four). See the README beside this file.
+`python experiments/nasbench101/scaling.py --runs runs/nasbench101/scaling` reports on the runs of `scaling.yaml` and on the committed ones of
+`results/scaling.csv` that it lacks. Each training takes as long as is on record (108 epochs: 27 times the recorded four). See the README beside this file.
 """
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cells_figures
 import numpy as np
 import pandas as pd
-from cells_harness import Job, arguments, jobs_of, run_missing
 from cells_report import compared, to_markdown
+from cells_runs import Row, Run, arguments, rows
 from cells_tasks import load
 
-import nas
-from nas.engine.loop import LoopSettings
-from nas.executors.settings import SimulatedSettings
 from nas.pareto.indicators import hypervolume, hypervolume_curve
 
-BUDGET = 300
-WORKERS = (1, 2, 4, 8, 16, 32, 64)
-MODES = {"asynchronous": False, "generational": True}
-METHODS = {f"{mode} x{n}": (n, barrier) for n in WORKERS for mode, barrier in MODES.items()}
 TARGETS = (0.90, 0.95)
 TASK = "5v-final-3"
 HOUR = 3600.0
 
 
-def one_run(budget: int, data: Path, job: Job) -> dict[str, Any]:
-    """What `budget` evaluations take, how good they are, and when the targets are reached."""
-    task, (workers, barrier) = load(job.task, data), METHODS[job.method]
-    told = nas.search(
-        task.space,
-        task.objectives,
-        task.evaluate,
-        algorithm="moead",
-        executor="simulated",
-        executor_settings=SimulatedSettings(workers, "train_seconds", generational=barrier),
-        loop=LoopSettings(evaluations=budget, seed=job.seed, concurrency=workers, ordered=False),
-    ).history
-    told = told[told["status"] == "ok"].sort_values("told").reset_index(drop=True)
+def scored(data: Path, run: Run) -> list[Row]:
+    """What all evaluations take, how good they are, and when the targets are reached."""
+    if run.method != "moead":
+        return []
+    task, (mode, workers) = load(TASK, data), run.task.split(" x")
+    told = run.told.sort_values("told").reset_index(drop=True)
     hours = told["finished"].to_numpy() / HOUR
     points = told[task.columns].to_numpy(dtype=np.float64)  # what is searched is what is reported here
     share = hypervolume_curve(points, task.box, len(points)) / hypervolume(task.truth, task.box)
     busy = told["train_seconds"].sum() / HOUR
-    row: dict[str, Any] = {
-        "workers": workers,
-        "mode": job.method.split()[0],
+    row: Row = {
+        "task": TASK,
+        "method": run.task,
+        "workers": float(workers),
+        "mode": mode,
         "hours": round(float(hours.max()), 4),
         "evaluations_per_hour": round(len(told) / float(hours.max()), 3),
-        "busy": round(float(busy / (hours.max() * workers)), 4),
+        "busy": round(float(busy / (hours.max() * int(workers))), 4),
         "hv": round(float(share[-1]), 5),
     }
     for target in TARGETS:
         reached = np.flatnonzero(share >= target)
         row[f"hours_to_{target:g}"] = round(float(hours[reached[0]]), 4) if len(reached) else np.nan
-    return row
+    return [row]
 
 
 def verdict(row: pd.Series) -> str:
@@ -117,12 +103,8 @@ faster, Vargha and Delaney). `inf`: more than half of the runs never got there.
 
 
 def main() -> None:
-    args = arguments(__doc__ or "", [TASK], list(METHODS), BUDGET)
-    file = args.out / "scaling.csv"
-    jobs = [] if args.report else jobs_of(args.tasks, args.methods, range(args.seeds))
-    frame = run_missing(file, jobs, partial(one_run, args.budget, args.data), list(METHODS), args)
-    if frame.empty:
-        sys.exit(f"{file}: no runs to report on; leave --report away to make them")
+    args = arguments(__doc__ or "")
+    frame = rows("scaling", args, partial(scored, args.data), ())
     report(frame, args.out)
     cells_figures.scaling(frame, TARGETS[-1], args.out / "scaling.png")
 

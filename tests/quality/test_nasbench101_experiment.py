@@ -14,18 +14,22 @@ import pytest
 
 import nas
 from nas.compare.config import check_comparison
+from nas.compare.folder import remember
+from nas.compare.runs import Comparison, carry_out
 from nas.config.schema import read_config
+from nas.core.errors import ConfigError
 from nas.core.records import Architecture, Trial
 from nas.engine.loop import LoopSettings
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "experiments" / "nasbench101"))
 
 import accuracy
-import cells_harness
+import cells_runs
 import cells_scoring
 from ablation_parts import GreedyInfill, RandomInfill, WithDuplicates, WithoutNormalisation
 from cells_report import compared, curve_report, summary_table
-from cells_tasks import Task, load
+from cells_runs import Run
+from cells_tasks import Task, load, problems
 
 FOLDER = Path(accuracy.__file__).parent
 
@@ -50,38 +54,60 @@ def measure(trial: Trial) -> dict[str, float]:
 
 
 def task(*names: str, timed: bool = False) -> Task:
-    return Task("grid", "a grid", Grid(), names, measure, "seen", "reported", timed=timed)
+    return Task("grid", "a grid", nas.Problem(Grid(), names, measure), "seen", "reported", timed=timed)
 
 
-def args(**changes: Any) -> argparse.Namespace:
-    return argparse.Namespace(**{"workers": 1, "minutes": None, **changes})
+@pytest.fixture
+def comparison(tmp_path: Path) -> Path:
+    """The folder of a comparison of two algorithms with two seeds on one task."""
+    config = check_comparison(
+        {
+            "problems": [{"name": "t", "space": "nas.testing.toy:ToySpace", "objectives": ["error", "params"], "budget": 12, "evaluator": "nas.testing.toy:toy_error"}],
+            "algorithms": ["random", {"name": "local-search", "label": "local search"}],
+            "seeds": 2,
+            "initial": 0,
+        }
+    )  # fmt: skip
+    made = Comparison(config, tmp_path, tmp_path)
+    remember(made)
+    for key in list(made.every_run())[:3]:
+        carry_out(made, key)
+    return tmp_path
 
 
-def work(log: Path, job: cells_harness.Job) -> dict[str, Any]:
-    with log.open("a") as file:
-        file.write(f"{job.task} {job.method} {job.seed}\n")
-    return {"value": job.seed}
+def test_complete_runs_take_the_place_of_committed_rows(
+    comparison: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scored(run: Run) -> list[dict[str, Any]]:
+        assert len(run.told) == run.budget == 12
+        return [{"method": f"{run.method}!", "value": run.told["error"].min()}]
+
+    monkeypatch.setattr(cells_runs, "HERE", tmp_path)
+    (tmp_path / "results").mkdir()
+    old = [{"task": "t", "method": m, "seed": 1, "value": -1.0} for m in ("random!", "local search!")]
+    pd.DataFrame(old).to_csv(tmp_path / "results" / "x.csv", index=False)
+    args = argparse.Namespace(runs=[comparison], out=tmp_path)
+    frame = cells_runs.rows("x", args, scored, ("random!", "local search!"))
+    assert frame[["method", "seed"]].to_numpy().tolist() == [
+        ["random!", 0], ["random!", 1], ["local search!", 0], ["local search!", 1]
+    ]  # fmt: skip
+    assert (frame["value"] == -1.0).tolist() == [False, False, False, True]
+    assert len(pd.read_csv(tmp_path / "x.csv")) == 4
 
 
-def test_only_what_is_missing_is_run(tmp_path: Path) -> None:
-    log, file = tmp_path / "log", tmp_path / "rows.csv"
-    order = ["b", "a"]
-    cells_harness.run_missing(
-        file, cells_harness.jobs_of(["t"], order, [0]), partial(work, log), order, args()
-    )
-    frame = cells_harness.run_missing(
-        file, cells_harness.jobs_of(["t"], order, [0, 1]), partial(work, log), order, args()
-    )
-    assert sorted(log.read_text().split("\n")[:-1]) == ["t a 0", "t a 1", "t b 0", "t b 1"]
-    assert frame[["method", "seed"]].to_numpy().tolist() == [["b", 0], ["b", 1], ["a", 0], ["a", 1]]
+def test_a_folder_without_a_comparison_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not the folder of a comparison"):
+        cells_runs.of_comparison(tmp_path, lambda run: [])
 
 
-def test_no_run_is_begun_after_the_limit(tmp_path: Path) -> None:
-    jobs = cells_harness.jobs_of(["t"], ["a"], range(40))
-    done = cells_harness.run_missing(
-        tmp_path / "rows.csv", jobs, partial(work, tmp_path / "log"), ["a"], args(minutes=0.0)
-    )
-    assert 0 < len(done) < 40
+def test_a_setting_that_was_chosen_counts_as_tuned(shared_data: Path) -> None:
+    known = load("5v-final-1", shared_data).everything[:20]
+    told = known.assign(error=known["test_error"], train_seconds=9.0)
+    run = Run("5v-final-1", "regularized evolution 50/10", 0, 20, told)
+    names = [row["method"] for row in accuracy.scored({"5v-final-1": "50/10"}, shared_data, run)]
+    assert names == [accuracy.TUNED, "regularized evolution 50/10"]
+    names = [row["method"] for row in accuracy.scored({"5v-final-1": "10/5"}, shared_data, run)]
+    assert names == ["regularized evolution 50/10"]
 
 
 def test_the_best_is_chosen_by_what_is_seen_and_reported_by_what_is_true() -> None:
@@ -108,8 +134,8 @@ def test_the_found_front_is_judged_by_what_is_reported() -> None:
 
 def test_the_whole_space_has_all_of_the_true_hypervolume() -> None:
     known = task("error", "params")
-    history = known.everything.assign(status="ok", error=known.everything["test_error"])
-    row = cells_scoring.quality_row(known, history, [10, 36], 36)
+    told = known.everything.assign(error=known.everything["test_error"])
+    row = cells_scoring.quality_row(known, told, [10, 36], 36)
     assert row["hv_36"] == 1.0
     assert row["igd_plus"] == 0.0
     assert len(known.truth) == 6
@@ -148,7 +174,7 @@ def test_the_table_says_who_was_better_and_by_what_test() -> None:
 )
 def test_every_variant_of_the_ablation_searches(algorithm: Any) -> None:
     known = task("error", "params")
-    run = partial(nas.search, known.space, known.objectives, known.evaluate, algorithm=algorithm)
+    run = partial(nas.search, known.problem.space, known.names, measure, algorithm=algorithm)
     loop = LoopSettings(evaluations=25, seed=1, concurrency=1)
     history = run(loop=loop).history
     assert len(history) == 25
@@ -159,16 +185,31 @@ def test_every_variant_of_the_ablation_searches(algorithm: Any) -> None:
 @pytest.mark.parametrize("name", ["5v-final-3", "5v-short-1", "13k C10/MOP2", "nb201-cifar10-2"])
 def test_a_task_measures_what_it_reports(shared_data: Path, name: str) -> None:
     known = load(name, shared_data)
-    cell = known.space.sample(np.random.default_rng(0))
-    values = {
-        **known.evaluate(Trial(0, cell, 0)),
-        **nas.Problem(known.space, known.objectives, known.evaluate).cheap_values(cell),
-    }
+    problem = known.problem
+    cell = problem.space.sample(np.random.default_rng(0))
+    values = {**problem.measure()(Trial(0, cell, 0)), **problem.cheap_values(cell)}
     assert set(known.columns) | set(known.names) <= set(values)
     assert known.timed == ("train_seconds" in values)
     assert known.name == name
 
 
-def test_the_comparison_by_the_tool_is_one_that_it_reads() -> None:
-    config = check_comparison(read_config(FOLDER / "compare.yaml"))
-    assert [len(p.objectives) for p in config.problems] == [3, 3, 3]
+@pytest.mark.parametrize("name", sorted(file.stem for file in FOLDER.glob("*.yaml")))
+def test_every_comparison_can_begin(
+    name: str, shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = check_comparison(read_config(FOLDER / f"{name}.yaml"))
+    if name != "full":  # needs all of NASBench-101
+        (tmp_path / "shared").mkdir()
+        (tmp_path / "shared" / "data").symlink_to(shared_data)
+        (tmp_path / "here").mkdir()
+        monkeypatch.chdir(tmp_path / "here")
+        Comparison(config, FOLDER, tmp_path / "out").check()
+
+
+def test_every_committed_row_has_its_task(shared_data: Path) -> None:
+    tasks = {
+        str(name)
+        for file in ("accuracy", "fronts", "evoxbench", "preference", "ablation", "scaling", "tuning_runs")
+        for name in pd.read_csv(FOLDER / "results" / f"{file}.csv")["task"].unique()
+    }
+    assert tasks <= set(problems(shared_data))
