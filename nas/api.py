@@ -14,7 +14,7 @@ from nas.core.space import SearchSpace
 from nas.engine.callbacks import AnyCallback
 from nas.engine.initial import AnyArchitecture
 from nas.engine.loop import LoopSettings
-from nas.engine.plan import MakeAlgorithm, named_algorithm
+from nas.engine.plan import DEFAULT_ALGORITHM, MakeAlgorithm, named_algorithm
 from nas.engine.record import SearchResult
 from nas.engine.run import run
 from nas.engine.spec import MakeExecutor, SearchSpec
@@ -30,7 +30,7 @@ def search(
     objectives: Sequence[AnyObjective],
     evaluate: Evaluate | None = None,
     *,
-    algorithm: str | MakeAlgorithm = "moead",
+    algorithm: str | MakeAlgorithm = DEFAULT_ALGORITHM,
     algorithm_settings: Any = None,
     executor: str | MakeExecutor = "serial",
     executor_settings: Any = None,
@@ -55,8 +55,8 @@ def search(
         objectives: built-in names (``error``, ``accuracy``, ``params``, ``madds``), `Objective` values, or plain functions of an
             `Architecture`: each is minimised under the function's own name, without a unit, and measured on a worker.
         evaluate: measures the expensive objectives of one `Trial` on a worker; returns them by name.
-        algorithm: a name in `nas.algorithms.ALGORITHMS`, or a class or function of (problem, rng, settings). The command
-            `nas search` uses "sa-moead", which pays when an evaluation takes seconds.
+        algorithm: a name in `nas.algorithms.ALGORITHMS`, or a class or function of (problem, rng, settings). The default,
+            "sa-moead", pays when an evaluation takes a second or more; "moead" proposes in a fraction of its time.
         algorithm_settings: its `Settings`; None for defaults that suit the budget.
         executor: ``serial``, ``ray``, or a function of (evaluate, names it must return) that makes one.
         executor_settings: `SerialSettings` or `RaySettings`; None for their defaults.

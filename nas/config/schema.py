@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
 from nas.core.yaml_text import YamlError, parse_yaml
+from nas.engine.plan import DEFAULT_ALGORITHM
 from nas.engine.search_state import LoopSettings
 from nas.training.halving import Halving
 
@@ -96,7 +97,7 @@ class SearchConfig(BaseModel):
         default_factory=lambda: [ObjectivePart(name=n) for n in ("error", "params", "madds")], min_length=1
     )
     limits: list[str] = Field(default_factory=list)
-    algorithm: AnyPart = Part(name="sa-moead")
+    algorithm: AnyPart = Part(name=DEFAULT_ALGORITHM)
     evaluator: AnyPart | None = Part(name="training")
     executor: AnyPart = Part(name="ray")
     budget: Annotated[Budget, BeforeValidator(_budget, json_schema_input_type=int | Budget)] = Budget()

@@ -29,6 +29,7 @@ from nas.runs.log_file import well_formed
 if TYPE_CHECKING:
     from nas.training.halving import Halving
 
+DEFAULT_ALGORITHM = "sa-moead"
 TASK = "task"  # the key of a run's identity
 _LOG = logging.getLogger(__name__)
 

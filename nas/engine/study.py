@@ -31,7 +31,7 @@ from nas.engine.fidelity import Rungs
 from nas.engine.heartbeat import HeartbeatWriter
 from nas.engine.initial import AnyArchitecture
 from nas.engine.loop import LoopSettings, Search
-from nas.engine.plan import MakeAlgorithm, Plan, named_algorithm
+from nas.engine.plan import DEFAULT_ALGORITHM, MakeAlgorithm, Plan, named_algorithm
 from nas.engine.record import conclude, recorded_code, remember
 from nas.engine.warm_start import AnySource, read_warm_start, recorded
 from nas.executors.worker import describe_failure, is_out_of_memory
@@ -98,7 +98,7 @@ class Study:
         *,
         out: str | Path | None = None,
         resume: bool = False,
-        algorithm: str | MakeAlgorithm = "moead",
+        algorithm: str | MakeAlgorithm = DEFAULT_ALGORITHM,
         algorithm_settings: Any = None,
         seed: int = 0,
         limits: Sequence[Limit | str] = (),

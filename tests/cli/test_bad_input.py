@@ -192,7 +192,7 @@ def test_resuming_a_run_of_the_python_interface_is_refused(folder: Path, nas_com
         name = "small"
         cardinalities = (4, 4, 4)
 
-    nas.search(Space(), ["error"], lambda trial: {"error": 1.0}, budget=30, out="run")
+    nas.search(Space(), ["error"], lambda trial: {"error": 1.0}, budget=30, out="run", algorithm="moead")
     done = nas_command("search", "--resume", "run")
     assert done.code == 4
     assert "resume it from Python" in done.sentence

@@ -153,7 +153,7 @@ def search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any
     def run(factor: int, out: str = "run", **changes: Any) -> Any:
         measured = evaluator(tmp_path / "evals.py", factor)
         settings = {"algorithm": "random", "budget": 6, "out": out, **changes}
-        return nas.search(ToySpace(), ["error", "params"], measured, **settings)
+        return nas.search(ToySpace(), ["error", "params"], measured, **{"algorithm": "moead", **settings})
 
     return run
 

@@ -192,7 +192,9 @@ def test_a_search_that_fails_before_its_first_result_leaves_the_folder_as_it_was
     before = {name for name in snapshot(folder)}
     for out in ("new/run", "empty"):
         with pytest.raises(ConfigError, match="no workers"):
-            nas.search(ToySpace(), OBJECTIVES, toy_error, budget=20, out=out, executor=fails)
+            nas.search(
+                ToySpace(), OBJECTIVES, toy_error, budget=20, out=out, executor=fails, algorithm="moead"
+            )
     assert set(snapshot(folder)) == before
 
 
@@ -552,7 +554,7 @@ def test_python_names_the_refused_folder_by_an_error_of_its_own(error: type[Exce
     foreign_project(folder / "out")
     before = snapshot(folder)
     with pytest.raises(error, match=r"out holds files that no run wrote, the first is config\.json"):
-        nas.search(ToySpace(), OBJECTIVES, toy_error, budget=8, out="out")
+        nas.search(ToySpace(), OBJECTIVES, toy_error, budget=8, out="out", algorithm="moead")
     with pytest.raises(error, match="the first is config"):
-        nas.Study(ToySpace(), OBJECTIVES, out="out")
+        nas.Study(ToySpace(), OBJECTIVES, out="out", algorithm="moead")
     assert snapshot(folder) == before

@@ -348,13 +348,21 @@ def test_a_space_whose_texts_cannot_be_stored_is_searched_resumed_reported_and_w
 
     out = tmp_path / "run"
     settings: dict[str, Any] = {"algorithm": "random"}
-    nas.search(Bytes(), ["error"], evaluate, budget=10, out=out, **settings)
-    again = nas.search(Bytes(), ["error"], evaluate, budget=12, out=out, resume=True, **settings)
+    nas.search(Bytes(), ["error"], evaluate, budget=10, out=out, **{"algorithm": "moead", **settings})
+    again = nas.search(
+        Bytes(), ["error"], evaluate, budget=12, out=out, resume=True, **{"algorithm": "moead", **settings}
+    )
     assert again.summary["ok"] == 12
     assert read_csv(out / "front.csv")["architecture"].tolist() == again.front["architecture"].tolist()
     assert (out / "front.csv").read_text(encoding="utf-8").splitlines()[1].startswith("'-caf")
     more = nas.search(
-        Bytes(), ["error"], evaluate, budget=5, out=tmp_path / "more", warm_start=out, **settings
+        Bytes(),
+        ["error"],
+        evaluate,
+        budget=5,
+        out=tmp_path / "more",
+        warm_start=out,
+        **{"algorithm": "moead", **settings},
     )
     assert more.summary["imported"] == 12
     assert r"-caf\xe9\ud800\x00" in printed("front", str(out))

@@ -38,7 +38,7 @@ NAS = "import sys; from nas.cli import main; sys.argv[0] = 'nas'; main()"
 
 def search(out: Path, *callbacks: Callable[[SearchState], None], **changes: Any) -> nas.SearchResult:
     arguments = {"evaluate": toy_error, "budget": 30, "out": out, "callbacks": callbacks} | changes
-    return nas.search(ToySpace(), ["error", "params", "madds"], **arguments)
+    return nas.search(ToySpace(), ["error", "params", "madds"], **{"algorithm": "moead", **arguments})
 
 
 def slow(trial: nas.Trial) -> dict[str, float]:

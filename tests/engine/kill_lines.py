@@ -89,7 +89,7 @@ def search(folder: Path, case: dict[str, Any], resume: bool) -> None:
     evaluate = LoggedKeeping() if isinstance(inner, Keeping) else Logged(inner, file)
     loop = {key: case.pop(key) for key in ("evaluations", "concurrency", "halving") if key in case}
     nas.search(
-        Grid(), ["error", "params", "madds"], evaluate, loop=LoopSettings(seed=3, **loop), out=folder / "run", resume=resume, **case
+        Grid(), ["error", "params", "madds"], evaluate, loop=LoopSettings(seed=3, **loop), out=folder / "run", resume=resume, **{"algorithm": "moead", **case}
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ def run(tmp_path_factory: pytest.TempPathFactory):
         seed=3,
         out=tmp_path_factory.mktemp("api") / "run",
         limits=["params <= 35"],
+        algorithm="moead",
     )
 
 
@@ -81,7 +82,9 @@ def test_load_run_reads_the_same_front_without_the_space(run) -> None:
 
 
 def test_in_memory_and_in_a_folder_the_same_is_found(run) -> None:
-    kept = nas.search(Grid(), OBJECTIVES, quick, budget=40, seed=3, limits=["params <= 35"])
+    kept = nas.search(
+        Grid(), OBJECTIVES, quick, budget=40, seed=3, limits=["params <= 35"], algorithm="moead"
+    )
     pd.testing.assert_frame_equal(kept.front, run.front)
     assert kept.summary["hypervolume"] == run.summary["hypervolume"]
     assert list(kept.history["architecture"]) == list(run.history["architecture"])
@@ -91,12 +94,12 @@ def test_in_memory_and_in_a_folder_the_same_is_found(run) -> None:
 def test_cardinalities_of_numpy_integers_are_fine(tmp_path: Path) -> None:
     space = Grid()
     space.cardinalities = tuple(np.array([6] * 6))
-    assert len(nas.search(space, OBJECTIVES, quick, budget=20, out=tmp_path / "run").front)
+    assert len(nas.search(space, OBJECTIVES, quick, budget=20, out=tmp_path / "run", algorithm="moead").front)
 
 
 def search(**changes):
     arguments = {"space": Grid(), "objectives": OBJECTIVES, "evaluate": quick, "budget": 20} | changes
-    return nas.search(**arguments)
+    return nas.search(**{"algorithm": "moead", **arguments})
 
 
 class Costless(nas.SearchSpace):

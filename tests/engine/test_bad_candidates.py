@@ -58,7 +58,7 @@ def check(result: nas.SearchResult, folder: Path, reasons: Mapping[int, tuple[st
 def test_a_search_in_one_process_goes_on_past_all_that_it_can_survive(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    result = nas.search(Grid(), OBJECTIVES, hostile, loop=LOOP, out=tmp_path / "run")
+    result = nas.search(Grid(), OBJECTIVES, hostile, loop=LOOP, out=tmp_path / "run", algorithm="moead")
     check(result, tmp_path / "run", REASONS)
     capfd.readouterr()
 
@@ -93,6 +93,7 @@ def test_a_search_on_workers_goes_on_past_all_of_it(tmp_path: Path) -> None:
             out=tmp_path / "run",
             executor="ray",
             executor_settings=settings,
+            algorithm="moead",
         )
     finally:
         ray.shutdown()

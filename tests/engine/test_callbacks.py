@@ -48,7 +48,14 @@ class Faulty(nas.Callback):
 
 
 def search(*callbacks: AnyCallback, out: Path | None = None, **more: object) -> nas.SearchResult:
-    return nas.search(Grid(), OBJECTIVES, quick, out=out, callbacks=callbacks, **({"budget": 25} | more))  # type: ignore[arg-type]
+    return nas.search(
+        Grid(),
+        OBJECTIVES,
+        quick,
+        out=out,
+        callbacks=callbacks,
+        **({"algorithm": "moead", **{"budget": 25} | more}),
+    )  # type: ignore[arg-type]
 
 
 def stop_at(evaluated: int) -> AnyCallback:
@@ -90,7 +97,7 @@ def test_the_end_of_a_search_that_breaks_is_told() -> None:
 
     diary = Diary()
     with pytest.raises(TooManyFailures):
-        nas.search(Grid(), OBJECTIVES, broken, budget=60, callbacks=[diary])
+        nas.search(Grid(), OBJECTIVES, broken, budget=60, callbacks=[diary], algorithm="moead")
     assert diary.of("end") == ["stopped"]
 
 

@@ -62,8 +62,12 @@ def test_a_space_that_runs_out_gives_the_same_trials_in_any_order_of_arrival(see
 
 
 def test_another_seed_gives_other_trials(tmp_path: Path) -> None:
-    first = nas.search(Grid(), OBJECTIVES, quick, budget=30, seed=1).history["architecture"]
-    second = nas.search(Grid(), OBJECTIVES, quick, budget=30, seed=2).history["architecture"]
+    first = nas.search(Grid(), OBJECTIVES, quick, budget=30, seed=1, algorithm="moead").history[
+        "architecture"
+    ]
+    second = nas.search(Grid(), OBJECTIVES, quick, budget=30, seed=2, algorithm="moead").history[
+        "architecture"
+    ]
     assert list(first) != list(second)
 
 

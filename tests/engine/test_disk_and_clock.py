@@ -32,7 +32,14 @@ pytestmark = pytest.mark.usefixtures("no_plots")
 
 
 def search(out: Path, *callbacks: Callable[[SearchState], None], **more: object) -> nas.SearchResult:
-    return nas.search(Grid(), OBJECTIVES, quick, out=out, callbacks=callbacks, **({"budget": BUDGET} | more))  # type: ignore[arg-type]
+    return nas.search(
+        Grid(),
+        OBJECTIVES,
+        quick,
+        out=out,
+        callbacks=callbacks,
+        **({"algorithm": "moead", **{"budget": BUDGET} | more}),
+    )  # type: ignore[arg-type]
 
 
 def at(evaluated: int, act: Callable[[], object]) -> Callable[[SearchState], None]:

@@ -31,7 +31,13 @@ def grown(out: Path, evaluate: Any, halving: Halving | None = None, **more: Any)
 
     loop = LoopSettings(evaluations=EVALUATIONS, halving=halving)
     nas.search(
-        Grid(8, 8), ["error", "params", "madds"], evaluate, loop=loop, out=out, callbacks=[look], **more
+        Grid(8, 8),
+        ["error", "params", "madds"],
+        evaluate,
+        loop=loop,
+        out=out,
+        callbacks=[look],
+        **{"algorithm": "moead", **more},
     )
     return (at[EVALUATIONS] - at[WARM]) / 2**20
 

@@ -47,7 +47,7 @@ def search(
     )
     settings: dict[str, Any] = {"evaluate": rising, "callbacks": [callback], **more}
     objectives = settings.pop("objectives", OBJECTIVES)
-    return nas.search(Grid(), objectives, loop=loop, out=out, **settings)
+    return nas.search(Grid(), objectives, loop=loop, out=out, **{"algorithm": "moead", **settings})
 
 
 def shuffled(workers: int, seed: int):
@@ -154,10 +154,12 @@ def test_a_continuation_that_fails_leaves_the_earlier_result_on_the_front() -> N
         return rising(trial)
 
     loop = LoopSettings(evaluations=60, halving=RULE, max_failures=1.0)
-    result = nas.search(Grid(), OBJECTIVES, fails_late, loop=loop)
+    result = nas.search(Grid(), OBJECTIVES, fails_late, loop=loop, algorithm="moead")
     assert result.summary["failed"] > 5
     assert set(result.history["budget"]) == {2.0, 6.0}
-    first = nas.search(Grid(), OBJECTIVES, fails_late, loop=LoopSettings(evaluations=60, fidelity=2))
+    first = nas.search(
+        Grid(), OBJECTIVES, fails_late, loop=LoopSettings(evaluations=60, fidelity=2), algorithm="moead"
+    )
     assert len(result.front) >= len(first.front) / 2
 
 
@@ -332,7 +334,7 @@ def test_a_link_that_takes_the_place_of_the_folder_of_weights_meanwhile_is_not_f
 @pytest.mark.parametrize("halving", [RULE, None])
 def test_weights_are_kept_only_where_they_are_wanted(halving: Halving | None, tmp_path: Path) -> None:
     loop = LoopSettings(halving=halving, fidelity=None if halving else 2, evaluations=30)
-    nas.search(Grid(), OBJECTIVES, Keeping(), loop=loop, out=tmp_path, keep_weights=False)
+    nas.search(Grid(), OBJECTIVES, Keeping(), loop=loop, out=tmp_path, keep_weights=False, algorithm="moead")
     assert not (tmp_path / "weights").exists()
 
 

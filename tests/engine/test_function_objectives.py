@@ -24,7 +24,9 @@ def distance(architecture: nas.Architecture) -> float:
 
 def search(*objectives: Any, **changes: Any) -> nas.SearchResult:
     return nas.search(
-        Grid(), list(objectives), **({"algorithm": "random", "budget": 12, "seed": 1} | changes)
+        Grid(),
+        list(objectives),
+        **({"algorithm": "moead", **{"algorithm": "random", "budget": 12, "seed": 1} | changes}),
     )
 
 
@@ -84,7 +86,7 @@ def test_two_functions_of_one_name_and_a_reserved_name_are_refused() -> None:
     with pytest.raises(ConfigError, match="'seconds' is a column"):
         search(seconds)
     with pytest.raises(ConfigError, match=r"objectives: expected a list, got .*alone"):
-        nas.search(Grid(), distance)  # type: ignore[arg-type]
+        nas.search(Grid(), distance, algorithm="moead")  # type: ignore[arg-type]
 
 
 def config(tmp_path: Path, objective: Any) -> nas.Problem:

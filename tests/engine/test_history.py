@@ -130,12 +130,12 @@ def changed(folder: Path, statement: str) -> None:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    nas.search(Grid(), OBJECTIVES, quick, budget=30, out=tmp_path / "run")
+    nas.search(Grid(), OBJECTIVES, quick, budget=30, out=tmp_path / "run", algorithm="moead")
     return tmp_path / "run"
 
 
 def resume(run: Path, budget: int = 30) -> nas.SearchResult:
-    return nas.search(Grid(), OBJECTIVES, quick, budget=budget, out=run, resume=True)
+    return nas.search(Grid(), OBJECTIVES, quick, budget=budget, out=run, resume=True, algorithm="moead")
 
 
 def test_a_newer_format_is_refused_with_advice(run: Path) -> None:
@@ -233,12 +233,14 @@ def test_a_run_can_be_read_while_it_goes_on(tmp_path: Path) -> None:
         points = nas.load_run(tmp_path / "run")[0].points
         seen.append((int(frame["told"].notna().sum()), meta["identity"]["space"], points.shape))
 
-    nas.search(Grid(), OBJECTIVES, quick, budget=20, out=tmp_path / "run", callbacks=[look])
+    nas.search(
+        Grid(), OBJECTIVES, quick, budget=20, out=tmp_path / "run", callbacks=[look], algorithm="moead"
+    )
     assert seen == [(told, "grid", (told, 3)) for told in range(21)]
 
 
 def test_twenty_thousand_trials_are_read_measured_and_exported(tmp_path: Path) -> None:
-    nas.search(Grid(), OBJECTIVES, quick, budget=30, out=tmp_path / "run")
+    nas.search(Grid(), OBJECTIVES, quick, budget=30, out=tmp_path / "run", algorithm="moead")
     db = sqlite3.connect(tmp_path / "run" / FILE)
     with db:
         rng = np.random.default_rng(0)
@@ -266,7 +268,7 @@ def test_history_errors_when_the_disk_is_full_and_loses_nothing(
 
     monkeypatch.setattr(History, "_open", small)
     with pytest.raises(HistoryError, match="the disk is full: make room, then go on with --resume"):
-        nas.search(Grid(), OBJECTIVES, quick, budget=200, out=tmp_path / "run")
+        nas.search(Grid(), OBJECTIVES, quick, budget=200, out=tmp_path / "run", algorithm="moead")
     done = (read_history(tmp_path / "run")[0]["status"] == "ok").sum()
     assert done > 20
     assert (tmp_path / "run/front.csv").exists()
@@ -277,9 +279,9 @@ def test_history_errors_when_the_disk_is_full_and_loses_nothing(
         evaluated.append(t.id)
         return quick(t)
 
-    nas.search(Grid(), OBJECTIVES, count, budget=200, out=tmp_path / "run", resume=True)
+    nas.search(Grid(), OBJECTIVES, count, budget=200, out=tmp_path / "run", resume=True, algorithm="moead")
     assert len(evaluated) == 200 - done
-    nas.search(Grid(), OBJECTIVES, quick, budget=200, out=tmp_path / "undisturbed")
+    nas.search(Grid(), OBJECTIVES, quick, budget=200, out=tmp_path / "undisturbed", algorithm="moead")
     assert log_of(tmp_path / "run") == log_of(tmp_path / "undisturbed")
 
 
@@ -287,7 +289,7 @@ def test_history_errors_when_the_disk_is_full_and_loses_nothing(
 def without_rights() -> Iterator[Path]:
     """A finished run in a folder that this process, made an ordinary user where it was root, cannot write to."""
     folder = Path(tempfile.mkdtemp(dir="/tmp"))
-    nas.search(Grid(), OBJECTIVES, quick, budget=20, out=folder / "run")
+    nas.search(Grid(), OBJECTIVES, quick, budget=20, out=folder / "run", algorithm="moead")
     for path in (folder, folder / "run"):
         path.chmod(0o555)
     root = os.geteuid() == 0
@@ -306,7 +308,7 @@ def without_rights() -> Iterator[Path]:
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="rights of folders work otherwise here")
 def test_a_folder_without_the_right_to_write_is_named(without_rights: Path) -> None:
     with pytest.raises(HistoryError, match=r"Permission denied.*check the rights of the folder"):
-        nas.search(Grid(), OBJECTIVES, quick, budget=20, out=without_rights / "new")
+        nas.search(Grid(), OBJECTIVES, quick, budget=20, out=without_rights / "new", algorithm="moead")
     with pytest.raises(HistoryError, match=r"Permission denied.*check the rights of the folder"):
         resume(without_rights / "run")
 

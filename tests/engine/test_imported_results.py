@@ -21,7 +21,9 @@ pytestmark = pytest.mark.usefixtures("no_plots")
 
 def search(**changes: Any) -> nas.SearchResult:
     arguments: dict[str, Any] = {"space": Grid(), "objectives": ["error", "params"], "evaluate": quick}
-    return nas.search(**(arguments | {"budget": 6, "algorithm": "random", "seed": 3} | changes))
+    return nas.search(
+        **({"algorithm": "moead", **arguments | {"budget": 6, "algorithm": "random", "seed": 3} | changes})
+    )
 
 
 def table(**columns: Any) -> pd.DataFrame:

@@ -26,7 +26,9 @@ GIVEN = ["5-5-5-5-5-5", "0-0-0-0-0-0", "1-2-3-4-5-0"]
 
 def search(**changes: Any) -> nas.SearchResult:
     arguments: dict[str, Any] = {"space": Grid(), "objectives": ["error", "params"], "evaluate": quick}
-    return nas.search(**(arguments | {"budget": 16, "algorithm": "random", "seed": 3} | changes))
+    return nas.search(
+        **({"algorithm": "moead", **arguments | {"budget": 16, "algorithm": "random", "seed": 3} | changes})
+    )
 
 
 def asked(result: nas.SearchResult) -> list[str]:

@@ -81,7 +81,7 @@ def test_an_algorithm_that_only_asks_for_what_breaks_a_limit_is_stopped(
 
 
 def test_what_breaks_a_limit_on_a_measured_objective_is_evaluated_but_not_on_the_front() -> None:
-    result = nas.search(Grid(), OBJECTIVES, quick, budget=40, limits=["error <= 60"])
+    result = nas.search(Grid(), OBJECTIVES, quick, budget=40, limits=["error <= 60"], algorithm="moead")
     assert (result.history["error"] > 60).any()
     assert (result.front["error"] <= 60).all()
 
@@ -126,7 +126,7 @@ def test_failed_candidates_count_and_are_never_on_the_front() -> None:
             raise RuntimeError("bad layer")
         return dict(quick(trial))
 
-    result = nas.search(Grid(), OBJECTIVES, some_fail, budget=40)
+    result = nas.search(Grid(), OBJECTIVES, some_fail, budget=40, algorithm="moead")
     failed = result.history[result.history["status"] == "failed"]
     assert len(failed) == result.summary["failed"] == 10
     assert result.summary["evaluations"] == 40
@@ -147,7 +147,7 @@ def test_a_search_that_breaks_stops_and_says_why() -> None:
     with pytest.raises(
         TooManyFailures, match=r"11 of the last 20 .* 11 of them with: RuntimeError: the data"
     ) as e:
-        nas.search(Grid(), OBJECTIVES, broken_from(30), budget=100)
+        nas.search(Grid(), OBJECTIVES, broken_from(30), budget=100, algorithm="moead")
     assert "test_loop.py, line " in str(e.value)
 
 
@@ -160,6 +160,7 @@ def test_a_search_that_never_worked_stops_after_ten() -> None:
             broken_from(0),
             budget=100,
             callbacks=[lambda state: seen.append(state.evaluated)],
+            algorithm="moead",
         )
     assert max(seen) == 10
 
@@ -171,16 +172,18 @@ def test_a_short_search_in_which_nothing_worked_is_an_error_too() -> None:
 
 def test_all_failures_are_allowed_when_the_user_says_so() -> None:
     loop = LoopSettings(evaluations=30, max_failures=1.0)
-    result = nas.search(Grid(), OBJECTIVES, broken_from(0), loop=loop)
+    result = nas.search(Grid(), OBJECTIVES, broken_from(0), loop=loop, algorithm="moead")
     assert result.summary["failed"] == 30
     assert result.front.empty
 
 
 def test_after_mending_the_cause_a_stopped_search_goes_on(tmp_path: Path) -> None:
     with pytest.raises(TooManyFailures):
-        nas.search(Grid(), OBJECTIVES, broken_from(5), budget=60, out=tmp_path / "run")
+        nas.search(Grid(), OBJECTIVES, broken_from(5), budget=60, out=tmp_path / "run", algorithm="moead")
     assert (tmp_path / "run/front.csv").exists()
-    result = nas.search(Grid(), OBJECTIVES, quick, budget=60, out=tmp_path / "run", resume=True)
+    result = nas.search(
+        Grid(), OBJECTIVES, quick, budget=60, out=tmp_path / "run", resume=True, algorithm="moead"
+    )
     assert result.summary["evaluations"] == 60
     assert result.state == "finished"
 
@@ -197,9 +200,17 @@ def test_failures_of_an_earlier_session_do_not_stop_a_resumed_search(tmp_path: P
 
     loop = LoopSettings(evaluations=60, concurrency=15)
     newest_first = lambda evaluate, required: NewestFirst(evaluate, 15, 0)  # noqa: E731
-    nas.search(Grid(), OBJECTIVES, broken_but_first, loop=loop, out=tmp_path, executor=newest_first)
+    nas.search(
+        Grid(),
+        OBJECTIVES,
+        broken_but_first,
+        loop=loop,
+        out=tmp_path,
+        executor=newest_first,
+        algorithm="moead",
+    )
     assert (read_history(tmp_path)[0]["status"] == "failed").sum() == 14  # none of them told yet
-    result = nas.search(Grid(), OBJECTIVES, quick, loop=loop, out=tmp_path, resume=True)
+    result = nas.search(Grid(), OBJECTIVES, quick, loop=loop, out=tmp_path, resume=True, algorithm="moead")
     assert (result.summary["ok"], result.summary["failed"]) == (46, 14)
 
 
@@ -211,7 +222,7 @@ def test_trouble_with_the_files_does_not_hide_why_a_search_stopped(
 
     monkeypatch.setattr("nas.engine.record.write_tables", no_export)
     with pytest.raises(TooManyFailures):
-        nas.search(Grid(), OBJECTIVES, broken_from(0), budget=60, out=tmp_path)
+        nas.search(Grid(), OBJECTIVES, broken_from(0), budget=60, out=tmp_path, algorithm="moead")
 
 
 def interrupt_at(n: int):
@@ -225,7 +236,9 @@ def interrupt_at(n: int):
 @pytest.mark.parametrize("folder", [None, "run"])
 def test_ctrl_c_returns_what_there_is(folder: str | None, tmp_path: Path) -> None:
     out = None if folder is None else tmp_path / folder
-    result = nas.search(Grid(), OBJECTIVES, quick, budget=60, out=out, callbacks=[interrupt_at(17)])
+    result = nas.search(
+        Grid(), OBJECTIVES, quick, budget=60, out=out, callbacks=[interrupt_at(17)], algorithm="moead"
+    )
     assert result.state == result.summary["state"] == "interrupted"
     assert result.summary["evaluations"] == 17
     assert len(result.front) > 0
@@ -237,25 +250,34 @@ def test_ctrl_c_during_an_evaluation_keeps_those_before_it(tmp_path: Path) -> No
             signal.raise_signal(signal.SIGINT)
         return dict(quick(trial))
 
-    result = nas.search(Grid(), OBJECTIVES, evaluate, budget=60, out=tmp_path / "run")
+    result = nas.search(Grid(), OBJECTIVES, evaluate, budget=60, out=tmp_path / "run", algorithm="moead")
     assert result.state == "interrupted"
     assert result.summary["ok"] == 23
-    again = nas.search(Grid(), OBJECTIVES, quick, budget=60, out=tmp_path / "run", resume=True)
-    nas.search(Grid(), OBJECTIVES, quick, budget=60, out=tmp_path / "undisturbed")
+    again = nas.search(
+        Grid(), OBJECTIVES, quick, budget=60, out=tmp_path / "run", resume=True, algorithm="moead"
+    )
+    nas.search(Grid(), OBJECTIVES, quick, budget=60, out=tmp_path / "undisturbed", algorithm="moead")
     assert again.state == "finished"
     assert log_of(tmp_path / "run") == log_of(tmp_path / "undisturbed")
 
 
 def test_callbacks_see_every_result_once_told() -> None:
     seen: list[int] = []
-    nas.search(Grid(), OBJECTIVES, quick, budget=25, callbacks=[lambda state: seen.append(state.evaluated)])
+    nas.search(
+        Grid(),
+        OBJECTIVES,
+        quick,
+        budget=25,
+        callbacks=[lambda state: seen.append(state.evaluated)],
+        algorithm="moead",
+    )
     assert sorted(set(seen)) == list(range(26))
     assert seen == sorted(seen)
 
 
 def test_the_state_holds_the_front_that_the_result_has() -> None:
     states: list[SearchState] = []
-    result = nas.search(Grid(), OBJECTIVES, quick, budget=50, callbacks=[states.append])
+    result = nas.search(Grid(), OBJECTIVES, quick, budget=50, callbacks=[states.append], algorithm="moead")
     front = {Grid().format(r.trial.architecture) for r in states[-1].front.items}
     assert front == set(result.front["architecture"])
 
@@ -267,7 +289,7 @@ def test_the_fidelity_reaches_every_trial_as_a_float() -> None:
         budgets.add(repr(trial.budget))
         return dict(quick(trial))
 
-    nas.search(Grid(), OBJECTIVES, evaluate, loop=LoopSettings(evaluations=20, fidelity=3))
+    nas.search(Grid(), OBJECTIVES, evaluate, loop=LoopSettings(evaluations=20, fidelity=3), algorithm="moead")
     assert budgets == {"3.0"}
 
 
@@ -286,7 +308,7 @@ def test_loop_settings_that_make_no_sense_are_named(setting: str, value: object)
 
 def test_a_maximised_objective_is_maximised() -> None:
     result = nas.search(Grid(), ["params", nas.Objective("gain", maximize=True)],
-                        lambda trial: {"gain": float(trial.architecture.genes[0])}, budget=60)  # fmt: skip
+                        lambda trial: {"gain": float(trial.architecture.genes[0])}, budget=60, algorithm="moead")  # fmt: skip
     best = result.history.loc[result.history["gain"].idxmax(), "gain"]
     assert result.front["gain"].max() == best == result.summary["best"]["gain"]
     assert np.all(np.diff(result.front.sort_values("params")["gain"]) > 0)

@@ -42,7 +42,7 @@ def search(
     arguments: dict[str, Any] = {"evaluate": noisy, "budget": 40, "seed": 3, "algorithm": "sa-moead"}
     arguments["loop"] = LoopSettings(concurrency=3)
     arguments |= {"space": Grid(), "objectives": OBJECTIVES, "algorithm_settings": settings, "out": out}
-    return nas.search(**(arguments | changes))
+    return nas.search(**({"algorithm": "moead", **arguments | changes}))
 
 
 @pytest.fixture(scope="module")

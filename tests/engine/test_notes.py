@@ -34,7 +34,9 @@ def search(out: Path | None, budget: int = 30, stop: int | None = None, **more: 
             raise KeyboardInterrupt
 
     settings = {"algorithm": Noting, "callbacks": [callback], **more}
-    return nas.search(Grid(), OBJECTIVES, quick, budget=budget, seed=3, out=out, **settings)  # type: ignore[arg-type]
+    return nas.search(
+        Grid(), OBJECTIVES, quick, budget=budget, seed=3, out=out, **{"algorithm": "moead", **settings}
+    )  # type: ignore[arg-type]
 
 
 def told(notes: object) -> list[int]:
@@ -134,8 +136,8 @@ def test_an_unordered_run_is_recalled_too(tmp_path: Path) -> None:
 
 def test_an_exhausted_run_is_recalled_too(tmp_path: Path) -> None:
     tiny = dict(algorithm=Noting, budget=40, out=tmp_path)
-    first = nas.search(Grid(3, 2), OBJECTIVES, quick, **tiny)  # type: ignore[arg-type]
-    again = nas.search(Grid(3, 2), OBJECTIVES, quick, **tiny, resume=True)  # type: ignore[arg-type]
+    first = nas.search(Grid(3, 2), OBJECTIVES, quick, **{"algorithm": "moead", **tiny})  # type: ignore[arg-type]
+    again = nas.search(Grid(3, 2), OBJECTIVES, quick, **{"algorithm": "moead", **tiny}, resume=True)  # type: ignore[arg-type]
     assert (first.state, again.state) == ("exhausted", "exhausted")
     assert first.front.equals(again.front)
 

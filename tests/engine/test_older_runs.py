@@ -91,7 +91,16 @@ def older(schema: int, folder: Path) -> Path:
 def go_on(run: Path, schema: int, more: int) -> nas.SearchResult:
     settings = OLDER[schema].search
     budget = OLDER[schema].evaluations + more
-    return nas.search(Grid(), OBJECTIVES, quick, budget=budget, seed=1, out=run, resume=True, **settings)
+    return nas.search(
+        Grid(),
+        OBJECTIVES,
+        quick,
+        budget=budget,
+        seed=1,
+        out=run,
+        resume=True,
+        **{"algorithm": "moead", **settings},
+    )
 
 
 def test_there_is_an_old_file_of_every_format() -> None:
@@ -178,5 +187,14 @@ def test_no_old_run_is_evaluated_again(tmp_path: Path) -> None:
         return quick(trial)
 
     run = older(2, tmp_path / "run")
-    nas.search(Grid(), OBJECTIVES, count, budget=19, seed=1, out=run, resume=True, **OLDER[2].search)
+    nas.search(
+        Grid(),
+        OBJECTIVES,
+        count,
+        budget=19,
+        seed=1,
+        out=run,
+        resume=True,
+        **{"algorithm": "moead", **OLDER[2].search},
+    )
     assert measured == [16, 17, 18]

@@ -104,7 +104,7 @@ def test_the_front_is_left_as_it_is() -> None:
 def test_picking_from_a_search() -> None:
     from nas.testing.toy import ToySpace, toy_error
 
-    found = nas.search(ToySpace(), ["error", "params"], toy_error, budget=40, seed=1)
+    found = nas.search(ToySpace(), ["error", "params"], toy_error, budget=40, seed=1, algorithm="moead")
     assert found.table is not None
     picked = nas.pick(found.front, nas.Preference.parse("error:2", found.table.objectives))
     assert len(picked.ranked) == len(found.front)

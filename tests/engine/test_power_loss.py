@@ -82,7 +82,15 @@ def crashed(tmp_path_factory: pytest.TempPathFactory) -> Crashed:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nas.report.plots.write_plots", lambda folder, table: [])
         patch.setattr(History, "_open", often)
-        nas.search(Grid(), OBJECTIVES, quick, budget=EVALUATIONS, out=folder / "whole", callbacks=[copy])
+        nas.search(
+            Grid(),
+            OBJECTIVES,
+            quick,
+            budget=EVALUATIONS,
+            out=folder / "whole",
+            callbacks=[copy],
+            algorithm="moead",
+        )
     return Crashed(folder / "whole", sorted(set(moments)))
 
 
@@ -109,7 +117,7 @@ def after(damage: str, name: str, share: float, seed: int, crashed: Crashed, fol
     DAMAGE[damage](folder / name, int(share * (folder / name).stat().st_size), rng)
     try:
         left = check_earlier_state(folder, crashed.whole)
-        nas.search(Grid(), OBJECTIVES, quick, budget=EVALUATIONS, out=folder, resume=True)
+        nas.search(Grid(), OBJECTIVES, quick, budget=EVALUATIONS, out=folder, resume=True, algorithm="moead")
     except HistoryError:
         return None
     assert log_of(folder) == log_of(crashed.whole)
@@ -176,4 +184,12 @@ def test_a_log_whose_rows_do_not_fit_together_is_refused(
         db.execute(statement)
     db.close()
     with pytest.raises(HistoryError, match=f"is damaged: {what}; restore it from a copy"):
-        nas.search(Grid(), OBJECTIVES, quick, budget=EVALUATIONS, out=tmp_path / "run", resume=True)
+        nas.search(
+            Grid(),
+            OBJECTIVES,
+            quick,
+            budget=EVALUATIONS,
+            out=tmp_path / "run",
+            resume=True,
+            algorithm="moead",
+        )

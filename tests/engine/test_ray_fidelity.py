@@ -44,7 +44,7 @@ def search(out: Path, workers: int, stop: int | None = None, resume: bool = Fals
         out=out,
         resume=resume,
         callbacks=[callback],
-        **more,
+        **{"algorithm": "moead", **more},
     )  # type: ignore[arg-type]
 
 

@@ -35,14 +35,14 @@ pytestmark = [pytest.mark.usefixtures("cluster", "no_plots"), pytest.mark.timeou
 def serial(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same search in this process, with an evaluator that takes no time."""
     out = tmp_path_factory.mktemp("ray") / "serial"
-    nas.search(Grid(), OBJECTIVES, quick, loop=LOOP, out=out)
+    nas.search(Grid(), OBJECTIVES, quick, loop=LOOP, out=out, algorithm="moead")
     return out
 
 
 def on_ray(out: Path, workers: int, loop: LoopSettings = LOOP, **changes: object) -> nas.SearchResult:
     return nas.search(
         Grid(), OBJECTIVES, uneven, loop=loop, out=out,
-        executor="ray", executor_settings=RaySettings(workers=workers), **changes,
+        executor="ray", executor_settings=RaySettings(workers=workers), **{"algorithm": "moead", **changes},
     )  # type: ignore[arg-type]  # fmt: skip
 
 
@@ -79,7 +79,9 @@ def test_an_unordered_search_replays_and_goes_on(tmp_path: Path) -> None:
     on_ray(tmp_path / "run", 4, loop, callbacks=[interrupt_at(20)])
     result = on_ray(tmp_path / "run", 2, loop, resume=True)
     assert result.summary["evaluations"] == 50
-    again = nas.search(Grid(), OBJECTIVES, quick, loop=loop, out=tmp_path / "run", resume=True)
+    again = nas.search(
+        Grid(), OBJECTIVES, quick, loop=loop, out=tmp_path / "run", resume=True, algorithm="moead"
+    )
     assert again.state == "finished"  # the whole log replays
 
 
@@ -94,6 +96,7 @@ def test_candidates_that_go_wrong_have_a_status_and_the_search_ends(serial: Path
         out=tmp_path / "run",
         executor="ray",
         executor_settings=settings,
+        algorithm="moead",
     )
     frame, _ = read_history(tmp_path / "run")
     status, reason = frame["status"], frame["reason"]
@@ -123,10 +126,17 @@ def test_workers_that_all_die_stop_the_search_which_goes_on_once_mended(tmp_path
         nas.NasError, match=r"10 of the last 10 candidates failed .* worker process died"
     ) as stopped:
         nas.search(
-            Grid(), OBJECTIVES, deadly, loop=loop, out=tmp_path, executor="ray", executor_settings=settings
+            Grid(),
+            OBJECTIVES,
+            deadly,
+            loop=loop,
+            out=tmp_path,
+            executor="ray",
+            executor_settings=settings,
+            algorithm="moead",
         )
     assert stopped.value.exit_code == 6
     assert (tmp_path / "front.csv").exists()
-    result = nas.search(Grid(), OBJECTIVES, quick, loop=loop, out=tmp_path, resume=True)
+    result = nas.search(Grid(), OBJECTIVES, quick, loop=loop, out=tmp_path, resume=True, algorithm="moead")
     assert result.summary["evaluations"] == 30
     assert result.summary["ok"] >= 16

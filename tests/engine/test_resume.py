@@ -26,7 +26,9 @@ def search(out: Path, resume: bool = False, stop: int | None = None, **changes: 
     budget = changes.pop("budget", 60)
     arguments = {"space": Grid(), "objectives": OBJECTIVES, "evaluate": quick, "seed": 5} | changes
     settings = LoopSettings(evaluations=budget, **loop)  # type: ignore[arg-type]
-    return nas.search(**arguments, loop=settings, out=out, resume=resume, callbacks=[callback])  # type: ignore[arg-type]
+    return nas.search(
+        **{"algorithm": "moead", **arguments}, loop=settings, out=out, resume=resume, callbacks=[callback]
+    )  # type: ignore[arg-type]
 
 
 def same(first: Path, second: Path) -> bool:

@@ -60,7 +60,15 @@ def test_an_evaluation_takes_as_many_steps_after_ten_thousand_as_after_one(
     loop = LoopSettings(evaluations=10_000, seed=1)
     sys.setprofile(calls.count)
     try:
-        nas.search(Grid(8, 10), OBJECTIVES, quick, loop=loop, out=tmp_path / "run", callbacks=[calls])
+        nas.search(
+            Grid(8, 10),
+            OBJECTIVES,
+            quick,
+            loop=loop,
+            out=tmp_path / "run",
+            callbacks=[calls],
+            algorithm="moead",
+        )
     finally:
         sys.setprofile(None)
     assert len(calls.stretches) == 20

@@ -41,7 +41,7 @@ DEAR = ("repeats",)
 
 def search(out: Path | None, *callbacks: object, **changes: Any) -> nas.SearchResult:
     arguments = {"evaluate": quick, "budget": 40, "out": out, "callbacks": callbacks} | changes
-    return nas.search(Grid(), OBJECTIVES, **arguments)
+    return nas.search(Grid(), OBJECTIVES, **{"algorithm": "moead", **arguments})
 
 
 def stop_at(evaluated: int) -> Callable[[SearchState], None]:

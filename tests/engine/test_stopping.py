@@ -22,7 +22,12 @@ def search(**changes: Any) -> nas.SearchResult:
     arguments: dict[str, Any] = {"space": Grid(), "objectives": ["error", "params"], "evaluate": quick}
     serial = nas.LoopSettings(concurrency=1)
     return nas.search(
-        **(arguments | {"budget": 200, "algorithm": "random", "seed": 3, "loop": serial} | changes)
+        **(
+            {
+                "algorithm": "moead",
+                **arguments | {"budget": 200, "algorithm": "random", "seed": 3, "loop": serial} | changes,
+            }
+        )
     )
 
 

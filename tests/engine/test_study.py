@@ -36,7 +36,7 @@ def study(out: Path | None = None, **changes: Any) -> nas.Study:
         "seed": 3,
         "algorithm_settings": MOEADSettings(population=8),
     }
-    return nas.Study(Grid(), OBJECTIVES, out=out, **(arguments | changes))
+    return nas.Study(Grid(), OBJECTIVES, out=out, **({"algorithm": "moead", **arguments | changes}))
 
 
 def drive(made: nas.Study, evaluations: int) -> None:

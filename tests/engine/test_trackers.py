@@ -38,7 +38,7 @@ def fails(trial: nas.Trial) -> dict[str, float]:
 
 def search(out: Path, *callbacks: object, **changes: Any) -> nas.SearchResult:
     arguments = {"evaluate": fails, "algorithm": Noting, "budget": 25, "out": out, "callbacks": callbacks}
-    return nas.search(Grid(), OBJECTIVES, **(arguments | changes))
+    return nas.search(Grid(), OBJECTIVES, **({"algorithm": "moead", **arguments | changes}))
 
 
 def stop_at(evaluated: int) -> Callable[[SearchState], None]:

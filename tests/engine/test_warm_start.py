@@ -30,7 +30,9 @@ LEAN = SAMOEADSettings(initial=8, surrogate="rbf", whole_space=100, pool=100, gr
 
 def search(out: Path | None, **changes: Any) -> nas.SearchResult:
     arguments: dict[str, Any] = {"space": Grid(), "objectives": OBJECTIVES, "evaluate": quick, "seed": 5}
-    return nas.search(**({"budget": 20, "algorithm": "random", "out": out} | arguments | changes))
+    return nas.search(
+        **({"algorithm": "moead", **{"budget": 20, "algorithm": "random", "out": out} | arguments | changes})
+    )
 
 
 @pytest.fixture

@@ -195,10 +195,19 @@ def every_kind(trial: Trial) -> dict[str, float]:
 def test_a_search_with_every_exception_finishes_and_resumes(tmp_path: Path) -> None:
     out = tmp_path / "run"
     settings: dict[str, Any] = {"algorithm": "random", "out": out, "loop": nas.LoopSettings(max_failures=1.0)}
-    first = nas.search(ToySpace(), ["error"], every_kind, budget=3 * len(RAISED), **settings)
+    first = nas.search(
+        ToySpace(), ["error"], every_kind, budget=3 * len(RAISED), **{"algorithm": "moead", **settings}
+    )
     assert first.state == "finished"
     assert first.summary["failed"] == len(RAISED)
-    again = nas.search(ToySpace(), ["error"], every_kind, budget=3 * len(RAISED) + 2, resume=True, **settings)
+    again = nas.search(
+        ToySpace(),
+        ["error"],
+        every_kind,
+        budget=3 * len(RAISED) + 2,
+        resume=True,
+        **{"algorithm": "moead", **settings},
+    )
     assert again.summary["evaluations"] == 3 * len(RAISED) + 2
     frame, _ = nas.load_run(out)
     assert frame.frame["reason"].iloc[0] == first.history["reason"].iloc[0]

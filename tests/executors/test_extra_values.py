@@ -143,7 +143,9 @@ def test_a_search_keeps_every_objective_beside_any_extra_and_says_once_what_was_
 ) -> None:
     settings: dict[str, Any] = {"algorithm": "random", "executor": executor, "out": tmp_path / "run"}
     with caplog.at_level(logging.WARNING):
-        found = nas.search(ToySpace(), ["error", "params"], odd, budget=44, **settings)
+        found = nas.search(
+            ToySpace(), ["error", "params"], odd, budget=44, **{"algorithm": "moead", **settings}
+        )
     assert found.summary["failed"] == 0
     assert found.history["error"].notna().all()
     assert found.history["reported_seconds"].eq(5.0).all()
@@ -151,7 +153,9 @@ def test_a_search_keeps_every_objective_beside_any_extra_and_says_once_what_was_
     assert found.history[r"caf\xe9"].eq(1.0).all()
     said = [record.message for record in caplog.records if "left empty" in record.message]
     assert 1 <= len(said) == len({text.partition("values")[2] for text in said}) <= len(NO_NUMBERS)
-    again = nas.search(ToySpace(), ["error", "params"], odd, budget=46, resume=True, **settings)
+    again = nas.search(
+        ToySpace(), ["error", "params"], odd, budget=46, resume=True, **{"algorithm": "moead", **settings}
+    )
     assert again.summary["ok"] == 46
     assert (tmp_path / "run" / "history.parquet").is_file()
 

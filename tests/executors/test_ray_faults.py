@@ -55,7 +55,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
 def search(out: Path, evaluate: Callable[[Trial], Mapping[str, float]], budget: int, **more: object) -> str:
     nas.search(
         Cells(), ["error", "params"], evaluate, out=out,
-        loop=LoopSettings(budget, seed=3, concurrency=8), **more,  # type: ignore[arg-type]
+        loop=LoopSettings(budget, seed=3, concurrency=8), **{"algorithm": "moead", **more},  # type: ignore[arg-type]
     )  # fmt: skip
     return (out / "front.csv").read_text()
 

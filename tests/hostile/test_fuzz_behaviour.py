@@ -236,8 +236,10 @@ def test_a_search_over_such_candidates_is_recorded_read_and_resumed(
     objectives = [nas.Objective("error", unit), nas.Objective("params", cheap=True)]
     settings: dict[str, Any] = {"algorithm": "random", "out": out, "loop": nas.LoopSettings(max_failures=1.0)}
     count = len(seen)
-    first = nas.search(ToySpace(), objectives, evaluate, budget=count, **settings)
-    again = nas.search(ToySpace(), objectives, evaluate, budget=count + 2, resume=True, **settings)
+    first = nas.search(ToySpace(), objectives, evaluate, budget=count, **{"algorithm": "moead", **settings})
+    again = nas.search(
+        ToySpace(), objectives, evaluate, budget=count + 2, resume=True, **{"algorithm": "moead", **settings}
+    )
     assert (first.summary["evaluations"], again.summary["evaluations"]) == (count, count + 2)
     frame, _ = read_history(out)
     assert frame.columns.is_unique
@@ -347,7 +349,9 @@ def test_a_search_leaves_every_file_that_was_in_its_folder_as_it_was(
     said = "nothing"
     with bounded():
         try:
-            nas.search(ToySpace(), ["error"], lambda trial: {"error": 1.0}, **settings)
+            nas.search(
+                ToySpace(), ["error"], lambda trial: {"error": 1.0}, **{"algorithm": "moead", **settings}
+            )
         except NasError as error:
             said = str(error)
     assert said

@@ -67,7 +67,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def result(tmp_path: Path, no_plots: None) -> nas.SearchResult:
-    return nas.search(ToySpace(), ["error", "params"], toy_error, budget=12, out=tmp_path / "run")
+    return nas.search(
+        ToySpace(), ["error", "params"], toy_error, budget=12, out=tmp_path / "run", algorithm="moead"
+    )
 
 
 def test_a_search_ends_with_its_page_and_the_command_makes_it_again(folder: Path, command: Any) -> None:

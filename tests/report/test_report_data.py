@@ -356,7 +356,14 @@ def test_runs_that_differ_in_a_unit_cannot_be_compared() -> None:
 @pytest.fixture
 def run(tmp_path: Path, no_plots: None) -> Path:
     """A small run on disk."""
-    nas.search(ToySpace(), ["error", "params", "madds"], toy_error, budget=12, out=tmp_path / "run")
+    nas.search(
+        ToySpace(),
+        ["error", "params", "madds"],
+        toy_error,
+        budget=12,
+        out=tmp_path / "run",
+        algorithm="moead",
+    )
     return tmp_path / "run"
 
 

@@ -57,7 +57,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Folder:
 
 def search(space: nas.SearchSpace, evaluate: Any, **more: Any) -> nas.SearchResult:
     options: dict[str, Any] = {"algorithm": "random", "budget": 2, "seed": 1, **more}
-    return nas.search(space, ["error", "params", "madds"], evaluate, **options)
+    return nas.search(space, ["error", "params", "madds"], evaluate, **{"algorithm": "moead", **options})
 
 
 @FOLLOWING

@@ -187,5 +187,5 @@ def test_a_search_that_could_only_fail_ends_before_it_trains(
     space = SizedTiny()
     evaluator = dataclasses.replace(TrainingEvaluator(space, recipe=QUICK), **changes)
     with pytest.raises(error, match=said):
-        nas.search(space, ["error", "params"], evaluator, budget=12, out=tmp_path / "run")
+        nas.search(space, ["error", "params"], evaluator, budget=12, out=tmp_path / "run", algorithm="moead")
     assert not (tmp_path / "run").exists()
