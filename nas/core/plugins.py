@@ -66,6 +66,8 @@ _REGISTRIES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "executor": (("nas.executors", "EXECUTORS"),),
     "objective": (("nas.core.objectives", "OBJECTIVES"),),
     "callback": (("nas.monitor.trackers.registry", "CALLBACKS"),),
+    "data set": (("nas.training.data", "DATASETS"),),
+    "task": (("nas.training.from_config", "TASKS"),),
 }
 
 

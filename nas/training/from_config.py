@@ -7,8 +7,9 @@ from typing import Any
 
 from nas.core.errors import ConfigError
 from nas.core.evaluator import Evaluate
+from nas.core.lazy import Lazy
 from nas.core.making_spaces import make_space
-from nas.core.plugins import make
+from nas.core.plugins import find, make
 from nas.core.space import SearchSpace
 
 
@@ -21,8 +22,9 @@ def training(
     device: str | None = None,
     proxies: Sequence[str] = (),
     robustness: Mapping[str, Any] | None = None,
+    task: Any = "classification",
 ) -> Evaluate:
-    """Train each candidate on `data` (a name, or a mapping with `name`) by `recipe` (a mapping).
+    """Train each candidate for `task` on `data` (each a name, or a mapping with `name`) by `recipe` (a mapping).
 
     `proxies` names zero-cost proxies to report beside (docs/proxies.md). `robustness` has the settings of
     `nas.training.robustness.Robustness`, which then judges each trained network on corrupted pictures too.
@@ -42,12 +44,22 @@ def training(
         threads,
         device,
         also=also,
+        task=_task(task),
     )
     if not proxies:
         return evaluator
     from nas.training.proxies import WithProxies
 
     return WithProxies(evaluator, tuple(proxies))
+
+
+def _task(described: Any) -> Any:
+    """A task of classifiers by its name: the built-in one, or a custom class."""
+    settings = dict(_named(described))
+    name = settings.pop("name", None)
+    if not isinstance(name, str):
+        raise ConfigError(f"task: expected a name, or a mapping with `name`, got {described!r}")
+    return make("task", find("task", name), settings, name)
 
 
 def segmentation_space(
@@ -104,3 +116,4 @@ def _named(value: Any) -> Any:
 
 EVALUATORS: dict[str, Callable[..., Evaluate]] = {"training": training, "segmentation": segmentation}
 SPACES: dict[str, Callable[..., SearchSpace]] = {"segmentation": segmentation_space}
+TASKS: dict[str, Callable[..., Any]] = {"classification": Lazy("nas.training.task", "Classification")}

@@ -9,6 +9,7 @@ from typing import Any
 
 from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
+from nas.core.plugins import find, make
 from nas.training.data.base import Damage, DataReport, DataSource, MemoryPictures, Pictures, Splits
 from nas.training.data.cifar import Cifar10, Cifar100
 from nas.training.data.digits import Digits
@@ -55,12 +56,15 @@ def kind_at(path: str) -> str | None:
 def data_from_config(config: Mapping[str, Any]) -> DataSource:
     """A description from plain settings, such as `{"name": "folder", "path": "pictures", "resolution": 32}`.
 
-    The path of a folder or a Parquet file may stand in the name's place.
+    The path of a folder or a Parquet file may stand in the name's place, or ``package.module:Name`` of a custom class.
 
     Raises `ConfigError` for an unknown data set or setting, naming the nearest right one.
     """
     settings = dict(config)
     name = settings.pop("name", None)
+    if isinstance(name, str) and ":" in name and kind_at(name) is None:
+        data: DataSource = make("data set", find("data set", name), settings, name)
+        return data
     if name not in DATASETS:
         kind = kind_at(name) if isinstance(name, str) else None
         if kind is None:
