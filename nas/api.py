@@ -16,8 +16,7 @@ from nas.engine.initial import AnyArchitecture
 from nas.engine.loop import LoopSettings
 from nas.engine.plan import DEFAULT_ALGORITHM, MakeAlgorithm, named_algorithm
 from nas.engine.record import SearchResult
-from nas.engine.run import run
-from nas.engine.spec import MakeExecutor, SearchSpec
+from nas.engine.run import MakeExecutor, SearchSpec, run
 from nas.engine.stopping import AnyRules, stop_rules
 from nas.engine.warm_start import AnySource
 from nas.executors import executor_factory

@@ -356,3 +356,11 @@ def test_the_run_folder_page_has_every_column_key_and_status(own_run: Path) -> N
     assert columns <= known
     assert set(json.loads((own_run / "summary.json").read_text(encoding="utf-8"))) <= known
     assert {status.value for status in Status} <= known
+
+
+def test_the_path_of_a_candidate_in_contributing_is_that_of_the_code() -> None:
+    import runpy
+
+    script = runpy.run_path(str(ROOT / "docs" / "figures" / "candidate_path.py"))
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert script["with_diagram"](text) == text, "run: python docs/figures/candidate_path.py --write"

@@ -38,8 +38,7 @@ from nas.engine.kept_weights import INDEX
 from nas.engine.loop import LoopSettings, SearchState
 from nas.engine.plan import Plan
 from nas.engine.record import SearchResult
-from nas.engine.run import run
-from nas.engine.spec import SearchSpec
+from nas.engine.run import SearchSpec, run
 from nas.runs.code_of_strangers import allow
 from nas.runs.files import REPORT, check_log_is_file, check_resumable
 from nas.runs.history import FILE, read_history

@@ -22,9 +22,8 @@ from nas.core.records import Trial
 from nas.engine.callbacks import AnyCallback
 from nas.engine.changed_code import measuring
 from nas.engine.plan import NamedAlgorithm, Plan
-from nas.engine.run import run
+from nas.engine.run import SearchSpec, run
 from nas.engine.settle import settled
-from nas.engine.spec import SearchSpec
 from nas.runs.history import FILE, read_history
 
 RUNS = "runs"

@@ -23,7 +23,7 @@ from nas.core.problem import Problem
 from nas.core.space import SearchSpace
 from nas.engine.callbacks import AnyCallback, Callback, as_callback
 from nas.engine.plan import NamedAlgorithm
-from nas.engine.spec import MakeExecutor, SearchSpec
+from nas.engine.run import MakeExecutor, SearchSpec
 from nas.engine.stopping import stop_rules
 from nas.executors import EXECUTORS, SETTINGS
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from nas.core.code_files import changed, code_of
 from nas.core.errors import ConfigError, HistoryError, NasError
+from nas.core.evaluator import Evaluate
 from nas.core.executor import Executor
 from nas.core.files import absolute
 from nas.core.interrupts import InterruptWatch, is_interrupt
 from nas.core.plugins import collecting
+from nas.core.problem import Problem
 from nas.core.task_spec import TaskSpec
 from nas.core.tracebacks import summarize_exception
 from nas.engine.callbacks import AnyCallback, as_callback
@@ -20,29 +24,69 @@ from nas.engine.changed_code import META as CODE
 from nas.engine.changed_code import RunCode, check_accepted, checked_code, measuring
 from nas.engine.fidelity import Rungs
 from nas.engine.heartbeat import HeartbeatWriter
+from nas.engine.initial import AnyArchitecture
 from nas.engine.kept_weights import KeptWeights
-from nas.engine.loop import Search
-from nas.engine.plan import TASK, Plan, check_ready, with_weights
+from nas.engine.loop import LoopSettings, Search
+from nas.engine.plan import TASK, NamedAlgorithm, Plan, check_ready, with_weights
 from nas.engine.record import SearchResult, conclude, recorded_code, remember
 from nas.engine.settle import settled
-from nas.engine.spec import SearchSpec
+from nas.engine.stopping import StopRule
 from nas.engine.warm_start import AnySource, WarmStart, read_warm_start, recorded
 from nas.runs.files import check_new, check_resumable
 from nas.runs.history import FILE, History, read_history
 from nas.runs.history_table import check_readable
 from nas.runs.log_file import well_formed
 
+MakeExecutor = Callable[[Evaluate, frozenset[str]], Executor]  # from the names that it must return
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchSpec:
+    """Everything that `nas.engine.run.run` needs, as objects: no name is looked up after it is made.
+
+    `algorithm_settings` None: defaults that suit the budget. `executor_settings` is for people to read; `remote` tells
+    that workers are on other machines, so that data need not be here. `record` is put into config.json. `code` are modules
+    that the search is made of beside those of its objects; their files are named relative to `base`. The other fields are
+    arguments of `nas.search`.
+    """
+
+    problem: Problem
+    algorithm: NamedAlgorithm
+    algorithm_settings: Any = None
+    executor: MakeExecutor
+    executor_settings: Any = None
+    loop: LoopSettings
+    out: Path | None = None
+    resume: bool = False
+    keep_weights: bool = True
+    warm_start: AnySource | None = None
+    initial: Sequence[AnyArchitecture] = ()
+    stop: Sequence[StopRule] = ()
+    callbacks: Sequence[AnyCallback] = ()
+    accept_changed_code: bool = False
+    csv: bool = False
+    plots: bool = True
+    record: Mapping[str, Any] | None = None
+    code: Sequence[ModuleType] = ()
+    base: Path | None = None
+
+    @property
+    def remote(self) -> bool:
+        """Whether workers are on a cluster that the search joins."""
+        return getattr(self.executor_settings, "address", None) is not None
+
 
 def run(spec: SearchSpec, on_ready: Callable[[Plan], None] | None = None) -> SearchResult:
-    """Search. `on_ready` is called once all is resolved and checked, before the first worker starts.
+    """Run a search to its end. `on_ready` is called once all is resolved and checked, before the first worker starts.
 
     Raises as `nas.search` does.
     """
     with InterruptWatch():  # so that only a signal counts as one, whatever the code of a problem raises
-        return _run(_checked(spec), on_ready)
+        return _run_checked(_checked(spec), on_ready)
 
 
-def _run(spec: SearchSpec, on_ready: Callable[[Plan], None] | None) -> SearchResult:
+def _run_checked(spec: SearchSpec, on_ready: Callable[[Plan], None] | None) -> SearchResult:
+    """Resolve the task, make the plan, record it, then search."""
     base = spec.base or absolute(".")
     now = code_of(_parts(spec), base)  # before anything runs: what is in the files later was not run
     warm = None
