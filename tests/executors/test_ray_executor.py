@@ -30,13 +30,18 @@ PATIENCE_S = 600.0  # far longer than anything takes on a busy machine
 pytestmark = pytest.mark.timeout(900)
 
 
-def run_all(executor: Executor, trials: list[Trial], limit_s: float = PATIENCE_S) -> dict[int, Result]:
+def run_all(executor: Executor, trials: list[Trial]) -> dict[int, Result]:
     """Results by trial id."""
     for trial in trials:
         executor.submit(trial)
+    return collected(executor, len(trials))
+
+
+def collected(executor: Executor, count: int) -> dict[int, Result]:
+    """Results by trial id, once there are so many."""
     results: dict[int, Result] = {}
-    give_up = time.monotonic() + limit_s
-    while len(results) < len(trials):
+    give_up = time.monotonic() + PATIENCE_S
+    while len(results) < count:
         assert time.monotonic() < give_up, f"only {sorted(results)} came back"
         results |= {result.trial.id: result for result in executor.collect(1.0)}
     return results
@@ -47,7 +52,7 @@ def cluster() -> Iterator[None]:
     """One cluster for the module; executors made while it is there use it and leave it open."""
     ray.init(
         address="local",
-        num_cpus=4,
+        num_cpus=6,
         include_dashboard=False,
         log_to_driver=False,
         logging_level=logging.ERROR,
@@ -71,20 +76,22 @@ def outcomes(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     """Every bad candidate once with a good one after it, all submitted together; results by name."""
     folder = tmp_path_factory.mktemp("candidates")
     free = RaySettings(workers=2, retries=1)
-    timed = RaySettings(workers=1, timeout_s=5.0)  # for one that hangs and one that takes a millisecond
+    timed = RaySettings(workers=1, timeout_s=3.0)  # for one that hangs and one that takes a millisecond
     limited = RaySettings(workers=2, memory_bytes=300 * MB)
     by_name: dict[str, list[Result]] = {}
-    executors = [
-        (RayExecutor(Candidates(folder), settings, required=ERROR), bad)
-        for settings, bad in ((free, BAD), (timed, HANGING), (limited, GREEDY))
-    ]
-    for executor, bad in executors:
+    running, first = [], 0
+    for settings, bad in ((free, BAD), (timed, HANGING), (limited, GREEDY)):  # all at the same time
+        executor = RayExecutor(Candidates(folder), settings, required=ERROR)
         names = [name for each in bad for name in (each, "good")]
-        first = sum(map(len, by_name.values()))
-        results = run_all(executor, [candidate(name, number) for number, name in enumerate(names, first)])
-        executor.close()
-        for result in results.values():
+        trials = [candidate(name, number) for number, name in enumerate(names, first)]
+        first += len(names)
+        for trial in trials:
+            executor.submit(trial)
+        running.append((executor, len(trials)))
+    for executor, count in running:
+        for result in collected(executor, count).values():
             by_name.setdefault(result.trial.architecture.space, []).append(result)
+        executor.close()
     by_name["killed"] = [by_name["kills_itself"][0]] * len(list(folder.glob("killed-*")))
     return by_name
 
@@ -102,7 +109,7 @@ def outcomes(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> dict[st
         ("wrong_keys", Status.FAILED, "'error' missing"),
         ("text", Status.FAILED, "error='5%'"),
         ("huge_array", Status.FAILED, "of shape (1000, 1000)"),
-        ("hangs", Status.TIMEOUT, "timeout_s=5"),
+        ("hangs", Status.TIMEOUT, "timeout_s=3"),
         ("fills_memory_at_once", Status.OUT_OF_MEMORY, "Unable to allocate"),
         ("fills_memory_by_and_by", Status.OUT_OF_MEMORY, "MemoryError"),
         ("kills_itself", Status.LOST, "died 2 times (retries=1)"),
@@ -222,7 +229,7 @@ def test_an_evaluator_that_cannot_be_pickled_is_a_clear_error(cluster: None) -> 
     ids=["cpus", "gpus"],
 )
 def test_what_the_cluster_can_never_hold_is_refused_at_once(cluster: None, settings: RaySettings) -> None:
-    with pytest.raises(ExecutorError, match=r"which no machine has: .* 1 node\(s\) with 4 CPUs"):
+    with pytest.raises(ExecutorError, match=r"which no machine has: .* 1 node\(s\) with 6 CPUs"):
         RayExecutor(Candidates(Path()), settings)
 
 
@@ -238,7 +245,7 @@ def test_room_is_counted_on_single_nodes_not_on_their_sum() -> None:
 @pytest.mark.slow
 def test_more_workers_than_a_cluster_has_places_for_are_a_ceiling(cluster: None) -> None:
     executor = RayExecutor(Candidates(Path()), RaySettings(workers=9))
-    assert executor.free == 4
+    assert executor.free == 6
     assert len(run_all(executor, [candidate("good", number) for number in range(8)])) == 8
     executor.close()
 
