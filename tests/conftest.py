@@ -6,6 +6,7 @@ import atexit
 import importlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+
+# Compiled files are kept, whatever the environment says: else each of some hundred processes compiles the package again,
+# and pytest rewrites every test, which takes longer than most of the tests.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # One thread a test, as one thread a worker: small networks train several times faster so, and subprocesses follow.
 for library in ("OMP", "MKL", "OPENBLAS"):
