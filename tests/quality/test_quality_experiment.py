@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import nas
+from nas.algorithms.peers import PEERS
 from nas.compare.config import check_comparison
 from nas.compare.runs import Comparison
 from nas.config.schema import read_config
@@ -35,6 +36,9 @@ def test_every_comparison_can_begin(name: str, shared_data: Path, tmp_path: Path
         for part in (problem["space"], problem["evaluator"]):
             if isinstance(part, dict):
                 part["path"] = str(shared_data / Path(part["path"]).name)
+    for part in check_comparison(values).algorithms:
+        if part.name in PEERS:
+            PEERS[part.name].Settings(**part.settings)
     config = check_comparison({**values, "algorithms": installed})
     Comparison(config, FOLDER, tmp_path).check()
     assert {problem.name.partition("@")[0] for problem in config.problems} >= {"nasbench101_5v"}
