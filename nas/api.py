@@ -12,7 +12,7 @@ from nas.core.objectives import AnyObjective, Limit
 from nas.core.problem import Problem
 from nas.core.space import SearchSpace
 from nas.engine.callbacks import AnyCallback
-from nas.engine.initial import AnyArchitecture
+from nas.engine.initial import AnyArchitectures
 from nas.engine.loop import LoopSettings
 from nas.engine.plan import DEFAULT_ALGORITHM, MakeAlgorithm, named_algorithm
 from nas.engine.record import SearchResult
@@ -41,7 +41,7 @@ def search(
     resume: bool = False,
     keep_weights: bool = True,
     warm_start: AnySource | None = None,
-    initial: Sequence[AnyArchitecture] = (),
+    initial: AnyArchitectures = (),
     stop: AnyRules = (),
     callbacks: Sequence[AnyCallback] = (),
     accept_changed_code: bool = False,
@@ -56,7 +56,7 @@ def search(
         evaluate: measures the expensive objectives of one `Trial` on a worker; returns them by name.
         algorithm: a name in `nas.algorithms.ALGORITHMS`, or a class or function of (problem, rng, settings). The default,
             "sa-moead", pays when an evaluation takes a second or more; "moead" proposes in a fraction of its time.
-        algorithm_settings: its `Settings`; None for defaults that suit the budget.
+        algorithm_settings: its `Settings`, or a mapping of some of them; the others suit the budget.
         executor: ``serial``, ``ray``, or a function of (evaluate, names it must return) that makes one.
         executor_settings: `SerialSettings` or `RaySettings`; None for their defaults.
         budget: how many architectures to evaluate (100); candidates that break a cheap limit cost none.

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
-from nas.config.schema import AnyObjective, AnyPart, HalvingPart, Part, SearchConfig, checked
+from nas.config.schema import AnyObjective, AnyPart, Closed, HalvingPart, Part, SearchConfig, checked
 from nas.core.checks import check_known
 from nas.core.errors import ConfigError
 
@@ -17,10 +17,9 @@ LABEL_LENGTH = 40
 SPREAD = "ray"  # the executor of a problem whose trials, rather than its runs, go to workers
 
 
-class ReferencePart(BaseModel):
+class ReferencePart(Closed):
     """What quality is measured against: a front, and the box of the hypervolume, in the objectives' own units."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     enumerate: bool = False
     front: str | None = Field(default=None, min_length=1)
     ideal: dict[str, float] = Field(default_factory=dict)
@@ -31,10 +30,9 @@ def _reported(value: Any) -> Any:
     return {"": value} if isinstance(value, str) else value
 
 
-class ProblemPart(BaseModel):
+class ProblemPart(Closed):
     """One problem: what a search's config says of it, and how its results are read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     name: str = Field(min_length=1, max_length=LABEL_LENGTH)
     space: AnyPart
     objectives: list[AnyObjective] = Field(min_length=1)
@@ -75,10 +73,9 @@ def _seeds(value: Any) -> Any:
     return list(range(value)) if number else value
 
 
-class CompareConfig(BaseModel):
+class CompareConfig(Closed):
     """Everything about a comparison. Each component is a name from `nas list`, or `file.py:Name`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     problems: list[ProblemPart] = Field(min_length=1)
     algorithms: list[
         Annotated[AlgorithmPart, BeforeValidator(_algorithm, json_schema_input_type=str | Part)]
@@ -89,7 +86,7 @@ class CompareConfig(BaseModel):
         BeforeValidator(_seeds, json_schema_input_type=int | list[int]),
     ] = Field(default_factory=lambda: list(range(30)), min_length=1)
     initial: int = Field(default=10, ge=0)
-    targets: list[Annotated[float, Field(gt=0, le=1)]] = [0.9, 0.95, 0.98, 0.99]
+    targets: list[Annotated[float, Field(gt=0, le=1)]] = Field(default=[0.9, 0.95, 0.98, 0.99])
     checkpoints: list[Annotated[int, Field(ge=1)]] | None = Field(default=None, min_length=1)
     difference: list[str] | None = Field(default=None, min_length=2, max_length=2)
     alpha: float = Field(default=0.05, gt=0, lt=1)

@@ -12,6 +12,7 @@ from typing import Any
 
 from nas.config.schema import ObjectivePart, Part, SearchConfig
 from nas.core.algorithm import Algorithm
+from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
 from nas.core.evaluator import Evaluate
 from nas.core.executor import Executor
@@ -22,7 +23,7 @@ from nas.core.plugins import check_settings, find, make, registry
 from nas.core.problem import Problem
 from nas.core.space import SearchSpace
 from nas.engine.callbacks import AnyCallback, Callback, as_callback
-from nas.engine.plan import NamedAlgorithm
+from nas.engine.plan import NamedAlgorithm, settings_of
 from nas.engine.run import MakeExecutor, SearchSpec
 from nas.engine.stopping import stop_rules
 from nas.executors import EXECUTORS, SETTINGS
@@ -67,7 +68,9 @@ def assemble(
     return SearchSpec(
         problem=problem,
         algorithm=algorithm,
-        algorithm_settings=_algorithm_settings(config.algorithm, algorithm.make, problem, planned),
+        algorithm_settings=settings_of(
+            config.algorithm.name, algorithm.make, config.algorithm.settings, problem, planned
+        ),
         executor=executor,
         executor_settings=settings,
         loop=loop,
@@ -219,8 +222,10 @@ def _objective(part: ObjectivePart, base: Path | None) -> Objective:
         return dataclasses.replace(OBJECTIVES[part.name], **changes)
     if changes:  # something the evaluator or the space's cost reports under this name
         return Objective(part.name, **changes)
-    found = find("objective", part.name, base)
-    return found  # type: ignore[no-any-return]
+    raise ConfigError(
+        f"objective: unknown {part.name!r}{did_you_mean(part.name, OBJECTIVES)}; known: {', '.join(OBJECTIVES)}; what your evaluator "
+        f"reports under this name: {{name: {part.name}, maximize: false}}; a function of yours: path/file.py:name"
+    )
 
 
 def _with_settings(name: str, settings: Mapping[str, Any]) -> Callable[..., Any]:
@@ -230,11 +235,3 @@ def _with_settings(name: str, settings: Mapping[str, Any]) -> Callable[..., Any]
         known = [n for n, o in OBJECTIVES.items() if o.for_space is not None]
         raise ConfigError(f"objective {name!r}: takes no settings; those that do: {', '.join(known)}")
     return functools.partial(found.for_space, **settings)
-
-
-def _algorithm_settings(part: Part, algorithm: Any, problem: Problem, planned: int) -> Any:
-    if not hasattr(algorithm, "Settings"):
-        return part.settings or None
-    settings = make("algorithm", algorithm.Settings, part.settings, part.name)
-    default = algorithm.default_settings(problem.n_objectives, planned)
-    return dataclasses.replace(default, **{key: getattr(settings, key) for key in part.settings})

@@ -7,7 +7,15 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
@@ -17,6 +25,21 @@ from nas.engine.search_state import LoopSettings
 from nas.training.halving import Halving
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class Closed(BaseModel):
+    """A mapping with these keys and no others."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _number(cls, value: Any, info: ValidationInfo) -> Any:
+        """A truth value is no number: YAML reads `yes` and `on` as true, which would count as 1."""
+        annotation = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, bool) and {int, float} & {annotation, *get_args(annotation)}:
+            raise ValueError("should be a number")
+        return value
 
 
 class Part(BaseModel):
@@ -38,13 +61,12 @@ def _part(value: Any) -> Any:
 AnyPart = Annotated[Part, BeforeValidator(_part, json_schema_input_type=str | Part)]
 
 
-class ObjectivePart(BaseModel):
+class ObjectivePart(Closed):
     """A built-in objective by name, or your own: `name` and where its `function` is, or `file.py:function` alone.
 
     `settings` are for the built-in ones that are measured on the space's networks, such as `latency`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     name: str
     function: str | None = None
     unit: str | None = None
@@ -55,22 +77,20 @@ class ObjectivePart(BaseModel):
     settings: dict[str, Any] | None = None
 
 
-class Budget(BaseModel):
+class Budget(Closed):
     """When a search ends: after so many evaluations, or (asking no more) after so many seconds.
 
     `at_least` evaluations are made however long they take: the time limit counts from there on.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     evaluations: int = Field(default=100, ge=1)
     seconds: float | None = Field(default=None, gt=0)
     at_least: int = Field(default=0, ge=0)
 
 
-class HalvingPart(BaseModel):
+class HalvingPart(Closed):
     """Successive halving: new architectures get the budget `first`; one in `eta` goes on at each rung, up to `last`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     first: int = Field(default=1, ge=1)
     last: int = Field(default=9, ge=1)
     eta: float = Field(default=3.0, gt=1)
@@ -88,10 +108,9 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, dict) else value
 
 
-class SearchConfig(BaseModel):
+class SearchConfig(Closed):
     """Everything about a search. Each component is a name from `nas list`, or `file.py:Name`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     space: AnyPart
     objectives: list[AnyObjective] = Field(
         default_factory=lambda: [ObjectivePart(name=n) for n in ("error", "params", "madds")], min_length=1
@@ -220,7 +239,9 @@ def _explain(error: Any, model: type[BaseModel]) -> str:
         return f"unknown key {where!r}{did_you_mean(str(place[-1]), _keys_at(model, place[:-1]))}"
     if error["type"] == "missing":
         return f"{where!r} is missing"
-    if error["type"] == "model_type":
+    if error["type"] == "value_error":
+        said = str(error["ctx"]["error"])
+    elif error["type"] == "model_type":
         said = _EXPECTED.get(error["ctx"]["class_name"], "should be a mapping")
     else:
         said = (

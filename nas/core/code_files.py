@@ -7,9 +7,12 @@ or run here.
 from __future__ import annotations
 
 import ast
+import dis
 import hashlib
 import inspect
+import linecache
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -63,7 +66,7 @@ def code_of(things: Iterable[Any], base: Path) -> dict[str, str]:
     """The hashes of the code that these modules, classes, functions and objects are made of.
 
     By file, relative to `base` where it lies within; what was defined in a notebook or a script that is run, by its name
-    there (`__main__:train`), so that other lines of the script may change.
+    there (`__main__:train`, and the `__main__:RATE` that it uses), so that other lines of the script may change.
     """
     files: dict[str, Source] = {}
     found: dict[str, str] = {}
@@ -83,9 +86,10 @@ def code_of(things: Iterable[Any], base: Path) -> dict[str, str]:
         if module == "__main__":
             text = _text_of(owner)
             if text is not None:
-                found[f"__main__:{owner.__qualname__}"] = hashlib.sha256(
-                    text.encode("utf-8", "replace")
-                ).hexdigest()
+                found[f"__main__:{owner.__qualname__}"] = _hash(text)
+                for path in _imported(_script(owner, text)):
+                    _add(Source.read(path), files)
+            found |= {f"__main__:{name}": _hash(line) for name, line in _values_of(owner).items()}
             waiting += _globals_of(owner)
             continue
         for cls in owner.__mro__ if isinstance(owner, type) else [owner]:
@@ -163,6 +167,10 @@ def _path_of(code: CodeType) -> str | None:
     return str(Path(file).absolute()) if file.endswith(".py") and not file.startswith("<") else None
 
 
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
 def _text_of(owner: Any) -> str | None:
     try:
         return inspect.getsource(owner)
@@ -202,19 +210,57 @@ def _leads_on(part: Any) -> bool:
     return isinstance(file, str) and (is_local(file) or is_framework(file))
 
 
+def _functions_of(owner: Any) -> list[FunctionType]:
+    """A function itself, or the methods of a class."""
+    members = [owner] if isinstance(owner, FunctionType) else [unwrapped(m) for m in vars(owner).values()]
+    return [member for member in members if isinstance(member, FunctionType)]
+
+
 def _globals_of(owner: Any) -> list[Any]:
     """What the code of a function or class of a script refers to among the script's own names and the user's modules."""
-    functions = [owner] if isinstance(owner, FunctionType) else [unwrapped(m) for m in vars(owner).values()]
     found: list[Any] = list(owner.__mro__[1:-1]) if isinstance(owner, type) else []
-    for function in functions:
-        if isinstance(function, FunctionType):
-            names = _names_in(function.__code__)
-            found += [function.__globals__[name] for name in sorted(names) if name in function.__globals__]
+    for function in _functions_of(owner):
+        names = _names_in(function.__code__)
+        found += [function.__globals__[name] for name in sorted(names) if name in function.__globals__]
     return [x for x in found if isinstance(x, (type, FunctionType, ModuleType)) or _leads_on(x)]
 
 
+def _values_of(owner: Any) -> dict[str, str]:
+    """The lines of a script, or of a notebook's cell, that give the values which a function or class of it refers to."""
+    found: dict[str, list[str]] = {}
+    for function in _functions_of(owner):
+        names = _names_in(function.__code__)
+        for name, line in _assignments(function.__code__.co_filename):
+            if name in names and line not in found.setdefault(name, []):
+                found[name].append(line)
+    return {name: "\n".join(lines) for name, lines in found.items()}
+
+
+def _script(owner: Any, text: str) -> Source:
+    """The text of a function or class as a file beside its script, for what it imports itself."""
+    inside = _functions_of(owner)
+    place = inside[0].__code__.co_filename if inside else ""
+    return Source(str(Path(place).absolute()), textwrap.dedent(text).encode("utf-8", "replace"))
+
+
+def _assignments(file: str) -> Iterator[tuple[str, str]]:
+    """The assignments at the top level of a script: name and text."""
+    linecache.checkcache(file)
+    text = "".join(linecache.getlines(file))
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError):
+        return
+    for node in body:
+        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
+            for target in ast.walk(node):
+                if isinstance(target, ast.Name) and isinstance(target.ctx, ast.Store):
+                    yield target.id, ast.unparse(node)
+
+
 def _names_in(code: CodeType) -> set[str]:
-    names = set(code.co_names)
+    """The global names that code reads."""
+    names = {i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             names |= _names_in(constant)

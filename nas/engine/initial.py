@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,16 @@ from nas.core.records import Architecture, Observation
 from nas.core.tracebacks import summarize_exception
 
 AnyArchitecture = Architecture | str | int | Sequence[int]
+AnyArchitectures = Iterable[AnyArchitecture]  # a list, a column of a front, an array of genes
 
 _HINT = "give text forms, such as those of front.csv, lists of genes, or nas.Architecture values"
+
+
+def listed(given: AnyArchitectures) -> tuple[AnyArchitecture, ...]:
+    """What was given, one by one. Raises `ConfigError` for what is no list, such as one text."""
+    if isinstance(given, (str, Architecture, Mapping, Set)) or not isinstance(given, Iterable):
+        raise ConfigError(f"initial: expected a list of architectures, got {given!r:.200}; {_HINT}")
+    return tuple(given)
 
 
 def initial_architectures(
@@ -27,8 +35,6 @@ def initial_architectures(
     `known` are those that a warm start brings. Raises `ConfigError` that names the first that is invalid, given twice,
     known already, or breaks a limit that is known before training.
     """
-    if isinstance(given, (str, Architecture)) or not isinstance(given, Sequence):
-        raise ConfigError(f"initial: expected a list of architectures, got {given!r:.200}; {_HINT}")
     places: dict[Architecture, int] = {}
     for place, item in enumerate(given):
         named = f"initial: entry {place + 1}, {item!r:.200}"
@@ -164,4 +170,4 @@ class InitialFirst(Algorithm):
         self._inner.tell(observations)
 
 
-__all__ = ["AnyArchitecture", "InitialFirst", "initial_architectures"]
+__all__ = ["AnyArchitecture", "AnyArchitectures", "InitialFirst", "initial_architectures", "listed"]

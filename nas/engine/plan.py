@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -16,10 +16,11 @@ from nas.core.checks import check_known
 from nas.core.errors import ConfigError, HistoryError, NasError
 from nas.core.evaluator import HasPrepare, HasWeights
 from nas.core.interrupts import is_interrupt
+from nas.core.plugins import make as make_named
 from nas.core.plugins import registry
 from nas.core.problem import Problem
 from nas.core.tracebacks import summarize_exception
-from nas.engine.initial import AnyArchitecture, InitialFirst, initial_architectures
+from nas.engine.initial import AnyArchitectures, InitialFirst, initial_architectures, listed
 from nas.engine.kept_weights import FOLDER, KeptWeights
 from nas.engine.loop import LoopSettings
 from nas.engine.warm_start import WarmStart
@@ -74,7 +75,7 @@ class Plan:
         settings: LoopSettings,
         earlier: History | None,
         warm: WarmStart | None = None,
-        initial: Sequence[AnyArchitecture] = (),
+        initial: AnyArchitectures = (),
     ) -> Plan:
         """Make the algorithm; with the log of an `earlier` session, see that it is the same search.
 
@@ -86,6 +87,7 @@ class Plan:
         chosen = named_algorithm(algorithm)
         name = chosen.name
         make: Any = chosen.make
+        initial = listed(initial)
         started = None if earlier is None else earlier.meta("identity")
         if earlier is not None and started is None:
             raise HistoryError(
@@ -99,6 +101,8 @@ class Plan:
                 initial = initial or started.get("initial") or ()
         if algorithm_settings is None and hasattr(make, "default_settings"):
             algorithm_settings = make.default_settings(problem.n_objectives, evaluations)
+        elif isinstance(algorithm_settings, Mapping):
+            algorithm_settings = settings_of(name, make, algorithm_settings, problem, evaluations)
         if settings.halving is not None and getattr(algorithm_settings, "repeats", False):
             raise ConfigError(
                 "repeats: measuring again does not go with halving, which continues each architecture once; leave out one of the two"
@@ -195,6 +199,22 @@ def check_ready(problem: Problem, *, remote: bool) -> None:
         if is_interrupt(error):
             raise
         raise ConfigError(f"evaluator: prepare() failed: {summarize_exception(error)}") from error
+
+
+def settings_of(
+    name: str, make: Any, given: Mapping[str, Any], problem: Problem, evaluations: int | None
+) -> Any:
+    """The `Settings` of an algorithm with the values that are `given` and the defaults for the budget.
+
+    Of one without `Settings` the mapping itself, None where it is empty. Raises `ConfigError` for a value that it refuses.
+    """
+    if not hasattr(make, "Settings"):
+        return dict(given) or None
+    checked = make_named("algorithm", make.Settings, given, name)
+    if not hasattr(make, "default_settings"):
+        return checked
+    default = make.default_settings(problem.n_objectives, evaluations)
+    return dataclasses.replace(default, **{key: getattr(checked, key) for key in given})
 
 
 def _make_algorithm(

@@ -24,7 +24,7 @@ from nas.engine.changed_code import META as CODE
 from nas.engine.changed_code import RunCode, check_accepted, checked_code, measuring
 from nas.engine.fidelity import Rungs
 from nas.engine.heartbeat import HeartbeatWriter
-from nas.engine.initial import AnyArchitecture
+from nas.engine.initial import AnyArchitectures
 from nas.engine.kept_weights import KeptWeights
 from nas.engine.loop import LoopSettings, Search
 from nas.engine.plan import TASK, NamedAlgorithm, Plan, check_ready, with_weights
@@ -60,7 +60,7 @@ class SearchSpec:
     resume: bool = False
     keep_weights: bool = True
     warm_start: AnySource | None = None
-    initial: Sequence[AnyArchitecture] = ()
+    initial: AnyArchitectures = ()
     stop: Sequence[StopRule] = ()
     callbacks: Sequence[AnyCallback] = ()
     accept_changed_code: bool = False

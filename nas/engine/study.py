@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from nas.core.checks import did_you_mean
@@ -29,7 +30,7 @@ from nas.core.text import storable
 from nas.engine.changed_code import checked_code, measuring
 from nas.engine.fidelity import Rungs
 from nas.engine.heartbeat import HeartbeatWriter
-from nas.engine.initial import AnyArchitecture
+from nas.engine.initial import AnyArchitectures
 from nas.engine.loop import LoopSettings, Search
 from nas.engine.plan import DEFAULT_ALGORITHM, MakeAlgorithm, Plan, named_algorithm
 from nas.engine.record import conclude, recorded_code, remember
@@ -104,7 +105,7 @@ class Study:
         limits: Sequence[Limit | str] = (),
         fidelity: float | None = None,
         halving: Halving | None = None,
-        initial: Sequence[AnyArchitecture] = (),
+        initial: AnyArchitectures = (),
         warm_start: AnySource | None = None,
         task: TaskSpec | None = None,
         accept_changed_code: bool = False,
@@ -118,7 +119,7 @@ class Study:
             out: a folder for the log and the tables; None keeps the study in memory.
             resume: go on with the study in `out`: the same space, objectives, limits, algorithm and seed.
             algorithm: a name in `nas.algorithms.ALGORITHMS`, or a class or function of (problem, rng, settings).
-            algorithm_settings: its `Settings`; None for its defaults, which suit no budget in particular.
+            algorithm_settings: its `Settings`, or a mapping of some of them; the defaults suit no budget in particular.
             seed: decides everything that is random.
             limits: bounds on any objective. What breaks one on a cheap objective is never handed out.
             fidelity: the budget of every trial, such as epochs.
@@ -317,7 +318,7 @@ class Study:
     def _pending_of(self, trial: Trial | int) -> Trial:
         """The pending trial that is meant. Raises `ConfigError` that says why there is none."""
         state = self._search.state
-        if isinstance(trial, bool) or not isinstance(trial, (Trial, int)):
+        if isinstance(trial, bool) or not isinstance(trial, (Trial, int, np.integer)):
             raise ConfigError(
                 f"tell: expected a trial that ask() gave, or its number, got {type(trial).__name__}"
             )
@@ -354,15 +355,16 @@ class Study:
     def _checked(self, given: Any) -> dict[str, float]:
         """Everything told that is a number, by name; an objective may be not finite here."""
         measured = [o for o in self._problem.objectives if not o.cheap]
+        told = [o for o in measured if o.function is None] or measured
         if not isinstance(given, Mapping):
             number = _number(given)
-            if number is None or len(measured) != 1:
-                names = ", ".join(o.name for o in measured)
+            if number is None or len(told) != 1:
+                names = ", ".join(o.name for o in told)
                 raise ConfigError(
                     f"tell: expected a mapping with the measured objectives ({names}) by name, or an exception, got "
                     f"{type(given).__name__}"
                 )
-            return {measured[0].name: number}
+            return {told[0].name: number}
         values: dict[str, float] = {}
         for name, value in given.items():
             if not isinstance(name, str):
@@ -377,8 +379,9 @@ class Study:
         missing = [o.name for o in measured if o.function is None and o.name not in values]
         if missing:
             hints = "".join(did_you_mean(name, values) for name in missing[:1])
-            told = ", ".join(values) or "nothing"
-            raise ConfigError(f"tell: {', '.join(missing)} missing{hints}; told: {told}")
+            raise ConfigError(
+                f"tell: {', '.join(missing)} missing{hints}; told: {', '.join(values) or 'nothing'}"
+            )
         return values
 
     def _completed(self, trial: Trial, values: dict[str, float]) -> tuple[Status, str]:

@@ -82,6 +82,10 @@ def read_warm_start(
         results = read_table(source, problem, budget)
         name = name_of(source)
         return WarmStart(name, tuple(results), (name,) * len(results))
+    if not isinstance(source, (str, Path)):
+        raise ConfigError(
+            f"warm_start: expected the folder of a run, a CSV file or a DataFrame, got {type(source).__name__}"
+        )
     folder, path = source, Path(source)
     if out is not None and path.resolve() == out.resolve():
         raise ConfigError(

@@ -234,6 +234,26 @@ def test_what_a_script_defines_is_known_by_its_own_text_so_that_other_lines_may_
     assert changed(first, hashes("budget = 5", 2)) == ["__main__:inner"]
 
 
+def test_the_values_and_modules_that_functions_of_a_script_use_are_known_with_them(tmp_path: Path) -> None:
+    (tmp_path / "late_xyz.py").write_text("def bonus():\n    return 0.0\n")
+    script = tmp_path / "script.py"
+
+    def hashes(factor: int, size: int) -> dict[str, str]:
+        script.write_text(
+            f"FACTOR = {factor}\nsize = {size}\n\n\nclass Ev:\n    def __call__(self, trial):\n        import late_xyz\n\n"
+            "        return FACTOR * trial.size + late_xyz.bonus()\n"
+        )
+        scope: dict[str, Any] = {"__name__": "__main__"}
+        exec(compile(script.read_text(), str(script), "exec"), scope)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("inspect.getsource", lambda owner: script.read_text().split("\n\n\n")[1])
+            return code_of([scope["Ev"]()], tmp_path)
+
+    first = hashes(100, 3)
+    assert set(first) == {"__main__:Ev", "__main__:FACTOR", "late_xyz.py"}
+    assert changed(first, hashes(1, 4)) == ["__main__:FACTOR"]
+
+
 def test_a_project_that_moved_is_compared_by_the_names_of_its_files() -> None:
     assert changed({"/old/evals.py": "1"}, {"evals.py": "1"}) == []
     assert changed({"/old/evals.py": "1"}, {"evals.py": "2"}) == ["evals.py"]

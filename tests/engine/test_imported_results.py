@@ -167,6 +167,13 @@ def test_a_file_that_is_not_csv_is_refused(content: bytes, tmp_path: Path) -> No
         search(warm_start=file)
 
 
+def test_a_list_is_refused_as_no_table() -> None:
+    with pytest.raises(
+        ConfigError, match="warm_start: expected the folder of a run, a CSV file or a DataFrame, got list"
+    ):
+        search(warm_start=[{"architecture": "x", "error": 3}])
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no such file"):
         search(warm_start=tmp_path / "t.csv")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from engine_parts import Grid, quick
 
@@ -92,7 +93,7 @@ def test_genes_texts_and_architectures_name_the_same() -> None:
     space = Grid()
     forms: list[Any] = [
         ["1-2-3-4-5-0"], [(1, 2, 3, 4, 5, 0)], [[1, 2, 3, 4, 5, 0]], [np.array([1, 2, 3, 4, 5, 0])],
-        [nas.Architecture("grid", (1, 2, 3, 4, 5, 0))],
+        [nas.Architecture("grid", (1, 2, 3, 4, 5, 0))], np.array([[1, 2, 3, 4, 5, 0]]), pd.Series(["1-2-3-4-5-0"], index=[7]),
     ]  # fmt: skip
     assert {asked(search(space=space, initial=form, budget=1))[0] for form in forms} == {"1-2-3-4-5-0"}
 

@@ -488,3 +488,20 @@ def test_arguments_that_cannot_be_used_are_refused(
     with pytest.raises(ConfigError, match=said):
         study(tmp_path / "s", **changes)
     assert not (tmp_path / "s").exists()
+
+
+def test_a_number_alone_is_the_one_objective_that_must_be_told_and_numpy_counts_trials_too() -> None:
+    def size(architecture: nas.Architecture) -> float:
+        return float(sum(architecture.genes))
+
+    study = nas.Study(ToySpace(), ["error", size])
+    trial = study.ask()
+    study.tell(np.int64(trial.id), 3.0)
+    assert study.front[["error", "size"]].to_numpy().tolist() == [[3.0, size(trial.architecture)]]
+
+
+def test_settings_of_the_algorithm_may_be_a_mapping() -> None:
+    study = nas.Study(ToySpace(), ["error"], algorithm="nsga2", algorithm_settings={"population": 4})
+    assert study.ask().id == 0
+    with pytest.raises(ConfigError, match="no setting 'populaton'"):
+        nas.Study(ToySpace(), ["error"], algorithm="nsga2", algorithm_settings={"populaton": 4})
