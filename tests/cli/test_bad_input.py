@@ -30,7 +30,6 @@ WRONG = [
     (["--set", FUNCTION % "latncy"], 2, r"has no 'latncy' \(did you mean 'latency'\?\)"),
     (["--set", FUNCTION % "latency"], 2, r"objective 'latency': failed for architecture \d-.*'depht' \(/.*/parts.py, line 42, in latency\)"),
     (["--set", FUNCTION % "not_a_number"], 2, r"objective 'latency': expected a finite number for architecture \d-.*, got nan"),
-    (["--set", "objectives=['parts.py:latency']"], 2, r"expected an Objective, got function; for a plain function write"),
     (["--set", "evaluator=trainig"], 2, r"evaluator: unknown 'trainig' \(did you mean 'training'\?\)"),
     (["--set", "evaluator=null"], 2, r"evaluate: needed to measure error, got None"),
     (["--set", "evaluator=parts.py:number"], 2, r"expected a function of a trial, got int"),
@@ -71,7 +70,7 @@ WRONG = [
     (["--executor", "ray", "--set", "executor.workrs=2"], 2, r"executor ray: no setting 'workrs' \(did you mean 'workers'\?\)"),
     (["--executor", "ray", "--address", "127.0.0.1:1", "--set", "executor.connect_timeout_s=0.5"], 5, r"no Ray cluster answers at 127.0.0.1:1"),
     (["--executor", "ray", "--address", "nowhere"], 5, r"address: expected host:port or auto, got 'nowhere'"),
-    (["--out", "parts.py"], 2, r"out: parts.py is a file"),
+    (["--out", "parts.py"], 2, r"out: \S*parts.py is a file"),
     (["--bugdet", "3"], 2, r"No such option: --bugdet"),
 ]  # fmt: skip
 
@@ -157,7 +156,7 @@ def test_a_folder_that_holds_a_run_is_kept(folder: Path, nas_command) -> None:
     before = (folder / "run/front.csv").read_bytes()
     done = nas_command("search", "search.yaml", "--seed", "9")
     assert done.code == 4
-    assert "run already holds a run: go on with it by --resume run" in done.sentence
+    assert re.search(r"run already holds a run: go on with it by --resume \S*run \(", done.sentence)
     assert (folder / "run/front.csv").read_bytes() == before
 
 
