@@ -140,7 +140,7 @@ def check_empty(folder: Path, ours: Iterable[str], what: str, advice: str) -> No
         raise HistoryError(f"{folder}: cannot be read: {error.strerror}; {advice}") from error
     if foreign is not None:
         raise ForeignFileError(
-            f"{folder} holds files that no {what} wrote, the first is {foreign}; nothing was changed. A {what} starts "
+            f"{folder} holds files that no {what} wrote, the first is {foreign}; nothing was changed. Start "
             f"in a new or empty folder: {advice}, or move the files away"
         )
 

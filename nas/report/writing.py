@@ -73,6 +73,12 @@ def _check(folders: Sequence[Path], out: Path | None) -> None:
     place = out or folders[0] / _name(folders)
     with _explained(place):
         if _inside(folders[0], out):
+            if place.name != _name(folders):  # of the run's other names none is a page
+                check_single(place, _MARK, "nas report")
+                if place.suffix.lower() not in (".html", ".htm"):
+                    raise ConfigError(
+                        f"{place}: a page in the folder of a run needs a name that ends in .html"
+                    )
             run_files(folders[0]).check([place.name])
         else:
             check_single(place, _MARK, "nas report")

@@ -27,6 +27,7 @@ _EARLIER = (
     *("plots/best.png", "plots/surrogate.png"),
 )
 REPORT = "report.html"
+HISTORY_CSV = "history.csv"
 _WAIT_S = 30.0
 _ADVICE = "choose another folder with --out (out= in Python)"
 
@@ -151,7 +152,8 @@ def check_resumable(folder: Path, names: Iterable[str] = ()) -> None:
     check_log_is_file(folder)
     files = run_files(folder)
     try:
-        files.check([LOG, *_AT_THE_END, *names, *_plots(folder)])
+        table = [HISTORY_CSV] if files.owns(HISTORY_CSV) else []  # which is then kept up to date
+        files.check([LOG, *_AT_THE_END, *table, *names, *_plots(folder)])
     except OSError as error:
         raise HistoryError(
             f"{error.filename}: {error.strerror}; it cannot be written: check the rights of the folder and its files "

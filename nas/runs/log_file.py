@@ -91,7 +91,8 @@ def connect_to_look(path: Path, timeout: float) -> sqlite3.Connection:
 
     Whoever writes to the database has a write-ahead log beside it; without one, it is read as it lies there.
     """
-    address = f"{path.resolve().as_uri()}?mode=ro"
+    path = path.resolve()
+    address = f"{path.as_uri()}?mode=ro"
     return sqlite3.connect(
         address if _wal(path).exists() else f"{address}&immutable=1", uri=True, timeout=timeout
     )

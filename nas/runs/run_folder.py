@@ -26,9 +26,7 @@ from nas.pareto.indicators import (
     is_approximate,
     reference_box,
 )
-from nas.runs.files import run_files
-
-HISTORY_CSV = "history.csv"
+from nas.runs.files import HISTORY_CSV, run_files
 
 
 @dataclass(frozen=True, eq=False)  # told apart by identity: tables have no single answer to ==

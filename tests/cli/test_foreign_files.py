@@ -338,6 +338,25 @@ def test_a_report_replaces_its_own_page_and_no_other(run: Path, nas_command) -> 
     assert mine.read_text() == "<!DOCTYPE html><p>mine"
 
 
+@pytest.mark.parametrize("name", ["history.sqlite", "front.csv", "history.sqlite-wal", "new.csv"])
+def test_a_report_never_takes_the_name_of_another_file_of_the_run(name: str, run: Path, nas_command) -> None:
+    before = snapshot(run)
+    assert nas_command("report", "run", "--out", f"run/{name}").code in (2, 4)
+    assert snapshot(run) == before
+    assert nas_command("report", "run", "--out", "run/mine.html").code == 0
+
+
+def test_reading_a_run_leaves_nothing_beside_the_target_of_a_link(run: Path, nas_command) -> None:
+    place = run.parent / "elsewhere"
+    place.mkdir()
+    (run / "history.sqlite").rename(place / "history.sqlite")
+    (run / "history.sqlite").symlink_to(place / "history.sqlite")
+    before = snapshot(place)
+    assert nas_command("front", "run").code == 0
+    assert nas_command("watch", "run", "--once").code == 0
+    assert snapshot(place) == before
+
+
 def test_a_report_page_that_the_run_never_wrote_is_refused(run: Path, nas_command) -> None:
     (run / "report.html").write_text("mine")
     before = snapshot(run)
@@ -547,6 +566,15 @@ def test_a_table_of_somebody_is_not_replaced_by_csv(run: Path, nas_command) -> N
         done = nas_command(*command)
         assert (done.code, "history.csv" in done.sentence) == (4, True)
         assert snapshot(run) == before
+
+
+def test_a_read_only_table_is_refused_before_the_run_continues(run: Path, nas_command) -> None:
+    assert nas_command("front", "run", "--csv").code == 0
+    (run / "history.csv").chmod(0o444)
+    before = snapshot(run)
+    done = nas_command(*RESUME)
+    assert (done.code, "history.csv" in done.sentence) == (4, True)
+    assert snapshot(run) == before
 
 
 @pytest.mark.parametrize("error", [ForeignFileError, HistoryError])

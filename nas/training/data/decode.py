@@ -50,7 +50,7 @@ def read_numbers(where: str, blob: bytes | None) -> tuple[ByteArray, int]:
 def _opened(
     where: str, blob: bytes | None, kind: str, decode: Callable[[Image], tuple[Image, int]]
 ) -> tuple[Image, int]:
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(blob) if blob is not None else Path(where)) as picture:
@@ -59,6 +59,8 @@ def _opened(
         raise DataError(f"{where}: cannot be read as {kind} (the file is missing)") from None
     except Unreadable as error:
         raise DataError(f"{where}: cannot be read as {kind} ({error})") from None
+    except UnidentifiedImageError:  # whose text has an address in memory
+        raise DataError(f"{where}: cannot be read as {kind} (no known image format)") from None
     except Exception as error:  # Pillow's readers raise many kinds on damaged input
         reason = (f"{type(error).__name__}: {error}".splitlines() or [""])[0]
         raise DataError(f"{where}: cannot be read as {kind} ({reason})") from None

@@ -19,6 +19,8 @@ SPLIT_NAMES = {
     "dev": 1,
     "test": 2,
     "testing": 2,
+    "eval": 2,
+    "evaluation": 2,
 }
 
 
