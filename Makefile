@@ -67,7 +67,7 @@ test-python:
 	$(PYTHON) -m venv --clear $(OTHER)
 	grep '^torch==' constraints.txt > $(OTHER)/torch.txt
 	$(OTHER)/bin/python -m pip install --disable-pip-version-check --quiet --constraint $(OTHER)/torch.txt --editable '.[dev]'
-	$(OTHER)/bin/python -m pytest tests/engine tests/cli tests/export $(BY_FILE)
+	$(OTHER)/bin/python -m pytest tests/core tests/pareto tests/algorithms tests/runs tests/engine tests/cli tests/export $(BY_FILE)
 
 clean:
 	rm -rf $(VENV) $(OTHER) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis

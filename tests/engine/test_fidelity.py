@@ -462,7 +462,9 @@ nas.search(Grid(), ["error", "params"], Deadly(), loop=loop, out=Path(sys.argv[1
 
 def test_a_driver_that_was_killed_ends_as_one_that_never_was(tmp_path: Path) -> None:
     search(tmp_path / "whole", evaluate=Keeping())
-    paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    paths = os.pathsep.join(
+        [str(Path(__file__).resolve().parents[1] / "shared"), os.environ.get("PYTHONPATH", "")]
+    )
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(tmp_path / "run")], env={**os.environ, "PYTHONPATH": paths}
     )

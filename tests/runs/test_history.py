@@ -95,7 +95,7 @@ def test_a_second_writer_in_another_process_is_refused(history: History, tmp_pat
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "run")],
-        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1] / "shared")},
     )  # fmt: skip
     assert "HistoryError" in done.stderr
     assert "another search is writing to this run" in done.stderr

@@ -13,7 +13,7 @@ from engine_parts import log_of
 
 from nas.runs.history import read_history
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parents[1] / "shared"
 
 
 def killing(script: str, *arguments: object) -> dict[str, int]:

@@ -23,7 +23,7 @@ from nas.cli.app import app
 from nas.compare.config import CompareConfig
 from nas.config.schema import SearchConfig
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 HOOKS = ROOT / "docs" / "hooks"
 SHOWN = ("index", "start", "moead", "own-space", "reference/schema", "reference/api/nas", "notebooks/search")
 

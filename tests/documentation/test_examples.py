@@ -16,7 +16,7 @@ import pytest
 
 from nas.config.schema import check_config, read_config
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 NAS = "from nas.cli import main; main()"

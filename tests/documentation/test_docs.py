@@ -30,7 +30,7 @@ from nas.core.records import Status
 from nas.executors import SETTINGS
 from nas.training.from_config import training
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
 OWN_SPACE = ROOT / "docs" / "examples" / "own_space.py"
 OWN_CONFIG = OWN_SPACE.with_suffix(".yaml")

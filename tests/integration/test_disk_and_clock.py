@@ -262,7 +262,7 @@ def test_searches_started_together_on_one_folder_do_no_damage(
 ) -> None:
     done = subprocess.run(
         [sys.executable, "-c", TOGETHER, str(tmp_path), locks], capture_output=True, text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).resolve().parents[1] / "shared"), os.environ.get("PYTHONPATH", "")])},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     codes = [line.split(" ", 1)[1] for line in done.stdout.splitlines() if line[:1].isdigit()]

@@ -23,7 +23,7 @@ from nas.report.sources import read_source
 from nas.training.data import Folder
 
 pytestmark = pytest.mark.usefixtures("no_plots")
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parents[1] / "shared"
 OWN = f"{HERE / 'task_parts.py'}:Own"
 SIDE = 8
 
