@@ -46,7 +46,7 @@ def train(trial: nas.Trial) -> dict[str, float]:
     model = MLPClassifier(
         layers, activation, max_iter=epochs, learning_rate_init=0.01, random_state=trial.seed
     )
-    with catch_warnings():  # so few epochs are meant
+    with catch_warnings():  # few epochs on purpose
         simplefilter("ignore")
         model.fit(images, labels)
     return {"error": 100 * (1 - model.score(held_images, held_labels))}
