@@ -130,12 +130,12 @@ def report(frame: pd.DataFrame) -> None:
     table.round(4).to_csv(RESULTS / "summary.csv", index=False)
     draw(frame, RESULTS / "curves.png")
     lines = [
-        "# Evaluations in which sa-moead has MOEA/D's hypervolume",
+        "# Evaluations of sa-moead to the hypervolume of MOEA/D",
         "",
         "Written by `python experiments/real_training/real_training.py`. MUXNet `tiny` on the digits, each network trained for four",
-        "epochs; hypervolume of validation error, parameters and multiply-adds, in the box from the ideal of what all runs found to a",
-        "tenth of the range beyond its nadir, on the objectives as they are (linear) and on their logarithms. Median over seeds, and",
-        "(least to most); `>` more than the search was given.",
+        "epochs; hypervolume of validation error, parameters and multiply-adds, in the box from the joint ideal of all runs to a",
+        "tenth of the range beyond its nadir, on the raw objectives (linear) and on their logarithms. Median over seeds, and",
+        "(least to most); `>` more than the budget of the search.",
         "",
         "| scale | MOEA/D's evaluations | sa-moead's evaluations for the same | share | seeds at most half |",
         "|---|---|---|---|---|",

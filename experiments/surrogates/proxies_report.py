@@ -113,7 +113,7 @@ def _text(tau: pd.DataFrame, gain: pd.DataFrame, width: int, agreed: str) -> str
         "",
         "Written by `python experiments/surrogates/proxies.py` from `proxies_width16.csv` and `proxies_raw.csv`. Random "
         "cells of each table (`nasbench101_cec`: of its random sample, which favours small cells), one initialisation, "
-        f"one batch of 32 CIFAR-10 pictures, networks with {width} channels in the stem instead of 128 (three stacks of "
+        f"one batch of 32 CIFAR-10 images, networks with {width} channels in the stem instead of 128 (three stacks of "
         "three cells, 32x32, as in the benchmark); `params` and `madds` are those of the full network.",
         "",
         "## Kendall's tau with the recorded accuracy after 108 epochs, 95% bootstrap interval",
@@ -130,7 +130,7 @@ def _text(tau: pd.DataFrame, gain: pd.DataFrame, width: int, agreed: str) -> str
     timed = tau[(tau["cells"] == "all") & tau["median_seconds"].notna()]
     lines += [
         "",
-        "Seconds a network (building included, one thread, on a shared core), median and 90th percentile: "
+        "Seconds per network (building included, one thread, on a shared core), median and 90th percentile: "
         + "; ".join(
             f"{r.table} {r.score} {r.median_seconds:.2f}, {r.p90_seconds:.2f}" for r in timed.itertuples()
         )
@@ -141,7 +141,7 @@ def _text(tau: pd.DataFrame, gain: pd.DataFrame, width: int, agreed: str) -> str
         "",
         "Mean tau on 300 other cells of the sample; gain over the selector without proxies on the same splits, with its "
         "95% interval (Student's t over splits, which overlap: it is somewhat too narrow). The costs are among the "
-        "features throughout. `bare`: candidates as for a space that offers nothing but its genes and costs.",
+        "features throughout. `bare`: candidates as for a space with only genes and costs.",
         "",
         "| table | training cells | features | tau | gain | splits |",
         "|---|---|---|---|---|---|",
