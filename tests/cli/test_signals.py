@@ -149,7 +149,8 @@ def test_a_full_disk_is_named_and_loses_nothing(folder: Path, nas_command) -> No
     if done.returncode == 77 or "unshare" in done.stderr:
         pytest.skip("this machine does not let a test mount a small disk")
     first, again = [line for line in done.stdout.splitlines() if line[:1].isdigit()]
-    assert first.startswith("4 Error: disk/run/history.sqlite: ")
+    assert first.startswith("4 Error: ")
+    assert "disk/run/history.sqlite: " in first
     assert "the disk is full: make room, then go on with --resume" in first
     assert "Traceback" not in done.stdout
     assert again.startswith("0")
