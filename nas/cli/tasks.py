@@ -200,9 +200,8 @@ class SegmentationCommand(TaskCommand):
     parts = ("head", "task")
 
     def source(self, place: Place, pixels: int | None) -> Any:
-        from nas.training.tasks.segmentation.data import DATASETS, masks_from_config
+        from nas.training.tasks.segmentation.data import masks_from_config
 
-        check_known("--data", place.data, DATASETS)
         given = {"name": place.data, **place.settings}
         if place.path is not None:
             given["path"] = str(place.path)

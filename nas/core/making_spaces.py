@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from nas.core.errors import ConfigError
 from nas.core.kinds import is_subclass, returns
 from nas.core.plugins import find, make, registry
-from nas.core.space import SearchSpace
+from nas.core.space import GIVEN, SearchSpace
 
 
 def make_space(name: str, settings: Mapping[str, Any], base: Path | None = None) -> SearchSpace:
@@ -33,4 +34,8 @@ def make_space(name: str, settings: Mapping[str, Any], base: Path | None = None)
     space = make("space", found, settings, name)
     if not isinstance(space, SearchSpace):
         raise ConfigError(f"space {name!r}: expected a SearchSpace, got {type(space).__name__}")
+    given = {key: settings[key] for key in ("num_classes", "in_channels", "image_size") if key in settings}
+    if given and name not in registry("space"):  # whose for_task need not look at what its user set
+        with suppress(AttributeError):
+            object.__setattr__(space, GIVEN, given)
     return space

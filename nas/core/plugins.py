@@ -67,6 +67,7 @@ _REGISTRIES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "objective": (("nas.core.objectives", "OBJECTIVES"),),
     "callback": (("nas.monitor.trackers.registry", "CALLBACKS"),),
     "data set": (("nas.training.data", "DATASETS"),),
+    "mask data set": (("nas.training.tasks.segmentation.data", "DATASETS"),),
     "task": (("nas.training.from_config", "TASKS"),),
 }
 

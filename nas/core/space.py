@@ -18,6 +18,8 @@ from nas.core.tracebacks import summarize_exception
 if TYPE_CHECKING:  # torch is not loaded until a network is built
     from torch import nn
 
+GIVEN = "_given_by_the_config"  # an attribute of a custom space: what its user set that the data decide
+
 
 class SearchSpace:
     """A set of architectures, each a vector of integer genes.
@@ -217,6 +219,8 @@ def for_task(space: SearchSpace, task: TaskSpec) -> SearchSpace:
     """The space for this task, where it can follow one. Raises `ConfigError` where it contradicts it."""
     if not isinstance(space, HasForTask):
         return space
+    for name, value in getattr(space, GIVEN, {}).items():
+        _ = task.size(name, value) if name == "image_size" else task.count(name, value)
     try:
         found = space.for_task(task)
     except NasError:

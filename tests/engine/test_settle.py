@@ -18,8 +18,10 @@ from typer.testing import CliRunner
 
 import nas
 from nas.core.errors import ConfigError, DataError, HistoryError
+from nas.core.making_spaces import make_space
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Trial
+from nas.core.space import for_task
 from nas.core.task_spec import TaskSpec, Unset
 from nas.engine.settle import settled, task_sources
 from nas.runs.history import read_history
@@ -109,6 +111,21 @@ def test_following_a_task_changes_neither_the_space_nor_its_architectures(space:
 def test_a_setting_that_contradicts_the_data_is_refused(made: Any, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         made().for_task(TASK)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"num_classes": 10}, "num_classes: got 10, but the data have 100 classes"),
+        ({"in_channels": 1}, "in_channels: got 1, but the data have 3 channels"),
+    ],
+)
+def test_a_setting_of_a_custom_space_in_a_config_that_contradicts_the_data_is_refused(
+    settings: dict[str, int], said: str
+) -> None:
+    space = make_space(f"{Path(__file__).parent / 'task_parts.py'}:Own", settings)
+    with pytest.raises(ConfigError, match=said):
+        for_task(space, TASK)
 
 
 def test_a_given_setting_that_agrees_with_the_data_is_kept() -> None:

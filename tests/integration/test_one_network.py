@@ -186,6 +186,14 @@ def test_a_segmentation_counts_the_network_that_is_trained(data: str, tmp_path: 
     check_one_network(run, SCENES, ["--data", data, "--path", str(scenes)], onnx=False)
 
 
+@pytest.mark.parametrize("name", ["Three", pytest.param("Hundred", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("onnx", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_segmentation_of_custom_masks_counts_it_too(name: str, onnx: bool, tmp_path: Path) -> None:
+    scenes, data = write_masks(tmp_path / "scenes", "ade20k"), f"{HERE / 'task_parts.py'}:{name}"
+    run = search(tmp_path, SCENES, {"name": data, "path": str(scenes)})
+    check_one_network(run, SCENES, ["--data", data, "--path", str(scenes)], onnx=onnx)
+
+
 @pytest.mark.slow
 def test_a_head_that_serves_in_training_alone_is_neither_counted_nor_exported(tmp_path: Path) -> None:
     scenes = write_masks(tmp_path / "voc", "voc")

@@ -135,7 +135,7 @@ def test_a_mean_share_of_each_class_is_reported(camvid: CamVid) -> None:
 
 
 def test_settings_that_no_set_has_are_refused() -> None:
-    with pytest.raises(ConfigError, match="expected one of camvid, ade20k, voc"):
+    with pytest.raises(ConfigError, match="known: camvid, ade20k, voc"):
         masks_from_config({"name": "cityscapes"})
     with pytest.raises(ConfigError, match="did you mean 'damaged'"):
         masks_from_config({"name": "camvid", "path": "x", "damage": "skip"})

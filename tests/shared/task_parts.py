@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from PIL import Image
 from torch import nn
 
 import nas
+from nas.training.tasks.segmentation.data import Ade20k
+from nas.training.tasks.segmentation.masks import Codes, MaskListing
 
 
 def write_images(folder: Path, classes: int, size: tuple[int, int] = (8, 8), grey: bool = False) -> Path:
@@ -44,6 +47,26 @@ def write_masks(root: Path, name: str) -> Path:
             listed.parent.mkdir(parents=True, exist_ok=True)
             listed.write_text("".join(f"{half}{n:02d}\n" for n in range(12)), encoding="utf-8")
     return root
+
+
+@dataclass(frozen=True)
+class Three(Ade20k):
+    """The masks of `write_masks` in the layout of ade20k, with fewer classes: 0 to 2."""
+
+    classes: int = 3
+
+    def listing(self) -> MaskListing:
+        found = super().listing()
+        ignore = tuple(range(self.classes, 256))
+        names = tuple(f"class {number}" for number in range(self.classes))
+        return replace(found, class_names=names, codes=Codes(self.classes, ignore=ignore))
+
+
+@dataclass(frozen=True)
+class Hundred(Three):
+    """The same with a hundred classes."""
+
+    classes: int = 100
 
 
 class Fixed(nas.SearchSpace):

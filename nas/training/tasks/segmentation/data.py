@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from nas.core.errors import ConfigError, DataError
-from nas.core.plugins import make
+from nas.core.errors import DataError
+from nas.core.plugins import find, make
 from nas.training.data.account import Damage, way_of
 from nas.training.data.splits import SPLIT_NAMES
 from nas.training.data.tree import unused
@@ -145,13 +145,11 @@ Pair = tuple[str, Source, Source | None, str]  # name, picture, mask, split
 def masks_from_config(config: Mapping[str, Any]) -> MaskSource:
     """A description from plain settings, such as `{"name": "camvid", "path": "camvid.parquet"}`.
 
-    Raises `ConfigError` for an unknown set or setting.
+    The name may be ``file.py:Name`` of a custom class. Raises `ConfigError` for an unknown set or setting.
     """
     settings = dict(config)
-    name = settings.pop("name", None)
-    if name not in DATASETS:
-        raise ConfigError(f"data: name {name!r} is unknown: expected one of {', '.join(DATASETS)}")
-    source: MaskSource = make("data", DATASETS[name], settings, str(name))
+    name = str(settings.pop("name", None))
+    source: MaskSource = make("data", find("mask data set", name), settings, name)
     return source
 
 
