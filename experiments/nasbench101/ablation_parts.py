@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nas.algorithms._outlook import Forecast, Models
-from nas.algorithms._pool import Exact
+from nas.algorithms._pool import CandidateBatch
 from nas.algorithms.candidates import Candidates
 from nas.algorithms.moead import MOEAD, MOEADSettings
 from nas.algorithms.sa_moead import SAMOEAD, SAMOEADSettings
@@ -47,7 +47,7 @@ class WithDuplicates(MOEAD):
 class CertainModels(Models):
     """Models that are taken at their word: no candidate is hoped to be better than predicted."""
 
-    def forecast(self, exact: Exact) -> Forecast:
+    def forecast(self, exact: CandidateBatch) -> Forecast:
         """The same predictions with (next to) no deviation."""
         found = super().forecast(exact)
         return replace(found, std=np.full_like(found.std, _CERTAIN))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import ndtr
 
-from nas.algorithms._pool import Exact
+from nas.algorithms._pool import CandidateBatch
 from nas.algorithms.acquisition import improvement_over, outcomes
 from nas.algorithms.prediction import Predictor
 from nas.core.cost_estimate import CostEstimate
@@ -83,7 +83,7 @@ class Models:
         """Whether all of them order architectures."""
         return all(p.reliable for p in self._predictors)
 
-    def forecast(self, exact: Exact) -> Forecast:
+    def forecast(self, exact: CandidateBatch) -> Forecast:
         """Predict these candidates."""
         middle, q = exact.objectives.copy(), len(self._measured)
         mean, std = np.zeros((len(middle), q)), np.zeros((len(middle), q))
@@ -134,7 +134,7 @@ class Models:
         return probability
 
 
-class Outlook:
+class InfillSelector:
     """The candidates in question between two fits: the most promising at the fit, looked at again after every result.
 
     Looking at all again would take longer than it is worth; what is not promising seldom becomes so by one result.
@@ -162,7 +162,7 @@ class Outlook:
             value = models.improvement(forecast, front, target)
             best = np.argsort(-value, kind="stable")[:_SHORT]
             places.update(dict.fromkeys(best[value[best] > 0].tolist()))
-        self._short = Exact.of(problem, [forecast.architectures[i] for i in places], estimate)
+        self._short = CandidateBatch.of(problem, [forecast.architectures[i] for i in places], estimate)
 
     def best(
         self,
@@ -186,7 +186,7 @@ class Outlook:
         architectures, points = [architectures[i] for i in recent], points[recent]
         self._models.update(architectures, points)
         if pending:
-            believed = self._models.forecast(Exact.of(self._problem, list(pending))).middle
+            believed = self._models.forecast(CandidateBatch.of(self._problem, list(pending))).middle
             self._models.update([*architectures, *pending], np.concatenate([points, believed]))
             front = np.concatenate([front, believed])
         forecast = self._models.forecast(self._short)[free]

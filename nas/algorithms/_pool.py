@@ -24,7 +24,7 @@ _WALKED = 4  # combinations of genes walked through for each architecture that a
 
 
 @dataclass(frozen=True)
-class Exact:
+class CandidateBatch:
     """n architectures, the same in chunks for prediction, and what is known of them: objectives (n, m), else NaN."""
 
     architectures: Sequence[Architecture]
@@ -34,7 +34,7 @@ class Exact:
     @classmethod
     def of(
         cls, problem: Problem, architectures: Sequence[Architecture], estimate: CostEstimate | None = None
-    ) -> Exact:
+    ) -> CandidateBatch:
         """Compute the cheap objectives of these architectures, or what an estimate says that they are."""
         if estimate is not None:
             rows = estimate(architectures)
@@ -48,7 +48,9 @@ def _exact(problem: Problem, architecture: Architecture) -> FloatArray:
     return problem.cheap_objectives(architecture)
 
 
-Hope = Callable[[Sequence[Architecture]], FloatArray]  # optimistic minimised objectives (n, m)
+OptimisticObjectives = Callable[
+    [Sequence[Architecture]], FloatArray
+]  # optimistic minimised objectives (n, m)
 
 
 def whole_space(problem: Problem, most: int) -> tuple[Architecture, ...] | None:
@@ -83,14 +85,14 @@ class InnerSearch:
     def __call__(
         self,
         problem: Problem,
-        hope: Hope,
+        optimistic: OptimisticObjectives,
         known: Sequence[Observation],
         rng: np.random.Generator,
         violation: Callable[[FloatArray], float],
     ) -> list[Architecture]:
         """Candidates found from where the observations `known` are; none of those among them.
 
-        `hope` gives what a candidate may reach, `violation` how far objectives (m,) are from where they are wanted.
+        `optimistic` gives what a candidate may reach, `violation` how far objectives (m,) are from where they are wanted.
         """
         inner = MOEAD(problem, rng, MOEADSettings(population=self.population))
         inner.tell([replace(seen, violation=violation(seen.objectives)) for seen in known])
@@ -101,7 +103,7 @@ class InnerSearch:
                 if not asked:
                     break
                 found += asked
-                rows = hope(asked)
+                rows = optimistic(asked)
                 inner.tell(
                     [Observation(a, row, violation(row), ok=True) for a, row in zip(asked, rows, strict=True)]
                 )

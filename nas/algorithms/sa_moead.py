@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.algorithms._outlook import Models, Outlook, Target
-from nas.algorithms._pool import Exact, Hope, InnerSearch, pool_size, whole_space
+from nas.algorithms._outlook import InfillSelector, Models, Target
+from nas.algorithms._pool import CandidateBatch, InnerSearch, OptimisticObjectives, pool_size, whole_space
 from nas.algorithms.candidates import Candidates, without_cheap_limits
 from nas.algorithms.initial_design import initial_design
 from nas.algorithms.noise import averaged, posterior, worth_repeating
@@ -112,11 +112,11 @@ class SAMOEAD(Algorithm):
         self._sampled: list[Architecture] | None = (
             None  # whose costs the estimate learns, where costs are slow
         )
-        self._whole: Exact | None = None  # of a space that is small enough, else empty
+        self._whole: CandidateBatch | None = None  # of a space that is small enough, else empty
         self._fitted_at = (0, 0)  # results known and architectures asked when the models are to learn
         self._due_at = 0  # results told then: a resumed search learns later from the same, and notes the same
         self._learn_from = max(_LEAST, min(self._settings.initial, 2 * self._settings.initial // 3))
-        self._outlook: Outlook | None = None
+        self._infill: InfillSelector | None = None
         self._notes: list[Note] = []
 
     @property
@@ -156,7 +156,7 @@ class SAMOEAD(Algorithm):
         if known >= self._learn_from:
             self._fitted_at, self._due_at = (known, len(self._asked)), self._told
             self._learn_from = known + max(1, int(np.ceil(self._settings.growth * known)))
-            self._outlook = None
+            self._infill = None
 
     def _propose(self) -> Architecture | None:
         rng = np.random.default_rng([self._seed, len(self._asked)])
@@ -173,13 +173,13 @@ class SAMOEAD(Algorithm):
         if self._repeats_next() and len(self._archive.items):
             count = [self._means.count(a) + self._again[a] for a in self._archive.items]
             return self._archive.items[worth_repeating(self._archive.points, count)]
-        if self._outlook is None:
-            self._outlook = self._look()
-        if not self._outlook.reliable and len(self._asked) % 2:
+        if self._infill is None:
+            self._infill = self._new_infill()
+        if not self._infill.reliable and len(self._asked) % 2:
             return self._varied(candidates)
         front = self._archive.points.copy()
         targets = self._targets(front, self._known)
-        best = self._outlook.best(self._known, list(self._pending), front, targets, self._seen)
+        best = self._infill.best(self._known, list(self._pending), front, targets, self._seen)
         return best or self._varied(candidates)
 
     def _begin(self, drawn: Candidates, rng: np.random.Generator) -> list[Architecture]:
@@ -229,7 +229,7 @@ class SAMOEAD(Algorithm):
         predictors = make_predictors(self._problem, self._settings.surrogate)
         return posterior(self._problem, predictors, self._known, architectures)
 
-    def _look(self) -> Outlook:
+    def _new_infill(self) -> InfillSelector:
         """Let the models learn from what was known when that was due, and find the promising candidates."""
         known = self._known[: self._fitted_at[0]]
         asked = self._asked[: self._fitted_at[1]]
@@ -238,7 +238,7 @@ class SAMOEAD(Algorithm):
         self._notes += [predictor.note(self._due_at) for predictor in self._predictors]
         if self._whole is None:
             every = whole_space(self._problem, self._settings.whole_space) or ()
-            self._whole = Exact.of(self._problem, every)
+            self._whole = CandidateBatch.of(self._problem, every)
         front = _front(means)
         points = np.array([seen.objectives for seen in front]).reshape(-1, self._problem.n_objectives)
         targets = self._targets(points, known)
@@ -251,16 +251,18 @@ class SAMOEAD(Algorithm):
             search = InnerSearch(pool_size(self._problem, self._settings.pool))
             # where costs are slow what breaks their limits is asked for too: its distance says that it does
             within = self._problem if estimate is None else without_cheap_limits(self._problem)
-            found = search(within, self._hope(estimate), start, rng, self._distance(targets[0]))
-            pool = Exact.of(self._problem, found, estimate)
-        return Outlook(self._problem, self._models, self._models.forecast(pool), points, targets, estimate)
+            found = search(within, self._optimistic(estimate), start, rng, self._distance(targets[0]))
+            pool = CandidateBatch.of(self._problem, found, estimate)
+        return InfillSelector(
+            self._problem, self._models, self._models.forecast(pool), points, targets, estimate
+        )
 
-    def _hope(self, estimate: CostEstimate | None) -> Hope:
-        def hope(architectures: Sequence[Architecture]) -> FloatArray:
-            exact = Exact.of(self._problem, architectures, estimate)
+    def _optimistic(self, estimate: CostEstimate | None) -> OptimisticObjectives:
+        def optimistic(architectures: Sequence[Architecture]) -> FloatArray:
+            exact = CandidateBatch.of(self._problem, architectures, estimate)
             return self._models.hoped(self._models.forecast(exact), _OPTIMISM)
 
-        return hope
+        return optimistic
 
     def _distance(self, first: Target) -> Callable[[FloatArray], float]:
         """How far minimised objectives (m,) are from meeting the limits and from the preferred region."""

@@ -14,7 +14,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from nas.cli.show import number
-from nas.monitor import Judgement, Standing, Work
+from nas.monitor import Judgement, RunStatus, Work
 
 _LABEL = 11  # columns of the names on the left
 _NARROW = 40  # columns below which, and
@@ -47,10 +47,10 @@ class _Section:
     rank: int  # who gets room first
 
 
-class StandingPanel:
+class StatusPanel:
     """A standing as something that rich draws, never larger than the terminal."""
 
-    def __init__(self, standing: Standing) -> None:
+    def __init__(self, standing: RunStatus) -> None:
         self._standing = standing
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -75,7 +75,7 @@ class StandingPanel:
         )
 
 
-def _lines(standing: Standing, width: int, room: int, glyphs: Glyphs) -> list[Text]:
+def _lines(standing: RunStatus, width: int, room: int, glyphs: Glyphs) -> list[Text]:
     """The lines of the panel: `room` of them at most, none wider than `width`."""
     wide = max(10, width - _LABEL)
     sections = [
@@ -125,7 +125,7 @@ def _cut(lines: Sequence[Text], count: int) -> list[Text]:
     return [*lines[: count - 1], Text(f"and {len(lines) - count + 1} more", style="dim")]
 
 
-def _progress(standing: Standing, width: int, glyphs: Glyphs) -> Text:
+def _progress(standing: RunStatus, width: int, glyphs: Glyphs) -> Text:
     planned = standing.heading.evaluations
     said = f" {_evaluated(standing)}, {standing.running} under way, "
     failed = f"{standing.failed} failed"
@@ -139,7 +139,7 @@ def _progress(standing: Standing, width: int, glyphs: Glyphs) -> Text:
     )
 
 
-def _times(standing: Standing) -> str:
+def _times(standing: RunStatus) -> str:
     passed = clock(standing.seconds + standing.age)
     if standing.outcome:
         return f"{standing.outcome} after {passed}"
@@ -148,18 +148,18 @@ def _times(standing: Standing) -> str:
     return f"{passed} passed, about {clock(max(0.0, standing.left - standing.age))} left"
 
 
-def _pace(standing: Standing) -> str:
+def _pace(standing: RunStatus) -> str:
     said = [] if standing.rate is None else [f"{_rate(standing.rate)} evaluated a minute"]
     if standing.last_result is not None and not standing.outcome:
         said.append(_last_result(standing))
     return ", ".join(said) or "no result yet"
 
 
-def _last_result(standing: Standing) -> str:
+def _last_result(standing: RunStatus) -> str:
     return f"last result {clock(max(0.0, time.time() - (standing.last_result or 0.0)))} ago"
 
 
-def _front(standing: Standing, width: int, glyphs: Glyphs) -> Text:
+def _front(standing: RunStatus, width: int, glyphs: Glyphs) -> Text:
     many = f"{standing.front_size} architecture{'' if standing.front_size == 1 else 's'}"
     said = f"{many}, hypervolume {standing.hypervolume:.4f} "
     return Text.assemble(said, (sparkline(standing.curve, min(32, width - len(said)), glyphs), "cyan"))
@@ -181,7 +181,7 @@ def sparkline(values: Sequence[float], width: int, glyphs: Glyphs = UNICODE) -> 
     )
 
 
-def _best(standing: Standing, width: int) -> list[Text]:
+def _best(standing: RunStatus, width: int) -> list[Text]:
     """The best of each objective, as many a line as fit."""
     lines: list[str] = []
     for best in standing.best:
@@ -204,7 +204,7 @@ def _judged(judgement: Judgement, width: int) -> Text:
     return Text(said, style="" if judgement.reliable else "yellow")
 
 
-def _workers(standing: Standing, width: int, glyphs: Glyphs) -> list[Text]:
+def _workers(standing: RunStatus, width: int, glyphs: Glyphs) -> list[Text]:
     """A line for each busy worker, the longest at it first; then how many have nothing to do, and what waits."""
     busy = sorted((w for w in standing.workers if w.trial is not None), key=lambda w: -w.seconds)
     idle = len(standing.workers) - len(busy)
@@ -255,12 +255,12 @@ def _shorten_middle(text: str, width: int, glyphs: Glyphs) -> str:
     return _shorten(text[: ends - ends // 3] + glyphs.cut + text[len(text) - ends // 3 :], width, glyphs)
 
 
-def _evaluated(standing: Standing) -> str:
+def _evaluated(standing: RunStatus) -> str:
     planned = standing.heading.evaluations
     return f"{standing.evaluated}{'' if planned is None else f'/{planned}'} evaluated"
 
 
-def line(standing: Standing) -> str:
+def line(standing: RunStatus) -> str:
     """Where a run stands in one line of a log, with the time of the day."""
     said = (
         f"{time.strftime('%H:%M:%S')}  {_evaluated(standing)}, "
@@ -279,12 +279,12 @@ def _rate(rate: float) -> str:
     return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
 
 
-def rungs(standing: Standing) -> str:
+def rungs(standing: RunStatus) -> str:
     """How many results each budget has, such as `budget 2: 40, 6: 12, 18: 3`."""
     return "budget " + ", ".join(f"{budget:g}: {told}" for budget, told in standing.rungs)
 
 
-def surrogate_lines(standing: Standing) -> list[tuple[str, bool]]:
+def surrogate_lines(standing: RunStatus) -> list[tuple[str, bool]]:
     """The newest word on each objective's surrogate, and whether it can be relied on."""
     several = len(standing.surrogates) > 1
     return [

@@ -11,18 +11,18 @@ from rich.live import Live
 from rich.text import Text
 
 from nas.cli.console import output
-from nas.cli.panel import StandingPanel, line, surrogate_lines
+from nas.cli.panel import StatusPanel, line, surrogate_lines
 from nas.core.records import Result
 from nas.core.timer import RepeatingTimer
 from nas.core.tracebacks import summarize_exception
 from nas.engine.search_state import SearchState
-from nas.monitor import LiveStanding, Standing
+from nas.monitor import LiveStatus, RunStatus
 
 LOG_S = 60.0  # seconds between lines of a log
 REFRESHES = 4  # of the panel, a second
 
 
-class Progress(LiveStanding):
+class Progress(LiveStatus):
     """A callback of the search loop that shows where it stands; used as a context.
 
     It is drawn on a thread of its own, so that time goes on for the reader while a candidate is evaluated in this process.
@@ -60,7 +60,7 @@ class Progress(LiveStanding):
 class Drawn:
     """A panel that stays where it is and is taken away at the end."""
 
-    def __init__(self, now: Callable[[], Standing | None]) -> None:
+    def __init__(self, now: Callable[[], RunStatus | None]) -> None:
         self._now = now
         self._live = Live(console=output(), auto_refresh=False, transient=True, get_renderable=self._panel)
         # rather than rich's own thread, which an error would end
@@ -73,7 +73,7 @@ class Drawn:
             return Text(
                 f"where the search stands cannot be shown: {summarize_exception(error)}", style="yellow"
             )
-        return Text("") if standing is None else StandingPanel(standing)
+        return Text("") if standing is None else StatusPanel(standing)
 
     def start(self) -> None:
         self._live.start(refresh=True)
@@ -90,7 +90,7 @@ class Drawn:
 class Written:
     """A line at the beginning, then each minute and at the end; beside them each new judgement of a surrogate, once."""
 
-    def __init__(self, now: Callable[[], Standing | None]) -> None:
+    def __init__(self, now: Callable[[], RunStatus | None]) -> None:
         self._now = now
         self._every = RepeatingTimer(LOG_S, self.say)
         self._said: set[str] = set()  # lines about surrogates that are in the log already

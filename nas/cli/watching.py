@@ -11,11 +11,11 @@ from rich.live import Live
 from rich.text import Text
 
 from nas.cli.console import output
-from nas.cli.panel import StandingPanel, line, surrogate_lines
+from nas.cli.panel import StatusPanel, line, surrogate_lines
 from nas.cli.progress import LOG_S, REFRESHES
 from nas.core.errors import ConfigError, HistoryError
-from nas.monitor import Standing
-from nas.monitor.recorded import RecordedStanding
+from nas.monitor import RunStatus
+from nas.monitor.recorded import RecordedStatus
 
 PANEL_S = 1.0  # seconds between looks at the log, in a terminal
 
@@ -27,9 +27,9 @@ def run_watch(run: Path, every: float | None, once: bool) -> None:
     """
     if every is not None and not 0.1 <= every <= 86_400:
         raise ConfigError(f"--every: expected seconds from 0.1 to 86400, got {every:g}")
-    recorded = RecordedStanding(run)
+    recorded = RecordedStatus(run)
     if once:
-        output().print(StandingPanel(recorded.look()))
+        output().print(StatusPanel(recorded.look()))
     elif output().is_terminal:
         _draw(_Watched(run, recorded), PANEL_S if every is None else every)
     else:
@@ -39,9 +39,9 @@ def run_watch(run: Path, every: float | None, once: bool) -> None:
 class _Watched:
     """A run that may not be there yet, or not be readable just now: then what was seen last is shown, and why."""
 
-    def __init__(self, run: Path, recorded: RecordedStanding) -> None:
+    def __init__(self, run: Path, recorded: RecordedStatus) -> None:
         self._recorded = recorded
-        self.standing: Standing | None = None
+        self.standing: RunStatus | None = None
         self.waiting = f"Reading {run}"
 
     def look(self) -> bool:
@@ -59,7 +59,7 @@ class _Watched:
 def _draw(watched: _Watched, every: float) -> None:
     def panel() -> RenderableType:
         standing = watched.standing
-        return Text(watched.waiting, style="dim") if standing is None else StandingPanel(standing)
+        return Text(watched.waiting, style="dim") if standing is None else StatusPanel(standing)
 
     with Live(console=output(), refresh_per_second=REFRESHES, get_renderable=panel):
         while watched.look():

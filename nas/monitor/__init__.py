@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nas.engine.work import Work
-from nas.monitor.live import LiveStanding
-from nas.monitor.records import Best, Heading, Judgement, Standing
+from nas.monitor.live import LiveStatus
+from nas.monitor.records import Best, Heading, Judgement, RunStatus
 
-__all__ = ["Best", "Heading", "Judgement", "LiveStanding", "Standing", "Work"]
+__all__ = ["Best", "Heading", "Judgement", "LiveStatus", "RunStatus", "Work"]

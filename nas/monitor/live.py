@@ -9,20 +9,20 @@ from nas.core.records import Result
 from nas.engine.callbacks import Callback
 from nas.engine.search_state import SearchState
 from nas.engine.work import workers_of
-from nas.monitor.reckoning import Reckoning, Told
-from nas.monitor.records import Heading, Standing
+from nas.monitor.records import Heading, RunStatus
+from nas.monitor.tally import RunTally, Told
 from nas.runs.notes import SURROGATE
 
 
-class LiveStanding(Callback):
+class LiveStatus(Callback):
     """A callback that can say at any moment where the search stands; a result costs it nothing until somebody asks."""
 
     def __init__(self, algorithm: str = "") -> None:
         """`algorithm` is the name to show; the search's state does not hold it."""
         self._algorithm = algorithm
         self._state: SearchState | None = None
-        self._reckoning: Reckoning | None = None
-        self._taken = 0  # results that the reckoning has
+        self._tally: RunTally | None = None
+        self._taken = 0  # results that the tally has
         self._times: list[float] = []  # search time of each result of this session
         self._before = 0  # results of earlier sessions
         self._last_result: float | None = None
@@ -41,13 +41,13 @@ class LiveStanding(Callback):
             "" if state.out is None else str(state.out),
             settings.at_least,
         )
-        reckoning = Reckoning(heading, state.problem.objectives, state.problem.limits, state.initial)
+        tally = RunTally(heading, state.problem.objectives, state.problem.limits, state.initial)
         for result in state.imported:
-            reckoning.begin_with(
+            tally.begin_with(
                 result.trial.architecture, result.trial.budget, state.problem.observe(result).objectives
             )
         with self._lock:
-            self._state, self._reckoning = state, reckoning
+            self._state, self._tally = state, tally
             self._before, self._taken, self._times = len(state.results), 0, []
 
     def told(self, state: SearchState, result: Result) -> None:
@@ -59,16 +59,16 @@ class LiveStanding(Callback):
         """Note how the search ended."""
         self._outcome = outcome
 
-    def now(self) -> Standing | None:
+    def now(self) -> RunStatus | None:
         """Where the search stands; None before it begins. May be called on any thread."""
         with self._lock:
-            state, reckoning = self._state, self._reckoning
-            if state is None or reckoning is None:
+            state, tally = self._state, self._tally
+            if state is None or tally is None:
                 return None
             seconds = state.seconds
-            self._catch_up(state, reckoning)
+            self._catch_up(state, tally)
             workers, waiting = workers_of(state)
-            return reckoning.standing(
+            return tally.status(
                 seconds,
                 workers=workers,
                 waiting=waiting,
@@ -79,12 +79,12 @@ class LiveStanding(Callback):
                 trouble=state.silence,
             )
 
-    def _catch_up(self, state: SearchState, reckoning: Reckoning) -> None:
+    def _catch_up(self, state: SearchState, tally: RunTally) -> None:
         there = self._before + len(self._times)  # what was told and timed
         for place in range(self._taken, there):
             result = state.results[place]
             seen = state.problem.observe(result)
-            reckoning.take(
+            tally.take(
                 Told(
                     result.trial.architecture,
                     result.trial.budget,

@@ -19,8 +19,8 @@ from nas.core.objectives import Limit, Objective
 from nas.core.records import Note, Status
 from nas.core.text import command
 from nas.engine.heartbeat import Heartbeat, read_heartbeat
-from nas.monitor.reckoning import Reckoning, Told
-from nas.monitor.records import Heading, Standing
+from nas.monitor.records import Heading, RunStatus
+from nas.monitor.tally import RunTally, Told
 from nas.runs.brought import META, imported_table
 from nas.runs.history_table import FILE, check_schema, values_of
 from nas.runs.log_file import connect_to_look, copy_to_read, explained, identity, signature, well_formed
@@ -35,14 +35,14 @@ class _Known:
     """What was read of one log so far."""
 
     file: tuple[int, int] | None
-    reckoning: Reckoning
+    tally: RunTally
     objectives: tuple[Objective, ...]
     last_tell: tuple[int, int, float] = (0, -1, 0.0)  # its place in the log, its trial, when
     last_result: float | None = None
     notes: list[Note] = field(default_factory=list)
 
 
-class RecordedStanding:
+class RecordedStatus:
     """Where the run in a folder stands, look by look. It writes nothing there."""
 
     def __init__(self, folder: Path) -> None:
@@ -52,7 +52,7 @@ class RecordedStanding:
         self._signature: tuple[object, ...] = ()
         self._beat: tuple[float, float] | None = None  # the last one seen, and when that was (monotonic)
 
-    def look(self) -> Standing:
+    def look(self) -> RunStatus:
         """Where the run stands now.
 
         Raises `HistoryError` when there is no run yet, or when its log cannot be read just now.
@@ -88,7 +88,7 @@ class RecordedStanding:
         known = self._known
         if known is None or known.file != file or not _goes_on(db, known):
             known = self._begin(db, file)
-        known.reckoning.heading = self._heading(_meta(db, "config", self._path))
+        known.tally.heading = self._heading(_meta(db, "config", self._path))
         self._read_tells(db, known)
         self._read_last_result(db, known)
         known.notes = self._newest_notes(db)
@@ -102,12 +102,12 @@ class RecordedStanding:
             objectives = tuple(Objective(**values) for values in described)
             limits = [Limit.parse(text) for text in _meta(db, "limits", self._path)]
             initial = int(_meta(db, "initial", self._path))
-            reckoning = Reckoning(self._heading(config), objectives, limits, initial)
+            tally = RunTally(self._heading(config), objectives, limits, initial)
             imported = imported_table({META: _meta(db, META, self._path)})
             for row in imported.to_dict("records"):
                 budget = None if np.isnan(row["budget"]) else float(row["budget"])
-                reckoning.begin_with(str(row["architecture"]), budget, _point(objectives, row))  # type: ignore[arg-type]
-        return _Known(file, reckoning, objectives)
+                tally.begin_with(str(row["architecture"]), budget, _point(objectives, row))  # type: ignore[arg-type]
+        return _Known(file, tally, objectives)
 
     def _heading(self, config: Mapping[str, Any]) -> Heading:
         with well_formed(self._path):
@@ -133,7 +133,7 @@ class RecordedStanding:
             values = values_of([row[7] for row in rows], self._path)
             with well_formed(self._path):
                 for row, reported in zip(rows, values, strict=True):
-                    known.reckoning.take(_told(known.objectives, row, reported))
+                    known.tally.take(_told(known.objectives, row, reported))
                     known.last_result = max(known.last_result or 0.0, _arrival(row[5], row[9]))
             known.last_tell = rows[-1][:3]
 
@@ -153,7 +153,7 @@ class RecordedStanding:
                 for told, text in db.execute(query, (SURROGATE,))
             ]
 
-    def _standing(self, known: _Known, pulse: Heartbeat | None) -> Standing:
+    def _standing(self, known: _Known, pulse: Heartbeat | None) -> RunStatus:
         over = known.last_tell[2]
         if pulse is None:
             outcome = self._outcome()
@@ -164,7 +164,7 @@ class RecordedStanding:
         if trouble:
             return self._silent(known, "", trouble)
         since = silent if pulse.ticking else 0.0
-        return known.reckoning.standing(
+        return known.tally.status(
             over if pulse.seconds is None else max(over, pulse.seconds + since),
             workers=[w if w.trial is None else replace(w, seconds=w.seconds + since) for w in pulse.workers],
             waiting=pulse.waiting,
@@ -174,13 +174,13 @@ class RecordedStanding:
             trouble=pulse.silence,
         )
 
-    def _silent(self, known: _Known, outcome: str, trouble: str) -> Standing:
+    def _silent(self, known: _Known, outcome: str, trouble: str) -> RunStatus:
         """Where a run stands that no search is known to make: as its last result left it."""
         how = command("nas", "search", "--resume", self._folder)
-        if known.reckoning.heading.evaluations is None:
+        if known.tally.heading.evaluations is None:
             how = f"nas.Study(..., out={str(self._folder)!r}, resume=True)"
         advice = f"; if it was killed, go on with: {how}" if trouble else ""
-        return known.reckoning.standing(
+        return known.tally.status(
             known.last_tell[2],
             notes=known.notes,
             ticking=False,

@@ -46,7 +46,7 @@ class Best:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RunStatus:
     """Where a run stands.
 
     evaluated, failed: trials that came back and were told; those of them without a value. hypervolume: of the

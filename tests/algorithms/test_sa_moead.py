@@ -9,7 +9,7 @@ import pytest
 
 import nas
 from nas.algorithms._outlook import Models, Target
-from nas.algorithms._pool import Exact, InnerSearch, whole_space
+from nas.algorithms._pool import CandidateBatch, InnerSearch, whole_space
 from nas.algorithms.candidates import Candidates
 from nas.algorithms.initial_design import initial_design
 from nas.algorithms.prediction import Remembered, in_chunks, make_predictors
@@ -199,7 +199,7 @@ def test_what_is_below_the_floor_of_a_target_counts_as_at_it(floor: np.ndarray, 
     known = [replace(seen, objectives=np.array([20.0, 50.0, 50.0])) for seen in known]
     models = Models(problem, predictors)
     models.fit(known)
-    candidates = Exact(
+    candidates = CandidateBatch(
         [known[0].architecture] * 2,
         [[known[0].architecture] * 2],
         np.array([[np.nan, 24.0, 24], [np.nan, 2, 2]]),

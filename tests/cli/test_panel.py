@@ -12,17 +12,17 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from nas.cli.panel import ASCII, UNICODE, StandingPanel, clock, line, sparkline
-from nas.monitor import Best, Heading, Judgement, Standing, Work
+from nas.cli.panel import ASCII, UNICODE, StatusPanel, clock, line, sparkline
+from nas.monitor import Best, Heading, Judgement, RunStatus, Work
 
 TEXT = "r8/stem24s1/se0.25/ds24/ir24:k3.5s2e4/sp:k5e2m-0/ir40:k5e3/ir24:k5s2e2/sp:k5e2p0.25g2x2/head32"
 REASON = "failed: ValueError: kernel {} is larger than the picture (own.py, line 31, in train)"
 
 
-def standing(busy: int = 2, reasons: int = 2, **changes: Any) -> Standing:
+def standing(busy: int = 2, reasons: int = 2, **changes: Any) -> RunStatus:
     """A run half way."""
     now = time.time()
-    whole = Standing(
+    whole = RunStatus(
         Heading("muxnet-tiny", "sa-moead", 1, 70, 140.0, "runs/first"),
         evaluated=35,
         failed=6,
@@ -50,12 +50,12 @@ def standing(busy: int = 2, reasons: int = 2, **changes: Any) -> Standing:
     return replace(whole, **changes)
 
 
-def shown(what: Standing, width: int = 100, height: int = 40, encoding: str = "utf-8") -> str:
+def shown(what: RunStatus, width: int = 100, height: int = 40, encoding: str = "utf-8") -> str:
     """The panel on a terminal of this size."""
     raw = io.BytesIO()
     file = io.TextIOWrapper(raw, encoding=encoding, write_through=True)
     console = Console(file=file, width=width, height=height, force_terminal=True, color_system=None)
-    console.print(StandingPanel(what))
+    console.print(StatusPanel(what))
     return raw.getvalue().decode(encoding)
 
 
@@ -166,7 +166,7 @@ def test_a_run_that_is_over_says_how_it_ended() -> None:
 
 
 def test_a_run_without_a_result_can_be_shown() -> None:
-    said = shown(Standing(Heading("toy", "random", 0, 10)))
+    said = shown(RunStatus(Heading("toy", "random", 0, 10)))
     assert "0/10 evaluated" in said
     assert "no result yet" in said
 

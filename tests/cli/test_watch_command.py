@@ -25,8 +25,8 @@ from nas.core.errors import HistoryError
 from nas.engine.heartbeat import FILE as PULSE
 from nas.engine.heartbeat import Heartbeat
 from nas.engine.search_state import SearchState
-from nas.monitor import Standing
-from nas.monitor.recorded import RecordedStanding
+from nas.monitor import RunStatus
+from nas.monitor.recorded import RecordedStatus
 from nas.runs import log_file
 from nas.runs.history import FILE
 from nas.testing import ToySpace, toy_error
@@ -93,7 +93,7 @@ def test_watching_a_finished_run_ends_at_once(run: Path, nas_command) -> None:
     assert done.code == 0
     time_of_day = len("hh:mm:ss")
     (told,) = done.out.splitlines()
-    assert told[time_of_day:] == line(RecordedStanding(run).look())[time_of_day:]
+    assert told[time_of_day:] == line(RecordedStatus(run).look())[time_of_day:]
     assert done.out.rstrip().endswith("finished")
 
 
@@ -158,7 +158,7 @@ def test_an_interval_that_is_no_time_is_refused(every: str, run: Path, nas_comma
 
 @pytest.mark.slow
 def test_a_search_says_what_its_worker_does(tmp_path: Path) -> None:
-    seen: list[Standing] = []
+    seen: list[RunStatus] = []
     thread = threading.Thread(target=lambda: search(tmp_path / "run", evaluate=slow, budget=120))
     thread.start()
     try:
@@ -167,7 +167,7 @@ def test_a_search_says_what_its_worker_does(tmp_path: Path) -> None:
             time.sleep(0.1)
             if (tmp_path / "run" / PULSE).exists():
                 try:
-                    seen.append(RecordedStanding(tmp_path / "run").look())
+                    seen.append(RecordedStatus(tmp_path / "run").look())
                 except HistoryError:  # it has only just begun
                     continue
     finally:
@@ -182,7 +182,7 @@ def test_a_search_that_was_killed_is_found_dead(orphan: Orphan) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     folder = orphan(pid=ended.pid)
-    standing = RecordedStanding(folder).look()
+    standing = RecordedStatus(folder).look()
     assert f"the search (process {ended.pid}) has ended without a word" in standing.trouble
     assert f"nas search --resume {folder}" in standing.trouble
     assert standing.evaluated == 12
@@ -192,17 +192,17 @@ def test_a_search_that_was_killed_is_found_dead(orphan: Orphan) -> None:
 
 def test_another_process_with_the_same_number_is_not_taken_for_the_search(orphan: Orphan) -> None:
     folder = orphan(process_started=1.0)
-    assert "has ended without a word" in RecordedStanding(folder).look().trouble
+    assert "has ended without a word" in RecordedStatus(folder).look().trouble
 
 
 def test_a_search_on_another_machine_that_fell_silent_is_told_of(orphan: Orphan) -> None:
     folder = orphan(host="elsewhere", beat=time.time() - 300)
-    assert "on elsewhere) was last heard of 300 s ago" in RecordedStanding(folder).look().trouble
+    assert "on elsewhere) was last heard of 300 s ago" in RecordedStatus(folder).look().trouble
 
 
 def test_a_search_that_is_heard_of_is_in_no_trouble_whatever_its_clock_says(orphan: Orphan) -> None:
     folder = orphan(host="elsewhere", beat=time.time() - 900)
-    recorded = RecordedStanding(folder)
+    recorded = RecordedStatus(folder)
     assert recorded.look().trouble
     values = json.loads((folder / PULSE).read_text())
     (folder / PULSE).write_text(json.dumps(values | {"beat": values["beat"] + 2}))
@@ -212,7 +212,7 @@ def test_a_search_that_is_heard_of_is_in_no_trouble_whatever_its_clock_says(orph
 def test_a_run_without_a_sign_of_life_is_shown_with_what_to_do(orphan: Orphan) -> None:
     folder = orphan()
     (folder / PULSE).unlink()
-    standing = RecordedStanding(folder).look()
+    standing = RecordedStatus(folder).look()
     assert "no search writes to this run" in standing.trouble
     assert standing.evaluated == 12
 
@@ -221,7 +221,7 @@ def test_a_run_without_a_sign_of_life_is_shown_with_what_to_do(orphan: Orphan) -
 def test_a_damaged_sign_of_life_counts_as_none(text: str, orphan: Orphan) -> None:
     folder = orphan()
     (folder / PULSE).write_text(text)
-    assert "no search writes to this run" in RecordedStanding(folder).look().trouble
+    assert "no search writes to this run" in RecordedStatus(folder).look().trouble
 
 
 def test_the_sign_of_life_goes_when_the_search_ends(run: Path) -> None:
@@ -240,7 +240,7 @@ def test_a_folder_that_took_the_place_of_the_run_gets_no_sign_of_life(tmp_path: 
 
 
 def test_a_log_that_another_process_holds_is_shown_as_it_was_before(run: Path, nas_command) -> None:
-    recorded = RecordedStanding(run)
+    recorded = RecordedStatus(run)
     recorded.look()
     holder = sqlite3.connect(run / FILE, isolation_level=None)
     holder.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -279,12 +279,12 @@ def test_a_folder_that_goes_away_is_waited_for(
 def test_a_run_of_another_machine_is_read_from_a_copy_with_the_same_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    away = RecordedStanding(tmp_path / "run")
+    away = RecordedStatus(tmp_path / "run")
     counts: list[tuple[int, float]] = []
     wanted: list[tuple[int, float]] = []
 
     def look(state: SearchState) -> None:
-        here = RecordedStanding(tmp_path / "run").look()
+        here = RecordedStatus(tmp_path / "run").look()
         wanted.append((here.evaluated, here.hypervolume))
         with monkeypatch.context() as patch:
             patch.setattr(Heartbeat, "elsewhere", True)
@@ -329,15 +329,15 @@ def test_a_log_that_changes_in_every_copy_is_left_for_later(
     monkeypatch.setattr(Heartbeat, "elsewhere", True)
     changing(monkeypatch, folder, 100)
     with pytest.raises(HistoryError, match="changes faster than it can be copied"):
-        RecordedStanding(folder).look()
+        RecordedStatus(folder).look()
 
 
 def test_what_was_read_is_not_read_again_when_nothing_was_written(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recorded = RecordedStanding(run)
+    recorded = RecordedStatus(run)
     first = recorded.look()
-    monkeypatch.setattr(RecordedStanding, "_opened", lambda self, pulse: pytest.fail("opened again"))
+    monkeypatch.setattr(RecordedStatus, "_opened", lambda self, pulse: pytest.fail("opened again"))
     assert recorded.look().evaluated == first.evaluated
 
 

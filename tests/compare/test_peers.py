@@ -11,7 +11,7 @@ import nas
 from nas.algorithms import ALGORITHMS
 from nas.algorithms.peers import PEERS, outside
 from nas.algorithms.peers.optuna_search import OptunaGP
-from nas.algorithms.peers.pymoo_search import PymooNSGA2, PymooSettings, mended
+from nas.algorithms.peers.pymoo_search import PymooNSGA2, PymooSettings, repaired
 from nas.compare.design import WithDesign, draw_design
 from nas.core.errors import ConfigError
 from nas.core.records import Observation, Trial
@@ -179,7 +179,7 @@ def test_objectives_are_divided_by_the_range_of_what_was_known_at_the_beginning(
 
 def test_genes_that_are_no_architecture_are_mended() -> None:
     space = ToySpace()
-    genes = mended(space, [2.0] * 6, np.random.default_rng(0))
+    genes = repaired(space, [2.0] * 6, np.random.default_rng(0))
     assert space.is_valid(nas.Architecture(space.name, genes))
 
 

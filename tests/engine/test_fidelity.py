@@ -24,7 +24,7 @@ from nas.core.records import Trial
 from nas.engine.fidelity import IN_LINE
 from nas.engine.loop import LoopSettings, SearchState
 from nas.engine.plan import check_ready
-from nas.monitor import LiveStanding
+from nas.monitor import LiveStatus
 from nas.pareto.archive import LatestFront
 from nas.pareto.indicators import front_and_curve
 from nas.runs.history import read_history
@@ -217,7 +217,7 @@ def test_a_fixed_budget_and_a_ladder_exclude_each_other() -> None:
 
 def test_the_progress_says_how_many_each_rung_has() -> None:
     states: list[SearchState] = []
-    live = LiveStanding()
+    live = LiveStatus()
     search(callbacks=[live, states.append])
     at, standing = states[-1].rungs.told_at, live.now()
     assert standing is not None

@@ -102,9 +102,9 @@ def test_a_damaged_tfrecord_file_is_imported_or_refused_and_leaves_nothing(folde
 def test_a_damaged_record_with_a_right_checksum_is_imported_or_refused(folder: Path, data: bytes) -> None:
     """Checksums keep most damage from the decoder, so here they are made anew."""
     others = b"".join(frame(encode_run(run)) for run in runs()[1:])
-    path = put(folder, "mended.tfrecord", frame(data) + others)
-    refused(lambda: import_tfrecord(path, folder / "mended", partial=True))
-    shutil.rmtree(folder / "mended", ignore_errors=True)
+    path = put(folder, "fixed.tfrecord", frame(data) + others)
+    refused(lambda: import_tfrecord(path, folder / "fixed", partial=True))
+    shutil.rmtree(folder / "fixed", ignore_errors=True)
 
 
 @fuzzed

@@ -13,8 +13,8 @@ import nas
 from nas.core.objectives import Objective
 from nas.core.records import FloatArray, Trial
 from nas.core.space import SearchSpace
-from nas.monitor.reckoning import Reckoning, Told
 from nas.monitor.records import Heading
+from nas.monitor.tally import RunTally, Told
 from nas.pareto.indicators import Box, beyond_best, hypervolume, reference_box
 from nas.report import write_report
 
@@ -105,25 +105,25 @@ def test_the_monitor_shows_the_same_share_and_curve_as_the_summary(tmp_path: Pat
     objectives = [Objective("up"), Objective("down")]
     result = search(objectives, tmp_path / "run", budget=40)
     assert result.table is not None
-    reckoning = Reckoning(_heading(), objectives, [], initial=1)
+    tally = RunTally(_heading(), objectives, [], initial=1)
     for key, point in enumerate(result.table.points):
-        reckoning.take(Told(str(key), None, point, "ok", ""))
-    shown = reckoning.standing(1.0)
+        tally.take(Told(str(key), None, point, "ok", ""))
+    shown = tally.status(1.0)
     assert shown.hypervolume == pytest.approx(result.summary["hypervolume"], rel=1e-9)
     assert max(shown.curve) <= 1
     assert shown.curve[-10:] == pytest.approx((*result.table.curve[-9:], result.table.curve[-1]), rel=1e-9)
 
 
 def test_the_volume_for_stopping_rules_grows_with_the_front_when_the_ideal_moves() -> None:
-    reckoning = Reckoning(_heading(), [Objective("a"), Objective("b")], [], initial=2)
+    tally = RunTally(_heading(), [Objective("a"), Objective("b")], [], initial=2)
     before = 0.0
     for key, point in enumerate(points(30)):
-        reckoning.take(Told(str(key), None, point, "ok", ""))
+        tally.take(Told(str(key), None, point, "ok", ""))
         if key >= 2:
-            assert reckoning.volume >= before * (1 - 1e-12)
-            assert reckoning.hypervolume <= 1
+            assert tally.volume >= before * (1 - 1e-12)
+            assert tally.hypervolume <= 1
         if key >= 1:
-            before = reckoning.volume
+            before = tally.volume
     assert before > 1
 
 

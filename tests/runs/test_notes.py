@@ -13,13 +13,13 @@ from engine_parts import QUICK_SETTINGS, Grid, Noting, Shuffled, judgement, log_
 from rich.console import Console
 
 import nas
-from nas.cli.panel import StandingPanel
+from nas.cli.panel import StatusPanel
 from nas.cli.progress import Written
 from nas.core.errors import HistoryError
 from nas.core.problem import Problem
 from nas.core.records import Note
 from nas.engine.loop import LoopSettings, SearchState
-from nas.monitor import LiveStanding
+from nas.monitor import LiveStatus
 from nas.report.plots import figures
 from nas.runs.history import FILE, read_notes
 from nas.runs.notes import values_as_text, values_from_text
@@ -189,13 +189,13 @@ def shown(terminal: bool, notes: list[Note], monkeypatch: pytest.MonkeyPatch) ->
     file = io.StringIO()
     console = Console(file=file, force_terminal=terminal, width=120)
     monkeypatch.setattr("nas.cli.progress.output", lambda: console)
-    live, state = LiveStanding(), SearchState(Problem(Grid(), OBJECTIVES, quick), LoopSettings())
+    live, state = LiveStatus(), SearchState(Problem(Grid(), OBJECTIVES, quick), LoopSettings())
     live.begin(state)
     log = Written(live.now)
     for note in notes:
         state.take_notes([note])
         if terminal:
-            console.print(StandingPanel(live.now()))  # type: ignore[arg-type]
+            console.print(StatusPanel(live.now()))  # type: ignore[arg-type]
         else:
             log.say()
     return file.getvalue()

@@ -21,7 +21,7 @@ from nas.core.records import Architecture, FloatArray
 from nas.core.space import SearchSpace
 from nas.pareto.directions import das_dennis
 
-_MENDS = 1000  # changes tried on genes that are no architecture, before a random one takes their place
+_REPAIRS = 1000  # changes tried on genes that are no architecture, before a random one takes their place
 _WORSE_THAN_ALL = (
     1e6  # objectives of a failed proposal where the algorithm needs some; scaled ones are near 1
 )
@@ -87,10 +87,10 @@ def _sampling(task: Task) -> Any:
     return Begin()
 
 
-def mended(space: SearchSpace, genes: Any, rng: np.random.Generator) -> Genes:
+def repaired(space: SearchSpace, genes: Any, rng: np.random.Generator) -> Genes:
     """Valid canonical genes: random ones are changed until they are, or a random architecture takes their place."""
     genes = np.around(np.asarray(genes, dtype=np.float64)).astype(int)
-    for _ in range(_MENDS):
+    for _ in range(_REPAIRS):
         architecture = Architecture(space.name, tuple(genes.tolist()))
         if space.is_valid(architecture):
             return space.canonical(architecture).genes
@@ -102,11 +102,11 @@ def mended(space: SearchSpace, genes: Any, rng: np.random.Generator) -> Genes:
 def _repair(space: SearchSpace) -> Any:
     from pymoo.core.repair import Repair
 
-    class Mend(Repair):  # type: ignore[misc]
+    class RepairGenes(Repair):  # type: ignore[misc]
         def _do(self, problem: Any, X: Any, random_state: Any = None, **_: Any) -> Any:
-            return np.array([mended(space, genes, random_state) for genes in X])
+            return np.array([repaired(space, genes, random_state) for genes in X])
 
-    return Mend()
+    return RepairGenes()
 
 
 class _Generations:

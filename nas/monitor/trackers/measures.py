@@ -6,14 +6,14 @@ import math
 
 from nas.core.records import Result, Status
 from nas.engine.search_state import SearchState
-from nas.monitor.live import LiveStanding
+from nas.monitor.live import LiveStatus
 
 
 class Measures:
     """What there is to log after each result. Kept for one search."""
 
     def __init__(self) -> None:
-        self._live = LiveStanding()
+        self._live = LiveStatus()
 
     def begin(self, state: SearchState) -> int:
         """Take in what was found before; how many evaluations that is."""

@@ -12,7 +12,7 @@ import numpy as np
 from nas.core.objectives import Limit, Objective
 from nas.core.records import FloatArray, Note, Status
 from nas.engine.work import Work
-from nas.monitor.records import Best, Heading, Judgement, Standing
+from nas.monitor.records import Best, Heading, Judgement, RunStatus
 from nas.pareto.indicators import Box
 from nas.runs.failures import first_line, kind_of
 from nas.runs.fold import Fold
@@ -30,7 +30,7 @@ class Told:
     seconds: float | None = None
 
 
-class Reckoning:
+class RunTally:
     """The front, its hypervolume, the failures and the pace of a run; what each result costs does not grow with the run."""
 
     RECENT = 50  # results by which the pace is judged
@@ -96,7 +96,7 @@ class Reckoning:
         if share != 1.0:
             self._curve = [value * share for value in self._curve]
 
-    def standing(
+    def status(
         self,
         seconds: float,
         *,
@@ -107,11 +107,11 @@ class Reckoning:
         last_result: float | None = None,
         outcome: str = "",
         trouble: str = "",
-    ) -> Standing:
+    ) -> RunStatus:
         """Where the run stands now, so many `seconds` into it; `notes` are the newest on each surrogate."""
         volume = self.hypervolume
         rate = self._rate(seconds)
-        return Standing(
+        return RunStatus(
             self.heading,
             evaluated=self._evaluated,
             failed=self._failed,

@@ -17,9 +17,9 @@ import nas
 from nas.core.objectives import Limit, objective
 from nas.engine.loop import LoopSettings
 from nas.engine.search_state import SearchState
-from nas.monitor import Heading, LiveStanding, Standing
-from nas.monitor.reckoning import Reckoning, Told
-from nas.monitor.recorded import RecordedStanding
+from nas.monitor import Heading, LiveStatus, RunStatus
+from nas.monitor.recorded import RecordedStatus
+from nas.monitor.tally import RunTally, Told
 from nas.runs.history import FILE
 from nas.training import Halving
 
@@ -52,7 +52,7 @@ def stop_at(evaluated: int) -> Callable[[SearchState], None]:
     return callback
 
 
-def findings(standing: Standing | None) -> Standing:
+def findings(standing: RunStatus | None) -> RunStatus:
     """What does not depend on when one looks."""
     assert standing is not None
     return replace(
@@ -72,8 +72,8 @@ def findings(standing: Standing | None) -> Standing:
 
 @pytest.mark.parametrize("kind", [pytest.param(k, marks=pytest.mark.slow) if k in DEAR else k for k in KINDS])
 def test_the_search_and_its_log_say_the_same_at_every_moment(kind: str, tmp_path: Path) -> None:
-    live, recorded = LiveStanding(), RecordedStanding(tmp_path / "run")
-    pairs: list[tuple[Standing, Standing]] = []
+    live, recorded = LiveStatus(), RecordedStatus(tmp_path / "run")
+    pairs: list[tuple[RunStatus, RunStatus]] = []
 
     def look(state: SearchState) -> None:
         pairs.append((findings(live.now()), findings(recorded.look())))
@@ -86,7 +86,7 @@ def test_the_search_and_its_log_say_the_same_at_every_moment(kind: str, tmp_path
 @pytest.mark.parametrize("kind", [pytest.param(k, marks=pytest.mark.slow) if k in DEAR else k for k in KINDS])
 def test_at_the_end_it_says_what_the_summary_says(kind: str, tmp_path: Path) -> None:
     summary = search(tmp_path / "run", **KINDS[kind]).summary
-    standing = RecordedStanding(tmp_path / "run").look()
+    standing = RecordedStatus(tmp_path / "run").look()
     assert standing.hypervolume == pytest.approx(summary["hypervolume"], abs=1e-12)
     assert (standing.evaluated, standing.failed) == (summary["evaluations"], summary["failed"])
     assert standing.front_size == summary["front_size"]
@@ -97,9 +97,9 @@ def test_at_the_end_it_says_what_the_summary_says(kind: str, tmp_path: Path) -> 
 
 def test_what_a_warm_start_brought_is_on_the_front_and_no_evaluation(tmp_path: Path) -> None:
     search(tmp_path / "earlier", seed=1)
-    live = LiveStanding()
+    live = LiveStatus()
     summary = search(tmp_path / "run", live, warm_start=tmp_path / "earlier", budget=20).summary
-    for standing in (live.now(), RecordedStanding(tmp_path / "run").look()):
+    for standing in (live.now(), RecordedStatus(tmp_path / "run").look()):
         assert standing is not None
         assert standing.evaluated == 20
         assert standing.front_size == summary["front_size"]
@@ -114,7 +114,7 @@ def test_failures_are_grouped_by_their_words_most_frequent_first() -> None:
             return {"error": float("nan")}
         return dict(quick(trial))
 
-    live = LiveStanding()
+    live = LiveStatus()
     search(None, live, evaluate=fails)
     standing = live.now()
     assert standing is not None
@@ -126,13 +126,13 @@ def test_failures_are_grouped_by_their_words_most_frequent_first() -> None:
 
 def test_a_resumed_run_that_took_something_back_is_read_anew(tmp_path: Path) -> None:
     shuffled = lambda evaluate, required: Shuffled(evaluate, 4, 0)  # noqa: E731
-    recorded = RecordedStanding(tmp_path / "run")
+    recorded = RecordedStatus(tmp_path / "run")
     search(tmp_path / "run", stop_at(23), executor=shuffled)
     assert recorded.look().outcome == "interrupted"
-    seen: list[tuple[Standing, Standing]] = []
+    seen: list[tuple[RunStatus, RunStatus]] = []
 
     def look(state: SearchState) -> None:
-        fresh = RecordedStanding(tmp_path / "run").look()
+        fresh = RecordedStatus(tmp_path / "run").look()
         seen.append((findings(recorded.look()), findings(fresh)))
 
     search(tmp_path / "run", look, executor=shuffled, resume=True)
@@ -142,20 +142,20 @@ def test_a_resumed_run_that_took_something_back_is_read_anew(tmp_path: Path) -> 
 
 def test_each_result_is_read_from_the_log_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[object] = []
-    take = Reckoning.take
+    take = RunTally.take
 
-    def counting(self: Reckoning, told: Told) -> None:
+    def counting(self: RunTally, told: Told) -> None:
         taken.append(told.key)
         take(self, told)
 
-    monkeypatch.setattr(Reckoning, "take", counting)
-    recorded = RecordedStanding(tmp_path / "run")
+    monkeypatch.setattr(RunTally, "take", counting)
+    recorded = RecordedStatus(tmp_path / "run")
     search(tmp_path / "run", lambda state: recorded.look())
     assert recorded.look().evaluated == len(taken) == 40
 
 
 def test_another_run_in_the_same_place_is_read_from_its_beginning(tmp_path: Path) -> None:
-    recorded = RecordedStanding(tmp_path / "run")
+    recorded = RecordedStatus(tmp_path / "run")
     search(tmp_path / "run")
     assert recorded.look().evaluated == 40
     (tmp_path / "run").rename(tmp_path / "old")
@@ -167,7 +167,7 @@ def test_another_run_in_the_same_place_is_read_from_its_beginning(tmp_path: Path
 
 def test_the_newest_judgement_of_a_surrogate_is_the_one_that_is_read(tmp_path: Path) -> None:
     search(tmp_path / "run", algorithm=Noting, budget=33)
-    (judged,) = RecordedStanding(tmp_path / "run").look().surrogates
+    (judged,) = RecordedStatus(tmp_path / "run").look().surrogates
     wanted = judgement(30)
     assert (judged.tau, judged.low, judged.high) == (wanted["tau"], wanted["tau_low"], wanted["tau_high"])
     assert judged.text == wanted["text"]
@@ -178,65 +178,65 @@ def test_a_log_of_the_first_format_is_read(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "run" / FILE) as db:
         db.execute("DROP TABLE notes")
         db.execute("UPDATE meta SET value = '1' WHERE key = 'schema'")
-    assert RecordedStanding(tmp_path / "run").look().evaluated == 40
+    assert RecordedStatus(tmp_path / "run").look().evaluated == 40
 
 
-def reckoning(evaluations: int = 100, seconds: float | None = None) -> Reckoning:
+def tally(evaluations: int = 100, seconds: float | None = None) -> RunTally:
     heading = Heading("toy", "random", 0, evaluations, seconds)
-    return Reckoning(heading, [objective("error")], [Limit.parse("error <= 90")], initial=2)
+    return RunTally(heading, [objective("error")], [Limit.parse("error <= 90")], initial=2)
 
 
-def tell(to: Reckoning, values: list[float], every: float = 2.0) -> None:
+def tell(to: RunTally, values: list[float], every: float = 2.0) -> None:
     for number, value in enumerate(values):
         to.take(Told(number, None, np.array([value]), "ok", seconds=every * (number + 1)))
 
 
 def test_the_pace_is_that_of_the_last_results() -> None:
-    slowing = reckoning()
+    slowing = tally()
     tell(slowing, [50.0] * 20, every=2.0)
-    assert slowing.standing(40.0).rate == pytest.approx(30.0)
-    assert slowing.standing(40.0).left == pytest.approx(80 * 2.0)
+    assert slowing.status(40.0).rate == pytest.approx(30.0)
+    assert slowing.status(40.0).left == pytest.approx(80 * 2.0)
 
 
 def test_the_pace_falls_while_nothing_comes() -> None:
-    stuck = reckoning()
+    stuck = tally()
     tell(stuck, [50.0] * 20)
-    rates = [stuck.standing(seconds).rate for seconds in (40.0, 60.0, 400.0)]
+    rates = [stuck.status(seconds).rate for seconds in (40.0, 60.0, 400.0)]
     assert all(a > b for a, b in itertools.pairwise(rates))  # type: ignore[operator]
 
 
 def test_a_time_limit_bounds_the_time_left() -> None:
-    limited = reckoning(seconds=60.0)
+    limited = tally(seconds=60.0)
     tell(limited, [50.0] * 20)
-    assert limited.standing(40.0).left == pytest.approx(20.0)
-    assert limited.standing(61.0).left is None
+    assert limited.status(40.0).left == pytest.approx(20.0)
+    assert limited.status(61.0).left is None
 
 
 def test_three_results_are_needed_to_tell_a_pace() -> None:
-    young = reckoning()
+    young = tally()
     tell(young, [50.0, 40.0])
-    assert young.standing(10.0).rate is None
+    assert young.status(10.0).rate is None
 
 
 def test_the_curve_keeps_its_length_and_ends_with_the_present() -> None:
-    long = reckoning(10_000)
+    long = tally(10_000)
     tell(long, [90.0 - i / 100 for i in range(5_000)])
-    curve = long.standing(1.0).curve
-    assert Reckoning.CURVE <= len(curve) <= 2 * Reckoning.CURVE + 1
+    curve = long.status(1.0).curve
+    assert RunTally.CURVE <= len(curve) <= 2 * RunTally.CURVE + 1
     assert curve[-1] == long.hypervolume
     assert all(a <= b for a, b in itertools.pairwise(curve))
 
 
 def test_a_result_that_breaks_a_limit_is_no_part_of_the_front() -> None:
-    limited = reckoning()
+    limited = tally()
     tell(limited, [95.0, 99.0])
-    standing = limited.standing(1.0)
+    standing = limited.status(1.0)
     assert (standing.evaluated, standing.failed, standing.front_size) == (2, 0, 0)
     assert standing.best == ()
 
 
 def test_a_trial_that_no_worker_saw_is_no_evaluation() -> None:
-    ruled_out = reckoning()
+    ruled_out = tally()
     ruled_out.take(Told(0, None, None, "invalid", "breaks a limit"))
-    standing = ruled_out.standing(1.0)
+    standing = ruled_out.status(1.0)
     assert (standing.evaluated, standing.failed, standing.failures) == (0, 0, ())
