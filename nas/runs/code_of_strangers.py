@@ -50,7 +50,7 @@ def allowing(found: Sequence[Named]) -> AbstractContextManager[None]:
         where = str(where_of(place, counted_from)) if place.endswith(".py") else f"module {place}"
         if where not in places and not place.startswith(OURS):
             raise NotTrusted(
-                f"{kind} {name!r}: this run was not allowed to import it; read it, then pass --trust"
+                f"{kind} {name!r}: not imported, because only files of a run name it; read it, then name it yourself, or pass --trust where the command has it"
             )
 
     return guarded(gate)

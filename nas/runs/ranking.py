@@ -9,7 +9,7 @@ from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
 from nas.runs.run_folder import RunTable
 
-_NOT_VALUES = {"trial", "seed", "told", "told_seconds", "started", "finished", "measurements"}
+_NOT_VALUES = {"trial", "seed", "told", "told_seconds", "asked_at", "started", "finished", "measurements"}
 
 
 def recorded_names(table: RunTable) -> list[str]:

@@ -31,6 +31,7 @@ def frame(**columns: list[object]) -> pd.DataFrame:
     told = {
         "told": [float(i) for i in range(n)],
         "told_seconds": 1.0,
+        "asked_at": 1.7e9,
         "seconds": [float(n - i) for i in range(n)],
     }
     return pd.DataFrame({**common, **told, **columns})
