@@ -1,4 +1,4 @@
-"""From a front to a deployed network: search, pick, train longer, report on test pictures, export, check."""
+"""From a front to a deployed network: search, pick, train longer, report on test images, export, check."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from search_spaces.nasbench101 import NASBench101
 
 SPACE = NASBench101.digits()
 DATA = Digits()
-WISH = "error=5%, params<60k"  # see docs/preferences.md
+TARGET = "error=5%, params<60k"  # see docs/preferences.md
 
 
 def find(run: Path) -> str:
-    """Search, unless the folder holds the run already, and pick the network that comes nearest to the wish."""
+    """Search, unless the folder holds the run already, and pick the network nearest to the target."""
     if not run.exists():
         train = TrainingEvaluator(SPACE, DATA, Recipe(epochs=1))
         nas.search(SPACE, ["error", "params", "madds"], train, budget=12, seed=1, out=run)
     table, _ = nas.load_run(run)
-    picked = nas.pick(table.front, nas.Preference.parse(WISH, table.objectives))
+    picked = nas.pick(table.front, nas.Preference.parse(TARGET, table.objectives))
     return str(picked.best["architecture"])
 
 
 class Deployed(nn.Module):
-    """The network with the normalisation of its pictures: pixels as they are stored in, probabilities out."""
+    """The network with the normalisation of its images: stored pixels in, probabilities out."""
 
     def __init__(self, network: nn.Module, mean: list[float], std: list[float]) -> None:
         super().__init__()
@@ -46,11 +46,11 @@ class Deployed(nn.Module):
 
 
 def train_longer(text: str, folder: Path) -> tuple[Deployed, float]:
-    """The picked network, trained for longer than in the search, and its error on test pictures in percent."""
+    """The picked network, trained for longer than in the search, and its error on test images in percent."""
     evaluator = TrainingEvaluator(SPACE, DATA, Recipe(epochs=10), weights_dir=str(folder / "weights"))
     trial = nas.Trial(id=0, architecture=SPACE.parse(text), seed=1)
     evaluator(trial)
-    test_error = evaluate_test(evaluator, trial)["test_error"]  # of pictures that no decision has seen
+    test_error = evaluate_test(evaluator, trial)["test_error"]  # on images that took part in no decision
     kept = torch.load(evaluator.weights_file(trial), weights_only=True)
     network = SPACE.build(
         trial.architecture, num_classes=kept["num_classes"], in_channels=kept["in_channels"]

@@ -1,4 +1,4 @@
-"""A callback of one's own: a line in a file whenever a network is the best so far, and a command when all is over.
+"""A custom callback: a line in a file for each new best network, and a command at the end.
 
 nas search my.yaml --callback docs/examples/notify.py:Notify
 """
@@ -13,10 +13,10 @@ import nas
 
 
 class Notify(nas.Callback):
-    """Tells of each new best value of the first objective.
+    """Reports each new best value of the first objective.
 
-    `file` is where the lines go, from the current folder. `command` is a program with its arguments, such as
-    ``[notify-send, "nas search"]``; it gets what there is to say as a further argument, and no shell sees it.
+    `file` is the output file, relative to the current folder. `command` is a program with its arguments, such as
+    ``[notify-send, "nas search"]``; it gets the message as a further argument, without a shell.
     """
 
     def __init__(self, file: str = "news.txt", command: Sequence[str] = ()) -> None:
@@ -25,7 +25,7 @@ class Notify(nas.Callback):
         self._best: float | None = None
 
     def begin(self, state: nas.SearchState) -> None:
-        self._best = self._best_of(state)  # of a resumed run: what was told before is no news
+        self._best = self._best_of(state)  # for a resumed run: earlier results are not new
 
     def told(self, state: nas.SearchState, result: nas.Result) -> None:
         best = self._best_of(state)
@@ -41,7 +41,7 @@ class Notify(nas.Callback):
             subprocess.run([*self._command, text], check=True, timeout=30)
 
     def _best_of(self, state: nas.SearchState) -> float | None:
-        """The best value of the first objective on the front, in its own unit and direction."""
+        """The best value of the first objective on the front, in its unit and direction."""
         if len(state.front) == 0:
             return None
         return float(state.problem.objectives[0].sign * state.front.points[:, 0].min())

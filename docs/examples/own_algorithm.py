@@ -1,4 +1,4 @@
-"""An algorithm of one's own: mutate a member of the front, the less crowded the likelier."""
+"""A custom algorithm: mutate a member of the front, preferably a less crowded one."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from nas.pareto.archive import ParetoArchive
 
 @dataclass(frozen=True)
 class FrontMutationSettings:
-    """`starts` random architectures to begin with; `spread`: probability of breeding from the emptiest place."""
+    """`starts`: random initial architectures; `spread`: probability of breeding from the least crowded member."""
 
     starts: int = 10
     spread: float = 0.5
 
 
 class FrontMutation(nas.Algorithm):
-    """Asks for mutants of what is not dominated, often of the member that is furthest from the others."""
+    """Asks for mutants of the front, often of the member furthest from the others."""
 
     Settings = FrontMutationSettings
 
     def __init__(self, problem: nas.Problem, rng: np.random.Generator, settings: Any = None) -> None:
         self._settings = settings or self.Settings()
-        self._rng = rng  # all that is random comes from here: a resumed search then asks for the same
-        self._candidates = Candidates(problem, rng)  # valid, within the limits, never the same one twice
+        self._rng = rng  # the only source of randomness: a resumed search repeats its asks
+        self._candidates = Candidates(problem, rng)  # valid, within the constraints, without repeats
         self._front: ParetoArchive[nas.Architecture] = ParetoArchive(problem.n_objectives)
         self._asked = 0
 
     @property
     def initial(self) -> int:
-        """How many evaluations are random; a smaller budget is refused."""
+        """Number of random evaluations; a smaller budget is an error."""
         return self._settings.starts
 
     def ask(self, n: int) -> list[nas.Architecture]:
-        """At most n new architectures; fewer when nothing new is left."""
+        """At most n new architectures; fewer when the space is exhausted."""
         found: list[nas.Architecture] = []
         while len(found) < n and (child := self._propose()) is not None:
             self._asked += 1
@@ -47,7 +47,7 @@ class FrontMutation(nas.Algorithm):
         return found
 
     def tell(self, observations: Sequence[nas.Observation]) -> None:
-        """Results in any order; a failed one, or one beyond a limit, teaches nothing here."""
+        """Results in any order; failed and infeasible ones are ignored here."""
         for seen in observations:
             if seen.ok and seen.violation == 0:
                 self._front.add(seen.objectives, seen.architecture)

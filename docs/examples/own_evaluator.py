@@ -1,4 +1,4 @@
-"""Pictures of one's own in a folder, and an evaluator of one's own that trains on them."""
+"""Your images in a folder, and a custom evaluator that trains on them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from search_spaces.nasbench101 import NASBench101
 
 
 def write_pictures(folder: Path) -> None:
-    """Stand-ins for your own pictures: digits as FOLDER/train/CLASS/*.png and FOLDER/val/CLASS/*.png."""
+    """Stand-ins for your images: digits as FOLDER/train/CLASS/*.png and FOLDER/val/CLASS/*.png."""
     from PIL import Image
     from sklearn.datasets import load_digits
 
@@ -26,7 +26,7 @@ def write_pictures(folder: Path) -> None:
 
 @lru_cache
 def read_pictures(folder: str) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
-    """Of each part its pictures (n, 1, h, w) from -1 to 1 and its labels (n,); read once a worker process."""
+    """Images (n, 1, h, w) from -1 to 1 and labels (n,) of each part; read once per worker process."""
     from PIL import Image
 
     parts = {}
@@ -39,24 +39,24 @@ def read_pictures(folder: str) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
 
 
 class Train:
-    """Trains a candidate with plain PyTorch. Whatever takes a trial and returns numbers by name would do."""
+    """Trains a candidate with plain PyTorch. Any callable from a trial to numbers by name works."""
 
     def __init__(self, space: NASBench101, folder: str = "pictures") -> None:
         self.space = space
         self.folder = folder
 
     def prepare(self) -> None:
-        """Asked once, before anything is trained: say here what would make every candidate fail."""
+        """Called once, before any training: raise here on faults that would make every candidate fail."""
         if not Path(self.folder, "train").is_dir():
             raise nas.NasError(f"{self.folder} has no folder train; write_pictures makes one")
 
     def __call__(self, trial: nas.Trial) -> dict[str, float]:
-        """The validation error in percent after `trial.budget` epochs (1 unless the search says otherwise)."""
+        """The validation error in percent after `trial.budget` epochs (1 by default)."""
         import torch
         from torch.nn.functional import cross_entropy
 
-        torch.manual_seed(trial.seed)  # all that is random follows the trial, so that it can be repeated
-        torch.set_num_threads(1)  # what a worker may use, unless the executor grants more
+        torch.manual_seed(trial.seed)  # all randomness follows the trial, so that it is repeatable
+        torch.set_num_threads(1)  # the default of a worker, unless the executor grants more
         parts = {k: tuple(map(torch.from_numpy, v)) for k, v in read_pictures(self.folder).items()}
         pictures, labels = parts["train"]
         network = self.space.build(trial.architecture, num_classes=10, in_channels=1)

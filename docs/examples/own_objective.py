@@ -1,4 +1,4 @@
-"""Objectives of one's own: latency on this machine, energy, and robustness to noisy pictures, beside the error."""
+"""Custom objectives: latency on this machine, energy, and robustness to noisy images, in addition to the error."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ SPACE = NASBench101.digits()
 
 @dataclass(frozen=True)
 class PassCost:
-    """What `passes` forward passes of a batch of 64 take, divided by their number, by any clock that only rises."""
+    """Mean cost of `passes` forward passes of a batch of 64, by any monotonic clock."""
 
     clock: str
     passes: int = 20
 
     def __call__(self, architecture: nas.Architecture) -> float:
-        """Joules or milliseconds a batch, whichever the clock counts."""
+        """Joules or milliseconds per batch, depending on the clock."""
         read = CLOCKS[self.clock]
         network = SPACE.build(architecture, in_channels=1).eval()
         run = forward_pass(network, (64, 1, 8, 8))
-        run()  # the first pass sets things up
+        run()  # the first pass initialises
         start = read()
         for _ in range(self.passes):
             run()
@@ -36,12 +36,12 @@ class PassCost:
 
 
 def joules() -> float:
-    """Energy that the whole processor has taken, other programs' work included (RAPL; it wraps round after hours)."""
+    """Energy used by the whole processor, including other programs (RAPL; it wraps round after hours)."""
     return int(COUNTER.read_text(encoding="ascii")) / 1e6
 
 
 def processor_milliseconds() -> float:
-    """Time that this process has kept processors busy: a stand-in where there is no counter, not an energy."""
+    """Processor time of this process: a proxy without a counter, not an energy."""
     return 1e3 * time.process_time()
 
 
@@ -49,7 +49,7 @@ CLOCKS = {"joules": joules, "processor": processor_milliseconds}
 
 
 def energy() -> nas.Objective:
-    """Measured energy where the machine lets us read it; else processor time, under its own name and unit."""
+    """Measured energy if the counter is readable; otherwise processor time, with a distinct name and unit."""
     try:
         joules()
     except (OSError, ValueError):
@@ -58,7 +58,7 @@ def energy() -> nas.Objective:
 
 
 def objectives() -> list[str | nas.Objective]:
-    """What the search minimises and maximises; all but `params` are measured on the worker."""
+    """The objectives; all but `params` are measured on the worker."""
     quick = architecture_latency(
         SPACE, batch=16, rounds=6, tolerance=0.5
     )  # a rough figure; see docs/latency.md

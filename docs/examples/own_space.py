@@ -1,11 +1,11 @@
-"""A space and an objective of one's own: small fully connected networks on scikit-learn's digits."""
+"""A custom space and objective: small fully connected networks on scikit-learn's digits."""
 
 from itertools import pairwise
 from warnings import catch_warnings, simplefilter
 
 import nas
 
-WIDTHS = (0, 4, 8, 16, 32, 64)  # 0: the layer is left out
+WIDTHS = (0, 4, 8, 16, 32, 64)  # 0: no layer
 ACTIVATIONS = ("relu", "tanh")
 
 
@@ -16,7 +16,7 @@ class SmallNetworks(nas.SearchSpace):
     cardinalities = (len(WIDTHS), len(WIDTHS), len(WIDTHS), len(ACTIVATIONS))
 
     def canonical(self, architecture: nas.Architecture) -> nas.Architecture:
-        """Layers that are left out come last, so that equal networks are one architecture."""
+        """Omitted layers come last, so that equal networks are one architecture."""
         *widths, activation = architecture.genes
         layers = [g for g in widths if g > 0]
         left_out = [0] * (len(widths) - len(layers))
@@ -24,7 +24,7 @@ class SmallNetworks(nas.SearchSpace):
 
 
 def hidden_layers(architecture: nas.Architecture) -> list[int]:
-    """The widths that the genes stand for."""
+    """The widths that the genes encode."""
     return [WIDTHS[g] for g in architecture.genes[:3] if g > 0]
 
 
@@ -34,7 +34,7 @@ def weights(architecture: nas.Architecture) -> float:
 
 
 def train(trial: nas.Trial) -> dict[str, float]:
-    """The evaluator: runs on a worker and returns what it measured, by name."""
+    """The evaluator: runs on a worker and returns its measurements by name."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
     from sklearn.neural_network import MLPClassifier

@@ -1,4 +1,4 @@
-"""A surrogate of one's own, used by `sa-moead`: the mean of the nearest neighbours, and how far these disagree."""
+"""A custom surrogate for `sa-moead`: mean and standard deviation of the nearest neighbours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nas.algorithms.sa_moead import SAMOEADSettings
 
 
 class Neighbours:
-    """Averages the targets of the `k` nearest rows, the nearer the more; they tell how sure it is, too."""
+    """Distance-weighted mean of the targets of the `k` nearest rows, with their spread as uncertainty."""
 
     def __init__(self, k: int = 4) -> None:
         self.k = k
@@ -34,7 +34,7 @@ class Neighbours:
 
 
 def search_with(surrogate: str) -> nas.SearchResult:
-    """Forty evaluations that this surrogate leads: a name from `nas list surrogates`, or where one's own is."""
+    """A search of forty evaluations with this surrogate: a name from `nas list surrogates`, or `module:Name`."""
     settings = SAMOEADSettings(surrogate=surrogate)
     space, objectives = MadeUp(), ["error", "madds"]
     return nas.search(

@@ -3,7 +3,7 @@
 #
 #     sbatch docs/examples/cluster/slurm.sh my.yaml --workers 32 --out runs/big
 #
-# A job that ends at its time limit is gone on with by: sbatch docs/examples/cluster/slurm.sh --resume runs/big
+# To continue a job that ended at its time limit: sbatch docs/examples/cluster/slurm.sh --resume runs/big
 #SBATCH --job-name=nas
 #SBATCH --nodes=4
 #SBATCH --ntasks-per-node=1
@@ -12,7 +12,7 @@
 #SBATCH --signal=B:TERM@300
 set -euo pipefail
 
-# Five minutes before the limit SLURM tells this script, which tells the search: it ends in order and can be resumed.
+# Five minutes before the time limit SLURM signals this script, which signals the search: it ends in order and can be resumed.
 search=
 trap '[ -n "$search" ] && kill -TERM "$search"' TERM
 
@@ -22,9 +22,9 @@ export RAY_AUTH_TOKEN
 
 mapfile -t machines < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 head=${machines[0]}
-port=$((20000 + SLURM_JOB_ID % 10000)) # two jobs on one machine do not meet
+port=$((20000 + SLURM_JOB_ID % 10000)) # two jobs on one machine use different ports
 
-start_node() { # machine, then what only it needs
+start_node() { # machine, then its additional arguments
     local machine=$1
     shift
     srun --nodes=1 --ntasks=1 --overlap --nodelist="$machine" \
@@ -36,7 +36,7 @@ for machine in "${machines[@]:1}"; do
     start_node "$machine" --address "$head:$port"
 done
 
-# Waits for the head, and uses the other machines as they join. The log is on the file system that all share.
+# Waits for the head, and uses the other machines as they join. The log is on the shared file system.
 nas search "$@" --executor ray --address "$head:$port" --set executor.connect_timeout_s=300 &
 search=$!
 wait "$search" || { status=$?; wait "$search" || status=$?; exit "$status"; }
