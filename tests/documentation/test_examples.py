@@ -63,7 +63,7 @@ def test_the_algorithm_can_be_named_in_a_config_with_its_settings() -> None:
     values = read_config(EXAMPLES / "own_space.yaml")
     values["algorithm"] = {"name": "own_algorithm.py:FrontMutation", "starts": 6}
     made = assemble(check_config(values), EXAMPLES)
-    assert made.algorithm.__name__ == "FrontMutation"
+    assert made.algorithm.name == "FrontMutation"
     assert made.algorithm_settings.starts == 6
 
 
