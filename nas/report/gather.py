@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ from nas.core.versions import versions
 from nas.core.yaml_text import dump_yaml
 from nas.pareto.decision import knee
 from nas.report.commands import pick_commands, run_commands
+from nas.report.evaluated import Evaluated, evaluated
 from nas.report.failures import failures
 from nas.report.networks import MOST_DRAWN, networks, rows_to_draw
 from nas.report.quality import own_curve, shared_curves, surrogates
 from nas.report.records import Curve, Measure, Report, Run
-from nas.report.rows import Evaluated, evaluated, measures, rows, share_of_rows
+from nas.report.rows import measures, rows, share_of_rows
 from nas.report.sources import UNDER_WAY, Source
 from nas.report.timeline import timeline
 
@@ -35,7 +36,7 @@ def describe(sources: Sequence[Source]) -> Report:
     """
     _check(sources)
     tables = [source.table for source in sources]
-    runs = [evaluated(table) for table in tables]
+    runs = [evaluated(table, imported=True) for table in tables]
     shared = measures(tables, runs, [limit for source in sources for limit in source.limits])
     names = [measure.name for measure in shared]
     kept = share_of_rows(runs)
@@ -101,7 +102,7 @@ def _names(sources: Sequence[Source]) -> list[str]:
 def _only(run: Evaluated, source: Source, names: Sequence[str]) -> Evaluated:
     """The run with its values in these objectives alone."""
     places = [[o.name for o in source.table.objectives].index(name) for name in names]
-    return Evaluated(run.frame, run.values[:, places], run.order, run.front, run.outside, run.superseded)
+    return replace(run, objectives=tuple(run.objectives[k] for k in places), values=run.values[:, places])
 
 
 @dataclass(frozen=True)

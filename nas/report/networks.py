@@ -12,8 +12,9 @@ from nas.core.errors import NasError
 from nas.core.records import RESERVED, Architecture
 from nas.core.space import HasBlocks, HasDrawing, SearchSpace, parsed
 from nas.core.tracebacks import summarize_exception
+from nas.report.evaluated import Evaluated
 from nas.report.records import Network, Networks, Part
-from nas.report.rows import Evaluated, evenly, numbers
+from nas.report.rows import evenly, numbers
 
 MOST_DRAWN = 200  # on a page
 _UNKNOWN = (

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -14,10 +13,6 @@ from numpy.typing import NDArray
 
 from nas.core.objectives import Objective
 from nas.core.records import FloatArray
-from nas.pareto.archive import non_dominated
-
-if TYPE_CHECKING:
-    from nas.runs.run_folder import RunTable
 
 # Okabe and Ito's palette: told apart by readers with any colour vision, and in grey print.
 VERMILLION, BLUE, SKY, PURPLE = "#D55E00", "#0072B2", "#56B4E9", "#CC79A7"
@@ -27,74 +22,6 @@ _DRAWN_ALL = 5_000  # points; of more, those that others cover are left out
 _CELLS = 150  # along an axis, when points are left out
 LOG_DECADES = 1.5  # positive values that span more get a logarithmic axis
 Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """The evaluations that gave values, in the order of telling.
-
-    `values` (n, m) are in the user's own units and direction; `order` (n,) counts from 1 over all evaluations,
-    failed ones included, and `seconds` (n,) says when; `feasible` and `front` (n,) tell which keep every limit and
-    which of those nothing dominates; of an architecture that was continued at a higher budget, only the `latest` (n,)
-    result can be on the front. `failed` (k,) holds the order of the evaluations without values.
-    """
-
-    objectives: tuple[Objective, ...]
-    values: FloatArray
-    order: NDArray[np.int64]
-    seconds: FloatArray
-    feasible: Mask
-    front: Mask
-    failed: NDArray[np.int64]
-    latest: Mask
-
-    @property
-    def signs(self) -> FloatArray:
-        """What minimises each objective when multiplied with it, shape (m,)."""
-        return np.array([o.sign for o in self.objectives])
-
-    @property
-    def total(self) -> int:
-        """Evaluations made, failed ones included; what broke a limit before training was none."""
-        return len(self.order) + len(self.failed)
-
-    @property
-    def counts(self) -> str:
-        """The size of everything in one line."""
-        outside = int((~self.feasible).sum())
-        parts = [f"{self.total:,} evaluation{'' if self.total == 1 else 's'}"]
-        parts += [f"{int(self.front.sum()):,} on the front"] if len(self.objectives) > 1 else []
-        parts += [f"{len(self.failed):,} failed"] if len(self.failed) else []
-        parts += [f"{outside:,} outside the limits"] if outside else []
-        return " · ".join(parts)
-
-    def best(self, columns: list[int]) -> NDArray[np.int64]:
-        """Rows that are feasible and non-dominated in these objectives alone, ascending."""
-        usable = np.flatnonzero(self.feasible & self.latest)
-        points = (self.values * self.signs)[usable][:, columns]
-        return np.asarray(usable[non_dominated(points)], dtype=np.int64)
-
-
-@lru_cache(maxsize=1)  # all pictures of a run are drawn one after another
-def evaluated(table: RunTable) -> Evaluated:
-    """What of a run can be drawn."""
-    ran = (table.told["status"] != "invalid").to_numpy(dtype=bool)
-    ok = (table.told["status"] == "ok").to_numpy(dtype=bool)[ran]
-    names = [o.name for o in table.objectives]
-    values = table.told.reindex(columns=names).to_numpy(dtype=np.float64)[ran]
-    points = table.points[ran]
-    seconds = table.told["told_seconds"].to_numpy(dtype=np.float64)[ran]
-    shown = ok & np.isfinite(values).all(axis=1)
-    order = np.arange(1, len(values) + 1)
-    feasible = np.isfinite(points[shown]).all(axis=1)
-    latest = table.latest[ran][shown]
-    front = np.zeros(int(shown.sum()), dtype=bool)
-    usable = feasible & latest
-    front[np.flatnonzero(usable)[non_dominated(points[shown][usable])]] = True
-    failed = order[~shown]
-    return Evaluated(
-        table.objectives, values[shown], order[shown], seconds[shown], feasible, front, failed, latest
-    )
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from mpl_toolkits.mplot3d.art3d import Line3DCollection
 
 from nas.core.records import FloatArray
+from nas.report.evaluated import evaluated
 from nas.report.plots_axes import (
     FAINT,
     INK,
@@ -18,7 +19,6 @@ from nas.report.plots_axes import (
     Axis,
     apply,
     axis_of,
-    evaluated,
     headline,
     new_figure,
     nothing,

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from nas.core.records import FloatArray
+from nas.report.evaluated import Evaluated, evaluated
 from nas.report.plots_axes import (
     BLUE,
     FAINT,
@@ -16,10 +17,8 @@ from nas.report.plots_axes import (
     PURPLE,
     VERMILLION,
     Axis,
-    Evaluated,
     apply,
     axis_of,
-    evaluated,
     headline,
     name_and_unit,
     new_figure,

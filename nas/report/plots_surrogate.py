@@ -10,17 +10,8 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from nas.core.records import FloatArray
-from nas.report.plots_axes import (
-    BLUE,
-    FAINT,
-    INK,
-    VERMILLION,
-    evaluated,
-    headline,
-    new_figure,
-    nothing,
-    plain,
-)
+from nas.report.evaluated import evaluated
+from nas.report.plots_axes import BLUE, FAINT, INK, VERMILLION, headline, new_figure, nothing, plain
 from nas.runs.notes import notes_table
 
 if TYPE_CHECKING:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from nas.core.records import FloatArray
+from nas.report.evaluated import Evaluated
 from nas.report.plots_axes import axis_of
 from nas.report.records import Measure, Number, Rows
 from nas.runs.run_folder import RunTable
@@ -21,45 +21,6 @@ _DIGITS = 10
 _FURTHER = ("budget", "measurements", "origin")
 
 Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """What gave values, those of an earlier run first.
-
-    `frame` has the rows; `values` (n, m) are in the user's own units and directions; `order` (n,) counts all
-    evaluations from 1, 0 for those of an earlier run; the masks (n,) tell the rows on the front, outside a limit, and those
-    whose architecture was measured again later.
-    """
-
-    frame: pd.DataFrame
-    values: FloatArray
-    order: NDArray[np.int64]
-    front: Mask
-    outside: Mask
-    superseded: Mask
-
-
-def evaluated(table: RunTable) -> Evaluated:
-    """What of a run the page shows."""
-    early = len(table.imported)
-    frame = table.told if not early else pd.concat([table.imported, table.told], ignore_index=True)
-    ran = (frame["status"] != "invalid").to_numpy(dtype=bool) & (np.arange(len(frame)) >= early)
-    order = np.where(ran, np.cumsum(ran), 0)
-    values = frame.reindex(columns=[o.name for o in table.objectives]).to_numpy(dtype=np.float64)
-    keys = pd.Series(table.keys, dtype=object)
-    latest = (keys.notna() & ~keys.duplicated(keep="last")).to_numpy(dtype=bool)
-    feasible = np.isfinite(np.concatenate([table.before, table.points])).all(axis=1)
-    front = feasible & latest & frame["architecture"].isin(table.front["architecture"]).to_numpy(dtype=bool)
-    shown = (frame["status"] == "ok").to_numpy(dtype=bool) & np.isfinite(values).all(axis=1)
-    return Evaluated(
-        frame[shown].reset_index(drop=True),
-        values[shown],
-        order[shown].astype(np.int64),
-        front[shown],
-        ~feasible[shown],
-        ~latest[shown],
-    )
 
 
 def share_of_rows(runs: Sequence[Evaluated]) -> list[NDArray[np.int64]]:
@@ -104,8 +65,8 @@ def rows(run: Evaluated, kept: NDArray[np.int64]) -> Rows:
         architecture=frame["architecture"].astype(str).tolist(),
         values=[numbers(column) for column in run.values[kept].T],  # type: ignore[misc]
         front=np.flatnonzero(run.front[kept]).tolist(),
-        outside=np.flatnonzero(run.outside[kept]).tolist(),
-        superseded=np.flatnonzero(run.superseded[kept]).tolist(),
+        outside=np.flatnonzero(~run.feasible[kept]).tolist(),
+        superseded=np.flatnonzero(~run.latest[kept]).tolist(),
         further={name: _column(frame[name]) for name in _FURTHER if _says_something(run.frame, name)},
         left_out=len(run.values) - len(kept),
         front_left_out=int(run.front.sum()) - int(run.front[kept].sum()),
