@@ -17,6 +17,7 @@ from nas.monitor.records import Heading
 from nas.monitor.tally import RunTally, Told
 from nas.pareto.indicators import Box, beyond_best, hypervolume, reference_box
 from nas.report import write_report
+from nas.runs.fold import Fold
 
 
 class Wide(SearchSpace):
@@ -115,15 +116,15 @@ def test_the_monitor_shows_the_same_share_and_curve_as_the_summary(tmp_path: Pat
 
 
 def test_the_volume_for_stopping_rules_grows_with_the_front_when_the_ideal_moves() -> None:
-    tally = RunTally(_heading(), [Objective("a"), Objective("b")], [], initial=2)
+    fold: Fold[int] = Fold([Objective("a"), Objective("b")], [], initial=2)
     before = 0.0
     for key, point in enumerate(points(30)):
-        tally.take(Told(str(key), None, point, "ok", ""))
+        fold.put(str(key), None, point, key)
         if key >= 2:
-            assert tally.volume >= before * (1 - 1e-12)
-            assert tally.hypervolume <= 1
+            assert fold.volume >= before * (1 - 1e-12)
+            assert fold.hypervolume <= 1
         if key >= 1:
-            before = tally.volume
+            before = fold.volume
     assert before > 1
 
 
