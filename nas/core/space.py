@@ -107,6 +107,7 @@ def rejection_sample(space: SearchSpace, rng: np.random.Generator, most: int) ->
         state = rng.bit_generator.state
         table = rng.integers(0, np.broadcast_to(cardinalities, shape)).tolist()
         for row, genes in enumerate(table):
+            bounds.check_time()
             drawn = Architecture(space.name, tuple(genes))
             if space.is_valid(drawn):
                 # the generator ends where it would be had they been drawn one by one

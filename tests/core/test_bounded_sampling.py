@@ -162,3 +162,11 @@ def test_a_time_limit_ends_an_ask_that_is_under_way(name: str, tmp_path) -> None
     )
     assert result.state == "finished"
     assert len(result.history) == 0
+
+
+def test_the_time_limit_holds_within_a_block_of_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A space whose `is_valid` is slow takes long for a block of draws."""
+    space, left = OneIn((8,) * 6, 6), iter([False] * 200)
+    with time_limit(lambda: next(left, True)), pytest.raises(TimeUp):
+        space.sample(np.random.default_rng(0))
+    assert space.judged < 300
