@@ -21,6 +21,7 @@ from nas.core.checks import did_you_mean
 from nas.core.code_files import code_of
 from nas.core.errors import ConfigError, NothingToAsk
 from nas.core.files import absolute
+from nas.core.interrupts import is_interrupt
 from nas.core.objectives import AnyObjective, Limit
 from nas.core.problem import Problem
 from nas.core.records import Result, Status, Trial
@@ -399,7 +400,9 @@ class Study:
             if item.name not in values and item.function is not None:
                 try:
                     values[item.name] = float(item.function(trial.architecture))
-                except Exception as error:
+                except BaseException as error:
+                    if is_interrupt(error):
+                        raise
                     return _kind_of(error), storable(describe_failure(error))
             if not math.isfinite(values[item.name]):
                 return Status.FAILED, f"{item.name} is {values[item.name]}; expected a finite number"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import pickle
 import random
@@ -505,3 +506,13 @@ def test_settings_of_the_algorithm_may_be_a_mapping() -> None:
     assert study.ask().id == 0
     with pytest.raises(ConfigError, match="no setting 'populaton'"):
         nas.Study(ToySpace(), ["error"], algorithm="nsga2", algorithm_settings={"populaton": 4})
+
+
+def test_an_objective_that_raises_anything_fails_its_trial() -> None:
+    def latency(architecture: nas.Architecture) -> float:
+        raise asyncio.CancelledError
+
+    made = nas.Study(Grid(), ["error", nas.Objective("latency", function=latency)], algorithm="random")
+    made.tell(made.ask(), {"error": 1.0})
+    assert made.history["status"].tolist() == ["failed"]
+    assert "CancelledError" in made.history["reason"][0]
