@@ -20,7 +20,7 @@ from nas.core.records import Architecture, Note, Observation, Result, Status, Tr
 from nas.core.values import reported
 from nas.engine.callbacks import AnyCallback, Callbacks
 from nas.engine.replay import before_draining, check_exact_values, check_whole
-from nas.engine.search_state import LoopSettings, SearchState, trial_seed
+from nas.engine.search_state import LoopSettings, SearchState, numerics, trial_seed
 from nas.engine.silence import SilenceWatch
 from nas.engine.stopping import StopRule, Watch
 from nas.pareto.indicators import beyond_best
@@ -142,6 +142,7 @@ class Search:
             self._callbacks.asked(self.state, trial)
         return trial
 
+    @numerics
     def _found(self) -> Sequence[Architecture] | None:
         """What the algorithm asks for next; None when the time limit was reached while it looked for that."""
         if self._settings.seconds is None:
@@ -257,6 +258,7 @@ class Search:
             self._stop_when_broken()
         return True
 
+    @numerics
     def _tell(self, result: Result) -> None:
         seen = self._problem.observe(result)
         self._warn_beyond_best(seen)
@@ -351,6 +353,7 @@ class Search:
         self.state.arrived = len(results)
         self.state.replayed = len(evaluated)
 
+    @numerics
     def _replay_ask(self, logged: Trial | None, pending: dict[int, Trial]) -> None:
         self._dry = logged is None
         number = self.state.asked

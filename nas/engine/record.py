@@ -19,7 +19,7 @@ from nas.engine.changed_code import META as CODE
 from nas.engine.changed_code import RunCode
 from nas.engine.kept_weights import KeptWeights
 from nas.engine.plan import COST_SECONDS, Plan
-from nas.engine.search_state import SearchState
+from nas.engine.search_state import SearchState, numerics
 from nas.engine.stopping import StopRule
 from nas.report.run_tables import write_tables
 from nas.runs.brought import META, imported_table
@@ -107,6 +107,7 @@ def _described(item: Objective) -> dict[str, Any]:
     return {key: value for key, value in dataclasses.asdict(plain).items() if key not in _CODE}
 
 
+@numerics
 def conclude(
     plan: Plan,
     state: SearchState,

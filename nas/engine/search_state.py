@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from nas.core.checks import check_fraction, check_positive
 from nas.core.errors import ConfigError
 from nas.core.problem import Problem
@@ -19,6 +21,9 @@ from nas.runs.fold import Fold
 
 if TYPE_CHECKING:
     from nas.training.halving import Halving
+
+# A decorator: NumPy's defaults for our arithmetic, where code of the user has set np.seterr(all="raise").
+numerics = np.errstate(divide="warn", over="warn", under="ignore", invalid="warn")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from dataclasses import replace
 from types import FrameType
 from typing import NoReturn
 
+import numpy as np
+
 from nas.core.errors import ExecutorError
 from nas.core.evaluator import Evaluate
 from nas.core.records import Result, Status, Trial, WorkerState
@@ -175,7 +177,7 @@ def run_here(
     evaluate: Evaluate, trial: Trial, required: frozenset[str] | None = None, *, worker: str = ""
 ) -> Result:
     """As `run_trial`, for a candidate that must not end this process: one that calls `os._exit` is `LOST`."""
-    with _exit_caught() as codes:
+    with _exit_caught() as codes, np.errstate():  # which ends what the candidate sets by np.seterr
         result = run_trial(evaluate, trial, required, worker=worker)
     if not codes:
         return result

@@ -8,11 +8,14 @@ import sys
 import time
 from collections.abc import Mapping
 
+import numpy as np
 import pytest
 
+import nas
 from nas.core.errors import ConfigError, ExecutorError
 from nas.core.records import Architecture, Status, Trial
 from nas.executors import EXECUTORS, SETTINGS, RaySettings, SerialExecutor, SerialSettings
+from nas.testing.toy import ToySpace
 
 
 def trial(number: int) -> Trial:
@@ -156,3 +159,16 @@ def test_a_wrong_setting_is_named(wrong: dict[str, object]) -> None:
     (name,) = wrong
     with pytest.raises(ConfigError, match=name):
         RaySettings(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("where", ["in the candidate", "before the search"])
+def test_candidates_and_users_may_have_numpy_raise(where: str) -> None:
+    def evaluate(trial: Trial) -> dict[str, float]:
+        np.seterr(all="raise")
+        return {"error": float(sum(trial.architecture.genes))}
+
+    with np.errstate(all="raise" if where == "before the search" else "ignore"):
+        before = np.geterr()
+        found = nas.search(ToySpace(), ["error", "params"], evaluate, algorithm="nsga2", budget=12)
+        assert np.geterr() == before
+    assert found.summary["ok"] == 12
