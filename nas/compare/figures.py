@@ -14,6 +14,7 @@ from nas.compare.analysis import Study, overall
 from nas.compare.config import CompareConfig, slug
 from nas.compare.figure_style import save
 from nas.core.files import make_folder
+from nas.report.plots_axes import standard_style
 
 
 @dataclass(frozen=True)
@@ -79,5 +80,6 @@ def of_study(study: Study) -> list[Drawing]:
 def write_figures(folder: Path, found: Sequence[Drawing]) -> None:
     """Draw each as a PNG and an SVG file."""
     make_folder(folder, folder.parent)
-    for drawing in found:
-        save(drawing.draw(), folder / drawing.stem)
+    with standard_style():
+        for drawing in found:
+            save(drawing.draw(), folder / drawing.stem)

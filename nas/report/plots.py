@@ -14,6 +14,7 @@ from PIL import Image
 
 from nas.core.files import make_folder, write_whole
 from nas.core.text import take_literally
+from nas.report.plots_axes import standard_style
 from nas.report.plots_front import front_3d_figure, front_figure, parallel_figure
 from nas.report.plots_progress import best_figure, cloud_figure, hypervolume_figure
 from nas.report.plots_surrogate import surrogate_figure
@@ -63,9 +64,10 @@ def write_plots(folder: Path, table: RunTable) -> list[Path]:
     """
     make_folder(folder, folder.parent)
     paths = []
-    for name, draw in figures(table).items():
-        write_whole(folder / name, partial(_save, draw()))
-        paths.append(folder / name)
+    with standard_style():
+        for name, draw in figures(table).items():
+            write_whole(folder / name, partial(_save, draw()))
+            paths.append(folder / name)
     return paths
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -153,6 +156,14 @@ def visible(*at: FloatArray) -> NDArray[np.int64]:
         cell = cell * (_CELLS + 1) + place
     _, last = np.unique(cell[::-1], return_index=True)
     return np.sort(n - 1 - last)
+
+
+@contextmanager
+def standard_style() -> Iterator[None]:
+    """Matplotlib's defaults while figures are drawn: a user's file may ask for LaTeX, which may be missing."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        yield
 
 
 def new_figure() -> Figure:

@@ -8,6 +8,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -117,6 +118,14 @@ def test_files_are_small_png_pictures_of_1200_by_900_with_something_on_white(tmp
         assert pixels[0, 0] == 255, path.name
         assert (pixels < 200).sum() > 3000, path.name
         assert path.stat().st_size < 300_000, path.name
+
+
+def test_settings_of_matplotlib_are_not_the_runs(tmp_path: Path) -> None:
+    """LaTeX in a file of the user's, where no LaTeX is, ended a finished search."""
+    with matplotlib.rc_context({"text.usetex": True, "lines.linewidth": 9.0}):
+        ours = [path.read_bytes() for path in write_plots(tmp_path / "own", some_run([ERROR, PARAMS]))]
+        assert matplotlib.rcParams["text.usetex"]
+    assert ours == [path.read_bytes() for path in write_plots(tmp_path / "plain", some_run([ERROR, PARAMS]))]
 
 
 def test_pictures_can_be_written_again_and_from_several_threads(tmp_path: Path) -> None:
