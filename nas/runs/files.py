@@ -13,7 +13,15 @@ from nas.core.errors import ConfigError, ForeignFileError, HistoryError
 from nas.core.files import check_replaceable
 from nas.core.owned import OwnedFiles, check_empty, present
 from nas.core.text import shell_quoted
-from nas.runs.log_file import LOCK_FILE, connect_to_look, connect_to_write, explained, patiently, well_formed
+from nas.runs.log_file import (
+    LOCK_FILE,
+    LOCKS,
+    connect_to_look,
+    connect_to_write,
+    explained,
+    patiently,
+    well_formed,
+)
 
 LOG = "history.sqlite"
 LOG_FILES = (LOG, f"{LOG}-wal", f"{LOG}-shm", f"{LOG}-journal")
@@ -139,7 +147,8 @@ def _names_of_unused(folder: Path) -> frozenset[str] | None:
     with explained(path), contextlib.closing(connect_to_look(path, _WAIT_S)) as db:
         tables = {str(row[0]) for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if not tables:
-            return frozenset(LOG_FILES) if path.stat().st_size == 0 else frozenset()
+            begun = path.stat().st_size == 0 and (not LOCKS or (folder / LOCK_FILE).exists())
+            return frozenset(LOG_FILES) if begun else frozenset()
         if not {"meta", "trials", "results", "log"} <= tables:
             raise ForeignFileError(f"{path} is not the log of a run and stays as it is; {_ADVICE}")
         if db.execute("SELECT COUNT(*) FROM trials").fetchone()[0]:

@@ -110,6 +110,11 @@ def no_log_of_ours(folder: Path) -> None:
         db.commit()
 
 
+def an_empty_log(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "history.sqlite").touch()
+
+
 def read_only(folder: Path) -> None:
     folder.mkdir()
     folder.chmod(0o555)
@@ -122,6 +127,7 @@ REFUSED = [
     (an_empty_subfolder, "weights/"),
     (a_lock_of_somebody, ".lock"),
     (no_log_of_ours, "history.sqlite"),
+    (an_empty_log, "history.sqlite"),
 ]
 COMMANDS = {
     "search": ("search", "search.yaml", "--out", "out"),
