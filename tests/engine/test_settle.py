@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import pickle
 import sqlite3
@@ -123,7 +124,7 @@ def test_a_setting_that_contradicts_the_data_is_refused(made: Any, said: str) ->
 def test_a_setting_of_a_custom_space_in_a_config_that_contradicts_the_data_is_refused(
     settings: dict[str, int], said: str
 ) -> None:
-    space = make_space(f"{Path(__file__).parent / 'task_parts.py'}:Own", settings)
+    space = make_space(f"{inspect.getfile(Own)}:Own", settings)
     with pytest.raises(ConfigError, match=said):
         for_task(space, TASK)
 
