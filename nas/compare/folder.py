@@ -102,7 +102,7 @@ def recorded(out: Path) -> dict[str, Any] | None:
     path = out / FILE
     if path.is_symlink():
         raise ForeignFileError(
-            f"{path} is a symbolic link, which is never written through; remove it or rename it"
+            f"{path} is a symbolic link, which is never followed for writing; remove or rename it"
         )
     if not path.exists():
         return None

@@ -1,1 +1,1 @@
-"""What every part of the package may use: texts, files and errors; imports nothing of ours from above."""
+"""Values, contracts, errors and helpers for every package; imports no other package of nas."""

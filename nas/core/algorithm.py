@@ -1,4 +1,4 @@
-"""What a search algorithm offers: ask and tell, and the optional abilities as protocols."""
+"""The contract of a search algorithm: `ask` and `tell`, and optional abilities as protocols."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from nas.core.records import Architecture, FloatArray, Note, Observation
 
 
 class Algorithm(ABC):
-    """Proposes architectures and learns from what came of them; knows nothing of workers or files.
+    """Proposes architectures and learns from their results; independent of workers and files.
 
-    Made as `Algorithm(problem, rng, settings)`; `Settings` is the frozen dataclass of its parameters,
-    with a default for each. Deterministic: the same generator state and the same sequence of calls give the
-    same proposals, which is what makes resuming by replay possible. Optional abilities: `HasNotes`, `HasRecall`,
-    `HasPosterior`.
+    Constructed as `Algorithm(problem, rng, settings)`; `Settings` is the frozen dataclass of its parameters, each with a
+    default. Deterministic: the same generator state and the same calls give the same proposals, so a run resumes by
+    replay. Optional abilities: `HasNotes`, `HasRecall`, `HasPosterior`.
     """
 
     Settings: ClassVar[type[Any]]
@@ -28,21 +27,21 @@ class Algorithm(ABC):
 
     @classmethod
     def default_settings(cls, n_objectives: int, evaluations: int | None) -> Any:
-        """Settings that suit a search of so many evaluations (None: unknown)."""
+        """Default settings for a budget of `evaluations` (None: unknown)."""
         return cls.Settings()
 
     @property
     def initial(self) -> int:
-        """How many evaluations the initial design takes; a smaller budget would only sample at random."""
+        """Size of the initial design in evaluations; a smaller budget is random sampling."""
         return 1
 
     @abstractmethod
     def ask(self, n: int) -> list[Architecture]:
-        """Up to n canonical architectures, valid, within cheap limits, never asked before.
+        """Propose up to n canonical, valid architectures within cheap limits, none proposed before.
 
-        An algorithm may have a setting, off by default, to ask for some again: each is measured with a seed of its own.
+        A setting, off by default, may allow repeats: each is measured with a new seed.
 
-        Fewer (or none) only when nothing new can be found: then the space is exhausted.
+        Return fewer than n only when the space is exhausted.
         """
 
     @abstractmethod
@@ -52,44 +51,44 @@ class Algorithm(ABC):
 
 @runtime_checkable
 class HasNotes(Protocol):
-    """An algorithm with something to put on record; it is asked after every ask and every tell."""
+    """An algorithm that records notes; the loop collects them after every ask and every tell."""
 
     def notes(self) -> list[Note]:
-        """The notes since the last call, oldest first; they are forgotten here."""
+        """Return the notes since the last call, oldest first, and forget them."""
         ...
 
 
 @runtime_checkable
 class HasRecall(Protocol):
-    """An algorithm whose asks are dear, and which can be brought to where it was without making them again."""
+    """An algorithm with an expensive `ask` that can restore its state on resume without recomputing it."""
 
     def recall(self, architecture: Architecture | None) -> None:
-        """Take note that this was asked (None: nothing new was left), in place of the `ask(1)` that gave it.
+        """Replay one `ask(1)` that returned this architecture (None: the space was exhausted).
 
-        The state afterwards is what it would be after that ask: later asks propose the same.
+        Later asks propose the same as after the original ask.
         """
         ...
 
 
 @runtime_checkable
 class TakesStarts(Protocol):
-    """An algorithm that wants the architectures that a user gives to begin with before its first ask.
+    """An algorithm without `recall` that takes the user's initial architectures before its first ask.
 
-    Any other gets to know them when their results are told. Only for one without `recall`.
+    Other algorithms receive them as results.
     """
 
     def begin_with(self, architectures: Sequence[Architecture]) -> None:
-        """These are evaluated first, in this order, and told as they finish; do not ask for them."""
+        """Take the architectures that are evaluated first, in this order; `ask` must not propose them."""
         ...
 
 
 @runtime_checkable
 class HasPosterior(Protocol):
-    """An algorithm with a model of the objectives, which can say what it makes of noisy measurements."""
+    """An algorithm with a model of the objectives that smooths noisy measurements."""
 
     def posterior(self, architectures: Sequence[Architecture]) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation of the minimised objectives, each (n, m), after all that was told.
+        """Mean and standard deviation of the minimised objectives, each (n, m), given all results so far.
 
-        Exact objectives have a deviation of 0. What is asked later does not depend on whether this was called.
+        Exact objectives have a deviation of 0. Calling this does not change later proposals.
         """
         ...

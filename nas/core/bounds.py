@@ -1,8 +1,8 @@
-"""Bounds on work: how often a loop may try, and until when a search may ask.
+"""Bounds on the tries of a loop and on the time of a search.
 
-A loop that repeats until it finds something counts its tries with `attempts`; other long work calls `check_time` now and
-then. Both end when the time of the search that runs on this thread is up (`time_limit`), and the tries when an enclosing
-`tries_at_most` is used up. Counts do not depend on the machine, so a search without a time limit stays deterministic.
+A loop that repeats until it finds something counts its tries with `attempts`; other long work calls `check_time`
+regularly. Both stop when the time limit of the search on this thread expires (`time_limit`), or when an enclosing
+`tries_at_most` is exhausted. Counts do not depend on the machine, so a search without a time limit is deterministic.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from contextvars import ContextVar
 
 from nas.core.errors import ConfigError, NasError
 
-DRAWS = 200_000  # random draws for one valid architecture: one valid in 10,000 is missed once in 5e8 samples
+DRAWS = 200_000  # random draws for one valid architecture; at 1 valid in 10,000, fails once in 5e8 samples
 
 
 class TimeUp(NasError):
-    """The search's time limit was reached while something was under way; only the loop sees it."""
+    """The search's time limit expired during an operation; the loop catches this."""
 
 
 class SamplingError(ConfigError):
@@ -25,7 +25,7 @@ class SamplingError(ConfigError):
 
 
 class TriesUsedUp(NasError):
-    """The tries of an enclosing `tries_at_most` are used up."""
+    """The tries of an enclosing `tries_at_most` are exhausted."""
 
 
 class _Tries:
@@ -39,7 +39,7 @@ _TRIES: ContextVar[_Tries | None] = ContextVar("nas_tries", default=None)
 
 @contextmanager
 def time_limit(expired: Callable[[], bool] | None) -> Iterator[None]:
-    """Let `check_time` raise `TimeUp` in this block (on this thread) once `expired` says so; None: no limit."""
+    """Make `check_time` raise `TimeUp` in this block (on this thread) once `expired()` is true; None: no limit."""
     token = _EXPIRED.set(expired)
     try:
         yield
@@ -48,7 +48,7 @@ def time_limit(expired: Callable[[], bool] | None) -> Iterator[None]:
 
 
 def check_time() -> None:
-    """Raise `TimeUp` when the time limit that holds here has passed."""
+    """Raise `TimeUp` when the current time limit has expired."""
     expired = _EXPIRED.get()
     if expired is not None and expired():
         raise TimeUp("the time limit of the search was reached")
@@ -56,7 +56,7 @@ def check_time() -> None:
 
 @contextmanager
 def tries_at_most(most: int) -> Iterator[None]:
-    """Let all loops in this block make at most so many tries together; the next raises `TriesUsedUp`."""
+    """Allow all loops in this block `most` tries in total; the next raises `TriesUsedUp`."""
     outer = _TRIES.get()
     own = _Tries(most if outer is None else min(most, outer.left))
     given = own.left
@@ -70,14 +70,14 @@ def tries_at_most(most: int) -> Iterator[None]:
 
 
 def check_tries() -> None:
-    """Raise `TriesUsedUp` when those allowed here are used up: after an inner block's `TriesUsedUp` was dealt with."""
+    """Raise `TriesUsedUp` when the enclosing block has no tries left; call it after you catch an inner `TriesUsedUp`."""
     tries = _TRIES.get()
     if tries is not None and tries.left <= 0:
         raise TriesUsedUp("the tries allowed here are used up")
 
 
 def attempts(most: int, failure: Callable[[], Exception], at_once: int = 1) -> Iterator[int]:
-    """Count 0, 1, ... to `most` - 1, then raise `failure()`; each counts as `at_once` tries.
+    """Count 0, 1, ... to `most` - 1, then raise `failure()`; each count uses `at_once` tries.
 
     Raises `TimeUp` and `TriesUsedUp` in between.
     """
@@ -93,7 +93,7 @@ def attempts(most: int, failure: Callable[[], Exception], at_once: int = 1) -> I
 
 
 def no_valid_sample(space: str, draws: int) -> SamplingError:
-    """The error of a space's `sample` whose random draws found nothing valid."""
+    """Return the error for a `sample` whose random draws found no valid architecture."""
     return SamplingError(
         f"space {space!r}: sample found no valid architecture in {draws:,} random draws of its genes; override "
         "sample(rng) so that it draws valid architectures directly, make is_valid accept more, or let canonical map "

@@ -1,7 +1,7 @@
-"""Which code a run is made of: the user's files that it names, and the local modules that these import, by their hashes.
+"""Hashes of the code of a run: the user's files and the local modules that they import.
 
-Local is what neither Python, an installed package nor this framework brings: versions tell those apart. Nothing is imported
-or run here.
+A file is local when it belongs neither to Python, nor to an installed package, nor to this framework; versions identify
+those. Nothing is imported or executed.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from typing import Any
 
 from nas.core.kinds import in_standard_library, unwrapped
 
-LOADED = "__nas_source__"  # of a module that this package loaded from a file: what it was when it was read
+LOADED = "__nas_source__"  # attribute of a module loaded from a file: its `Source` when it was read
 _ROOM = Path(__file__).resolve().parents[1]
 _FRAMEWORK = tuple(f"{_ROOM.parent / name}/" for name in ("nas", "search_spaces", "surrogates"))
 _INSTALLED = ("/site-packages/", "/dist-packages/")
-_MOST = 2_000  # objects and files that are followed
+_MOST = 2_000  # objects and files to follow
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file of Python as it was read."""
+    """A Python file as it was read."""
 
     path: str
     text: bytes
 
     @property
     def sha256(self) -> str:
-        """Of its text, line ends as on Unix: a checkout may change them, and Python does not care."""
+        """Hash of the text with Unix line ends, since a checkout may convert them."""
         return hashlib.sha256(self.text.replace(b"\r\n", b"\n")).hexdigest()
 
     @classmethod
     def read(cls, path: str | Path) -> Source | None:
-        """The file now; None when it cannot be read."""
+        """Read the file; None when it is unreadable."""
         try:
             return cls(str(path), Path(path).read_bytes())
         except (OSError, ValueError):
@@ -58,15 +58,15 @@ def is_local(file: str) -> bool:
 
 
 def is_framework(file: str) -> bool:
-    """Whether a file is a part of this framework."""
+    """Whether a file belongs to this framework."""
     return file.startswith(_FRAMEWORK)
 
 
 def code_of(things: Iterable[Any], base: Path) -> dict[str, str]:
-    """The hashes of the code that these modules, classes, functions and objects are made of.
+    """Hash the code of these modules, classes, functions and objects.
 
-    By file, relative to `base` where it lies within; what was defined in a notebook or a script that is run, by its name
-    there (`__main__:train`, and the `__main__:RATE` that it uses), so that other lines of the script may change.
+    Keys are files, relative to `base` where inside it. Code of a notebook or a script has its qualified name as key
+    (`__main__:train`, and the `__main__:RATE` that it uses), so that other lines of the script may change.
     """
     files: dict[str, Source] = {}
     found: dict[str, str] = {}
@@ -105,7 +105,7 @@ def code_of(things: Iterable[Any], base: Path) -> dict[str, str]:
 
 
 def static_code(file: str | Path) -> dict[str, str]:
-    """The hashes of a file and of the local modules that it imports, by absolute path, without importing it."""
+    """Hash a file and the local modules that it imports, by absolute path, without importing them."""
     first = Source.read(file)
     if first is None:
         return {}
@@ -113,7 +113,7 @@ def static_code(file: str | Path) -> dict[str, str]:
 
 
 def changed(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """What of `then` is another text now. A file that was moved counts as the one of its name, where there is one."""
+    """Return the keys of `then` with a different hash in `now`. A moved file is matched by its name if that is unique."""
     different = []
     for key, text in then.items():
         if key in now:
@@ -127,7 +127,7 @@ def changed(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 
 
 def named_from(path: str, base: Path | None) -> str:
-    """A file as a record names it: relative to `base` where it lies within."""
+    """The path of a file in a record: relative to `base` where inside it."""
     try:
         return Path(path).relative_to(base or Path.cwd()).as_posix()
     except ValueError:
@@ -140,7 +140,7 @@ def _add(source: Source | None, files: dict[str, Source]) -> None:
 
 
 def _source_of(module: ModuleType) -> Source | None:
-    """The text that a module was loaded from, where it is the user's own."""
+    """The text that a local module was loaded from."""
     known = getattr(module, LOADED, None)
     if isinstance(known, Source):
         return known
@@ -149,7 +149,7 @@ def _source_of(module: ModuleType) -> Source | None:
 
 
 def _file_of(owner: Any) -> str | None:
-    """Where a class or a function was defined."""
+    """The file that defines a class or function."""
     if isinstance(owner, FunctionType):
         return _path_of(owner.__code__)
     for member in vars(owner).values():
@@ -179,7 +179,7 @@ def _text_of(owner: Any) -> str | None:
 
 
 def _within(thing: Any) -> Iterator[Any]:
-    """What a partial, a closure, a method or an object carries."""
+    """Iterate over the parts of a partial, a closure, a method or an object."""
     yield from getattr(thing, "args", ()) if hasattr(thing, "func") else ()
     for name in ("func", "__func__", "__self__", "__wrapped__"):
         inner = getattr(thing, name, None)
@@ -188,7 +188,7 @@ def _within(thing: Any) -> Iterator[Any]:
     for cell in getattr(thing, "__closure__", None) or ():
         try:
             yield cell.cell_contents
-        except ValueError:  # not filled yet
+        except ValueError:  # an empty cell
             continue
     if not isinstance(thing, (type, FunctionType)):
         try:
@@ -198,7 +198,7 @@ def _within(thing: Any) -> Iterator[Any]:
 
 
 def _leads_on(part: Any) -> bool:
-    """Whether something that an object carries is code, or made by code of the user's."""
+    """Whether a part of an object is code, or an instance of a user's class."""
     if isinstance(part, (str, bytes, int, float, ModuleType)) or part is None:
         return False
     if isinstance(part, (type, FunctionType)) or hasattr(part, "func") or hasattr(part, "__func__"):
@@ -217,7 +217,7 @@ def _functions_of(owner: Any) -> list[FunctionType]:
 
 
 def _globals_of(owner: Any) -> list[Any]:
-    """What the code of a function or class of a script refers to among the script's own names and the user's modules."""
+    """Globals of a script that a function or class refers to: the script's own names and the user's modules."""
     found: list[Any] = list(owner.__mro__[1:-1]) if isinstance(owner, type) else []
     for function in _functions_of(owner):
         names = _names_in(function.__code__)
@@ -268,7 +268,7 @@ def _names_in(code: CodeType) -> set[str]:
 
 
 def _closure(files: Mapping[str, Source]) -> dict[str, Source]:
-    """These files and the local ones that they import, directly or not."""
+    """These files and the local files that they import, directly or indirectly."""
     found = dict(files)
     waiting = list(files.values())
     while waiting and len(found) < _MOST:
@@ -292,7 +292,7 @@ def _loaded_as(path: str) -> Source | None:
 
 @lru_cache(maxsize=256)
 def _imports(source: Source) -> tuple[tuple[int, str], ...]:
-    """What a file imports, anywhere in it: levels up of a relative import (0 for none), and a dotted name."""
+    """All imports in a file: level of a relative import (0: absolute) and dotted name."""
     try:
         tree = ast.parse(source.text)
     except (SyntaxError, ValueError, RecursionError):
@@ -332,7 +332,7 @@ def _imported(source: Source) -> Iterator[str]:
 
 
 def _below(folder: Path, name: str) -> Iterator[str]:
-    """The files of a dotted name below a folder: of each package its own, then the module."""
+    """The files of a dotted name below a folder: the `__init__` of each package, then the module."""
     place = folder
     if (place / "__init__.py").is_file():
         yield str(place / "__init__.py")
@@ -344,7 +344,7 @@ def _below(folder: Path, name: str) -> Iterator[str]:
 
 
 def locate(name: str) -> str | None:
-    """The file that `import name` would load, or has loaded; None when there is none. Imports nothing."""
+    """The file of the module `name`, loaded or not; None when there is none. Imports nothing."""
     if name in sys.modules:
         file = getattr(sys.modules[name], "__file__", None)
         return file if isinstance(file, str) else None
@@ -366,5 +366,5 @@ def locate(name: str) -> str | None:
 def _spec(finder: Any, name: str, path: Any) -> Any:
     try:
         return finder.find_spec(name, path)
-    except Exception:  # a finder of somebody else's
+    except Exception:  # a third-party finder
         return None

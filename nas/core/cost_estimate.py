@@ -1,7 +1,7 @@
-"""Estimates of cheap objectives whose exact values take too long.
+"""Estimates of cheap objectives whose exact computation is slow.
 
-What takes more than about a millisecond an architecture cannot be computed for the thousands that a proposal looks at.
-A model fitted to exact values stands in for it there; exact values decide what is proposed, limits and records.
+At more than about a millisecond an architecture, a proposal cannot compute exact costs for its thousands of candidates.
+There a model fitted to exact values replaces them; proposals, limits and records use exact values.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from nas.core.bounds import check_time
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray
 
-_ROWS = 300  # exact values that an estimate is fitted to, at most: the newest
-_GROWN = 1.25  # times as many exact values as at the last fit
+_ROWS = 300  # most exact values to fit to: the newest
+_GROWN = 1.25  # refit when the number of exact values has grown by this factor
 _PENALTIES = np.logspace(-6, 1, 8)
 
 T = TypeVar("T")
 
 
 class CostEstimate:
-    """Minimised cheap objectives of a problem: exact for the architectures learned, else predicted from these.
+    """Minimised cheap objectives of a problem: exact for learned architectures, predicted for others.
 
-    Ridge regression on genes and products of two (a kernel: which genes agree, and how far apart they are), on a logarithmic
-    scale where all values are positive; the penalty by leave-one-out. Depends only on what was learned, in order.
+    Kernel ridge regression on genes and products of two genes (which genes agree, and their distance), on a logarithmic
+    scale where all values are positive; leave-one-out chooses the penalty. Depends only on the learned sequence.
     """
 
     def __init__(self, problem: Problem, architectures: Iterable[Architecture] = ()) -> None:
@@ -45,7 +45,7 @@ class CostEstimate:
         return architecture in self._exact
 
     def learn(self, architectures: Iterable[Architecture]) -> None:
-        """Compute the exact values of these, unless they were learned."""
+        """Compute and store the exact values of new architectures."""
         for architecture in architectures:
             if architecture not in self._exact:
                 check_time()

@@ -1,4 +1,4 @@
-"""Exact costs of architectures: kept once they are known, and timed once."""
+"""Cache of exact architecture costs, and their timing."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from nas.core.bounds import tries_at_most
 from nas.core.records import Architecture
 from nas.core.space import SearchSpace
 
-SLOW_S = 1e-3  # seconds an architecture from which costs are estimated
-KEPT = 50_000  # architectures whose values are kept; the oldest go
-_TIMED = 5  # architectures at most, of which the fastest counts: the first call may load a package
+SLOW_S = 1e-3  # seconds an architecture above which costs are estimated
+KEPT = 50_000  # cached architectures; the oldest are dropped
+_TIMED = 5  # architectures to time; the fastest counts, since the first call may load a package
 
 
 class Kept:
-    """Values of a function of an architecture, each computed once while it is among the last `KEPT`."""
+    """Cache of a function of an architecture, for the last `KEPT` architectures."""
 
     def __init__(self) -> None:
         self._values: dict[Architecture, dict[str, float]] = {}
@@ -25,7 +25,7 @@ class Kept:
     def get(
         self, architecture: Architecture, compute: Callable[[Architecture], dict[str, float]]
     ) -> dict[str, float]:
-        """The values, which the caller must not change."""
+        """Return the values; the caller must not change them."""
         found = self._values.get(architecture)
         if found is None:
             found = compute(architecture)
@@ -36,7 +36,7 @@ class Kept:
 
 
 def seconds_of(space: SearchSpace, function: Callable[[Architecture], object]) -> float:
-    """Seconds that a function takes an architecture: of some, the fastest; 0 where that cannot be found out."""
+    """Seconds of one call of `function`, the fastest of several architectures; 0 if timing fails."""
     rng, fastest = np.random.default_rng(0), np.inf
     try:
         with tries_at_most(10_000):
@@ -47,6 +47,6 @@ def seconds_of(space: SearchSpace, function: Callable[[Architecture], object]) -
                 fastest = min(fastest, time.perf_counter() - start)
                 if fastest < SLOW_S:
                     break
-    except Exception:  # whatever it is, it is raised where it matters, with its place
+    except Exception:  # the error is raised, with its place, where the value is used
         return 0.0
     return float(fastest)

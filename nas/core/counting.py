@@ -1,4 +1,4 @@
-"""The space that a search counts with, known to whoever trains a network while a candidate is measured."""
+"""The search space of the current search, available to code that trains a candidate."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _COUNTED: ContextVar[object] = ContextVar("nas_counted_space", default=None)
 
 
 def counted_space() -> object:
-    """The space whose `cost` the running search reports; None outside of a search."""
+    """The space whose `cost` the running search reports; None outside a search."""
     return _COUNTED.get()
 
 
 @contextmanager
 def counting(space: object) -> Iterator[None]:
-    """Let whatever is trained within be checked against this space's `cost` (None: no check)."""
+    """Check networks trained in this block against this space's `cost` (None: no check)."""
     token = _COUNTED.set(space)
     try:
         yield

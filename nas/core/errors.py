@@ -1,14 +1,14 @@
-"""What can go wrong, by cause; the command line turns each into one sentence and an exit code."""
+"""Errors by cause; the command line prints each as one sentence and returns its exit code."""
 
 
 class NasError(Exception):
-    """Base of every error this package raises on purpose; `exit_code` is what the command line returns."""
+    """Base of every error that this package raises on purpose; the command line returns `exit_code`."""
 
     exit_code = 1
 
 
 class ConfigError(NasError, ValueError):
-    """Something the user wrote (an argument, a key, a file) cannot be used; nothing was spent yet."""
+    """Invalid user input (an argument, a key, a file); no work was lost."""
 
     exit_code = 2
 
@@ -18,37 +18,37 @@ class ArchitectureError(ConfigError):
 
 
 class DataError(NasError, ValueError):
-    """A data file is missing, truncated, corrupt or not what its name says."""
+    """A data file is missing, truncated, corrupt or of another format."""
 
     exit_code = 3
 
 
 class HistoryError(NasError):
-    """The record of a run cannot be read or written, or does not belong to this search."""
+    """The log of a run cannot be read or written, or belongs to another search."""
 
     exit_code = 4
 
 
 class ForeignFileError(HistoryError):
-    """A file that this run (training, export, comparison) did not make is where it would write; it stays as it is."""
+    """A file that this run (training, export, comparison) did not write is in its way; it is left unchanged."""
 
 
 class ExecutorError(NasError):
-    """The workers cannot be reached or started."""
+    """Workers cannot be reached or started."""
 
     exit_code = 5
 
 
 class EvaluationError(NasError):
-    """An evaluator returned something that is not a finite number for every expensive objective."""
+    """An evaluator did not return a finite number for every expensive objective."""
 
 
 class NothingToAsk(NasError):
-    """A study has nothing new to ask: its space is exhausted, or the algorithm waits for results that are pending."""
+    """A study has nothing to ask: its space is exhausted, or the algorithm waits for pending results."""
 
 
 class TooManyFailures(NasError):
-    """So many candidates failed that something is broken for all of them; the run stays resumable."""
+    """Most candidates failed, so the cause lies outside them; the run can be resumed."""
 
     exit_code = 6
 

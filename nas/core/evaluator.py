@@ -1,4 +1,4 @@
-"""What measures a candidate: a function of a trial, and its optional abilities as protocols."""
+"""The contract of an evaluator, a function of a trial, and its optional abilities as protocols."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from nas.core.task_spec import TaskSpec
 
 
 class Evaluate(Protocol):
-    """Measures one candidate: a mapping with a finite number for every expensive objective.
+    """Measure one candidate; return a finite number for every expensive objective, by name.
 
-    Further finite numbers in the mapping are kept in the history. Raising means a failed candidate.
+    The history keeps further finite numbers in the mapping. An exception marks the candidate as failed.
     Runs on a worker, so it must be picklable by cloudpickle and must not rely on global state.
     """
 
@@ -23,16 +23,16 @@ class Evaluate(Protocol):
 
 @runtime_checkable
 class HasPrepare(Protocol):
-    """An evaluator that can find out, before a search, what would make every candidate fail."""
+    """An evaluator that checks its requirements before a search."""
 
     def prepare(self) -> object:
-        """Raise a `NasError` that says what is missing: data, a device. Called once, in the driver's process."""
+        """Raise a `NasError` that names what is missing: data, a device. Called once, in the driver's process."""
         ...
 
 
 @runtime_checkable
 class HasTask(Protocol):
-    """An evaluator that knows the data of its networks. Costs, limits and exports are then of these data."""
+    """An evaluator that knows the data of its networks; costs, limits and exports then follow these data."""
 
     def task_spec(self) -> TaskSpec:
         """Channels, classes and image size of the data. Called once, in the driver's process, before a search.
@@ -44,24 +44,24 @@ class HasTask(Protocol):
 
 @runtime_checkable
 class HasForSpace(Protocol):
-    """An evaluator that builds networks of a space, and can take the space that the search counts with."""
+    """An evaluator that builds networks of a space, and accepts the space of the search."""
 
     def for_space(self, space: SearchSpace, task: TaskSpec | None) -> Evaluate:
-        """The same evaluator, for networks of `space`.
+        """Return the same evaluator for networks of `space`.
 
-        `task` is what the data have to be (None: not known where the search runs).
+        `task` is the task that the data must have (None: unknown in the driver's process).
         """
         ...
 
 
 @runtime_checkable
 class HasResources(Protocol):
-    """An evaluator whose candidates need different parts of a machine."""
+    """An evaluator whose candidates need different resources."""
 
     def resources(self, trial: Trial) -> Mapping[str, float]:
-        """`cpus` and `gpus` that this trial needs; what is left out is as the executor's settings say.
+        """`cpus` and `gpus` of this trial; the executor's settings give the rest.
 
-        Called in the driver's process, once a trial. Only the Ray executor asks.
+        Called in the driver's process, once a trial, by the Ray executor alone.
         """
         ...
 
@@ -71,14 +71,14 @@ class HasWeights(Protocol):
     """An evaluator that trains networks and can keep their weights."""
 
     def keeping(self, folder: str | None, horizon: float | None) -> Evaluate:
-        """The same evaluator, which keeps each trial's weights in `folder` (None: it keeps none).
+        """Return the same evaluator, keeping each trial's weights in `folder` (None: keeping none).
 
-        A trial of the same architecture and seed with a higher budget goes on from them, or does the same from the
-        start when they are gone: values must not depend on what is kept. `horizon` (None: each trial's own
-        budget) is the budget that trainings may be continued to, where a learning rate's schedule ends.
+        A trial of the same architecture and seed with a higher budget continues from these weights, or retrains from the
+        start when they are missing: values must not depend on which weights exist. `horizon` (None: the trial's own
+        budget) is the largest budget of a continued training, where the learning rate schedule ends.
         """
         ...
 
     def weights_file(self, trial: Trial) -> Path:
-        """Where this trial's weights are kept."""
+        """The file of this trial's weights."""
         ...

@@ -1,4 +1,4 @@
-"""What runs trials: submit and collect, and the optional abilities as protocols."""
+"""The contract of an executor: `submit` and `collect`, and optional abilities as protocols."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from nas.core.records import Result, Trial, WorkerState
 
 
 class Executor(Protocol):
-    """Runs trials somewhere. Made with the function to run; results come back in any order."""
+    """Runs trials on workers. Constructed with the function to run; results return in any order."""
 
     @property
     def free(self) -> int:
-        """How many more trials can start at once."""
+        """Number of trials that can start now."""
         ...
 
     def submit(self, trial: Trial) -> None: ...
 
     def collect(self, timeout: float | None = None) -> list[Result]:
-        """Finished results; waits for at least one, at most `timeout` seconds (then possibly none)."""
+        """Wait for at least one finished result, at most `timeout` seconds; return all (possibly none)."""
         ...
 
     def close(self) -> None:
-        """Stop what runs and release the workers; may be called twice."""
+        """Stop running trials and release the workers; repeated calls are harmless."""
         ...
 
 
 @runtime_checkable
 class HasClock(Protocol):
-    """An executor with a clock of its own, by which a search counts its time instead of the wall clock's."""
+    """An executor with a virtual clock, which replaces the wall clock in the search."""
 
     def now(self) -> float:
-        """Seconds since some fixed moment; never goes back."""
+        """Seconds since a fixed moment; never decreases."""
         ...
 
 
 @runtime_checkable
 class HasWorkers(Protocol):
-    """An executor that can tell what each of its workers does."""
+    """An executor that reports the state of each worker."""
 
     def workers(self) -> Sequence[WorkerState]:
-        """One entry a worker that is there, in a steady order; may be called on another thread than the rest."""
+        """One entry a worker, in a stable order; may be called on another thread."""
         ...

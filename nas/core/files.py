@@ -1,4 +1,4 @@
-"""Writing files: whole or not at all, never through a symbolic link, under temporary names that cannot be guessed."""
+"""Atomic file writes, never through a symbolic link, with unpredictable temporary names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from nas.core.errors import ConfigError, ForeignFileError
 
-# What tools leave in a folder that its user calls empty. None of it is ever read, replaced or removed.
+# Files that tools leave in a folder that looks empty to its user; never read, replaced or removed.
 BESIDE = frozenset({".gitkeep", ".gitignore", ".DS_Store", "Thumbs.db", "desktop.ini"})
 _LONGEST = 255  # bytes in a file name
 _NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)  # not on Windows
@@ -24,9 +24,9 @@ _WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 def absolute(path: str | Path) -> Path:
-    """The path counted from the current folder, links kept as they are; for paths that users give.
+    """The path relative to the current folder, links unresolved; for paths that users give.
 
-    Raises `ConfigError` when the current folder does not exist any more.
+    Raises `ConfigError` when the current folder no longer exists.
     """
     try:
         return Path(path).absolute()
@@ -35,11 +35,11 @@ def absolute(path: str | Path) -> Path:
 
 
 def write_whole(path: Path, write: Callable[[Path], Any], *, sync: bool = False) -> None:
-    """Let `write` make a file under a temporary name, then put it at `path` at once; readers never see half of one.
+    """Let `write` fill a temporary file, then move it to `path` atomically; readers never see a partial file.
 
-    The temporary file is in the same folder, is created exclusively under a name that cannot be guessed, and has the
-    mode that the umask leaves. `sync` brings the bytes to the disk first.
-    Raises `ForeignFileError` when `path` is a link or no regular file, `OSError` when it is read-only or the disk refuses.
+    The temporary file is in the same folder, has an unpredictable name, is created exclusively, and has the mode of the
+    umask. `sync` flushes the bytes to the disk first.
+    Raises `ForeignFileError` when `path` is a link or not a regular file, `OSError` when it is read-only or on a disk error.
     """
     check_replaceable(path)
     temporary = _temporary(path)
@@ -55,12 +55,12 @@ def write_whole(path: Path, write: Callable[[Path], Any], *, sync: bool = False)
 
 
 def write_text(path: Path, text: str, *, sync: bool = False) -> None:
-    """`write_whole` for a text, in UTF-8 with the line ends that it has; a lone surrogate as an escape such as `\\udce9`."""
+    """`write_whole` for a text, in UTF-8 with unchanged line ends; a lone surrogate as an escape such as `\\udce9`."""
     write_whole(path, lambda part: part.write_bytes(text.encode("utf-8", "backslashreplace")), sync=sync)
 
 
 def write_stream(path: Path, write: Callable[[BinaryIO], Any], *, sync: bool = False) -> None:
-    """`write_whole` for what is written to an open file; so `torch.save` does not put the file's name into the bytes."""
+    """`write_whole` for an open file; `torch.save` then leaves the file name out of the bytes."""
 
     def filled(part: Path) -> None:
         with part.open("wb") as file:
@@ -70,9 +70,9 @@ def write_stream(path: Path, write: Callable[[BinaryIO], Any], *, sync: bool = F
 
 
 def check_replaceable(path: Path) -> None:
-    """Raise what `write_whole` would raise for what is at `path` now; nothing is changed.
+    """Raise what `write_whole` would raise for the file now at `path`; change nothing.
 
-    A file or folder without any write permission counts as read-only for the superuser as well: someone protects it.
+    A file or folder without any write permission is read-only for the superuser too: someone protects it.
     """
     try:
         found = os.lstat(path)
@@ -82,10 +82,10 @@ def check_replaceable(path: Path) -> None:
         return
     if stat.S_ISLNK(found.st_mode):
         raise ForeignFileError(
-            f"{path} is a symbolic link, which is never written through; remove it or rename it"
+            f"{path} is a symbolic link, which is never followed for writing; remove or rename it"
         )
     if not stat.S_ISREG(found.st_mode):
-        raise ForeignFileError(f"{path} is not a regular file; remove it or rename it")
+        raise ForeignFileError(f"{path} is not a regular file; remove or rename it")
     _check_permission(path, found)
     _check_permission(path.parent, os.stat(path.parent))
 
@@ -120,16 +120,16 @@ def _sync(path: Path) -> None:
 
 
 def target_of_part(name: str) -> str | None:
-    """The name of the file that a temporary file of `write_whole` was to become; None for any other name.
+    """The target name of a temporary file of `write_whole`; None for any other name.
 
-    For what a process that was killed left behind.
+    Identifies what a killed process left behind.
     """
     found = _PART.fullmatch(name)
     return None if found is None else found["name"]
 
 
 def make_folder(folder: Path, base: Path | None = None) -> list[Path]:
-    """Make a folder and its parents; return those that were missing, the outermost first.
+    """Make a folder and its missing parents; return the new ones, outermost first.
 
     Below `base` (the folder that the user named) no part of the path may be a link: raises `ForeignFileError`.
     Raises `NotADirectoryError` or `FileExistsError` when a file is in the way.
@@ -145,7 +145,7 @@ def make_folder(folder: Path, base: Path | None = None) -> list[Path]:
     if missing:
         _check_permission(place, os.stat(place))
     for each in reversed(missing):
-        with suppress(FileExistsError):  # another process made it meanwhile
+        with suppress(FileExistsError):  # another process created it first
             each.mkdir()
             made.append(each)
     if not folder.is_dir():
@@ -154,7 +154,7 @@ def make_folder(folder: Path, base: Path | None = None) -> list[Path]:
 
 
 def remove_folders(made: list[Path]) -> None:
-    """Remove folders that `make_folder` made, those that are empty; the innermost is the last."""
+    """Remove the empty folders among those that `make_folder` made, innermost (last) first."""
     for folder in reversed(made):
         try:
             folder.rmdir()
@@ -169,14 +169,14 @@ def check_no_links(path: Path, base: Path) -> None:
         place /= part
         if place.is_symlink():
             raise ForeignFileError(
-                f"{place} is a symbolic link, which is never written through; remove it or rename it"
+                f"{place} is a symbolic link, which is never followed for writing; remove or rename it"
             )
 
 
 def entries(folder: Path) -> Iterator[str]:
-    """Everything in a folder and its subfolders but `BESIDE`, by relative path, sorted; links are not followed.
+    """All entries of a folder and its subfolders except `BESIDE`, by relative path, sorted; links are not followed.
 
-    A subfolder without files, or that cannot be read, is named with a `/` at its end.
+    A subfolder that is empty or unreadable ends with `/`.
     """
     for found in sorted(os.scandir(folder), key=lambda entry: entry.name):
         if not found.is_dir(follow_symlinks=False):

@@ -1,4 +1,4 @@
-"""Tell Ctrl-C, and other signals that end a program, from the same exceptions raised by somebody's code."""
+"""Distinguish Ctrl-C and other terminating signals from the same exceptions raised by user code."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from typing import Any
 _SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
 )
-_open: list[InterruptWatch] = []  # those that watch now, in the main thread
+_open: list[InterruptWatch] = []  # active watches, in the main thread
 
 
 class InterruptWatch:
-    """While it is open, `arrived` tells whether a signal interrupted this thread.
+    """While open, `arrived` records whether a signal interrupted this thread.
 
-    Python turns a signal into an exception in the main thread, by calling the signal's handler there. Each handler is
-    called as before, and noted if it raises. In any other thread no signal arrives, so a KeyboardInterrupt there was
-    raised by the code that runs there.
+    Python calls signal handlers in the main thread, where they raise exceptions. The watch calls each handler as before and
+    records whether it raises. Other threads receive no signals, so a KeyboardInterrupt there comes from their own code.
     """
 
     def __init__(self) -> None:
         self.arrived = False
-        self._handlers: list[tuple[int, Any, Any]] = []  # of each signal: its own handler, ours
+        self._handlers: list[tuple[int, Any, Any]] = []  # signal number, previous handler, ours
 
     def __enter__(self) -> InterruptWatch:
         if threading.current_thread() is threading.main_thread():
@@ -61,8 +60,8 @@ class InterruptWatch:
 
 
 def is_interrupt(error: BaseException) -> bool:
-    """Whether an exception ends the program from outside: by a signal, or, where nobody watches, KeyboardInterrupt."""
-    kind = type(error)  # not isinstance, which asks the object itself for its class
+    """Whether an exception terminates the program: by a signal, or as a KeyboardInterrupt where no watch is open."""
+    kind = type(error)  # isinstance would ask the object for its class
     if issubclass(kind, Exception) or threading.current_thread() is not threading.main_thread():
         return False
     return any(watch.arrived for watch in _open) if _open else issubclass(kind, KeyboardInterrupt)

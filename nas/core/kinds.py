@@ -1,4 +1,4 @@
-"""What a named object must be before it is called: a space, an evaluator, an algorithm, not just anything that can be called."""
+"""Type checks of a named object (space, evaluator, algorithm) before it is called."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _INSTALLED = ("site-packages", "dist-packages")
 
 
 def in_standard_library(file: str) -> bool:
-    """Whether a file is a part of Python itself."""
+    """Whether a file belongs to Python's standard library."""
     return file.startswith(_LIBRARY) and not any(f"/{name}/" in file for name in _INSTALLED)
 
 
 def of_standard_library(module: str) -> bool:
-    """Whether a module that is loaded is a part of Python itself, by its name; one of the user's may have such a name."""
+    """Whether a loaded module belongs to Python's standard library; a user's module may share the name."""
     top = module.partition(".")[0]
     if top not in sys.stdlib_module_names:
         return False
@@ -31,8 +31,8 @@ def of_standard_library(module: str) -> bool:
 
 
 def unwrapped(found: Any) -> Any:
-    """What is called in the end: the function of a method, a partial or a decorated function."""
-    for _ in range(100):  # a chain that ends
+    """The innermost callable: the function of a method, a partial or a decorated function."""
+    for _ in range(100):  # bounds a cyclic chain
         if isinstance(found, functools.partial):
             found = found.func
         elif isinstance(found, MethodType):
@@ -45,9 +45,9 @@ def unwrapped(found: Any) -> Any:
 
 
 def check_called(kind: str, name: str, found: Any, expected: str, arguments: int) -> None:
-    """See that a search may call `found` with so many values.
+    """Check that `found` accepts this number of arguments.
 
-    Raises `ConfigError` for what cannot be called so, and for everything that Python itself brings (`subprocess:getoutput`).
+    Raises `ConfigError` otherwise, and for everything of Python's standard library (`subprocess:getoutput`).
     """
     if not callable(found) or isinstance(found, type):
         what = f"the class {found.__name__}" if isinstance(found, type) else type(found).__name__
@@ -55,7 +55,7 @@ def check_called(kind: str, name: str, found: Any, expected: str, arguments: int
     check_own(kind, name, found, expected)
     try:
         signature = inspect.signature(found)
-    except (TypeError, ValueError):  # compiled code need not have one
+    except (TypeError, ValueError):  # compiled code may lack a signature
         return
     try:
         signature.bind(*range(arguments))
@@ -66,7 +66,7 @@ def check_called(kind: str, name: str, found: Any, expected: str, arguments: int
 
 
 def check_own(kind: str, name: str, found: Any, expected: str) -> None:
-    """Raise `ConfigError` for an object that Python itself brings."""
+    """Raise `ConfigError` for an object of Python's standard library."""
     inner = unwrapped(found)
     module = getattr(inner, "__module__", None)
     if not isinstance(module, str):
@@ -74,12 +74,12 @@ def check_own(kind: str, name: str, found: Any, expected: str) -> None:
     if of_standard_library(module):
         raise ConfigError(
             f"{kind} {name!r}: expected {expected}, got {module}.{getattr(inner, '__name__', type(inner).__name__)} of "
-            "Python's standard library, which is not called"
+            "Python's standard library, which is never called"
         )
 
 
 def check_class(kind: str, name: str, found: type, expected: str, *methods: str) -> None:
-    """Raise `ConfigError` for a class that lacks one of the methods."""
+    """Raise `ConfigError` for a class that lacks a required method."""
     check_own(kind, name, found, expected)
     missing = [m for m in methods if not any(m in vars(c) for c in found.__mro__)]
     if missing:
@@ -89,24 +89,24 @@ def check_class(kind: str, name: str, found: type, expected: str, *methods: str)
 
 
 def is_subclass(found: Any, cls: type) -> bool:
-    """Whether `found` is a class that derives from `cls`."""
+    """Whether `found` is a subclass of `cls`."""
     return isinstance(found, type) and issubclass(found, cls)
 
 
 def returns(found: Any, cls: type) -> bool:
-    """Whether `found` is a function whose annotation says that it returns a `cls`."""
+    """Whether `found` is a function annotated to return a `cls`."""
     inner = unwrapped(found)
     if not isinstance(inner, FunctionType):
         return False
     try:
         said = typing.get_type_hints(inner).get("return")
-    except Exception:  # an annotation of names that are not there
+    except Exception:  # an annotation with unknown names
         return False
     return is_subclass(said, cls)
 
 
 def takes(argument: str, found: Any) -> bool:
-    """Whether a class or function has an argument of this name."""
+    """Whether a class or function has an argument with this name."""
     try:
         return argument in inspect.signature(found).parameters
     except (TypeError, ValueError):

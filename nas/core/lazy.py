@@ -1,4 +1,4 @@
-"""Names that are imported when they are first used, so that importing a package is quick."""
+"""Names that are imported on first use, so that importing a package is quick."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 
 def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """The ``__getattr__`` of a package that imports each name in `homes` from the module given there.
+    """A package's ``__getattr__`` that imports each name in `homes` from its module.
 
-    `package` is the package's own ``__name__``; a module that begins with "." belongs to it.
+    `package` is the package's ``__name__``; a module that begins with "." is relative to it.
     """
 
     def get(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""End what candidates that ran in this process left behind, so that the command ends when its work is done."""
+"""End threads and processes that candidates left running in this process, so that the command can exit."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pathlib import Path
 
 from nas.core.text import printable
 
-_EVALUATES = ("nas.executors.serial", "nas.executors.simulated")  # loaded where candidates may have run here
+_EVALUATES = ("nas.executors.serial", "nas.executors.simulated")  # loaded if candidates may have run here
 _GRACE_S = 2.0
-_CLOCK_S = 2.0  # by which the system's time of a process's beginning may be wrong
+_CLOCK_S = 2.0  # possible error of a process's start time
 
 
 class Leftovers:
-    """Threads and child processes that begin after this was made.
+    """Threads and child processes that start after this object.
 
-    On Ray they end with the worker. In one process a thread that is no daemon, or a child of `multiprocessing`, would keep the
-    command from ending for as long as it runs, and other children would outlive it.
+    On Ray they end with the worker. In one process a non-daemon thread, or a child of `multiprocessing`, delays the exit of
+    the command, and other children outlive it.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Leftovers:
         self._children = _children_now()
 
     def end(self) -> None:
-        """Name them on the error stream and end them; with a thread among them this process, with its exit code."""
+        """Print their names on the error stream and end them; if a thread is among them, exit this process."""
         if not any(name in sys.modules for name in _EVALUATES):
             return
         threads = self._threads_left()
@@ -39,7 +39,7 @@ class Leftovers:
         if names:
             with contextlib.suppress(OSError, ValueError):
                 print(printable(f"Ended what candidates left running: {', '.join(names)}."), file=sys.stderr)
-        if threads:  # which nothing can end but the end of the process
+        if threads:  # a thread ends only with its process
             code = _exit_code(sys.exc_info()[1])
             atexit._run_exitfuncs()
             for stream in (sys.stdout, sys.stderr):
@@ -48,7 +48,7 @@ class Leftovers:
             os._exit(code)
 
     def _threads_left(self) -> list[threading.Thread]:
-        """Those that would hold up the end, and do not end by themselves in a moment; the interpreter ends those of pools."""
+        """Threads that delay the exit and do not end soon; the interpreter ends the threads of pools."""
         give_up = time.monotonic() + _GRACE_S
         left = []
         for thread in threading.enumerate():
@@ -77,7 +77,7 @@ class Leftovers:
 
 
 def _children_now() -> frozenset[int]:
-    """The children that this process has from before, as after `exec` in a shell; none where the system does not tell."""
+    """The children of this process at this moment, such as after `exec` in a shell; empty if the system hides them."""
     try:
         text = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text(encoding="ascii")
     except OSError:
@@ -86,7 +86,7 @@ def _children_now() -> frozenset[int]:
 
 
 def _exit_code(error: BaseException | None) -> int:
-    """What the process would exit with after this exception (None: none)."""
+    """The exit code of the process after this exception (None: none)."""
     if error is None:
         return 0
     code = error.code if isinstance(error, SystemExit) else 1

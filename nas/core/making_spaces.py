@@ -1,4 +1,4 @@
-"""A search space from its name and settings."""
+"""Build a search space from its name and settings."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from nas.core.space import GIVEN, SearchSpace
 
 
 def make_space(name: str, settings: Mapping[str, Any], base: Path | None = None) -> SearchSpace:
-    """A space from its name and settings; relative paths count from `base`.
+    """Build a space from its name and settings; relative paths start at `base`.
 
-    Raises `ConfigError` for a name, a type or a setting that does not fit; what is no space is never called.
+    Raises `ConfigError` for a wrong name, type or setting; never calls what is not a space.
     """
     found = find("space", name, base)
     if isinstance(found, SearchSpace):
         if settings:
             raise ConfigError(
-                f"space {name!r} is made already, so it takes no settings: {', '.join(settings)}"
+                f"space {name!r} is an object, which takes no settings; remove {', '.join(settings)}"
             )
         return found
     if name not in registry("space") and not (is_subclass(found, SearchSpace) or returns(found, SearchSpace)):

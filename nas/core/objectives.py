@@ -1,4 +1,4 @@
-"""What is optimised, and what must hold: objectives and limits on them."""
+"""Objectives and limits on them."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from nas.core.task_spec import TaskSpec
 
 @dataclass(frozen=True)
 class Objective:
-    """One thing that matters about an architecture.
+    """A property of an architecture to minimise or maximise.
 
-    A *cheap* objective is exact and known before training: from `function(architecture)`, or, without a
-    function, from the entry `name` of the space's `cost(architecture)`. An *expensive* one is measured on a
-    worker: by `function(architecture)` there, or, without a function, under the key `name` of what the
-    evaluator returns. With `for_space` the function is made for the problem's space: `for_space(space)` gives it.
+    A *cheap* objective is exact and known before training: from `function(architecture)`, or, without a function, from
+    the entry `name` of the space's `cost(architecture)`. An *expensive* one is measured on a worker: by
+    `function(architecture)`, or, without a function, as the entry `name` of the evaluator's return value. With
+    `for_space`, the problem uses the function `for_space(space)`.
 
-    `best` is the best value that can exist, if known (0 for an error); `reference` is the value at which
-    the hypervolume starts to count (stated in the summary; by default a tenth beyond the worst of the
-    initial design). Both in the objective's own unit and direction.
+    `best` is the best possible value, if known (0 for an error); `reference` is the value at which the hypervolume starts
+    to count (printed in the summary; default: a tenth beyond the worst value of the initial design). Both are in the
+    objective's own unit and direction.
     """
 
     name: str
@@ -49,9 +49,9 @@ class Objective:
             )
 
     def bound(self, space: SearchSpace, task: TaskSpec | None = None) -> Objective:
-        """The objective with the function that it has for this space, and for this task where it has `for_task`.
+        """The objective with its function for this space, and for this task if it has `for_task`.
 
-        Raises `ConfigError` if it cannot have one.
+        Raises `ConfigError` if there is none.
         """
         if self.for_space is None or self.function is not None or self.cheap:
             return self
@@ -82,10 +82,10 @@ AnyObjective = Objective | str | Callable[[Architecture], float]
 
 
 def objective(value: AnyObjective) -> Objective:
-    """An objective from its built-in name, from a plain function of an `Architecture`, or itself.
+    """Convert a built-in name, a plain function of an `Architecture`, or an `Objective` to an `Objective`.
 
-    A function gives an objective of its own name: minimised, without a unit, measured on a worker. Raises `ConfigError`
-    for a name nobody knows, and for a function without a name that can be a column.
+    A function becomes an objective under its own name: minimised, without a unit, measured on a worker. Raises `ConfigError`
+    for an unknown name, and for a function whose name cannot be a column.
     """
     if isinstance(value, Objective):
         return value
@@ -120,7 +120,7 @@ def _from_function(value: object) -> Objective:
 
 @dataclass(frozen=True)
 class Limit:
-    """A bound that the front must respect, such as `madds <= 300e6`, in the objective's own unit."""
+    """A constraint on the front, such as `madds <= 300e6`, in the objective's own unit."""
 
     objective: str
     bound: float
@@ -128,7 +128,7 @@ class Limit:
 
     @classmethod
     def parse(cls, text: str | Limit) -> Limit:
-        """Read `name <= number` or `name >= number`."""
+        """Parse `name <= number` or `name >= number`."""
         if isinstance(text, Limit):
             return text
         match = re.fullmatch(r"\s*(\w+)\s*(<=|>=|<|>)\s*(\S+)\s*", text)
@@ -146,7 +146,7 @@ class Limit:
         return cls(match[1], bound, upper=match[2].startswith("<"))
 
     def excess(self, value: float) -> float:
-        """How far the value breaks the limit, relative to the bound; 0 when it holds."""
+        """Excess of the value beyond the bound, relative to it; 0 when the limit holds."""
         over = value - self.bound if self.upper else self.bound - value
         return max(0.0, over) / (abs(self.bound) or 1.0)
 

@@ -1,7 +1,7 @@
-"""The files in a folder that one run, training, export or comparison made: only those are ever replaced or removed.
+"""The files that a run, training, export or comparison wrote into its folder: only those are replaced or removed.
 
-Each name is recorded before its file is written, so a kill between the two leaves it named. Names that nobody wants to
-write are never looked at, so a record by a stranger can do no more than allow what this package would write anyway.
+Each name is recorded before its file is written, so a kill between the two leaves it recorded. Only names that this
+package writes are ever looked up, so a forged record permits nothing else.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from nas.core.files import (
     write_whole,
 )
 
-_HEAD = 4096  # bytes in which the mark of a file has to be
-MANIFEST = ".nas-files"  # of a training, an export, a comparison; a run has the names in its log
+_HEAD = 4096  # bytes in which a file's mark must appear
+MANIFEST = ".nas-files"  # of a training, an export, a comparison; a run records names in its log
 SCHEMA = 1
 _NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 
 
 class Register(Protocol):
-    """Where the names are recorded; those of folders end with `/`, and stand for all that is in them."""
+    """A record of file names; a name that ends with `/` stands for a folder and its content."""
 
     def names(self) -> frozenset[str]:
-        """Every name on record."""
+        """All recorded names."""
 
     def add(self, names: Iterable[str]) -> None:
-        """Record names; they are safe from the end of the process when this returns."""
+        """Record names; they survive the end of the process once this returns."""
 
 
 class OwnedFiles:
-    """Writes into `folder`, and refuses what is there and not on record. `owner` is a word for messages: a run."""
+    """Writes into `folder` and refuses existing files that are not on record. `owner` is a noun for messages: run."""
 
     def __init__(self, folder: Path, register: Register, owner: str) -> None:
         self.folder = folder
@@ -49,22 +49,22 @@ class OwnedFiles:
         self._owner = owner
 
     def owns(self, name: str) -> bool:
-        """Whether a file of this name was recorded."""
+        """Whether this name is on record."""
         return owns(self._register.names(), name)
 
     def recorded(self) -> frozenset[str]:
-        """Every name on record."""
+        """All recorded names."""
         return self._register.names()
 
     def check(self, names: Iterable[str]) -> None:
-        """See that each of these can be written, changing nothing.
+        """Check that each name can be written; change nothing.
 
-        Raises `ForeignFileError` for what somebody else put there, `PermissionError` for what is read-only.
+        Raises `ForeignFileError` for an existing file that is not on record, `PermissionError` for a read-only one.
         """
         self._unrecorded(names)
 
     def claim(self, *names: str) -> None:
-        """`check`, then record the names; for what others write under them."""
+        """`check`, then record the names, for files that other code writes."""
         new = self._unrecorded(names)
         if new:
             self._register.add(new)
@@ -87,7 +87,7 @@ class OwnedFiles:
             return
         if os.path.lexists(path) and not owns(known, name):
             raise ForeignFileError(
-                f"{path} was not written by this {self._owner} and stays as it is; {_MOVE}"
+                f"{path} was not written by this {self._owner} and was left unchanged; {_MOVE}"
             )
         check_replaceable(path)
 
@@ -97,12 +97,12 @@ class OwnedFiles:
         write_text(self.folder / name, text)
 
     def write_whole(self, name: str, write: Callable[[Path], Any]) -> None:
-        """Claim and write what `write` makes; see `nas.core.files.write_whole`."""
+        """Claim a file and let `write` fill it; see `nas.core.files.write_whole`."""
         self._claim_in_folder(name)
         write_whole(self.folder / name, write)
 
     def write_stream(self, name: str, write: Callable[[BinaryIO], Any], *, sync: bool = False) -> None:
-        """Claim and write what `write` puts into an open file."""
+        """Claim a file and let `write` fill it through an open stream."""
         self._claim_in_folder(name)
         write_stream(self.folder / name, write, sync=sync)
 
@@ -111,7 +111,7 @@ class OwnedFiles:
         make_folder((self.folder / name).parent, self.folder)
 
     def remove(self, name: str) -> None:
-        """Remove a file that is on record; nothing otherwise, and nothing through a link."""
+        """Remove a recorded file; ignore other files and anything reached through a link."""
         path = self.folder / name
         if self.owns(name) and not path.is_symlink():
             check_no_links(path.parent, self.folder)
@@ -122,7 +122,7 @@ _MOVE = "move or rename it, or choose another folder"
 
 
 def owns(names: frozenset[str], name: str) -> bool:
-    """Whether a name is among the recorded ones, or in a recorded folder."""
+    """Whether a name is recorded, or lies in a recorded folder."""
     if name in names:
         return True
     parts = name.split("/")
@@ -130,37 +130,38 @@ def owns(names: frozenset[str], name: str) -> bool:
 
 
 def check_empty(folder: Path, ours: Iterable[str], what: str, advice: str) -> None:
-    """Raise `ForeignFileError` when a folder holds anything but `ours`: `what` (a run, say) begins in an empty one."""
+    """Raise `ForeignFileError` when a folder holds anything but `ours`: a `what` (such as a run) needs an empty one."""
     names = frozenset(ours)
     try:
         foreign = next((name for name in entries(folder) if not owns(names, name)), None)
     except (FileNotFoundError, NotADirectoryError):
-        return  # nothing there, or a file, of which the caller says more
+        return  # missing, or a file, which the caller reports
     except OSError as error:
         raise HistoryError(f"{folder}: cannot be read: {error.strerror}; {advice}") from error
     if foreign is not None:
         raise ForeignFileError(
-            f"{folder} holds files that no {what} wrote, the first is {foreign}; nothing was changed. Start "
+            f"{folder} holds files that no {what} wrote (first: {foreign}); nothing was changed. Start "
             f"in a new or empty folder: {advice}, or move the files away"
         )
 
 
 def check_single(path: Path, mark: bytes | None, maker: str) -> None:
-    """See that one file which the user named can be written: nothing is there, or a file by the same `maker`.
+    """Check that a file named by the user can be written: it is missing, or was written by the same `maker`.
 
-    A file of ours has `mark` among its first bytes; None: no file is replaced. Raises `ForeignFileError` or `OSError`, changing nothing.
+    Our files have `mark` among their first bytes; None: no file may be replaced. Raises `ForeignFileError` or `OSError`;
+    changes nothing.
     """
     check_replaceable(path)
     with suppress(FileNotFoundError), path.open("rb") as file:
         if mark is None or mark not in file.read(_HEAD):
             raise ForeignFileError(
-                f"{path} exists{'' if mark is None else f' and {maker} did not write it'}, so it stays as it is; name another "
-                "file, or move it away"
+                f"{path} exists{'' if mark is None else f' and {maker} did not write it'}; it was left unchanged; name "
+                "another file, or move it away"
             )
 
 
 class Manifest:
-    """Names in a small file of the folder itself: a line of JSON each, the first says what the folder is of."""
+    """File names in a small file of the folder, one JSON value a line; the first line gives the kind of folder."""
 
     def __init__(self, folder: Path, kind: str) -> None:
         self.path = folder / MANIFEST
@@ -168,16 +169,16 @@ class Manifest:
 
     @classmethod
     def there(cls, folder: Path, kind: str) -> bool:
-        """Whether the folder has one, of this kind."""
+        """Whether the folder has a manifest of this kind."""
         lines = _lines(folder / MANIFEST)
         return bool(lines) and isinstance(lines[0], dict) and lines[0].get("kind") == kind
 
     def names(self) -> frozenset[str]:
-        """The names on record; none without the file."""
+        """The recorded names; empty without the file."""
         return frozenset([MANIFEST, *(line for line in _lines(self.path) if isinstance(line, str))])
 
     def add(self, names: Iterable[str]) -> None:
-        """Record names, in a new file if need be. Raises `HistoryError` when the disk refuses."""
+        """Record names, creating the file if needed. Raises `HistoryError` on a disk error."""
         lines: list[object] = list(names)
         if not os.path.lexists(self.path):
             lines.insert(0, {"schema": SCHEMA, "kind": self._kind})
@@ -186,7 +187,7 @@ class Manifest:
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _NO_FOLLOW, 0o666)
             with os.fdopen(handle, "r+b") as file:
                 end = file.seek(0, os.SEEK_END)
-                if end:  # a line that was cut short by a kill ends here
+                if end:  # terminate a line that a kill truncated
                     file.seek(end - 1)
                     text = text if file.read(1) == b"\n" else f"\n{text}"
                 file.write(text.encode("utf-8"))
@@ -207,7 +208,7 @@ def _lines(path: Path) -> list[object]:
     for line in text.splitlines():
         try:
             found.append(json.loads(line))
-        except ValueError:  # cut short
+        except ValueError:  # a truncated line
             continue
     return found
 
@@ -220,10 +221,10 @@ def open_folder(
     advice: str,
     ours: Iterable[str] = (),
 ) -> OwnedFiles:
-    """The files of a folder of this `kind` (training, export, comparison), whether begun or new; changes nothing.
+    """Open the files of a folder of this `kind` (training, export, comparison), existing or new; change nothing.
 
-    A folder without a manifest may be by an earlier version: `earlier(folder)` names what that wrote there (nothing
-    where the folder is not one). Otherwise it has to be empty but for `ours`: raises `ForeignFileError`.
+    For a folder without a manifest, `earlier(folder)` names the files that an earlier version wrote there (none if it is
+    not such a folder). Otherwise the folder may hold nothing but `ours`: raises `ForeignFileError`.
     """
     manifest: Register = Manifest(folder, kind)
     if Manifest.there(folder, kind):
@@ -236,7 +237,7 @@ def open_folder(
 
 
 class _Earlier:
-    """The manifest of a folder that an earlier version began, which had none: what lies there goes on record first."""
+    """The manifest of a folder begun by an earlier version without one; its files are recorded first."""
 
     def __init__(self, manifest: Register, names: frozenset[str]) -> None:
         self._manifest = manifest
@@ -251,7 +252,7 @@ class _Earlier:
 
 
 def present(folder: Path, patterns: Iterable[str]) -> list[str]:
-    """Relative names of the regular files that match; what an earlier version is known to write."""
+    """Relative names of the regular files that match the patterns that an earlier version wrote."""
     return sorted(
         path.relative_to(folder).as_posix()
         for pattern in patterns

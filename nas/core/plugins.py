@@ -1,4 +1,4 @@
-"""Finding components by name: in a registry, as `package.module:Name`, or in a file as `path/file.py:Name`."""
+"""Look up components by name: in a registry, as `package.module:Name`, or as `path/file.py:Name`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _GATE: ContextVar[Callable[[str, str, Path | None], None] | None] = ContextVar("
 
 @contextmanager
 def collecting() -> Iterator[list[ModuleType]]:
-    """Within it, every module that `find` loads or has loaded for a name is put into the list."""
+    """Collect every module that `find` loads, or has loaded, in this block."""
     found: list[ModuleType] = []
     token = _FOUND.set((*_FOUND.get(), found))
     try:
@@ -40,7 +40,7 @@ def collecting() -> Iterator[list[ModuleType]]:
 
 @contextmanager
 def guarded(gate: Callable[[str, str, Path | None], None]) -> Iterator[None]:
-    """Within it, `gate(kind, name, base)` is called before code is loaded for a name that is not built in; it may raise."""
+    """Call `gate(kind, name, base)` before `find` loads code that is not built in; the gate may raise."""
     token = _GATE.set(gate)
     try:
         yield
@@ -49,15 +49,15 @@ def guarded(gate: Callable[[str, str, Path | None], None]) -> Iterator[None]:
 
 
 def built_in_alone() -> AbstractContextManager[None]:
-    """Within it, no name but a built-in one is found: for reading what a stranger wrote."""
+    """Let `find` return built-in components alone, for reading untrusted files."""
 
     def refuse(kind: str, name: str, base: Path | None) -> None:
-        raise ConfigError(f"{kind} {name!r}: code named in a run is not loaded here")
+        raise ConfigError(f"{kind} {name!r}: code that a run names is not loaded here")
 
     return guarded(refuse)
 
 
-# A kind of component, and where its registries are: dictionaries by name, imported when a name is looked up.
+# The registries of each kind of component: dictionaries by name, imported when a name is looked up.
 _REGISTRIES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "space": (("search_spaces", "SEARCH_SPACES"), ("nas.training.from_config", "SPACES")),
     "evaluator": (("nas.training.from_config", "EVALUATORS"), ("search_spaces", "TABLES")),
@@ -73,7 +73,7 @@ _REGISTRIES: Mapping[str, tuple[tuple[str, str], ...]] = {
 
 
 def registry(kind: str) -> dict[str, Any]:
-    """The components of a kind that come with the framework, by name."""
+    """The built-in components of a kind, by name."""
     found: dict[str, Any] = {}
     for module, name in _REGISTRIES[kind]:
         found |= getattr(importlib.import_module(module), name)
@@ -81,11 +81,11 @@ def registry(kind: str) -> dict[str, Any]:
 
 
 def find(kind: str, name: str, base: Path | None = None) -> Any:
-    """The component called `name`: one that comes with the framework, or a custom one by its path.
+    """Return the component `name`: a built-in one, or a custom one by its path.
 
-    A relative file path counts from `base` (the folder of the config file). Naming a file runs it: name only files
-    that you trust. Raises `ConfigError` saying what was looked for and where; a module of Python's own library, which
-    has no components, is refused before it is imported.
+    A relative file path starts at `base` (the folder of the config file). Naming a file runs it: name only files that you
+    trust. Raises `ConfigError` when nothing is found, and, before importing it, for a module of Python's standard library,
+    which has no components.
     """
     known = registry(kind)
     if name in known:
@@ -119,24 +119,22 @@ def _import(kind: str, name: str) -> Any:
             raise
         if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
             raise ConfigError(
-                f"{kind}: no module {error.name!r} is installed; a file is named by its path, path/file.py:Name"
+                f"{kind}: no module {error.name!r} is installed; name a file by its path, path/file.py:Name"
             ) from None
         raise ConfigError(f"{kind}: cannot import {name!r}: {summarize_exception(error)}") from error
 
 
 def check_no_library(kind: str, module: str) -> None:
-    """Raise `ConfigError` for a module of Python's standard library; nothing is imported."""
+    """Raise `ConfigError` for a module of Python's standard library; import nothing."""
     top = module.partition(".")[0]
     if top in sys.stdlib_module_names:
         file = locate(top)
         if file is None or in_standard_library(file) or not file.endswith(".py"):
-            raise ConfigError(
-                f"{kind}: {module!r} is a part of Python's standard library, which has no {kind}"
-            )
+            raise ConfigError(f"{kind}: {module!r} belongs to Python's standard library, which has no {kind}")
 
 
 class _Read(SourceLoader):
-    """Loads a module from the very text that was hashed."""
+    """Loads a module from exactly the text that was hashed."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -149,14 +147,14 @@ class _Read(SourceLoader):
 
 
 def _load_file(kind: str, place: str, base: Path | None) -> Any:
-    """The module of a file, loaded once for each text that the file has had."""
+    """The module of a file, loaded once per version of its text."""
     path = (Path(place) if base is None else base / place).resolve()
     if not path.is_file():
         raise ConfigError(f"{kind}: no file {path}")
     source = Source.read(path)
     if source is None:
         raise ConfigError(f"{kind}: cannot read {path}")
-    name = f"nas_user_{path.stem}_{zlib.crc32(os.fsencode(path)):08x}"  # two folders may have the same name
+    name = f"nas_user_{path.stem}_{zlib.crc32(os.fsencode(path)):08x}"  # file names may repeat
     earlier = sys.modules.get(name)
     if earlier is not None and getattr(earlier, LOADED, None) == source:
         return earlier
@@ -177,7 +175,7 @@ def _load_file(kind: str, place: str, base: Path | None) -> Any:
         raise ConfigError(f"{kind}: {path} cannot be loaded: {summarize_exception(error)}") from error
     from nas.core.shipping import ship_by_value
 
-    ship_by_value(module)  # workers have no such file on their path
+    ship_by_value(module)  # workers cannot import the file
     return module
 
 
@@ -187,10 +185,9 @@ _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONL
 def make(
     kind: str, factory: Callable[..., Any], settings: Mapping[str, Any], name: str = "", /, **given: Any
 ) -> Any:
-    """Call a factory with the user's settings, and with those of `given` that it takes; errors speak of `name`.
+    """Call a factory with the user's settings and the accepted ones of `given`; errors name the component `name`.
 
-    Raises `ConfigError` for a setting it does not have, naming the nearest, for one that is missing, or for
-    values it refuses.
+    Raises `ConfigError` for an unknown setting (naming the nearest), a missing one, or an invalid value.
     """
     name = name or getattr(factory, "__name__", str(factory))
     extra = check_settings(kind, factory, settings, name, **given)
@@ -207,7 +204,7 @@ def make(
 def check_settings(
     kind: str, factory: Callable[..., Any], settings: Mapping[str, Any], name: str = "", /, **given: Any
 ) -> dict[str, Any]:
-    """Those of `given` that a factory takes. Raises `ConfigError` for settings that it does not have, or that are missing."""
+    """Return the accepted ones of `given`. Raises `ConfigError` for unknown or missing settings."""
     name = name or getattr(factory, "__name__", str(factory))
     try:
         parameters = inspect.signature(factory).parameters

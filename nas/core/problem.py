@@ -1,7 +1,6 @@
-"""The problem: a space, what matters about its architectures, and how that is measured.
+"""The problem: a space, objectives, limits, and the evaluator.
 
-The one place where signs flip: users and files see their own units and directions, algorithms see vectors
-to be minimised.
+Signs flip only here: users and files see their own units and directions, algorithms see vectors to minimise.
 """
 
 from __future__ import annotations
@@ -25,25 +24,25 @@ from nas.core.space import HasBuild, HasCost, SearchSpace
 from nas.core.task_spec import TaskSpec
 from nas.core.tracebacks import summarize_exception
 
-SPREAD = ("low", "high", "unsteady")  # what stands beside a value that could not be measured steadily
+SPREAD = ("low", "high", "unsteady")  # suffixes of the columns beside an unsteady measurement
 
 
 @runtime_checkable
 class HasSpread(Protocol):
-    """A function of an objective that cannot always be measured steadily, such as a latency."""
+    """An objective's function whose measurement may be unsteady, such as a latency."""
 
     def with_spread(self, name: str, architecture: Architecture) -> Mapping[str, float]:
-        """The value under `name`; where it is unsteady, `name_low`, `name_high` and `name_unsteady` (how much, above 0)."""
+        """Return the value as `name`; if unsteady, also `name_low`, `name_high` and `name_unsteady` (spread, above 0)."""
         ...
 
 
 @dataclass(frozen=True)
 class Measure:
-    """What runs on a worker: the user's evaluator, then every expensive objective that has a function."""
+    """The function that workers run: the user's evaluator, then each expensive objective with a function."""
 
     evaluate: Evaluate | None
     functions: tuple[tuple[str, Callable[[Architecture], float]], ...] = ()
-    space: SearchSpace | None = None  # whose costs the search reports, where networks are trained
+    space: SearchSpace | None = None  # the space whose costs the search reports, where networks are trained
 
     def __call__(self, trial: Trial) -> Mapping[str, float]:
         with counting(self.space):
@@ -54,7 +53,7 @@ class Measure:
             return self._again(trial, self._of_functions(trial))
         if not self.functions:
             return self.evaluate(trial)
-        # functions first: they need no trained network, and what fails then costs no training
+        # functions first: they need no trained network, so their failure costs no training
         before = self._of_functions(trial)
         returned: Any = self.evaluate(trial)
         if not isinstance(returned, Mapping):
@@ -72,7 +71,7 @@ class Measure:
         return values
 
     def _again(self, trial: Trial, values: dict[str, float]) -> dict[str, float]:
-        """The same, what was unsteady measured once more: by now the machine may be quieter. The steadier one counts."""
+        """Measure unsteady values once more, when the machine may be quieter; keep the steadier result."""
         function: Any
         for name, function in self.functions:
             if isinstance(function, HasSpread) and f"{name}_unsteady" in values:
@@ -83,7 +82,7 @@ class Measure:
         return values
 
     def resources(self, trial: Trial) -> Mapping[str, float]:
-        """What the user's evaluator says that this trial needs; nothing if it does not say."""
+        """The trial's resources according to the user's evaluator; empty if it states none."""
         return self.evaluate.resources(trial) if isinstance(self.evaluate, HasResources) else {}
 
 
@@ -91,9 +90,9 @@ class Measure:
 class Problem:
     """A space, one or more objectives, limits, and the evaluator of the expensive objectives.
 
-    `objectives` takes `Objective` values, built-in names or plain functions, `limits` takes `Limit` values or texts such as
-    ``"madds <= 300e6"``. `evaluate` may be None only when every objective is cheap or has a function. `task` is that of
-    the data, once it is settled (`nas.engine.settle`). Raises `ConfigError` when the parts do not fit together.
+    `objectives` takes `Objective` values, built-in names or plain functions; `limits` takes `Limit` values or texts such as
+    ``"madds <= 300e6"``. `evaluate` may be None only when every objective is cheap or has a function. `task` is the task
+    of the data, once settled (`nas.engine.settle`). Raises `ConfigError` when the parts do not fit together.
     """
 
     space: SearchSpace
@@ -101,14 +100,14 @@ class Problem:
     evaluate: Evaluate | None = None
     limits: tuple[Limit, ...] = ()
     task: TaskSpec | None = None
-    measured: frozenset[str] = field(init=False)  # names that must come back from a worker
+    measured: frozenset[str] = field(init=False)  # names that a worker must return
     _given: tuple[Objective, ...] = field(init=False, repr=False)  # not yet bound to the space
     _cheap: tuple[Objective, ...] = field(init=False, repr=False)
     _cheap_limits: tuple[Limit, ...] = field(init=False, repr=False)
     _needs_cost: bool = field(init=False, repr=False)
-    _kept: Kept = field(init=False, repr=False, compare=False)  # cheap values by architecture
-    _kept_costs: Kept = field(init=False, repr=False, compare=False)  # the space's own
-    _timed: list[float] = field(init=False, repr=False, compare=False)  # seconds an architecture, when known
+    _kept: Kept = field(init=False, repr=False, compare=False)  # cache of cheap values
+    _kept_costs: Kept = field(init=False, repr=False, compare=False)  # cache of the space's costs
+    _timed: list[float] = field(init=False, repr=False, compare=False)  # seconds an architecture, once known
 
     def __init__(
         self,
@@ -152,7 +151,7 @@ class Problem:
         taken = sorted(RESERVED & set(names))
         if taken:
             raise ConfigError(
-                f"objectives: {taken[0]!r} is a column that every run's table has; choose another name"
+                f"objectives: {taken[0]!r} is a reserved column of every run's table; choose another name"
             )
         if self.evaluate is not None and not callable(self.evaluate):
             raise ConfigError(f"evaluate: expected a callable, got {type(self.evaluate).__name__}")
@@ -173,21 +172,21 @@ class Problem:
                 )
 
     def settled(self, space: SearchSpace, evaluate: Evaluate | None, task: TaskSpec | None) -> Problem:
-        """The same problem with another form of its space and evaluator: those of the data."""
+        """Return the problem with the space and evaluator settled for the data."""
         return Problem(space, self._given, evaluate, self.limits, task)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The objectives' names, in order."""
+        """Names of the objectives, in order."""
         return tuple(o.name for o in self.objectives)
 
     @property
     def n_objectives(self) -> int:
-        """How many objectives there are, m."""
+        """The number of objectives, m."""
         return len(self.objectives)
 
     def measure(self) -> Measure:
-        """The function that executors run; picklable when the user's own parts are."""
+        """The function that executors run; picklable if the user's parts are."""
         functions = tuple(
             (o.name, o.function) for o in self.objectives if not o.cheap and o.function is not None
         )
@@ -197,20 +196,20 @@ class Problem:
         return Measure(self.evaluate, functions, self.space if trained else None)
 
     def cheap_values(self, architecture: Architecture) -> dict[str, float]:
-        """The exact objectives, by name, without training. Raises `ConfigError` if one is no finite number.
+        """Exact objectives by name, without training. Raises `ConfigError` for a value that is not a finite number.
 
-        Computed once an architecture, while it is among the last `nas.core.cost_estimate.KEPT`.
+        Cached for the last `nas.core.cost_estimate.KEPT` architectures.
         """
         return dict(self._kept.get(architecture, self._cheap_values)) if self._cheap else {}
 
     def costs(self, architecture: Architecture) -> dict[str, float]:
-        """What the space's `cost` says, computed once as `cheap_values` is."""
+        """The entries of the space's `cost`, cached like `cheap_values`."""
         cost = self.space.cost  # type: ignore[attr-defined]
         return self._kept_costs.get(architecture, lambda a: dict(self._ask("cost()", cost, a)))
 
     @property
     def cost_seconds(self) -> float:
-        """Seconds that exact costs take an architecture, timed when first asked for, unless `set_cost_seconds` was called."""
+        """Seconds of exact costs an architecture, timed on first use unless set by `set_cost_seconds`."""
         if not self._timed:
             seconds = seconds_of(self.space, self.cheap_values) if self._cheap else 0.0
             if isinstance(self.space, HasCost):
@@ -219,21 +218,21 @@ class Problem:
         return self._timed[0]
 
     def set_cost_seconds(self, seconds: float) -> None:
-        """Take what an earlier session of the run timed: whether costs are estimated must not change between sessions."""
+        """Set the time that an earlier session of the run measured, so that sessions agree on estimating costs."""
         self._timed[:] = [seconds]
 
     @property
     def slow_costs(self) -> bool:
-        """Whether exact costs take so long that proposals have to look at estimates."""
+        """Whether exact costs are so slow that proposals use estimates."""
         return self.cost_seconds > SLOW_S
 
     @property
     def has_cheap_limits(self) -> bool:
-        """Whether there are limits on what is known before training."""
+        """Whether a limit applies to a cheap objective."""
         return bool(self._cheap_limits)
 
     def cheap_excess(self, objectives: FloatArray) -> float:
-        """How far minimised objectives, shape (m,), of which only the cheap ones are known, break limits on these."""
+        """Total violation of the cheap limits by a minimised vector of shape (m,), of which only cheap entries are known."""
         values = {o.name: o.sign * float(v) for o, v in zip(self.objectives, objectives, strict=True)}
         return sum(limit.excess(values[limit.objective]) for limit in self._cheap_limits)
 
@@ -263,7 +262,7 @@ class Problem:
         return values
 
     def _ask(self, what: str, function: Callable[[Architecture], Any], architecture: Architecture) -> Any:
-        """Call somebody's function of an architecture; what it raises becomes a sentence that names both."""
+        """Call a user's function of an architecture; report its exception with both names."""
         try:
             return function(architecture)
         except NasError:
@@ -277,23 +276,23 @@ class Problem:
             ) from error
 
     def cheap_violation(self, architecture: Architecture) -> float:
-        """How far the architecture breaks limits that are known before training; 0 when it meets them."""
+        """Total violation of the cheap limits; 0 when all hold."""
         if not self._cheap_limits:
             return 0.0
         values = self.cheap_values(architecture)
         return sum(limit.excess(values[limit.objective]) for limit in self._cheap_limits)
 
     def cheap_objectives(self, architecture: Architecture) -> FloatArray:
-        """The minimised objective vector, shape (m,), with NaN where an objective is expensive."""
+        """The minimised objective vector, shape (m,), NaN for expensive objectives."""
         values = self.cheap_values(architecture)
         return np.array([o.sign * values[o.name] if o.cheap else np.nan for o in self.objectives])
 
     def violation(self, objectives: FloatArray) -> float:
-        """How far minimised objectives, shape (m,), break the limits; 0 when they meet them."""
+        """Total violation of the limits by a minimised vector, shape (m,); 0 when all hold."""
         return violation_of(self.objectives, self.limits, objectives)
 
     def observe(self, result: Result) -> Observation:
-        """What algorithms see of a result: minimised objectives and the total violation of the limits."""
+        """The observation of a result for algorithms: minimised objectives and total violation of the limits."""
         if result.status is not Status.OK:
             nothing = np.full(len(self.objectives), np.nan)
             return Observation(result.trial.architecture, nothing, math.inf, ok=False)
@@ -306,6 +305,6 @@ class Problem:
 
 
 def violation_of(objectives: Sequence[Objective], limits: Sequence[Limit], point: FloatArray) -> float:
-    """How far a point of minimised objectives, shape (m,), breaks the limits: the sum of relative excesses."""
+    """Total violation of the limits by a minimised vector, shape (m,): the sum of relative excesses."""
     values = {o.name: o.sign * float(v) for o, v in zip(objectives, point, strict=True)}
     return sum(limit.excess(values[limit.objective]) for limit in limits)

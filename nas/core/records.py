@@ -1,4 +1,4 @@
-"""The values that travel between the parts: frozen, comparable, free of behaviour."""
+"""The values passed between parts: frozen, comparable, without behaviour."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nas.core.text import storable
 
 FloatArray = NDArray[np.float64]
 
-# Columns that a run's table has besides the objectives; no objective may have such a name.
+# Columns of a run's table besides the objectives; no objective may use such a name.
 RESERVED = frozenset(
     [
         "trial",
@@ -38,9 +38,9 @@ RESERVED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """One point of a search space: the space's name and one integer a gene.
+    """A point of a search space: the name of the space and one integer a gene.
 
-    Hashable. Once canonical (`SearchSpace.canonical`) it is the key for duplicates and caches.
+    Hashable. In canonical form (`SearchSpace.canonical`) it is the key for duplicates and caches.
     """
 
     space: str
@@ -48,22 +48,22 @@ class Architecture:
 
 
 class Status(str, Enum):
-    """How an evaluation ended. Only `OK` results carry objective values that anyone may learn from."""
+    """The outcome of an evaluation. Only `OK` results have objective values."""
 
     OK = "ok"
-    INVALID = "invalid"  # breaks a limit that is known before training; never sent to a worker
-    FAILED = "failed"  # the evaluator raised, or returned something that is no finite number
+    INVALID = "invalid"  # violates a cheap limit; never sent to a worker
+    FAILED = "failed"  # the evaluator raised, or returned a value that is not a finite number
     TIMEOUT = "timeout"
     OUT_OF_MEMORY = "out_of_memory"
-    LOST = "lost"  # the worker died more often than the retries allow
+    LOST = "lost"  # the worker died more often than retries allow
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One evaluation to make.
+    """One evaluation to run.
 
-    `id` counts from 0 in the order of asking; `seed` is the trial's own seed, drawn from the run's;
-    `budget` is the fidelity (epochs, for networks that are trained), None for the evaluator's default.
+    `id` counts from 0 in the order of asking; `seed` is drawn from the run's seed; `budget` is the fidelity (epochs, for
+    trained networks), None for the evaluator's default.
     """
 
     id: int
@@ -74,14 +74,13 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a trial.
+    """The result of a trial.
 
-    `values` holds every objective by name, in the user's own units and direction, and any further numbers
-    that the evaluator reported; it is empty unless `status` is ok. `seconds` is the time on the worker.
-    `error` is the reason in one line (with the end of the traceback below it) when `status` is not ok; when it is ok,
-    it names reported values that were left out because they are no finite numbers. Texts are made storable.
-    `worker` names where it ran; `started` and `finished` are Unix times on that worker, 0.0 if it never ran (with
-    the executor `simulated`, seconds on its virtual clock).
+    `values` holds every objective by name, in the user's units and directions, and further numbers from the evaluator; it
+    is empty unless `status` is ok. `seconds` is the time on the worker. `error` is the reason in one line (followed by the
+    end of the traceback) when `status` is not ok; otherwise it names reported values that were dropped because they are
+    not finite numbers. Texts are made storable. `worker` names the worker; `started` and `finished` are its Unix times, 0.0
+    if the trial never ran (seconds on the virtual clock with the executor `simulated`).
     """
 
     trial: Trial
@@ -105,7 +104,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One part of a network, for people: `shape` is what leaves it, (channels, height, width) or (classes,)."""
+    """One part of a network, for display: `shape` is its output, (channels, height, width) or (classes,)."""
 
     kind: str  # stem, a block's kind, cell, head, neck or classifier
     text: str  # what distinguishes it, such as k3.5.7 s2 e4
@@ -116,7 +115,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class WorkerState:
-    """What a worker does now: the number of the trial that it runs (None: it is idle), and for how many seconds."""
+    """The state of a worker: its running trial (None: idle), and for how many seconds."""
 
     name: str
     trial: int | None = None
@@ -125,7 +124,7 @@ class WorkerState:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A result as an algorithm sees it: every objective minimised, limits folded into one number.
+    """A result for an algorithm: all objectives minimised, limits folded into one number.
 
     `objectives` has shape (m,), in the order of the problem's objectives, NaN throughout when `ok` is false.
     `violation` is 0 when every limit is met, else the sum of relative excesses (inf when `ok` is false).
@@ -151,11 +150,11 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something that an algorithm wishes to have on record after so many told results.
+    """A record that an algorithm writes after `told` results.
 
-    `kind` says what it is about, such as ``surrogate``; a later note of the same `key` replaces an earlier one. A
-    number that is not finite is stored as null and read back as NaN. Notes of kind ``surrogate`` have the
-    values objective, chosen, rows, tau, tau_low, tau_high, coverage, calibration, rmse, reliable and text
+    `kind` names its subject, such as ``surrogate``; a later note of the same `key` replaces an earlier one. A number
+    that is not finite is stored as null and read back as NaN. Notes of kind ``surrogate`` have the values objective,
+    chosen, rows, tau, tau_low, tau_high, coverage, calibration, rmse, reliable and text
     (see `surrogates.selector.Selection`).
     """
 
@@ -165,5 +164,5 @@ class Note:
 
     @property
     def key(self) -> tuple[int, str, str]:
-        """What is noted once: after how many results, of what kind, about which objective ("" without one)."""
+        """The identity of a note: number of results, kind, and objective ("" without one)."""
         return self.told, storable(self.kind), storable(str(self.values.get("objective", "")))

@@ -1,4 +1,4 @@
-"""What a search space offers: the class to derive from, and the optional abilities as protocols."""
+"""The contract of a search space: its base class, and optional abilities as protocols."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nas.core.task_spec import TaskSpec
 from nas.core.text import restored, storable
 from nas.core.tracebacks import summarize_exception
 
-if TYPE_CHECKING:  # torch is not loaded until a network is built
+if TYPE_CHECKING:  # torch is imported only to build a network
     from torch import nn
 
 GIVEN = "_given_by_the_config"  # an attribute of a custom space: what its user set that the data decide
@@ -24,25 +24,25 @@ GIVEN = "_given_by_the_config"  # an attribute of a custom space: what its user 
 class SearchSpace:
     """A set of architectures, each a vector of integer genes.
 
-    The smallest space is a subclass that sets `name` and `cardinalities`; everything else has a default
-    that treats every combination as valid and distinct. Optional abilities are the protocols below
-    (`HasVariation`, `HasCost`, `HasBuild`, `HasEnumeration`): a space has one by having its methods.
+    The smallest space is a subclass that sets `name` and `cardinalities`; the defaults treat every combination as valid
+    and distinct. Optional abilities are the protocols below (`HasVariation`, `HasCost`, `HasBuild`, `HasEnumeration`): a
+    space has an ability when it has its methods.
     """
 
     name: str = ""
     cardinalities: tuple[int, ...] = ()  # choices per gene; gene i takes 0 .. cardinalities[i] - 1
-    size: int | None = None  # number of distinct architectures, where it is known
+    size: int | None = None  # number of distinct architectures, if known
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         """Draw a valid architecture (canonical or not).
 
-        By default genes are drawn until `is_valid` accepts them, at most `nas.core.bounds.DRAWS` times. Raises
-        `SamplingError` after that: a space with few valid combinations overrides this method.
+        By default genes are drawn until `is_valid` accepts them, at most `nas.core.bounds.DRAWS` times; then raises
+        `SamplingError`. A space with few valid combinations overrides this method.
         """
         return rejection_sample(self, rng, bounds.DRAWS)
 
     def is_valid(self, architecture: Architecture) -> bool:
-        """Whether the genes describe a network of this space."""
+        """Whether the genes form a network of this space."""
         genes, cardinalities = architecture.genes, self.cardinalities
         return (
             len(genes) == len(cardinalities)
@@ -51,7 +51,7 @@ class SearchSpace:
         )
 
     def canonical(self, architecture: Architecture) -> Architecture:
-        """The one representative of all architectures that are the same network; idempotent."""
+        """The representative of all architectures with the same network; idempotent."""
         return architecture
 
     def encode(self, architectures: Sequence[Architecture]) -> FloatArray:
@@ -60,15 +60,15 @@ class SearchSpace:
 
     @property
     def encodings(self) -> Mapping[str, Callable[[Sequence[Architecture]], FloatArray]]:
-        """Every encoding the space offers, by name, the default among them."""
+        """All encodings of the space by name, including the default."""
         return {"default": self.encode}
 
     def format(self, architecture: Architecture) -> str:
-        """Compact text form, the inverse of `parse`; what files and the command line show."""
+        """Compact text form, the inverse of `parse`; used in files and on the command line."""
         return "-".join(str(g) for g in architecture.genes)
 
     def parse(self, text: str) -> Architecture:
-        """Read the text form. Raises `ArchitectureError` naming what is wrong with it."""
+        """Parse the text form. Raises `ArchitectureError` with the reason."""
         try:
             genes = tuple(int(g) for g in text.split("-"))
         except ValueError:
@@ -84,12 +84,12 @@ class SearchSpace:
         return architecture
 
 
-_ONE_BY_ONE = 32  # draws before they are made in blocks, which cost a fraction each
+_ONE_BY_ONE = 32  # single draws before switching to blocks, which are cheaper per draw
 _BLOCK = 1000
 
 
 def rejection_sample(space: SearchSpace, rng: np.random.Generator, most: int) -> Architecture:
-    """The first of at most `most` uniform draws of the genes that is valid. Raises `SamplingError` when none is."""
+    """Return the first valid one of at most `most` uniform draws. Raises `SamplingError` if none is valid."""
 
     def failure() -> Exception:
         return bounds.no_valid_sample(space.name, most)
@@ -110,7 +110,7 @@ def rejection_sample(space: SearchSpace, rng: np.random.Generator, most: int) ->
             bounds.check_time()
             drawn = Architecture(space.name, tuple(genes))
             if space.is_valid(drawn):
-                # the generator ends where it would be had they been drawn one by one
+                # leave the generator in the state of single draws
                 rng.bit_generator.state = state
                 rng.integers(0, np.broadcast_to(cardinalities, (row + 1, len(cardinalities))))
                 return drawn
@@ -128,7 +128,7 @@ def one_hot(genes: Sequence[Sequence[int]], cardinalities: Sequence[int]) -> Flo
 
 @runtime_checkable
 class HasVariation(Protocol):
-    """A space with variation of its own; both return valid architectures (canonical or not)."""
+    """A space with custom variation; both methods return valid architectures (canonical or not)."""
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture: ...
 
@@ -139,14 +139,14 @@ class HasVariation(Protocol):
 
 @runtime_checkable
 class HasCost(Protocol):
-    """A space that knows exact costs without building: at least `params` and `madds` (plain numbers)."""
+    """A space with exact costs without building: at least `params` and `madds` (plain numbers)."""
 
     def cost(self, architecture: Architecture) -> Mapping[str, float]: ...
 
 
 @runtime_checkable
 class HasBuild(Protocol):
-    """A space whose architectures become PyTorch networks from (b, in_channels, h, w) to (b, num_classes)."""
+    """A space that builds PyTorch networks from (b, in_channels, h, w) to (b, num_classes)."""
 
     def build(
         self, architecture: Architecture, *, num_classes: int = 10, in_channels: int = 3
@@ -155,69 +155,69 @@ class HasBuild(Protocol):
 
 @runtime_checkable
 class HasForTask(Protocol):
-    """A space whose costs and networks follow the data: their channels, classes and image size."""
+    """A space whose costs and networks follow the data: channels, classes and image size."""
 
     def for_task(self, task: TaskSpec) -> SearchSpace:
-        """The same architectures, with the costs and the networks of this task; nothing here changes.
+        """Return a copy with the same architectures, and the costs and networks of this task.
 
-        Settings that the user did not give follow the task. Raises `ConfigError` for one that contradicts it.
+        Settings that the user left out follow the task. Raises `ConfigError` for a setting that contradicts it.
         """
         ...
 
 
 @runtime_checkable
 class HasFeatures(Protocol):
-    """A space whose architectures also serve as bodies of other networks, such as of segmentations."""
+    """A space whose architectures can be the body of other networks, such as for segmentation."""
 
     def body(self, architecture: Architecture) -> Architecture:
-        """The one representative of all architectures that have the same body; idempotent."""
+        """The representative of all architectures with the same body; idempotent."""
         ...
 
     def build_features(self, architecture: Architecture, *, in_channels: int = 3) -> nn.Module:
-        """A module from (b, in_channels, h, w) to a list of maps; its `strides` and `widths` say which."""
+        """A module from (b, in_channels, h, w) to a list of feature maps with its `strides` and `widths`."""
         ...
 
     def features_cost(
         self, architecture: Architecture, picture: tuple[int, int], output_stride: int, in_channels: int
     ) -> Mapping[str, float]:
-        """Exact `params` and `madds` of the body for pictures (height, width); the last map's `width` and `pixels`.
+        """Exact `params` and `madds` of the body for images (height, width); the last map's `width` and `pixels`.
 
-        With strides beyond `output_stride` taken out (dilation).
+        Strides beyond `output_stride` are replaced by dilation.
         """
         ...
 
 
 @runtime_checkable
 class HasBlocks(Protocol):
-    """A space that can take its networks apart, for people to look at."""
+    """A space that lists the blocks of its networks for display."""
 
     def blocks(self, architecture: Architecture) -> Sequence[Block]:
-        """The network from its first block to its last; parameters and MAdds add up to those of `cost`."""
+        """The blocks from first to last; their parameters and MAdds sum to those of `cost`."""
         ...
 
 
 @runtime_checkable
 class HasDrawing(Protocol):
-    """A space that can draw its architectures and put them into words."""
+    """A space that draws its architectures and describes them in words."""
 
     def to_svg(self, architecture: Architecture) -> str:
         """A self-contained SVG element."""
         ...
 
     def describe(self, architecture: Architecture) -> str:
-        """The same in words, in some lines."""
+        """A description in a few lines of text."""
         ...
 
 
 @runtime_checkable
 class HasEnumeration(Protocol):
-    """A space small enough to walk through: every canonical architecture once."""
+    """A space small enough to enumerate: every canonical architecture once."""
 
     def enumerate(self) -> Iterator[Architecture]: ...
 
 
 def for_task(space: SearchSpace, task: TaskSpec) -> SearchSpace:
-    """The space for this task, where it can follow one. Raises `ConfigError` where it contradicts it."""
+    """The space for this task, if it follows tasks. Raises `ConfigError` when its settings contradict the task."""
     if not isinstance(space, HasForTask):
         return space
     for name, value in getattr(space, GIVEN, {}).items():

@@ -1,4 +1,4 @@
-"""What predicts an objective: fit and predict."""
+"""The contract of a surrogate, a predictor of an objective: fit and predict."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from nas.core.records import FloatArray
 
 
 class Surrogate(Protocol):
-    """A predictor of one objective, by scikit-learn's conventions."""
+    """A predictor of one objective with scikit-learn's conventions."""
 
     def fit(self, X: FloatArray, y: FloatArray) -> Surrogate:
-        """Learn from X (n, d) and y (n,), forgetting any earlier fit."""
+        """Fit to X (n, d) and y (n,), discarding earlier fits."""
         ...
 
     def predict(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:

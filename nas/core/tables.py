@@ -1,4 +1,4 @@
-"""Tables as CSV files that spreadsheets open without harm and that read back as they were."""
+"""CSV tables that are safe to open in spreadsheets and read back unchanged."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pandas as pd
 
 from nas.core.text import from_spreadsheet_cell, spreadsheet_cell
 
-_SEPARATORS = re.compile("[\r;\t|]")  # that split a cell without quotes in some spreadsheet or reader
+_SEPARATORS = re.compile("[\r;\t|]")  # split an unquoted cell in some spreadsheets or readers
 _MISSING = {"", "nan", "NaN"}
 
 
 def csv_text(frame: pd.DataFrame, *, float_format: str | None = None) -> str:
-    """A table as CSV, without its index: every text and column name safe for spreadsheets, numbers as they are."""
+    """A table as CSV without its index: texts and column names safe for spreadsheets, numbers unchanged."""
     safe = _texts_mapped(frame, spreadsheet_cell)
     safe.columns = pd.Index([spreadsheet_cell(str(name)) for name in frame.columns])
     texts = [*safe.columns, *(cell for _, column in safe.items() for cell in column if isinstance(cell, str))]
@@ -35,9 +35,9 @@ def csv_text(frame: pd.DataFrame, *, float_format: str | None = None) -> str:
 
 
 def read_csv(source: Path | str, *, texts: tuple[str, ...] = ("architecture",)) -> pd.DataFrame:
-    """A table from a CSV file, ours or another's. Columns of numbers are numbers, empty cells NaN; others are texts.
+    """Read a table from any CSV file. Columns of numbers become numbers, empty cells NaN; other columns are texts.
 
-    The columns `texts` hold texts even where they look like numbers. Raises what `pandas.read_csv` raises.
+    The columns in `texts` stay texts even if they look like numbers. Raises what `pandas.read_csv` raises.
     """
     content = io.StringIO(Path(source).read_bytes().decode("utf-8-sig"), newline="")
     frame = pd.read_csv(content, dtype=str, na_filter=False)
@@ -65,7 +65,7 @@ def _number(cell: str, kind: Callable[[str], Any]) -> Any:
 
 
 def _texts_mapped(frame: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
-    """A copy with every text changed."""
+    """Return a copy with every text changed."""
     copy = frame.copy(deep=False)
     for place in range(frame.shape[1]):
         column = frame.iloc[:, place]

@@ -1,4 +1,4 @@
-"""What a data set asks of a network: channels, classes and image size. The one source of these three numbers."""
+"""Channels, classes and image size of a data set: the single source of these numbers."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ Size = tuple[int, int]  # height, width
 
 
 class Unset(int):
-    """A number that nobody chose: a default, which gives way to the number of the data."""
+    """A default number, which the number of the data replaces."""
 
 
 class UnsetSize(tuple[int, int]):
-    """A size (height, width) that nobody chose."""
+    """A default size (height, width), which the size of the data replaces."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """Channels, classes, and (height, width) of the images as the network gets them, in pixels.
+    """Channels, classes, and (height, width) in pixels of the images that enter the network.
 
-    `image_size` is None where the images have several sizes. Raises `ConfigError` for anything but whole numbers of at
-    least 1.
+    `image_size` is None where image sizes vary. Raises `ConfigError` for anything but whole numbers of at least 1.
     """
 
     in_channels: int
@@ -44,7 +43,7 @@ class TaskSpec:
         return f"{self.in_channels} channel{'s' * (self.in_channels != 1)}, {self.num_classes} classes{size}"
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values, for the log of a run."""
+        """Plain values for the log of a run."""
         size = None if self.image_size is None else list(self.image_size)
         return {"in_channels": self.in_channels, "num_classes": self.num_classes, "image_size": size}
 
@@ -57,9 +56,9 @@ class TaskSpec:
         return cls(values["in_channels"], values["num_classes"], None if size is None else tuple(size))
 
     def count(self, setting: str, value: int) -> int:
-        """The data's `in_channels` or `num_classes`, for a setting whose value is `value`.
+        """The data's `in_channels` or `num_classes`, for a setting with this value.
 
-        Raises `ConfigError` when the user chose another number.
+        Raises `ConfigError` when the user set another number.
         """
         of_data: int = getattr(self, setting)
         if isinstance(value, Unset):
@@ -69,9 +68,9 @@ class TaskSpec:
         return value
 
     def size(self, setting: str, value: int | Size) -> int | Size:
-        """The data's image size, for a setting (pixels of a side, or height and width) whose value is `value`.
+        """The data's image size, for a setting (side of a square in pixels, or height and width) with this value.
 
-        A square is one number. Raises `ConfigError` when the user chose another size.
+        A square is one number. Raises `ConfigError` when the user set another size.
         """
         if self.image_size is None:
             return value
@@ -86,7 +85,7 @@ class TaskSpec:
 
 
 def as_size(setting: str, value: Any) -> Size:
-    """Height and width, of two numbers or of a square's one. Raises `ConfigError`."""
+    """Height and width, from two numbers or the side of a square. Raises `ConfigError`."""
     both = (value, value) if _is_count(value) else value
     if not isinstance(both, (tuple, list)) or len(both) != 2 or not all(map(_is_count, both)):
         raise ConfigError(
@@ -96,7 +95,7 @@ def as_size(setting: str, value: Any) -> Size:
 
 
 def size_text(size: Size) -> str:
-    """A size for people, such as 24x32 (height x width)."""
+    """A size for display, such as 24x32 (height x width)."""
     return f"{size[0]}x{size[1]}"
 
 
@@ -110,6 +109,6 @@ _NAMED = {"in_channels": "channels", "num_classes": "classes"}
 def _contradiction(setting: str, given: str, of_data: str) -> str:
     said = f"images of {of_data} pixels" if setting not in _NAMED else f"{of_data} {_NAMED[setting]}"
     return (
-        f"space: {setting}: got {given}, but the data have {said}; leave {setting} out (it follows the data), or name "
+        f"space: {setting}: got {given}, but the data have {said}; remove {setting} (it then follows the data), or name "
         f"the data that it was meant for"
     )

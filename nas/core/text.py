@@ -1,4 +1,4 @@
-"""Texts of unknown origin: stored, printed, written to spreadsheets and to command lines without harm.
+"""Make texts of unknown origin safe to store, print, and write to spreadsheets and command lines.
 
 Architecture texts, exception messages, names and paths come from users, files and workers. Each function here
 takes any `str` and returns one that its destination can hold; none raises for any content.
@@ -16,13 +16,13 @@ from typing import Any
 
 from nas.core.interrupts import is_interrupt
 
-READ_LIMIT = 20_000  # characters of a message that are read at all
+READ_LIMIT = 20_000  # characters of a message to process
 MESSAGE_LIMIT = 500  # characters of a message in one line
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _ESCAPED = re.compile(r"\\x00|\\x[89a-f][0-9a-f]|\\ud[89a-f][0-9a-f]{2}")
 _CONTROL = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # categories that a terminal may obey, or that reorder or hide text
-_BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"  # letters and marks that show nothing
+_BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"  # invisible letters and marks
 _BLANKS = re.compile(f"[{_BLANK}]")
 _FORMULA = re.compile(r"'*(?:\s*[=+\-@\uff0b\uff0d\uff1d\uff20]|[\t\r\n])")
 _QUOTED_FORMULA = re.compile(r"'+(?:\s*[=+\-@\uff0b\uff0d\uff1d\uff20]|[\t\r\n])")
@@ -31,17 +31,17 @@ _QUOTED_FORMULA = re.compile(r"'+(?:\s*[=+\-@\uff0b\uff0d\uff1d\uff20]|[\t\r\n])
 def storable(text: str, limit: int | None = None) -> str:
     r"""The text in characters that UTF-8, SQLite, JSON, CSV and Parquet can hold, at most `limit` of them.
 
-    Lone surrogates and NUL become escapes: a byte of a file name that is no UTF-8 is ``\xe9``, any other lone
-    surrogate ``\ud800``, NUL ``\x00``. Every other text comes back as it is. `restored` is the inverse.
+    Lone surrogates and NUL become escapes: an invalid UTF-8 byte of a file name is ``\xe9``, any other lone surrogate
+    ``\ud800``, NUL ``\x00``. Other texts are unchanged. `restored` is the inverse.
     """
-    plain = str.__str__(text)  # a subclass may do anything
+    plain = str.__str__(text)  # a subclass may override it
     if limit is not None and len(plain) > limit:
         plain = plain[: max(0, limit - 3)] + "..."
     return _UNSTORABLE.sub(_escape_surrogate, plain)
 
 
 def restored(text: str) -> str:
-    """The text that `storable` was given, if that had anything to escape."""
+    """The inverse of `storable`."""
     return _ESCAPED.sub(_unescape_surrogate, text)
 
 
@@ -56,16 +56,16 @@ def _unescape_surrogate(found: re.Match[str]) -> str:
 
 
 def one_line(text: str, limit: int = MESSAGE_LIMIT) -> str:
-    """The text in one line that can be stored and printed: white space as single spaces, `limit` characters at most."""
+    """The text in one storable, printable line: white space as single spaces, at most `limit` characters."""
     line = printable(" ".join(str.__str__(text)[: 4 * limit].split()), newlines=False)
     return line if len(line) <= limit else line[: max(0, limit - 3)] + "..."
 
 
 def printable(text: str, *, newlines: bool = True) -> str:
-    r"""The text for a terminal: characters that it would obey, or that hide or reorder others, become visible escapes.
+    r"""The text for a terminal, with visible escapes for characters that control it, or hide or reorder others.
 
-    ESC is shown as ``\x1b``, a right-to-left override as ``\u202e``, a zero-width space as ``\u200b``. With
-    `newlines`, line ends and tabs stay as they are.
+    ESC is shown as ``\x1b``, a right-to-left override as ``\u202e``, a zero-width space as ``\u200b``. `newlines` keeps
+    line ends and tabs.
     """
     plain = str.__str__(text)
     if plain.isprintable() and not _BLANKS.search(plain):
@@ -87,18 +87,18 @@ def _escape(character: str) -> str:
 
 
 def spreadsheet_cell(text: str) -> str:
-    """The text as a cell of a CSV file that no spreadsheet takes for a formula; `from_spreadsheet_cell` is the inverse.
+    """The text as a CSV cell that no spreadsheet reads as a formula; `from_spreadsheet_cell` is the inverse.
 
-    A text that begins like a formula (with = + - @, a tab or a line end) gets an apostrophe in front, which
-    spreadsheets read as "this is text". So does one that begins with apostrophes before such a character, so that
-    nothing is lost. Texts that are numbers, such as -3 or +1e6, stay as they are.
+    A text that begins like a formula (with = + - @, a tab or a line end) gets an apostrophe in front, which marks it as text
+    in a spreadsheet. So does a text with apostrophes before such a character, to keep the mapping invertible. Numbers such
+    as -3 or +1e6 are unchanged.
     """
     plain = storable(text)
     return f"'{plain}" if _FORMULA.match(plain) and not _is_number(plain) else plain
 
 
 def from_spreadsheet_cell(text: str) -> str:
-    """The text that `spreadsheet_cell` made this cell of."""
+    """The original text of a cell made by `spreadsheet_cell`."""
     return text[1:] if _QUOTED_FORMULA.match(text) else text
 
 
@@ -113,20 +113,20 @@ _MARKDOWN = re.compile(r"[\\`*\[\]|~$<@]|&(?=[#A-Za-z])|(?<![A-Za-z0-9])_|(?<=[a
 
 
 def markdown_text(text: str) -> str:
-    """The text in one line of Markdown, in a table too, with nothing in it taken for markup, HTML or a link."""
+    """The text in one line of Markdown, also within a table, with markup, HTML and links escaped."""
     line = " ".join(printable(text).split())
     return _MARKDOWN.sub(lambda found: f"&#{ord(found[0])};" if found[0] in "<&:@" else f"\\{found[0]}", line)
 
 
 def markdown_code(text: str) -> str:
-    """The text as a code span of Markdown in one line, in a table too."""
+    """The text as a one-line code span of Markdown, also within a table."""
     line = " ".join(printable(text).split()).replace("|", "\u00a6")
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
     return f"{fence} {line} {fence}" if "`" in line or not line else f"{fence}{line}{fence}"
 
 
 def take_literally(figure: Any) -> None:
-    """Let no text of a Matplotlib figure be read as a formula, nor hold what no font draws; ticks of a log axis stay."""
+    """Escape formulas and characters without a glyph in a Matplotlib figure; keep the ticks of log axes."""
     for artist in figure.findobj(lambda each: hasattr(each, "set_parse_math")):
         text = artist.get_text()
         if not text.startswith("$\\mathdefault"):
@@ -137,10 +137,10 @@ def take_literally(figure: Any) -> None:
 
 
 def shell_quoted(text: str | PurePath) -> str:
-    r"""One word of a command line for a POSIX shell, printable as it stands.
+    r"""One word of a command line for a POSIX shell, printable.
 
-    Quoted where the shell would read it otherwise; with control characters or bytes that are no UTF-8 in the form
-    ``$'...'`` of bash, zsh and ksh, as escaped bytes. A path that begins with ``-`` gets ``./`` in front.
+    Quoted where needed; control characters and invalid UTF-8 bytes become ``$'...'`` escapes of bash, zsh and ksh. A path
+    that begins with ``-`` gets ``./`` in front.
     """
     plain = os.fspath(text) if isinstance(text, PurePath) else str.__str__(text)
     if isinstance(text, PurePath) and plain.startswith("-"):
@@ -164,7 +164,7 @@ def command(*words: str | PurePath) -> str:
 
 
 def message_of(error: BaseException) -> str:
-    """What an exception says, whatever its class does: its own `__str__` may raise, recurse or return no text."""
+    """The message of an exception, even if its `__str__` raises, recurses or returns no text."""
     try:
         return storable(str.__str__(str(error))[:READ_LIMIT])
     except BaseException as failure:
@@ -174,12 +174,12 @@ def message_of(error: BaseException) -> str:
 
 
 def class_name(value: object) -> str:
-    """The name of a value's class in one line; a class may have any text for a name."""
+    """The name of a value's class in one line; a class name may be any text."""
     return one_line(type.__dict__["__name__"].__get__(type(value)), 100)
 
 
 def repr_of(value: object, limit: int = 60) -> str:
-    """`repr(value)` in one line, `limit` characters at most, or the class's name where `repr` itself fails."""
+    """`repr(value)` in one line of at most `limit` characters, or the class's name if `repr` fails."""
     try:
         return one_line(repr(value), limit)
     except BaseException as failure:

@@ -1,4 +1,4 @@
-"""Do something again and again while the process is busy elsewhere."""
+"""A periodic call on a background thread."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _LOG = logging.getLogger(__name__)
 
 
 class RepeatingTimer:
-    """Calls `act` every so many seconds on a thread of its own, from `start` to `stop`.
+    """Calls `act` periodically on its own thread, from `start` to `stop`.
 
-    What it raises is reported the first time, as a warning; the next call comes all the same: nothing ends the thread.
+    The first exception is logged as a warning; calls continue regardless.
     """
 
     def __init__(self, seconds: float, act: Callable[[], object]) -> None:
@@ -25,11 +25,11 @@ class RepeatingTimer:
         self._thread = threading.Thread(target=self._main, name="nas-every", daemon=True)
 
     def start(self) -> None:
-        """Begin to wait for the first time."""
+        """Start the thread; the first call comes after one period."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Call no more, and wait for a call under way; may be called twice, and before `start`."""
+        """Stop and wait for a running call; may be called twice, and before `start`."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -38,7 +38,7 @@ class RepeatingTimer:
         while not self._stopped.wait(self._seconds):
             try:
                 self._act()
-            except BaseException as error:  # SystemExit too would end this thread without a word
+            except BaseException as error:  # SystemExit too would end this thread silently
                 if not self._reported:
                     self._reported = True
-                    _LOG.warning("%s; the search goes on", summarize_exception(error))
+                    _LOG.warning("%s; the search continues", summarize_exception(error))

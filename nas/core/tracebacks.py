@@ -1,4 +1,4 @@
-"""Say what went wrong inside somebody's code in one sentence, with the file and line to look at."""
+"""Summarize an exception in user code in one sentence, with its file and line."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib"
 
 
 def is_own(file: str) -> bool:
-    """Whether code in this file is the user's, not ours nor an installed package's."""
+    """Whether this file is the user's code, as opposed to ours or an installed package's."""
     return not file.startswith((_OURS, "<", *_INSTALLED)) and "/site-packages/" not in file
 
 
 def summarize_exception(error: BaseException) -> str:
-    """`TypeError: what it said (file.py, line 3, in f)`: the innermost line that is the user's own, where there is one."""
+    """`TypeError: message (file.py, line 3, in f)`, with the innermost line of user code, if any."""
     if isinstance(error, SyntaxError) and isinstance(error.msg, str) and isinstance(error.lineno, int):
         return one_line(f"{class_name(error)}: {error.msg} ({error.filename}, line {error.lineno})", _LIMIT)
     message = one_line(message_of(error))

@@ -1,7 +1,8 @@
-"""Which code a run's config names, and whether its user has run exactly that before.
+"""The code that a run's config names, and whether its user has run exactly that code before.
 
-A config that you write is your word. The config within a run's folder may be a stranger's, and importing what it names runs it.
-So that your own runs need no question, what you start is remembered in your state folder by path, settings and hashes.
+You vouch for a config that you write. A config in a run's folder may come from someone else, and importing the code that it
+names runs that code. To accept your own runs without a question, your state folder records the code that you start by path,
+settings and hashes.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from nas.core.files import write_whole
 
 FILE = "trusted.json"
 _SCHEMA = 1
-_MOST = 2_000  # entries that are kept, the latest
-_VERSIONS = 20  # of the same code
+_MOST = 2_000  # entries to keep, the latest
+_VERSIONS = 20  # versions of the same code to keep
 _NAME = re.compile(
     r"(?P<place>.+\.py|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):(?P<attribute>[A-Za-z_]\w*)", re.DOTALL
 )
@@ -33,10 +34,10 @@ _NEVER_CODE = {"out", "warm_start", "initial", "stop", "unit", "limits", "addres
 
 @dataclass(frozen=True)
 class Named:
-    """A piece of code that a part of a config names, or a cluster that it joins.
+    """A piece of code that a part of a config names, or a Ray cluster that it joins.
 
-    `part` is where it stands (`space`, `callbacks.0`), `name` what stands there, `place` the file or module that would be
-    imported, `file` that file where it can be found. `settings` is the whole part, which the code is called with.
+    `part` is the key (`space`, `callbacks.0`), `name` its value, `place` the file or module to import, `file` that file if
+    found. `settings` is the whole part, which the code receives.
     """
 
     part: str
@@ -47,17 +48,17 @@ class Named:
 
     @property
     def place_of_part(self) -> tuple[str, str, str, str | None]:
-        """What is called, whatever its settings and the text of its files."""
+        """Identity of the called code, without settings and file contents."""
         return self.part.partition(".")[0], self.name, self.place, self.file
 
     @property
     def key(self) -> str:
-        """Of what is called and with which settings, whatever the text of its files."""
+        """Identity of the called code with its settings, without file contents."""
         said = json.dumps([*self.place_of_part, self.settings])
         return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
 
     def text(self) -> str:
-        """The hash of the text of its files as they are now."""
+        """The hash of the current contents of its files."""
         files = {} if self.file is None else static_code(self.file)
         return hashlib.sha256(json.dumps(sorted(files.items())).encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -69,9 +70,9 @@ class Named:
 
 
 def named_code(config: Mapping[str, Any], base: Path | None) -> list[Named]:
-    """Everything in a config that is imported by its name, and Ray clusters; built-in names are not among it.
+    """All code in a config that is imported by name, and Ray clusters; built-in names are excluded.
 
-    Paths count from `base`, those of a surrogate from the current folder. Nothing is imported.
+    Relative paths start at `base`, those of a surrogate at the current folder. Nothing is imported.
     """
     found: list[Named] = []
     for part, value in config.items():
@@ -120,7 +121,7 @@ def _named(part: str, key: str, text: str, settings: str, base: Path | None) -> 
 
 
 def where_of(place: str, base: Path | None) -> Path:
-    """The file that a name's path stands for."""
+    """The file that a name's path refers to."""
     return (Path(place) if base is None else base / place).resolve()
 
 
@@ -131,33 +132,33 @@ def _located(module: str) -> str | None:
 
 
 def state_folder() -> Path:
-    """Where this user's programs keep what they remember."""
+    """The folder for state of this user's programs."""
     given = os.environ.get("XDG_STATE_HOME", "")
     home = Path(given) if os.path.isabs(given) else Path.home() / ".local" / "state"
     return home / "nas"
 
 
 class Trusted:
-    """The code that this user has started, on file: see the module's text. A file that others may write is not believed."""
+    """The record of the code that this user has started. A file that others can write is ignored."""
 
     def __init__(self, path: Path | None = None) -> None:
         try:
             self.path: Path | None = path or state_folder() / FILE
-        except RuntimeError:  # no home folder
+        except RuntimeError:  # no home directory
             self.path = None
 
     def knows(self, named: Named) -> bool:
-        """Whether its user started exactly this: the same name, settings and text."""
+        """Whether the user has started exactly this: the same name, settings and contents."""
         entry = self._read().get(named.key)
         return entry is not None and named.text() in entry["texts"]
 
     def changed(self, named: Named) -> bool:
-        """Whether its user started the same name with the same settings, when its files had another text."""
+        """Whether the user has started the same name with the same settings but other contents."""
         entry = self._read().get(named.key)
         return entry is not None and named.text() not in entry["texts"]
 
     def remember(self, found: Sequence[Named]) -> None:
-        """Put on file what its user has started; where the folder cannot be written, it is asked again."""
+        """Record code that the user has started; without a writable folder, the question is repeated next time."""
         if not found or self.path is None:
             return
         with suppress(OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What an evaluator returned, as finite numbers by name."""
+"""An evaluator's return value as finite numbers by name."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from nas.core.interrupts import is_interrupt
 from nas.core.text import class_name, one_line, repr_of, storable
 
 T = TypeVar("T")
-_LEFT_OUT_LIMIT = 3000  # characters of the sentence on values that were left out
+_LEFT_OUT_LIMIT = 3000  # characters of the sentence on dropped values
 _NAME_LIMIT = 200  # characters of a value's name
-_SHOWN = 60  # characters of a value that a message shows at most
+_SHOWN = 60  # most characters of a value in a message
 _SIZED = (str, bytes, list, tuple, set, frozenset, dict)
-_NAMED = 12  # names that a message shows at most
+_NAMED = 12  # most names in a message
 
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """The finite numbers that were returned, by name, and which further values were left out and why ("" for none)."""
+    """The returned finite numbers by name, and a sentence on the values that were dropped and why ("" for none)."""
 
     values: dict[str, float]
     left_out: str = ""
 
 
 def reported(returned: Any, required: frozenset[str] | None = None) -> Reported:
-    """The evaluator's mapping with every value as a float.
+    """Convert the evaluator's mapping to floats.
 
-    NumPy scalars, arrays and tensors of one element, `Decimal` and `Fraction` count as numbers; bool and complex do
-    not. Each name of `required` must be there with a finite number, or `EvaluationError` names it and what arrived.
-    Any other value is left out unless it is a finite number under a text. With `required` None, every value is required.
+    NumPy scalars, arrays and tensors of one element, `Decimal` and `Fraction` count as numbers; bool and complex do not. Each
+    name in `required` must have a finite number, or `EvaluationError` names it and its value. Any other value is dropped
+    unless it is a finite number under a text. With `required` None, every value is required.
     """
     if not isinstance(returned, Mapping):
         wanted = ", ".join(sorted(required or ())) or "names"
@@ -57,7 +57,7 @@ def reported(returned: Any, required: frozenset[str] | None = None) -> Reported:
         if not isinstance(key, str):
             if required is None:
                 raise EvaluationError(f"evaluate returned the key {describe(key)}; expected a text")
-            wrong[f"key {describe(key)}"] = "no text"
+            wrong[f"key {describe(key)}"] = "not a text"
             continue
         name = storable(key, _NAME_LIMIT)
         number = value if type(value) is float and math.isfinite(value) else _number(value)
@@ -83,14 +83,14 @@ def _left_out(wrong: Mapping[str, str]) -> str:
 
 
 def _number(value: Any) -> float | None:
-    """The value as a finite float, None if it is none; never raises."""
+    """The value as a finite float, or None; never raises."""
     return _harmless(lambda: _as_float(value), None)
 
 
 def _as_float(value: Any) -> float | None:
     plain = value
     if not isinstance(plain, (numbers.Number, str, bytes)) and hasattr(plain, "item"):
-        plain = plain.item()  # NumPy's and PyTorch's way; refuses more than one element
+        plain = plain.item()  # NumPy and PyTorch; raises for more than one element
     if isinstance(plain, bool) or not isinstance(plain, (numbers.Real, Decimal)):
         return None
     number = float(plain)
@@ -98,7 +98,7 @@ def _as_float(value: Any) -> float | None:
 
 
 def _harmless(ask: Callable[[], T], otherwise: T) -> T:
-    """What a question to an object of somebody's own class gives, `otherwise` where it raises anything."""
+    """Call `ask`; return `otherwise` if it raises anything."""
     try:
         return ask()
     except BaseException as error:
@@ -108,7 +108,7 @@ def _harmless(ask: Callable[[], T], otherwise: T) -> T:
 
 
 def _kind(value: Any) -> str:
-    """What a value that is no finite number is, in words that do not depend on its content."""
+    """The kind of a value that is not a finite number, in words that do not depend on its content."""
     if value is None or isinstance(value, bool):
         return "None" if value is None else "a bool"
     if isinstance(value, int):
@@ -123,7 +123,7 @@ def _shape(value: Any) -> str:
 
 
 def describe(value: Any) -> str:
-    """What arrived, in a few words; never the contents of a large array."""
+    """A short description of a value; never the contents of a large array."""
     kind = class_name(value)
     if shape := _shape(value):
         return f"<{kind} of shape {shape}>"

@@ -1,4 +1,4 @@
-"""Which code made a result."""
+"""Versions of the code that produced a result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, this package and those that a result depends on; no package is imported for it."""
+    """Versions of Python, this package and the packages that results depend on, without importing them."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:

@@ -1,8 +1,8 @@
-"""YAML as it is read everywhere in this package: by YAML 1.2's numbers, and refused where its meaning is in doubt.
+"""YAML reader and writer of this package: YAML 1.2 numbers, and errors where the meaning is in doubt.
 
-PyYAML keeps to YAML 1.1, where `1e-3` is a text, `1:30` is the number 90, `010` is 8, a date is no text, and the second of two
-equal keys wins without a word. Here `1e-3` is a number, a date is a text, and base-60 numbers, leading zeros and repeated
-keys are errors that name the line. `yes`, `no`, `on` and `off` stay booleans as values, and are texts as keys.
+PyYAML follows YAML 1.1, where `1e-3` is a text, `1:30` is the number 90, `010` is 8, a date is not a text, and the second of
+two equal keys wins silently. Here `1e-3` is a number, a date is a text, and base-60 numbers, leading zeros and repeated keys
+are errors with the line. `yes`, `no`, `on` and `off` are booleans as values and texts as keys.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from nas.core.errors import ConfigError
 
 DEPTH = 100  # levels of nesting
-NODES = 200_000  # values of a document, those that an alias repeats counted each time
+NODES = 200_000  # values of a document, with aliases expanded
 CHARACTERS = 10_000_000
 
 _INT, _FLOAT, _BOOL = (f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool"))
 _STR, _TIMESTAMP, _MERGE, _VALUE = (
     f"tag:yaml.org,2002:{name}" for name in ("str", "timestamp", "merge", "value")
 )
-_EXACT = 2**53  # whole numbers below are exact as floats
+_EXACT = 2**53  # smaller whole numbers are exact as floats
 
 _SIXTY = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
 _WHOLE = re.compile(r"[-+]?(?:[0-9][0-9_]*|0x[0-9a-fA-F_]+|0o[0-7_]+|0b[01_]+)")
@@ -37,7 +37,7 @@ _LEADING_ZERO = re.compile(r"[-+]?0[0-9_]+")
 
 
 class YamlError(ConfigError):
-    """A text is not YAML, or its meaning is in doubt: the sentence begins so, and ends with the line where it is known."""
+    """A text is not YAML, or its meaning is in doubt; the message starts with which, and ends with the line if known."""
 
     def __init__(self, said: str, mark: Any = None, *, malformed: bool = False) -> None:
         line = "" if mark is None else f" (line {mark.line + 1})"
@@ -45,7 +45,7 @@ class YamlError(ConfigError):
 
 
 def parse_yaml(text: str) -> Any:
-    """The value that a YAML text describes, made of plain Python values. Raises `YamlError`; runs nothing."""
+    """Parse a YAML text into plain Python values. Raises `YamlError`; runs no code."""
     if len(text) > CHARACTERS:
         raise YamlError(f"{len(text):,} characters; at most {CHARACTERS:,} are read")
     try:
@@ -64,12 +64,12 @@ def parse_yaml(text: str) -> Any:
         AttributeError,
         OverflowError,
         RecursionError,
-    ) as error:  # of a tag such as !!timestamp
+    ) as error:  # from a tag such as !!timestamp
         raise YamlError(f"{type(error).__name__}: {error}") from None
 
 
 def dump_yaml(values: Any, *, width: int = 100) -> str:
-    """Plain values as YAML that `parse_yaml` reads back to the same."""
+    """Plain values as YAML that `parse_yaml` reads back unchanged."""
     return str(
         yaml.dump(values, Dumper=_Dumper, sort_keys=False, width=width, allow_unicode=True)  # a safe dumper
     )
@@ -80,7 +80,7 @@ def _error(node: Node, text: str) -> YamlError:
 
 
 def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
-    """The rules by which a plain scalar is a number, a boolean, nothing or a text; the same for reading and writing."""
+    """Rules that classify a plain scalar as number, boolean, null or text, for reading and writing."""
     kept = {
         first: [(tag, pattern) for tag, pattern in rules if tag not in (_INT, _FLOAT, _TIMESTAMP, _VALUE)]
         for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -95,13 +95,13 @@ def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what `_Loader` would not read as a text."""
+    """Quotes texts that `_Loader` would read as something else."""
 
     yaml_implicit_resolvers = _resolvers()
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader with the rules above, and with bounds on depth and size."""
+    """The safe loader with the rules above, and bounds on depth and size."""
 
     yaml_implicit_resolvers = _resolvers()
 
@@ -110,14 +110,14 @@ class _Loader(yaml.SafeLoader):
         self._depth = 0
 
     def get_single_node(self) -> Any:
-        """The document's node, its size checked with every alias written out."""
+        """The root node, its size checked with all aliases expanded."""
         node = super().get_single_node()
         if node is not None:
             _count(node, {}, set())
         return node
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """One node; refuses what is nested too deeply."""
+        """Compose one node; refuse deep nesting."""
         self._depth += 1
         if self._depth > DEPTH:
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
@@ -128,20 +128,20 @@ class _Loader(yaml.SafeLoader):
             self._depth -= 1
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
-        """A mapping; refuses a key that stands in it twice. What a merge key (`<<`) brings may be overridden."""
+        """Construct a mapping; refuse repeated keys. Keys from a merge (`<<`) may be overridden."""
         if not isinstance(node, MappingNode):
             raise _error(node, f"expected a mapping, got {node.value!r:.80}")
         self._check_keys(node)
         return super().construct_mapping(node, deep=deep)
 
     def construct_yaml_map(self, node: Any) -> Any:
-        """As the base class, keys checked before merges are written out."""
+        """Like the base class, with keys checked before merges are expanded."""
         data: dict[Hashable, Any] = {}
         yield data
         data.update(self.construct_mapping(node))
 
     def _check_keys(self, node: MappingNode) -> None:
-        if getattr(node, "checked", False):  # merges are written into the node, so it is looked at once
+        if getattr(node, "checked", False):  # merges are expanded into the node, so check it once
             return
         node.checked = True  # type: ignore[attr-defined]
         seen: dict[Hashable, int] = {}
@@ -159,12 +159,12 @@ class _Loader(yaml.SafeLoader):
             if value in seen:
                 raise _error(
                     key,
-                    f"the key {key.value!r} stands here again (first in line {seen[value]}); keep one of them",
+                    f"the key {key.value!r} appears again (first in line {seen[value]}); keep one of them",
                 )
             seen[value] = line
 
     def flatten_mapping(self, node: Any) -> None:
-        """Write out merges, the keys of what is merged checked first."""
+        """Expand merges, after checking the keys of each merged mapping."""
         for key, value in node.value:
             if key.tag == _MERGE:
                 for merged in value.value if isinstance(value, SequenceNode) else [value]:
@@ -173,7 +173,7 @@ class _Loader(yaml.SafeLoader):
         super().flatten_mapping(node)
 
     def construct_whole(self, node: Any) -> int:
-        """A whole number. Refuses base 60 and leading zeros, which YAML 1.1 and 1.2 read differently."""
+        """Construct a whole number. Refuse base 60 and leading zeros, where YAML 1.1 and 1.2 differ."""
         text = self.construct_scalar(node)
         if _SIXTY.fullmatch(text):
             raise _error(
@@ -190,10 +190,10 @@ class _Loader(yaml.SafeLoader):
         try:
             return int(text.replace("_", ""), 0)
         except ValueError:
-            raise _error(node, f"{text[:40]!r} is not a whole number that can be read") from None
+            raise _error(node, f"{text[:40]!r} is not a readable whole number") from None
 
     def construct_real(self, node: Any) -> float | int:
-        """A number; one such as 1e6, which is whole and has no point, is an int."""
+        """Construct a number; a whole one without a point, such as 1e6, is an int."""
         text = self.construct_scalar(node).replace("_", "")
         low = text.lower()
         if low.lstrip("+-") in (".inf", ".nan"):
@@ -221,7 +221,7 @@ def _base_60(text: str) -> float:
 
 
 def _count(node: Node, known: dict[int, tuple[int, int]], above: set[int]) -> tuple[int, int]:
-    """How many values a node has, and how many levels, with aliases written out. Raises `YamlError` beyond the bounds."""
+    """Count the values and levels of a node, with aliases expanded. Raises `YamlError` beyond the bounds."""
     if id(node) in known:
         return known[id(node)]
     if id(node) in above:
@@ -235,9 +235,9 @@ def _count(node: Node, known: dict[int, tuple[int, int]], above: set[int]) -> tu
         size, levels = _count(child, known, above)
         total, height = total + size, max(height, levels)
         if total > NODES:
-            raise _error(node, f"more than {NODES:,} values, aliases written out")
+            raise _error(node, f"more than {NODES:,} values, with aliases expanded")
     if height >= DEPTH:
-        raise _error(node, f"nested deeper than {DEPTH} levels, aliases written out")
+        raise _error(node, f"nested deeper than {DEPTH} levels, with aliases expanded")
     above.discard(id(node))
     known[id(node)] = total, height + 1
     return known[id(node)]

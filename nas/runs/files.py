@@ -104,7 +104,7 @@ def check_log_is_file(folder: Path) -> None:
     for name in (*LOG_FILES, LOCK_FILE):
         if (folder / name).is_symlink():
             raise ForeignFileError(
-                f"{folder / name} is a symbolic link, which is never written through; remove it or rename it"
+                f"{folder / name} is a symbolic link, which is never followed for writing; remove or rename it"
             )
 
 

@@ -160,7 +160,7 @@ def lock_folder(folder: Path) -> int | None:
     except OSError:
         if path.is_symlink():
             raise ForeignFileError(
-                f"{path} is a symbolic link, which is never written through; remove it or rename it"
+                f"{path} is a symbolic link, which is never followed for writing; remove or rename it"
             ) from None
         raise
     try:

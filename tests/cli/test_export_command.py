@@ -167,7 +167,7 @@ def test_files_of_others_are_not_written_over(exported: Path, nas_command) -> No
     for force in ([], ["--force"]):
         done = nas_command("export", "run", "--pick", "error", "--out", "out", "--no-onnx", *force)
         assert done.code == 4
-        assert "holds files that no export wrote, the first is README.md" in done.sentence
+        assert "holds files that no export wrote (first: README.md" in done.sentence
     assert {path.name: path.read_bytes() for path in exported.iterdir()} == before
 
 

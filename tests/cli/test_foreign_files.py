@@ -587,7 +587,7 @@ def test_a_read_only_table_is_refused_before_the_run_continues(run: Path, nas_co
 def test_python_names_the_refused_folder_by_an_error_of_its_own(error: type[Exception], folder: Path) -> None:
     foreign_project(folder / "out")
     before = snapshot(folder)
-    with pytest.raises(error, match=r"out holds files that no run wrote, the first is config\.json"):
+    with pytest.raises(error, match=r"out holds files that no run wrote \(first: config\.json"):
         nas.search(ToySpace(), OBJECTIVES, toy_error, budget=8, out="out", algorithm="moead")
     with pytest.raises(error, match="the first is config"):
         nas.Study(ToySpace(), OBJECTIVES, out="out", algorithm="moead")
