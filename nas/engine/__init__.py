@@ -1,1 +1,1 @@
-"""The search itself: how it begins, what watches over it, when it stops, and the same in steps for a user's own loop."""
+"""The search itself: preparation, loop, supervision, stopping, and ask-and-tell for user loops."""

@@ -1,4 +1,4 @@
-"""What a search tells while it runs, and to whom: the interface, and the calls that no error of theirs can end."""
+"""Callbacks: the interface, and a dispatcher that survives their errors."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ _LOG = logging.getLogger(__name__)
 
 
 class Callback:
-    """Something that a search tells how it goes. Override what is wanted; each method does nothing by default.
+    """Observes a search. Override the methods you need; the defaults do nothing.
 
-    All are called in the search's process and on its thread, so the search waits for them. The state is to be looked at,
-    not changed. What they raise is reported once, as a warning, and ends nothing; KeyboardInterrupt, as by Ctrl-C,
-    ends the search in order.
+    Methods run in the search's process and on its thread, so the search waits for them. Read the state; do not change it.
+    An exception is logged once, as a warning, and the search continues; KeyboardInterrupt, as from Ctrl-C, ends the search
+    cleanly.
     """
 
     def begin(self, state: SearchState) -> None:
-        """The search begins to ask. What an earlier session of a resumed run was told is in the state already."""
+        """Called before the first ask. On resume the state already holds the earlier sessions' results."""
 
     def asked(self, state: SearchState, trial: Trial) -> None:
-        """The algorithm asked for a trial, which was handed to the workers (or ruled out by a limit at once)."""
+        """Called when a trial was handed to the workers (or ruled out at once by a limit)."""
 
     def told(self, state: SearchState, result: Result) -> None:
-        """A result was recorded and told to the algorithm, in the order of `state.results`, failures included."""
+        """Called when a result was recorded and passed to the algorithm, in the order of `state.results`, failures included."""
 
     def waiting(self, state: SearchState) -> None:
-        """Nothing came for a while; about twice a second, where the executor does not run trials in this process."""
+        """Called about twice a second while no result arrives, if the executor runs trials outside this process."""
 
     def end(self, state: SearchState, outcome: str) -> None:
-        """Nothing more comes, and the files of the run are written.
+        """Called last, after the files of the run are written.
 
         `outcome` is the state of summary.json: finished, exhausted, interrupted or stopped (by an error).
         """
@@ -49,7 +49,7 @@ AnyCallback = Callback | Callable[["SearchState"], None]
 
 
 class FunctionCallback(Callback):
-    """A function of the state, called at the beginning, after each result, and while nothing comes."""
+    """A function of the state, called at the beginning, after each result, and while none arrives."""
 
     def __init__(self, look: Callable[[SearchState], None]) -> None:
         self._look = look
@@ -68,7 +68,7 @@ class FunctionCallback(Callback):
 
 
 def as_callback(given: AnyCallback) -> Callback:
-    """The callback itself, or a function of the state as one. Raises `ConfigError` for anything else."""
+    """Convert a function of the state to a callback; return a callback as it is. Raises `ConfigError` for anything else."""
     if isinstance(given, Callback):
         return given
     if callable(given) and not isinstance(given, type):
@@ -80,12 +80,12 @@ def as_callback(given: AnyCallback) -> Callback:
 
 
 class Callbacks:
-    """Several callbacks as one, none of which can end the search by an error."""
+    """Calls several callbacks; their errors do not end the search."""
 
     def __init__(self, callbacks: Sequence[AnyCallback]) -> None:
         self._all = tuple(map(as_callback, callbacks))
         self._begun = False
-        self._reported: set[int] = set()  # places of those whose first error was reported
+        self._reported: set[int] = set()  # positions of callbacks whose first error was logged
 
     def begin(self, state: SearchState) -> None:
         """See `Callback.begin`."""
@@ -105,7 +105,7 @@ class Callbacks:
         self._each(lambda callback: callback.waiting(state))
 
     def end(self, state: SearchState, outcome: str) -> None:
-        """See `Callback.end`; nothing for a search that could not begin."""
+        """See `Callback.end`; does nothing if the search did not begin."""
         if self._begun:
             self._each(lambda callback: callback.end(state, outcome))
 
@@ -122,7 +122,7 @@ class Callbacks:
         if place not in self._reported:
             self._reported.add(place)
             _LOG.warning(
-                "callback %s: %s; the search goes on, and further errors of this callback are not shown",
+                "callback %s: %s; the search continues, and further errors of this callback are not shown",
                 class_name(callback),
                 summarize_exception(error),
             )

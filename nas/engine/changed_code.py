@@ -1,4 +1,4 @@
-"""The code that a run is made of, on record by its hashes: a change between two sessions is noticed."""
+"""The recorded hashes of a run's code, which reveal a change between two sessions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nas.core.code_files import changed
 from nas.core.errors import HistoryError
 from nas.core.problem import Problem
 
-META = "code"  # the key of the log's meta values
+META = "code"  # key in the log's meta values
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class RunCode:
     accepted: tuple[Mapping[str, Any], ...] = field(default=())
 
     def as_meta(self) -> dict[str, Any]:
-        """What the log and config.json keep: plain JSON."""
+        """Plain JSON for the log and config.json."""
         return {"files": dict(self.files), "accepted": [dict(a) for a in self.accepted]}
 
     @classmethod
     def from_meta(cls, meta: Any) -> RunCode | None:
-        """What a log says; None for that of an earlier version, or a damaged one."""
+        """Read the record in a log; None if missing (an earlier version) or damaged."""
         files = meta.get("files") if isinstance(meta, Mapping) else None
         if not isinstance(files, Mapping):
             return None
@@ -37,7 +37,7 @@ class RunCode:
 
 
 def measuring(problem: Problem) -> list[Any]:
-    """What decides the values of a problem's architectures: its space, its evaluator, the functions of its objectives."""
+    """Everything that determines an architecture's values: space, evaluator, functions of the objectives."""
     functions = [f for o in problem.objectives for f in (o.function, o.for_space) if f is not None]
     return [problem.space, *([] if problem.evaluate is None else [problem.evaluate]), *functions]
 
@@ -45,9 +45,9 @@ def measuring(problem: Problem) -> list[Any]:
 def checked_code(
     then: RunCode | None, now: Mapping[str, str], accept: bool, what: str = "this run was started"
 ) -> RunCode:
-    """The code as it is `now`, to be put on record, compared with what an earlier session recorded (`then`).
+    """Compare the current code (`now`) with the record of an earlier session (`then`); return the new record.
 
-    Raises `HistoryError` naming each file that changed, unless the change is accepted; then it is on record as such.
+    Raises `HistoryError` with each changed file, unless the change is accepted; then the record contains it.
     """
     if then is None:
         return RunCode(now)
@@ -60,7 +60,7 @@ def checked_code(
 
 
 def check_accepted(different: list[str], accept: bool, what: str) -> None:
-    """Raise `HistoryError` for code that changed, unless that is accepted."""
+    """Raise `HistoryError` for changed code, unless the change is accepted."""
     if different and not accept:
         one = len(different) == 1
         raise HistoryError(

@@ -1,4 +1,4 @@
-"""At which budget each trial is made, and which architectures are continued at a higher one."""
+"""Budgets of trials, and the continuation of architectures at higher budgets."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Protocol
 
 from nas.core.records import Architecture, FloatArray, Observation, Result, Trial
 
-IN_LINE = 8  # candidates of each rung that may go on next, whose weights are worth the disk
+IN_LINE = 8  # next candidates of each rung whose weights are kept
 
 
 class Rule(Protocol):
-    """Decides who goes on; see `nas.training.Halving`."""
+    """Decides which architectures are promoted; see `nas.training.Halving`."""
 
     @property
     def budgets(self) -> tuple[int, ...]:
-        """The rungs, increasing."""
+        """The rungs in increasing order."""
         ...
 
     def promote(
@@ -26,7 +26,7 @@ class Rule(Protocol):
         observed: Sequence[tuple[Architecture, Sequence[float]]],
         promoted: frozenset[Architecture] | set[Architecture],
     ) -> list[Architecture]:
-        """Who of those observed at a rung goes on to the next, best first."""
+        """The observations of a rung to promote to the next, best first."""
         ...
 
     def in_line(
@@ -34,20 +34,20 @@ class Rule(Protocol):
         observed: Sequence[tuple[Architecture, Sequence[float]]],
         promoted: frozenset[Architecture] | set[Architecture],
     ) -> list[Architecture]:
-        """Who of those observed at a rung has not gone on, best first."""
+        """The observations of a rung that are not promoted yet, best first."""
         ...
 
 
 class Rungs:
     """The budgets of a search: one for all trials, or the rungs of a rule that continues the best.
 
-    New architectures start on the first rung. Whenever a result of a rung is told, the rule says who of those on
-    it goes on; each continuation is a trial of its own with the architecture and the seed of the first one
-    and the next rung's budget. It comes before anything new. All of it depends on the order of telling alone.
+    New architectures start on the first rung. After each result of a rung, the rule decides who is promoted; a continuation
+    is a new trial with the architecture and seed of the first one and the budget of the next rung. Continuations precede new
+    architectures. Everything depends on the order of results alone.
 
-    The algorithm is told the result of the first rung only: it then compares like with like, its surrogate learns from
-    one fidelity, and no algorithm needs to know of the others. Limits on measured objectives do not keep a
-    candidate from going on, since a longer training may meet them.
+    The algorithm receives results of the first rung only: it compares like with like, its surrogate learns one fidelity, and
+    algorithms need no knowledge of rungs. Limits on measured objectives do not prevent a promotion, since longer training
+    may satisfy them.
     """
 
     def __init__(self, fidelity: float | None = None, rule: Rule | None = None) -> None:
@@ -57,20 +57,22 @@ class Rungs:
             if rule is None
             else tuple(float(budget) for budget in rule.budgets)
         )
-        self.told_at: Counter[float | None] = Counter()  # results told, by budget
+        self.told_at: Counter[float | None] = Counter()  # number of results by budget
         last = len(self.budgets)
         self._observed: list[dict[Architecture, FloatArray]] = [{} for _ in range(last)]
-        self._trials: dict[Architecture, Trial] = {}  # the latest of each that may go on
+        self._trials: dict[
+            Architecture, Trial
+        ] = {}  # the latest trial of each architecture that may be promoted
         self._promoted: list[set[Architecture]] = [set() for _ in range(last)]
         self._due: deque[Trial] = deque()
         self._under_way: dict[Architecture, Trial] = {}
 
     def first(self, number: int, architecture: Architecture, seed: int) -> Trial:
-        """The trial with which a new architecture starts."""
+        """The first trial of a new architecture."""
         return Trial(number, architecture, seed, self.budgets[0])
 
     def next(self, number: int) -> Trial | None:
-        """The continuation that is due, as trial `number`; None when there is none."""
+        """The next due continuation, as trial `number`; None if none is due."""
         if not self._due:
             return None
         trial = replace(self._due.popleft(), id=number)
@@ -78,7 +80,7 @@ class Rungs:
         return trial
 
     def told(self, result: Result, seen: Observation) -> bool:
-        """Take in a result; whether the algorithm is to be told of it."""
+        """Record a result; return whether the algorithm receives it."""
         trial = result.trial
         self.told_at[trial.budget] += 1
         if self._rule is None:
@@ -95,7 +97,7 @@ class Rungs:
         return rung == 0
 
     def wanted(self) -> list[Trial]:
-        """Trials whose weights are needed, or likely to be needed, to continue them."""
+        """Trials whose weights are, or probably will be, needed for a continuation."""
         found = [*self._due, *self._under_way.values()]
         if self._rule is not None:
             for observed, promoted in zip(self._observed[:-1], self._promoted[:-1], strict=True):

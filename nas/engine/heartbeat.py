@@ -1,4 +1,4 @@
-"""The sign of life of a search: a small file in its folder, for whoever watches from another process."""
+"""The heartbeat of a search: a small file in its folder, for observers in other processes."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _SILENT_S = 90.0  # a shared disk may show a file as it was a minute ago
 
 
 class HeartbeatWriter(Callback):
-    """Writes `live.json` every two seconds while a search runs, and removes it at its end; used as a context.
+    """Context manager that writes `live.json` every two seconds while a search runs, and removes it at the end.
 
-    A folder that refuses is left alone: the log, which is written beside it, says so with better reason.
+    Write errors are ignored: the log in the same folder reports them with more detail.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -61,11 +61,11 @@ class HeartbeatWriter(Callback):
                 forget(self._path.parent, FILE)
 
     def begin(self, state: SearchState) -> None:
-        """From now on, tell of the workers and of the search's time."""
+        """Start reporting the workers and the search time."""
         self._state = state
 
     def _in_place(self) -> bool:
-        """Whether the folder is still the run's: another that took its place is none of ours."""
+        """Whether the folder is still the run's, and not a replacement."""
         return self._folder is not None and identity(self._path.parent) == self._folder
 
     def _beat(self) -> None:
@@ -91,7 +91,7 @@ class HeartbeatWriter(Callback):
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """What a search last said of itself: where it runs, when (Unix time, there), and what its workers do."""
+    """The last heartbeat of a search: its process, the time (Unix time, there), and the state of its workers."""
 
     host: str
     pid: int
@@ -101,7 +101,7 @@ class Heartbeat:
     ticking: bool
     waiting: int
     workers: tuple[Work, ...]
-    silence: str = ""  # what it says of a long silence
+    silence: str = ""  # the search's message about a long silence
 
     @property
     def elsewhere(self) -> bool:
@@ -109,11 +109,11 @@ class Heartbeat:
         return self.host != socket.gethostname()
 
     def trouble(self, silent: float) -> str:
-        """What is wrong with a search that was last heard of so many seconds ago; "" if nothing is."""
+        """The problem of a search whose last heartbeat is this many seconds old; "" if there is none."""
         if not self.elsewhere and not self._is_there():
-            return f"the search (process {self.pid}) has ended without a word"
+            return f"the search process (pid {self.pid}) exited without finishing the run"
         if silent > _SILENT_S:
-            return f"the search (process {self.pid} on {self.host}) was last heard of {silent:.0f} s ago"
+            return f"the search (pid {self.pid} on {self.host}) sent its last heartbeat {silent:.0f} s ago"
         return ""
 
     def _is_there(self) -> bool:
@@ -121,12 +121,12 @@ class Heartbeat:
             return bool(abs(psutil.Process(self.pid).create_time() - self.process_started) < 1.0)
         except psutil.NoSuchProcess:
             return False
-        except psutil.Error:  # somebody else's
+        except psutil.Error:  # another user's process
             return True
 
 
 def read_heartbeat(folder: Path) -> Heartbeat | None:
-    """The sign of life in a run's folder; None when there is none, or none that can be read."""
+    """Read the heartbeat in a run's folder; None if missing or unreadable."""
     try:
         values = json.loads((folder / FILE).read_text(encoding="utf-8"))
         return _heartbeat(values)

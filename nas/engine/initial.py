@@ -30,24 +30,24 @@ def listed(given: AnyArchitectures) -> tuple[AnyArchitecture, ...]:
 def initial_architectures(
     given: Sequence[AnyArchitecture], problem: Problem, known: Collection[Architecture] = ()
 ) -> tuple[Architecture, ...]:
-    """The architectures to begin with, canonical and in order.
+    """Resolve the initial architectures, canonical and in order.
 
-    `known` are those that a warm start brings. Raises `ConfigError` that names the first that is invalid, given twice,
-    known already, or breaks a limit that is known before training.
+    `known` are those of a warm start. Raises `ConfigError` for the first that is invalid, repeated, already known, or
+    violates a cheap limit.
     """
     places: dict[Architecture, int] = {}
     for place, item in enumerate(given):
         named = f"initial: entry {place + 1}, {item!r:.200}"
         architecture = _resolved(item, problem, named)
         if architecture in places:
-            raise ConfigError(
-                f"{named}, is the same network as entry {places[architecture] + 1}; leave one out"
-            )
+            raise ConfigError(f"{named}, is the same network as entry {places[architecture] + 1}; remove one")
         if architecture in known:
-            raise ConfigError(f"{named}, was measured already: warm_start brings it; leave it out of initial")
+            raise ConfigError(
+                f"{named}, was measured already: warm_start contains it; remove it from initial"
+            )
         broken = _broken_limits(architecture, problem)
         if broken:
-            raise ConfigError(f"{named}, breaks {broken}; leave it out, or loosen the limit")
+            raise ConfigError(f"{named}, breaks {broken}; remove it, or loosen the limit")
         places[architecture] = place
     return tuple(places)
 
@@ -64,7 +64,7 @@ def _resolved(item: Any, problem: Problem, named: str) -> Architecture:
         )
         if architecture.space != space.name:
             raise ConfigError(
-                f"{named}, is of space {architecture.space!r}; this search is of {space.name!r}"
+                f"{named}, belongs to space {architecture.space!r}; this search uses {space.name!r}"
             )
         if len(architecture.genes) != len(space.cardinalities) or not space.is_valid(architecture):
             raise ConfigError(
@@ -93,7 +93,7 @@ def _genes(item: Any, named: str) -> tuple[int, ...]:
 
 
 def _broken_limits(architecture: Architecture, problem: Problem) -> str:
-    """The limits on cheap objectives that it breaks, with its values."""
+    """The cheap limits that it violates, with its values."""
     if problem.cheap_violation(architecture) == 0:
         return ""
     values = problem.cheap_values(architecture)
@@ -102,21 +102,21 @@ def _broken_limits(architecture: Architecture, problem: Problem) -> str:
 
 
 class InitialFirst(Algorithm):
-    """An algorithm that is asked only after given architectures; it learns from their results like from its own.
+    """Wraps an algorithm: proposes the given architectures first; the algorithm learns from their results too.
 
-    The given ones take the place of as many proposals of its initial design. One that can `recall` takes each as its
-    own ask; one that `TakesStarts` is given them before its first; any other gets to know them when they are told, and
-    what it proposes of them before is passed over.
+    The given ones replace as many proposals of its initial design. An algorithm with `recall` takes each as its own ask; one
+    that `TakesStarts` receives them before its first ask; any other learns of them from their results, and its earlier
+    proposals of them are skipped.
     """
 
-    notes: Callable[[], Any]  # these three only where the algorithm has them
+    notes: Callable[[], Any]  # these three exist only if the algorithm has them
     posterior: Callable[..., Any]
     recall: Callable[[Architecture | None], None]
 
     def __init__(self, inner: Algorithm, given: Sequence[Architecture]) -> None:
         self._inner = inner
         self._left = deque(given)
-        self._untold: set[Architecture] = set()  # asked here, and of no result yet
+        self._untold: set[Architecture] = set()  # asked here, without a result yet
         self._given = len(given)
         for ability in ("notes", "posterior"):
             if hasattr(inner, ability):
@@ -129,11 +129,11 @@ class InitialFirst(Algorithm):
 
     @property
     def initial(self) -> int:
-        """The given ones, or the algorithm's own initial design where that is longer."""
+        """The number of given architectures, or the algorithm's initial design if that is larger."""
         return max(self._inner.initial, self._given)
 
     def ask(self, n: int) -> list[Architecture]:
-        """The given ones, in order; then what the algorithm asks for."""
+        """Propose the given ones, in order; then ask the algorithm."""
         asked: list[Architecture] = []
         while len(asked) < n:
             found = self._next()
@@ -154,18 +154,18 @@ class InitialFirst(Algorithm):
             found = self._inner.ask(1)
             if not found or found[0] not in self._untold:
                 return found[0] if found else None
-            # under way already: its result will answer this ask too
+            # already running: its result also answers this ask
             self._untold.discard(found[0])
 
     def _recall(self, architecture: Architecture | None) -> None:
-        """Take note of an earlier ask without finding its answer again."""
+        """Replay an earlier ask without recomputing its answer."""
         assert self._recalls is not None
         if self._left and architecture == self._left[0]:
             self._left.popleft()
         self._recalls.recall(architecture)
 
     def tell(self, observations: Sequence[Observation]) -> None:
-        """Pass results on."""
+        """Pass results to the algorithm."""
         self._untold.difference_update(seen.architecture for seen in observations)
         self._inner.tell(observations)
 

@@ -1,4 +1,4 @@
-"""The weights of the front's networks: kept while a search runs, exactly those at its end, and loaded again."""
+"""Weights of the front's networks: pruned while a search runs, indexed at its end, loadable afterwards."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ INDEX = "index.json"
 
 
 class KeptWeights(Callback):
-    """A callback that removes weights as soon as neither the front nor a continuation needs them.
+    """Removes weights as soon as neither the front nor a continuation needs them.
 
-    `folder` is where `evaluator` keeps them. Files of trials that were not told yet are left alone. Those of the
-    front are there at the end only if `keep`; else they served to continue trainings.
+    `evaluator` keeps them in `folder`. Files of trials without a processed result are left alone. The front's weights remain
+    at the end only if `keep`; otherwise they only served continuations.
     """
 
     def __init__(self, folder: Path, evaluator: HasWeights, keep: bool = True) -> None:
@@ -34,14 +34,14 @@ class KeptWeights(Callback):
         self._evaluator = evaluator
         self._keep = keep
         self._told = 0
-        self._files: set[Path] = set()  # of trials that were told, and not removed yet
+        self._files: set[Path] = set()  # of processed trials, not removed yet
 
     def begin(self, state: SearchState) -> None:
-        """Remove what the results of earlier sessions made superfluous."""
+        """Remove the weights that results of earlier sessions made superfluous."""
         self._remove_superfluous(state)
 
     def told(self, state: SearchState, result: Result) -> None:
-        """Remove what the last results made superfluous."""
+        """Remove the weights that the latest results made superfluous."""
         self._remove_superfluous(state)
 
     def _remove_superfluous(self, state: SearchState) -> None:
@@ -57,17 +57,16 @@ class KeptWeights(Callback):
         self._files &= wanted
 
     def conclude(self, space: SearchSpace, front: Iterable[Result], trials: Iterable[Trial]) -> None:
-        """Remove the weights of these trials, but for those of the front, which get an index; when no worker writes.
+        """Remove the weights of these trials except the front's, and index those; call it when no worker writes.
 
-        `trials` are all that the log names; files of other names are not of this run, and stay.
+        `trials` are all trials in the log; other files in the folder stay. Trials of a warm start (negative numbers) have
+        their weights in the folder of their own run.
 
-        Those of a warm start (trials with negative numbers) have theirs in the folder of their own run.
-
-        Raises `HistoryError` when the disk refuses.
+        Raises `HistoryError` on a disk error.
         """
         if self.folder.is_symlink() or not self.folder.is_dir():
             return
-        from nas.training.weights import remove_others  # which loads torch
+        from nas.training.weights import remove_others  # imports torch
 
         own = [r for r in front if r.trial.id >= 0]
         kept = [(r, self._evaluator.weights_file(r.trial)) for r in own] if self._keep else []
@@ -78,7 +77,7 @@ class KeptWeights(Callback):
             files = run_files(self.folder.parent)
             if not self._keep:
                 files.remove(f"{FOLDER}/{INDEX}")
-                remove_folders([self.folder])  # if nothing else is in it
+                remove_folders([self.folder])  # if it is empty
                 return
             files.write_text(f"{FOLDER}/{INDEX}", as_json(index))
         except OSError as error:
@@ -94,7 +93,7 @@ def _entry(result: Result, path: Path) -> dict[str, Any]:
 
 
 def weights_entry(run: str | Path, architecture: str) -> dict[str, Any]:
-    """What the index says of an architecture's weights: `file`, `trial`, `seed`, `budget`. Raises `DataError`."""
+    """The index entry of an architecture: `file`, `trial`, `seed`, `budget`. Raises `DataError`."""
     folder = Path(run) / FOLDER
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
@@ -106,6 +105,4 @@ def weights_entry(run: str | Path, architecture: str) -> dict[str, Any]:
             f"`{command('nas', 'search', '--resume', Path(run))}` writes it"
         ) from None
     except (ValueError, KeyError, TypeError):
-        raise DataError(
-            f"{folder / INDEX} names no weights of {architecture!r}: is it in front.csv?"
-        ) from None
+        raise DataError(f"{folder / INDEX} has no weights of {architecture!r}: is it in front.csv?") from None

@@ -1,4 +1,4 @@
-"""The search loop: ask, evaluate, tell, until the budget is spent. It knows no algorithm and no executor by name."""
+"""The search loop: ask, evaluate, tell until the budget is spent, for any algorithm and executor."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _LOG = logging.getLogger(__name__)
 
 
 class Search:
-    """One search under way: the loop's state and its steps."""
+    """A running search: the loop's state and its steps."""
 
-    POLL = 0.5  # seconds between calls of `Callback.waiting` while nothing finishes
-    COMPARED = 1_000  # successes that failures are compared with when a search stops for them
-    RULED_OUT = 10_000  # candidates in a row that break a cheap limit before the search gives up
+    POLL = 0.5  # seconds between calls of `Callback.waiting` while no trial finishes
+    COMPARED = 1_000  # most successes to compare with failures when a search stops
+    RULED_OUT = 10_000  # consecutive candidates that violate a cheap limit before the search gives up
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Search:
         imported: Sequence[Result] = (),
         stop: Sequence[StopRule] = (),
     ) -> None:
-        """`imported` are results of earlier runs, which the algorithm knows already; they join the front.
+        """`imported` are results of earlier runs, which the algorithm already has; they join the front.
 
         `stop` are rules that end the search before its budget is spent (`nas.engine.stopping`).
         """
@@ -76,26 +76,28 @@ class Search:
         self._silence = SilenceWatch(self.state)
         self._stop = tuple(stop)
         self._watch = Watch((), self.state)
-        # looked up once: asking an object for a protocol takes as long as telling it a result
+        # evaluated once: a protocol check takes as long as a tell
         self._notes_of = algorithm if isinstance(algorithm, HasNotes) else None
         self._recalls = algorithm if isinstance(algorithm, HasRecall) else None
-        self._arrived: dict[int, Result] = {}  # came back, not yet told
+        self._arrived: dict[int, Result] = {}  # returned, not yet told
         self._next = 0  # the next id to tell, in ordered mode
         self._spent = 0  # evaluations asked for
         bests = [-math.inf if o.best is None else o.sign * o.best for o in problem.objectives]
-        self._bests = np.array(bests)  # what no objective should be better than; -inf once that was said
+        self._bests = np.array(
+            bests
+        )  # declared best values of the objectives; -inf once the warning was logged
         self._interrupted = False  # the time limit ended the last ask
-        self._said: set[str] = set()  # what was left out of results, as it was reported
-        self._dry = False  # the last ask gave nothing, and nothing was told since
-        self._ruled_out = 0  # asks in a row that broke a cheap limit
+        self._said: set[str] = set()  # logged messages about dropped values
+        self._dry = False  # the last ask returned nothing, and no tell followed
+        self._ruled_out = 0  # consecutive asks that violated a cheap limit
         self._earlier: frozenset[int] = frozenset()  # trials that an earlier session evaluated
-        self._recent: deque[Result] = deque(maxlen=20)  # evaluated in this session and told
+        self._recent: deque[Result] = deque(maxlen=20)  # evaluated and told in this session
 
     def run(self) -> SearchState:
         """Search until the budget is spent or the space is exhausted.
 
-        Raises `TooManyFailures`, and `InfeasibleError` when nothing asked for meets the cheap limits; lets
-        KeyboardInterrupt through. The state is whole in either case, and with a history the run can be resumed.
+        Raises `TooManyFailures`, and `InfeasibleError` when no proposal meets the cheap limits; passes KeyboardInterrupt
+        on. The state stays consistent in either case, and a run with a history can be resumed.
         """
         self.begin()
         with self._silence:
@@ -110,7 +112,7 @@ class Search:
                     self._collect()
 
     def begin(self) -> None:
-        """Let the callbacks and the rules of `stop` see where the search begins."""
+        """Call `begin` of the callbacks, and start the rules of `stop`."""
         self._watch = Watch(self._stop, self.state)
         self._callbacks.begin(self.state)
 
@@ -119,11 +121,11 @@ class Search:
             self.ask()
 
     def ask(self) -> Trial | None:
-        """Ask for the next trial, record it and hand it to the workers; None when there is nothing to ask for now.
+        """Ask for the next trial, record it and submit it; None when there is nothing to ask for now.
 
-        One that a cheap limit rules out has its result at once. The next call before a tell gives None again.
+        A trial that a cheap limit rules out has its result at once. Until the next tell, a further call returns None again.
         """
-        # asking again before a tell would make the outcome depend on when results arrive
+        # an ask before a tell would make the outcome depend on when results arrive
         if self._dry or self._interrupted:
             return None
         trial = self.state.rungs.next(self.state.asked)
@@ -144,13 +146,13 @@ class Search:
 
     @numerics
     def _found(self) -> Sequence[Architecture] | None:
-        """What the algorithm asks for next; None when the time limit was reached while it looked for that."""
+        """The algorithm's next proposal; None if the time limit expired during the ask."""
         if self._settings.seconds is None:
             return self._algorithm.ask(1)
         try:
             with time_limit(self._time_is_up):
                 return self._algorithm.ask(1)
-        except TimeUp:  # it may be half way through: it is told what is under way, and not asked again
+        except TimeUp:  # its state may be half updated: it receives the remaining results, but no further ask
             self._interrupted = True
             return None
 
@@ -164,32 +166,32 @@ class Search:
             return False
         if settings.ordered:
             return len(self._in_flight) + len(self._arrived) < settings.concurrency
-        return not self._arrived and self._executor.free > 0  # first tell what is known
+        return not self._arrived and self._executor.free > 0  # tell first
 
     def _time_is_up(self) -> bool:
-        """Whether the time limit ends the asking now: it counts once `at_least` evaluations were asked for."""
+        """Whether the time limit ends the asking now; it applies once `at_least` evaluations were asked for."""
         limit = self._settings.seconds
         return limit is not None and self._spent >= self._settings.at_least and self.state.seconds >= limit
 
     def _new(self, found: Sequence[Architecture]) -> Trial | None:
-        """The first trial of an architecture that the algorithm asked for, if it did."""
+        """The first trial of the proposed architecture, if there is one."""
         if not found:
             return None
         number = self.state.asked
         return self.state.rungs.first(number, found[0], trial_seed(self._settings.seed, number))
 
     def _start(self, trial: Trial) -> None:
-        """Hand a trial to the workers, unless a cheap limit rules it out."""
+        """Submit a trial, unless a cheap limit rules it out."""
         violation = self._problem.cheap_violation(trial.architecture)
         if violation > 0:
-            reason = f"breaks a limit before training (relative excess {violation:.3g})"
+            reason = f"violates a limit before training (relative excess {violation:.3g})"
             self._accept(Result(trial, Status.INVALID, error=reason))
             self._ruled_out += 1
             if self._ruled_out >= self.RULED_OUT:
                 limits = "; ".join(map(str, self._problem.limits))
                 raise InfeasibleError(
-                    f"limits {limits}: the last {self._ruled_out:,} candidates that the algorithm asked for break "
-                    "them; loosen the limits, or let the algorithm ask for candidates that meet them"
+                    f"limits {limits}: the last {self._ruled_out:,} candidates of the algorithm violate them; "
+                    "loosen the limits, or use an algorithm that proposes candidates within them"
                 )
             return
         self._ruled_out = 0
@@ -205,11 +207,11 @@ class Search:
             self._callbacks.waiting(self.state)
 
     def take(self, result: Result) -> None:
-        """Record a result that came back; its exact objectives are computed here. `tell_next` tells it."""
+        """Record a returned result and add its exact objectives; `tell_next` tells it."""
         self._accept(self._with_cheap_values(self._sound(result)))
 
     def _sound(self, result: Result) -> Result:
-        """The result with finite numbers alone, whatever an executor of somebody's own returned; say once what was left out."""
+        """Drop values that are not finite numbers, which a custom executor may return; log each message once."""
         if result.status is not Status.OK:
             return result
         try:
@@ -220,7 +222,7 @@ class Search:
             result = replace(result, values=found.values, error=result.error or found.left_out)
         if result.error and result.error not in self._said:
             self._said.add(result.error)
-            _LOG.warning("trial %d: values %s (said once)", result.trial.id, result.error)
+            _LOG.warning("trial %d: values %s (logged once)", result.trial.id, result.error)
         return result
 
     def _with_cheap_values(self, result: Result) -> Result:
@@ -238,7 +240,7 @@ class Search:
         self.state.arrived += 1
 
     def tell_next(self) -> bool:
-        """Tell one result that is due, if there is one."""
+        """Tell one due result, if any."""
         if self._settings.ordered:
             result = self._arrived.pop(self._next, None)
         else:
@@ -270,20 +272,20 @@ class Search:
         self._dry = False
 
     def _warn_beyond_best(self, seen: Observation) -> None:
-        """Warn once of each objective that gets better than the best value that it says can exist."""
+        """Warn once for each objective with a value better than its declared best."""
         if seen.ok and (seen.objectives < self._bests).any():
             for name, sentence in beyond_best(self._problem.objectives, seen.objectives).items():
                 self._bests[self._problem.names.index(name)] = -math.inf
                 _LOG.warning("%s", sentence)
 
     def _take_notes(self) -> list[Note]:
-        """What the algorithm wishes to have on record since it was last asked or told."""
+        """Collect the algorithm's notes since the last ask or tell."""
         notes = [] if self._notes_of is None else self._notes_of.notes()
         self.state.take_notes(notes)
         return notes
 
     def end(self, outcome: str) -> None:
-        """Tell the callbacks that nothing more comes, and how the search ended."""
+        """Call `end` of the callbacks with the outcome."""
         self._callbacks.end(self.state, outcome)
 
     def _stop_when_due(self) -> None:
@@ -297,33 +299,31 @@ class Search:
         worked = [r for r in self.state.results if r.ok][-self.COMPARED :]
         raise TooManyFailures(
             f"{len(bad)} of the last {len(self._recent)} candidates failed (allowed share: "
-            f"{self._settings.max_failures:g}); {in_common(bad, worked)}. Mend the cause and go on with "
+            f"{self._settings.max_failures:g}); {in_common(bad, worked)}. Fix the cause, then continue with "
             "--resume (resume=True), or raise max_failures."
         )
 
     def _stop_when_all_failed(self) -> None:
-        """A search too short for the rule above, in which nothing worked, is broken as well."""
+        """Stop a search too short for the rule above if every candidate failed."""
         if self._recent and not self.state.counts[Status.OK] and self._settings.max_failures < 1:
             raise TooManyFailures(
                 f"every candidate failed ({self.state.evaluated} of {self.state.evaluated}); "
-                f"{in_common(list(self._recent), [])}. Mend the cause and start again."
+                f"{in_common(list(self._recent), [])}. Fix the cause and start again."
             )
 
     def resume(self) -> None:
-        """Bring algorithm and state to where the log ends, then hand out again what was running.
+        """Restore algorithm and state from the log, then submit again the trials that were running.
 
-        Raises `HistoryError` when the algorithm asks for anything else than the log says (one that can `recall`
-        takes the log's word), or when an exact objective has another value now.
+        Raises `HistoryError` when the algorithm asks for anything but the logged trial (an algorithm with `recall` accepts
+        the log), or when an exact objective has changed.
         """
         history = self._history
         if history is None:
-            raise HistoryError("a search without a history cannot be resumed")
+            raise HistoryError("a search without a history cannot be resumed; start it with out")
         trials = history.trials()
         results = history.results(trials)
         check_whole(self._problem, results.values())
-        for result in list(results.values())[
-            :20
-        ]:  # enough to notice a changed space or objective, told or not
+        for result in list(results.values())[:20]:  # enough to notice a changed space or objective
             check_exact_values(self._problem, result)
         evaluated = frozenset(i for i, r in results.items() if r.status is not Status.INVALID)
         self.state.earlier_seconds = history.seconds()
@@ -340,7 +340,7 @@ class Search:
             elif event.trial is not None:
                 self._tell(results[event.trial])
                 del pending[event.trial]
-        self._take_notes()  # made again by the replay, if at all; the history has them
+        self._take_notes()  # already in the history, unless the replay skipped them
         history.forget_notes_after(len(self.state.results))
         self.state.take_notes(history.notes())
         self._earlier = evaluated
@@ -367,7 +367,7 @@ class Search:
             raise HistoryError(
                 f"replaying the log, the algorithm asked for {self._named(trial)} where the log has "
                 f"{self._named(logged)} (trial {number}): the code, a package or the configuration "
-                "changed since the run was started. Start a new run, or go back to what config.json names."
+                "changed since the run started. Start a new run, or restore what config.json names."
             )
         if logged is not None:
             self.state.asked += 1

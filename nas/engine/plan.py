@@ -1,4 +1,4 @@
-"""A search before it starts: the algorithm made, and what identifies the run when it is resumed."""
+"""Preparation of a search: its algorithm, and the identity of the run for resuming it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from nas.training.halving import Halving
 
 DEFAULT_ALGORITHM = "sa-moead"
-TASK = "task"  # the key of a run's identity
+TASK = "task"  # key in a run's identity
 _LOG = logging.getLogger(__name__)
 
 MakeAlgorithm = Callable[[Problem, np.random.Generator, Any], Algorithm]
@@ -39,14 +39,14 @@ MakeAlgorithm = Callable[[Problem, np.random.Generator, Any], Algorithm]
 
 @dataclass(frozen=True)
 class NamedAlgorithm:
-    """What makes an algorithm, and what the run calls it: its name is looked up once, and this is passed on."""
+    """A factory of an algorithm, and its name in the run; the name is looked up once, and this object passed on."""
 
     name: str
     make: MakeAlgorithm
 
 
 def named_algorithm(algorithm: str | MakeAlgorithm | NamedAlgorithm) -> NamedAlgorithm:
-    """An algorithm by its name, or as an object that makes it. Raises `ConfigError` for an unknown name."""
+    """Resolve an algorithm from its name or a factory. Raises `ConfigError` for an unknown name."""
     if isinstance(algorithm, NamedAlgorithm):
         return algorithm
     if isinstance(algorithm, str):
@@ -77,12 +77,12 @@ class Plan:
         warm: WarmStart | None = None,
         initial: AnyArchitectures = (),
     ) -> Plan:
-        """Make the algorithm; with the log of an `earlier` session, see that it is the same search.
+        """Make the algorithm; with the log of an `earlier` session, check that it is the same search.
 
-        What a `warm` start brings is told to the algorithm here. `initial` are architectures to evaluate first; a run that
-        is resumed has them in its log.
+        Passes the results of a `warm` start to the algorithm. `initial` are architectures to evaluate first; a resumed run
+        reads them from its log.
 
-        Raises `ConfigError` for what cannot be made, `HistoryError` when the log is that of another search.
+        Raises `ConfigError` for invalid parts, `HistoryError` when the log belongs to another search.
         """
         chosen = named_algorithm(algorithm)
         name = chosen.name
@@ -93,7 +93,7 @@ class Plan:
             raise HistoryError(
                 f"{earlier.path.parent}: the run ended before its first evaluation; start it again"
             )
-        # defaults follow the budget that the run was started with, also when it is resumed with a larger one
+        # defaults follow the run's original budget, also when it is resumed with a larger one
         evaluations = settings.evaluations
         if earlier is not None and started is not None:
             with well_formed(earlier.path):
@@ -105,7 +105,7 @@ class Plan:
             algorithm_settings = settings_of(name, make, algorithm_settings, problem, evaluations)
         if settings.halving is not None and getattr(algorithm_settings, "repeats", False):
             raise ConfigError(
-                "repeats: measuring again does not go with halving, which continues each architecture once; leave out one of the two"
+                "repeats and halving cannot be combined, since halving continues each architecture once; set only one"
             )
         known = [] if warm is None else warm.observations(problem)
         first = initial_architectures(initial, problem, {seen.architecture for seen in known})
@@ -131,15 +131,15 @@ class Plan:
         if settings.evaluations is not None and settings.evaluations < len(first):
             raise ConfigError(
                 f"budget: {settings.evaluations} evaluations are fewer than the {len(first)} architectures of initial; "
-                "raise the budget, or name fewer"
+                "raise the budget, or list fewer"
             )
         if settings.evaluations is not None and settings.evaluations + len(known) < made.initial:
             raise ConfigError(
                 f"budget: {settings.evaluations} evaluations are fewer than the {made.initial} of the initial "
-                f"design of {name}; raise the budget, or make the design (its population) smaller"
+                f"design of {name}; raise the budget, or reduce the design (its population)"
             )
         if started is not None:
-            then = {TASK: identity[TASK], **started}  # runs of earlier versions do not say it
+            then = {TASK: identity[TASK], **started}  # missing in runs of earlier versions
             _check_same(_with_later_settings(then, algorithm_settings), identity)
         if known:
             made.tell(known)
@@ -148,18 +148,18 @@ class Plan:
         return cls(problem, made, settings, identity, warm)
 
 
-COST_SECONDS = "cost_seconds"  # of the log: what exact costs took when the run was started
+COST_SECONDS = "cost_seconds"  # of the log: time of exact costs at the start of the run
 
 
 def _decide_costs(problem: Problem, earlier: History | None) -> None:
-    """Time exact costs once a run, and say so when they are slow; a resumed run keeps to what was timed then."""
+    """Time exact costs once a run, and log when they are slow; a resumed run keeps its first timing."""
     if earlier is not None:
         seconds = earlier.meta(COST_SECONDS)
         problem.set_cost_seconds(float(seconds) if isinstance(seconds, (int, float)) else 0.0)
     if problem.slow_costs:
         _LOG.warning(
-            "exact costs take %.3g ms an architecture: proposals look at estimates of them, learned from exact values; what "
-            "is proposed, limits and records are exact",
+            "exact costs take %.3g ms an architecture: proposals use estimates learned from exact values; trials, "
+            "limits and records use exact values",
             1e3 * problem.cost_seconds,
         )
 
@@ -167,7 +167,7 @@ def _decide_costs(problem: Problem, earlier: History | None) -> None:
 def with_weights(
     problem: Problem, halving: Halving | None, out: Path | None, keep: bool
 ) -> tuple[Problem, KeptWeights | None]:
-    """The problem with an evaluator that keeps weights, where it can and somebody needs them, and their keeper.
+    """The problem with an evaluator that keeps weights, where possible and needed, and the callback that prunes them.
 
     Weights are needed at the end (`keep`), or to continue trainings (`halving`); without a folder nothing is kept.
     """
@@ -183,10 +183,10 @@ def with_weights(
 
 
 def check_ready(problem: Problem, *, remote: bool) -> None:
-    """Let an evaluator that can (`HasPrepare`) say what would make every candidate fail, before any does.
+    """Let an evaluator with `HasPrepare` check its requirements before the first trial.
 
-    Not for workers on a `remote` cluster, whose data need not be here. Raises the evaluator's `NasError`, or
-    `ConfigError` for anything else that it raises.
+    Skipped for workers on a `remote` cluster, whose data may be absent here. Raises the evaluator's `NasError`, or
+    `ConfigError` for any other exception.
     """
     evaluator: object = problem.evaluate
     if remote or not isinstance(evaluator, HasPrepare):
@@ -236,7 +236,7 @@ def _make_algorithm(
 
 
 def _with_later_settings(started: dict[str, Any], settings: Any) -> dict[str, Any]:
-    """The identity of an earlier run, with the defaults of settings that its version did not have yet."""
+    """The identity of an earlier run, with defaults for settings that its version lacked."""
     then = started.get("algorithm_settings")
     if not isinstance(then, dict) or not dataclasses.is_dataclass(settings) or isinstance(settings, type):
         return started
@@ -248,13 +248,13 @@ def _check_same(started: dict[str, Any], now: dict[str, Any]) -> None:
     if different:
         changes = "; ".join(f"{key}: {started.get(key)!r} then, {now[key]!r} now" for key in different)
         raise HistoryError(
-            f"this run was started with another configuration ({changes}): resume it as it was started, or "
-            "start a new one in another folder"
+            f"this run was started with another configuration ({changes}): resume it with the original one, or "
+            "start a new run in another folder"
         )
 
 
 def _plain(settings: Any) -> Any:
-    """Settings as JSON holds them, so that those of a resumed run compare equal."""
+    """Settings as JSON values, so that those of a resumed run compare equal."""
     if dataclasses.is_dataclass(settings) and not isinstance(settings, type):
         return {f.name: _plain(getattr(settings, f.name)) for f in dataclasses.fields(settings)}
     if isinstance(settings, (list, tuple)):

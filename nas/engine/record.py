@@ -1,4 +1,4 @@
-"""What a search leaves on disk: how it is made, at its beginning, and what it found, at its end."""
+"""The files of a search: its configuration at the beginning, its results at the end."""
 
 from __future__ import annotations
 
@@ -33,14 +33,13 @@ from nas.runs.run_folder import RunTable, run_table, summarise
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found.
+    """The result of a search.
 
-    `front`: the non-dominated architectures that meet every limit, one row each, column ``architecture`` and
-    one column an objective in its own unit. `history`: one row a trial (see `nas.runs.history.read_history`).
-    `summary`: the numbers of summary.json. `state`: how it ended: ``finished``, ``exhausted`` (nothing new
-    left in the space) or ``interrupted``. `front_posterior`: where something was measured more than once and the
-    algorithm has a model, the front by that model's posterior mean (see `nas.algorithms.noise.posterior_front`). `space`: what was
-    searched, with the costs and networks of the data.
+    `front`: the non-dominated architectures that meet every limit, one row each, column ``architecture`` and one column an
+    objective in its own unit. `history`: one row a trial (see `nas.runs.history.read_history`). `summary`: the numbers of
+    summary.json. `state`: ``finished``, ``exhausted`` (nothing new left in the space) or ``interrupted``.
+    `front_posterior`: with repeated measurements and an algorithm with a model, the front by the model's posterior mean (see
+    `nas.algorithms.noise.posterior_front`). `space`: the searched space, with the costs and networks of the data.
     """
 
     front: pd.DataFrame
@@ -54,7 +53,7 @@ class SearchResult:
 
 
 def recorded_code(history: History | None, resume: bool) -> RunCode | None:
-    """The code that the run which is resumed is made of; None where its version did not record it."""
+    """The recorded code of the run to resume; None if its version recorded none."""
     if history is None or not resume:
         return None
     with well_formed(history.path):
@@ -69,7 +68,7 @@ def remember(
     rules: Sequence[StopRule] = (),
     code: RunCode | None = None,
 ) -> None:
-    """Put on record, in the log and in config.json, how a run is made."""
+    """Record the configuration and code of a run in the log and in config.json."""
     resolved = {
         "schema": 1,
         "config": config,
@@ -99,7 +98,7 @@ def remember(
         raise HistoryError(f"{path}: cannot be written: {error}") from error
 
 
-_CODE = ("function", "for_space")  # of an objective: what a log cannot hold
+_CODE = ("function", "for_space")  # attributes of an objective that a log cannot hold
 
 
 def _described(item: Objective) -> dict[str, Any]:
@@ -117,7 +116,7 @@ def conclude(
     plots: bool,
     csv: bool = False,
 ) -> SearchResult:
-    """Measure a run that has `ended` so; with a log, write its files."""
+    """Measure a run that ended with state `ended`; with a log, write its files."""
     problem = plan.problem
     extra: dict[str, Any] = {
         "state": ended,

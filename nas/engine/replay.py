@@ -1,4 +1,4 @@
-"""What a resumed search makes of its log."""
+"""Checks and cuts of a log before it is replayed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from nas.runs.history import Event
 
 
 def before_draining(events: Sequence[Event], concurrency: int) -> int:
-    """How many events of an ordered search a resumed one with a larger budget keeps.
+    """Number of events of an ordered search to keep when it is resumed with a larger budget.
 
-    When its budget is spent, a search tells what is under way without asking between the tells. To go on as
-    if the budget had been larger from the start, those tells are taken back and made again.
+    Once its budget is spent, a search tells running trials without asking in between. To continue as if the budget had been
+    larger from the start, those tells are undone and repeated.
     """
     running, dry = 0, False
     for position, event in enumerate(events):
@@ -31,7 +31,7 @@ def before_draining(events: Sequence[Event], concurrency: int) -> int:
 
 
 def check_whole(problem: Problem, results: Iterable[Result]) -> None:
-    """Raise `HistoryError` when a logged success lacks an objective, or has no finite number for it."""
+    """Raise `HistoryError` when a logged success has no finite number for an objective."""
     for result in results:
         for name in problem.names if result.ok else ():
             value = result.values.get(name)
@@ -43,7 +43,7 @@ def check_whole(problem: Problem, results: Iterable[Result]) -> None:
 
 
 def exact_difference(problem: Problem, result: Result) -> str:
-    """What differs between the exact objectives of an earlier result and their values now; empty if nothing does."""
+    """Describe changes of the exact objectives of an earlier result; "" if there are none."""
     architecture = result.trial.architecture
     for name, now in problem.cheap_values(architecture).items():
         then = result.values.get(name, math.nan)
@@ -57,10 +57,10 @@ def exact_difference(problem: Problem, result: Result) -> str:
 
 
 def check_exact_values(problem: Problem, result: Result) -> None:
-    """Raise `HistoryError` when an exact objective of a logged result has another value now."""
+    """Raise `HistoryError` when an exact objective of a logged result has changed."""
     difference = exact_difference(problem, result) if result.ok else ""
     if difference:
         raise HistoryError(
-            f"{difference}: the space's settings, the data or the objective changed, or the run is of a version that "
-            "counted for the space's default task (see CHANGELOG). Go back to what config.json names, or start a new run."
+            f"{difference}: the space's settings, the data or the objective changed, or an earlier version made the run, "
+            "with costs of the space's default task (see CHANGELOG). Restore what config.json names, or start a new run."
         )

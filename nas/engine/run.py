@@ -1,4 +1,4 @@
-"""From a specification to a result: check, prepare, search, write."""
+"""Run a specification: check, prepare, search, write."""
 
 from __future__ import annotations
 
@@ -37,17 +37,16 @@ from nas.runs.history import FILE, History, read_history
 from nas.runs.history_table import check_readable
 from nas.runs.log_file import well_formed
 
-MakeExecutor = Callable[[Evaluate, frozenset[str]], Executor]  # from the names that it must return
+MakeExecutor = Callable[[Evaluate, frozenset[str]], Executor]  # the second argument: names to return
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSpec:
-    """Everything that `nas.engine.run.run` needs, as objects: no name is looked up after it is made.
+    """All objects that `run` needs; names are already resolved.
 
-    `algorithm_settings` None: defaults that suit the budget. `executor_settings` is for people to read; `remote` tells
-    that workers are on other machines, so that data need not be here. `record` is put into config.json. `code` are modules
-    that the search is made of beside those of its objects; their files are named relative to `base`. The other fields are
-    arguments of `nas.search`.
+    `algorithm_settings` None: defaults for the budget. `executor_settings` is recorded for readers; `remote` means that
+    workers are on other machines, so data may be absent here. `record` is written to config.json. `code` are further modules
+    of the search; their files are named relative to `base`. The other fields are arguments of `nas.search`.
     """
 
     problem: Problem
@@ -72,33 +71,33 @@ class SearchSpec:
 
     @property
     def remote(self) -> bool:
-        """Whether workers are on a cluster that the search joins."""
+        """Whether workers are on an existing cluster."""
         return getattr(self.executor_settings, "address", None) is not None
 
 
 def run(spec: SearchSpec, on_ready: Callable[[Plan], None] | None = None) -> SearchResult:
-    """Run a search to its end. `on_ready` is called once all is resolved and checked, before the first worker starts.
+    """Run a search to its end. `on_ready` is called after all checks, before the first worker starts.
 
-    Raises as `nas.search` does.
+    Raises the errors of `nas.search`.
     """
-    with InterruptWatch():  # so that only a signal counts as one, whatever the code of a problem raises
+    with InterruptWatch():  # only a signal counts as an interrupt, whatever user code raises
         return _run_checked(_checked(spec), on_ready)
 
 
 def _run_checked(spec: SearchSpec, on_ready: Callable[[Plan], None] | None) -> SearchResult:
     """Resolve the task, make the plan, record it, then search."""
     base = spec.base or absolute(".")
-    now = code_of(_parts(spec), base)  # before anything runs: what is in the files later was not run
+    now = code_of(_parts(spec), base)  # before anything runs, so that it is the code that runs
     warm = None
     if not spec.resume:
         spec = replace(spec, problem=settled(spec.problem, optional=spec.remote))
         warm = _warm_start(spec, base)
     history = _opened_log(spec)
     try:
-        # where every trial failed, the cause is fixed: there are no results to mix
+        # if every trial failed, changed code is the fix: there are no results to mix
         accept = spec.accept_changed_code or (history is not None and not history.succeeded())
         made_of = checked_code(recorded_code(history, spec.resume), now, accept)
-        with collecting() as found:  # modules that names bring in, such as the file of a surrogate
+        with collecting() as found:  # modules loaded by name, such as the file of a surrogate
             plan, kept = prepare(spec, history, warm)
         if found:
             now = dict(sorted((code_of(found, base) | now).items()))
@@ -126,7 +125,7 @@ def _run_checked(spec: SearchSpec, on_ready: Callable[[Plan], None] | None) -> S
 def prepare(
     spec: SearchSpec, log: History | None, warm: WarmStart | None = None
 ) -> tuple[Plan, KeptWeights | None]:
-    """The plan of a search, and who keeps its networks' weights; with the `log` of an earlier session, its continuation."""
+    """Prepare a search, or with a `log` its continuation; return its plan and the callback that prunes weights."""
     problem = spec.problem
     if log is not None:
         complete = log.evaluated() >= _planned(spec)
@@ -139,17 +138,17 @@ def prepare(
 
 
 def _checked(spec: SearchSpec) -> SearchSpec:
-    """The specification with callbacks as objects and its folder made absolute, once the folder may be used."""
+    """The specification with callback objects and an absolute folder, after checking that folder."""
     if spec.resume and spec.out is None:
-        raise ConfigError("resume: needs out, the folder of the run to go on with")
+        raise ConfigError("resume: needs out, the folder of the run to continue")
     if spec.loop.evaluations is None:
         raise ConfigError("budget: expected a whole number of evaluations of at least 1, got None")
-    out = None if spec.out is None else absolute(spec.out)  # once: a candidate may change the working folder
+    out = None if spec.out is None else absolute(spec.out)  # now: a candidate may change the working folder
     if out is not None and spec.resume:
         check_readable(out / FILE)
         check_resumable(out)
     elif out is not None and not _is_folder(spec.warm_start, out):
-        check_new(out)  # the run is made only when everything else was checked
+        check_new(out)  # the folder is made after all other checks
     return replace(spec, out=out, callbacks=[as_callback(given) for given in spec.callbacks])
 
 
@@ -163,12 +162,12 @@ def _planned(spec: SearchSpec) -> int:
 
 
 def _parts(spec: SearchSpec) -> list[object]:
-    """The objects whose code decides what the search does."""
+    """The objects whose code determines the search."""
     return [*measuring(spec.problem), *spec.code, spec.algorithm.make, spec.executor, *spec.callbacks]
 
 
 def _opened_log(spec: SearchSpec) -> History | None:
-    """The log of the run to resume; a new run's is made when everything else was checked."""
+    """The log of the run to resume; a new run's log is made after all other checks."""
     if spec.out is None or not spec.resume:
         return None
     return History(spec.out, spec.problem.space, create=False)
@@ -183,19 +182,19 @@ def _warm_start(spec: SearchSpec, base: Path) -> WarmStart | None:
 
 
 def _recorded_task(history: History) -> TaskSpec | None:
-    """The task that an earlier session found in its data; None where it did not say."""
+    """The recorded task of an earlier session; None if missing."""
     with well_formed(history.path):
         return TaskSpec.from_json((history.meta("identity") or {}).get(TASK))
 
 
 def _check_code_of(warm_start: AnySource, now: Mapping[str, str], accept: bool) -> None:
-    """Raise `HistoryError` when what an earlier run was measured by has changed since, unless that is accepted."""
+    """Raise `HistoryError` when the code that measured an earlier run has changed, unless that is accepted."""
     if not isinstance(warm_start, (str, Path)) or Path(warm_start).is_file():
         return  # a table
     try:
         _, meta = read_history(Path(warm_start))
     except HistoryError:
-        return  # read_warm_start has its own sentence for it
+        return  # read_warm_start reports it
     then = RunCode.from_meta(meta.get(CODE))
     if then is not None:
         check_accepted(changed(then.files, now), accept, f"{warm_start} was measured")
@@ -216,7 +215,7 @@ def _search(
     callbacks: Sequence[AnyCallback],
     kept: KeptWeights | None,
 ) -> SearchResult:
-    """Run the loop, and write what it found however it ended."""
+    """Run the loop, and write its results however it ends."""
     problem, ended = plan.problem, "finished"
     with _opened(spec.executor(problem.measure(), problem.measured)) as executor:
         imported = () if plan.warm is None else plan.warm.results
@@ -233,7 +232,7 @@ def _search(
             if is_interrupt(error):  # such as SystemExit from a handler of SIGTERM
                 raise
             if history is not None and loop.state.results:
-                with suppress(Exception):  # the first error is the one to report
+                with suppress(Exception):  # report the first error
                     executor.close()
                     conclude(plan, loop.state, history, "stopped", kept, spec.plots, spec.csv)
             loop.end("stopped")

@@ -1,4 +1,4 @@
-"""Where a search stands, how far it may go, and the seed of each trial: what the loop works on and callbacks see."""
+"""The state of a search and its settings, shared by the loop and callbacks, and the seed of each trial."""
 
 from __future__ import annotations
 
@@ -28,19 +28,18 @@ numerics = np.errstate(divide="warn", over="warn", under="ignore", invalid="warn
 
 @dataclass(frozen=True)
 class LoopSettings:
-    """How far and in which order a search goes.
+    """The budget and order of a search.
 
-    evaluations: trials to spend (those that break a cheap limit cost none); None only for a `nas.Study`. seconds: ask no
-    more after so long (None: no limit); an ask that is under way then ends too, unless it is in code that never looks at
-    the clock (`nas.core.bounds.check_time`). at_least: evaluations that are made before `seconds` counts, so that a busy machine
-    still gives a search; `evaluations` stays the ceiling. quiet_s: seconds without any result after which a warning
-    names what is running (None: ten times the median trial, at least five minutes). concurrency: the *logical* number
-    of trials under way; with `ordered` results are
-    told in the order of asking, so the outcome depends on the seed and on this number alone, not on how many
-    workers there are or which is fast. Unordered, a free worker gets the next trial at once.
-    fidelity: the budget of each trial (epochs, for networks that are trained); None for the evaluator's default.
-    halving: instead, the rungs of budgets that new architectures climb (`nas.training.Halving`); each continuation
-    is a trial and an evaluation of its own.
+    evaluations: trials to spend (those that violate a cheap limit cost none); None only for a `nas.Study`. seconds: time
+    limit for asking (None: none); it also ends a running ask, unless its code never checks the clock
+    (`nas.core.bounds.check_time`). at_least: evaluations before `seconds` applies, so that a slow machine still gives
+    results; `evaluations` remains the maximum. quiet_s: seconds without a result after which a warning names the running
+    trials (None: ten times the median trial, at least five minutes). concurrency: the *logical* number of running trials.
+    With `ordered`, results are told in the order of asking, so the outcome depends only on the seed and this number, not on
+    the number and speed of workers; unordered, a free worker gets the next trial at once.
+    fidelity: the budget of each trial (epochs, for trained networks); None for the evaluator's default.
+    halving: instead, rungs of budgets that new architectures climb (`nas.training.Halving`); each continuation is a trial
+    and an evaluation.
     max_failures: a larger share of failed candidates (among the last 20 told, at least 10) stops the search.
     """
 
@@ -71,7 +70,7 @@ class LoopSettings:
             check_positive("fidelity", self.fidelity)
             if self.halving is not None:
                 raise ConfigError(
-                    f"fidelity: halving gives each trial its budget; leave out one of the two, got {self.fidelity!r}"
+                    f"fidelity: halving sets the budget of each trial; set only one of them, got {self.fidelity!r}"
                 )
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
             raise ConfigError(f"seed: expected a whole number from 0 to 2**63 - 1, got {self.seed!r}")
@@ -79,43 +78,43 @@ class LoopSettings:
 
 @dataclass
 class SearchState:
-    """Where a search stands; what callbacks are given. Only the loop writes to it; see `request_stop`."""
+    """The state of a search, passed to callbacks. Only the loop writes to it; see `request_stop`."""
 
     problem: Problem
     settings: LoopSettings
-    results: list[Result] = field(default_factory=list)  # told so far, in the order of telling
+    results: list[Result] = field(default_factory=list)  # in the order of telling
     asked: int = 0
     arrived: int = 0
     counts: Counter[Status] = field(default_factory=Counter)
-    in_flight: Mapping[int, Trial] = field(default_factory=dict)  # handed out, no result yet, by number
-    workers: Callable[[], Sequence[WorkerState]] = tuple  # what each does now; none where nobody can tell
-    clock: Callable[[], float] = time.monotonic  # what counts as the time of the search, in seconds
+    in_flight: Mapping[int, Trial] = field(default_factory=dict)  # submitted, without a result, by number
+    workers: Callable[[], Sequence[WorkerState]] = tuple  # state of each worker; empty if unknown
+    clock: Callable[[], float] = time.monotonic  # the search's time in seconds
     started: float = field(init=False)
-    earlier_seconds: float = 0.0  # spent before this session of a resumed run
-    replayed: int = 0  # evaluations that an earlier session of a resumed run made
+    earlier_seconds: float = 0.0  # time of earlier sessions of a resumed run
+    replayed: int = 0  # evaluations of earlier sessions of a resumed run
     initial: int = 2  # size of the algorithm's initial design
-    imported: tuple[Result, ...] = ()  # what a warm start brought: trials with negative numbers
+    imported: tuple[Result, ...] = ()  # results of a warm start: trials with negative numbers
     exhausted: bool = False
-    silence: str = ""  # what runs, where no result has arrived for long (see `nas.engine.silence`)
-    stopped_by: str = ""  # why the search ends before its budget is spent; "" while it does not
+    silence: str = ""  # running trials during a long silence (see `nas.engine.silence`)
+    stopped_by: str = ""  # reason for ending before the budget is spent; "" otherwise
     out: Path | None = None  # the run's folder
-    rungs: Rungs = field(init=False)  # what is continued at a higher budget
+    rungs: Rungs = field(init=False)  # continuations at higher budgets
 
     def __post_init__(self) -> None:
         self.started = self.clock()
         self.rungs = Rungs(self.settings.fidelity, self.settings.halving)
         self._fold: Fold[Result] = Fold(self.problem.objectives, self.problem.limits)
-        self._in_front = 0  # how many results the front has taken in
+        self._in_front = 0  # number of results that the front has processed
         self._notes: dict[tuple[int, str, str], Note] = {}
         self._newest: dict[tuple[str, str], Note] = {}  # by kind and objective
         self._take_in(self.imported)
 
     @property
     def front(self) -> ParetoArchive[Result]:
-        """The feasible non-dominated results, minimised; brought up to date when somebody looks.
+        """The feasible non-dominated results, minimised; updated on access.
 
-        Those of a warm start are among them. Of an architecture that was continued at a higher budget, only the last
-        result counts; one that was measured again at the same budget has the mean, and its last result.
+        Includes those of a warm start. Of an architecture continued at a higher budget only the last result counts; one
+        measured repeatedly at the same budget has the mean objectives, and its last result.
         """
         self._take_in(self.results[self._in_front :])
         self._in_front = len(self.results)
@@ -129,39 +128,39 @@ class SearchState:
 
     @property
     def notes(self) -> list[Note]:
-        """What the algorithm put on record, earlier sessions included, in the order in which it first came."""
+        """The algorithm's notes, earlier sessions included, in order of first appearance."""
         return list(self._notes.values())
 
     def take_notes(self, notes: Iterable[Note]) -> None:
-        """Keep notes; one with the key of an earlier one replaces it."""
+        """Store notes; a note replaces an earlier one with the same key."""
         for note in notes:
             self._notes[note.key] = note
             self._newest[note.key[1:]] = note
 
     def newest(self, kind: str) -> list[Note]:
-        """The last note of this kind on each objective."""
+        """The last note of this kind for each objective."""
         return [note for (of, _), note in list(self._newest.items()) if of == kind]
 
     @property
     def running(self) -> int:
-        """Trials that were handed out and have no result yet; some of them may wait for a worker."""
+        """Number of submitted trials without a result, including those that wait for a worker."""
         return len(self.in_flight)
 
     @property
     def evaluated(self) -> int:
-        """Trials that came back from a worker and were told, failed ones included."""
+        """Number of trials told after a worker returned them, failures included."""
         return len(self.results) - self.counts[Status.INVALID]
 
     @property
     def failed(self) -> int:
-        """Trials that came back without a value."""
+        """Number of trials that returned without a value."""
         return self.evaluated - self.counts[Status.OK]
 
     def request_stop(self, reason: str = "") -> None:
-        """Ask the search to end as at a time limit: nothing new is asked, and what runs is awaited.
+        """End the search as at a time limit: nothing new is asked, and running trials are awaited.
 
-        The one change of the state that callbacks may make. The run is ``finished``, with the reason in its summary; of
-        several reasons the first counts. Raises `ConfigError` when the reason is not a text.
+        The only change of the state that callbacks may make. The run is ``finished``, with the first reason given in its
+        summary. Raises `ConfigError` when the reason is not a text.
         """
         if not isinstance(reason, str):
             raise ConfigError(f"request_stop: expected a reason as text, got {type(reason).__name__}")
@@ -170,12 +169,12 @@ class SearchState:
 
     @property
     def seconds(self) -> float:
-        """Time of the search so far, earlier sessions included."""
+        """Time of the search so far in seconds, earlier sessions included."""
         return self.earlier_seconds + self.clock() - self.started
 
 
 def trial_seed(seed: int, number: int) -> int:
-    """A trial's own seed, 31 bits, from the run's seed and the trial's number (splitmix64, Steele et al. 2014)."""
+    """The seed of a trial, 31 bits, from the run's seed and the trial's number (splitmix64, Steele et al. 2014)."""
     mask = (1 << 64) - 1
     z = (seed * 0xD1342543DE82EF95 + (number + 1) * 0x9E3779B97F4A7C15) & mask
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask

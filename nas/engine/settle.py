@@ -1,4 +1,4 @@
-"""The task of a search, resolved once before it starts: a problem whose costs are those of the networks it trains."""
+"""Resolve the task of a search once, so that costs are those of the trained networks."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from nas.core.space import SearchSpace, for_task
 from nas.core.task_spec import TaskSpec
 from nas.core.tracebacks import summarize_exception
 
-DEPTH = 3  # how far an evaluator is followed to the one that it calls
+DEPTH = 3  # depth of the search for an evaluator inside another
 
 
 def settled(problem: Problem, *, recorded: TaskSpec | None = None, optional: bool = False) -> Problem:
-    """The problem with the costs, limits and networks of its evaluator's data; the same one where nothing is known.
+    """The problem with the costs, limits and networks of its evaluator's data; unchanged if the data are unknown.
 
-    With `optional` the data need not be readable here (workers on another machine have them, or nothing is left to
-    train): then the task is the `recorded` one of an earlier session, if there is one.
+    With `optional`, unreadable data are accepted (workers on another machine have them, or nothing is left to train): the
+    task is then the `recorded` one of an earlier session, if any.
 
     Raises the evaluator's `NasError` when the data cannot be read, and `ConfigError` when the space contradicts them.
     """
@@ -30,7 +30,7 @@ def settled(problem: Problem, *, recorded: TaskSpec | None = None, optional: boo
         return problem
     try:
         tasks = {_asked(source) for source in sources}
-        if len(tasks) > 1:  # which one counts, only the user knows
+        if len(tasks) > 1:  # ambiguous
             return problem
         task: TaskSpec | None = tasks.pop()
     except NasError:
@@ -41,14 +41,14 @@ def settled(problem: Problem, *, recorded: TaskSpec | None = None, optional: boo
     given: object = problem.evaluate
     evaluate = given.for_space(space, task) if isinstance(given, HasForSpace) else problem.evaluate
     if task is not None and any(isinstance(source, HasForSpace) for source in sources):
-        from nas.training.counts import check_counts  # which loads torch
+        from nas.training.counts import check_counts  # imports torch
 
         check_counts(space, task)
     return problem.settled(space, evaluate, task)
 
 
 def task_sources(evaluate: object) -> list[HasTask]:
-    """The evaluator if it knows its data; else those that it holds or names and that do."""
+    """The evaluator if it knows its data; otherwise the objects it holds or names that do."""
     if isinstance(evaluate, HasTask):
         return [evaluate]
     found: list[HasTask] = []
@@ -63,7 +63,7 @@ def task_sources(evaluate: object) -> list[HasTask]:
 
 
 def _parts(thing: object) -> Iterator[object]:
-    """What a callable holds: attributes, bound arguments, variables around it, and globals that it names."""
+    """Parts of a callable: attributes, bound arguments, closure variables, and named globals."""
     if thing is None or isinstance(thing, (type, str, bytes, int, float, SearchSpace)):
         return
     if isinstance(thing, functools.partial):
@@ -74,7 +74,7 @@ def _parts(thing: object) -> Iterator[object]:
         for cell in thing.__closure__ or ():
             try:
                 yield cell.cell_contents
-            except ValueError:  # not set yet
+            except ValueError:  # an empty cell
                 continue
         yield from (thing.__globals__[n] for n in thing.__code__.co_names if n in thing.__globals__)
     elif callable(thing):

@@ -1,4 +1,4 @@
-"""Warn when no result has arrived for long, and name what is running: a candidate may hang where nothing can end it."""
+"""Warn when no result arrives for long, and name the running trials: a candidate may hang."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from nas.core.tracebacks import is_own
 from nas.engine.search_state import SearchState
 
 _LOG = logging.getLogger(__name__)
-LEAST_S = 300.0  # without a setting: the shortest silence that is reported
-TIMES = 10.0  # without a setting: how many times the median trial a silence must last
-_RECENT = 100  # trials that the median is taken of
-_SHOWN = 8  # running trials that are named
+LEAST_S = 300.0  # default: the shortest reported silence
+TIMES = 10.0  # default: reported silence in multiples of the median trial
+_RECENT = 100  # trials in the median
+_SHOWN = 8  # most running trials in a warning
 _TICK_S = 5.0
 
 
 class SilenceWatch:
-    """Logs a warning when nothing arrived for `quiet_s` seconds, again when the silence has doubled; used as a context.
+    """Context manager that warns after `quiet_s` seconds without a result, and again whenever the silence doubles.
 
-    Without `quiet_s`: for ten times the median time of the latest trials, at least five minutes. It looks on a thread
-    of its own, so a candidate that hangs in this process is reported as well. The last warning stays in `state.silence`
-    until a result arrives.
+    Default for `quiet_s`: ten times the median time of recent trials, at least five minutes. The watch has its own thread,
+    so it also reports a candidate that hangs in this process. The last warning stays in `state.silence` until a result
+    arrives.
     """
 
     def __init__(self, state: SearchState, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -40,7 +40,7 @@ class SilenceWatch:
         self._clock = clock
         self._seconds: deque[float] = deque(maxlen=_RECENT)
         self._heard = clock()
-        self._next: float | None = None  # how long the silence must be for the next warning
+        self._next: float | None = None  # length of the silence at the next warning
         self._main = threading.get_ident()
         quiet = state.settings.quiet_s
         tick = _TICK_S if quiet is None else min(_TICK_S, quiet / 4)
@@ -61,7 +61,7 @@ class SilenceWatch:
         self._state.silence = ""
 
     def arrived(self, result: Result) -> None:
-        """A result is here: the silence is over."""
+        """A result arrived: reset the silence."""
         self._learn(result)
         self._heard, self._next = self._clock(), None
         if self._state.silence:
@@ -80,7 +80,7 @@ class SilenceWatch:
         return max(LEAST_S, TIMES * statistics.median(usual)) if usual else LEAST_S
 
     def look(self) -> None:
-        """Warn if it has been silent for long enough."""
+        """Warn if the silence is long enough."""
         silent = self._clock() - self._heard
         if silent < (self.longest_s if self._next is None else self._next):
             return
@@ -104,7 +104,7 @@ class SilenceWatch:
         return f"No result for {_clock(silent)}{of}. {said}"
 
     def _running(self) -> list[str]:
-        """Each trial under way: its architecture, where it runs and since when."""
+        """Each running trial: its architecture, worker and time."""
         state = self._state
         waiting, texts = dict(state.in_flight), []
         for worker in state.workers():
@@ -122,7 +122,7 @@ class SilenceWatch:
         return texts
 
     def _place(self) -> str:
-        """The line that the search's thread is at: the innermost of the user's own code, where there is one."""
+        """The current line of the search's thread: the innermost line of user code, if any."""
         frame = sys._current_frames().get(self._main)
         if frame is None:
             return "an unknown line"
@@ -133,7 +133,7 @@ class SilenceWatch:
 
 
 def _clock(seconds: float) -> str:
-    """A length of time for people, such as `2 min 05 s`."""
+    """A duration for display, such as `2 min 05 s`."""
     if seconds < 10:
         return f"{seconds:.2g} s"
     minutes, rest = divmod(round(seconds), 60)

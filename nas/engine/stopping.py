@@ -1,7 +1,7 @@
-"""Rules that end a search before its budget is spent: no improvement for a while, or a target reached.
+"""Rules that end a search before its budget is spent: no improvement, or a reached target.
 
-A rule ends a run as a time limit does: nothing new is asked, trials under way are awaited and told, and the run is
-``finished`` with the reason in its summary. A resumed run may have other rules.
+A rule ends a run as a time limit does: no new asks, running trials are awaited and told, and the run is ``finished`` with the
+reason in its summary. A resumed run may have other rules.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
     from nas.engine.search_state import SearchState
 
 _LOG = logging.getLogger(__name__)
-_NOISE = 1e-12  # a relative difference of hypervolumes that is rounding
+_NOISE = 1e-12  # relative rounding error of hypervolumes
 
 Reason = Callable[[], str]
 
 
 class StopRule(ABC):
-    """When to stop. A rule only describes: one object may serve several searches.
+    """A condition for stopping. Rules are stateless: several searches may share one.
 
-    `start` is called once a session, when the state holds what earlier sessions and a warm start brought. It returns a
-    function that the search calls then and after each told result: the reason to stop in one line, or "" to go on.
-    Depend on `state.results` and their order alone; then a resumed search stops where an uninterrupted one does.
+    `start` is called once a session, with a state that holds the results of earlier sessions and of a warm start. It returns
+    a function that the search calls then and after each result: the reason to stop in one line, or "" to continue. Depend on
+    `state.results` and their order alone; then a resumed search stops where an uninterrupted one does.
     """
 
     def check(self, problem: Problem) -> None:  # noqa: B027 (optional)
@@ -47,12 +47,12 @@ class StopRule(ABC):
 
     @abstractmethod
     def start(self, state: SearchState) -> Reason:
-        """Begin to watch a search."""
+        """Start to watch a search."""
 
 
 @dataclass(frozen=True)
 class Stalled(StopRule):
-    """Stop when the hypervolume has not grown for so many evaluations. Counting begins after the initial design."""
+    """Stop after `evaluations` without growth of the hypervolume, counted from the end of the initial design."""
 
     evaluations: int
 
@@ -82,13 +82,13 @@ class Stalled(StopRule):
 
 
 class _Progress:
-    """Evaluations since the hypervolume last grew, brought up to date when asked for."""
+    """Evaluations since the last growth of the hypervolume, updated on access."""
 
     def __init__(self, state: SearchState) -> None:
         self._state = state
         problem = state.problem
         self._fold: Fold[Result] = Fold(problem.objectives, problem.limits, state.initial)
-        self._left = max(2, state.initial)  # successes until the hypervolume has its box
+        self._left = max(2, state.initial)  # successes until the hypervolume's box is fixed
         for result in state.imported:
             self._put(result)
         self._taken = 0
@@ -103,7 +103,7 @@ class _Progress:
         return seen.ok
 
     def stalled(self) -> int:
-        """Evaluations told since the one with which the hypervolume was largest for the first time."""
+        """Number of evaluations since the hypervolume first reached its maximum."""
         for result in self._state.results[self._taken :]:
             self._taken += 1
             if result.status is Status.INVALID:
@@ -111,7 +111,7 @@ class _Progress:
             ok = self._put(result)
             self._since += 1
             volume = self._fold.volume
-            # while the box is not fixed, volumes do not compare
+            # volumes are not comparable until the box is fixed
             if (ok and self._left >= 0) or volume > self._best * (1 + _NOISE):
                 self._since, self._best = 0, volume
         return self._since
@@ -119,7 +119,7 @@ class _Progress:
 
 @dataclass(frozen=True)
 class Reached(StopRule):
-    """Stop when one member of the front meets every condition, such as ``"error <= 2, params <= 1e6"``."""
+    """Stop when a member of the front meets every condition, such as ``"error <= 2, params <= 1e6"``."""
 
     target: str
 
@@ -137,7 +137,7 @@ class Reached(StopRule):
             raise ConfigError(f"stop: reached: {error}") from None
 
     def check(self, problem: Problem) -> None:
-        """Every condition is on an objective of the search."""
+        """Check that every condition is on an objective of the search."""
         for condition in self._conditions():
             if condition.objective not in problem.names:
                 raise ConfigError(
@@ -146,7 +146,7 @@ class Reached(StopRule):
                 )
 
     def start(self, state: SearchState) -> Reason:
-        """Look at the front whenever it has another member."""
+        """Check the front whenever it changes."""
         conditions, problem = self._conditions(), state.problem
         signs = np.array([o.sign for o in problem.objectives])
         columns = [problem.names.index(c.objective) for c in conditions]
@@ -178,11 +178,9 @@ _EXPECTED = "expected a list of rules such as [{stalled: 30}, {reached: 'error <
 
 
 def stop_rules(given: AnyRules, problem: Problem | None = None) -> tuple[StopRule, ...]:
-    """The rules themselves, from objects or from mappings of a name and its argument; one alone will do.
+    """Convert rule objects, or mappings of a name to its argument (a list or a single one), to rules.
 
-    Raises `ConfigError`.
-
-    With the problem, each rule is checked against it.
+    Checks each rule against the problem, if given. Raises `ConfigError`.
     """
     if isinstance(given, (Mapping, StopRule)):
         given = [given]
@@ -211,9 +209,9 @@ def _from_mapping(item: Any) -> list[StopRule]:
 
 
 class Watch:
-    """The rules of a search under way as one question: is there a reason to stop?
+    """The rules of a running search, combined.
 
-    A rule that raises is reported and left out from then on: it must not cost a search its results.
+    A rule that raises is logged and dropped: its error must not cost the search's results.
     """
 
     def __init__(self, rules: Sequence[StopRule], state: SearchState) -> None:
@@ -227,7 +225,7 @@ class Watch:
                 _report(rule, error)
 
     def reason(self) -> str:
-        """The reason of the first rule that has one, else ""."""
+        """The first reason to stop, or ""."""
         for watched in tuple(self._watching):
             rule, ask = watched
             try:
@@ -245,7 +243,7 @@ class Watch:
 
 def _report(rule: StopRule, error: BaseException) -> None:
     _LOG.warning(
-        "stop: rule %s: %s; the search goes on without it", type(rule).__name__, summarize_exception(error)
+        "stop: rule %s: %s; the search continues without it", type(rule).__name__, summarize_exception(error)
     )
 
 

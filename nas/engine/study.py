@@ -1,4 +1,4 @@
-"""A search whose loop is the user's own: ask for a trial, evaluate it anywhere, tell what came of it."""
+"""Ask-and-tell interface: your loop asks for a trial, evaluates it anywhere, and passes the result back."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ Told = Mapping[str, Any] | float | BaseException
 
 @dataclass(frozen=True, slots=True)
 class StudyTrial(Trial):
-    """A trial of a study: a `nas.Trial` that also knows its space, so an evaluator takes it as it is.
+    """A trial of a study: a `nas.Trial` with its space, so an evaluator accepts it directly.
 
-    `id` counts from 0, `architecture` is what to evaluate, `text` its text form, `seed` the trial's own, `budget` the
-    epochs to train (None: as you like).
+    `id` counts from 0, `architecture` is the architecture to evaluate, `text` its text form, `seed` the trial's seed,
+    `budget` the epochs to train (None: your choice).
     """
 
     space: SearchSpace = field(kw_only=True, repr=False, compare=False)
@@ -68,7 +68,7 @@ class StudyTrial(Trial):
         return self.space.format(self.architecture)
 
     def build(self, **settings: Any) -> nn.Module:
-        """The network, by the space's own `build` with these settings; by default of the study's `task`.
+        """Build the network with the space's `build` and these settings; by default for the study's `task`.
 
         Raises `ConfigError` when the space builds no networks.
         """
@@ -83,14 +83,14 @@ class StudyTrial(Trial):
 
 
 class Study:
-    """Ask and tell: a search in steps, for a loop, a scheduler or a cluster of your own.
+    """Ask and tell: a search in steps, for your own loop, scheduler or cluster.
 
     ``trial = study.ask()``, then ``study.tell(trial, {"error": 5.2})`` or ``study.tell(trial, exception)``, in any order and
-    with any number of trials pending. Exact objectives (``params``, ``madds``) are computed here. The same seed and the same
-    order of calls give the same asks. May be used by several threads, and as a context, which closes it.
+    with any number of pending trials. Exact objectives (``params``, ``madds``) are computed here. The same seed and the same
+    order of calls give the same asks. Thread-safe; as a context manager it closes the study.
 
-    With `out` everything is on disk when a call returns; ``nas front``, ``watch`` and ``report`` read the folder at any time.
-    After a kill, `resume` brings all of it back, and `ask` hands out the pending trials again first.
+    With `out`, everything is on disk when a call returns; ``nas front``, ``watch`` and ``report`` read the folder at any time.
+    After a kill, `resume` restores everything, and `ask` returns the pending trials first.
     """
 
     def __init__(
@@ -111,30 +111,30 @@ class Study:
         task: TaskSpec | None = None,
         accept_changed_code: bool = False,
     ) -> None:
-        """Begin a study, or go on with the one in `out`.
+        """Begin a study, or continue the one in `out`.
 
         Args:
-            space: what to search; any `SearchSpace`.
-            objectives: as in `nas.search`. Those that are not cheap are told; one with a function that is not told is
-                computed when its trial is told.
+            space: the space to search; any `SearchSpace`.
+            objectives: as in `nas.search`. Pass measured ones to `tell`; one with a function is computed in `tell` if
+                missing.
             out: a folder for the log and the tables; None keeps the study in memory.
-            resume: go on with the study in `out`: the same space, objectives, limits, algorithm and seed.
+            resume: continue the study in `out`: the same space, objectives, limits, algorithm and seed.
             algorithm: a name in `nas.algorithms.ALGORITHMS`, or a class or function of (problem, rng, settings).
-            algorithm_settings: its `Settings`, or a mapping of some of them; the defaults suit no budget in particular.
-            seed: decides everything that is random.
-            limits: bounds on any objective. What breaks one on a cheap objective is never handed out.
+            algorithm_settings: its `Settings`, or a mapping of some of them; the defaults are independent of any budget.
+            seed: determines all random choices.
+            limits: bounds on any objective. Architectures that violate a cheap one are never returned by `ask`.
             fidelity: the budget of every trial, such as epochs.
             halving: instead, the rungs of budgets that architectures climb (`nas.training.Halving`).
-            initial: architectures to hand out first.
+            initial: architectures to ask first.
             warm_start: results of an earlier run, as in `nas.search`.
             task: channels, classes and image size of your data, which costs and networks then follow.
-            accept_changed_code: on resuming, go on although the code of the space or the objectives changed; it is recorded.
+            accept_changed_code: on resume, accept and record changed code of the space or the objectives.
 
         Raises:
-            ConfigError: an argument cannot be used. HistoryError: the folder holds another run, or cannot be used.
+            ConfigError: an invalid argument. HistoryError: the folder holds another run, or cannot be used.
         """
         if resume and out is None:
-            raise ConfigError("resume: needs out, the folder of the study to go on with")
+            raise ConfigError("resume: needs out, the folder of the study to continue")
         folder = None if out is None else Path(out).absolute()
         problem = Problem(space, objectives, _evaluated_by_the_user, limits)
         if task is not None:
@@ -149,7 +149,7 @@ class Study:
         self._lock = threading.RLock()
         self._problem = problem
         self._executor = _ByHand()
-        self._began: dict[int, tuple[float, float]] = {}  # when each pending trial was handed out
+        self._began: dict[int, tuple[float, float]] = {}  # start of each pending trial
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
         self._closed = False
         self._resumed = resume
@@ -189,7 +189,7 @@ class Study:
         return None if self._history is None else self._history.path.parent
 
     def ask(self) -> StudyTrial:
-        """The next trial to evaluate; after `resume` first those that were asked and not told, in their order.
+        """Return the next trial to evaluate; after `resume` the pending trials come first, in order.
 
         Raises `NothingToAsk` when there is none: the space is exhausted, or the algorithm waits for pending results.
         """
@@ -199,19 +199,19 @@ class Study:
             while trial is None:
                 if self._search.ask() is None:
                     raise NothingToAsk(self._nothing())
-                self._settle()  # one that a limit on a cheap objective rules out has its result already
+                self._settle()  # a trial that violates a cheap limit already has its result
                 trial = self._executor.take()
             self._began[trial.id] = time.time(), time.perf_counter()
             return self._shown(trial)
 
     def tell(self, trial: Trial | int, values: Told) -> None:
-        """Record what came of a trial, or of its number, and let the algorithm learn from it.
+        """Record the result of a trial, given by itself or its number, and pass it to the algorithm.
 
-        `values` has every measured objective by name, in its own unit and direction; further finite numbers are kept in the
-        history. A number alone will do where one objective is measured. An objective that is not finite makes a failed
-        trial, as an exception does: of its kind ``timeout`` for `TimeoutError`, ``out_of_memory`` where memory ran out.
+        `values` maps each measured objective to its value, in its own unit and direction; further finite numbers are kept in
+        the history. If only one objective is measured, a plain number suffices. An objective that is not finite marks the
+        trial as failed, as does an exception: ``timeout`` for `TimeoutError`, ``out_of_memory`` for a lack of memory.
 
-        Raises `ConfigError`, and records nothing, for a trial that is not pending, for a missing objective, and for what is
+        Raises `ConfigError`, and records nothing, for a trial that is not pending, a missing objective, or a value that is
         not a number.
         """
         with self._lock:
@@ -225,13 +225,13 @@ class Study:
 
     @property
     def pending(self) -> list[StudyTrial]:
-        """Trials that were asked and not told, in the order of asking."""
+        """Trials asked and not yet told, in the order of asking."""
         with self._lock:
             return [self._shown(t) for _, t in sorted(self._search.state.in_flight.items())]
 
     @property
     def front(self) -> pd.DataFrame:
-        """The non-dominated architectures so far, as `SearchResult.front`: objectives in their own units."""
+        """The non-dominated architectures so far, like `SearchResult.front`: objectives in their own units."""
         with self._lock:
             if self.out is not None:
                 return load_run(self.out)[0].front
@@ -249,7 +249,7 @@ class Study:
 
     @property
     def history(self) -> pd.DataFrame:
-        """One row a trial, as `SearchResult.history`; pending ones have the status ``running``."""
+        """One row a trial, like `SearchResult.history`; pending ones have the status ``running``."""
         with self._lock:
             if self.out is not None:
                 return load_run(self.out)[0].frame
@@ -257,7 +257,7 @@ class Study:
             return frame_of(self._problem.space, state.results, state.in_flight.values())
 
     def close(self) -> None:
-        """Write the tables and plots of the folder and let go of it; may be called twice. Pending trials stay pending."""
+        """Write the tables and plots of the folder and release it; pending trials stay pending. May be called twice."""
         self._close("finished")
 
     def __enter__(self) -> Study:
@@ -295,12 +295,12 @@ class Study:
             go_on = (
                 ""
                 if self.out is None
-                else f"; go on with it by nas.Study(..., out={str(self.out)!r}, resume=True)"
+                else f"; continue it with nas.Study(..., out={str(self.out)!r}, resume=True)"
             )
             raise ConfigError(f"this study is closed{go_on}")
 
     def _settle(self) -> None:
-        """Tell the algorithm everything that is due."""
+        """Tell the algorithm all due results."""
         while self._search.tell_next():
             pass
 
@@ -312,17 +312,17 @@ class Study:
         number, space = len(self._search.state.in_flight), self._problem.space
         if number:
             waits = "trial is" if number == 1 else f"{number} trials are"
-            return f"nothing new to ask for while the {waits} pending: tell what came of it, then ask again"
+            return f"nothing new to ask for while the {waits} pending: tell a result, then ask again"
         within = " within the limits" if self._problem.limits else ""
-        return f"every architecture of space {space.name!r}{within} that the algorithm can find has been asked for"
+        return (
+            f"the algorithm has asked for every architecture of space {space.name!r}{within} that it can find"
+        )
 
     def _pending_of(self, trial: Trial | int) -> Trial:
-        """The pending trial that is meant. Raises `ConfigError` that says why there is none."""
+        """Find the pending trial. Raises `ConfigError` with the reason if there is none."""
         state = self._search.state
         if isinstance(trial, bool) or not isinstance(trial, (Trial, int, np.integer)):
-            raise ConfigError(
-                f"tell: expected a trial that ask() gave, or its number, got {type(trial).__name__}"
-            )
+            raise ConfigError(f"tell: expected a trial from ask(), or its number, got {type(trial).__name__}")
         number = trial.id if isinstance(trial, Trial) else int(trial)
         told = next((r for r in reversed(state.results) if r.trial.id == number), None)
         here = state.in_flight.get(number) or (None if told is None else told.trial)
@@ -333,14 +333,14 @@ class Study:
         if isinstance(trial, Trial) and _key(trial) != _key(here):
             shown = self._problem.space.format(here.architecture)
             raise ConfigError(
-                f"tell: trial {number} is of another study; trial {number} of this one is {shown}"
+                f"tell: trial {number} belongs to another study; trial {number} of this one is {shown}"
             )
         if told is not None:
             raise ConfigError(f"tell: trial {number} was told already, with status {told.status.value}")
         return here
 
     def _result(self, trial: Trial, given: Told) -> Result:
-        """What is recorded of a told trial. Raises `ConfigError` for a mistake of the caller."""
+        """The result to record. Raises `ConfigError` for a mistake of the caller."""
         values: dict[str, float] = {}
         if isinstance(given, BaseException):
             status, error = _kind_of(given), storable(describe_failure(given))
@@ -354,7 +354,7 @@ class Study:
         return Result(trial, status, kept, seconds, error, self._worker, began or now, now)
 
     def _checked(self, given: Any) -> dict[str, float]:
-        """Everything told that is a number, by name; an objective may be not finite here."""
+        """All given numbers by name; an objective may be infinite or NaN here."""
         measured = [o for o in self._problem.objectives if not o.cheap]
         told = [o for o in measured if o.function is None] or measured
         if not isinstance(given, Mapping):
@@ -386,12 +386,12 @@ class Study:
         return values
 
     def _completed(self, trial: Trial, values: dict[str, float]) -> tuple[Status, str]:
-        """Check and complete the values of a trial; its status and the reason if it failed."""
+        """Check and complete the values of a trial; return its status and the reason if it failed."""
         exact = self._problem.cheap_values(trial.architecture)
         for name, value in exact.items():
             if name in values and not math.isclose(values[name], value, rel_tol=1e-9):
                 raise ConfigError(
-                    f"tell: {name} = {values[name]:.10g}, but it is exact and {value:.10g} for this architecture; leave it out"
+                    f"tell: {name} = {values[name]:.10g}, but its exact value is {value:.10g} for this architecture; omit it"
                     ", or give the study the task of your data"
                 )
         for item in self._problem.objectives:
@@ -410,38 +410,38 @@ class Study:
 
 
 class _ByHand:
-    """The executor of a study: trials wait here until the user takes them."""
+    """The executor of a study: a queue of trials for the user."""
 
     def __init__(self) -> None:
         self._waiting: deque[Trial] = deque()
 
     @property
     def free(self) -> int:
-        """Always room for one more."""
+        """Always 1: the queue is unbounded."""
         return 1
 
     def submit(self, trial: Trial) -> None:
-        """Keep it for the next `take`."""
+        """Queue a trial for `take`."""
         self._waiting.append(trial)
 
     def take(self) -> Trial | None:
-        """The oldest that nobody has taken."""
+        """Remove and return the oldest trial in the queue."""
         return self._waiting.popleft() if self._waiting else None
 
     def withdraw(self, number: int) -> None:
-        """Forget one that was told before anybody took it."""
+        """Remove a trial that was told before it was taken."""
         self._waiting = deque(t for t in self._waiting if t.id != number)
 
     def collect(self, timeout: float | None = None) -> list[Result]:
-        """Nothing comes back by itself."""
+        """Return nothing: results come from the user."""
         return []
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Do nothing."""
 
 
 def _evaluated_by_the_user(trial: Trial) -> Mapping[str, float]:
-    raise ConfigError("a study does not evaluate: tell it what came of each trial")
+    raise ConfigError("a study does not evaluate: pass it the result of each trial")
 
 
 def _key(trial: Trial) -> tuple[Any, ...]:
@@ -455,7 +455,7 @@ def _kind_of(error: BaseException) -> Status:
 
 
 def _number(value: Any) -> float | None:
-    """A float of numbers, NumPy's and tensors' single elements included; None for anything else."""
+    """A number as a float, also a NumPy value or tensor with one element; None for anything else."""
     if isinstance(value, (str, bytes, bool)) or value is None:
         return None
     try:

@@ -1,7 +1,7 @@
-"""A warm start: a search begins with what earlier runs of the same space and objectives measured.
+"""Warm start: begin a search with the results of earlier runs of the same space and objectives.
 
-The results are told to the algorithm before its first ask and copied into the new run's log, so that resuming needs
-the earlier folder no more. They count as no evaluations of the new run.
+The algorithm receives the results before its first ask, and the new run's log copies them, so that resuming does not need
+the earlier folder. They do not count as evaluations of the new run.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ AnySource = str | Path | pd.DataFrame
 class WarmStart:
     """Results of earlier runs, in their order of telling.
 
-    `folder` is the run that was named; `origins` (n,) says where each result was measured, which is another folder
-    when that run had a warm start itself. Trials are numbered from -n to -1: none of them is the new run's.
+    `folder` is the named run; `origins` (n,) gives the folder of each result, which differs when that run had a warm start
+    too. Trials are numbered from -n to -1, apart from those of the new run.
     """
 
     folder: str
@@ -45,11 +45,11 @@ class WarmStart:
     origins: tuple[str, ...]
 
     def observations(self, problem: Problem) -> list[Observation]:
-        """The results as the algorithm is told them."""
+        """The results as observations for the algorithm."""
         return [problem.observe(result) for result in self.results]
 
     def as_meta(self, problem: Problem) -> dict[str, Any]:
-        """What the log of the new run keeps: plain JSON."""
+        """Plain JSON for the log of the new run."""
         rows = [
             {
                 "architecture": text_of(problem.space, result.trial.architecture),
@@ -64,19 +64,19 @@ class WarmStart:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """For config.json: where the results came from, and how many."""
+        """The source and number of the results, for config.json."""
         return {"from": self.folder, "results": len(self.results)}
 
 
 def read_warm_start(
     source: AnySource, problem: Problem, budget: float | None, out: Path | None = None
 ) -> WarmStart:
-    """The successful results of an earlier run, a CSV file or a DataFrame at this `budget`, fit for `problem`.
+    """Read the successful results at this `budget` of an earlier run, a CSV file or a DataFrame, for `problem`.
 
-    The run may be under way. Its genes may have had fewer choices: they are read by their text forms, and what was added
-    is logged as a warning. Exact objectives that the earlier run did not have are computed. Raises `ConfigError` when it searched another
-    space or other objectives, has no result at this budget, or is the folder to write (`out`); `HistoryError` when
-    it cannot be read or an exact objective has another value now.
+    The run may still be running. Its genes may have had fewer choices: text forms are parsed, and added choices are logged
+    as a warning. Exact objectives that are missing are computed. Raises `ConfigError` for a run with another space or other
+    objectives, without a result at this budget, or in the output folder (`out`); `HistoryError` when it is unreadable or an
+    exact objective has changed.
     """
     if isinstance(source, pd.DataFrame) or is_table(source):
         results = read_table(source, problem, budget)
@@ -89,8 +89,8 @@ def read_warm_start(
     folder, path = source, Path(source)
     if out is not None and path.resolve() == out.resolve():
         raise ConfigError(
-            f"warm_start: {folder} is the folder that this search writes; name an earlier run, or go on with this one "
-            f"by: {command('nas', 'search', '--resume', folder)}"
+            f"warm_start: {folder} is the output folder of this search; name an earlier run, or continue this one "
+            f"with: {command('nas', 'search', '--resume', folder)}"
         )
     try:
         frame, meta = read_history(path)
@@ -118,17 +118,17 @@ def read_warm_start(
 
 
 def recorded(history: History, problem: Problem, asked: AnySource | None) -> WarmStart | None:
-    """What the run that is resumed began with, from its own log; None if from nothing.
+    """The warm start of the run to resume, from its own log; None if it had none.
 
-    Raises `HistoryError` when `asked` names another run than it was started with.
+    Raises `HistoryError` when `asked` differs from the original.
     """
     meta = history.meta(META)
     with well_formed(history.path):
         folder = None if meta is None else meta["from"]
     if asked is not None and name_of(asked) != folder:
         raise HistoryError(
-            f"warm_start: the run was started with {folder!r}, now it is {name_of(asked)!r}: resume it as it was started, "
-            "or start a new one in another folder"
+            f"warm_start: the run was started with {folder!r}, now it is {name_of(asked)!r}: resume it with the original, "
+            "or start a new run in another folder"
         )
     if meta is None:
         return None
@@ -153,11 +153,11 @@ def recorded(history: History, problem: Problem, asked: AnySource | None) -> War
 
 
 def _check_same_search(folder: str | Path, problem: Problem, meta: Mapping[str, Any]) -> None:
-    """Raise `ConfigError` unless space and objectives are those of the earlier run, `HistoryError` if it is damaged."""
+    """Raise `ConfigError` unless the earlier run has the same space and objectives, `HistoryError` if it is damaged."""
     then, space = meta["identity"], problem.space
     if then.get("space") != space.name:
         raise ConfigError(
-            f"warm_start: {folder} searched space {then.get('space')!r}, this search is of {space.name!r}; name a "
+            f"warm_start: {folder} searched space {then.get('space')!r}, this search uses {space.name!r}; name a "
             "run of the same space"
         )
     choices, now = then.get("cardinalities"), [int(c) for c in space.cardinalities]
@@ -170,7 +170,7 @@ def _check_same_search(folder: str | Path, problem: Problem, meta: Mapping[str, 
     earlier = _task_of(folder, then)
     if earlier is not None and problem.task is not None and earlier != problem.task:
         raise ConfigError(
-            f"warm_start: {folder} searched for another task ({earlier}; here {problem.task}): its results do not compare; "
+            f"warm_start: {folder} searched for another task ({earlier}; here {problem.task}): its results are not comparable; "
             "name a run on the same data"
         )
     try:
@@ -191,7 +191,7 @@ def _check_same_search(folder: str | Path, problem: Problem, meta: Mapping[str, 
 
 
 def _task_of(folder: str | Path, identity: Mapping[str, Any]) -> TaskSpec | None:
-    """The task of an earlier run; None where it does not say."""
+    """The recorded task of an earlier run; None if missing."""
     try:
         return TaskSpec.from_json(identity.get("task"))
     except (KeyError, TypeError, ConfigError) as error:
@@ -199,15 +199,15 @@ def _task_of(folder: str | Path, identity: Mapping[str, Any]) -> TaskSpec | None
 
 
 def _added_choices(folder: str | Path, problem: Problem, meta: Mapping[str, Any]) -> str:
-    """Which genes have more choices than in the earlier run; "" if none has."""
+    """Describe the genes with more choices than in the earlier run; "" if there are none."""
     then, now = meta["identity"]["cardinalities"], problem.space.cardinalities
     more = [f"gene {i}: {a} then, {b} now" for i, (a, b) in enumerate(zip(then, now, strict=True)) if a != b]
     if not more:
         return ""
     shown = "; ".join(more[:8]) + (f"; and {len(more) - 8} more" if len(more) > 8 else "")
     return (
-        f"warm_start: choices were added to space {problem.space.name!r} since {folder} ({shown}). Its results are read by their "
-        "text forms, so the earlier choices must have kept their places"
+        f"warm_start: choices were added to space {problem.space.name!r} since {folder} ({shown}). Its results are read by "
+        "their text forms, so the earlier choices must have kept their positions"
     )
 
 
@@ -234,11 +234,11 @@ def _others(rows: pd.DataFrame) -> str:
     budgets = pd.to_numeric(rows["budget"])
     named = [f"{b:g}" for b in sorted(budgets.dropna().unique())]
     named += ["the evaluator's own"] if budgets.isna().any() else []
-    return f" (it has budget {', '.join(named)}; results of different budgets do not compare)"
+    return f" (it has budget {', '.join(named)}; results of different budgets are not comparable)"
 
 
 def _result(folder: str | Path, problem: Problem, record: Mapping[Any, Any], number: int) -> Result:
-    """One row as a result of this problem, its exact objectives checked or completed."""
+    """Convert a row to a result of this problem; check or compute its exact objectives."""
     text, budget = str(record["architecture"]), record["budget"]
     try:
         architecture: Architecture = problem.space.canonical(parsed(problem.space, text))

@@ -1,4 +1,4 @@
-"""What the workers of a search in this process do."""
+"""The state of the workers of a search in this process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nas.engine.search_state import SearchState
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a worker does: its trial and architecture (text form) and since how many seconds; None and "" when idle."""
+    """The state of a worker: its trial and architecture (text form), and for how many seconds; None and "" when idle."""
 
     worker: str
     trial: int | None = None
@@ -19,7 +19,7 @@ class Work:
 
 
 def workers_of(state: SearchState) -> tuple[list[Work], int]:
-    """What each worker does, and how many trials were handed out and wait for one. May be called on any thread."""
+    """The state of each worker, and the number of submitted trials that wait for one. Thread-safe."""
     out = dict(state.in_flight)
     work = []
     for worker in state.workers():

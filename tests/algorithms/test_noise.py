@@ -275,7 +275,7 @@ def test_an_algorithm_without_a_model_gives_no_posterior_front():
 
 
 def test_repeats_and_halving_together_are_refused():
-    with pytest.raises(ConfigError, match="repeats: measuring again does not go with halving"):
+    with pytest.raises(ConfigError, match="repeats and halving cannot be combined"):
         search(evaluate=rising, loop=LoopSettings(halving=Halving(1, 9)))
 
 

@@ -246,7 +246,7 @@ def test_a_network_that_is_not_on_the_front_has_no_weights(here: Path, nas_comma
     beaten = next(a for a in history["architecture"] if a not in set(front(here)["architecture"]))
     done = nas_command("export", "run", "--pick", beaten, "--out", "out", "--no-onnx")
     assert done.code == 3
-    assert "names no weights" in done.sentence
+    assert "has no weights" in done.sentence
     assert "--train trains the network now" in done.sentence
 
 

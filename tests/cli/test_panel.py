@@ -97,8 +97,8 @@ def test_how_far_it_is_has_room_on_the_flattest_terminal(height: int) -> None:
 
 
 def test_a_warning_has_room_before_the_workers_do() -> None:
-    said = shown(standing(64, 4, trouble="the search has ended without a word"), 80, 8)
-    assert "the search has ended without a word" in said
+    said = shown(standing(64, 4, trouble="the search exited without finishing the run"), 80, 8)
+    assert "the search exited without finishing the run" in said
 
 
 def test_workers_that_have_no_room_are_counted() -> None:

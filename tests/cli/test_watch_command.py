@@ -183,7 +183,7 @@ def test_a_search_that_was_killed_is_found_dead(orphan: Orphan) -> None:
     ended.wait()
     folder = orphan(pid=ended.pid)
     standing = RecordedStatus(folder).look()
-    assert f"the search (process {ended.pid}) has ended without a word" in standing.trouble
+    assert f"the search process (pid {ended.pid}) exited without finishing the run" in standing.trouble
     assert f"nas search --resume {folder}" in standing.trouble
     assert standing.evaluated == 12
     assert not standing.outcome
@@ -192,12 +192,12 @@ def test_a_search_that_was_killed_is_found_dead(orphan: Orphan) -> None:
 
 def test_another_process_with_the_same_number_is_not_taken_for_the_search(orphan: Orphan) -> None:
     folder = orphan(process_started=1.0)
-    assert "has ended without a word" in RecordedStatus(folder).look().trouble
+    assert "exited without finishing the run" in RecordedStatus(folder).look().trouble
 
 
 def test_a_search_on_another_machine_that_fell_silent_is_told_of(orphan: Orphan) -> None:
     folder = orphan(host="elsewhere", beat=time.time() - 300)
-    assert "on elsewhere) was last heard of 300 s ago" in RecordedStatus(folder).look().trouble
+    assert "on elsewhere) sent its last heartbeat 300 s ago" in RecordedStatus(folder).look().trouble
 
 
 def test_a_search_that_is_heard_of_is_in_no_trouble_whatever_its_clock_says(orphan: Orphan) -> None:

@@ -211,7 +211,7 @@ def test_another_ladder_is_refused_when_a_run_is_resumed(tmp_path: Path) -> None
 
 
 def test_a_fixed_budget_and_a_ladder_exclude_each_other() -> None:
-    with pytest.raises(ConfigError, match="fidelity: halving gives each trial its budget"):
+    with pytest.raises(ConfigError, match="fidelity: halving sets the budget of each trial"):
         LoopSettings(fidelity=3, halving=RULE)
 
 

@@ -145,7 +145,7 @@ def test_more_than_the_budget_is_refused() -> None:
 
 def test_one_that_a_warm_start_brings_is_refused(tmp_path: Path) -> None:
     search(initial=GIVEN, budget=4, out=tmp_path / "earlier")
-    with pytest.raises(ConfigError, match=r"entry 1.*was measured already: warm_start brings it"):
+    with pytest.raises(ConfigError, match=r"entry 1.*was measured already: warm_start contains it"):
         search(initial=GIVEN[:1], warm_start=tmp_path / "earlier")
 
 

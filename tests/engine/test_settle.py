@@ -368,7 +368,7 @@ def test_a_run_from_before_tasks_were_recorded_goes_on_if_its_numbers_agree(
     db.execute('UPDATE results SET "values" = ? WHERE trial = ?', (json.dumps(wrong), row[0]))
     db.commit()
     db.close()
-    with pytest.raises(HistoryError, match=r"params = 4108 .* counted for the space's default task"):
+    with pytest.raises(HistoryError, match=r"params = 4108 .* costs of the space's default task"):
         search(space, TrainingEvaluator(space, images, RECIPE), out=run, resume=True, budget=4)
 
 

@@ -188,7 +188,7 @@ def test_an_objective_that_is_not_finite_is_a_failed_trial(value: Any) -> None:
         (ValueError, "expected a mapping with the measured objectives"),
         (
             {"error": 5.0, "params": 1.0},
-            "params = 1, but it is exact and .* for this architecture; leave it out",
+            "params = 1, but its exact value is .* for this architecture; omit it",
         ),
     ],
 )
@@ -215,12 +215,12 @@ def test_a_trial_is_told_once_and_only_to_its_own_study() -> None:
     made.tell(trial, 1.0)
     with pytest.raises(ConfigError, match="trial 0 was told already, with status ok"):
         made.tell(trial, 2.0)
-    with pytest.raises(ConfigError, match="trial 0 is of another study; trial 0 of this one is"):
+    with pytest.raises(ConfigError, match="trial 0 belongs to another study; trial 0 of this one is"):
         made.tell(other.ask(), 2.0)
     with pytest.raises(ConfigError, match="this study has no trial 5; it asked for 1"):
         made.tell(5, 2.0)
     for nonsense in (None, "0", True, trial.architecture):
-        with pytest.raises(ConfigError, match="expected a trial that ask"):
+        with pytest.raises(ConfigError, match="expected a trial from ask"):
             made.tell(nonsense, 2.0)  # type: ignore[arg-type]
     assert list(made.history["error"]) == [1.0]
 

@@ -218,12 +218,12 @@ def damage(folder: Path, statement: str) -> None:
 
 
 REFUSED: dict[str, tuple[type[NasError], str, dict[str, Any]]] = {
-    "another space": (ConfigError, "searched space 'grid', this search is of 'toy'", {"space": ToySpace()}),
+    "another space": (ConfigError, "searched space 'grid', this search uses 'toy'", {"space": ToySpace()}),
     "other genes": (ConfigError, "searched 'grid' with other settings", {"space": Grid(5)}),
     "another measured objective": (ConfigError, "did not measure objective 'latency'; it has error, params, madds", {"objectives": ["error", nas.Objective("latency")]}),
     "another direction": (ConfigError, "'error' is minimised, in %, here maximised, in %", {"objectives": [nas.Objective("error", "%", maximize=True)]}),
     "another exact value": (HistoryError, r"had params = \d+ when the run was started and has \d+ now", {"space": Grid(scale=2.0)}),
-    "its own folder": (ConfigError, "is the folder that this search writes", {"out": "earlier"}),
+    "its own folder": (ConfigError, "is the output folder of this search", {"out": "earlier"}),
     "no run": (HistoryError, "warm_start: no run in", {"warm_start": "nowhere"}),
 }  # fmt: skip
 

@@ -164,7 +164,7 @@ def test_a_search_that_keeps_nothing_leaves_no_folder(tmp_path: Path) -> None:
 
 def test_what_is_missing_for_a_network_is_said(whole: nas.SearchResult, tmp_path: Path) -> None:
     assert whole.out is not None
-    with pytest.raises(DataError, match="names no weights of '9-9'"):
+    with pytest.raises(DataError, match="has no weights of '9-9'"):
         nas.load_network(whole.out, "9-9", SizedTiny())
     with pytest.raises(ConfigError, match="was started from Python; give the space"):
         nas.load_network(whole.out, whole.front["architecture"][0])
