@@ -1,9 +1,9 @@
-"""Hypervolume of many objectives, as a mean over directions: the cost grows with their number, not exponentially.
+"""Approximate hypervolume for many objectives as a mean over directions, with a cost linear in the number of objectives.
 
-Along a direction w from the reference point r, a front reaches as far as s(w) = max over its points y of
-min_j (r_j - y_j) / w_j; the hypervolume is proportional to the mean of s^m over the directions of the positive
-unit sphere (Deng and Zhang, "Approximating hypervolume and hypervolume contributions using polar coordinate", IEEE TEVC 23(5),
-2019, equation 7). The directions are the same each time, so a larger front never has a smaller value.
+Along a direction w from the reference point r, a front reaches s(w) = max over its points y of min_j (r_j - y_j) / w_j;
+the hypervolume is proportional to the mean of s^m over the directions of the positive unit sphere (Deng and Zhang,
+"Approximating hypervolume and hypervolume contributions using polar coordinate", IEEE TEVC 23(5), 2019, equation 7). The
+directions are fixed, so a larger front never has a smaller value.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import numpy as np
 
 from nas.core.records import FloatArray
 
-_CELLS = 1_000_000  # numbers in work at a time
+_CELLS = 1_000_000  # array elements to process at a time
 
 
 @lru_cache(maxsize=32)
 def sphere_directions(m: int, n: int) -> FloatArray:
-    """n directions on the positive part of the unit sphere, shape (n, m), always the same; not to be written to."""
+    """n fixed directions on the positive part of the unit sphere, shape (n, m); read-only."""
     drawn = np.abs(np.random.default_rng(0).normal(size=(n, m)))
     directions: FloatArray = np.maximum(drawn / np.linalg.norm(drawn, axis=1, keepdims=True), 1e-9)
     directions.flags.writeable = False
@@ -29,7 +29,7 @@ def sphere_directions(m: int, n: int) -> FloatArray:
 
 
 def volume_of(reached: FloatArray, m: int) -> FloatArray:
-    """Hypervolume from how far a front reaches along directions (..., s): shape (...)."""
+    """Hypervolume from the reach of a front along directions (..., s): shape (...)."""
     volume: FloatArray = _unit_volume(m) * np.mean(reached**m, axis=-1)
     return volume
 
@@ -40,7 +40,7 @@ def _unit_volume(m: int) -> float:
 
 
 def reach(points: FloatArray, reference: FloatArray, directions: FloatArray) -> FloatArray:
-    """How far each point (n, m), minimised, reaches from the reference (m,) along directions (s, m): (n, s)."""
+    """Reach of each point (n, m), minimised, from the reference (m,) along directions (s, m): (n, s)."""
     found = np.full((len(points), len(directions)), np.inf)
     for j in range(points.shape[1]):
         np.minimum(found, (reference[j] - points[:, [j]]) / directions[:, j], out=found)
@@ -49,7 +49,7 @@ def reach(points: FloatArray, reference: FloatArray, directions: FloatArray) -> 
 
 
 def front_reach(front: FloatArray, reference: FloatArray, directions: FloatArray) -> FloatArray:
-    """How far a front (n, m) reaches along each direction, (s,); 0 without points."""
+    """Reach of a front (n, m) along each direction, (s,); 0 without points."""
     best = np.zeros(len(directions))
     step = max(1, _CELLS // len(directions))
     for start in range(0, len(front), step):
@@ -66,8 +66,8 @@ def expected_gain(
 ) -> FloatArray:
     """Expected hypervolume that each of n candidates adds to a front (k, m), shape (n,).
 
-    `objectives` has an array for each objective: (n,) where it is exact, or (n, q) with what it may turn out to be, at
-    levels whose probabilities are `levels` (q,). Each direction looks at one outcome of each uncertain objective.
+    `objectives` has an array for each objective: (n,) if exact, or (n, q) with its possible values at levels with the
+    probabilities `levels` (q,). Each direction uses one outcome of each uncertain objective.
     """
     m, n = len(objectives), len(objectives[0])
     directions = sphere_directions(m, n_directions)
@@ -87,7 +87,7 @@ def expected_gain(
 
 
 def alone(front: FloatArray, reference: FloatArray, n_directions: int) -> FloatArray:
-    """What each point of a front (n, m) dominates that no other does, shape (n,)."""
+    """The hypervolume that each point of a front (n, m) dominates exclusively, shape (n,)."""
     m = front.shape[1]
     directions = sphere_directions(m, n_directions)
     best, second = np.zeros(n_directions), np.zeros(n_directions)

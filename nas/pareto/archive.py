@@ -1,4 +1,4 @@
-"""Dominance: the archive of non-dominated points that grows with a search."""
+"""Dominance: the archive of non-dominated points."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ T = TypeVar("T")
 
 
 class ParetoArchive(Generic[T]):
-    """Every non-dominated point told so far, with what belongs to it. Minimisation; unbounded.
+    """All non-dominated points so far, each with an item. Minimisation; unbounded.
 
     Of points with equal objectives the first stays.
     """
 
     def __init__(self, n_objectives: int) -> None:
-        self._columns = np.empty((n_objectives, 64))  # a point a column: comparisons run along memory
+        self._columns = np.empty((n_objectives, 64))  # one point a column, for contiguous comparisons
         self._items: list[T] = []
 
     def __len__(self) -> int:
@@ -32,11 +32,11 @@ class ParetoArchive(Generic[T]):
 
     @property
     def items(self) -> Sequence[T]:
-        """What was added with each point, in the same order."""
+        """The item of each point, in the same order."""
         return self._items
 
     def add(self, point: FloatArray, item: T) -> bool:
-        """Insert a finite point, shape (m,), unless it is dominated; say whether it went in."""
+        """Insert a finite point, shape (m,), unless it is dominated; return whether it was inserted."""
         n = len(self._items)
         if n:
             columns, column = self._columns[:, :n], point[:, None]
@@ -56,14 +56,14 @@ class ParetoArchive(Generic[T]):
 
 
 class LatestFront(Generic[T]):
-    """A Pareto archive in which a newer point with the same key takes the place of the older.
+    """A Pareto archive where a newer point replaces an older one with the same key.
 
-    For architectures that are measured again, at a higher fidelity: only what was measured last counts.
+    For architectures measured repeatedly, at a higher fidelity: only the latest measurement counts.
     """
 
     def __init__(self, n_objectives: int) -> None:
         self._m = n_objectives
-        self._known: dict[Hashable, tuple[FloatArray, T]] = {}  # in the order of their latest point
+        self._known: dict[Hashable, tuple[FloatArray, T]] = {}  # ordered by latest point
         self.archive: ParetoArchive[T] = ParetoArchive(n_objectives)
 
     @property
@@ -73,18 +73,18 @@ class LatestFront(Generic[T]):
 
     @property
     def items(self) -> Sequence[T]:
-        """What was put in with each point of the front, in the same order."""
+        """The item of each point of the front, in the same order."""
         return self.archive.items
 
     def put(self, key: Hashable, point: FloatArray | None, item: T) -> bool:
-        """What is known of `key` now: a finite point, shape (m,), or nothing feasible; say whether the front changed."""
+        """Replace the point, shape (m,), of `key` (None if infeasible). Return whether the front changed."""
         before = self._known.pop(key, None)
         if point is not None:
             self._known[key] = point, item
         if before is None or not any(item is before[1] for item in self.archive.items):
             return point is not None and self.archive.add(point, item)
         if point is not None and (point <= before[0]).all() and (point < before[0]).any():
-            return self.archive.add(point, item)  # which takes out what it dominates, the older one too
+            return self.archive.add(point, item)  # which removes dominated points, including the older one
         self.archive = ParetoArchive(self._m)
         for kept, what in self._known.values():
             self.archive.add(kept, what)
@@ -92,10 +92,10 @@ class LatestFront(Generic[T]):
 
 
 def non_dominated(points: FloatArray) -> np.ndarray:
-    """Indices of the non-dominated rows of (n, m), finite and minimised, ascending; of equal rows the first."""
-    # what dominates a row has no larger sum and, with an equal one, comes before it in this order
+    """Indices of the non-dominated rows of (n, m), finite and minimised, ascending; the first of equal rows."""
+    # a dominating row has a smaller sum, or an equal sum and an earlier place in this order
     order = np.lexsort((*points.T[::-1], points.sum(axis=1))) if len(points) else np.empty(0, dtype=np.int64)
-    left, found = points[order].T.copy(), []  # a point a column: comparisons run along memory
+    left, found = points[order].T.copy(), []  # one point a column, for contiguous comparisons
     while len(order):
         found.append(int(order[0]))
         beaten = (left >= left[:, :1]).all(axis=0)

@@ -1,4 +1,4 @@
-"""Choosing from a front once it is there: by a preference, or at its knee."""
+"""Choose from a front: by a preference, or at its knee."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from nas.core.objectives import Objective
 from nas.core.records import FloatArray
 from nas.pareto.preferences import Preference
 
-_FLAT = 0.01  # of a range: a smaller bend is none
+_FLAT = 0.01  # of a range: smaller bends are ignored
 _SMALL = 1e-9
 
 
 @dataclass(frozen=True)
 class Picked:
-    """A front as a preference ranks it.
+    """A front ranked by a preference.
 
-    `ranked` has the rows of the front that meet the limits, best first, with the front's own columns; `scores`
-    (n,) and `worse_by`, row by row: how far each is from the named levels, a column an objective, in its own
-    unit, positive where it falls short (also of a level to be exceeded). `aspiration` has the level of every
-    objective, unnamed ones completed (see `Preference.aspiration`). `dropped` rows break a limit. If all do,
-    `nearest` has them, those that break the limits least first, and `misses` by how much, a column a limit.
+    `ranked` has the rows of the front that meet the limits, best first, with the front's columns; `scores` (n,) and
+    `worse_by`, row by row: the distance to the named levels, a column an objective, in its own unit, positive where the row
+    falls short (also of a level to exceed). `aspiration` has the level of every objective, with completed levels for
+    unnamed ones (see `Preference.aspiration`). `dropped` is the number of rows that violate a limit. If all do, `nearest`
+    has them, smallest violation first, and `misses` the violations, a column a limit.
     """
 
     preference: Preference
@@ -45,7 +45,7 @@ class Picked:
 
 
 def minimised(front: pd.DataFrame, objectives: Sequence[Objective]) -> FloatArray:
-    """The objectives of a front's rows, shape (n, m), minimised. Raises `ConfigError` if a column is missing."""
+    """The objectives of a front's rows, shape (n, m), minimised. Raises `ConfigError` for a missing column."""
     names = [o.name for o in objectives]
     missing = [name for name in names if name not in front.columns]
     if missing:
@@ -57,11 +57,11 @@ def minimised(front: pd.DataFrame, objectives: Sequence[Objective]) -> FloatArra
 
 
 def pick(front: pd.DataFrame, preference: Preference) -> Picked:
-    """Rank a front: leave out what breaks a limit, then the smallest achievement score first.
+    """Rank a front: drop rows that violate a limit, then sort by achievement score, smallest first.
 
     `front` has a row an architecture and a column an objective in its own unit, such as `RunTable.front` or
-    `SearchResult.front`. Scores are normalised by the ideal and nadir of the whole front. Rows of equal score
-    stay in the front's order.
+    `SearchResult.front`. Scores are normalised by the ideal and nadir of the whole front. Rows of equal score keep their
+    order.
     """
     objectives, levels = preference.objectives, preference.aspirations
     points = minimised(front, objectives)
@@ -96,32 +96,32 @@ def _beyond(values: pd.Series[float], bound: float, upper: bool) -> pd.Series[fl
 
 @dataclass(frozen=True)
 class Knee:
-    """Where a front bends most: the row's `index` and its `depth` in ranges of the front (0: it bends nowhere)."""
+    """The knee of a front: the row's `index`, and its `depth` in ranges of the front (0: no knee)."""
 
     index: int
     depth: float
 
     @property
     def bends(self) -> bool:
-        """Whether there is a knee; without one `index` is the most balanced row."""
+        """Whether there is a knee; otherwise `index` is the most balanced row."""
         return self.depth > 0
 
 
 def knee(points: FloatArray) -> Knee:
-    """The knee of a front, (n, m) minimised: the point that lies deepest below the front's ends.
+    """The knee of a front, (n, m) minimised: the point deepest below the front's ends.
 
     Das, "On characterizing the 'knee' of the Pareto curve based on normal-boundary intersection", Structural
-    Optimization 18, 1999, with objectives normalised by the front's ideal and nadir and the normal (1, ..., 1): the
-    depth of a point is how much worse it could be in every objective at once until some mixture of the ends is as
-    good in all of them. The ends are the points that are worst in some objective; with two objectives that are
-    the best in the other, and the depth is the distance from the line through both. With three or more the best
-    in each will not do, for they coincide where objectives move together (the network with the fewest parameters
-    often has the fewest multiply-adds), or are the knee itself. Preferred to the expected marginal utility of
-    Branke et al. (PPSN 2004), which favours points without neighbours: a front of few evaluations has many.
+    Optimization 18, 1999, with objectives normalised by the front's ideal and nadir and the normal (1, ..., 1): the depth
+    of a point is the largest loss in every objective at once before some mixture of the ends matches it. The ends are the
+    points that are worst in some objective; with two objectives these are the best in the other, and the depth is the
+    distance from the line through both. With three or more, the best in each objective may coincide where objectives
+    correlate (the network with the fewest parameters often has the fewest multiply-adds), or be the knee itself. Preferred
+    to the expected marginal utility of Branke et al. (PPSN 2004), which favours isolated points: a front of few evaluations
+    has many.
 
-    Where nothing is deeper than a hundredth of a range (one or two points, all on a line or plane, a concave
-    front) the row with the smallest worst normalised objective is given, with depth 0. Raises `ConfigError` for no
-    points, or numbers that are not finite.
+    If no depth exceeds a hundredth of a range (one or two points, all on a line or plane, a concave front), returns the row
+    with the smallest worst normalised objective, with depth 0. Raises `ConfigError` for an empty front, or numbers that are
+    not finite.
     """
     points = np.asarray(points, dtype=np.float64)
     if points.ndim != 2 or points.size == 0 or not np.isfinite(points).all():
@@ -137,10 +137,10 @@ def knee(points: FloatArray) -> Knee:
 
 
 def _deepest(points: FloatArray, ends: FloatArray) -> tuple[int, float]:
-    """Which of points (n, m) lies deepest below the mixtures of ends (k, m), and how deep.
+    """The deepest of points (n, m) below the mixtures of ends (k, m), and its depth.
 
-    Any mixture bounds every point's depth from above; points are solved in the order of their bounds, each
-    solution gives a new mixture, and most points never need a solution of their own.
+    Any mixture bounds every point's depth from above; points are solved in the order of their bounds, each solution gives a
+    new mixture, and most points need no solution.
     """
     bounds = (ends[:, None, :] - points[None, :, :]).max(axis=2).min(axis=0)
     solved: set[int] = set()
@@ -155,9 +155,9 @@ def _deepest(points: FloatArray, ends: FloatArray) -> tuple[int, float]:
 
 
 def _depth(point: FloatArray, ends: FloatArray) -> tuple[float, FloatArray]:
-    """The least t such that point + t (m,) is nowhere better than some mixture of ends (k, m); that mixture."""
+    """The smallest t such that some mixture of ends (k, m) is at least as good as point + t (m,); and that mixture."""
     k, m = ends.shape
-    solved = linprog(  # variables: k shares of the mixture, then t
+    solved = linprog(  # variables: k weights of the mixture, then t
         np.append(np.zeros(k), 1.0),
         A_ub=np.hstack([ends.T, -np.ones((m, 1))]),
         b_ub=point,

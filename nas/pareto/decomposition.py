@@ -1,4 +1,4 @@
-"""Scalarising functions: a vector of objectives and a direction give one number to minimise."""
+"""Scalarising functions: reduce a vector of objectives to one number along a direction."""
 
 from __future__ import annotations
 

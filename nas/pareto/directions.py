@@ -1,4 +1,4 @@
-"""Reference directions: how the search spreads over the front. The only place that asks pymoo for them."""
+"""Reference directions, which spread the search over the front. The only module that gets them from pymoo."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nas.core.records import FloatArray
 
 
 def das_dennis(n_objectives: int, n: int) -> FloatArray:
-    """A regular grid on the unit simplex, shape (k, m), with k the largest grid size not above n (Das and Dennis 1998).
+    """A regular grid on the unit simplex, shape (k, m), with k the largest grid size of at most n (Das and Dennis 1998).
 
     At least the m corners. For one objective: n copies of its only direction.
     """

@@ -1,4 +1,4 @@
-"""How good a front is: hypervolume and IGD+, through moocore. Everything here is minimised."""
+"""Quality of a front: hypervolume and IGD+, through moocore. All objectives are minimised."""
 
 from __future__ import annotations
 
@@ -14,20 +14,18 @@ from nas.core.records import FloatArray
 from nas.pareto.along_directions import alone
 from nas.pareto.archive import LatestFront
 
-CURVE_STEPS = 400  # places at which an indicator is measured along a long run
-EXACT_OBJECTIVES = 5  # beyond them hypervolume is approximated along directions
-DIRECTIONS = (
-    16_384  # always the same ones, so that a curve never falls; an error of about 1% with ten objectives
-)
-_TOGETHER = 256  # points that are compared with a front at a time
+CURVE_STEPS = 400  # measurements of an indicator along a long run
+EXACT_OBJECTIVES = 5  # with more, hypervolume is approximated along directions
+DIRECTIONS = 16_384  # fixed directions, so that a curve never falls; an error of about 1% with ten objectives
+_TOGETHER = 256  # points to compare with a front at a time
 
 
 @dataclass(frozen=True)
 class Box:
-    """The box in which hypervolume is measured: from the ideal to the reference point, both shape (m,).
+    """The box of the hypervolume: from the ideal to the reference point, both shape (m,).
 
-    Objectives are scaled so that the box has volume 1: hypervolume is then the share of the box that a
-    front dominates. What is better than the ideal counts as at it, so a share is never above 1.
+    Objectives are scaled so that the box has volume 1: hypervolume is the share of the box that a front dominates. Values
+    better than the ideal count as the ideal, so a share is at most 1.
     """
 
     ideal: FloatArray
@@ -41,11 +39,11 @@ class Box:
 def reference_box(
     objectives: Sequence[Objective], points: FloatArray, best_seen: FloatArray | None = None
 ) -> Box | None:
-    """The box that the initial design's points (n, m), minimised, span; None without points.
+    """The box spanned by the initial design's points (n, m), minimised; None without points.
 
-    The reference is the objective's own, else a tenth of the design's range beyond its worst. The ideal is the best value that
-    can exist where the objective knows it, or the best seen where that is better: in the design, and in all results so
-    far where `best_seen` (m,) gives that. A better one moves the ideal and leaves the reference where it is.
+    The reference is the objective's own, else a tenth of the design's range beyond its worst. The ideal is the objective's
+    best possible value, if declared, or the best value seen if that is better: in the design, or in all results so far if
+    `best_seen` (m,) is given. A better one moves the ideal, not the reference.
     """
     if len(points) == 0:
         return None
@@ -66,13 +64,13 @@ def reference_box(
 
 
 def beyond_best(objectives: Sequence[Objective], best_seen: FloatArray) -> dict[str, str]:
-    """A sentence for each objective whose best value seen, minimised (m,), is better than its `best` says is possible."""
+    """A sentence for each objective whose best value seen, minimised (m,), is better than its declared `best`."""
     found = {}
     for item, value in zip(objectives, best_seen.tolist(), strict=True):
         if item.best is not None and value < item.sign * item.best:
             found[item.name] = (
                 f"objective {item.name!r}: a result has {item.sign * value:g}, better than its best possible value "
-                f"{item.best:g}; correct the objective's `best`, or what measures it"
+                f"{item.best:g}; correct the objective's `best`, or its measurement"
             )
     return found
 
@@ -80,7 +78,7 @@ def beyond_best(objectives: Sequence[Objective], best_seen: FloatArray) -> dict[
 def hypervolume(points: FloatArray, box: Box) -> float:
     """The share of the box that points (n, m) dominate (Zitzler and Thiele 1998).
 
-    With more than `EXACT_OBJECTIVES` objectives an approximation along fixed directions (Deng and Zhang 2019).
+    With more than `EXACT_OBJECTIVES` objectives, an approximation along fixed directions (Deng and Zhang 2019).
     """
     if len(points) == 0:
         return 0.0
@@ -91,12 +89,12 @@ def hypervolume(points: FloatArray, box: Box) -> float:
 
 
 def is_approximate(n_objectives: int) -> bool:
-    """Whether the hypervolume of so many objectives is an approximation: the exact one takes exponential time."""
+    """Whether the hypervolume for this number of objectives is approximate: the exact one takes exponential time."""
     return n_objectives > EXACT_OBJECTIVES
 
 
 def hypervolume_alone(front: FloatArray) -> FloatArray:
-    """What each of n mutually non-dominated points (n, m) dominates that no other does, shape (n,).
+    """The hypervolume that each of n mutually non-dominated points (n, m) dominates exclusively, shape (n,).
 
     Scaled by the front's ideal and nadir; the reference point is a tenth of the range beyond the nadir.
     """
@@ -110,14 +108,14 @@ def hypervolume_alone(front: FloatArray) -> FloatArray:
 def hypervolume_curve(points: FloatArray, box: Box, steps: int = CURVE_STEPS) -> FloatArray:
     """Hypervolume after each of n points, shape (n,); rows with NaN (failed or infeasible) add nothing.
 
-    Measured after each point up to `steps` of them, else at `steps` even places and held in between, since
-    measuring a large front ten thousand times would take longer than many a search.
+    Measured after each point up to `steps` points, else at `steps` even intervals and held in between: measuring a large
+    front ten thousand times may take longer than the search.
     """
     return front_and_curve(points, steps, 0.0, lambda front: hypervolume(front, box))[1]
 
 
 def pareto_ranks(points: FloatArray) -> NDArray[np.int64]:
-    """The non-dominated front that each of n points (n, m) is on, counting from 0, shape (n,)."""
+    """The index of the non-dominated front of each of n points (n, m), from 0, shape (n,)."""
     if len(points) == 0:
         return np.empty(0, dtype=np.int64)
     return np.asarray(moocore.pareto_rank(points), dtype=np.int64)
@@ -130,16 +128,16 @@ def front_and_curve(
     measure: Callable[[FloatArray], float],
     keys: Sequence[Hashable] | None = None,
 ) -> tuple[np.ndarray, FloatArray]:
-    """Rows of the final front, ascending, and what `measure` makes of the front after each of n points, (n,).
+    """Rows of the final front, ascending, and `measure` of the front after each of n points, (n,).
 
-    With `keys`, a row takes the place of an earlier one with the same key; one whose key is None is left out.
+    With `keys`, a row replaces an earlier one with the same key; rows with the key None are skipped.
     """
     archive: LatestFront[int] = LatestFront(points.shape[1])
     finite = set(np.flatnonzero(np.isfinite(points).all(axis=1)).tolist())
     due = set(np.linspace(0, len(points) - 1, min(steps, len(points))).round().astype(int).tolist())
     curve, value, changed = np.empty(len(points)), start, False
     repeated = [key for key in keys or () if key is not None]
-    once = len(set(repeated)) == len(repeated)  # then a dominated point changes nothing
+    once = len(set(repeated)) == len(repeated)  # then dominated points change nothing
     beaten: set[int] = set()
     for i, point in enumerate(points):
         if once and i % _TOGETHER == 0:
@@ -154,7 +152,7 @@ def front_and_curve(
 
 
 def _dominated(points: FloatArray, front: FloatArray) -> list[int]:
-    """Which of points (n, m) some point of front (k, m) is at least as good as in every objective."""
+    """Indices of points (n, m) that some point of front (k, m) weakly dominates."""
     if len(front) == 0:
         return []
     no_better = (front[:, None, :] <= points[None, :, :]).all(axis=2).any(axis=0)
@@ -162,7 +160,7 @@ def _dominated(points: FloatArray, front: FloatArray) -> list[int]:
 
 
 def igd_plus(points: FloatArray, front: FloatArray, box: Box) -> float:
-    """Mean distance from a reference front (k, m) to what points (n, m) fail to reach (Ishibuchi et al. 2015)."""
+    """Mean distance by which points (n, m) fall short of a reference front (k, m) (Ishibuchi et al. 2015)."""
     if len(points) == 0:
         return float("inf")
     return float(moocore.igd_plus(box.scale(points), ref=box.scale(front)))
@@ -175,19 +173,19 @@ def igd_plus_curve(
     steps: int = CURVE_STEPS,
     keys: Sequence[Hashable] | None = None,
 ) -> FloatArray:
-    """IGD+ after each of n points, shape (n,), measured as `hypervolume_curve` is; infinite until the first."""
+    """IGD+ after each of n points, shape (n,), measured at the steps of `hypervolume_curve`; infinite before the first."""
     return front_and_curve(points, steps, float("inf"), lambda found: igd_plus(found, front, box), keys)[1]
 
 
 def epsilon_additive(points: FloatArray, front: FloatArray, box: Box) -> float:
-    """The least that must be taken off points (n, m) to weakly dominate a reference front (k, m) (Zitzler et al. 2003)."""
+    """The smallest shift of points (n, m) that weakly dominates a reference front (k, m) (Zitzler et al. 2003)."""
     if len(points) == 0:
         return float("inf")
     return float(moocore.epsilon_additive(box.scale(points), ref=box.scale(front)))
 
 
 def attainment_surfaces(runs: Sequence[FloatArray], percentiles: Sequence[float]) -> dict[float, FloatArray]:
-    """What at least so many percent of the runs, each of points (n, 2), attained: by percentile the corners (k, 2).
+    """The region attained by a percentage of the runs, each of points (n, 2): by percentile the corners (k, 2).
 
     Empirical attainment surfaces (Grunert da Fonseca, Fonseca and Hall 2001); corners ascend in the first objective.
     """
@@ -198,13 +196,15 @@ def attainment_surfaces(runs: Sequence[FloatArray], percentiles: Sequence[float]
 
 
 def attainment_difference(first: Sequence[FloatArray], second: Sequence[FloatArray]) -> FloatArray:
-    """Where the runs of one side, each (n, 2), attain more than as many of the other (Lopez-Ibanez et al. 2010).
+    """Regions that runs of one side, each (n, 2), attain more often than those of the other (Lopez-Ibanez et al. 2010).
 
-    Rectangles (k, 5): the lower corner, the upper corner (may be infinite), and the share of the first's runs that
-    attain it minus the share of the second's. None where both attain the same.
+    Rectangles (k, 5): the lower corner, the upper corner (may be infinite), and the share of the first side's runs that
+    attain it minus the second's. Regions of equal share are omitted.
     """
     if len(first) != len(second):
-        raise ValueError(f"expected as many runs of both sides, got {len(first)} and {len(second)}")
+        raise ValueError(
+            f"expected the same number of runs on both sides, got {len(first)} and {len(second)}"
+        )
     stacked = [_stacked(runs) for runs in (first, second)]
     if np.array_equal(*(moocore.eaf(points, sets) for points, sets in stacked)):
         return np.empty((0, 5))  # of which moocore makes an error
@@ -213,5 +213,5 @@ def attainment_difference(first: Sequence[FloatArray], second: Sequence[FloatArr
 
 
 def _stacked(runs: Sequence[FloatArray]) -> tuple[FloatArray, NDArray[np.int64]]:
-    """All points of the runs, and the number of the run that each is of, counting from 1."""
+    """All points of the runs, and the run number of each, from 1."""
     return np.concatenate(runs), np.repeat(np.arange(1, len(runs) + 1), [len(run) for run in runs])

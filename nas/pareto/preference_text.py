@@ -13,9 +13,11 @@ from nas.core.objectives import Objective
 
 ASPIRE = "="
 WEIGH = (":", "*")
-PERCENT = ("%", "percent")  # units that a percent sign fits
+PERCENT = ("%", "percent")  # units that accept a percent sign
 SUFFIXES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
-FORM = "expected terms such as error=5% (wished for), params<1M (a limit) or madds:2 (a weight), joined by commas"
+FORM = (
+    "expected terms such as error=5% (a target), params<1M (a limit) or madds:2 (a weight), joined by commas"
+)
 
 _TERM = re.compile(r"\s*([A-Za-z_]\w*)\s*(<=|>=|<|>|=|:|\*)\s*(\S.*?)\s*")
 _NUMBER = re.compile(
@@ -25,7 +27,7 @@ _NUMBER = re.compile(
 
 @dataclass(frozen=True)
 class Term:
-    """One term: an objective's name, the relation as written, the number, and the unit behind it, if any."""
+    """One term: an objective's name, the relation as written, the number, and its unit, if any."""
 
     name: str
     relation: str
@@ -35,7 +37,7 @@ class Term:
 
 
 def terms(text: str) -> tuple[Term, ...]:
-    """Read the terms of a preference, whatever the objectives are. Raises `ConfigError` for what is no term."""
+    """Parse the terms of a preference, without knowledge of the objectives. Raises `ConfigError` for an invalid term."""
     if not isinstance(text, str):
         raise ConfigError(f"prefer: {FORM}; got {text!r}")
     if not text.strip():
@@ -47,7 +49,7 @@ def _term(part: str, whole: str) -> Term:
     match = _TERM.fullmatch(part)
     if match is None:
         hint = "; thousands have no commas: write 1_000_000 or 1M" if part.strip().isdigit() else ""
-        raise ConfigError(f"prefer {whole!r}: {part.strip()!r} is no term; {FORM}{hint}")
+        raise ConfigError(f"prefer {whole!r}: {part.strip()!r} is not a term; {FORM}{hint}")
     name, relation, value = match[1], match[2], match[3]
     number = _NUMBER.fullmatch(value)
     if number is None or (number[2] and number[3] == "%"):
@@ -61,7 +63,7 @@ def _term(part: str, whole: str) -> Term:
 
 
 def check_terms(found: Sequence[Term], objectives: Sequence[Objective]) -> None:
-    """Raise `ConfigError` for a name that is no objective, a unit out of place, or a term said twice."""
+    """Raise `ConfigError` for a name that is not an objective, a wrong unit, or a repeated term."""
     known = {o.name: o for o in objectives}
     said: set[tuple[str, str]] = set()
     for term in found:
@@ -73,7 +75,7 @@ def check_terms(found: Sequence[Term], objectives: Sequence[Objective]) -> None:
         unit = known[term.name].unit
         if term.unit == "%" and (unit not in PERCENT or term.relation in WEIGH):
             what = "a weight" if term.relation in WEIGH else f"{term.name} is in {unit or 'plain numbers'}"
-            raise ConfigError(f"prefer {term.text!r}: % is for levels in percent, but {what}; leave it out")
+            raise ConfigError(f"prefer {term.text!r}: % is for levels in percent, but {what}; remove it")
         if term.unit not in ("", "%") and (term.unit != unit or term.relation in WEIGH):
             of_name = f"{term.name} is in {unit or 'plain numbers'}"
             what = "a weight has no unit" if term.relation in WEIGH else of_name
@@ -84,7 +86,7 @@ def check_terms(found: Sequence[Term], objectives: Sequence[Objective]) -> None:
             raise ConfigError(f"prefer {term.text!r}: expected a weight above 0, got {term.number:g}")
         kind = "aspiration" if term.relation == ASPIRE else "weight" if term.relation in WEIGH else "limit"
         if kind != "limit" and (term.name, kind) in said:
-            raise ConfigError(f"prefer {term.text!r}: {term.name} has two {kind}s; one may be given")
+            raise ConfigError(f"prefer {term.text!r}: {term.name} has two {kind}s; give one")
         said.add((term.name, kind))
 
 

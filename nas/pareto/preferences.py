@@ -1,12 +1,12 @@
-"""Where on the front a user wants to end: aspirations, limits and weights, for picking and for searching.
+"""Preferred region of the front: aspirations, limits and weights, for picking and for searching.
 
 The reference point method of Wierzbicki ("The use of reference objectives in multiobjective optimization", in
-Multiple Criteria Decision Making: Theory and Application, Springer 1980): a point is as good as its augmented
-weighted Chebyshev distance from the aspiration, which may be reachable or not.
+Multiple Criteria Decision Making: Theory and Application, Springer 1980): points are ranked by their augmented weighted
+Chebyshev distance from the aspiration, which may be reachable or not.
 
-Levels that a preference does not name are completed from the archive: the best that members have which come as
-near to the named levels as any does. So `error=5%` alone means "5% error, and everything else as good as it can
-be there". What a user reads and writes is in the objectives' own units; arrays here are minimised.
+Unnamed levels are completed from the archive: the best values among the members nearest to the named levels. So `error=5%`
+alone means "5% error, and everything else as good as possible there". Users read and write the objectives' own units;
+arrays here are minimised.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from nas.core.objectives import Limit, Objective, objective
 from nas.core.records import FloatArray
 from nas.pareto.preference_text import ASPIRE, PERCENT, WEIGH, Term, check_terms, terms
 
-AUGMENTATION = 0.01  # a hundredth of one range is given up for the whole range of another
-MARGIN = 0.1  # of the front's range, that the region reaches to either side of what comes nearest to the wish
+AUGMENTATION = 0.01  # trades a hundredth of one range for the whole range of another
+MARGIN = 0.1  # of the front's range: half-width of the region about the point nearest to the aspiration
 _SMALL = 1e-9
 
 
 @dataclass(frozen=True)
 class Preference:
-    """Levels wished for, limits, and relative weights, for some of the objectives of a problem.
+    """Target levels, limits, and relative weights for objectives of a problem.
 
-    `objectives` are those of the problem, all of them, in order. `aspirations` has a level or None for each and
-    `limits` bounds, both in the user's own units and directions; `weights` has a positive number for each: the
-    larger, the more a shortfall in this objective counts. Made by `parse`, as a rule.
+    `objectives` are all objectives of the problem, in order. `aspirations` has a level or None for each and `limits` bounds,
+    both in the user's units and directions; `weights` has a positive number for each: a larger one gives a shortfall in this
+    objective more weight. Usually made by `parse`.
 
-    In the methods `ideal` and `nadir` (m,) are those of the archive, `archive` (k, m) its points (the
-    non-dominated ones so far; None or empty when nothing is known), `points` (n, m) any others, all minimised.
+    In the methods `ideal` and `nadir` (m,) are those of the archive, `archive` (k, m) its points (the non-dominated ones so
+    far; None or empty if unknown), `points` (n, m) any others, all minimised.
     """
 
     objectives: tuple[Objective, ...]
@@ -67,11 +67,11 @@ class Preference:
 
     @classmethod
     def parse(cls, text: str | Sequence[Term], objectives: Sequence[Objective | str]) -> Preference:
-        """Read `error=5%, params<1M, madds:2` for these objectives (names of built-in ones will do).
+        """Parse `error=5%, params<1M, madds:2` for these objectives (names of built-in ones suffice).
 
-        `name=level` is an aspiration, `name<level` (or <=, >, >=; equality is within the limit) a limit,
-        `name:weight` or `name*weight` a relative weight, 1 for those not named. Numbers take k, M, G, and % where
-        the unit is percent. Raises `ConfigError` that names the term and what is wrong with it.
+        `name=level` is an aspiration, `name<level` (or <=, >, >=; equality meets the limit) a limit, `name:weight` or
+        `name*weight` a relative weight, by default 1. Numbers take k, M, G, and % where the unit is percent. Raises
+        `ConfigError` with the term and the reason.
         """
         found = terms(text) if isinstance(text, str) else tuple(text)
         known = tuple(objective(o) for o in objectives)
@@ -89,7 +89,7 @@ class Preference:
         )
 
     def __str__(self) -> str:
-        """The preference as `parse` reads it."""
+        """The preference in the form that `parse` reads."""
         percent = {o.name: "%" * (o.unit in PERCENT) for o in self.objectives}
         said = []
         for item, level in zip(self.objectives, self.aspirations, strict=True):
@@ -103,7 +103,7 @@ class Preference:
         return ", ".join(said)
 
     def bounds(self) -> tuple[FloatArray, FloatArray]:
-        """The limits as (lower, upper), each (m,), minimised, infinite where there is none."""
+        """The limits as (lower, upper), each (m,), minimised, infinite if absent."""
         lower, upper = np.full(len(self.objectives), -np.inf), np.full(len(self.objectives), np.inf)
         places = {o.name: i for i, o in enumerate(self.objectives)}
         for limit in self.limits:
@@ -116,7 +116,7 @@ class Preference:
         return lower, upper
 
     def violations(self, points: FloatArray) -> FloatArray:
-        """How far points break the limits, (n,): the sum of the excesses relative to the bounds, 0 within."""
+        """Total violation of the limits, (n,): the sum of the excesses relative to the bounds, 0 within."""
         points = np.atleast_2d(np.asarray(points, dtype=np.float64))
         total = np.zeros(len(points))
         places = {o.name: i for i, o in enumerate(self.objectives)}
@@ -130,10 +130,10 @@ class Preference:
     def aspiration(
         self, ideal: FloatArray, nadir: FloatArray, archive: FloatArray | None = None
     ) -> FloatArray:
-        """The whole aspiration point, (m,), minimised: named levels as they are, the others completed.
+        """The whole aspiration point, (m,), minimised: named levels unchanged, the others completed.
 
-        An unnamed level is the best that archive members have which meet the limits (or break them least) and
-        the named levels (or come as near to them as any); without an archive it is the ideal.
+        An unnamed level is the best value among archive members that meet the limits (or violate them least) and the named
+        levels (or are nearest to them); without an archive it is the ideal.
         """
         named, level = self._named(ideal)
         if archive is None or len(archive) == 0 or named.all():
@@ -151,7 +151,7 @@ class Preference:
         nadir: FloatArray,
         archive: FloatArray | None = None,
     ) -> FloatArray:
-        """Augmented Chebyshev achievement of points, (n,), lower is better; limits are not in it.
+        """Augmented Chebyshev achievement of points, (n,), lower is better; ignores limits.
 
         max_i s_i + 0.01 sum_i s_i with s_i = w_i (f_i - z_i) / (nadir_i - ideal_i): 0 at the aspiration z,
         negative for what is better in everything (Wierzbicki 1980). The best of a front is Pareto optimal.
@@ -162,20 +162,20 @@ class Preference:
     def region(
         self, ideal: FloatArray, nadir: FloatArray, archive: FloatArray | None = None
     ) -> tuple[FloatArray, FloatArray]:
-        """The box of interest (lower, upper), each (m,), minimised: a window about what comes nearest to the wish.
+        """The box of interest (lower, upper), each (m,), minimised: a window about the point nearest to the aspiration.
 
-        With z the aspiration and s the shortfall (as in `scores`, without the sum) of the archive's member with the
-        best score, it goes from z + (s - 0.1) ranges to z + (s + 0.1) ranges, ranges divided by the weights; and up to z
-        where that is met. So it always holds something reachable and the trade-offs about it, whether z can be
-        reached or not (as the reference point of R-NSGA-II marks a region, Deb and Sundar 2006), and moves as the
-        archive comes nearer. What is above `upper` is of no interest; to be below `lower` in an objective
-        is no better than to be at it, lest the much that can be had in an objective which is good enough already
-        outweigh the little that is missing in another. A limit lowers `upper`, and `lower` to two tenths below it, unless
-        no member of the archive meets the limits: then the box still reaches to the one that breaks them least. What is exactly at a
-        limit lies on the box's face, where hypervolume is nothing. A limit from below raises `lower`.
+        With z the aspiration and s the shortfall (as in `scores`, without the sum) of the archive's member with the best
+        score, it extends from z + (s - 0.1) ranges to z + (s + 0.1) ranges, ranges divided by the weights; and up to z where
+        that is met. So it always contains reachable points and the trade-offs about them, whether or not z is reachable (as
+        the reference point of R-NSGA-II marks a region, Deb and Sundar 2006), and moves as the archive approaches z. Points
+        above `upper` are of no interest; values below `lower` in an objective count as `lower`, so that a large gain in an
+        objective that is good enough cannot outweigh a small lack in another. A limit lowers `upper`, and `lower` to two
+        tenths below it, unless no member of the archive meets the limits: then the box still reaches the member that violates
+        them least. A point exactly at a limit lies on the box's face, where hypervolume is 0. A limit from below raises
+        `lower`.
 
-        Without any aspiration or weight `upper` is a tenth of the range beyond the nadir, and so it is without an
-        archive in what is not named; `lower` is -inf then, but for limits from below.
+        Without any aspiration or weight `upper` is a tenth of the range beyond the nadir, as for unnamed objectives without
+        an archive; `lower` is then -inf, except for limits from below.
         """
         ideal, nadir = np.asarray(ideal, dtype=np.float64), np.asarray(nadir, dtype=np.float64)
         margin = MARGIN * _ranges(ideal, nadir)
@@ -193,15 +193,15 @@ class Preference:
             margin = margin / self._relative_weights
             level = wish + margin * float(self._shortfalls(closest, wish, ideal, nadir).max()) / MARGIN
             upper = np.maximum(wish, level + margin)
-        # where even the nearest member breaks a limit the box must not end before it
+        # if even the nearest member violates a limit, the box must reach it
         upper = np.minimum(upper, np.where(closest <= most, most, closest + margin))
-        # where a limit ends the window early it is as wide below the limit
+        # if a limit cuts the window, it keeps its width below the limit
         lower = np.maximum(lower, np.minimum(level, upper - margin) - margin)
         return lower, np.maximum(upper, lower)
 
     @property
     def _everywhere(self) -> bool:
-        """Whether no part of the front is preferred to another (there may be limits)."""
+        """Whether the whole front is equally preferred (there may be limits)."""
         return all(a is None for a in self.aspirations) and len(set(self.weights)) == 1
 
     @property
@@ -210,7 +210,7 @@ class Preference:
         return np.asarray(np.asarray(self.weights) / np.mean(self.weights), dtype=np.float64)
 
     def _named(self, ideal: FloatArray) -> tuple[np.ndarray, FloatArray]:
-        """Which levels are named, (m,), and all levels, minimised, with the ideal for the others."""
+        """Mask of the named levels, (m,), and all levels, minimised, with the ideal for unnamed ones."""
         named = np.array([a is not None for a in self.aspirations])
         level = [
             float(i) if a is None else o.sign * a
@@ -219,7 +219,7 @@ class Preference:
         return named, np.array(level)
 
     def _reachable(self, archive: FloatArray) -> FloatArray:
-        """The members of the archive that meet the limits; if none does, those that break them least."""
+        """The archive members that meet the limits; if none does, those that violate them least."""
         members = np.asarray(archive, dtype=np.float64)
         broken = self.violations(members)
         return members[np.flatnonzero(broken <= broken.min() * (1.0 + _SMALL))]
@@ -227,13 +227,13 @@ class Preference:
     def _shortfalls(
         self, points: FloatArray, level: FloatArray, ideal: FloatArray, nadir: FloatArray
     ) -> FloatArray:
-        """Weighted distances by which points (n, m) fall short of the levels, in ranges of the front, (n, m)."""
+        """Weighted shortfalls of points (n, m) from the levels, in ranges of the front, (n, m)."""
         short = (np.asarray(points) - level) / _ranges(ideal, nadir)
         return np.asarray(self._relative_weights * short, dtype=np.float64)
 
 
 def _ranges(ideal: FloatArray, nadir: FloatArray) -> FloatArray:
-    """nadir - ideal; where that is nothing, the ideal's own size, lest units decide."""
+    """nadir - ideal; where that is 0, the magnitude of the ideal, so that units do not matter."""
     spread = np.asarray(nadir, dtype=np.float64) - ideal
     size = np.abs(np.asarray(ideal, dtype=np.float64))
     return np.where(spread > 0, spread, np.where(size > 0, size, 1.0))

@@ -1,1 +1,1 @@
-"""What a run keeps on disk and what can be read from it."""
+"""The files of a run and their readers."""

@@ -1,4 +1,4 @@
-"""The results that a run began with, as its log stores them."""
+"""The results of a run's warm start, as its log stores them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pandas as pd
 
 from nas.core.records import RESERVED, Status
 
-META = "warm_start"  # the key of the log's meta values
+META = "warm_start"  # key in the log's meta values
 _COLUMNS = ["architecture", "status", "seed", "budget", "origin"]
 
 
 def imported_table(meta: Mapping[str, Any]) -> pd.DataFrame:
-    """The results that a run began with, one row each, from its meta values; without any, no rows.
+    """The results of a run's warm start, one row each, from its meta values; empty without one.
 
     Columns: architecture, status, one per reported value, seed, budget, origin.
     """

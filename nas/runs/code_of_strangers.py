@@ -1,4 +1,4 @@
-"""Before code that a run's config names is imported: what it is, and whether its user may be taken to have allowed it."""
+"""Trust check before importing the code that a run's config names."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ OURS = ("nas.", "search_spaces.", "surrogates.")
 
 
 class NotTrusted(ConfigError):
-    """A run names code that its user has neither run before nor allowed now; nothing of it was imported."""
+    """A run names code that its user has neither run before nor allowed now; nothing was imported."""
 
 
 def unknown_code(found: Sequence[Named], trusted: Trusted) -> list[Named]:
-    """What of the code that a run names its user has not started before, as it is."""
+    """The code named by a run that its user has not started before in this version."""
     return [named for named in found if not trusted.knows(named)]
 
 
 def listed(found: Sequence[Named], trusted: Trusted) -> list[str]:
-    """A line for each."""
+    """One line for each piece of code."""
     return [
         printable(str(named), newlines=False)
         + (" (changed since you ran it)" if trusted.changed(named) else "")
@@ -34,7 +34,7 @@ def listed(found: Sequence[Named], trusted: Trusted) -> list[str]:
 
 
 def refused(what: str, found: Sequence[Named], trusted: Trusted, allow: str) -> NotTrusted:
-    """The error that says what would be imported, and how to allow it."""
+    """The error that lists the code to import and the way to allow it."""
     lines = "; ".join(listed(found, trusted))
     return NotTrusted(
         f"{what} would import and run code that its config names: {lines}. Read that code first; if you trust it, {allow}"
@@ -42,7 +42,7 @@ def refused(what: str, found: Sequence[Named], trusted: Trusted, allow: str) -> 
 
 
 def allowing(found: Sequence[Named]) -> AbstractContextManager[None]:
-    """Within it no name but these leads to an import, whatever else a run's config may bring up."""
+    """Allow no imports by name in this block except these, whatever a run's config names."""
     places = {named.place for named in found}
 
     def gate(kind: str, name: str, counted_from: Path | None) -> None:
@@ -59,7 +59,7 @@ def allowing(found: Sequence[Named]) -> AbstractContextManager[None]:
 def allow_in_python(
     config: Mapping[str, Any], base: Path | None, parts: Sequence[str], trust: bool, what: str
 ) -> AbstractContextManager[None]:
-    """For a function of Python that cannot ask: raises `NotTrusted` unless all was started before, or `trust` is given."""
+    """For Python functions, which cannot ask: raise `NotTrusted` unless all code was started before, or `trust` is set."""
     if trust:
         return nullcontext()
     found = named_code({key: config.get(key) for key in parts}, base)
@@ -81,9 +81,9 @@ def allow(
     ask: Ask | None,
     known: Sequence[Named] = (),
 ) -> AbstractContextManager[None]:
-    """What may be imported of a run's `found` code, besides what is `known` to be its user's word.
+    """Decide which of a run's `found` code may be imported, besides the user's own code `known`.
 
-    Asks by `ask` where there is somebody to answer (None: raises `NotTrusted`); a yes is remembered.
+    Asks through `ask` if interactive (None: raises `NotTrusted`); a yes is remembered.
     """
     if trust:
         return nullcontext()

@@ -1,4 +1,4 @@
-"""What failed candidates have in common, in one sentence: the reason, the line of code, the gene, budget or machine."""
+"""Common traits of failed candidates in one sentence: reason, line of code, gene, budget or machine."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from collections.abc import Hashable, Iterable, Sequence
 from nas.core.records import Result
 from nas.core.tracebacks import is_own
 
-_CHANCE = 0.01  # how likely, over all that is compared, a shared trait may be by accident
-_TRAITS = 2  # shared traits that are named, at most
+_CHANCE = 0.01  # accepted probability, over all comparisons, that a shared trait is accidental
+_TRAITS = 2  # most shared traits to name
 
 
 def in_common(bad: Sequence[Result], good: Sequence[Result]) -> str:
-    """What the failed results `bad` (at least one) share that the successful ones `good` do not.
+    """Describe traits that the failed results `bad` (at least one) share and the successful ones `good` do not.
 
-    The most frequent reason, numbers in it aside, with the user's own line of code that its traceback ends at; then
-    genes, budgets and machines that nearly all failures have and few successes, where chance does not explain it.
+    First the most frequent reason, ignoring numbers, with the last line of user code in its traceback; then genes, budgets
+    and machines of nearly all failures and few successes, if the difference is significant.
     """
     kinds = Counter(_kind(result) for result in bad)
     kind, times = kinds.most_common(1)[0]
@@ -28,12 +28,12 @@ def in_common(bad: Sequence[Result], good: Sequence[Result]) -> str:
 
 
 def first_line(status: str, error: str) -> str:
-    """The reason of a failure in one line: of what was reported the first, or the status alone."""
+    """The first reported reason of a failure in one line, or its status."""
     return error.splitlines()[0] if error else status
 
 
 def kind_of(status: str, error: str) -> tuple[str, str]:
-    """What makes two reasons the same: their status and words, whatever the numbers in them."""
+    """The key of equal reasons: status and words, without numbers."""
     return status, re.sub(r"0x[0-9a-f]+|\d+(\.\d+)?(e[-+]?\d+)?", "#", first_line(status, error))
 
 
@@ -52,7 +52,7 @@ def _line_of_code(result: Result) -> str:
 
 
 def _shared(bad: Sequence[Result], good: Sequence[Result]) -> list[str]:
-    """Traits of all or nearly all failures, the least accidental first."""
+    """Traits of all or nearly all failures, the most significant first."""
     among_bad = Counter(trait for result in bad for trait in _traits(result))
     among_good = Counter(trait for result in good for trait in _traits(result))
     found = []
@@ -80,7 +80,7 @@ def _traits(result: Result) -> Iterable[tuple[str, Hashable]]:
 
 
 def _chance(bad_with: int, bad: int, good_with: int, good: int) -> float:
-    """Fisher's exact test, one-sided: how likely so many of the failures have a trait if it has nothing to do with them."""
+    """Fisher's exact test, one-sided: the probability of this many failures with an unrelated trait."""
     having, total = bad_with + good_with, bad + good
     ways = sum(
         math.comb(having, k) * math.comb(total - having, bad - k)

@@ -1,4 +1,4 @@
-"""The files of a run, named by its log: the table `files` of history.sqlite."""
+"""The files of a run, recorded in the table `files` of history.sqlite."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from nas.runs.log_file import (
 LOG = "history.sqlite"
 LOG_FILES = (LOG, f"{LOG}-wal", f"{LOG}-shm", f"{LOG}-journal")
 TABLE = "CREATE TABLE IF NOT EXISTS files (name TEXT PRIMARY KEY) STRICT"
-# What versions wrote that recorded no names. A run of theirs is known by its log alone.
+# Files of versions that recorded no names; their runs are identified by the log alone.
 _EARLIER = (
     *("config.json", "front.csv", "front_posterior.csv", "curves.csv", "surrogate.csv", "history.parquet"),
     *("summary.json", "report.html", "comparison.html", "live.json", "weights/index.json"),
@@ -46,7 +46,7 @@ def run_files(folder: Path) -> OwnedFiles:
 
 
 class _Log:
-    """The table of names, opened for each step: also by other processes than the search, such as `nas report`."""
+    """The table of names; other processes, such as `nas report`, use it too, so each step opens it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -71,7 +71,7 @@ class _Log:
 
 
 def forget(folder: Path, name: str) -> None:
-    """Take a name off the record, whose file was removed: what has it from now on is somebody else's."""
+    """Remove the name of a deleted file from the record; a later file of this name is foreign."""
     path = folder / LOG
     with explained(path), contextlib.closing(connect_to_write(path)) as db:
         patiently(path, lambda: db.execute("BEGIN IMMEDIATE"))
@@ -80,14 +80,14 @@ def forget(folder: Path, name: str) -> None:
 
 
 def recorded(db: sqlite3.Connection, folder: Path) -> frozenset[str]:
-    """The names in a log, with its own; what an earlier version wrote where the log has no table of names."""
+    """The names recorded in a log, including its own; the files of an earlier version if it has no table of names."""
     if not _has_table(db):
         return frozenset([*LOG_FILES, LOCK_FILE, *present(folder, _EARLIER)])
     return frozenset([*LOG_FILES, LOCK_FILE, *(str(row[0]) for row in db.execute("SELECT name FROM files"))])
 
 
 def make_table(db: sqlite3.Connection, folder: Path) -> None:
-    """Within a transaction: the table, with what an earlier version left in the folder of a log that lacks it."""
+    """Create the table within a transaction, with the files of an earlier version."""
     if not _has_table(db):
         db.execute(TABLE)
         names = present(folder, _EARLIER)
@@ -100,7 +100,7 @@ def _has_table(db: sqlite3.Connection) -> bool:
 
 
 def check_log_is_file(folder: Path) -> None:
-    """Raise `ForeignFileError` when the log, or what SQLite keeps beside it, is a link."""
+    """Raise `ForeignFileError` when the log, or a file that SQLite keeps beside it, is a link."""
     for name in (*LOG_FILES, LOCK_FILE):
         if (folder / name).is_symlink():
             raise ForeignFileError(
@@ -109,10 +109,10 @@ def check_log_is_file(folder: Path) -> None:
 
 
 def check_new(folder: Path, *, runs: bool = False) -> None:
-    """See that a new run can start in `folder`, changing nothing.
+    """Check that a new run can start in `folder`; change nothing.
 
-    It may be missing, or be empty but for what an earlier start left that ended before it asked for anything. Raises
-    `ForeignFileError` for files of others, `HistoryError` for a run (unless `runs`), `ConfigError` when it is no folder.
+    It may be missing, or hold only the files of an earlier start that ended before its first ask. Raises `ForeignFileError`
+    for foreign files, `HistoryError` for a run (unless `runs`), `ConfigError` when it is not a folder.
     """
     if not folder.is_dir():
         place = folder
@@ -134,7 +134,7 @@ def check_new(folder: Path, *, runs: bool = False) -> None:
             return
         if found is None:
             raise HistoryError(
-                f"{folder} already holds a run: go on with it by --resume {shell_quoted(folder)} (resume=True in Python), or "
+                f"{folder} already holds a run: continue it with --resume {shell_quoted(folder)} (resume=True in Python), or "
                 "choose another --out"
             )
         ours |= found
@@ -142,7 +142,7 @@ def check_new(folder: Path, *, runs: bool = False) -> None:
 
 
 def _names_of_unused(folder: Path) -> frozenset[str] | None:
-    """What a search left that ended before it asked for anything; None when it did ask."""
+    """The files of a search that ended before its first ask; None if it asked."""
     path = folder / LOG
     with explained(path), contextlib.closing(connect_to_look(path, _WAIT_S)) as db:
         tables = {str(row[0]) for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -150,14 +150,14 @@ def _names_of_unused(folder: Path) -> frozenset[str] | None:
             begun = path.stat().st_size == 0 and (not LOCKS or (folder / LOCK_FILE).exists())
             return frozenset(LOG_FILES) if begun else frozenset()
         if not {"meta", "trials", "results", "log"} <= tables:
-            raise ForeignFileError(f"{path} is not the log of a run and stays as it is; {_ADVICE}")
+            raise ForeignFileError(f"{path} is not the log of a run and was left unchanged; {_ADVICE}")
         if db.execute("SELECT COUNT(*) FROM trials").fetchone()[0]:
             return None
         return recorded(db, folder)
 
 
 def check_resumable(folder: Path, names: Iterable[str] = ()) -> None:
-    """See that a run that goes on can write what it writes at its end: before work is spent, changing nothing."""
+    """Check, before work is spent, that a continued run can write its final files; change nothing."""
     check_log_is_file(folder)
     files = run_files(folder)
     try:
@@ -171,7 +171,7 @@ def check_resumable(folder: Path, names: Iterable[str] = ()) -> None:
 
 
 def _plots(folder: Path) -> list[str]:
-    """What `nas.report.plots` draws of the run."""
+    """The plots of the run by `nas.report.plots`."""
     path = folder / LOG
     with explained(path), contextlib.closing(connect_to_look(path, _WAIT_S)) as db:
         row = db.execute("SELECT value FROM meta WHERE key = 'objectives'").fetchone()

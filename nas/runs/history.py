@@ -1,7 +1,7 @@
 """The log of a run: every ask, result and tell a committed row in one SQLite file.
 
-Nothing else is needed to resume: replaying the log through a fresh algorithm gives its state back. Text and
-numbers only; opening a file of a stranger runs nothing.
+A run resumes from it alone, by replaying it through a new algorithm. It holds text and numbers only; opening an untrusted log
+runs no code.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ CREATE TABLE IF NOT EXISTS notes (
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One step of a search: `ask` (trial is None when nothing new was left) or `tell`."""
+    """One step of a search: `ask` (trial is None when the space was exhausted) or `tell`."""
 
     kind: str
     trial: int | None
@@ -78,25 +78,25 @@ class Event:
 class History:
     """The append-only log of one run, in `folder/history.sqlite`.
 
-    Every method that records commits before it returns, so what it recorded survives the end of the process
-    at any instant. One writer at a time: a second search on the same folder is refused.
+    Every method that records commits before it returns, so its record survives the end of the process at any moment. One
+    writer at a time: a second search on the same folder is refused.
     """
 
     def __init__(self, folder: Path, space: SearchSpace, *, create: bool) -> None:
         """Make the log of a new run (`create`) or open that of an earlier one, for writing.
 
-        Raises `HistoryError` when the folder holds a run already (or, to open, holds none), when another
-        search writes to it, when the file is damaged or newer than this version, or when the disk refuses.
+        Raises `HistoryError` when the folder already holds a run (or holds none, to open), when another search writes to it,
+        when the file is damaged or newer than this version, or on a disk error.
         """
         self.path = folder / FILE
         self._space = space
         self._lock: int | None = None
-        self._gone: str | None = None  # what became of the folder, once it was found missing
-        self._made: list[Path] = []  # folders that were missing
+        self._gone: str | None = None  # the message about a missing folder, once noticed
+        self._made: list[Path] = []  # folders made here
         self._kept: list[str] = []  # folders of callbacks, from an earlier start
         check_log_is_file(folder)
         if create:
-            check_new(folder, runs=True)  # of a run that is there, its lock says more
+            check_new(folder, runs=True)  # for an existing run, the lock gives a better message
         else:
             check_readable(self.path)
         with explained(self.path):
@@ -104,7 +104,7 @@ class History:
             self._lock = lock_folder(folder)
         try:
             if create:
-                check_new(folder)  # again, now that nobody else starts here
+                check_new(folder)  # again, now under the lock
                 self._kept = self._remove_unused()
             with explained(self.path):
                 self._open(create)
@@ -114,14 +114,16 @@ class History:
 
     def _open(self, create: bool) -> None:
         self._db = connect_to_write(self.path)
-        # WAL with NORMAL: a commit survives the end of the process; a power cut may lose the last ones,
-        # but never damages the file.
+        # WAL with NORMAL: a commit survives the end of the process; a power cut may lose the last commits but never
+        # damages the file.
         patiently(self.path, lambda: self._db.execute("PRAGMA journal_mode=WAL"))
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._file = identity(self.path)
         if not create:
             check_sound(self._db, self.path)
-        tables = f"{_TABLES} {TABLE};" if create else ""  # that of an earlier version gets what it lacks
+        tables = (
+            f"{_TABLES} {TABLE};" if create else ""
+        )  # the log of an earlier version gets its missing tables
         with self._transaction() as db:
             for statement in filter(str.strip, f"{tables} {_SINCE_2}".split(";")):
                 db.execute(statement)
@@ -130,14 +132,14 @@ class History:
             db.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (str(SCHEMA),))
 
     def _remove_unused(self) -> list[str]:
-        """Remove what a search left that ended before it asked for anything; return the folders of its that stay."""
+        """Remove the files of a search that ended before its first ask; return its remaining folders."""
         if not self.path.exists():
             return []
         with explained(self.path):
             return self._remove_files(run_files(self.path.parent).recorded())
 
     def _remove_files(self, names: Collection[str]) -> list[str]:
-        """Remove the files of these names, the log last; return the names of folders, which stay."""
+        """Remove these files, the log last; return the names of folders, which remain."""
         for name in [*sorted({*names} - {*LOG_FILES, LOCK_FILE}), *LOG_FILES]:
             path = self.path.parent / name
             if not name.endswith("/") and path.is_file() and not path.is_symlink():
@@ -146,20 +148,20 @@ class History:
         return [name for name in sorted(names) if name.endswith("/") and (self.path.parent / name).is_dir()]
 
     def write_meta(self, values: Mapping[str, Any]) -> None:
-        """Store values beside the log, as JSON; all of them or none."""
+        """Store values beside the log as JSON, in one transaction."""
         with self._transaction() as db:
             rows = [(key, json.dumps(value)) for key, value in values.items()]
             db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
 
     def meta(self, key: str) -> Any:
-        """A value stored with `write_meta`, or None."""
+        """A value stored by `write_meta`, or None."""
         with explained(self.path):
             row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         with well_formed(self.path):
             return None if row is None else json.loads(row[0])
 
     def record_ask(self, trial: Trial | None, notes: Sequence[Note] = ()) -> None:
-        """A trial was asked for (None: the algorithm had nothing new to ask), and what was noted with it."""
+        """Record an ask (None: the space was exhausted) and its notes."""
         with self._transaction() as db:
             if trial is not None:
                 text = text_of(self._space, trial.architecture)
@@ -169,7 +171,7 @@ class History:
             _insert_notes(db, notes)
 
     def record_result(self, result: Result) -> None:
-        """A result arrived; in ordered mode it may be told to the algorithm only later."""
+        """Record a result on arrival; in ordered mode its tell may come later."""
         row = (
             result.trial.id,
             result.status.value,
@@ -184,7 +186,7 @@ class History:
             db.execute("INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def record_tell(self, trial_id: int, seconds: float, notes: Sequence[Note] = ()) -> None:
-        """The algorithm was told the result of a trial, so many seconds into the search, and noted this."""
+        """Record the tell of a trial's result, its time in seconds into the search, and its notes."""
         with self._transaction() as db:
             db.execute("INSERT INTO log (event, trial, seconds) VALUES ('tell', ?, ?)", (trial_id, seconds))
             _insert_notes(db, notes)
@@ -203,21 +205,21 @@ class History:
                 raise
 
     def check_in_place(self) -> None:
-        """Raise `HistoryError` when the folder was removed or replaced under the search; save what the log holds.
+        """Raise `HistoryError` when the folder was removed or replaced during the search, after saving the log elsewhere.
 
-        The system keeps a removed file for who has it open, so SQLite would go on as if nothing had happened.
+        The system keeps an open file after its removal, so SQLite would not notice.
         """
         if self._gone is None and identity(self.path) != self._file:
             folder, copy = self.path.parent, rescue(self._db, self.path)
-            saved = "what it held could not be saved"
+            saved = "the log could not be saved"
             if copy is not None:
-                saved = f"everything recorded is saved in {copy}: go on with --resume {shell_quoted(copy)}"
+                saved = f"the log was saved in {copy}: continue with --resume {shell_quoted(copy)}"
             self._gone = f"{folder} was removed or replaced while the search ran; {saved}"
         if self._gone is not None:
             raise HistoryError(self._gone)
 
     def trials(self) -> list[Trial]:
-        """Everything asked, in order."""
+        """All trials asked, in order."""
         with explained(self.path):
             rows = self._db.execute(
                 "SELECT id, architecture, seed, budget FROM trials ORDER BY id"
@@ -230,7 +232,7 @@ class History:
             ) from error
 
     def results(self, trials: list[Trial]) -> dict[int, Result]:
-        """Everything that came back, by trial id."""
+        """All results, by trial id."""
         with explained(self.path):
             rows = self._db.execute("SELECT * FROM results").fetchall()
         values = values_of([row[2] for row in rows], self.path)
@@ -241,58 +243,58 @@ class History:
             }
 
     def events(self) -> list[Event]:
-        """The asks and tells, in the order in which they happened."""
+        """The asks and tells in chronological order."""
         with explained(self.path):
             return [Event(*r) for r in self._db.execute("SELECT event, trial FROM log ORDER BY seq")]
 
     def forget_events_after(self, count: int) -> None:
-        """Keep the first `count` asks and tells; trials and results stay."""
+        """Delete all asks and tells after the first `count`; trials and results stay."""
         with self._transaction() as db:
             db.execute(
                 "DELETE FROM log WHERE seq NOT IN (SELECT seq FROM log ORDER BY seq LIMIT ?)", (count,)
             )
 
     def notes(self) -> list[Note]:
-        """What the algorithm put on record, in the order of the results told."""
+        """The algorithm's notes, ordered by number of tells."""
         return notes_of(self._db, self.path)
 
     def forget_notes_after(self, told: int) -> None:
-        """Keep the notes up to so many results told; for when the tells after them were taken back."""
+        """Delete the notes after `told` tells, when later tells were undone."""
         with self._transaction() as db:
             db.execute("DELETE FROM notes WHERE told > ?", (told,))
 
     def seconds(self) -> float:
-        """How long the search had run when the last result was told, pauses between sessions left out."""
+        """Search time at the last tell, without pauses between sessions."""
         with explained(self.path):
             return float(self._db.execute("SELECT COALESCE(MAX(seconds), 0) FROM log").fetchone()[0])
 
     def evaluated(self) -> int:
-        """How many trials came back from a worker."""
+        """Number of trials that a worker returned."""
         with explained(self.path):
             query = "SELECT COUNT(*) FROM results WHERE status != ?"
             return int(self._db.execute(query, (Status.INVALID.value,)).fetchone()[0])
 
     def succeeded(self) -> int:
-        """How many trials have a value."""
+        """Number of trials with a value."""
         with explained(self.path):
             query = "SELECT COUNT(*) FROM results WHERE status = ?"
             return int(self._db.execute(query, (Status.OK.value,)).fetchone()[0])
 
     def discard_if_empty(self) -> None:
-        """Remove the files of a run in which nothing was evaluated yet, so that its folder can be used again."""
+        """Remove the files of a run without any evaluation, so that its folder can be reused."""
         with contextlib.suppress(sqlite3.Error, OSError):
             ours = identity(self.path) == self._file
             if ours and self._db.execute("SELECT COUNT(*) FROM results").fetchone()[0] == 0:
                 names = run_files(self.path.parent).recorded()
                 if any(name.endswith("/") and (self.path.parent / name).is_dir() for name in names):
-                    return  # of a callback: the log stays, which names it, and the next search starts here again
+                    return  # a callback's folder: the log stays to record it, and the next search reuses it
                 self._db.close()
                 self._remove_files(names)
-                (self.path.parent / LOCK_FILE).unlink()  # while it is still held: see lock_folder
+                (self.path.parent / LOCK_FILE).unlink()  # while locked: see lock_folder
                 remove_folders(self._made)
 
     def close(self) -> None:
-        """Fold the write-ahead log into the file and let go of the folder; may be called twice."""
+        """Merge the write-ahead log into the file and release the folder; may be called twice."""
         with contextlib.suppress(sqlite3.Error):
             self._db.close()
         self._unlock()
@@ -309,5 +311,5 @@ def _insert_notes(db: sqlite3.Connection, notes: Sequence[Note]) -> None:
 
 
 def as_json(values: Mapping[str, Any]) -> str:
-    """Readable JSON with a newline at the end, as every file of a run is written."""
+    """Readable JSON with a final newline, the format of a run's files."""
     return json.dumps(values, indent=2, default=str) + "\n"

@@ -1,4 +1,4 @@
-"""A run's log as a table, for whoever looks at it: without the space, and while the run goes on."""
+"""A run's log as a table, readable without the space and during the run."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _COLUMNS = [
 
 
 def read_history(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """A run's table, one row a trial, and its meta values, without the space; safe while the run goes on.
+    """Read a run's table, one row a trial, and its meta values, without the space; safe during the run.
 
     Columns: trial, architecture (text), status, one per reported value, seconds, reason, worker, seed, budget,
     asked_at, started, finished (Unix times), told (position in the order of telling) and told_seconds
-    (seconds into the search, pauses left out), both NaN when untold.
+        (seconds into the search, without pauses), both NaN when untold.
     Trials without a result have status ``running``. Raises `HistoryError` when there is no readable run.
     """
     path = folder / FILE
@@ -62,23 +62,21 @@ def read_history(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 
 def values_of(texts: Sequence[str], path: Path) -> list[dict[str, Any]]:
-    """What results hold, from the JSON of each; of all at once, which takes a tenth of the time.
+    """Parse the values of results from the JSON of each; together, which takes a tenth of the time.
 
-    Raises `HistoryError` for what is no JSON, or no mapping.
+    Raises `HistoryError` for invalid JSON, or a value that is not a mapping.
     """
     with well_formed(path):
         values: list[dict[str, Any]] = json.loads(f"[{','.join(texts)}]")
     if len(values) != len(texts) or not all(isinstance(reported, dict) for reported in values):
-        raise HistoryError(f"{path} is damaged: a result holds no mapping; restore it from a copy")
-    if "\\ud" in "".join(
-        texts
-    ):  # names with lone surrogates, which earlier versions stored and could not read
+        raise HistoryError(f"{path} is damaged: a result is not a mapping; restore it from a copy")
+    if "\\ud" in "".join(texts):  # names with lone surrogates, stored but unreadable by earlier versions
         return [{storable(name): value for name, value in reported.items()} for reported in values]
     return values
 
 
 def read_notes(folder: Path) -> list[Note]:
-    """What the algorithm of a run put on record, oldest first; safe while the run goes on.
+    """The notes of a run's algorithm, oldest first; safe during the run.
 
     Raises `HistoryError` when there is no readable run.
     """
@@ -100,9 +98,9 @@ def notes_of(db: sqlite3.Connection, path: Path) -> list[Note]:
 
 
 def tabulate(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
-    """The table of `read_history` from its rows: each with the reported values, as a mapping, in fourth place.
+    """Build the table of `read_history` from its rows, whose fourth element maps names to reported values.
 
-    A value whose name is that of another column is called ``reported_`` and that name.
+    A value whose name is also another column is prefixed with ``reported_``.
     """
     frame = pd.DataFrame([(*row[:3], *row[4:]) for row in rows], columns=_COLUMNS)
     names = dict.fromkeys(name for row in rows for name in row[3])
@@ -119,7 +117,7 @@ def tabulate(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
 
 
 def _unlike_columns(names: list[str]) -> list[str]:
-    """The names of reported values, each unlike those of other columns and unlike each other."""
+    """Unique names for reported values, distinct from other columns."""
     taken = RESERVED | {name for name in names if name not in RESERVED}
     found = []
     for name in names:
@@ -132,7 +130,7 @@ def _unlike_columns(names: list[str]) -> list[str]:
 
 
 def check_readable(path: Path) -> None:
-    """Raise `HistoryError` unless the file is a history that this version can read."""
+    """Raise `HistoryError` unless this version can read the file as a history."""
     if not path.is_file():
         raise HistoryError(f"no run in {path.parent}: {path} is missing")
     with explained(path), contextlib.closing(connect_to_read(path)) as db:
@@ -140,7 +138,7 @@ def check_readable(path: Path) -> None:
 
 
 def check_schema(db: sqlite3.Connection, path: Path) -> None:
-    """Raise `HistoryError` unless an open log is of a format that this version can read."""
+    """Raise `HistoryError` unless this version can read the format of an open log."""
     with explained(path):
         row = db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
     with well_formed(path):
@@ -149,15 +147,15 @@ def check_schema(db: sqlite3.Connection, path: Path) -> None:
         raise HistoryError(f"no run in {path.parent}: {path} is empty; start the search again")
     if not isinstance(schema, int) or not 1 <= schema <= SCHEMA:
         raise HistoryError(
-            f"{path}: its format has number {schema}, this version reads 1 to {SCHEMA}; update this package"
+            f"{path}: format version {schema}, but this version reads 1 to {SCHEMA}; update this package"
         )
 
 
-_UNSOUND = {  # what cannot be in a log that this program wrote, and the query that finds it
+_UNSOUND = {  # inconsistencies that this program never writes, and the query for each
     "a trial is missing": "SELECT 1 FROM (SELECT COUNT(*) n, MIN(id) low, MAX(id) high FROM trials) WHERE low != 0 OR high != n - 1",
-    "a result is of no trial": "SELECT 1 FROM results WHERE trial NOT IN (SELECT id FROM trials)",
+    "a result has no trial": "SELECT 1 FROM results WHERE trial NOT IN (SELECT id FROM trials)",
     "an event is neither ask nor tell": "SELECT 1 FROM log WHERE event NOT IN ('ask', 'tell')",
-    "something happened twice": "SELECT 1 FROM log WHERE trial IS NOT NULL GROUP BY event, trial HAVING COUNT(*) > 1",
+    "an event is recorded twice": "SELECT 1 FROM log WHERE trial IS NOT NULL GROUP BY event, trial HAVING COUNT(*) > 1",
     "a trial was not asked for": "SELECT 1 FROM trials WHERE id NOT IN (SELECT trial FROM log WHERE event = 'ask' AND trial IS NOT NULL)",
     "an unknown trial was asked for": "SELECT 1 FROM log WHERE event = 'ask' AND trial NOT IN (SELECT id FROM trials)",
     "a trial was told without a result": (
@@ -167,7 +165,7 @@ _UNSOUND = {  # what cannot be in a log that this program wrote, and the query t
 
 
 def check_sound(db: sqlite3.Connection, path: Path) -> None:
-    """Raise `HistoryError` unless an open log is whole: its pages, and what its rows say of each other."""
+    """Raise `HistoryError` unless an open log is intact: its pages, and the references between its rows."""
     with explained(path):
         found = [str(row[0]) for row in db.execute("PRAGMA quick_check(1)")]
         wrong = [] if found == ["ok"] else found

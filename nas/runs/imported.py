@@ -1,8 +1,8 @@
 """Results of earlier work as a table: a CSV file or a DataFrame with one evaluated architecture a row.
 
-Columns: ``architecture`` (its text form), one for each measured objective in its own unit, and any further ones, of which
-numbers are kept. ``status``, ``seed`` and ``budget`` mean what they mean in a run's history; without them every row is a
-success at the search's own budget. A run's own history.csv and front.csv are such tables.
+Columns: ``architecture`` (its text form), one for each measured objective in its own unit, and any further ones, whose numbers
+are kept. ``status``, ``seed`` and ``budget`` have the meaning of a run's history; without them every row is a success at the
+search's budget. A run's history.csv and front.csv are such tables.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from nas.core.problem import Problem
 from nas.core.records import RESERVED, Architecture, Result, Status, Trial
 from nas.core.text import from_spreadsheet_cell
 
-_SHOWN = 5  # bad rows that a message names
+_SHOWN = 5  # most bad rows in a message
 _EMPTY = {"", "nan", "na", "none", "null"}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table: where it is, for messages, and its cells by column."""
+    """One row of a table: its place, for messages, and its cells by column."""
 
     place: str
     cells: Mapping[str, Any]
 
 
 def is_table(source: object) -> bool:
-    """Whether this names a table rather than the folder of a run."""
+    """Whether this is a table rather than the folder of a run."""
     if isinstance(source, pd.DataFrame):
         return True
     path = Path(str(source))
@@ -46,7 +46,7 @@ def is_table(source: object) -> bool:
 
 
 def name_of(source: str | Path | pd.DataFrame) -> str:
-    """A table's name on record: its path; of a DataFrame how many rows it has, with a hash of what it holds."""
+    """A table's name in the record: its path; for a DataFrame the number of rows and a hash of its content."""
     if not isinstance(source, pd.DataFrame):
         return str(source)
     content = hashlib.sha256(source.to_csv(index=False).encode("utf-8", "backslashreplace")).hexdigest()
@@ -54,9 +54,9 @@ def name_of(source: str | Path | pd.DataFrame) -> str:
 
 
 def read_table(source: str | Path | pd.DataFrame, problem: Problem, budget: float | None) -> list[Result]:
-    """The successes of a table at this budget, fit for `problem`, numbered from -n; exact objectives are completed.
+    """Read the successes of a table at this budget for `problem`, numbered from -n; exact objectives are completed.
 
-    Raises `ConfigError` that names the bad rows, by the line of the file or the number of the row.
+    Raises `ConfigError` with the bad rows, by the line of the file or the number of the row.
     """
     named = f"warm_start: {name_of(source)}"
     columns, rows = _of_frame(source) if isinstance(source, pd.DataFrame) else _of_file(Path(source), named)
@@ -75,7 +75,7 @@ def read_table(source: str | Path | pd.DataFrame, problem: Problem, budget: floa
             found += [] if result is None else [result]
     if bad:
         more = f"; and {len(bad) - _SHOWN} more rows" if len(bad) > _SHOWN else ""
-        raise ConfigError(f"{named}: {'; '.join(bad[:_SHOWN])}{more}. Correct these rows or leave them out")
+        raise ConfigError(f"{named}: {'; '.join(bad[:_SHOWN])}{more}. Correct or remove these rows")
     if not found:
         others = f" (it has results of budget {', '.join(sorted(budgets))})" if budgets else ""
         here = "without a budget" if budget is None else f"at budget {budget:g}"
@@ -107,7 +107,7 @@ def _of_file(path: Path, named: str) -> tuple[list[str], Iterator[Row]]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise ConfigError(f"{named}: there is no such file") from None
+        raise ConfigError(f"{named}: the file does not exist") from None
     except UnicodeDecodeError as error:
         raise ConfigError(
             f"{named}: not a CSV file in UTF-8 ({error.reason} at byte {error.start})"
@@ -145,7 +145,7 @@ def _lines(reader: Any, columns: Sequence[str], named: str) -> Iterator[Row]:
 def _check_columns(columns: Sequence[str], problem: Problem, named: str) -> None:
     twice = sorted({name for name in columns if columns.count(name) > 1})
     if twice:
-        raise ConfigError(f"{named}: column {twice[0]!r} is there twice; expected each once")
+        raise ConfigError(f"{named}: column {twice[0]!r} appears twice; expected each once")
     needed = ["architecture", *(o.name for o in problem.objectives if not o.cheap)]
     for name in needed:
         if name not in columns:
@@ -156,7 +156,7 @@ def _check_columns(columns: Sequence[str], problem: Problem, named: str) -> None
 
 
 def _read(row: Row, problem: Problem, wanted: float | None) -> tuple[Trial, dict[str, float]] | None:
-    """A row as a trial and its values; None if it did not succeed."""
+    """A row as a trial and its values; None if its trial failed."""
     cells = row.cells
     if not _empty(cells.get("status")) and str(cells["status"]).strip() != Status.OK.value:
         if str(cells["status"]).strip() not in {status.value for status in Status} | {"running"}:
@@ -180,7 +180,7 @@ def _read(row: Row, problem: Problem, wanted: float | None) -> tuple[Trial, dict
             then = _number(name, cells[name])
             if not math.isclose(then, now, rel_tol=1e-9):
                 raise ConfigError(
-                    f"{name} is {then:.10g}, but {now:.10g} for this architecture here: another space, or other settings of it"
+                    f"{name} is {then:.10g}, but {now:.10g} for this architecture here: another space, or other settings"
                 )
     values |= {name: _number(name, cells[name]) for name in sorted(problem.measured)}
     for name, cell in cells.items():
@@ -195,7 +195,9 @@ def _architecture(cell: Any, problem: Problem) -> Architecture:
     space = problem.space
     if isinstance(cell, Architecture):
         if cell.space != space.name:
-            raise ConfigError(f"architecture is of space {cell.space!r}; this search is of {space.name!r}")
+            raise ConfigError(
+                f"architecture belongs to space {cell.space!r}; this search uses {space.name!r}"
+            )
         cell = space.format(cell)
     if isinstance(cell, (int, np.integer)) and not isinstance(cell, bool):
         cell = str(cell)
@@ -205,7 +207,7 @@ def _architecture(cell: Any, problem: Problem) -> Architecture:
         try:
             return space.canonical(space.parse(cell))
         except ArchitectureError:
-            return space.canonical(space.parse(cell.strip()))  # a blank after the separator
+            return space.canonical(space.parse(cell.strip()))  # a space after the separator
     except NasError as error:
         raise ConfigError(f"not an architecture of space {space.name!r}: {error}") from error
     except Exception as error:

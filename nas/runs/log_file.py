@@ -1,4 +1,4 @@
-"""The file under a history: one writer at a time, readers that change nothing, and errors that say what to do."""
+"""The file of a history: one writer at a time, read-only readers, and errors with advice."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from nas.core.errors import ConfigError, ForeignFileError, HistoryError, NasErro
 
 try:
     import fcntl
-except ImportError:  # not on Windows, where a second search is not noticed
+except ImportError:  # Windows, where a second search is not detected
     fcntl = None  # type: ignore[assignment]
 
 LOCKS = fcntl is not None
 LOCK_FILE = ".lock"
 _NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
-PATIENCE_S = 60.0  # how long a file that another process holds is waited for
-_COPIES = 5  # attempts to copy a database that is written meanwhile
-_WAL_HEADER = 32  # bytes, which differ each time that the log begins anew
-_SLICE_S = 0.5  # SQLite waits in slices, between which Ctrl-C is heard
+PATIENCE_S = 60.0  # longest wait for a file that another process locks
+_COPIES = 5  # attempts to copy a database during writes
+_WAL_HEADER = 32  # bytes, which differ whenever the log restarts
+_SLICE_S = 0.5  # SQLite waits in slices, so that Ctrl-C is noticed
 _LOG = logging.getLogger(__name__)
 
 
 def connect_to_write(path: Path) -> sqlite3.Connection:
-    """A connection without transactions of its own; use `patiently` for what may find the file held."""
-    # a study may be asked and told on several threads; it lets one in at a time
+    """A connection without implicit transactions; use `patiently` for statements that may find the file locked."""
+    # a study may be used on several threads, one at a time
     return sqlite3.connect(path, timeout=_SLICE_S, isolation_level=None, check_same_thread=False)
 
 
 def patiently(path: Path, act: Callable[[], Any]) -> None:
-    """Do something with a database that another process may hold: say so and wait, at most `PATIENCE_S` seconds."""
+    """Run `act` on a database that another process may lock: log a warning and wait, at most `PATIENCE_S` seconds."""
     give_up = None
     while True:
         try:
@@ -51,13 +51,13 @@ def patiently(path: Path, act: Callable[[], Any]) -> None:
             now = time.monotonic()
             if give_up is None:
                 give_up = now + PATIENCE_S
-                _LOG.warning("%s: another process holds it; waiting, at most %g s", path, PATIENCE_S)
+                _LOG.warning("%s: locked by another process; waiting, at most %g s", path, PATIENCE_S)
             elif now >= give_up:
                 raise
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """What tells a file from another that takes its place; None when there is none."""
+    """The identity of a file, which a replacement does not share; None when there is none."""
     try:
         found = os.stat(path)
     except OSError:
@@ -66,7 +66,7 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 
 def rescue(db: sqlite3.Connection, path: Path) -> Path | None:
-    """Write an open database whose folder was removed to a new folder beside it; None when that cannot be done."""
+    """Save an open database whose folder was removed to a new folder beside it; None on failure."""
     folder = path.parent
     try:
         copy = Path(tempfile.mkdtemp(prefix=f"{folder.name}-rescued-", dir=folder.parent))
@@ -82,14 +82,14 @@ def rescue(db: sqlite3.Connection, path: Path) -> Path | None:
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write, and leaves no file behind; see `connect_to_look`."""
+    """A read-only connection that leaves no file behind; see `connect_to_look`."""
     return connect_to_look(path, 30)
 
 
 def connect_to_look(path: Path, timeout: float) -> sqlite3.Connection:
-    """A connection for a short look, which leaves no file behind; waits at most `timeout` seconds.
+    """A connection for a short read, which leaves no file behind; waits at most `timeout` seconds.
 
-    Whoever writes to the database has a write-ahead log beside it; without one, it is read as it lies there.
+    A writer keeps a write-ahead log beside the database; without one, the database file is read directly.
     """
     path = path.resolve()
     address = f"{path.as_uri()}?mode=ro"
@@ -99,7 +99,7 @@ def connect_to_look(path: Path, timeout: float) -> sqlite3.Connection:
 
 
 def signature(path: Path) -> tuple[object, ...]:
-    """What changes whenever a database is written: sizes and times of the file and of its write-ahead log."""
+    """A value that changes with every write to a database: sizes and times of the file and its write-ahead log."""
     found: list[object] = []
     for file in (path, _wal(path)):
         with contextlib.suppress(OSError):
@@ -109,11 +109,11 @@ def signature(path: Path) -> tuple[object, ...]:
 
 
 def copy_to_read(path: Path, folder: Path) -> Path:
-    """A copy in `folder` of a database that a process on another machine writes, as it was at one moment.
+    """A consistent copy in `folder` of a database that a process on another machine writes.
 
-    SQLite's index of the write-ahead log is shared memory, so that machine's log cannot be read in place. The copy is
-    whole if nothing was moved from the log to the file meanwhile; what was half written at the end of the log
-    has no valid checksum, and SQLite leaves it out. Raises `OSError` when it is moved again and again.
+    SQLite's index of the write-ahead log is shared memory, so another machine's log cannot be read in place. The copy is
+    consistent if no checkpoint moved the log to the file meanwhile; SQLite skips a partial record at the end of the log by
+    its checksum. Raises `OSError` when checkpoints keep interfering.
     """
     copy = folder / path.name
     for _ in range(_COPIES):
@@ -128,7 +128,7 @@ def copy_to_read(path: Path, folder: Path) -> Path:
 
 
 def _moved(path: Path) -> tuple[object, ...]:
-    """What changes when SQLite moves the log to the file, or begins the log anew."""
+    """A value that changes when SQLite checkpoints or restarts the log."""
     stat = os.stat(path)
     try:
         with _wal(path).open("rb") as log:
@@ -143,7 +143,7 @@ def _wal(path: Path) -> Path:
 
 
 def make_folder(folder: Path) -> list[Path]:
-    """Make a run's folder; return what was missing of it. Raises `ConfigError` when a file is in its place."""
+    """Make a run's folder; return the folders that were missing. Raises `ConfigError` when a file is in its place."""
     try:
         return files.make_folder(folder)
     except (FileExistsError, NotADirectoryError):
@@ -151,7 +151,7 @@ def make_folder(folder: Path) -> list[Path]:
 
 
 def lock_folder(folder: Path) -> int | None:
-    """Hold the folder for one writer, until the handle is closed or the process ends."""
+    """Lock the folder for one writer, until the handle is closed or the process ends."""
     if not LOCKS:
         return None
     path = folder / LOCK_FILE
@@ -177,13 +177,13 @@ def lock_folder(folder: Path) -> int | None:
         return None  # a file system without locks
     if held:
         return handle
-    os.close(handle)  # its last holder removed it between our two steps
+    os.close(handle)  # the last holder removed the file after we opened it
     return lock_folder(folder)
 
 
 @contextlib.contextmanager
 def well_formed(path: Path) -> Iterator[None]:
-    """Turn what content of the wrong kind makes Python complain of into a sentence that says what to do."""
+    """Turn exceptions from invalid content into a `HistoryError` with advice."""
     try:
         yield
     except (LookupError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
@@ -195,27 +195,27 @@ def well_formed(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the disk complain of into a sentence that says what to do."""
+    """Turn errors of SQLite and the disk into a `HistoryError` with advice."""
     try:
         yield
-    except UnicodeDecodeError as error:  # SQLite's own complaint quotes what it found in the file
+    except UnicodeDecodeError as error:  # SQLite's message would quote the content of the file
         raise HistoryError(
-            f"{path}: a text in it is no UTF-8; the file is damaged or is no history of a run: restore it from a copy"
+            f"{path}: a text in it is not UTF-8; the file is damaged or not a run's history: restore it from a copy"
         ) from error
     except (sqlite3.Error, OSError) as error:
         text = str(error)
         if "full" in text or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
-            advice = "the disk is full: make room, then go on with --resume"
+            advice = "the disk is full: make room, then continue with --resume"
         elif "UNIQUE constraint" in text:
             advice = "another search writes to this run, on a file system without locks: stop one of them"
         elif "disk I/O" in text:
-            advice = "the disk refuses (full, over a quota, or failing): mend that, then go on with --resume"
+            advice = "disk error (full, over quota or failing): fix it, then continue with --resume"
         elif "readonly" in text or isinstance(error, PermissionError):
-            advice = "it cannot be written: check the rights of the folder"
+            advice = "it cannot be written: check the permissions of the folder"
         elif "locked" in text:
-            advice = "another process holds it: close that, then try again"
+            advice = "another process locks it: stop that process, then try again"
         elif any(t in text for t in ("malformed", "not a database", "no such table", "no such column")):
-            advice = "the file is damaged or is no history of a run: restore it from a copy"
+            advice = "the file is damaged or not a run's history: restore it from a copy"
         else:
-            advice = "is the folder still there, and on a disk that works?"
+            advice = "check that the folder exists and its disk works"
         raise HistoryError(f"{path}: {text}; {advice}") from error

@@ -19,9 +19,9 @@ def continue_command(
 ) -> str | None:
     """The shell command that continues a run of `nas search`; None for a run whose space is exhausted.
 
-    A run that reached one of its bounds would end at once when resumed, so the command raises the bound that ended it:
-    the `planned` evaluations, or the time limit of `seconds`, of which the run has `spent` some,
-    or the rule of `stop` that is in `stopped_by`. A callback that asked for the end may not ask again.
+    A resumed run would end at once at a bound it has reached, so the command raises the bound that ended it: the `planned`
+    evaluations, or the time limit of `seconds`, of which the run has `spent` some, or the rule of `stop` in `stopped_by`. A
+    callback that requested the end may not do so again.
     """
     if state == "exhausted":
         return None
@@ -32,7 +32,7 @@ def continue_command(
         words += ["--budget", str(2 * planned)]
     elif state == "finished" and seconds is not None and not stopped_by:
         more = 2 * seconds
-        while more <= 1.2 * spent:  # what was under way at the limit is still awaited and counts
+        while more <= 1.2 * spent:  # trials running at the limit are awaited and count too
             more *= 2
         words += ["--set", f"budget.seconds={more:.15g}"]
     return command(*words)

@@ -1,4 +1,4 @@
-"""Notes of algorithms as the log keeps them, and as a table for people."""
+"""Notes of algorithms in the log, and as a table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SURROGATE = "surrogate"
 
 
 def values_as_text(values: Mapping[str, float | int | str | bool]) -> str:
-    """A note's values as JSON, numbers that are not finite as null."""
+    """A note's values as JSON, with null for numbers that are not finite."""
     return json.dumps({storable(str(key)): _plain(value) for key, value in values.items()}, allow_nan=False)
 
 
@@ -35,7 +35,7 @@ def _plain(value: Any) -> float | int | str | bool | None:
 
 
 def values_from_text(text: str) -> dict[str, float | int | str | bool]:
-    """The inverse of `values_as_text`, null as NaN. Raises `ValueError` for what is no JSON object."""
+    """The inverse of `values_as_text`, null as NaN. Raises `ValueError` unless it is a JSON object."""
     values = json.loads(text)
     if not isinstance(values, dict):
         raise ValueError(f"a note holds {text:.100}, expected a JSON object")
@@ -43,9 +43,9 @@ def values_from_text(text: str) -> dict[str, float | int | str | bool]:
 
 
 def notes_in(db: sqlite3.Connection) -> list[Note]:
-    """Every note of a log, by the number of results told; none in a log of the first format, which had no place.
+    """All notes of a log, by number of tells; none in a log of the first format, which has no notes.
 
-    Raises `ValueError` for values that are no JSON.
+    Raises `ValueError` for invalid JSON.
     """
     if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'notes'").fetchone() is None:
         return []

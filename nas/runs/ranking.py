@@ -1,4 +1,4 @@
-"""A run's front ranked by any number that was recorded beside the objectives."""
+"""A run's front ranked by a recorded number."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NOT_VALUES = {"trial", "seed", "told", "told_seconds", "asked_at", "started", "
 
 
 def recorded_names(table: RunTable) -> list[str]:
-    """The numbers that a run recorded of its trials: the objectives first, then the others by name."""
+    """The recorded numbers of a run's trials: first the objectives, then the others by name."""
     objectives = [o.name for o in table.objectives]
     others = {
         name
@@ -26,13 +26,13 @@ def recorded_names(table: RunTable) -> list[str]:
 def front_by(table: RunTable, name: str, *, largest: bool | None = None) -> pd.DataFrame:
     """The front with the recorded value `name` as a column, ranked by it; architectures without it come last.
 
-    The value is that of the architecture's latest successful trial. `largest` ranks the largest first; None: an
-    objective by its direction, any other value smallest first. Raises `ConfigError` for a name that was not recorded.
+    The value comes from the architecture's latest successful trial. `largest` ranks the largest first; None: an objective by
+    its direction, any other value smallest first. Raises `ConfigError` for a name without records.
     """
     names = recorded_names(table)
     if name not in names:
         raise ConfigError(
-            f"--by {name!r}: this run recorded no such number{did_you_mean(name, names)}; it has: {', '.join(names)}"
+            f"--by {name!r}: this run did not record it{did_you_mean(name, names)}; it has: {', '.join(names)}"
         )
     front = table.front
     if name not in front.columns:

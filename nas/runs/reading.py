@@ -1,4 +1,4 @@
-"""Reading a run back from its folder."""
+"""Read a run from its folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nas.runs.run_folder import RunTable, run_table
 
 
 def load_run(folder: str | Path) -> tuple[RunTable, dict[str, Any]]:
-    """Read a run back, finished or under way, without its space or code: its table and its meta values."""
+    """Read a run, finished or running, without its space or code: its table and its meta values."""
     path = Path(folder)
     frame, meta = read_history(path)
     if not meta.get("objectives"):

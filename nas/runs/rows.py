@@ -1,4 +1,4 @@
-"""The table of a run that is kept in memory, with the columns of one that is read from its log."""
+"""The table of a run in memory, with the columns of a table read from a log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nas.runs.history_table import tabulate
 
 
 def frame_of(space: SearchSpace, told: Sequence[Result], running: Iterable[Trial] = ()) -> pd.DataFrame:
-    """The same table as `read_history`: results in the order of telling, and trials without one; one row each."""
+    """The table of `read_history`: results in the order of telling, then trials without one, one row each."""
     rows: list[tuple[Any, ...]] = [
         (
             r.trial.id, text_of(space, r.trial.architecture), r.status.value, r.values, r.seconds, r.error, r.worker,

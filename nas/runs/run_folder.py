@@ -1,4 +1,4 @@
-"""What a run leaves behind for people: front.csv, history.parquet, summary.json, config.json, plots."""
+"""The output files of a run: front.csv, history.parquet, summary.json, config.json, plots."""
 
 from __future__ import annotations
 
@@ -29,22 +29,19 @@ from nas.pareto.indicators import (
 from nas.runs.files import HISTORY_CSV, run_files
 
 
-@dataclass(frozen=True, eq=False)  # told apart by identity: tables have no single answer to ==
+@dataclass(frozen=True, eq=False)  # compared by identity: == of tables is not a bool
 class RunTable:
-    """A run read back: one row a trial (see `read_history`), with what the objectives make of it.
+    """A run read from its folder: one row a trial (see `read_history`), evaluated by its objectives.
 
-    `points` (n, m) are minimised, in the order of telling, NaN for failed and infeasible trials; `told` is the
-    same rows of the table. `latest` (n,) is false where the architecture has a later result, at a higher budget, and
-    where there is none; only the latest results make the front. `box` is where hypervolume is measured, `curve` (n,) its value after each tell.
-    `front` has the feasible non-dominated architectures: `architecture` and one column an objective, best first, and
-    the `budget` where trials had different ones.
-    `notes` are what the algorithm put on record, oldest first.
-    Where an architecture was measured more than once at a budget, `told`, `points` and `front` have the mean so far.
-    `imported` are the results that a warm start brought (see `nas.runs.brought.imported_table`), `before` (k, m) their
-    points: they come first in the box and the curve, and may be on the front, whose column `origin` then tells.
-    `beyond_best` has a sentence for each objective with a value better than its `best`.
-    `keys` (k + n) is what each of those, then each row of `told`, is a result of, None when it failed: see
-    `front_and_curve`.
+    `points` (n, m) are minimised, in the order of telling, NaN for failed and infeasible trials; `told` has the same rows of
+    the table. `latest` (n,) is false for failures and where the architecture has a later result at a higher budget; only the
+    latest results form the front. `box` is the box of the hypervolume, `curve` (n,) its value after each tell. `front` has
+    the feasible non-dominated architectures: `architecture` and one column an objective, best first, and the `budget` if
+    budgets differ. `notes` are the algorithm's notes, oldest first. For an architecture measured repeatedly at a budget,
+    `told`, `points` and `front` have the mean so far. `imported` are the results of a warm start (see
+    `nas.runs.brought.imported_table`), `before` (k, m) their points: they come first in the box and the curve, and may be on
+    the front, which then has the column `origin`. `beyond_best` has a sentence for each objective with a value better than
+    its `best`. `keys` (k + n) is the key of each imported, then each told result, None if it failed: see `front_and_curve`.
     """
 
     objectives: tuple[Objective, ...]
@@ -63,7 +60,7 @@ class RunTable:
 
     @property
     def hypervolume(self) -> float:
-        """The final value of the curve; before this run's first result that of what it began with, or 0."""
+        """The final value of the curve; before the first result that of the warm start, or 0."""
         if len(self.curve) or self.box is None:
             return float(self.curve[-1]) if len(self.curve) else 0.0
         return hypervolume(self.before[np.isfinite(self.before).all(axis=1)], self.box)
@@ -111,13 +108,13 @@ def run_table(
 
 
 def _extra_columns(rows: pd.DataFrame, warm: bool) -> list[str]:
-    """What front.csv has beside the objectives, where it says anything."""
+    """Columns of front.csv besides the objectives, if informative."""
     wanted = {"budget": _several(rows), "measurements": _repeated(rows), "origin": warm}
     return [name for name, said in wanted.items() if said]
 
 
 def _repeated(rows: pd.DataFrame) -> bool:
-    """Whether an architecture was measured more than once at a budget."""
+    """Whether an architecture was measured repeatedly at a budget."""
     return bool((rows["measurements"] > 1).any())
 
 
@@ -127,7 +124,7 @@ def _several(told: pd.DataFrame) -> bool:
 
 
 def _keys(told: pd.DataFrame) -> list[Hashable]:
-    """The architecture of each row where some were measured again, else its number; None if it failed."""
+    """The architecture of each row if some were measured repeatedly, else its number; None for failures."""
     keys = told["architecture"] if _several(told) or _repeated(told) else told.index
     ok = told["status"] == "ok"
     return [key if fine else None for key, fine in zip(keys, ok, strict=True)]
@@ -141,7 +138,7 @@ def _front(objectives: Sequence[Objective], rows: pd.DataFrame, further: Sequenc
 
 
 def summarise(table: RunTable, extra: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers of summary.json; `extra` is what only the caller knows (state, algorithm, seed)."""
+    """The numbers of summary.json; `extra` are the caller's (state, algorithm, seed)."""
     counts = table.frame["status"].value_counts()
     ok, invalid, running = (int(counts.get(s, 0)) for s in ("ok", "invalid", "running"))
     evaluations = len(table.frame) - invalid - running
@@ -172,7 +169,7 @@ def summarise(table: RunTable, extra: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _spent(ran: pd.DataFrame) -> float | None:
-    """Budget (epochs) that the trials took, those that were continued counted once; None without budgets."""
+    """Total budget (epochs) of the trials, with continuations counted once; None without budgets."""
     if ran["budget"].isna().all():
         return None
     return float(ran.groupby("architecture")["budget"].max().sum())
@@ -196,7 +193,7 @@ def curves(table: RunTable) -> pd.DataFrame:
 
 
 def write_history_csv(folder: Path, table: RunTable) -> Path:
-    """Write history.csv, one row a trial as in history.parquet, of a run that is finished or under way."""
+    """Write history.csv, one row a trial as in history.parquet, for a finished or running run."""
     files = run_files(folder)
     try:
         files.write_text(HISTORY_CSV, csv_text(table.frame))

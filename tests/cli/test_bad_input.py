@@ -156,7 +156,7 @@ def test_a_folder_that_holds_a_run_is_kept(folder: Path, nas_command) -> None:
     before = (folder / "run/front.csv").read_bytes()
     done = nas_command("search", "search.yaml", "--seed", "9")
     assert done.code == 4
-    assert re.search(r"run already holds a run: go on with it by --resume \S*run \(", done.sentence)
+    assert re.search(r"run already holds a run: continue it with --resume \S*run \(", done.sentence)
     assert (folder / "run/front.csv").read_bytes() == before
 
 

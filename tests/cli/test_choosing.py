@@ -43,7 +43,7 @@ def test_limits_leave_out_and_say_how_many(run: pd.DataFrame, nas_command) -> No
     assert left > 0
     done = nas_command("front", "run", "--prefer", f"params<={bound}")
     assert f"{len(run) - left} of {len(run)} architectures, {left} left out by limits" in done.out
-    assert "distance" not in done.out  # no level is wished for
+    assert "distance" not in done.out  # no level is named
 
 
 def test_when_nothing_meets_the_limits_the_nearest_are_shown(run: pd.DataFrame, nas_command) -> None:
@@ -118,7 +118,7 @@ def test_a_slip_in_a_preference_is_told_before_the_run_is_looked_for(folder: Pat
     [
         (["--prefer", "eror=5"], "'eror' is not an objective of this search (did you mean 'error'?)"),
         (["--prefer", "params<5%"], "% is for levels in percent, but params is in parameters"),
-        (["--prefer", ""], "prefer: expected terms such as error=5% (wished for)"),
+        (["--prefer", ""], "prefer: expected terms such as error=5% (a target)"),
         (["--top", "0"], "Invalid value for '--top'"),
     ],
 )

@@ -151,7 +151,7 @@ def test_a_full_disk_is_named_and_loses_nothing(folder: Path, nas_command) -> No
     first, again = [line for line in done.stdout.splitlines() if line[:1].isdigit()]
     assert first.startswith("4 Error: ")
     assert "disk/run/history.sqlite: " in first
-    assert "the disk is full: make room, then go on with --resume" in first
+    assert "the disk is full: make room, then continue with --resume" in first
     assert "Traceback" not in done.stdout
     assert again.startswith("0")
     nas_command("search", "search.yaml", "--budget", "700", "--out", "whole")

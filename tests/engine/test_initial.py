@@ -115,7 +115,7 @@ def test_the_canonical_form_is_evaluated() -> None:
         ([(1.0, 2, 3, 4, 5, 0)], r"entry 1.*is not an architecture"),
         ([None], r"entry 1, None"),
         ([{"a": 1}], r"entry 1"),
-        ([nas.Architecture("other", (0,) * 6)], r"entry 1.*is of space 'other'; this search is of 'grid'"),
+        ([nas.Architecture("other", (0,) * 6)], r"entry 1.*belongs to space 'other'; this search uses 'grid'"),
         ([GIVEN[0], (5,) * 6], r"entry 2, \(5, 5, 5, 5, 5, 5\), is the same network as entry 1"),
         ("5-5-5-5-5-5", "expected a list of architectures"),
         (nas.Architecture("grid", (0,) * 6), "expected a list of architectures"),

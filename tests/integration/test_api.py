@@ -194,7 +194,7 @@ def test_an_evaluator_may_report_more_even_under_a_name_that_the_table_has() -> 
 @pytest.mark.usefixtures("no_plots")
 def test_a_folder_with_a_run_is_not_written_over(tmp_path: Path) -> None:
     first = search(out=tmp_path / "run")
-    with pytest.raises(HistoryError, match="already holds a run: go on with it by --resume"):
+    with pytest.raises(HistoryError, match="already holds a run: continue it with --resume"):
         search(out=tmp_path / "run", budget=30)
     pd.testing.assert_frame_equal(nas.load_run(tmp_path / "run")[0].front, first.front)
 

@@ -198,7 +198,7 @@ def test_a_log_that_another_process_holds_is_waited_for_with_a_message(
 
     with caplog.at_level(logging.WARNING, "nas.runs.log_file"):
         search(tmp_path / "run", at(20, hold))
-    assert "another process holds it; waiting, at most 60 s" in caplog.text
+    assert "another process locks it; waiting, at most 60 s" in caplog.text
     check_same(tmp_path / "run", whole)
 
 
@@ -207,9 +207,9 @@ def test_a_log_that_stays_held_stops_the_search_which_goes_on_later(
 ) -> None:
     monkeypatch.setattr("nas.runs.log_file.PATIENCE_S", 0.7)
     held: list[sqlite3.Connection] = []
-    with pytest.raises(HistoryError, match="locked; another process holds it: close that, then try again"):
+    with pytest.raises(HistoryError, match="locked; another process locks it: stop that process, then try again"):
         search(tmp_path / "run", at(20, lambda: held.append(holding(tmp_path / "run"))))
-    with pytest.raises(HistoryError, match="another process holds it"):
+    with pytest.raises(HistoryError, match="another process locks it"):
         search(tmp_path / "run", resume=True)
     held[0].close()
     search(tmp_path / "run", resume=True)

@@ -160,7 +160,7 @@ def test_a_later_format_is_refused_and_left_as_it_is(schema: int, tmp_path: Path
         db.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (str(SCHEMA + 1),))
     db.close()
     before = (run / FILE).read_bytes()
-    expected = f"its format has number {SCHEMA + 1}, this version reads 1 to {SCHEMA}; update this package"
+    expected = f"format version {SCHEMA + 1}, but this version reads 1 to {SCHEMA}; update this package"
     with pytest.raises(HistoryError, match=expected):
         go_on(run, schema, 6)
     with pytest.raises(HistoryError, match=expected):

@@ -165,13 +165,13 @@ def test_arbitrary_cuts_never_give_another_history(damage: str, crashed: Crashed
     [
         ("DELETE FROM trials WHERE id = 4", "a trial is missing"),
         ("DELETE FROM results WHERE trial = 4", "a trial was told without a result"),
-        ("INSERT INTO log (event, trial) VALUES ('tell', 4)", "something happened twice"),
+        ("INSERT INTO log (event, trial) VALUES ('tell', 4)", "an event is recorded twice"),
         ("DELETE FROM log WHERE event = 'ask' AND trial = 4", "a trial was not asked for"),
         ("INSERT INTO log (event, trial) VALUES ('ask', 4000)", "an unknown trial was asked for"),
         ("UPDATE log SET event = 'toll' WHERE seq = 3", "an event is neither ask nor tell"),
         (
             'INSERT INTO results SELECT 4000, status, "values", seconds, error, worker, started, finished FROM results WHERE trial = 4',
-            "a result is of no trial",
+            "a result has no trial",
         ),
     ],
 )

@@ -76,7 +76,7 @@ def test_a_preference_is_written_as_it_is_read(text: str) -> None:
         ("error:5%", r"% is for levels in percent, but a weight; leave it out"),
         ("error:0", r"prefer 'error:0': expected a weight above 0, got 0"),
         ("error*-1", r"expected a weight above 0, got -1"),
-        ("error=5,error=6", r"prefer 'error=6': error has two aspirations; one may be given"),
+        ("error=5,error=6", r"prefer 'error=6': error has two aspirations; give one"),
         ("error:5,error*5", r"error has two weights"),
         ("error<5,error>6", r"no value of error meets all of its limits: error <= 5, error >= 6"),
     ],
@@ -131,14 +131,14 @@ def slow_score(preference: Preference, point, ideal, nadir, archive) -> float:
     broken = [slow_violation(preference, a) for a in archive]
     reach = [a for a, b in zip(archive, broken, strict=True) if b <= min(broken) * (1 + 1e-9)]
     named = [i for i in range(m) if preference.aspirations[i] is not None]
-    wished = preference.aspirations
+    target = preference.aspirations
 
     def short(a):
-        return max((weights[i] * (a[i] - wished[i]) / (nadir[i] - ideal[i]) for i in named), default=0.0)
+        return max((weights[i] * (a[i] - target[i]) / (nadir[i] - ideal[i]) for i in named), default=0.0)
 
     least = max(0.0, min(short(a) for a in reach))
     near = [a for a in reach if short(a) <= least + 1e-9]
-    level = [wished[i] if i in named else min(a[i] for a in near) for i in range(m)]
+    level = [target[i] if i in named else min(a[i] for a in near) for i in range(m)]
     terms = [weights[i] * (point[i] - level[i]) / (nadir[i] - ideal[i]) for i in range(m)]
     return max(terms) + 0.01 * sum(terms)
 
@@ -231,7 +231,7 @@ def test_the_score_is_zero_at_the_aspiration_and_negative_beyond_it() -> None:
     assert beyond < -0.1
 
 
-def test_a_maximised_objective_is_wished_for_in_its_own_direction() -> None:
+def test_the_target_of_a_maximised_objective_has_its_direction() -> None:
     names = ["accuracy", "params"]
     archive = np.array([[-95.0, 9.0], [-92.0, 4.0], [-80.0, 1.0]])  # as algorithms see accuracy
     preference = parse("accuracy=92%,accuracy>85%,params<8", names)
@@ -278,12 +278,12 @@ def test_the_box_always_holds_a_member_of_the_archive_in_its_inside(front: np.nd
 def test_the_box_is_a_window_about_the_level_of_the_nearest_member(front: np.ndarray, text: str) -> None:
     preference, ideal, nadir = parse(text), front.min(axis=0), front.max(axis=0)
     lower, upper = preference.region(ideal, nadir, front)
-    wished = preference.aspiration(ideal, nadir, front)
+    target = preference.aspiration(ideal, nadir, front)
     span = np.where(nadir > ideal, nadir - ideal, np.where(ideal != 0, np.abs(ideal), 1.0))
     nearest = front[np.argmin(preference.scores(front, ideal, nadir, front))]
-    short = ((nearest - wished) / span).max()
-    assert lower == pytest.approx(wished + (short - 0.1) * span)
-    assert upper == pytest.approx(np.maximum(wished, wished + (short + 0.1) * span))
+    short = ((nearest - target) / span).max()
+    assert lower == pytest.approx(target + (short - 0.1) * span)
+    assert upper == pytest.approx(np.maximum(target, target + (short + 0.1) * span))
 
 
 def region(text: str) -> tuple[list[float], list[float]]:

@@ -142,7 +142,7 @@ def resume(run: Path, budget: int = 30) -> nas.SearchResult:
 def test_a_newer_format_is_refused_with_advice(run: Path) -> None:
     changed(run, "UPDATE meta SET value = '3' WHERE key = 'schema'")
     for use in (read_history, resume):
-        with pytest.raises(HistoryError, match="format has number 3, this version reads 1 to 2; update"):
+        with pytest.raises(HistoryError, match="format version 3, but this version reads 1 to 2; update"):
             use(run)
 
 
@@ -155,7 +155,7 @@ def test_no_run_at_all_is_said_so(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_refused(run: Path) -> None:
     (run / FILE).write_bytes(b"not a database at all, " * 500)
     for use in (read_history, resume):
-        with pytest.raises(HistoryError, match="damaged or is no history"):
+        with pytest.raises(HistoryError, match="damaged or not a run's history"):
             use(run)
 
 
@@ -164,7 +164,7 @@ def test_a_database_with_a_text_that_is_none_is_refused(run: Path) -> None:
     content = (run / FILE).read_bytes()
     (run / FILE).write_bytes(content.replace(b"STRICT", b"ST\x80ICT", 1))
     for read in (nas.load_run, resume):
-        with pytest.raises(HistoryError, match=r"no UTF-8; the file is damaged"):
+        with pytest.raises(HistoryError, match=r"not UTF-8; the file is damaged"):
             read(run)
 
 
@@ -274,7 +274,7 @@ def test_history_errors_when_the_disk_is_full_and_loses_nothing(
         self._db.execute("PRAGMA max_page_count = 12")  # SQLite then says what it says on a full disk
 
     monkeypatch.setattr(History, "_open", small)
-    with pytest.raises(HistoryError, match="the disk is full: make room, then go on with --resume"):
+    with pytest.raises(HistoryError, match="the disk is full: make room, then continue with --resume"):
         nas.search(Grid(), OBJECTIVES, quick, budget=200, out=tmp_path / "run", algorithm="moead")
     done = (read_history(tmp_path / "run")[0]["status"] == "ok").sum()
     assert done > 20

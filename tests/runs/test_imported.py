@@ -155,7 +155,7 @@ def test_many_bad_rows_are_counted() -> None:
 
 
 def test_architectures_of_another_space_are_named() -> None:
-    with pytest.raises(ConfigError, match="row 0: architecture is of space 'toy'; this search is of 'grid'"):
+    with pytest.raises(ConfigError, match="row 0: architecture belongs to space 'toy'; this search uses 'grid'"):
         search(warm_start=table(architecture=[nas.Architecture("toy", (0,) * 6)] * 2))
 
 
