@@ -1,6 +1,6 @@
-"""Multi-objective neural architecture search: describe a space and what matters, get a Pareto front.
+"""Multi-objective neural architecture search: search a space of networks for the Pareto front of your objectives.
 
-`search` is the entry; see its docstring. Names are loaded when first used, so importing this is quick.
+Start with `search`. Names are imported on first use, so importing this package is quick.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`nas.search`: the whole way from a space and objectives to a Pareto front."""
+"""`nas.search`: search a space for the Pareto front of your objectives."""
 
 from __future__ import annotations
 
@@ -50,46 +50,45 @@ def search(
     """Search a space for the Pareto front of the objectives.
 
     Args:
-        space: what to search; any `SearchSpace`.
+        space: the space to search; any `SearchSpace`.
         objectives: built-in names (``error``, ``accuracy``, ``params``, ``madds``), `Objective` values, or plain functions of an
-            `Architecture`: each is minimised under the function's own name, without a unit, and measured on a worker.
+            `Architecture`: each is minimised under the function's name, without a unit, and measured on a worker.
         evaluate: measures the expensive objectives of one `Trial` on a worker; returns them by name.
         algorithm: a name in `nas.algorithms.ALGORITHMS`, or a class or function of (problem, rng, settings). The default,
-            "sa-moead", pays when an evaluation takes a second or more; "moead" proposes in a fraction of its time.
-        algorithm_settings: its `Settings`, or a mapping of some of them; the others suit the budget.
-        executor: ``serial``, ``ray``, or a function of (evaluate, names it must return) that makes one.
+            "sa-moead", is worthwhile when an evaluation takes a second or more; "moead" proposes in a fraction of its time.
+        algorithm_settings: its `Settings`, or a mapping of some of them; defaults depend on the budget.
+        executor: ``serial``, ``ray``, or a factory of (evaluate, names to return).
         executor_settings: `SerialSettings` or `RaySettings`; None for their defaults.
-        budget: how many architectures to evaluate (100); candidates that break a cheap limit cost none.
-        seed: decides everything that is random (0).
+        budget: number of architectures to evaluate (100); candidates that violate a cheap limit cost none.
+        seed: determines all random choices (0).
         limits: bounds on any objective, such as ``"madds <= 300e6"``.
-        loop: everything else about the loop; `budget` and `seed` override its own.
+        loop: the other settings of the loop; `budget` and `seed` override its fields.
         out: a folder for the log, the front and the plots, new or empty; None keeps the search in memory.
-        resume: go on with the run in `out`. Same space, objectives, limits, algorithm and seed, or `HistoryError`.
-        keep_weights: with `out` and an evaluator that trains (`nas.training.TrainingEvaluator`), leave the weights of
+        resume: continue the run in `out`. Same space, objectives, limits, algorithm and seed, or `HistoryError`.
+        keep_weights: with `out` and an evaluator that trains (`nas.training.TrainingEvaluator`), keep the weights of
             the front's networks, and no others, in `out/weights`; see `nas.load_network`.
-        warm_start: the folder of an earlier run of the same space and objectives, or a CSV file or DataFrame (a column
-            ``architecture`` and one for each measured objective), whose results this one begins with:
-            they teach the algorithm and may be on the front, are not measured again and count as no evaluations. A
-            resumed run has them in its own log.
+        warm_start: initial results: the folder of an earlier run of the same space and objectives, or a CSV file or
+            DataFrame (a column ``architecture`` and one for each measured objective). They teach the algorithm, may be on
+            the front, are not measured again and do not count in the budget. A resumed run has them in its own log.
         initial: known good architectures to evaluate first: text forms, genes, or `Architecture` values. They count in the
-            budget and take the place of as many of the initial design. A resumed run has them in its own log.
+            budget and replace as many of the initial design. A resumed run has them in its own log.
         stop: rules that end the search before its budget is spent: ``nas.Stalled(30)`` (no growth of the hypervolume for
             30 evaluations), ``nas.Reached("error <= 2")`` (by a member of the front), or the same as in a config,
-            ``{"stalled": 30}``. A callback may ask for it too: `SearchState.request_stop`. Rules may change on resuming.
-        callbacks: `nas.Callback` objects, which are told how the search goes; or functions, each called with the
-            `SearchState` after every result and about twice a second while none comes. Their errors end nothing.
-        accept_changed_code: on resuming, or with `warm_start`, go on although the user's code (the files of the space, the
-            evaluator and so on, and the local modules that they import) is not what it was; the change is put on record.
+            ``{"stalled": 30}``. A callback may stop it too: `SearchState.request_stop`. Rules may change on resume.
+        callbacks: `nas.Callback` objects, or functions, each called with the `SearchState` after every result and about
+            twice a second while none arrives. Their errors do not end the search.
+        accept_changed_code: on resume, or with `warm_start`, continue although your code (the files of the space, the
+            evaluator and so on, and the local modules that they import) has changed; the change is recorded.
         csv: also write every trial to `out/history.csv`, a table that spreadsheets open.
 
     Returns:
-        The result. Ctrl-C (KeyboardInterrupt) ends a search early, in order: the result then has the state
-        ``interrupted``, and a run in a folder can be resumed.
+        The result. Ctrl-C (KeyboardInterrupt) ends a search early: the result then has the state ``interrupted``, and a run
+        in a folder can be resumed.
 
     Raises:
-        ConfigError: an argument cannot be used; nothing was evaluated.
+        ConfigError: an invalid argument; nothing was evaluated.
         HistoryError: the folder holds another run, or files of yours (`ForeignFileError`), or its log cannot be read or written.
-        ExecutorError: workers cannot be reached. TooManyFailures: something is broken for all candidates.
+        ExecutorError: workers cannot be reached. TooManyFailures: most candidates failed.
     """
     settings = loop or LoopSettings()
     if budget is not None:

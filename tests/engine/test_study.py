@@ -425,7 +425,7 @@ def test_a_closed_study_has_its_files_and_takes_nothing_more(tmp_path: Path) -> 
         p.name for p in (tmp_path / "s").iterdir()
     }
     for call in (made.ask, lambda: made.tell(pending, 1.0)):
-        with pytest.raises(ConfigError, match="this study is closed; go on with it by"):
+        with pytest.raises(ConfigError, match="this study is closed; continue it with"):
             call()
     assert len(made.history) == 6
     assert len(made.front) > 0

@@ -75,7 +75,7 @@ def test_files_that_may_not_grow_stop_a_search_which_goes_on_when_they_may(
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))  # as a quota; for root as well
     try:
         with pytest.raises(
-            HistoryError, match=r"the disk refuses|cannot write the results|cannot be written"
+            HistoryError, match=r"disk error|cannot write the results|cannot be written"
         ):
             search(tmp_path / "run")
     finally:
