@@ -202,7 +202,7 @@ def test_a_folder_with_a_run_is_not_written_over(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("no_plots")
 def test_a_folder_with_other_files_is_refused_with_the_first_of_them(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(ForeignFileError, match=r"the first is notes\.txt"):
+    with pytest.raises(ForeignFileError, match=r"\(first: notes\.txt"):
         search(out=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
