@@ -65,12 +65,12 @@ def test_without_a_front_everything_below_the_reference_counts():
     assert expected_improvement([np.array([0.5]), np.array([1.0])], boxes) == pytest.approx([0.5])
 
 
-def test_a_candidate_that_is_surely_dominated_promises_nothing():
+def test_a_surely_dominated_candidate_has_no_expected_improvement():
     boxes = undominated(np.array([[0.2, 0.2]]), np.ones(2))
     assert expected_improvement([np.full((1, 31), 0.5), np.array([0.5])], boxes) == pytest.approx([0.0])
 
 
-def test_more_candidates_than_fit_at_once_are_worth_the_same(monkeypatch):
+def test_batches_of_candidates_do_not_change_their_value(monkeypatch):
     rng = np.random.default_rng(1)
     boxes = undominated(a_front(rng, 10, 3), np.ones(3))
     objectives = [rng.random((50, 31)), rng.random(50), rng.random(50)]

@@ -36,7 +36,7 @@ NAMES = sorted(ALGORITHMS)
 
 
 def quick(name: str) -> Any:
-    """An algorithm as the contract checks take it, with settings that keep a dear one quick."""
+    """An algorithm for the contract checks, with settings that keep an expensive one quick."""
     algorithm = ALGORITHMS[name]
     if name not in QUICK_SETTINGS:
         return algorithm
@@ -66,7 +66,7 @@ def test_limits_that_nothing_meets_are_an_error_that_names_them(name: str) -> No
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_was_told_without_being_asked_is_not_asked_again(name: str) -> None:
+def test_told_results_that_were_not_asked_for_are_not_asked(name: str) -> None:
     problem = toy_problem(2, space=ToySpace((3, 3)))
     algorithm = ALGORITHMS[name](problem, np.random.default_rng(0))
     known = [Architecture("toy", (1, 0)), Architecture("toy", (2, 1))]
@@ -248,7 +248,7 @@ def test_a_good_space_passes(space: SearchSpace) -> None:
     check_space(space)
 
 
-def test_a_space_whose_isomorphs_cost_a_little_more_or_less_passes_when_told_so() -> None:
+def test_a_space_whose_isomorphs_differ_slightly_in_cost_passes_with_a_tolerance() -> None:
     check_space(NASBench101(), same_cost=False)
     with pytest.raises(AssertionError, match="cost differs"):
         check_space(NASBench101())

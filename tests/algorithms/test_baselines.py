@@ -1,4 +1,4 @@
-"""What makes each baseline the algorithm of its name."""
+"""The defining properties of each baseline."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def evolution(population: int, sample: int, m: int = 2) -> tuple[RegularizedEvol
     return algorithm, algorithm.ask(population)
 
 
-def test_a_tournament_over_everybody_breeds_from_the_best_of_the_first_objective() -> None:
+def test_a_tournament_over_the_whole_population_breeds_from_the_best_of_the_first_objective() -> None:
     algorithm, first = evolution(10, 200)
     algorithm.tell([ok(a, float(abs(i - 4)), -float(i)) for i, a in enumerate(first)])
     assert all(parent_of(child, first) == 4 for child in algorithm.ask(20))
@@ -63,14 +63,14 @@ def test_another_objective_can_be_chosen_by_name() -> None:
     assert all(parent_of(child, first) == 9 for child in algorithm.ask(20))
 
 
-def test_an_objective_that_is_not_searched_is_an_error_that_names_those_that_are() -> None:
+def test_an_unknown_objective_is_an_error_that_names_the_known_ones() -> None:
     with pytest.raises(ConfigError, match=r"'latency' is not an objective.*error, params"):
         RegularizedEvolution(
             toy_problem(2), np.random.default_rng(0), RegularizedEvolutionSettings(objective="latency")
         )
 
 
-def test_the_oldest_told_dies_even_if_it_is_the_best() -> None:
+def test_the_oldest_member_dies_even_if_it_is_the_best() -> None:
     algorithm, first = evolution(10, 200)
     algorithm.tell([ok(a, float(i), 0.0) for i, a in enumerate(first)])
     newcomers = algorithm.ask(1)
@@ -80,7 +80,7 @@ def test_the_oldest_told_dies_even_if_it_is_the_best() -> None:
     assert first[0] not in [seen.architecture for seen in algorithm._population._members]
 
 
-def test_age_counts_from_the_telling_not_from_the_asking() -> None:
+def test_age_counts_from_tell_not_from_ask() -> None:
     algorithm, first = evolution(10, 5)
     late, rest = first[0], first[1:]
     algorithm.tell([ok(a, 1.0, 1.0) for a in rest])
@@ -99,7 +99,7 @@ def test_failures_never_enter_the_population() -> None:
 
 
 @pytest.mark.parametrize("cls", [RegularizedEvolution, ScalarizedEvolution])
-def test_what_meets_the_limits_wins_tournaments_then_what_breaks_them_least(cls: type[Algorithm]) -> None:
+def test_feasible_members_win_tournaments_then_the_smallest_violation(cls: type[Algorithm]) -> None:
     algorithm = cls(
         toy_problem(2, ["error <= 0.5"], WIDE),
         np.random.default_rng(0),
@@ -156,7 +156,7 @@ def test_survival_keeps_whole_fronts_in_order(m: int) -> None:
 
 
 @pytest.mark.parametrize("make", [RankAndCrowding, lambda: ReferenceDirections(das_dennis(3, 15))])
-def test_survival_depends_on_nothing_but_the_points_and_our_generator(make: type[RankAndCrowding]) -> None:
+def test_survival_depends_only_on_the_points_and_our_generator(make: type[RankAndCrowding]) -> None:
     points = np.random.default_rng(0).integers(0, 4, (60, 3)).astype(np.float64)
     kept = []
     for noise in (1, 2):
@@ -181,7 +181,7 @@ def test_niches_do_not_depend_on_units() -> None:
 
 @pytest.mark.parametrize(("cls", "settings"), [(NSGA2, NSGA2Settings(12)), (NSGA3, NSGA3Settings(12))])
 class TestGenerations:
-    """What both have in common."""
+    """The properties common to both."""
 
     def made(self, cls: type[Algorithm], settings: object, *limits: str) -> Algorithm:
         return cls(toy_problem(2, limits, WIDE), np.random.default_rng(0), settings)
@@ -213,7 +213,7 @@ class TestGenerations:
         algorithm.tell([answer(problem, a, ok=False) for a in algorithm.ask(100)])
         assert algorithm._generations._members == []  # type: ignore[attr-defined]
 
-    def test_what_meets_the_limits_survives_then_what_breaks_them_least(
+    def test_feasible_members_survive_then_the_smallest_violation(
         self, cls: type[Algorithm], settings: object
     ) -> None:
         algorithm = self.made(cls, settings, "error <= 0.5")
@@ -262,7 +262,7 @@ def test_local_search_asks_for_all_one_gene_neighbours_of_a_member_before_anythi
     assert distance(restart, centre) > 1
 
 
-def test_local_search_moves_to_what_dominates_at_once() -> None:
+def test_local_search_moves_to_a_dominating_member_at_once() -> None:
     algorithm = LocalSearch(
         toy_problem(2, space=WIDE), np.random.default_rng(0), LocalSearchSettings(starts=1)
     )
@@ -287,7 +287,7 @@ def test_local_search_explores_every_member_of_the_front() -> None:
     assert {told[i].architecture for i in front.tolist()} <= algorithm._explored
 
 
-def test_local_search_in_a_space_with_its_own_variation_asks_for_its_mutants() -> None:
+def test_local_search_uses_the_mutation_of_the_space() -> None:
     space = NASBench101.digits()
     algorithm = LocalSearch(
         toy_problem(2, space=space), np.random.default_rng(0), LocalSearchSettings(1, mutants=30)
@@ -314,7 +314,7 @@ def test_local_search_follows_the_smaller_violation_until_something_meets_the_li
 # -- random search -----------------------------------------------------------------------------------------------------
 
 
-def test_random_search_learns_nothing_from_what_it_is_told() -> None:
+def test_random_search_learns_nothing_from_results() -> None:
     asked = []
     for ok_too in (True, False):
         problem = toy_problem(3)

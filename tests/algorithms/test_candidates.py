@@ -59,7 +59,7 @@ def test_an_exhausted_space_keeps_answering_none() -> None:
     assert candidates.mutant(Architecture("toy", (1, 0))) is None
 
 
-def test_accept_refuses_the_invalid_the_known_and_what_breaks_a_limit() -> None:
+def test_accept_refuses_invalid_known_and_infeasible_candidates() -> None:
     candidates = Candidates(toy_problem(2, ["params <= 12"]), np.random.default_rng(0))
     assert candidates.accept(Architecture("toy", (1, 1, 1, 1, 1, 1))) is None
     assert candidates.accept(Architecture("toy", (2, 3, 4, 0, 0, 0))) is None
@@ -76,7 +76,7 @@ def test_accept_takes_an_isomorph_for_known() -> None:
     assert candidates.accept(Architecture("toy", (0, 1, 0, 0, 0, 1))) is None
 
 
-def test_a_limit_that_hardly_anything_meets_is_met_by_descent() -> None:
+def test_a_tight_limit_is_met_by_descent() -> None:
     space = ToySpace((4,) * 16)  # four billion combinations, seventeen of them within the limit
     candidates = Candidates(toy_problem(2, ["params <= 11"], space), np.random.default_rng(0))
     found = candidates.random()
@@ -128,7 +128,7 @@ def test_crossover_takes_each_gene_from_either_parent() -> None:
     assert (abs(children.mean(axis=0) - 0.5) < 0.05).all()
 
 
-def test_a_space_with_variation_of_its_own_is_varied_by_it() -> None:
+def test_the_variation_of_the_space_is_used() -> None:
     class Own(ToySpace):
         def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
             return Architecture("toy", (2, 3, 4, 3, 2, 3))

@@ -1,4 +1,4 @@
-"""What MOEA/D must never do, and what it must."""
+"""Invariants of MOEA/D."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def members(algorithm: MOEAD) -> list[Architecture | None]:
 
 
 @pytest.mark.parametrize("replacements", [1, 2, 5])
-def test_one_newcomer_replaces_at_most_so_many_members(replacements: int) -> None:
+def test_one_newcomer_replaces_a_bounded_number_of_members(replacements: int) -> None:
     problem = toy_problem(3)
     algorithm = searched(problem, 20, replacements=replacements)
     most = 0
@@ -95,7 +95,7 @@ def test_a_failed_subproblem_is_not_blocked() -> None:
     assert None not in members(algorithm)
 
 
-def test_what_meets_the_limits_comes_first_then_the_smaller_violation() -> None:
+def test_feasible_members_come_first_then_the_smaller_violation() -> None:
     problem = toy_problem(2, ["error <= 0.5"])
     algorithm, first = started(problem, neighbours=15, replacements=15)
     size = len(members(algorithm))
@@ -113,7 +113,7 @@ def test_what_meets_the_limits_comes_first_then_the_smaller_violation() -> None:
     assert list(algorithm._archive.items) == [first[2]]
 
 
-def test_the_archive_is_the_front_of_all_that_was_told() -> None:
+def test_the_archive_is_the_front_of_all_results() -> None:
     problem = toy_problem(2)
     algorithm, pending = started(problem)
     told = []

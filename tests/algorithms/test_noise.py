@@ -1,4 +1,4 @@
-"""Noisy measurements: what is measured again, and which of its values counts."""
+"""Noisy measurements: repeated measurements, and their means."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_no_repeat_is_in_the_initial_design(run: nas.SearchResult):
     assert not again[:8].any()
 
 
-def test_each_measurement_of_an_architecture_has_a_seed_of_its_own(run: nas.SearchResult):
+def test_each_measurement_of_an_architecture_has_its_own_seed(run: nas.SearchResult):
     assert run.history["seed"].is_unique
 
 
@@ -195,7 +195,7 @@ def test_the_front_by_posterior_mean_is_written_beside_the_raw_one(run: nas.Sear
     assert table["params"].tolist() == exact
 
 
-def test_it_promises_less_than_the_lucky_measurements_of_the_raw_front(run: nas.SearchResult):
+def test_it_predicts_less_than_the_lucky_measurements_of_the_raw_front(run: nas.SearchResult):
     assert run.front_posterior is not None
     both = run.front.merge(run.front_posterior, on="architecture", suffixes=("_raw", "_posterior"))
     single = both[both["measurements_raw"] == 1] if (both["measurements_raw"] == 1).any() else both
@@ -211,7 +211,7 @@ def test_without_repeats_nothing_is_measured_again_and_there_is_no_posterior_fro
     assert "measurements" not in result.front
 
 
-def test_a_stopped_run_with_repeats_ends_as_one_that_never_stopped(run: nas.SearchResult, tmp_path: Path):
+def test_a_stopped_run_with_repeats_ends_like_an_uninterrupted_one(run: nas.SearchResult, tmp_path: Path):
     assert run.out is not None
     assert search(tmp_path / "run", callbacks=[stop_at(27)]).state == "interrupted"
     assert (tmp_path / "run" / "front_posterior.csv").exists()
@@ -226,7 +226,7 @@ def test_the_outcome_does_not_depend_on_the_order_in_which_workers_finish(run: n
     assert shuffled.history["architecture"].tolist() == run.history["architecture"].tolist()
 
 
-def test_a_posterior_changes_nothing_that_is_asked_later():
+def test_a_posterior_does_not_change_later_asks():
     problem = Problem(Grid(), OBJECTIVES, noisy)
     pair = [SAMOEAD(problem, np.random.default_rng(0), REPEATING) for _ in range(2)]
     for number in range(24):

@@ -1,4 +1,4 @@
-"""A proposal of `sa-moead` has a bounded cost for any number of objectives, genes, choices and results: work is counted."""
+"""A proposal of `sa-moead` has a bounded cost for any number of objectives, genes, choices and results; counts operations."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_the_gain_along_directions_agrees_with_the_exact_one(m: int) -> None:
     assert exact[np.argmax(approximate)] > 0.97 * exact.max()
 
 
-def test_what_adds_nothing_has_a_gain_of_exactly_nothing() -> None:
+def test_a_candidate_without_contribution_has_a_gain_of_exactly_zero() -> None:
     front = front_of(6, 30)
     gain = improvement_over(list((front + 0.01).T), front, np.full(6, 1.1))
     assert (gain == 0.0).all()

@@ -1,4 +1,4 @@
-"""The surrogate-assisted search: what it proposes, what it remembers, and what it says of its models."""
+"""The surrogate-assisted search: proposals, recall, and notes on its models."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run(problem: Problem, n: int, settings: SAMOEADSettings = QUICK, seed: int =
     return seen
 
 
-def test_the_initial_design_holds_the_cheapest_and_the_dearest_that_can_be_found():
+def test_the_initial_design_has_the_cheapest_and_the_most_expensive_architectures():
     problem = toy_problem(3, space=LARGE)
     rng = np.random.default_rng(0)
     design = initial_design(problem, Candidates(problem, rng), rng, 10)
@@ -123,7 +123,7 @@ def test_candidates_under_way_count_as_known():
     assert sum(g > 0 for g in gains) >= 4
 
 
-def test_it_notes_how_good_its_model_is_each_time_it_learns():
+def test_it_notes_the_quality_of_its_model_at_each_fit():
     problem = toy_problem(2)
     algorithm = SAMOEAD(problem, np.random.default_rng(0), SAMOEADSettings(initial=8, growth=0.3))
     notes = []
@@ -165,7 +165,7 @@ def test_a_limit_on_an_expensive_objective_draws_the_search_within_it():
     assert feasible(["error <= 4"]) > 1.3 * feasible([])
 
 
-def test_a_preference_concentrates_the_search_where_the_user_wants_to_end():
+def test_a_preference_concentrates_the_search_on_the_preferred_region():
     def dear(prefer: str) -> int:
         settings = SAMOEADSettings(initial=8, surrogate="rbf", pool=100, growth=0.2, prefer=prefer)
         seen = run(toy_problem(3), 50, settings)[8:]
@@ -176,20 +176,22 @@ def test_a_preference_concentrates_the_search_where_the_user_wants_to_end():
 
 def test_an_aspiration_draws_candidates_towards_it():
     problem = toy_problem(3)
-    wish = Preference.parse("error=2%, params=20, madds=20", problem.objectives)
+    preference = Preference.parse("error=2%, params=20, madds=20", problem.objectives)
 
     def distance(prefer: str) -> float:
         settings = SAMOEADSettings(initial=8, surrogate="rbf", pool=100, growth=0.2, prefer=prefer)
         points = np.array([p.objectives for p in run(problem, 40, settings)[8:]])
         return float(
-            np.median(wish.scores(points, np.array([0.0, 10.0, 5.0]), np.array([100.0, 60.0, 60.0])))
+            np.median(preference.scores(points, np.array([0.0, 10.0, 5.0]), np.array([100.0, 60.0, 60.0])))
         )
 
-    assert distance(str(wish)) < 0.8 * distance("")
+    assert distance(str(preference)) < 0.8 * distance("")
 
 
 @pytest.mark.parametrize(("floor", "far_is_better"), [(np.full(3, -np.inf), True), (np.full(3, 25.0), False)])
-def test_what_is_below_the_floor_of_a_target_counts_as_at_it(floor: np.ndarray, far_is_better: bool) -> None:
+def test_values_below_the_floor_of_a_target_count_as_the_floor(
+    floor: np.ndarray, far_is_better: bool
+) -> None:
     """Two candidates, both predicted an error of 20: one is a little cheaper than the floor, the other very much."""
     problem = toy_problem(3)
     predictors = make_predictors(problem, "constant")
@@ -210,7 +212,7 @@ def test_what_is_below_the_floor_of_a_target_counts_as_at_it(floor: np.ndarray, 
     assert far > 1.5 * near if far_is_better else near == far == pytest.approx(0.15**3)
 
 
-def test_a_preference_that_cannot_be_read_is_refused_before_anything_is_asked():
+def test_an_invalid_preference_is_refused_before_any_ask():
     with pytest.raises(ConfigError, match="parms"):
         SAMOEAD(toy_problem(3), np.random.default_rng(0), SAMOEADSettings(prefer="parms<5"))
 
@@ -221,7 +223,7 @@ def test_an_unknown_surrogate_is_named():
 
 
 def test_a_model_without_order_is_not_relied_on():
-    """Errors that have nothing to do with the genes: half of the candidates are chosen for variety."""
+    """Errors independent of the genes: half of the candidates are chosen for variety."""
     rng = np.random.default_rng(0)
     problem = toy_problem(2)
     algorithm = SAMOEAD(problem, np.random.default_rng(0), QUICK)
@@ -244,7 +246,7 @@ def test_a_small_space_is_listed_whole_and_a_large_one_is_not():
     assert whole_space(toy_problem(3, space=LARGE), 3000) is None
 
 
-def test_the_inner_search_finds_what_the_models_promise():
+def test_the_inner_search_finds_the_predicted_front():
     problem = toy_problem(3, space=LARGE)
 
     def hope(architectures):

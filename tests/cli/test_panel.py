@@ -83,7 +83,7 @@ def test_it_says_everything_that_one_wants_to_know() -> None:
 @pytest.mark.parametrize("width", [20, 38, 60, 80, 140])
 def test_it_is_never_larger_than_the_terminal(width: int, workers: int) -> None:
     for height in (3, 5, 8, 12, 24, 50):
-        full = standing(workers, 4, trouble="the search was last heard of 300 s ago; " * 3)
+        full = standing(workers, 4, trouble="the search sent its last heartbeat 300 s ago; " * 3)
         lines = shown(full, width, height).splitlines()
         assert len(lines) < height, (width, height)
         assert max(map(cell_len, lines)) <= width, (width, height)

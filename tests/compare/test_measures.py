@@ -269,7 +269,7 @@ def test_sides_that_attain_the_same_differ_nowhere() -> None:
 
 
 def test_a_difference_of_attainment_needs_as_many_runs_of_both() -> None:
-    with pytest.raises(ValueError, match="as many runs of both sides, got 1 and 2"):
+    with pytest.raises(ValueError, match="the same number of runs on both sides, got 1 and 2"):
         attainment_difference([np.ones((1, 2))], [np.ones((1, 2))] * 2)
 
 

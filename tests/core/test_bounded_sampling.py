@@ -1,4 +1,4 @@
-"""Sampling has a bound: a space whose valid architectures are next to none is refused, a rare one works."""
+"""Bounded sampling: a space with almost no valid architecture is refused, one with few works."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_the_time_limit_holds_in_its_block_alone() -> None:
 
 
 class Slow(SearchSpace):
-    """Nothing is valid, and every look takes a while: asking would take for ever."""
+    """Nothing is valid, and each check takes a while: an ask would never end."""
 
     name = "slow"
     cardinalities = (10,) * 8

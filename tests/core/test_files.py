@@ -1,4 +1,4 @@
-"""Whole-file writing: what is in the way stays, names cannot be guessed, nothing is left half done."""
+"""Atomic file writes: existing files stay, names are unpredictable, no partial file remains."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_temporary_names_cannot_be_guessed_and_are_created_exclusively(tmp_path:
 
 
 @pytest.mark.parametrize("name", ["a.txt", ".a.txt.part", ".a.txt.0123.part", "a.txt.0123456789abcdef.part"])
-def test_other_names_are_not_taken_for_temporary_ones(name: str) -> None:
+def test_other_names_are_not_temporary_names(name: str) -> None:
     assert target_of_part(name) is None
 
 
@@ -83,7 +83,7 @@ def test_a_link_in_the_place_of_the_file_is_refused(tmp_path: Path, dangling: bo
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe"])
-def test_what_is_no_regular_file_is_refused(tmp_path: Path, kind: str) -> None:
+def test_a_path_that_is_not_a_regular_file_is_refused(tmp_path: Path, kind: str) -> None:
     place = tmp_path / "a.txt"
     if kind == "folder":
         place.mkdir()

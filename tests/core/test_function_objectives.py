@@ -48,7 +48,7 @@ def test_it_is_measured_so_one_that_raises_is_a_failed_candidate() -> None:
     assert set(found.history["status"]) == {"ok", "failed"}
 
 
-def test_it_goes_with_limits_rules_and_an_evaluator() -> None:
+def test_it_works_with_limits_rules_and_an_evaluator() -> None:
     found = search(
         distance, "error", evaluate=lambda trial: {"error": 1.0 + trial.id}, limits=["distance <= 80"],
         stop=[nas.Reached("distance <= 60")], budget=60,
@@ -72,7 +72,7 @@ class Callable:
         (None, "expected a name, a function of an Architecture, or an Objective, got NoneType None"),
     ],
 )
-def test_what_has_no_usable_name_is_refused_with_what_to_do(given: Any, said: str) -> None:
+def test_a_function_without_a_usable_name_is_refused_with_advice(given: Any, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         search(given, "params")
 

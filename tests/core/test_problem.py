@@ -1,4 +1,4 @@
-"""Signs, limits and every way in which the parts of a problem do not fit together."""
+"""Signs, limits and mismatched parts of a problem."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def told(problem: Problem, status: Status = Status.OK, **values: float) -> Any:
     return problem.observe(Result(Trial(0, ARCHITECTURE, 0), status, values))
 
 
-def test_what_is_maximised_changes_its_sign_and_what_is_minimised_does_not() -> None:
+def test_only_maximised_objectives_change_sign() -> None:
     problem = Problem(ToySpace(), ["accuracy", "params"], toy_error)
     seen = told(problem, accuracy=90.0, params=13.0)
     assert seen.objectives.tolist() == [-90.0, 13.0]
@@ -62,7 +62,7 @@ def test_cheap_objectives_are_known_and_the_others_are_nan_before_training() -> 
     assert vector[1:].tolist() == [13.0, 7.0]
 
 
-def test_measured_names_what_must_come_back_from_a_worker() -> None:
+def test_measured_has_the_names_that_a_worker_must_return() -> None:
     problem = Problem(
         ToySpace(),
         ["error", "params", Objective("latency", "ms", function=len)],
@@ -100,7 +100,7 @@ def test_a_problem_of_functions_alone_needs_no_evaluator() -> None:
         ({"objectives": [Objective("status"), "params"]}, "choose another name"),
     ],
 )
-def test_parts_that_do_not_fit_are_an_error_that_says_which(arguments: dict[str, Any], message: str) -> None:
+def test_mismatched_parts_are_an_error_that_names_them(arguments: dict[str, Any], message: str) -> None:
     whole = {"space": ToySpace(), "objectives": ["error", "params"], "evaluate": toy_error, **arguments}
     with pytest.raises(ConfigError, match=message):
         Problem(**whole)
@@ -122,7 +122,7 @@ def test_a_cheap_objective_that_the_cost_lacks_names_what_it_has() -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, "many", None])
-def test_a_cheap_objective_that_is_no_finite_number_is_an_error_that_shows_it(value: Any) -> None:
+def test_a_cheap_objective_that_is_not_finite_is_an_error_that_shows_it(value: Any) -> None:
     problem = Problem(ToySpace(), [Objective("size", function=lambda a: value, cheap=True)])
     with pytest.raises(ConfigError, match="expected a finite number for architecture 1-2-0-0-0-0"):
         problem.cheap_values(ARCHITECTURE)

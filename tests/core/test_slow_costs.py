@@ -1,4 +1,4 @@
-"""A cheap objective is computed once an architecture; where it is slow, a proposal asks for few exact values."""
+"""A cheap objective is computed once an architecture; if it is slow, a proposal computes few exact values."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def problem_of(space: SearchSpace, limits: tuple[str, ...] = ()) -> Problem:
 
 
 def slow(space: SearchSpace, limits: tuple[str, ...] = ()) -> Problem:
-    """The same with costs that count as slow, without the waiting."""
+    """The same with costs that count as slow, without the delay."""
     problem = problem_of(space, limits)
     problem.set_cost_seconds(0.01)
     return problem
@@ -60,7 +60,7 @@ def observe(problem: Problem, architecture: Architecture) -> Observation:
 
 
 def calls_of_asks(problem: Problem, name: str, n: int) -> list[int]:
-    """Exact costs that each of n asks computed."""
+    """Number of exact costs computed by each of n asks."""
     space = problem.space
     assert isinstance(space, Costly)
     make = ALGORITHMS[name]
@@ -97,7 +97,7 @@ def test_a_fast_cost_is_computed_once_an_architecture() -> None:
     assert max(space.calls.values()) <= 3  # timed once, kept, and kept for the surrogates' columns
 
 
-def test_a_search_over_slow_costs_ends_in_its_budget_and_says_so_in_one_line(
+def test_a_search_with_slow_costs_ends_in_its_budget_and_logs_one_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     space = Costly(0.003)
@@ -114,7 +114,7 @@ def test_a_search_over_slow_costs_ends_in_its_budget_and_says_so_in_one_line(
         assert row.params == exact["params"]
 
 
-def test_a_resumed_run_keeps_to_the_decision_of_its_first_session(
+def test_a_resumed_run_keeps_the_decision_of_its_first_session(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def run(seconds: float, budget: int, resume: bool) -> None:

@@ -1,4 +1,4 @@
-"""CSV files of ours: nothing in them is a formula, and they read back as they were."""
+"""Our CSV files contain no formulas and round-trip."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TEXTS = [
 ]
 
 
-def test_a_table_of_hostile_texts_reads_back_as_it_was(tmp_path: Path) -> None:
+def test_a_table_of_hostile_texts_round_trips(tmp_path: Path) -> None:
     frame = pd.DataFrame({"architecture": TEXTS, "=error": range(len(TEXTS)), "loss": [-0.5] * len(TEXTS)})
     file = tmp_path / "front.csv"
     file.write_text(csv_text(frame), encoding="utf-8", newline="")

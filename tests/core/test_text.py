@@ -87,14 +87,14 @@ def check_printable(text: str, shown: str) -> None:
     shown.encode("utf-8")
 
 
-def test_ordinary_texts_of_any_language_are_printed_as_they_are() -> None:
+def test_ordinary_texts_of_any_language_are_printed_unchanged() -> None:
     for text in ("r8/stem8s1", "é漢字", "\U0001f600", "a b", "two\nlines", "μ ± σ", "no-break\u00a0space"):
         assert printable(text) == text
     assert printable("\x1b[2J") == r"\x1b[2J"
     assert printable("a\u202eb") == r"a\u202eb"
 
 
-def test_a_spreadsheet_cell_is_no_formula_and_reads_back_as_it_was() -> None:
+def test_a_spreadsheet_cell_is_not_a_formula_and_round_trips() -> None:
     for text in TEXTS:
         kept = storable(text)
         cell = spreadsheet_cell(text)
@@ -127,7 +127,7 @@ def test_a_printed_command_gives_the_shell_the_same_words() -> None:
     assert [os.fsdecode(word) for word in done.stdout.split(b"\0")[:-1]] == words
 
 
-def test_a_path_that_begins_with_a_dash_is_no_option() -> None:
+def test_a_path_that_begins_with_a_dash_is_not_an_option() -> None:
     assert command("nas", "front", Path("-x")) == "nas front ./-x"
     assert shell_quoted(Path("r[/x] y")) == "'r[/x] y'"
 

@@ -1,4 +1,4 @@
-"""YAML as it is read everywhere: numbers by YAML 1.2, doubtful values and repeated keys refused with their line."""
+"""The YAML reader: numbers by YAML 1.2, ambiguous values and repeated keys refused with their line."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parents[2]
         ("-.INF", -math.inf),
     ],
 )
-def test_a_number_is_read_as_yaml_1_2_reads_it(text: str, value: float) -> None:
+def test_numbers_follow_yaml_1_2(text: str, value: float) -> None:
     found = parse_yaml(f"x: {text}")["x"]
     assert isinstance(found, (int, float))
     assert found == value
@@ -50,7 +50,7 @@ def test_a_whole_number_in_exponent_form_serves_where_an_int_is_expected() -> No
 @pytest.mark.parametrize(
     "text", ["2024-01-01", "12:75", "localhost:6379", "e3", "1e", "1.2.3", "=", "r8/stem8s1"]
 )
-def test_what_only_resembles_a_number_or_a_date_is_a_text(text: str) -> None:
+def test_texts_that_resemble_numbers_or_dates_stay_texts(text: str) -> None:
     assert parse_yaml(f"x: {text}") == {"x": text}
 
 
@@ -129,7 +129,7 @@ def test_a_chain_of_aliases_is_bounded_in_depth() -> None:
         None,
     ],
 )
-def test_what_is_written_is_read_back_as_it_was(value: Any) -> None:
+def test_written_yaml_round_trips(value: Any) -> None:
     assert parse_yaml(dump_yaml({"x": value, "list": [value]})) == {"x": value, "list": [value]}
 
 
@@ -169,7 +169,7 @@ def test_1e_minus_3_is_a_number_in_a_recipe_in_data_settings_in_targets_and_by_s
     assert (compared.targets, compared.alpha, len(compared.seeds)) == ([0.1, 0.5], 0.05, 10)
 
 
-def test_every_yaml_text_of_the_package_is_read_by_this_one_loader() -> None:
+def test_the_package_reads_all_yaml_with_this_loader() -> None:
     own = ROOT / "nas" / "core" / "yaml_text.py"
     readers = [
         path.relative_to(ROOT).as_posix()

@@ -1,4 +1,4 @@
-"""Callbacks: what they are told, and that no error of theirs ends a search."""
+"""Callbacks: the calls they receive, and errors in them, which do not end a search."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("no_plots")
 
 
 class Diary(nas.Callback):
-    """Writes down every call."""
+    """Records every call."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[object, ...]] = []
@@ -41,7 +41,7 @@ class Diary(nas.Callback):
 
 
 class Faulty(nas.Callback):
-    """Fails whenever it is told something."""
+    """Raises in `told`."""
 
     def told(self, state: SearchState, result: nas.Result) -> None:
         raise ZeroDivisionError("nothing to divide by")
@@ -66,7 +66,7 @@ def stop_at(evaluated: int) -> AnyCallback:
     return callback
 
 
-def test_a_callback_is_told_of_the_beginning_every_ask_every_result_and_the_end(tmp_path: Path) -> None:
+def test_a_callback_receives_the_beginning_every_ask_every_result_and_the_end(tmp_path: Path) -> None:
     diary = Diary()
     search(diary, out=tmp_path / "run")
     assert diary.calls[0] == ("begin", 0)
@@ -75,14 +75,14 @@ def test_a_callback_is_told_of_the_beginning_every_ask_every_result_and_the_end(
     assert diary.calls[-1] == ("end", "finished", True)
 
 
-def test_a_trial_is_asked_for_before_its_result_is_told() -> None:
+def test_the_asked_call_precedes_the_told_call_of_a_trial() -> None:
     diary = Diary()
     search(diary)
     places = {call[:2]: place for place, call in enumerate(diary.calls)}
     assert all(places["asked", i] < places["told", i] for i in range(25))
 
 
-def test_a_resumed_search_begins_with_what_it_was_told_and_tells_the_rest(tmp_path: Path) -> None:
+def test_a_resumed_search_begins_with_its_earlier_results_and_reports_the_rest(tmp_path: Path) -> None:
     first, second = Diary(), Diary()
     search(first, stop_at(11), out=tmp_path / "run")
     assert first.calls[-1][:2] == ("end", "interrupted")
@@ -91,7 +91,7 @@ def test_a_resumed_search_begins_with_what_it_was_told_and_tells_the_rest(tmp_pa
     assert first.of("told") + second.of("told") == list(range(25))
 
 
-def test_the_end_of_a_search_that_breaks_is_told() -> None:
+def test_the_end_of_a_failing_search_reaches_callbacks() -> None:
     def broken(trial: nas.Trial) -> dict[str, float]:
         raise RuntimeError("no data")
 
@@ -124,7 +124,7 @@ def test_a_callback_that_exits_ends_nothing() -> None:
 
 
 @pytest.mark.parametrize("given", [Diary, 3, "diary.py:Diary"], ids=["class", "number", "text"])
-def test_what_is_no_callback_is_refused_before_anything_is_evaluated(given: object, tmp_path: Path) -> None:
+def test_an_invalid_callback_is_refused_before_any_evaluation(given: object, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"callbacks: expected nas\.Callback objects"):
         search(given, out=tmp_path / "run")  # type: ignore[arg-type]
     assert not (tmp_path / "run").exists()

@@ -1,4 +1,4 @@
-"""Successive halving inside a search: who is continued, what counts, and the same outcome however it is run."""
+"""Successive halving inside a search: promotions, counts, and a reproducible outcome."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_every_architecture_starts_on_the_first_rung_and_climbs_one_at_a_time() 
     assert set(map(tuple, climbed)) == {(2.0,), (2.0, 6.0), (2.0, 6.0, 18.0)}
 
 
-def test_a_third_of_each_rung_goes_on() -> None:
+def test_a_third_of_each_rung_is_promoted() -> None:
     at = search(budget=200).history["budget"].value_counts()
     assert at[2.0] / 3 - 3 <= at[6.0] <= at[2.0] / 3
     assert at[6.0] / 3 - 3 <= at[18.0] <= at[6.0] / 3
@@ -69,7 +69,7 @@ def test_a_continuation_has_the_seed_of_its_first_trial() -> None:
     assert (search().history.groupby("architecture")["seed"].nunique() == 1).all()
 
 
-def test_who_goes_on_was_among_the_best_third_of_what_was_told() -> None:
+def test_promoted_trials_were_among_the_best_third_of_the_results() -> None:
     frame = search(objectives=["error"], algorithm="random", budget=80).history
     first = frame[frame["budget"] == 2].set_index("architecture")
     for _, went in frame[frame["budget"] == 6].iterrows():
@@ -78,7 +78,7 @@ def test_who_goes_on_was_among_the_best_third_of_what_was_told() -> None:
         assert place < len(before) / 3 + 1
 
 
-def test_the_algorithm_is_told_the_first_rung_only() -> None:
+def test_the_algorithm_receives_the_first_rung_only() -> None:
     told: list[Any] = []
 
     class Listening(Noting):
@@ -97,7 +97,7 @@ def test_each_continuation_is_an_evaluation() -> None:
     assert result.summary["architectures"] == result.history["architecture"].nunique() < 60
 
 
-def test_the_summary_says_what_was_spent_on_each_rung() -> None:
+def test_the_summary_lists_the_spending_on_each_rung() -> None:
     result = search()
     at = Counter(result.history["budget"])
     assert result.summary["budgets"] == {"2": at[2.0], "6": at[6.0], "18": at[18.0]}
@@ -133,7 +133,7 @@ def test_the_curve_ends_at_the_hypervolume_of_the_front_and_may_fall_where_a_net
     assert rows.tolist() == [2]
 
 
-def test_a_newer_point_takes_the_place_of_the_older_and_what_that_hid_comes_back() -> None:
+def test_a_newer_point_replaces_the_older_and_points_hidden_by_it_return() -> None:
     front: LatestFront[str] = LatestFront(1)
     for key, value in (("a", 3.0), ("b", 2.0), ("b", 1.0)):
         assert front.put(key, np.array([value]), f"{key}{value:g}")
@@ -172,7 +172,7 @@ def test_results_out_of_order_change_nothing(seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["moead", "nsga2", Noting])
-def test_a_run_stopped_twice_ends_as_one_that_never_stopped(algorithm: Any, tmp_path: Path) -> None:
+def test_a_run_stopped_twice_ends_like_an_uninterrupted_run(algorithm: Any, tmp_path: Path) -> None:
     search(tmp_path / "whole", algorithm=algorithm)
     for stop in (17, 33, None):
         search(tmp_path / "run", resume=stop != 17, stop=stop, algorithm=algorithm)
@@ -180,7 +180,7 @@ def test_a_run_stopped_twice_ends_as_one_that_never_stopped(algorithm: Any, tmp_
     assert (tmp_path / "run/front.csv").read_bytes() == (tmp_path / "whole/front.csv").read_bytes()
 
 
-def test_a_finished_run_goes_on_with_a_larger_budget_as_if_it_had_had_it_from_the_start(
+def test_a_finished_run_continued_with_a_larger_budget_equals_a_run_with_that_budget(
     tmp_path: Path,
 ) -> None:
     search(tmp_path / "whole", algorithm="random")
@@ -189,7 +189,7 @@ def test_a_finished_run_goes_on_with_a_larger_budget_as_if_it_had_had_it_from_th
     assert log_of(tmp_path / "run") == log_of(tmp_path / "whole")
 
 
-def test_an_unordered_run_replays_and_goes_on(tmp_path: Path) -> None:
+def test_an_unordered_run_replays_and_continues(tmp_path: Path) -> None:
     for stop in (20, None):
         search(tmp_path, resume=stop is None, stop=stop, executor=shuffled(4, 1), ordered=False)
     assert search(tmp_path, resume=True, ordered=False).state == "finished"  # the whole log replays
@@ -215,7 +215,7 @@ def test_a_fixed_budget_and_a_ladder_exclude_each_other() -> None:
         LoopSettings(fidelity=3, halving=RULE)
 
 
-def test_the_progress_says_how_many_each_rung_has() -> None:
+def test_the_progress_shows_the_count_of_each_rung() -> None:
     states: list[SearchState] = []
     live = LiveStatus()
     search(callbacks=[live, states.append])
@@ -260,14 +260,14 @@ def test_while_a_search_runs_few_weights_are_on_the_disk(tmp_path: Path) -> None
     assert most <= 0
 
 
-def test_what_is_continued_finds_its_weights(tmp_path: Path) -> None:
+def test_a_continuation_finds_its_weights(tmp_path: Path) -> None:
     frame = search(tmp_path, evaluate=Keeping(), budget=150, executor=shuffled(4, 0)).history
     spent = frame["trained"].sum()
     needed = (frame["budget"].map({2.0: 2, 6.0: 4, 18.0: 12})).sum()
     assert needed <= spent <= 1.1 * needed  # those that were forgotten are few
 
 
-def test_a_resumed_run_has_the_weights_of_one_that_never_stopped(tmp_path: Path) -> None:
+def test_a_resumed_run_has_the_weights_of_an_uninterrupted_run(tmp_path: Path) -> None:
     search(tmp_path / "whole", evaluate=Keeping())
     for stop in (25, None):
         search(tmp_path / "run", evaluate=Keeping(), resume=stop is None, stop=stop)
@@ -332,7 +332,7 @@ def test_a_link_that_takes_the_place_of_the_folder_of_weights_meanwhile_is_not_f
 
 
 @pytest.mark.parametrize("halving", [RULE, None])
-def test_weights_are_kept_only_where_they_are_wanted(halving: Halving | None, tmp_path: Path) -> None:
+def test_weights_are_kept_only_on_request(halving: Halving | None, tmp_path: Path) -> None:
     loop = LoopSettings(halving=halving, fidelity=None if halving else 2, evaluations=30)
     nas.search(Grid(), OBJECTIVES, Keeping(), loop=loop, out=tmp_path, keep_weights=False, algorithm="moead")
     assert not (tmp_path / "weights").exists()
@@ -373,7 +373,7 @@ class Unprepared(Keeping):
         (KeyError("x"), r"evaluator: prepare\(\) failed: KeyError"),
     ],
 )
-def test_an_evaluator_that_cannot_work_is_found_out_before_the_search(
+def test_a_broken_evaluator_is_detected_before_the_search(
     error: Exception, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Unprepared, "error", error)
@@ -383,7 +383,7 @@ def test_an_evaluator_that_cannot_work_is_found_out_before_the_search(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_finished_run_needs_nothing_to_write_its_files_again(tmp_path: Path) -> None:
+def test_a_finished_run_rewrites_its_files_without_data(tmp_path: Path) -> None:
     search(tmp_path, evaluate=Keeping())
     before = (tmp_path / "front.csv").read_bytes()
     (tmp_path / "front.csv").unlink()
@@ -398,7 +398,7 @@ def test_a_problem_without_halving_has_one_budget() -> None:
     assert state.rungs.next(0) is None
 
 
-def test_workers_on_a_cluster_are_not_judged_by_what_is_missing_here() -> None:
+def test_data_missing_on_the_driver_do_not_stop_a_search_on_a_cluster() -> None:
     problem = Problem(Grid(), OBJECTIVES, Unprepared())
     check_ready(problem, remote=True)
     with pytest.raises(nas.NasError, match="no pictures"):
@@ -432,7 +432,7 @@ def test_a_config_describes_the_ladder() -> None:
         (3, r"halving: should be a mapping such as \{first: 2, last: 18, eta: 3\}, got 3"),
     ],
 )
-def test_a_ladder_that_makes_no_sense_is_named(halving: Any, said: str) -> None:
+def test_an_invalid_ladder_is_named(halving: Any, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         loop_of(halving=halving)
 
@@ -460,7 +460,7 @@ nas.search(Grid(), ["error", "params"], Deadly(), algorithm="moead", loop=loop, 
 """
 
 
-def test_a_driver_that_was_killed_ends_as_one_that_never_was(tmp_path: Path) -> None:
+def test_a_killed_driver_ends_like_an_uninterrupted_one(tmp_path: Path) -> None:
     search(tmp_path / "whole", evaluate=Keeping())
     paths = os.pathsep.join(
         [str(Path(__file__).resolve().parents[1] / "shared"), os.environ.get("PYTHONPATH", "")]

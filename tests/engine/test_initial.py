@@ -1,4 +1,4 @@
-"""Architectures that a user gives to begin with."""
+"""Initial architectures given by the user."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ def test_every_algorithm_evaluates_the_given_ones_first_and_nothing_twice(algori
 
 
 @pytest.mark.parametrize("algorithm", ["sa-moead", "moead", "nsga2"])
-def test_a_search_with_given_ones_resumes_as_if_it_had_never_stopped(algorithm: str, tmp_path: Path) -> None:
+def test_a_search_with_initial_architectures_resumes_like_an_uninterrupted_one(
+    algorithm: str, tmp_path: Path
+) -> None:
     settings = LEAN if algorithm == "sa-moead" else None
     same: dict[str, Any] = {"algorithm": algorithm, "algorithm_settings": settings, "initial": GIVEN}
     whole = search(**same, budget=20, out=tmp_path / "whole")
@@ -71,7 +73,7 @@ def test_a_search_with_given_ones_resumes_as_if_it_had_never_stopped(algorithm: 
     assert asked(again) == asked(whole)
 
 
-def test_in_a_space_of_a_few_the_given_ones_are_met_by_every_algorithm_without_a_second_ask() -> None:
+def test_in_a_small_space_no_algorithm_asks_for_initial_architectures_again() -> None:
     every = [f"{a}-{b}" for a in range(3) for b in range(3)]
     for algorithm in ("moead", "nsga2", "local-search", "random", "scalarized-evolution"):
         found = search(
@@ -82,7 +84,7 @@ def test_in_a_space_of_a_few_the_given_ones_are_met_by_every_algorithm_without_a
         assert found.state == "exhausted"
 
 
-def test_they_count_in_the_budget_and_take_the_place_of_the_initial_design() -> None:
+def test_they_count_in_the_budget_and_replace_the_initial_design() -> None:
     found = search(algorithm="sa-moead", algorithm_settings=LEAN, initial=GIVEN, budget=6)
     assert len(found.history) == found.summary["evaluations"] == 6
     plain = search(algorithm="sa-moead", algorithm_settings=LEAN, budget=6)
@@ -115,14 +117,17 @@ def test_the_canonical_form_is_evaluated() -> None:
         ([(1.0, 2, 3, 4, 5, 0)], r"entry 1.*is not an architecture"),
         ([None], r"entry 1, None"),
         ([{"a": 1}], r"entry 1"),
-        ([nas.Architecture("other", (0,) * 6)], r"entry 1.*belongs to space 'other'; this search uses 'grid'"),
+        (
+            [nas.Architecture("other", (0,) * 6)],
+            r"entry 1.*belongs to space 'other'; this search uses 'grid'",
+        ),
         ([GIVEN[0], (5,) * 6], r"entry 2, \(5, 5, 5, 5, 5, 5\), is the same network as entry 1"),
         ("5-5-5-5-5-5", "expected a list of architectures"),
         (nas.Architecture("grid", (0,) * 6), "expected a list of architectures"),
         (7, "expected a list of architectures"),
     ],
 )
-def test_what_cannot_be_evaluated_is_refused_by_name_before_any_work(
+def test_an_invalid_initial_architecture_is_named_before_any_work(
     initial: Any, said: str, tmp_path: Path
 ) -> None:
     def never(trial: nas.Trial) -> dict[str, float]:
@@ -143,7 +148,7 @@ def test_more_than_the_budget_is_refused() -> None:
         search(initial=GIVEN, budget=2)
 
 
-def test_one_that_a_warm_start_brings_is_refused(tmp_path: Path) -> None:
+def test_one_that_a_warm_start_contains_is_refused(tmp_path: Path) -> None:
     search(initial=GIVEN, budget=4, out=tmp_path / "earlier")
     with pytest.raises(ConfigError, match=r"entry 1.*was measured already: warm_start contains it"):
         search(initial=GIVEN[:1], warm_start=tmp_path / "earlier")

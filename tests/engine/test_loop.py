@@ -70,7 +70,7 @@ def test_candidates_that_break_a_cheap_limit_are_not_evaluated_and_cost_no_budge
     assert len(algorithm.told) == len(state.results)
 
 
-def test_an_algorithm_that_only_asks_for_what_breaks_a_limit_is_stopped(
+def test_an_algorithm_with_only_infeasible_proposals_is_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Search, "RULED_OUT", 50)
@@ -80,7 +80,7 @@ def test_an_algorithm_that_only_asks_for_what_breaks_a_limit_is_stopped(
     assert executor.submitted == []
 
 
-def test_what_breaks_a_limit_on_a_measured_objective_is_evaluated_but_not_on_the_front() -> None:
+def test_candidates_that_violate_a_measured_limit_are_evaluated_but_not_on_the_front() -> None:
     result = nas.search(Grid(), OBJECTIVES, quick, budget=40, limits=["error <= 60"], algorithm="moead")
     assert (result.history["error"] > 60).any()
     assert (result.front["error"] <= 60).all()
@@ -143,7 +143,7 @@ def broken_from(first: int):
     return evaluate
 
 
-def test_a_search_that_breaks_stops_and_says_why() -> None:
+def test_a_failing_search_stops_with_its_reason() -> None:
     with pytest.raises(
         TooManyFailures, match=r"11 of the last 20 .* 11 of them with: RuntimeError: the data"
     ) as e:
@@ -170,14 +170,14 @@ def test_a_short_search_in_which_nothing_worked_is_an_error_too() -> None:
         nas.search(Grid(), OBJECTIVES, broken_from(0), budget=4, algorithm="random")
 
 
-def test_all_failures_are_allowed_when_the_user_says_so() -> None:
+def test_the_user_can_allow_all_failures() -> None:
     loop = LoopSettings(evaluations=30, max_failures=1.0)
     result = nas.search(Grid(), OBJECTIVES, broken_from(0), loop=loop, algorithm="moead")
     assert result.summary["failed"] == 30
     assert result.front.empty
 
 
-def test_after_mending_the_cause_a_stopped_search_goes_on(tmp_path: Path) -> None:
+def test_a_stopped_search_continues_after_the_cause_is_fixed(tmp_path: Path) -> None:
     with pytest.raises(TooManyFailures):
         nas.search(Grid(), OBJECTIVES, broken_from(5), budget=60, out=tmp_path / "run", algorithm="moead")
     assert (tmp_path / "run/front.csv").exists()
@@ -214,7 +214,7 @@ def test_failures_of_an_earlier_session_do_not_stop_a_resumed_search(tmp_path: P
     assert (result.summary["ok"], result.summary["failed"]) == (46, 14)
 
 
-def test_trouble_with_the_files_does_not_hide_why_a_search_stopped(
+def test_file_errors_do_not_hide_why_a_search_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_export(*arguments: object) -> None:
@@ -234,7 +234,7 @@ def interrupt_at(n: int):
 
 
 @pytest.mark.parametrize("folder", [None, "run"])
-def test_ctrl_c_returns_what_there_is(folder: str | None, tmp_path: Path) -> None:
+def test_ctrl_c_returns_the_results_so_far(folder: str | None, tmp_path: Path) -> None:
     out = None if folder is None else tmp_path / folder
     result = nas.search(
         Grid(), OBJECTIVES, quick, budget=60, out=out, callbacks=[interrupt_at(17)], algorithm="moead"
@@ -301,7 +301,7 @@ def test_the_fidelity_reaches_every_trial_as_a_float() -> None:
         ("seconds", float("nan")), ("evaluations", "many"),
     ],
 )  # fmt: skip
-def test_loop_settings_that_make_no_sense_are_named(setting: str, value: object) -> None:
+def test_invalid_loop_settings_are_named(setting: str, value: object) -> None:
     with pytest.raises(ConfigError, match=rf"^{setting}: expected .*, got {value!r}"):
         LoopSettings(**{setting: value})  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""The task of a search comes from its data, once, before anything is trained; what contradicts it is refused."""
+"""The task of a search comes from its data, once, before anything is trained; contradictions are refused."""
 
 from __future__ import annotations
 
@@ -199,13 +199,13 @@ def test_a_space_that_follows_no_data_is_searched_where_it_agrees_with_them(imag
 
 
 class WithoutBias(Fixed):
-    """Counts multiply-adds by a convention of its own."""
+    """Counts multiply-adds by another convention."""
 
     def cost(self, architecture: Architecture) -> Mapping[str, float]:
         return {**super().cost(architecture), "madds": 0.37 * super().cost(architecture)["madds"] + 5}
 
 
-def test_a_convention_of_counting_is_not_taken_for_another_size() -> None:
+def test_a_convention_of_counting_is_not_another_size() -> None:
     check_counts(WithoutBias(num_classes=100, side=16), TASK)
 
 
@@ -222,7 +222,7 @@ def test_a_space_that_changes_its_architectures_with_the_task_is_refused(images:
 
 
 class Holds:
-    """An evaluator of a user's own around ours."""
+    """A custom evaluator around ours."""
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
@@ -246,14 +246,14 @@ WRAPPED = {
 
 
 @pytest.mark.parametrize("wrap", WRAPPED.values(), ids=list(WRAPPED))
-def test_the_data_are_found_within_an_evaluator_of_ones_own(wrap: Any, images: Folder) -> None:
+def test_the_data_are_found_within_a_custom_evaluator(wrap: Any, images: Folder) -> None:
     space = MUXNetSpace("tiny")
     problem = settled(Problem(space, ["error", "params"], wrap(TrainingEvaluator(space, images, RECIPE))))
     assert problem.task == TaskSpec(3, 4, (8, 8))
     assert problem.space.num_classes == 4  # type: ignore[attr-defined]
 
 
-def test_a_training_that_nobody_could_see_beforehand_fails_before_it_begins(
+def test_an_undeclared_training_fails_before_it_begins(
     images: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     space = MUXNetSpace("tiny")
@@ -268,20 +268,20 @@ def test_a_training_that_nobody_could_see_beforehand_fails_before_it_begins(
 
 
 class Declares(Holds):
-    """An evaluator of a user's own that trains by itself, and says on what."""
+    """A custom evaluator that trains by itself and declares its task."""
 
     def task_spec(self) -> TaskSpec:
         return TASK
 
 
-def test_an_evaluator_of_ones_own_says_its_task() -> None:
+def test_a_custom_evaluator_declares_its_task() -> None:
     space = NASBench201(channels=4, cells_per_stage=1)
     found = search(space, Declares(lambda trial: {"error": 1.0}))
     row = found.history.iloc[0]
     assert row["params"] == space.for_task(TASK).cost(space.parse(str(row["architecture"])))["params"]
 
 
-def test_outside_of_a_search_nothing_is_checked(images: Folder) -> None:
+def test_nothing_is_checked_outside_a_search(images: Folder) -> None:
     space = MUXNetSpace("tiny")
     architecture = space.canonical(space.sample(np.random.default_rng(0)))
     evaluator = TrainingEvaluator(space, images, RECIPE)
@@ -310,7 +310,7 @@ def test_workers_with_other_data_are_refused(images: Folder) -> None:
         elsewhere(Trial(0, architecture, 1))
 
 
-def test_where_the_data_are_on_the_workers_alone_they_are_checked_there(images: Folder) -> None:
+def test_data_on_the_workers_alone_are_checked_there(images: Folder) -> None:
     away = Folder("/nowhere/at/all")
     space = MUXNetSpace("tiny")
     problem = Problem(space, ["error", "params"], TrainingEvaluator(space, away, RECIPE))
@@ -325,7 +325,7 @@ def test_where_the_data_are_on_the_workers_alone_they_are_checked_there(images: 
         measure(Trial(0, architecture, 1))
 
 
-def test_a_run_records_its_task_and_goes_on_for_that_task_alone(images: Folder, tmp_path: Path) -> None:
+def test_a_run_records_its_task_and_continues_for_that_task_alone(images: Folder, tmp_path: Path) -> None:
     space = MUXNetSpace("tiny")
     run = tmp_path / "run"
     search(space, TrainingEvaluator(space, images, RECIPE), out=run)
@@ -348,7 +348,7 @@ def test_a_finished_run_is_opened_again_without_its_data(images: Folder, tmp_pat
     assert again.front.equals(first.front)
 
 
-def test_a_run_from_before_tasks_were_recorded_goes_on_if_its_numbers_agree(
+def test_a_run_from_before_tasks_were_recorded_continues_if_its_numbers_agree(
     images: Folder, tmp_path: Path
 ) -> None:
     space = MUXNetSpace("tiny", num_classes=4, in_channels=3)
@@ -502,7 +502,7 @@ def nas_app() -> Any:
 
 
 class Named(nn.Module):
-    """A network of a user's own with a part that serves in training alone."""
+    """A custom network with a part used only in training."""
 
     training_only = ("second",)
 

@@ -1,4 +1,4 @@
-"""A long silence is reported with what is running; a time limit that counts only after some evaluations."""
+"""A long silence is reported with the running trials; a time limit applies only after some evaluations."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def warned():
 
 
 class Hanging:
-    """An executor whose third trial has no result before somebody was warned."""
+    """An executor whose third trial returns only after a warning."""
 
     free = 1
 
@@ -75,7 +75,7 @@ class Hanging:
         pass
 
 
-def test_a_long_silence_names_what_runs_where_and_since_when(warned: Warned) -> None:
+def test_a_long_silence_names_running_trials_with_worker_and_time(warned: Warned) -> None:
     states: list[SearchState] = []
     executor = Hanging(warned, states)
     settings = LoopSettings(evaluations=4, concurrency=2, quiet_s=0.2)
@@ -126,7 +126,7 @@ def test_a_warning_is_repeated_when_the_silence_has_doubled_and_not_before(warne
     assert "No trial is running; the search itself is at " in warned.texts[0]
 
 
-def test_whoever_watches_from_another_process_reads_of_the_silence(
+def test_another_process_can_read_the_silence(
     tmp_path: Path, warned: Warned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nas.engine.heartbeat.EVERY_S", 0.02)
@@ -147,13 +147,13 @@ def test_whoever_watches_from_another_process_reads_of_the_silence(
 
 
 @pytest.mark.parametrize("value", [0, -1.0, float("nan"), "soon", True])
-def test_a_silence_that_is_no_length_of_time_is_refused(value: object) -> None:
+def test_an_invalid_silence_is_refused(value: object) -> None:
     with pytest.raises(ConfigError, match="quiet_s"):
         LoopSettings(quiet_s=value)  # type: ignore[arg-type]
 
 
 class Slow(SerialExecutor):
-    """Takes an hour a trial, by a clock of its own."""
+    """Takes an hour a trial on a virtual clock."""
 
     passed = 0.0
 
@@ -185,6 +185,6 @@ def test_the_first_search_makes_thirty_evaluations_at_any_load() -> None:
 
 
 @pytest.mark.parametrize("value", [-1, 2.5, True, None])
-def test_a_least_number_that_is_none_is_refused(value: object) -> None:
+def test_an_invalid_least_number_is_refused(value: object) -> None:
     with pytest.raises(ConfigError, match="at_least"):
         LoopSettings(at_least=value)  # type: ignore[arg-type]

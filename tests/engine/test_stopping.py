@@ -47,7 +47,7 @@ def test_a_search_that_stalls_for_n_evaluations_ends_as_finished_with_the_reason
     assert max(b - a for a, b in zip([2, *grown[2:]], grown[2:], strict=False)) <= 12
 
 
-def test_without_a_rule_nothing_stops_and_the_summary_says_so() -> None:
+def test_without_a_rule_nothing_stops_and_the_summary_records_none() -> None:
     found = search(budget=20)
     assert found.summary["stopped_by"] is None
     assert len(found.history) == 20
@@ -81,7 +81,7 @@ def test_a_target_of_a_maximised_objective_is_in_its_own_direction() -> None:
     assert found.history["accuracy"].iloc[:-1].max() < 80
 
 
-def test_one_that_breaks_a_limit_reaches_nothing() -> None:
+def test_an_infeasible_member_does_not_reach_the_target() -> None:
     plain = search(budget=60, stop=[nas.Reached("error <= 30")])
     limited = search(budget=60, limits=["error >= 31"], stop=[nas.Reached("error <= 30")])
     assert plain.summary["stopped_by"]
@@ -117,7 +117,7 @@ def test_trials_under_way_are_awaited_and_told() -> None:
     assert found.history["told"].notna().all()
 
 
-def test_a_callback_that_is_a_class_may_ask_as_well() -> None:
+def test_a_callback_class_can_stop_a_search() -> None:
     class Enough(nas.Callback):
         def told(self, state: nas.SearchState, result: nas.Result) -> None:
             state.request_stop(f"trial {result.trial.id} is enough")
@@ -127,7 +127,7 @@ def test_a_callback_that_is_a_class_may_ask_as_well() -> None:
 
 @pytest.mark.parametrize("resumed", [{"stop": []}, {"stop": [{"stalled": 60}]}])
 @pytest.mark.parametrize("concurrency", [1, 5])
-def test_a_run_goes_on_with_other_rules_as_if_it_had_never_stopped(
+def test_a_run_continues_with_other_rules_like_an_uninterrupted_one(
     resumed: dict[str, Any], concurrency: int, tmp_path: Path
 ) -> None:
     same: dict[str, Any] = {"algorithm": "moead", "loop": nas.LoopSettings(concurrency=concurrency)}
@@ -140,7 +140,7 @@ def test_a_run_goes_on_with_other_rules_as_if_it_had_never_stopped(
     assert again.summary["stopped_by"] is None
 
 
-def test_a_run_that_a_callback_stopped_goes_on_when_resumed(tmp_path: Path) -> None:
+def test_a_run_stopped_by_a_callback_continues_on_resume(tmp_path: Path) -> None:
     search(callbacks=[at(5)], out=tmp_path / "run", budget=12)
     assert len(search(out=tmp_path / "run", budget=12, resume=True).history) == 12
 
@@ -197,7 +197,7 @@ def test_halving_and_stopping_go_together() -> None:
         ([nas.Stalled], "expected a list of rules"),
     ],
 )
-def test_what_is_no_rule_is_refused_before_any_work(stop: Any, said: str, tmp_path: Path) -> None:
+def test_an_invalid_rule_is_refused_before_any_work(stop: Any, said: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=said):
         search(stop=stop, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -215,7 +215,7 @@ def test_failures_before_there_is_a_hypervolume_count_as_well() -> None:
     assert len(search(evaluate=broken, stop=nas.Stalled(7), loop=loop).history) == 7
 
 
-def test_with_a_warm_start_the_first_result_counts_only_if_it_betters_it(tmp_path: Path) -> None:
+def test_with_a_warm_start_the_first_result_counts_only_if_it_improves_the_front(tmp_path: Path) -> None:
     search(budget=60, out=tmp_path / "earlier")
     found = search(
         warm_start=tmp_path / "earlier",
@@ -238,7 +238,7 @@ def test_one_mapping_may_hold_several_rules() -> None:
     )
 
 
-def test_a_rule_of_a_user_that_raises_is_reported_and_costs_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_custom_rule_that_raises_is_reported_and_dropped(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(StopRule):
         def start(self, state: nas.SearchState) -> Callable[[], str]:
             return lambda: str(1 / 0)

@@ -1,4 +1,4 @@
-"""Ask and tell from a loop that the user writes."""
+"""Ask and tell from the user's loop."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def study(out: Path | None = None, **changes: Any) -> nas.Study:
 
 
 def drive(made: nas.Study, evaluations: int) -> None:
-    """One trial at a time until so many were told."""
+    """Ask and tell one trial at a time until `evaluations` are told."""
     while len(made._search.state.results) < evaluations:
         trial = made.ask()
         made.tell(trial, quick(trial))
@@ -122,7 +122,7 @@ def test_numbers_of_every_kind_are_values_alone_or_by_name(value: Any) -> None:
     assert list(made.history["error"]) == [5.0, 5.0]
 
 
-def test_further_numbers_are_kept_and_nothing_else_costs_the_objective() -> None:
+def test_further_numbers_are_kept_and_other_values_do_no_harm() -> None:
     made = study()
     given = {
         "error": 5.0,
@@ -202,7 +202,7 @@ def test_a_mistake_in_tell_raises_and_records_nothing(values: Any, said: str, tm
     assert list(made.history["status"]) == ["ok"]
 
 
-def test_an_exact_objective_may_be_told_if_it_is_right() -> None:
+def test_an_exact_objective_may_be_told_if_it_is_correct() -> None:
     made = study()
     trial = made.ask()
     made.tell(trial, {"error": 1.0, "params": Grid().cost(trial.architecture)["params"]})
@@ -233,7 +233,7 @@ def test_a_trial_may_be_told_by_its_number_or_by_a_copy_that_travelled() -> None
     assert list(made.history["error"]) == [1.0, 2.0]
 
 
-def test_what_breaks_a_cheap_limit_is_never_handed_out() -> None:
+def test_architectures_that_violate_a_cheap_limit_are_never_asked() -> None:
     class Careless(nas.Algorithm):
         Settings = dict
 
@@ -254,7 +254,7 @@ def test_what_breaks_a_cheap_limit_is_never_handed_out() -> None:
     assert (made.history["status"] == "invalid").sum() > 10
 
 
-def test_an_exhausted_space_is_said_and_pending_trials_are_told_apart() -> None:
+def test_an_exhausted_space_and_pending_trials_have_different_messages() -> None:
     made = nas.Study(ToySpace((2, 2)), ["params"], algorithm="random")
     trials = [made.ask() for _ in range(2)]
     with pytest.raises(NothingToAsk, match="while the 2 trials are pending"):
@@ -320,12 +320,12 @@ def test_a_trial_builds_its_network_for_the_task_of_the_study() -> None:
     assert made.front["params"].iloc[0] == sum(p.numel() for p in network.parameters())
 
 
-def test_a_space_without_networks_says_so() -> None:
+def test_a_space_without_networks_raises_an_error() -> None:
     with pytest.raises(ConfigError, match=r"space 'grid' has no build\(architecture\)"):
         study().ask().build()
 
 
-def test_a_study_goes_on_where_it_was_and_hands_out_pending_trials_first(tmp_path: Path) -> None:
+def test_a_resumed_study_asks_its_pending_trials_first(tmp_path: Path) -> None:
     whole = study()
     made = study(tmp_path / "s")
     for each in (whole, made):
@@ -342,7 +342,7 @@ def test_a_study_goes_on_where_it_was_and_hands_out_pending_trials_first(tmp_pat
 
 
 class Killed(BaseException):
-    """Stands for the end of the process at this place."""
+    """Simulates the end of the process at this point."""
 
 
 def kill_at(count: int, after: bool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -364,7 +364,7 @@ def kill_at(count: int, after: bool, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["moead", "sa-moead"])
-def test_killed_at_any_moment_a_study_ends_as_if_it_never_was(
+def test_a_study_killed_at_any_moment_ends_like_an_uninterrupted_one(
     algorithm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings: Any = LEAN if algorithm == "sa-moead" else MOEADSettings(population=6)
@@ -408,7 +408,7 @@ def test_a_second_study_on_a_folder_is_refused(tmp_path: Path) -> None:
         study(resume=True)
 
 
-def test_what_cannot_begin_leaves_no_folder(tmp_path: Path) -> None:
+def test_a_study_that_cannot_begin_leaves_no_folder(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         study(tmp_path / "s", initial=["nonsense"])
     with study(tmp_path / "s"):
@@ -483,9 +483,7 @@ def test_a_relative_folder_stays_where_it_was(tmp_path: Path, monkeypatch: pytes
         ({"fidelity": 0}, "fidelity: expected a number above 0"),
     ],
 )
-def test_arguments_that_cannot_be_used_are_refused(
-    changes: dict[str, Any], said: str, tmp_path: Path
-) -> None:
+def test_invalid_arguments_are_refused(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=said):
         study(tmp_path / "s", **changes)
     assert not (tmp_path / "s").exists()

@@ -1,4 +1,4 @@
-"""A search that begins with what an earlier run measured."""
+"""A search that begins with the results of an earlier run."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def stop_at(evaluations: int) -> Callable[[SearchState], None]:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_nothing_that_the_earlier_run_measured_is_measured_again(algorithm: str, tmp_path: Path) -> None:
+def test_results_of_the_earlier_run_are_not_measured_again(algorithm: str, tmp_path: Path) -> None:
     settings = {"space": Grid(3, 4), "objectives": ["error"] if algorithm.startswith("regul") else OBJECTIVES}
     settings["algorithm_settings"] = LEAN if algorithm == "sa-moead" else None
     before = search(tmp_path / "earlier", seed=1, budget=40, **settings)
@@ -64,13 +64,13 @@ def test_nothing_that_the_earlier_run_measured_is_measured_again(algorithm: str,
     assert len(after.history) == 41
 
 
-def test_imported_results_count_as_no_evaluations(earlier: Path, tmp_path: Path) -> None:
+def test_imported_results_do_not_count_as_evaluations(earlier: Path, tmp_path: Path) -> None:
     result = search(tmp_path / "new", warm_start=earlier, budget=7)
     assert result.summary["evaluations"] == len(result.history) == 7
     assert result.summary["imported"] == 20
 
 
-def test_the_front_holds_imported_results_and_says_where_they_are_from(earlier: Path, tmp_path: Path) -> None:
+def test_the_front_has_imported_results_with_their_origin(earlier: Path, tmp_path: Path) -> None:
     result = search(tmp_path / "new", warm_start=earlier, budget=7)
     both = pd.concat([search(earlier, seed=1, resume=True).history, result.history])
     points = both[OBJECTIVES].to_numpy()
@@ -100,14 +100,14 @@ def test_hypervolume_begins_where_the_earlier_run_ended(earlier: Path, tmp_path:
     assert after.summary["hypervolume"] >= before.summary["hypervolume"]
 
 
-def test_a_run_in_memory_gives_what_one_in_a_folder_gives(earlier: Path, tmp_path: Path) -> None:
+def test_runs_in_memory_and_in_a_folder_agree(earlier: Path, tmp_path: Path) -> None:
     kept, folder = (search(out, warm_start=earlier) for out in (None, tmp_path / "new"))
     assert kept.front.equals(folder.front)
     assert kept.summary["hypervolume"] == folder.summary["hypervolume"]
 
 
 @pytest.mark.parametrize("algorithm", ["sa-moead", "moead"])
-def test_a_stopped_run_ends_as_one_that_never_stopped_though_the_earlier_run_is_gone(
+def test_a_stopped_run_ends_like_an_uninterrupted_one_without_the_earlier_run(
     algorithm: str, earlier: Path, tmp_path: Path
 ) -> None:
     what = {"algorithm": algorithm, "algorithm_settings": LEAN if algorithm == "sa-moead" else None}
@@ -130,7 +130,7 @@ def test_resuming_with_another_warm_start_is_refused(earlier: Path, tmp_path: Pa
         search(tmp_path / "cold", warm_start=earlier, resume=True)
 
 
-def test_what_a_warm_run_began_with_goes_on_to_the_next(earlier: Path, tmp_path: Path) -> None:
+def test_the_warm_start_of_a_run_is_passed_on_to_the_next(earlier: Path, tmp_path: Path) -> None:
     search(tmp_path / "second", warm_start=earlier, budget=7)
     third = search(tmp_path / "third", warm_start=tmp_path / "second", budget=3)
     assert third.summary["imported"] == 27
@@ -138,14 +138,14 @@ def test_what_a_warm_run_began_with_goes_on_to_the_next(earlier: Path, tmp_path:
     assert str(earlier) in set(third.front["origin"])
 
 
-def test_surrogates_learn_from_what_was_imported_and_need_no_design(earlier: Path, tmp_path: Path) -> None:
+def test_surrogates_learn_from_imported_results_and_need_no_design(earlier: Path, tmp_path: Path) -> None:
     search(tmp_path / "new", warm_start=earlier, algorithm="sa-moead", algorithm_settings=LEAN, budget=4)
     first = pd.read_csv(tmp_path / "new" / "surrogate.csv").iloc[0]
     assert first["told"] == 0
     assert 12 <= first["rows"] <= 20  # the choice of the model was made on most of them
 
 
-def test_the_initial_design_is_shortened_by_what_is_known(tmp_path: Path) -> None:
+def test_the_initial_design_is_shortened_by_known_results(tmp_path: Path) -> None:
     search(tmp_path / "few", seed=1, budget=3)
     settings = {"algorithm": "sa-moead", "algorithm_settings": LEAN, "loop": LoopSettings(concurrency=1)}
     warm = search(None, warm_start=tmp_path / "few", budget=7, **settings)

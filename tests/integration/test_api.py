@@ -37,7 +37,7 @@ def test_front_csv_has_the_architecture_and_one_column_an_objective(run) -> None
     assert list(table["architecture"]) == list(run.front["architecture"])
 
 
-def test_the_front_is_exactly_what_nothing_feasible_dominates(run) -> None:
+def test_the_front_is_exactly_the_feasible_non_dominated_set(run) -> None:
     seen = run.history[run.history["params"] <= 35]
     points = seen[OBJECTIVES].to_numpy()
     free = [
@@ -66,7 +66,7 @@ def test_history_parquet_holds_every_trial(run) -> None:
     pd.testing.assert_frame_equal(pd.read_parquet(run.out / "history.parquet"), run.history)
 
 
-def test_pictures_are_there(run) -> None:
+def test_plots_are_written(run) -> None:
     names = {path.name for path in (run.out / "plots").iterdir()}
     assert {"front_error_params.png", "front_3d.png", "hypervolume.png", "cloud.png"} <= names
 
@@ -81,7 +81,7 @@ def test_load_run_reads_the_same_front_without_the_space(run) -> None:
     assert meta["identity"]["space"] == "grid"
 
 
-def test_in_memory_and_in_a_folder_the_same_is_found(run) -> None:
+def test_searches_in_memory_and_in_a_folder_agree(run) -> None:
     kept = nas.search(
         Grid(), OBJECTIVES, quick, budget=40, seed=3, limits=["params <= 35"], algorithm="moead"
     )
@@ -132,7 +132,7 @@ class Costless(nas.SearchSpace):
         ({"resume": True}, "resume: needs out"),
     ],
 )  # fmt: skip
-def test_an_argument_that_cannot_be_used_is_named(changes: dict[str, object], message: str) -> None:
+def test_an_invalid_argument_is_named(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         search(**changes)
 
@@ -157,7 +157,7 @@ def test_an_exact_objective_that_raises_is_named_with_its_architecture_and_line(
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "large", None])
-def test_an_exact_objective_that_is_no_number_is_named_with_its_architecture(value: object) -> None:
+def test_an_exact_objective_that_is_not_a_number_is_named_with_its_architecture(value: object) -> None:
     item = nas.Objective("depth", cheap=True, function=lambda architecture: value)  # type: ignore[arg-type,return-value]
     with pytest.raises(
         ConfigError, match=r"objective 'depth': expected a finite number for architecture \d-"
@@ -181,7 +181,7 @@ def test_an_exact_objective_that_the_cost_does_not_have_is_named() -> None:
         search(objectives=["error", nas.Objective("latency", cheap=True)])
 
 
-def test_an_evaluator_may_report_more_even_under_a_name_that_the_table_has() -> None:
+def test_an_evaluator_may_report_more_values_even_under_a_column_name_of_the_table() -> None:
     def evaluate(trial: Trial) -> dict[str, float]:
         return {**quick(trial), "train_loss": 0.5, "seconds": 7.0}
 

@@ -1,4 +1,4 @@
-"""Candidates that do whatever they like, through whole searches: a status, a reason, and the search goes on."""
+"""Hostile candidates in whole searches: a status, a reason, and the search continues."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def check(result: nas.SearchResult, folder: Path, reasons: Mapping[int, tuple[st
     assert again.frame["status"].tolist() == result.history["status"].tolist()
 
 
-def test_a_search_in_one_process_goes_on_past_all_that_it_can_survive(
+def test_a_search_in_one_process_survives_hostile_candidates(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     result = nas.search(Grid(), OBJECTIVES, hostile, loop=LOOP, out=tmp_path / "run", algorithm="moead")
@@ -81,7 +81,7 @@ def test_a_candidate_that_hangs_is_stopped_in_one_process(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_a_search_on_workers_goes_on_past_all_of_it(tmp_path: Path) -> None:
+def test_a_search_on_workers_survives_all_hostile_candidates(tmp_path: Path) -> None:
     ray = pytest.importorskip("ray")
     settings = RaySettings(workers=2, timeout_s=10.0, memory_bytes=500 * 2**20, retries=0)
     try:
@@ -101,7 +101,7 @@ def test_a_search_on_workers_goes_on_past_all_of_it(tmp_path: Path) -> None:
 
 
 def stopped(evaluate: Any, space: nas.SearchSpace | None = None, **loop: Any) -> str:
-    """What a search says that too many failures stopped."""
+    """The message of a search stopped by too many failures."""
     settings = LoopSettings(evaluations=400, **loop)
     with pytest.raises(TooManyFailures) as error:
         nas.search(space or Grid(), OBJECTIVES, evaluate, algorithm="random", loop=settings)

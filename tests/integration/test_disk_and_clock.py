@@ -1,4 +1,4 @@
-"""Full disks, removed folders, jumping clocks, files that others hold: a clear error or a wait, never damage."""
+"""Full disks, removed folders, jumping clocks, locked files: a clear error or a wait, never damage."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def search(out: Path, *callbacks: Callable[[SearchState], None], **more: object)
 
 
 def at(evaluated: int, act: Callable[[], object]) -> Callable[[SearchState], None]:
-    """Do something once, when so many were evaluated."""
+    """Call a function once, after a number of evaluations."""
 
     def callback(state: SearchState) -> None:
         if state.evaluated == evaluated and state.arrived == evaluated:
@@ -68,15 +68,13 @@ def check_same(out: Path, whole: Path) -> None:
 
 
 @pytest.mark.parametrize("room", [150_000, 300_000, 700_000])
-def test_files_that_may_not_grow_stop_a_search_which_goes_on_when_they_may(
+def test_a_file_size_limit_stops_a_search_that_can_be_resumed_later(
     room: int, whole: Path, tmp_path: Path
 ) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))  # as a quota; for root as well
     try:
-        with pytest.raises(
-            HistoryError, match=r"disk error|cannot write the results|cannot be written"
-        ):
+        with pytest.raises(HistoryError, match=r"disk error|cannot write the results|cannot be written"):
             search(tmp_path / "run")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -99,7 +97,7 @@ def test_a_folder_removed_in_the_middle_is_noticed_and_its_log_saved(whole: Path
     check_same(copy, whole)
 
 
-def test_a_folder_that_another_took_the_place_of_is_left_alone(tmp_path: Path) -> None:
+def test_a_replacement_of_the_folder_is_left_alone(tmp_path: Path) -> None:
     run = tmp_path / "run"
 
     def replace() -> None:
@@ -183,13 +181,13 @@ def test_a_run_whose_clock_jumped_can_be_drawn(tmp_path: Path) -> None:
 
 
 def holding(run: Path) -> sqlite3.Connection:
-    """A connection of somebody else that writes, and does not end."""
+    """A connection of another process with an open write transaction."""
     db = sqlite3.connect(run / FILE, isolation_level=None, check_same_thread=False)
     db.execute("BEGIN IMMEDIATE")
     return db
 
 
-def test_a_log_that_another_process_holds_is_waited_for_with_a_message(
+def test_the_search_waits_for_a_locked_log_with_a_message(
     whole: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def hold() -> None:
@@ -202,12 +200,14 @@ def test_a_log_that_another_process_holds_is_waited_for_with_a_message(
     check_same(tmp_path / "run", whole)
 
 
-def test_a_log_that_stays_held_stops_the_search_which_goes_on_later(
+def test_a_permanently_locked_log_stops_the_search_which_can_be_resumed(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nas.runs.log_file.PATIENCE_S", 0.7)
     held: list[sqlite3.Connection] = []
-    with pytest.raises(HistoryError, match="locked; another process locks it: stop that process, then try again"):
+    with pytest.raises(
+        HistoryError, match="locked; another process locks it: stop that process, then try again"
+    ):
         search(tmp_path / "run", at(20, lambda: held.append(holding(tmp_path / "run"))))
     with pytest.raises(HistoryError, match="another process locks it"):
         search(tmp_path / "run", resume=True)
@@ -244,7 +244,7 @@ for round in range(6):
 
 
 def go_on_or_begin(run: Path) -> None:
-    """Resume a run; begin it where the others took it from each other before there was anything in it."""
+    """Resume a run; begin it if it is still empty."""
     try:
         search(run, resume=True)
     except HistoryError as error:

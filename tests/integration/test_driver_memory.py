@@ -1,4 +1,4 @@
-"""The driver's memory over a long search: what grows is the log's rows, and nothing else."""
+"""The driver's memory over a long search: only the log's rows grow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""kill -9 of the process that searches: nothing told is lost, nothing is evaluated twice, the end is the same."""
+"""kill -9 of the search process: no result is lost, nothing is evaluated twice, the outcome is the same."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parents[1] / "shared"
 
 
 def killing(script: str, *arguments: object) -> dict[str, int]:
-    """Run one of the scripts that kill searches; what it counted."""
+    """Run one of the scripts that kill searches; return its counts."""
     done = subprocess.run(
         [sys.executable, str(HERE / script), *map(str, arguments)],
         capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -38,19 +38,19 @@ def check_killed(folder: Path, kills: int, budget: int, case: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_search_killed_twelve_times_ends_as_one_that_never_was(tmp_path: Path) -> None:
+def test_a_search_killed_twelve_times_ends_like_an_uninterrupted_one(tmp_path: Path) -> None:
     check_killed(tmp_path, kills=12, budget=400, case="quick")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_a_search_killed_160_times_ends_as_one_that_never_was(tmp_path: Path) -> None:
+def test_a_search_killed_160_times_ends_like_an_uninterrupted_one(tmp_path: Path) -> None:
     check_killed(tmp_path, kills=160, budget=4000, case="quick")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_a_search_that_trains_killed_thirty_times_ends_as_one_that_never_was(tmp_path: Path) -> None:
+def test_a_training_search_killed_thirty_times_ends_like_an_uninterrupted_one(tmp_path: Path) -> None:
     check_killed(tmp_path, kills=30, budget=120, case="digits")
 
 

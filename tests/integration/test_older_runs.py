@@ -1,4 +1,4 @@
-"""Runs that earlier versions wrote: each opens, exports and goes on; one of a later version is refused.
+"""Runs of earlier versions open, export and continue; one of a later version is refused.
 
 `history_schema_N.sql` was written by the version that had schema N, and is never changed.
 """
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("no_plots")
 
 @dataclass(frozen=True)
 class Older:
-    """What is in an old file, and how its search was started."""
+    """The content of an old file, and the settings of its search."""
 
     evaluations: int
     front: list[str]
@@ -140,7 +140,7 @@ def test_the_front_of_an_older_run_is_printed(
 
 
 @every
-def test_an_older_run_goes_on_and_has_this_format_then(schema: int, tmp_path: Path) -> None:
+def test_an_older_run_continues_in_this_format(schema: int, tmp_path: Path) -> None:
     run = older(schema, tmp_path / "run")
     before = nas.load_run(run)[0].frame
     result = go_on(run, schema, 6)
@@ -153,7 +153,7 @@ def test_an_older_run_goes_on_and_has_this_format_then(schema: int, tmp_path: Pa
 
 
 @every
-def test_a_later_format_is_refused_and_left_as_it_is(schema: int, tmp_path: Path) -> None:
+def test_a_later_format_is_refused_and_left_unchanged(schema: int, tmp_path: Path) -> None:
     run = older(schema, tmp_path / "run")
     db = sqlite3.connect(run / FILE)
     with db:
@@ -168,7 +168,7 @@ def test_a_later_format_is_refused_and_left_as_it_is(schema: int, tmp_path: Path
     assert (run / FILE).read_bytes() == before
 
 
-def test_a_setting_that_a_later_version_added_does_not_keep_a_run_from_going_on(tmp_path: Path) -> None:
+def test_a_setting_added_by_a_later_version_does_not_prevent_resuming(tmp_path: Path) -> None:
     run = older(2, tmp_path / "run")
     db = sqlite3.connect(run / FILE)
     with db:

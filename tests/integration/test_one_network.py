@@ -30,7 +30,7 @@ SIDE = 8
 
 @dataclass(frozen=True)
 class Case:
-    """A space with its settings, and what trains it."""
+    """A space with its settings, and its evaluator."""
 
     space: dict[str, Any]
     evaluator: str = "training"
@@ -91,7 +91,7 @@ def search(tmp_path: Path, case: Case, data: dict[str, Any], **changes: Any) -> 
 
 
 def cost(case: Case, text: str, data: list[str]) -> dict[str, float]:
-    """What `nas cost --json` prints."""
+    """The output of `nas cost --json`."""
     name, *settings = case.space.items()
     given = [part for key, value in settings for part in ("--set", f"{key}={json.dumps(value)}")]
     done = CliRunner().invoke(app, ["cost", name[1], text, *given, *data, "--json"])

@@ -1,4 +1,4 @@
-"""What a power cut leaves of a log: an earlier state of it, or a clear error; never another history."""
+"""A log after a power cut: an earlier state, or a clear error; never another history."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def crashed(tmp_path_factory: pytest.TempPathFactory) -> Crashed:
 
     def often(self: History, create: bool) -> None:
         opened(self, create)
-        self._db.execute("PRAGMA wal_autocheckpoint = 25")  # pages, so that the log begins anew several times
+        self._db.execute("PRAGMA wal_autocheckpoint = 25")  # pages, so that the log restarts several times
 
     def copy(state: SearchState) -> None:
         if state.evaluated in (7, 23, 24, 41, 58):
@@ -95,7 +95,7 @@ def crashed(tmp_path_factory: pytest.TempPathFactory) -> Crashed:
 
 
 def check_earlier_state(folder: Path, whole: Path) -> int:
-    """How many results a damaged run has; every row of it is a row of the whole one, but for what is missing."""
+    """Number of results of a damaged run, whose rows must be a subset of the whole one's."""
     now, then = read_history(folder)[0], read_history(whole)[0]
     for column in ("trial", "architecture", "seed"):
         assert now[column].tolist() == then[column].tolist()[: len(now)]
@@ -110,7 +110,7 @@ def check_earlier_state(folder: Path, whole: Path) -> int:
 
 
 def after(damage: str, name: str, share: float, seed: int, crashed: Crashed, folder: Path) -> int | None:
-    """Results that are left after such a power cut; None when the run is refused. What is left must go on."""
+    """Number of results left after such a power cut, from which the run continues; None when the run is refused."""
     rng = np.random.default_rng(seed)
     moment = crashed.moments[seed % len(crashed.moments)]
     shutil.copytree(moment, folder)
@@ -126,7 +126,7 @@ def after(damage: str, name: str, share: float, seed: int, crashed: Crashed, fol
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_log_that_was_not_written_whole_opens_at_an_earlier_state(
+def test_a_partially_written_log_opens_at_an_earlier_state(
     damage: str, crashed: Crashed, tmp_path: Path
 ) -> None:
     lefts = [
@@ -137,7 +137,7 @@ def test_a_log_that_was_not_written_whole_opens_at_an_earlier_state(
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_database_that_was_not_written_whole_is_refused_or_right(
+def test_a_partially_written_database_is_refused_or_correct(
     damage: str, crashed: Crashed, tmp_path: Path
 ) -> None:
     lefts = [
@@ -175,7 +175,7 @@ def test_arbitrary_cuts_never_give_another_history(damage: str, crashed: Crashed
         ),
     ],
 )
-def test_a_log_whose_rows_do_not_fit_together_is_refused(
+def test_a_log_with_inconsistent_rows_is_refused(
     statement: str, what: str, crashed: Crashed, tmp_path: Path
 ) -> None:
     shutil.copytree(crashed.whole, tmp_path / "run")

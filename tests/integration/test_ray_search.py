@@ -1,4 +1,4 @@
-"""Whole searches on Ray workers: the same outcome for any number of them, and candidates that go wrong."""
+"""Whole searches on Ray workers: the same outcome for any number of workers, and failing candidates."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def interrupt_at(n: int):
 
 
 @pytest.mark.slow
-def test_a_search_may_go_on_with_another_number_of_workers(serial: Path, tmp_path: Path) -> None:
+def test_a_search_may_continue_with_another_number_of_workers(serial: Path, tmp_path: Path) -> None:
     first = on_ray(tmp_path / "run", 4, callbacks=[interrupt_at(20)])
     assert first.state == "interrupted"
     on_ray(tmp_path / "run", 1, resume=True)
@@ -74,7 +74,7 @@ def test_a_search_may_go_on_with_another_number_of_workers(serial: Path, tmp_pat
 
 
 @pytest.mark.slow
-def test_an_unordered_search_replays_and_goes_on(tmp_path: Path) -> None:
+def test_an_unordered_search_replays_and_continues(tmp_path: Path) -> None:
     loop = LoopSettings(evaluations=50, seed=7, ordered=False)
     on_ray(tmp_path / "run", 4, loop, callbacks=[interrupt_at(20)])
     result = on_ray(tmp_path / "run", 2, loop, resume=True)
@@ -114,7 +114,7 @@ def test_candidates_that_go_wrong_have_a_status_and_the_search_ends(serial: Path
 
 
 @pytest.mark.slow
-def test_workers_that_all_die_stop_the_search_which_goes_on_once_mended(tmp_path: Path) -> None:
+def test_a_search_stopped_by_dying_workers_continues_after_the_fix(tmp_path: Path) -> None:
     def deadly(trial: nas.Trial):
         import os
 

@@ -22,7 +22,7 @@ EVALUATIONS, KILLED_AT = 26, 13
 
 
 def search(out: Path, algorithm: str, evaluate: Any = quick, workers: int = 0, resume: bool = False) -> None:
-    """The search that all of these make; on Ray with `workers`, else in this process."""
+    """The search of all these tests; on Ray with `workers`, else in this process."""
     more: dict[str, Any] = {}
     if workers:
         more = {"executor": "ray", "executor_settings": RaySettings(workers=workers)}
@@ -33,7 +33,7 @@ def search(out: Path, algorithm: str, evaluate: Any = quick, workers: int = 0, r
 
 
 def dies(trial: Trial) -> Any:
-    """As `quick`, but one trial takes the whole search along."""
+    """`quick`, but one trial kills the whole search."""
     if trial.id == KILLED_AT:
         os.kill(os.getpid(), signal.SIGKILL)
     return quick(trial)

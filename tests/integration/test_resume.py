@@ -1,4 +1,4 @@
-"""Going on with a run: as if it had never stopped, or not at all."""
+"""Resuming a run: like an uninterrupted one, or refused."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def same(first: Path, second: Path) -> bool:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_a_run_stopped_twice_ends_as_one_that_never_stopped(algorithm: str, tmp_path: Path) -> None:
+def test_a_run_stopped_twice_ends_like_an_uninterrupted_run(algorithm: str, tmp_path: Path) -> None:
     what = {"algorithm": algorithm, "objectives": ["error"] if algorithm.startswith("regul") else OBJECTIVES}
     what |= {"algorithm_settings": QUICK_SETTINGS.get(algorithm)}
     search(tmp_path / "whole", **what)
@@ -48,7 +48,7 @@ def test_a_run_stopped_twice_ends_as_one_that_never_stopped(algorithm: str, tmp_
 
 
 @pytest.mark.parametrize("first", [4, 20, 45])
-def test_a_finished_run_goes_on_with_a_larger_budget_as_if_it_had_had_it_from_the_start(
+def test_a_finished_run_continued_with_a_larger_budget_equals_a_run_with_that_budget(
     first: int, tmp_path: Path
 ) -> None:
     settings = {"algorithm_settings": ALGORITHMS["nsga2"].Settings(population=4), "algorithm": "nsga2"}
@@ -95,7 +95,7 @@ def test_an_exhausted_run_stays_exhausted(tmp_path: Path) -> None:
     assert same(tmp_path / "run", tmp_path / "whole")
 
 
-def test_results_that_came_out_of_order_before_the_stop_are_kept(tmp_path: Path) -> None:
+def test_results_out_of_order_before_the_stop_are_kept(tmp_path: Path) -> None:
     def slow_worker(seed: int):
         return lambda evaluate, required: Shuffled(evaluate, 6, seed)
 
@@ -105,7 +105,7 @@ def test_results_that_came_out_of_order_before_the_stop_are_kept(tmp_path: Path)
     assert same(tmp_path / "run", tmp_path / "whole")
 
 
-def test_an_unordered_run_replays_and_goes_on(tmp_path: Path) -> None:
+def test_an_unordered_run_replays_and_continues(tmp_path: Path) -> None:
     for stop in (10, 30, None):
         executor = lambda evaluate, required, seed=stop or 0: Shuffled(evaluate, 4, seed)  # noqa: E731
         result = search(tmp_path, resume=stop != 10, stop=stop, executor=executor, ordered=False)

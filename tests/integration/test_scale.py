@@ -1,4 +1,4 @@
-"""Long histories: what an evaluation costs does not grow with those before it. Counted, not timed."""
+"""Long histories: the cost of an evaluation does not grow with their number. Counted, not timed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Calls:
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_an_evaluation_takes_as_many_steps_after_ten_thousand_as_after_one(
+def test_an_evaluation_takes_the_same_number_of_steps_after_ten_thousand_as_after_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = Calls(500)
@@ -81,7 +81,7 @@ def test_an_evaluation_takes_as_many_steps_after_ten_thousand_as_after_one(
 
 
 def hundred_thousand(folder: Path) -> Path:
-    """A run of so many evaluations, its rows written at once rather than searched."""
+    """A run of 100,000 evaluations, whose rows are written directly instead of searched."""
     nas.search(Grid(10, 10), OBJECTIVES, quick, budget=30, algorithm="random", out=folder)
     history = History(folder, Grid(10, 10), create=False)
     rng = np.random.default_rng(0)
@@ -160,7 +160,7 @@ def test_the_quick_curve_is_that_of_comparing_one_by_one(keyed: bool) -> None:
     assert np.allclose(curve, sizes)
 
 
-def test_a_picture_leaves_out_only_points_that_others_cover() -> None:
+def test_a_plot_omits_only_points_covered_by_others() -> None:
     rng = np.random.default_rng(0)
     x, y = rng.random(60_000), rng.random(60_000)
     drawn = visible(x, y)

@@ -1,4 +1,4 @@
-"""Where a run stands: from the search itself and from its log, while it runs and afterwards."""
+"""The status of a run, from the search and from its log, during the run and afterwards."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def stop_at(evaluated: int) -> Callable[[SearchState], None]:
 
 
 def findings(standing: RunStatus | None) -> RunStatus:
-    """What does not depend on when one looks."""
+    """The part that does not depend on the time of reading."""
     assert standing is not None
     return replace(
         standing,
@@ -71,7 +71,7 @@ def findings(standing: RunStatus | None) -> RunStatus:
 
 
 @pytest.mark.parametrize("kind", [pytest.param(k, marks=pytest.mark.slow) if k in DEAR else k for k in KINDS])
-def test_the_search_and_its_log_say_the_same_at_every_moment(kind: str, tmp_path: Path) -> None:
+def test_the_search_and_its_log_agree_at_every_moment(kind: str, tmp_path: Path) -> None:
     live, recorded = LiveStatus(), RecordedStatus(tmp_path / "run")
     pairs: list[tuple[RunStatus, RunStatus]] = []
 
@@ -84,7 +84,7 @@ def test_the_search_and_its_log_say_the_same_at_every_moment(kind: str, tmp_path
 
 
 @pytest.mark.parametrize("kind", [pytest.param(k, marks=pytest.mark.slow) if k in DEAR else k for k in KINDS])
-def test_at_the_end_it_says_what_the_summary_says(kind: str, tmp_path: Path) -> None:
+def test_at_the_end_it_agrees_with_the_summary(kind: str, tmp_path: Path) -> None:
     summary = search(tmp_path / "run", **KINDS[kind]).summary
     standing = RecordedStatus(tmp_path / "run").look()
     assert standing.hypervolume == pytest.approx(summary["hypervolume"], abs=1e-12)
@@ -95,7 +95,7 @@ def test_at_the_end_it_says_what_the_summary_says(kind: str, tmp_path: Path) -> 
     assert standing.seconds == pytest.approx(summary["seconds"], abs=1e-3)
 
 
-def test_what_a_warm_start_brought_is_on_the_front_and_no_evaluation(tmp_path: Path) -> None:
+def test_results_of_a_warm_start_are_on_the_front_and_not_evaluations(tmp_path: Path) -> None:
     search(tmp_path / "earlier", seed=1)
     live = LiveStatus()
     summary = search(tmp_path / "run", live, warm_start=tmp_path / "earlier", budget=20).summary
@@ -124,7 +124,7 @@ def test_failures_are_grouped_by_their_words_most_frequent_first() -> None:
     assert "error=nan" in second
 
 
-def test_a_resumed_run_that_took_something_back_is_read_anew(tmp_path: Path) -> None:
+def test_a_resumed_run_with_undone_tells_is_read_again(tmp_path: Path) -> None:
     shuffled = lambda evaluate, required: Shuffled(evaluate, 4, 0)  # noqa: E731
     recorded = RecordedStatus(tmp_path / "run")
     search(tmp_path / "run", stop_at(23), executor=shuffled)
@@ -165,7 +165,7 @@ def test_another_run_in_the_same_place_is_read_from_its_beginning(tmp_path: Path
     assert standing.hypervolume == pytest.approx(other["hypervolume"])
 
 
-def test_the_newest_judgement_of_a_surrogate_is_the_one_that_is_read(tmp_path: Path) -> None:
+def test_the_newest_evaluation_of_a_surrogate_is_read(tmp_path: Path) -> None:
     search(tmp_path / "run", algorithm=Noting, budget=33)
     (judged,) = RecordedStatus(tmp_path / "run").look().surrogates
     wanted = judgement(30)
@@ -198,7 +198,7 @@ def test_the_pace_is_that_of_the_last_results() -> None:
     assert slowing.status(40.0).left == pytest.approx(80 * 2.0)
 
 
-def test_the_pace_falls_while_nothing_comes() -> None:
+def test_the_pace_falls_without_results() -> None:
     stuck = tally()
     tell(stuck, [50.0] * 20)
     rates = [stuck.status(seconds).rate for seconds in (40.0, 60.0, 400.0)]
@@ -212,7 +212,7 @@ def test_a_time_limit_bounds_the_time_left() -> None:
     assert limited.status(61.0).left is None
 
 
-def test_three_results_are_needed_to_tell_a_pace() -> None:
+def test_a_pace_needs_three_results() -> None:
     young = tally()
     tell(young, [50.0, 40.0])
     assert young.status(10.0).rate is None
@@ -227,7 +227,7 @@ def test_the_curve_keeps_its_length_and_ends_with_the_present() -> None:
     assert all(a <= b for a, b in itertools.pairwise(curve))
 
 
-def test_a_result_that_breaks_a_limit_is_no_part_of_the_front() -> None:
+def test_a_result_that_violates_a_limit_is_not_on_the_front() -> None:
     limited = tally()
     tell(limited, [95.0, 99.0])
     standing = limited.status(1.0)
@@ -235,7 +235,7 @@ def test_a_result_that_breaks_a_limit_is_no_part_of_the_front() -> None:
     assert standing.best == ()
 
 
-def test_a_trial_that_no_worker_saw_is_no_evaluation() -> None:
+def test_a_trial_that_no_worker_ran_is_not_an_evaluation() -> None:
     ruled_out = tally()
     ruled_out.take(Told(0, None, None, "invalid", "breaks a limit"))
     standing = ruled_out.status(1.0)

@@ -1,4 +1,4 @@
-"""What TensorBoard and MLflow are given, read back from their own files."""
+"""The data in TensorBoard and MLflow, read from their own files."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def stop_at(evaluated: int) -> Callable[[SearchState], None]:
 
 
 def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """What TensorBoard itself reads from event files: steps and values by tag."""
+    """Steps and values by tag, as TensorBoard reads them from event files."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(folder))
@@ -83,7 +83,7 @@ def test_tensorboard_has_every_evaluation_once(tmp_path: Path) -> None:
 
 @tensorboard
 @pytest.mark.parametrize("first", [{"budget": 18}, {"stop": 11}], ids=["longer", "interrupted"])
-def test_tensorboard_goes_on_where_a_resumed_run_does(first: dict[str, int], tmp_path: Path) -> None:
+def test_tensorboard_continues_with_a_resumed_run(first: dict[str, int], tmp_path: Path) -> None:
     search(tmp_path / "run", TensorBoard(), stop_at(first.get("stop", -1)), budget=first.get("budget", 25))
     result = search(tmp_path / "run", TensorBoard(), resume=True)
     check(scalars(tmp_path / "run" / "tensorboard"), result)
@@ -104,13 +104,13 @@ def test_tensorboard_has_the_front_as_a_table(tmp_path: Path) -> None:
 
 
 @tensorboard
-def test_tensorboard_may_have_a_folder_of_its_own(tmp_path: Path) -> None:
+def test_tensorboard_may_have_its_own_folder(tmp_path: Path) -> None:
     search(None, TensorBoard(tmp_path / "events"))  # type: ignore[arg-type]
     assert scalars(tmp_path / "events")["evaluations"][-1] == (25, 25.0)
 
 
 @tensorboard
-def test_a_search_without_a_folder_goes_on_without_its_events(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_search_without_a_folder_continues_without_events(caplog: pytest.LogCaptureFixture) -> None:
     assert search(None, TensorBoard()).state == "finished"  # type: ignore[arg-type]
     assert "the search has no folder (out)" in caplog.text
 
@@ -161,7 +161,7 @@ def test_mlflow_has_every_evaluation_of_a_resumed_run_once(stored: tuple[Path, n
 
 @mlflow
 @pytest.mark.slow
-def test_mlflow_has_the_front_the_config_and_what_the_run_is_of(
+def test_mlflow_has_the_front_the_config_and_the_identity_of_the_run(
     stored: tuple[Path, nas.SearchResult],
 ) -> None:
     folder, _ = stored

@@ -49,7 +49,7 @@ def test_the_distance_from_the_aspiration_is_in_the_objectives_own_unit_and_dire
     assert worse.loc["d"].to_dict() == {"accuracy": 11.0, "params": -200e3}
 
 
-def test_levels_are_told_as_the_user_writes_them() -> None:
+def test_levels_are_shown_in_the_users_units() -> None:
     assert by("accuracy=91%").aspiration == {"accuracy": 91.0, "params": 8e5}
 
 
@@ -72,7 +72,7 @@ def test_when_nothing_meets_the_limits_the_nearest_come_with_what_they_miss() ->
 
 
 def test_the_score_is_that_of_the_whole_front() -> None:
-    """Limits change what is ranked, not the scale."""
+    """Limits change the ranked rows, not the scale."""
     with_limit, without = by("accuracy=91,params=300k,params<1M"), by("accuracy=91,params=300k")
     kept = [n != "a" for n in names(without)]
     assert with_limit.scores.tolist() == without.scores[kept].tolist()
@@ -95,7 +95,7 @@ def test_a_front_without_an_objectives_column_is_refused() -> None:
         by("accuracy=91", FRONT.drop(columns="params"))
 
 
-def test_the_front_is_left_as_it_is() -> None:
+def test_the_front_is_unchanged() -> None:
     before = FRONT.copy()
     by("accuracy=91,params<1M")
     pd.testing.assert_frame_equal(FRONT, before)
@@ -154,7 +154,7 @@ def test_with_three_objectives_the_depth_agrees_with_trying_all_mixtures(seed: i
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000))
-def test_an_objective_said_twice_does_not_move_the_knee(seed: int) -> None:
+def test_a_duplicate_objective_does_not_move_the_knee(seed: int) -> None:
     """Parameters and multiply-adds rise together; that must not make size count twice."""
     points = np.random.default_rng(seed).random((40, 2))
     front = points[non_dominated(points)]

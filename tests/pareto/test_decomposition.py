@@ -62,7 +62,7 @@ def test_augmented_chebyshev_prefers_the_dominating_of_two_with_equal_maximum() 
 
 
 @pytest.mark.parametrize("m", [2, 3, 4])
-def test_das_dennis_is_the_largest_grid_not_above_what_is_wanted(m: int) -> None:
+def test_das_dennis_is_the_largest_grid_of_at_most_the_requested_size(m: int) -> None:
     for wanted in (m, 20, 91):
         grid = das_dennis(m, wanted)
         assert m <= len(grid) <= wanted
@@ -72,7 +72,7 @@ def test_das_dennis_is_the_largest_grid_not_above_what_is_wanted(m: int) -> None
 
 
 @pytest.mark.slow
-def test_riesz_gives_exactly_what_is_wanted_evenly_spread() -> None:
+def test_riesz_gives_exactly_the_requested_number_evenly_spread() -> None:
     directions = riesz(3, 7)
     assert directions.shape == (7, 3)
     assert np.allclose(directions.sum(axis=1), 1.0)

@@ -1,3 +1,5 @@
+"""Hypervolume, IGD+ and their curves against their definitions."""
+
 from __future__ import annotations
 
 import numpy as np

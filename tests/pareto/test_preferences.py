@@ -1,4 +1,4 @@
-"""What a preference says, and what it makes of points: scores, the box of interest, directions."""
+"""Preferences: parsing, scores, the box of interest, directions."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_each_form_of_a_term_is_read(text, aspirations, limits, weights) -> None
     "text",
     ["error=5%", "error=0.1%, params<=1500, madds>=7, params:2", "error>=1%, error:0.25", "madds=1e+15"],
 )
-def test_a_preference_is_written_as_it_is_read(text: str) -> None:
+def test_a_preference_round_trips(text: str) -> None:
     assert str(parse(text)) == text
     assert parse(str(parse(text))) == parse(text)
 
@@ -60,10 +60,10 @@ def test_a_preference_is_written_as_it_is_read(text: str) -> None:
         ("", r"prefer: expected terms such as error=5% .* got nothing"),
         ("eror=5", r"'eror' is not an objective of this search \(did you mean 'error'\?\); objectives: error, params"),
         ("latency<3", r"'latency' is not an objective of this search; objectives"),
-        ("error", r"'error' is no term; expected terms such as error=5%"),
-        ("error=5,", r"'' is no term"),
-        ("error=", r"'error=' is no term"),
-        ("params<1,000,000", r"'000' is no term; .* thousands have no commas: write 1_000_000 or 1M"),
+        ("error", r"'error' is not a term; expected terms such as error=5%"),
+        ("error=5,", r"'' is not a term"),
+        ("error=", r"'error=' is not a term"),
+        ("params<1,000,000", r"'000' is not a term; .* thousands have no commas: write 1_000_000 or 1M"),
         ("error==5", r"prefer 'error==5': expected a number, alone or with k, M, G \(1M = 1e6\), % or its unit, got '=5'"),
         ("params=<5", r"expected a number.* got '<5'"),
         ("params<300m", r"params is in parameters, got 'm'; numbers may have k, M or G \(1M = 1e6\)"),
@@ -81,12 +81,12 @@ def test_a_preference_is_written_as_it_is_read(text: str) -> None:
         ("error<5,error>6", r"no value of error meets all of its limits: error <= 5, error >= 6"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_is_explained(text: str, message: str) -> None:
+def test_an_invalid_preference_is_explained(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         parse(text)
 
 
-def test_percent_of_a_unit_of_ones_own_is_refused() -> None:
+def test_percent_of_a_custom_unit_is_refused() -> None:
     with pytest.raises(ConfigError, match="but share is in plain numbers"):
         Preference.parse("share=5%", [Objective("share")])
 
@@ -120,7 +120,7 @@ texts = st.sampled_from(
 
 
 def slow_violation(preference: Preference, point: np.ndarray) -> float:
-    """The sum of what `Limit.excess` says, for minimised objectives."""
+    """The sum of `Limit.excess` for minimised objectives."""
     values = dict(zip(NAMES, point, strict=True))
     return sum(limit.excess(values[limit.objective]) for limit in preference.limits)
 
@@ -194,7 +194,7 @@ def best(text: str, archive: np.ndarray = LINE) -> list[float]:
     return archive[np.argmin(scores)].tolist()
 
 
-def test_one_named_level_is_met_and_the_rest_is_as_good_as_it_can_be_there() -> None:
+def test_one_named_level_is_met_and_the_rest_is_optimal_there() -> None:
     assert best("error=7") == [7.0, 3.0]
     assert best("params=2.5") == [8.0, 2.0]
 
@@ -203,11 +203,11 @@ def test_a_level_out_of_reach_is_approached() -> None:
     assert best("error=-5") == [0.0, 10.0]
 
 
-def test_levels_that_ask_too_much_are_missed_by_equal_parts() -> None:
+def test_levels_that_are_too_ambitious_are_missed_by_equal_parts() -> None:
     assert best("error=1,params=5") == [3.0, 7.0]
 
 
-def test_levels_that_ask_too_little_are_exceeded_by_equal_parts() -> None:
+def test_levels_that_are_too_easy_are_exceeded_by_equal_parts() -> None:
     assert best("error=8,params=6") == [6.0, 4.0]
 
 
@@ -248,7 +248,7 @@ def test_without_an_archive_unnamed_levels_are_the_ideal() -> None:
     assert level.tolist() == [3.0, 2.0, 3.0]
 
 
-def test_levels_are_completed_from_what_meets_the_limits() -> None:
+def test_levels_are_completed_from_feasible_members() -> None:
     archive = np.array([[1.0, 9.0], [4.0, 5.0], [5.0, 1.0]])
     preference = parse("error=5,params>2", NAMES[:2])
     assert preference.aspiration(archive.min(axis=0), archive.max(axis=0), archive).tolist() == [5.0, 5.0]
@@ -295,13 +295,13 @@ def test_an_aspiration_that_is_dominated_keeps_all_that_dominates_it() -> None:
     assert region("error=8,params=6")[1] == [8.0, 6.0]
 
 
-def test_an_aspiration_out_of_reach_gives_a_box_about_what_comes_nearest() -> None:
+def test_an_aspiration_out_of_reach_gives_a_box_about_the_nearest_member() -> None:
     lower, upper = region("error=1,params=5")  # the nearest is (3, 7)
     assert upper == pytest.approx([4.0, 8.0])
     assert lower == pytest.approx([2.0, 6.0])
 
 
-def test_what_is_good_enough_already_counts_no_more_below_the_box() -> None:
+def test_values_below_the_box_count_as_its_border() -> None:
     lower, upper = region("error=8,params=6")  # (6, 4) is nearest, 2 better in both
     assert upper == [8.0, 6.0]
     assert lower == pytest.approx([5.0, 3.0])
@@ -312,7 +312,7 @@ def test_a_limit_lowers_the_box() -> None:
 
 
 def test_a_limit_that_ends_the_window_early_leaves_it_as_wide_below() -> None:
-    """Nothing within the limit comes near to the wish, so the window would lie beyond the limit altogether."""
+    """No member within the limit is near the target, so the window would lie beyond the limit altogether."""
     lower, upper = region("error=0,params=1,params<3")  # the nearest within it is (7, 3), 7 short in error
     assert upper == pytest.approx([8.0, 3.0])
     assert lower == pytest.approx([6.0, 1.0])
@@ -328,7 +328,7 @@ def test_a_limit_from_below_raises_the_box() -> None:
     assert upper == pytest.approx([11.0, 11.0])
 
 
-def test_limits_that_nothing_meets_yet_leave_the_box_open_to_the_nearest() -> None:
+def test_limits_without_a_feasible_member_leave_the_box_open_to_the_nearest() -> None:
     archive = np.array([[3.0, 9.0], [5.0, 6.0]])
     preference = parse("params<2", NAMES[:2])
     _, upper = preference.region(archive.min(axis=0), archive.max(axis=0), archive)

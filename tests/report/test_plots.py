@@ -1,4 +1,4 @@
-"""The pictures of a run: which there are, what they show, and that odd runs do not stop them."""
+"""The plots of a run: files, content, and unusual runs."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_four_objectives_give_every_pair_and_parallel_coordinates() -> None:
     assert set(figures(some_run(objectives))) == pairs | {"parallel.png", "hypervolume.png", "cloud.png"}
 
 
-def test_files_are_small_png_pictures_of_1200_by_900_with_something_on_white(tmp_path: Path) -> None:
+def test_files_are_small_png_images_of_1200_by_900_with_content_on_white(tmp_path: Path) -> None:
     for path in write_plots(tmp_path, some_run([ERROR, PARAMS, MADDS], 1500)):
         with Image.open(path) as image:
             assert (image.format, image.size) == ("PNG", (1200, 900)), path.name
@@ -128,7 +128,7 @@ def test_settings_of_matplotlib_are_not_the_runs(tmp_path: Path) -> None:
     assert ours == [path.read_bytes() for path in write_plots(tmp_path / "plain", some_run([ERROR, PARAMS]))]
 
 
-def test_pictures_can_be_written_again_and_from_several_threads(tmp_path: Path) -> None:
+def test_plots_can_be_written_again_and_from_several_threads(tmp_path: Path) -> None:
     run, failures = some_run([ERROR]), []
 
     def work(folder: Path) -> None:
@@ -147,9 +147,7 @@ def test_pictures_can_be_written_again_and_from_several_threads(tmp_path: Path) 
     assert (tmp_path / "0/best.png").read_bytes() == (tmp_path / "1/best.png").read_bytes()
 
 
-def test_no_half_written_picture_stays_behind_when_the_disk_refuses(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_error_leaves_no_partial_plot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: Image.Image, path: Path, **_: Any) -> None:
         path.write_bytes(b"half")
         raise OSError("disk full")
@@ -194,7 +192,7 @@ def test_odd_runs_are_drawn_without_an_error_or_a_warning(case: str) -> None:
         assert all((rendered(figure) < 200).sum() > 500 for figure in drawings)
 
 
-def test_a_run_in_which_all_break_a_limit_shows_hollow_markers_and_no_front() -> None:
+def test_a_run_without_feasible_results_shows_hollow_markers_and_no_front() -> None:
     run = table([ERROR, PARAMS], [[1, 20], [2, 10], [3, 30]], None, "error <= 0.5")
     figure = front_figure(run, 0, 1)
     assert len(drawn(figure, "outside the limits")) == 3
@@ -204,7 +202,7 @@ def test_a_run_in_which_all_break_a_limit_shows_hollow_markers_and_no_front() ->
         assert (rendered(other) < 200).any()
 
 
-def test_a_run_without_results_says_so_in_words() -> None:
+def test_a_run_without_results_shows_a_sentence() -> None:
     for draw in figures(table([ERROR, PARAMS, MADDS], [])).values():
         assert "no result" in texts(draw())
 
@@ -287,7 +285,7 @@ def test_an_axis_is_logarithmic_from_one_and_a_half_decades_of_positive_values(
     assert axis_of(item, np.array(values), np.array([True, True])).log is log
 
 
-def test_a_logarithmic_axis_reaches_the_figure_flat_and_as_logarithms_in_space() -> None:
+def test_a_logarithmic_axis_is_native_in_2d_and_of_logarithms_in_3d() -> None:
     run = some_run([ERROR, PARAMS, MADDS])
     assert front_figure(run, 0, 1).axes[0].get_yscale() == "log"
     ax = front_3d_figure(run).axes[0]
@@ -295,7 +293,7 @@ def test_a_logarithmic_axis_reaches_the_figure_flat_and_as_logarithms_in_space()
     assert any("M" in t.get_text() for t in ax.yaxis.get_ticklabels())
 
 
-def test_a_few_diverged_results_do_not_squeeze_the_picture_and_are_counted() -> None:
+def test_a_few_diverged_results_do_not_squeeze_the_plot_and_are_counted() -> None:
     good = np.column_stack([np.linspace(5, 8, 40), np.linspace(8, 5, 40)])
     run = table([ERROR, PARAMS], [*good.tolist(), [90, 6.6], [90, 6.6]])
     figure = front_figure(run, 0, 1)
@@ -309,7 +307,7 @@ def test_no_member_of_the_front_is_ever_out_of_view() -> None:
     assert front_figure(run, 0, 1).axes[0].get_xlim()[1] > 90
 
 
-def test_the_picture_in_space_holds_every_member_of_the_front() -> None:
+def test_the_3d_plot_has_every_member_of_the_front() -> None:
     run = some_run([ERROR, PARAMS, MADDS])
     figure = front_3d_figure(run)
     rendered(figure)  # what lies out of view would be dropped by then

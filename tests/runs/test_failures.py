@@ -1,4 +1,4 @@
-"""What failures have in common: told where chance does not explain it, and only there."""
+"""Common traits of failures are reported only when significant."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def test_one_failure_of_another_kind_does_not_hide_the_gene() -> None:
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_nothing_is_made_of_chance(seed: int) -> None:
+def test_accidental_similarity_is_not_reported(seed: int) -> None:
     bad = [result(g, False) for g in genes(11, seed)]
     good = [result(g, True) for g in genes(9, seed + 1000)]
     assert in_common(bad, good) == "11 of them with: E: no"
 
 
-def test_what_the_successes_have_as_well_is_not_named() -> None:
+def test_traits_shared_with_successes_are_not_named() -> None:
     bad = [result(g, False) for g in genes(11, 0, g2=1)]
     good = [result(g, True) for g in genes(40, 1, g2=1)]
     assert "gene 2" not in in_common(bad, good)

@@ -1,4 +1,4 @@
-"""The log of a run: one writer, what survives, what is refused, and how it reads."""
+"""The log of a run: one writer, recovery, refusals, and reading."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def history(tmp_path: Path) -> Iterator[History]:
     log.close()
 
 
-def test_what_is_recorded_is_read_back(history: History, tmp_path: Path) -> None:
+def test_records_round_trip(history: History, tmp_path: Path) -> None:
     failed = Result(trial(1), Status.FAILED, {}, 0.5, "ValueError: no", "host:2", 12.0, 12.5)
     for number in (0, 1):
         history.record_ask(trial(number))
@@ -60,7 +60,7 @@ def test_what_is_recorded_is_read_back(history: History, tmp_path: Path) -> None
     again.close()
 
 
-def test_the_table_has_a_row_for_what_runs_ended_and_failed(history: History, tmp_path: Path) -> None:
+def test_the_table_has_a_row_for_running_finished_and_failed_trials(history: History, tmp_path: Path) -> None:
     for number in range(3):
         history.record_ask(trial(number))
     history.record_result(Result(trial(1), Status.TIMEOUT, {}, 9.0, "too slow"))
@@ -73,7 +73,7 @@ def test_the_table_has_a_row_for_what_runs_ended_and_failed(history: History, tm
     assert frame["reason"][1] == "too slow"
 
 
-def test_a_run_can_be_read_before_anything_came_back(history: History, tmp_path: Path) -> None:
+def test_a_run_can_be_read_before_its_first_result(history: History, tmp_path: Path) -> None:
     assert read_history(tmp_path / "run")[0].empty
     history.record_ask(trial(0))
     frame, _ = read_history(tmp_path / "run")
@@ -102,7 +102,7 @@ def test_a_second_writer_in_another_process_is_refused(history: History, tmp_pat
     assert "another search is writing to this run" in done.stderr
 
 
-def test_a_run_is_not_made_anew_over_another(history: History, tmp_path: Path) -> None:
+def test_a_run_does_not_overwrite_another(history: History, tmp_path: Path) -> None:
     history.record_ask(trial(0))
     history.close()
     with pytest.raises(HistoryError, match="already holds a run"):
@@ -111,7 +111,7 @@ def test_a_run_is_not_made_anew_over_another(history: History, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("left", ["empty file", "no trials"])
-def test_what_a_search_left_that_was_killed_at_its_start_is_no_run(left: str, tmp_path: Path) -> None:
+def test_the_files_of_a_search_killed_at_its_start_are_not_a_run(left: str, tmp_path: Path) -> None:
     if left == "empty file":
         (tmp_path / FILE).touch()
     else:
@@ -146,21 +146,21 @@ def test_a_newer_format_is_refused_with_advice(run: Path) -> None:
             use(run)
 
 
-def test_no_run_at_all_is_said_so(tmp_path: Path) -> None:
+def test_a_missing_run_is_reported(tmp_path: Path) -> None:
     for use in (read_history, resume):
         with pytest.raises(HistoryError, match=r"no run in .*history.sqlite is missing"):
             use(tmp_path)
 
 
-def test_a_file_that_is_no_database_is_refused(run: Path) -> None:
+def test_a_file_that_is_not_a_database_is_refused(run: Path) -> None:
     (run / FILE).write_bytes(b"not a database at all, " * 500)
     for use in (read_history, resume):
         with pytest.raises(HistoryError, match="damaged or not a run's history"):
             use(run)
 
 
-def test_a_database_with_a_text_that_is_none_is_refused(run: Path) -> None:
-    """SQLite's complaint about it is then no text either."""
+def test_a_database_with_an_invalid_text_is_refused(run: Path) -> None:
+    """SQLite's error message is then not valid text either."""
     content = (run / FILE).read_bytes()
     (run / FILE).write_bytes(content.replace(b"STRICT", b"ST\x80ICT", 1))
     for read in (nas.load_run, resume):
@@ -185,7 +185,7 @@ def test_a_damaged_database_is_refused(run: Path) -> None:
         "DROP TABLE log",
     ],
 )
-def test_rows_that_make_no_sense_are_refused(statement: str, run: Path) -> None:
+def test_inconsistent_rows_are_refused(statement: str, run: Path) -> None:
     changed(run, statement)
     with pytest.raises(HistoryError, match="damaged"):
         resume(run)
@@ -232,7 +232,7 @@ def test_a_truncated_write_ahead_log_opens_with_what_it_holds(share: float, tmp_
     again.close()
 
 
-def test_a_run_can_be_read_while_it_goes_on(tmp_path: Path) -> None:
+def test_a_run_can_be_read_while_it_runs(tmp_path: Path) -> None:
     seen: list[tuple[int, str, tuple[int, ...]]] = []
 
     def look(state: SearchState) -> None:

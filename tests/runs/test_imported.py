@@ -61,7 +61,7 @@ def test_a_data_frame_is_a_warm_start_and_may_hold_architectures(tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["history", "front"])
-def test_the_tables_of_a_run_are_taken_as_they_are(name: str, tmp_path: Path) -> None:
+def test_the_tables_of_a_run_are_accepted_unchanged(name: str, tmp_path: Path) -> None:
     def sometimes(trial: nas.Trial) -> Mapping[str, float]:
         if trial.id == 2:
             raise ValueError("broken\nin two lines")
@@ -155,7 +155,9 @@ def test_many_bad_rows_are_counted() -> None:
 
 
 def test_architectures_of_another_space_are_named() -> None:
-    with pytest.raises(ConfigError, match="row 0: architecture belongs to space 'toy'; this search uses 'grid'"):
+    with pytest.raises(
+        ConfigError, match="row 0: architecture belongs to space 'toy'; this search uses 'grid'"
+    ):
         search(warm_start=table(architecture=[nas.Architecture("toy", (0,) * 6)] * 2))
 
 
@@ -175,7 +177,7 @@ def test_a_list_is_refused_as_no_table() -> None:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="there is no such file"):
+    with pytest.raises(ConfigError, match="the file does not exist"):
         search(warm_start=tmp_path / "t.csv")
     with pytest.raises(HistoryError, match="no run in"):
         search(warm_start=tmp_path / "folder")

@@ -1,4 +1,4 @@
-"""What an algorithm puts on record, and how a search is resumed without asking it everything again."""
+"""Notes of algorithms, and resuming by recall instead of repeated asks."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def told(notes: object) -> list[int]:
     return [note.told for note in notes]  # type: ignore[attr-defined]
 
 
-def test_a_note_survives_json_and_what_is_not_finite_comes_back_as_nan() -> None:
+def test_a_note_survives_json_with_nan_for_values_that_are_not_finite() -> None:
     values = {
         "chosen": 'a "b"',
         "rows": 7,
@@ -59,7 +59,7 @@ def test_a_note_survives_json_and_what_is_not_finite_comes_back_as_nan() -> None
     assert [type(back[key]) for key in ("rows", "tau", "reliable")] == [int, float, bool]
 
 
-def test_what_an_algorithm_notes_is_in_the_history(tmp_path: Path) -> None:
+def test_the_history_has_the_notes_of_the_algorithm(tmp_path: Path) -> None:
     search(tmp_path)
     notes = read_notes(tmp_path)
     assert told(notes) == [5, 10, 15, 20, 25, 30]
@@ -75,9 +75,7 @@ def test_callbacks_see_the_notes_so_far(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("first", [7, 15, 28])
-def test_the_notes_of_a_run_that_was_stopped_are_those_of_one_that_was_not(
-    first: int, tmp_path: Path
-) -> None:
+def test_a_stopped_run_has_the_notes_of_an_uninterrupted_one(first: int, tmp_path: Path) -> None:
     search(tmp_path / "whole")
     search(tmp_path / "run", stop=first)
     states: list[SearchState] = []
@@ -86,7 +84,7 @@ def test_the_notes_of_a_run_that_was_stopped_are_those_of_one_that_was_not(
     assert told(states[-1].notes) == told(read_notes(tmp_path / "run")) == [5, 10, 15, 20, 25, 30]
 
 
-def test_notes_of_tells_that_a_larger_budget_takes_back_are_made_anew(tmp_path: Path) -> None:
+def test_notes_of_tells_undone_by_a_larger_budget_are_made_again(tmp_path: Path) -> None:
     search(tmp_path, budget=20)  # the last 7 are told without asking between them
     db = sqlite3.connect(tmp_path / FILE)
     with db:
@@ -107,7 +105,7 @@ def test_a_later_note_on_the_same_replaces_the_earlier() -> None:
     assert state.newest("other") == []
 
 
-def test_damaged_notes_are_said_so(tmp_path: Path) -> None:
+def test_damaged_notes_are_reported(tmp_path: Path) -> None:
     search(tmp_path)
     db = sqlite3.connect(tmp_path / FILE)
     with db:
@@ -117,7 +115,7 @@ def test_damaged_notes_are_said_so(tmp_path: Path) -> None:
         nas.load_run(tmp_path)
 
 
-def test_resuming_recalls_what_was_asked_instead_of_asking_again(tmp_path: Path) -> None:
+def test_resuming_recalls_earlier_asks_instead_of_repeating_them(tmp_path: Path) -> None:
     search(tmp_path / "whole", budget=40)
     search(tmp_path / "run", budget=40, stop=25)
     Noting.asks = 0
@@ -142,7 +140,7 @@ def test_an_exhausted_run_is_recalled_too(tmp_path: Path) -> None:
     assert first.front.equals(again.front)
 
 
-def test_the_judgements_of_surrogates_are_exported_as_a_table(tmp_path: Path) -> None:
+def test_the_evaluations_of_surrogates_are_exported_as_a_table(tmp_path: Path) -> None:
     search(tmp_path)
     table = pd.read_csv(tmp_path / "surrogate.csv")
     assert table["told"].tolist() == [5, 10, 15, 20, 25, 30]
@@ -151,7 +149,7 @@ def test_the_judgements_of_surrogates_are_exported_as_a_table(tmp_path: Path) ->
     assert table["coverage"].isna().tolist() == [True] + [False] * 5
 
 
-def test_a_run_without_surrogates_has_neither_their_table_nor_their_picture(tmp_path: Path) -> None:
+def test_a_run_without_surrogates_has_neither_their_table_nor_their_plot(tmp_path: Path) -> None:
     result = search(tmp_path, algorithm="random")
     assert not (tmp_path / "surrogate.csv").exists()
     assert result.table is not None
@@ -159,9 +157,7 @@ def test_a_run_without_surrogates_has_neither_their_table_nor_their_picture(tmp_
 
 
 @pytest.mark.parametrize("folder", [None, "run"])
-def test_the_picture_shows_tau_coverage_and_where_the_model_changed(
-    folder: str | None, tmp_path: Path
-) -> None:
+def test_the_plot_shows_tau_coverage_and_model_changes(folder: str | None, tmp_path: Path) -> None:
     table = search(None if folder is None else tmp_path / folder).table
     assert table is not None
     figure = figures(table)["surrogate.png"]()
@@ -173,7 +169,7 @@ def test_the_picture_shows_tau_coverage_and_where_the_model_changed(
     assert coverage.lines[-1].get_ydata()[1:].tolist() == [0.88] * 5
 
 
-def test_a_picture_of_two_surrogates_has_a_row_for_each() -> None:
+def test_a_plot_of_two_surrogates_has_a_row_for_each() -> None:
     table = search(None).table
     assert table is not None
     both = [
@@ -185,7 +181,7 @@ def test_a_picture_of_two_surrogates_has_a_row_for_each() -> None:
 
 
 def shown(terminal: bool, notes: list[Note], monkeypatch: pytest.MonkeyPatch) -> str:
-    """What the progress display says after these notes."""
+    """The progress display after these notes."""
     file = io.StringIO()
     console = Console(file=file, force_terminal=terminal, width=120)
     monkeypatch.setattr("nas.cli.progress.output", lambda: console)
@@ -201,7 +197,7 @@ def shown(terminal: bool, notes: list[Note], monkeypatch: pytest.MonkeyPatch) ->
     return file.getvalue()
 
 
-def test_a_log_tells_the_newest_judgement_with_a_warning_when_it_is_not_reliable(
+def test_the_log_shows_the_newest_evaluation_with_a_warning_if_unreliable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     notes = [Note(t, "surrogate", judgement(t)) for t in (5, 20)]
@@ -218,13 +214,13 @@ def test_the_panel_shows_the_newest_tau_with_its_interval(monkeypatch: pytest.Mo
     assert "error: tau 0.70 (0.60 to 0.80) " in shown(True, notes, monkeypatch)
 
 
-def test_a_log_says_the_same_judgement_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_shows_each_evaluation_once(monkeypatch: pytest.MonkeyPatch) -> None:
     same = [Note(t, "surrogate", judgement(5)) for t in (5, 6, 7)]
     assert shown(False, same, monkeypatch).count("gp/onehot") == 1
 
 
 @pytest.mark.parametrize("stop", [6, 9])
-def test_a_search_that_was_stopped_between_two_fits_notes_what_one_that_was_not_does(
+def test_a_search_stopped_between_two_fits_has_the_notes_of_an_uninterrupted_one(
     tmp_path: Path, stop: int
 ) -> None:
     def go(out: Path, **more: object) -> list[tuple[int, str]]:

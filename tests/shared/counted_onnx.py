@@ -16,7 +16,7 @@ def counted_onnx(path: Path) -> dict[str, int]:
     graph = model.graph
     for value in (*graph.input, *graph.output):
         value.type.tensor_type.shape.dim[0].dim_value = 1
-    del graph.value_info[:]  # inferred anew, for a batch of one
+    del graph.value_info[:]  # inferred again, for a batch of one
     graph = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True).graph
     tensors = {i.name: i for i in graph.initializer}
     shapes = {name: tuple(i.dims) for name, i in tensors.items()}

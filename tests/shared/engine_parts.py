@@ -49,13 +49,13 @@ def quick(trial: Trial) -> Mapping[str, float]:
 
 
 def uneven(trial: Trial) -> Mapping[str, float]:
-    """As `quick`, after a pause that differs from run to run."""
+    """`quick`, after a pause that varies between runs."""
     time.sleep(0.03 * (os.urandom(1)[0] / 255) ** 2)
     return quick(trial)
 
 
 def troubled(trial: Trial) -> Mapping[str, float]:
-    """As `quick`, with one candidate of each kind that goes wrong."""
+    """`quick`, with one candidate of each kind of failure."""
     if trial.id == 3:
         raise ValueError("no such layer")
     if trial.id == 5:
@@ -72,14 +72,14 @@ def troubled(trial: Trial) -> Mapping[str, float]:
 
 
 def hostile(trial: Trial) -> Mapping[str, Any]:
-    """As `quick`, with candidates that do whatever a worker survives: all that a search in one process can bear."""
+    """`quick`, with every misbehaviour that a search in one process survives."""
     if trial.id in HOSTILE:
         return HOSTILE[trial.id]()
     return quick(trial)
 
 
 def deadly(trial: Trial) -> Mapping[str, Any]:
-    """As `hostile`, with candidates that end their process, fill the memory or hang in compiled code as well."""
+    """`hostile`, plus candidates that end their process, fill the memory or hang in compiled code."""
     if trial.id == 22:
         time.sleep(600)
     if trial.id == 24:
@@ -102,7 +102,7 @@ def _print_much() -> dict[str, float]:
 
 
 class Unspeakable(Exception):
-    """An error whose message is an error."""
+    """An exception whose `__str__` raises."""
 
     def __str__(self) -> str:
         raise ValueError
@@ -128,7 +128,7 @@ HOSTILE: Mapping[int, Callable[[], Any]] = {
 
 
 def rising(trial: Trial) -> Mapping[str, float]:
-    """An error that falls with the budget, for each architecture at a rate of its own; now and then it rises."""
+    """An error that falls with the budget at a rate that depends on the architecture; occasionally it rises."""
     assert trial.budget is not None
     rate = np.random.default_rng([trial.seed, *trial.architecture.genes]).uniform(-0.02, 0.5)
     return {"error": float(quick(trial)["error"] * trial.budget**-rate)}
@@ -136,7 +136,7 @@ def rising(trial: Trial) -> Mapping[str, float]:
 
 @dataclass(frozen=True)
 class Keeping:
-    """As `rising`, with weights: a file that says up to which budget its network was trained."""
+    """`rising`, with weights: a file with the budget of the training."""
 
     folder: str | None = None
     horizon: float | None = None
@@ -160,7 +160,7 @@ class Keeping:
 
 
 class Shuffled:
-    """An executor with so many workers whose results come back in a random order."""
+    """An executor with `workers` workers that returns results in random order."""
 
     def __init__(self, evaluate: Evaluate, workers: int, seed: int) -> None:
         self._evaluate = evaluate
@@ -189,7 +189,7 @@ class Shuffled:
 
 
 class Listed(Algorithm):
-    """Asks for what a list holds, whatever the limits say."""
+    """Asks for the architectures of a list, ignoring limits."""
 
     def __init__(self, architectures: list[Architecture]) -> None:
         self._left = list(architectures)
@@ -203,7 +203,7 @@ class Listed(Algorithm):
 
 
 class Noting(Algorithm):
-    """Random search that tires itself with each ask, notes every fifth tell, and can be spared the asks."""
+    """Random search with an expensive ask and `recall`, which notes every fifth tell."""
 
     Settings = RandomSearch.Settings
     asks = 0  # over all instances since it was last set
@@ -232,7 +232,7 @@ class Noting(Algorithm):
 
 
 def judgement(told: int) -> dict[str, float | int | str | bool]:
-    """What a surrogate-assisted algorithm notes, made up: unreliable at first, another model from 20 on."""
+    """A fake note of a surrogate-assisted algorithm: unreliable at first, another model from 20 on."""
     early = told < 10
     chosen = "gp/onehot" if told < 20 else "ridge/pairs"
     return {
@@ -252,7 +252,7 @@ def judgement(told: int) -> dict[str, float | int | str | bool]:
 
 
 def log_of(folder: Path) -> list[tuple[int, str, str, float]]:
-    """What a run tried and found, without anything that depends on time."""
+    """The trials and results of a run, without times."""
     frame, _ = read_history(folder)
     return list(zip(frame["trial"], frame["architecture"], frame["status"], frame["told"], strict=True))
 

@@ -1,8 +1,8 @@
-"""Run `nas search` in processes that are killed at random moments, and go on with `--resume` until it ends.
+"""Run `nas search` in processes that are killed at random moments, and resume it until it finishes.
 
 usage: kill_driver.py FOLDER KILLS BUDGET CASE. Leaves FOLDER/run and the undisturbed FOLDER/whole; prints a line of
 JSON with how many kills there were, and how many of them came after progress was made. The case `quick` has
-evaluations of 2 ms, `digits` trains networks on pictures of digits. The processes are forked, so that a kill costs
+evaluations of 2 ms, `digits` trains networks on images of digits. The processes are forked, so that a kill costs
 milliseconds; nothing here has started a thread.
 """
 

@@ -1,4 +1,4 @@
-"""Kill a search at every line of the code that keeps its log, and go on with it until it ends as if undisturbed.
+"""Kill a search at every line of the code that writes its log, and resume it until it ends like an uninterrupted one.
 
 usage: kill_lines.py FOLDER CASE KILLS (at most; 0: every line). The lines are those that an undisturbed search, and
 a resumed one, go through in the modules of `TRACED`: so also between the arrival of a result and its commit, in the
@@ -51,7 +51,7 @@ Place = tuple[str, int]  # a module and a line
 
 
 class Logged:
-    """An evaluator that leaves a line in a file before it measures."""
+    """An evaluator that appends a line to a file before it measures."""
 
     def __init__(self, inner: Any, file: Path) -> None:
         self._inner, self._file = inner, file
@@ -109,7 +109,7 @@ def traced(passed: Callable[[Place], None]) -> None:
 
 
 def forked(act: Callable[[], None]) -> int:
-    """Do something in a process of its own; its wait status."""
+    """Call a function in its own process; return its wait status."""
     child = os.fork()
     if child:
         return os.waitpid(child, 0)[1]
@@ -137,7 +137,7 @@ def counted(folder: Path, case: dict[str, Any], resume: bool) -> Counter[Place]:
 
 
 def killed_at(folder: Path, case: dict[str, Any], resume: bool, place: Place, time: int) -> bool:
-    """Whether a search that is killed when it passes a line for the so-manieth time came that far."""
+    """Kill a search at the n-th pass of a line; return whether it got that far."""
 
     def act() -> None:
         left = time
@@ -159,7 +159,7 @@ def killed_at(folder: Path, case: dict[str, Any], resume: bool, place: Place, ti
 
 
 def rows(folder: Path) -> tuple[list[Any], list[Any]]:
-    """What the log of a run holds: trials and results, without times."""
+    """The trials and results in the log of a run, without times."""
     if not (folder / "run" / FILE).exists():
         return [], []
     db = sqlite3.connect(folder / "run" / FILE)
@@ -179,7 +179,7 @@ def evaluated(folder: Path) -> list[int]:
 
 
 class Chain:
-    """One search that is killed again and again, and looked at after each time."""
+    """A search that is killed repeatedly and checked after each kill."""
 
     def __init__(self, folder: Path, case: dict[str, Any]) -> None:
         shutil.rmtree(folder, ignore_errors=True)

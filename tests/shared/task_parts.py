@@ -1,4 +1,4 @@
-"""Small data sets of any number of classes, and spaces of a user's own, for the tests of one source of truth."""
+"""Small data sets of any number of classes, and custom spaces, for the tests of one source of truth."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Hundred(Three):
 
 
 class Fixed(nas.SearchSpace):
-    """Two convolutions; `cost` counts for the settings, `build` makes what it is asked for. Follows no data."""
+    """Two convolutions; `cost` follows the settings, `build` its arguments. Independent of the data."""
 
     name = "own"
     cardinalities = (3, 3)

@@ -1,4 +1,4 @@
-"""`nas evaluate` judges weights on images read as in their training, unless told otherwise."""
+"""`nas evaluate` evaluates weights on images read as in their training, unless set otherwise."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def kept(run: Path) -> Path:
     return next((run / "weights").glob("*.pt"))
 
 
-def test_weights_that_a_search_left_are_judged_as_they_were_trained(
+def test_weights_of_a_search_are_evaluated_as_they_were_trained(
     images: Path, searched: tuple[Path, str, dict[str, float]]
 ) -> None:
     run, text, score = searched
@@ -67,7 +67,7 @@ def test_weights_that_a_search_left_are_judged_as_they_were_trained(
     assert 100 - found["top1"] == pytest.approx(score["test_error"])
 
 
-def test_what_is_given_goes_before_the_training(
+def test_given_settings_override_those_of_the_training(
     images: Path, searched: tuple[Path, str, dict[str, float]]
 ) -> None:
     run, text, score = searched
@@ -81,7 +81,7 @@ def test_what_is_given_goes_before_the_training(
     assert evaluated(spec, kept(run), images, "--set", "data.test=0.2")["pictures"] == 12
 
 
-def test_weights_of_a_training_in_full_are_judged_as_they_were_trained(
+def test_weights_of_a_full_training_are_evaluated_as_they_were_trained(
     images: Path, tmp_path: Path, searched: tuple[Path, str, dict[str, float]]
 ) -> None:
     spec, out = f"muxnet-tiny:{searched[1]}", tmp_path / "trained"
@@ -100,7 +100,7 @@ def test_weights_of_a_training_in_full_are_judged_as_they_were_trained(
         )
 
 
-def test_an_export_is_judged_as_it_was_trained(
+def test_an_export_is_evaluated_as_it_was_trained(
     images: Path, tmp_path: Path, searched: tuple[Path, str, dict[str, float]]
 ) -> None:
     run, text, score = searched
@@ -111,7 +111,7 @@ def test_an_export_is_judged_as_it_was_trained(
     assert found["loss"] == pytest.approx(score["test_loss"], rel=1e-7)
 
 
-def test_nothing_is_assumed_of_weights_that_say_nothing(tmp_path: Path) -> None:
+def test_nothing_is_assumed_of_weights_without_metadata(tmp_path: Path) -> None:
     file = tmp_path / "weights.pt"
     file.write_bytes(b"no weights")
     for beside in ("config.json", "export.json"):
