@@ -189,10 +189,10 @@ class Preference:
         if self._everywhere:
             upper, level = nadir + margin, np.full(len(ideal), -np.inf)
         else:
-            wish = self.aspiration(ideal, nadir, archive)
+            target = self.aspiration(ideal, nadir, archive)
             margin = margin / self._relative_weights
-            level = wish + margin * float(self._shortfalls(closest, wish, ideal, nadir).max()) / MARGIN
-            upper = np.maximum(wish, level + margin)
+            level = target + margin * float(self._shortfalls(closest, target, ideal, nadir).max()) / MARGIN
+            upper = np.maximum(target, level + margin)
         # if even the nearest member violates a limit, the box must reach it
         upper = np.minimum(upper, np.where(closest <= most, most, closest + margin))
         # if a limit cuts the window, it keeps its width below the limit
