@@ -1,4 +1,4 @@
-"""What results amount to, one after the other: the front and its hypervolume, for the loop, its rules and the monitor.
+"""Fold results one by one into the front and its hypervolume, for the loop, its rules and the monitor.
 
 `nas.runs.run_folder.run_table` does the same for a whole table at once.
 """
@@ -21,10 +21,10 @@ T = TypeVar("T")
 
 
 class Fold(Generic[T]):
-    """The feasible front of results that are put in one by one, and its hypervolume.
+    """The feasible front of results added one by one, and its hypervolume.
 
-    An architecture measured again at one budget has the mean; of several budgets the latest counts. The first `initial`
-    results span the box in which hypervolume is measured.
+    An architecture measured repeatedly at one budget has the mean; of several budgets the latest counts. The first
+    `initial` results span the box of the hypervolume.
     """
 
     def __init__(self, objectives: Sequence[Objective], limits: Sequence[Limit], initial: int = 2) -> None:
@@ -36,10 +36,10 @@ class Fold(Generic[T]):
         self._best_seen = np.full(len(self._objectives), np.inf)
         self._volume: float | None = None  # None when it must be measured
         self.front: LatestFront[T] = LatestFront(len(self._objectives))
-        self.design_box: Box | None = None  # of the initial design, once that is whole
+        self.design_box: Box | None = None  # of the initial design, once complete
 
     def put(self, key: Hashable, budget: float | None, point: FloatArray, item: T) -> None:
-        """Take in a successful result: `key` names its architecture, `point` (m,) is minimised."""
+        """Add a successful result: `key` names its architecture, `point` (m,) is minimised."""
         mean = self._means.add((key, budget), point)
         if self.design_box is None:
             self._design.append(mean)
@@ -55,7 +55,7 @@ class Fold(Generic[T]):
 
     @property
     def box(self) -> Box | None:
-        """Where hypervolume is measured now: its ideal is the best of all results so far; None without results."""
+        """The current box of the hypervolume: its ideal is the best of all results so far; None without results."""
         if not self._design:
             return None
         return reference_box(self._objectives, np.array(self._design), self._best_seen)
@@ -70,7 +70,7 @@ class Fold(Generic[T]):
 
     @property
     def volume(self) -> float:
-        """The hypervolume in units of the design's box, which stays: it grows whenever the front does, beyond 1 too."""
+        """The hypervolume in units of the design's fixed box: it grows with the front, also beyond 1."""
         if self.design_box is None:
             return self.hypervolume
         now = self.box
