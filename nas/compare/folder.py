@@ -62,7 +62,7 @@ def remember(
         files.write_text(FILE, as_json(values))
     except OSError as error:
         raise HistoryError(
-            f"{error.filename or comparison.out / FILE}: cannot be written: {error.strerror}; check the rights of the folder"
+            f"{error.filename or comparison.out / FILE}: cannot be written: {error.strerror}; check the permissions of the folder"
         ) from error
 
 
@@ -83,7 +83,7 @@ def _check_writable(files: OwnedFiles) -> None:
         )
     except OSError as error:
         raise HistoryError(
-            f"{error.filename}: {error.strerror}; it cannot be written: check the rights of the folder and its files"
+            f"{error.filename}: {error.strerror}; it cannot be written: check the permissions of the folder and its files"
         ) from error
 
 

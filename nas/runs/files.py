@@ -165,7 +165,7 @@ def check_resumable(folder: Path, names: Iterable[str] = ()) -> None:
         files.check([LOG, *_AT_THE_END, *table, *names, *_plots(folder)])
     except OSError as error:
         raise HistoryError(
-            f"{error.filename}: {error.strerror}; it cannot be written: check the rights of the folder and its files "
+            f"{error.filename}: {error.strerror}; it cannot be written: check the permissions of the folder and its files "
             "(chmod u+w allows writing)"
         ) from error
 

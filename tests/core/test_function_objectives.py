@@ -83,7 +83,7 @@ def test_two_functions_of_one_name_and_a_reserved_name_are_refused() -> None:
 
     with pytest.raises(ConfigError, match="each name may appear once"):
         search(distance, distance)
-    with pytest.raises(ConfigError, match="'seconds' is a column"):
+    with pytest.raises(ConfigError, match="'seconds' is a reserved column"):
         search(seconds)
     with pytest.raises(ConfigError, match=r"objectives: expected a list, got .*alone"):
         nas.search(Grid(), distance, algorithm="moead")  # type: ignore[arg-type]

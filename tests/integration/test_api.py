@@ -116,7 +116,7 @@ class Costless(nas.SearchSpace):
         ({"objectives": "error"}, r"objectives: expected a list, got 'error' alone"),
         ({"objectives": ["params", "params"]}, "each name may appear once"),
         ({"objectives": ["eror"]}, r"unknown objective 'eror' \(did you mean 'error'\?\)"),
-        ({"objectives": [nas.Objective("status", cheap=True)]}, "'status' is a column"),
+        ({"objectives": [nas.Objective("status", cheap=True)]}, "'status' is a reserved column"),
         ({"evaluate": None}, "evaluate: needed to measure error"),
         ({"evaluate": 3}, "evaluate: expected a callable, got int"),
         ({"limits": "params <= 3"}, "limits: expected a list"),

@@ -314,9 +314,9 @@ def without_rights() -> Iterator[Path]:
 
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="rights of folders work otherwise here")
 def test_a_folder_without_the_right_to_write_is_named(without_rights: Path) -> None:
-    with pytest.raises(HistoryError, match=r"Permission denied.*check the rights of the folder"):
+    with pytest.raises(HistoryError, match=r"Permission denied.*check the permissions of the folder"):
         nas.search(Grid(), OBJECTIVES, quick, budget=20, out=without_rights / "new", algorithm="moead")
-    with pytest.raises(HistoryError, match=r"Permission denied.*check the rights of the folder"):
+    with pytest.raises(HistoryError, match=r"Permission denied.*check the permissions of the folder"):
         resume(without_rights / "run")
 
 

@@ -126,7 +126,7 @@ def test_rows_of_the_budget_of_the_search_count(tmp_path: Path) -> None:
         ("architecture,error,status\n5-5-5-5-5-5,1,good\n", "line 2: status is 'good'"),
         ("architecture,error\n5-5-5-5-5-5,1,2\n", "line 2: 3 cells, expected 2 as in line 1"),
         ('architecture,error\n5-5-5-5-5-5,"1\n', "not CSV"),
-        ("architecture,error,error\n5-5-5-5-5-5,1,1\n", "column 'error' is there twice"),
+        ("architecture,error,error\n5-5-5-5-5-5,1,1\n", "column 'error' appears twice"),
         (
             "architecture,eror\n5-5-5-5-5-5,1\n",
             r"no column 'error' \(did you mean 'eror'\?\); expected architecture and",
