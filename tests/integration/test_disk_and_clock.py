@@ -87,7 +87,7 @@ def test_a_file_size_limit_stops_a_search_that_can_be_resumed_later(
 def test_a_folder_removed_in_the_middle_is_noticed_and_its_log_saved(whole: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     with pytest.raises(
-        HistoryError, match=r"run was removed or replaced while the search ran; everything"
+        HistoryError, match=r"run was removed or replaced while the search ran; the log was saved"
     ) as e:
         search(run, at(20, lambda: shutil.rmtree(run)))
     (copy,) = tmp_path.glob("run-rescued-*")
@@ -115,7 +115,7 @@ def test_a_replacement_of_the_folder_is_left_alone(tmp_path: Path) -> None:
 def test_a_folder_removed_with_all_above_it_is_an_error_too(tmp_path: Path) -> None:
     run = tmp_path / "above" / "run"
     with pytest.raises(
-        HistoryError, match="removed or replaced while the search ran; what it held could not be"
+        HistoryError, match="removed or replaced while the search ran; the log could not be"
     ):
         search(run, at(20, lambda: shutil.rmtree(run.parent)))
 
@@ -196,7 +196,7 @@ def test_the_search_waits_for_a_locked_log_with_a_message(
 
     with caplog.at_level(logging.WARNING, "nas.runs.log_file"):
         search(tmp_path / "run", at(20, hold))
-    assert "another process locks it; waiting, at most 60 s" in caplog.text
+    assert "locked by another process; waiting, at most 60 s" in caplog.text
     check_same(tmp_path / "run", whole)
 
 
