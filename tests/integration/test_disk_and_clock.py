@@ -114,9 +114,7 @@ def test_a_replacement_of_the_folder_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_folder_removed_with_all_above_it_is_an_error_too(tmp_path: Path) -> None:
     run = tmp_path / "above" / "run"
-    with pytest.raises(
-        HistoryError, match="removed or replaced while the search ran; the log could not be"
-    ):
+    with pytest.raises(HistoryError, match="removed or replaced while the search ran; the log could not be"):
         search(run, at(20, lambda: shutil.rmtree(run.parent)))
 
 
