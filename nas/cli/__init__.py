@@ -9,9 +9,9 @@ from nas.core.leftovers import Leftovers
 
 
 def main() -> None:
-    """Run the command line; whatever goes wrong becomes one sentence and an exit code.
+    """Run the command line; turn each error into one sentence and an exit code.
 
-    With NAS_TRACEBACK=1 in the environment the traceback is shown as well.
+    NAS_TRACEBACK=1 in the environment also prints the traceback.
     """
     left = Leftovers()
     try:
@@ -51,14 +51,14 @@ def _command() -> int:
     except Exception as error:
         if not isinstance(error, _refusal()):
             raise
-        vars(error)["message"] = printable(str(vars(error)["message"]))  # it quotes what was typed
+        vars(error)["message"] = printable(str(vars(error)["message"]))  # it quotes the user's input
         rich_utils.rich_format_error(error)  # type: ignore[arg-type]
         return int(getattr(error, "exit_code", 2))
     return ended if isinstance(ended, int) else 0
 
 
 def _refusal() -> type[Exception]:
-    """The class of all errors in what was typed: click's, which some versions of typer bring along under another name."""
+    """The base class of usage errors: click's, which some versions of typer bundle under another name."""
     import typer
 
     return next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
@@ -74,7 +74,7 @@ def _report(error: BaseException) -> int:
     text = (
         message_of(error)
         if ours
-        else f"{summarize_exception(error)}. NAS_TRACEBACK=1 in the environment shows the whole way."
+        else f"{summarize_exception(error)}. Set NAS_TRACEBACK=1 to print the traceback."
     )
     print_error(f"Error: {text}")
     return error.exit_code if isinstance(error, NasError) else 1

@@ -1,4 +1,4 @@
-"""The command line, put together."""
+"""The typer application with all commands."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import typer
 
 from nas.cli.commands.data import data
 from nas.cli.commands.networks import networks, weights
+from nas.cli.commands.parts import PANEL as PARTS
 from nas.cli.commands.parts import parts
 from nas.cli.commands.runs import runs
 
@@ -16,14 +17,14 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Multi-objective neural architecture search: a space of networks and what matters in, a Pareto front out.\n\n"
+    help="Search a space of networks for the Pareto front of your objectives.\n\n"
     "First try: `nas search`, then `nas front runs/first`.",
 )
 app.add_typer(runs)
 app.add_typer(networks)
 app.add_typer(weights, name="weights", rich_help_panel="One network")
 app.add_typer(parts)
-app.add_typer(data, name="data", rich_help_panel="What is here")
+app.add_typer(data, name="data", rich_help_panel=PARTS)
 
 
 def _version(asked: bool) -> None:

@@ -1,4 +1,4 @@
-"""What `nas data` does."""
+"""The implementation of `nas data`."""
 
 from __future__ import annotations
 
@@ -55,32 +55,32 @@ def import_benchmark(benchmark: str, file: Path, out: Path, partial: bool) -> No
     )
     if not report.whole:
         output().print(
-            "Note: that is a part of the benchmark's 423,624 cells; others count as unknown.",
+            "Note: this is part of the benchmark's 423,624 cells; the others count as unknown.",
             style="yellow",
         )
 
 
 def _described(kind: str, path: Path | None, more: dict[str, Any]) -> Any:
-    """The report on a set of pictures with a class each."""
+    """The report on a classification data set."""
     from nas.core.errors import ConfigError
     from nas.training import DATASETS, check, data_from_config
 
     settings: dict[str, Any] = {"name": kind} if path is None else {"name": kind, "path": str(path)}
     if path is None and kind in DATASETS and kind != "digits":
-        raise ConfigError(f"data {kind}: say where it is: nas data check {kind} PATH")
+        raise ConfigError(f"data {kind} requires a path: nas data check {kind} PATH")
     return check(data_from_config(settings | more))
 
 
 def check_data(kind: str, path: Path | None, task: str, settings: Sequence[str] = ()) -> None:
-    """`nas data check`; exits with 3 when something is missing or damaged."""
-    from nas.cli.tasks import TASKS, Place
+    """`nas data check`; exits with 3 if something is missing or damaged."""
+    from nas.cli.tasks import TASKS, DataOptions
 
     check_known("--task", task, TASKS)
     given = override({}, settings)
     if task == "classification":
         report = _described(kind, path, given)
     else:
-        report = TASKS[task].source(Place(kind, path, given), None).check()
+        report = TASKS[task].source(DataOptions(kind, path, given), None).check()
     for line in report.lines():
         output().print(line)
     if not report.ok:

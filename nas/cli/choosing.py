@@ -1,4 +1,4 @@
-"""`nas front`: a run's front, ranked by a preference or by a recorded value, with its knee."""
+"""`nas front`: print a run's front, ranked by a preference or a recorded value, with its knee point."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from nas.runs.run_folder import RunTable, write_history_csv
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """The flags of `nas front`; `top` None: all, or as many as fit a screen. `largest` belongs to `by`."""
+class FrontOptions:
+    """The flags of `nas front`; `top` None: all rows, or one screen. `largest` is the direction of `by`."""
 
     prefer: str | None = None
     knee: bool = False
@@ -34,37 +34,37 @@ class Wanted:
     csv: bool = False
 
 
-def show_front(run: Path, wanted: Wanted) -> None:
-    """Print a run's front as wanted. Raises `ConfigError` for a preference or a recorded value that cannot be used."""
-    if wanted.by is not None and wanted.prefer is not None:
-        raise ConfigError("--by and --prefer each rank the front: give only one of them")
-    if wanted.largest and wanted.by is None:
-        raise ConfigError("--largest gives the direction of --by: add --by NAME, or leave it out")
-    asked = None if wanted.prefer is None else terms(wanted.prefer)  # a slip is told before the run is read
+def show_front(run: Path, options: FrontOptions) -> None:
+    """Print a run's front. Raises `ConfigError` for an invalid preference or recorded value."""
+    if options.by is not None and options.prefer is not None:
+        raise ConfigError("--by and --prefer each rank the front: set only one")
+    if options.largest and options.by is None:
+        raise ConfigError("--largest requires --by: add --by NAME or remove --largest")
+    asked = None if options.prefer is None else terms(options.prefer)  # report a typo before reading the run
     table, _ = load_run(run)
-    if wanted.csv:
+    if options.csv:
         written = write_history_csv(run, table)
-        (errors() if wanted.as_json else output()).print(f"Every trial is in {written}")
-    if wanted.by is not None:
-        table = replace(table, front=front_by(table, wanted.by, largest=wanted.largest or None))
+        (errors() if options.as_json else output()).print(f"All trials written to {written}")
+    if options.by is not None:
+        table = replace(table, front=front_by(table, options.by, largest=options.largest or None))
     picked = None if asked is None else pick(table.front, Preference.parse(asked, table.objectives))
     rows = table.front if picked is None else picked.ranked
-    bend = knee(minimised(rows, table.objectives)) if wanted.knee and len(rows) else None
-    if wanted.as_json:
-        print_json(_as_json(table, picked, bend, wanted), indent=2)
+    bend = knee(minimised(rows, table.objectives)) if options.knee and len(rows) else None
+    if options.as_json:
+        print_json(_as_json(table, picked, bend, options), indent=2)
     elif len(table.front) == 0:
-        output().print("The front is empty: nothing was measured yet that meets the limits of the search.")
-    elif picked is None and not wanted.knee and wanted.top is None:
-        output().print(fitted(front_table(table, wanted.by), output()))
+        output().print("The front is empty: no result meets the limits of the search yet.")
+    elif picked is None and not options.knee and options.top is None:
+        output().print(fitted(front_table(table, options.by), output()))
     elif picked is not None and picked.ranked.empty:
-        _print_nearest(picked, wanted.top)
+        _print_nearest(picked, options.top)
     else:
-        _print_rows(table, picked, bend, wanted)
+        _print_rows(table, picked, bend, options)
 
 
-def _as_json(table: RunTable, picked: Picked | None, bend: Knee | None, wanted: Wanted) -> Any:
-    if picked is None and not wanted.knee:
-        return table.front.head(wanted.top or len(table.front)).to_dict("records")
+def _as_json(table: RunTable, picked: Picked | None, bend: Knee | None, options: FrontOptions) -> Any:
+    if picked is None and not options.knee:
+        return table.front.head(options.top or len(table.front)).to_dict("records")
     front = table.front if picked is None else picked.ranked
     names = [o.name for o in table.objectives]
     rows = [_row(row, names) for _, row in front.iterrows()]
@@ -81,49 +81,49 @@ def _as_json(table: RunTable, picked: Picked | None, bend: Knee | None, wanted: 
             "preference": str(picked.preference),
             "aspiration": picked.aspiration,
             "dropped": picked.dropped,
-            "nearest": nearest[: wanted.top],
+            "nearest": nearest[: options.top],
         }
-    if wanted.knee:
+    if options.knee:
         result["knee"] = bend and {**rows[bend.index], "bends": bend.bends, "depth": bend.depth}
-    return {**result, "rows": rows[: wanted.top]}
+    return {**result, "rows": rows[: options.top]}
 
 
 def _row(row: pd.Series[Any], names: list[str]) -> dict[str, Any]:
     return {"architecture": str(row["architecture"]), "objectives": {n: float(row[n]) for n in names}}
 
 
-def _print_rows(table: RunTable, picked: Picked | None, bend: Knee | None, wanted: Wanted) -> None:
+def _print_rows(table: RunTable, picked: Picked | None, bend: Knee | None, options: FrontOptions) -> None:
     front = table.front if picked is None else picked.ranked
-    shown = min(len(front), wanted.top or ROWS)
-    some = f", {shown} of them shown" if shown < len(front) else ""
+    shown = min(len(front), options.top or ROWS)
+    some = f", {shown} shown" if shown < len(front) else ""
     title = f"Pareto front: {len(front)} architectures{some}"
     if picked is not None:
-        left = f", {picked.dropped} left out by limits" if picked.preference.limits else ""
+        left = f", {picked.dropped} excluded by limits" if picked.preference.limits else ""
         title = f"By {picked.preference}: {len(front)} of {len(table.front)} architectures{left}{some}"
-    view = architecture_table(title, table.objectives, wanted.by)
-    wished = picked is not None and not picked.worse_by.columns.empty
-    if wished:
+    view = architecture_table(title, table.objectives, options.by)
+    targets = picked is not None and not picked.worse_by.columns.empty
+    if targets:
         view.add_column("distance", no_wrap=True)
     if picked is not None:
         view.add_column("score", justify="right", no_wrap=True)
     view.add_column("")
-    columns = value_columns(table.objectives, wanted.by)
+    columns = value_columns(table.objectives, options.by)
     for i in range(shown):
         cells = [
             str(front["architecture"].iloc[i]),
             *[number(front[name].iloc[i]) for name in columns],
         ]
         if picked is not None:
-            cells += [_distance(picked, i)] * wished + [f"{picked.scores[i]:.3f}"]
+            cells += [_distance(picked, i)] * targets + [f"{picked.scores[i]:.3f}"]
         view.add_row(*cells, _mark(i, picked, bend), style="bold" if picked is not None and i == 0 else None)
     output().print(fitted(view, output()))
     if picked is not None:
         completed = _completed(picked)
         if completed:
-            _say(f"Levels not named (the best that go with the others): {completed}")
+            _say(f"Targets of the other objectives (their best values given yours): {completed}")
         _say(f"Best: {front['architecture'].iloc[0]}")
     if bend is not None:
-        what = "Knee" if bend.bends else "No knee, the front has no bend; the most balanced"
+        what = "Knee point" if bend.bends else "No knee point, the front does not bend; most balanced"
         _say(f"{what}: {front['architecture'].iloc[bend.index]}")
 
 
@@ -135,16 +135,16 @@ def _mark(i: int, picked: Picked | None, bend: Knee | None) -> str:
 
 
 def _distance(picked: Picked, i: int) -> str:
-    """How far row i is from each level that was named, a line each."""
+    """Distance of row i from each target, one per line."""
     lines = []
     for name, worse in picked.worse_by.iloc[i].items():
-        how = f"{number(abs(worse))} {'worse' if worse > 0 else 'better'}" if worse else "as wished"
+        how = f"{number(abs(worse))} {'worse' if worse > 0 else 'better'}" if worse else "on target"
         lines.append(f"{name} {how}")
     return "\n".join(lines)
 
 
 def _completed(picked: Picked) -> str:
-    """The levels that were not named, when others were."""
+    """The targets of objectives without one in the preference, if others have one."""
     preference = picked.preference
     named = [
         o.name for o, a in zip(preference.objectives, preference.aspirations, strict=True) if a is not None
@@ -154,7 +154,7 @@ def _completed(picked: Picked) -> str:
 
 
 def _print_nearest(picked: Picked, top: int | None) -> None:
-    """Nothing meets the limits: the rows that break them least, and by how much."""
+    """Print the rows that violate the limits least, and by how much, when none meets them."""
     count = min(len(picked.nearest), top or 5)
     preference = picked.preference
     view: Table = architecture_table(

@@ -1,4 +1,4 @@
-"""`nas compare`: from a config to runs, tests, tables and figures, with progress while it goes."""
+"""`nas compare`: make the runs of a config, then tests, tables and figures, with live progress."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from nas.cli.panel import clock
 from nas.compare.config import check_comparison
 from nas.compare.driving import Progress, run_missing
 from nas.compare.folder import remember
-from nas.compare.report import FIGURES, PAGE, RESULTS, Written, write_report
+from nas.compare.report import FIGURES, PAGE, RESULTS, ReportOutput, write_report
 from nas.compare.runs import Comparison
 from nas.config.schema import override, read_config
 from nas.core.errors import TooManyFailures
 from nas.core.files import absolute
 from nas.runs.log_file import lock_folder
 
-_SHOWN = 10  # failed runs that are named
+_SHOWN = 10  # failed runs listed
 
 
 @dataclass(frozen=True)
 class Flags:
-    """What the command line says beside the config file."""
+    """The flags that override the config file."""
 
     seeds: int | None = None
     workers: int | None = None
@@ -41,7 +41,7 @@ class Flags:
 
 
 def run_compare(config: Path, flags: Flags, report_only: bool) -> None:
-    """Make what is missing, then report; exits with 130 if interrupted. Raises `NasError` for what cannot be done."""
+    """Make the missing runs, then report; exit with 130 if interrupted. Raises `NasError`."""
     values = override(read_config(config), flags.settings)
     given = {"seeds": flags.seeds, "workers": flags.workers, "out": flags.out and str(flags.out)}
     checked = check_comparison({**values, **{key: v for key, v in given.items() if v is not None}})
@@ -52,7 +52,7 @@ def run_compare(config: Path, flags: Flags, report_only: bool) -> None:
     _show(comparison, written)
     if failed:
         raise TooManyFailures(
-            f"{len(failed)} runs failed and are left out of the report; mend the cause and give the same command again:\n"
+            f"{len(failed)} runs failed and are missing from the report; fix the cause and repeat the command:\n"
             + "\n".join(f"  {key}: {reason}" for key, reason in list(failed.items())[:_SHOWN])
         )
 
@@ -68,11 +68,11 @@ def _saying(live: Live) -> Callable[[str], None]:
 
 
 def _run(comparison: Comparison, accept_changed_code: bool) -> dict[str, str]:
-    """Every run that is missing; those that failed, with the reason."""
+    """Make the missing runs; return the failed ones with the reason."""
     config, out = comparison.config, comparison.out
     output().print(
         f"Comparing {len(config.algorithms)} algorithms on {len(config.problems)} problem{'s' * (len(config.problems) > 1)} with {len(config.seeds)} seeds: "
-        f"{len(list(comparison.every_run())):,} runs; everything goes to {out}/",
+        f"{len(list(comparison.every_run())):,} runs; output folder {out}/",
     )
     remember(comparison, comparison.check(), accept_changed_code)
     handle = lock_folder(out)
@@ -80,7 +80,7 @@ def _run(comparison: Comparison, accept_changed_code: bool) -> dict[str, str]:
         with Shown() as shown:
             progress = run_missing(comparison, shown)
     except KeyboardInterrupt:
-        output().print("Interrupted; the same command goes on where it was")
+        output().print("Interrupted; repeat the command to continue")
         raise typer.Exit(130) from None
     finally:
         if handle is not None:
@@ -89,7 +89,7 @@ def _run(comparison: Comparison, accept_changed_code: bool) -> dict[str, str]:
 
 
 class Shown:
-    """How far a comparison is: a live line in a terminal, a line now and then in a log. Used as a context."""
+    """Progress of a comparison: a live line in a terminal, occasional lines in a log. A context manager."""
 
     def __init__(self) -> None:
         self._console = output()
@@ -107,7 +107,7 @@ class Shown:
             self._live.stop()
 
     def __call__(self, progress: Progress) -> None:
-        """Show it; cheap when called often."""
+        """Show the progress; cheap enough to call often."""
         seconds = time.monotonic() - self._started
         text = _text(progress, seconds)
         if self._console.is_terminal:
@@ -123,8 +123,8 @@ class Shown:
 def _text(progress: Progress, seconds: float) -> str:
     made = len(progress.done) + len(progress.failed)
     parts = [f"{progress.earlier + len(progress.done)}/{progress.total} runs"]
-    parts += [f"{progress.earlier} of them from before"] if progress.earlier else []
-    parts.append(f"{progress.running} under way")
+    parts += [f"{progress.earlier} from before"] if progress.earlier else []
+    parts.append(f"{progress.running} running")
     parts += [f"{len(progress.failed)} failed"] if progress.failed else []
     left = progress.total - progress.earlier - made
     if made and left:
@@ -132,8 +132,8 @@ def _text(progress: Progress, seconds: float) -> str:
     return ", ".join([*parts, *([progress.now] if progress.now else [])])
 
 
-def _show(comparison: Comparison, written: Written) -> None:
-    """The tables of quality, and where the rest is."""
+def _show(comparison: Comparison, written: ReportOutput) -> None:
+    """Print the quality tables and the paths of the rest."""
     console, out = output(), comparison.out
     for table in written.tables:
         if not table.title.endswith(": quality") and not table.title.startswith("Over problems"):
@@ -145,8 +145,8 @@ def _show(comparison: Comparison, written: Written) -> None:
             view.add_row(*(Text(c, style="bold" if (i, j) in table.best else "") for j, c in enumerate(row)))
         console.print(view)
     if written.missing:
-        console.print(f"{written.missing} runs are not complete and left out", style="yellow")
+        console.print(f"{written.missing} incomplete runs are omitted", style="yellow")
     console.print(
-        f"Where to look next:\n  {out}/{PAGE}  everything on one page\n  {out}/{RESULTS}/     tables.md, tables.tex and a "
-        f"CSV file of everything\n  {out}/{FIGURES}/     each figure as PNG and SVG",
+        f"Results:\n  {out}/{PAGE}  all results on one page\n  {out}/{RESULTS}/     tables.md, tables.tex and "
+        f"CSV files\n  {out}/{FIGURES}/     each figure as PNG and SVG",
     )

@@ -1,7 +1,7 @@
-"""The consoles of the command line: the one way to the terminal for every text.
+"""The consoles of the command line, through which every text reaches the terminal.
 
-Texts of users, files and workers are printed as they are, never as markup, and characters that a terminal obeys become
-visible escapes. Whoever prints needs to do nothing for it; styles are given by `style=` and `rich.text.Text`.
+They print texts of users, files and workers literally, never as markup, and turn control characters into
+visible escapes. Set styles by `style=` and `rich.text.Text`.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from nas.core.text import printable
 
 
 class PlainConsole(Console):
-    """A console that takes no text for markup or emoji codes, and sends no control character that a text contains."""
+    """A console without markup or emoji codes that escapes control characters in texts."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, **settings)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """The text as it is: widths are computed from what is shown."""
+        """The printable text, so that widths match the display."""
         return super().render_str(printable(text), **{**options, "markup": False, "emoji": False})
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Segments of which only those that rich makes itself hold control characters."""
+        """Segments with control characters only in those that rich creates."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(printable(segment.text), segment.style)
 
 
 @lru_cache(maxsize=1)
 def output() -> Console:
-    """The console for results; wide enough for a table when it is no terminal."""
+    """The console for results; wide enough for a table if it is not a terminal."""
     console = PlainConsole(soft_wrap=False)
     return console if console.is_terminal else PlainConsole(width=120, soft_wrap=True)
 
@@ -52,7 +52,7 @@ def errors() -> Console:
 
 
 def print_json(value: Any, indent: int | None = None) -> None:
-    """Print a value as JSON in ASCII, whatever its texts hold."""
+    """Print a value as ASCII JSON."""
     sys.stdout.write(json.dumps(value, indent=indent) + "\n")
 
 
@@ -62,7 +62,7 @@ def print_error(text: str) -> None:
 
 
 def print_traceback(error: BaseException) -> None:
-    """Print the whole traceback on standard error."""
+    """Print the full traceback on standard error."""
     errors().print("".join(traceback.format_exception(error)), end="")
 
 
@@ -71,7 +71,7 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.name != "nas" and logging.getLogger(record.name).handlers:
-            return  # it is shown already
+            return  # already printed
         try:
             errors().print(self.format(record))
         except Exception:
@@ -79,9 +79,9 @@ class _Handler(logging.Handler):
 
 
 def guard_standard_streams() -> None:
-    """Let everything that this process prints by itself go through a console: logs, warnings, errors of threads.
+    """Route logs, warnings and errors of threads through a console.
 
-    A character that the terminal's encoding lacks becomes an escape instead of an error.
+    Characters that the terminal's encoding lacks become escapes.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

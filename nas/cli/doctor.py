@@ -1,4 +1,4 @@
-"""`nas doctor`: whether a first search would run here, and what is missing for what else."""
+"""`nas doctor`: check that a search can run here and list missing optional packages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ROOM = 0.2 * _GIB  # of disk: a small run leaves some megabytes, Ray's own file
 _SHARED_MEMORY = 0.25 * _GIB  # Ray's store of objects; it falls back to the disk, which is slower
 _RAY_SECONDS = 90.0
 
-# What each extra is for; the packages themselves are in the package's metadata.
+# Purpose of each extra; its packages are in the package's metadata.
 _FOR: Mapping[str, str] = {
     "onnx": "nas export, network.onnx",
     "lightgbm": "gradient boosting as a surrogate",
@@ -40,7 +40,7 @@ _FOR: Mapping[str, str] = {
     "dev": "tests, style and types of this package",
 }
 
-# Where experiments and tests look for tables (docs/nasbench101-data.md), beside the folders of the configs.
+# Where experiments and tests search for tables (docs/nasbench101-data.md), besides the folders of the configs.
 _VARIABLES = ("NAS_SHARED_DATA", "NASBENCH101_TABLE")
 _FOLDERS = ("tables", "data")
 
@@ -62,7 +62,7 @@ finally:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: `missing` keeps a first search from running, `note` something else."""
+    """Result of one check: `missing` prevents a search, `note` something optional."""
 
     part: str
     state: str
@@ -71,7 +71,7 @@ class Finding:
 
 
 def run_doctor(as_json: bool, ray: bool) -> None:
-    """Print what was found; exits with 1 when a first search would not run."""
+    """Print the findings; exit with 1 if a search cannot run."""
     findings = list(examine(ray))
     bad = [f for f in findings if f.state == MISSING]
     if as_json:
@@ -80,7 +80,7 @@ def run_doctor(as_json: bool, ray: bool) -> None:
         _print(findings)
         if bad:
             output().print(
-                f"Not ready: {'; '.join(f.part for f in bad)}. What to do is in the last column.", style="red"
+                f"Not ready: {'; '.join(f.part for f in bad)}. See the last column for the fix.", style="red"
             )
         else:
             output().print("Ready: nas search", style="green")
@@ -89,7 +89,7 @@ def run_doctor(as_json: bool, ray: bool) -> None:
 
 
 def examine(ray: bool = True) -> Iterator[Finding]:
-    """Everything that is looked at, in the order in which it is shown; `ray` False does not start Ray."""
+    """Run all checks in display order; `ray` False does not start Ray."""
     yield _python()
     yield from _packages()
     yield from _torch()
@@ -108,7 +108,7 @@ def _python() -> Finding:
 
 
 def _packages() -> Iterator[Finding]:
-    """This package and what it needs; then a line for each extra."""
+    """This package and its requirements, then one finding per extra."""
     try:
         groups = needed()
     except metadata.PackageNotFoundError:
@@ -130,7 +130,7 @@ def _extra(extra: str, packages: tuple[Needed, ...]) -> Finding:
     name = f"extra {extra}" + (f": {_FOR[extra]}" if extra in _FOR else "")
     if not wrong:
         return Finding(name, OK, _listed(packages))
-    return Finding(name, NOTE, _listed(wrong), f"pip install 'multiobjective-nas[{extra}]', if you want that")
+    return Finding(name, NOTE, _listed(wrong), f"optional: pip install 'multiobjective-nas[{extra}]'")
 
 
 def _listed(packages: tuple[Needed, ...] | list[Needed]) -> str:
@@ -140,12 +140,12 @@ def _listed(packages: tuple[Needed, ...] | list[Needed]) -> str:
 def _torch() -> Iterator[Finding]:
     try:
         import torch
-    except Exception as error:  # a broken build raises what it likes
+    except Exception as error:  # a broken build may raise anything
         yield Finding(
             "PyTorch",
             MISSING,
             f"cannot be imported: {summarize_exception(error)}",
-            "install it anew: pytorch.org says how",
+            "reinstall PyTorch: see pytorch.org",
         )
         return
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -158,16 +158,14 @@ def _torch() -> Iterator[Finding]:
         names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
         yield Finding("GPU", OK, f"{len(names)} by CUDA {torch.version.cuda}: {', '.join(names)}")
     elif torch.backends.mps.is_available():
-        yield Finding(
-            "GPU", NOTE, "Apple's (MPS) is there", "networks are trained on the processors all the same"
-        )
+        yield Finding("GPU", NOTE, "Apple GPU (MPS) present", "training uses the CPU regardless")
     else:
-        why = "this PyTorch is built without CUDA" if torch.version.cuda is None else "CUDA sees none"
+        why = "this PyTorch is built without CUDA" if torch.version.cuda is None else "CUDA finds none"
         yield Finding("GPU", OK, f"none ({why}); searches of small networks need none")
 
 
 def _ray() -> Finding:
-    """Ray started and asked for an answer, in a process of its own that is ended when it takes too long."""
+    """Start Ray in a separate process with a time limit and run one task."""
     process = subprocess.Popen(
         [sys.executable, "-c", _START_RAY],
         stdout=subprocess.PIPE,
@@ -201,25 +199,23 @@ def _room() -> Iterator[Finding]:
         yield Finding(
             "this folder",
             MISSING,
-            f"{folder}: nothing can be written ({error.strerror})",
-            "go to another folder, or give --out",
+            f"{folder} is not writable ({error.strerror})",
+            "change to another folder or set --out",
         )
     else:
         enough = free > _ROOM
-        advice = "" if enough else "make room: a run takes some megabytes, Ray's own files some hundred"
+        advice = "" if enough else "free disk space: a run needs some megabytes, Ray some hundred"
         yield Finding(
             "this folder",
             OK if enough else MISSING,
-            f"{folder}: can be written to, {free / _GIB:.1f} GiB free",
+            f"{folder} is writable, {free / _GIB:.1f} GiB free",
             advice,
         )
     shared = Path("/dev/shm")
     if shared.is_dir():
         free = shutil.disk_usage(shared).free
         state = OK if free > _SHARED_MEMORY else NOTE
-        advice = (
-            "" if state == OK else "Ray uses the disk instead; in a container, give it more: --shm-size=1g"
-        )
+        advice = "" if state == OK else "Ray uses the disk instead; in a container, raise it: --shm-size=1g"
         yield Finding("shared memory", state, f"{free / _GIB:.1f} GiB free at {shared}", advice)
 
 
@@ -229,11 +225,11 @@ def _data() -> Iterator[Finding]:
         given = os.environ.get(variable)
         if given is not None:
             there = Path(given).exists()
-            advice = "" if there else f"correct {variable}, or leave it out"
+            advice = "" if there else f"correct or unset {variable}"
             yield Finding(
                 f"data ${variable}",
                 OK if there else NOTE,
-                _holds(Path(given)) if there else f"{given} is not there",
+                _holds(Path(given)) if there else f"{given} does not exist",
                 advice,
             )
     found = [f for name in _FOLDERS for f in (Path(name), *sorted(Path(name).glob("*"))) if _is_table(f)]
@@ -252,7 +248,7 @@ def _checked(name: str, look: Callable[[], str]) -> Finding:
             f"data {name}",
             MISSING,
             summarize_exception(error),
-            "install scikit-learn anew, which brings them",
+            "reinstall scikit-learn, which contains them",
         )
 
 
@@ -260,7 +256,7 @@ def _digits() -> str:
     from nas.training.data import Digits
 
     report = Digits().check()
-    return f"{sum(sum(counts) for counts in report.counts.values()):,} pictures, {report.where}"
+    return f"{sum(sum(counts) for counts in report.counts.values()):,} images, {report.where}"
 
 
 def _is_table(folder: Path) -> bool:
@@ -268,7 +264,7 @@ def _is_table(folder: Path) -> bool:
 
 
 def _holds(folder: Path) -> str:
-    """A folder, and what in it looks like a table."""
+    """A folder and the tables in it."""
     if not folder.is_dir():
         return f"{folder}"
     if (folder / "meta.json").is_file():

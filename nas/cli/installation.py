@@ -1,4 +1,4 @@
-"""What this package needs, from its own metadata, and what of it is installed; nothing is imported for it."""
+"""Requirements of this package from its metadata, and their installed versions, without imports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DISTRIBUTION = "multiobjective-nas"
 
 @dataclass(frozen=True)
 class Needed:
-    """A package that is needed: its name, the versions that will do, and the one that is installed (None: none)."""
+    """A required package: name, accepted versions, installed version (None: not installed)."""
 
     name: str
     wanted: str
@@ -22,7 +22,7 @@ class Needed:
 
     @property
     def fits(self) -> bool:
-        """Whether an installed version will do."""
+        """Whether the installed version is accepted."""
         return self.installed is not None and SpecifierSet(self.wanted).contains(
             self.installed, prereleases=True
         )
@@ -34,16 +34,16 @@ class Needed:
 
 
 def needed() -> Mapping[str, tuple[Needed, ...]]:
-    """The packages that are needed for each extra, and under "" those that always are.
+    """The required packages of each extra, and under "" those of the package itself.
 
-    Raises `PackageNotFoundError` when this package runs from a folder that was never installed.
+    Raises `PackageNotFoundError` if this package is not installed.
     """
     about = metadata.distribution(DISTRIBUTION)
     return by_extra(about.requires or (), about.metadata.get_all("Provides-Extra") or ())
 
 
 def by_extra(requirements: Iterable[str], extras: Iterable[str]) -> Mapping[str, tuple[Needed, ...]]:
-    """Requirements as metadata state them (`numpy>=2; extra == "x"`), sorted by the extra that brings them."""
+    """Requirements in metadata form (`numpy>=2; extra == "x"`), grouped by extra."""
     read = [Requirement(text) for text in requirements]
     return {
         extra: tuple(Needed(r.name, str(r.specifier), _version(r.name)) for r in read if _only_for(r, extra))
@@ -52,12 +52,12 @@ def by_extra(requirements: Iterable[str], extras: Iterable[str]) -> Mapping[str,
 
 
 def supported_python() -> SpecifierSet:
-    """The versions of Python that the package is for."""
+    """The supported Python versions."""
     return SpecifierSet(str(metadata.distribution(DISTRIBUTION).metadata["Requires-Python"]))
 
 
 def _only_for(requirement: Requirement, extra: str) -> bool:
-    """Whether an extra brings a requirement that the package alone does not; "" is the package alone."""
+    """Whether a requirement belongs to an extra but not to the package itself; "" is the package."""
     always = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
     if not extra:
         return always

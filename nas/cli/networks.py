@@ -1,6 +1,6 @@
-"""What a network is called on the command line, and `nas show`, `nas cost` and `nas weights convert`.
+"""Names of networks on the command line; `nas show`, `nas cost` and `nas weights convert`.
 
-The one module of the command line that knows MUXNet, NASBench-101 and the named networks.
+Only this module of the command line knows MUXNet, NASBench-101 and the named networks.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SEGMENTATION = "segmentation"  # the space and the task
 _MARK = "<!-- drawn by nas show -->"
-CLASSES = 1000  # of a network that is named without its space
+CLASSES = 1000  # for a network named without its space
 
 _MUXNET = re.compile(r"r\d+/")
 _CELL = re.compile(r"[01]+-\d*")
@@ -42,14 +42,14 @@ _OWN = re.compile(r"([^:]+:\w+):(.+)")  # file.py:Name:TEXT
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a network is counted with where its space does not say: pixels (None: its own) and classes."""
+    """Pixels (None: the network's) and classes to count a network with if its space does not define them."""
 
     resolution: int | None = None
     classes: int | None = None
 
 
 class Network(ABC):
-    """One network, not yet built. `label` is how it was named, in full."""
+    """One network, not yet built. `label` is its full name."""
 
     label: str
 
@@ -59,30 +59,30 @@ class Network(ABC):
 
     @abstractmethod
     def view(self) -> Table | str:
-        """What `nas show` prints."""
+        """The output of `nas show`."""
 
     @abstractmethod
     def svg(self) -> str:
-        """A drawing."""
+        """A drawing as SVG."""
 
     @abstractmethod
     def for_task(self, task: TaskSpec) -> Network:
-        """As it is built and counted for these data. Raises `ConfigError` where it cannot be, or contradicts them."""
+        """The network built and counted for these data. Raises `ConfigError` if it does not fit them."""
 
     @abstractmethod
     def builder(
         self, dropout: float, drop_connect: float, resolution: int | None
     ) -> Callable[..., nn.Module]:
-        """Makes the network from `num_classes` and `in_channels`, for pictures of `resolution` pixels."""
+        """A function that builds the network from `num_classes` and `in_channels`, for images of side `resolution`."""
 
     @abstractmethod
     def features(self, in_channels: int, drop_connect: float) -> nn.Module:
-        """Its body, which gives maps at the `strides` that it names. Raises `ConfigError` where there is none."""
+        """Its backbone, which returns feature maps at its `strides`. Raises `ConfigError` if it has none."""
 
 
 @dataclass(frozen=True)
 class MUXNetwork(Network):
-    """A MUXNet by its specification; with `resize` it brings pictures to its own resolution."""
+    """A MUXNet by its specification; with `resize` it resizes images to its resolution."""
 
     label: str
     spec: NetworkSpec
@@ -140,7 +140,7 @@ class MUXNetwork(Network):
 
 @dataclass(frozen=True)
 class PlainNetwork(Network):
-    """A named network that is no point of MUXNet's block language: ResNet-18, VGG-16."""
+    """A named network outside MUXNet's block language: ResNet-18, VGG-16."""
 
     label: str
     spec: ResNetSpec | VGGSpec
@@ -178,11 +178,11 @@ class PlainNetwork(Network):
 
 
 def blocks_table(label: str, size: int, rows: Sequence[Block]) -> Table:
-    """A network block by block, with totals."""
+    """A table of a network's blocks, with totals."""
     from search_spaces.muxnet.description import sum_of
 
     table = Table(
-        title=f"{label}, pictures of {size}x{size}",
+        title=f"{label}, images of {size}x{size}",
         title_justify="left",
         header_style="bold",
         show_footer=True,
@@ -190,7 +190,7 @@ def blocks_table(label: str, size: int, rows: Sequence[Block]) -> Table:
     cost = sum_of(rows)
     table.add_column("", justify="right")
     table.add_column("block", footer="total")
-    table.add_column("what it does")
+    table.add_column("operation")
     table.add_column("shape", justify="right", no_wrap=True)
     for name, total in (("parameters", cost.params), ("MAdds", cost.madds)):
         table.add_column(name, justify="right", no_wrap=True, footer=f"{total:,}")
@@ -247,7 +247,7 @@ class SpaceNetwork(Network):
     def features(self, in_channels: int, drop_connect: float) -> nn.Module:
         if not isinstance(self.space, HasFeatures):
             raise ConfigError(
-                f"space {self.space.name!r} has no build_features(architecture): its networks are no backbones"
+                f"space {self.space.name!r} has no build_features(architecture): its networks cannot serve as backbones"
             )
         return self.space.build_features(self.architecture, in_channels=in_channels)
 
@@ -261,14 +261,14 @@ def _square(label: str, task: TaskSpec) -> int:
     """The side of the data's images. Raises `ConfigError` where they are not squares of one size."""
     if task.image_size is None or task.image_size[0] != task.image_size[1]:
         size = "several sizes" if task.image_size is None else size_text(task.image_size)
-        raise ConfigError(f"{label}: is counted for square images of one size; the data have {size}")
+        raise ConfigError(f"{label} requires square images of one size; the data have {size}")
     return task.image_size[0]
 
 
 def named_network(text: str, sizes: Sizes | None = None) -> Network:
     """A network by one word: a model's name, a MUXNet in its text form, or a NASBench-101 cell.
 
-    Raises `ConfigError` for a word that is none of these, naming the nearest that is.
+    Raises `ConfigError` for any other word, with the nearest match.
     """
     from search_spaces.muxnet import NetworkSpec, parse_spec
     from search_spaces.networks import NETWORKS
@@ -287,7 +287,7 @@ def named_network(text: str, sizes: Sizes | None = None) -> Network:
     if _CELL.fullmatch(text):
         return space_network("nasbench101", text, (), sizes)
     if text in registry("space"):
-        raise ConfigError(f"space {text!r}: say which architecture of it, in its text form, as in front.csv")
+        raise ConfigError(f"space {text!r}: add an architecture in its text form, as in front.csv")
     raise ConfigError(
         f"network: unknown {text!r}{did_you_mean(text, [*NETWORKS, *registry('space')])}; known: {', '.join(NETWORKS)}, "
         f"a MUXNet text (r224/stem24/...), a NASBench-101 cell (1-), or a space and an architecture of it"
@@ -302,8 +302,8 @@ def space_network(
 
     if sizes is not None and sizes != Sizes():
         raise ConfigError(
-            f"--resolution and --classes are for MUXNets that are named without a space; space {space_name!r} says "
-            f"both itself (--set num_classes=..., where it has that setting)"
+            f"--resolution and --classes require a MUXNet named without a space; space {space_name!r} defines "
+            f"both (--set num_classes=..., if it has that setting)"
         )
     space = make_space(space_name, override({}, settings), Path.cwd())
     return SpaceNetwork(f"{space_name}:{text}", space, space.parse(text))
@@ -314,12 +314,12 @@ def network_of(first: str, second: str | None, settings: Sequence[str], sizes: S
     if second is not None:
         return space_network(first, second, settings, sizes)
     if settings:
-        raise ConfigError("--set: only a space has settings; name it before the architecture")
+        raise ConfigError("--set: only a space has settings; put the space before the architecture")
     return named_network(first, sizes)
 
 
 def names_code(text: str) -> bool:
-    """Whether making the network of a specification runs code that it names: a file, or a module of any package."""
+    """Whether building the network of a specification imports code that it names: a file or a module."""
     first, colon, _ = text.partition(":")
     return bool(colon) and not _MUXNET.match(text) and first not in registry("space")
 
@@ -352,14 +352,14 @@ def network_spec(text: str, settings: Mapping[str, Any]) -> Network:
 
 
 def listed_models() -> list[tuple[str, str]]:
-    """The named networks, a line each."""
+    """The named networks with their summaries."""
     from search_spaces.networks import LISTED_NETWORKS
 
     return list(LISTED_NETWORKS.items())
 
 
 def show_network(network: Network, svg: Path | None) -> None:
-    """`nas show`: print the network, and write its drawing."""
+    """`nas show`: print the network and write its drawing."""
     from nas.cli.console import output
 
     if svg is not None:
@@ -368,11 +368,11 @@ def show_network(network: Network, svg: Path | None) -> None:
     output().print(network.view())
     if svg is not None and drawing is not None:
         _write_drawing(svg, f"{_MARK}\n{drawing}")
-        output().print(f"drawn in {svg}")
+        output().print(f"Drawing written to {svg}")
 
 
 def _write_drawing(path: Path, text: str) -> None:
-    """Write a text in one step. Raises `ConfigError` where nothing can be written."""
+    """Write a text atomically. Raises `ConfigError` if that fails."""
     try:
         make_folder(path.parent)
         write_text(path, text)
@@ -381,7 +381,7 @@ def _write_drawing(path: Path, text: str) -> None:
 
 
 def check_file(path: Path, mark: str | None = None) -> None:
-    """See that a file named on the command line can be written: it is new, or one that has our mark.
+    """Check that a file named on the command line can be written: it is new or has our mark.
 
     Raises `ForeignFileError`, `ConfigError`.
     """
@@ -392,7 +392,7 @@ def check_file(path: Path, mark: str | None = None) -> None:
 
 
 def convert(file: Path, model: str, out: Path) -> None:
-    """`nas weights convert`: the authors' checkpoint as one of ours, with a report."""
+    """`nas weights convert`: convert the authors' checkpoint and print a report."""
     from nas.cli.console import output
     from search_spaces.muxnet import MODELS, convert_checkpoint
     from search_spaces.muxnet.weights import save_checkpoint
@@ -402,7 +402,7 @@ def convert(file: Path, model: str, out: Path) -> None:
             f"--model: unknown {model!r}{did_you_mean(model, MODELS)}; known: {', '.join(MODELS)}"
         )
     if out.resolve() == file.resolve():
-        raise ConfigError(f"--out: {out} is the checkpoint itself; name another file")
+        raise ConfigError(f"--out: {out} is the checkpoint itself; choose another file")
     check_file(out)
     report = convert_checkpoint(file, model)
     try:
@@ -411,4 +411,4 @@ def convert(file: Path, model: str, out: Path) -> None:
     except OSError as error:
         raise ConfigError(f"{out}: cannot be written ({error.strerror})") from None
     output().print(str(report))
-    output().print(f"written to {out}")
+    output().print(f"Weights written to {out}")

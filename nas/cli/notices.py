@@ -1,4 +1,4 @@
-"""Notices of the data sets (files that are ignored or skipped), shown by the commands."""
+"""Print notices of data sets (ignored or skipped files) in the commands."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Shown(logging.Handler):
 
 @contextmanager
 def notices(errors: bool = False) -> Iterator[None]:
-    """Print notices while the block runs; with `errors` to the error stream, where the output is for a program."""
+    """Print notices while the block runs; with `errors` to standard error, for machine-readable output."""
     handler = _Shown(errors)
     NOTICES.addHandler(handler)
     try:

@@ -1,4 +1,4 @@
-"""Where a run stands, drawn: a panel that fits the terminal, or a line for a log."""
+"""The status of a run as a panel that fits the terminal, or a line for a log."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from rich.text import Text
 from nas.cli.show import number
 from nas.monitor import Judgement, RunStatus, Work
 
-_LABEL = 11  # columns of the names on the left
-_NARROW = 40  # columns below which, and
-_FLAT = 9  # rows below which the frame is left out
+_LABEL = 11  # columns of the labels
+_NARROW = 40  # no frame below these columns
+_FLAT = 9  # and these rows
 _EARLY = 8
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _ASCII_BLOCKS = "_.-:=+*#"
@@ -26,7 +26,7 @@ _ASCII_BLOCKS = "_.-:=+*#"
 
 @dataclass(frozen=True)
 class Glyphs:
-    """The characters to draw with: blocks of rising height, full and empty parts of a bar, and what stands for a cut."""
+    """Drawing characters: blocks of rising height, full and empty parts of a bar, the ellipsis."""
 
     blocks: str
     full: str
@@ -40,22 +40,22 @@ ASCII = Glyphs(_ASCII_BLOCKS, "#", "-", "..")
 
 @dataclass(frozen=True)
 class _Section:
-    """Lines under one name; when not all have room, the last one shown says how many are not."""
+    """Lines under one label; if some do not fit, the last one gives their number."""
 
     name: str
     lines: Sequence[Text]
-    rank: int  # who gets room first
+    rank: int  # priority when space is short
 
 
 class StatusPanel:
-    """A standing as something that rich draws, never larger than the terminal."""
+    """A run status that rich renders within the terminal."""
 
     def __init__(self, standing: RunStatus) -> None:
         self._standing = standing
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         glyphs = ASCII if options.ascii_only else UNICODE
-        height = console.size.height - 1  # the cursor's line
+        height = console.size.height - 1  # minus the cursor's line
         framed = options.max_width >= _NARROW and height >= _FLAT
         width = options.max_width - (4 if framed else 0)
         lines = _lines(self._standing, width, height - (2 if framed else 0), glyphs)
@@ -76,7 +76,7 @@ class StatusPanel:
 
 
 def _lines(standing: RunStatus, width: int, room: int, glyphs: Glyphs) -> list[Text]:
-    """The lines of the panel: `room` of them at most, none wider than `width`."""
+    """The lines of the panel: at most `room`, none wider than `width`."""
     wide = max(10, width - _LABEL)
     sections = [
         _Section("progress", [_progress(standing, wide, glyphs)], 0),
@@ -103,14 +103,14 @@ def _lines(standing: RunStatus, width: int, room: int, glyphs: Glyphs) -> list[T
 
 
 def _share_out(sections: Sequence[_Section], room: int) -> list[tuple[_Section, int]]:
-    """How many lines each section gets: one each in the order of rank, then more in the same order, `room` in all."""
+    """Number of lines per section: one each by rank, then more by rank, `room` in total."""
     ranked = sorted(sections, key=lambda s: s.rank)[: max(1, room)]
     given = {s.name: 1 for s in ranked}
     left = room - len(ranked)
     for most in (
         3,
         max((len(s.lines) for s in sections), default=0),
-    ):  # nobody takes all before others have some
+    ):  # each gets one before any gets all
         for section in ranked:
             more = max(0, min(left, min(most, len(section.lines)) - given[section.name]))
             given[section.name] += more
@@ -119,7 +119,7 @@ def _share_out(sections: Sequence[_Section], room: int) -> list[tuple[_Section, 
 
 
 def _cut(lines: Sequence[Text], count: int) -> list[Text]:
-    """So many lines, of which the last tells how many are left out; a single one stands alone."""
+    """The first `count` lines; if some are omitted, the last gives their number (unless it is the only one)."""
     if count >= len(lines) or count == 1:
         return list(lines[:count])
     return [*lines[: count - 1], Text(f"and {len(lines) - count + 1} more", style="dim")]
@@ -127,7 +127,7 @@ def _cut(lines: Sequence[Text], count: int) -> list[Text]:
 
 def _progress(standing: RunStatus, width: int, glyphs: Glyphs) -> Text:
     planned = standing.heading.evaluations
-    said = f" {_evaluated(standing)}, {standing.running} under way, "
+    said = f" {_evaluated(standing)}, {standing.running} running, "
     failed = f"{standing.failed} failed"
     room = max(0, min(30, width - len(said) - len(failed))) if planned else 0
     done = round(room * min(1.0, standing.evaluated / planned)) if planned else 0
@@ -166,9 +166,9 @@ def _front(standing: RunStatus, width: int, glyphs: Glyphs) -> Text:
 
 
 def sparkline(values: Sequence[float], width: int, glyphs: Glyphs = UNICODE) -> str:
-    """Values as a row of blocks, at most `width` of them at even steps, the last one always.
+    """Values as a row of at most `width` blocks at even steps, including the last value.
 
-    The lowest block stands for what was reached in the first eighth and below: what came later would be flat beside it.
+    The lowest block covers values reached in the first eighth, so that later gains stay visible.
     """
     if len(values) < 2 or width < 2:
         return ""
@@ -182,7 +182,7 @@ def sparkline(values: Sequence[float], width: int, glyphs: Glyphs = UNICODE) -> 
 
 
 def _best(standing: RunStatus, width: int) -> list[Text]:
-    """The best of each objective, as many a line as fit."""
+    """The best value of each objective, wrapped to the width."""
     lines: list[str] = []
     for best in standing.best:
         said = f"{best.objective} {number(best.value)}{f' {best.unit}' if best.unit else ''}"
@@ -194,7 +194,7 @@ def _best(standing: RunStatus, width: int) -> list[Text]:
 
 
 def _judged(judgement: Judgement, width: int) -> Text:
-    """Tau with its interval, then whatever of the rest has room."""
+    """Tau with its interval and reliability."""
     of = f"{judgement.objective}: " if judgement.objective else ""
     if math.isnan(judgement.tau):
         said = f"{of}{judgement.text}"
@@ -205,14 +205,14 @@ def _judged(judgement: Judgement, width: int) -> Text:
 
 
 def _workers(standing: RunStatus, width: int, glyphs: Glyphs) -> list[Text]:
-    """A line for each busy worker, the longest at it first; then how many have nothing to do, and what waits."""
+    """A line per busy worker, longest trial first, and the numbers of idle workers and waiting trials."""
     busy = sorted((w for w in standing.workers if w.trial is not None), key=lambda w: -w.seconds)
     idle = len(standing.workers) - len(busy)
     rest = [] if idle == 0 else [f"{idle} idle"]
     rest += [] if standing.waiting == 0 else [f"{_trials(standing.waiting)} waiting for a worker"]
     lines = [_work(work, standing.age, width, glyphs) for work in busy]
     if not standing.workers:
-        return [Text(f"{_trials(standing.waiting)} handed out", style="dim")] if standing.waiting else []
+        return [Text(f"{_trials(standing.waiting)} submitted", style="dim")] if standing.waiting else []
     if rest and busy and len(busy) <= 3:
         return [*lines, Text(", ".join(rest), style="dim")]
     return [Text(", ".join([f"{len(busy)} busy", *rest]), style="dim"), *lines] if rest or busy else []
@@ -233,13 +233,13 @@ def _work(work: Work, age: float, width: int, glyphs: Glyphs) -> Text:
 
 
 def _printable(text: str, glyphs: Glyphs) -> str:
-    """The text without what would move the cursor; only characters that the terminal has."""
+    """The text without control characters and characters that the terminal lacks."""
     plain = "".join(c if c.isprintable() else " " for c in text)
     return plain.encode("ascii", "replace").decode() if glyphs is ASCII else plain
 
 
 def _shorten(text: str, width: int, glyphs: Glyphs) -> str:
-    """The text, cut at its end to so many columns."""
+    """The text, cut at its end to `width` columns."""
     if cell_len(text) <= width:
         return text
     short = Text(text)
@@ -248,7 +248,7 @@ def _shorten(text: str, width: int, glyphs: Glyphs) -> str:
 
 
 def _shorten_middle(text: str, width: int, glyphs: Glyphs) -> str:
-    """The text, cut in its middle: architectures of one family begin and end alike less often than not."""
+    """The text, cut in its middle, since related architectures often differ at the ends."""
     if cell_len(text) <= width:
         return text
     ends = max(0, width - len(glyphs.cut))
@@ -261,10 +261,10 @@ def _evaluated(standing: RunStatus) -> str:
 
 
 def line(standing: RunStatus) -> str:
-    """Where a run stands in one line of a log, with the time of the day."""
+    """The status of a run as one log line, with the time of day."""
     said = (
         f"{time.strftime('%H:%M:%S')}  {_evaluated(standing)}, "
-        f"{standing.running} under way, {standing.failed} failed, front {standing.front_size}, "
+        f"{standing.running} running, {standing.failed} failed, front {standing.front_size}, "
         f"hypervolume {standing.hypervolume:.4f}"
     )
     said += f", {rungs(standing)}" if standing.rungs else ""
@@ -280,12 +280,12 @@ def _rate(rate: float) -> str:
 
 
 def rungs(standing: RunStatus) -> str:
-    """How many results each budget has, such as `budget 2: 40, 6: 12, 18: 3`."""
-    return "budget " + ", ".join(f"{budget:g}: {told}" for budget, told in standing.rungs)
+    """Number of results per budget, such as `budget 2: 40, 6: 12, 18: 3`."""
+    return "budget " + ", ".join(f"{budget:g}: {count}" for budget, count in standing.rungs)
 
 
 def surrogate_lines(standing: RunStatus) -> list[tuple[str, bool]]:
-    """The newest word on each objective's surrogate, and whether it can be relied on."""
+    """The latest report on each objective's surrogate, and whether it is reliable."""
     several = len(standing.surrogates) > 1
     return [
         (
@@ -297,7 +297,7 @@ def surrogate_lines(standing: RunStatus) -> list[tuple[str, bool]]:
 
 
 def clock(seconds: float) -> str:
-    """A length of time for people, such as `2 min 05 s`."""
+    """A duration as text, such as `2 min 05 s`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -1,4 +1,4 @@
-"""What a search shows while it runs: a panel in a terminal, a line a minute in a log."""
+"""Progress of a search: a panel in a terminal, one line per minute in a log."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ REFRESHES = 4  # of the panel, a second
 
 
 class Progress(LiveStatus):
-    """A callback of the search loop that shows where it stands; used as a context.
+    """A callback of the search loop that shows its status; use it as a context manager.
 
-    It is drawn on a thread of its own, so that time goes on for the reader while a candidate is evaluated in this process.
+    A separate thread draws it, so that the clock advances while this process evaluates a candidate.
     """
 
     def __init__(self, algorithm: str) -> None:
         super().__init__(algorithm)
-        self._show = Drawn(self.now) if output().is_terminal else Written(self.now)
+        self._show = LivePanel(self.now) if output().is_terminal else LogLines(self.now)
 
     def __enter__(self) -> Progress:
         return self
@@ -41,7 +41,7 @@ class Progress(LiveStatus):
         self.stop()
 
     def begin(self, state: SearchState) -> None:
-        """Show that it begins."""
+        """Show the start."""
         super().begin(state)
         self._show.start()
 
@@ -53,26 +53,24 @@ class Progress(LiveStatus):
             self._show.last()
 
     def stop(self) -> None:
-        """Take the panel away; may be called twice."""
+        """Remove the panel; idempotent."""
         self._show.stop()
 
 
-class Drawn:
-    """A panel that stays where it is and is taken away at the end."""
+class LivePanel:
+    """A panel that updates in place and disappears at the end."""
 
     def __init__(self, now: Callable[[], RunStatus | None]) -> None:
         self._now = now
         self._live = Live(console=output(), auto_refresh=False, transient=True, get_renderable=self._panel)
-        # rather than rich's own thread, which an error would end
+        # not rich's thread, which dies at an error
         self._every = RepeatingTimer(1 / REFRESHES, self._live.refresh)
 
     def _panel(self) -> RenderableType:
         try:
             standing = self._now()
-        except Exception as error:  # a space that cannot write its own architecture, say
-            return Text(
-                f"where the search stands cannot be shown: {summarize_exception(error)}", style="yellow"
-            )
+        except Exception as error:  # such as a space that cannot format its architecture
+            return Text(f"cannot show the status of the search: {summarize_exception(error)}", style="yellow")
         return Text("") if standing is None else StatusPanel(standing)
 
     def start(self) -> None:
@@ -80,20 +78,20 @@ class Drawn:
         self._every.start()
 
     def last(self) -> None:
-        """Nothing: the result is in the panel."""
+        """Do nothing: the panel shows the result."""
 
     def stop(self) -> None:
         self._every.stop()
         self._live.stop()
 
 
-class Written:
-    """A line at the beginning, then each minute and at the end; beside them each new judgement of a surrogate, once."""
+class LogLines:
+    """One line at the start, each minute and at the end; plus each new surrogate report, once."""
 
     def __init__(self, now: Callable[[], RunStatus | None]) -> None:
         self._now = now
         self._every = RepeatingTimer(LOG_S, self.say)
-        self._said: set[str] = set()  # lines about surrogates that are in the log already
+        self._said: set[str] = set()  # surrogate lines already printed
         self._lock = threading.Lock()
 
     def start(self) -> None:
@@ -101,14 +99,14 @@ class Written:
         self._every.start()
 
     def last(self) -> None:
-        """A line now."""
+        """Print a line."""
         self.say()
 
     def stop(self) -> None:
         self._every.stop()
 
     def say(self) -> None:
-        """A line now."""
+        """Print a line."""
         standing = self._now()
         if standing is None:
             return

@@ -1,4 +1,4 @@
-"""`nas report`: the page of a run, or of several compared; also what `nas search` writes at its end."""
+"""`nas report`: the page of a run or a comparison; `nas search` writes it at its end."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def make_report(runs: Sequence[Path], out: Path | None) -> None:
-    """Write the page and say where it is. Raises `NasError` for what is no run, or cannot be compared."""
+    """Write the page and print its path. Raises `NasError` for a folder without a run, or runs that cannot be compared."""
     from nas.report import write_report
 
     named = {run.resolve() for run in runs}
     if len(named) < len(runs):
-        raise ConfigError(f"runs: each may be named once, got {' '.join(map(str, runs))}")
+        raise ConfigError(f"runs: name each run once, got {' '.join(map(str, runs))}")
     path = write_report(runs, out)
-    output().print(f"{path}  {_size(path)}, opens in any browser, offline")
+    output().print(f"{path}  {_size(path)}, opens offline in any browser")
 
 
 def _size(path: Path) -> str:
@@ -32,7 +32,7 @@ def _size(path: Path) -> str:
 
 
 def report_at_the_end(result: SearchResult, space: SearchSpace) -> Path | None:
-    """The page of a search that has just ended in a folder; None, with a warning, where it cannot be made."""
+    """Write the page of a finished search; None, with a warning, if that fails."""
     assert result.out is not None
     assert result.table is not None
     try:
@@ -40,11 +40,11 @@ def report_at_the_end(result: SearchResult, space: SearchSpace) -> Path | None:
 
         config = json.loads((result.out / "config.json").read_text(encoding="utf-8"))
         return write_page([Source(result.out, result.table, config, result.state, space)])
-    except Exception as error:  # the search is over and its results are written: nothing here may spoil that
+    except Exception as error:  # must not fail the finished search
         reason = str(error) if isinstance(error, NasError) else f"{type(error).__name__}: {error}"
         again = shlex.join(["nas", "report", str(result.out)])
         output().print(
-            f"No report: {reason}. Everything else is written; make it with: {again}",
+            f"No report: {reason}. All other files are written; write the report with: {again}",
             style="yellow",
         )
         return None

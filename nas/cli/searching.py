@@ -1,4 +1,4 @@
-"""`nas search`: from flags and a config file to a run, shown while it goes."""
+"""`nas search`: run a search from flags and a config file, with live progress."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ _MAY_CHANGE = {
     "out",
     "quiet_s",
     "stop",
-}  # of a run that is resumed
+}  # when a run is resumed
 
 
 @dataclass(frozen=True)
 class Flags:
-    """What the command line says beside the config file."""
+    """The flags that override the config file."""
 
     space: str | None
     algorithm: str | None
@@ -81,7 +81,7 @@ class Flags:
 
 
 def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
-    """Search, print the front, and exit with 130 if interrupted. Raises `NasError` for what cannot be done."""
+    """Search and print the front; exit with 130 if interrupted. Raises `NasError`."""
     if resume is not None:
         check_log_is_file(resume)
     earlier = None if resume is None else _Earlier.read(resume, config, flags)
@@ -98,21 +98,21 @@ def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
         with _allowed(named, earlier, flags, resume), collecting() as code:
             parts = assemble(checked, base, earlier.planned if earlier else None)
             _warn_idle(checked, parts)
-            if not flags.trust:  # your own config, or what you said yes to
+            if not flags.trust:  # your config, or code you allowed
                 Trusted().remember(named)
             with notices(), Progress(checked.algorithm.name) as progress:
                 spec = replace(
                     parts,
                     out=place,
                     resume=resume is not None,
-                    callbacks=[_end_in_order_when_told_to(), progress, *parts.callbacks],
+                    callbacks=[_stop_cleanly_on_sigterm(), progress, *parts.callbacks],
                     accept_changed_code=flags.accept_changed_code,
                     code=code,
                 )
                 result = _run(spec, progress, partial(_announce, checked, out, parts, earlier))
     except KeyboardInterrupt:  # while workers start, or while results are written
         go_on = (
-            f"; go on with: {command('nas', 'search', '--resume', out)}" if (place / FILE).exists() else ""
+            f"; continue with: {command('nas', 'search', '--resume', out)}" if (place / FILE).exists() else ""
         )
         output().print(f"Interrupted{go_on}")
         raise typer.Exit(130) from None
@@ -125,16 +125,16 @@ def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
 def _allowed(
     named: Sequence[Named], earlier: _Earlier | None, flags: Flags, run: Path | None
 ) -> AbstractContextManager[None]:
-    """What a run that is resumed may import: what you have run before, what flags name now, and what you allow."""
+    """Allow a resumed run to import code that you have run before, named in flags, or allow now."""
     if earlier is None or flags.trust:
         return nullcontext()
     before = named_code(check_config(earlier.search).model_dump(mode="json"), earlier.base)
-    still = {n.place_of_part for n in named}  # whatever settings the flags give it
+    still = {n.place_of_part for n in named}  # regardless of its settings in the flags
     asked = [n for n in before if n.place_of_part in still and n.name != flags.address]
     trusted = Trusted()
     mine = [n for n in asked if trusted.changed(n)]
     different = changed(earlier.code, _texts_of(mine, earlier.base)) if mine else []
-    accept = flags.accept_changed_code or not earlier.succeeded  # where all failed, the cause is mended
+    accept = flags.accept_changed_code or not earlier.succeeded  # if all failed, the change is the fix
     check_accepted(different, accept, "this run was started")
     return allow(
         [n for n in asked if not (different and n in mine)],
@@ -146,7 +146,7 @@ def _allowed(
 
 
 def _texts_of(named: Sequence[Named], base: Path | None) -> dict[str, str]:
-    """The hashes of their files, by path as in the record of a run."""
+    """File hashes by path, as a run records them."""
     files = {path: text for n in named if n.file is not None for path, text in static_code(n.file).items()}
     return {named_from(path, base): text for path, text in files.items()}
 
@@ -170,7 +170,7 @@ def _fresh(config: Path | None, flags: Flags) -> tuple[dict[str, Any], Path]:
 
 @dataclass(frozen=True)
 class _Earlier:
-    """A run to be resumed: its config, the folder that paths count from, its budget, and how many results it has."""
+    """A run to resume: its config, the base folder of its paths, its budget and its number of results."""
 
     search: dict[str, Any]
     base: Path | None
@@ -182,9 +182,7 @@ class _Earlier:
     @classmethod
     def read(cls, run: Path, config: Path | None, flags: Flags) -> _Earlier:
         if config is not None or flags.out is not None:
-            raise ConfigError(
-                "--resume RUN goes on with the config and in the folder of that run: leave out CONFIG and --out"
-            )
+            raise ConfigError("--resume RUN uses the config and folder of that run: remove CONFIG and --out")
         frame, meta = read_history(run)
         if "identity" not in meta:
             raise HistoryError(f"{run}: the run ended before its first evaluation; start it again")
@@ -248,7 +246,7 @@ def _with_flags(values: dict[str, Any], flags: Flags) -> dict[str, Any]:
         if value is not None:
             if path[0] == "executor" and _name(values.get("executor", "ray")) == "serial":
                 raise ConfigError(
-                    f"--{path[1]}: the serial executor has no {path[1]}; leave it out, or use --executor ray"
+                    f"--{path[1]}: the serial executor has no {path[1]}; remove the flag or use --executor ray"
                 )
             put(values, path, value)
     _add_callbacks(values, flags.callbacks)
@@ -256,7 +254,7 @@ def _with_flags(values: dict[str, Any], flags: Flags) -> dict[str, Any]:
 
 
 def _add_callbacks(values: dict[str, Any], names: Sequence[str]) -> None:
-    """Those of the command line come after those of the config, and none twice."""
+    """Append the callbacks of the command line to those of the config, without duplicates."""
     given = values.get("callbacks") or []
     if names and isinstance(given, list):
         known = [_name(part) for part in given]
@@ -264,7 +262,7 @@ def _add_callbacks(values: dict[str, Any], names: Sequence[str]) -> None:
 
 
 def _from_here(name: str) -> str:
-    """A file named on the command line counts from where the command runs, not from the config's folder."""
+    """Resolve a file named on the command line against the working folder, not the config's folder."""
     place, colon, attribute = name.rpartition(":")
     return f"{Path(place).resolve()}:{attribute}" if colon and place.endswith(".py") else name
 
@@ -277,8 +275,8 @@ def _warn_idle(config: SearchConfig, parts: SearchSpec) -> None:
     workers = getattr(parts.executor_settings, "workers", 1)
     if config.ordered and workers > config.concurrency:
         output().print(
-            f"Note: concurrency is {config.concurrency}, so only as many of {workers} workers can be busy; "
-            f"--set concurrency={2 * workers} uses them all (and tries other architectures).",
+            f"Note: concurrency {config.concurrency} keeps at most {config.concurrency} of {workers} workers busy; "
+            f"--set concurrency={2 * workers} uses all (and evaluates other architectures).",
             style="yellow",
         )
 
@@ -294,22 +292,24 @@ def _announce(config: SearchConfig, out: Path, parts: SearchSpec, earlier: _Earl
     workers = (
         "this process" if number is None else f"{number} {_WORKERS.get(config.executor.name, 'workers')}"
     )
-    known = f", beginning with what {config.warm_start} measured" if config.warm_start else ""
+    known = f", warm start from {config.warm_start}" if config.warm_start else ""
     output().print(
         Text.assemble(
             f"{'Resuming' if earlier else 'Searching'} ",
             (config.space.name, "bold"),
             f"{of}: {objectives}{limits}\n{config.algorithm.name}, {_how_far(parts.loop)} on {workers}, "
-            f"seed {parts.loop.seed}{known}; everything goes to ",
+            f"seed {parts.loop.seed}{known}; output folder ",
             (f"{out}/", "bold"),
         )
     )
-    if earlier is not None:  # without this the count, which begins anew, looks as if they were lost
-        output().print(f"{earlier.results} results are there; each is counted when its turn comes again")
+    if earlier is not None:  # the counter restarts at 0, as if the results were lost
+        output().print(
+            f"Found {earlier.results} results in the log; the counter restarts while they are replayed"
+        )
 
 
 def _how_far(loop: LoopSettings) -> str:
-    """The budget in words, such as `70 evaluations, or 140 s (at least 30 evaluations)`."""
+    """The budget as text, such as `70 evaluations or 140 s (at least 30 evaluations)`."""
     if loop.seconds is None:
         return f"{loop.evaluations} evaluations"
     at_least = min(loop.at_least, loop.evaluations or 0)
@@ -325,11 +325,10 @@ def _run(spec: SearchSpec, progress: Progress, ready: Callable[[Plan], None]) ->
         raise
 
 
-def _end_in_order_when_told_to() -> Callable[[SearchState], None]:
-    """A callback that makes SIGTERM, which schedulers send, the same as Ctrl-C.
+def _stop_cleanly_on_sigterm() -> Callable[[SearchState], None]:
+    """A callback that handles SIGTERM, sent by schedulers, like Ctrl-C.
 
-    Set when the search has begun rather than before: Ray, when it starts, sets a handler of its own that ends
-    the process at once.
+    It sets the handler after the search has started, because Ray installs one at startup that kills the process.
     """
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -349,8 +348,8 @@ def _report(result: SearchResult, out: Path, loop: LoopSettings, page: Path | No
     short = result.state == "finished" and not reason and summary["evaluations"] < planned
     words = {
         "finished": "Finished",
-        "exhausted": "Stopped early: every architecture of the space (within the limits) has been tried",
-        "interrupted": "Interrupted; nothing that was evaluated is lost",
+        "exhausted": "Stopped early: every architecture of the space (within the limits) is evaluated",
+        "interrupted": "Interrupted; all results are saved",
     }
     finished = f"Finished, stopped by {reason}" if reason else words["finished"]
     words["finished"] = "Finished at the time limit" if short else finished
@@ -362,7 +361,7 @@ def _report(result: SearchResult, out: Path, loop: LoopSettings, page: Path | No
     for sentence in summary.get("beyond_best", {}).values():
         console.print(f"  {sentence}", style="yellow", markup=False, highlight=False)
     if result.front.empty:
-        console.print("The front is empty: no candidate both succeeded and met the limits.", style="yellow")
+        console.print("The front is empty: no candidate succeeded within the limits.", style="yellow")
     elif result.table is not None:
         console.print(fitted(front_table(result.table), console))
     go_on = continue_command(
@@ -371,15 +370,15 @@ def _report(result: SearchResult, out: Path, loop: LoopSettings, page: Path | No
     )  # fmt: skip
     further = "" if go_on is None else f"\n  {go_on}   continues this search"
     if result.out is not None and (result.out / WEIGHTS / INDEX).is_file():
-        further = f"\n  {command('nas', 'export', out)}   makes the knee usable elsewhere: PyTorch, ONNX, a model card{further}"
+        further = f"\n  {command('nas', 'export', out)}   exports the knee point: PyTorch, ONNX, model card{further}"
     if result.front_posterior is not None:
         further = f"\n  {out}/front_posterior.csv  the front by posterior mean of noisy measurements{further}"
     written = result.out is not None and (result.out / HISTORY_CSV).is_file()
     table = f"{HISTORY_CSV} and history.parquet" if written else "history.parquet"
-    shown = "" if page is None else f"  {page}  everything on one page, opens offline\n"
+    shown = "" if page is None else f"  {page}  all results on one page, opens offline\n"
     console.print(
-        f"Where to look next:\n{shown}  {out}/plots/        the front, the hypervolume and the cloud, as pictures\n"
-        f"  {out}/front.csv     the table above; {command('nas', 'front', out)} prints it again\n"
+        f"Results:\n{shown}  {out}/plots/        plots of the front, the hypervolume and all evaluations\n"
+        f"  {out}/front.csv     the table above; print it with {command('nas', 'front', out)}\n"
         f"  {out}/{table}  every evaluation{further}",
     )
     sys.stdout.flush()

@@ -13,20 +13,18 @@ from nas.core.objectives import Objective
 from nas.core.plugins import registry
 from nas.runs.run_folder import RunTable
 
-ROWS = 40  # of a front that are printed; the file has all
+ROWS = 40  # printed rows of a front; the file has all
 
 
 def front_table(table: RunTable, by: str | None = None) -> Table:
-    """The front as a table, evenly thinned when it is long; `by` adds the column of a recorded value."""
+    """The front as a table, thinned evenly if long; `by` adds the column of a recorded value."""
     front = table.front
     shown = (
         front
         if len(front) <= ROWS
         else front.iloc[[round(i * (len(front) - 1) / (ROWS - 1)) for i in range(ROWS)]]
     )
-    title = f"Pareto front: {len(front)} architectures" + (
-        f", {ROWS} of them shown" if len(front) > ROWS else ""
-    )
+    title = f"Pareto front: {len(front)} architectures" + (f", {ROWS} shown" if len(front) > ROWS else "")
     view = architecture_table(title, table.objectives, by)
     columns = value_columns(table.objectives, by)
     for _, row in shown.iterrows():
@@ -41,7 +39,7 @@ def value_columns(objectives: Sequence[Objective], by: str | None = None) -> lis
 
 
 def architecture_table(title: str, objectives: Sequence[Objective], by: str | None = None) -> Table:
-    """An empty table with a column for the architecture, one for each objective and one for the value `by`."""
+    """An empty table with columns for the architecture, each objective and the value `by`."""
     view = Table(title=title, title_justify="left", header_style="bold")
     view.add_column("architecture", overflow="fold")  # long ones wrap; the numbers never do
     for item in objectives:
@@ -54,7 +52,7 @@ def architecture_table(title: str, objectives: Sequence[Objective], by: str | No
 
 
 def number(value: float) -> str:
-    """A number as people read it: whole numbers with separators, others to two to four digits, "" for none."""
+    """A number as text: integers with separators, others with two to four digits, NaN as ""."""
     if not math.isfinite(value):
         return "" if math.isnan(value) else str(value)
     if value == int(value) and abs(value) >= 100:
@@ -69,7 +67,7 @@ def listing(kind: str) -> Table:
     check_known("kind", kind, _LISTS)
     view = Table(header_style="bold", show_edge=False, box=None, padding=(0, 2))
     view.add_column("name", no_wrap=True)
-    view.add_column("what it is")
+    view.add_column("description")
     for name, summary in _LISTS[kind]():
         view.add_row(name, summary)
     return view
@@ -122,7 +120,7 @@ def _objectives() -> list[tuple[str, str]]:
 
 
 def _surrogates() -> list[tuple[str, str]]:
-    return _summaries(registry("surrogate")) or [("(none)", "this version comes without surrogates")]
+    return _summaries(registry("surrogate")) or [("(none)", "this version has no surrogates")]
 
 
 def _callbacks() -> list[tuple[str, str]]:

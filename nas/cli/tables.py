@@ -7,15 +7,15 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-READABLE = 30  # columns that an architecture needs at least, when its text form is that long
-_BORDER, _PADDING = 1, 3  # columns of the frame, and of each column's padding and separator
+READABLE = 30  # minimum columns of an architecture, if its text form is that long
+_BORDER, _PADDING = 1, 3  # columns of the frame; of the padding and separator per column
 
 
 def fitted(view: Table, console: Console) -> RenderableType:
-    """A table whose first column holds architectures, laid out so that they can be read.
+    """A table with architectures in its first column, laid out to keep them readable.
 
-    If the other columns leave too little room, the headers are first broken before the unit; then the table numbers
-    the architectures and a list below it has their text forms; then each row becomes a short list of its values.
+    If space is short, first break the headers before the unit; then number the architectures and list
+    their text forms below the table; then turn each row into a list of its values.
     """
     longest = max((_width(cell) for cell in view.columns[0].cells), default=0)
     needed = min(longest, READABLE)
@@ -36,7 +36,7 @@ def fitted(view: Table, console: Console) -> RenderableType:
 
 
 def _others(view: Table) -> int:
-    """The columns of the terminal that all but the first column of a table take."""
+    """Width of all table columns but the first."""
     return sum(
         max((_width(cell) for cell in (column.header, *column.cells)), default=0) + _PADDING
         for column in view.columns[1:]
@@ -57,7 +57,7 @@ def _numbered(numbers: list[str], texts: list[str]) -> list[Text]:
 
 
 def _values_below(view: Table, numbers: list[str], texts: list[str]) -> Group:
-    """One architecture after the other, each with its values in lines of their own."""
+    """A list of architectures, each followed by its values, one per line."""
     lines: list[Text] = [Text(_plain(view.title or ""), style="italic")]
     headers = [" ".join(_plain(column.header).split()) for column in view.columns[1:]]
     columns = [list(column.cells) for column in view.columns[1:]]

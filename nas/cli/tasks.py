@@ -1,4 +1,4 @@
-"""What `nas train` and `nas evaluate` need of a task. A new task is a class with these methods and a line in `TASKS`."""
+"""The tasks of `nas train` and `nas evaluate`. A new task is a class with these methods and a line in `TASKS`."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from nas.training.recipe import Recipe
     from nas.training.task import Task
 
-_SIZED = ("folder",)  # data sets that are brought to a size of their own unless told
+_SIZED = ("folder",)  # data sets with a default size for resizing
 Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Place:
-    """What `--data` and `--path` say, and the settings of the data set."""
+class DataOptions:
+    """Values of `--data` and `--path`, and the settings of the data set."""
 
     data: str
     path: Path | None
@@ -36,8 +36,8 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Making:
-    """What a network is built with: rates of regularisation, pixels of a side, and the settings of its head."""
+class BuildOptions:
+    """How to build a network: regularisation rates, image side in pixels, settings of the head."""
 
     dropout: float = 0.0
     drop_connect: float = 0.0
@@ -46,59 +46,59 @@ class Making:
 
 
 class TaskCommand(ABC):
-    """A task on the command line. `parts` are the first words of `--set` beside recipe, data and space."""
+    """A task on the command line. `parts` are the prefixes of `--set` besides recipe, data and space."""
 
-    recipe: str  # that is taken unless told
+    recipe: str  # default recipe
     parts: tuple[str, ...] = ()
-    boxes: bool = False  # whether an exported network gives boxes and scores, not scores alone
+    boxes: bool = False  # whether an exported network returns boxes besides scores
 
     @abstractmethod
-    def source(self, place: Place, pixels: int | None) -> Any:
-        """The data set; `pixels` of a side where pictures of any size are brought to one. Raises `ConfigError`."""
+    def source(self, options: DataOptions, pixels: int | None) -> Any:
+        """The data set; `pixels` is the side to resize images of any size to. Raises `ConfigError`."""
 
     @abstractmethod
     def task(self, settings: Mapping[str, Any]) -> Task:
-        """As the trainer takes it. Raises `ConfigError`."""
+        """The task for the trainer. Raises `ConfigError`."""
 
     @abstractmethod
-    def build(self, network: Network, making: Making) -> Build:
-        """Makes the whole network. Raises `ConfigError`, `DataError`."""
+    def build(self, network: Network, build_options: BuildOptions) -> Build:
+        """A function that builds the network with its head. Raises `ConfigError`, `DataError`."""
 
     @abstractmethod
     def starting_from(self, build: Build, path: Path, tell: Tell) -> Build:
-        """The same, with the weights in `path` to begin with. Raises `DataError`."""
+        """The same function, loading initial weights from `path`. Raises `DataError`."""
 
     def product(self, network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
-        """The network as it is exported, for pictures (channels, height, width): it gives one tensor."""
+        """The network to export, for images (channels, height, width); it returns one tensor."""
         return network
 
     def pixels(self, network: Network, recipe: Recipe) -> int | None:
-        """The side to which pictures are brought; None: they stay as they are."""
+        """The side to resize images to; None keeps their size."""
         return None
 
     def check(self, network: Network, task: Task, data: Any, recipe: Recipe) -> None:
-        """Raise `ConfigError` where settings of the network's space contradict the data; nothing is trained yet."""
+        """Raise `ConfigError` if settings of the space contradict the data, before training."""
         return None
 
-    def spec(self, place: Place, resolution: int | None) -> TaskSpec:
+    def spec(self, options: DataOptions, resolution: int | None) -> TaskSpec:
         """Channels, classes and image size of a data set. Raises `ConfigError`, `DataError`."""
         from nas.training import Recipe
         from nas.training.task import spec_of
 
-        source = self.source(place, resolution)
+        source = self.source(options, resolution)
         return spec_of(self.task({}), source, Recipe(resolution=resolution))
 
     def threads(self, pixels: int | None) -> int | None:
-        """Threads of a training; None leaves the choice to torch."""
+        """Training threads; None leaves the choice to torch."""
         return None
 
     @abstractmethod
     def progress(self, row: Mapping[str, float]) -> list[str]:
-        """What an epoch's line says of the validation pictures."""
+        """Validation scores for the line of an epoch."""
 
     @abstractmethod
     def lines(self, score: Any, class_names: tuple[str, ...], details: bool) -> list[str]:
-        """A score in words: a line, and with `details` one for each class."""
+        """A score as text: one line, and with `details` one per class."""
 
     @abstractmethod
     def plain(self, score: Any, class_names: tuple[str, ...]) -> dict[str, Any]:
@@ -106,22 +106,22 @@ class TaskCommand(ABC):
 
 
 class ClassificationCommand(TaskCommand):
-    """One class a picture."""
+    """One class per image."""
 
     recipe = "digits"
-    LARGE = 64  # pixels from which several threads pay; below, they only wait for each other
+    LARGE = 64  # pixels from which several threads are faster than one
 
-    def source(self, place: Place, pixels: int | None) -> Any:
+    def source(self, options: DataOptions, pixels: int | None) -> Any:
         from nas.training import DATASETS, data_from_config
 
-        name, path = _folder_or_file(place, DATASETS)
-        given: dict[str, Any] = {"name": name, **place.settings}
+        name, path = _folder_or_file(options, DATASETS)
+        given: dict[str, Any] = {"name": name, **options.settings}
         if path is not None:
             if name == "digits":
-                raise ConfigError("--path: the digits are bundled; leave it out")
+                raise ConfigError("--path: the digits are bundled; remove --path")
             given["path"] = str(path)
-        elif name != "digits" and "path" not in place.settings:
-            raise ConfigError(f"--data {name}: say where it is, with --path")
+        elif name != "digits" and "path" not in options.settings:
+            raise ConfigError(f"--data {name} requires --path; set it to the path of the data")
         if name in _SIZED and pixels is not None:
             given.setdefault("resolution", pixels)
         return data_from_config(given)
@@ -131,10 +131,10 @@ class ClassificationCommand(TaskCommand):
 
         return Classification()
 
-    def build(self, network: Network, making: Making) -> Build:
-        if making.head:
-            raise ConfigError("--head: a classification has none to choose; leave it out, or say --task")
-        return network.builder(making.dropout, making.drop_connect, making.resolution)
+    def build(self, network: Network, build_options: BuildOptions) -> Build:
+        if build_options.head:
+            raise ConfigError("--head: classification has a fixed head; remove --head or set --task")
+        return network.builder(build_options.dropout, build_options.drop_connect, build_options.resolution)
 
     def check(self, network: Network, task: Task, data: Any, recipe: Recipe) -> None:
         from nas.training.task import spec_of
@@ -145,7 +145,7 @@ class ClassificationCommand(TaskCommand):
     def starting_from(self, build: Build, path: Path, tell: Tell) -> Build:
         from nas.training.judging import read_state, starting_from
 
-        read_state(path)  # refused before anything is written
+        read_state(path)  # fail before anything is written
         return starting_from(build, path, tell)
 
     def pixels(self, network: Network, recipe: Recipe) -> int | None:
@@ -162,11 +162,11 @@ class ClassificationCommand(TaskCommand):
     def lines(self, score: Any, class_names: tuple[str, ...], details: bool) -> list[str]:
         text = [
             f"top-1 {100 - score.error:.2f}%, top-5 {100 - score.top5_error:.2f}%, loss {score.loss:.4f} "
-            f"({score.pictures:,} pictures)"
+            f"({score.pictures:,} images)"
         ]
         if details:
             for name, error in zip(class_names, score.class_errors, strict=True):
-                text.append(f"  {name:<20} {'no picture' if math.isnan(error) else f'{100 - error:6.2f}%'}")
+                text.append(f"  {name:<20} {'no image' if math.isnan(error) else f'{100 - error:6.2f}%'}")
         return text
 
     def plain(self, score: Any, class_names: tuple[str, ...]) -> dict[str, Any]:
@@ -180,33 +180,33 @@ class ClassificationCommand(TaskCommand):
         }
 
 
-def _folder_or_file(place: Place, known: Mapping[str, Any]) -> tuple[str, Path | None]:
-    """The data set's name, and where it is; a folder or a Parquet file may stand in the name's place."""
+def _folder_or_file(options: DataOptions, known: Mapping[str, Any]) -> tuple[str, Path | None]:
+    """Name and path of the data set; a folder or a Parquet file can replace the name."""
     from nas.training.data import kind_at
 
-    kind = kind_at(place.data)
-    if place.data in known or kind is None:
-        check_known("--data", place.data, [*known, "a folder of pictures", "a Parquet file"])
-        return place.data, place.path
-    if place.path is not None:
-        raise ConfigError(f"--path: --data {place.data} says already where the pictures are; leave it out")
-    return kind, Path(place.data)
+    kind = kind_at(options.data)
+    if options.data in known or kind is None:
+        check_known("--data", options.data, [*known, "an image folder", "a Parquet file"])
+        return options.data, options.path
+    if options.path is not None:
+        raise ConfigError(f"--path: --data {options.data} is already a path; remove --path")
+    return kind, Path(options.data)
 
 
 class SegmentationCommand(TaskCommand):
-    """A class for every pixel."""
+    """One class per pixel."""
 
     recipe = "camvid"
     parts = ("head", "task")
 
-    def source(self, place: Place, pixels: int | None) -> Any:
+    def source(self, options: DataOptions, pixels: int | None) -> Any:
         from nas.training.tasks.segmentation.data import masks_from_config
 
-        given = {"name": place.data, **place.settings}
-        if place.path is not None:
-            given["path"] = str(place.path)
+        given = {"name": options.data, **options.settings}
+        if options.path is not None:
+            given["path"] = str(options.path)
         elif "path" not in given:
-            raise ConfigError(f"--data {place.data}: say where it is, with --path")
+            raise ConfigError(f"--data {options.data} requires --path; set it to the path of the data")
         return masks_from_config(given)
 
     def task(self, settings: Mapping[str, Any]) -> Task:
@@ -215,14 +215,14 @@ class SegmentationCommand(TaskCommand):
         task: Task = make("--set task", segmentation, settings, "of a segmentation")
         return task
 
-    def build(self, network: Network, making: Making) -> Build:
+    def build(self, network: Network, build_options: BuildOptions) -> Build:
         from nas.training.tasks.segmentation.network import SegmentationNetwork
         from nas.training.tasks.segmentation.settings import HeadSettings
 
-        head: HeadSettings = make("--set head", HeadSettings, making.head, "of a segmentation")
+        head: HeadSettings = make("--set head", HeadSettings, build_options.head, "of a segmentation")
 
         def build(*, num_classes: int, in_channels: int) -> SegmentationNetwork:
-            body = network.features(in_channels, making.drop_connect)
+            body = network.features(in_channels, build_options.drop_connect)
             return SegmentationNetwork(body, head, num_classes=num_classes, in_channels=in_channels)
 
         return build
@@ -236,11 +236,11 @@ class SegmentationCommand(TaskCommand):
     def lines(self, score: Any, class_names: tuple[str, ...], details: bool) -> list[str]:
         text = [
             f"mIoU {score.miou:.2f}%, pixel accuracy {score.pixel_accuracy:.2f}%, loss {score.loss:.4f} "
-            f"({score.pictures:,} pictures)"
+            f"({score.pictures:,} images)"
         ]
         if details:
             for name, iou in zip(class_names, score.class_ious, strict=True):
-                text.append(f"  {name:<20} {'not there' if math.isnan(iou) else f'{iou:6.2f}%'}")
+                text.append(f"  {name:<20} {'absent' if math.isnan(iou) else f'{iou:6.2f}%'}")
         return text
 
     def plain(self, score: Any, class_names: tuple[str, ...]) -> dict[str, Any]:
@@ -255,15 +255,15 @@ class DetectionCommand(TaskCommand):
     parts = ("head", "task")
     boxes = True
 
-    def source(self, place: Place, pixels: int | None) -> Any:
+    def source(self, options: DataOptions, pixels: int | None) -> Any:
         from nas.training.tasks.detection.data import DETECTION_SETS, boxes_from_config
 
-        check_known("--data", place.data, DETECTION_SETS)
-        given = {"name": place.data, **place.settings}
-        if place.path is not None:
-            given["path"] = str(place.path)
+        check_known("--data", options.data, DETECTION_SETS)
+        given = {"name": options.data, **options.settings}
+        if options.path is not None:
+            given["path"] = str(options.path)
         elif "path" not in given:
-            raise ConfigError(f"--data {place.data}: say where it is, with --path")
+            raise ConfigError(f"--data {options.data} requires --path; set it to the path of the data")
         return boxes_from_config(given)
 
     def task(self, settings: Mapping[str, Any]) -> Task:
@@ -272,14 +272,14 @@ class DetectionCommand(TaskCommand):
         task: Task = make("--set task", detection, settings, "of a detection")
         return task
 
-    def build(self, network: Network, making: Making) -> Build:
+    def build(self, network: Network, build_options: BuildOptions) -> Build:
         from nas.training.tasks.detection.build import make_detector
         from nas.training.tasks.detection.settings import HeadSettings
 
-        head: HeadSettings = make("--set head", HeadSettings, making.head, "of a detection")
+        head: HeadSettings = make("--set head", HeadSettings, build_options.head, "of a detection")
 
         def build(*, num_classes: int, in_channels: int) -> Any:
-            return make_detector(network.features(in_channels, making.drop_connect), head, num_classes)
+            return make_detector(network.features(in_channels, build_options.drop_connect), head, num_classes)
 
         return build
 
@@ -298,11 +298,11 @@ class DetectionCommand(TaskCommand):
     def lines(self, score: Any, class_names: tuple[str, ...], details: bool) -> list[str]:
         text = [
             f"mAP {score.map:.2f}%, by eleven points {score.map_11:.2f}%, loss {score.loss:.4f} "
-            f"({score.pictures:,} pictures)"
+            f"({score.pictures:,} images)"
         ]
         if details:
             for name, precision in zip(class_names, score.areas, strict=True):
-                text.append(f"  {name:<20} {'not there' if math.isnan(precision) else f'{precision:6.2f}%'}")
+                text.append(f"  {name:<20} {'absent' if math.isnan(precision) else f'{precision:6.2f}%'}")
         return text
 
     def plain(self, score: Any, class_names: tuple[str, ...]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The question before code is imported that a run's config names."""
+"""The question before importing code that a run's config names."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from nas.runs.code_of_strangers import Ask
 
 
 def asking() -> Ask | None:
-    """How to ask; None where nobody can answer."""
+    """The function that asks; None without an interactive terminal."""
     return _ask if sys.stdin.isatty() and output().is_terminal else None
 
 
 def _ask(what: str, lines: Sequence[str]) -> bool:
     say = output().print
-    say(f"{what} imports code that its config names, which runs it:")
+    say(f"{what} imports and runs code named in its config:")
     for line in lines:
         say(f"  {line}")
     return typer.confirm("Read it first. Import it?", default=False)

@@ -1,4 +1,4 @@
-"""`nas watch`: the panel of a search that runs elsewhere."""
+"""`nas watch`: the status panel of a search in another process."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from nas.core.errors import ConfigError, HistoryError
 from nas.monitor import RunStatus
 from nas.monitor.recorded import RecordedStatus
 
-PANEL_S = 1.0  # seconds between looks at the log, in a terminal
+PANEL_S = 1.0  # seconds between updates in a terminal
 
 
 def run_watch(run: Path, every: float | None, once: bool) -> None:
-    """Show where the run stands until it ends, or once.
+    """Show the status of the run until it ends, or once.
 
-    Raises `ConfigError` for an interval that is no time, and with `once` `HistoryError` when there is no run to read.
+    Raises `ConfigError` for an invalid interval, and with `once` `HistoryError` when no run can be read.
     """
     if every is not None and not 0.1 <= every <= 86_400:
         raise ConfigError(f"--every: expected seconds from 0.1 to 86400, got {every:g}")
@@ -37,7 +37,7 @@ def run_watch(run: Path, every: float | None, once: bool) -> None:
 
 
 class _Watched:
-    """A run that may not be there yet, or not be readable just now: then what was seen last is shown, and why."""
+    """A run that may be missing or unreadable; then the last status is shown with the reason."""
 
     def __init__(self, run: Path, recorded: RecordedStatus) -> None:
         self._recorded = recorded
@@ -45,7 +45,7 @@ class _Watched:
         self.waiting = f"Reading {run}"
 
     def look(self) -> bool:
-        """Look again; whether the run goes on."""
+        """Read the status; return whether the run continues."""
         try:
             self.standing = self._recorded.look()
         except HistoryError as error:
@@ -67,18 +67,18 @@ def _draw(watched: _Watched, every: float) -> None:
 
 
 def _write(watched: _Watched, every: float) -> None:
-    said = ""
+    printed = ""
     while True:
-        goes_on = watched.look()
+        running = watched.look()
         standing = watched.standing
         if standing is None:
-            told = watched.waiting
+            text = watched.waiting
         else:
             output().print(line(standing))
-            told = "\n".join([*(text for text, _ in surrogate_lines(standing)), standing.trouble]).strip()
-        if told != said and told:
-            output().print(Text(told))
-        said = told
-        if not goes_on:
+            text = "\n".join([*(line for line, _ in surrogate_lines(standing)), standing.trouble]).strip()
+        if text != printed and text:
+            output().print(Text(text))
+        printed = text
+        if not running:
             return
         time.sleep(every)

@@ -27,7 +27,7 @@ _COMPRESSED = {"evaluations"}  # has a row for each of them
 
 
 @dataclass(frozen=True)
-class Written:
+class ReportOutput:
     """What was written, for whoever prints it."""
 
     studies: tuple[Study, ...]
@@ -35,7 +35,7 @@ class Written:
     missing: int  # runs that are not complete
 
 
-def write_report(comparison: Comparison, say: Callable[[str], None]) -> Written:
+def write_report(comparison: Comparison, say: Callable[[str], None]) -> ReportOutput:
     """Measure what runs there are and write all files; `say` is told what is being done.
 
     Raises `HistoryError` when there is no complete run, or when the disk refuses.
@@ -66,7 +66,7 @@ def write_report(comparison: Comparison, say: Callable[[str], None]) -> Written:
         raise HistoryError(
             f"{out}: cannot write the report: {error}. The runs are safe; try again"
         ) from error
-    return Written(tuple(studies), tuple(found), missing)
+    return ReportOutput(tuple(studies), tuple(found), missing)
 
 
 def _names(numbers: Iterable[str], drawn: Iterable[Drawing]) -> list[str]:

@@ -59,8 +59,8 @@ class Call:
         return "\n".join([f"{self.function}{first}", *lines, f"{INDENT * indent}{last}"])
 
 
-Written = str | Call
-Write = Callable[[nn.Module], Written]
+Expression = str | Call
+Writer = Callable[[nn.Module], Expression]
 
 
 def torch_class(module: nn.Module) -> type[nn.Module]:
@@ -73,7 +73,7 @@ def from_torch(cls: type) -> bool:
     return cls.__module__.split(".")[0] == "torch"
 
 
-def torch_call(module: nn.Module, function: str, inside: Write) -> Call:
+def torch_call(module: nn.Module, function: str, inside: Writer) -> Call:
     """The call of `function` that makes one of torch's layers or containers like `module`.
 
     `inside` writes the modules within. Raises `NotExportable` for a layer whose settings cannot be read from it.
@@ -90,14 +90,14 @@ def torch_call(module: nn.Module, function: str, inside: Write) -> Call:
     return Call(function, tuple(_settings(module)))
 
 
-def _sequential(module: nn.Sequential, function: str, inside: Write) -> Call:
+def _sequential(module: nn.Sequential, function: str, inside: Writer) -> Call:
     names = list(module._modules)
     if names == [str(i) for i in range(len(names))]:
         return Call(function, tuple(("", inside(item)) for item in module))
     return Call(function, (("", Call("OrderedDict", (("", _mapping(module, inside)),))),))
 
 
-def _mapping(module: nn.Module, inside: Write) -> Call:
+def _mapping(module: nn.Module, inside: Writer) -> Call:
     items = tuple(
         (f"{plain(name)}: ", inside(item)) for name, item in module._modules.items() if item is not None
     )

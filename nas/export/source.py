@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from nas.export.calls import (
     INDENT,
     Call,
+    Expression,
     NotExportable,
-    Written,
     from_torch,
     is_plain,
     plain,
@@ -63,7 +63,7 @@ class Source:
         self._reached: dict[type, Reached] = {}
         self._given = False
 
-    def write(self, module: nn.Module) -> Written:
+    def write(self, module: nn.Module) -> Expression:
         """The call that makes a module like this one, weights apart. Raises `NotExportable`."""
         cls, base = type(module), torch_class(module)
         _check_open(module)
@@ -108,14 +108,14 @@ class Source:
                 )
             yield f"{name}=", f"torch.zeros({plain(tuple(buffer.shape))}, dtype={buffer.dtype})"
 
-    def _attributes(self, module: nn.Module) -> list[tuple[str, Written]]:
+    def _attributes(self, module: nn.Module) -> list[tuple[str, Expression]]:
         """The values that a module of somebody's own has beside those of torch's class."""
         cls, base = type(module), torch_class(module)
         usual = set(vars(nn.Module())) | set(inspect.signature(base).parameters)
         for ancestor in base.__mro__:
             usual |= set(vars(ancestor).get("__annotations__", {}))
         wanted = self._reach(cls).attributes
-        values: list[tuple[str, Written]] = []
+        values: list[tuple[str, Expression]] = []
         for name, value in vars(module).items():
             if name in usual or (base is not nn.Module and name not in wanted):
                 continue
@@ -125,11 +125,11 @@ class Source:
                 values.append((f"{name}=", self._value(value, f"{cls.__qualname__}.{name}")))
         return values
 
-    def _children(self, module: nn.Module) -> Iterator[tuple[str, Written]]:
+    def _children(self, module: nn.Module) -> Iterator[tuple[str, Expression]]:
         for name, child in module._modules.items():
             yield f"{name}=", "None" if child is None else self.write(child)
 
-    def _value(self, value: Any, what: str) -> Written:
+    def _value(self, value: Any, what: str) -> Expression:
         """A value that is not plain: a function, or a record whose plain fields are taken."""
         if isinstance(value, (FunctionType, BuiltinFunctionType)):
             return self._refer(value.__name__, value, what)
@@ -140,7 +140,7 @@ class Source:
                 f"dataclass of such"
             )
         self._import("SimpleNamespace", "from types import SimpleNamespace", None)
-        parts: list[tuple[str, Written]] = []
+        parts: list[tuple[str, Expression]] = []
         for name in fields:
             item = getattr(value, name)
             if is_plain(item):

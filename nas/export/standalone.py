@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nas.export.calls import Call, NotExportable, Written, plain, quoted
+from nas.export.calls import Call, Expression, NotExportable, plain, quoted
 from nas.export.source import Source
 
 TOLERANCE = 1e-6  # of the largest output, between the network and the one that the file builds
@@ -99,7 +99,7 @@ def _difference(text: str, network: nn.Module, expected: Tensor, pictures: Pictu
 
 
 def _file(
-    about: str, source: Source, body: list[str], call: Written, pictures: Pictures, expected: Tensor
+    about: str, source: Source, body: list[str], call: Expression, pictures: Pictures, expected: Tensor
 ) -> str:
     built = call.laid_out(1, len("return ")) if isinstance(call, Call) else call
     first = [float(f"{x:.6g}") for x in expected.flatten()[:SHOWN].tolist()]

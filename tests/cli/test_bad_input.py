@@ -169,7 +169,7 @@ def test_a_folder_that_holds_a_run_is_kept(folder: Path, nas_command) -> None:
         (["--set", "evaluator.sleep=0.1"], 4, r"evaluator.sleep: its default then, 0.1 now"),
         (["--set", "limits=['params <= 30']"], 4, r"limits: \[\] then, \['params <= 30'\] now"),
         (["--set", "concurrency=3"], 4, r"concurrency: 8 then, 3 now"),
-        (["--out", "other"], 2, r"--resume RUN goes on .* leave out CONFIG and --out"),
+        (["--out", "other"], 2, r"--resume RUN uses the config .* remove CONFIG and --out"),
     ],
 )
 def test_resuming_as_another_search_is_refused(arguments, code, message, folder: Path, nas_command) -> None:

@@ -32,9 +32,9 @@ def test_a_preference_ranks_the_front_and_marks_the_best(run: pd.DataFrame, nas_
     assert [row[-1] for row in firsts] == ["best"] + [""] * (len(run) - 1)
     scores = [float(row[-2]) for row in firsts]
     assert scores == sorted(scores)
-    assert re.search(r"error \S+ (worse|better)|error as wished", rows[0][-3])
+    assert re.search(r"error \S+ (worse|better)|error on target", rows[0][-3])
     assert f"Best: {firsts[0][0]}" in done.out
-    assert "Levels not named (the best that go with the others): params" in done.out
+    assert "Targets of the other objectives (their best values given yours): params" in done.out
 
 
 def test_limits_leave_out_and_say_how_many(run: pd.DataFrame, nas_command) -> None:
@@ -42,8 +42,8 @@ def test_limits_leave_out_and_say_how_many(run: pd.DataFrame, nas_command) -> No
     left = int((run["params"] > bound).sum())
     assert left > 0
     done = nas_command("front", "run", "--prefer", f"params<={bound}")
-    assert f"{len(run) - left} of {len(run)} architectures, {left} left out by limits" in done.out
-    assert "distance" not in done.out  # no level is named
+    assert f"{len(run) - left} of {len(run)} architectures, {left} excluded by limits" in done.out
+    assert "distance" not in done.out  # no target is set
 
 
 def test_when_nothing_meets_the_limits_the_nearest_are_shown(run: pd.DataFrame, nas_command) -> None:
@@ -84,7 +84,7 @@ def test_the_knee_alone_is_marked_in_the_fronts_own_order(run: pd.DataFrame, nas
     firsts = [row for row in table_rows(done.out) if row[0]]
     assert [row[0] for row in firsts] == run["architecture"].tolist()
     (marked,) = [row for row in firsts if row[-1]]
-    assert re.search(rf"(Knee|the most balanced): {marked[0]}", done.out)
+    assert re.search(rf"(Knee point|most balanced): {marked[0]}", done.out)
 
 
 def test_a_knee_that_is_not_shown_is_named(run: pd.DataFrame, nas_command) -> None:
@@ -96,7 +96,7 @@ def test_a_knee_that_is_not_shown_is_named(run: pd.DataFrame, nas_command) -> No
 
 def test_top_takes_the_first_rows(run: pd.DataFrame, nas_command) -> None:
     done = nas_command("front", "run", "--top", "2")
-    assert f"{len(run)} architectures, 2 of them shown" in done.out
+    assert f"{len(run)} architectures, 2 shown" in done.out
     assert len([row for row in table_rows(done.out) if row[0]]) == 2
     assert len(json.loads(nas_command("front", "run", "--top", "2", "--json").out)) == 2
 

@@ -193,7 +193,9 @@ def test_resuming_with_a_larger_budget_keeps_the_defaults_of_the_first(folder: P
     nas_command("search", "search.yaml")
     done = nas_command("search", "--resume", "run", "--budget", "600")
     assert done.code == 0
-    assert re.search(r"\n[1-9]\d* results are there; each is counted when its turn comes again\n", done.out)
+    assert re.search(
+        r"Found [1-9]\d* results in the log; the counter restarts while they are replayed", done.out
+    )
 
 
 def test_paths_in_a_config_count_from_its_folder_and_on_the_command_line_from_here(
@@ -231,7 +233,7 @@ def test_more_workers_than_concurrency_are_noted_by_the_command(folder: Path, na
         "--set",
         "executor.connect_timeout_s=0.5",
     )
-    assert "concurrency is 8, so only as many of 99 workers can be busy" in " ".join(done.out.split())
+    assert "concurrency 8 keeps at most 8 of 99 workers busy" in " ".join(done.out.split())
 
 
 def test_data_check_tells_what_a_data_set_holds(nas_command) -> None:
@@ -249,7 +251,7 @@ def test_data_check_tells_what_a_data_set_holds(nas_command) -> None:
         (["import", "nasbench101", "search.yaml", "--out", "y"], 3, r"search.yaml"),
         (["enumerate", "nasbench11", "--out", "y"], 2, r"space: unknown 'nasbench11'"),
         (["check", "folders"], 2, r"data: 'folders' is unknown \(did you mean 'folder'\?\): expected one of .* or the path"),
-        (["check", "folder"], 2, r"say where it is: nas data check folder PATH"),
+        (["check", "folder"], 2, r"requires a path: nas data check folder PATH"),
     ],
 )  # fmt: skip
 def test_a_wrong_data_command_is_explained(arguments, code, message, folder: Path, nas_command) -> None:

@@ -34,7 +34,7 @@ def test_this_environment_is_ready(nas_command) -> None:
     found = looked(nas_command, "--no-ray")
     assert all(finding["state"] in ("ok", "note") for finding in found.values())
     assert found["Ray starts"]["said"] == "not tried (--no-ray)"
-    assert "1,797 pictures" in found["data digits"]["said"]
+    assert "1,797 images" in found["data digits"]["said"]
 
 
 def test_the_table_ends_with_what_to_run(nas_command) -> None:
@@ -105,7 +105,7 @@ def test_a_folder_that_cannot_be_written_to_is_told(nas_command, monkeypatch: py
 
     monkeypatch.setattr("nas.cli.doctor.tempfile.TemporaryFile", refused)
     assert (
-        "nothing can be written (Permission denied)"
+        "is not writable (Permission denied)"
         in looked(nas_command, "--no-ray", code=1)["this folder"]["said"]
     )
 

@@ -182,7 +182,7 @@ def test_an_export_that_was_cut_short_is_completed_by_the_next(
         patched.setattr("nas.export.product.card", interrupted)
         done = nas_command(*command)
     assert done.code == 130
-    assert "go on with: nas export run" in done.out
+    assert "continue with: nas export run" in done.out
     (folder,) = (here / "out").iterdir()
     assert index(folder)["complete"] is False
     assert nas_command(*command).code == 0
@@ -271,14 +271,14 @@ def test_without_the_packages_of_onnx_the_rest_is_written_and_the_code_is_1(
 @pytest.mark.parametrize(
     ("flags", "reason"),
     [
-        (("--train",), "--train: say how"),
-        (("--train", "--untrained", "--epochs", "1"), "only one of them"),
-        (("--epochs", "2"), "--epochs is for a training"),
+        (("--train",), "--train: set --recipe"),
+        (("--train", "--untrained", "--epochs", "1"), "contradict each other"),
+        (("--epochs", "2"), "--epochs requires --train"),
         (("--train", "--recipe", "digit"), "did you mean 'digits'"),
         (("--train", "--epochs", "0"), "--epochs: expected a number above 0"),
-        (("--resolution", "8"), "--resolution is for --untrained"),
-        (("--untrained", "--data", "digits"), "leave them out with --untrained"),
-        (("--path", "somewhere"), "are in no file"),
+        (("--resolution", "8"), "--resolution requires --untrained"),
+        (("--untrained", "--data", "digits"), "no effect with --untrained"),
+        (("--path", "somewhere"), "have no path"),
         (("--pick", "none"), "no such network"),
     ],
 )
@@ -301,7 +301,7 @@ def test_onnx_is_written_compared_and_run_as_the_card_says(here: Path, nas_comma
         pytest.importorskip(package, reason=f"{package} is not installed; it comes with the extra 'onnx'")
     done = nas_command("export", "run", "--pick", "params", "--out", "out")
     assert done.code == 0, done.err
-    found = re.search(r"random pictures (\S+), on real ones (\S+) of the largest output", done.out)
+    found = re.search(r"random images (\S+), on real ones (\S+) of the largest output", done.out)
     assert found is not None
     assert all(float(value) < 1e-4 for value in found.groups())
     (folder,) = (here / "out").iterdir()
@@ -329,9 +329,9 @@ def test_an_export_is_judged_with_its_own_weights_as_its_card_says(exported: Pat
 @pytest.mark.parametrize(
     ("network", "said"),
     [
-        (None, "does not say which network"),
-        ({"network": "subprocess:getoutput:touch hacked"}, "only if you name it"),
-        ({"network": "own.py:Space:1-1"}, "only if you name it"),
+        (None, "does not name its network"),
+        ({"network": "subprocess:getoutput:touch hacked"}, "name it yourself"),
+        ({"network": "own.py:Space:1-1"}, "name it yourself"),
     ],
 )
 def test_an_export_whose_network_is_code_or_unknown_is_not_run(
@@ -347,7 +347,8 @@ def test_an_export_whose_network_is_code_or_unknown_is_not_run(
 def test_a_folder_that_is_no_export_is_named_and_so_are_missing_weights(here: Path, nas_command) -> None:
     (here / "other").mkdir()
     assert (
-        "other is no export and no training" in nas_command("evaluate", "other", "--data", "digits").sentence
+        "other is not an export or training folder"
+        in nas_command("evaluate", "other", "--data", "digits").sentence
     )
     assert "--weights: needed" in nas_command("evaluate", "muxnet_s", "--data", "digits").sentence
 
@@ -369,7 +370,7 @@ def test_onnx_is_written_for_the_opset_that_is_asked_for(tmp_path: Path, opset: 
     ("flags", "said"),
     [
         (["--opset", "3"], "expected a version from 9 to 25, got 3"),
-        (["--opset", "17", "--no-onnx"], "leave it out"),
+        (["--opset", "17", "--no-onnx"], "contradict each other"),
     ],
 )
 def test_an_opset_that_cannot_be_is_refused_before_anything_is_written(

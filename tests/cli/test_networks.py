@@ -134,7 +134,7 @@ def test_a_drawing_is_an_svg_file(arguments: tuple[str, ...], nas_command, here:
     [
         (("cost", "muxnet_n"), "did you mean 'muxnet_"),
         (("cost", "muxnet-tinny"), "did you mean 'muxnet-tiny'"),
-        (("show", "muxnet-tiny"), "say which architecture"),
+        (("show", "muxnet-tiny"), "add an architecture"),
         (("show", "r8/stem8s1/dss8/head32"), "'dss8'"),
         (("cost", "muxnet_m", "--resolution", "0"), "--resolution"),
         (("cost", "muxnet_m", "--classes", "0"), "--classes"),
@@ -143,7 +143,7 @@ def test_a_drawing_is_an_svg_file(arguments: tuple[str, ...], nas_command, here:
         (("list", "modells"), "did you mean 'models'"),
         (("train", SMALL, "--data", "digit", "--out", "o"), "did you mean 'digits'"),
         (("train", SMALL, "--data", "cifar10", "--out", "o"), "--path"),
-        (("train", SMALL, "--data", "/tmp", "--path", "x", "--out", "o"), "leave it out"),
+        (("train", SMALL, "--data", "/tmp", "--path", "x", "--out", "o"), "remove --path"),
         (("train", SMALL, "--data", "digits", "--recipe", "digit", "--out", "o"), "did you mean 'digits'"),
         (
             ("train", SMALL, "--data", "digits", "--out", "o", "--set", "recipe.epoch=1"),
@@ -173,7 +173,7 @@ def test_a_training_writes_its_result_and_prints_it(trained: Path, nas_command) 
     assert result["epochs"] == 1
     again = nas_command("train", SMALL, *TRAIN, "--epochs", "1", "--out", "run")
     assert f"top-1 {100 - result['test']['error']:.2f}%" in again.out
-    assert "after 1 of 1 epochs: going on with it" in again.out
+    assert "after 1 of 1 epochs: continuing it" in again.out
 
 
 def test_a_trained_network_is_exported_with_its_weights_and_scores(trained: Path, nas_command) -> None:
@@ -205,7 +205,7 @@ def test_what_a_training_has_no_use_for_is_refused(trained: Path, nas_command) -
     for flags in (("--pick", "knee"), ("--train",), ("--epochs", "3"), ("--data", "digits"), ("--seed", "1")):
         done = nas_command("export", "run", *flags)
         assert done.code == 2
-        assert f"{flags[0]} is for the run of a search" in done.sentence
+        assert f"{flags[0]} requires the run of a search" in done.sentence
     assert not (trained / "export").exists()
 
 
@@ -293,7 +293,7 @@ def test_an_interrupted_training_says_how_to_go_on(
         patch.setattr(Training, "epoch", stopped)
         done = nas_command(*command)
     assert done.code == 130
-    assert f"go on with: nas {' '.join(command)}" in " ".join(done.out.split())
+    assert f"continue with: nas {' '.join(command)}" in " ".join(done.out.split())
     done = nas_command(*command)
     assert done.code == 0, done.err
     assert "after 1 of 2 epochs" in done.out

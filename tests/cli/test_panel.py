@@ -64,7 +64,7 @@ def test_it_says_everything_that_one_wants_to_know() -> None:
     for part in (
         "muxnet-tiny, sa-moead, seed 1",
         "runs/first",
-        "35/70 evaluated, 4 under way, 6 failed",
+        "35/70 evaluated, 4 running, 6 failed",
         "1 min 12 s passed, about 1 min 02 s left",
         "29.4 evaluated a minute, last result 3 s ago",
         "10 architectures, hypervolume 0.7552 ▁",
@@ -173,7 +173,7 @@ def test_a_run_without_a_result_can_be_shown() -> None:
 
 def test_a_line_has_the_same_numbers() -> None:
     said = line(standing(rungs=((2.0, 40), (6.0, 12))))
-    assert "35/70 evaluated, 4 under way, 6 failed, front 10, hypervolume 0.7552, budget 2: 40, 6: 12" in said
+    assert "35/70 evaluated, 4 running, 6 failed, front 10, hypervolume 0.7552, budget 2: 40, 6: 12" in said
     assert said.endswith("29.4 a minute, about 1 min 02 s left")
 
 

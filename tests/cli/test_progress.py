@@ -87,9 +87,9 @@ def test_a_space_that_cannot_write_its_architectures_ends_no_search(monkeypatch:
         monkeypatch,
         terminal=True,
         space=Mute(),
-        until=lambda said: "cannot be shown: ValueError: no words" in said,
+        until=lambda said: "cannot show the status of the search: ValueError: no words" in said,
     )
-    assert said.rindex("10/10") > said.rindex("cannot be shown")  # it went on; at the end this thread draws
+    assert said.rindex("10/10") > said.rindex("cannot show")  # it went on; at the end this thread draws
 
 
 def test_what_is_done_again_and_again_goes_on_after_an_error_that_is_reported_once(

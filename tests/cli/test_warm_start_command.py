@@ -13,7 +13,7 @@ def test_a_search_may_begin_with_an_earlier_run(folder: Path, nas_command) -> No
     assert nas_command("search", "search.yaml", "--out", "earlier").code == 0
     done = nas_command("search", "search.yaml", "--seed", "1", "--set", "warm_start=earlier", "--out", "new")
     assert done.code == 0, done.err
-    assert "beginning with what earlier measured" in " ".join(done.out.split())
+    assert "warm start from earlier" in " ".join(done.out.split())
     summary = json.loads((folder / "new" / "summary.json").read_text())
     assert (summary["evaluations"], summary["imported"]) == (20, 20)
     config = json.loads((folder / "new" / "config.json").read_text())

@@ -84,7 +84,7 @@ def test_once_shows_a_finished_run(run: Path, nas_command) -> None:
     done = nas_command("watch", str(run), "--once")
     assert done.code == 0
     assert "toy, moead, seed 0" in done.out
-    assert "30/30 evaluated, 0 under way, 0 failed" in done.out
+    assert "30/30 evaluated, 0 running, 0 failed" in done.out
     assert "finished after" in done.out
 
 

@@ -80,7 +80,7 @@ def test_a_comparison_is_made_reported_and_not_made_again(folder: Path, nas: Cal
     assert (folder / "out" / "index.html").is_file()
     again = nas("compare", "compare.yaml", "--seeds", "3")
     assert again.code == 0, again.out + again.err
-    assert "4/6 runs, 4 of them from before" in again.out
+    assert "4/6 runs, 4 from before" in again.out
     assert len(pd.read_csv(folder / "out" / "results" / "runs.csv")) == 6
 
 
@@ -138,7 +138,7 @@ def test_after_ctrl_c_the_same_command_goes_on(folder: Path, nas: Callable[..., 
     first.send_signal(signal.SIGINT)
     said, _ = first.communicate(timeout=600)
     assert first.returncode == 130, said
-    assert "the same command goes on where it was" in " ".join(said.split())
+    assert "repeat the command to continue" in " ".join(said.split())
     done = nas("compare", "compare.yaml")
     assert done.code == 0, done.out + done.err
     runs = pd.read_csv(folder / "out" / "results" / "runs.csv")

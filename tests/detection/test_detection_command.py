@@ -107,7 +107,7 @@ def test_a_trained_detector_is_exported_as_onnx(command: Command, trained: Path)
         pytest.importorskip(package, reason=f"{package} is not installed; it comes with the extra 'onnx'")
     code, said = command("export", str(trained))
     assert code == 0, said
-    assert "ONNX against PyTorch: largest difference on random pictures" in said
+    assert "ONNX against PyTorch: largest difference on random images" in said
     assert (trained / "export" / "network.onnx").is_file()
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 
 import nas
 from nas.cli.panel import StatusPanel
-from nas.cli.progress import Written
+from nas.cli.progress import LogLines
 from nas.core.errors import HistoryError
 from nas.core.problem import Problem
 from nas.core.records import Note
@@ -187,7 +187,7 @@ def shown(terminal: bool, notes: list[Note], monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("nas.cli.progress.output", lambda: console)
     live, state = LiveStatus(), SearchState(Problem(Grid(), OBJECTIVES, quick), LoopSettings())
     live.begin(state)
-    log = Written(live.now)
+    log = LogLines(live.now)
     for note in notes:
         state.take_notes([note])
         if terminal:

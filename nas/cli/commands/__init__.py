@@ -1,1 +1,1 @@
-"""The commands: their options and their help. What they do is elsewhere, and imported when they run."""
+"""The commands: options and help. Their implementations are imported when they run."""

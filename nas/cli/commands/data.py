@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 data = typer.Typer(
-    no_args_is_help=True, help="Benchmark tables and image data sets.", rich_markup_mode="markdown"
+    no_args_is_help=True,
+    help="Prepare benchmark tables and check image data sets.",
+    rich_markup_mode="markdown",
 )
 
 
@@ -17,7 +19,7 @@ def enumerate(
     space: Annotated[str, typer.Argument(help="nasbench101")],
     out: Annotated[Path, typer.Option(help="Parquet file to write.")],
 ) -> None:
-    """Write every architecture of a space, once, with its exact costs."""
+    """Write every architecture of a space with its exact costs to a Parquet file."""
     from nas.cli.benchmarks import enumerate_space
 
     enumerate_space(space, out)
@@ -28,35 +30,35 @@ def enumerate(
 )
 def import_(
     benchmark: Annotated[str, typer.Argument(help="nasbench101")],
-    file: Annotated[Path, typer.Argument(help="The published file.")],
-    out: Annotated[Path, typer.Option(help="Folder to make.")],
-    partial: Annotated[bool, typer.Option("--partial", help="Accept a file that lacks cells.")] = False,
+    file: Annotated[Path, typer.Argument(help="Published file of the benchmark.")],
+    out: Annotated[Path, typer.Option(help="Folder to create.")],
+    partial: Annotated[bool, typer.Option("--partial", help="Accept an incomplete file.")] = False,
 ) -> None:
-    """Turn a benchmark's published file into a table that opens at once."""
+    """Convert a benchmark's published file to a table that opens quickly."""
     from nas.cli.benchmarks import import_benchmark
 
     import_benchmark(benchmark, file, out, partial)
 
 
 @data.command(
-    epilog="Examples:\n\n`nas data check pictures/`\n\n`nas data check cifar.parquet`\n\n`nas data check pictures/ --set skip_damaged=true`\n\n`nas data check cifar10 cifar-10-batches-bin`\n\n"
+    epilog="Examples:\n\n`nas data check images/`\n\n`nas data check cifar.parquet`\n\n`nas data check images/ --set skip_damaged=true`\n\n`nas data check cifar10 cifar-10-batches-bin`\n\n"
     "`nas data check camvid camvid.parquet --task segmentation`\n\n`nas data check voc VOC2007 --task detection`"
 )
 def check(
     kind: Annotated[
         str,
         typer.Argument(
-            help="digits, cifar10, cifar100, a folder of pictures or a Parquet file; a segmentation's camvid, ade20k, voc; a detection's voc, parquet."
+            help="digits, cifar10, cifar100, an image folder or a Parquet file; for segmentation camvid, ade20k, voc; for detection voc, parquet."
         ),
     ],
-    path: Annotated[Path | None, typer.Argument(help="Where the data are.")] = None,
+    path: Annotated[Path | None, typer.Argument(help="Path of the data.")] = None,
     task: Annotated[str, typer.Option(help="classification, segmentation or detection.")] = "classification",
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Setting of the data set, such as labels=truth.csv."),
     ] = None,
 ) -> None:
-    """Check a data set: what it holds, which files are ignored or damaged, and how to get it."""
+    """Check a data set: report its contents, ignored and damaged files, and how to get it."""
     from nas.cli.benchmarks import check_data
 
     check_data(kind, path, task, tuple(settings or ()))

@@ -1,4 +1,4 @@
-"""Commands about one network."""
+"""Commands for one network."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from nas.cli.commands.options import (
 )
 
 networks = typer.Typer(rich_markup_mode="markdown")
-weights = typer.Typer(no_args_is_help=True, help="Weights of networks.", rich_markup_mode="markdown")
+weights = typer.Typer(no_args_is_help=True, help="Convert weights of networks.", rich_markup_mode="markdown")
 PANEL = "One network"
 
 
@@ -48,7 +48,7 @@ def show(
     svg: Annotated[Folder, typer.Option(help="Write a drawing to this file.", show_default=False)] = None,
     settings: SpaceSettings = None,
 ) -> None:
-    """Print a network block by block: type, shape, parameters, multiply-adds."""
+    """Print the blocks of a network: type, shape, parameters, multiply-adds."""
     from nas.cli.networks import Sizes, show_network
     from nas.cli.of_data import counted_network
 
@@ -61,7 +61,7 @@ def show(
     epilog="Examples:\n\n`nas cost nasbench101 100110100001001010101-02001`\n\n"
     "`nas cost nasbench101 1-1 --set stem_channels=16 --json`\n\n"
     "`nas cost muxnet_m --resolution 224 --json`\n\n"
-    "`nas cost nasbench101 1-1 --data folder --path pictures --resolution 32`",
+    "`nas cost nasbench101 1-1 --data folder --path images --resolution 32`",
 )
 def cost(
     network: Network,
@@ -74,7 +74,7 @@ def cost(
     settings: SpaceSettings = None,
     as_json: Json = False,
 ) -> None:
-    """Exact parameters and multiply-adds of a network, without building it."""
+    """Count the parameters and multiply-adds of a network exactly, without building it."""
     from nas.cli.console import output, print_json
     from nas.cli.networks import Sizes
     from nas.cli.of_data import counted_network
@@ -89,14 +89,14 @@ def cost(
 
 
 def _of_data(data: str | None, path: Path | None, task: str | None) -> Any:
-    """The data to count for; None where none are named."""
+    """The data to count for, or None."""
     from nas.cli.of_data import OfData
     from nas.core.errors import ConfigError
 
     if data is None:
         for flag, value in (("--path", path), ("--task", task)):
             if value is not None:
-                raise ConfigError(f"{flag}: belongs to --data; add it, or leave {flag} out")
+                raise ConfigError(f"{flag} requires --data; add --data or remove {flag}")
         return None
     return OfData(data, path, task)
 
@@ -116,100 +116,101 @@ def train(
     out: Annotated[
         Folder,
         typer.Option(
-            help="Folder for the log, the weights and the result; default: runs/NETWORK-RECIPE.",
+            help="Output folder for log, weights and result; default: runs/NETWORK-RECIPE.",
             show_default=False,
         ),
     ] = None,
     recipe: Annotated[
         Text,
         typer.Option(
-            help="digits, cifar-transfer, imagenet, camvid, ade20k, blood-cells or voc; default: digits, or the task's own.",
+            help="digits, cifar-transfer, imagenet, camvid, ade20k, blood-cells or voc; default: that of the task (digits for classification).",
             show_default=False,
         ),
     ] = None,
     task: Annotated[str, typer.Option(help=TASK)] = "classification",
     head: Annotated[Text, typer.Option(help=HEAD, show_default=False)] = None,
-    path: Annotated[Folder, typer.Option(help="Where the data are.", show_default=False)] = None,
+    path: Annotated[Folder, typer.Option(help="Path of the data.", show_default=False)] = None,
     epochs: Annotated[
-        Number, typer.Option(help="Instead of the recipe's number.", show_default=False)
+        Number, typer.Option(help="Number of epochs; default: the recipe's.", show_default=False)
     ] = None,
-    seed: Annotated[int, typer.Option(help="Decides everything that is random.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     threads: Annotated[
         Number,
-        typer.Option(help="Of this process; default: 1 below 64 pixels, else all.", show_default=False),
+        typer.Option(
+            help="Threads of this process; default: 1 below 64 pixels, else all.", show_default=False
+        ),
     ] = None,
     weights: Annotated[
         Folder,
-        typer.Option(help="Weights to start from; another classifier is left out.", show_default=False),
+        typer.Option(help="Initial weights; a classifier of another size is skipped.", show_default=False),
     ] = None,
     settings: Annotated[
         Texts,
         typer.Option(
             "--set",
-            help="`recipe.x=y`, `data.x=y` or `space.x=y`; of a task also `head.x=y` and `task.x=y`. Repeatable.",
+            help="Set `recipe.x=y`, `data.x=y` or `space.x=y`; for some tasks also `head.x=y`, `task.x=y`. Repeatable.",
         ),
     ] = None,
 ) -> None:
-    """Train one network fully by a recipe and judge it on the test pictures.
+    """Train one network with a full recipe and evaluate it on the test images.
 
-    A training that was interrupted goes on from its last whole epoch when the command is given again.
+    Repeat the command to continue an interrupted training from its last complete epoch.
     """
-    from nas.cli.training import Asked, Run, default_folder, run_training
+    from nas.cli.training import NetworkOptions, Run, default_folder, run_training
 
-    asked = Asked(spec, data, path, weights, tuple(settings or ()), task, head)
+    options = NetworkOptions(spec, data, path, weights, tuple(settings or ()), task, head)
     name = spec if head is None else f"{spec}-{head}"
-    folder = out or default_folder(name, recipe or asked.command.recipe)
-    run_training(asked, recipe, epochs, Run(folder, seed, threads))
+    folder = out or default_folder(name, recipe or options.command.recipe)
+    run_training(options, recipe, epochs, Run(folder, seed, threads))
 
 
 @networks.command(
     rich_help_panel=PANEL,
     epilog="Example:\n\n`nas evaluate muxnet_m --data folder --path imagenet --resolution 224 --weights muxnet_m.pt`\n\n"
-    "`nas evaluate runs/first/export/NETWORK --data digits` judges an exported network with its own weights",
+    "`nas evaluate runs/first/export/NETWORK --data digits` evaluates an exported network with its weights",
 )
 def evaluate(
     spec: Annotated[
-        str, typer.Argument(help=f"{SPEC} Or the folder of an export or a training.", metavar="SPEC")
+        str, typer.Argument(help=f"{SPEC} Or the folder of an export or training.", metavar="SPEC")
     ],
     data: Annotated[str, typer.Option(help=DATA)],
     weights: Annotated[
         Folder,
         typer.Option(
-            help="weights.pt of a training or an export, or a converted checkpoint; default: those in the folder SPEC.",
+            help="weights.pt of a training or export, or a converted checkpoint; default: those in the folder SPEC.",
             show_default=False,
         ),
     ] = None,
-    path: Annotated[Folder, typer.Option(help="Where the data are.", show_default=False)] = None,
+    path: Annotated[Folder, typer.Option(help="Path of the data.", show_default=False)] = None,
     resolution: Annotated[
         Number,
-        typer.Option(help="Side of the pictures; default: as in the weights' training.", show_default=False),
+        typer.Option(help="Image side in pixels; default: as in training.", show_default=False),
     ] = None,
     task: Annotated[str, typer.Option(help=TASK)] = "classification",
-    head: Annotated[
-        Text, typer.Option(help=f"{HEAD} Default: as in the weights' training.", show_default=False)
-    ] = None,
+    head: Annotated[Text, typer.Option(help=f"{HEAD} Default: as in training.", show_default=False)] = None,
     settings: Annotated[
         Texts,
         typer.Option(
-            "--set", help="`data.x=y` or `space.x=y`; of a task also `head.x=y` and `task.x=y`. Repeatable."
+            "--set",
+            help="Set `data.x=y` or `space.x=y`; for some tasks also `head.x=y`, `task.x=y`. Repeatable.",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Judge weights on the test pictures: top-1, top-5, every class, and the time a picture takes."""
-    from nas.cli.training import Asked, run_evaluation
+    """Evaluate weights on the test images: top-1, top-5, accuracy per class, latency per image."""
+    from nas.cli.training import NetworkOptions, run_evaluation
 
-    asked = Asked(spec, data, path, weights, tuple(settings or ()), task, head)
-    run_evaluation(asked, resolution, as_json)
+    options = NetworkOptions(spec, data, path, weights, tuple(settings or ()), task, head)
+    run_evaluation(options, resolution, as_json)
 
 
 @weights.command(epilog="Example:\n\n`nas weights convert muxnet_m.pth --model muxnet_m --out muxnet_m.pt`")
 def convert(
-    file: Annotated[Path, typer.Argument(help="The authors' checkpoint.")],
+    file: Annotated[Path, typer.Argument(help="Checkpoint of MUXNet's authors.")],
     model: Annotated[str, typer.Option(help="A name from `nas list models`.")],
     out: Annotated[Path, typer.Option(help="File to write.")],
 ) -> None:
-    """Turn a checkpoint of MUXNet's authors into one of ours, matched by shape and order."""
+    """Convert a checkpoint of MUXNet's authors to this package's format, matched by shape and order."""
     from nas.cli.networks import convert as convert_file
 
     convert_file(file, model, out)

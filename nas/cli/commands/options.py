@@ -1,4 +1,4 @@
-"""What the options of several commands share."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ NETWORK = (
     "a name from `nas list spaces`, or file.py:Name."
 )
 SPEC = "A name from `nas list models`, a MUXNet text (r32/...), a NASBench-101 cell, or SPACE:TEXT."
-DATA = "digits, cifar10, cifar100, folder or parquet; or the path of a folder of pictures or a Parquet file."
+DATA = "digits, cifar10, cifar100, folder or parquet; or the path of an image folder or a Parquet file."
 TASK = "classification, segmentation (data: camvid, ade20k, voc) or detection (data: voc, parquet)."
-HEAD = "What stands on the backbone: of a segmentation c1 or ppm, of a detection ssdlite, ssd or ssd300 (VGG-16)."
-RESOLUTION = "Pixels of a side of the picture; default: the network's own. For networks without a space."
-CLASSES = "Classes; default 1000. For networks without a space."
+HEAD = "Head on the backbone: segmentation c1 or ppm; detection ssdlite, ssd or ssd300 (VGG-16)."
+RESOLUTION = "Image side in pixels; default: the network's. For networks without a space."
+CLASSES = "Number of classes; default 1000. For networks without a space."
 
-# Arguments and options that are said in the same words by several commands.
+# Arguments and options with the same help in several commands.
 ConfigSettings = Annotated[
-    Texts, typer.Option("--set", help="Any key of the config: `a.b=value`. Repeatable.")
+    Texts, typer.Option("--set", help="Set a key of the config: `a.b=value`. Repeatable.")
 ]
 SpaceSettings = Annotated[
-    Texts, typer.Option("--set", help="A setting of the space: `name=value`. Repeatable.")
+    Texts, typer.Option("--set", help="Set an option of the space: `name=value`. Repeatable.")
 ]
 Network = Annotated[str, typer.Argument(help=NETWORK, metavar="NETWORK")]
 OfSpace = Annotated[
-    Text, typer.Argument(help="After a space: text form, as in front.csv.", show_default=False)
+    Text, typer.Argument(help="Architecture of the space, in the text form of front.csv.", show_default=False)
 ]
 Resolution = Annotated[Number, typer.Option(help=RESOLUTION, show_default=False)]
 Classes = Annotated[Number, typer.Option(help=CLASSES, show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="A JSON object.")]
+Json = Annotated[bool, typer.Option("--json", help="Print a JSON object.")]
 CountedData = Annotated[
     Text,
     typer.Option(
         "--data",
-        help="Count for the channels, classes and image size of these data: digits, folder, ..., or a path. "
-        "With it --resolution is the side to which images are brought, and `--set data.x=y` sets how they are read.",
+        help="Count for the channels, classes and image size of this data set: digits, folder, ..., or a path. "
+        "--resolution is then the side to resize images to; `--set data.x=y` sets options of the data set.",
         show_default=False,
     ),
 ]
-DataPath = Annotated[Folder, typer.Option("--path", help="Where the data are.", show_default=False)]
+DataPath = Annotated[Folder, typer.Option("--path", help="Path of the data.", show_default=False)]
 CountedTask = Annotated[
-    Text, typer.Option("--task", help="Of the data; default: as the space.", show_default=False)
+    Text, typer.Option("--task", help="Task of the data; default: that of the space.", show_default=False)
 ]
 Trust = Annotated[
     bool,
-    typer.Option("--trust", help="Import the code that the run names, without a question."),
+    typer.Option("--trust", help="Import the code that the run names without asking."),
 ]

@@ -1,4 +1,4 @@
-"""Commands about what is here."""
+"""Commands that list components and check the installation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from nas.cli.commands.options import Json
 
 parts = typer.Typer(rich_markup_mode="markdown")
-PANEL = "What is here"
+PANEL = "Components and data"
 
 
 @parts.command("list", rich_help_panel=PANEL, epilog="Examples:\n\n`nas list spaces`\n\n`nas list models`")
@@ -21,7 +21,7 @@ def list_(
         ),
     ],
 ) -> None:
-    """List what comes with the framework, a line each."""
+    """List the built-in components of a kind."""
     from nas.cli.console import output
     from nas.cli.show import listing
 
@@ -31,9 +31,9 @@ def list_(
 @parts.command(rich_help_panel=PANEL, epilog="Examples:\n\n`nas doctor`\n\n`nas doctor --json | jq .ready`")
 def doctor(
     as_json: Json = False,
-    no_ray: Annotated[bool, typer.Option("--no-ray", help="Do not start Ray (some seconds).")] = False,
+    no_ray: Annotated[bool, typer.Option("--no-ray", help="Skip the start of Ray (a few seconds).")] = False,
 ) -> None:
-    """Tell whether a first search would run here, what is missing for what else, and where data were found."""
+    """Check that a search can run here; list missing optional packages and the data found."""
     from nas.cli.doctor import run_doctor
 
     run_doctor(as_json, ray=not no_ray)

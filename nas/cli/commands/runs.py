@@ -1,4 +1,4 @@
-"""Commands that make runs, and that take them."""
+"""Commands that create runs or read them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PANEL = "Runs"
     "`nas search --space nasbench101` does the same with NASBench-101 cells\n\n"
     "`nas search my.yaml --budget 500 --workers 8 --out runs/mine`\n\n"
     "`nas search my.yaml --set algorithm.population=30 --set 'limits=[\"params <= 1e6\"]'`\n\n"
-    "`nas search --resume runs/mine --budget 1000` goes on after Ctrl-C, a crash, or for longer",
+    "`nas search --resume runs/mine --budget 1000` continues after Ctrl-C or a crash, or with a larger budget",
 )
 def search(
     config: Annotated[
@@ -31,17 +31,19 @@ def search(
     algorithm: Annotated[
         Text, typer.Option(help="A name from `nas list algorithms`, or file.py:Name.")
     ] = None,
-    budget: Annotated[Number, typer.Option(help="Architectures to evaluate.")] = None,
-    seed: Annotated[Number, typer.Option(help="Decides everything that is random.")] = None,
-    workers: Annotated[Number, typer.Option(help="Ray workers; changes speed, not the outcome.")] = None,
+    budget: Annotated[Number, typer.Option(help="Number of architectures to evaluate.")] = None,
+    seed: Annotated[Number, typer.Option(help="Random seed.")] = None,
+    workers: Annotated[
+        Number, typer.Option(help="Number of Ray workers; changes the speed, not the result.")
+    ] = None,
     executor: Annotated[
         Text, typer.Option(help="`ray` (worker processes) or `serial` (this process).")
     ] = None,
     address: Annotated[
         Text, typer.Option(help="Ray cluster to join, host:port; default: one on this machine.")
     ] = None,
-    out: Annotated[Folder, typer.Option(help="Folder for the log, the front and the plots.")] = None,
-    resume: Annotated[Folder, typer.Option(help="Go on with the run in this folder.")] = None,
+    out: Annotated[Folder, typer.Option(help="Output folder for log, front and plots.")] = None,
+    resume: Annotated[Folder, typer.Option(help="Continue the run in this folder.")] = None,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Log to RUN/tensorboard (needs the extra `tensorboard`).")
     ] = False,
@@ -53,14 +55,16 @@ def search(
     ] = False,
     callback: Annotated[
         Texts,
-        typer.Option(help="Who is told how it goes: file.py:Name. Repeatable.", show_default=False),
+        typer.Option(
+            help="Callback to run during the search, as file.py:Name. Repeatable.", show_default=False
+        ),
     ] = None,
     trust: Trust = False,
     accept_changed_code: Annotated[
         bool,
         typer.Option(
             "--accept-changed-code",
-            help="With `--resume` or a warm start: continue although your code changed since; it is recorded.",
+            help="With `--resume` or a warm start: accept that your code changed; the run records it.",
         ),
     ] = False,
     csv: Annotated[
@@ -70,8 +74,7 @@ def search(
 ) -> None:
     """Search a space for its Pareto front.
 
-    Without a config, a space's built-in one is used (NASBench-101 cells trained on digits). Progress is shown live;
-    Ctrl-C ends the run in order, and `--resume` goes on with it.
+    Without CONFIG, the built-in config of the space is used. Ctrl-C stops the run without losing results; `--resume` continues it.
     """
     from nas.cli.searching import Flags, run_search
 
@@ -86,21 +89,23 @@ def search(
 
 @runs.command(
     rich_help_panel=PANEL,
-    epilog="Examples:\n\n`nas watch runs/first` while `nas search` runs in another window, or in a batch job\n\n"
-    "`nas watch runs/first --once` prints where it stands\n\n"
-    "`nas watch /mnt/cluster/runs/mine --every 10` follows a run of another machine on a shared disk",
+    epilog="Examples:\n\n`nas watch runs/first` while `nas search` runs in another terminal or a batch job\n\n"
+    "`nas watch runs/first --once` prints the status once\n\n"
+    "`nas watch /mnt/cluster/runs/mine --every 10` follows a run on another machine through a shared disk",
 )
 def watch(
-    run: Annotated[Path, typer.Argument(help="Folder of a run: under way, over, or not begun yet.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a run: running, finished or not started yet.")],
     every: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option(help="Seconds between looks; default: 1, in a log 60.", show_default=False),
+        typer.Option(
+            help="Seconds between updates; default: 1 in a terminal, 60 in a log.", show_default=False
+        ),
     ] = None,
-    once: Annotated[bool, typer.Option("--once", help="Show where it stands now, and end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Print the current status and exit.")] = False,
 ) -> None:
-    """Show where a run stands, live, from any process or machine that sees its folder.
+    """Show the live status of a run from any process or machine that can read its folder.
 
-    Reads only. Ends when the run does; Ctrl-C ends the watching alone.
+    Changes nothing. Exits when the run ends; Ctrl-C stops only the display.
     """
     from nas.cli.watching import run_watch
 
@@ -110,65 +115,66 @@ def watch(
 @runs.command(
     rich_help_panel=PANEL,
     epilog="Examples:\n\n`nas front runs/first`\n\n`nas front runs/first --json | jq '.[0].architecture'`\n\n"
-    '`nas front runs/first --prefer "error=5%,params<1M" --knee` ranks by how near each comes to 5% error\n\n'
+    '`nas front runs/first --prefer "error=5%,params<1M" --knee` ranks by the distance to 5% error\n\n'
     '`nas front runs/first --prefer "error=5%,madds:2" --top 3 --json`\n\n'
-    "`nas front runs/first --by seconds` ranks the front by another recorded number: here the time of the training",
+    "`nas front runs/first --by seconds` ranks the front by another recorded value, here the training time",
 )
 def front(
-    run: Annotated[Path, typer.Argument(help="Folder of a run, finished or under way.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a finished or running search.")],
     prefer: Annotated[
         Text,
         typer.Option(
-            help="What you care for: `error=5%` (wished for), `params<1M` (a limit), `madds:2` (a weight), with commas.",
+            help="Preference, comma-separated: target `error=5%`, limit `params<1M`, weight `madds:2`.",
             show_default=False,
         ),
     ] = None,
     by: Annotated[
         Text,
         typer.Option(
-            help="Rank by a recorded number, an objective or any other value of the trials; smallest first, "
-            "objectives best first.",
+            help="Rank by an objective (best first) or another recorded value (smallest first).",
             metavar="NAME",
             show_default=False,
         ),
     ] = None,
-    largest: Annotated[bool, typer.Option("--largest", help="With --by: rank the largest first.")] = False,
+    largest: Annotated[bool, typer.Option("--largest", help="Rank the largest value of --by first.")] = False,
     knee: Annotated[bool, typer.Option("--knee", help="Mark the knee point.")] = False,
-    top: Annotated[Number, typer.Option(help="So many rows at most.", min=1, show_default=False)] = None,
+    top: Annotated[Number, typer.Option(help="Maximum number of rows.", min=1, show_default=False)] = None,
     as_json: Annotated[
         bool,
-        typer.Option("--json", help="A JSON list, one object an architecture; an object with the above."),
+        typer.Option(
+            "--json", help="Print JSON: a list of architectures; with --prefer or --knee an object."
+        ),
     ] = False,
     csv: Annotated[
         bool, typer.Option("--csv", help="Also write every trial to RUN/history.csv, for spreadsheets.")
     ] = False,
 ) -> None:
-    """Print a run's Pareto front, or choose from it; `--csv` writes its trials as a table."""
-    from nas.cli.choosing import Wanted, show_front
+    """Print the Pareto front of a run, ranked by a preference or a value if you give one."""
+    from nas.cli.choosing import FrontOptions, show_front
 
-    show_front(run, Wanted(prefer, knee, top, as_json, by, largest, csv))
+    show_front(run, FrontOptions(prefer, knee, top, as_json, by, largest, csv))
 
 
 @runs.command(
     rich_help_panel=PANEL,
-    epilog="Examples:\n\n`nas report runs/first` writes runs/first/report.html; also while the search runs\n\n"
-    "`nas report runs/a runs/b runs/c --out compared.html` compares runs in the objectives that they share",
+    epilog="Examples:\n\n`nas report runs/first` writes runs/first/report.html, also while the search runs\n\n"
+    "`nas report runs/a runs/b runs/c --out compared.html` compares runs by their common objectives",
 )
 def report(
     runs: Annotated[
-        list[Path], typer.Argument(help="Folder of a run, or of several to compare.", metavar="RUN")
+        list[Path], typer.Argument(help="Folders of one run, or of several to compare.", metavar="RUN")
     ],
     out: Annotated[
         Folder,
         typer.Option(
-            help="File to write; default: report.html in the run's folder, of several comparison.html in the first's.",
+            help="File to write; default: report.html in the run's folder; for several runs comparison.html in the first folder.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Write a page about a run, or about several compared: the front, its networks, how the search went on.
+    """Write an HTML page of one run, or a comparison of several: front, networks, progress.
 
-    One file of HTML that opens offline. `nas search` writes it at its end.
+    The page is one file that opens offline. `nas search` writes it at its end.
     """
     from nas.cli.reporting import make_report
 
@@ -177,96 +183,99 @@ def report(
 
 @runs.command(
     rich_help_panel=PANEL,
-    epilog="Examples:\n\n`nas export runs/first` exports the knee with the weights that the search left\n\n"
+    epilog="Examples:\n\n`nas export runs/first` exports the knee point with the weights kept by the search\n\n"
     '`nas export runs/first --pick knee --pick "params<=10k:error" --pick r8/stem8s1`\n\n'
-    "`nas export runs/first --train --recipe digits` trains in full first; again after Ctrl-C, it goes on\n\n"
+    "`nas export runs/first --train --recipe digits` trains fully first; repeat it to continue after Ctrl-C\n\n"
     "`nas export runs/nb101 --train --recipe cifar-transfer --data cifar10 --path cifar-10-batches-bin`\n\n"
-    "`nas export runs/voc` exports what `nas train ... --out runs/voc` has trained: a classifier, a segmentation, a detector",
+    "`nas export runs/voc` exports the network trained by `nas train ... --out runs/voc`",
 )
 def export(
-    run: Annotated[Path, typer.Argument(help="Folder of a run, or of a training by `nas train`.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a search, or of a training by `nas train`.")],
     pick: Annotated[
         Texts,
         typer.Option(
-            help="`knee` (default), an architecture or how it begins, an objective (the best in it), or limits and an "
-            "objective: `madds<=300e6:error`. Repeatable.",
+            help="Network to export: `knee` (default), an architecture or its first characters, an objective (its best), or "
+            "limits and an objective: `madds<=300e6:error`. Repeatable.",
             show_default=False,
         ),
     ] = None,
     out: Annotated[
         Folder,
         typer.Option(
-            help="A folder for one of each network (of a training: for its own); default: RUN/export.",
+            help="Output folder, with a subfolder per network (for a training: none); default: RUN/export.",
             show_default=False,
         ),
     ] = None,
-    train: Annotated[bool, typer.Option("--train", help="Train in full, on the run's pictures.")] = False,
-    untrained: Annotated[bool, typer.Option("--untrained", help="The architecture alone.")] = False,
-    recipe: Annotated[Text, typer.Option(help="Of `--train`, as in `nas train`.", show_default=False)] = None,
+    train: Annotated[
+        bool, typer.Option("--train", help="Train fully on the run's images before the export.")
+    ] = False,
+    untrained: Annotated[
+        bool, typer.Option("--untrained", help="Export the architecture without trained weights.")
+    ] = False,
+    recipe: Annotated[
+        Text, typer.Option(help="Recipe of `--train`, as in `nas train`.", show_default=False)
+    ] = None,
     epochs: Annotated[
         Number,
-        typer.Option(
-            help="Of `--train`: instead of the recipe's, or of the search's own.", show_default=False
-        ),
+        typer.Option(help="Epochs of `--train`; default: the recipe's.", show_default=False),
     ] = None,
-    data: Annotated[Text, typer.Option(help=f"Instead of the run's own: {DATA}", show_default=False)] = None,
-    path: Annotated[Folder, typer.Option(help="Where the data are now.", show_default=False)] = None,
-    seed: Annotated[int, typer.Option(help="Of `--train` and `--untrained`.")] = 0,
+    data: Annotated[
+        Text, typer.Option(help=f"Data set instead of the run's: {DATA}", show_default=False)
+    ] = None,
+    path: Annotated[Folder, typer.Option(help="Current path of the data.", show_default=False)] = None,
+    seed: Annotated[int, typer.Option(help="Random seed of `--train` and `--untrained`.")] = 0,
     threads: Annotated[
-        Number, typer.Option(help="Of `--train`, as in `nas train`.", show_default=False)
+        Number, typer.Option(help="Threads of `--train`, as in `nas train`.", show_default=False)
     ] = None,
     resolution: Annotated[
-        Number, typer.Option(help="Of `--untrained`, where the space does not say.", show_default=False)
+        Number, typer.Option(help="Image side of `--untrained` if the space has none.", show_default=False)
     ] = None,
-    no_onnx: Annotated[bool, typer.Option("--no-onnx", help="Leave network.onnx out.")] = False,
+    no_onnx: Annotated[bool, typer.Option("--no-onnx", help="Do not write network.onnx.")] = False,
     opset: Annotated[
-        Number, typer.Option(help="ONNX operator set of network.onnx; default: torch's.", show_default=False)
+        Number, typer.Option(help="ONNX operator set version; default: torch's.", show_default=False)
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over an export that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing export.")] = False,
     trust: Trust = False,
 ) -> None:
-    """Export networks of a run, or the one of a training: weights, a Python file that needs PyTorch alone, ONNX, a card."""
-    from nas.cli.exporting import Wanted, run_export
+    """Export networks of a search or training: weights, Python file that needs only PyTorch, ONNX, model card."""
+    from nas.cli.exporting import ExportOptions, run_export
 
-    wanted = Wanted(
+    options = ExportOptions(
         picks=tuple(pick or ()), out=out, train=train, untrained=untrained, recipe=recipe, epochs=epochs, data=data,
         path=path, seed=seed, threads=threads, resolution=resolution, onnx=not no_onnx, force=force, opset=opset,
         trust=trust,
     )  # fmt: skip
-    run_export(run, wanted)
+    run_export(run, options)
 
 
 @runs.command(
     rich_help_panel=PANEL,
     epilog="Examples:\n\n`nas compare docs/examples/compare.yaml` takes a minute and needs no data\n\n"
-    "`nas compare my.yaml --seeds 30 --workers 8` runs what is missing; after Ctrl-C too\n\n"
-    "`nas compare my.yaml --report` runs nothing and draws what there is\n\n"
+    "`nas compare my.yaml --seeds 30 --workers 8` makes the missing runs, also after Ctrl-C\n\n"
+    "`nas compare my.yaml --report` reports the existing runs only\n\n"
     "`nas compare my.yaml --set budget=300 --set 'targets=[0.9, 0.99]' --out runs/longer`\n\n"
-    "A config names problems, two algorithms or more, a budget and seeds; docs/compare.md has every key:\n\n"
+    "A config names problems, at least two algorithms, a budget and seeds; docs/compare.md lists every key:\n\n"
     "`problems: [{name: cells, space: nasbench201, objectives: [error], evaluator: {name: nasbench201-table, path: T}}]`"
     "\n\n`algorithms: [sa-moead, {name: regularized-evolution, population: 30, sample: 10}, random]`",
 )
 def compare(
     config: Annotated[Path, typer.Argument(help="YAML file that describes the comparison.")],
-    seeds: Annotated[Number, typer.Option(help="Seeds 0 to N-1 instead of the config's.", min=1)] = None,
-    workers: Annotated[Number, typer.Option(help="Runs at a time, each a Ray task.", min=1)] = None,
-    out: Annotated[Folder, typer.Option(help="Folder for the runs, the tables and the figures.")] = None,
-    report: Annotated[
-        bool, typer.Option("--report", help="Run nothing; measure and draw what there is.")
-    ] = False,
+    seeds: Annotated[Number, typer.Option(help="Use seeds 0 to N-1 instead of the config's.", min=1)] = None,
+    workers: Annotated[Number, typer.Option(help="Number of parallel runs, each a Ray task.", min=1)] = None,
+    out: Annotated[Folder, typer.Option(help="Output folder for runs, tables and figures.")] = None,
+    report: Annotated[bool, typer.Option("--report", help="Make no runs; report the existing ones.")] = False,
     accept_changed_code: Annotated[
         bool,
         typer.Option(
             "--accept-changed-code",
-            help="Continue although your code changed since the comparison began; it is recorded.",
+            help="Accept that your code changed since the comparison began; the comparison records it.",
         ),
     ] = False,
     settings: ConfigSettings = None,
 ) -> None:
-    """Compare algorithms on problems with many seeds: curves, tests, tables, figures, one page.
+    """Compare algorithms on problems over many seeds: curves, statistical tests, tables, figures, one page.
 
-    Runs that are there already are not made again, so the command goes on where it was cut short, and more seeds,
-    algorithms or problems can be added to the config at any time.
+    Existing runs are kept: repeat the command after an interruption, or after adding seeds, algorithms or problems.
     """
     from nas.cli.comparing import Flags, run_compare
 
