@@ -1,4 +1,3 @@
-"""Comparing algorithms: problems x algorithms x seeds as ordinary searches, and what they say together.
-
+"""Compare algorithms: problems x algorithms x seeds as ordinary searches, and their joint evaluation.
 `nas compare` on the command line; docs/compare.md describes the config and the files.
 """

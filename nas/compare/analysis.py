@@ -1,4 +1,4 @@
-"""What the runs of a comparison say: one `Study` for each problem and each way to look at it."""
+"""Evaluate the runs of a comparison: one `Study` per problem and view."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from nas.core.records import FloatArray
 
 @dataclass(frozen=True)
 class Study:
-    """A problem as one view sees it: its complete runs, measured.
+    """The complete runs of a problem, measured in one view.
 
-    `curves` are by the name of a measure, then by run. `measure` is the first of them, which tests and targets are about.
+    `curves` maps the name of a measure to the runs. `measure` is the first one; tests and targets use it.
     """
 
     config: CompareConfig
@@ -34,7 +34,7 @@ class Study:
 
     @property
     def name(self) -> str:
-        """For files and headings: the problem, and the kind of values where there are two."""
+        """Name for files and headings: the problem, and the kind of values if there are two."""
         return f"{self.part.name}, {self.kind}" if self.part.report else self.part.name
 
     @property
@@ -44,7 +44,7 @@ class Study:
 
     @property
     def measure(self) -> Measure:
-        """What tests and targets are about."""
+        """The measure of tests and targets."""
         return self.measures[0]
 
     @property
@@ -65,12 +65,12 @@ class Study:
 
     @cached_property
     def seeds(self) -> tuple[int, ...]:
-        """Those that every algorithm has completed: what can be compared in pairs."""
+        """Seeds that every algorithm has completed, for comparison in pairs."""
         done = [{r.key.seed for r in self.runs if r.key.algorithm == label} for label in self.labels]
         return tuple(sorted(set.intersection(*done))) if done else ()
 
     def matrix(self, evaluations: int) -> FloatArray:
-        """The measure at so many evaluations, larger is better: seeds in common (n) by algorithms (k)."""
+        """The measure after `evaluations`, larger is better: common seeds (n) by algorithms (k)."""
         curves = self.curves[self.measure.name]
         rows = [
             [curves[RunKey(self.part.name, label, seed)].at([evaluations])[0] for label in self.labels]
@@ -79,11 +79,11 @@ class Study:
         return self.measure.sign * np.array(rows, dtype=np.float64).reshape(len(self.seeds), len(self.labels))
 
     def pairs(self, evaluations: int) -> list[Pair]:
-        """Every two algorithms compared at so many evaluations."""
+        """Pairwise comparison of all algorithms after `evaluations`."""
         return pairwise(self.labels, self.matrix(evaluations), self.config.alpha)
 
     def ranking(self, evaluations: int) -> Ranking:
-        """Ranks at so many evaluations, the seeds being blocks: they share design and trial seeds."""
+        """Ranks after `evaluations` with seeds as blocks: they share design and trial seeds."""
         return ranking(self.labels, self.matrix(evaluations), "seeds", self.config.alpha)
 
     def fronts(self, label: str) -> list[FloatArray]:
@@ -102,7 +102,7 @@ class Study:
 
 
 def study(comparison: Comparison, part: ProblemPart) -> list[Study]:
-    """Everything about one problem, the searched values first; empty while it has no complete run."""
+    """The studies of one problem, searched values first; empty without a complete run."""
     views, runs = read_runs(comparison, part)
     if not runs:
         return []
@@ -122,8 +122,8 @@ def study(comparison: Comparison, part: ProblemPart) -> list[Study]:
 def overall(studies: Sequence[Study], config: CompareConfig) -> dict[str, Ranking]:
     """Ranks over problems by kind of values: of the medians over all seeds at the end of the budget.
 
-    Only of algorithms that have runs on every problem. Blocks are problems, as Demsar has it. A problem in which
-    nothing is reported in the place of what is searched counts in both.
+    Only algorithms with runs on every problem count. Blocks are problems, as in Demsar. A problem without
+    reported values counts in both kinds.
     """
     kinds = dict.fromkeys(s.kind for s in studies)
     found = {}

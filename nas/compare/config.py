@@ -14,11 +14,11 @@ from nas.core.checks import check_known
 from nas.core.errors import ConfigError
 
 LABEL_LENGTH = 40
-SPREAD = "ray"  # the executor of a problem whose trials, rather than its runs, go to workers
+SPREAD = "ray"  # executor of a problem whose trials, not its runs, go to workers
 
 
 class ReferencePart(Closed):
-    """What quality is measured against: a front, and the box of the hypervolume, in the objectives' own units."""
+    """Reference of the quality: a front, and the box of the hypervolume, in the objectives' units."""
 
     enumerate: bool = False
     front: str | None = Field(default=None, min_length=1)
@@ -31,7 +31,7 @@ def _reported(value: Any) -> Any:
 
 
 class ProblemPart(Closed):
-    """One problem: what a search's config says of it, and how its results are read."""
+    """One problem: the keys of a search's config, and how to read its results."""
 
     name: str = Field(min_length=1, max_length=LABEL_LENGTH)
     space: AnyPart
@@ -55,7 +55,7 @@ class ProblemPart(Closed):
 
 
 class AlgorithmPart(Part):
-    """An algorithm with its settings, and what it is called in tables and figures."""
+    """An algorithm with its settings and its label in tables and figures."""
 
     label: str = Field(min_length=1, max_length=LABEL_LENGTH)
 
@@ -74,7 +74,7 @@ def _seeds(value: Any) -> Any:
 
 
 class CompareConfig(Closed):
-    """Everything about a comparison. Each component is a name from `nas list`, or `file.py:Name`."""
+    """The config of a comparison. Each component is a name from `nas list`, or `file.py:Name`."""
 
     problems: list[ProblemPart] = Field(min_length=1)
     algorithms: list[
@@ -96,12 +96,12 @@ class CompareConfig(Closed):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What the algorithms are called, in order."""
+        """The labels of the algorithms, in order."""
         return tuple(a.label for a in self.algorithms)
 
     @property
     def pair(self) -> tuple[str, str]:
-        """The two algorithms whose attainment is subtracted."""
+        """The two algorithms of the attainment difference."""
         first, second = self.difference or self.labels[:2]
         return first, second
 
@@ -114,25 +114,25 @@ class CompareConfig(Closed):
         return problem.budget or self.budget
 
     def checkpoints_of(self, problem: ProblemPart) -> tuple[int, ...]:
-        """Evaluations at which quality is told, ascending; the last is the whole budget."""
+        """Evaluations at which quality is reported, ascending; the last is the full budget."""
         budget = self.budget_of(problem)
         chosen = problem.checkpoints or self.checkpoints or [max(1, budget // 4), max(1, budget // 2)]
         return tuple(sorted({n for n in chosen if n < budget} | {budget}))
 
     def targets_of(self, problem: ProblemPart) -> tuple[float, ...]:
-        """Shares of the reference front's hypervolume; with one objective values of it, none unless it names some."""
+        """Shares of the reference front's hypervolume; with one objective, its values (default none)."""
         if problem.targets is not None:
             return tuple(problem.targets)
         return tuple(self.targets) if len(problem.objectives) > 1 else ()
 
 
 def check_comparison(values: Mapping[str, Any]) -> CompareConfig:
-    """The checked config. Raises `ConfigError` with a line for each thing that is wrong."""
+    """The checked config. Raises `ConfigError` with a line per error."""
     config = checked(CompareConfig, values)
     _unique("problems: name", [p.name for p in config.problems])
-    _unique("algorithms: label", config.labels, "give each a label of its own: {name: NAME, label: OTHER}")
+    _unique("algorithms: label", config.labels, "set a label for each: {name: NAME, label: OTHER}")
     if len(set(config.seeds)) < len(config.seeds):
-        raise ConfigError(f"seeds: each may appear once, got {config.seeds}")
+        raise ConfigError(f"seeds: expected no duplicates, got {config.seeds}")
     for label in config.pair:
         check_known("difference", label, config.labels)
     if config.pair[0] == config.pair[1]:
@@ -143,7 +143,7 @@ def check_comparison(values: Mapping[str, Any]) -> CompareConfig:
 
 
 def _unique(what: str, names: Sequence[str], advice: str = "choose another") -> None:
-    """Names become folders, so they must differ in letters and digits."""
+    """Check that names, which become folders, differ in letters and digits."""
     counts = Counter(map(slug, names))
     if twice := [name for name in names if counts[slug(name)] > 1]:
         raise ConfigError(f"{what} {twice[0]!r} appears twice (only letters and digits count); {advice}")
@@ -153,16 +153,16 @@ def _check_problem(config: CompareConfig, problem: ProblemPart) -> None:
     where, names = f"problem {problem.name}", [o.name.rpartition(":")[2] for o in problem.objectives]
     if config.initial > config.budget_of(problem):
         raise ConfigError(
-            f"initial: {config.initial} architectures are more than {where} has evaluations "
-            f"({config.budget_of(problem)}); lower it, or raise the budget"
+            f"initial: {config.initial} architectures exceed the evaluations of {where} "
+            f"({config.budget_of(problem)}); lower initial or raise the budget"
         )
     for name in problem.report:
         if name:
             check_known(f"{where}: report", name, names)
     if len(names) == 1 and (problem.reference.enumerate or problem.reference.front):
-        raise ConfigError(f"{where}: reference: a front needs two objectives or more; leave it out")
+        raise ConfigError(f"{where}: reference: a front needs at least two objectives; remove it")
     if problem.reference.enumerate and problem.reference.front:
-        raise ConfigError(f"{where}: reference: give front or enumerate, not both")
+        raise ConfigError(f"{where}: reference: front and enumerate cannot be combined; set only one")
     if len(names) > 1 and any(not 0 < t <= 1 for t in problem.targets or ()):
         raise ConfigError(f"{where}: targets: expected shares above 0 and up to 1, got {problem.targets}")
     _check_points(where, problem, names)
@@ -181,7 +181,7 @@ def slug(label: str) -> str:
 
 
 def spread(executor: Part, workers: int) -> Part:
-    """Ray with so many workers, unless the part says how many; any other executor as it is."""
+    """Ray with `workers` workers unless the part sets them; any other executor unchanged."""
     if executor.name != SPREAD or "workers" in executor.settings:
         return executor
     return Part.model_validate({"name": executor.name, "workers": workers, **executor.settings})

@@ -1,4 +1,4 @@
-"""The same beginning for every algorithm: architectures drawn once for a problem and a seed."""
+"""A shared initial design for every algorithm: architectures drawn once per problem and seed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nas.core.algorithm import Algorithm, HasNotes, HasRecall
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Note, Observation
 
-_STREAM = 101  # sets the draws of the design apart from all else that the seed decides
+_STREAM = 101  # separates the draws of the design from other uses of the seed
 
 
 def draw_design(problem: Problem, n: int, seed: int) -> tuple[Architecture, ...]:
@@ -24,9 +24,9 @@ def draw_design(problem: Problem, n: int, seed: int) -> tuple[Architecture, ...]
 
 
 class SharedDesign(Algorithm):
-    """Asks for a given design first; when all of it has been told, the algorithm goes on.
+    """Ask for a given design first; after all its results, continue with the algorithm.
 
-    That takes the results as it takes those of a warm start: they stand for as many of its own beginning.
+    The algorithm receives them as a warm start: they replace as many of its initial candidates.
     """
 
     def __init__(self, inner: Algorithm, design: Sequence[Architecture]) -> None:
@@ -37,11 +37,11 @@ class SharedDesign(Algorithm):
 
     @property
     def initial(self) -> int:
-        """The design, or the algorithm's own beginning where that is longer."""
+        """The longer of the design and the algorithm's initial population."""
         return max(self._inner.initial, len(self._design))
 
     def ask(self, n: int) -> list[Architecture]:
-        """What is left of the design; when all of it has been told, what the algorithm asks for."""
+        """The rest of the design; after all its results, the candidates of the algorithm."""
         if self._waiting:
             asked = list(self._design[self._next : self._next + n])
             self._next += len(asked)
@@ -53,22 +53,22 @@ class SharedDesign(Algorithm):
         return self._next < len(self._design) or bool(self._untold)
 
     def tell(self, observations: Sequence[Observation]) -> None:
-        """Pass results on."""
+        """Pass the results to the algorithm."""
         self._untold.difference_update(seen.architecture for seen in observations)
         self._inner.tell(observations)
 
     def notes(self) -> list[Note]:
-        """The algorithm's own."""
+        """The notes of the algorithm."""
         return self._inner.notes() if isinstance(self._inner, HasNotes) else []
 
 
 class SharedDesignWithRecall(SharedDesign):
-    """The same for an algorithm that can take note of earlier asks."""
+    """The same for an algorithm that can replay earlier asks."""
 
     _inner: Any
 
     def recall(self, architecture: Architecture | None) -> None:
-        """Take note of an earlier ask without finding its answer again."""
+        """Replay an earlier ask without recomputing it."""
         if self._waiting:
             self._next += architecture is not None
         else:
@@ -77,7 +77,7 @@ class SharedDesignWithRecall(SharedDesign):
 
 @dataclass(frozen=True)
 class WithDesign:
-    """Makes an algorithm that begins with a design; stands in the place of its class."""
+    """Factory of an algorithm that begins with a design; replaces its class."""
 
     make: Callable[..., Algorithm]
     name: str
@@ -88,7 +88,7 @@ class WithDesign:
         return self.name
 
     def __call__(self, problem: Problem, rng: np.random.Generator, settings: Any = None) -> Algorithm:
-        """The algorithm itself where the design is empty."""
+        """The algorithm itself if the design is empty."""
         inner = self.make(problem, rng, settings)
         if not self.design:
             return inner

@@ -1,4 +1,4 @@
-"""Making the runs that a comparison lacks: each a task of an executor, or its trials spread over workers."""
+"""Make the missing runs of a comparison: each as a task of an executor, or with its trials spread over workers."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from nas.config.assemble import make_executor
 from nas.core.errors import NasError
 from nas.core.records import Architecture, Result, Trial
 
-_POLL = 0.5  # seconds between reports while nothing finishes
+_POLL = 0.5  # seconds between reports
 
 
 @dataclass
 class Progress:
-    """How far a comparison is: runs in all, those that were there before, and what became of the others."""
+    """Progress of a comparison: all runs, existing runs, and the outcome of the others."""
 
     total: int
     earlier: int
     done: list[RunKey] = field(default_factory=list)
     failed: dict[RunKey, str] = field(default_factory=dict)
     running: int = 0
-    now: str = ""  # what a run whose trials are spread is doing
+    now: str = ""  # status of a run whose trials are spread
 
 
 Report = Callable[[Progress], None]
 
 
 def run_missing(comparison: Comparison, report: Report) -> Progress:
-    """Make every run that is not complete; `report` is called after each and about twice a second.
+    """Make every incomplete run; call `report` after each and about twice a second.
 
-    A run that fails is kept with its reason and the others go on. Lets KeyboardInterrupt through: what was begun goes
-    on the next time.
+    A failed run is recorded with its reason; the others continue. KeyboardInterrupt passes through: the next
+    call continues the started runs.
     """
     keys = list(comparison.every_run())
     missing = [key for key in keys if not comparison.done(key)]

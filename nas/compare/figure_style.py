@@ -1,4 +1,4 @@
-"""How the figures of a comparison look: the same colour and line for an algorithm everywhere, fit for a paper."""
+"""Style of a comparison's figures: a fixed colour and line per algorithm, suitable for a paper."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Look:
 
 
 def looks(labels: Sequence[str]) -> dict[str, Look]:
-    """A look for each label; neighbours differ in both colour and line, and no two of 28 are the same."""
+    """A style per label; neighbours differ in colour and line, and 28 styles are distinct."""
     n, kinds = len(COLOURS), len(_LINES)
     return {label: Look(COLOURS[i % n], _LINES[(i % n + i // n) % kinds]) for i, label in enumerate(labels)}
 
@@ -41,7 +41,7 @@ def looks(labels: Sequence[str]) -> dict[str, Look]:
 def panels(
     n: int, *, width: float = WIDTH, height: float = HEIGHT, **options: Any
 ) -> tuple[Figure, list[Any]]:
-    """A figure of so many panels in a row, without any global state."""
+    """A figure with a row of panels, without global state."""
     figure = Figure(figsize=(width * n, height), layout="constrained", facecolor="white")
     axes = figure.subplots(1, n, squeeze=False, **options)[0].tolist()
     for ax in axes:
@@ -55,13 +55,13 @@ def caption(ax: Any, text: str) -> None:
 
 
 def labels(ax: Any, x: str, y: str) -> None:
-    """What runs along the axes."""
+    """Label the axes."""
     ax.set_xlabel(x, fontsize=9, color=INK, parse_math=False)
     ax.set_ylabel(y, fontsize=9, color=INK, parse_math=False)
 
 
 def log_axis(ax: Any) -> None:
-    """A logarithmic vertical axis with plain numbers beside it."""
+    """Make the vertical axis logarithmic with plain numbers."""
     ax.set_yscale("log")
     ticks = log_ticks(*ax.get_ylim())
     ax.set_yticks(ticks, [f"{tick:.3g}" for tick in ticks])
@@ -81,7 +81,7 @@ def legend_below(figure: Figure, handles: Sequence[Any], names: Sequence[str]) -
 
 
 def empty(text: str) -> Figure:
-    """A figure that says in words why there is nothing to draw."""
+    """A figure with a text that explains why it is empty."""
     figure, (ax,) = panels(1, height=1.2, width=6.0)
     ax.set_axis_off()
     ax.text(0.5, 0.5, text, ha="center", va="center", color=FAINT, fontsize=9, parse_math=False, wrap=True)

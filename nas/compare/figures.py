@@ -19,7 +19,7 @@ from nas.report.plots_axes import standard_style
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure to draw: the stem of its file, what it belongs to, a caption, and how."""
+    """A figure to draw: file stem, heading, caption and drawing function."""
 
     stem: str
     about: str
@@ -28,7 +28,7 @@ class Drawing:
 
 
 def drawings(studies: Sequence[Study], config: CompareConfig) -> list[Drawing]:
-    """What there is to draw."""
+    """All figures of the comparison."""
     found = [drawing for study in studies for drawing in of_study(study)]
     for kind, ranking in overall(studies, config).items():
         title = f"Mean ranks over problems, {kind} values"
@@ -63,7 +63,7 @@ def of_study(study: Study) -> list[Drawing]:
         found += [
             ("indicators", f"IGD+ and additive epsilon against evaluations. {quartiles}",
              partial(figures_curves.other_measures, study)),
-            ("attainment", "Median attainment surfaces after the whole budget.",
+            ("attainment", "Median attainment surfaces after the full budget.",
              partial(figures_fronts.attainment, study)),
             ("difference", "Where more runs of one of two algorithms attain a point.",
              partial(figures_fronts.differences, study)),
@@ -72,13 +72,17 @@ def of_study(study: Study) -> list[Drawing]:
     ranking = study.ranking(study.budget)
     draw = partial(figures_ranks.ranks, ranking, title, study.config.alpha)
     found.append(
-        ("ranks", "Mean ranks over seeds; a bar joins what the Nemenyi test cannot tell apart.", draw)
+        (
+            "ranks",
+            "Mean ranks over seeds; a bar joins algorithms without a significant difference (Nemenyi test).",
+            draw,
+        )
     )
     return [Drawing(f"{kind}_{name}", study.name, text, draw) for kind, text, draw in found]
 
 
 def write_figures(folder: Path, found: Sequence[Drawing]) -> None:
-    """Draw each as a PNG and an SVG file."""
+    """Write each figure as PNG and SVG."""
     make_folder(folder, folder.parent)
     with standard_style():
         for drawing in found:

@@ -28,7 +28,7 @@ Sampled = Callable[[Curve], FloatArray]
 
 
 def over_evaluations(study: Study) -> Figure:
-    """Median and quartiles of the measure against evaluations; of a hypervolume what is missing too."""
+    """Median and quartiles of the measure against evaluations; for a hypervolume also its deficit."""
     grid = evaluation_grid(study.budget)
     marks = np.array(study.config.checkpoints_of(study.part), dtype=np.float64)
     return _curves(study, grid.astype(np.float64), lambda c: c.at(grid), marks, "evaluations")
@@ -38,9 +38,9 @@ def over_time(study: Study) -> Figure:
     """The same against time."""
     seconds = time_grid(list(study.curves[study.measure.name].values()))
     if len(seconds) == 0:
-        return empty("all runs took no time that could be shown")
+        return empty("all runs took zero time")
     scale, unit = next((scale, unit) for least, scale, unit in _TIMES if seconds[-1] >= least)
-    what = f"{study.part.time}, added up" if study.part.time else "time of the search"
+    what = f"{study.part.time}, cumulative" if study.part.time else "time of the search"
     marks = seconds[[len(seconds) // 4, len(seconds) // 2, -1]] / scale
     return _curves(study, seconds / scale, lambda c: c.at_time(seconds), marks, f"{what} ({unit})")
 
@@ -93,7 +93,7 @@ def _draw(ax: Any, x: FloatArray, found: dict[str, FloatArray], marks: FloatArra
 def _bars(
     ax: Any, x: FloatArray, three: tuple[FloatArray, ...], marks: FloatArray, look: Look, shift: float
 ) -> None:
-    """Quartiles at some places alone, beside each other."""
+    """Quartiles at selected positions, side by side."""
     at = np.clip(marks + shift * 0.03 * (x[-1] - x[0]), x[0], x[-1])
     rows = np.searchsorted(x, marks).clip(0, len(x) - 1)
     low, middle, high = (values[rows] for values in three)
@@ -103,7 +103,7 @@ def _bars(
 
 
 def _frame(ax: Any, measure: Measure, found: dict[str, FloatArray], x: FloatArray) -> None:
-    """Leave out the steep beginning, which would squeeze all that comes after it."""
+    """Cut off the steep beginning so that the rest stays readable."""
     begin = np.searchsorted(x, x[0] + 0.1 * (x[-1] - x[0]))
     shown = np.concatenate([three[:, begin:].ravel() for three in found.values()])
     shown = shown[np.isfinite(shown)]
@@ -113,7 +113,7 @@ def _frame(ax: Any, measure: Measure, found: dict[str, FloatArray], x: FloatArra
 
 
 def _floor(missing: dict[str, FloatArray]) -> float:
-    """What stands for nothing missing on a logarithmic axis: less than the least that is."""
+    """Stand-in for zero on a logarithmic axis: below the smallest positive value."""
     values = np.concatenate([three.ravel() for three in missing.values()])
     values = values[np.isfinite(values) & (values > 1e-12)]
     return float(values.min()) / 2 if len(values) else 1e-12
@@ -140,10 +140,10 @@ def other_measures(study: Study) -> Figure:
 
 
 def final(study: Study) -> Figure:
-    """Every run at the end of the budget, with median and quartiles, an algorithm a row."""
+    """Every run at the end of the budget, with median and quartiles, one row per algorithm."""
     measure, curves = study.measure, study.of(study.measure.name)
     figure, (ax,) = panels(1, width=5.2, height=0.9 + 0.32 * len(curves))
-    rng = np.random.default_rng(0)  # only where the dots stand beside each other
+    rng = np.random.default_rng(0)  # only jitters the dots
     for row, (label, look) in enumerate(looks(list(curves)).items()):
         values = np.array([c.at([study.budget])[0] for c in curves[label]])
         values = values[np.isfinite(values)]

@@ -23,7 +23,7 @@ _LEVELS = 5  # shades of a difference
 
 
 def attainment(study: Study) -> Figure:
-    """What half of the runs attained of every two objectives, and the reference front."""
+    """Median attainment surfaces of each pair of objectives, and the reference front."""
     pairs = pairs_of_objectives(study)
     figure, axes = panels(len(pairs), width=5.2 if len(pairs) == 1 else 3.4, height=3.5)
     handles: list[Any] = []
@@ -54,7 +54,7 @@ def attainment(study: Study) -> Figure:
 
 
 def _axes(study: Study, i: int, j: int) -> tuple[Axis, Axis]:
-    """Axes that hold all final fronts; a few poor values may be left out."""
+    """Axes that contain all final fronts, except a few poor values."""
     found = [front for label in study.labels for front in study.fronts(label)]
     points = np.concatenate([*found, *([] if study.reference is None else [study.reference.front])])
     points = points * study.view.signs
@@ -67,12 +67,12 @@ def _axes(study: Study, i: int, j: int) -> tuple[Axis, Axis]:
 
 
 def _renamed(axis: Axis, name: str, column: str) -> Axis:
-    """The axis of an objective under the name of what is read in its place."""
+    """The axis of an objective, labelled with the column read for it."""
     return axis if name == column else replace(axis, label=axis.label.replace(name, column, 1))
 
 
 def _flat(points: FloatArray, i: int, j: int) -> FloatArray:
-    """Points (n, m) seen in two objectives alone, those that are non-dominated there, ascending, (k, 2)."""
+    """Points (n, m) projected to two objectives: the non-dominated ones, ascending, (k, 2)."""
     seen = points[:, [i, j]]
     seen = seen[non_dominated(seen)]
     ascending: FloatArray = seen[np.argsort(seen[:, 0], kind="stable")]
@@ -80,7 +80,7 @@ def _flat(points: FloatArray, i: int, j: int) -> FloatArray:
 
 
 def _staircase(corners: FloatArray, across: Axis, up: Axis, signs: FloatArray) -> tuple[Any, Any]:
-    """A surface through corners (k, 2), minimised and ascending, drawn to the ends of the axes, in their own units."""
+    """A surface through corners (k, 2), minimised and ascending, extended to the ends of the axes, in their units."""
     far_x = across.high if signs[0] > 0 else across.low
     far_y = up.high if signs[1] > 0 else up.low
     x = np.repeat(corners[:, 0] * signs[0], 2)
@@ -94,7 +94,7 @@ def differences(study: Study) -> Figure:
     pairs = pairs_of_objectives(study)
     found = [difference(study, i, j) for i, j in pairs]
     if any(rectangles is None for rectangles in found):
-        return empty(f"the difference of {first} and {second} needs a seed that both have completed")
+        return empty(f"the difference of {first} and {second} needs a common completed seed")
     figure, axes = panels(2 * len(pairs), width=3.1, height=3.3)
     drawn = None
     for number, ((i, j), rectangles) in enumerate(zip(pairs, found, strict=True)):

@@ -22,10 +22,10 @@ _BESIDE = 1.7  # inches to either side of it, more where labels are longer
 
 
 def ranks(found: Ranking, title: str, alpha: float) -> Figure:
-    """Mean ranks on a line, best at the left; a bar joins algorithms that the test cannot tell apart."""
+    """Mean ranks on a line, best at the left; a bar joins algorithms without a significant difference."""
     k = len(found.names)
     if k < 2 or not np.isfinite(found.ranks).all():
-        return empty("ranks need complete runs of two algorithms or more")
+        return empty("ranks need complete runs of at least two algorithms")
     joined = found.groups if found.p is not None and found.p < alpha else []
     below = 0.25 + 0.13 * len(joined) + _STEP * ((k + 1) // 2)
     height = _TOP + below + 0.1
@@ -64,7 +64,7 @@ def _inches(label: str) -> float:
 
 
 class _Line:
-    """The line of ranks from 1 to k, in inches, with so much `beside` it."""
+    """The line of ranks from 1 to k, in inches, with `beside` inches at each side."""
 
     def __init__(self, ax: Any, k: int, beside: float) -> None:
         self._ax = ax
@@ -72,7 +72,7 @@ class _Line:
         self._left, self._right = beside, beside + _LENGTH
 
     def at(self, ranks: Any) -> Any:
-        """Where ranks stand."""
+        """Positions of ranks."""
         return self._left + (self._right - self._left) * (np.asarray(ranks, dtype=np.float64) - 1) / (
             self._k - 1
         )

@@ -1,4 +1,4 @@
-"""The folder of a comparison: what it was begun with, and that it is not mixed with another."""
+"""The folder of a comparison: record its config and refuse to mix it with another."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _OF_OBJECTIVES = {"name", "function", "maximize", "cheap"}
 def remember(
     comparison: Comparison, code: Mapping[str, str] | None = None, accept_changed_code: bool = False
 ) -> None:
-    """Write what the comparison is, beside its runs; those of an earlier config stay on record.
+    """Record the comparison beside its runs, keeping the parts of an earlier config.
 
-    `code` are the hashes of the user's files. Raises `ConfigError` when the folder was begun with something else for a
-    problem or an algorithm of the same name, `HistoryError` when a file changed since (unless that is accepted).
+    `code` are the hashes of the user's files. Raises `ConfigError` if the folder has another problem or algorithm
+    of the same name, `HistoryError` if a file changed since (unless accepted).
     """
     now = identity(comparison.config)
     earlier = recorded(comparison.out)
@@ -62,12 +62,12 @@ def remember(
         files.write_text(FILE, as_json(values))
     except OSError as error:
         raise HistoryError(
-            f"{error.filename or comparison.out / FILE}: cannot be written: {error.strerror}; check the permissions of the folder"
+            f"{error.filename or comparison.out / FILE}: cannot be written ({error.strerror}); check the permissions of the folder"
         ) from error
 
 
 def _check_writable(files: OwnedFiles) -> None:
-    """See, before any work, that what is written at the end can be written."""
+    """Check before any work that the outputs can be written."""
     try:
         files.check(
             [
@@ -83,22 +83,22 @@ def _check_writable(files: OwnedFiles) -> None:
         )
     except OSError as error:
         raise HistoryError(
-            f"{error.filename}: {error.strerror}; it cannot be written: check the permissions of the folder and its files"
+            f"{error.filename}: cannot be written ({error.strerror}); check the permissions of the folder and its files"
         ) from error
 
 
 def comparison_files(out: Path) -> OwnedFiles:
-    """The files of the comparison in `out`, begun or new. Raises `ForeignFileError` when it holds files of others."""
+    """The files of the comparison in `out`. Raises `ForeignFileError` if it holds other files."""
     return open_folder(out, "comparison", earlier=_earlier, advice="choose another folder with --out")
 
 
 def _earlier(out: Path) -> list[str]:
-    """What a version that kept no list of its files left in the folder of a comparison."""
+    """Files of a comparison by a version that recorded no list."""
     return present(out, _PATTERNS) if recorded(out) is not None else []
 
 
 def recorded(out: Path) -> dict[str, Any] | None:
-    """What a folder was begun with, or None. Raises `HistoryError` when that cannot be read."""
+    """The recorded config of a folder, or None. Raises `HistoryError` if it cannot be read."""
     path = out / FILE
     if path.is_symlink():
         raise ForeignFileError(
@@ -121,7 +121,7 @@ def recorded(out: Path) -> dict[str, Any] | None:
 
 
 def identity(config: CompareConfig) -> dict[str, Any]:
-    """What has to stay as it is once there are runs."""
+    """The part of the config that must not change once runs exist."""
     return {
         "schema": SCHEMA,
         "initial": config.initial,
@@ -139,7 +139,7 @@ def _shape(part: ProblemPart) -> dict[str, Any]:
 
 
 def check_same(earlier: dict[str, Any], now: dict[str, Any], out: Path) -> None:
-    """Raise `ConfigError`, naming what differs, unless the runs of the two may stand in one comparison."""
+    """Raise `ConfigError` with the differences unless the runs of both configs can be compared."""
     changed = []
     if earlier["initial"] != now["initial"]:
         changed.append(f"initial: {earlier['initial']} then, {now['initial']} now")
@@ -153,6 +153,6 @@ def check_same(earlier: dict[str, Any], now: dict[str, Any], out: Path) -> None:
                     )
     if changed:
         raise ConfigError(
-            f"{out} was begun with another configuration ({'; '.join(sorted(changed))}): only problems, algorithms and "
-            "seeds may be added. Go back to what it was, call what is changed by another name, or choose another out"
+            f"{out} was started with another configuration ({'; '.join(sorted(changed))}): only problems, algorithms and "
+            "seeds may be added. Undo the change, rename the changed part, or choose another out"
         )

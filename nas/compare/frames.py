@@ -1,4 +1,4 @@
-"""The numbers of a comparison as tables, one a file in results/."""
+"""The numbers of a comparison as tables, one per file in results/."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nas.pareto.indicators import attainment_difference, attainment_surfaces
 
 PERCENTILES = (25.0, 50.0, 75.0)
 _QUARTILES = ["lower_quartile", "median", "upper_quartile"]
-ACROSS = "(over problems)"  # in the place of a problem's name
+ACROSS = "(over problems)"  # instead of a problem's name
 
 
 def frames(studies: Sequence[Study], config: CompareConfig) -> dict[str, pd.DataFrame]:
@@ -51,12 +51,12 @@ def _where(study: Study) -> dict[str, Any]:
 
 
 def _first_views(studies: Sequence[Study]) -> list[Study]:
-    """One study a problem."""
+    """One study per problem."""
     return list({s.part.name: s for s in reversed(studies)}.values())[::-1]
 
 
 def _runs(studies: Sequence[Study]) -> Iterator[dict[str, Any]]:
-    """One row a run: how it ended and how good it was then."""
+    """One row per run: its outcome and final quality."""
     by_problem: dict[str, list[Study]] = {}
     for study in studies:
         by_problem.setdefault(study.part.name, []).append(study)
@@ -82,7 +82,7 @@ def _runs(studies: Sequence[Study]) -> Iterator[dict[str, Any]]:
 
 
 def _quality(studies: Sequence[Study]) -> Iterator[dict[str, Any]]:
-    """One row a run, a checkpoint and a measure."""
+    """One row per run, checkpoint and measure."""
     for study in studies:
         for measure in study.measures:
             for key, curve in study.curves[measure.name].items():
@@ -98,7 +98,7 @@ def _quality(studies: Sequence[Study]) -> Iterator[dict[str, Any]]:
 
 
 def summary(studies: Sequence[Study]) -> pd.DataFrame:
-    """Median and quartiles at the checkpoints: a row for each view, measure, number of evaluations and algorithm."""
+    """Median and quartiles at the checkpoints: one row per view, measure, checkpoint and algorithm."""
     rows = []
     for study in studies:
         for measure in study.measures:
@@ -138,18 +138,18 @@ def _along(
 
 
 def threshold(study: Study, target: float) -> float:
-    """The value of the measure that a target stands for: a share of the reference front's, or the target itself."""
+    """The measure's value of a target: a share of the reference front's, or the target itself."""
     return target if study.reference is None else target * study.reference.hypervolume
 
 
 def _needed(study: Study, label: str, target: float) -> FloatArray:
-    """Evaluations and seconds of each run to the target, (n, 2); infinite where it never got there."""
+    """Evaluations and seconds of each run to the target, (n, 2); infinite if not reached."""
     curves: list[Curve] = study.of(study.measure.name)[label]
     return np.array([curve.reaches(threshold(study, target)) for curve in curves])
 
 
 def targets(studies: Sequence[Study]) -> pd.DataFrame:
-    """Evaluations and seconds to each target over all runs; infinite: that many runs never got there."""
+    """Evaluations and seconds to each target over all runs; infinite if too few runs reached it."""
     rows = []
     for study in studies:
         for target in study.config.targets_of(study.part):
@@ -170,7 +170,7 @@ def targets(studies: Sequence[Study]) -> pd.DataFrame:
 
 
 def _reached(studies: Sequence[Study]) -> Iterator[dict[str, Any]]:
-    """One row a run and a target; evaluations and seconds are empty where it never got there."""
+    """One row per run and target; evaluations and seconds are empty if not reached."""
     for study in studies:
         for target in study.config.targets_of(study.part):
             for key, curve in study.curves[study.measure.name].items():
@@ -186,7 +186,7 @@ def _reached(studies: Sequence[Study]) -> Iterator[dict[str, Any]]:
 
 
 def _ranks(studies: Sequence[Study], config: CompareConfig) -> Iterator[dict[str, Any]]:
-    """Mean ranks with Friedman's test: of each view over seeds at each checkpoint, and over problems."""
+    """Mean ranks with Friedman's test: per view over seeds at each checkpoint, and over problems."""
     for study in studies:
         for n in config.checkpoints_of(study.part):
             yield from _ranking({**_where(study), "evaluations": n, "blocks": "seeds"}, study.ranking(n))
@@ -230,7 +230,7 @@ def _pairs(studies: Sequence[Study]) -> Iterator[dict[str, Any]]:
 
 
 def _reference(studies: Sequence[Study]) -> Iterator[dict[str, Any]]:
-    """One row an objective: where the box of the hypervolume lies, in the objective's own unit."""
+    """One row per objective: the box of the hypervolume, in the objective's unit."""
     for study in studies:
         if study.reference is None:
             continue
@@ -260,12 +260,12 @@ def _fronts(studies: Sequence[Study]) -> Iterator[pd.DataFrame]:
 
 
 def pairs_of_objectives(study: Study) -> list[tuple[int, int]]:
-    """Every two objectives that attainment is looked at in."""
+    """The pairs of objectives for attainment."""
     return list(combinations(range(len(study.view.objectives)), 2))
 
 
 def _attainment(studies: Sequence[Study]) -> Iterator[pd.DataFrame]:
-    """Corners of the attainment surfaces of every two objectives, in their own units."""
+    """Corners of the attainment surfaces of each pair of objectives, in their units."""
     for study in studies:
         for i, j in pairs_of_objectives(study):
             signs = study.view.signs[[i, j]]
@@ -286,7 +286,7 @@ def _attainment(studies: Sequence[Study]) -> Iterator[pd.DataFrame]:
 
 
 def difference(study: Study, i: int, j: int) -> FloatArray | None:
-    """Rectangles of the difference of the two chosen algorithms' attainment, or None without a seed in common."""
+    """Rectangles of the attainment difference of the two chosen algorithms, or None without a common seed."""
     pair = study.paired_fronts(*study.config.pair)
     first, second = ([front[:, [i, j]] for front in fronts] for fronts in pair)
     return attainment_difference(first, second) if first else None

@@ -16,9 +16,9 @@ from nas.pareto.indicators import epsilon_additive, hypervolume, igd_plus
 
 @dataclass(frozen=True)
 class Measure:
-    """A number that says how good a front is.
+    """A quality measure of a front.
 
-    `of` takes its points (n, m), minimised. `nothing` is its value before there is a result.
+    `of` takes its points (n, m), minimised. `nothing` is its value before the first result.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Measure:
 
 
 def measures_of(view: View, reference: Reference | None) -> tuple[Measure, ...]:
-    """What is measured of a view, the first being what tests and targets are about; none without a reference."""
+    """The measures of a view, the first for tests and targets; none without a reference."""
     if len(view.objectives) == 1:
         item = view.objectives[0]
         nothing = -np.inf if item.maximize else np.inf
@@ -52,9 +52,9 @@ def measures_of(view: View, reference: Reference | None) -> tuple[Measure, ...]:
 
 @dataclass(frozen=True)
 class Curve:
-    """A measure along one run: its value from each of some evaluations `steps` (k,) on, and when those were.
+    """A measure along one run: its values from the evaluations `steps` (k,) on, and their times.
 
-    After its last evaluation a run keeps the quality that it had.
+    A run keeps its quality after its last evaluation.
     """
 
     key: RunKey
@@ -64,11 +64,11 @@ class Curve:
     clock: FloatArray  # (n,) seconds of every evaluation
 
     def at(self, evaluations: Sequence[int] | np.ndarray) -> FloatArray:
-        """Quality after so many evaluations, (n,)."""
+        """Quality after `evaluations`, (n,)."""
         return self._held(np.searchsorted(self.steps, evaluations, side="right"))
 
     def at_time(self, seconds: FloatArray) -> FloatArray:
-        """Quality after so many seconds, (n,)."""
+        """Quality after `seconds`, (n,)."""
         return self.at(np.searchsorted(self.clock, seconds, side="right"))
 
     def _held(self, position: np.ndarray) -> FloatArray:
@@ -76,7 +76,7 @@ class Curve:
         return held
 
     def reaches(self, target: float) -> tuple[float, float]:
-        """Evaluations and seconds until the value is as good as the target; infinite when it never is."""
+        """Evaluations and seconds until the value reaches the target; infinite if it does not."""
         good = np.flatnonzero(self.measure.sign * self.values >= self.measure.sign * target)
         if len(good) == 0:
             return np.inf, np.inf
@@ -98,7 +98,7 @@ def curves_of(run: RunResult, view: View, measures: Sequence[Measure]) -> dict[s
 def quartiles(values: FloatArray) -> FloatArray:
     """Lower quartile, median and upper quartile over runs, values (n, k), shape (3, k).
 
-    Infinite ones (nothing found yet, never reached) count as worse than all others.
+    Infinite values (no result yet, target not reached) count as worst.
     """
     with np.errstate(invalid="ignore"):
         found = np.quantile(values, (0.25, 0.5, 0.75), axis=0)
@@ -115,7 +115,7 @@ def by_algorithm(curves: Mapping[RunKey, Curve]) -> dict[str, list[Curve]]:
 
 
 def time_grid(curves: Sequence[Curve], points: int = 200) -> FloatArray:
-    """Seconds from when every run has a result to when the last one ended, (n,); empty without any."""
+    """Seconds between the time when every run has a result and the end of the last one, (n,); may be empty."""
     timed = [c.clock for c in curves if len(c.clock) and len(c.steps)]
     if not timed:
         return np.empty(0)
@@ -125,5 +125,5 @@ def time_grid(curves: Sequence[Curve], points: int = 200) -> FloatArray:
 
 
 def evaluation_grid(budget: int, points: int = 400) -> np.ndarray:
-    """Evaluations from 1 to the budget, all or so many of them."""
+    """Evaluations from 1 to the budget, all or an even selection."""
     return np.unique(np.linspace(1, budget, min(points, budget)).round().astype(np.int64))

@@ -1,4 +1,4 @@
-"""One self-contained page in HTML: tables and figures in the file itself, opened without a network."""
+"""One self-contained HTML page with all tables and figures, which opens offline."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def page(
     figures: Mapping[str, Sequence[Drawing]],
     folder: Path,
 ) -> str:
-    """The page: some facts, then for each heading the tables whose title begins with it and its figures.
+    """The page: facts, then per heading the tables whose title begins with it and its figures.
 
     `figures` are by heading; their SVG files are read from `folder`. Every text is escaped.
     """

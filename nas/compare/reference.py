@@ -1,4 +1,4 @@
-"""What quality is measured against: a reference front, and the box of the hypervolume."""
+"""The reference of the quality: a reference front and the box of the hypervolume."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from nas.pareto.archive import non_dominated
 from nas.pareto.indicators import Box, hypervolume
 
 FRONTS = "fronts"
-MOST = 2_000_000  # architectures that are looked up for a true front
+MOST = 2_000_000  # architectures looked up for a true front
 POOLED = "the non-dominated results of all runs"
-_BEYOND = 0.1  # of the front's range, where no reference point is given
+_BEYOND = 0.1  # of the front's range, without a given reference point
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A reference front (k, m), minimised and ascending in its first column, where it is from, and the box."""
+    """A reference front (k, m), minimised and ascending in its first column, its source, and the box."""
 
     view: View
     front: FloatArray
@@ -40,16 +40,16 @@ class Reference:
 
     @property
     def hypervolume(self) -> float:
-        """Of the reference front."""
+        """Hypervolume of the reference front."""
         return hypervolume(self.front, self.box)
 
 
 def references(
     comparison: Comparison, part: ProblemPart, views: Sequence[View], runs: Sequence[RunResult]
 ) -> dict[str, Reference]:
-    """What each view of a problem is measured against; empty with one objective, or while there is nothing.
+    """The reference of each view of a problem; empty with one objective or without results.
 
-    A true front that has to be looked up is kept in the comparison's folder.
+    An enumerated true front is kept in the comparison's folder.
     """
     if len(views[0].objectives) == 1:
         return {}
@@ -68,7 +68,7 @@ def references(
 
 
 def view_of(given: pd.DataFrame | None, view: View) -> FloatArray | None:
-    """The points of a table (n, m) as a view sees them, or None where it lacks a column."""
+    """The points of a table (n, m) in a view, or None if it lacks a column."""
     if given is None or not set(view.columns) <= set(given.columns):
         return None
     points = view.minimised(given)
@@ -104,10 +104,10 @@ def _given(
         if not path.exists():
             write_true_front(path, comparison.problem_of(part), part, views)
         frame = _read_front(path, part, views[0])
-        if view_of(frame, views[-1]) is None:  # something else is reported now
+        if view_of(frame, views[-1]) is None:  # the reported columns changed
             write_true_front(path, comparison.problem_of(part), part, views)
             frame = _read_front(path, part, views[0])
-        return frame, "the true front: every architecture of the space was looked up"
+        return frame, "the true front of the enumerated space"
     return None, ""
 
 
@@ -119,7 +119,7 @@ def _read_front(path: Path, part: ProblemPart, view: View) -> pd.DataFrame:
     missing = [c for c in view.columns if c not in frame.columns]
     if missing or frame.empty:
         raise ConfigError(
-            f"problem {part.name}: reference.front: {path} needs a row for each point and a column for each "
+            f"problem {part.name}: reference.front: {path} needs one row per point and one column per "
             f"objective ({', '.join(view.columns)}); it has {len(frame)} rows and {', '.join(map(str, frame.columns))}"
         )
     return frame
@@ -128,14 +128,14 @@ def _read_front(path: Path, part: ProblemPart, view: View) -> pd.DataFrame:
 def write_true_front(path: Path, problem: Problem, part: ProblemPart, views: Sequence[View]) -> None:
     """Evaluate every architecture and write those that are non-dominated in one of the views.
 
-    Those that a table does not know, and those that break a limit, are left out. Raises `ConfigError` when the space is
-    too large, or when no architecture could be evaluated.
+    Omits architectures that a table lacks or that violate a limit. Raises `ConfigError` if the space is
+    too large or no architecture can be evaluated.
     """
     every = whole_space(problem, MOST)
     if every is None:
         raise ConfigError(
             f"problem {part.name}: reference.enumerate: space {problem.space.name!r} has more than {MOST:,} "
-            "architectures; give a reference.front, or neither"
+            "architectures; set reference.front instead, or neither"
         )
     rows, reason, measure = [], "", problem.measure()
     for i, architecture in enumerate(every):
@@ -147,7 +147,9 @@ def write_true_front(path: Path, problem: Problem, part: ProblemPart, views: Seq
         if all(limit.excess(values[limit.objective]) == 0 for limit in problem.limits):
             rows.append({"architecture": text_of(problem.space, architecture), **values})
     if not rows:
-        raise ConfigError(f"problem {part.name}: reference.enumerate: nothing could be evaluated: {reason}")
+        raise ConfigError(
+            f"problem {part.name}: reference.enumerate: no architecture could be evaluated: {reason}"
+        )
     frame, chosen = pd.DataFrame(rows), set()
     for view in views:
         if (points := view_of(frame, view)) is None or len(points) < len(frame):

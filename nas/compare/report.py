@@ -1,4 +1,4 @@
-"""Everything that a comparison leaves behind beside its runs: results/, figures/, tables and the page."""
+"""The outputs of a comparison besides its runs: results/, figures/, tables and the page."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from nas.core.tables import csv_text
 from nas.core.versions import versions
 
 RESULTS, FIGURES, PAGE = "results", "figures", "index.html"
-_COMPRESSED = {"evaluations"}  # has a row for each of them
+_COMPRESSED = {"evaluations"}  # one row each
 
 
 @dataclass(frozen=True)
 class ReportOutput:
-    """What was written, for whoever prints it."""
+    """The written tables and studies, for printing."""
 
     studies: tuple[Study, ...]
     tables: tuple[Table, ...]
-    missing: int  # runs that are not complete
+    missing: int  # incomplete runs
 
 
 def write_report(comparison: Comparison, say: Callable[[str], None]) -> ReportOutput:
-    """Measure what runs there are and write all files; `say` is told what is being done.
+    """Measure the complete runs and write all files; call `say` with each step.
 
-    Raises `HistoryError` when there is no complete run, or when the disk refuses.
+    Raises `HistoryError` without a complete run or at a disk error.
     """
     config, out = comparison.config, comparison.out
     studies: list[Study] = []
@@ -46,7 +46,7 @@ def write_report(comparison: Comparison, say: Callable[[str], None]) -> ReportOu
         say(f"measuring {part.name}")
         studies += study(comparison, part)
     if not studies:
-        raise HistoryError(f"{out}: no complete run yet; leave --report away to make them")
+        raise HistoryError(f"{out}: no complete run yet; remove --report to make the runs")
     missing = sum(not comparison.done(key) for key in comparison.every_run())
     say("writing tables")
     found, numbers, drawn = tables(studies, config), frames(studies, config), drawings(studies, config)
@@ -64,20 +64,20 @@ def write_report(comparison: Comparison, say: Callable[[str], None]) -> ReportOu
         write_text(out / PAGE, text)
     except OSError as error:
         raise HistoryError(
-            f"{out}: cannot write the report: {error}. The runs are safe; try again"
+            f"{out}: cannot write the report: {error}. The runs are saved; try again"
         ) from error
     return ReportOutput(tuple(studies), tuple(found), missing)
 
 
 def _names(numbers: Iterable[str], drawn: Iterable[Drawing]) -> list[str]:
-    """Everything that a report writes."""
+    """The names of all files of a report."""
     tabulated = [f"{RESULTS}/{name}.csv{'.gz' * (name in _COMPRESSED)}" for name in numbers]
     figures = [f"{FIGURES}/{each.stem}.{ending}" for each in drawn for ending in ("png", "svg")]
     return [*tabulated, f"{RESULTS}/tables.md", f"{RESULTS}/tables.tex", f"{FIGURES}/", *figures, PAGE]
 
 
 def write_csv(folder: Path, name: str, frame: pd.DataFrame) -> None:
-    """One table; numbers in eight digits, an empty cell where there is none."""
+    """Write one table; numbers with eight digits, empty cells for missing values."""
     text = csv_text(frame, float_format="%.8g")
     if name in _COMPRESSED:
         packed = gzip.compress(text.encode("utf-8"), mtime=0)
@@ -93,12 +93,12 @@ def _page(comparison: Comparison, drawn: Sequence[Drawing], found: Sequence[Tabl
         by_heading.setdefault(drawing.about or "Over problems", []).append(drawing)
     facts = facts_of(config)
     if missing:
-        facts.append(f"{missing} of {len(list(comparison.every_run()))} runs are not complete and left out.")
+        facts.append(f"{missing} of {len(list(comparison.every_run()))} runs are incomplete and omitted.")
     return page("Comparison of search algorithms", facts, found, by_heading, comparison.out / FIGURES)
 
 
 def facts_of(config: CompareConfig) -> list[str]:
-    """What was compared, in sentences."""
+    """The setup of the comparison as sentences."""
     algorithms = "; ".join(
         f"{a.label} ({a.name}{''.join(f', {k} {v}' for k, v in a.settings.items())})"
         for a in config.algorithms
@@ -107,9 +107,9 @@ def facts_of(config: CompareConfig) -> list[str]:
     return [
         f"Problems: {', '.join(p.name for p in config.problems)}.",
         f"Algorithms: {algorithms}.",
-        f"{len(config.seeds)} seeds; every algorithm begins with the same {config.initial} random architectures for each "
-        "problem and seed, and has the same seeds for its trials. An architecture counts once.",
-        f"Significance: corrected p below {config.alpha:g}. Values named searched steered the searches; values named "
-        "reported were only read afterwards.",
+        f"{len(config.seeds)} seeds; for each problem and seed, all algorithms share {config.initial} random initial "
+        "architectures and the trial seeds. An architecture counts once.",
+        f"Significance: corrected p below {config.alpha:g}. Searched values steered the searches; reported "
+        "values were only read afterwards.",
         f"Made with {made}.",
     ]

@@ -1,4 +1,4 @@
-"""The runs of a comparison read back: what was on the front after each evaluation, searched and reported."""
+"""Read the runs of a comparison: the front after each evaluation, in searched and reported values."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ SEARCHED, REPORTED = "searched", "reported"
 
 @dataclass(frozen=True)
 class View:
-    """One way to look at a problem's results: the values that were searched, or those that are reported.
+    """One view of a problem's results: the searched or the reported values.
 
-    `columns` are what is read in the place of each objective; both say the same where nothing is reported in its place.
+    `columns` are read for the objectives; a column without a reported value is the searched one.
     """
 
     kind: str
@@ -45,9 +45,9 @@ class View:
 
 
 def views_of(part: ProblemPart, objectives: Sequence[Objective]) -> tuple[View, ...]:
-    """The searched values, and the reported ones where the problem names any.
+    """The view of searched values, and of reported ones if the problem names any.
 
-    Raises `ConfigError` when one name alone is reported but several objectives are measured.
+    Raises `ConfigError` if a single reported name is ambiguous because several objectives are measured.
     """
     objectives, names = tuple(objectives), tuple(o.name for o in objectives)
     searched = View(SEARCHED, objectives, names)
@@ -58,7 +58,7 @@ def views_of(part: ProblemPart, objectives: Sequence[Objective]) -> tuple[View, 
         measured = [o.name for o in objectives if not o.cheap]
         if len(measured) != 1:
             raise ConfigError(
-                f"problem {part.name}: report: {replaced['']!r} alone stands for the measured objective, but "
+                f"problem {part.name}: report: {replaced['']!r} replaces the measured objective, but "
                 f"{', '.join(measured) or 'none'} are measured; write {{OBJECTIVE: {replaced['']}}}"
             )
         replaced = {measured[0]: replaced[""]}
@@ -69,9 +69,9 @@ def views_of(part: ProblemPart, objectives: Sequence[Objective]) -> tuple[View, 
 class RunResult:
     """A complete run.
 
-    `rows` has a row an evaluation, in the order of telling: the run's table with `evaluation` (from 1) and `clock`
-    (seconds since its beginning). `points` are its values by kind of view, (n, m), minimised. `steps` are the evaluations
-    (k,) after which the front changed, `members` the rows that were on it then; with one objective that is the best.
+    `rows` has one row per evaluation, in result order: the run's table with `evaluation` (from 1) and `clock`
+    (seconds since its start). `points` are its values by kind of view, (n, m), minimised. `steps` are the evaluations
+    (k,) after which the front changed, `members` the rows on it then; with one objective the best row.
     """
 
     key: RunKey
@@ -82,13 +82,13 @@ class RunResult:
     members: tuple[tuple[int, ...], ...]
 
     def front(self, view: View, step: int = -1) -> FloatArray:
-        """What was on the front after a step, (n, m), minimised; chosen by what was searched."""
+        """The front after a step, (n, m), minimised; selected by the searched values."""
         points = self.points[view.kind]
         return points[list(self.members[step])] if self.members else points[:0]
 
 
 def read_runs(comparison: Comparison, part: ProblemPart) -> tuple[tuple[View, ...], list[RunResult]]:
-    """All complete runs of a problem. Raises `ConfigError` when they lack a value that is to be reported."""
+    """All complete runs of a problem. Raises `ConfigError` if they lack a reported value."""
     keys = [key for key in comparison.every_run() if key.problem == part.name and comparison.done(key)]
     runs, views = [], views_of(part, comparison.problem_of(part).objectives)
     for key in keys:
@@ -127,10 +127,10 @@ def _check_columns(part: ProblemPart, rows: pd.DataFrame, views: Sequence[View])
 
 
 def clock(part: ProblemPart, rows: pd.DataFrame) -> FloatArray:
-    """Seconds from the beginning of a run to each evaluation, (n,), ascending.
+    """Seconds from the start of a run to each evaluation, (n,), ascending.
 
-    The sum of the problem's `time` value; else, with simulated clocks, when each was finished there; else when it
-    was told, pauses between sessions left out.
+    The sum of the problem's `time` value; else the simulated finish time; else the time of the result without
+    pauses between sessions.
     """
     if part.time is not None:
         return np.nancumsum(rows[part.time].to_numpy(dtype=np.float64))

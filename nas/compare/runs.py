@@ -1,4 +1,4 @@
-"""One run of a comparison: an ordinary search in a folder of its own, finished, begun or missing."""
+"""One run of a comparison: an ordinary search in its folder; finished, started or missing."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from nas.engine.settle import settled
 from nas.runs.history import FILE, read_history
 
 RUNS = "runs"
-_DONE = {"finished", "exhausted"}  # how a search ends that needs nothing more
+_DONE = {"finished", "exhausted"}  # final states
 
 
 class RunKey(NamedTuple):
-    """Which run: a problem's name, an algorithm's label, a seed."""
+    """Key of a run: problem name, algorithm label, seed."""
 
     problem: str
     algorithm: str
@@ -43,21 +43,21 @@ class RunKey(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """A checked config, the folder that its paths count from, and the folder that holds the runs."""
+    """A checked config, the base folder of its paths, and the folder of the runs."""
 
     config: CompareConfig
     base: Path
     out: Path
 
     def every_run(self) -> Iterator[RunKey]:
-        """Every run, all of a seed before the next seed, so that what is there compares like with like."""
+        """All runs, seed by seed, so that partial results compare the same seeds."""
         for seed in self.config.seeds:
             for problem in self.config.problems:
                 for label in self.config.labels:
                     yield RunKey(problem.name, label, seed)
 
     def folder(self, key: RunKey) -> Path:
-        """Where a run is kept."""
+        """The folder of a run."""
         return self.out / RUNS / slug(key.problem) / slug(key.algorithm) / f"{key.seed:04d}"
 
     def done(self, key: RunKey) -> bool:
@@ -65,13 +65,13 @@ class Comparison:
         return str(summary_of(self.folder(key)).get("state")) in _DONE
 
     def problem_of(self, part: ProblemPart) -> Problem:
-        """The space, the objectives and what measures them; made once for each problem."""
+        """Space, objectives and evaluator, created once per problem."""
         search = search_config(self.config, part, Part(name="random"), 0)
         text = json.dumps([search.model_dump(mode="json"), str(self.base)])
         return _problem(text)
 
     def assemble(self, part: ProblemPart, label: str, seed: int) -> SearchSpec:
-        """The parts of one run, the shared beginning among them. Raises `ConfigError` for what cannot be made."""
+        """The parts of one run with the shared initial design. Raises `ConfigError`."""
         chosen = next(a for a in self.config.algorithms if a.label == label)
         problem = self.problem_of(part)
         parts = assemble(search_config(self.config, part, chosen, seed), self.base, problem=problem)
@@ -81,9 +81,9 @@ class Comparison:
         )
 
     def check(self) -> dict[str, str]:
-        """See that every run could begin; the hashes of the user's code that the runs are made of, by file.
+        """Check that every run can start; return the hashes of the user's code by file.
 
-        Raises `ConfigError`; nothing is evaluated.
+        Raises `ConfigError`; evaluates nothing.
         """
         things: list[Any] = []
         with collecting() as found:
@@ -103,12 +103,12 @@ def _problem(text: str) -> Problem:
     problem = make_problem(check_config(values), Path(base))
     try:
         return settled(problem)
-    except DataError:  # a run that trains meets it again; a report of runs that are there needs no data
+    except DataError:  # a training run raises it again; a report needs no data
         return problem
 
 
 def summary_of(folder: Path) -> dict[str, Any]:
-    """The numbers of a run that has ended; empty before that."""
+    """The summary of a finished run; empty before."""
     try:
         found = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -117,14 +117,14 @@ def summary_of(folder: Path) -> dict[str, Any]:
 
 
 def begun(folder: Path) -> bool:
-    """Whether a run asked for anything yet."""
+    """Whether a run has asked for candidates."""
     return (folder / FILE).exists() and len(read_history(folder)[0]) > 0
 
 
 def carry_out(comparison: Comparison, key: RunKey, callbacks: Sequence[AnyCallback] = ()) -> dict[str, float]:
-    """Make a run, or what is missing of it, and return how many evaluations it has.
+    """Make or continue a run and return its number of evaluations.
 
-    Raises what `nas.search` raises, and `KeyboardInterrupt` when it was interrupted; then it goes on the next time.
+    Raises as `nas.search`, and `KeyboardInterrupt` if interrupted; the next call continues it.
     """
     part, folder = comparison.config.problem(key.problem), comparison.folder(key)
     check_no_links(folder, comparison.out)
@@ -138,7 +138,7 @@ def carry_out(comparison: Comparison, key: RunKey, callbacks: Sequence[AnyCallba
             callbacks=callbacks,
             plots=False,
             record=None,
-            accept_changed_code=True,  # the comparison has seen to it for all its runs
+            accept_changed_code=True,  # checked by the comparison for all runs
         )
     )
     if result.state == "interrupted":
@@ -148,16 +148,16 @@ def carry_out(comparison: Comparison, key: RunKey, callbacks: Sequence[AnyCallba
 
 @dataclass(frozen=True)
 class CarryOut:
-    """An evaluator whose trials are runs, so that any executor can make them."""
+    """An evaluator whose trials are runs, for use with any executor."""
 
     comparison: Comparison
     keys: tuple[RunKey, ...]
 
     def __call__(self, trial: Trial) -> Mapping[str, float]:
-        """Make the run whose number the trial has."""
+        """Make the run with the trial's number."""
         key = self.keys[trial.id]
         try:
             return carry_out(self.comparison, key)
         except HistoryError as error:
             folder = self.comparison.folder(key)
-            raise EvaluationError(f"{error} (to make this run anew, remove {folder})") from error
+            raise EvaluationError(f"{error} (to restart this run, remove {folder})") from error

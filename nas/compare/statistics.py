@@ -1,4 +1,4 @@
-"""Tests and effect sizes: pure functions of numbers, larger is better unless said otherwise.
+"""Tests and effect sizes: pure functions of numbers, larger is better unless stated otherwise.
 
 Demsar, "Statistical comparisons of classifiers over multiple data sets", JMLR 7, 2006 (Friedman, Nemenyi, critical
 differences); Holm, Scandinavian Journal of Statistics 6(2), 1979; Vargha and Delaney, Journal of Educational and
@@ -16,7 +16,7 @@ from scipy.stats import chi2, friedmanchisquare, rankdata, studentized_range, t
 
 from nas.core.records import FloatArray
 
-LEAST_BLOCKS = 5  # below, the chi-squared approximation of Friedman's test means nothing
+LEAST_BLOCKS = 5  # the chi-squared approximation of Friedman's test is invalid below
 MAGNITUDES = ((0.21, "large"), (0.14, "medium"), (0.06, "small"))  # of |A - 0.5|; Vargha and Delaney, table 1
 
 
@@ -24,8 +24,8 @@ MAGNITUDES = ((0.21, "large"), (0.14, "medium"), (0.06, "small"))  # of |A - 0.5
 class Pair:
     """Two algorithms compared: Wilcoxon's signed-rank test and the Vargha-Delaney effect size.
 
-    `effect` is the probability that a run of the first is better than one of the second, ties counting half. The p-values
-    are None, and `note` says why, when there are too few pairs for any outcome to be significant.
+    `effect` is the probability that a run of the first is better than one of the second, ties counting half. With too
+    few pairs for significance the p-values are None and `note` gives the reason.
     """
 
     first: str
@@ -39,7 +39,7 @@ class Pair:
 
     @property
     def magnitude(self) -> str:
-        """The effect in a word."""
+        """The effect as a word."""
         size = abs(self.effect - 0.5) + 1e-12
         return next((word for least, word in MAGNITUDES if size >= least), "negligible")
 
@@ -56,7 +56,7 @@ class Pair:
 class Ranking:
     """Mean ranks (1 is best) over blocks, Friedman's test of their equality, and Nemenyi's critical difference.
 
-    `p` and `critical` are None, and `note` says why, when there are too few blocks.
+    With too few blocks `p` and `critical` are None and `note` gives the reason.
     """
 
     names: tuple[str, ...]
@@ -97,15 +97,15 @@ def vargha_delaney(first: FloatArray, second: FloatArray) -> float:
 
 
 def signed_rank(first: FloatArray, second: FloatArray) -> float:
-    """Two-sided p-value of Wilcoxon's signed-rank test on pairs, each side (n,); equal pairs are left out.
+    """Two-sided p-value of Wilcoxon's signed-rank test on pairs, each side (n,); equal pairs are omitted.
 
-    Exact, also where differences tie: over all ways to give them signs.
+    Exact even with tied differences: enumerates all sign patterns.
     """
     with np.errstate(invalid="ignore"):
         differences = np.where(first == second, 0.0, first - second)  # equal infinities are equal
     differences = differences[differences != 0.0]
     ranks = np.rint(2.0 * rankdata(np.abs(differences))).astype(np.int64)  # shared ranks are halves
-    ways = np.ones(1)  # how many sign patterns give each sum of the positive ranks, as a share of all
+    ways = np.ones(1)  # share of the sign patterns per sum of positive ranks
     for rank in ranks.tolist():
         ways = (np.pad(ways, (0, rank)) + np.pad(ways, (rank, 0))) / 2.0
     positive = int(ranks[differences > 0].sum())
@@ -113,7 +113,7 @@ def signed_rank(first: FloatArray, second: FloatArray) -> float:
 
 
 def pairwise(names: Sequence[str], values: FloatArray, alpha: float = 0.05) -> list[Pair]:
-    """Every two of k algorithms compared on n paired runs, values (n, k), corrected by Holm over all pairs."""
+    """Pairwise comparison of k algorithms on n paired runs, values (n, k), with Holm's correction over all pairs."""
     chosen = combinations(range(len(names)), 2)
     return _compared([(names[i], names[j], values[:, i], values[:, j]) for i, j in chosen], alpha)
 
@@ -121,7 +121,7 @@ def pairwise(names: Sequence[str], values: FloatArray, alpha: float = 0.05) -> l
 def against(
     values: Mapping[str, Mapping[int, float]], reference: str, alpha: float = 0.05
 ) -> dict[str, Pair]:
-    """Each other algorithm compared with the reference on their common seeds, corrected by Holm; values by seed."""
+    """Comparison of each algorithm with the reference on common seeds, with Holm's correction; values by seed."""
     second, sides = values[reference], []
     for name, first in values.items():
         if name != reference:
@@ -132,7 +132,7 @@ def against(
 
 
 def _compared(sides: Sequence[tuple[str, str, FloatArray, FloatArray]], alpha: float) -> list[Pair]:
-    """The pairs of (name, name, values (n,), values (n,)); Holm's correction is over those with enough values."""
+    """Test pairs of (name, name, values (n,), values (n,)); Holm's correction covers those with enough values."""
     enough = [2.0 ** (1 - len(first)) * len(sides) < alpha for _, _, first, _ in sides]
     raw = [signed_rank(side[2], side[3]) for side, tested in zip(sides, enough, strict=True) if tested]
     p_values = iter(zip(raw, holm(raw), strict=True))
@@ -154,11 +154,11 @@ def _median_gap(first: FloatArray, second: FloatArray) -> float:
 
 
 def too_few_pairs(n: int, comparisons: int, alpha: float) -> str:
-    """Why no test was made, and how many seeds it would take."""
+    """The reason for no test, and the number of seeds needed."""
     needed = int(np.floor(1 + np.log2(comparisons / alpha))) + 1
     least = min(1.0, 2.0 ** (1 - n) * comparisons) if n else 1.0
     return (
-        f"too few seeds for a test: {n} in common; the least p-value that so many can give, corrected for "
+        f"too few seeds for a test: {n} in common; their smallest possible p-value, corrected for "
         f"{comparisons} comparisons, is {least:.2g}; {needed} seeds are needed"
     )
 
@@ -176,13 +176,13 @@ def ranks_of(values: FloatArray) -> FloatArray:
 
 
 def critical_difference(k: int, blocks: int, alpha: float = 0.05) -> float:
-    """How far the mean ranks of k algorithms over n blocks must lie apart (Nemenyi; Demsar, section 3.2.2)."""
+    """Critical difference of the mean ranks of k algorithms over n blocks (Nemenyi; Demsar, section 3.2.2)."""
     q = float(studentized_range.ppf(1.0 - alpha, k, np.inf)) / np.sqrt(2.0)
     return float(q * np.sqrt(k * (k + 1) / (6.0 * blocks)))
 
 
 def ranking(names: Sequence[str], values: FloatArray, what: str, alpha: float = 0.05) -> Ranking:
-    """Friedman's test on values (n, k) of k algorithms in n blocks (`what` they are: seeds, problems)."""
+    """Friedman's test on values (n, k) of k algorithms in n blocks (`what`: seeds or problems)."""
     n, k = len(values), len(names)
     ranks = ranks_of(values).mean(axis=0) if n else np.full(k, np.nan)
     if k < 3:

@@ -1,4 +1,4 @@
-"""The table of a comparison in Markdown and LaTeX: medians with quartiles, and what the tests say of the best."""
+"""The tables of a comparison in Markdown and LaTeX: medians with quartiles, test results."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Table:
 
 
 def tables(studies: Sequence[Study], config: CompareConfig) -> list[Table]:
-    """Quality, targets and pairwise tests of every study, then the ranks over problems."""
+    """Quality, targets and pairwise tests of each study, then the ranks over problems."""
     found = []
     for study in studies:
         found.append(quality(study))
@@ -42,7 +42,7 @@ def tables(studies: Sequence[Study], config: CompareConfig) -> list[Table]:
 
 
 def described(study: Study) -> tuple[str, ...]:
-    """What was searched, what is shown, and where quality is measured from, in sentences."""
+    """Searched values, shown values and the reference of the quality, as sentences."""
     searched = ", ".join(o.name for o in study.view.objectives)
     shown = ", ".join(study.view.columns)
     said = [f"Searched: {searched}. Shown: {study.kind} values ({shown})."]
@@ -57,7 +57,7 @@ def described(study: Study) -> tuple[str, ...]:
             f"{study.reference.hypervolume:.4f}. IGD+ and epsilon are distances to it in that box."
         )
     elif study.kind != "searched":
-        said.append(f"The best by the searched {searched}, judged by its {shown}.")
+        said.append(f"The best architecture by searched {searched}, evaluated by its {shown}.")
     said.append(f"{_runs(study)}; {study.config.initial} shared initial architectures.")
     return tuple(said)
 
@@ -98,7 +98,7 @@ def quality(study: Study) -> Table:
 
 
 def tested(ranking: Ranking) -> str:
-    """What Friedman's test says, in a sentence."""
+    """The result of Friedman's test as a sentence."""
     if ranking.p is None:
         return f"No Friedman test: {ranking.note}."
     return (
@@ -125,7 +125,7 @@ def figures(value: float) -> str:
 
 
 def targets(study: Study) -> Table:
-    """Median evaluations to each target over all runs, and how many never got there."""
+    """Median evaluations to each target over all runs, and the number of runs that reached it."""
     wanted = study.config.targets_of(study.part)
     needed = {
         label: [np.array([c.reaches(threshold(study, t))[0] for c in curves]) for t in wanted]
@@ -153,8 +153,8 @@ def targets(study: Study) -> Table:
     }
     what = "of the reference front's hypervolume" if study.reference is not None else study.measure.label
     note = (
-        f"Targets: {', '.join(f'{t:.4g}' for t in wanted)} {what}. Median evaluations over all runs; a run that never got there "
-        "counts as infinitely long, and in brackets is how many of all did get there."
+        f"Targets: {', '.join(f'{t:.4g}' for t in wanted)} {what}. Median evaluations over all runs; a run that missed the target "
+        "counts as infinite. In brackets: runs that reached it, of all runs."
     )
     header = ("algorithm", *(f"to {t:.4g}" for t in wanted))
     return Table(f"{study.name}: evaluations to targets", (note,), header, rows, frozenset(best))
@@ -166,7 +166,7 @@ def _needed(median: float, needed: np.ndarray, budget: int) -> str:
 
 
 def pairs(study: Study) -> Table:
-    """Every two algorithms after the whole budget."""
+    """Pairwise comparison after the full budget."""
     found = study.pairs(study.budget)
     note = (
         f"{study.measure.label} after {study.budget:,} evaluations, in pairs of equal seeds: two-sided Wilcoxon signed-rank test, corrected by "
@@ -192,12 +192,12 @@ def over_problems(kind: str, ranking: Ranking, config: CompareConfig) -> Table:
     """Mean ranks over problems."""
     order = np.argsort(ranking.ranks, kind="stable").tolist()
     rows = tuple((ranking.names[i], f"{ranking.ranks[i]:.2f}") for i in order)
-    notes = (f"Ranks of the medians over {ranking.blocks} problems after the whole budget.", tested(ranking))
+    notes = (f"Ranks of the medians over {ranking.blocks} problems after the full budget.", tested(ranking))
     return Table(f"Over problems, {kind} values", notes, ("algorithm", "mean rank"), rows)
 
 
 def markdown(found: Sequence[Table]) -> str:
-    """All tables as Markdown; what leads a column is bold."""
+    """All tables as Markdown; the best of a column is bold."""
     parts = ["# Comparison\n\nWritten by `nas compare`."]
     for table in found:
         plain = replace(
@@ -225,11 +225,11 @@ _LATEX = (
     {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     | {c: f"\\{c}" for c in "&%$#_{}"}
     | {c: f"{{{c}}}" for c in "[]*"}
-)  # which a row's \\\\ would take for its argument
+)  # a row's \\\\ would take it for its argument
 
 
 def latex_text(text: str) -> str:
-    """A text with everything that LaTeX would read as a command taken literally."""
+    """A text with LaTeX's special characters escaped."""
     escaped = re.sub(
         r"[\\~^&%$#_{}<>\[\]*]", lambda m: _LATEX.get(m[0], f"${m[0]}$"), " ".join(printable(text).split())
     )
@@ -237,7 +237,7 @@ def latex_text(text: str) -> str:
 
 
 def latex(found: Sequence[Table]) -> str:
-    """All tables as LaTeX, for a document that uses the package booktabs; what leads a column is bold."""
+    """All tables as LaTeX for the package booktabs; the best of a column is bold."""
     parts = ["% Written by nas compare; needs \\usepackage{booktabs}"]
     for table in found:
         escaped = Table(

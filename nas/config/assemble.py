@@ -1,4 +1,4 @@
-"""From a config to the specification of a search: each name is looked up once, here."""
+"""Build the specification of a search from a config; every name is resolved here, once."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ CONFIGS = Path(__file__).parent / "searches"
 
 
 def built_in_config(space: str) -> Path | None:
-    """The default search of a space that comes with the framework."""
+    """The built-in search config of a space."""
     path = CONFIGS / f"{space}.yaml"
     return path if path.is_file() else None
 
 
 def make_problem(config: SearchConfig, base: Path | None = None) -> Problem:
-    """The space, the objectives and what measures them. Raises `ConfigError` for whatever cannot be made."""
+    """The space, the objectives and the evaluator. Raises `ConfigError`."""
     space = make_space(config.space.name, config.space.settings, base)
     return Problem(
         space,
@@ -54,11 +54,11 @@ def assemble(
     planned: int | None = None,
     problem: Problem | None = None,
 ) -> SearchSpec:
-    """Make every part of a search but its folder; relative paths in the config count from `base`.
+    """Make every part of a search but its folder; relative paths in the config are relative to `base`.
 
-    Defaults that follow the budget follow `planned`, where a run that is resumed was started with another one.
-    `problem` is what `make_problem` made of the same config before, if it did.
-    Raises `ConfigError` for whatever cannot be made; nothing is started.
+    Defaults that depend on the budget use `planned`, the budget of the first start of a resumed run.
+    `problem` is the result of `make_problem` for the same config, if available.
+    Raises `ConfigError`; starts nothing.
     """
     problem = problem or make_problem(config, base)
     algorithm = find_algorithm(config.algorithm.name, base)
@@ -94,7 +94,7 @@ def _evaluator(part: Part | None, space: SearchSpace, base: Path | None) -> Eval
     built_in = part.name in registry("evaluator")
     found = find("evaluator", part.name, base)
     if built_in or isinstance(found, type):
-        if isinstance(found, type) and not takes("space", found):  # what only an evaluator's class does
+        if isinstance(found, type) and not takes("space", found):  # only an evaluator's class does
             check_class("evaluator", part.name, found, f"{_TRIAL}, or a class of such objects", "__call__")
         found = make("evaluator", found, part.settings, part.name, space=space)
     elif part.settings:
@@ -107,7 +107,7 @@ def _evaluator(part: Part | None, space: SearchSpace, base: Path | None) -> Eval
 
 
 def _callback(part: Part, base: Path | None) -> AnyCallback:
-    """A class is made with the settings; an object, or a function of the state, is as it is."""
+    """Instantiate a class with the settings; return an object or a function of the state unchanged."""
     found = find("callback", part.name, base)
     if isinstance(found, type):
         if not issubclass(found, Callback):
@@ -125,7 +125,7 @@ def _callback(part: Part, base: Path | None) -> AnyCallback:
 
 
 def find_algorithm(name: str, base: Path | None = None) -> NamedAlgorithm:
-    """An algorithm by its name. Raises `ConfigError` for what cannot make one, without calling it."""
+    """An algorithm by its name. Raises `ConfigError` for an unsuitable object, without calling it."""
     found = find("algorithm", name, base)
     if name in registry("algorithm"):
         return NamedAlgorithm(name, found)
@@ -148,11 +148,11 @@ _EXECUTOR = "an executor: a class with submit, collect, close and free, or a fun
 
 
 def make_executor(part: Part, base: Path | None = None) -> tuple[MakeExecutor, Any]:
-    """What makes the executor from (evaluate, names it must return), and its settings.
+    """The factory of the executor from (evaluate, names it must return), and its settings.
 
-    Your own is a class, or a function that makes one, of (evaluate, settings, required) where it has `Settings`, a frozen
-    dataclass; else its settings are keyword arguments beside `evaluate` and, where it takes them, `required`.
-    Raises `ConfigError` for a name, a type or a setting that does not fit; nothing is started.
+    Your executor is a class or factory function of (evaluate, settings, required) if it has `Settings`, a frozen
+    dataclass; else its settings are keyword arguments besides `evaluate` and, if accepted, `required`.
+    Raises `ConfigError` for an unsuitable name, type or setting; starts nothing.
     """
     if part.name in EXECUTORS:
         settings = make("executor", SETTINGS[part.name], part.settings, part.name)
@@ -220,7 +220,7 @@ def _objective(part: ObjectivePart, base: Path | None) -> Objective:
         return dataclasses.replace(found, **changes)
     if part.name in OBJECTIVES:
         return dataclasses.replace(OBJECTIVES[part.name], **changes)
-    if changes:  # something the evaluator or the space's cost reports under this name
+    if changes:  # a value of this name from the evaluator or the space's cost
         return Objective(part.name, **changes)
     raise ConfigError(
         f"objective: unknown {part.name!r}{did_you_mean(part.name, OBJECTIVES)}; known: {', '.join(OBJECTIVES)}; what your evaluator "
@@ -229,7 +229,7 @@ def _objective(part: ObjectivePart, base: Path | None) -> Objective:
 
 
 def _with_settings(name: str, settings: Mapping[str, Any]) -> Callable[..., Any]:
-    """What makes the function of a built-in objective, with the user's settings."""
+    """The factory of a built-in objective's function, with the user's settings."""
     found = OBJECTIVES.get(name)
     if found is None or found.for_space is None:
         known = [n for n, o in OBJECTIVES.items() if o.for_space is not None]

@@ -1,4 +1,4 @@
-"""The YAML file that describes a search: its schema, its reading, and settings from the command line."""
+"""The YAML config of a search: schema, reading, settings from the command line."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Closed(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _number(cls, value: Any, info: ValidationInfo) -> Any:
-        """A truth value is no number: YAML reads `yes` and `on` as true, which would count as 1."""
+        """Reject truth values: YAML reads `yes` and `on` as true, which would count as 1."""
         annotation = cls.model_fields[info.field_name or ""].annotation
         if isinstance(value, bool) and {int, float} & {annotation, *get_args(annotation)}:
             raise ValueError("should be a number")
@@ -62,9 +62,9 @@ AnyPart = Annotated[Part, BeforeValidator(_part, json_schema_input_type=str | Pa
 
 
 class ObjectivePart(Closed):
-    """A built-in objective by name, or your own: `name` and where its `function` is, or `file.py:function` alone.
+    """A built-in objective by name, or yours: `name` and `function`, or `file.py:function` alone.
 
-    `settings` are for the built-in ones that are measured on the space's networks, such as `latency`.
+    `settings` are for built-in objectives measured on the space's networks, such as `latency`.
     """
 
     name: str
@@ -78,9 +78,9 @@ class ObjectivePart(Closed):
 
 
 class Budget(Closed):
-    """When a search ends: after so many evaluations, or (asking no more) after so many seconds.
+    """End of a search: after `evaluations`, or (without new candidates) after `seconds`.
 
-    `at_least` evaluations are made however long they take: the time limit counts from there on.
+    The time limit applies only after `at_least` evaluations.
     """
 
     evaluations: int = Field(default=100, ge=1)
@@ -89,7 +89,7 @@ class Budget(Closed):
 
 
 class HalvingPart(Closed):
-    """Successive halving: new architectures get the budget `first`; one in `eta` goes on at each rung, up to `last`."""
+    """Successive halving: new architectures get the budget `first`; one in `eta` continues at each rung, up to `last`."""
 
     first: int = Field(default=1, ge=1)
     last: int = Field(default=9, ge=1)
@@ -109,7 +109,7 @@ def _listed(value: Any) -> Any:
 
 
 class SearchConfig(Closed):
-    """Everything about a search. Each component is a name from `nas list`, or `file.py:Name`."""
+    """The config of a search. Each component is a name from `nas list`, or `file.py:Name`."""
 
     space: AnyPart
     objectives: list[AnyObjective] = Field(
@@ -140,14 +140,14 @@ class SearchConfig(Closed):
 
     @property
     def loop(self) -> LoopSettings:
-        """The settings of the loop: the budget, and the keys that it has under its own names."""
+        """The settings of the loop: the budget, and the keys with the same names."""
         own = {f.name: getattr(self, f.name) for f in fields(LoopSettings) if hasattr(self, f.name)}
         halving = None if self.halving is None else Halving(**self.halving.model_dump())
         return LoopSettings(**{**own, **self.budget.model_dump(), "halving": halving})
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file, unchecked. Raises `ConfigError` when there is none."""
+    """The mapping in a YAML file, unchecked. Raises `ConfigError` if there is none."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -165,7 +165,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def override(values: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
-    """A copy with `a.b=value` settings put in; values are read as YAML, so 3, true and [a, b] mean what they say."""
+    """A copy with `a.b=value` settings applied; values are YAML, such as 3, true or [a, b]."""
     changed: dict[str, Any] = {k: _copy(v) for k, v in values.items()}
     for setting in settings:
         key, equals, text = setting.partition("=")
@@ -185,7 +185,7 @@ def _copy(value: Any) -> Any:
 
 
 def put(values: dict[str, Any], path: Sequence[str], value: Any) -> None:
-    """Set a nested entry; a component or budget written in short form becomes a mapping first."""
+    """Set a nested entry; expand a component or budget in short form to a mapping first."""
     *parents, last = path
     for parent in parents:
         inner = values.get(parent)
@@ -204,7 +204,7 @@ def put(values: dict[str, Any], path: Sequence[str], value: Any) -> None:
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested entries by their dotted path."""
+    """Nested entries by dotted path."""
     found: dict[str, Any] = {}
     for key, value in values.items():
         found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
@@ -212,12 +212,12 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def check_config(values: Mapping[str, Any]) -> SearchConfig:
-    """The checked config. Raises `ConfigError` with a line for each thing that is wrong."""
+    """The checked config. Raises `ConfigError` with a line per error."""
     return checked(SearchConfig, values)
 
 
 def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
-    """The values as a `model`. Raises `ConfigError` with a line for each thing that is wrong."""
+    """The values as a `model`. Raises `ConfigError` with a line per error."""
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
@@ -251,7 +251,7 @@ def _explain(error: Any, model: type[BaseModel]) -> str:
 
 
 def _keys_at(model: type[BaseModel], place: Sequence[str | int]) -> list[str]:
-    """The keys of the mapping at a place within a model, which lists do not count in."""
+    """The keys of the mapping at a path within a model, ignoring lists."""
     for step in place:
         if isinstance(step, str):
             model = next(_models_in(model.model_fields[step].annotation), model)
@@ -259,7 +259,7 @@ def _keys_at(model: type[BaseModel], place: Sequence[str | int]) -> list[str]:
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models that a type is made of."""
+    """The models within a type."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for inner in get_args(annotation):

@@ -87,7 +87,7 @@ def test_a_comparison_is_made_reported_and_not_made_again(folder: Path, nas: Cal
 def test_report_alone_runs_nothing(folder: Path, nas: Callable[..., Done]) -> None:
     done = nas("compare", "compare.yaml", "--report")
     assert done.code == 4
-    assert "no complete run yet; leave --report away" in done.err
+    assert "no complete run yet; remove --report" in done.err
     assert not (folder / "out").exists()
 
 

@@ -105,7 +105,7 @@ def test_every_text_on_the_page_is_escaped(out: Path) -> None:
 def test_the_tables_say_what_was_searched_and_what_is_shown(out: Path) -> None:
     text = (out / "results" / "tables.md").read_text(encoding="utf-8")
     assert "Searched: error, params. Shown: reported values (test_error, params)." in text
-    assert "The best by the searched error, judged by its test_error." in text
+    assert "The best architecture by searched error, evaluated by its test_error." in text
     assert "to the reference point (test_error" in text
 
 
@@ -124,7 +124,7 @@ def test_a_report_of_a_part_says_how_many_runs_are_missing(
 ) -> None:
     more = comparison(made.out, seeds=5)
     assert write_report(more, lambda text: None).missing == 6
-    assert "6 of 30 runs are not complete" in (out / "index.html").read_text(encoding="utf-8")
+    assert "6 of 30 runs are incomplete" in (out / "index.html").read_text(encoding="utf-8")
     write_report(made, lambda text: None)
 
 
