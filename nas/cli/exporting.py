@@ -259,7 +259,7 @@ def _training(run: Run, options: ExportOptions) -> Training:
         )
     threads = options.threads or command.threads(recipe.resolution)
     settings = FullSettings(options.seed, threads, on_epoch=_progress(recipe, command))
-    name = "the search's own recipe" if options.recipe is None else f"the recipe `{options.recipe}`"
+    name = "the search's recipe" if options.recipe is None else f"the recipe `{options.recipe}`"
     return Training(data, recipe, name, task, rates, settings)
 
 

@@ -223,8 +223,8 @@ def _objective(part: ObjectivePart, base: Path | None) -> Objective:
     if changes:  # a value of this name from the evaluator or the space's cost
         return Objective(part.name, **changes)
     raise ConfigError(
-        f"objective: unknown {part.name!r}{did_you_mean(part.name, OBJECTIVES)}; known: {', '.join(OBJECTIVES)}; what your evaluator "
-        f"reports under this name: {{name: {part.name}, maximize: false}}; a function of yours: path/file.py:name"
+        f"objective: unknown {part.name!r}{did_you_mean(part.name, OBJECTIVES)}; known: {', '.join(OBJECTIVES)}; for a value of "
+        f"your evaluator: {{name: {part.name}, maximize: false}}; for your function: path/file.py:name"
     )
 
 

@@ -1,3 +1,3 @@
-"""From a front to a product: picks, weights, a file that needs PyTorch alone, ONNX, a model card."""
+"""Export networks of a front: picks, weights, a file that needs only PyTorch, ONNX, a model card."""
 
 from __future__ import annotations

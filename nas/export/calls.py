@@ -1,4 +1,4 @@
-"""Modules written as the calls that make them: `nn.Conv2d(3, 8, 3, padding=1, bias=False)`."""
+"""Write modules as constructor calls: `nn.Conv2d(3, 8, 3, padding=1, bias=False)`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ALIKE = {
 _SKIPPED = {"self", "device", "dtype"}
 _UNKNOWN = object()
 
-# Arguments that a layer does not keep under their own names.
+# Arguments that a layer stores under other names.
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "bias": lambda layer: getattr(layer, "bias", getattr(layer, "in_proj_bias", None)) is not None,
     "add_bias_kv": lambda layer: layer.bias_k is not None,
@@ -31,7 +31,7 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
 
 
 class NotExportable(ConfigError):
-    """A network that cannot be written as a file of its own; the sentence says which part, and why."""
+    """A network that cannot be written as a standalone file; the message gives the part and the reason."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Call:
         return f"{self.function}{self.brackets[0]}{inside}{self.brackets[1]}"
 
     def laid_out(self, indent: int = 0, before: int = 0) -> str:
-        """On one line where that is short (`before` characters stand in front of it), else an argument a line."""
+        """One line if short enough after `before` characters, else one line per argument."""
         flat = str(self)
         if not self.arguments or len(INDENT) * indent + before + len(flat) < WIDTH:
             return flat
@@ -64,7 +64,7 @@ Writer = Callable[[nn.Module], Expression]
 
 
 def torch_class(module: nn.Module) -> type[nn.Module]:
-    """The nearest of torch's own classes that a module is an instance of."""
+    """The nearest torch base class of a module."""
     return next(c for c in type(module).__mro__ if from_torch(c))
 
 
@@ -74,9 +74,9 @@ def from_torch(cls: type) -> bool:
 
 
 def torch_call(module: nn.Module, function: str, inside: Writer) -> Call:
-    """The call of `function` that makes one of torch's layers or containers like `module`.
+    """The call of `function` that creates a torch layer or container like `module`.
 
-    `inside` writes the modules within. Raises `NotExportable` for a layer whose settings cannot be read from it.
+    `inside` writes its submodules. Raises `NotExportable` for a layer whose settings cannot be read.
     """
     if isinstance(module, nn.Sequential):
         return _sequential(module, function, inside)
@@ -105,20 +105,20 @@ def _mapping(module: nn.Module, inside: Writer) -> Call:
 
 
 def _settings(layer: nn.Module) -> Iterator[tuple[str, str]]:
-    """The arguments of a layer's class that make one like it; those that are the default are left out."""
+    """The arguments that create a layer like this one, without defaults."""
     cls = torch_class(layer)
     for p in inspect.signature(cls).parameters.values():
         if p.name in _SKIPPED or p.name.startswith("_"):
             continue
         if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
-            raise NotExportable(f"{cls.__qualname__} does not say what it was made with")
+            raise NotExportable(f"{cls.__qualname__} does not store its constructor arguments")
         value = _READ.get(p.name, lambda x, name=p.name: getattr(x, name, _UNKNOWN))(layer)
         if value is _UNKNOWN and p.default is None:
             continue
         if p.name in _ALIKE and isinstance(value, tuple) and len(set(value)) == 1:
             value = value[0]
         if not is_plain(value):
-            raise NotExportable(f"{cls.__qualname__}: its argument {p.name!r} cannot be read from it")
+            raise NotExportable(f"{cls.__qualname__}: cannot read its argument {p.name!r}")
         if p.default is p.empty:
             yield "", plain(value)
         elif value != p.default or type(value) is not type(p.default):
@@ -126,7 +126,7 @@ def _settings(layer: nn.Module) -> Iterator[tuple[str, str]]:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether a value is made of numbers, texts, None, tuples, lists, sets and mappings alone."""
+    """Whether a value consists only of numbers, texts, None, tuples, lists, sets and mappings."""
     if isinstance(value, (tuple, list, set, frozenset)):
         return type(value) in (tuple, list, set, frozenset) and all(map(is_plain, value))
     if isinstance(value, dict):
@@ -135,8 +135,8 @@ def is_plain(value: Any) -> bool:
 
 
 def plain(value: Any) -> str:
-    """A plain value as Python reads it; the same text for equal values."""
-    if isinstance(value, float) and value - value != 0:  # infinite, or no number
+    """A plain value as a Python literal; equal values give equal texts."""
+    if isinstance(value, float) and value - value != 0:  # infinite or NaN
         return f"float({str(value)!r})"
     if isinstance(value, (set, frozenset)):
         items = ", ".join(sorted(map(plain, value)))
@@ -153,6 +153,6 @@ def plain(value: Any) -> str:
 
 
 def quoted(text: str) -> str:
-    """A docstring, whatever is in the text."""
+    """Quote any text as a docstring."""
     text = text.replace("\\", "\\\\").replace('"""', "'''")
     return f'"""{text}\n"""' if "\n" in text or text.endswith('"') else f'"""{text}"""'

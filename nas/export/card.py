@@ -1,4 +1,4 @@
-"""The model card: what a network is, how good, on what, made how, and how to use it."""
+"""The model card: description, numbers, data, training and use of a network."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from nas.export.licences import licence
 from nas.export.making import UNTRAINED, Made, Scores
 from nas.export.origin import Origin, one_line, table
 
-_PLAIN = {"loss"}  # what a task logs that is not in percent
+_PLAIN = {"loss"}  # logged values that are not in percent
 _SHOWN_CLASSES = 20
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the card is made of. Differences are parts of the largest output."""
+    """The content of the card. Differences are relative to the largest output."""
 
     origin: Origin
     made: Made
@@ -28,7 +28,7 @@ class Facts:
 
 
 def counts(origin: Origin, made: Made) -> dict[str, int]:
-    """`params` of the network as it is exported, and `madds` where the space counts this very network."""
+    """`params` of the exported network, and `madds` if the space counts this network."""
     params = sum(p.numel() for p in made.network.parameters())
     same = "madds" in origin.costs and origin.costs.get("params", params) == params
     return {"params": params} | ({"madds": round(origin.costs["madds"])} if same else {})
@@ -50,7 +50,7 @@ def card(facts: Facts) -> str:
 
 def _title(facts: Facts) -> str:
     made, origin = facts.made, facts.origin
-    drawing = "\n\n![The network block by block](network.svg)" if origin.drawing is not None else ""
+    drawing = "\n\n![Blocks of the network](network.svg)" if origin.drawing is not None else ""
     warning = f"\n\n**{made.story}**" if made.weights == UNTRAINED else ""
     return f"# {markdown_text(origin.name)}\n\n{origin.lead}:{warning}\n\n```text\n{one_line(origin.network)}\n```{drawing}"
 
@@ -61,15 +61,15 @@ def _numbers(facts: Facts) -> str:
     rows = [("parameters", f"{counted['params']:,}", "exact")]
     if "madds" in counted:
         sized = "x".join(map(str, made.pictures.shape))
-        rows.append(("multiply-adds", f"{counted['madds']:,}", f"exact, of one picture of {sized}"))
+        rows.append(("multiply-adds", f"{counted['madds']:,}", f"exact, for one image of {sized}"))
     split = (
-        ("validation", made.validation, "looked at while the network was chosen or trained"),
-        ("test", made.test, "judged once, after everything was chosen"),
+        ("validation", made.validation, "used to choose or train the network"),
+        ("test", made.test, "measured once, after all choices"),
     )
     for name, scores, remark in split:
         rows += list(_score_rows(name, scores, remark))
     if made.test is None and made.weights != UNTRAINED:
-        rows.append(("test", "not judged", "the data have no test pictures"))
+        rows.append(("test", "not measured", "the data have no test images"))
     return "## Numbers\n\n" + table(("", "value", "how"), rows)
 
 
@@ -78,7 +78,7 @@ def _score_rows(split: str, scores: Scores | None, remark: str) -> Iterator[tupl
         return
     for name, value in scores.values.items():
         text = f"{value:.4f}" if name in _PLAIN else f"{value:.2f}%"
-        yield f"{split} {name.replace('_', ' ')}", text, f"{scores.pictures:,} pictures, {remark}"
+        yield f"{split} {name.replace('_', ' ')}", text, f"{scores.pictures:,} images, {remark}"
 
 
 def _pictures(facts: Facts) -> str:
@@ -87,7 +87,7 @@ def _pictures(facts: Facts) -> str:
     names = ", ".join(map(markdown_text, pictures.class_names[:_SHOWN_CLASSES]))
     more = len(pictures.class_names) - _SHOWN_CLASSES
     return (
-        f"## Pictures\n\n- {channels} channel{'s' * (channels > 1)}, {height} x {width} pixels (height, width), float32, batches of any size.\n"
+        f"## Images\n\n- {channels} channel{'s' * (channels > 1)}, {height} x {width} pixels (height, width), float32, batches of any size.\n"
         f"- Normalised: `(pixels - MEAN) / STD` by channel, in the units of the stored pixels: mean "
         f"{_few(pictures.mean)}, standard deviation {_few(pictures.std)}; in full in `network.py`.\n"
         f"- {len(pictures.class_names)} classes: {names}{f', and {more} more (`CLASSES` in network.py)' if more > 0 else ''}."
@@ -98,14 +98,14 @@ def _few(values: tuple[float, ...]) -> str:
     return ", ".join(f"{value:.4g}" for value in values)
 
 
-_SCORES = """scores = load("weights.pt")(torch.zeros(1, *PICTURE))  # pictures, normalised as above
+_SCORES = """scores = load("weights.pt")(torch.zeros(1, *PICTURE))  # images, normalised as above
 print(CLASSES[scores.argmax(1).flatten()[0]])"""
-_BOXES = """(rows,) = load("weights.pt")(torch.zeros(1, *PICTURE))  # pictures, normalised as above
-scores, labels = rows[:, 4:].max(1)  # a row for each of the fixed boxes that the network looks at
+_BOXES = """(rows,) = load("weights.pt")(torch.zeros(1, *PICTURE))  # images, normalised as above
+scores, labels = rows[:, 4:].max(1)  # one row per anchor box of the network
 surest = scores.argmax()
-print(CLASSES[labels[surest]], scores[surest], rows[surest, :4])  # left, top, right, bottom: fractions of the picture"""
+print(CLASSES[labels[surest]], scores[surest], rows[surest, :4])  # left, top, right, bottom: fractions of the image"""
 _SUPPRESS = (
-    "\n\nRows of one object overlap: keep the surest of each by non-maximum suppression, such as `torchvision.ops.batched_nms`, and drop "
+    "\n\nSeveral rows may show one object: apply non-maximum suppression, such as `torchvision.ops.batched_nms`, and drop "
     "low scores."
 )
 
@@ -113,13 +113,11 @@ _SUPPRESS = (
 def _use(facts: Facts) -> str:
     boxes, shape = facts.made.boxes, facts.made.pictures.shape
     text = (
-        "## Use\n\nWith PyTorch alone (`network.py` does not need the package that made it):\n\n"
+        "## Use\n\nWith PyTorch (`network.py` needs no other package):\n\n"
         "```python\nimport torch\nfrom network import CLASSES, PICTURE, load\n\n"
         f"{_BOXES if boxes else _SCORES}\n```{_SUPPRESS if boxes else ''}"
     )
-    text += (
-        "\n\n`python network.py weights.pt` checks that the network gives what it gave when it was exported."
-    )
+    text += "\n\n`python network.py weights.pt` checks that the outputs equal those at the export."
     if facts.onnx_random is None:
         return text + "\n\nThere is no ONNX file."
     zeros = f"numpy.zeros((1, {', '.join(map(str, shape))}), dtype=numpy.float32)"
@@ -127,7 +125,7 @@ def _use(facts: Facts) -> str:
         "\n\nWith onnxruntime:\n\n```python\nimport numpy\nimport onnxruntime\n\n"
         'session = onnxruntime.InferenceSession("network.onnx")\n'
         f'({"rows" if boxes else "scores"},) = session.run(None, {{"pictures": {zeros}}})\n```\n\n'
-        f"Its outputs differ from PyTorch's by at most {facts.onnx_random:.1e} of the largest one on random pictures"
+        f"Its outputs differ from PyTorch's by at most {facts.onnx_random:.1e} of the largest one on random images"
     )
     real = "" if facts.onnx_real is None else f", by {facts.onnx_real:.1e} on real ones"
     return f"{text}{real}."
@@ -142,7 +140,7 @@ def _weights(facts: Facts) -> str:
     rows = [(markdown_code(name), markdown_text(str(value))) for name, value in made.recipe.items()]
     sizes = ", ".join(f"{count:,} {name}" for name, count in made.splits.items())
     return (
-        f"{text}\n\n## Data\n\n{markdown_text(made.data.name)}: {sizes} pictures. As the program describes it: {markdown_code(made.data.text)}. Licence of the "
+        f"{text}\n\n## Data\n\n{markdown_text(made.data.name)}: {sizes} images. Configuration: {markdown_code(made.data.text)}. Licence of the "
         f"data: {licence(made.data.name)}.\n\n## Recipe\n\n{table(('setting', 'value'), rows)}"
     )
 
@@ -153,7 +151,7 @@ def _made_with(facts: Facts) -> str:
     about = metadata.metadata("multiobjective-nas").json
     code = about.get("license_expression") or about.get("license")
     return (
-        f"## Made with\n\n{markdown_code(facts.command)}\n\n{table(('', facts.origin.maker, 'export'), rows)}\n\n`network.py` is made of code of "
-        f"multiobjective-nas ({code}) and of the network's own. The licence of the weights is for those to settle who have "
-        f"the rights in the data."
+        f"## Made with\n\n{markdown_code(facts.command)}\n\n{table(('', facts.origin.maker, 'export'), rows)}\n\n`network.py` contains code of "
+        f"multiobjective-nas ({code}) and of the network. The holders of the rights in the data decide the licence of "
+        f"the weights."
     )

@@ -1,4 +1,4 @@
-"""Under what terms the known data sets may be used, where their authors say so."""
+"""Licences of the known data sets, as stated by their authors."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ LICENCES: Mapping[str, str] = {
 
 
 def licence(data: str) -> str:
-    """What is known of a data set's licence."""
-    return LICENCES.get(data, "not known to this program; see where the pictures come from")
+    """The licence of a data set, if known."""
+    return LICENCES.get(data, "not known to this program; see the source of the images")

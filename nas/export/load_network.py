@@ -1,4 +1,4 @@
-"""A network of a run's front, loaded with the weights that the search kept."""
+"""Load a network of a run's front with the weights kept by the search."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:  # torch is not loaded until a network is
 def load_network(
     run: str | Path, architecture: str, space: SearchSpace | None = None, *, trust: bool = False
 ) -> nn.Module:
-    """A network of a run's front with the weights that the search gave it, on the CPU, ready to use.
+    """Load a network of a run's front with the weights of the search, on the CPU, in evaluation mode.
 
-    `architecture` is its text form, as in front.csv; `space` is needed only when the run was started from Python.
-    The network takes pictures (b, in_channels, h, w), normalised as in the search: see `docs/run-folder.md`.
-    Loading the weights runs nothing. A space that the run's config names by a file would be run: that needs `trust`, unless
-    you started the search yourself, with the same code. Raises `DataError` when the run kept no weights of it,
-    `ConfigError` when the space must be given or is not trusted.
+    `architecture` is its text form, as in front.csv; `space` is needed only if the run was started from Python.
+    The network takes images (b, in_channels, h, w), normalised as in the search: see `docs/run-folder.md`.
+    Loading the weights runs no code. A space that the config names by a file is imported: this needs `trust`, unless
+    you started the search yourself with the same code. Raises `DataError` if the run kept no weights of the network,
+    `ConfigError` if the space is missing or not trusted.
     """
     from nas.training.judging import put_weights
     from nas.training.weights import read
@@ -46,20 +46,20 @@ def load_network(
 
 
 def run_config(run: Path) -> tuple[SearchConfig, Path | None]:
-    """The config that a run was started with, and the folder that its paths count from.
+    """The config of a run and the base folder of its paths.
 
-    Raises `ConfigError` when it was started from Python.
+    Raises `ConfigError` if the run was started from Python.
     """
     _, meta = read_history(run)
     config = meta.get("config", {}).get("config")
     if not config:
-        raise ConfigError(f"space: {run} was started from Python; give the space that it searched")
+        raise ConfigError(f"space: {run} was started from Python; pass the space of the search")
     base = config.get("base")
     return check_config(config["search"]), None if base is None else Path(base)
 
 
 def _space_of(run: Path, trust: bool) -> SearchSpace:
-    """The space that a run's config names. Raises `ConfigError` when it has none, or one that is not trusted."""
+    """The space of a run's config. Raises `ConfigError` if it is missing or not trusted."""
     config, base = run_config(run)
     named = config.model_dump(mode="json")
     with allow_in_python(named, base, ["space"], trust, f"nas.load_network({str(run)!r}, ...)"):

@@ -1,4 +1,4 @@
-"""The network to export: with the weights that the search kept, trained in full, or as it is first made."""
+"""Build the network to export: with the weights of the search, fully trained, or untrained."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from nas.training.judging import put_weights
 from nas.training.loop import precision
 from nas.training.task import Scored, Task
 
-REAL = 8  # real pictures on which exports are compared
-NAMED = ("space", "evaluator", "objectives")  # parts of a run's config that an export makes again
+REAL = 8  # real images to compare exports on
+NAMED = ("space", "evaluator", "objectives")  # parts of a run's config that an export recreates
 KEPT, TRAINED, UNTRAINED = "kept", "trained", "untrained"
 _CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run to export from. `evaluator` is None where its candidates were not trained by one of ours.
+    """A run to export from. `evaluator` is None unless a built-in one trained its candidates.
 
-    `task` is that of the search's data, None where it is not known; `space` is of this task.
+    `task` is the task of the search's data, None if unknown; `space` is for this task.
     """
 
     folder: Path
@@ -60,10 +60,10 @@ class Run:
         *,
         trust: bool = False,
     ) -> Run:
-        """Read a finished run, or one under way; `space` and `evaluator` where it was started from Python.
+        """Read a finished or running search; pass `space` and `evaluator` if it was started from Python.
 
-        Raises `HistoryError` when there is none, `ConfigError` when the space must be given, or when its config names code
-        that its user has not run before (unless `trust`).
+        Raises `HistoryError` without a run, `ConfigError` if the space is missing or the config names code
+        that the user has not run before (unless `trust`).
         """
         from nas.config.assemble import make_problem
         from nas.core.making_spaces import make_space
@@ -79,9 +79,9 @@ class Run:
                 try:
                     problem = make_problem(config, base)
                     space, evaluator = problem.space, problem.evaluate
-                except DataError:  # of a table that is looked up, and is not needed any more
+                except DataError:  # a missing benchmark table, which the export does not need
                     space = make_space(config.space.name, config.space.settings, base)
-        inner = getattr(evaluator, "evaluator", evaluator)  # of one that reports more beside
+        inner = getattr(evaluator, "evaluator", evaluator)  # of a wrapper that reports more values
         inner = inner if isinstance(inner, TrainingEvaluator) else None
         task = _task_of(meta, inner)
         space = space if task is None else for_task(space, task)
@@ -89,7 +89,7 @@ class Run:
 
 
 def _task_of(meta: Mapping[str, Any], evaluator: TrainingEvaluator | None) -> TaskSpec | None:
-    """What the run recorded; of a run of an earlier version what its data say, if they are there."""
+    """The recorded task; for a run of an earlier version that of its data, if available."""
     recorded = TaskSpec.from_json((meta.get("identity") or {}).get(TASK))
     if recorded is not None or evaluator is None:
         return recorded
@@ -101,11 +101,11 @@ def _task_of(meta: Mapping[str, Any], evaluator: TrainingEvaluator | None) -> Ta
 
 @dataclass(frozen=True)
 class Training:
-    """How a network is trained in full: data, recipe, rates that the network is made with, where, and how."""
+    """Settings of a full training: data, recipe, regularisation rates of the network, task and execution."""
 
     data: Any
     recipe: Recipe
-    name: str  # what the recipe is called in a sentence
+    name: str  # name of the recipe in sentences
     task: Task
     rates: Mapping[str, float]
     settings: FullSettings
@@ -113,7 +113,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Scores:
-    """What was measured on a split: numbers by name (percent, but for the loss), and on how many pictures."""
+    """Scores on a split by name (percent, except the loss), and the number of images."""
 
     values: Mapping[str, float]
     pictures: int
@@ -121,7 +121,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class Described:
-    """A data set: the name of the class that reads it, and its text form without the folders of this machine."""
+    """A data set: the name of its class, and its text form without folders of this machine."""
 
     name: str
     text: str
@@ -135,7 +135,7 @@ class Described:
 
 
 def without_folders(value: Any) -> Any:
-    """Plain values without what is None, and paths without their folders."""
+    """Plain values without None, and paths without their folders."""
     if isinstance(value, Mapping):
         return {key: without_folders(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):
@@ -145,11 +145,11 @@ def without_folders(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Made:
-    """A network in evaluation mode on the CPU, and what is known of it.
+    """A network in evaluation mode on the CPU with its description.
 
-    `weights` is one of `KEPT`, `TRAINED`, `UNTRAINED`; `story` says in a sentence where they come from. `real` are pictures
-    of the data, normalised (b, c, h, w), None without data. `data` describes these, and `recipe` has the settings of the
-    training. `boxes`: whether the network's output is that of `BoxesAndScores`.
+    `weights` is one of `KEPT`, `TRAINED`, `UNTRAINED`; `story` gives their origin in a sentence. `real` are images
+    of the data, normalised (b, c, h, w), None without data. `data` describes the data, and `recipe` has the settings of
+    the training. `boxes`: whether the network's output is that of `BoxesAndScores`.
     """
 
     network: nn.Module
@@ -166,24 +166,26 @@ class Made:
 
 
 def from_kept(run: Run, chosen: Pick) -> Made:
-    """With the weights of the search. Raises `DataError` when it kept none, or its data are not where they were."""
+    """The network with the weights of the search. Raises `DataError` if weights or data are missing."""
     evaluator = run.evaluator
     if evaluator is None:
         raise DataError(
-            f"{run.folder}: its networks were looked up or measured by other means than training: there are no "
-            f"weights; --train trains the network now, --untrained exports it without"
+            f"{run.folder}: the search trained no networks, so there are no weights; "
+            f"use --train to train the network now, --untrained to export it without weights"
         )
     origin = str(chosen.row.get("origin", ""))
     if origin:
         raise DataError(
-            f"{chosen.architecture} was measured by the earlier run {origin}, which has its weights: export it from there; "
-            f"--train trains the network now"
+            f"{chosen.architecture} was evaluated by the earlier run {origin}, which has its weights: export it from there, "
+            f"or use --train to train it now"
         )
     try:
         entry = weights_entry(run.folder, chosen.architecture)
         network = load_network(run.folder, chosen.architecture, run.space)
     except DataError as error:
-        raise DataError(f"{error}; --train trains the network now, --untrained exports it without") from None
+        raise DataError(
+            f"{error}; use --train to train the network now, --untrained to export it without weights"
+        ) from None
     architecture = parsed(run.space, chosen.architecture)
     recipe, wanted = evaluator.recipe, None
     if isinstance(run.space, HasResolution):
@@ -201,8 +203,8 @@ def from_kept(run: Run, chosen: Pick) -> Made:
         network,
         *_pictures(prepared),
         weights=KEPT,
-        story=f"The weights are those that the search left: {epochs(count)} by its own short recipe, seed "
-        f"{entry['seed']}. They served to choose; `nas export --train` trains in full.",
+        story=f"The weights are those of the search: {epochs(count)} with its short recipe, seed "
+        f"{entry['seed']}. They served to compare networks; `nas export --train` trains fully.",
         data=Described.of(evaluator.data),
         recipe=dataclasses.asdict(recipe) | {"epochs": count},
         splits=_sizes(prepared),
@@ -212,7 +214,7 @@ def from_kept(run: Run, chosen: Pick) -> Made:
 
 
 def from_training(run: Run, chosen: Pick, training: Training, folder: Path) -> Made:
-    """Trained in full in `folder`, or gone on with there. Raises as `train_full` does."""
+    """The network, fully trained in `folder` (continuing an earlier training). Raises as `train_full`."""
     architecture = parsed(run.space, chosen.architecture)
     recipe = training.recipe
     if isinstance(run.space, HasResolution) and recipe.resolution is None:
@@ -229,8 +231,8 @@ def from_training(run: Run, chosen: Pick, training: Training, folder: Path) -> M
         network.eval(),
         *_pictures(prepared),
         weights=TRAINED,
-        story=f"The weights are of a training in full: {epochs(recipe.epochs)} by {training.name}, seed "
-        f"{training.settings.seed}, from scratch; what the search left was not used.",
+        story=f"The weights are from a full training: {epochs(recipe.epochs)} with {training.name}, seed "
+        f"{training.settings.seed}, from scratch, without the weights of the search.",
         data=Described.of(training.data),
         recipe=dataclasses.asdict(recipe),
         splits=_sizes(prepared),
@@ -240,7 +242,7 @@ def from_training(run: Run, chosen: Pick, training: Training, folder: Path) -> M
 
 
 def untrained(run: Run, chosen: Pick, seed: int, resolution: int | None) -> Made:
-    """With its first weights, for pictures as the space has them. Raises `ConfigError` where it does not say."""
+    """The network with its initial weights, for images of the space's size. Raises `ConfigError` if that is unknown."""
     space, architecture = run.space, parsed(run.space, chosen.architecture)
     if not isinstance(space, HasBuild):
         raise ConfigError(f"space {space.name!r} has no build(architecture): its networks cannot be exported")
@@ -254,22 +256,20 @@ def untrained(run: Run, chosen: Pick, seed: int, resolution: int | None) -> Made
         network = space.build(architecture, num_classes=classes, in_channels=channels)
     names = tuple(str(i) for i in range(classes))
     pictures = Pictures((channels, height, width), (0.0,) * channels, (1.0,) * channels, names)
-    story = "THE NETWORK IS NOT TRAINED: its weights are random, and its outputs mean nothing. It is the architecture alone."
+    story = "THE NETWORK IS NOT TRAINED: its weights are random and its outputs meaningless."
     return Made(network.eval(), pictures, None, UNTRAINED, story, None, None, {}, None, None)
 
 
 def _sides(space: Any, architecture: Any, resolution: int | None) -> tuple[int, int]:
-    """Height and width of the pictures that a space is for."""
+    """Height and width of a space's images."""
     size = picture_size(space, architecture) if resolution is None else (resolution, resolution)
     if size is None:
-        raise ConfigError(
-            f"space {space.name!r} does not say the size of its pictures; say it with --resolution"
-        )
+        raise ConfigError(f"space {space.name!r} does not define its image size; set --resolution")
     return size
 
 
 def epochs(count: int) -> str:
-    """So many epochs, in words."""
+    """The number of epochs as text."""
     return f"{count} epoch{'s' * (count != 1)}"
 
 
@@ -284,7 +284,7 @@ def _sizes(prepared: Prepared) -> dict[str, int]:
 
 
 def _pictures(prepared: Prepared) -> tuple[Pictures, Tensor]:
-    """What the network takes, and some of it."""
+    """The input of the network, and sample images."""
     real = prepared.example(REAL)
     channels, height, width = real.shape[1:]
     mean, std = (tuple(float(x) for x in values) for values in (prepared.mean, prepared.std))

@@ -1,4 +1,4 @@
-"""A network as an ONNX file, and what onnxruntime makes of it beside PyTorch."""
+"""Write a network as an ONNX file and compare onnxruntime with PyTorch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OLDEST_BY_DYNAMO = 18  # older versions take torch's earlier exporter
 
 
 def missing_packages() -> list[str]:
-    """What of the extra `onnx` is not installed."""
+    """The missing packages of the extra `onnx`."""
     return [name for name in PACKAGES if importlib.util.find_spec(name) is None]
 
 
@@ -62,16 +62,16 @@ def write_onnx(network: nn.Module, shape: tuple[int, int, int], path: Path, opse
     except Exception as error:  # torch raises many kinds
         reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
         raise ConfigError(
-            f"ONNX: torch cannot export this network ({type(error).__name__}: {reason}); --no-onnx leaves it out"
+            f"ONNX: torch cannot export this network ({type(error).__name__}: {reason}); use --no-onnx to skip it"
         ) from error
-    if opset is not None and opset_of(path) != opset:  # torch takes another without a word
+    if opset is not None and opset_of(path) != opset:  # torch silently writes another
         raise ConfigError(
             f"--opset {opset}: torch cannot write it for this network; try --opset {opset_of(path)}"
         )
 
 
 def note(path: Path, values: Mapping[str, str]) -> None:
-    """Put values into the file's own metadata, where onnxruntime and viewers show them."""
+    """Write values to the file's metadata, where onnxruntime and viewers show them."""
     import onnx
 
     model = onnx.load(str(path))
@@ -80,7 +80,7 @@ def note(path: Path, values: Mapping[str, str]) -> None:
 
 
 def opset_of(path: Path) -> int:
-    """The version of ONNX's own operator set that a file asks for."""
+    """The version of ONNX's operator set of a file."""
     import onnx
 
     model = onnx.load(path, load_external_data=False)
@@ -88,9 +88,9 @@ def opset_of(path: Path) -> int:
 
 
 def compare_onnx(path: Path, network: nn.Module, batches: Sequence[Tensor]) -> float:
-    """The largest difference between onnxruntime's outputs and the network's, as a part of the largest output.
+    """The largest difference between the outputs of onnxruntime and PyTorch, relative to the largest output.
 
-    Raises `DataError` when it is above `TOLERANCE`.
+    Raises `DataError` above `TOLERANCE`.
     """
     import onnxruntime
 
@@ -103,21 +103,21 @@ def compare_onnx(path: Path, network: nn.Module, batches: Sequence[Tensor]) -> f
         except Exception as error:  # onnxruntime raises many kinds
             reason = str(error).splitlines()[0] if str(error) else ""
             raise DataError(
-                f"{path}: onnxruntime does not run it on {len(batch)} pictures ({type(error).__name__}: {reason}); "
-                f"--no-onnx leaves it out"
+                f"{path}: onnxruntime cannot run it on {len(batch)} images ({type(error).__name__}: {reason}); "
+                f"use --no-onnx to skip it"
             ) from error
         worst = max(worst, float(np.abs(got - expected).max() / max(1e-12, np.abs(expected).max())))
     if not worst <= TOLERANCE:
         raise DataError(
-            f"{path}: onnxruntime gives other outputs than PyTorch (they differ by {worst:.2g} of the largest); the "
-            f"file is not to be used; --no-onnx leaves it out"
+            f"{path}: the outputs of onnxruntime and PyTorch differ by {worst:.2g} of the largest; do not use "
+            f"the file; use --no-onnx to skip it"
         )
     return worst
 
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Without torch's and onnxscript's remarks; what goes wrong is raised."""
+    """Suppress messages of torch and onnxscript, not errors."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,4 +1,4 @@
-"""Where an exported network comes from: what is said of it at the top of its files, and a section of the card."""
+"""The origin of an exported network: the text at the top of its files and a section of the card."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from nas.export.picks import Pick
 
 @dataclass(frozen=True)
 class Origin:
-    """What an export tells of a network's past.
+    """The history of a network in an export.
 
-    `network` is its text form and `name` a name for titles. `lead` is a sentence before the text form, `about` what stands
-    at the top of network.py. `costs` are exact (`params`, `madds`), `drawing` an SVG or None. `section` is a part of
-    the card, or nothing. `index` goes to export.json; `versions` are those of `maker`, what found or trained it.
+    `network` is its text form and `name` a name for titles. `lead` is a sentence before the text form, `about` the top
+    of network.py. `costs` are exact (`params`, `madds`), `drawing` an SVG or None. `section` is a part of the card, or
+    empty. `index` goes to export.json; `versions` are those of `maker`, the search or training.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Origin:
 
 
 def of_search(run: Run, chosen: Pick, made: Made) -> Origin:
-    """Of a network that a search found."""
+    """The origin of a network found by a search."""
     config = run.meta.get("config", {})
     channels, *sides = made.pictures.shape
     task = TaskSpec(channels, len(made.pictures.class_names), (sides[0], sides[1]))
@@ -62,28 +62,28 @@ def of_search(run: Run, chosen: Pick, made: Made) -> Origin:
 
 
 def _identity(chosen: Pick, config: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The network as `nas train` names one: spec, settings of the space, task, head; None for a run from Python."""
+    """The network in the terms of `nas train`: spec, settings of the space, task, head; None for a run from Python."""
     search = (config.get("config") or {}).get("search")
     if not search:
         return None
     space, task, head = dict(search["space"]), "classification", {}
     if space.get("name") == "segmentation":
         task, head = "segmentation", _named(space.get("head", "c1"))
-        head.pop("auxiliary", None)  # which no export has
+        head.pop("auxiliary", None)  # dropped in exports
         space = _named(space.get("backbone", "muxnet-imagenet"))
     name = space.pop("name")
     return {"network": f"{name}:{chosen.architecture}", "space": space, "task": task, "head": head}
 
 
 def _named(part: Any) -> dict[str, Any]:
-    """A component in its long form."""
+    """A component as a mapping."""
     return {"name": part} if isinstance(part, str) else dict(part)
 
 
 def _search(
     run: Run, chosen: Pick, config: Mapping[str, Any], costs: Mapping[str, float], task: TaskSpec
 ) -> str:
-    """What the search measured, and how it was made; no exact cost that is not that of the network of this card."""
+    """The values and settings of the search, without exact costs of a network other than this card's."""
     other = [
         item.name
         for item in run.table.objectives
@@ -102,7 +102,7 @@ def _search(
     limits = ", ".join(markdown_text(str(limit)) for limit in run.meta.get("limits", [])) or "none"
     told = len(run.table.told)
     return (
-        f"## Search\n\nWhat the search measured of this network, which steered it and is not for reporting:\n\n"
+        f"## Search\n\nValues of this network in the search. They steered the search; do not report them:\n\n"
         f"{table(('objective', 'value', 'unit', ''), rows)}\n\nAlgorithm {markdown_code(str(config.get('algorithm', 'unknown')))}, "
         f"seed {markdown_text(str(config.get('seed', 'unknown')))}, {told:,} results, a front of {len(run.table.front):,}; limits: {limits}.{_counted_otherwise(run, other, task)}\n\n"
         f"<details><summary>Configuration of the search</summary>\n\n```json\n{_configuration(config)}\n```\n\n</details>"
@@ -110,22 +110,22 @@ def _search(
 
 
 def _counted_otherwise(run: Run, names: Sequence[str], task: TaskSpec) -> str:
-    """Why costs that steered the search are left out."""
+    """The reason for omitting costs that steered the search."""
     if not names:
         return ""
     what = " and ".join(names)
     if run.task is not None and run.task != task:
         return (
-            f" The search counted {what} for its own data ({run.task}); this network is for others ({task})."
+            f" The search counted {what} for its data ({run.task}); this network is for other data ({task})."
         )
     return (
-        f" The search counted {what} for another task than that of its data, as versions before this one did; the numbers "
+        f" The search counted {what} for another task than that of its data, as earlier versions did; the numbers "
         "above are those of this network."
     )
 
 
 def _configuration(config: Mapping[str, Any]) -> str:
-    """As the run recorded it, defaults that are nothing and the folders of the machine that it ran on left out."""
+    """The recorded config without empty defaults and folders of the machine."""
     inner = config.get("config") or {}
     search = {k: v for k, v in (inner.get("search") or config).items() if k not in ("out", "versions")}
     text = json.dumps(without_folders(search), indent=2)
@@ -133,7 +133,7 @@ def _configuration(config: Mapping[str, Any]) -> str:
 
 
 def one_line(text: str) -> str:
-    """A text of the run or the data on one line that ends no code block and no row of a table."""
+    """A text on one line that cannot end a code block or a table row."""
     return " ".join(printable(text).split()).replace("`", "'").replace("|", "/").replace("<", "(")
 
 

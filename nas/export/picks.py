@@ -1,4 +1,4 @@
-"""Which networks of a run are meant: the knee, an architecture's text, an objective, limits and an objective."""
+"""Resolve picks of networks: the knee point, an architecture, an objective, limits and an objective."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from nas.runs.run_folder import RunTable
 
 KNEE = "knee"
 FORM = (
-    "expected knee, an architecture (or how it begins), an objective (the best in it), limits and an objective "
+    "expected knee, an architecture (or its first characters), an objective (its best), limits and an objective "
     "('madds<=300e6:error'), or a preference ('error=5%,params<1M')"
 )
 _RELATION = re.compile(r"[<>=]")
-_NAMED = "the one that was asked for"
+_NAMED = "the requested one"
 _READABLE = 24  # characters of an architecture's text in a folder's name
 
 
 @dataclass(frozen=True)
 class Pick:
-    """A network that was picked: its text form, why, and its row of the front (or of the history)."""
+    """A picked network: its text form, the reason, and its row of the front (or history)."""
 
     architecture: str
     reason: str
@@ -38,15 +38,15 @@ class Pick:
 
     @property
     def name(self) -> str:
-        """A name for files: the beginning of the text, and a hash of all of it."""
+        """A file name: the beginning of the text and a hash of the full text."""
         readable = re.sub(r"[^A-Za-z0-9.]+", "-", self.architecture)[:_READABLE].strip("-.")
         return f"{readable}-{hashlib.blake2b(self.architecture.encode(), digest_size=4).hexdigest()}"
 
 
 def choose(table: RunTable, wanted: Sequence[str]) -> list[Pick]:
-    """The networks that each of the texts means, every network once. Raises `ConfigError` for a text that means none."""
+    """The networks of the picks, without duplicates. Raises `ConfigError` for a pick without a match."""
     if table.front.empty:
-        raise ConfigError("the front is empty: nothing was measured yet that meets the limits of the search")
+        raise ConfigError("the front is empty: no result meets the limits of the search yet")
     chosen: dict[str, Pick] = {}
     for text in wanted:
         found = _choose(table, text.strip())
@@ -80,7 +80,7 @@ def _pick(rows: pd.DataFrame, index: int, reason: str) -> Pick:
 
 
 def _best(rows: pd.DataFrame, item: Objective, objectives: Sequence[Objective], under: str) -> Pick:
-    """The best row in one objective; the others, in order, decide between equals."""
+    """The best row in one objective; the others break ties, in order."""
     ordered = [item, *(o for o in objectives if o.name != item.name)]
     points = minimised(rows, ordered)
     index = int(np.lexsort(points.T[::-1])[0])
@@ -101,13 +101,13 @@ def _by_preference(front: pd.DataFrame, objectives: Sequence[Objective], text: s
     if item is None:
         return _pick(ranked.ranked, 0, f"the best by the preference {preference}")
     if any(level is not None for level in preference.aspirations) or len(set(preference.weights)) > 1:
-        raise ConfigError(f"--pick {text!r}: before ':{item.name}' stand limits alone (<, <=, >, >=)")
+        raise ConfigError(f"--pick {text!r}: expected only limits (<, <=, >, >=) before ':{item.name}'")
     under = " and ".join(str(limit) for limit in preference.limits)
     return _best(ranked.ranked, item, objectives, f" with {under}")
 
 
 def _by_text(table: RunTable, text: str) -> Pick:
-    """By how an architecture's text begins, on the front; or by the whole text of one that was evaluated."""
+    """Pick by the first characters of an architecture on the front, or the full text of an evaluated one."""
     front = table.front
     texts = front["architecture"].astype(str)
     found = np.flatnonzero(texts.str.startswith(text).to_numpy() & bool(text))
@@ -115,8 +115,8 @@ def _by_text(table: RunTable, text: str) -> Pick:
         return _pick(front, int(found[0]), _NAMED)
     if len(found) > 1:
         raise ConfigError(
-            f"--pick {text!r}: {len(found)} networks of the front begin so ({', '.join(texts.iloc[found[:3]])}, ...); "
-            f"give more of it"
+            f"--pick {text!r}: {len(found)} networks of the front begin with it ({', '.join(texts.iloc[found[:3]])}, ...); "
+            f"use more characters"
         )
     told = table.told[(table.told["status"] == "ok") & (table.told["architecture"] == text)]
     if len(told):

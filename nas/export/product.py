@@ -1,4 +1,4 @@
-"""An export's folder: weights, a file that needs PyTorch alone, ONNX, a drawing, a model card; written safely."""
+"""Write an export's folder: weights, a file that needs only PyTorch, ONNX, a drawing, a model card."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from nas.training.counts import in_use
 from nas.training.folder import is_training
 
 SCHEMA = 1
-TRAINING = "training"  # in an export's folder: of one that was trained in full
-FOLDER = "export"  # in the run's own folder, unless told
+TRAINING = "training"  # subfolder of a full training
+FOLDER = "export"  # default subfolder of the run
 INDEX, WEIGHTS, NETWORK, ONNX, DRAWING, CARD = (
     "export.json",
     "weights.pt",
@@ -37,12 +37,12 @@ INDEX, WEIGHTS, NETWORK, ONNX, DRAWING, CARD = (
     "README.md",
 )
 _FILES = (INDEX, WEIGHTS, NETWORK, ONNX, DRAWING, CARD)
-BATCHES = (1, 2, 5)  # sizes of the batches of random pictures on which ONNX is compared
+BATCHES = (1, 2, 5)  # batch sizes of random images to compare ONNX on
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written; differences are parts of the largest output, None where nothing was compared."""
+    """A written export; differences are relative to the largest output, None without a comparison."""
 
     folder: Path
     onnx_random: float | None
@@ -61,11 +61,12 @@ def export_run(
     opset: int | None = None,
     trust: bool = False,
 ) -> list[Exported]:
-    """Export networks of a run with the weights that its search kept, as `nas export` does; a folder each.
+    """Export networks of a run with the weights kept by its search, one folder each, like `nas export`.
 
-    `picks` as for `--pick`, `out` None is `RUN/export`. `space` and `evaluate` (the `TrainingEvaluator`) are needed only when
-    the run was started from Python. `trust` imports code that the run's config names, where you have not run it before. `opset` is the version of ONNX's operator set (None: torch's default). Raises `ConfigError` for a pick that means nothing, a folder that is taken, or a
-    network that no file of its own can build, `DataError` when weights or data are missing.
+    `picks` as for `--pick`, `out` None is `RUN/export`. `space` and `evaluate` (the `TrainingEvaluator`) are needed only if
+    the run was started from Python. `trust` imports code that the run's config names and you have not run before.
+    `opset` is the version of ONNX's operator set (None: torch's default). Raises `ConfigError` for a pick without a match,
+    an occupied folder or a network that cannot be a standalone file, `DataError` if weights or data are missing.
     """
     whole = Run.read(absolute(run), space, evaluate, trust=trust)
     chosen = choose(whole.table, picks)
@@ -79,7 +80,7 @@ def export_run(
 
 
 def places_of(run: Path, out: Path | None, chosen: Sequence[Pick], force: bool) -> list[Path]:
-    """The folder of each network's export. Raises as `check_free` does, and where one would be behind a link."""
+    """The folder of each network's export. Raises as `check_free`, and for a folder behind a link."""
     base = run if out is None else out
     places = [(run / FOLDER if out is None else out) / each.name for each in chosen]
     for place in places:
@@ -89,36 +90,38 @@ def places_of(run: Path, out: Path | None, chosen: Sequence[Pick], force: bool) 
 
 
 def check_free(folder: Path, force: bool) -> None:
-    """See that an export can be written to a folder, changing nothing.
+    """Check that an export can be written to a folder, changing nothing.
 
-    Raises `ForeignFileError` when it holds files of others, `ConfigError` when it holds a whole export and `force` was
-    not given, or is read-only.
+    Raises `ForeignFileError` if it holds other files, `ConfigError` if it holds a complete export without `force`
+    or is read-only.
     """
     if folder.exists() and not folder.is_dir():
-        raise ForeignFileError(f"{folder} is a file; give another folder with --out, or move it away")
+        raise ForeignFileError(f"{folder} is a file; choose another folder with --out, or move the file")
     files = export_files(folder)
     if not force and _index(folder).get("complete"):
-        raise ConfigError(f"{folder} holds an export already; --force writes it again, --out another")
+        raise ConfigError(
+            f"{folder} already holds an export; overwrite it with --force or choose another with --out"
+        )
     try:
         files.check(_FILES)
     except OSError as error:
         raise ConfigError(
-            f"{error.filename}: cannot be written ({error.strerror}); allow writing (chmod u+w), or give another folder "
+            f"{error.filename}: cannot be written ({error.strerror}); allow writing (chmod u+w) or choose another folder "
             "with --out"
         ) from None
 
 
 def export_files(folder: Path) -> OwnedFiles:
-    """The files of the export in a folder, begun or new. Raises `ForeignFileError` when it holds files of others."""
+    """The files of the export in a folder. Raises `ForeignFileError` if it holds other files."""
     names = _Index(folder)
     if not names.names():
         trained = [f"{TRAINING}/"] if is_training(folder / TRAINING) else []
-        check_empty(folder, trained, "export", "give another folder with --out")
+        check_empty(folder, trained, "export", "choose another folder with --out")
     return OwnedFiles(folder, names, "export")
 
 
 class _Index:
-    """The names of an export's files: in its `export.json`, which is written before each of them."""
+    """The names of an export's files, listed in its `export.json`, which is written before them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -128,12 +131,12 @@ class _Index:
         if not {"schema", "complete", "weights"} <= index.keys():
             return frozenset()
         listed = index.get("files")
-        if not isinstance(listed, list):  # cut short, by a version that named them at the end
+        if not isinstance(listed, list):  # interrupted, in a version that listed them at the end
             listed = present(self._folder, _FILES)
         return frozenset([INDEX, *(name for name in listed if isinstance(name, str))])
 
     def add(self, names: Iterable[str]) -> None:
-        """Nothing: `write` puts the names into the index."""
+        """Do nothing: `write` puts the names into the index."""
 
 
 def _index(folder: Path) -> dict[str, Any]:
@@ -153,13 +156,13 @@ def write(
     tell: Callable[[str], None],
     opset: int | None = None,
 ) -> Exported:
-    """Write an export; one that was cut short is written again by the next call.
+    """Write an export; the next call rewrites an interrupted one.
 
-    Without the packages of the extra `onnx` that file is left out, and told. Raises `NotExportable` for a network that
-    no file of its own can build, `DataError` where ONNX gives other outputs.
+    Without the packages of the extra `onnx`, skip that file with a notice. Raises `NotExportable` for a network that
+    cannot be a standalone file, `DataError` if the outputs of ONNX differ.
     """
     made = dataclasses.replace(made, network=in_use(made.network))
-    use = f'It needs PyTorch alone: load("{WEIGHTS}") gives the network, `python {NETWORK} {WEIGHTS}` checks it.'
+    use = f'It needs only PyTorch: load("{WEIGHTS}") returns the network, `python {NETWORK} {WEIGHTS}` checks it.'
     text = standalone(made.network, made.pictures, f"{origin.about}\n\n{use}")
     make_folder(folder)
     files = export_files(folder)
@@ -206,12 +209,12 @@ def _onnx(
     opset: int | None,
     counted: Mapping[str, int],
 ) -> tuple[float, float | None] | None:
-    """The largest differences on random and on real pictures; None when the packages are missing."""
+    """The largest differences on random and real images; None if the packages are missing."""
     missing = missing_packages()
     if missing:
         tell(
-            f"no {ONNX}: {', '.join(missing)} not installed; pip install 'multiobjective-nas[onnx]' brings what it "
-            f"needs, --no-onnx does without"
+            f"no {ONNX}: {', '.join(missing)} not installed; install them with pip install 'multiobjective-nas[onnx]', "
+            f"or use --no-onnx"
         )
         return None
     path = files.folder / ONNX

@@ -1,4 +1,4 @@
-"""What code refers to: the names that a function loads, and the members of its class that a forward pass reaches."""
+"""Find what code refers to: names that a function loads, class members that a forward pass reaches."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from typing import Any
 
 from nas.export.calls import NotExportable, from_torch
 
-_FOR_TOOLS = re.compile(r"  # (type: ignore|noqa)[^\n]*")  # remarks that a new file does without
+_FOR_TOOLS = re.compile(r"  # (type: ignore|noqa)[^\n]*")  # comments dropped in the new file
 
 
 @dataclass(frozen=True)
 class Reached:
-    """What a forward pass reaches: members by the class that has them, in order, and names of attributes of `self`."""
+    """What a forward pass reaches: members by class, in order, and attribute names of `self`."""
 
     members: tuple[tuple[type, str], ...]
     attributes: frozenset[str]
 
     @property
     def own(self) -> bool:
-        """Whether anything but torch's own code runs."""
+        """Whether code outside torch runs."""
         return bool(self.members)
 
 
 def reached(cls: type) -> Reached:
-    """Follow `forward` through a module's class and those it derives from, up to torch's. Raises `NotExportable`."""
+    """Follow `forward` through a module's class and its bases up to torch's. Raises `NotExportable`."""
     members: dict[tuple[type, str], None] = {}
     attributes: set[str] = set()
     waiting: list[tuple[str, tuple[type, ...]]] = [("forward", cls.__mro__)]
@@ -51,7 +51,7 @@ def reached(cls: type) -> Reached:
 
 
 def function_of(member: Any) -> FunctionType | None:
-    """The function within a method, a property, a static or a class method; None for anything else."""
+    """The function of a method, property, static or class method; None for anything else."""
     if isinstance(member, property):
         member = member.fget
     if isinstance(member, (staticmethod, classmethod)):
@@ -63,16 +63,16 @@ def function_of(member: Any) -> FunctionType | None:
 
 
 def source_of(thing: FunctionType | type, what: str) -> str:
-    """The text of a function or class, not indented. Raises `NotExportable` where there is none."""
+    """The source of a function or class, unindented. Raises `NotExportable` if unavailable."""
     try:
         text = textwrap.dedent(inspect.getsource(thing))
     except (OSError, TypeError):
-        raise NotExportable(f"{what}: its source cannot be found; define it in a file") from None
+        raise NotExportable(f"{what}: source not found; define it in a file") from None
     return _FOR_TOOLS.sub("", text).rstrip()
 
 
 def loaded(code: CodeType) -> set[str]:
-    """The global names that compiled code loads, in the functions within it too."""
+    """The global names that compiled code loads, including inner functions."""
     names = {str(i.argval) for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
@@ -81,7 +81,7 @@ def loaded(code: CodeType) -> set[str]:
 
 
 def declared(function: FunctionType, what: str) -> tuple[set[str], set[str]]:
-    """The names that a function's decorators and defaults load when it is defined, and those of its annotations."""
+    """The names in a function's decorators, defaults and annotations."""
     tree = _tree(function, what)
     defaults = [*tree.args.defaults, *(d for d in tree.args.kw_defaults if d is not None)]
     arguments = [*tree.args.posonlyargs, *tree.args.args, *tree.args.kwonlyargs]
@@ -107,7 +107,7 @@ def _tree(function: FunctionType, what: str) -> ast.FunctionDef:
 
 
 def _of_self(function: FunctionType, what: str) -> tuple[set[str], set[str]]:
-    """The attributes of a method's first argument that it names, and those that it names of `super()`."""
+    """The attributes that a method uses of its first argument and of `super()`."""
     tree = _tree(function, what)
     arguments = [*tree.args.posonlyargs, *tree.args.args]
     first = arguments[0].arg if arguments else ""

@@ -1,4 +1,4 @@
-"""The Python source that makes a network again: the calls that build it, and the classes and functions they need."""
+"""The Python source that recreates a network: the calls that build it, and the classes and functions they need."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from nas.export.calls import (
 from nas.export.reach import Reached, declared, function_of, loaded, reached, source_of
 
 _FREE = {"torch", *sys.stdlib_module_names}  # what a standalone file may import
-_HOMES = ("torch", "torch.nn", "torch.nn.functional")  # where torch's own things are looked for first
+_HOMES = ("torch", "torch.nn", "torch.nn.functional")  # first search here for objects of torch
 _PARTS = '''class Parts(nn.Module):
-    """A module made of the parts that it is given by name: layers, tensors and plain values."""
+    """A module with named parts: layers, tensors and plain values."""
 
     def __init__(self, **parts):
         super().__init__()
@@ -39,7 +39,7 @@ _PARTS = '''class Parts(nn.Module):
             else:
                 setattr(self, name, part)'''
 _GIVEN = '''def given(module, **values):
-    """The module, with these values as further attributes."""
+    """Set the values as attributes of the module and return it."""
     for name, value in values.items():
         setattr(module, name, value)
     return module'''
@@ -47,9 +47,9 @@ _STANDARD: dict[str, Any] = {"nn": nn, "Tensor": Tensor, "torch": sys.modules["t
 
 
 class Source:
-    """Collects what a network needs while `write` goes through it; `imports` and `definitions` then have the text.
+    """Collects what a network needs during `write`; `imports` and `definitions` then return the text.
 
-    `taken` are the names that the rest of the new file uses.
+    `taken` are names used by the rest of the new file.
     """
 
     def __init__(self, taken: tuple[str, ...]) -> None:
@@ -64,7 +64,7 @@ class Source:
         self._given = False
 
     def write(self, module: nn.Module) -> Expression:
-        """The call that makes a module like this one, weights apart. Raises `NotExportable`."""
+        """The call that creates a module like this one, without weights. Raises `NotExportable`."""
         cls, base = type(module), torch_class(module)
         _check_open(module)
         reach = self._reach(cls)
@@ -85,7 +85,7 @@ class Source:
         return sorted(self._imports.values(), key=lambda line: (line.startswith("from"), line))
 
     def definitions(self) -> list[str]:
-        """Values, functions and classes, each a text; what derives from a class comes after it."""
+        """Values, functions and classes as texts, base classes first."""
         values = ["\n".join(f"{name} = {text}" for name, text in self._values.items())] * bool(self._values)
         classes = sorted(self._members, key=lambda cls: len(cls.__mro__))
         made_of_parts = any(nn.Module in cls.__bases__ for cls in classes)
@@ -109,7 +109,7 @@ class Source:
             yield f"{name}=", f"torch.zeros({plain(tuple(buffer.shape))}, dtype={buffer.dtype})"
 
     def _attributes(self, module: nn.Module) -> list[tuple[str, Expression]]:
-        """The values that a module of somebody's own has beside those of torch's class."""
+        """The attributes of a user's module besides those of its torch class."""
         cls, base = type(module), torch_class(module)
         usual = set(vars(nn.Module())) | set(inspect.signature(base).parameters)
         for ancestor in base.__mro__:
@@ -130,14 +130,14 @@ class Source:
             yield f"{name}=", "None" if child is None else self.write(child)
 
     def _value(self, value: Any, what: str) -> Expression:
-        """A value that is not plain: a function, or a record whose plain fields are taken."""
+        """A value that is not plain: a function, or a record of plain fields."""
         if isinstance(value, (FunctionType, BuiltinFunctionType)):
             return self._refer(value.__name__, value, what)
         fields = getattr(type(value), "__dataclass_fields__", None)
         if fields is None:
             raise NotExportable(
-                f"{what} is of the type {type(value).__name__}; expected a layer, a number, a text, or a tuple or "
-                f"dataclass of such"
+                f"{what} has type {type(value).__name__}; expected a layer, a number, a text, or a tuple or "
+                f"dataclass of these"
             )
         self._import("SimpleNamespace", "from types import SimpleNamespace", None)
         parts: list[tuple[str, Expression]] = []
@@ -155,7 +155,7 @@ class Source:
         return self._refer(cls.__name__, cls, cls.__qualname__)
 
     def _module_class(self, cls: type) -> str:
-        """Take a module's class in, with what its forward pass reaches."""
+        """Add a module's class with everything its forward pass reaches."""
         reach = self._reach(cls)
         for holder in {cls: None, **{holder: None for holder, _ in reach.members}}:
             self._take(holder.__name__, holder)
@@ -194,19 +194,19 @@ class Source:
         return self._base_name(next(c for c in base.__mro__[1:] if c in self._members or from_torch(c)))
 
     def _globals(self, function: FunctionType, what: str) -> None:
-        """Take in what a function refers to outside itself."""
+        """Add what a function refers to."""
         if set(function.__code__.co_freevars) - {"__class__"}:
-            raise NotExportable(f"{what} uses variables of a function around it")
+            raise NotExportable(f"{what} uses variables of an enclosing function")
         there = function.__globals__
         at_once, annotations = declared(function, what)
         for name in sorted(n for n in loaded(function.__code__) | at_once if n in there):
             self._refer(name, there[name], what)
         for name in sorted(n for n in annotations if n in there and n not in self._names):
-            if _home(there[name]) is not None or isinstance(there[name], ModuleType):  # others are only read
+            if _home(there[name]) is not None or isinstance(there[name], ModuleType):  # the rest is only read
                 self._refer(name, there[name], what)
 
     def _refer(self, name: str, value: Any, what: str) -> str:
-        """Have `name` stand for `value` in the new file."""
+        """Define `name` as `value` in the new file."""
         if isinstance(value, ModuleType):
             return self._import(name, _import_line(value, name, what), value)
         home = None if is_plain(value) else _home(value)
@@ -222,17 +222,17 @@ class Source:
         else:
             function = function_of(value)
             if function is None:
-                raise NotExportable(f"{what} uses {name}, of the type {type(value).__name__}")
-            self._definitions[name] = ""  # taken before what it refers to, which may refer to it
+                raise NotExportable(f"{what} uses {name}, which has type {type(value).__name__}")
+            self._definitions[name] = ""  # reserved first: its references may refer back to it
             self._globals(function, name)
             self._definitions[name] = source_of(function, name)
         return name
 
     def _plain_class(self, cls: type) -> str:
-        """A class that is no module of the network: whole, or for an error its name alone."""
+        """A class that is not a module: its source, or for an exception only a stub."""
         if issubclass(cls, Exception):
             base = "ValueError" if issubclass(cls, ValueError) else "Exception"
-            said = inspect.cleandoc(cls.__doc__ or "Something cannot be used.").splitlines()[0]
+            said = inspect.cleandoc(cls.__doc__ or "Invalid input.").splitlines()[0]
             return f"class {cls.__name__}({base}):\n{_indented(quoted(said))}"
         for parent in cls.__bases__:
             if parent is not object:
@@ -250,18 +250,18 @@ class Source:
         return name
 
     def _take(self, name: str, value: Any) -> bool:
-        """Whether the name is new. Raises `NotExportable` when it stands for something else already."""
+        """Whether the name is new. Raises `NotExportable` if it already has another value."""
         if name not in self._names:
             self._names[name] = value
             return True
         held = self._names[name]
         if held is not value and not (is_plain(value) and is_plain(held) and held == value):
-            raise NotExportable(f"two things have the name {name!r}; give one of them another")
+            raise NotExportable(f"two objects have the name {name!r}; rename one of them")
         return False
 
 
 def _check_open(module: nn.Module) -> None:
-    """Raise `NotExportable` for what a module does that its source does not show."""
+    """Raise `NotExportable` for behaviour that a module's source does not show."""
     if module._forward_hooks or module._forward_pre_hooks:
         raise NotExportable(f"{type(module).__qualname__} has hooks")
     if "parametrizations" in module._modules:
@@ -271,7 +271,7 @@ def _check_open(module: nn.Module) -> None:
 def _import_line(module: ModuleType, name: str, what: str) -> str:
     full = module.__name__
     if full.split(".")[0] not in _FREE:
-        raise NotExportable(f"{what} uses the package {full}; a file of its own has PyTorch alone")
+        raise NotExportable(f"{what} uses the package {full}; a standalone file may use only PyTorch")
     parent, _, last = full.rpartition(".")
     if name == full:
         return f"import {full}"
@@ -279,7 +279,7 @@ def _import_line(module: ModuleType, name: str, what: str) -> str:
 
 
 def _home(value: Any) -> str | None:
-    """The module of torch or of the standard library from which a value can be imported by its name."""
+    """The module of torch or the standard library that exports a value under its name."""
     name = getattr(value, "__name__", None)
     if not isinstance(name, str):
         return None

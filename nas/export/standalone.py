@@ -1,4 +1,4 @@
-"""A Python file that builds a trained network from PyTorch alone, with a check of itself."""
+"""A Python file that builds a trained network with only PyTorch and checks itself."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from torch import Tensor, nn
 from nas.export.calls import Call, Expression, NotExportable, plain, quoted
 from nas.export.source import Source
 
-TOLERANCE = 1e-6  # of the largest output, between the network and the one that the file builds
-SHOWN = 8  # outputs that the file's own check compares
+TOLERANCE = 1e-6  # of the largest output, between the network and that of the file
+SHOWN = 8  # outputs compared by the file's check
 _TAKEN = ("build", "load", "check", "given", "Parts", "PICTURE", "MEAN", "STD", "CLASSES", "EXPECTED")
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """What a network takes: sides of its pictures, their normalisation by channel, and the names of its classes."""
+    """The input of a network: image shape, normalisation by channel, class names."""
 
     shape: tuple[int, int, int]  # channels, height, width
-    mean: tuple[float, ...]  # in the units of the stored pixels
+    mean: tuple[float, ...]  # in units of the stored pixels
     std: tuple[float, ...]
     class_names: tuple[str, ...]
 
 
 def probe(shape: tuple[int, int, int], batch: int = 2) -> Tensor:
-    """Pictures (batch, *shape) that are the same everywhere: sines of the positions."""
+    """Reproducible images (batch, *shape): sines of the positions."""
     count = batch * math.prod(shape)
     return torch.sin(torch.arange(count, dtype=torch.float64)).float().reshape(batch, *shape)
 
 
 def standalone(network: nn.Module, pictures: Pictures, about: str) -> str:
-    """The text of the file. `about` says what the network is and stands at its top.
+    """The text of the file. `about` describes the network at its top.
 
-    The network is in evaluation mode, on the CPU, and gives one tensor. Raises `NotExportable` when the file could not
-    be made of its parts, or what it builds gives other outputs.
+    The network is in evaluation mode, on the CPU, and returns one tensor. Raises `NotExportable` if a part cannot be
+    written or the built network gives other outputs.
     """
     network = copy.deepcopy(network).eval()
     _check_untied(network)
@@ -47,29 +47,29 @@ def standalone(network: nn.Module, pictures: Pictures, about: str) -> str:
         call = source.write(network)
         body = source.definitions()
     except NotExportable as error:
-        raise NotExportable(f"network.py cannot be made: {error}") from None
+        raise NotExportable(f"cannot write network.py: {error}") from None
     expected = outputs(network, probe(pictures.shape))
     text = _file(about, source, body, call, pictures, expected)
     difference = _difference(text, network, expected, pictures)
     if not difference <= TOLERANCE:
         raise NotExportable(
-            f"network.py cannot be made: the network that it builds differs by {difference:.3g} in its outputs; does its "
-            f"forward pass depend on something else than its layers and values?"
+            f"cannot write network.py: the outputs of its network differ by {difference:.3g}; the forward pass must "
+            f"depend only on layers and plain values"
         )
     return text
 
 
 def outputs(network: nn.Module, pictures: Tensor) -> Tensor:
-    """What a network in evaluation mode gives. Raises `NotExportable` unless it is one tensor."""
+    """The output of a network in evaluation mode. Raises `NotExportable` unless it is one tensor."""
     with torch.no_grad():
         given = network(pictures)
     if not isinstance(given, Tensor):
-        raise NotExportable(f"the network gives a {type(given).__name__}; expected one tensor")
+        raise NotExportable(f"the network returns a {type(given).__name__}; expected one tensor")
     return given
 
 
 def largest_difference(first: Tensor, second: Tensor) -> float:
-    """The largest difference of two tensors as a part of the largest entry; infinite for other shapes."""
+    """The largest difference of two tensors relative to the largest entry; infinite for different shapes."""
     if first.shape != second.shape:
         return math.inf
     return float((first - second).abs().max() / first.abs().max().clamp_min(1e-12))
@@ -78,11 +78,11 @@ def largest_difference(first: Tensor, second: Tensor) -> float:
 def _check_untied(network: nn.Module) -> None:
     names = [name for name, _ in network.named_parameters(remove_duplicate=False)]
     if len(names) != len(list(network.parameters())):
-        raise NotExportable("network.py cannot be made: two layers share one weight")
+        raise NotExportable("cannot write network.py: two layers share one weight")
 
 
 def _difference(text: str, network: nn.Module, expected: Tensor, pictures: Pictures) -> float:
-    """How far the file's network is from this one, with the same weights."""
+    """The difference between the file's network and this one, with the same weights."""
     module = types.ModuleType("network")
     try:
         exec(compile(text, "network.py", "exec"), vars(module))
@@ -94,7 +94,7 @@ def _difference(text: str, network: nn.Module, expected: Tensor, pictures: Pictu
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else ""
         raise NotExportable(
-            f"network.py cannot be made: what it builds does not run ({type(error).__name__}: {reason})"
+            f"cannot write network.py: its network does not run ({type(error).__name__}: {reason})"
         ) from error
 
 
@@ -106,10 +106,10 @@ def _file(
     head = "\n".join(
         [
             f"PICTURE = {plain(pictures.shape)}  # channels, height, width",
-            f"MEAN = {plain(pictures.mean)}  # of the pixels as they are stored, by channel",
+            f"MEAN = {plain(pictures.mean)}  # of the stored pixels, by channel",
             f"STD = {plain(pictures.std)}",
             Call("CLASSES = ", tuple(("", plain(n)) for n in pictures.class_names), ("[", "]")).laid_out(),
-            "# What the trained network gave first for the pictures of `check`.",
+            "# First outputs of the trained network on the images of `check`.",
             f"EXPECTED = {plain(first)}",
         ]
     )
@@ -128,16 +128,16 @@ def _imports(lines: list[str]) -> str:
     return "\n".join([*(line for line in order if line not in ours), "", *ours])
 
 
-_BUILD = '"""The network with its first weights; `load` gives it the trained ones."""'
+_BUILD = '"""The network with its initial weights; `load` loads the trained ones."""'
 _USE = '''def load(path="weights.pt"):
-    """The trained network, ready to use, for pictures (b, *PICTURE) as (pixels - MEAN) / STD."""
+    """The trained network in evaluation mode, for images (b, *PICTURE) as (pixels - MEAN) / STD."""
     network = build()
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     return network.eval()
 
 
 def check(path="weights.pt"):
-    """Run the network on pictures that are the same everywhere, and compare with what it gave when it was exported."""
+    """Run the network on fixed images and compare its outputs with those at the export."""
     size = 2 * math.prod(PICTURE)
     pictures = torch.sin(torch.arange(size, dtype=torch.float64)).float().reshape(2, *PICTURE)
     with torch.no_grad():
@@ -149,5 +149,5 @@ def check(path="weights.pt"):
 
 if __name__ == "__main__":
     shape, difference = check(*sys.argv[1:2])
-    print(f"pictures {(2, *PICTURE)} give {shape}; largest difference {difference:.1e} of the largest output")
-    sys.exit(0 if difference < 1e-4 else "The network gives other outputs than when it was exported.")'''
+    print(f"images {(2, *PICTURE)} give {shape}; largest difference {difference:.1e} of the largest output")
+    sys.exit(0 if difference < 1e-4 else "The outputs of the network differ from those at the export.")'''

@@ -1,4 +1,4 @@
-"""A network that `nas train` has trained, to be exported: what its folder says of it."""
+"""Read a network trained by `nas train` from its folder, for export."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _FOLDERS = re.compile(r"""(['"])/(?:[^'"]*/)?([^/'"]*)\1""")  # of a path within
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training, as its `config.json` and `result.json` tell.
+    """A finished training, read from its `config.json` and `result.json`.
 
-    `task` is classification, segmentation or detection, `resolution` the side of the pictures where the recipe says it,
-    `sizes` the pictures of every split.
+    `task` is classification, segmentation or detection, `resolution` the image side if the recipe sets it,
+    `sizes` the number of images of every split.
     """
 
     task: str
@@ -39,16 +39,16 @@ class Trained:
 
     @classmethod
     def read(cls, folder: Path) -> Trained:
-        """Raises `DataError` for a training that has not ended, a damaged file, or one of an earlier version."""
+        """Read a folder. Raises `DataError` for an unfinished training, a damaged file or one of an earlier version."""
         if not ((folder / "result.json").is_file() and (folder / "weights.pt").is_file()):
-            raise DataError(f"{folder}: its training has not ended; go on with the command that began it")
+            raise DataError(f"{folder}: the training is not finished; repeat its command to continue")
         config, result = read_object(folder / "config.json"), read_object(folder / "result.json")
         try:
             return cls._of(config, result)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise DataError(
-                f"{folder}: its config.json and result.json do not say what pictures the network takes; the command that "
-                f"began the training, given once more, writes what is missing and trains nothing again"
+                f"{folder}: config.json and result.json do not describe the images of the network; repeat the command "
+                f"of the training to add what is missing (it does not train again)"
             ) from None
 
     @classmethod
@@ -64,7 +64,7 @@ class Trained:
             sizes=sizes,
             recipe=dict(recipe),
             data=Described(data.split("(")[0], _FOLDERS.sub(r"\1\2\1", data)),
-            story=f"The weights are of a training in full by `nas train`: {epochs(int(result['epochs']))}, seed "
+            story=f"The weights are from a full training by `nas train`: {epochs(int(result['epochs']))}, seed "
             f"{config['seed']}.",
             validation=_scores(result.get("last"), "validation_", sizes["validation"]),
             test=_scores(result.get("test"), "", sizes["test"]),
@@ -72,7 +72,7 @@ class Trained:
         )
 
     def made(self, network: nn.Module, boxes: bool) -> Made:
-        """The network, with its weights and in evaluation mode, and what is known of it."""
+        """The network with its weights, in evaluation mode, and its description."""
         return Made(
             network,
             self.pictures,
@@ -89,7 +89,7 @@ class Trained:
 
 
 def _scores(said: Any, prefix: str, pictures: int) -> Scores | None:
-    """The numbers of a part of `result.json` whose names begin so."""
+    """The numbers of a part of `result.json` whose names have the prefix."""
     if not isinstance(said, Mapping):
         return None
     numbers = {

@@ -97,8 +97,8 @@ def test_the_validation_error_of_the_card_is_the_one_that_the_search_measured(
 
 def test_the_card_keeps_validation_and_test_apart(exported: Path) -> None:
     text = (exported / "README.md").read_text(encoding="utf-8")
-    assert re.search(r"validation error .* 359 pictures, looked at while", text)
-    assert re.search(r"test error .* 360 pictures, judged once, after everything was chosen", text)
+    assert re.search(r"validation error .* 359 images, used to choose", text)
+    assert re.search(r"test error .* 360 images, measured once, after all choices", text)
 
 
 def test_the_card_has_the_exact_costs(exported: Path, here: Path) -> None:
@@ -110,7 +110,7 @@ def test_the_card_has_the_exact_costs(exported: Path, here: Path) -> None:
 
 def test_the_card_says_where_the_weights_come_from_and_the_licences(exported: Path) -> None:
     text = (exported / "README.md").read_text(encoding="utf-8")
-    assert "The weights are those that the search left: 1 epoch by its own short recipe" in text
+    assert "The weights are those of the search: 1 epoch with its short recipe" in text
     assert "CC BY 4.0" in text
     assert "Apache-2.0" in text
 
@@ -155,7 +155,7 @@ def test_an_export_is_not_written_over_unless_forced(exported: Path, nas_command
     before = (exported / "README.md").stat().st_mtime_ns
     done = nas_command(*again)
     assert done.code == 2
-    assert "holds an export already; --force writes it again" in done.sentence
+    assert "already holds an export; overwrite it with --force" in done.sentence
     assert (exported / "README.md").stat().st_mtime_ns == before
     assert nas_command(*again, "--force").code == 0
     assert (exported / "README.md").stat().st_mtime_ns > before
@@ -198,7 +198,7 @@ def test_a_full_training_says_so_and_keeps_its_log(here: Path, nas_command) -> N
     assert len(pd.read_csv(folder / "training" / "log.csv")) == 2
     assert index(folder)["weights"] == "trained"
     text = (folder / "README.md").read_text(encoding="utf-8")
-    assert "a training in full: 2 epochs by the search's own recipe, seed 0, from scratch" in text
+    assert "a full training: 2 epochs with the search's recipe, seed 0, from scratch" in text
     assert "1,078 training" in text  # all of them, though the search saw 200
     state = torch.load(folder / "training" / "weights.pt", weights_only=True)["network"]
     ours = torch.load(folder / "weights.pt", weights_only=True)
@@ -236,7 +236,7 @@ def test_a_run_without_weights_says_what_to_do(folder: Path, nas_command) -> Non
     done = nas_command("export", "run", "--no-onnx")
     assert done.code == 3
     assert (
-        "there are no weights; --train trains the network now, --untrained exports it without"
+        "there are no weights; use --train to train the network now, --untrained to export it without weights"
         in done.sentence
     )
 
@@ -247,7 +247,7 @@ def test_a_network_that_is_not_on_the_front_has_no_weights(here: Path, nas_comma
     done = nas_command("export", "run", "--pick", beaten, "--out", "out", "--no-onnx")
     assert done.code == 3
     assert "has no weights" in done.sentence
-    assert "--train trains the network now" in done.sentence
+    assert "use --train to train the network now" in done.sentence
 
 
 def test_a_space_that_builds_nothing_is_told(folder: Path, nas_command) -> None:
@@ -350,7 +350,7 @@ def test_a_folder_that_is_no_export_is_named_and_so_are_missing_weights(here: Pa
         "other is not an export or training folder"
         in nas_command("evaluate", "other", "--data", "digits").sentence
     )
-    assert "--weights: needed" in nas_command("evaluate", "muxnet_s", "--data", "digits").sentence
+    assert "--weights is required" in nas_command("evaluate", "muxnet_s", "--data", "digits").sentence
 
 
 @pytest.mark.parametrize("opset", [13, 17, 20])

@@ -189,16 +189,16 @@ def test_a_trained_network_is_exported_with_its_weights_and_scores(trained: Path
         result["pictures"]["std"],
     )
     card = Path("run/export/README.md").read_text()
-    assert f"| test error | {result['test']['error']:.2f}% | 360 pictures" in card
+    assert f"| test error | {result['test']['error']:.2f}% | 360 images" in card
     error, pictures = result["last"]["validation_error"], result["pictures"]["sizes"]["validation"]
-    assert f"| validation error | {error:.2f}% | {pictures:,} pictures" in card
+    assert f"| validation error | {error:.2f}% | {pictures:,} images" in card
     assert SMALL in card
     assert "| multiply-adds |" in card
-    assert "exact, of one picture of 1x8x8" in card
+    assert "exact, for one image of 1x8x8" in card
     assert Path("run/export/network.svg").read_text().startswith("<svg")
     again = nas_command("export", "run", "--no-onnx")
     assert again.code == 2
-    assert "holds an export already" in again.sentence
+    assert "already holds an export" in again.sentence
 
 
 def test_what_a_training_has_no_use_for_is_refused(trained: Path, nas_command) -> None:
@@ -212,7 +212,7 @@ def test_what_a_training_has_no_use_for_is_refused(trained: Path, nas_command) -
 @pytest.mark.parametrize(
     ("file", "content", "said"),
     [
-        ("result.json", None, "its training has not ended"),
+        ("result.json", None, "the training is not finished"),
         ("result.json", "[1, 2", "result.json: cannot be read"),
         ("result.json", '{"schema": 1, "epochs": 1, "last": null}', "writes what is missing"),
         (

@@ -51,7 +51,7 @@ def test_an_export_asks_for_the_space_of_a_study(folder: Path, nas_command) -> N
     begun(folder / "study").close()
     done = nas_command("export", "study", "--untrained")
     assert done.code == 2
-    assert "was started from Python; give the space" in done.sentence
+    assert "was started from Python; pass the space" in done.sentence
 
 
 def test_a_search_begins_with_a_study_or_with_a_table_of_it(folder: Path, nas_command) -> None:

@@ -115,7 +115,7 @@ def test_runs_that_fail_end_the_command_with_their_reasons_and_the_others_are_re
     broken = "problems=[{name: toy, space: 'nas.testing.toy:ToySpace', objectives: [error], evaluator: 'parts.py:broken'}, {name: good, space: 'nas.testing.toy:ToySpace', objectives: [error], evaluator: 'parts.py:noisy'}]"
     done = nas("compare", "compare.yaml", "--set", broken, "--seeds", "1")
     assert done.code == 6
-    assert "2 runs failed and are left out of the report" in done.err
+    assert "2 runs failed and are missing from the report" in done.err
     assert "broken for good" in done.err
     assert set(pd.read_csv(folder / "out" / "results" / "runs.csv")["problem"]) == {"good"}
 

@@ -53,5 +53,5 @@ def test_what_a_warm_start_brought_is_exported_from_its_own_run(run: Path, parts
             space, ["error", "params"], train, algorithm="random", budget=1, seed=2, out=later, warm_start=run
         )
     brought = found.front[found.front["origin"] != ""]["architecture"].iloc[0]
-    with pytest.raises(DataError, match=r"was measured by the earlier run .* export it from there"):
+    with pytest.raises(DataError, match=r"was evaluated by the earlier run .* export it from there"):
         nas.export_run(later, [brought], tmp_path / "out", space=space, evaluate=train, onnx=False)

@@ -89,19 +89,19 @@ def test_an_architecture_is_named_by_how_it_begins(table: RunTable) -> None:
 
 def test_a_beginning_of_several_is_refused_with_examples(table: RunTable) -> None:
     first = str(table.front["architecture"].iloc[0])[0]
-    with pytest.raises(ConfigError, match=r"networks of the front begin so .* give more of it"):
+    with pytest.raises(ConfigError, match=r"networks of the front begin with it .* use more characters"):
         choose(table, [first])
 
 
 def test_one_that_left_the_front_is_named_by_its_whole_text(table: RunTable) -> None:
     beaten = next(a for a in table.told["architecture"] if a not in set(table.front["architecture"]))
-    assert only(table, beaten).reason == "the one that was asked for (it is not on the front)"
+    assert only(table, beaten).reason == "the requested one (it is not on the front)"
 
 
 def test_a_network_that_is_meant_twice_comes_once_with_both_reasons(table: RunTable) -> None:
     best = only(table, "error").architecture
     (chosen,) = choose(table, ["error", best])
-    assert chosen.reason == "the lowest error; the one that was asked for"
+    assert chosen.reason == "the lowest error; the requested one"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_network_that_is_meant_twice_comes_once_with_both_reasons(table: RunTa
         ("", r"no such network"),
         ("eror", r"did you mean 'error'"),
         ("params<1:error", r"none of the \d+ networks of the front meets the limits; the nearest has error"),
-        ("error=5%:params", r"before ':params' stand limits alone"),
+        ("error=5%:params", r"expected only limits .* before ':params'"),
         ("latency<3:error", r"'latency' is not an objective"),
         ("params<many:error", r"expected a number"),
     ],

@@ -1,4 +1,4 @@
-"""A network as a Python file that needs PyTorch alone."""
+"""A network as a Python file that needs only PyTorch."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_the_file_as_a_script_says_the_shapes_and_ends_well(exported, monkeypatc
     with pytest.raises(SystemExit) as ended:
         run_file(folder, folder / "weights.pt", monkeypatch)
     assert ended.value.code == 0
-    assert "pictures (2, 1, 8, 8) give (2, 10)" in capsys.readouterr().out
+    assert "images (2, 1, 8, 8) give (2, 10)" in capsys.readouterr().out
 
 
 def test_the_file_as_a_script_ends_badly_with_other_weights(exported, tmp_path: Path, monkeypatch) -> None:
@@ -192,7 +192,7 @@ def test_a_network_whose_file_gives_something_else_is_refused(monkeypatch: pytes
         "nas.export.source.plain",
         lambda value: "[1, 2, 3]" if value == own_networks.UNSTEADY else repr(value),
     )
-    with pytest.raises(NotExportable, match=r"differs by \S+ in its outputs"):
+    with pytest.raises(NotExportable, match=r"outputs of its network differ by \S+"):
         standalone(network, GREY, "A.")
 
 

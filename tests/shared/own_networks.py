@@ -183,11 +183,11 @@ def hooked() -> nn.Module:
 
 REFUSED = {
     "a package that is not torch": (UsesNumpy, "uses the package numpy"),
-    "two outputs": (TwoOutputs, "gives a tuple; expected one tensor"),
-    "an object": (KeepsAnObject, "KeepsAnObject.made is of the type partial"),
+    "two outputs": (TwoOutputs, "returns a tuple; expected one tensor"),
+    "an object": (KeepsAnObject, "KeepsAnObject.made has type partial"),
     "a hidden buffer": (Forgetful, "its buffer 'hidden' is not in the state dict"),
-    "variables around it": (within_a_function, "uses variables of a function around it"),
+    "variables around it": (within_a_function, "uses variables of an enclosing function"),
     "a shared weight": (tied, "two layers share one weight"),
     "a hook": (hooked, "Conv2d has hooks"),
-    "an LSTM": (lambda: nn.Sequential(nn.LSTM(4, 4)), "LSTM does not say what it was made with"),
+    "an LSTM": (lambda: nn.Sequential(nn.LSTM(4, 4)), "LSTM does not store its constructor arguments"),
 }

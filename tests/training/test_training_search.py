@@ -166,7 +166,7 @@ def test_what_is_missing_for_a_network_is_said(whole: nas.SearchResult, tmp_path
     assert whole.out is not None
     with pytest.raises(DataError, match="has no weights of '9-9'"):
         nas.load_network(whole.out, "9-9", SizedTiny())
-    with pytest.raises(ConfigError, match="was started from Python; give the space"):
+    with pytest.raises(ConfigError, match="was started from Python; pass the space"):
         nas.load_network(whole.out, whole.front["architecture"][0])
     with pytest.raises(DataError, match="kept no weights, or was killed"):
         nas.load_network(tmp_path, "1-1", SizedTiny())
