@@ -1,4 +1,4 @@
-"""Figures and tables of a run, and the report: one page of HTML about one search or several, which opens offline."""
+"""Figures and tables of a run, and the report: one HTML page about one or several searches, which opens offline."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PAGE", "Source", "read_source", "write_page", "write_report"]
 
-__getattr__ = lazy_names(  # what makes the page loads matplotlib
+__getattr__ = lazy_names(  # loads matplotlib
     __name__,
     {
         "PAGE": ".writing",

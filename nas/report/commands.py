@@ -1,4 +1,4 @@
-"""What to do next with a run and with one architecture of it, as commands to copy."""
+"""Commands to copy for a run and for one of its architectures."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from nas.report.records import Command
 from nas.report.sources import UNDER_WAY, Source
 from nas.runs.next_steps import continue_command
 
-_DATA = "digits"  # where the search says nothing of data
+_DATA = "digits"  # default data of a search
 
 
 def run_commands(source: Source) -> list[Command]:
-    """What can be done with the run as a whole."""
+    """Commands for the run."""
     folder = shell_quoted(source.folder)
     found = [
-        Command("The front in the terminal, with its knee marked", f"nas front {folder} --knee"),
+        Command("Print the front with its knee point", f"nas front {folder} --knee"),
         Command(
-            "The front as you prefer it", f"nas front {folder} --prefer {shell_quoted(_preference(source))}"
+            "Rank the front by a preference",
+            f"nas front {folder} --prefer {shell_quoted(_preference(source))}",
         ),
     ]
     if len(source.table.front):
-        found.append(Command("Export the network at the knee", f"nas export {folder} --pick knee"))
+        found.append(Command("Export the network at the knee point", f"nas export {folder} --pick knee"))
         found.append(
             Command(
                 "Export the best within a limit", f"nas export {folder} --pick {shell_quoted(_pick(source))}"
@@ -41,13 +42,13 @@ def run_commands(source: Source) -> list[Command]:
         if go_on is not None:
             found.append(Command("Continue the search", go_on))
     if source.state == UNDER_WAY:
-        found.append(Command("See how it goes", f"nas watch {folder}"))
-    found.append(Command("Make this page again", f"nas report {folder}"))
+        found.append(Command("Watch the search", f"nas watch {folder}"))
+    found.append(Command("Update this page", f"nas report {folder}"))
     return found
 
 
 def _levels(source: Source) -> list[str]:
-    """A number for each objective that some, but not all, of the front reach."""
+    """A level per objective that part of the front reaches."""
     front = source.table.front
     return [f"{front[o.name].median():.3g}" if len(front) else "1" for o in source.table.objectives]
 
@@ -63,13 +64,13 @@ def _preference(source: Source) -> str:
 
 
 def _pick(source: Source) -> str:
-    """The best in the first objective among those within a limit on the last."""
+    """The pick of the best first objective within a limit on the last one."""
     first, last = source.table.objectives[0], source.table.objectives[-1]
     return f"{last.name}{'>=' if last.maximize else '<='}{_levels(source)[-1]}:{first.name}"
 
 
 def pick_commands(source: Source) -> list[Command]:
-    """What can be done with one architecture; `{}` is where its text goes."""
+    """Commands for one architecture; `{}` marks the place of its text."""
     folder = shell_quoted(source.folder)
     found = [Command("Export it", f"nas export {folder} --pick ", "{}")]
     search = source.search
@@ -78,7 +79,7 @@ def pick_commands(source: Source) -> list[Command]:
     space = search["space"]
     settings = "".join(f" --set {_setting(key, value)}" for key, value in _settings(space).items())
     name = str(space["name"])
-    found.insert(0, Command("Look at it", f"nas show {shell_quoted(name)} ", "{}", settings))
+    found.insert(0, Command("Show it", f"nas show {shell_quoted(name)} ", "{}", settings))
     if source.space is not None and not isinstance(source.space, HasBuild):
         return found
     train = _training(search)
@@ -86,12 +87,12 @@ def pick_commands(source: Source) -> list[Command]:
         inner = "".join(
             f" --set {_setting(f'space.{key}', value)}" for key, value in _settings(space).items()
         )
-        found.append(Command("Train it in full", "nas train ", f"{name}:{{}}", train + inner))
+        found.append(Command("Train it fully", "nas train ", f"{name}:{{}}", train + inner))
     return found
 
 
 def _training(search: Mapping[str, Any]) -> str | None:
-    """The flags of `nas train` that name the search's data; None where its evaluator has a way of its own."""
+    """The flags of `nas train` for the search's data; None for a custom evaluator."""
     evaluator = search.get("evaluator") or {}
     if evaluator.get("name") != "training":
         return f" --data {_DATA}" if str(evaluator.get("name", "")).endswith("-table") else None

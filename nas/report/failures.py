@@ -1,4 +1,4 @@
-"""Failed evaluations by their reason, with an example of each."""
+"""Failed evaluations grouped by reason, with an example each."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import pandas as pd
 from nas.report.records import Failure
 from nas.runs.failures import first_line, kind_of
 
-_MOST = 50  # reasons that are shown
+_MOST = 50  # reasons shown
 _FINE = ("ok", "running", "invalid")
 
 
 def failures(frame: pd.DataFrame) -> list[Failure]:
-    """The reasons for which evaluations of a run's table failed, the most frequent first."""
+    """The reasons of failed evaluations in a run's table, most frequent first."""
     bad = frame[~frame["status"].isin(_FINE)]
     if bad.empty:
         return []

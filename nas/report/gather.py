@@ -1,4 +1,4 @@
-"""From runs to the description of their page."""
+"""Build the description of a report from runs."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from nas.report.rows import measures, rows, share_of_rows
 from nas.report.sources import UNDER_WAY, Source
 from nas.report.timeline import timeline
 
-MOST_RUNS = 28  # that can be told apart by colour and line
+MOST_RUNS = 28  # with distinct colours and lines
 
 
 def describe(sources: Sequence[Source]) -> Report:
-    """The page of one run, or of several compared in the objectives that they share.
+    """The page of one run, or of several compared by their common objectives.
 
-    Raises `ConfigError` for more than 28 runs, and for runs that share no objective or differ in the unit or direction of one.
+    Raises `ConfigError` for more than 28 runs, or runs without a common objective of equal unit and direction.
     """
     _check(sources)
     tables = [source.table for source in sources]
@@ -72,7 +72,7 @@ def _check(sources: Sequence[Source]) -> None:
                 )
     if not shared:
         raise ConfigError(
-            "these runs share no objective, so that they cannot be compared; make a page of each: "
+            "these runs have no common objective and cannot be compared; write a page for each: "
             + ", ".join(command("nas", "report", source.folder) for source in sources)
         )
 
@@ -89,7 +89,7 @@ def _title(sources: Sequence[Source]) -> str:
 
 
 def _names(sources: Sequence[Source]) -> list[str]:
-    """The folders as they were named, without the part that all have in common."""
+    """The folders as named, without their common part."""
     if len(sources) == 1:
         return [str(sources[0].folder)]
     parents = [source.folder.parent.parts for source in sources]
@@ -100,14 +100,14 @@ def _names(sources: Sequence[Source]) -> list[str]:
 
 
 def _only(run: Evaluated, source: Source, names: Sequence[str]) -> Evaluated:
-    """The run with its values in these objectives alone."""
+    """The run with only the values of these objectives."""
     places = [[o.name for o in source.table.objectives].index(name) for name in names]
     return replace(run, objectives=tuple(run.objectives[k] for k in places), values=run.values[:, places])
 
 
 @dataclass(frozen=True)
 class _Shown:
-    """What of a run is on the page: the rows `kept`, its curve, and at most so many drawn networks as there is `room` for."""
+    """The part of a run on the page: the rows `kept`, its curve, and at most `room` drawn networks."""
 
     name: str
     run: Evaluated
@@ -117,7 +117,7 @@ class _Shown:
 
 
 def _run(source: Source, shown: _Shown, shared: Sequence[Measure]) -> Run:
-    """The part of the page about one run."""
+    """The description of one run."""
     table, config = source.table, source.config
     run, kept = shown.run, shown.kept
     executor = (source.search or {}).get("executor") or {}
@@ -143,7 +143,7 @@ def _run(source: Source, shown: _Shown, shared: Sequence[Measure]) -> Run:
 
 
 def _knee(run: Evaluated, kept: NDArray[np.int64], shared: Sequence[Measure]) -> int | None:
-    """The row of the front's knee in the objectives of the page, or of its most balanced point; None without a front."""
+    """The row of the knee point (or most balanced point) of the front in the page's objectives; None without a front."""
     front = np.flatnonzero(run.front[kept])
     if not len(front):
         return None
@@ -156,7 +156,7 @@ def _of_planned(done: int, planned: int | None) -> str:
 
 
 def _facts(source: Source, curve: Curve | None) -> list[tuple[str, str]]:
-    """What was searched, how, and what came of it, each with its unit."""
+    """The setup and the results of the search, with units."""
     config, numbers = source.config, source.summary
     loop = config.get("loop", {})
     volume = curve.hypervolume[-1] if curve is not None and curve.hypervolume else 0.0
@@ -191,7 +191,7 @@ def _facts(source: Source, curve: Curve | None) -> list[tuple[str, str]]:
 
 
 def _config_text(config: Any) -> str:
-    """The resolved config in YAML, as it was searched with; without the versions, which are shown beside it."""
+    """The resolved config in YAML, without the versions, which are shown separately."""
     shown = {key: value for key, value in config.items() if key != "versions"}
     record = shown.pop("config", None)
     if record:
@@ -206,9 +206,9 @@ def _without_none(value: Any) -> Any:
 
 
 def _notes(sources: Sequence[Source], shared: Sequence[Measure], runs: Sequence[Run]) -> list[str]:
-    """What a reader must know before believing a picture."""
+    """Caveats of the charts."""
     notes = [
-        f"{source.folder} is {UNDER_WAY}: this page shows what there was when it was made."
+        f"{source.folder} is {UNDER_WAY}: this page shows its state when the page was written."
         for source in sources
         if source.state == UNDER_WAY
     ]
@@ -218,19 +218,19 @@ def _notes(sources: Sequence[Source], shared: Sequence[Measure], runs: Sequence[
         of_front = sum(run.rows.front_left_out for run in runs)
         front = f"{of_front:,} of them on the front" if of_front else "none of them on the front"
         notes.append(
-            f"To keep this page small, {left_out:,} evaluations are left out of its charts and its table, evenly over the "
+            f"To keep this page small, {left_out:,} evaluations are omitted from its charts and table, evenly over the "
             f"search and {front}. history.parquet has all {left_out + shown:,}."
         )
     for source in sources:
         missing = [o.name for o in source.table.objectives if o.name not in [m.name for m in shared]]
         if missing:
             notes.append(
-                f"{source.folder} also has {', '.join(missing)}, which not all of these runs have: left out here. Its "
-                "front is that in all of its objectives."
+                f"{source.folder} also has {', '.join(missing)}, which not all of these runs have: omitted here. Its "
+                "front considers all its objectives."
             )
     if len(sources) > 1:
         notes.append(
-            "Hypervolume and IGD+ of all runs are measured in one box and against the front of all runs together, so their "
-            "numbers differ from those on each run's own page."
+            "Hypervolume and IGD+ are measured in one box and against the joint front of all runs, so they "
+            "differ from those on the page of each run."
         )
     return notes

@@ -1,4 +1,4 @@
-"""The architectures of the front, drawn and taken apart as far as their space can."""
+"""Drawings and blocks of the front's architectures, as far as their space provides them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from nas.report.rows import evenly, numbers
 
 MOST_DRAWN = 200  # on a page
 _UNKNOWN = (
-    "The space of this run is not at hand, since reading a run executes no code of your own: its networks are drawn on the page "
-    "that nas search leaves, and by nas.report.write_report(..., space=...)."
+    "The space of this run is not loaded, because reading a run executes no user code: its networks are drawn on the page "
+    "written by nas search, and by nas.report.write_report(..., space=...)."
 )
 
 
 def rows_to_draw(run: Evaluated, kept: NDArray[np.int64], room: int, knee: int | None) -> NDArray[np.int64]:
-    """Which of the rows `kept` are drawn: so many of the front, evenly along the first objective, and the knee."""
+    """The rows to draw among `kept`: at most `room` of the front, evenly along the first objective, and the knee."""
     front = np.flatnonzero(run.front[kept])
     order = front[np.argsort(run.values[kept][front][:, 0], kind="stable")]
     chosen = evenly(order, min(1.0, room / max(1, len(order))))
@@ -38,7 +38,7 @@ def networks(
     space: SearchSpace | None,
     objectives: list[str],
 ) -> Networks:
-    """The networks of the rows `chosen` among those `kept`, as far as their space can draw them."""
+    """The networks of the rows `chosen` among `kept`, as far as their space draws them."""
     frame = run.frame.iloc[kept[chosen]]
     known = RESERVED | set(objectives)
     others = [name for name in frame.columns if name not in known and is_numeric_dtype(frame[name])]
@@ -69,17 +69,17 @@ def _note(space: SearchSpace | None) -> str:
 def _network(row: int, text: str, space: SearchSpace | None, reported: Mapping[str, float]) -> Network:
     try:
         architecture = None if space is None else parsed(space, text)
-    except NasError:  # the log is that of another space, or of other settings of it
+    except NasError:  # the log belongs to another space or other settings
         architecture = None
     if space is None or architecture is None:
         return Network(row, "", "", (), reported)
     svg, words, parts = "", "", []
-    try:  # somebody's own space
+    try:  # a user's space
         if isinstance(space, HasDrawing):
             svg, words = space.to_svg(architecture), space.describe(architecture)
         parts = _parts(space, architecture)
     except Exception as error:
-        words = f"Cannot be drawn: {summarize_exception(error)}"
+        words = f"Drawing failed: {summarize_exception(error)}"
     return Network(row, svg, words, parts, reported)
 
 

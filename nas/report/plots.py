@@ -1,4 +1,4 @@
-"""A run in pictures: PNG files of 1200 by 900 pixels, without a display and from any thread."""
+"""Plots of a run: PNG files of 1200 by 900 pixels, without a display and from any thread."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _ALL_PAIRS = (
 
 
 def figures(table: RunTable) -> dict[str, Callable[[], Figure]]:
-    """What to draw of a run, by file name: with one objective its course, with more the front from each side.
+    """The plots of a run by file name: with one objective its progress, else the front in each pair of objectives.
 
-    And how good the surrogates were, when the algorithm noted it.
+    Also the quality of the surrogates, if the algorithm recorded it.
     """
     objectives = table.objectives
     m = len(objectives)
@@ -58,9 +58,9 @@ def figures(table: RunTable) -> dict[str, Callable[[], Figure]]:
 
 
 def write_plots(folder: Path, table: RunTable) -> list[Path]:
-    """Draw the run into `folder`, made if missing, and return the files; each appears at once or not at all.
+    """Draw the run into `folder`, created if missing, and return the files, each written atomically.
 
-    Raises `OSError` when the disk refuses.
+    Raises `OSError` at a disk error.
     """
     make_folder(folder, folder.parent)
     paths = []
@@ -72,12 +72,12 @@ def write_plots(folder: Path, table: RunTable) -> list[Path]:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    """Write a figure as a PNG of 256 colours, a third of the size of one in true colour."""
+    """Write a figure as a PNG of 256 colours, a third of the size of true colour."""
     canvas = FigureCanvasAgg(figure)
     take_literally(figure)
     canvas.draw()
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())[:, :, :3])
     small = image.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-    # Averaging makes white 254; a slide beside it would show the difference.
+    # Averaging turns white into 254, which is visible on a white slide.
     small.putpalette([255 if level >= 252 else level for level in small.getpalette() or []])
     small.save(path, format="PNG", dpi=(figure.dpi, figure.dpi))

@@ -1,4 +1,4 @@
-"""What the plots share: the rows worth drawing, how each objective's axis runs, and one quiet style."""
+"""Shared parts of the plots: rows to draw, axes of the objectives, style."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from numpy.typing import NDArray
 from nas.core.objectives import Objective
 from nas.core.records import FloatArray
 
-# Okabe and Ito's palette: told apart by readers with any colour vision, and in grey print.
+# Okabe and Ito's palette: distinct with any colour vision, and in grey print.
 VERMILLION, BLUE, SKY, PURPLE = "#D55E00", "#0072B2", "#56B4E9", "#CC79A7"
 INK, FAINT = "#333333", "#757575"
 
-_DRAWN_ALL = 5_000  # points; of more, those that others cover are left out
-_CELLS = 150  # along an axis, when points are left out
+_DRAWN_ALL = 5_000  # points; above, covered points are omitted
+_CELLS = 150  # along an axis, to find covered points
 LOG_DECADES = 1.5  # positive values that span more get a logarithmic axis
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Axis:
-    """How one objective runs along an axis: its text, scale, limits and labelled ticks, in its own unit."""
+    """The axis of one objective: its text, scale, limits and labelled ticks, in its unit."""
 
     label: str
     maximize: bool
@@ -41,33 +41,33 @@ class Axis:
 
     @property
     def direction(self) -> str:
-        """Which way is better."""
+        """The better direction as text."""
         return "higher is better" if self.maximize else "lower is better"
 
     @property
     def title(self) -> str:
-        """The label and the direction, with an arrow that points the right way along either axis."""
+        """The label and the direction, with an arrow valid along either axis."""
         return f"{self.label}    " + (f"{self.direction} →" if self.maximize else f"← {self.direction}")
 
     def place(self, values: FloatArray) -> FloatArray:
-        """Values where they stand on an axis that is linear itself: their logarithm if this one is logarithmic."""
+        """Values on a linear scale: their logarithm if this axis is logarithmic."""
         return np.log10(values) if self.log else np.asarray(values, dtype=np.float64)
 
     def held(self, values: FloatArray) -> FloatArray:
-        """As `place`, with what lies beyond the limits at their ends."""
+        """As `place`, clipped to the limits."""
         return self.place(np.clip(values, self.low, self.high))
 
     def inside(self, values: FloatArray) -> Mask:
-        """Which values the limits leave in view."""
+        """Mask of the values within the limits."""
         return np.asarray((values >= self.low) & (values <= self.high))
 
 
 def axis_of(item: Objective, values: FloatArray, keep: Mask) -> Axis:
-    """The axis on which values (n,), finite and not empty, can be read; those in `keep` are always in view.
+    """A readable axis for values (n,), finite and not empty; those in `keep` are always in view.
 
-    Positive values that span more than 1.5 decades get a logarithmic axis, unless they are to rise towards a
-    known bound, such as an accuracy: its interesting end would be squeezed. When a few poor values would
-    squeeze all others into a corner, the axis ends before them.
+    Positive values that span more than 1.5 decades get a logarithmic axis, unless they rise towards a
+    known bound, such as an accuracy, whose interesting end would be squeezed. The axis ends before a few poor
+    values that would squeeze all others into a corner.
     """
     best, worst = _window(item.sign * values, keep)
     smallest, largest = sorted(abs(v) for v in (best, worst))
@@ -85,7 +85,7 @@ def axis_of(item: Objective, values: FloatArray, keep: Mask) -> Axis:
 
 
 def _window(at: FloatArray, keep: Mask) -> tuple[float, float]:
-    """The best and the worst of minimised values (n,) to show: all, or without a poor twentieth that stands apart."""
+    """The best and the worst of minimised values (n,) to show, without a distant poor twentieth."""
     best, worst = float(at.min()), float(at.max())
     most = max(float(np.quantile(at, 0.95)), float(at[keep].max()) if keep.any() else best)
     apart = len(at) >= 20 and most > best and worst - best > 1.5 * (most - best)
@@ -93,7 +93,7 @@ def _window(at: FloatArray, keep: Mask) -> tuple[float, float]:
 
 
 def name_and_unit(item: Objective) -> str:
-    """`error (%)`, or only the name when there is no unit."""
+    """`error (%)`, or the name alone without a unit."""
     return f"{item.name} ({item.unit})" if item.unit else item.name
 
 
@@ -104,7 +104,7 @@ def linear_ticks(low: float, high: float, most: int = 8) -> FloatArray:
 
 
 def log_ticks(low: float, high: float) -> FloatArray:
-    """1, 2 and 5 (or 1 and 3) times the powers of ten within positive limits, or fewer where they would crowd."""
+    """1, 2 and 5 (or 1 and 3) times the powers of ten within positive limits, or fewer if crowded."""
     first, last = int(np.floor(np.log10(low))), int(np.ceil(np.log10(high)))
     decades = np.log10(high / low)
     mantissas = (1, 2, 5) if decades < 2.2 else (1, 3) if decades < 4 else (1,)
@@ -114,7 +114,7 @@ def log_ticks(low: float, high: float) -> FloatArray:
 
 
 def tick_labels(ticks: FloatArray) -> tuple[str, ...]:
-    """Short texts, no two of them equal: 200k, 1.5M, 93.25."""
+    """Short distinct texts: 200k, 1.5M, 93.25."""
     largest = float(np.abs(ticks).max(initial=0.0))
     if len(ticks) > 1 and ticks.min() > 0 and largest > 30 * ticks.min():
         return tuple(short(t) for t in ticks)
@@ -129,7 +129,7 @@ def tick_labels(ticks: FloatArray) -> tuple[str, ...]:
 
 
 def short(value: float) -> str:
-    """A number in four digits at most: 3.4M."""
+    """A number with at most four digits: 3.4M."""
     scale, suffix = _suffix(abs(value))
     return f"{value / scale:.4g}{suffix}".replace("-", "−")
 
@@ -142,9 +142,9 @@ def _suffix(size: float) -> tuple[float, str]:
 
 
 def visible(*at: FloatArray) -> NDArray[np.int64]:
-    """Which of n points to draw, ascending, when many would hide each other: all, or the last in each small cell.
+    """The points to draw of n, ascending: all, or the last in each small cell if many overlap.
 
-    `at` are their coordinates (n,) as they stand on the axes. A cell is a few pixels wide, less than a mark.
+    `at` are their coordinates (n,) on the axes. A cell is a few pixels wide, less than a mark.
     """
     n = len(at[0])
     if n <= _DRAWN_ALL:
@@ -167,13 +167,13 @@ def standard_style() -> Iterator[None]:
 
 
 def new_figure() -> Figure:
-    """An empty figure of 1200 by 900 pixels; of no global state, so that any thread may draw."""
+    """An empty figure of 1200 by 900 pixels, without global state, for use in any thread."""
     below_headline = ConstrainedLayoutEngine(rect=(0.01, 0.01, 0.965, 0.88))
     return Figure(figsize=(8, 6), dpi=150, layout=below_headline, facecolor="white")
 
 
 def headline(figure: Figure, title: str, counts: str) -> None:
-    """A title at the top left, and the counts in small type below it."""
+    """Set a title at the top left and the counts in small type below it."""
     figure.text(
         0.025, 0.965, title, ha="left", va="top", fontsize=14, weight="bold", color=INK, parse_math=False
     )
@@ -190,13 +190,13 @@ def plain(ax: Any) -> None:
 
 
 def nothing(figure: Figure, text: str = "no result with finite values yet") -> Figure:
-    """A figure that says in words that there is nothing to draw."""
+    """A figure with a text instead of data."""
     figure.text(0.5, 0.45, text, ha="center", fontsize=12, color=FAINT, parse_math=False)
     return figure
 
 
 def apply(ax: Any, **axes: Axis) -> None:
-    """Let the axes named by keyword (x, y) run as given."""
+    """Set the axes given by keyword (x, y)."""
     for name, axis in axes.items():
         ax.set(**{f"{name}scale": "log" if axis.log else "linear", f"{name}lim": (axis.low, axis.high)})
         drawn = getattr(ax, f"{name}axis")

@@ -1,4 +1,4 @@
-"""Pictures of the front: in a pair of objectives, in three, and in many."""
+"""Plots of the front: in a pair of objectives, in three, and in many."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ ORDER = LinearSegmentedColormap.from_list("order", ["#D9D9D9", "#6E6E6E"])
 
 
 def front_figure(table: RunTable, i: int, j: int) -> Figure:
-    """Objective j over objective i: the cloud, and the front in these two alone as a step line.
+    """Objective j over objective i: the cloud, and the front in these two as a step line.
 
-    With more than two objectives the rest of the front, dominated in this pair, is drawn lighter. The
-    collections are labelled, so that their data can be found in the figure.
+    With more than two objectives the rest of the front, dominated in this pair, is lighter. The
+    collections are labelled, so that tests find their data in the figure.
     """
     run, figure = evaluated(table), new_figure()
     first, second = run.objectives[i], run.objectives[j]
@@ -81,7 +81,7 @@ def front_figure(table: RunTable, i: int, j: int) -> Figure:
 
 
 def staircase(values: FloatArray, signs: FloatArray) -> FloatArray:
-    """The border of what n non-dominated points (n, 2) dominate: its 2n - 1 corners, in the same units."""
+    """The border of the region dominated by n non-dominated points (n, 2): its 2n - 1 corners."""
     points = values * signs
     points = points[np.argsort(points[:, 0], kind="stable")]
     corners = np.repeat(points, 2, axis=0)[1:]
@@ -113,7 +113,7 @@ def front_3d_figure(table: RunTable) -> Figure:
     seen = np.all([a.inside(run.values[:, k]) for k, a in enumerate(axes)], axis=0)
     unseen = int((~seen).sum())
     headline(figure, title, run.counts + (f" · {unseen:,} poorer beyond the axes" if unseen else ""))
-    figure.set_layout_engine("none")  # it does not know the labels of axes in space
+    figure.set_layout_engine("none")  # it ignores the labels of 3-D axes
     ax: Any = figure.add_axes((0.02, 0.02, 0.94, 0.86), projection="3d", computed_zorder=False)
     at = np.column_stack([a.place(run.values[:, k]) for k, a in enumerate(axes)])
     cloud = np.flatnonzero(seen & run.feasible & ~run.front)
@@ -125,7 +125,7 @@ def front_3d_figure(table: RunTable) -> Figure:
     _space(ax, axes)
     if run.front.any():
         front = at[run.front]
-        if len(front) <= 100:  # more would make a curtain
+        if len(front) <= 100:  # more would hide the front
             floor = front.copy()
             floor[:, 2] = axes[2].place(np.array([axes[2].low]))[0]
             stems = np.stack([front, floor], axis=1)
@@ -139,7 +139,7 @@ def front_3d_figure(table: RunTable) -> Figure:
 
 
 def _space(ax: Any, axes: list[Axis]) -> None:
-    """Limits, ticks and labels of axes in space, whose own logarithmic scale does not work."""
+    """Set limits, ticks and labels of 3-D axes, whose logarithmic scale does not work."""
     for name, axis in zip("xyz", axes, strict=True):
         low, high = axis.place(np.array([axis.low, axis.high]))
         drawn = getattr(ax, f"{name}axis")
@@ -147,21 +147,19 @@ def _space(ax: Any, axes: list[Axis]) -> None:
         drawn.set_ticks(axis.place(axis.ticks), axis.tick_labels)
         drawn.set_tick_params(labelsize=8, colors=INK)
         drawn.set_pane_color("white")
-        drawn._axinfo["grid"].update(
-            color="#DDDDDD", linewidth=0.6
-        )  # no public way to colour a grid in space
+        drawn._axinfo["grid"].update(color="#DDDDDD", linewidth=0.6)  # no public way to colour a 3-D grid
         drawn.set_label_text(
             f"{axis.label}\n{axis.direction}", fontsize=10, color=INK, linespacing=1.4, parse_math=False
         )
         drawn.labelpad = 12
-    # From about the ideal corner, where nothing stands before the front; a little aside, or the axes line up.
+    # From near the ideal corner, where nothing hides the front; slightly turned, so that the axes do not line up.
     corner = [1.0 if axis.maximize else -1.0 for axis in axes]
     ax.view_init(elev=24, azim=float(np.degrees(np.arctan2(corner[1], corner[0]))) + 12)
     ax.set_box_aspect((1, 1, 0.8), zoom=1.0)
 
 
 def parallel_figure(table: RunTable) -> Figure:
-    """Parallel coordinates: an axis an objective, better at the top, a line an architecture of the front."""
+    """Parallel coordinates: one axis per objective, better at the top, one line per architecture of the front."""
     run, figure = evaluated(table), new_figure()
     headline(figure, "The front in every objective, better at the top", run.counts)
     if len(run.order) == 0:
@@ -183,7 +181,7 @@ def parallel_figure(table: RunTable) -> Figure:
     front = front[np.argsort(front[:, 0])]
     width = 1.4 if len(front) <= 100 else 0.8
     lines = _lines(front, cmap="viridis", linewidths=width, alpha=0.9, label="front", zorder=3)
-    lines.set_array(np.arange(len(front)))  # by rank, so that every colour is used
+    lines.set_array(np.arange(len(front)))  # by rank, to use every colour
     ax.add_collection(lines)
     for x, axis in enumerate(axes):
         ax.axvline(x, color=FAINT, linewidth=1, zorder=4)
@@ -196,14 +194,14 @@ def parallel_figure(table: RunTable) -> Figure:
 
 
 def _height(axis: Axis, values: FloatArray) -> FloatArray:
-    """Where values stand between the worst (0) and the best (1) that the axis shows; beyond it, at its end."""
+    """Position of values between the worst (0) and the best (1) of the axis, clipped."""
     low, high = axis.place(np.array([axis.low, axis.high]))
     share = np.clip((axis.place(values) - low) / (high - low), 0.0, 1.0)
     return np.asarray(share if axis.maximize else 1.0 - share, dtype=np.float64)
 
 
 def _lines(heights: FloatArray, **style: Any) -> Any:
-    """A broken line a row of heights (n, m)."""
+    """One polyline per row of heights (n, m)."""
     x = np.broadcast_to(np.arange(heights.shape[1]), heights.shape)
     return LineCollection(list(np.stack([x, heights], axis=2)), **style)
 

@@ -1,4 +1,4 @@
-"""Pictures of how a search went on: hypervolume, each objective, the best so far."""
+"""Plots of a search's progress: hypervolume, each objective, the best so far."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def hypervolume_figure(table: RunTable) -> Figure:
-    """Hypervolume after each evaluation, over their number and over the seconds of the search."""
+    """Hypervolume over the evaluations and over the seconds of the search."""
     run, figure = evaluated(table), new_figure()
     headline(figure, "Hypervolume of the front", run.counts)
     if table.box is None or len(run.order) == 0:
@@ -64,7 +64,7 @@ def hypervolume_figure(table: RunTable) -> Figure:
 
 
 def _box_text(table: RunTable) -> str:
-    """Where the box begins and ends, in the objectives' own units and directions."""
+    """The corners of the box, in the objectives' units and directions."""
     assert table.box is not None
     corners = []
     for corner in (table.box.reference, table.box.ideal):
@@ -75,7 +75,7 @@ def _box_text(table: RunTable) -> str:
 
 
 def cloud_figure(table: RunTable) -> Figure:
-    """Each objective over the number of the evaluation, with the best so far: a small picture an objective."""
+    """Each objective over the evaluations, with the best so far: one panel per objective."""
     run, figure = evaluated(table), new_figure()
     headline(figure, "Every evaluation, in the order of the search", run.counts)
     if len(run.order) == 0:
@@ -90,7 +90,7 @@ def cloud_figure(table: RunTable) -> Figure:
         _note(ax, _course(ax, run.order.astype(np.float64), run, k), run.values[:, k])
         label = name_and_unit(run.objectives[k]).replace(
             " (", "\n(", 1
-        )  # a low panel has no room for one line
+        )  # too long for one line in a low panel
         ax.set_ylabel(label, fontsize=10, color=INK, parse_math=False)
         if len(run.failed):
             on_floor = ax.get_xaxis_transform()
@@ -126,7 +126,7 @@ def best_figure(table: RunTable) -> Figure:
 
 
 def running_best(run: Evaluated, k: int) -> FloatArray:
-    """The best feasible value of objective k up to each row, shape (n,), in its own unit; NaN before the first."""
+    """The best feasible value of objective k up to each row, shape (n,), in its unit; NaN before the first."""
     sign = run.objectives[k].sign
     usable = np.where(run.feasible, sign * run.values[:, k], np.inf)
     best = sign * np.minimum.accumulate(usable)
@@ -153,14 +153,14 @@ def _course(ax: Any, x: FloatArray, run: Evaluated, k: int) -> Axis:
 
 
 def _note(ax: Any, axis: Axis, values: FloatArray) -> None:
-    """Say above a panel which way is better, and how many values it leaves out."""
+    """Write the better direction and the number of omitted values above a panel."""
     unseen = int((~axis.inside(values)).sum())
     note = axis.direction + (f"; {unseen:,} poorer beyond the axis" if unseen else "")
     ax.set_title(note, loc="right", fontsize=8, color=FAINT, pad=3)
 
 
 def _panels(figure: Figure, count: FloatArray, seconds: FloatArray) -> list[tuple[Any, FloatArray]]:
-    """Two pictures with one vertical axis, over evaluations and over time, each with its x (n,)."""
+    """Two panels with a common vertical axis, over evaluations and over time, each with its x (n,)."""
     left, right = figure.subplots(1, 2, sharey=True)
     longest = float(seconds[np.isfinite(seconds)].max(initial=0.0))
     units = ((172_800.0, 86_400.0, "days"), (7_200.0, 3_600.0, "hours"), (180.0, 60.0, "minutes"))

@@ -1,4 +1,4 @@
-"""The picture of how good the surrogates were: rank correlation and honest intervals as a search goes on."""
+"""The plot of the surrogates' quality: rank correlation and coverage of the intervals during a search."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
     from nas.runs.run_folder import RunTable
 
-NOMINAL = 0.9  # share of left-out values that the interval should hold
-_NAMES = 12  # changes of the chosen model that are named; more would not be legible
+NOMINAL = 0.9  # target coverage of the interval
+_NAMES = 12  # labelled changes of the chosen model; more would not be legible
 
 
 def surrogate_figure(table: RunTable) -> Figure:
-    """Kendall's tau with its interval, and the coverage of the 90% interval, over the results told.
+    """Kendall's tau with its interval, and the coverage of the 90% interval, over the number of results.
 
-    A row of pictures an objective that has a surrogate. A dashed line marks where another model was chosen,
-    with its name; crosses mark where the surrogate was not reliable.
+    One row of panels per objective with a surrogate. A dashed line with a name marks a change of the model; crosses
+    mark an unreliable surrogate.
     """
     figure, notes = new_figure(), notes_table(table.notes)
-    headline(figure, "How good the surrogates were, on results left out", evaluated(table).counts)
+    headline(figure, "Surrogate quality on held-out results", evaluated(table).counts)
     if not len(notes):
         return nothing(figure)
     groups = [("", notes)] if "objective" not in notes else list(notes.groupby("objective", sort=False))
@@ -41,7 +41,7 @@ def surrogate_figure(table: RunTable) -> Figure:
         _tau(tau, rows.reset_index(drop=True), str(name))
         _coverage(coverage, rows)
     for ax in grid[-1]:
-        ax.set_xlabel("results told", fontsize=11, color=INK)
+        ax.set_xlabel("results", fontsize=11, color=INK)
         ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, steps=[1, 2, 5, 10]))
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
@@ -53,7 +53,7 @@ def _tau(ax: Any, rows: pd.DataFrame, name: str) -> None:
     told = rows["told"].to_numpy()
     ax.fill_between(
         told, _column(rows, "tau_low"), _column(rows, "tau_high"), color=BLUE, alpha=0.18, linewidth=0,
-        label="its interval",
+        label="interval",
     )  # fmt: skip
     ax.plot(told, _column(rows, "tau"), "o-", color=BLUE, markersize=3, linewidth=1.6, label="Kendall's tau")
     doubtful = rows[~rows["reliable"].astype(bool)] if "reliable" in rows else rows.iloc[:0]
@@ -68,7 +68,7 @@ def _tau(ax: Any, rows: pd.DataFrame, name: str) -> None:
 
 
 def _mark_changes(ax: Any, rows: pd.DataFrame) -> None:
-    """A dashed line and the name at each row whose model is another than the row's before."""
+    """Draw a dashed line and the name at each change of the model."""
     if "chosen" not in rows:
         return
     changed = rows[rows["chosen"] != rows["chosen"].shift()]
@@ -87,16 +87,16 @@ def _coverage(ax: Any, rows: pd.DataFrame) -> None:
     plain(ax)
     ax.axhline(NOMINAL, color=FAINT, linewidth=0.9, linestyle=(0, (4, 3)))
     ax.annotate(
-        "dashed: as it should be", (1.0, 1.0), xycoords="axes fraction", xytext=(0, 3),
+        "dashed: target", (1.0, 1.0), xycoords="axes fraction", xytext=(0, 3),
         textcoords="offset points", ha="right", fontsize=8, color=FAINT,
     )  # fmt: skip
     ax.plot(rows["told"], _column(rows, "coverage"), "o-", color=BLUE, markersize=3, linewidth=1.6)
     ax.set_ylim(0, 1.04)
-    ax.set_ylabel("held by the 90% interval", fontsize=10, color=INK)
+    ax.set_ylabel("within the 90% interval", fontsize=10, color=INK)
 
 
 def _column(rows: pd.DataFrame, name: str) -> FloatArray:
-    """A column of numbers, NaN where a note has none, shape (n,)."""
+    """A column of numbers, NaN if missing, shape (n,)."""
     if name not in rows:
         return np.full(len(rows), np.nan)
     return np.asarray(pd.to_numeric(rows[name], errors="coerce"), dtype=np.float64)

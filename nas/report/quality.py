@@ -1,4 +1,4 @@
-"""How a search went on: quality of its front over evaluations and time, and of its surrogates."""
+"""Quality of a search's front over evaluations and time, and of its surrogates."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from nas.runs.notes import notes_table
 from nas.runs.run_folder import RunTable
 
 _DIGITS = 6
-_PAIRS = 3e7  # of points that are compared for all of a curve of IGD+
+_PAIRS = 3e7  # compared pairs of points per curve of IGD+
 _FEWEST_STEPS = 24
 
 
 def own_curve(table: RunTable) -> Curve | None:
-    """Hypervolume in the run's own box and IGD+ to its own final front; None before the first result."""
+    """Hypervolume in the run's box and IGD+ to its final front; None before the first result."""
     if table.box is None or len(table.told) == 0:
         return None
     final = table.front[[o.name for o in table.objectives]].to_numpy(np.float64) * [
@@ -37,12 +37,12 @@ def own_curve(table: RunTable) -> Curve | None:
 
 
 def _steps(goal: FloatArray) -> int:
-    """At how many places the distance to so long a front (k, m) is measured, so that a page takes about a second."""
+    """Number of points of the curve of the distance to a front (k, m), to write a page in about a second."""
     return int(np.clip(_PAIRS / max(1, len(goal)) ** 2, _FEWEST_STEPS, CURVE_STEPS))
 
 
 def shared_curves(tables: Sequence[RunTable], names: Sequence[str]) -> list[Curve | None]:
-    """Hypervolume and IGD+ of several runs in one box and to their joint front, over the objectives `names`."""
+    """Hypervolume and IGD+ of several runs in one box and to their joint front, in the objectives `names`."""
     points = [_points(table, names) for table in tables]
     objectives = [next(o for o in tables[0].objectives if o.name == name) for name in names]
     box = _joint_box(tables, names)
@@ -65,13 +65,13 @@ def shared_curves(tables: Sequence[RunTable], names: Sequence[str]) -> list[Curv
 
 
 def _points(table: RunTable, names: Sequence[str]) -> FloatArray:
-    """All points of a run (n, m) in these objectives, those of an earlier run first."""
+    """All points of a run (n, m) in these objectives, imported ones first."""
     places = [[o.name for o in table.objectives].index(name) for name in names]
     return np.concatenate([table.before, table.points])[:, places]
 
 
 def _joint_box(tables: Sequence[RunTable], names: Sequence[str]) -> Box | None:
-    """The smallest box that holds those of the runs."""
+    """The smallest box that contains those of the runs."""
     boxes = [table.box for table in tables]
     places = [[[o.name for o in table.objectives].index(name) for name in names] for table in tables]
     pairs = [(box, at) for box, at in zip(boxes, places, strict=True) if box is not None]
@@ -84,7 +84,7 @@ def _joint_box(tables: Sequence[RunTable], names: Sequence[str]) -> Box | None:
 
 
 def _curve(table: RunTable, volume: FloatArray, distance: FloatArray, box: str) -> Curve:
-    """The places at which the curves were measured, evaluations counted without what was never run."""
+    """The evaluations at which the curves were measured, without trials that never ran."""
     ran = (table.told["status"] != "invalid").to_numpy(dtype=bool)
     if not ran.any():
         return Curve((), (), (), (), box)
@@ -101,7 +101,7 @@ def _curve(table: RunTable, volume: FloatArray, distance: FloatArray, box: str) 
 
 
 def box_text(objectives: Sequence[Objective], box: Box) -> str:
-    """Where a box begins and ends, in the objectives' own units and directions."""
+    """The corners of a box, in the objectives' units and directions."""
     corners = []
     for corner in (box.reference, box.ideal):
         pairs = zip(objectives, corner.tolist(), strict=True)
@@ -110,7 +110,7 @@ def box_text(objectives: Sequence[Objective], box: Box) -> str:
 
 
 def surrogates(notes: Sequence[Note]) -> list[Surrogate]:
-    """What the algorithm put on record of its surrogates, an entry an objective."""
+    """The recorded quality of the surrogates, one entry per objective."""
     table = notes_table(notes)
     if table.empty:
         return []

@@ -1,6 +1,6 @@
-"""The description of a report: everything that the page shows, as plain values that become JSON.
+"""The description of a report: the content of the page as plain values for JSON.
 
-Numbers that are not finite are None. Rows are counted from 0 within their run.
+Numbers that are not finite are None. Rows count from 0 within their run.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ Number = float | int | None
 
 @dataclass(frozen=True)
 class Measure:
-    """An objective: how it is called and which way is better; `low` to `high` is what an axis shows at first.
+    """An objective: its name and better direction; `low` to `high` is the initial range of an axis.
 
-    `limits` are what the searches had to meet, such as `madds <= 600000`.
+    `limits` are those of the searches, such as `madds <= 600000`.
     """
 
     name: str
@@ -29,11 +29,12 @@ class Measure:
 
 @dataclass(frozen=True)
 class Rows:
-    """The evaluations that gave values, in the order of telling; every column has one entry a row.
+    """The evaluations with values, in result order; every column has one entry per row.
 
-    `values` has a column an objective. `trial` and `order` (counting all evaluations from 1) are None for results
-    of an earlier run. `front`, `outside` (of a limit) and `superseded` (measured again later) name rows. `further` has
-    what only some runs have, such as `budget`. `left_out` evaluations are not here, to keep the page small, `front_left_out` of them of the front.
+    `values` has one column per objective. `trial` and `order` (counting all evaluations from 1) are None for results
+    of an earlier run. `front`, `outside` (of a limit) and `superseded` (measured again later) are row numbers. `further`
+    has columns of some runs, such as `budget`. `left_out` evaluations are omitted to keep the page small,
+    `front_left_out` of them on the front.
     """
 
     trial: Sequence[int | None]
@@ -62,7 +63,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Network:
-    """An architecture to look at; `svg`, `words` and `parts` as far as its space has them. `reported` is what else was measured."""
+    """An architecture to view; `svg`, `words` and `parts` if its space has them. `reported` are other measured values."""
 
     row: int
     svg: str
@@ -73,7 +74,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Networks:
-    """The architectures of the front that are drawn; `left_out` of it are not, and `note` says what is missing and why."""
+    """The drawn architectures of the front; `left_out` are not drawn, and `note` gives the reason."""
 
     drawn: Sequence[Network]
     left_out: int
@@ -82,7 +83,7 @@ class Networks:
 
 @dataclass(frozen=True)
 class Curve:
-    """Quality over `evaluations` and `seconds` of search; `box` says in words where the hypervolume is measured."""
+    """Quality over `evaluations` and `seconds` of search; `box` describes the box of the hypervolume."""
 
     evaluations: Sequence[int]
     seconds: Sequence[Number]
@@ -93,7 +94,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Surrogate:
-    """How good the predictions of one objective were, over the results `told`; `text` is the latest judgement in words."""
+    """Quality of the predictions of one objective, over the number of results `told`; `text` is the latest report."""
 
     objective: str
     told: Sequence[int]
@@ -108,9 +109,9 @@ class Surrogate:
 
 @dataclass(frozen=True)
 class Worker:
-    """A lane of the timeline: what ran when, in seconds from the first start, idle gaps cut out.
+    """A lane of the timeline: intervals in seconds from the first start, without idle gaps.
 
-    Neighbours of one status with no visible gap are one interval: `trials` says how many, `trial` is the first.
+    Neighbours of equal status without a visible gap form one interval: `trials` is their number, `trial` the first.
     """
 
     name: str
@@ -125,9 +126,9 @@ class Worker:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Who was busy when. `span` is the length in seconds; `cuts` are places where so many idle `seconds` were cut out.
+    """The busy times of the workers. `span` is the length in seconds; `cuts` are positions and lengths of removed idle time.
 
-    `left_out` workers, those that ran least, are not here.
+    `left_out` workers, the least busy ones, are omitted.
     """
 
     workers: Sequence[Worker]
@@ -151,7 +152,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Command:
-    """Something to do next. `before` + `word` + `after` is the command; `{}` in the word is where an architecture goes."""
+    """A command to run next: `before` + `word` + `after`; `{}` in the word stands for an architecture."""
 
     what: str
     before: str
@@ -161,7 +162,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Run:
-    """One search, `seconds` long: `facts` are labels and texts, `commands` are about the run, `picks` about one architecture of it."""
+    """One search, `seconds` long: `facts` are labels and texts, `commands` are for the run, `picks` for one architecture."""
 
     name: str
     state: str
@@ -182,7 +183,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Report:
-    """The whole page."""
+    """The page."""
 
     title: str
     made: str

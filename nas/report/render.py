@@ -1,7 +1,7 @@
-"""The page as one file of HTML: the description as JSON, and the scripts and styles that show it.
+"""Render the page as one HTML file: the description as JSON, scripts and styles.
 
-Nothing is loaded from elsewhere. The page's own policy forbids it, and lets no script run but the one written here, which
-it knows by its hash; texts reach the page as text only.
+The page loads nothing from elsewhere: its policy forbids it and allows only the script written here, by its hash;
+texts reach the page as text only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SCRIPTS = (
 
 
 def render(report: Report) -> str:
-    """The whole file."""
+    """The file as text."""
     code = "\n".join(_file(name) for name in _SCRIPTS)
     code = f'"use strict";\n(() => {{\n{code}\n}})();\n'
     return Template(_file("page.html")).substitute(
@@ -37,7 +37,7 @@ def render(report: Report) -> str:
 
 
 def as_json(report: Report) -> str:
-    """The description as JSON that can stand inside a script element: no `<`, so nothing ends it early."""
+    """The description as JSON for a script element, without `<`, which could end the element."""
     text = json.dumps(report, default=vars, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
     return re.sub("[<>&\u2028\u2029\ud800-\udfff]", lambda sign: f"\\u{ord(sign[0]):04x}", text)
 
@@ -47,5 +47,5 @@ def _file(name: str) -> str:
 
 
 def _hash(script: str) -> str:
-    """What the policy calls an inline script by."""
+    """The hash of an inline script for the policy."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode('utf-8')).digest()).decode('ascii')}'"

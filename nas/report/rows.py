@@ -1,4 +1,4 @@
-"""The evaluations of a run as the columns of the page, thinned where there are very many."""
+"""The evaluations of a run as columns of the page, thinned if there are very many."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from nas.report.plots_axes import axis_of
 from nas.report.records import Measure, Number, Rows
 from nas.runs.run_folder import RunTable
 
-MOST_ROWS = 10_000  # on a page, the front always among them
-MOST_CHARACTERS = 700_000  # of architectures, so that a page stays under 1.5 MB
+MOST_ROWS = 10_000  # on a page, including the front
+MOST_CHARACTERS = 700_000  # of architectures, to keep a page under 1.5 MB
 _DIGITS = 10
 _FURTHER = ("budget", "measurements", "origin")
 
@@ -24,9 +24,9 @@ Mask = NDArray[np.bool_]
 
 
 def share_of_rows(runs: Sequence[Evaluated]) -> list[NDArray[np.int64]]:
-    """Which rows of each run go on the page, ascending: the fronts, and evenly of the rest what there is room for.
+    """The rows of each run on the page, ascending: the fronts, and an even selection of the rest.
 
-    Of fronts that are too long themselves, evenly along the first objective, its ends among them.
+    Fronts that are too long are thinned evenly along the first objective, keeping the ends.
     """
     total = sum(len(run.values) for run in runs)
     texts = pd.concat([run.frame["architecture"] for run in runs]).str.len()
@@ -39,14 +39,14 @@ def share_of_rows(runs: Sequence[Evaluated]) -> list[NDArray[np.int64]]:
 
 
 def _thinned(run: Evaluated, of_front: float, of_others: float) -> NDArray[np.int64]:
-    """So large a part of the front, by the first objective, and of the others, by when they were evaluated."""
+    """The given shares of the front, along the first objective, and of the others, in evaluation order."""
     front = np.flatnonzero(run.front)
     front = front[np.argsort(run.values[front, 0], kind="stable")]
     return np.sort(np.concatenate([evenly(front, of_front), evenly(np.flatnonzero(~run.front), of_others)]))
 
 
 def evenly(rows: NDArray[np.int64], part: float) -> NDArray[np.int64]:
-    """About so large a part of the rows, the first and the last among them."""
+    """About the given share of the rows, including the first and the last."""
     return rows[np.unique(np.linspace(0, len(rows) - 1, int(part * len(rows))).round().astype(np.int64))]
 
 
@@ -84,7 +84,7 @@ def _column(values: pd.Series[float]) -> list[Number | str]:
 
 
 def numbers(values: Sequence[float] | FloatArray | pd.Series[float], digits: int = _DIGITS) -> list[Number]:
-    """Plain numbers in so many digits, whole ones without a point, None for what is not finite."""
+    """Plain rounded numbers, integers without a point, None if not finite."""
     found: list[Number] = []
     for value in np.asarray(values, dtype=np.float64).tolist():
         if not math.isfinite(value):
@@ -97,7 +97,7 @@ def numbers(values: Sequence[float] | FloatArray | pd.Series[float], digits: int
 
 
 def measures(tables: Sequence[RunTable], runs: Sequence[Evaluated], limits: Sequence[str]) -> list[Measure]:
-    """The objectives that all runs share, with the axis on which the values of all can be read."""
+    """The common objectives of all runs, with a joint axis."""
     objectives = [
         o for o in tables[0].objectives if all(o.name in [p.name for p in t.objectives] for t in tables)
     ]

@@ -1,4 +1,4 @@
-"""The tables and pictures that a search leaves in its folder."""
+"""The tables and plots that a search writes to its folder."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def write_tables(
 ) -> dict[str, Any]:
     """Write front.csv, curves.csv, history.parquet, summary.json and (with `plots`) plots/; return the summary.
 
-    surrogate.csv as well, when the algorithm noted how good its surrogates were, front_posterior.csv when there is
-    a front by `posterior` mean, and history.csv with `csv` or where the run wrote one before. Nothing is written when
-    one of the names is taken by a file that the run did not write (`ForeignFileError`) or that is read-only.
+    Also surrogate.csv if the algorithm recorded the quality of its surrogates, front_posterior.csv for a front by
+    `posterior` mean, and history.csv with `csv` or if the run has one. Writes nothing if one of the names belongs to a
+    file that the run did not write (`ForeignFileError`) or is read-only.
     """
     summary = summarise(table, extra)
     judged = notes_table(table.notes)
@@ -58,7 +58,7 @@ def write_tables(
             write_plots(folder / "plots", table)
     except OSError as error:
         raise HistoryError(
-            f"{folder}: cannot write the results: {error}. The log itself is safe; make room, then "
-            f"write them again with: {command('nas', 'search', '--resume', folder)}"
+            f"{folder}: cannot write the results: {error}. The log is complete; free disk space, then "
+            f"write them with: {command('nas', 'search', '--resume', folder)}"
         ) from error
     return summary

@@ -1,4 +1,4 @@
-"""What a report is made of: runs read back, finished or under way."""
+"""The input of a report: finished or running searches, read from their folders."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from nas.runs.log_file import well_formed
 from nas.runs.reading import load_run
 from nas.runs.run_folder import RunTable, summarise
 
-UNDER_WAY = "under way, or ended without a summary"
+UNDER_WAY = "running, or ended without a summary"
 
 
 @dataclass(frozen=True)
 class Source:
-    """A run: its folder as it was named, its table, its resolved config, how it ended.
+    """A run: its folder as named, its table, its resolved config, its final state.
 
-    `space` is None where it is not known, or is made by code of somebody's that reading a run does not execute.
+    `space` is None if unknown or built by user code, which reading a run does not execute.
     """
 
     folder: Path
@@ -38,23 +38,23 @@ class Source:
 
     @cached_property
     def summary(self) -> Mapping[str, Any]:
-        """The numbers of summary.json, as they are now."""
+        """The current numbers of summary.json."""
         return summarise(self.table, {})
 
     @property
     def search(self) -> Mapping[str, Any] | None:
-        """The config of `nas search`; None for a run that was started from Python."""
+        """The config of `nas search`; None for a run from Python."""
         record = self.config.get("config")
         return None if not record else record["search"]
 
     @property
     def limits(self) -> tuple[str, ...]:
-        """What the front had to meet."""
+        """The limits of the front."""
         return tuple(map(str, self.config.get("limits", ())))
 
 
 def read_source(folder: Path, space: SearchSpace | None = None) -> Source:
-    """Read a run. Without `space`, one of ours is made from the config. Raises `HistoryError` for what is no run."""
+    """Read a run. Without `space`, a built-in one is created from the config. Raises `HistoryError` without a run."""
     table, meta = load_run(folder)
     with well_formed(folder / FILE):
         source = Source(folder, table, dict(meta["config"]), UNDER_WAY, space)
@@ -64,7 +64,7 @@ def read_source(folder: Path, space: SearchSpace | None = None) -> Source:
 
 
 def _of_its_task(source: Source) -> Source:
-    """The same with the space as the search counted with it."""
+    """The source with the space as counted in the search."""
     task = TaskSpec.from_json(source.config.get("task"))
     if source.space is None or task is None:
         return source
@@ -72,7 +72,7 @@ def _of_its_task(source: Source) -> Source:
 
 
 def _ended(source: Source) -> tuple[str, str]:
-    """How the run ended and which rule ended it, by its summary, unless more was evaluated since."""
+    """The final state and stopping rule of the run's summary, unless it has newer evaluations."""
     try:
         summary = json.loads((source.folder / "summary.json").read_text(encoding="utf-8"))
         state, evaluations = str(summary["state"]), summary["evaluations"]
@@ -92,13 +92,13 @@ def _with_space(source: Source) -> Source:
     try:
         with built_in_alone():
             space = make_space(str(described["name"]), settings, None if base is None else Path(base))
-    except (ConfigError, DataError):  # such as a table that is no longer where it was
+    except (ConfigError, DataError):  # such as a missing table
         return source
     return replace(source, space=space)
 
 
 def _only_ours(described: Any) -> bool:
-    """Whether a space's description names no file or module: reading the log of a stranger must not run their code."""
+    """Whether a space's description names no file or module: reading a foreign log must not run its code."""
     if isinstance(described, Mapping):
         return all(map(_only_ours, described.values()))
     if isinstance(described, (list, tuple)):

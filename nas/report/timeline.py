@@ -1,4 +1,4 @@
-"""Who was busy when: the lanes of the timeline, from what the log says of each trial."""
+"""The lanes of the workers' timeline, from the trials in the log."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from nas.core.records import FloatArray
 from nas.report.records import Timeline, Worker
 
-_LANES = 64  # workers that are shown
-_INTERVALS = 6_000  # of all workers together; where there were more trials, neighbours are joined
-_PAUSE = 0.1  # of the busy time: a longer time in which nothing ran is cut out
+_LANES = 64  # workers shown
+_INTERVALS = 6_000  # of all workers; with more trials, neighbours are joined
+_PAUSE = 0.1  # of the busy time: longer idle times are cut out
 
 
 def timeline(frame: pd.DataFrame, virtual: bool) -> Timeline | None:
-    """The timeline of a run's table (see `nas.runs.history.read_history`); None when nothing was run yet.
+    """The timeline of a run's table (see `nas.runs.history.read_history`); None if nothing has run.
 
-    `virtual`: whether the times are those of a virtual clock.
+    `virtual`: whether the times are from a virtual clock.
     """
     ran = frame[(frame["finished"].fillna(0) > 0) & (frame["worker"].fillna("") != "")]
     if ran.empty:
@@ -38,7 +38,7 @@ def timeline(frame: pd.DataFrame, virtual: bool) -> Timeline | None:
 
 
 def _pauses(start: FloatArray, end: FloatArray) -> list[tuple[float, float]]:
-    """The long times in which nothing ran, such as those between two sessions."""
+    """Long idle times, such as those between two sessions."""
     order = np.argsort(start)
     reached = np.maximum.accumulate(end[order])
     low, high = reached[:-1], start[order][1:]
@@ -49,7 +49,7 @@ def _pauses(start: FloatArray, end: FloatArray) -> list[tuple[float, float]]:
 
 
 def _without(times: FloatArray, gaps: list[tuple[float, float]]) -> FloatArray:
-    """Times (n,) on a clock that stands still in the gaps."""
+    """Times (n,) on a clock that stops in the gaps."""
     lost = [np.clip(times - low, 0.0, high - low) for low, high in gaps]
     return np.asarray(times - sum(lost, np.zeros_like(times)), dtype=np.float64)
 
@@ -74,7 +74,7 @@ def _worker(name: str, ran: pd.DataFrame, visible: float) -> Worker:
 def _beginnings(
     start: FloatArray, end: FloatArray, status: NDArray[np.object_], visible: float
 ) -> NDArray[np.int64]:
-    """Rows, sorted by start, that begin an interval: long enough to be seen, apart from the last, or of another status."""
+    """Rows, sorted by start, that begin a visible interval: after a gap or with another status."""
     if visible == 0.0:
         return np.arange(len(start))
     apart = (start[1:] - end[:-1] > visible) | (end[1:] - start[1:] > visible)

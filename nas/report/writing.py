@@ -1,4 +1,4 @@
-"""Writing the page of a run, or of several compared, to a file."""
+"""Write the page of a run or a comparison to a file."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ def write_report(
     *,
     space: SearchSpace | None = None,
 ) -> Path:
-    """Write the page of a run, or of several compared, and return its path.
+    """Write the page of a run or a comparison and return its path.
 
     Args:
-        runs: folder of a run, finished or under way, or several.
+        runs: folder of a finished or running search, or several.
         out: the file to write; None: ``report.html`` in the folder of a single run, ``comparison.html`` in the first of
             several.
-        space: the space of the runs, so that the networks of one's own space are drawn; ours are known by their names.
+        space: the space of the runs, needed to draw the networks of a custom space.
 
     Raises:
-        HistoryError: a folder holds no run, or the disk refuses. ConfigError: the runs cannot be compared.
+        HistoryError: a folder without a run, or a disk error. ConfigError: the runs cannot be compared.
     """
     folders = [Path(runs)] if isinstance(runs, (str, Path)) else [Path(run) for run in runs]
     given = None if out is None else Path(out)
     if not folders:
-        raise ConfigError("runs: expected the folder of a run, or several; got none")
+        raise ConfigError("runs: expected at least one folder of a run, got none")
     check_readable(folders[0] / FILE)
     _check(folders, given)
     sources = [read_source(folder, space) for folder in folders]
@@ -53,7 +53,7 @@ def write_report(
 
 
 def write_page(sources: Sequence[Source], out: Path | None = None) -> Path:
-    """`write_report` for runs that are at hand."""
+    """`write_report` for loaded runs."""
     folders = [source.folder for source in sources]
     _check(folders, out)
     return _write(describe(sources), folders, out)
@@ -64,12 +64,12 @@ def _name(folders: Sequence[Path]) -> str:
 
 
 def _inside(run: Path, out: Path | None) -> bool:
-    """Whether the page is one of the run's own files."""
+    """Whether the page is a file of the run."""
     return out is None or absolute(out).parent == absolute(run)
 
 
 def _check(folders: Sequence[Path], out: Path | None) -> None:
-    """See that the page can be written, before it is made. Raises `ForeignFileError`, `HistoryError`."""
+    """Check in advance that the page can be written. Raises `ForeignFileError`, `HistoryError`."""
     place = out or folders[0] / _name(folders)
     with _explained(place):
         if _inside(folders[0], out):
@@ -101,7 +101,7 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise HistoryError(
-            f"{path}: cannot be written ({error.strerror}); name another file by --out"
+            f"{path}: cannot be written ({error.strerror}); choose another file with --out"
         ) from error
 
 

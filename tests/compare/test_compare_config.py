@@ -82,8 +82,8 @@ def test_names_become_folders() -> None:
         ({"initial": 25}, r"initial: 25 architectures exceed the evaluations of problem error & params \(24\)"),
         ({"problems": [two_objectives(report={"eror": "test_error"})]}, r"report: unknown 'eror' \(did you mean 'error'\?\)"),
         ({"problems": [two_objectives(reference={"ideal": {"madds": 1}})]}, r"reference.ideal: unknown 'madds'"),
-        ({"problems": [two_objectives(reference={"enumerate": True, "front": "x.csv"})]}, r"front or enumerate, not both"),
-        ({"problems": [one_objective(reference={"enumerate": True})]}, r"a front needs two objectives or more"),
+        ({"problems": [two_objectives(reference={"enumerate": True, "front": "x.csv"})]}, r"front and enumerate cannot be combined"),
+        ({"problems": [one_objective(reference={"enumerate": True})]}, r"a front needs at least two objectives"),
         ({"problems": [two_objectives(targets=[95.0])]}, r"targets: expected shares above 0 and up to 1"),
     ],
 )  # fmt: skip

@@ -121,7 +121,7 @@ def test_the_file_as_a_script_ends_badly_with_other_weights(exported, tmp_path: 
         name: tensor + 0.05 for name, tensor in torch.load(folder / "weights.pt", weights_only=True).items()
     }
     torch.save(other, tmp_path / "weights.pt")
-    with pytest.raises(SystemExit, match="other outputs than when it was exported"):
+    with pytest.raises(SystemExit, match="outputs of the network differ from those at the export"):
         run_file(folder, tmp_path / "weights.pt", monkeypatch)
 
 

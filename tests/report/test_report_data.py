@@ -280,7 +280,7 @@ def test_a_space_whose_drawing_fails_is_listed_with_the_reason() -> None:
     source = source_of(table_of(frame.iloc[:1], THREE))
     source = Source(source.folder, source.table, source.config, source.state, Broken())
     (network,) = describe([source]).runs[0].networks.drawn
-    assert "Cannot be drawn: KeyError" in network.words
+    assert "Drawing failed: KeyError" in network.words
 
 
 def test_commands_survive_a_shell_with_any_folder() -> None:
@@ -343,7 +343,7 @@ def test_the_distance_of_the_best_of_several_runs_is_to_the_front_of_all() -> No
 
 
 def test_runs_that_share_nothing_cannot_be_compared() -> None:
-    with pytest.raises(ConfigError, match="share no objective"):
+    with pytest.raises(ConfigError, match="have no common objective"):
         describe([some_source(5, (ERROR,)), some_source(5, (PARAMS,))])
 
 
@@ -379,7 +379,7 @@ def test_a_run_with_more_results_than_its_summary_is_under_way(run: Path) -> Non
     (run / "summary.json").write_text(json.dumps(summary | {"evaluations": 3}))
     source = read_source(run)
     assert source.state == UNDER_WAY
-    assert any("is under way" in note for note in describe([source]).notes)
+    assert any("is running" in note for note in describe([source]).notes)
     assert any(c.before.startswith("nas watch") for c in describe([source]).runs[0].commands)
 
 

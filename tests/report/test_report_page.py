@@ -103,7 +103,7 @@ def test_a_limit_that_is_no_number_is_said_to_be_none(small: Opened) -> None:
     field = small.page.locator('[data-limit="error at least"]')
     field.fill("much")
     small.until("document.querySelector('#limits-wrong').textContent !== ''")
-    assert "“much” is no number" in small.text("#limits-wrong")
+    assert "“much” is not a number" in small.text("#limits-wrong")
     assert field.get_attribute("aria-invalid") == "true"
 
 

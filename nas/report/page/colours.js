@@ -1,4 +1,4 @@
-// Colours of Okabe and Ito, told apart with any colour vision; each run also has a mark and a line of its own.
+// Colours of Okabe and Ito, distinct with any colour vision; each run also has its mark and line style.
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const LIGHT_RUNS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"];
@@ -12,7 +12,7 @@ const STATUS_DARK = { ok: "#3d9bd8", failed: "#f0803a", timeout: "#f2b63c", out_
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-/** How run r is drawn: neighbours differ in colour, mark and line, and no two of 28 are the same. */
+/** The style of run r: neighbours differ in colour, mark and line, and 28 styles are distinct. */
 function look(r) {
   const colours = dark.matches ? DARK_RUNS : LIGHT_RUNS;
   const kind = (r + Math.floor(r / colours.length)) % MARKS.length;
@@ -29,7 +29,7 @@ function swatch(r) {
 
 const statusColour = (status) => (dark.matches ? STATUS_DARK : STATUS)[status] ?? colour("faint");
 
-/** The axis of an objective, on which more than 1.5 decades are logarithmic; `arrow` points to where it is better. */
+/** The axis of an objective, logarithmic above 1.5 decades; `arrow` points in the better direction. */
 function measureAxis(k, arrow = "", zoomed = null) {
   const measure = measures[k];
   const range = zoomed ?? [measure.low, measure.high];

@@ -1,10 +1,10 @@
-// What the page is about: the description written by nas/report, and all evaluations of all runs in one numbering.
+// The data of the page: the description written by nas/report, and all evaluations of all runs with one numbering.
 
 const page = JSON.parse(byId("data").textContent);
 const measures = page.measures;
 const several = page.runs.length > 1;
 
-/** Row by row: its run, its number in the run, and whether it is on its run's front, outside a limit, superseded. */
+/** Per row: its run, its number in the run, and whether it is on its run's front, outside a limit, superseded. */
 const all = { run: [], row: [], architecture: [], trial: [], order: [], seconds: [], front: [], outside: [], superseded: [], values: measures.map(() => []), further: {} };
 const networkOf = new Map();
 
@@ -34,13 +34,13 @@ const firstOf = page.runs.map((_, r) => all.run.indexOf(r));
 const kneeOf = page.runs.map((run, r) => (run.knee === null ? null : firstOf[r] + run.knee));
 const signs = measures.map((measure) => (measure.maximize ? -1 : 1));
 
-/** How a row is called. */
+/** The name of a row. */
 function nameOf(i) {
   const place = all.order[i] === null ? "an evaluation of an earlier run" : `evaluation ${number(all.order[i])}`;
   return several ? `${place} of ${page.runs[all.run[i]].name}` : place;
 }
 
-/** Of these rows, those that nothing dominates in the objectives `places`; of equal ones the first. Ordered by the first objective. */
+/** The non-dominated rows in the objectives `places`, the first of equal ones, ordered by the first objective. */
 function nonDominated(rows, places) {
   const usable = rows.filter((i) => !all.outside[i] && !all.superseded[i]);
   const at = (i, k) => signs[k] * all.values[k][i];

@@ -1,7 +1,7 @@
-// Everything that is read rather than explored: facts, failures, commands, config, versions.
+// The static parts of the page: facts, failures, commands, config, versions.
 
 function startDetails() {
-  byId("made").textContent = `Made ${page.made}. Opens without a network.`;
+  byId("made").textContent = `Made ${page.made}. Opens offline.`;
   byId("notes").append(...page.notes.map((note) => element("p", { class: "faint small" }, note)));
   byId("facts").append(several ? runsTable() : factsOf(0));
   showFailures();
@@ -9,13 +9,13 @@ function startDetails() {
   showConfigs();
 }
 
-/** Links to the sections that are there: some leave when they have nothing to show. */
+/** Links to the sections; empty ones are removed. */
 function listSections() {
   const sections = [...document.querySelectorAll("main > section")];
   byId("contents").append(...sections.map((section) => element("li", {}, element("a", { href: `#${section.id}` }, section.querySelector("h2").textContent))));
 }
 
-/** What the run was and came to, with the best of each objective on its front: labels and texts. */
+/** Labels and texts of the run's facts, with the best value of each objective on its front. */
 function allFacts(r) {
   const front = everything.filter((i) => all.run[i] === r && all.front[i]);
   const best = measures.map((measure, k) => {
@@ -30,7 +30,7 @@ const factsOf = (r) => element("dl", { class: "facts" }, allFacts(r).map(([label
 function runsTable() {
   const labels = [...new Set(page.runs.flatMap((_, r) => allFacts(r).map(([label]) => label)))];
   return element("div", { class: "wide" }, element("table", { id: "runs" },
-    element("caption", { class: "unseen" }, "The searches compared"),
+    element("caption", { class: "unseen" }, "Compared searches"),
     element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Run"), labels.map((label) => element("th", { scope: "col" }, label)))),
     element("tbody", {}, page.runs.map((run, r) => {
       const known = Object.fromEntries(allFacts(r));
@@ -46,7 +46,7 @@ function showFailures() {
   for (const { run, r } of failed) {
     if (several) byId("failure-list").append(element("h3", {}, swatch(r), run.name));
     byId("failure-list").append(element("div", { class: "wide" }, element("table", {},
-      element("thead", {}, element("tr", {}, element("th", { scope: "col", class: "number" }, "times"), element("th", { scope: "col" }, "status"), element("th", { scope: "col" }, "reason, and an example"))),
+      element("thead", {}, element("tr", {}, element("th", { scope: "col", class: "number" }, "times"), element("th", { scope: "col" }, "status"), element("th", { scope: "col" }, "reason and example"))),
       element("tbody", {}, run.failures.map((failure) => element("tr", {}, element("td", { class: "number" }, number(failure.count)), element("td", {}, failure.status.replaceAll("_", " ")),
         element("td", {}, failure.reason, element("details", { class: "lighter" }, element("summary", {}, `trial ${failure.trial}`), element("div", {}, element("p", {}, "Architecture ", element("code", {}, failure.architecture)), element("pre", {}, failure.details))))))))));
   }

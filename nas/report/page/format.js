@@ -1,8 +1,8 @@
-// Elements and numbers. Texts become text nodes: nothing that a run holds is ever read as HTML.
+// Elements and numbers. Texts become text nodes: content of a run is never parsed as HTML.
 
 const byId = (id) => document.getElementById(id);
 
-/** An element with attributes (functions are listeners) and children, texts among them. */
+/** An element with attributes (functions are listeners) and children (elements or texts). */
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -14,7 +14,7 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-/** A number as people read it: whole ones with separators, others in two to four digits. */
+/** A number as text: integers with separators, others with two to four digits. */
 function number(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const size = Math.abs(value);
@@ -24,7 +24,7 @@ function number(value) {
   return text.replace("-", "−");
 }
 
-/** A number in four digits at most: 3.4M. */
+/** A number with at most four digits: 3.4M. */
 function short(value) {
   for (const [start, scale, suffix] of [[1e12, 1e12, "T"], [1e9, 1e9, "G"], [1e6, 1e6, "M"], [1e4, 1e3, "k"]]) {
     if (Math.abs(value) >= start) return `${Number((value / scale).toPrecision(4))}${suffix}`.replace("-", "−");
@@ -36,7 +36,7 @@ const withUnit = (value, unit) => (unit ? `${number(value)} ${unit}` : number(va
 const titled = (measure) => (measure.unit ? `${measure.name} (${measure.unit})` : measure.name);
 const better = (measure) => (measure.maximize ? "higher is better" : "lower is better");
 
-/** Round values between two, for the ticks of an axis: about so many, or 1, 2 and 5 times the powers of ten. */
+/** Round tick values of an axis: evenly spaced, or 1, 2 and 5 times the powers of ten. */
 function roundValues({ log, low, high }, most = 6) {
   const found = [];
   if (log && high / low > 4) {
@@ -52,7 +52,7 @@ function roundValues({ log, low, high }, most = 6) {
   return found;
 }
 
-/** A length of time for people. */
+/** A duration as text. */
 function duration(seconds) {
   if (seconds < 120) return `${number(Number(seconds.toPrecision(3)))} s`;
   if (seconds < 600) return `${Math.floor(seconds / 60)} min ${String(Math.floor(seconds % 60)).padStart(2, "0")} s`;
@@ -79,7 +79,7 @@ function command(what, text) {
   return element("div", {}, element("div", { class: "small faint" }, what), element("div", { class: "command" }, element("pre", {}, element("code", {}, text)), button));
 }
 
-/** Puts text on the clipboard, also where the page was opened as a file; whether that worked. */
+/** Copy text to the clipboard, also from a page opened as a file; return whether that worked. */
 async function copied(text) {
   try {
     await navigator.clipboard.writeText(text);

@@ -1,10 +1,10 @@
-// The front in two or three objectives. With one objective: its course over the evaluations.
+// The front in two or three objectives; with one objective, its progress over the evaluations.
 
 const chart = { x: 0, y: Math.min(1, measures.length - 1), z: 2, three: false, cloud: true, zoom: null, view: null };
-const DRAWN_ALL = 1000; // points of a cloud; of more, those that would cover one another are drawn once
-const CELLS = 64; // along an axis, for that
+const DRAWN_ALL = 1000; // points of a cloud; above, overlapping points are drawn once
+const CELLS = 64; // along an axis, to find overlaps
 
-/** Of these rows, those to draw: all, or the last in each small cell of what the axes (getters of the coordinates) show. */
+/** The rows to draw: all, or the last in each small cell of the axes (getters of the coordinates). */
 function visible(rows, axes) {
   if (rows.length <= DRAWN_ALL) return rows;
   const cells = new Map();
@@ -15,7 +15,7 @@ function visible(rows, axes) {
   return [...cells.values()];
 }
 
-/** How objective k runs along an axis, for `visible`: between what is shown, zoomed or not. */
+/** The axis of objective k for `visible`, within the shown range. */
 function along(k, zoomed) {
   const { log, low, high } = measures[k];
   const place = log ? Math.log10 : (v) => v;
@@ -23,7 +23,7 @@ function along(k, zoomed) {
   return { get: (i) => place(all.values[k][i]), low: from, high: to };
 }
 
-/** The range that an axis of the chart was zoomed to; null if it was not. */
+/** The zoomed range of an axis, or null. */
 const zoomOf = (name) => (chart.zoom?.[name] ?? null);
 
 function axesControls() {
@@ -48,7 +48,7 @@ function axesControls() {
     }, name));
     parts.unshift(element("span", { role: "group", "aria-label": "View" }, buttons[0], " ", buttons[1]));
   }
-  parts.push(element("label", {}, cloud, "what the front dominates"), element("button", { type: "button", id: "save-image", click: () => saveAsImage(chart.view, "front.png") }, "Save as PNG"));
+  parts.push(element("label", {}, cloud, "dominated points"), element("button", { type: "button", id: "save-image", click: () => saveAsImage(chart.view, "front.png") }, "Save as PNG"));
   byId("axes").append(...parts);
   showDepth();
 }
@@ -59,7 +59,7 @@ function showDepth() {
   if (depth) depth.style.display = chart.three ? "" : "none";
 }
 
-/** The groups of points that are told apart, each { name, rows, style }, for run r. */
+/** The groups of points of run r, each { name, rows, style }. */
 function groups(r, rows, best) {
   const own = look(r);
   const called = (name) => (several ? page.runs[r].name : name);
@@ -76,7 +76,7 @@ function groups(r, rows, best) {
   return found.filter((group) => group.rows.length);
 }
 
-/** The border of what points, ordered by the first objective and non-dominated in both, dominate. */
+/** The border of the region dominated by non-dominated points, ordered by the first objective. */
 function staircase(rows, a, b) {
   const x = [], y = [];
   rows.forEach((i, place) => {
@@ -138,7 +138,7 @@ function traces3d(a, b, c) {
   return found;
 }
 
-/** A ring around the row chosen, in the chart as it is. */
+/** A ring around the selected row in the current chart. */
 function ring() {
   const i = state.chosen;
   const seen = i !== null && state.passing.includes(i);
@@ -150,7 +150,7 @@ function ring() {
   return { ...shared, x: at(chart.x), y: at(chart.y) };
 }
 
-/** What the marks mean, as a list. */
+/** The legend of the marks, as a list. */
 function showLegend(traces) {
   const named = traces.filter((trace) => trace.title && trace.named);
   const marks = { ...Object.fromEntries(MARKS.map((mark, m) => [mark, MARKS_AS_TEXT[m]])), ...Object.fromEntries(MARKS.map((mark, m) => [`${mark}-open`, OPEN_AS_TEXT[m]])) };
@@ -186,7 +186,7 @@ function drawFront() {
   byId("chart-note").textContent = noteOnFront();
 }
 
-/** Looks into the box from the corner where both objectives on the floor are best. */
+/** View the box from the corner where both objectives on the floor are best. */
 function turnToBest() {
   const [x, y] = [chart.x, chart.y].map((k) => (measures[k].maximize ? 1 : -1));
   chart.view.home = { across: (Math.atan2(y, x) * 180) / Math.PI + 8, up: TURN.up };
@@ -196,19 +196,19 @@ function turnToBest() {
 function noteOnFront() {
   const shown = chart.three ? [chart.x, chart.y, chart.z] : measures.length === 1 ? [0] : [chart.x, chart.y];
   const beyond = chart.three || chart.zoom ? 0 : state.passing.filter((i) => shown.some((k) => all.values[k][i] < measures[k].low || all.values[k][i] > measures[k].high)).length;
-  const how = touch.matches ? "Tap a point to choose it." : `Click a point to choose it; drag to ${chart.three ? "turn the box" : "zoom"}, double-click to go back.`;
-  const hiding = state.passing.length > DRAWN_ALL ? " Of points that cover one another one is drawn." : "";
+  const how = touch.matches ? "Tap a point to choose it." : `Click a point to choose it; drag to ${chart.three ? "turn the box" : "zoom"}, double-click to reset.`;
+  const hiding = state.passing.length > DRAWN_ALL ? " Overlapping points are drawn once." : "";
   return `${how}${hiding}${beyond ? ` ${number(beyond)} poorer beyond the axes.` : ""}`;
 }
 
-/** Forgets what was zoomed to, for other axes. */
+/** Reset the zoom for other axes. */
 function changeAxes() {
   chart.zoom = null;
   if (chart.view) turnToBest();
   drawFront();
 }
 
-/** Redraws the ring alone. */
+/** Redraw only the ring. */
 function followInFront() {
   if (!chart.view) return;
   const traces = [...chart.view.traces.slice(0, -1), ring()];
@@ -216,7 +216,7 @@ function followInFront() {
   showLegend(traces);
 }
 
-/** What a row is, beside the pointer. */
+/** The tooltip of a row. */
 function showTip(i, at) {
   const tip = byId("tip");
   tip.replaceChildren(

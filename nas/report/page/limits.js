@@ -1,4 +1,4 @@
-// Limits on any objective and a text to look for, as fields; the parallel coordinates set the same limits.
+// Fields for limits on the objectives and a text search; the parallel coordinates set the same limits.
 
 const fields = [];
 
@@ -20,7 +20,7 @@ function limitsForm() {
     state.limits = measures.map(() => ({ low: null, high: null }));
     text.value = state.text = "";
     applyLimits("clear");
-  } }, "Lift all limits");
+  } }, "Clear all limits");
   form.append(element("div", { class: "controls" }, element("label", {}, "architecture contains", text), clear),
     element("p", { class: "small faint", id: "limits-wrong", role: "alert" }), element("p", { class: "small faint" }, "Numbers may end in k, M or G (1M = 1e6)."));
   when("passing", showLimits);
@@ -35,7 +35,7 @@ function extent(k) {
   return [low, high];
 }
 
-/** A number as people type it; null for none, NaN for what is no number. */
+/** A typed number; null for an empty text, NaN for an invalid one. */
 function typed(text) {
   const trimmed = text.trim().replaceAll(/[,_\s%]/g, "");
   if (!trimmed) return null;
@@ -50,14 +50,14 @@ function readLimits() {
       const value = typed(input.value);
       const bad = Number.isNaN(value);
       input.setAttribute("aria-invalid", String(bad));
-      if (bad) wrong.push(`${measures[k].name}: “${input.value}” is no number`);
+      if (bad) wrong.push(`${measures[k].name}: “${input.value}” is not a number`);
       state.limits[k][side] = bad ? null : value;
     }
   });
   byId("limits-wrong").textContent = wrong.join("; ");
 }
 
-/** Brings the fields and the count up to date with limits that came from elsewhere. */
+/** Update the fields and the count after a change of the limits elsewhere. */
 function showLimits(from) {
   if (from !== "fields") {
     fields.forEach(({ low, high }, k) => {

@@ -1,4 +1,4 @@
-// Brings the page to life: what is read first, then the table, then the charts, so that something is there at once.
+// Start the page: texts first, then the table, then the charts, so that content appears at once.
 
 when("chosen", (from) => { followInFront(from); drawParallel(); });
 when("passing", () => { drawFront(); drawParallel(); });
@@ -20,8 +20,8 @@ choose(kneeOf.find((i) => i !== null) ?? everything[0] ?? null, "start");
 showNetwork();
 drawParallel();
 performance.mark("shown");
-requestAnimationFrame(() => setTimeout(() => { // when the texts and the table are on the screen
+requestAnimationFrame(() => setTimeout(() => { // after the texts and the table are on the screen
   drawFront();
   performance.mark("ready");
-  document.documentElement.dataset.ready = "yes"; // all is drawn that is drawn at first
+  document.documentElement.dataset.ready = "yes"; // the first drawing is complete
 }));

@@ -1,4 +1,4 @@
-// The network chosen: its numbers, its drawing, its blocks, and what can be done with it.
+// The selected network: its numbers, drawing, blocks and commands.
 
 function startNetwork() {
   const step = (by) => () => {
@@ -17,7 +17,7 @@ function showNetwork() {
   const i = state.chosen;
   const box = byId("network");
   if (i === null) {
-    box.replaceChildren(element("p", { class: "faint" }, everything.length ? "None yet: choose a point, a line or a row." : "No evaluation has values yet."));
+    box.replaceChildren(element("p", { class: "faint" }, everything.length ? "Select a point, a line or a row." : "No evaluation has values yet."));
     return;
   }
   const run = page.runs[all.run[i]];
@@ -31,9 +31,9 @@ function showNetwork() {
     ...(network ? drawingOf(network, architecture) : []),
     network?.parts.length ? blocks(network.parts) : genes(architecture, run),
     reported(network),
-    element("details", { open: true }, element("summary", {}, "Commands for it"), element("div", {}, ...run.picks.map(({ what, before, word, after }) => command(what, `${before}${quoted(word.replace("{}", architecture))}${after}`)))),
+    element("details", { open: true }, element("summary", {}, "Commands for this network"), element("div", {}, ...run.picks.map(({ what, before, word, after }) => command(what, `${before}${quoted(word.replace("{}", architecture))}${after}`)))),
   ].filter(Boolean));
-  byId("announced").textContent = `Chosen: ${nameOf(i)}, ${measures.map((m, k) => `${m.name} ${withUnit(all.values[k][i], m.unit)}`).join(", ")}`;
+  byId("announced").textContent = `Selected: ${nameOf(i)}, ${measures.map((m, k) => `${m.name} ${withUnit(all.values[k][i], m.unit)}`).join(", ")}`;
 }
 
 function numbersOf(i) {
@@ -56,7 +56,7 @@ function drawingOf(network, architecture) {
   return found;
 }
 
-/** The blocks as a table with bars: how the parameters and the MAdds are spread over the network. */
+/** The blocks as a table with bars of their parameters and MAdds. */
 function blocks(parts) {
   const most = { params: Math.max(1, ...parts.map((part) => part.params)), madds: Math.max(1, ...parts.map((part) => part.madds)) };
   const sum = (key) => parts.reduce((total, part) => total + part[key], 0);
@@ -69,10 +69,10 @@ function blocks(parts) {
     element("caption", { class: "unseen" }, "Blocks of the network with their parameters and multiply-adds"),
     element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "block"), element("th", { scope: "col", class: "number" }, "parameters"), element("th", { scope: "col", class: "number" }, "MAdds"))),
     element("tbody", {}, parts.map((part) => element("tr", {}, element("td", {}, element("strong", {}, part.kind), part.text ? ` ${part.text}` : "", element("div", { class: "small faint" }, `gives ${part.shape}`)), meter(part, "params"), meter(part, "madds")))),
-    element("tfoot", {}, element("tr", {}, element("td", {}, "whole network"), element("td", { class: "number" }, number(sum("params"))), element("td", { class: "number" }, number(sum("madds")))))));
+    element("tfoot", {}, element("tr", {}, element("td", {}, "total"), element("td", { class: "number" }, number(sum("params"))), element("td", { class: "number" }, number(sum("madds")))))));
 }
 
-/** The genes of a space without a drawing, where the text form lists them. */
+/** The genes of a space without a drawing, if the text form lists them. */
 function genes(architecture, run) {
   const note = run.networks.note ? element("p", { class: "small faint" }, run.networks.note) : null;
   if (!/^\d+(-\d+)+$/.test(architecture)) return note;

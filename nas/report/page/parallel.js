@@ -1,9 +1,9 @@
-// Parallel coordinates on a canvas: an axis an objective, better at the top, a line an evaluation. Dragging along an axis
-// sets limits; clicking chooses the nearest line.
+// Parallel coordinates on a canvas: one axis per objective, better at the top, one line per evaluation. Dragging along an
+// axis sets limits; clicking selects the nearest line.
 
 const parallel = { canvas: null, width: 0, height: 300, top: 46, bottom: 12, side: 74, drag: null };
 
-/** Where a value stands on its axis: 0 worst, 1 best; beyond what the axis shows, at its end. */
+/** The position of a value on its axis: 0 worst, 1 best, clipped to the shown range. */
 function share(k, value) {
   const { log, low, high, maximize } = measures[k];
   const place = log ? (v) => Math.log10(Math.max(v, Number.MIN_VALUE)) : (v) => v;
@@ -52,7 +52,7 @@ function drawParallel() {
   };
   const front = state.passing.filter((i) => all.front[i]);
   if (chart.cloud) stroke(state.passing.filter((i) => !all.front[i]), { strokeStyle: colour("cloud"), globalAlpha: state.passing.length > 500 ? 0.12 : 0.35, lineWidth: 0.8 });
-  const alpha = Math.max(0.14, Math.min(0.85, 30 / front.length)); // drawn one by one, so that where many pass is darker
+  const alpha = Math.max(0.14, Math.min(0.85, 30 / front.length)); // drawn one by one, so that dense regions are darker
   front.forEach((i) => stroke([i], { strokeStyle: several ? look(all.run[i]).colour : colour("front"), globalAlpha: alpha, lineWidth: 1.4, dash: several ? DASHES[look(all.run[i]).line] : [] }));
   drawAxes(context);
   const i = state.chosen;
@@ -65,7 +65,7 @@ function drawParallel() {
       context.fill();
     });
   }
-  const said = i === null ? "" : ` Chosen: ${measures.map((m, k) => `${m.name} ${withUnit(all.values[k][i], m.unit)}`).join(", ")}.`;
+  const said = i === null ? "" : ` Selected: ${measures.map((m, k) => `${m.name} ${withUnit(all.values[k][i], m.unit)}`).join(", ")}.`;
   canvas.setAttribute("aria-label", `Parallel coordinates: ${measures.map((m) => m.name).join(", ")}, better at the top, ${front.length} of the front.${said} The fields under Limits set the same limits as dragging along an axis.`);
 }
 
@@ -112,7 +112,7 @@ function drawAxes(context) {
   });
 }
 
-/** The row of the front (or, with the cloud shown, of all) whose line passes nearest to a place; null beyond 12 pixels. */
+/** The row of the front (or of all rows, if the cloud is shown) with the nearest line; null beyond 12 pixels. */
 function nearestLine(x, y) {
   let nearest = null, distance = 12;
   const near = (i) => {
@@ -138,7 +138,7 @@ function startParallel() {
   const canvas = element("canvas", { role: "img" });
   parallel.canvas = canvas;
   byId("parallel").append(canvas);
-  byId("parallel-note").textContent = `Better is at the top of every axis. ${touch.matches ? "Tap" : "Drag along an axis to set limits, click it to lift them; click"} a line to choose it.`;
+  byId("parallel-note").textContent = `The top of every axis is better. ${touch.matches ? "Tap" : "Drag along an axis to set limits, click it to clear them; click"} a line to select it.`;
   const place = (event) => {
     const box = canvas.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];

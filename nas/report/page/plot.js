@@ -1,4 +1,4 @@
-// Charts on canvases: lines and marks between two axes, or marks in a box that can be turned. Texts are drawn as texts.
+// Charts on canvases: lines and marks between two axes, or marks in a rotatable box. Texts are drawn literally.
 
 const FONT = "system-ui, sans-serif";
 const DASHES = { solid: [], dash: [7, 4], dot: [2, 3], dashdot: [7, 3, 2, 3] };
@@ -17,7 +17,7 @@ const valueOf = (along, share) => {
   return along.log ? 10 ** at : at;
 };
 
-/** An axis with a range around the values, where it has none of its own, and with ticks. */
+/** An axis with ticks, and a range around the values unless it has one. */
 function settled(along, values) {
   const made = { ...along };
   if (!made.range) {
@@ -33,7 +33,7 @@ function settled(along, values) {
   return made;
 }
 
-/** The outline of a mark as the current path; whether it is one that is filled. */
+/** Set the outline of a mark as the current path; return whether it is filled. */
 function outline(context, symbol, x, y, size) {
   const r = size / 2;
   context.beginPath();
@@ -98,7 +98,7 @@ function paintLine(context, trace, at) {
   }
 }
 
-/** A text that is cut, with an ellipsis, where it is wider than its room. */
+/** A text, cut with an ellipsis if it is too wide. */
 function fitting(context, text, room) {
   if (context.measureText(text).width <= room) return text;
   let length = text.length;
@@ -106,7 +106,7 @@ function fitting(context, text, room) {
   return `${text.slice(0, length)}…`;
 }
 
-/** A chart in a box: `show(traces, axes)` draws it; it is drawn again when the size or the theme changes. */
+/** A chart in a box: `show(traces, axes)` draws it; a change of size or theme redraws it. */
 class Chart {
   constructor(box, { onPoint = null, onHover = null, onZoom = null } = {}) {
     Object.assign(this, { box, onPoint, onHover, onZoom, traces: [], home: { ...TURN }, turn: { ...TURN }, drag: null });
@@ -131,7 +131,7 @@ class Chart {
     Object.assign(this.canvas.style, { width: `${this.width}px`, height: `${this.height}px`, display: "block" });
     const context = this.canvas.getContext("2d");
     context.scale(ratio, ratio);
-    this.points = []; // of marks that can be chosen: their place on the canvas and their row
+    this.points = []; // position on the canvas and row of each selectable mark
     if (this.axes.z) this.drawSpace(context);
     else this.drawFlat(context);
   }
@@ -195,7 +195,7 @@ class Chart {
     context.globalAlpha = 1;
   }
 
-  /** A box seen along a direction, without perspective: near and far marks have one scale, so values can be compared. */
+  /** A box in parallel projection, so that near and far marks have the same scale. */
   drawSpace(context) {
     const small = this.width < 500;
     const names = ["x", "y", "z"];
@@ -295,7 +295,7 @@ class Chart {
     context.restore();
   }
 
-  /** The mark that can be chosen nearest to a place on the canvas; null when none is within some pixels. */
+  /** The selectable mark nearest to a point of the canvas, or null. */
   nearest([x, y], reach = touch.matches ? 24 : 12) {
     let found = null, distance = reach;
     for (const point of this.points ?? []) {
@@ -362,7 +362,7 @@ class Chart {
   }
 }
 
-/** Saves a chart as a picture, on the page's own ground. */
+/** Save a chart as an image with the background of the page. */
 function saveAsImage(drawn, name) {
   const copy = element("canvas", { width: drawn.canvas.width, height: drawn.canvas.height });
   const context = copy.getContext("2d");

@@ -1,6 +1,6 @@
-// Quality over evaluations and time, and how good the surrogates were.
+// Quality over evaluations and time, and the quality of the surrogates.
 
-/** A small chart with its heading; drawn when it comes near the screen, or is printed. */
+/** A small chart with its heading, drawn when it comes near the screen or is printed. */
 function smallChart(box, title, note, said, draw) {
   const place = element("div", { class: "chart low", role: "img", "aria-label": said });
   const legend = element("ul", { class: "legend small", "aria-hidden": "true" });
@@ -60,7 +60,7 @@ function startProgress() {
       runs.map((entry) => line(entry, across(entry.run), entry.run.curve[key])),
       { x: axis(x, { fromZero: true }), y: axis(y, { fromZero: key === "igd_plus" }) }]);
   }
-  byId("box").textContent = `${runs[0].run.curve.box} IGD+ is measured to ${several ? "the front of all runs together" : "the run's own final front, so that it ends at 0"}.`;
+  byId("box").textContent = `${runs[0].run.curve.box} IGD+ is measured to ${several ? "the front of all runs together" : "the final front of the run, so that it ends at 0"}.`;
 }
 
 function startSurrogates() {
@@ -75,15 +75,15 @@ function startSurrogates() {
     const of = objective ? ` of ${objective}` : "";
     smallChart(byId("surrogate-charts"), `Kendall's tau${of}`, "higher is better", `Rank correlation of prediction and result${of}, at the end ${lines.map(({ surrogate }) => number(surrogate.tau.at(-1))).join(", ")}`, () => [
       lines.flatMap((entry) => tauTraces(entry, lines.length === 1)),
-      { x: axis("results told", { fromZero: true }), y: axis("rank correlation (tau)", { range: [lowestTau(lines), 1.03] }) }]);
-    smallChart(byId("surrogate-charts"), `Honesty of the intervals${of}`, "should be 90%", `Share of left-out results that the 90% interval held${of}`, () => [
+      { x: axis("results", { fromZero: true }), y: axis("rank correlation (tau)", { range: [lowestTau(lines), 1.03] }) }]);
+    smallChart(byId("surrogate-charts"), `Coverage of the 90% intervals${of}`, "should be 90%", `Share of held-out results within the 90% interval${of}`, () => [
       [...lines.map(({ run, r, surrogate }) => ({
         title: several ? run.name : "", x: surrogate.told, y: surrogate.coverage.map((v) => (v === null ? null : 100 * v)), said: surrogate.coverage.map((v) => (v === null ? "" : `${Math.round(100 * v)}%`)),
         line: { color: look(r).colour, dash: look(r).line }, marker: { symbol: look(r).mark, size: 6, color: look(r).colour },
       })), { x: [0, Math.max(...lines.flatMap(({ surrogate }) => surrogate.told))], y: [90, 90], line: { color: colour("faint"), width: 1.2, dash: "dash" } }],
-      { x: axis("results told", { fromZero: true }), y: axis("held by the 90% interval (%)", { range: [0, 104] }) }]);
+      { x: axis("results", { fromZero: true }), y: axis("within the 90% interval (%)", { range: [0, 104] }) }]);
   }
-  byId("surrogate-words").append(...judged.map(({ run, r, surrogate }) => element("p", { class: "small" }, several ? swatch(r) : null, several ? `${run.name}: ` : "At the end: ", surrogate.text || "no judgement in words")));
+  byId("surrogate-words").append(...judged.map(({ run, r, surrogate }) => element("p", { class: "small" }, several ? swatch(r) : null, several ? `${run.name}: ` : "At the end: ", surrogate.text || "no report")));
 }
 
 const lowestTau = (lines) => Math.min(-0.05, ...lines.flatMap(({ surrogate }) => [...surrogate.tau, ...(lines.length === 1 ? surrogate.tau_low : [])]).filter((v) => v !== null).map((v) => v - 0.05));
@@ -94,7 +94,7 @@ function tauTraces({ run, r, surrogate }, alone) {
   const found = [];
   if (alone) {
     const known = surrogate.told.map((_, n) => n).filter((n) => surrogate.tau_low[n] !== null && surrogate.tau_high[n] !== null);
-    found.push({ title: "its interval", line: { fill: `${own}2e` }, x: [...known, ...[...known].reverse()].map((n) => surrogate.told[n]), y: [...known.map((n) => surrogate.tau_high[n]), ...[...known].reverse().map((n) => surrogate.tau_low[n])] });
+    found.push({ title: "interval", line: { fill: `${own}2e` }, x: [...known, ...[...known].reverse()].map((n) => surrogate.told[n]), y: [...known.map((n) => surrogate.tau_high[n]), ...[...known].reverse().map((n) => surrogate.tau_low[n])] });
   }
   found.push({ title: several ? run.name : "tau", x: surrogate.told, y: surrogate.tau, said: surrogate.tau.map((tau, n) => `${number(tau)} with ${surrogate.chosen[n]}`), line: { color: own, dash: look(r).line }, marker: { symbol: look(r).mark, size: 6, color: own } });
   if (doubtful.length) found.push({ title: "not reliable", x: doubtful.map((n) => surrogate.told[n]), y: doubtful.map((n) => surrogate.tau[n]), marker: { symbol: "x", size: 9, width: 2, color: colour("front") } });

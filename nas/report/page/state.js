@@ -1,24 +1,24 @@
-// What the reader has chosen, and who wants to know when it changes.
+// The reader's selection, and the listeners of its changes.
 
 const state = {
   limits: measures.map(() => ({ low: null, high: null })),
   text: "",
   chosen: null,
-  passing: everything, // rows that meet the limits and hold the text
+  passing: everything, // rows that meet the limits and contain the text
 };
 const listeners = { chosen: [], passing: [], theme: [] };
 
 const when = (what, act) => listeners[what].push(act);
 const tell = (what, from) => listeners[what].forEach((act) => act(from));
 
-/** Choose a row (null: none); `from` says who did, so that it need not follow itself. */
+/** Select a row (null: none); `from` names the source, which need not follow its own selection. */
 function choose(i, from = "") {
   if (state.chosen === i) return;
   state.chosen = i;
   tell("chosen", from);
 }
 
-/** Keep what meets the limits; called by whatever changed them. */
+/** Keep the rows that meet the limits; call it after changing them. */
 function applyLimits(from = "") {
   const bounds = state.limits.map(({ low, high }, k) => [low ?? -Infinity, high ?? Infinity, k]).filter(([low, high]) => low > -Infinity || high < Infinity);
   const text = state.text.trim().toLowerCase();
@@ -28,7 +28,7 @@ function applyLimits(from = "") {
   tell("passing", from);
 }
 
-/** Something that is done once, a moment after the last call. */
+/** A function that runs once, shortly after the last call. */
 function soon(act, delay = 120) {
   let timer = null;
   return (...given) => {

@@ -3,8 +3,8 @@
 const PER_PAGE = [25, 100, 500];
 const VIEWS = {
   front: ["the front", (i) => all.front[i]],
-  best: ["best of what meets the limits", null],
-  all: ["everything evaluated", () => true],
+  best: ["best within the limits", null],
+  all: ["all evaluations", () => true],
 };
 const table = { view: "front", sort: 0, ascending: true, page: 0, size: PER_PAGE[0], rows: [], focus: 0, body: null };
 
@@ -37,9 +37,9 @@ function startTable() {
     Object.entries(VIEWS).map(([key, [words]]) => element("option", { value: key }, words)));
   const size = element("select", { id: "page-size", change: () => { table.size = Number(size.value); table.page = 0; fillTable(); } },
     PER_PAGE.map((n) => element("option", { value: n }, n)));
-  byId("table-controls").append(element("label", {}, "Show", view), element("label", {}, "rows a page", size),
+  byId("table-controls").append(element("label", {}, "Show", view), element("label", {}, "rows per page", size),
     element("button", { type: "button", id: "download", click: download }, "Download these rows (CSV)"),
-    element("span", { class: "small faint" }, "Arrow keys move, Enter chooses."));
+    element("span", { class: "small faint" }, "Move with the arrow keys, select with Enter."));
   table.headers = table.columns.map((column, c) => {
     const button = element("button", { type: "button", click: () => sortBy(c) }, column.name, element("span", { class: "arrow", "aria-hidden": "true" }), column.unit ? element("span", { class: "unit" }, column.unit) : null);
     return element("th", { scope: "col", role: "columnheader", class: column.numeric ? "number" : null }, button);
@@ -96,7 +96,7 @@ function showPage() {
   table.body.replaceChildren(...rows.map((i, n) => element("tr", {
     role: "row", "data-place": first + n, "data-row": i, "aria-rowindex": first + n + 2, "aria-selected": String(i === state.chosen), tabindex: first + n === table.focus ? 0 : -1,
   }, table.columns.map((column) => element("td", { role: "gridcell", class: column.numeric ? "number" : null, "data-label": column.label }, ...column.cell(i), column.unitInCell ? element("span", { class: "phone-unit" }, ` ${column.unitInCell}`) : null)))));
-  if (!rows.length) table.body.append(element("tr", { role: "row" }, element("td", { role: "gridcell", colspan: table.columns.length }, everything.length ? "Nothing meets these limits." : "No evaluation has values yet.")));
+  if (!rows.length) table.body.append(element("tr", { role: "row" }, element("td", { role: "gridcell", colspan: table.columns.length }, everything.length ? "No evaluation meets these limits." : "No evaluation has values yet.")));
   showPager();
 }
 
@@ -111,7 +111,7 @@ function showPager() {
   if (active === "previous-page" || active === "next-page") byId(active).focus();
 }
 
-/** Makes a place in the sorted rows the one that has the focus, on its page. */
+/** Focus a position in the sorted rows, on its page. */
 function focusPlace(place) {
   table.focus = Math.max(0, Math.min(table.rows.length - 1, place));
   const page_ = Math.floor(table.focus / table.size);
@@ -137,7 +137,7 @@ function chooseInTable(place) {
   choose(table.rows[place], "table");
 }
 
-/** Marks the row chosen, and goes to its page when it was chosen elsewhere. */
+/** Mark the selected row, and show its page if it was selected elsewhere. */
 function followInTable(from) {
   const place = table.rows.indexOf(state.chosen);
   if (place >= 0 && from !== "table") {

@@ -1,4 +1,4 @@
-// Who was busy when: a lane a worker, on a canvas, and the same in a table.
+// The timeline: one lane per worker on a canvas, and a table.
 
 const LANE = 18;
 
@@ -36,7 +36,7 @@ function timelineOf(timeline) {
   const notes = [];
   if (timeline.cuts.length) notes.push(`${timeline.cuts.length} pause${timeline.cuts.length === 1 ? "" : "s"} (${timeline.cuts.map(([, seconds]) => duration(seconds)).join(", ")}) cut out at the dashed lines.`);
   if (timeline.left_out) notes.push(`${number(timeline.left_out)} workers that ran less are left out.`);
-  if (timeline.virtual) notes.push("Times are of the virtual clock of a simulated executor.");
+  if (timeline.virtual) notes.push("Times are from the virtual clock of a simulated executor.");
   return element("div", { class: "panel" }, element("p", {}, `${said}.`), legend, holder, element("p", { class: "small faint" }, notes.join(" ")), workersTable(timeline));
 }
 
