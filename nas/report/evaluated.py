@@ -1,4 +1,4 @@
-"""The evaluations of a run that gave values: one table for its figures and its page."""
+"""The evaluations of a run with values, for its figures and its page."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)  # compared by identity: tables have no single answer to ==
 class Evaluated:
-    """The evaluations that gave values, in the order of telling, those of an earlier run first.
+    """The evaluations with values, in result order, those of an earlier run first.
 
-    `frame` has their rows. `values` (n, m) are in the user's own units and direction. `order` (n,) counts all evaluations
+    `frame` has their rows. `values` (n, m) are in the user's units and direction. `order` (n,) counts all evaluations
     from 1, failed ones included; 0 for those of an earlier run. The masks (n,) mark the rows that meet every limit, those on
     the run's front, and those whose architecture has no later result. `failed` (k,) is the order of evaluations without values.
     """
@@ -37,7 +37,7 @@ class Evaluated:
 
     @property
     def seconds(self) -> FloatArray:
-        """When each was told, in seconds of the search, shape (n,)."""
+        """Time of each result, in seconds of the search, shape (n,)."""
         return self.frame["told_seconds"].to_numpy(dtype=np.float64)
 
     @property
@@ -52,7 +52,7 @@ class Evaluated:
 
     @property
     def counts(self) -> str:
-        """The size of everything in one line."""
+        """All counts in one line."""
         outside = int((~self.feasible).sum())
         parts = [f"{self.total:,} evaluation{'' if self.total == 1 else 's'}"]
         parts += [f"{int(self.front.sum()):,} on the front"] if len(self.objectives) > 1 else []
@@ -69,7 +69,7 @@ class Evaluated:
 
 @lru_cache(maxsize=2)  # all figures of a run are drawn one after another
 def evaluated(table: RunTable, *, imported: bool = False) -> Evaluated:
-    """The evaluations of a run; with `imported` also the results that a warm start brought."""
+    """The evaluations of a run; with `imported` also the results of a warm start."""
     early = len(table.imported) if imported else 0
     frame = table.told if not early else pd.concat([table.imported, table.told], ignore_index=True)
     skipped = 0 if imported else len(table.before)

@@ -402,7 +402,7 @@ def test_a_run_whose_record_has_the_wrong_kind_is_said_to_be_damaged(run: Path) 
 
 @pytest.mark.parametrize("schema", [1, 2])
 def test_runs_of_older_versions_have_a_page(schema: int, tmp_path: Path) -> None:
-    stored = Path(__file__).parents[1] / "engine" / f"history_schema_{schema}.sql"
+    stored = Path(__file__).parents[1] / "integration" / f"history_schema_{schema}.sql"
     with sqlite3.connect(tmp_path / "history.sqlite") as db:
         db.executescript(stored.read_text(encoding="utf-8"))
     db.close()
