@@ -263,7 +263,9 @@ def test_without_the_packages_of_onnx_the_rest_is_written_and_the_code_is_1(
     monkeypatch.setattr("nas.export.product.missing_packages", lambda: ["onnxruntime"])
     done = nas_command("export", "run", "--pick", "params", "--out", "out")
     assert done.code == 1
-    assert "no network.onnx: onnxruntime not installed; install them with pip install" in " ".join(done.out.split())
+    assert "no network.onnx: onnxruntime not installed; install them with pip install" in " ".join(
+        done.out.split()
+    )
     (folder,) = (here / "out").iterdir()
     assert {p.name for p in folder.iterdir()} == FILES
 
