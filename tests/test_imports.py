@@ -289,3 +289,18 @@ def test_no_module_reads_a_pickle() -> None:
         "nas.executors.ray_worker: cloudpickle.loads",
         "nas.executors.ray_worker: pickle.loads",
     }
+
+
+def test_no_base_class_asks_for_more_than_five_methods() -> None:
+    asked = {
+        f"{name_of(path)}.{node.name}": sum(
+            any("abstractmethod" in ast.unparse(d) for d in method.decorator_list)
+            for method in node.body
+            if isinstance(method, ast.FunctionDef)
+        )
+        for package in PACKAGES[:3]
+        for path in modules(package)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ClassDef)
+    }
+    assert {name: n for name, n in asked.items() if n > 5} == {}

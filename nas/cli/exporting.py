@@ -265,7 +265,7 @@ def _training(run: Run, options: ExportOptions) -> Training:
 
 def _progress(recipe: Recipe, command: TaskCommand) -> Callable[[Mapping[str, float]], None]:
     def print_epoch(row: Mapping[str, float]) -> None:
-        _say(progress_line(row, recipe.epochs, command.progress(row)))
+        _say(progress_line(row, recipe.epochs, command.scores.progress(row)))
 
     return print_epoch
 

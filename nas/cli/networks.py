@@ -61,9 +61,9 @@ class Network(ABC):
     def view(self) -> Table | str:
         """The output of `nas show`."""
 
-    @abstractmethod
     def svg(self) -> str:
-        """A drawing as SVG."""
+        """A drawing as SVG. Raises `ConfigError` where there is none."""
+        raise ConfigError(f"--svg: {self.label} has no drawing")
 
     @abstractmethod
     def for_task(self, task: TaskSpec) -> Network:

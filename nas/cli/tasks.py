@@ -45,11 +45,28 @@ class BuildOptions:
     head: Mapping[str, Any] = field(default_factory=dict)
 
 
+class ScoreText(ABC):
+    """The score of a task in words and numbers."""
+
+    @abstractmethod
+    def progress(self, row: Mapping[str, float]) -> list[str]:
+        """Validation scores for the line of an epoch."""
+
+    @abstractmethod
+    def lines(self, score: Any, class_names: tuple[str, ...], details: bool) -> list[str]:
+        """A score as text: one line, and with `details` one per class."""
+
+    @abstractmethod
+    def plain(self, score: Any, class_names: tuple[str, ...]) -> dict[str, Any]:
+        """A score for `--json`."""
+
+
 class TaskCommand(ABC):
     """A task on the command line. `parts` are the prefixes of `--set` besides recipe, data and space."""
 
     recipe: str  # default recipe
     parts: tuple[str, ...] = ()
+    scores: ScoreText
     boxes: bool = False  # whether an exported network returns boxes besides scores
 
     @abstractmethod
@@ -92,23 +109,39 @@ class TaskCommand(ABC):
         """Training threads; None leaves the choice to torch."""
         return None
 
-    @abstractmethod
+
+class ClassificationScores(ScoreText):
+    """Top-1 and top-5 accuracy."""
+
     def progress(self, row: Mapping[str, float]) -> list[str]:
-        """Validation scores for the line of an epoch."""
+        return [f"validation error {row['validation_error']:.2f}%"] if "validation_error" in row else []
 
-    @abstractmethod
     def lines(self, score: Any, class_names: tuple[str, ...], details: bool) -> list[str]:
-        """A score as text: one line, and with `details` one per class."""
+        text = [
+            f"top-1 {100 - score.error:.2f}%, top-5 {100 - score.top5_error:.2f}%, loss {score.loss:.4f} "
+            f"({score.pictures:,} images)"
+        ]
+        if details:
+            for name, error in zip(class_names, score.class_errors, strict=True):
+                text.append(f"  {name:<20} {'no image' if math.isnan(error) else f'{100 - error:6.2f}%'}")
+        return text
 
-    @abstractmethod
     def plain(self, score: Any, class_names: tuple[str, ...]) -> dict[str, Any]:
-        """A score for `--json`."""
+        classes = zip(class_names, score.class_errors, strict=True)
+        return {
+            "pictures": score.pictures,
+            "top1": 100 - score.error,
+            "top5": 100 - score.top5_error,
+            "loss": score.loss,
+            "classes": {name: None if math.isnan(error) else 100 - error for name, error in classes},
+        }
 
 
 class ClassificationCommand(TaskCommand):
     """One class per image."""
 
     recipe = "digits"
+    scores = ClassificationScores()
     LARGE = 64  # pixels from which several threads are faster than one
 
     def source(self, options: DataOptions, pixels: int | None) -> Any:
@@ -156,29 +189,6 @@ class ClassificationCommand(TaskCommand):
     def threads(self, pixels: int | None) -> int | None:
         return None if (pixels or 0) >= self.LARGE else 1
 
-    def progress(self, row: Mapping[str, float]) -> list[str]:
-        return [f"validation error {row['validation_error']:.2f}%"] if "validation_error" in row else []
-
-    def lines(self, score: Any, class_names: tuple[str, ...], details: bool) -> list[str]:
-        text = [
-            f"top-1 {100 - score.error:.2f}%, top-5 {100 - score.top5_error:.2f}%, loss {score.loss:.4f} "
-            f"({score.pictures:,} images)"
-        ]
-        if details:
-            for name, error in zip(class_names, score.class_errors, strict=True):
-                text.append(f"  {name:<20} {'no image' if math.isnan(error) else f'{100 - error:6.2f}%'}")
-        return text
-
-    def plain(self, score: Any, class_names: tuple[str, ...]) -> dict[str, Any]:
-        classes = zip(class_names, score.class_errors, strict=True)
-        return {
-            "pictures": score.pictures,
-            "top1": 100 - score.error,
-            "top5": 100 - score.top5_error,
-            "loss": score.loss,
-            "classes": {name: None if math.isnan(error) else 100 - error for name, error in classes},
-        }
-
 
 def _folder_or_file(options: DataOptions, known: Mapping[str, Any]) -> tuple[str, Path | None]:
     """Name and path of the data set; a folder or a Parquet file can replace the name."""
@@ -193,10 +203,32 @@ def _folder_or_file(options: DataOptions, known: Mapping[str, Any]) -> tuple[str
     return kind, Path(options.data)
 
 
+class SegmentationScores(ScoreText):
+    """Mean IoU and pixel accuracy."""
+
+    def progress(self, row: Mapping[str, float]) -> list[str]:
+        return [f"validation mIoU {row['validation_miou']:.2f}%"] if "validation_miou" in row else []
+
+    def lines(self, score: Any, class_names: tuple[str, ...], details: bool) -> list[str]:
+        text = [
+            f"mIoU {score.miou:.2f}%, pixel accuracy {score.pixel_accuracy:.2f}%, loss {score.loss:.4f} "
+            f"({score.pictures:,} images)"
+        ]
+        if details:
+            for name, iou in zip(class_names, score.class_ious, strict=True):
+                text.append(f"  {name:<20} {'absent' if math.isnan(iou) else f'{iou:6.2f}%'}")
+        return text
+
+    def plain(self, score: Any, class_names: tuple[str, ...]) -> dict[str, Any]:
+        report: dict[str, Any] = score.report(class_names)
+        return report
+
+
 class SegmentationCommand(TaskCommand):
     """One class per pixel."""
 
     recipe = "camvid"
+    scores = SegmentationScores()
     parts = ("head", "task")
 
     def source(self, options: DataOptions, pixels: int | None) -> Any:
@@ -230,17 +262,21 @@ class SegmentationCommand(TaskCommand):
     def starting_from(self, build: Build, path: Path, tell: Tell) -> Build:
         return _task_starting_from(build, path, tell)
 
+
+class DetectionScores(ScoreText):
+    """Mean average precision."""
+
     def progress(self, row: Mapping[str, float]) -> list[str]:
-        return [f"validation mIoU {row['validation_miou']:.2f}%"] if "validation_miou" in row else []
+        return [f"validation mAP {row['validation_map']:.2f}%"] if "validation_map" in row else []
 
     def lines(self, score: Any, class_names: tuple[str, ...], details: bool) -> list[str]:
         text = [
-            f"mIoU {score.miou:.2f}%, pixel accuracy {score.pixel_accuracy:.2f}%, loss {score.loss:.4f} "
+            f"mAP {score.map:.2f}%, by eleven points {score.map_11:.2f}%, loss {score.loss:.4f} "
             f"({score.pictures:,} images)"
         ]
         if details:
-            for name, iou in zip(class_names, score.class_ious, strict=True):
-                text.append(f"  {name:<20} {'absent' if math.isnan(iou) else f'{iou:6.2f}%'}")
+            for name, precision in zip(class_names, score.areas, strict=True):
+                text.append(f"  {name:<20} {'absent' if math.isnan(precision) else f'{precision:6.2f}%'}")
         return text
 
     def plain(self, score: Any, class_names: tuple[str, ...]) -> dict[str, Any]:
@@ -252,6 +288,7 @@ class DetectionCommand(TaskCommand):
     """Objects in boxes."""
 
     recipe = "blood-cells"
+    scores = DetectionScores()
     parts = ("head", "task")
     boxes = True
 
@@ -291,23 +328,6 @@ class DetectionCommand(TaskCommand):
 
     def starting_from(self, build: Build, path: Path, tell: Tell) -> Build:
         return _task_starting_from(build, path, tell)
-
-    def progress(self, row: Mapping[str, float]) -> list[str]:
-        return [f"validation mAP {row['validation_map']:.2f}%"] if "validation_map" in row else []
-
-    def lines(self, score: Any, class_names: tuple[str, ...], details: bool) -> list[str]:
-        text = [
-            f"mAP {score.map:.2f}%, by eleven points {score.map_11:.2f}%, loss {score.loss:.4f} "
-            f"({score.pictures:,} images)"
-        ]
-        if details:
-            for name, precision in zip(class_names, score.areas, strict=True):
-                text.append(f"  {name:<20} {'absent' if math.isnan(precision) else f'{precision:6.2f}%'}")
-        return text
-
-    def plain(self, score: Any, class_names: tuple[str, ...]) -> dict[str, Any]:
-        report: dict[str, Any] = score.report(class_names)
-        return report
 
 
 def _task_starting_from(build: Build, path: Path, tell: Tell) -> Build:

@@ -102,7 +102,7 @@ def run_training(options: NetworkOptions, recipe: str | None, epochs: int | None
         _settle(out, _identity(options, parts), plan.epochs)
 
     def print_epoch(row: Mapping[str, float]) -> None:
-        _say(progress_line(row, plan.epochs, command.progress(row)))
+        _say(progress_line(row, plan.epochs, command.scores.progress(row)))
 
     settings = FullSettings(run.seed, run.threads or command.threads(pixels), on_epoch=print_epoch)
     try:
@@ -116,7 +116,7 @@ def run_training(options: NetworkOptions, recipe: str | None, epochs: int | None
         raise typer.Exit(130) from None
     if first:
         if result.test is not None:
-            _say(f"test: {command.lines(result.test, result.class_names, False)[0]}")
+            _say(f"test: {command.scores.lines(result.test, result.class_names, False)[0]}")
         _say(f"weights: {out / result.weights.name}; log and result in {out}")
 
 
@@ -147,10 +147,10 @@ def run_evaluation(options: NetworkOptions, resolution: int | None, as_json: boo
     with notices(errors=as_json):
         found = judge_weights(build, source, options.weights, resolution, threads, task)
     if as_json:
-        plain = command.plain(found.score, found.class_names)
+        plain = command.scores.plain(found.score, found.class_names)
         print_json({**plain, "latency_ms": 1000 * found.latency})
         return
-    first, *classes = command.lines(found.score, found.class_names, True)
+    first, *classes = command.scores.lines(found.score, found.class_names, True)
     _say(f"test: {first}")
     _say(
         f"latency: {1000 * found.latency:.2f} ms per image (median of 30 runs, one thread, batch 1, not fused)"

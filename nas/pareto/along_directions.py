@@ -28,12 +28,6 @@ def sphere_directions(m: int, n: int) -> FloatArray:
     return directions
 
 
-def volume_of(reached: FloatArray, m: int) -> FloatArray:
-    """Hypervolume from the reach of a front along directions (..., s): shape (...)."""
-    volume: FloatArray = _unit_volume(m) * np.mean(reached**m, axis=-1)
-    return volume
-
-
 def _unit_volume(m: int) -> float:
     """Volume of the positive part of the unit ball."""
     return math.exp(0.5 * m * math.log(math.pi) - math.lgamma(0.5 * m + 1.0) - m * math.log(2.0))
