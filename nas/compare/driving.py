@@ -79,13 +79,13 @@ def _note(progress: Progress, key: RunKey, result: Result) -> None:
 
 
 def _with_spread_trials(comparison: Comparison, key: RunKey, progress: Progress, report: Report) -> None:
-    def told(state: Any) -> None:
+    def show(state: Any) -> None:
         progress.now = f"{key}: {state.evaluated}/{state.settings.evaluations} evaluated"
         report(progress)
 
     progress.running = 1
     try:
-        carry_out(comparison, key, [told])
+        carry_out(comparison, key, [show])
         progress.done.append(key)
     except NasError as error:
         progress.failed[key] = str(error).split("\n")[0]

@@ -100,11 +100,11 @@ def _search(
         if item.name not in other
     ]
     limits = ", ".join(markdown_text(str(limit)) for limit in run.meta.get("limits", [])) or "none"
-    told = len(run.table.told)
+    results = len(run.table.told)
     return (
         f"## Search\n\nValues of this network in the search. They steered the search; do not report them:\n\n"
         f"{table(('objective', 'value', 'unit', ''), rows)}\n\nAlgorithm {markdown_code(str(config.get('algorithm', 'unknown')))}, "
-        f"seed {markdown_text(str(config.get('seed', 'unknown')))}, {told:,} results, a front of {len(run.table.front):,}; limits: {limits}.{_counted_otherwise(run, other, task)}\n\n"
+        f"seed {markdown_text(str(config.get('seed', 'unknown')))}, {results:,} results, a front of {len(run.table.front):,}; limits: {limits}.{_counted_otherwise(run, other, task)}\n\n"
         f"<details><summary>Configuration of the search</summary>\n\n```json\n{_configuration(config)}\n```\n\n</details>"
     )
 

@@ -1,4 +1,4 @@
-"""Running the command line in this process, and a folder with somebody's own parts."""
+"""Run the command line in this process, in a folder with a user's components."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def nas_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Nas:
-    """Run `nas` with arguments, as its console script does; pictures and the page of a search are left out."""
+    """Run `nas` with arguments, like its console script, without plots and the page of a search."""
     monkeypatch.setattr("nas.report.plots.write_plots", lambda folder, table: [])
     monkeypatch.setattr("nas.cli.searching.report_at_the_end", lambda result, space: None)
 

@@ -123,7 +123,7 @@ def test_a_config_file_of_bytes_is_explained(folder: Path, nas_command) -> None:
 
 
 @pytest.mark.parametrize("name", ["none.yaml", "."])
-def test_a_config_that_is_no_file_is_explained(name: str, folder: Path, nas_command) -> None:
+def test_a_missing_config_file_is_explained(name: str, folder: Path, nas_command) -> None:
     done = nas_command("search", name)
     assert done.code == 2
     assert re.search("config: (no file|cannot read)", done.sentence)
@@ -211,7 +211,7 @@ def test_a_run_that_another_process_writes_is_refused(folder: Path, nas_command)
     assert handle is not None
 
 
-def test_too_many_failures_leave_files_and_a_run_that_goes_on_once_mended(folder: Path, nas_command) -> None:
+def test_too_many_failures_leave_files_and_a_run_that_continues_once_fixed(folder: Path, nas_command) -> None:
     done = nas_command("search", "search.yaml", "--set", "evaluator=parts.py:broken")
     assert done.code == 6
     assert {"front.csv", "history.parquet", "summary.json"} <= {p.name for p in (folder / "run").iterdir()}

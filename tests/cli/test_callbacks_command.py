@@ -64,7 +64,7 @@ def test_the_example_writes_news_and_runs_a_command_without_a_shell(folder: Path
     assert (folder / "told.txt").read_text() == last
 
 
-def test_a_callback_of_the_command_line_is_told_as_one_of_the_config(own: Path, nas_command) -> None:
+def test_a_callback_of_the_command_line_runs_like_one_of_the_config(own: Path, nas_command) -> None:
     assert nas_command("search", "search.yaml", "--callback", "own.py:Counting").code == 0
     assert (own / "count.txt").read_text() == "finished 20\n"
 

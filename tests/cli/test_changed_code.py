@@ -1,4 +1,4 @@
-"""The user's code is on record by its hashes: a run goes on after a change only if that is accepted."""
+"""Runs record the hashes of the user's code: after a change, a run continues only if you accept it."""
 
 from __future__ import annotations
 
@@ -304,7 +304,7 @@ def test_a_study_whose_objective_changed_names_the_file_and_needs_the_argument(
         study(2, resume=True)
 
 
-def test_a_run_in_which_every_candidate_failed_goes_on_once_its_cause_is_fixed(
+def test_a_run_in_which_every_candidate_failed_continues_once_its_cause_is_fixed(
     own: Path, nas_command: Any
 ) -> None:
     (own / "measure.py").write_text(MEASURE.replace("scale *", "no_such_name *"))

@@ -1,4 +1,4 @@
-"""`nas front --prefer --knee --top`: what is shown, what is in the JSON, what is refused."""
+"""`nas front --prefer --knee --top`: output, JSON, refused arguments."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_top_takes_the_best_of_a_ranking(run: pd.DataFrame, nas_command) -> None
     assert few == every[:2]
 
 
-def test_a_slip_in_a_preference_is_told_before_the_run_is_looked_for(folder: Path, nas_command) -> None:
+def test_an_invalid_preference_is_reported_before_the_run_is_read(folder: Path, nas_command) -> None:
     done = nas_command("front", "nothing", "--prefer", "error=5..")
     assert done.code == 2
     assert "prefer 'error=5..': expected a number" in done.sentence
@@ -131,7 +131,7 @@ def test_a_wrong_choice_is_explained_and_prints_nothing(
     assert done.out == ""
 
 
-def test_an_empty_front_is_said_to_be_empty(folder: Path, nas_command) -> None:
+def test_an_empty_front_is_reported(folder: Path, nas_command) -> None:
     nas_command("search", "search.yaml", "--set", "limits=['error <= -1']")
     done = nas_command("front", "run", "--prefer", "error=5%,params<1k", "--knee")
     assert done.code == 0

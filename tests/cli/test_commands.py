@@ -1,4 +1,4 @@
-"""What the commands print when all is well; help; what help loads."""
+"""Output of successful commands; help; imports of the help."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_help_loads_neither_torch_nor_ray_nor_pandas(arguments: list[str]) -> No
         ("surrogates", set()),
     ],
 )
-def test_list_names_what_there_is_with_a_line_each(kind: str, names: set[str], nas_command) -> None:
+def test_list_prints_one_line_per_component(kind: str, names: set[str], nas_command) -> None:
     done = nas_command("list", kind)
     assert done.code == 0
     rows = {line.split()[0]: line.split()[1:] for line in done.out.splitlines() if line.strip()}
@@ -236,7 +236,7 @@ def test_more_workers_than_concurrency_are_noted_by_the_command(folder: Path, na
     assert "concurrency 8 keeps at most 8 of 99 workers busy" in " ".join(done.out.split())
 
 
-def test_data_check_tells_what_a_data_set_holds(nas_command) -> None:
+def test_data_check_reports_the_contents_of_a_data_set(nas_command) -> None:
     done = nas_command("data", "check", "digits")
     assert done.code == 0
     assert "10 classes" in done.out

@@ -1,4 +1,4 @@
-"""`nas data check`, `nas search`, `nas train` and `nas evaluate` say which files of a data set they do not use."""
+"""`nas data check`, `nas search`, `nas train` and `nas evaluate` report the unused files of a data set."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def test_every_extra_of_the_metadata_has_a_line(nas_command) -> None:
     assert {part.split()[1].rstrip(":") for part in parts} == set(extras)
 
 
-def test_a_package_that_is_missing_or_too_old_is_told_with_the_command(nas_command, monkeypatch) -> None:
+def test_a_missing_or_old_package_is_reported_with_the_command(nas_command, monkeypatch) -> None:
     wrong = (
         Needed("torch", ">=2.4", "2.1"),
         Needed("moocore", ">=0.1.7", None),
@@ -69,7 +69,7 @@ def test_the_command_that_brings_an_extra_is_shown_as_it_is_typed(nas_command, m
     assert "[onnx]" in nas_command("doctor", "--no-ray").out
 
 
-def test_a_python_that_is_not_supported_is_told(nas_command, monkeypatch) -> None:
+def test_an_unsupported_python_is_reported(nas_command, monkeypatch) -> None:
     from packaging.specifiers import SpecifierSet
 
     monkeypatch.setattr("nas.cli.doctor.supported_python", lambda: SpecifierSet(">=9"))
@@ -89,7 +89,7 @@ def test_gpus_are_named(nas_command, monkeypatch: pytest.MonkeyPatch) -> None:
     ("code", "reason"),
     [("raise SystemExit('no socket')", "no socket"), ("import time; time.sleep(60)", "no answer within 1 s")],
 )
-def test_a_ray_that_does_not_start_is_told_with_the_way_around(
+def test_a_ray_that_does_not_start_is_reported_with_the_alternative(
     nas_command, monkeypatch: pytest.MonkeyPatch, code: str, reason: str
 ) -> None:
     monkeypatch.setattr("nas.cli.doctor._START_RAY", code)
@@ -99,7 +99,7 @@ def test_a_ray_that_does_not_start_is_told_with_the_way_around(
     assert found["advice"] == "nas search --executor serial needs no Ray"
 
 
-def test_a_folder_that_cannot_be_written_to_is_told(nas_command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_folder_is_reported(nas_command, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(**_: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
@@ -125,7 +125,7 @@ def test_tables_are_found_where_they_are_looked_for(
     assert found["data $NASBENCH101_TABLE"]["state"] == "note"
 
 
-def test_what_an_extra_needs_is_told_apart_from_what_always_is() -> None:
+def test_requirements_of_an_extra_are_separate_from_those_of_the_package() -> None:
     requirements = ("numpy>=1.26", "nothing-of-the-kind>=3; extra == 'x'", "tomli; python_version < '3'")
     groups = by_extra(requirements, ["x"])
     assert [p.name for p in groups[""]] == ["numpy"]

@@ -1,4 +1,4 @@
-"""`nas export`: what is written, what is refused, what a card says."""
+"""`nas export`: files, refused arguments, model card."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_several_picks_make_several_folders_and_the_default_is_the_knee(here: Pa
     assert index(folder)["picked"].startswith(("the knee", "the most balanced"))
 
 
-def test_an_export_is_not_written_over_unless_forced(exported: Path, nas_command) -> None:
+def test_an_export_is_overwritten_only_with_force(exported: Path, nas_command) -> None:
     again = ("export", "run", "--pick", "error", "--out", "out", "--no-onnx")
     before = (exported / "README.md").stat().st_mtime_ns
     done = nas_command(*again)
@@ -205,9 +205,7 @@ def test_a_full_training_says_so_and_keeps_its_log(here: Path, nas_command) -> N
     assert all(torch.equal(tensor, state[name]) for name, tensor in ours.items())
 
 
-def test_a_training_that_was_interrupted_goes_on(
-    here: Path, nas_command, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_training_continues(here: Path, nas_command, monkeypatch: pytest.MonkeyPatch) -> None:
     command = ("export", "run", "--pick", "params", "--train", "--epochs", "2", "--out", "out", "--no-onnx")
 
     def told(row: Any, *_: Any) -> str:
@@ -231,7 +229,7 @@ def test_an_untrained_network_says_so_at_the_top(here: Path, nas_command) -> Non
     assert "THE NETWORK IS NOT TRAINED" in (folder / "network.py").read_text(encoding="utf-8")[:700]
 
 
-def test_a_run_without_weights_says_what_to_do(folder: Path, nas_command) -> None:
+def test_a_run_without_weights_names_the_alternatives(folder: Path, nas_command) -> None:
     assert nas_command("search", "search.yaml").code == 0
     done = nas_command("export", "run", "--no-onnx")
     assert done.code == 3
@@ -250,7 +248,7 @@ def test_a_network_that_is_not_on_the_front_has_no_weights(here: Path, nas_comma
     assert "use --train to train the network now" in done.sentence
 
 
-def test_a_space_that_builds_nothing_is_told(folder: Path, nas_command) -> None:
+def test_a_space_without_build_is_reported(folder: Path, nas_command) -> None:
     assert nas_command("search", "search.yaml").code == 0
     done = nas_command("export", "run", "--untrained", "--no-onnx")
     assert done.code == 2
@@ -293,7 +291,7 @@ def test_flags_that_do_not_go_together_are_refused(
     assert not (here / "out").exists()
 
 
-def test_a_folder_without_a_run_is_told(here: Path, nas_command) -> None:
+def test_a_folder_without_a_run_is_reported(here: Path, nas_command) -> None:
     assert nas_command("export", "nowhere").code == 4
 
 
@@ -312,7 +310,7 @@ def test_onnx_is_written_compared_and_run_as_the_card_says(here: Path, nas_comma
     assert run_snippet(code, folder, monkeypatch)["scores"].shape == (1, 10)
 
 
-def test_an_export_is_judged_with_its_own_weights_as_its_card_says(exported: Path, nas_command) -> None:
+def test_an_export_is_evaluated_with_its_weights_as_on_its_card(exported: Path, nas_command) -> None:
     test = float(card_rows(exported)["test error"].rstrip("%"))
     for arguments in (
         [str(exported)],
@@ -346,7 +344,7 @@ def test_an_export_whose_network_is_code_or_unknown_is_not_run(
     assert not (here / "hacked").exists()
 
 
-def test_a_folder_that_is_no_export_is_named_and_so_are_missing_weights(here: Path, nas_command) -> None:
+def test_a_folder_without_an_export_and_missing_weights_are_reported(here: Path, nas_command) -> None:
     (here / "other").mkdir()
     assert (
         "other is not an export or training folder"

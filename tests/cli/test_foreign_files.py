@@ -63,7 +63,7 @@ def snapshot(folder: Path) -> Snapshot:
 
 
 def foreign_project(folder: Path) -> None:
-    """A project of somebody's, with the names that a run would use."""
+    """A foreign project with the file names of a run."""
     for name in ("weights/resnet.pt", "report.html", "front.csv", "config.json", "weights.pt", "index.html"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"precious " + name.encode())
@@ -98,7 +98,7 @@ def an_empty_subfolder(folder: Path) -> None:
     (folder / "weights").mkdir(parents=True)
 
 
-def a_lock_of_somebody(folder: Path) -> None:
+def a_foreign_lock(folder: Path) -> None:
     folder.mkdir()
     (folder / ".lock").write_text("mine")
 
@@ -125,7 +125,7 @@ REFUSED = [
     (with_links, ".lock"),
     (only_a_config, "config.json"),
     (an_empty_subfolder, "weights/"),
-    (a_lock_of_somebody, ".lock"),
+    (a_foreign_lock, ".lock"),
     (no_log_of_ours, "history.sqlite"),
     (an_empty_log, "history.sqlite"),
 ]
@@ -390,7 +390,9 @@ def test_a_log_names_every_file_before_it_is_written(run: Path, nas_command) -> 
     assert all(run_files(run).owns(name) for name in written)
 
 
-def test_a_run_of_an_earlier_version_goes_on_with_its_files_and_leaves_others(run: Path, nas_command) -> None:
+def test_a_run_of_an_earlier_version_continues_with_its_files_and_keeps_others(
+    run: Path, nas_command
+) -> None:
     with closing(sqlite3.connect(run / "history.sqlite")) as db:
         db.execute("DROP TABLE files")
     for name in ("notes.txt", "weights/resnet.pt"):
@@ -418,7 +420,7 @@ def test_a_start_that_was_killed_before_the_first_ask_can_be_started_again(folde
 
 
 @pytest.mark.parametrize("name", ["index.html", "results/tables.md", "compare.json"])
-def test_a_comparison_goes_on_only_with_its_own_files(
+def test_a_comparison_continues_only_with_its_own_files(
     name: str, folder: Path, nas_command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nas.compare.report.write_figures", lambda folder, drawn: None)
@@ -436,7 +438,7 @@ def test_a_comparison_goes_on_only_with_its_own_files(
         assert snapshot(folder) == before
 
 
-def test_a_training_goes_on_only_with_its_own_files(folder: Path, nas_command) -> None:
+def test_a_training_continues_only_with_its_own_files(folder: Path, nas_command) -> None:
     assert nas_command(*TRAIN, "--out", "out").code == 0
     (folder / "out/notes.txt").write_text("mine")
     (folder / "out/result.json").unlink()
@@ -460,7 +462,7 @@ def test_a_training_goes_on_only_with_its_own_files(folder: Path, nas_command) -
 
 
 @pytest.mark.parametrize(
-    "make", [foreign_project, only_a_config, a_lock_of_somebody], ids=lambda make: make.__name__
+    "make", [foreign_project, only_a_config, a_foreign_lock], ids=lambda make: make.__name__
 )
 @pytest.mark.parametrize("force", [[], ["--force"]])
 def test_an_export_into_a_folder_with_files_of_others_is_refused(
@@ -565,7 +567,7 @@ def test_csv_is_a_flag_a_config_key_and_an_argument(folder: Path, nas_command) -
     assert all((folder / name / "history.csv").is_file() for name in "abc")
 
 
-def test_a_table_of_somebody_is_not_replaced_by_csv(run: Path, nas_command) -> None:
+def test_a_foreign_table_is_not_replaced_by_csv(run: Path, nas_command) -> None:
     (run / "history.csv").write_text("mine")
     before = snapshot(run)
     for command in (("front", "run", "--csv"), (*RESUME, "--csv")):

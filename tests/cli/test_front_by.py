@@ -18,7 +18,7 @@ ERROR, SPEED, PARAMS = Objective("error", "%"), Objective("speed", maximize=True
 
 
 def frame(**columns: list[object]) -> pd.DataFrame:
-    """A run's rows, told in order."""
+    """A run's rows, in result order."""
     n = len(columns["architecture"])
     common = {
         "trial": range(n),

@@ -302,7 +302,7 @@ def test_no_command_that_is_printed_holds_a_path_without_quotes() -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="bytes of file names")
-def test_a_run_lives_in_a_folder_whose_name_is_no_utf8(tmp_path: Path) -> None:
+def test_a_run_works_in_a_folder_whose_name_is_not_utf8(tmp_path: Path) -> None:
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
     try:
         folder.mkdir()
@@ -325,7 +325,7 @@ def test_a_run_lives_in_a_folder_whose_name_is_no_utf8(tmp_path: Path) -> None:
 
 
 class Bytes(nas.SearchSpace):
-    """A space whose text form holds what no file can: a byte that is no UTF-8, a lone surrogate and NUL."""
+    """A space whose text form has characters that no file can hold: an invalid UTF-8 byte, a lone surrogate and NUL."""
 
     name = "bytes\udce9"
     cardinalities = (30,)

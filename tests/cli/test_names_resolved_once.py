@@ -99,9 +99,7 @@ def test_a_peer_without_its_package_is_refused_before_the_search_is_announced(
 
 
 @pytest.mark.parametrize("name", ["Plain", "WithSettings"])
-def test_an_executor_of_your_own_with_settings_searches_and_is_resumed(
-    name: str, own: Path, nas_command
-) -> None:
+def test_a_custom_executor_with_settings_searches_and_is_resumed(name: str, own: Path, nas_command) -> None:
     done = nas_command(
         "search", "search.yaml", "--executor", f"own.py:{name}", "--set", "executor.note=here.txt"
     )
@@ -140,13 +138,13 @@ def test_an_executor_s_file_counts_from_where_the_command_runs(
         ("seriel", "did you mean 'serial'?"),
     ],
 )
-def test_what_is_no_executor_is_refused(name: str, said: str, own: Path, nas_command) -> None:
+def test_an_invalid_executor_is_refused(name: str, said: str, own: Path, nas_command) -> None:
     done = nas_command("search", "search.yaml", "--executor", name)
     assert done.code == 2
     assert said in done.sentence
 
 
-def test_a_setting_that_an_executor_of_your_own_lacks_is_refused_before_anything_runs(
+def test_a_setting_that_a_custom_executor_lacks_is_refused_before_anything_runs(
     own: Path, nas_command
 ) -> None:
     done = nas_command("search", "search.yaml", "--executor", "own.py:Plain", "--set", "executor.nota=x")
@@ -155,7 +153,7 @@ def test_a_setting_that_an_executor_of_your_own_lacks_is_refused_before_anything
     assert not (own / "run").exists()
 
 
-def test_nas_compare_takes_an_executor_of_your_own(own: Path) -> None:
+def test_nas_compare_takes_a_custom_executor(own: Path) -> None:
     make, settings = make_executor(Part.model_validate({"name": "own.py:WithSettings", "workers": 5}), own)
     assert settings.workers == 5
     executor = make(lambda trial: {}, frozenset())

@@ -1,4 +1,4 @@
-"""Networks on the command line: costs, blocks, drawings, the authors' weights, full trainings, judging."""
+"""Networks on the command line: costs, blocks, drawings, the authors' weights, full trainings, evaluation."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_the_list_of_models_says_which_are_reconstructions(nas_command) -> None:
     ("name", "params", "madds"),
     [("mobilenet_v2", 3_504_872, 300_774_272), ("resnet18", 11_689_512, 1_814_073_344)],
 )
-def test_a_network_of_others_is_counted_shown_and_drawn(
+def test_a_named_network_is_counted_shown_and_drawn(
     name: str, params: int, madds: int, nas_command, here: Path
 ) -> None:
     assert costs(nas_command("cost", name, "--json")) == {"params": params, "madds": madds}
@@ -86,7 +86,7 @@ def test_a_network_of_others_is_counted_shown_and_drawn(
     assert ET.parse(here / "network.svg").getroot().tag.endswith("svg")
 
 
-def test_a_folder_of_pictures_may_be_named_in_place_of_the_data_set(nas_command, here: Path) -> None:
+def test_an_image_folder_can_replace_the_data_set(nas_command, here: Path) -> None:
     from PIL import Image
 
     for kind, count in (("train", 8), ("val", 2)):
@@ -276,7 +276,7 @@ def test_weights_of_another_network_are_refused(trained: Path, nas_command) -> N
     assert "another network" in done.sentence
 
 
-def test_an_interrupted_training_says_how_to_go_on(
+def test_an_interrupted_training_prints_how_to_continue(
     nas_command, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from nas.training.loop import Training

@@ -1,4 +1,4 @@
-"""The live panel: what it says, and that it fits every terminal."""
+"""The live panel: its content, and that it fits every terminal."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def shown(what: RunStatus, width: int = 100, height: int = 40, encoding: str = "
     return raw.getvalue().decode(encoding)
 
 
-def test_it_says_everything_that_one_wants_to_know() -> None:
+def test_it_shows_every_fact_of_the_run() -> None:
     said = shown(standing())
     for part in (
         "muxnet-tiny, sa-moead, seed 1",
@@ -122,7 +122,7 @@ def test_a_terminal_without_unicode_gets_ascii() -> None:
     assert "gr??er" in said or "gr?" in said
 
 
-def test_what_a_log_holds_cannot_move_the_cursor() -> None:
+def test_texts_of_a_log_cannot_move_the_cursor() -> None:
     evil = "\x1b[2J\x1b]0;title\x07\r[red]x[/red]"
     said = shown(standing(failures=((evil, 3),), workers=(Work(evil, 1, evil, 2.0),), trouble=evil))
     assert "\x1b" not in said
@@ -144,12 +144,12 @@ def test_a_surrogate_that_is_not_reliable_is_named_so() -> None:
     assert "tau 0.10 (-0.20 to 0.40), not reliable yet" in shown(standing(surrogates=(doubtful,)))
 
 
-def test_a_surrogate_without_a_tau_is_told_in_its_own_words() -> None:
+def test_a_surrogate_without_a_tau_shows_its_text() -> None:
     young = Judgement("error", float("nan"), float("nan"), float("nan"), False, "6 results are too few")
     assert "error: 6 results are too few" in shown(standing(surrogates=(young,)))
 
 
-def test_time_goes_on_after_the_standing_was_taken() -> None:
+def test_time_advances_after_the_status_was_taken() -> None:
     said = shown(standing(taken=time.time() - 10))
     assert "1 min 22 s passed, about 52 s left" in said
     assert "39 s" in said  # the worker that was at it for 29 s
@@ -159,7 +159,7 @@ def test_virtual_time_stands_still() -> None:
     assert "1 min 12 s passed" in shown(standing(taken=time.time() - 10, ticking=False))
 
 
-def test_a_run_that_is_over_says_how_it_ended() -> None:
+def test_a_finished_run_shows_its_outcome() -> None:
     over = shown(standing(outcome="interrupted", workers=(), waiting=0, left=None, taken=0.0))
     assert "interrupted after 1 min 12 s" in over
     assert "ago" not in over
@@ -196,12 +196,12 @@ def test_a_sparkline_of_equal_values_is_flat(glyphs: Any) -> None:
 
 
 @pytest.mark.parametrize("values", [[], [1.0]])
-def test_there_is_no_sparkline_of_less_than_two_values(values: list[float]) -> None:
+def test_a_sparkline_needs_two_values(values: list[float]) -> None:
     assert sparkline(values, 20) == ""
 
 
 @pytest.mark.parametrize(
     ("seconds", "said"), [(0.4, "0 s"), (59.6, "1 min 00 s"), (125, "2 min 05 s"), (7320, "2 h 02 min")]
 )
-def test_a_length_of_time_is_told_as_people_do(seconds: float, said: str) -> None:
+def test_a_duration_is_readable(seconds: float, said: str) -> None:
     assert clock(seconds) == said

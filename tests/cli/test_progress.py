@@ -89,10 +89,10 @@ def test_a_space_that_cannot_write_its_architectures_ends_no_search(monkeypatch:
         space=Mute(),
         until=lambda said: "cannot show the status of the search: ValueError: no words" in said,
     )
-    assert said.rindex("10/10") > said.rindex("cannot show")  # it went on; at the end this thread draws
+    assert said.rindex("10/10") > said.rindex("cannot show")  # it continued; this thread draws the last line
 
 
-def test_what_is_done_again_and_again_goes_on_after_an_error_that_is_reported_once(
+def test_a_repeating_timer_continues_after_an_error_reported_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     enough, calls = threading.Event(), iter(range(1_000))
@@ -110,7 +110,7 @@ def test_what_is_done_again_and_again_goes_on_after_an_error_that_is_reported_on
     assert caplog.text.count("not now") == 1
 
 
-def test_stopping_what_never_began_is_no_error() -> None:
+def test_stopping_before_the_start_is_allowed() -> None:
     every = RepeatingTimer(1.0, lambda: None)
     every.stop()
     every.stop()

@@ -1,4 +1,4 @@
-"""The command as a process of its own: Ctrl-C, a full disk, workers that die."""
+"""The command as a separate process: Ctrl-C, a full disk, workers that die."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def start(folder: Path, *arguments: str, code: str = NAS) -> subprocess.Popen[st
 
 
 def wait_for(process: subprocess.Popen[str], run: Path, evaluated: int) -> None:
-    """Until the run has so many results."""
+    """Wait until the run has `evaluated` results."""
     give_up = time.monotonic() + 6000
     while time.monotonic() < give_up:
         assert process.poll() is None, process.communicate()
@@ -67,13 +67,13 @@ def finish(folder: Path, nas_command) -> None:
 SLOW = ("--set", "evaluator.sleep=0.05", "--budget", "40")
 
 
-def test_ctrl_c_ends_a_serial_search_in_order_and_it_goes_on(folder: Path, nas_command) -> None:
+def test_ctrl_c_ends_a_serial_search_cleanly_and_it_continues(folder: Path, nas_command) -> None:
     interrupted(folder, *SLOW, group=False)
     finish(folder, nas_command)
 
 
 @pytest.mark.slow
-def test_ctrl_c_at_the_terminal_ends_a_search_on_ray_in_order_and_it_goes_on(
+def test_ctrl_c_at_the_terminal_ends_a_search_on_ray_cleanly_and_it_continues(
     folder: Path, nas_command
 ) -> None:
     interrupted(folder, *SLOW, "--executor", "ray", "--workers", "2", group=True)
@@ -93,7 +93,7 @@ def test_a_schedulers_sigterm_is_as_good_as_ctrl_c_on_ray(folder: Path, nas_comm
 
 
 @pytest.mark.slow
-def test_a_driver_killed_on_ray_takes_its_workers_along_and_goes_on(folder: Path, nas_command) -> None:
+def test_a_driver_killed_on_ray_takes_its_workers_along_and_continues(folder: Path, nas_command) -> None:
     psutil = pytest.importorskip("psutil")
     process = start(folder, "search", "search.yaml", *SLOW, "--executor", "ray")
     wait_for(process, folder / "run", 9)

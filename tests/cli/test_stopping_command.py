@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 
-def test_a_search_that_a_rule_stops_says_so_and_how_to_go_on(folder: Path, nas_command) -> None:
+def test_a_search_stopped_by_a_rule_prints_the_rule_and_how_to_continue(folder: Path, nas_command) -> None:
     done = nas_command("search", "search.yaml", "--set", "stop=[{stalled: 2}]")
     assert done.code == 0, done.err
     shown = " ".join(done.out.split())

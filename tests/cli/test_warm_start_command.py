@@ -33,7 +33,7 @@ def test_it_is_resumed_without_the_earlier_run(folder: Path, nas_command) -> Non
     assert json.loads((folder / "new" / "summary.json").read_text())["evaluations"] == 25
 
 
-def test_another_warm_start_is_no_resumption(folder: Path, nas_command) -> None:
+def test_another_warm_start_prevents_resuming(folder: Path, nas_command) -> None:
     nas_command("search", "search.yaml", "--out", "earlier")
     nas_command("search", "search.yaml", "--seed", "1", "--out", "new")
     done = nas_command("search", "--resume", "new", "--set", "warm_start=earlier", "--budget", "25")

@@ -150,14 +150,14 @@ def test_once_on_a_folder_without_a_run_is_an_error(tmp_path: Path, nas_command)
 
 
 @pytest.mark.parametrize("every", ["0", "-1", "nan", "1e9"])
-def test_an_interval_that_is_no_time_is_refused(every: str, run: Path, nas_command) -> None:
+def test_an_invalid_interval_is_refused(every: str, run: Path, nas_command) -> None:
     done = nas_command("watch", str(run), "--every", every)
     assert done.code == 2
     assert "--every: expected seconds from 0.1 to 86400" in done.sentence
 
 
 @pytest.mark.slow
-def test_a_search_says_what_its_worker_does(tmp_path: Path) -> None:
+def test_a_search_shows_the_work_of_its_worker(tmp_path: Path) -> None:
     seen: list[RunStatus] = []
     thread = threading.Thread(target=lambda: search(tmp_path / "run", evaluate=slow, budget=120))
     thread.start()
@@ -195,7 +195,7 @@ def test_another_process_with_the_same_number_is_not_taken_for_the_search(orphan
     assert "exited without finishing the run" in RecordedStatus(folder).look().trouble
 
 
-def test_a_search_on_another_machine_that_fell_silent_is_told_of(orphan: Orphan) -> None:
+def test_a_silent_search_on_another_machine_is_reported(orphan: Orphan) -> None:
     folder = orphan(host="elsewhere", beat=time.time() - 300)
     assert "on elsewhere) sent its last heartbeat 300 s ago" in RecordedStatus(folder).look().trouble
 
@@ -297,7 +297,7 @@ def test_a_run_of_another_machine_is_read_from_a_copy_with_the_same_result(
 
 
 def changing(monkeypatch: pytest.MonkeyPatch, run: Path, times: int) -> None:
-    """Move the write-ahead log to the file in the middle of the next so many copies."""
+    """Move the write-ahead log to the file during each of the next copies."""
     left = [times]
     copy = shutil.copyfile
 

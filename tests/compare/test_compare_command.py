@@ -33,7 +33,7 @@ out: out
 
 @dataclass(frozen=True)
 class Done:
-    """What a command left: exit code, and what it said."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -122,7 +122,7 @@ def test_runs_that_fail_end_the_command_with_their_reasons_and_the_others_are_re
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
-def test_after_ctrl_c_the_same_command_goes_on(folder: Path, nas: Callable[..., Done]) -> None:
+def test_after_ctrl_c_the_same_command_continues(folder: Path, nas: Callable[..., Done]) -> None:
     slow = PARTS + "\n\nimport time\n\n\ndef slow(trial):\n    time.sleep(0.15)\n    return noisy(trial)\n"
     (folder / "parts.py").write_text(slow, encoding="utf-8")
     (folder / "compare.yaml").write_text(CONFIG.replace("parts.py:noisy", "parts.py:slow"), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What a comparison's config may say, and what is said of one that cannot be used."""
+"""Valid configs of a comparison, and errors of invalid ones."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_label_is_the_name_unless_there_is_one() -> None:
     assert checked.algorithms[2].settings == {"population": 10}
 
 
-def test_a_problem_may_have_budget_targets_and_checkpoints_of_its_own() -> None:
+def test_a_problem_can_set_its_budget_targets_and_checkpoints() -> None:
     own = two_objectives(budget=40, targets=[0.5], checkpoints=[10, 20, 90])
     checked = check_comparison(config(problems=[own, one_objective()]))
     first, second = checked.problems

@@ -1,4 +1,4 @@
-"""The runs of a comparison: ordinary searches that begin alike, go on where they were cut, and are never mixed."""
+"""The runs of a comparison: ordinary searches with the same beginning, which continue after an interruption and are never mixed."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ LEAN = {"name": "sa-moead", "surrogate": "rbf", "initial": 4, "whole_space": 100
 
 
 @pytest.mark.parametrize("algorithm", ["moead", "sa-moead"])
-def test_a_run_that_was_cut_short_goes_on_to_the_same_end(
+def test_an_interrupted_run_continues_to_the_same_end(
     algorithm: str, comparison: Compare, tmp_path: Path
 ) -> None:
     changes = {**ONE, "algorithms": ["moead", LEAN], "seeds": 1}
@@ -92,7 +92,7 @@ def test_a_run_that_was_cut_short_goes_on_to_the_same_end(
     assert architectures(cut, key) == architectures(whole, key)
 
 
-def test_a_folder_left_before_the_first_evaluation_is_begun_anew(comparison: Compare, tmp_path: Path) -> None:
+def test_a_folder_left_before_the_first_evaluation_is_restarted(comparison: Compare, tmp_path: Path) -> None:
     made = comparison(tmp_path, **ONE)
     key = next(made.every_run())
     History(made.folder(key), made.problem_of(made.config.problem(key.problem)).space, create=True).close()
@@ -175,8 +175,8 @@ def test_a_damaged_record_is_explained(comparison: Compare, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
-def test_a_shared_design_stands_for_as_many_of_an_algorithms_own_beginning(name: str) -> None:
-    """With a design as large as its beginning, what an algorithm asks next hangs on the results."""
+def test_a_shared_design_replaces_as_many_initial_candidates_of_an_algorithm(name: str) -> None:
+    """With a design as large as its initial population, the next candidates depend on the results."""
     problem = toy_problem(2)
     settings = ALGORITHMS[name].default_settings(2, 40)
     n = ALGORITHMS[name](problem, np.random.default_rng(0), settings).initial
@@ -192,7 +192,7 @@ def test_a_shared_design_stands_for_as_many_of_an_algorithms_own_beginning(name:
     assert name == "random" or next_asked[0] != next_asked[1]
 
 
-def test_the_algorithm_waits_until_all_of_the_design_is_told() -> None:
+def test_the_algorithm_waits_for_all_results_of_the_design() -> None:
     problem = toy_problem(2)
     design = draw_design(problem, 3, seed=1)
     inner = ALGORITHMS["random"](problem, np.random.default_rng(0))

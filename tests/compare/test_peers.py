@@ -69,7 +69,7 @@ def test_a_peer_searches_a_problem_with_failures_to_its_budget(name: str) -> Non
     assert found.summary["failed"] == sum(i % 7 == 5 for i in range(n))
 
 
-def test_a_peer_begins_with_what_it_was_told_before_its_first_ask(name: str) -> None:
+def test_a_peer_begins_with_the_results_before_its_first_ask(name: str) -> None:
     problem, n = toy_problem(2), evaluations(name)
     design = draw_design(problem, 6, seed=5)
     make = WithDesign(PEERS[name], name, design)
@@ -136,8 +136,8 @@ def test_a_peer_that_brings_nothing_new_is_stuck_after_its_patience() -> None:
     assert same.proposals == 1 + 7
 
 
-def test_optunas_gp_learns_from_what_came_to_nothing() -> None:
-    """It draws nothing: told of failed trials alone, it would propose the same once more, and again."""
+def test_optunas_gp_learns_from_failed_trials() -> None:
+    """It draws nothing: with only failed trials, it would propose the same candidate forever."""
     pytest.importorskip("optuna", reason="the extra peers is not installed")
     space = ToySpace()
     study = OptunaGP(toy_problem(2), np.random.default_rng(0)).make(outside.Task(space, 2, 3, ()))
@@ -149,7 +149,7 @@ def test_optunas_gp_learns_from_what_came_to_nothing() -> None:
     assert len(set(proposals[10:])) == 8  # after those that it draws to begin with
 
 
-def test_objectives_are_divided_by_the_range_of_what_was_known_at_the_beginning() -> None:
+def test_objectives_are_divided_by_the_range_of_the_initial_results() -> None:
     told: list[Any] = []
 
     class Listens:
@@ -177,7 +177,7 @@ def test_objectives_are_divided_by_the_range_of_what_was_known_at_the_beginning(
     assert [t.tolist() for t in told] == [[0.5, 4.0], [1.5, 5.0]]
 
 
-def test_genes_that_are_no_architecture_are_mended() -> None:
+def test_invalid_genes_are_repaired() -> None:
     space = ToySpace()
     genes = repaired(space, [2.0] * 6, np.random.default_rng(0))
     assert space.is_valid(nas.Architecture(space.name, genes))

@@ -1,4 +1,4 @@
-"""What a comparison leaves behind: tables, figures, and a page that stands by itself."""
+"""Outputs of a comparison: tables, figures, and a self-contained page."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def out(made: Comparison) -> Path:
     return made.out
 
 
-def test_every_table_is_a_file_of_its_own(out: Path) -> None:
+def test_every_table_is_a_file(out: Path) -> None:
     names = "runs quality summary curves curves_time targets reached ranks pairs reference reference_fronts attainment attainment_difference"
     for name in names.split():
         assert len(pd.read_csv(out / "results" / f"{name}.csv")) > 0, name
@@ -102,7 +102,7 @@ def test_every_text_on_the_page_is_escaped(out: Path) -> None:
     assert "error & params" not in text
 
 
-def test_the_tables_say_what_was_searched_and_what_is_shown(out: Path) -> None:
+def test_the_tables_name_the_searched_and_shown_values(out: Path) -> None:
     text = (out / "results" / "tables.md").read_text(encoding="utf-8")
     assert "Searched: error, params. Shown: reported values (test_error, params)." in text
     assert "The best architecture by searched error, evaluated by its test_error." in text
@@ -119,9 +119,7 @@ def test_too_few_seeds_are_named_in_the_place_of_a_p_value(out: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_report_of_a_part_says_how_many_runs_are_missing(
-    made: Comparison, comparison: Compare, out: Path
-) -> None:
+def test_a_partial_report_counts_the_missing_runs(made: Comparison, comparison: Compare, out: Path) -> None:
     more = comparison(made.out, seeds=5)
     assert write_report(more, lambda text: None).missing == 6
     assert "6 of 30 runs are incomplete" in (out / "index.html").read_text(encoding="utf-8")

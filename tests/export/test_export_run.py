@@ -37,14 +37,14 @@ def test_a_run_from_python_is_exported_with_its_space_and_evaluator(run: Path, p
     assert exported.onnx_random is None
 
 
-def test_without_the_space_the_error_says_how(run: Path, tmp_path: Path) -> None:
+def test_without_the_space_the_error_names_the_call(run: Path, tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"started from Python; .* nas\.export_run\(run, space=\.\.\., evaluate=\.\.\.\)"
     ):
         nas.export_run(run, out=tmp_path / "out")
 
 
-def test_what_a_warm_start_brought_is_exported_from_its_own_run(run: Path, parts, tmp_path: Path) -> None:
+def test_imported_results_are_exported_from_their_run(run: Path, parts, tmp_path: Path) -> None:
     space, train = parts
     later = tmp_path / "later"
     with pytest.MonkeyPatch.context() as patched:

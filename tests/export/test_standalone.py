@@ -65,7 +65,7 @@ NETWORKS_OF_SPACES: dict[str, Callable[[], nn.Module]] = {
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[torch.Tensor, Path]]:
-    """What each network gives, and the folder where another interpreter has run its file."""
+    """The outputs of each network, and the folder where another interpreter has run its file."""
     found: dict[str, tuple[torch.Tensor, Path]] = {}
     pictures = torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(1))
     for name, make in NETWORKS_OF_SPACES.items():
@@ -87,14 +87,14 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[torch.
 
 
 @pytest.mark.parametrize("name", NETWORKS_OF_SPACES)
-def test_the_file_gives_the_same_outputs_where_this_project_is_not(exported, name: str) -> None:
+def test_the_file_gives_the_same_outputs_without_this_project(exported, name: str) -> None:
     expected, folder = exported[name]
     got = torch.load(folder / "outputs.pt", weights_only=True)
     assert torch.allclose(got, expected, rtol=0.0, atol=1e-6 * float(expected.abs().max()))
 
 
 @pytest.mark.parametrize("name", NETWORKS_OF_SPACES)
-def test_the_file_finds_that_it_gives_what_it_gave_when_it_was_exported(exported, name: str) -> None:
+def test_the_file_checks_its_outputs_against_those_at_the_export(exported, name: str) -> None:
     _, folder = exported[name]
     shape, difference = ast.literal_eval((folder / "checked").read_text())
     assert shape == (2, 10)
@@ -176,7 +176,7 @@ def test_any_architecture_of_a_space_is_written(space) -> None:
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_what_no_file_of_its_own_can_build_is_refused_with_the_reason(what: str) -> None:
+def test_a_network_without_a_standalone_file_is_refused_with_the_reason(what: str) -> None:
     make, reason = REFUSED[what]
     with pytest.raises(NotExportable, match=reason):
         standalone(make(), GREY, "A.")

@@ -33,7 +33,7 @@ LATENCY = Objective("latency", "ms")
 def table(
     objectives: list[Objective], values: Any, status: list[str] | None = None, *limits: str
 ) -> RunTable:
-    """A run whose trials were told in order, values (n, m) in the user's direction."""
+    """A run with trials in result order, values (n, m) in the user's direction."""
     rows = np.asarray(values, dtype=np.float64).reshape(-1, len(objectives))
     n = len(rows)
     frame = pd.DataFrame(rows, columns=[o.name for o in objectives])
@@ -121,7 +121,7 @@ def test_files_are_small_png_images_of_1200_by_900_with_content_on_white(tmp_pat
 
 
 def test_settings_of_matplotlib_are_not_the_runs(tmp_path: Path) -> None:
-    """LaTeX in a file of the user's, where no LaTeX is, ended a finished search."""
+    """LaTeX in a user's settings, without LaTeX installed, ended a finished search."""
     with matplotlib.rc_context({"text.usetex": True, "lines.linewidth": 9.0}):
         ours = [path.read_bytes() for path in write_plots(tmp_path / "own", some_run([ERROR, PARAMS]))]
         assert matplotlib.rcParams["text.usetex"]

@@ -41,7 +41,7 @@ out: mine
 def command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], no_plots: None
 ) -> Callable[..., Any]:
-    """Run `nas` with arguments: its exit code and what it said."""
+    """Run `nas` with arguments: its exit code and output."""
 
     def run(*arguments: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["nas", *arguments])
@@ -83,7 +83,7 @@ def test_a_search_ends_with_its_page_and_the_command_makes_it_again(folder: Path
     assert "opens offline in any browser" in said
 
 
-def test_runs_are_compared_on_a_page_of_their_own(folder: Path, command: Any) -> None:
+def test_runs_are_compared_on_a_separate_page(folder: Path, command: Any) -> None:
     command("search", "mine.yaml")
     command("search", "mine.yaml", "--seed", "2", "--out", "other")
     assert command("report", "mine", "other")[0] == 0
@@ -92,7 +92,7 @@ def test_runs_are_compared_on_a_page_of_their_own(folder: Path, command: Any) ->
     assert (folder / "both.html").is_file()
 
 
-def test_what_is_no_run_is_explained(folder: Path, command: Any) -> None:
+def test_a_folder_without_a_run_is_explained(folder: Path, command: Any) -> None:
     code, said = command("report", "nothing")
     assert code == 4
     assert "no run in nothing" in said
@@ -118,7 +118,7 @@ def test_a_page_that_fails_leaves_a_finished_search_finished(
     assert f"nas report {result.out}" in said
 
 
-def test_the_page_of_ones_own_space_at_the_end_of_a_search_lists_genes(folder: Path, command: Any) -> None:
+def test_the_page_of_a_custom_space_at_the_end_of_a_search_lists_genes(folder: Path, command: Any) -> None:
     command("search", "mine.yaml")
     text = (folder / "mine" / "report.html").read_text(encoding="utf-8")
     assert "its genes are listed instead of a drawing" in text

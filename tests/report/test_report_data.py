@@ -1,4 +1,4 @@
-"""What a report says of a run, before any page is made of it."""
+"""The description of a run before rendering the page."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def test_a_long_curve_is_measured_at_some_hundred_places() -> None:
     assert curve.evaluations[-1] == 3000
 
 
-def test_surrogates_are_told_by_objective_with_unreliable_ones_marked() -> None:
+def test_surrogates_are_listed_by_objective_with_unreliable_ones_marked() -> None:
     source = source_of(table_of(frame_of(THREE, 30), THREE, said=notes()))
     (surrogate,) = describe([source]).runs[0].surrogates
     assert surrogate.objective == "error"
@@ -389,7 +389,7 @@ def test_one_call_writes_the_page_into_the_folder(run: Path) -> None:
     assert path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
-def test_a_run_whose_record_has_the_wrong_kind_is_said_to_be_damaged(run: Path) -> None:
+def test_a_run_with_a_record_of_the_wrong_kind_is_reported_as_damaged(run: Path) -> None:
     with sqlite3.connect(run / "history.sqlite") as db:
         db.execute(
             "UPDATE meta SET value = ? WHERE key = 'config'",

@@ -1,4 +1,4 @@
-"""The page in a real browser: what it shows, that its parts follow each other, and that nothing in a run becomes code."""
+"""The page in a real browser: its content, linked selections, and that no text of a run becomes code."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_limit_leaves_only_what_meets_it(small: Opened) -> None:
     assert small.text("#page-said").endswith(f"{len(shown)} rows")
 
 
-def test_a_limit_that_is_no_number_is_said_to_be_none(small: Opened) -> None:
+def test_an_invalid_limit_is_reported(small: Opened) -> None:
     field = small.page.locator('[data-limit="error at least"]')
     field.fill("much")
     small.until("document.querySelector('#limits-wrong').textContent !== ''")
@@ -107,7 +107,7 @@ def test_a_limit_that_is_no_number_is_said_to_be_none(small: Opened) -> None:
     assert field.get_attribute("aria-invalid") == "true"
 
 
-def test_the_best_of_what_meets_a_limit_is_found_anew(small: Opened) -> None:
+def test_the_best_within_a_limit_is_recomputed(small: Opened) -> None:
     small.page.locator("#view").select_option("best")
     before = set(small.column("evaluation"))
     low = sorted(float(text.split()[0]) for text in small.column("error"))[0]
@@ -124,7 +124,7 @@ def test_a_text_finds_architectures(small: Opened) -> None:
     assert small.column("architecture")[0].startswith("12-5-2")
 
 
-def test_a_row_that_is_chosen_is_ringed_in_the_chart_and_shown_beside_it(small: Opened) -> None:
+def test_a_selected_row_is_ringed_in_the_chart_and_shown_beside_it(small: Opened) -> None:
     small.page.locator("#grid tbody tr").nth(2).click()
     error = float(small.column("error")[2].split()[0])
     assert small.ringed()["x"][0] == pytest.approx(error, abs=0.01)

@@ -79,9 +79,9 @@ def search(
     from nas.cli.searching import Flags, run_search
 
     trackers = [name for name, wanted in (("tensorboard", tensorboard), ("mlflow", mlflow)) if wanted]
-    told = (*trackers, *(callback or ()))
+    callbacks = (*trackers, *(callback or ()))
     flags = Flags(
-        space, algorithm, budget, seed, workers, executor, address, out, tuple(settings or ()), told,
+        space, algorithm, budget, seed, workers, executor, address, out, tuple(settings or ()), callbacks,
         trust, accept_changed_code, csv,
     )  # fmt: skip
     run_search(config, flags, resume)
