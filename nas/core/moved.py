@@ -1,4 +1,4 @@
-"""Documented modules of version 0.1 under the paths that they had: importing one warns and gives the same names."""
+"""Old paths of modules documented in version 0.1: importing one warns and gives the same names."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class _Finder(MetaPathFinder, Loader):
         return None if _targets(name) is None else ModuleSpec(name, self, is_package=True)
 
     def create_module(self, spec: ModuleSpec) -> None:
-        """The usual empty module."""
+        """Create an empty module."""
 
     def exec_module(self, module: ModuleType) -> None:
-        """Let the module find its names where they are now."""
+        """Make the module look up its names in their new modules."""
         targets = _targets(module.__name__) or ()
 
         def find(name: str) -> Any:
@@ -53,7 +53,7 @@ class _Finder(MetaPathFinder, Loader):
 
 
 def _targets(name: str) -> tuple[str, ...] | None:
-    """Where the names of an old module are; None for a module that did not move."""
+    """The new modules of an old one; None for a module that did not move."""
     if name in MOVED:
         return MOVED[name]
     if name.startswith("nas.training.tasks."):
@@ -62,6 +62,6 @@ def _targets(name: str) -> tuple[str, ...] | None:
 
 
 def install() -> None:
-    """Let old paths be imported from now on; may be called twice."""
+    """Make old paths importable; repeated calls are harmless."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.append(_Finder())

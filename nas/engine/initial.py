@@ -21,7 +21,7 @@ _HINT = "give text forms, such as those of front.csv, lists of genes, or nas.Arc
 
 
 def listed(given: AnyArchitectures) -> tuple[AnyArchitecture, ...]:
-    """What was given, one by one. Raises `ConfigError` for what is no list, such as one text."""
+    """The given architectures as a list. Raises `ConfigError` for anything but a list, such as a single text."""
     if isinstance(given, (str, Architecture, Mapping, Set)) or not isinstance(given, Iterable):
         raise ConfigError(f"initial: expected a list of architectures, got {given!r:.200}; {_HINT}")
     return tuple(given)
