@@ -1,6 +1,6 @@
-"""Surrogate predictors of expensive objectives, one file each. A new one is a file and a line here.
+"""Surrogate predictors of expensive objectives, one per file. To add one, add its file and a line here.
 
-Each entry is loaded when it is used, so that listing the names loads neither torch nor scikit-learn.
+Each entry is loaded on use, so listing the names loads neither torch nor scikit-learn.
 """
 
 from __future__ import annotations

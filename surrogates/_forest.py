@@ -1,4 +1,4 @@
-"""What random forests and extremely randomised trees share: the spread of the trees as deviation."""
+"""Base class of random forests and extremely randomised trees: the deviation is the spread of the trees."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from surrogates.inputs import check_data, check_queries
 
 
 class Forest:
-    """Trees of scikit-learn, grown on one thread and averaged; `_estimator` says which."""
+    """Trees of scikit-learn's class `_estimator()`, grown on one thread and averaged."""
 
     def __init__(
         self, trees: int = 100, max_features: float = 0.5, min_samples_leaf: int = 2, seed: int = 0
@@ -23,7 +23,7 @@ class Forest:
         self.seed = seed
 
     def _estimator(self) -> type[Any]:
-        raise NotImplementedError("a forest names scikit-learn's class here")
+        raise NotImplementedError("return scikit-learn's class")
 
     def fit(self, X: FloatArray, y: FloatArray) -> Any:
         """Learn from X (n, d) and y (n,)."""

@@ -20,18 +20,18 @@ class KernelRidge:
     """A positive semi-definite kernel of standardised columns, fitted by least squares with a penalty.
 
     `_kernel` takes rows (n, d) and (m, d), scaled so that the mean square of their lengths is 1, and returns (n, m).
-    On more than `max_points` rows the newest are used, on hundreds the newest half as many.
+    Only the newest `max_points` rows are used; half as many when there are hundreds.
     """
 
     def __init__(self, max_points: int = 1000) -> None:
         self.max_points = max_points
 
     def _kernel(self, a: FloatArray, b: FloatArray) -> FloatArray:
-        raise NotImplementedError("a model with a kernel defines it here")
+        raise NotImplementedError("return the kernel matrix")
 
     def _own(self, a: FloatArray) -> FloatArray:
         """Kernel of each row with itself, shape (n,)."""
-        raise NotImplementedError("and its diagonal")
+        raise NotImplementedError("return the kernel's diagonal")
 
     def _rows(self, X: FloatArray) -> FloatArray:
         rows: FloatArray = self.scaler_(X) / np.sqrt(max(1, len(self.scaler_.kept)))
@@ -55,7 +55,7 @@ class KernelRidge:
         self.penalty_ = float(_PENALTIES[best])
         self._inverse = (vectors / (values + self.penalty_)) @ vectors.T
         self.weights_ = self._inverse @ z
-        # what left-out errors are to the deviations that the model with unit noise gives them
+        # ratio of leave-one-out errors to their deviations under the model with unit noise
         ratio = float(np.sqrt(np.mean(errors[best] ** 2 * np.diag(self._inverse))))
         self._ratio = ratio if len(z) > 1 else 1.0
         return self

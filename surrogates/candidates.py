@@ -1,7 +1,7 @@
-"""Which pairs of encoding and model are worth trying on a space: nothing here depends on any data.
+"""The pairs of encoding and model to try on a space, independent of any data.
 
-Encodings come from the space, by name; 'a+b' puts the columns of b after those of a. To a space's own come "genes", the
-gene vector itself (for models of categories), and "cost", the logarithms of the exact costs, which are known for free.
+Encodings come from the space, by name; 'a+b' puts the columns of b after those of a. Added are "genes", the gene vector
+(for models of categories), and "cost", the logarithms of the exact costs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from surrogates import SURROGATES
 Encoding = Callable[[Sequence[Architecture]], FloatArray]
 
 _LESS_SURE = 0.05  # of Kendall's tau
-_LIGHT_WORK = 700  # one-hot columns times objectives that a light model of full size can take
+_LIGHT_WORK = 700  # one-hot columns times objectives up to which a light model has full size
 _LIGHT_MODELS = 4
 _FEWEST_ROWS = 40
 
@@ -30,7 +30,7 @@ _FEWEST_ROWS = 40
 class Candidate:
     """An encoding by name ('a+b' joins two) and a function that makes a new model for it.
 
-    `handicap` is taken off its Kendall's tau when candidates are compared.
+    `handicap` is subtracted from its Kendall's tau when candidates are compared.
     """
 
     encoding: str
@@ -66,11 +66,11 @@ def encode(encodings: Mapping[str, Encoding], name: str, architectures: Sequence
 def default_candidates(
     space: SearchSpace, encodings: Mapping[str, Encoding] | None = None
 ) -> dict[str, Candidate]:
-    """The pairs that `Selector` tries on a space: a handful, cheap to fit, unlike each other.
+    """The pairs that `Selector` tries on a space: few, cheap to fit, different from each other.
 
     Gaussian processes on genes (as categories, and as numbers where a gene has an order) and on a structural summary
     where the space offers one as "summary"; cubic functions, ridge and trees on its "structure", else its default.
-    `encodings` (default: `encodings_of(space)`) are those that may be named.
+    `encodings` defaults to `encodings_of(space)`.
     """
     offered, genes = encodings or encodings_of(space), len(space.cardinalities)
     cost = "+cost" if "cost" in offered else ""
@@ -95,8 +95,8 @@ def default_candidates(
 def candidates_for_search(space: SearchSpace, encodings: Mapping[str, Encoding]) -> dict[str, Candidate]:
     """`default_candidates` without the trees, with a handicap on all but Gaussian processes on the best description.
 
-    A search lives on how sure a model is as much as on its order, and what a Gaussian process says of that comes from
-    where the data are: with an equal tau it leads to the better front. So another model must order much better.
+    A search depends on the uncertainty of a model as much as on its ranking, and that of a Gaussian process follows the
+    data: with equal tau it leads to the better front. So another model must rank much better.
     """
     found = default_candidates(space, encodings)
     summaries = {name for name in found if name.startswith("gp-") and name.endswith("summary")}
@@ -104,7 +104,7 @@ def candidates_for_search(space: SearchSpace, encodings: Mapping[str, Encoding])
     for slow in (
         "trees",
         "boosting",
-    ):  # to choose among them took longer than all the rest, and they were seldom chosen
+    ):  # the slowest to cross-validate, and seldom chosen
         del found[slow]
     return {k: c if k in surest else replace(c, handicap=_LESS_SURE) for k, c in found.items()}
 

@@ -1,4 +1,4 @@
-"""The baseline: the mean of what was seen, whatever the architecture."""
+"""The baseline: the mean of the training targets for every architecture."""
 
 from __future__ import annotations
 

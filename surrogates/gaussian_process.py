@@ -28,7 +28,7 @@ _FIRST = 3  # log hyperparameters before those of the columns: signal, noise, tr
 
 @dataclass(frozen=True)
 class _Priors:
-    """Normal priors on log hyperparameters: few data leave every gene with an equal, moderate say."""
+    """Normal priors on log hyperparameters: with few data every gene has an equal, moderate weight."""
 
     signal: tuple[float, float] = (0.0, 0.5)  # variance of standardised targets
     noise: tuple[float, float] = (float(np.log(0.03)), 1.0)
@@ -39,11 +39,11 @@ class _Priors:
 class GaussianProcess:
     """Exact Gaussian-process regression with a relevance for each gene, bounded in cost.
 
-    Columns of X that `numeric` names (by index, or as a slice) are numbers, with a linear trend of their own; all
+    Columns of X that `numeric` names (by index, or as a slice) are numbers, with a linear trend; all
     others are categories, compared for equality only.
     Hyperparameters maximise the posterior on at most `tune_points` rows (half as many when there are hundreds);
     predictions use at most
-    `max_points` (the best and the newest half each, when there are more), so neither grows without end.
+    `max_points` (half the best, half the newest, when there are more), which bounds the cost of both.
     `predict` gives the standard deviation of a new noisy observation.
     """
 
@@ -92,7 +92,7 @@ class GaussianProcess:
             raise ConfigError(f"numeric: expected columns below {d}, got {self.numeric}")
         self._numeric = np.array(numeric, dtype=np.int64)
         self._categorical = np.setdiff1d(np.arange(d), self._numeric)
-        # a column that never varies says nothing, and would only be a parameter to tune
+        # a constant column carries no information and would add a parameter to tune
         self._categorical = self._categorical[[len(np.unique(X[:, c])) > 1 for c in self._categorical]]
         self._levels = [np.unique(X[:, c]) for c in self._categorical]
         sizes = [len(levels) for levels in self._levels]
@@ -121,7 +121,7 @@ class GaussianProcess:
     def _kernel(
         self, a: tuple[FloatArray, FloatArray], b: tuple[FloatArray, FloatArray], log_p: FloatArray
     ) -> FloatArray:
-        """Covariance (n, m) without noise: what is local, and a linear trend in the numeric columns."""
+        """Covariance (n, m) without noise: a local part and a linear trend in the numeric columns."""
         value = self._local(a, b, log_p, self._distances(a, b, log_p))
         if len(self._numeric):
             value += self._trend(a, b, log_p)
@@ -183,7 +183,7 @@ class GaussianProcess:
         noise = np.exp(log_p[1])
         covariance = signal + trend
         covariance.flat[:: n + 1] += noise + _JITTER
-        # LAPACK itself: what SciPy's own functions do besides takes longer at these sizes
+        # LAPACK directly: the overhead of SciPy's functions dominates at these sizes
         factor, failed = dpotrf(covariance, lower=True)
         if failed:
             return np.inf, np.zeros_like(log_p)
@@ -249,7 +249,7 @@ class GaussianProcess:
 
 
 def _matern(distances: FloatArray) -> FloatArray:
-    """What of a Matern 5/2 kernel stands before its exponential; distances are times the root of 5."""
+    """Factor of a Matern 5/2 kernel before its exponential; distances are times the root of 5."""
     value = distances / 3.0
     value += 1.0
     value *= distances
@@ -275,7 +275,7 @@ def _spread_rows(z: FloatArray, limit: int) -> np.ndarray:
 
 
 def _kept_rows(z: FloatArray, limit: int) -> np.ndarray:
-    """At most `limit` rows: the lowest targets (what a search cares for) and the newest."""
+    """At most `limit` rows: the lowest targets (a search needs those) and the newest."""
     if len(z) <= limit:
         return np.arange(len(z))
     best = np.argsort(z, kind="stable")[: limit // 2]

@@ -39,7 +39,7 @@ class GradientBoosting:
         for name in ("members", "trees", "learning_rate", "max_depth", "max_features"):
             check_positive(name, getattr(self, name))
         self.n_features_in_ = X.shape[1]
-        # a share of so few rows could be none
+        # a share of few rows could be empty
         self._subsample = 0.7 if len(y) >= 10 else 1.0
         self.members_, self.error_ = bootstrapped(self._member, X, y, self.members, self.seed)
         return self

@@ -30,7 +30,7 @@ class GraphNetwork:
 
     Rows are flat: the adjacency matrix (`vertices` squared numbers, from row to column), then the one-hot operations
     (`vertices` times any number), as the encoding "graph" of the cell spaces gives them. At every step all rows
-    are used, at most `batch` of them, drawn anew.
+    are used, at most `batch` of them, drawn again.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class GraphNetwork:
         self.seed = seed
 
     def fit(self, X: FloatArray, y: FloatArray) -> GraphNetwork:
-        """Learn from X (n, d) and y (n,). Raises `ConfigError` unless rows are graphs of so many vertices."""
+        """Learn from X (n, d) and y (n,). Raises `ConfigError` unless rows are graphs of `vertices` vertices."""
         import torch
 
         X, y = check_data(X, y)
@@ -108,7 +108,7 @@ class GraphNetwork:
         )
 
     def _initial(self, kinds: int, generator: torch.Generator) -> list[torch.Tensor]:
-        """Per layer: weights for a vertex itself, for what it follows and for what follows it; then the read-out."""
+        """Per layer: weights for a vertex itself, its predecessors and its successors; then the read-out."""
         import torch
 
         sizes = [(kinds, self.width)] + [(self.width, self.width)] * (_LAYERS - 1)

@@ -1,4 +1,4 @@
-"""What every surrogate does with its arguments: check them once, and scale them."""
+"""Check and scale the arguments of a surrogate."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Scaler:
 
     @classmethod
     def of(cls, X: FloatArray) -> Scaler:
-        """That of these rows, shape (n, d)."""
+        """The scaler of these rows, shape (n, d)."""
         kept = np.flatnonzero(np.ptp(X, axis=0) > 0)
         return cls(kept, X[:, kept].mean(axis=0), X[:, kept].std(axis=0))
 
@@ -60,7 +60,7 @@ class Target:
 
     @classmethod
     def of(cls, y: FloatArray) -> Target:
-        """That of y (n,)."""
+        """The scaling of y (n,)."""
         return cls(float(y.mean()), float(y.std()) if np.ptp(y) > 0 else 1.0)
 
     def scaled(self, y: FloatArray) -> FloatArray:

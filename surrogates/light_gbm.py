@@ -35,7 +35,7 @@ class LightGBM:
         for name in ("members", "trees", "learning_rate"):
             check_positive(name, getattr(self, name))
         self.n_features_in_ = X.shape[1]
-        if len(y) == 1:  # LightGBM wants two rows; the same one twice says no more
+        if len(y) == 1:  # LightGBM needs two rows; repeating one adds no information
             X, y = np.repeat(X, 2, axis=0), np.repeat(y, 2)
         self.members_, self.error_ = bootstrapped(self._member, X, y, self.members, self.seed)
         return self

@@ -1,4 +1,4 @@
-"""How good a surrogate is: order, error and honesty of its intervals, by repeated cross-validation. Pure functions."""
+"""Quality of a surrogate: ranking, error and coverage of its intervals, by repeated cross-validation. Pure functions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from surrogates.inputs import Z90
 
 Folds = Sequence[np.ndarray]
 
-_COMPARED = 500  # rows; so few are compared pair by pair, a tenth of the time of SciPy's, which tests as well
+_COMPARED = 500  # rows up to which pairs are compared directly, ten times faster than SciPy's function
 
 
 def kendall_tau(predicted: FloatArray, observed: FloatArray) -> float:
@@ -55,7 +55,7 @@ def calibration(mean: FloatArray, std: FloatArray, observed: FloatArray) -> floa
 
 
 def make_folds(n: int, folds: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Row numbers 0 .. n - 1, shuffled into so many parts of (nearly) equal size. Raises `ConfigError` if n < folds."""
+    """Row numbers 0 .. n - 1, shuffled into `folds` parts of (nearly) equal size. Raises `ConfigError` if n < folds."""
     if not 2 <= folds <= n:
         raise ConfigError(f"folds: expected 2 to {n} (the number of rows), got {folds}")
     return [np.sort(part) for part in np.array_split(rng.permutation(n), folds)]
@@ -87,7 +87,7 @@ class TauEstimate:
 
     @property
     def cautious(self) -> float:
-        """Mean minus one deviation: what candidates are compared by."""
+        """Mean minus one deviation, the score by which candidates are compared."""
         return self.mean - self.deviation
 
     @property
@@ -104,7 +104,7 @@ def estimate_tau(
 
     The mean is over the repeats, each over all n rows. The deviation is the delete-a-fold jackknife's (Efron and
     Tibshirani, "An Introduction to the Bootstrap", 1993, section 11.5), averaged in variance over the repeats, so it
-    tells what another sample of architectures would change.
+    estimates the variation over samples of architectures.
     """
     taus, variances = [], []
     for predicted, parts in zip(predictions, folds, strict=True):

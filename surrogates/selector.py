@@ -33,8 +33,8 @@ from surrogates.quality import (
 )
 from surrogates.targets import RankNormal, Transform, restore
 
-_FEWEST = 8  # rows below which cross-validation says nothing
-_GAIN = 0.002  # of cautious tau that a further member of the average must bring
+_FEWEST = 8  # least rows for cross-validation
+_GAIN = 0.002  # gain in cautious tau required of a further member of the average
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Settings:
     Cross-validation uses at most `rows` rows, in `folds` folds. All candidates have one repeat, the best `contenders`
     have `repeats`. At most `members` are averaged. A choice holds until there are `growth` times more rows. Below
     `least_tau` of mean minus deviation the prediction counts as unreliable. `tuned_once` tunes hyperparameters on all rows
-    rather than in every fold: cheaper, and a little too hopeful.
+    rather than in every fold: cheaper, slightly optimistic.
     """
 
     folds: int = 5
@@ -69,7 +69,7 @@ LIGHT = Settings(folds=2, repeats=1, contenders=1, members=1, rows=80, growth=1.
 
 @dataclass(frozen=True)
 class Selection:
-    """What was chosen, on how many rows, and how good it was on rows left out.
+    """The models chosen, the number of rows, and their quality on held-out rows.
 
     `coverage` is that of the 90% interval after calibration; `calibration` is the factor on the deviations;
     `rmse` has the units of the target. `scores` has every candidate's tau, the best first. Without enough rows to
@@ -89,7 +89,7 @@ class Selection:
 
     @property
     def text(self) -> str:
-        """One line for people."""
+        """A summary in one line."""
         if not self.scores:
             return f"{' + '.join(self.chosen)}: {self.rows} results are too few to judge it"
         return (
@@ -139,7 +139,7 @@ class Selector:
         return self
 
     def update(self, architectures: Sequence[Architecture], y: FloatArray) -> Selector:
-        """Learn from other results with what the last `fit` chose and tuned: cheap, for between two fits.
+        """Learn from other results with the models chosen and tuned by the last `fit`: cheap, for use between two fits.
 
         Models that have `condition` keep their hyperparameters, others are fitted again.
         """
@@ -164,10 +164,10 @@ class Selector:
         return restore(self.transform_, *self.predict_transformed(architectures))
 
     def quantile(self, architectures: Sequence[Architecture], level: float) -> FloatArray:
-        """The value that an observation stays below with probability `level`, (n,), in the units of y.
+        """The quantile of an observation at `level`, (n,), in the units of y.
 
-        For a minimised target a level below a half is an optimistic estimate; it never leaves the target's domain,
-        as mean minus so many deviations may.
+        For a minimised target a level below a half is an optimistic estimate; unlike mean minus some deviations it
+        stays in the target's domain.
         """
         if not 0 < level < 1:
             raise ConfigError(f"level: expected a number between 0 and 1, got {level!r}")
@@ -209,7 +209,7 @@ def _average(parts: Sequence[OutOfFold]) -> tuple[FloatArray, FloatArray]:
 
 @dataclass(frozen=True)
 class _Tuned:
-    """A model that was fitted, as one to fit: with the hyperparameters that it has."""
+    """A fitted model as one to fit again with its hyperparameters."""
 
     model: Any
 
@@ -275,7 +275,7 @@ class _Choice:
     def _greedy(
         self, runs: Mapping[str, Sequence[OutOfFold]], z: FloatArray, folds: Sequence[Folds]
     ) -> tuple[str, ...]:
-        """The best candidate, and those whose average with it is better still."""
+        """The best candidate, and those that improve the average with it."""
 
         def score(names: tuple[str, ...]) -> float:
             means = [_average([runs[n][i] for n in names])[0] for i in range(len(folds))]

@@ -1,7 +1,7 @@
 """Transforms of the target, and any surrogate fitted to a transformed one.
 
-A transform is learned from y and increases strictly, so it never changes an order; it only decides which differences
-matter. Errors of networks have a long tail of bad ones: the logarithm or ranks give the good ones their due.
+A transform is learned from y and increases strictly: it keeps the order and changes only which differences matter.
+Errors of networks have a long tail of bad ones; the logarithm or ranks give more weight to the good ones.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Fitted(Protocol):
 
 
 class Transform(Protocol):
-    """What learns a transform from the targets at hand."""
+    """Learns a transform from targets."""
 
     def fit(self, y: FloatArray) -> Fitted:
         """From finite y (n,), n >= 1. Raises `ConfigError` for values outside its domain."""
@@ -101,16 +101,16 @@ class Logit:
 
 @dataclass(frozen=True)
 class Tamed:
-    """`base`, with the tail of bad values compressed: what is far worse than the median no longer stretches the scale.
+    """`base`, with the tail of bad values compressed: values far worse than the median do not stretch the scale.
 
-    Up to as far above the median as the best is below it nothing changes, beyond that distances grow as a
-    logarithm. A model of the good values then need not explain how bad the worst networks are.
+    The edge is as far above the median as the best value is below it; beyond it distances grow as a logarithm.
+    A model of the good values then need not explain how bad the worst networks are.
     """
 
     base: Transform = field(default_factory=Log)
 
     def fit(self, y: FloatArray) -> FittedTamed:
-        """Raises `ConfigError` for what `base` refuses."""
+        """Raises `ConfigError` for values that `base` refuses."""
         base = self.base.fit(y)
         raw = base.forward(np.asarray(y, dtype=np.float64))
         middle = float(np.median(raw))
@@ -127,7 +127,7 @@ class FittedTamed:
     base: Fitted
     edge: float
     width: float
-    worst: float  # a little beyond the worst value seen: what a prediction means at most
+    worst: float  # a little beyond the worst value seen: the largest prediction
 
     def forward(self, y: FloatArray) -> FloatArray:
         x = self.base.forward(y)
@@ -148,14 +148,14 @@ class RankNormal:
 
     A share of 1 keeps ranks alone (van der Waerden scores); a half keeps the size of gaps in play, and gave the
     best order among good architectures without spoiling that among all. Between known targets it is
-    linear, beyond them it goes on at the mean slope, so predictions may be better than anything seen.
+    linear, beyond them it continues at the mean slope, so predictions may be better than all targets seen.
     """
 
     share: float = 0.5
     base: Transform = field(default_factory=Log)
 
     def fit(self, y: FloatArray) -> FittedRanks:
-        """Raises `ConfigError` for what `base` refuses."""
+        """Raises `ConfigError` for values that `base` refuses."""
         check_fraction("share", self.share)
         base = self.base.fit(y)
         raw = base.forward(np.asarray(y, dtype=np.float64))
@@ -205,7 +205,7 @@ class Transformed:
         self.transform = transform
 
     def fit(self, X: FloatArray, y: FloatArray) -> Transformed:
-        """Learn the transform and the model. Raises what either refuses."""
+        """Learn the transform and the model. Raises the errors of both."""
         X, y = check_data(X, y)
         self.transform_ = self.transform.fit(y)
         self.model_ = self.model.fit(X, self.transform_.forward(y))

@@ -1,4 +1,4 @@
-"""The search algorithms, one a file. A new one is a file and a line here."""
+"""The search algorithms, one per file. To add one, add its file and a line here."""
 
 from __future__ import annotations
 

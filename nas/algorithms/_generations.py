@@ -1,4 +1,4 @@
-"""What NSGA-II and NSGA-III share: generations that come about without ever making a worker wait."""
+"""Generations without a barrier, shared by NSGA-II and NSGA-III: no worker waits."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Survive = Callable[[FloatArray, int, np.random.Generator], Survivors]
 
 
 class Generations:
-    """A population that breeds at any time and is renewed whenever so many newcomers have been told.
+    """A population that breeds at any time and selects survivors after every `size` successful results.
 
-    Parents win binary tournaments: limits first, then what `keys` of the survivors says. Asked before there is
-    a population, it draws at random. Failed candidates do not count towards a generation.
+    Parents win binary tournaments: by violation, then by `keys` of the survivors. Without a population yet it
+    draws at random. Failed candidates do not count towards a generation.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Generations:
         return self._members[winner].architecture
 
     def tell(self, observations: Sequence[Observation]) -> None:
-        """Collect successes; a generation's worth of them meets the population and the best remain."""
+        """Collect successes; after `size` of them select the survivors of population and newcomers."""
         for seen in observations:
             self._candidates.seen.add(seen.architecture)
             if not seen.ok:
@@ -76,7 +76,7 @@ class Generations:
                 self._newcomers = []
 
     def _select(self, crowd: list[Observation]) -> None:
-        """Feasible members by the survival operator, then as many of the others as there is room, by violation."""
+        """Select feasible members by the survival operator; fill up with infeasible ones by violation."""
         feasible = [s for s in crowd if s.violation == 0]
         broken = sorted((s for s in crowd if s.violation > 0), key=lambda s: s.violation)
         self._members, self._fitness = [], []

@@ -1,4 +1,4 @@
-"""What the models of a surrogate-assisted search say of the candidates, from one fit until the next."""
+"""Select candidates from the predictions of a surrogate-assisted search, between two fits."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from nas.core.objectives import Limit
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Observation
 
-_WIDE = 2.5  # deviations: what is dominated even when it turns out so much better than predicted is left out
-_SHORT = 600  # candidates that are looked at again after every result
-_LOOKS, _LOOKED_AT = 3, 6  # where costs are slow: exact values of so many at a time, so many times a proposal
-_RECENT = 1000  # results that the models are brought up to date with, at most
+_WIDE = 2.5  # deviations: candidates dominated even when they beat their prediction by this are left out
+_SHORT = 600  # candidates evaluated again after every result
+_LOOKS, _LOOKED_AT = 3, 6  # with slow costs: exact values per batch, batches per proposal
+_RECENT = 1000  # most results used to update the models
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Target:
-    """Where improvement counts: objectives are scaled to 0 at `ideal` and 1 a `scale` further, up to `reference` (m,).
+    """The region in which improvement counts: objectives scaled to 0 at `ideal` and 1 at `ideal + scale`, up to `reference` (m,).
 
-    What is below `floor`, in the objectives' own units, counts as at it. `limits` are those that a candidate has to meet;
-    improvement not above `least` is none.
+    Values below `floor`, in the objectives' units, count as `floor`. A candidate must meet `limits`; improvement
+    up to `least` counts as none.
     """
 
     ideal: FloatArray
@@ -68,19 +68,19 @@ class Models:
         self._measured = [j for j, o in enumerate(problem.objectives) if not o.cheap]
 
     def fit(self, known: Sequence[Observation]) -> None:
-        """Choose and tune the models anew."""
+        """Choose and tune the models."""
         points = np.array([seen.objectives for seen in known])
         for j, predictor in zip(self._measured, self._predictors, strict=True):
             predictor.fit([seen.architecture for seen in known], points[:, j])
 
     def update(self, architectures: Sequence[Architecture], points: FloatArray) -> None:
-        """Learn from results (n, m) with what was chosen and tuned."""
+        """Learn from results (n, m) with the models chosen and tuned last."""
         for j, predictor in zip(self._measured, self._predictors, strict=True):
             predictor.update(architectures, points[:, j])
 
     @property
     def reliable(self) -> bool:
-        """Whether all of them order architectures."""
+        """Whether every predictor orders architectures reliably."""
         return all(p.reliable for p in self._predictors)
 
     def forecast(self, exact: CandidateBatch) -> Forecast:
@@ -93,7 +93,7 @@ class Models:
         return Forecast(exact.architectures, middle, mean, std)
 
     def hoped(self, forecast: Forecast, deviations: float) -> FloatArray:
-        """Minimised objectives (n, m) if each expensive one turns out so many deviations better than predicted."""
+        """Minimised objectives (n, m) when each expensive one beats its prediction by this number of deviations."""
         hoped = forecast.middle.copy()
         for i, (j, predictor) in enumerate(zip(self._measured, self._predictors, strict=True)):
             hoped[:, j] = predictor.values(forecast.mean[:, i] - deviations * forecast.std[:, i])
@@ -135,9 +135,9 @@ class Models:
 
 
 class InfillSelector:
-    """The candidates in question between two fits: the most promising at the fit, looked at again after every result.
+    """Selects candidates between two fits from the most promising at the fit, evaluated again after every result.
 
-    Looking at all again would take longer than it is worth; what is not promising seldom becomes so by one result.
+    Candidates outside that short list seldom become promising by one result, so they are not evaluated again.
     """
 
     def __init__(
@@ -149,9 +149,9 @@ class InfillSelector:
         targets: Sequence[Target],
         estimate: CostEstimate | None = None,
     ) -> None:
-        """`front` (k, m) is what improvement is over; the short list is the best for each of the targets.
+        """Improvement is over `front` (k, m); the short list has the best candidates for each target.
 
-        With an `estimate` costs are slow: exact ones are then computed for what is about to be proposed.
+        `estimate` replaces slow costs; exact ones are computed only for candidates about to be proposed.
         """
         self._estimate = estimate
         self._problem = problem
@@ -174,7 +174,7 @@ class InfillSelector:
     ) -> Architecture | None:
         """The candidate with the largest expected improvement for the first target that any improves, else None.
 
-        The models learn `known`, then take what they predict of `pending` as results too.
+        The models learn `known`, then count their predictions of `pending` as results.
         """
         short = self._short.architectures
         free = np.array([i for i, a in enumerate(short) if a not in seen], dtype=np.int64)
@@ -201,7 +201,7 @@ class InfillSelector:
     def _exactly(
         self, forecast: Forecast, value: FloatArray, front: FloatArray, target: Target
     ) -> FloatArray:
-        """The improvement (n,) of the most promising by their exact costs, 0 of all others."""
+        """Improvement (n,) of the most promising candidates with their exact costs; 0 for all others."""
         assert self._estimate is not None
         exact = np.zeros(len(value))
         known = np.zeros(len(value), dtype=bool)
@@ -224,7 +224,7 @@ class InfillSelector:
 
 
 def _recent(points: FloatArray) -> np.ndarray:
-    """Rows of (n, m) that matter most, ascending: the newest, and the best in each objective, when there are many."""
+    """Ascending indices of the rows (n, m) to learn from: the newest and the best in each objective, when there are many."""
     n, m = points.shape
     if n <= _RECENT:
         return np.arange(n)
@@ -234,7 +234,7 @@ def _recent(points: FloatArray) -> np.ndarray:
 
 
 def _dominated(points: FloatArray, front: FloatArray) -> np.ndarray:
-    """Which of points (n, m) some point of front (k, m) is at least as good as in every objective."""
+    """Which points (n, m) are weakly dominated by front (k, m)."""
     beaten = np.zeros(len(points), dtype=bool)
     for known in front:
         beaten |= (known <= points).all(axis=1)

@@ -1,4 +1,4 @@
-"""The unseen candidates that a surrogate-assisted search chooses from, with what is predicted of each."""
+"""The unseen candidates of a surrogate-assisted search, with their known objectives."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from nas.core.space import HasEnumeration
 
 _LARGEST_LIGHT_POOL, _SMALLEST_POOL = 600, 150
 _POOL_WORK = 1_500_000  # candidates times one-hot columns times objectives
-_WALKED = 4  # combinations of genes walked through for each architecture that a whole pool may hold
+_WALKED = 4  # gene combinations enumerated for each architecture that a whole pool may hold
 
 
 @dataclass(frozen=True)
 class CandidateBatch:
-    """n architectures, the same in chunks for prediction, and what is known of them: objectives (n, m), else NaN."""
+    """n architectures, the same in chunks for prediction, and their objectives (n, m), NaN where unknown."""
 
     architectures: Sequence[Architecture]
     chunks: Sequence[Sequence[Architecture]]
@@ -35,7 +35,7 @@ class CandidateBatch:
     def of(
         cls, problem: Problem, architectures: Sequence[Architecture], estimate: CostEstimate | None = None
     ) -> CandidateBatch:
-        """Compute the cheap objectives of these architectures, or what an estimate says that they are."""
+        """Compute, or estimate, the cheap objectives of these architectures."""
         if estimate is not None:
             rows = estimate(architectures)
         else:
@@ -54,7 +54,7 @@ OptimisticObjectives = Callable[
 
 
 def whole_space(problem: Problem, most: int) -> tuple[Architecture, ...] | None:
-    """Every canonical architecture within the cheap limits, or None if there may be more than `most`, or costs are slow."""
+    """Every canonical architecture within the cheap constraints; None if there may be more than `most` or costs are slow."""
     space = problem.space
     if problem.slow_costs:
         return None
@@ -72,9 +72,9 @@ def whole_space(problem: Problem, most: int) -> tuple[Architecture, ...] | None:
 
 @dataclass(frozen=True)
 class InnerSearch:
-    """MOEA/D on predictions: `size` candidates in `generations`, along as many directions as `population` allows.
+    """MOEA/D on predictions: `size` candidates in `generations`, with `population` sub-problems.
 
-    Fewer where valid architectures are rare: at most `draws` random draws are made.
+    Fewer candidates when valid architectures are rare: at most `draws` random draws are made.
     """
 
     size: int = 1000
@@ -90,9 +90,9 @@ class InnerSearch:
         rng: np.random.Generator,
         violation: Callable[[FloatArray], float],
     ) -> list[Architecture]:
-        """Candidates found from where the observations `known` are; none of those among them.
+        """New candidates, found from the observations `known`.
 
-        `optimistic` gives what a candidate may reach, `violation` how far objectives (m,) are from where they are wanted.
+        `optimistic` predicts optimistic objectives; `violation` is the distance of objectives (m,) from the target region.
         """
         inner = MOEAD(problem, rng, MOEADSettings(population=self.population))
         inner.tell([replace(seen, violation=violation(seen.objectives)) for seen in known])
@@ -111,7 +111,7 @@ class InnerSearch:
 
 
 def _asked(inner: MOEAD, n: int) -> list[Architecture]:
-    """The next n, or as many as come before the tries are used up."""
+    """The next n candidates; fewer when the tries are used up."""
     asked: list[Architecture] = []
     with suppress(TriesUsedUp, SamplingError):
         while len(asked) < n and (found := inner.ask(1)):
@@ -120,7 +120,7 @@ def _asked(inner: MOEAD, n: int) -> list[Architecture]:
 
 
 def pool_size(problem: Problem, wanted: int) -> int:
-    """How many candidates an inner search makes: fewer than wanted where their predictions are much work."""
+    """Number of candidates of an inner search: below `wanted` when predictions are expensive."""
     if not is_light(problem):
         return wanted
     most = max(_SMALLEST_POOL, int(_POOL_WORK / (work_of(problem) + _POOL_WORK / _LARGEST_LIGHT_POOL)))

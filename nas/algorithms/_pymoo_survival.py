@@ -1,7 +1,7 @@
-"""Who survives in NSGA-II and NSGA-III, by pymoo's operators. The only place that asks pymoo for them.
+"""Survival in NSGA-II and NSGA-III by pymoo's operators; no other module uses them.
 
-pymoo's populations and problems stay in here: arrays go in, indices come out. It is only shown feasible points
-(its own handling of constraints is not used), and every random number comes from the generator passed in.
+Arrays go in, indices come out; pymoo's populations and problems stay in here. pymoo gets only feasible points
+(its constraint handling is unused) and the generator passed in.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from nas.core.records import FloatArray
 
 @dataclass(frozen=True)
 class Survivors:
-    """Indices of the points that live, shape (k,), and for each its front (0 is the best) and crowding distance.
+    """Indices of the survivors, shape (k,), each with its front (0 is the best) and crowding distance.
 
     Crowding is infinite at the ends of a front; larger is better.
     """
@@ -62,7 +62,7 @@ class ReferenceDirections:
     """Non-dominated sorting, then niches along directions (Deb and Jain, IEEE TEVC 18(4), 2014, section IV).
 
     Remembers the ideal and extreme points from call to call. Objectives are scaled by the spread of the first
-    points shown, because the operator compares with fixed tolerances (1e-3, 1e-6).
+    points, because the operator compares with fixed tolerances (1e-3, 1e-6).
     """
 
     def __init__(self, directions: FloatArray) -> None:

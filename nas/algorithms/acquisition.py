@@ -1,10 +1,10 @@
-"""What an unseen candidate is worth: expected hypervolume improvement.
+"""Expected hypervolume improvement of unseen candidates.
 
 The region below the reference point that no known point dominates is cut into boxes. Within a box the volume that a
 candidate adds is a product over the objectives, and for independent objectives so is its expectation (Yang,
 Emmerich, Deutz and Baeck, "Efficient computation of expected hypervolume improvement using box decomposition
 algorithms", Journal of Global Optimization 75, 2019, section 4). Here that of an uncertain objective is a weighted sum
-over what it may turn out to be, so that it need not be normal in the units that count: an error is never negative.
+over its possible values, so it need not be normal in the objective's units: an error is never negative.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from nas.core.records import FloatArray
 from nas.pareto.along_directions import expected_gain
 
 _CELLS = 1_000_000  # numbers in work at a time
-_LEVELS = np.linspace(-3.75, 3.75, 31)  # standard deviations at which an uncertain objective is looked at
+_LEVELS = np.linspace(-3.75, 3.75, 31)  # standard deviations at which an uncertain objective is evaluated
 WEIGHTS: FloatArray = np.exp(-0.5 * _LEVELS**2) / np.exp(-0.5 * _LEVELS**2).sum()
 
 
 EXACT_OBJECTIVES = 4  # beyond them the boxes are too many
-_LARGEST_FRONT = {3: 300, 4: 40}  # by the number of objectives: of larger ones too
+_LARGEST_FRONT = {3: 300, 4: 40}  # by the number of objectives: larger fronts give too many boxes as well
 _DIRECTIONS = 512
 _FEWEST_DIRECTIONS = 64
-_REACHES = 1_000_000  # candidates times directions looked at
+_REACHES = 1_000_000  # candidates times directions
 
 
 def has_boxes(front: FloatArray) -> bool:
-    """Whether the region that a front (n, m) leaves is cut into boxes: their number grows exponentially with m."""
+    """Whether the region undominated by front (n, m) is cut into boxes: their number grows exponentially with m."""
     n, m = front.shape
     return bool(m <= EXACT_OBJECTIVES and n <= _LARGEST_FRONT.get(m, n))
 
@@ -41,7 +41,7 @@ def improvement_over(
 ) -> FloatArray:
     """Expected hypervolume that each of n candidates adds to a front (k, m) below `reference` (m,), shape (n,).
 
-    Exact by boxes where these are few, else a mean over fixed directions. `objectives` as in `expected_improvement`.
+    Exact, by boxes, when these are few, else a mean over fixed directions. `objectives` as in `expected_improvement`.
     """
     if has_boxes(front):
         return expected_improvement(objectives, undominated(front, reference))
@@ -78,7 +78,7 @@ def undominated(front: FloatArray, reference: FloatArray) -> Boxes:
 
 
 def _slices(front: FloatArray, reference: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Cut along the last column at each of its values; what a slice leaves free is a problem of one column fewer."""
+    """Cut along the last column at each of its values; each slice is a problem with one column fewer."""
     if front.shape[1] == 1:
         end = front.min(initial=reference[0])
         return np.array([[-np.inf]]), np.array([[end]])
@@ -107,8 +107,8 @@ def _staircase(front: FloatArray, reference: FloatArray) -> tuple[FloatArray, Fl
 def expected_improvement(objectives: Sequence[FloatArray], boxes: Boxes) -> FloatArray:
     """Expected hypervolume that each of n candidates adds, shape (n,).
 
-    `objectives` has an array for each objective, in the units of the boxes: (n,) where it is exact, or (n, s) with
-    what it may turn out to be, as `outcomes` gives it.
+    `objectives` has an array for each objective, in the units of the boxes: (n,) when exact, else (n, s) possible
+    values from `outcomes`.
     """
     n, k = len(objectives[0]), len(boxes.lower)
     total = np.empty(n)
@@ -124,7 +124,7 @@ def expected_improvement(objectives: Sequence[FloatArray], boxes: Boxes) -> Floa
 
 
 def outcomes(mean: FloatArray, std: FloatArray, value: Callable[[FloatArray], FloatArray]) -> FloatArray:
-    """What `value` of a normal quantity with mean and std (n,) may be, (n, s): at levels whose `WEIGHTS` sum to 1."""
+    """Possible values (n, s) of `value` of a normal quantity with mean and std (n,), at levels with `WEIGHTS`."""
     return value(mean[:, None] + std[:, None] * _LEVELS[None])
 
 

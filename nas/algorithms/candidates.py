@@ -1,4 +1,4 @@
-"""New candidates for any algorithm: valid, canonical, within cheap limits, and never the same one twice."""
+"""Propose new candidates for any algorithm: valid, canonical, within the cheap constraints, each only once."""
 
 from __future__ import annotations
 
@@ -16,20 +16,17 @@ from nas.core.problem import Problem
 from nas.core.records import Architecture
 from nas.core.space import HasEnumeration, HasVariation
 
-EXACT_CALLS = 50  # exact values that one proposal may ask for where costs are slow
-_LEARNED = 20  # exact values from which they are estimated
-_SCREENED = (
-    10  # candidates of which the estimate says that they break a limit, for each that is looked at exactly
-)
-MAX_ENUMERATED = 2_000_000  # gene combinations that are walked through to find the last unseen ones
+EXACT_CALLS = 50  # exact values that one proposal may compute when costs are slow
+_LEARNED = 20  # exact values needed to fit the estimate
+_SCREENED = 10  # candidates rejected by the estimate for each one of them that is computed exactly
+MAX_ENUMERATED = 2_000_000  # gene combinations to enumerate for the last unseen ones
 
 
 class IntegerVariation:
-    """Uniform crossover and per-gene mutation for spaces without variation of their own.
+    """Uniform crossover and per-gene mutation for spaces that define no variation.
 
-    A mutated gene takes another of its values with equal probability; each gene mutates with probability
-    1/d, and at least one does when parents are equal. Random numbers are drawn in blocks, because a call
-    for each would cost more than all the rest of an offspring.
+    Each gene mutates with probability 1/d to another of its values, all equally likely; at least one gene
+    mutates. Random numbers are drawn in blocks: single draws would dominate the cost of an offspring.
     """
 
     BLOCK = 8192
@@ -50,13 +47,13 @@ class IntegerVariation:
         return self._block[start : self._next]
 
     def crossover(self, first: Architecture, second: Architecture, rng: np.random.Generator) -> Architecture:
-        """Each gene from either parent with equal probability."""
+        """Take each gene from either parent with equal probability."""
         coin = self._take(len(self._cardinalities), rng)
         genes = zip(first.genes, second.genes, coin, strict=True)
         return Architecture(self._name, tuple([a if u < 0.5 else b for a, b, u in genes]))
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-        """Change each gene with probability 1/d, and one when none was drawn."""
+        """Change each gene with probability 1/d; if none is hit, change one."""
         rate, cardinalities = self._rate, self._cardinalities
         draws = self._take(len(cardinalities), rng)
         hit = [i for i, u in enumerate(draws) if u < rate and cardinalities[i] > 1]
@@ -74,22 +71,22 @@ class IntegerVariation:
 
 
 class Candidates:
-    """A source of architectures that are valid, canonical, within cheap limits and never handed out twice.
+    """A source of architectures: valid, canonical, within the cheap constraints, each returned only once.
 
-    Every method returns None only when nothing new is left in the space (or none can be found that meets
-    the limits). Raises `InfeasibleError` when no architecture at all meets the limits, and `SamplingError` when valid
-    ones are too rare to be drawn in a space too large to be walked through.
+    Every method returns None only when no new (feasible) architecture is left. Raises `InfeasibleError` when no
+    architecture meets the constraints, `SamplingError` when valid ones are too rare to draw and the space is too
+    large to enumerate.
     """
 
-    TRIES = 50  # variation attempts before a random newcomer
+    TRIES = 50  # variation attempts before a random architecture
     RANDOM_TRIES = 200
-    DRAWS = 2 * DRAWS  # random draws of genes for one newcomer, where few are valid
-    PEEKED = 50_000  # and for a look at many
+    DRAWS = 2 * DRAWS  # random draws of genes for one architecture, where few are valid
+    PEEKED = 50_000  # random draws for one `peek`
 
     def __init__(
         self, problem: Problem, rng: np.random.Generator, seen: set[Architecture] | None = None
     ) -> None:
-        """`seen` (shared, not copied) are architectures handed out before."""
+        """`seen` (shared, not copied) holds the architectures already returned."""
         self._problem = problem
         self._space = problem.space
         self._rng = rng
@@ -102,22 +99,22 @@ class Candidates:
         self._estimate = CostEstimate(problem) if slow else None
         self._exact_left = EXACT_CALLS
         self._screened = 0
-        self._unlikely: SamplingError | None = None  # what `sample` raised
+        self._unlikely: SamplingError | None = None  # the error that `sample` raised
 
     @property
     def seen(self) -> set[Architecture]:
-        """Everything handed out or marked so far (canonical)."""
+        """All architectures returned or marked so far (canonical)."""
         return self._seen
 
     def accept(self, architecture: Architecture) -> Architecture | None:
-        """The canonical form, now marked as seen, if it is new, valid and within cheap limits; else None."""
+        """Mark and return the canonical form if it is new, valid and within the cheap constraints; else None."""
         canonical = self.check(architecture)
         if canonical is not None:
             self._seen.add(canonical)
         return canonical
 
     def check(self, architecture: Architecture) -> Architecture | None:
-        """The canonical form if it could be asked for: new, valid and within cheap limits; else None."""
+        """Return the canonical form if it is new, valid and within the cheap constraints; else None."""
         check_time()
         if not self._space.is_valid(architecture):
             return None
@@ -125,15 +122,16 @@ class Candidates:
         return canonical if canonical not in self._seen and self._meets_limits(canonical) else None
 
     def _meets_limits(self, canonical: Architecture) -> bool:
-        """Whether the cheap limits hold, exactly. Where costs are slow, not asked of most of which the estimate says no.
+        """Whether the cheap constraints hold exactly.
 
-        Nor of anything when a proposal has used up its exact values.
+        With slow costs, False for most candidates that the estimate rejects, and once the exact values of a
+        proposal are used up.
         """
         if self._estimate is None:
             return self._problem.cheap_violation(canonical) == 0
         if self._violation(canonical) > 0:
             self._screened += 1
-            if self._screened % _SCREENED:  # now and then the estimate is not believed
+            if self._screened % _SCREENED:  # every tenth is checked all the same
                 return False
         if self._exact_left <= 0:
             return False
@@ -146,7 +144,7 @@ class Candidates:
         return self._problem.cheap_violation(canonical)
 
     def _violation(self, canonical: Architecture) -> float:
-        """How far the cheap limits are broken; estimated where costs are slow and enough of them known."""
+        """Violation of the cheap constraints; estimated when costs are slow and enough of them are known."""
         if self._estimate is None:
             return self._problem.cheap_violation(canonical)
         if len(self._estimate) >= _LEARNED:
@@ -154,9 +152,9 @@ class Candidates:
         return self._exact_violation(canonical) if self._exact_left > 0 else math.inf
 
     def peek(self, n: int) -> list[Architecture]:
-        """Up to n different architectures that could be asked for, drawn at random; none is marked as seen.
+        """Draw up to n different new architectures at random without marking them as seen.
 
-        Fewer where few draws are valid: all of them together take at most `PEEKED`.
+        Fewer when few draws are valid: at most `PEEKED` draws are made.
         """
         found: dict[Architecture, None] = {}
         self._exact_left = EXACT_CALLS
@@ -179,7 +177,7 @@ class Candidates:
         return self._first_accepted(lambda: self.variation.mutate(parent, self._rng))
 
     def random(self) -> Architecture | None:
-        """A new random architecture; under tight limits found by descent on the violation."""
+        """A new random architecture; under tight constraints found by descent on the violation."""
         self._exact_left = EXACT_CALLS
         found = self._drawn() or self._unseen()
         if found is None and self._unlikely is not None and not self._walkable():
@@ -187,7 +185,7 @@ class Candidates:
         return found
 
     def _drawn(self) -> Architecture | None:
-        """A new one among random ones, or by descent from them."""
+        """A new architecture by random draws or by descent from them."""
         if self._unlikely is not None and self._walkable():
             return None
         try:
@@ -212,7 +210,7 @@ class Candidates:
         return self.random()
 
     def _descend(self, restarts: int = 10, steps: int = 200) -> Architecture | None:
-        """Mutate random architectures towards meeting the limits; keep what is new."""
+        """Mutate random architectures to reduce the violation; accept the first new feasible one."""
         problem, rng = self._problem, self._rng
         if not any(limit.objective not in problem.measured for limit in problem.limits):
             return None
@@ -246,7 +244,7 @@ class Candidates:
         return None
 
     def _unseen(self) -> Architecture | None:
-        """The next of what is left, in order, in a space small enough to walk through."""
+        """The next unseen architecture, in order, of a space small enough to enumerate."""
         if self._rest is None:
             self._rest = self._walk()
         for architecture in self._rest:

@@ -1,4 +1,4 @@
-"""Where a search that learns begins: architectures that cover the space and the range of what is free to know."""
+"""The initial design of a search with models: architectures that cover the space and the range of cheap objectives."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Costs = Callable[
     [list[Architecture]], FloatArray
 ]  # the cheap objectives, minimised, (n, number of cheap ones)
 
-_DRAWN = 50  # random architectures looked at for each one chosen
+_DRAWN = 50  # random architectures drawn for each one chosen
 _STEPS = 150  # of each climb to an extreme cost
 
 
@@ -27,13 +27,13 @@ def initial_design(
     n: int,
     estimate: CostEstimate | None = None,
 ) -> list[Architecture]:
-    """Up to n different architectures that could be asked for, none of them marked as seen.
+    """Up to n different new architectures, none of them marked as seen.
 
-    The first two have the least and the most of the cheap objectives that were found; the others follow in random
-    order, evenly spread in cost: half by rank, so that they are where most architectures are, and half by
-    the logarithm, so that both ends of the front get theirs. Of those equally placed the one that differs most from
-    the chosen in its genes is taken. Without cheap objectives only the last counts. With an `estimate` (where costs are
-    slow) costs are what it says, and `candidates` need not look at their limits.
+    The first two have the lowest and highest cheap objectives found; the others follow in random order, evenly
+    spread in cost: half by rank, to follow the density of the space, half by the logarithm, to cover both ends of
+    the front. Among architectures of similar cost the one whose genes differ most from those chosen is taken;
+    without cheap objectives this alone decides. With an `estimate` (slow costs) the costs are estimated, and
+    `candidates` may ignore the constraints.
     """
     costs_of = partial(_costs, problem) if estimate is None else partial(_estimated, estimate)
     drawn = candidates.peek(n * _DRAWN)
@@ -80,7 +80,7 @@ def _levels(costs: FloatArray) -> FloatArray:
 
 
 def _places(costs: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Where each row stands between the least (0) and the most (1) costly, (n,); at random without costs."""
+    """Place of each row between the cheapest (0) and the most expensive (1), (n,); random without costs."""
     n = len(costs)
     if costs.shape[1] == 0:
         return rng.permutation(n) / (n - 1)
@@ -95,7 +95,7 @@ def _places(costs: FloatArray, rng: np.random.Generator) -> FloatArray:
 def _climb(
     costs_of: Costs, candidates: Candidates, drawn: list[Architecture], rng: np.random.Generator, up: bool
 ) -> list[Architecture]:
-    """What is passed on the way, by mutation, from the drawn to ever less (or more) of the cheap objectives."""
+    """The architectures on a climb by mutation to lower (or higher) cheap objectives."""
     if not drawn:
         return []
     sign = -1.0 if up else 1.0

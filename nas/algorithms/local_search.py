@@ -1,4 +1,4 @@
-"""Pareto local search: look at all neighbours of what is non-dominated, until nothing new is left to look at.
+"""Pareto local search: explore all neighbours of the non-dominated architectures.
 
 Paquete, Chiarandini and Stützle, "Pareto local optimum sets in the biobjective traveling salesman problem", 2004,
 section 3; for architectures (one objective) White, Nolen and Savani, UAI 2021, and Ottelander et al., EMO 2021.
@@ -24,8 +24,8 @@ from nas.pareto.archive import ParetoArchive
 class LocalSearchSettings:
     """Parameters of Pareto local search.
 
-    starts: random architectures to begin with. mutants: in a space with variation of its own, how many mutants
-    of a member are drawn before it counts as explored; None for as many as it would have one-gene neighbours.
+    starts: random architectures to begin with. mutants: in a space that defines its variation, mutants drawn of a
+    member before it counts as explored; None: as many as it has one-gene neighbours.
     """
 
     starts: int = 10
@@ -38,11 +38,11 @@ class LocalSearchSettings:
 
 
 class LocalSearch(Algorithm):
-    """Explores one random member of the archive after the other, leaving one as soon as it is dominated.
+    """Explores one random member of the archive after the other; leaves it when it is dominated.
 
-    The neighbourhood is every change of a single gene, in random order; a space with variation of its own gives
-    mutants in its place, because there most changes of one gene are not valid. Starts anew at random when every
-    member is explored. Until something meets the limits, what breaks them least takes the archive's place.
+    The neighbourhood is every change of a single gene, in random order. In a space that defines its variation it
+    is a number of mutants instead, since most changes of one gene are invalid there. When every member is
+    explored, it restarts at random. Until a candidate is feasible, the one with the smallest violation is explored.
     """
 
     Settings = LocalSearchSettings
@@ -55,7 +55,7 @@ class LocalSearch(Algorithm):
         self._space = problem.space
         self._candidates = Candidates(problem, rng)
         self._archive: ParetoArchive[Architecture] = ParetoArchive(problem.n_objectives)
-        self._nearest: Observation | None = None  # breaks the limits least, while all break them
+        self._nearest: Observation | None = None  # the smallest violation, while all are infeasible
         self._explored: set[Architecture] = set()
         self._open: list[Architecture] = []  # members not yet explored
         self._current: Architecture | None = None
@@ -68,7 +68,7 @@ class LocalSearch(Algorithm):
         return self._settings.starts
 
     def ask(self, n: int) -> list[Architecture]:
-        """The next new neighbours; random architectures first, and when all members are explored."""
+        """The next new neighbours; random architectures at first and when all members are explored."""
         asked: list[Architecture] = []
         while len(asked) < n and (found := self._propose()) is not None:
             self._asked += 1
@@ -104,7 +104,7 @@ class LocalSearch(Algorithm):
             yield Architecture(centre.space, tuple(genes))
 
     def tell(self, observations: Sequence[Observation]) -> None:
-        """Let successes into the archive; what it loses is explored no further."""
+        """Add successes to the archive; stop exploring members that it drops."""
         changed = False
         for seen in observations:
             if seen.architecture not in self._candidates.seen:  # known from elsewhere: as good as a start

@@ -1,8 +1,8 @@
 """MOEA/D with penalty-based boundary intersection, steady state and asynchronous.
 
 Zhang and Li, "MOEA/D: a multiobjective evolutionary algorithm based on decomposition", IEEE TEVC 11(6), 2007
-(the algorithm; PBI in section III.C); Li and Zhang, IEEE TEVC 13(2), 2009 (mating from the whole population now
-and then, at most n_r replacements). Here any free worker gets the next sub-problem, a result updates its
+(the algorithm; PBI in section III.C); Li and Zhang, IEEE TEVC 13(2), 2009 (occasional mating from the whole
+population, at most n_r replacements). Here any free worker gets the next sub-problem, a result updates its
 neighbourhood whenever it arrives, objectives are normalised by the ideal and nadir of the archive, and
 limits come before objectives (feasible first, then the smaller violation).
 """
@@ -28,12 +28,12 @@ from nas.pareto.directions import DIRECTIONS
 class MOEADSettings:
     """Parameters of MOEA/D.
 
-    population: sub-problems wanted; the reference directions give the nearest number not above it.
+    population: most sub-problems; the reference directions give the nearest number not above it.
     neighbours: size T of a sub-problem's neighbourhood. theta: weight of the distance from the direction.
     mate_nearby: probability that mates and replacements come from the neighbourhood, else from everywhere.
     archive_parents: probability that the first parent is a member of the archive, else the sub-problem's own.
     crossover: probability of crossover before mutation, else mutation alone.
-    replacements: at most so many members (n_r) that one newcomer may replace.
+    replacements: most members (n_r) that one newcomer may replace.
     directions: "das-dennis" (a regular grid) or "riesz" (any number, evenly spread).
     """
 
@@ -58,7 +58,7 @@ class MOEADSettings:
 
 
 class MOEAD(Algorithm):
-    """Asynchronous steady-state MOEA/D-PBI over any space; see the module's text."""
+    """Asynchronous steady-state MOEA/D-PBI over any space; see the module docstring."""
 
     Settings = MOEADSettings
 
@@ -140,7 +140,7 @@ class MOEAD(Algorithm):
         return self._candidates.random() if first is None else self._candidates.mutant(first)
 
     def tell(self, observations: Sequence[Observation]) -> None:
-        """Let each valid newcomer replace what it betters; forget each failed one."""
+        """Let each valid newcomer replace members that it beats; forget failed ones."""
         for seen in observations:
             scope = self._scopes.pop(seen.architecture, self._everywhere)
             if (
@@ -152,7 +152,7 @@ class MOEAD(Algorithm):
                 continue
             if seen.violation == 0 and self._archive.add(seen.objectives, seen.architecture):
                 self._normalise(self._archive.points)
-            elif len(self._archive) == 0:  # nothing feasible yet: scale by what there is
+            elif len(self._archive) == 0:  # nothing feasible yet: scale by all known points
                 known = self._points[np.isfinite(self._violations)]
                 self._normalise(np.vstack([known, seen.objectives]))
             self._replace(seen, scope)
@@ -177,7 +177,7 @@ class MOEAD(Algorithm):
         better |= seen.violation < violations
         places = np.flatnonzero(better)
         if len(places) > self._settings.replacements:
-            # a newcomer settles where it fits best, so that directions keep members of their own
+            # a newcomer replaces where it fits best, so that directions keep different members
             places = places[np.argsort(values[places], kind="stable")[: self._settings.replacements]]
         for place in places.tolist():
             home = scope[place]

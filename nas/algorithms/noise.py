@@ -1,7 +1,6 @@
-"""Repeated measurements: their means, and the front by what a model makes of all of them.
+"""Repeated measurements: their means, and the front by a model's posterior mean.
 
-One noisy measurement of each candidate favours the lucky: of many equal candidates the one on the front is that
-whose error happened to be low. Measuring front members again and smoothing by a model both correct for it (Fieldsend and
+One noisy measurement of each candidate favours lucky ones: among equal candidates the luckiest is on the front. Measuring front members again and smoothing by a model both correct for it (Fieldsend and
 Everson, "The Rolling Tide Evolutionary Algorithm", IEEE TEVC 19(1), 2015, re-evaluate the members of the front too).
 """
 
@@ -26,9 +25,9 @@ from nas.pareto.means import Means
 
 
 def averaged(problem: Problem, known: Sequence[Observation], means: Means | None = None) -> list[Observation]:
-    """One observation an architecture, in the order of the first ones: the mean of its successful observations.
+    """One observation per architecture, in the order of the first ones: the mean of its successful observations.
 
-    With `means` of earlier observations, these go on from there.
+    Given `means` of earlier observations, the averages continue from them.
     """
     means = Means() if means is None else means
     found: dict[Architecture, Observation] = {}
@@ -41,10 +40,10 @@ def averaged(problem: Problem, known: Sequence[Observation], means: Means | None
 
 
 def worth_repeating(front: FloatArray, counts: Sequence[int]) -> int:
-    """Which member of a front (n, m), minimised, to measure again, after so many measurements (n,) of each.
+    """The member of a front (n, m), minimised, to measure again, given the number of measurements `counts` (n,).
 
-    One of those measured least; of them the one that adds the largest hypervolume of its own (reference point: a
-    tenth of the range beyond the nadir): the front depends on it most, and the luckiest measurements stand out most.
+    Among those measured least, the one with the largest exclusive hypervolume (reference point: a tenth of the range
+    beyond the nadir): the front depends on it most, and lucky measurements stand out most.
     """
     return int(np.lexsort((-hypervolume_alone(front), np.asarray(counts)))[0])
 
@@ -58,7 +57,7 @@ def posterior(
     """Mean and deviation, each (n, m), minimised, that models of successful observations predict of architectures.
 
     `predictors` (one an expensive objective, in order) are fitted here: chosen and tuned on the mean of each
-    architecture, since copies would let cross-validation look ahead, then brought up to date with every single
+    architecture, since copies would leak between the folds of cross-validation, then updated with every
     observation. The deviation is that of one further measurement. Raises `ConfigError` without observations.
     """
     mean = np.array([problem.cheap_objectives(a) for a in architectures]).reshape(-1, problem.n_objectives)
@@ -76,10 +75,10 @@ def posterior(
 
 
 def running_means(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """A run's rows, in the order of telling, each value of an objective replaced by the mean so far.
+    """A run's rows, in the order of `tell`, each value of an objective replaced by its mean so far.
 
-    The mean is that of the architecture's successful results at the same budget; `measurements` says of how
-    many. The same rows otherwise, and the same values where nothing was measured twice.
+    The mean is over the architecture's successful results at the same budget; `measurements` is their number.
+    Values measured once do not change.
     """
     ok = table["status"] == "ok"
     budget = table["budget"] if "budget" in table else pd.Series(np.nan, table.index)
@@ -98,15 +97,15 @@ def running_means(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 
 def posterior_front(problem: Problem, algorithm: Algorithm, results: Iterable[Result]) -> pd.DataFrame | None:
-    """The front by posterior mean, in users' units; None when nothing was measured twice or nobody can tell.
+    """The front by posterior mean, in users' units; None when nothing was measured twice or the algorithm has no posterior.
 
-    Of all architectures that were measured successfully, those are kept whose posterior means meet the limits and are not
-    dominated. Columns: `architecture`, one an objective (the posterior mean), `<objective>_std` for each measured
-    one, `measurements`. Sorted as front.csv.
+    It holds the successfully measured architectures whose posterior means are feasible and not dominated. Columns:
+    `architecture`, one per objective (the posterior mean), `<objective>_std` for each measured one, `measurements`.
+    Sorted as front.csv.
     """
     measured = [result.trial for result in results if result.ok]
     counts = Counter(trial.architecture for trial in measured)
-    # another budget is no repetition
+    # a measurement at another budget is not a repetition
     repeated = Counter((trial.architecture, trial.budget) for trial in measured)
     if not isinstance(algorithm, HasPosterior) or max(repeated.values(), default=0) < 2:
         return None

@@ -23,7 +23,7 @@ from nas.core.records import Architecture, Observation
 class NSGA2Settings:
     """Parameters of NSGA-II.
 
-    population: members, and newcomers a generation. crossover: probability of crossover before mutation, else
+    population: members, and newcomers per generation. crossover: probability of crossover before mutation, else
     mutation alone (0.9 in the paper's section IV).
     """
 
@@ -36,7 +36,7 @@ class NSGA2Settings:
 
 
 class NSGA2(Algorithm):
-    """Steady breeding, survival by rank and crowding each time a population of newcomers has been told."""
+    """Steady breeding; survival by rank and crowding after every population of successful results."""
 
     Settings = NSGA2Settings
 
@@ -58,7 +58,7 @@ class NSGA2(Algorithm):
         return self._initial
 
     def ask(self, n: int) -> list[Architecture]:
-        """Children of winners of binary tournaments; random until a first population has been told."""
+        """Children of winners of binary tournaments; random architectures until the first population is complete."""
         return self._generations.ask(n)
 
     def tell(self, observations: Sequence[Observation]) -> None:

@@ -25,7 +25,7 @@ from nas.pareto.directions import DIRECTIONS
 class NSGA3Settings:
     """Parameters of NSGA-III.
 
-    population: members, and newcomers a generation; as many reference directions, or the next smaller grid.
+    population: members, and newcomers per generation; the reference directions are as many, or the next smaller grid.
     crossover: probability of crossover before mutation (1 in the paper), else mutation alone.
     directions: "das-dennis" (a regular grid) or "riesz" (any number, evenly spread).
     """
@@ -41,7 +41,7 @@ class NSGA3Settings:
 
 
 class NSGA3(Algorithm):
-    """Steady breeding, survival by rank and niche each time a population of newcomers has been told."""
+    """Steady breeding; survival by rank and niche after every population of successful results."""
 
     Settings = NSGA3Settings
 
@@ -70,7 +70,7 @@ class NSGA3(Algorithm):
         return self._initial
 
     def ask(self, n: int) -> list[Architecture]:
-        """Children of random feasible members; random until a first population has been told."""
+        """Children of random feasible members; random architectures until the first population is complete."""
         return self._generations.ask(n)
 
     def tell(self, observations: Sequence[Observation]) -> None:
@@ -79,7 +79,7 @@ class NSGA3(Algorithm):
 
 
 def _all_alike(survivors: Survivors) -> tuple[np.ndarray, ...]:
-    """The paper has no selection among feasible parents: survival along the directions is pressure enough."""
+    """The paper has no selection among feasible parents: survival along the directions gives enough pressure."""
     return (np.zeros(len(survivors.indices)),)
 
 

@@ -1,6 +1,6 @@
-"""Predicting the expensive objectives of architectures that nobody has trained yet.
+"""Predict the expensive objectives of untrained architectures.
 
-The models live in `surrogates`, which `nas` does without until a search that uses them is made.
+The models are in `surrogates`, which `nas` imports only for a search that uses them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from nas.core.records import Architecture, FloatArray, Note
 Encoding = Callable[[Sequence[Architecture]], FloatArray]
 
 AUTO = "auto"  # the selector's choice among pairs of encoding and model
-_FLOOR = 0.02  # of the typical distance from the best possible value, added so that its logarithm exists
+_FLOOR = (
+    0.02  # share of the typical distance from the best possible value, added so that the logarithm exists
+)
 _FEW_OBJECTIVES = 3  # measured ones: with more, their models are light
 _MANY = 700  # results with which all models are light
 _FEW_COLUMNS = 1000  # of a one-hot encoding; in wider spaces too
 _CHOICES = 100
-_CHUNK = 2048  # architectures predicted at a time: what is in work fits the processor's cache
+_CHUNK = 2048  # architectures predicted at a time: a chunk fits the processor's cache
 
 
 class Predictor:
@@ -61,7 +63,7 @@ class Predictor:
         return self
 
     def update(self, architectures: Sequence[Architecture], y: FloatArray) -> Predictor:
-        """Learn from other results, with the choice and the hyperparameters of the last `fit`."""
+        """Learn from other results with the models and hyperparameters of the last `fit`."""
         self._selector.update(architectures, self._within(y + self._shift))
         return self
 
@@ -82,16 +84,16 @@ class Predictor:
         )
 
     def _within(self, shifted: FloatArray) -> FloatArray:
-        """What the transform can take: a later result may be better than all that it was learned from."""
+        """Clip to the transform's domain: a later result may be better than all it was fitted to."""
         return np.maximum(shifted, self._least) if self._least is not None else shifted
 
     @property
     def reliable(self) -> bool:
-        """Whether cross-validation says that the predictions order architectures."""
+        """Whether the predictions order architectures, by cross-validation."""
         return bool(self._selector.selection_.reliable)
 
     def note(self, told: int) -> Note:
-        """What was chosen at the last fit, and how good it was on results left out."""
+        """The model chosen at the last fit and its quality on held-out results."""
         chosen = self._selector.selection_
         values: dict[str, float | int | str | bool] = {"objective": self.objective.name}
         values["chosen"] = " + ".join(chosen.chosen)
@@ -105,8 +107,8 @@ class Predictor:
 def make_predictors(problem: Problem, surrogate: str = AUTO) -> list[Predictor]:
     """A predictor for each expensive objective, in the problem's order.
 
-    `surrogate` is "auto", a name from `nas list surrogates`, or where one's own class is: package.module:Name, or
-    file.py:Name, the file counted from the current folder. Raises `ConfigError` for one that is not there.
+    `surrogate` is "auto", a name from `nas list surrogates`, or your own class as package.module:Name or file.py:Name
+    (relative to the current folder). Raises `ConfigError` if it does not exist.
     """
     module = importlib.import_module("surrogates.candidates")
     encodings: dict[str, Encoding] = {
@@ -140,15 +142,15 @@ def make_predictors(problem: Problem, surrogate: str = AUTO) -> list[Predictor]:
 
 
 def work_of(problem: Problem) -> float:
-    """How much work the models of a problem are, in one-hot columns: a gene's choices times the objectives measured.
+    """Work of a problem's models: one-hot columns times measured objectives.
 
-    Of a gene's choices only those that results have count, so a hundred at most.
+    At most a hundred choices of a gene count, since results hold no more.
     """
     return len(problem.measured) * sum(min(c, _CHOICES) for c in problem.space.cardinalities)
 
 
 def is_light(problem: Problem) -> bool:
-    """Whether the models have to be light for a proposal to stay within half a second: many objectives, or many genes."""
+    """Whether the models must be light to propose within half a second: many objectives or many genes."""
     return len(problem.measured) > _FEW_OBJECTIVES or sum(problem.space.cardinalities) > _FEW_COLUMNS
 
 
@@ -167,7 +169,7 @@ def _log_costs(problem: Problem, architectures: Sequence[Architecture]) -> Float
 
 
 class Remembered:
-    """An encoding that keeps features: of tuples, which hold a whole space, and of architectures used of late."""
+    """An encoding that caches features: of tuples, which hold a whole space, and of architectures used recently."""
 
     LATE = 4000
 

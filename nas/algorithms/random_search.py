@@ -1,4 +1,4 @@
-"""Random search without repeats: the baseline that every other algorithm has to beat."""
+"""Random search without repeats: the baseline of every other algorithm."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RandomSearch(Algorithm):
         return asked
 
     def tell(self, observations: Sequence[Observation]) -> None:
-        """Only remember what is known already, so that it is not asked again."""
+        """Mark the architectures as seen, so that none is asked again."""
         self._candidates.seen.update(seen.architecture for seen in observations)
 
 

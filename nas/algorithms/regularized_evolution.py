@@ -2,8 +2,8 @@
 
 Real, Aggarwal, Huang and Le, "Regularized evolution for image classifier architecture search", AAAI 2019,
 section "Evolutionary algorithm": a tournament picks a parent, its mutant joins the population, the oldest
-member leaves. Age counts from the telling, so late results of slow workers are no problem. Different from the
-paper: nothing is evaluated twice, and a mutation may change more than one gene (see `nas.algorithms.candidates`).
+member leaves. Age counts from `tell`, so late results of slow workers do no harm. Unlike the paper, nothing is
+evaluated twice, and a mutation may change more than one gene (see `nas.algorithms.candidates`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def augmented_chebyshev(points: FloatArray, weights: FloatArray, rho: float = 0.
 
 
 class _AgeingPopulation:
-    """The latest members told, and mutants of those that win a tournament."""
+    """The newest results, and mutants of tournament winners."""
 
     def __init__(self, problem: Problem, rng: np.random.Generator, size: int, sample: int) -> None:
         self._rng = rng
@@ -75,7 +75,7 @@ class RegularizedEvolutionSettings:
     """Parameters of regularized evolution.
 
     population: members alive at once (P). sample: size of a tournament (S), drawn with replacement.
-    objective: the one to optimise, by name; None for the problem's first.
+    objective: name of the objective to optimise; None: the problem's first.
     The defaults are those of the NASBench-101 paper's experiments (P 50, S 10 there; Real et al.: 100 and 25).
     """
 
@@ -89,13 +89,13 @@ class RegularizedEvolutionSettings:
 
 
 class RegularizedEvolution(Algorithm):
-    """Ageing evolution of one objective; the others are recorded, not sought."""
+    """Ageing evolution of one objective; the others are recorded, not optimised."""
 
     Settings = RegularizedEvolutionSettings
 
     @classmethod
     def default_settings(cls, n_objectives: int, evaluations: int | None) -> RegularizedEvolutionSettings:
-        """About 20 evaluations a member, from 10 members to 100; a fifth of them in a tournament."""
+        """About 20 evaluations per member, 10 to 100 members, a fifth of them in a tournament."""
         population = _proportionate(evaluations)
         return cls.Settings(population, max(2, population // 5))
 
@@ -121,11 +121,11 @@ class RegularizedEvolution(Algorithm):
         return self._initial
 
     def ask(self, n: int) -> list[Architecture]:
-        """A mutant of a tournament's winner each; random architectures first."""
+        """Mutants of tournament winners; random architectures first."""
         return self._population.ask(n, lambda points: points[:, self._index])
 
     def tell(self, observations: Sequence[Observation]) -> None:
-        """Each success joins and pushes the oldest out; failures leave no trace."""
+        """Each success replaces the oldest member; failures are ignored."""
         for seen in observations:
             self._population.tell(seen)
 
@@ -143,10 +143,10 @@ class ScalarizedEvolutionSettings:
 
 
 class ScalarizedEvolution(Algorithm):
-    """Ageing evolution in which each tournament is judged in a direction of its own.
+    """Ageing evolution in which each tournament has a random direction.
 
-    A weight vector uniform on the simplex, the augmented Chebyshev value, objectives normalised by the ideal and
-    nadir of what is known.
+    The winner has the smallest augmented Chebyshev value for weights uniform on the simplex, with objectives
+    normalised by the ideal and nadir of the results.
     """
 
     Settings = ScalarizedEvolutionSettings
@@ -176,7 +176,7 @@ class ScalarizedEvolution(Algorithm):
         return self._initial
 
     def ask(self, n: int) -> list[Architecture]:
-        """A mutant of a tournament's winner each; random architectures first."""
+        """Mutants of tournament winners; random architectures first."""
         return self._population.ask(n, self._rank)
 
     def _rank(self, points: FloatArray) -> FloatArray:
@@ -187,7 +187,7 @@ class ScalarizedEvolution(Algorithm):
         return augmented_chebyshev(normalised, self._rng.dirichlet(self._even))
 
     def tell(self, observations: Sequence[Observation]) -> None:
-        """Each success joins and pushes the oldest out; failures leave no trace."""
+        """Each success replaces the oldest member; failures are ignored."""
         for seen in observations:
             self._population.tell(seen)
             if seen.ok and seen.violation == 0:

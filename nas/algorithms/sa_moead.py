@@ -1,4 +1,4 @@
-"""Surrogate-assisted MOEA/D: predictors of what is expensive decide which candidate is worth its training.
+"""Surrogate-assisted MOEA/D: predictions of the expensive objectives decide which candidate to train.
 
 An initial design covers the space. From then on models fitted to the results predict the expensive objectives of
 many unseen candidates (all of them in a small space, else those that an inner MOEA/D-PBI finds), and each free
@@ -31,29 +31,27 @@ from nas.pareto.archive import LatestFront, non_dominated
 from nas.pareto.means import Means
 from nas.pareto.preferences import Preference
 
-_LEAST = 5  # results below which no model is fitted
-_OPTIMISM = 1.0  # deviations by which the inner search hopes that a candidate beats its prediction
-_NEGLIGIBLE = (
-    1e-5  # improvement of the preferred region, as a share of the front's box, that nobody waits for
-)
+_LEAST = 5  # least results to fit a model
+_OPTIMISM = 1.0  # deviations by which the inner search assumes that a candidate beats its prediction
+_NEGLIGIBLE = 1e-5  # negligible improvement of the preferred region, as a share of the front's box
 _AT_LIMIT = 1e-6  # of the range: a candidate exactly at a preferred limit counts
-_VARIED = 100  # candidates looked at for one that differs from all known
+_VARIED = 100  # candidates drawn to find one that differs from all known
 _SAMPLED = 40  # random architectures that an estimate of slow costs learns from
-_LEARNED_BY_INNER = 500  # results that the inner search starts from, at most
+_LEARNED_BY_INNER = 500  # most results that the inner search starts from
 
 
 @dataclass(frozen=True)
 class SAMOEADSettings:
     """Parameters of surrogate-assisted MOEA/D.
 
-    initial: evaluations of the initial design. surrogate: "auto" (chosen by cross-validation, again as results grow),
-    one of `nas list surrogates`, or one's own as file.py:Name. whole_space: a space of at most so many architectures is predicted whole.
-    pool: candidates that the inner search makes elsewhere. growth: models are chosen and tuned anew when there are so
-    much more results (one at least). reference: how far beyond the front's nadir hypervolume counts, in its range; in
-    a cheap objective at least as far as the results reach.
-    prefer: where on the front to end, such as "error=5%, params<1M" (see `nas.pareto.preferences`); "" for all of it.
+    initial: evaluations of the initial design. surrogate: "auto" (chosen by cross-validation, repeated as results grow),
+    one of `nas list surrogates`, or your own as file.py:Name. whole_space: largest space of which every architecture is
+    predicted. pool: candidates that the inner search makes in a larger space. growth: models are retuned when the number
+    of results has grown by this fraction (at least one). reference: distance of the reference point beyond the front's
+    nadir, in ranges of the front; in a cheap objective at least the largest result.
+    prefer: preferred part of the front, such as "error=5%, params<1M" (see `nas.pareto.preferences`); "" for all of it.
     repeats: share of the evaluations after the initial design that measure a member of the front again, for
-    noisy evaluations; 0 never asks for the same architecture twice.
+    noisy evaluations; 0: every architecture is measured once.
     """
 
     initial: int = 10
@@ -75,10 +73,10 @@ class SAMOEADSettings:
 
 
 class SAMOEAD(Algorithm):
-    """Asynchronous surrogate-assisted MOEA/D over any space; see the module's text.
+    """Asynchronous surrogate-assisted MOEA/D over any space; see the module docstring.
 
-    What is asked depends on the seed, on what was told and on how much was asked before, not on how it was found: so a
-    resumed search only takes note of earlier asks (`recall`).
+    An ask depends on the seed, the results and the number of earlier asks, not on how these were found: a resumed
+    search only records earlier asks (`recall`).
     """
 
     Settings = SAMOEADSettings
@@ -104,28 +102,30 @@ class SAMOEAD(Algorithm):
         self._seen: set[Architecture] = set()
         self._pending: dict[Architecture, None] = {}
         self._known: list[Observation] = []  # those that succeeded
-        self._means = Means()  # of what was measured more than once
-        self._again: Counter[Architecture] = Counter()  # under way though known
+        self._means = Means()  # of architectures measured more than once
+        self._again: Counter[Architecture] = Counter()  # repeated measurements under way
         self._archive: LatestFront[Architecture] = LatestFront(problem.n_objectives)
         self._told = 0
         self._design: list[Architecture] | None = None
         self._sampled: list[Architecture] | None = (
-            None  # whose costs the estimate learns, where costs are slow
+            None  # training data of the cost estimate, when costs are slow
         )
-        self._whole: CandidateBatch | None = None  # of a space that is small enough, else empty
+        self._whole: CandidateBatch | None = None  # of a small space, else empty
         self._fitted_at = (0, 0)  # results known and architectures asked when the models are to learn
-        self._due_at = 0  # results told then: a resumed search learns later from the same, and notes the same
+        self._due_at = (
+            0  # results at that time: a resumed search learns from the same and makes the same notes
+        )
         self._learn_from = max(_LEAST, min(self._settings.initial, 2 * self._settings.initial // 3))
         self._infill: InfillSelector | None = None
         self._notes: list[Note] = []
 
     @property
     def initial(self) -> int:
-        """The size of the initial design; what is told before the first ask takes the place of as many of it."""
+        """Size of the initial design; results passed before the first ask replace as many of it."""
         return self._settings.initial
 
     def ask(self, n: int) -> list[Architecture]:
-        """The initial design, then for each the candidate with the largest expected improvement."""
+        """The initial design, then the candidates with the largest expected improvement."""
         asked = []
         for _ in range(n):
             self._plan()
@@ -137,7 +137,7 @@ class SAMOEAD(Algorithm):
         return asked
 
     def recall(self, architecture: Architecture | None) -> None:
-        """Take note of an earlier ask without finding its answer again."""
+        """Record an earlier ask without computing it again."""
         self._plan()
         if architecture is not None:
             self._count(architecture)
@@ -151,7 +151,7 @@ class SAMOEAD(Algorithm):
             self._pending[architecture] = None
 
     def _plan(self) -> None:
-        """Decide whether the models learn again before the next ask; they do when somebody needs them."""
+        """Decide whether the models learn again before the next ask; they learn when needed."""
         known = len(self._known)
         if known >= self._learn_from:
             self._fitted_at, self._due_at = (known, len(self._asked)), self._told
@@ -190,19 +190,19 @@ class SAMOEAD(Algorithm):
         return initial_design(self._problem, Candidates(loose, rng), rng, self.initial, estimate)
 
     def _estimated(self, known: Sequence[Architecture]) -> CostEstimate:
-        """Cheap objectives by a model of those of some random architectures, always the same, and of known ones."""
+        """Estimate cheap objectives from those of fixed random architectures and of known ones."""
         if self._sampled is None:
             drawn = Candidates(without_cheap_limits(self._problem), np.random.default_rng([self._seed, 1]))
             self._sampled = drawn.peek(_SAMPLED)
         return CostEstimate(self._problem, [*self._sampled, *known])
 
     def _repeats_next(self) -> bool:
-        """Whether the next ask is one of the share that measures again."""
+        """Whether the next ask repeats a measurement."""
         later, share = len(self._asked) - self.initial, self._settings.repeats
         return later >= 0 and int((later + 1) * share) > int(later * share)
 
     def tell(self, observations: Sequence[Observation]) -> None:
-        """Take in what succeeded; forget what failed."""
+        """Keep successes; forget failures."""
         for seen in observations:
             if seen.architecture in self._pending:
                 self._told += 1
@@ -220,17 +220,17 @@ class SAMOEAD(Algorithm):
                 self._archive.put(seen.architecture, point, seen.architecture)
 
     def notes(self) -> list[Note]:
-        """How good each predictor was, for every time that they learned."""
+        """The quality of each predictor after every fit."""
         notes, self._notes = self._notes, []
         return notes
 
     def posterior(self, architectures: Sequence[Architecture]) -> tuple[FloatArray, FloatArray]:
-        """What models of all that was told make of these architectures: mean and deviation, each (n, m), minimised."""
+        """Posterior mean and deviation of these architectures given all results, each (n, m), minimised."""
         predictors = make_predictors(self._problem, self._settings.surrogate)
         return posterior(self._problem, predictors, self._known, architectures)
 
     def _new_infill(self) -> InfillSelector:
-        """Let the models learn from what was known when that was due, and find the promising candidates."""
+        """Fit the models to the results known when that was due, and find the promising candidates."""
         known = self._known[: self._fitted_at[0]]
         asked = self._asked[: self._fitted_at[1]]
         means = averaged(self._problem, known)
@@ -249,7 +249,7 @@ class SAMOEAD(Algorithm):
             rng = np.random.default_rng([self._seed, len(asked)])
             start = [*means[-_LEARNED_BY_INNER:], *front]
             search = InnerSearch(pool_size(self._problem, self._settings.pool))
-            # where costs are slow what breaks their limits is asked for too: its distance says that it does
+            # with slow costs infeasible candidates are allowed here; their violation ranks them last
             within = self._problem if estimate is None else without_cheap_limits(self._problem)
             found = search(within, self._optimistic(estimate), start, rng, self._distance(targets[0]))
             pool = CandidateBatch.of(self._problem, found, estimate)
@@ -265,7 +265,7 @@ class SAMOEAD(Algorithm):
         return optimistic
 
     def _distance(self, first: Target) -> Callable[[FloatArray], float]:
-        """How far minimised objectives (m,) are from meeting the limits and from the preferred region."""
+        """Distance of minimised objectives (m,) from the constraints and the preferred region."""
         if self._preference is None:
             return self._problem.violation
 
@@ -276,15 +276,15 @@ class SAMOEAD(Algorithm):
         return distance
 
     def _targets(self, front: FloatArray, known: Sequence[Observation]) -> list[Target]:
-        """Where improvement over front (k, m) counts: first what the preference says, then the whole front.
+        """Regions in which improvement over front (k, m) counts: the preferred one, then the whole front.
 
-        That reaches beyond the nadir of the front (of all results, while that has one member).
+        The latter reaches beyond the nadir of the front (of all results, while the front has one member).
         """
         reached = np.array([seen.objectives for seen in known])
         points = front if len(front) > 1 else reached
         ideal, nadir = points.min(axis=0), points.max(axis=0)
         scale = np.where(nadir > ideal, nadir - ideal, 1.0)
-        # the largest networks may not be on the front yet only because nobody trained a good one
+        # large networks may be missing from the front because no good one is trained yet
         widest = (reached.max(axis=0) - ideal) / scale + _AT_LIMIT
         cheap = [o.cheap for o in self._problem.objectives]
         beyond = np.full(len(ideal), 1.0 + self._settings.reference)
@@ -299,7 +299,7 @@ class SAMOEAD(Algorithm):
         return targets
 
     def _varied(self, candidates: Candidates) -> Architecture | None:
-        """The one of many random candidates that differs from all known in most genes."""
+        """The random candidate whose genes differ most from all known."""
         drawn = candidates.peek(_VARIED)
         if not drawn:
             return candidates.random()

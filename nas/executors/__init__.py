@@ -1,6 +1,6 @@
-"""Where trials run: in this process, on Ray workers, or on a virtual clock. Ray is imported only when its executor is made.
+"""Executors run trials: in this process, on Ray workers, or on a virtual clock. Only the Ray executor imports Ray.
 
-An executor is made as `EXECUTORS[name](evaluate, settings, required=...)`; `settings` is the dataclass in
+Make one with `EXECUTORS[name](evaluate, settings, required=...)`; `settings` is the dataclass in
 `SETTINGS[name]`, whose defaults run on this machine.
 """
 
@@ -48,7 +48,7 @@ SETTINGS: Mapping[str, type[Any]] = {
 def executor_factory(
     executor: str | Callable[[Evaluate, frozenset[str]], Executor], settings: Any = None
 ) -> Callable[[Evaluate, frozenset[str]], Executor]:
-    """What makes an executor from (evaluate, names it must return), by its name or given as such a function.
+    """The factory of an executor from (evaluate, required names), by name or given as a function.
 
     Raises `ConfigError` for an unknown name.
     """

@@ -1,4 +1,4 @@
-"""Where a Ray cluster is, and whether something listens there; nothing here needs Ray."""
+"""Check the address of a Ray cluster; nothing here needs Ray."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import socket
 from nas.core.errors import ExecutorError
 
 ADVICE = (
-    "Start one with 'ray start --head', give the address it prints, run on a machine of that cluster with "
-    "the cluster's RAY_AUTH_MODE and RAY_AUTH_TOKEN in the environment, or leave the address out to start "
+    "Start one with 'ray start --head' and use the address it prints; run on a machine of that cluster with "
+    "the cluster's RAY_AUTH_MODE and RAY_AUTH_TOKEN in the environment; or leave the address out to start "
     "a cluster on this machine."
 )
 
 
 def is_local(address: str | None) -> bool:
-    """Whether a cluster is started on this machine rather than joined."""
+    """Whether the search starts a cluster on this machine instead of joining one."""
     return address in (None, "local")
 
 
@@ -28,7 +28,7 @@ def check_address(address: str | None) -> None:
 
 
 def refused(address: str | None) -> str | None:
-    """Why no connection to `host:port` can be made, or None if one can: then something listens, be it halted."""
+    """The reason why no connection to `host:port` can be made; None if something listens there, even if halted."""
     if is_local(address) or address == "auto":
         return None
     host, _, port = str(address).rpartition(":")

@@ -1,4 +1,4 @@
-"""What a worker reserves of its machine, and how many such workers the machines of a cluster can hold."""
+"""The share of a machine that a worker reserves, and the number of workers that fit on a cluster."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nas.core.errors import ConfigError, ExecutorError
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Processors and GPUs that one worker reserves; a fraction below 1 shares a single one."""
+    """CPUs and GPUs that one worker reserves; a fraction below 1 shares a single one."""
 
     cpus: float = 1
     gpus: float = 0
@@ -24,15 +24,15 @@ class Share:
         return f"{self.cpus:g} CPUs and {self.gpus:g} GPUs"
 
     def wanted_by(self, needs: Mapping[str, float]) -> Share:
-        """This share, with what a candidate needs otherwise. Raises `ConfigError` for a need that is none."""
+        """This share, with the values that a candidate sets. Raises `ConfigError` for an invalid one."""
         if unknown := sorted(set(needs) - {"cpus", "gpus"}):
-            raise ConfigError(f"resources: expected cpus and gpus at most, got {', '.join(unknown)}")
+            raise ConfigError(f"resources: expected only cpus and gpus, got {', '.join(unknown)}")
         return Share(needs.get("cpus", self.cpus), needs.get("gpus", self.gpus))
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A machine that is part of the cluster now, with all that it has, free or not."""
+    """A machine of the cluster, with all its resources, free or not."""
 
     id: str
     resources: Mapping[str, float]
@@ -62,7 +62,7 @@ def _fits(resources: Mapping[str, float], share: Share) -> float:
 
 
 def check_room(nodes: Sequence[Node], share: Share) -> None:
-    """Raise `ExecutorError` unless at least one worker fits: Ray keeps a request that can never be met without a word."""
+    """Raise `ExecutorError` unless at least one worker fits: Ray silently keeps a request that can never be met."""
     if room(nodes, share) >= 1:
         return
     has = ", ".join(

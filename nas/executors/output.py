@@ -1,4 +1,4 @@
-"""Keep what a process prints in a file that cannot grow, one trial after the other; `output_cap` writes it."""
+"""Keep the output of a process in a file of bounded size, one trial after the other; `output_cap` writes it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Kept:
     mark: bytes
 
     def begin(self) -> None:
-        """What is printed from here on belongs to a new trial."""
+        """Begin the output of a new trial."""
         for stream in (sys.stdout, sys.stderr):
             with suppress(Exception):  # an evaluator may have put anything in their place
                 stream.flush()
@@ -36,10 +36,10 @@ class Kept:
 
 
 def keep_output(folder: Path | None, limit: int = LIMIT, streams: Sequence[int] = (1, 2)) -> Kept:
-    """Send what this process and its children print to a file of its own in `folder` (None: the temporary folder).
+    """Redirect the output of this process and its children to a new file in `folder` (None: the temporary folder).
 
-    Ray's own log files are read line by line by another process and never shrink: gigabytes printed by a candidate would
-    cost time and fill the disk. Of each trial the first and the last half of `limit` bytes are kept.
+    Another process reads Ray's log files line by line, and they never shrink: gigabytes printed by a candidate would
+    cost time and fill the disk. The file keeps the first and the last half of `limit` bytes of each trial.
     """
     descriptor, path = tempfile.mkstemp(prefix=f"evaluation-{os.getpid()}-", suffix=".txt", dir=folder)
     os.close(descriptor)
@@ -61,7 +61,7 @@ def keep_output(folder: Path | None, limit: int = LIMIT, streams: Sequence[int] 
 
 
 def last_lines(path: str) -> str:
-    """The end of what is in the file, indented; "" where there is nothing, or no such file here."""
+    """The end of the file, indented; "" if it is empty or missing."""
     try:
         with open(path, "rb") as file:
             size = file.seek(0, os.SEEK_END)

@@ -1,9 +1,9 @@
-"""Write what a worker prints to a file that cannot grow: a program of its own, which Python starts by this file's path.
+"""Write the output of a worker to a file of bounded size; a separate program, started by the path of this file.
 
-usage: output_cap.py FILE LIMIT MARK PID, with what is printed on its standard input. The file holds the first and the
-last half of LIMIT bytes. MARK, where it is read, empties the file: a new trial begins. It ends when nobody can write any
-more, or the process PID is gone and nothing came for a while. A process rather than a thread: compiled code may print while it
-holds the interpreter's lock.
+usage: output_cap.py FILE LIMIT MARK PID, with the output on standard input. The file holds the first and the last half
+of LIMIT bytes. MARK in the input empties the file: a new trial begins. The program ends when its input is closed, or
+when process PID is gone and no input came for a while. It is a process, not a thread, because compiled code may print
+while it holds the interpreter's lock.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _IDLE_S = 0.2
 
 
 class Capped:
-    """The file: `write` takes what comes, `flush` puts its end in place."""
+    """The file: `write` takes output, `flush` writes its end."""
 
     def __init__(self, descriptor: int, limit: int, mark: bytes) -> None:
         self._file = descriptor
@@ -34,7 +34,7 @@ class Capped:
         self._fresh = True  # the tail is in the file as it is
 
     def write(self, data: bytes) -> None:
-        """Take what was printed."""
+        """Add output."""
         data = self._pending + data
         *over, data = data.split(self._mark)
         if over:
@@ -59,7 +59,7 @@ class Capped:
             self._fresh = False
 
     def flush(self, last: bool = False) -> None:
-        """Put the end of what was printed into the file."""
+        """Write the end of the output to the file."""
         if last:
             self._add(self._pending)
             self._pending = b""
@@ -109,7 +109,7 @@ def main(file: str, limit: str, mark: str, pid: str) -> None:
         quiet = 0
         try:
             capped.write(data)
-        except OSError:  # the disk is full: what is printed is lost, the candidate goes on
+        except OSError:  # the disk is full: the output is lost, the candidate continues
             continue
     capped.flush(last=True)
     if os.fstat(descriptor).st_size == 0:

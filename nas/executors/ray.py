@@ -1,4 +1,4 @@
-"""Run trials on Ray workers: asynchronously, each in a process that may be killed without harm."""
+"""Run trials on Ray workers: asynchronously, each in a process that can be killed without harm."""
 
 from __future__ import annotations
 
@@ -38,37 +38,39 @@ from nas.executors.worker import describe_failure
 
 _LOG = logging.getLogger(__name__)
 _SLICE_S = 0.2
-_GO_ON = "Results so far are safe: go on with --resume (resume=True)."
+_GO_ON = "The results so far are safe: continue with --resume (resume=True)."
 
 
 class RayExecutor:
-    """One long-lived Ray worker a slot; the evaluator is sent once and unpacked once a worker.
+    """One long-lived Ray worker per slot; the evaluator is sent once and unpacked once per worker.
 
-    Trials beyond the free slots wait and go to whichever worker is idle first, so keeping a few more
-    submitted than there are workers hides the time that the search takes to think.
+    Trials beyond the free slots wait for the first idle worker, so submitting a few more trials than workers hides the
+    time of the search's proposals.
 
-    What a candidate may do, and what comes of it:
-    - raise, return the wrong keys, NaN or no number: `FAILED`, by `run_trial`, never repeated;
-    - run past `timeout_s`: its process is killed and replaced, `TIMEOUT`;
-    - allocate more than `memory_bytes`: a clean `MemoryError` from the system's limit on private memory, then
-      a fresh process, `OUT_OF_MEMORY`; so too when Ray ends it because the machine is nearly full;
-    - end its process (signal, crash, `os._exit`), or lose its machine: tried again on a fresh worker up to
+    Failures of a candidate, and their results:
+    - it raises, or returns wrong keys, NaN or non-numbers: `FAILED`, by `run_trial`, never repeated;
+    - it runs past `timeout_s`: its process is killed and replaced, `TIMEOUT`;
+    - it allocates more than `memory_bytes`: a `MemoryError` from the system's limit on private memory, then a new
+      process, `OUT_OF_MEMORY`; likewise when Ray ends it because the machine is nearly full;
+    - its process ends (signal, crash, `os._exit`) or its machine is lost: tried again on a new worker up to
       `retries` times, then `LOST`;
-    - print gigabytes: the first and the last half megabyte of a trial are in a file beside Ray's logs on the worker's
-      machine, emptied before each trial; nothing is forwarded to this process;
-    - send a result that cannot be read here: `FAILED`, with the reason;
-    - need another part of a machine than the settings say (`nas.core.evaluator.HasResources`): it gets a worker of that
-      size, for which the others make room.
+    - it prints gigabytes: the first and the last half megabyte of a trial are kept in a file beside Ray's logs on the
+      worker's machine, emptied before each trial; nothing is forwarded to this process;
+    - its result cannot be read here: `FAILED`, with the reason.
 
-    Replacing a worker takes about half a second, while the others go on. On a cluster that is joined, `workers` is a
-    ceiling: those that have no place yet start when machines join, without further ado.
+    A candidate that needs another share of a machine than the settings (`nas.core.evaluator.HasResources`) gets a
+    worker of that size, for which the others make room.
 
-    A process of its own speaks with Ray (`nas.executors.ray_bridge`). When it or the whole cluster is lost, another
-    takes its place for up to `patience_s` seconds, and gets what was out; then `collect` raises `ExecutorError`, and the run
-    can be resumed. Whatever else ends a thread or a process of the executor does the same: `collect` raises `ExecutorError` with
-    the reason. A cluster of the search's own has its session in a private folder, which `close` removes. If this process is connected to a cluster already, that one is used. Raises `ExecutorError` when made if
-    Ray cannot be reached or started, if no worker can ever fit, or if the evaluator cannot be pickled; and
-    from `collect` if it cannot be unpacked on the workers.
+    Replacing a worker takes about half a second, while the others continue. On a cluster that is joined, `workers` is a
+    maximum: workers without a place start when machines join.
+
+    A separate process speaks with Ray (`nas.executors.ray_bridge`). When it or the whole cluster is lost, the executor
+    tries for up to `patience_s` seconds to start another, which gets the unfinished trials; then `collect` raises
+    `ExecutorError`, and the run can be resumed. Any other end of a thread or process of the executor raises the same
+    error with its reason. A cluster started by the search has its session in a private folder, which `close` removes.
+    If this process is connected to a cluster already, the executor uses it. The constructor raises `ExecutorError` if
+    Ray cannot be reached or started, if no worker can ever fit, or if the evaluator cannot be pickled; `collect` raises
+    it if the evaluator cannot be unpacked on the workers.
     """
 
     def __init__(
@@ -97,7 +99,7 @@ class RayExecutor:
         self._results: queue.SimpleQueue[Result | ExecutorError] = queue.SimpleQueue()
         self._failure: ExecutorError | None = None
         self._out: dict[int, tuple[Trial, Work]] = {}  # submitted, no result yet
-        self._lock = threading.Lock()  # of what is out and the link that knows of it
+        self._lock = threading.Lock()  # guards the unfinished trials and the link
         self._closed = False
         self._held = () if self._folder is None else (self._folder.descriptor,)  # by the bridge as well
         try:
@@ -115,9 +117,9 @@ class RayExecutor:
 
     @property
     def free(self) -> int:
-        """Workers without a trial, of those that have a place now; a trial whose result waits for `collect` holds none.
+        """Workers with a place and without a trial; a trial whose result waits for `collect` holds no worker.
 
-        At least one worker counts as there, so that a search whose cluster is full has something waiting.
+        At least one worker counts as present, so that a search on a full cluster has a trial waiting.
         """
         return 0 if self._closed else max(0, max(1, self._room) - len(self._out))
 
@@ -132,10 +134,9 @@ class RayExecutor:
             self._link.send(work)
 
     def collect(self, timeout: float | None = None) -> list[Result]:
-        """All finished results, in the order in which they finished; [] at once when no trial is out.
+        """All finished results, in the order in which they finished; [] at once when no trial is unfinished.
 
-        Waits for the first, at most `timeout` seconds. A `KeyboardInterrupt` passes through at once,
-        and `close` works after it.
+        Waits for the first at most `timeout` seconds. A `KeyboardInterrupt` passes through at once; `close` works after it.
         """
         if self._failure is not None:
             raise self._failure
@@ -154,7 +155,7 @@ class RayExecutor:
         return results
 
     def _next(self, timeout: float | None) -> Result | ExecutorError | None:
-        """What was delivered next, or None after `timeout` seconds."""
+        """The next message, or None after `timeout` seconds."""
         give_up = math.inf if timeout is None else time.monotonic() + timeout
         while True:
             # In slices: a signal that arrives just before a wait begins is not seen until that wait ends.
@@ -168,7 +169,7 @@ class RayExecutor:
                     return None
 
     def workers(self) -> list[WorkerState]:
-        """The workers that are ready, as they were half a second ago; results that came since then are taken off."""
+        """The ready workers half a second ago, without trials whose results came since."""
         now = time.time()
         return [
             WorkerState(name, trial, max(0.0, now - since)) if trial in self._out else WorkerState(name)
@@ -176,7 +177,7 @@ class RayExecutor:
         ]
 
     def close(self) -> None:
-        """Kill what runs, release the workers, and stop Ray if it was started here; may be called twice."""
+        """Kill running trials, release the workers, and stop Ray if it was started here; may be called twice."""
         if self._closed:
             return
         self._closed = True
@@ -192,7 +193,7 @@ class RayExecutor:
             self._folder.remove()
 
     def _read(self) -> None:
-        """Take what comes through the pipe, and make a new one when it breaks; on a thread of its own."""
+        """Read messages from the pipe and make a new pipe when it breaks; runs on its own thread."""
         try:
             while not self._closed:
                 try:
@@ -206,7 +207,7 @@ class RayExecutor:
             self._results.put(failure)
         except (
             BaseException
-        ) as failure:  # a thread that ended in silence would leave the search waiting for ever
+        ) as failure:  # a thread that ended silently would leave the search waiting for ever
             _LOG.debug("the thread that reads from Ray ended", exc_info=failure)
             if not self._closed:
                 text = f"the thread that reads from Ray ended: {_named(failure)}. {_GO_ON}"
@@ -232,20 +233,20 @@ class RayExecutor:
             raise ExecutorError(message.text)
 
     def _reconnect(self) -> None:
-        """Have another process take over, and give it what was out in the order of submission.
+        """Start another process and send it the unfinished trials in the order of submission.
 
-        Raises `ExecutorError` when the patience is at an end, which without any result goes on from one loss to the next.
+        Raises `ExecutorError` when `patience_s` is over, counted over all losses since the last result.
         """
         now = time.monotonic()
         self._lost_since = self._lost_since or now
         left = self._lost_since + self.settings.patience_s - now
         why = self._link.last_words()
         _LOG.warning("the connection to Ray was lost; trying to get it back for %.0f s", max(0.0, left))
-        _LOG.debug("its last words: %s", why)
+        _LOG.debug("its last output: %s", why)
         if left <= 0:
             raise ExecutorError(
-                f"Ray was lost for longer than patience_s={self.settings.patience_s:g} s. Results so far are safe: see "
-                "that the cluster runs, then go on with --resume (resume=True)."
+                f"Ray was lost for longer than patience_s={self.settings.patience_s:g} s. The results so far are safe: check "
+                "that the cluster runs, then continue with --resume (resume=True)."
             )
         self._link.close(0.0)
         link, first = connect(self._start, left, lambda: not self._closed, held=self._held)
@@ -256,16 +257,16 @@ class RayExecutor:
                 return
             for _, work in self._out.values():
                 link.send(work)
-        _LOG.warning("Ray is back; %d trials were handed out again", len(self._out))
+        _LOG.warning("Ray is back; %d trials were submitted again", len(self._out))
 
 
 def _named(failure: BaseException) -> str:
-    """`ValueError: what it said`, in one line."""
+    """`ValueError: message`, in one line."""
     return describe_failure(failure).splitlines()[0]
 
 
 def _result_of(done: Done, trial: Trial) -> Result:
-    """What came of the trial; one whose report cannot be read has failed, whoever's fault that is."""
+    """The result of the trial; FAILED if its report cannot be read."""
     try:
         return unpack_report(done.report, trial)
     except Exception as failure:
@@ -291,7 +292,7 @@ def _pack(evaluate: Evaluate) -> bytes:
     except Exception as failure:
         raise ExecutorError(
             f"the evaluator cannot be sent to Ray workers: {_named(failure)}. "
-            "It must be picklable: open files, locks and connections inside the call, not before it."
+            "It must be picklable: open files, locks and connections inside the call."
         ) from failure
     finally:
         for module in modules:

@@ -1,8 +1,8 @@
 """The process that speaks with Ray on behalf of a search.
 
-Ray ends, or hangs, a process whose cluster goes away or comes back as another one, and no setting keeps it
-from that. So the search does not speak with Ray itself: this process does, told through a pipe what to run. When it ends
-for whatever reason, the search starts another and hands it what was still out (`nas.executors.ray_link`).
+Ray ends, or hangs, a process whose cluster goes away or comes back as another one, and no setting prevents that. So
+this process speaks with Ray and gets its trials through a pipe. When it ends for any reason, the search starts another
+and sends it the unfinished trials (`nas.executors.ray_link`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class _ToTheSearch(logging.Handler):
 
 
 def main(descriptor: int) -> None:
-    """Run trials until told to stop, or until the other end of the pipe is gone."""
+    """Run trials until the stop message, or until the other end of the pipe is gone."""
     connection = Connection(descriptor)
     lock = threading.Lock()
 

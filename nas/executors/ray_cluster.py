@@ -17,8 +17,8 @@ _OBJECT_STORE = 256 * 2**20  # bytes; evaluators and results are small, and Ray'
 
 
 def prepare_environment(local: bool) -> None:
-    """Set what Ray reads from the environment: when it is imported, and when it starts processes."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no reports to anyone
+    """Set Ray's environment variables, which it reads on import and when it starts processes."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no usage reports
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     # Ray ends a process that has not heard of its head for a minute; the search's patience decides here instead.
     os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "1000000")

@@ -1,6 +1,6 @@
-"""The private folder of a cluster that a search starts: Ray's session with its sockets and logs. Nothing here needs Ray.
+"""The private folder for the session of a cluster that a search starts. Nothing here needs Ray.
 
-Ray itself would share one folder among all users (mode 0777) and leave every session there.
+By default Ray shares one folder among all users (mode 0777) and leaves every session there.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _REMOVE_S = 5.0  # Ray's last processes may still write
 class SessionFolder:
     """A new folder of mode 0700, removed by `remove`.
 
-    Held by a lock, which ends with the last process that has it (`descriptor`): a folder whose lock is free was left by a
-    search that was killed, and the next one on this machine removes it. In `TMPDIR`, or where that is too long for
-    Ray's sockets in a shorter place. Raises `ExecutorError` when there is none.
+    A lock, held until the last process with its `descriptor` ends, marks it as in use: the next search on this machine
+    removes a folder with a free lock, which a killed search left. It is in `TMPDIR`, or in a shorter place if that is
+    too long for Ray's sockets. Raises `ExecutorError` when no place fits.
     """
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ def remove_session(folder: Path) -> None:
 def remove_abandoned() -> None:
     """Remove the folders that killed searches of this user left.
 
-    Only what is certainly such a folder: our name, this user's, no link, closed to others, its lock there and held by nobody.
+    Removes only certain matches: our name, owned by this user, not a link, closed to others, with a free lock.
     """
     for place in dict.fromkeys(_places()):
         with suppress(OSError):
@@ -90,7 +90,7 @@ def _remove_if_abandoned(folder: Path) -> None:
 
 
 def _make() -> tuple[Path, int]:
-    """The folder and its lock. It gets its name when the lock is held, so that nobody takes it for abandoned."""
+    """Make the folder and its lock. It gets its name once the lock is held, so that no search takes it for abandoned."""
     reasons = []
     for place in dict.fromkeys(_places()):
         if len(os.fsencode(place)) > LONGEST:
@@ -110,13 +110,13 @@ def _make() -> tuple[Path, int]:
             _LOG.debug("Ray's session is in %s: %s", path, "; ".join(reasons))
         return path, descriptor
     raise ExecutorError(
-        f"no folder for Ray's sockets ({'; '.join(reasons)}): set TMPDIR to a folder that can be written and whose path "
+        f"no folder for Ray's sockets ({'; '.join(reasons)}): set TMPDIR to a writable folder whose path "
         f"has at most {LONGEST} characters, or use the executor 'serial'"
     )
 
 
 def _places() -> Iterator[str]:
-    """Where the folder may be: what the user says first, then short places that every system has."""
+    """Places for the folder: the user's `TMPDIR` first, then short paths that every system has."""
     for variable in ("RAY_TMPDIR", "TMPDIR", "TEMP", "TMP"):
         if os.environ.get(variable):
             yield os.path.abspath(os.environ[variable])

@@ -1,4 +1,4 @@
-"""The search's end of the pipe to the process that speaks with Ray: start it, wait for its cluster, end it."""
+"""The search's end of the pipe to the Ray process: start it, wait for its cluster, end it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Link:
     """One such process. `send` and `receive` pass messages; `receive` raises `EOFError` when the process has ended."""
 
     def __init__(self, start: Start, held: Sequence[int] = ()) -> None:
-        """`held` are descriptors that the process shall keep open."""
+        """`held` are descriptors that the process keeps open."""
         ours, theirs = socket.socketpair()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `close`)
         path = json.dumps([os.path.abspath(entry) for entry in sys.path])
@@ -54,7 +54,7 @@ class Link:
         return self._process.pid
 
     def send(self, message: Any) -> None:
-        """Pass a message; one to a process that has ended is dropped, as `receive` will tell."""
+        """Send a message; if the process has ended it is dropped, and `receive` raises `EOFError`."""
         try:
             self._connection.send(message)
         except OSError as failure:
@@ -75,7 +75,7 @@ class Link:
         return lines[-1][:500] if lines else "no reason given"
 
     def close(self, wait_s: float = _CLOSE_S) -> None:
-        """Have the process stop what runs and end; kill it after `wait_s` seconds. May be called twice."""
+        """Let the process stop its trials and end; kill it after `wait_s` seconds. May be called twice."""
         self.send(None)
         try:
             self._process.wait(wait_s)
@@ -89,10 +89,10 @@ class Link:
 def connect(
     start: Start, within_s: float, wanted: Callable[[], bool], *, held: Sequence[int] = ()
 ) -> tuple[Link, Room]:
-    """A process whose cluster is there, and the room on it. It keeps the descriptors in `held` open.
+    """A process connected to its cluster, and the room on it. It keeps the descriptors in `held` open.
 
-    Waits up to `within_s` seconds for a cluster to join, with a message now and then. Raises `ExecutorError`: at
-    once where waiting cannot help, or when it is no longer `wanted`.
+    Waits up to `within_s` seconds for a cluster to join, with occasional log messages. Raises `ExecutorError`: at once
+    when waiting cannot help, or when it is no longer `wanted`.
     """
     address = start.settings.address
     give_up, say = time.monotonic() + within_s, time.monotonic()
@@ -117,7 +117,7 @@ def connect(
 def _try(
     start: Start, give_up: float, wanted: Callable[[], bool], held: Sequence[int]
 ) -> tuple[Link, Room] | str:
-    """A connected process, or why there is none."""
+    """A connected process, or the reason why there is none."""
     link, keep = Link(start, held), False
     local = is_local(start.settings.address)
     try:

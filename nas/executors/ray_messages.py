@@ -1,4 +1,4 @@
-"""What the search and the process that speaks with Ray say to each other; nothing here needs Ray."""
+"""The messages between the search and the Ray process; nothing here needs Ray."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nas.executors.settings import RaySettings
 
 @dataclass(frozen=True, slots=True)
 class WorkerSpec:
-    """What a worker must know beside the evaluator; sent from the search once a worker.
+    """The setup of a worker beside the evaluator; the search sends it once per worker.
 
     `folder` and `path` are the search's working directory and `sys.path`, so that modules which it can import can be
     imported on the worker, where the same files exist.
@@ -29,21 +29,21 @@ class WorkerSpec:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """First message to the bridge: what to join, and what the workers shall load.
+    """First message to the bridge: the cluster to join and the evaluator to load.
 
-    `folder` is where a cluster of the search's own has its session (see `nas.executors.ray_folder`).
+    `folder` holds the session of a cluster started by the search (see `nas.executors.ray_folder`).
     """
 
     settings: RaySettings
     packed: bytes
     spec: WorkerSpec
-    grows: bool  # whether machines may join later: then it is no error that none is large enough now
+    grows: bool  # whether machines may join later: then none need be large enough now
     folder: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """To the bridge: run this trial, which comes pickled and goes so to a worker with this share of a machine."""
+    """To the bridge: run this pickled trial on a worker with this share of a machine."""
 
     number: int
     packed: bytes
@@ -52,14 +52,14 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """From the bridge: what came of the trial with this number, as `pack_report` writes it."""
+    """From the bridge: the report of the trial with this number, from `pack_report`."""
 
     number: int
     report: bytes
 
 
 def pack_report(result: Result) -> bytes:
-    """A result without its trial, as JSON: whoever reads it needs nothing that only the worker has, and runs no code."""
+    """A result without its trial, as JSON: reading it needs no module of the worker and runs no code."""
     return json.dumps(
         {
             "status": result.status.value,
@@ -117,14 +117,14 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """From the bridge, its last: the search cannot go on as it is."""
+    """Last message from the bridge: the search cannot continue."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """From the bridge, its last: the cluster went away, and was last heard of so many seconds ago."""
+    """Last message from the bridge: the cluster is gone; it last answered this many seconds ago."""
 
     text: str
     silent_s: float

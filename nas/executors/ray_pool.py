@@ -1,4 +1,4 @@
-"""A pool of Ray workers that is fed as results arrive, with no barrier.
+"""A pool of Ray workers without a barrier: a worker gets its next trial when it finishes one.
 
 One thread owns everything that changes here. Others only put calls into its inbox: the pipe to the search when
 it submits, Ray when a worker is ready or done, the watch when machines come and go. So a worker gets its next
@@ -33,10 +33,10 @@ from nas.executors.worker import clip, describe_failure, one_line
 
 _LOG = logging.getLogger(__name__)
 _STARTS = (
-    3  # times that every worker may die before its first trial; then none will come up the next time either
+    3  # times that every worker may die before its first trial until the pool gives up
 )
-_TICK_S = 1.0  # between looks at whether Ray still answers
-_SILENCE_S = 10.0  # without an answer before anything is made of it
+_TICK_S = 1.0  # between checks whether Ray answers
+_SILENCE_S = 10.0  # without an answer before it counts as silence
 _DOING_S = 0.5  # between two reports of what the workers do
 _SAY_S = 60.0  # between warnings of the same kind
 _HUNGRY_S = 1.0  # after which others make room for a worker of another size that finds none
@@ -82,7 +82,7 @@ class WorkerPool:
         self._unusual: deque[_Attempt] = deque()  # for others
         self._unjudged: list[
             tuple[float, Callable[[], None]]
-        ] = []  # deaths that may be the end of the cluster
+        ] = []  # deaths that may mean the end of the cluster
         self._nodes: Sequence[Node] = alive_nodes()
         if not start.grows:
             check_room(self._nodes, self._share)
@@ -185,7 +185,7 @@ class WorkerPool:
             self._deliver(Room(fits))
 
     def _tell_doing(self) -> None:
-        """Say what the workers do, where that changed; not often, since results come by the thousand."""
+        """Report the workers' trials if they changed; seldom, since results come by the thousand."""
         now = time.monotonic()
         if now - self._said_doing < _DOING_S:
             return
@@ -197,7 +197,7 @@ class WorkerPool:
             self._deliver(doing)
 
     def _check_silence(self) -> None:
-        """Nothing is decided while Ray may only be halted; once nothing listens any more, the cluster is lost."""
+        """Wait while Ray may only be halted; once nothing listens any more, the cluster is lost."""
         silent = time.monotonic() - self._heard
         if silent < _SILENCE_S:
             return
@@ -220,10 +220,10 @@ class WorkerPool:
         raise ExecutorError(text)  # not reached by a search, which ends this process at the word before
 
     def _make_room(self) -> None:
-        """While a worker of another size waits for a place, free one machine for it: no more, and in no hurry.
+        """While a worker of another size waits for a place, free one machine for it.
 
-        Idle workers there end, and those that become idle; nothing usual is started meanwhile, for it would
-        take the place at once.
+        Idle workers there end, and those that become idle; no worker of the usual size starts meanwhile, since it
+        would take the place.
         """
         now = time.monotonic()
         hungry = next((s for s in self._slots if self._is_hungry(s, now)), None)
@@ -289,7 +289,7 @@ class WorkerPool:
         self._watch.wake()
 
     def _start_failed(self, slot: _Slot, actor: Any, failure: BaseException) -> None:
-        """A process died before its first trial. That happens; when all do, over and over, it is no accident."""
+        """Handle the death of a process before its first trial; give up when all die repeatedly."""
         if slot.actor is not actor:
             return
         self._kill(slot)
@@ -357,7 +357,7 @@ class WorkerPool:
             self._watch.wake()
 
     def _take_report(self, slot: _Slot, attempt: _Attempt, report: bytes) -> None:
-        """Pass on what the worker made of the trial; what nobody can read is the end of that process."""
+        """Pass on the worker's report of the trial; end a process whose report cannot be read."""
         try:
             suspect = self._is_suspect(status_of(report))
         except Exception:
@@ -375,9 +375,9 @@ class WorkerPool:
         return status is Status.OUT_OF_MEMORY or (limited and status is Status.FAILED)
 
     def _retry(self, slot: _Slot, attempt: _Attempt, failure: BaseException) -> None:
-        """The process died; that may be the machine's fault, so the trial gets another, at the front.
+        """Handle the death of the process: the trial goes to the front of the queue, since the machine may be at fault.
 
-        Judged when Ray has answered since: the end of the whole cluster is no fault of the trial.
+        Decided once Ray has answered since: the end of the whole cluster does not count against the trial.
         """
         if slot.attempt is not attempt:
             return  # its time was up meanwhile
@@ -391,12 +391,12 @@ class WorkerPool:
         self._kill(slot)
 
     def _printed(self, slot: _Slot) -> str:
-        """The end of what the slot's process printed, where it can be read here; else where it is."""
+        """The end of the output of the slot's process if readable here; else the location of the output."""
         if slot.info is None:
             return ""
         end = last_lines(slot.info.output)
         where = "" if self._own_cluster else f" ({slot.info.output} on {slot.info.name})"
-        return f"\nWhat it printed last{where}:\n{end}" if end or where else ""
+        return f"\nIts last output{where}:\n{end}" if end or where else ""
 
     def _stop_overdue(self) -> None:
         now = time.monotonic()
@@ -429,7 +429,7 @@ class WorkerPool:
             _LOG.debug("could not kill a worker: %r", failure)
 
     def _check_stuck(self) -> None:
-        """Say that no worker has a place; give up when there is no machine for one for longer than the patience."""
+        """Warn that no worker has a place; give up when no machine has room for longer than `patience_s`."""
         now = time.monotonic()
         if any(slot.info for slot in self._slots):
             self._last_ready = self._said_stuck = now
@@ -446,7 +446,7 @@ class WorkerPool:
 
 
 def _why(failure: BaseException) -> str:
-    """The telling part of Ray's page-long message about a dead process."""
+    """The relevant part of Ray's page-long message about a dead process."""
     text = one_line(str(failure)) if isinstance(failure, RayActorError) else repr(failure)
     for mark in ("Worker exit detail:", "The actor is dead because"):
         if mark in str(failure):

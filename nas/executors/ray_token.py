@@ -9,10 +9,11 @@ from pathlib import Path
 
 
 def ensure_token() -> None:
-    """See that a cluster of the search's own has a token that only this user can read.
+    """Give a cluster started by the search a token that only this user can read.
 
-    In `~/.ray/auth_token`, where Ray looks; a file that others can read is closed to them. Where the home folder cannot be
-    written, in the environment of Ray's processes alone. Does nothing where the environment says how to authenticate.
+    The token is in `~/.ray/auth_token`, where Ray looks; a file that others can read is closed to them. If the home
+    folder is not writable, the token is only in the environment of Ray's processes. Does nothing if the environment
+    configures authentication.
     """
     if os.environ.get("RAY_AUTH_MODE", "token").lower() != "token":
         return
@@ -49,7 +50,7 @@ def _is_usable(path: Path) -> bool:
 
 
 def _write_new(path: Path, token: str) -> None:
-    """Put the token there whole; another search that makes one at the same moment wins, and its token is used."""
+    """Write the token atomically; if another search writes one at the same moment, that one is used."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:

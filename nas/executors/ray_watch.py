@@ -1,4 +1,4 @@
-"""Ask Ray again and again which machines it has: so one sees them join and leave, and Ray fall silent."""
+"""Ask Ray repeatedly for its machines, to notice when they join or leave and when Ray stops answering."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _EVERY_S = 1.0
 class Watch:
     """Calls `report(nodes, gone, asked)` about once a second and soon after `wake`, and `failed(reason)` where asking fails.
 
-    On a thread of its own: while the cluster is away, the question hangs as long. `nodes` are those alive, `gone` tells
-    whether this process's own node, which carries its connection, is not, `asked` when that was (monotonic seconds).
-    No error ends it: a question that fails is asked again, and whoever hears nothing for long decides.
+    Runs on its own thread, since the question hangs while the cluster is away. `nodes` are those alive, `gone` is whether
+    this process's node, which carries its connection, is dead, `asked` is the time of the question (monotonic seconds).
+    After an error it asks again; the pool decides when the silence is too long.
     """
 
     def __init__(

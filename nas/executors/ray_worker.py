@@ -1,4 +1,4 @@
-"""What runs inside a Ray worker: one evaluator, loaded once, and one trial at a time."""
+"""The Ray worker: one evaluator, loaded once, and one trial at a time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class WorkerInfo:
 
 
 class Worker:
-    """A process that holds the evaluator. Made cheaply; `load` does what may fail."""
+    """A process that holds the evaluator. The constructor is cheap; `load` may fail."""
 
     _evaluate: Evaluate
     _spec: WorkerSpec
@@ -41,7 +41,7 @@ class Worker:
     _kept: Kept
 
     def load(self, packed: bytes, spec: WorkerSpec) -> WorkerInfo:
-        """Unpack the evaluator. Raises what unpacking raises, such as a module that is not installed here."""
+        """Unpack the evaluator. Raises the errors of unpacking, such as a missing module."""
         node = ray.get_runtime_context().get_node_id()
         self._kept = keep_output(_log_folder())
         self._info = WorkerInfo(f"{ray.util.get_node_ip_address()}:{os.getpid()}", self._kept.path, node)
@@ -56,7 +56,7 @@ class Worker:
         return self._info
 
     def run(self, packed: bytes) -> bytes:
-        """Evaluate one trial within the limits on threads and memory: it comes pickled, its report is `pack_report`'s."""
+        """Evaluate one pickled trial within the limits on threads and memory; return `pack_report` of its result."""
         trial: Trial = pickle.loads(packed)  # noqa: S301 (from the search)
         self._kept.begin()  # the output of one trial is kept, not that of all
         self._threads.apply()
@@ -80,7 +80,7 @@ def _log_folder() -> Path | None:
 
 
 def _private_memory() -> int:
-    """Bytes of private writable memory this process has mapped; 0 where the system does not tell."""
+    """Bytes of private writable memory this process has mapped; 0 if the system does not report them."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5])
     except OSError:

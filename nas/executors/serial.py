@@ -31,14 +31,14 @@ _LOG = logging.getLogger(__name__)
 class SerialExecutor:
     """One slot, in this process: `submit` queues, `collect` runs the oldest trial and returns its result.
 
-    From the first trial to `close` the process is held to one thread of numerical work, as a Ray worker is,
-    so that both give the same values. What the evaluator prints is shown.
+    From the first trial to `close` the process uses one thread for numerical work, like a Ray worker, so that both
+    give the same values. The evaluator's output is shown.
 
     The time limit uses an alarm signal, and takes effect when the interpreter next runs a bytecode: it ends Python loops,
     sleeps and waits, but not a single long call into compiled code, nor an evaluator that catches
-    `BaseException`. In a thread other than the main one, where no signal arrives, it does not cut sleeps and waits
-    short either: it takes effect when they are over, and a warning says so when the executor is made. The Ray executor's
-    limit kills the process and always holds. There is no memory limit here. `os._exit` in an evaluator makes its
+    `BaseException`. In a thread other than the main one, where no signal arrives, it does not interrupt sleeps and waits
+    either: it takes effect after them, and the constructor logs a warning. The Ray executor kills the process, so its
+    limit always holds. There is no memory limit here. `os._exit` in an evaluator makes its
     trial `LOST`, as on Ray; an evaluator that ends the process by a signal ends the search.
     """
 
@@ -60,7 +60,7 @@ class SerialExecutor:
         if self.settings.timeout_s is not None and not _has_alarm():
             _LOG.warning(
                 "timeout_s=%g: this search does not run in the main thread, so the executor 'serial' cannot cut a sleep, a wait or a "
-                "call into compiled code short; such a candidate has timed out when that is over. Run the search in the main "
+                "call into compiled code short; such a candidate times out only after it. Run the search in the main "
                 "thread, or use the executor 'ray', to end it at once.",
                 self.settings.timeout_s,
             )
@@ -94,7 +94,7 @@ class SerialExecutor:
         return [result]
 
     def workers(self) -> list[WorkerState]:
-        """This process, with the trial that `collect` runs just now."""
+        """This process, with the trial that `collect` is running."""
         running = self._running
         if running is None:
             return [WorkerState(self._worker)]
@@ -106,7 +106,7 @@ class SerialExecutor:
             return self._evaluate(trial)
 
     def close(self) -> None:
-        """Forget what waits and give the process its threads back; may be called twice."""
+        """Drop waiting trials and restore the process's threads; may be called twice."""
         self._closed = True
         self._queue.clear()
         self._threads.restore()
@@ -114,7 +114,7 @@ class SerialExecutor:
 
 @contextmanager
 def _time_limit(seconds: float | None) -> Iterator[None]:
-    """Raise `TimeUp` in the body after so many seconds: by an alarm, or between two steps where no signal arrives."""
+    """Raise `TimeUp` in the body after `seconds`: by an alarm signal, or between two bytecodes if no signal arrives."""
     if seconds is None:
         yield
     elif _has_alarm():
@@ -144,13 +144,13 @@ def _alarm(seconds: float) -> Iterator[None]:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
         finally:
             signal.signal(signal.SIGALRM, handler_before)
-        if left_before:  # an alarm of someone else (a test's time limit, say) goes on, a little late
+        if left_before:  # another alarm (such as a test's time limit) continues, a little late
             signal.setitimer(signal.ITIMER_REAL, left_before, every_before)
 
 
 @contextmanager
 def _thrown(seconds: float) -> Iterator[None]:
-    """Have the interpreter raise `TimeUp` in this thread, which it does between two of its steps."""
+    """Let the interpreter raise `TimeUp` in this thread between two bytecodes."""
     raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
     thread, lock, over = ctypes.c_ulong(threading.get_ident()), threading.Lock(), threading.Event()
 
@@ -193,7 +193,7 @@ class _ProcessEnded(BaseException):
 def _exit_caught() -> Iterator[list[int]]:
     """Turn `os._exit` in this thread into an exception; the list holds the codes that it was called with.
 
-    A child that the candidate forked, and other threads, end as they wish.
+    Forked children and other threads are not affected.
     """
     leave, process, thread = os._exit, os.getpid(), threading.get_ident()
     codes: list[int] = []

@@ -11,7 +11,7 @@ from nas.executors.capacity import Share, check_share
 
 @dataclass(frozen=True, slots=True)
 class SerialSettings:
-    """`timeout_s`: seconds a candidate may take, None for no limit (see `SerialExecutor` for what it can stop)."""
+    """`timeout_s`: seconds a candidate may take, None for no limit (`SerialExecutor` lists what it cannot stop)."""
 
     timeout_s: float | None = None
 
@@ -28,8 +28,8 @@ class SimulatedSettings:
         seconds: the name of the value that the evaluator reports as the time a trial takes, in seconds, such as
             `train_seconds`; a candidate without it has failed. None: every trial takes `seconds_per_trial`.
         seconds_per_trial: virtual seconds of a trial whose time is not reported, or which failed.
-        generational: start no trial before all that run have ended.
-        thinking: let the real time that the search spends between results pass on the virtual clock as well.
+        generational: start trials only when all running ones have ended.
+        thinking: count the real time of the search between results on the virtual clock as well.
     """
 
     workers: int = 2
@@ -56,15 +56,15 @@ class RaySettings:
     """How trials are spread over Ray workers.
 
     Attributes:
-        workers: trials that run at the same time, each in a process of its own. On a cluster that is joined it is a
-            ceiling: those that do not fit start when machines join.
+        workers: trials that run at the same time, each in a separate process. On a cluster that is joined it is a
+            maximum: workers that do not fit start when machines join.
         address: None starts a cluster on this machine and stops it at the end; `host:port` (or `auto`) joins one.
-        cpus_per_trial: what Ray reserves for a worker, which computes with so many threads (whole ones, at least one).
-        gpus_per_trial: what Ray reserves for a worker; fractions below 1 share a GPU.
+        cpus_per_trial: CPUs that Ray reserves for a worker, and its number of threads (rounded down, at least one).
+        gpus_per_trial: GPUs that Ray reserves for a worker; fractions below 1 share a GPU.
         timeout_s: seconds an evaluation may take before its process is killed; None for no limit.
         memory_bytes: private memory an evaluation may take beyond what its process had when it was ready to
             start, in bytes; None for no limit. What the first evaluation imports counts: PyTorch about 130 MB.
-        retries: how often a trial is tried again when its process or its machine dies.
+        retries: times that a trial is tried again when its process or its machine dies.
         connect_timeout_s: seconds to wait at the start for the cluster at `address`.
         patience_s: seconds to wait for a cluster that was lost in the middle, or that has no room for a single worker.
     """
@@ -92,7 +92,7 @@ class RaySettings:
 
     @property
     def share(self) -> Share:
-        """What a worker reserves unless a candidate needs something else."""
+        """The share that a worker reserves by default."""
         return Share(self.cpus_per_trial, self.gpus_per_trial)
 
 

@@ -1,4 +1,4 @@
-"""Run trials in this process at once, and let a virtual clock say when each would have ended on many workers."""
+"""Run trials in this process at once; a virtual clock gives their times on many workers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nas.executors.threads import ThreadLimit
 
 
 class SimulatedExecutor:
-    """`settings.workers` logical workers on a virtual clock: a search of days in the time that its look-ups take.
+    """`settings.workers` logical workers on a virtual clock: a search of days in the time of its table look-ups.
 
     A trial starts when a worker is free, first come first served, and takes as many virtual seconds as the
     evaluator reports under `settings.seconds` (or `settings.seconds_per_trial`). Results come back in the order
@@ -28,7 +28,7 @@ class SimulatedExecutor:
     the real time that the search spends between the calls.
 
     With `settings.generational` there is a barrier: what is submitted while trials run waits until all of them
-    have ended, then as many as there are workers start together; `free` is 0 meanwhile.
+    have ended, then one trial per worker starts; `free` is 0 meanwhile.
     """
 
     def __init__(
@@ -75,9 +75,9 @@ class SimulatedExecutor:
         self._waiting.append((self.now(), trial))
 
     def collect(self, timeout: float | None = None) -> list[Result]:
-        """Evaluate what can start, move the clock to the next end, and return what has ended then.
+        """Evaluate the trials that can start, advance the clock to the next end, and return the results that ended.
 
-        [] when no trial is out. `timeout` has no effect: nobody waits for virtual time. A `KeyboardInterrupt`
+        [] when no trial is unfinished. `timeout` has no effect: virtual time passes at once. A `KeyboardInterrupt`
         passes through and leaves the trial in the queue.
         """
         with self._thinking_stopped():
@@ -91,7 +91,7 @@ class SimulatedExecutor:
             return ended
 
     def workers(self) -> list[WorkerState]:
-        """What each logical worker does at this moment of the virtual clock."""
+        """The trial of each logical worker at this virtual time."""
         now = self.now()
         running = {r.worker: r for _, _, r in list(self._running) if r.started <= now < r.finished}
         states = []
@@ -102,7 +102,7 @@ class SimulatedExecutor:
         return states
 
     def close(self) -> None:
-        """Forget what waits and give the process its threads back; may be called twice."""
+        """Drop waiting trials and restore the process's threads; may be called twice."""
         self._closed = True
         self._waiting.clear()
         self._running.clear()
@@ -119,7 +119,7 @@ class SimulatedExecutor:
             self._thinking_since = self._stopwatch() if thinking else None
 
     def _start_waiting(self) -> None:
-        """Give each trial that may start the worker that is free first; its end is known at once."""
+        """Give each trial that may start to the worker that is free first; its end is known at once."""
         if not self.settings.generational:
             while self._waiting:
                 self._start_next(self._waiting[0][0])

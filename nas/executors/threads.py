@@ -1,4 +1,4 @@
-"""Keep an evaluation to the threads it was given.
+"""Limit an evaluation to its number of threads.
 
 Two workers of one thread train faster than one process of two, and libraries that spin while they wait make
 an oversubscribed machine many times slower. The number of threads also changes the last digits of a sum, so
@@ -24,9 +24,8 @@ _VARIABLES = (
 class ThreadLimit:
     """Holds this process to `threads` threads from the first `apply` to `restore`.
 
-    Libraries not yet loaded read the environment when they are; those already loaded are told through
-    threadpoolctl; PyTorch is told on every `apply`, since an evaluation may have changed its count.
-    Never imports PyTorch.
+    Libraries not yet loaded read the environment on import; those already loaded are set through threadpoolctl;
+    PyTorch is set on every `apply`, since an evaluation may have changed its count. Never imports PyTorch.
     """
 
     def __init__(self, threads: int = 1) -> None:
@@ -51,7 +50,7 @@ class ThreadLimit:
             torch.set_num_threads(self.threads)
 
     def restore(self) -> None:
-        """Give the process back the numbers it had; does nothing the second time."""
+        """Restore the previous numbers of threads; does nothing the second time."""
         for name, value in (self._environment or {}).items():
             if value is None:
                 os.environ.pop(name, None)

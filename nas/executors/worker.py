@@ -1,4 +1,4 @@
-"""One evaluation: call the evaluator, time it, and turn whatever happens into a `Result`."""
+"""One evaluation: call the evaluator, time it, and turn every outcome into a `Result`."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def run_trial(
 ) -> Result:
     """Evaluate one trial here and now.
 
-    `required` names the expensive objectives that must be among the keys returned, as finite numbers; any other value
-    that is no finite number is left out, and the result's `error` names it (see `nas.core.values.reported`). With None
+    `required` names the expensive objectives that must be returned as finite numbers; other values that are not finite
+    numbers are dropped and named in the result's `error` (see `nas.core.values.reported`). With None
     every value is required. `worker` is passed on to the result.
 
-    Never raises for what the evaluator does: any exception of any class becomes a failed result, a `MemoryError` or
-    PyTorch's equivalents an out-of-memory one. When a signal interrupts this thread, as Ctrl-C does, what its handler
-    raised passes through, or KeyboardInterrupt where the evaluator caught that.
+    Never raises an error of the evaluator: any exception becomes a failed result, a `MemoryError` or PyTorch's equivalents
+    an out-of-memory one. When a signal such as Ctrl-C interrupts this thread, the exception of its handler passes
+    through, or KeyboardInterrupt if the evaluator caught it.
     """
     status, error = Status.OK, ""
     values: dict[str, float] = {}
@@ -64,7 +64,7 @@ def run_trial(
 
 
 def _outcome(failure: BaseException) -> tuple[Status, str]:
-    """The status and the reason of a candidate that raised this."""
+    """The status and the reason for this exception of a candidate."""
     if issubclass(type(failure), EvaluationError):
         return Status.FAILED, clip(one_line(message_of(failure)))
     if not is_out_of_memory(failure):
@@ -74,7 +74,7 @@ def _outcome(failure: BaseException) -> tuple[Status, str]:
 
 
 def is_out_of_memory(failure: BaseException) -> bool:
-    """Whether memory ran out: Python's, NumPy's and PyTorch's ways of saying so, on CPU and GPU."""
+    """Whether memory ran out: the exceptions of Python, NumPy and PyTorch, on CPU and GPU."""
     kind = type(failure)  # not isinstance, which asks the object itself for its class
     if issubclass(kind, MemoryError) or class_name(failure) == "OutOfMemoryError":
         return True
@@ -90,9 +90,9 @@ def is_out_of_memory(failure: BaseException) -> bool:
 
 
 def describe_failure(failure: BaseException) -> str:
-    """`ValueError: what it said` in one line, then the last frames of the traceback, `ERROR_LIMIT` at most.
+    """`ValueError: message` in one line, then the last frames of the traceback, at most `ERROR_LIMIT` characters.
 
-    The line also names what caused the exception (`raise ... from`) and the members of a group. Never raises for an
+    The line also names the causes of the exception (`raise ... from`) and the members of a group. Never raises for an
     exception whose own methods fail.
     """
     head = one_line("; caused by ".join(map(_named, _chain(failure))))

@@ -1,4 +1,4 @@
-"""Where a run stands: one description of it, made from a search under way or from the log that another process writes."""
+"""The status of a run, from a search in this process or from the log that another process writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a search in this process stands, for whoever looks, on whichever thread."""
+"""The status of a search in this process, readable from any thread."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from nas.runs.notes import SURROGATE
 
 
 class LiveStatus(Callback):
-    """A callback that can say at any moment where the search stands; a result costs it nothing until somebody asks."""
+    """A callback that gives the status of the search at any moment; it processes results only on request."""
 
     def __init__(self, algorithm: str = "") -> None:
         """`algorithm` is the name to show; the search's state does not hold it."""
         self._algorithm = algorithm
         self._state: SearchState | None = None
         self._tally: RunTally | None = None
-        self._taken = 0  # results that the tally has
+        self._taken = 0  # results in the tally
         self._times: list[float] = []  # search time of each result of this session
         self._before = 0  # results of earlier sessions
         self._last_result: float | None = None
@@ -30,7 +30,7 @@ class LiveStatus(Callback):
         self._lock = threading.Lock()
 
     def begin(self, state: SearchState) -> None:
-        """Take in what earlier sessions found."""
+        """Read the results of earlier sessions."""
         settings = state.settings
         heading = Heading(
             state.problem.space.name,
@@ -51,16 +51,16 @@ class LiveStatus(Callback):
             self._before, self._taken, self._times = len(state.results), 0, []
 
     def told(self, state: SearchState, result: Result) -> None:
-        """Note when the result was told."""
+        """Record the time of the result."""
         self._times.append(state.seconds)
         self._last_result = time.time()
 
     def end(self, state: SearchState, outcome: str) -> None:
-        """Note how the search ended."""
+        """Record how the search ended."""
         self._outcome = outcome
 
     def now(self) -> RunStatus | None:
-        """Where the search stands; None before it begins. May be called on any thread."""
+        """The status of the search; None before it begins. May be called on any thread."""
         with self._lock:
             state, tally = self._state, self._tally
             if state is None or tally is None:
@@ -80,7 +80,7 @@ class LiveStatus(Callback):
             )
 
     def _catch_up(self, state: SearchState, tally: RunTally) -> None:
-        there = self._before + len(self._times)  # what was told and timed
+        there = self._before + len(self._times)  # results with a time
         for place in range(self._taken, there):
             result = state.results[place]
             seen = state.problem.observe(result)

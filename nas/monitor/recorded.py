@@ -1,4 +1,4 @@
-"""Where a run stands that another process makes: read from its log, at each look only what is new."""
+"""The status of a run in another process, read incrementally from its log."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from nas.runs.history_table import FILE, check_schema, values_of
 from nas.runs.log_file import connect_to_look, copy_to_read, explained, identity, signature, well_formed
 from nas.runs.notes import SURROGATE, values_from_text
 
-_PATIENCE_S = 1.0  # with a log that another process holds; the next look comes soon
-_ROWS = 5_000  # results that are read at a time
+_PATIENCE_S = 1.0  # wait for a log that another process locks; the next call comes soon
+_ROWS = 5_000  # results per read
 
 
 @dataclass
 class _Known:
-    """What was read of one log so far."""
+    """The part of one log read so far."""
 
     file: tuple[int, int] | None
     tally: RunTally
@@ -43,19 +43,19 @@ class _Known:
 
 
 class RecordedStatus:
-    """Where the run in a folder stands, look by look. It writes nothing there."""
+    """Reads the status of the run in a folder; writes nothing there."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / FILE
         self._known: _Known | None = None
         self._signature: tuple[object, ...] = ()
-        self._beat: tuple[float, float] | None = None  # the last one seen, and when that was (monotonic)
+        self._beat: tuple[float, float] | None = None  # the last heartbeat and the time it was seen (monotonic)
 
     def look(self) -> RunStatus:
-        """Where the run stands now.
+        """The status of the run now.
 
-        Raises `HistoryError` when there is no run yet, or when its log cannot be read just now.
+        Raises `HistoryError` when there is no run yet, or when its log cannot be read now.
         """
         pulse = read_heartbeat(self._folder)
         written = signature(self._path)
@@ -81,8 +81,8 @@ class RecordedStatus:
                     yield db
 
     def _read(self, db: sqlite3.Connection) -> None:
-        """Take in what is new, or everything where the log is another one, or some of it was taken back."""
-        db.execute("BEGIN")  # one moment for all that is read
+        """Read new results, or all of them if the log was replaced or truncated."""
+        db.execute("BEGIN")  # one snapshot for all reads
         check_schema(db, self._path)
         file = identity(self._path)
         known = self._known
@@ -138,7 +138,7 @@ class RecordedStatus:
             known.last_tell = rows[-1][:3]
 
     def _read_last_result(self, db: sqlite3.Connection, known: _Known) -> None:
-        """When the last result came, also of those that wait to be told in their order."""
+        """When the last result came, including those that wait for their turn."""
         query = "SELECT MAX(MAX(t.asked_at, r.finished)) FROM results r JOIN trials t ON t.id = r.trial WHERE r.trial > ?"
         came = db.execute(query, (known.last_tell[1],)).fetchone()[0]
         known.last_result = max((t for t in (came, known.last_result) if t is not None), default=None)
@@ -175,11 +175,11 @@ class RecordedStatus:
         )
 
     def _silent(self, known: _Known, outcome: str, trouble: str) -> RunStatus:
-        """Where a run stands that no search is known to make: as its last result left it."""
+        """The status of a run that no known search writes: that of its last result."""
         how = command("nas", "search", "--resume", self._folder)
         if known.tally.heading.evaluations is None:
             how = f"nas.Study(..., out={str(self._folder)!r}, resume=True)"
-        advice = f"; if it was killed, go on with: {how}" if trouble else ""
+        advice = f"; if it was killed, continue with: {how}" if trouble else ""
         return known.tally.status(
             known.last_tell[2],
             notes=known.notes,
@@ -190,7 +190,7 @@ class RecordedStatus:
         )
 
     def _silence(self, pulse: Heartbeat) -> float:
-        """Seconds since the search was heard of: by this machine's clock once two different beats were seen."""
+        """Seconds since the last heartbeat, by this machine's clock once two different beats were seen."""
         if self._beat is None:
             self._beat = pulse.beat, time.monotonic() - max(0.0, time.time() - pulse.beat)
         elif self._beat[0] != pulse.beat:
@@ -207,7 +207,7 @@ class RecordedStatus:
 
 
 def _goes_on(db: sqlite3.Connection, known: _Known) -> bool:
-    """Whether the log still holds what was read last: a resumed search may take some back and go on otherwise."""
+    """Whether the log still holds the last result read: a resumed search may drop some and continue differently."""
     if known.last_tell[0] == 0:
         return True
     row = db.execute("SELECT seq, trial, seconds FROM log WHERE seq = ?", (known.last_tell[0],)).fetchone()
@@ -231,5 +231,5 @@ def _point(objectives: Sequence[Objective], values: Mapping[str, Any]) -> np.nda
 
 
 def _arrival(asked: float, finished: float) -> float:
-    """When a result came (Unix time): by its worker, unless that counts virtual seconds."""
+    """When a result came (Unix time): by its worker's clock unless that is virtual."""
     return max(asked, finished)

@@ -1,4 +1,4 @@
-"""Where a run stands, in one value: what the live panel, a line of a log and other callbacks show."""
+"""The status of a run in one value, for the live panel, log lines and other callbacks."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from nas.engine.work import Work
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What is searched, how and how far: `evaluations` to make, and `seconds` after which nothing more is asked.
+    """The space, algorithm and budget of a run: `evaluations`, and `seconds` after which nothing more is asked.
 
-    The time counts once `at_least` evaluations were asked for. The evaluations of a study are not planned: None.
+    The time limit applies once `at_least` evaluations were asked for. `evaluations` is None for a study.
     """
 
     space: str
@@ -26,7 +26,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """How good the surrogate of an objective is: Kendall's tau with its interval; `text` says the same and more."""
+    """Quality of an objective's surrogate: Kendall's tau with its interval; `text` is a longer summary."""
 
     objective: str
     tau: float
@@ -38,7 +38,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The best value of an objective on the front, in its own unit and direction."""
+    """The best value of an objective on the front, in the objective's unit and direction."""
 
     objective: str
     value: float
@@ -47,17 +47,16 @@ class Best:
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """Where a run stands.
+    """The status of a run.
 
-    evaluated, failed: trials that came back and were told; those of them without a value. hypervolume: of the
-    front, in the box of summary.json (before the initial design is done: of what there is); `curve` holds it over the
-    evaluations, at even steps. failures: reasons with their counts, most frequent first. rungs: budgets with
-    the results told at each, where there is more than one. workers: what each does, as far as known; `waiting`
-    trials were handed out and wait for one. seconds: search time, pauses between sessions left out. rate:
-    evaluations a minute, over the last ones. left: seconds, estimated. taken: when this was true (Unix time);
-    `ticking` tells whether search time goes on as the wall clock does. last_result: when the last result came (Unix
-    time). outcome: how the run ended, as in summary.json; "" while it goes on. trouble: what is wrong with the run or
-    with reading it; "" if nothing is.
+    evaluated, failed: results passed to the algorithm; failures among them. hypervolume: of the front, in the box of
+    summary.json (before the initial design is done: in the box of all results); `curve` has it over the evaluations, at
+    even steps. failures: reasons with their counts, most frequent first. rungs: budgets with their numbers of results,
+    if there are several. workers: the trial of each, as far as known; `waiting` trials wait for a worker. seconds:
+    search time without pauses between sessions. rate: evaluations per minute, over the last ones. left: estimated
+    seconds. taken: time of this status (Unix time); `ticking` is whether search time follows the wall clock.
+    last_result: time of the last result (Unix time). outcome: how the run ended, as in summary.json; "" while it runs.
+    trouble: a problem with the run or with reading it; "" if none.
     """
 
     heading: Heading
@@ -88,5 +87,5 @@ class RunStatus:
 
     @property
     def age(self) -> float:
-        """Seconds that search time went on since this was taken."""
+        """Search time passed since this status was taken, in seconds."""
         return max(0.0, time.time() - self.taken) if self.ticking and not self.outcome else 0.0

@@ -1,4 +1,4 @@
-"""What the results of a run amount to, kept up to date result by result, for a search under way and for its log."""
+"""Running totals of a run, updated result by result, for a search under way and for its log."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from nas.runs.fold import Fold
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A result that was told: `point` (m,) is minimised, None unless ok; `seconds` into the search, None if unknown."""
+    """A result passed to the algorithm: `point` (m,) is minimised, None unless ok; `seconds` is search time, None if unknown."""
 
-    key: Hashable  # the architecture, whatever stands for it
+    key: Hashable  # identifies the architecture
     budget: float | None
     point: FloatArray | None
     status: str
@@ -31,10 +31,10 @@ class Told:
 
 
 class RunTally:
-    """The front, its hypervolume, the failures and the pace of a run; what each result costs does not grow with the run."""
+    """The front, its hypervolume, the failures and the pace of a run; the cost per result does not grow with the run."""
 
-    RECENT = 50  # results by which the pace is judged
-    CURVE = 64  # places of the curve: from so many to twice as many
+    RECENT = 50  # newest results that give the pace
+    CURVE = 64  # the curve has from this many to twice as many points
 
     def __init__(
         self, heading: Heading, objectives: Sequence[Objective], limits: Sequence[Limit], initial: int
@@ -42,7 +42,7 @@ class RunTally:
         self.heading = heading
         self._objectives = tuple(objectives)
         self._fold: Fold[Hashable] = Fold(objectives, limits, initial)
-        self._measured_in: Box | None = None  # where the curve was measured
+        self._measured_in: Box | None = None  # the box of the curve
         self._evaluated = self._failed = 0
         self._kinds: Counter[tuple[str, str]] = Counter()
         self._examples: dict[tuple[str, str], str] = {}
@@ -52,11 +52,11 @@ class RunTally:
         self._step = 1  # evaluations between two places of the curve
 
     def begin_with(self, key: Hashable, budget: float | None, point: FloatArray) -> None:
-        """Take in a result that a warm start brought: it may be on the front, and is no evaluation."""
+        """Add a result of a warm start: it may be on the front but is not an evaluation."""
         self._put(key, budget, point)
 
     def take(self, told: Told) -> None:
-        """Take in the next result that was told."""
+        """Add the next result."""
         self._budgets[told.budget] += 1
         if told.status == Status.INVALID.value:
             return
@@ -81,12 +81,12 @@ class RunTally:
 
     @property
     def hypervolume(self) -> float:
-        """Of the front, in the box of summary.json once the initial design is done; before, in the box of what there is."""
+        """Hypervolume of the front, in the box of summary.json once the initial design is done, before in the box of all results."""
         self._rescale(self._fold.box)
         return self._fold.hypervolume
 
     def _rescale(self, box: Box | None) -> None:
-        """Bring the curve to a box whose ideal is better than that in which it was measured."""
+        """Rescale the curve to a box with a better ideal."""
         before, self._measured_in = self._measured_in, box
         if before is None or box is None or self._fold.design_box is None:
             return
@@ -108,7 +108,7 @@ class RunTally:
         outcome: str = "",
         trouble: str = "",
     ) -> RunStatus:
-        """Where the run stands now, so many `seconds` into it; `notes` are the newest on each surrogate."""
+        """The status at search time `seconds`; `notes` are the newest on each surrogate."""
         volume = self.hypervolume
         rate = self._rate(seconds)
         return RunStatus(
@@ -147,7 +147,7 @@ class RunTally:
             return None
         missing = min(planned, self.heading.at_least) - self._evaluated  # before the limit counts
         if self._evaluated >= planned or (limit is not None and seconds >= limit and missing <= 0):
-            return None  # nothing more is asked; what is under way ends when it does
+            return None  # nothing more is asked; running trials end at unknown times
         if rate is None:
             return None if limit is None or seconds >= limit else limit - seconds
         left = 60.0 * (planned - self._evaluated) / rate
@@ -168,13 +168,13 @@ class RunTally:
 
 
 def _named(status: str, error: str) -> str:
-    """The status and the reason, without saying the same twice."""
+    """The status and the reason, without repetition."""
     line = first_line(status, error)
     return line if line == status else f"{status}: {line}"
 
 
 def judgement(values: Mapping[str, float | int | str | bool]) -> Judgement:
-    """A note about a surrogate as a judgement; what it lacks is NaN or empty."""
+    """The judgement in a note about a surrogate; missing values are NaN or empty."""
     tau, low, high = (float(values.get(key, np.nan)) for key in ("tau", "tau_low", "tau_high"))
     objective, text = (str(values.get(key, "")) for key in ("objective", "text"))
     return Judgement(objective, tau, low, high, bool(values.get("reliable", True)), text)

@@ -1,7 +1,7 @@
 """Contract checks for your own spaces, algorithms, objectives, evaluators and surrogates.
 
-Each returns nothing when the component keeps its contract and raises `AssertionError` with a sentence that names
-what broke. They need no test framework: call them from a test, a notebook or the interpreter.
+Each returns None when the component keeps its contract and raises `AssertionError` naming the violation otherwise.
+They need no test framework: call them from a test, a notebook or the interpreter.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ MakeAlgorithm = Callable[..., Algorithm]  # an Algorithm class, or a function of
 def check_algorithm(make: MakeAlgorithm, problem: Problem | None = None, evaluations: int = 150) -> None:
     """Check the contract of `nas.core.algorithm.Algorithm`, on toy problems or on the one given.
 
-    And of the optional abilities `HasRecall` and `HasNotes`, if the algorithm has them.
+    Checks the optional protocols `HasRecall` and `HasNotes` too, if the algorithm has them.
 
     `make` is an `Algorithm` class or a function of (problem, rng). Nothing is evaluated: see `answer`.
     """
@@ -73,7 +73,7 @@ class _Guard:
             ensure(architecture not in self._known, f"ask returned {text} a second time")
             ensure(
                 self.problem.cheap_violation(architecture) == 0,
-                f"ask returned {text}, which breaks a limit that is known before training: "
+                f"ask returned {text}, which violates a limit known before training: "
                 f"{'; '.join(map(str, self.problem.limits))}",
             )
             self._known.add(architecture)
@@ -97,11 +97,11 @@ def _check_determinism(make: MakeAlgorithm, problem: Problem, evaluations: int) 
         guard = _Guard(_made(make, problem, seed, evaluations), problem)
         while len(guard.asked) < evaluations and (found := guard.ask(1)):
             guard.algorithm.tell([answer(problem, found[0], len(guard.asked))])
-        ensure(len(guard.asked) > 0, "ask(1) proposed nothing at all")
+        ensure(len(guard.asked) > 0, "ask(1) proposed nothing")
         runs.append(guard.asked)
-    ensure(runs[0] == runs[1], "the same seed and the same tells gave different asks")
+    ensure(runs[0] == runs[1], "the same seed and the same results gave different asks")
     whole = problem.space.size is not None and len(runs[0]) == problem.space.size
-    ensure(whole or runs[0] != runs[2], "two seeds gave the same asks: the generator passed in is not used")
+    ensure(whole or runs[0] != runs[2], "two seeds gave the same asks: use the generator passed in")
     return runs[0]
 
 
@@ -117,7 +117,7 @@ def _check_replay(make: MakeAlgorithm, problem: Problem, log: Sequence[Architect
             again += algorithm.ask(1)
             ensure(
                 again[-1:] == [expected],
-                f"a replay of the log asks for something else at ask {number}: resuming would be impossible",
+                f"a replay of the log gives another proposal at ask {number}: a run could not be resumed",
             )
             algorithm.tell([answer(problem, expected, number)])
     finally:
@@ -128,7 +128,7 @@ Step = tuple[str, Architecture | None]
 
 
 def _check_recall(make: MakeAlgorithm, problem: Problem, evaluations: int) -> None:
-    """Recall three quarters of a run in which four are under way, then go on as if nothing had happened."""
+    """Recall three quarters of a run with four trials under way, then continue with the same asks."""
     algorithm = _made(make, problem, 6, evaluations)
     if not isinstance(algorithm, HasRecall):
         return
@@ -147,9 +147,9 @@ def _check_recall(make: MakeAlgorithm, problem: Problem, evaluations: int) -> No
             found = again.ask(1)
             ensure(
                 found == expected,
-                f"after recall in place of the asks so far, step {number} asks for "
-                f"{[problem.space.format(a) for a in found]}, and for "
-                f"{[problem.space.format(a) for a in expected]} without: recall must leave the state of that ask",
+                f"after recall of the earlier asks, step {number} asks for "
+                f"{[problem.space.format(a) for a in found]}, without recall for "
+                f"{[problem.space.format(a) for a in expected]}: recall must restore the state after those asks",
             )
 
 
@@ -173,7 +173,7 @@ def _steps(algorithm: Algorithm, problem: Problem, evaluations: int) -> list[Ste
 
 
 def _check_notes(make: MakeAlgorithm, problem: Problem, evaluations: int) -> None:
-    """Notes are plain, say no more results than were told, and are given once."""
+    """Notes hold plain values, count no more results than were passed to `tell`, and are returned once."""
     algorithm = _made(make, problem, 7, evaluations)
     if not isinstance(algorithm, HasNotes):
         return
@@ -189,17 +189,22 @@ def _check_notes(make: MakeAlgorithm, problem: Problem, evaluations: int) -> Non
 def _check_notes_given(algorithm: HasNotes, told: int) -> None:
     given = algorithm.notes()
     ensure(isinstance(given, list), f"notes must return a list, got {type(given).__name__}")
-    ensure(algorithm.notes() == [], "notes gave something a second time: it must forget what it gave")
+    ensure(algorithm.notes() == [], "notes returned the same notes twice: it must clear them once returned")
     for note in given:
         ensure(isinstance(note, Note), f"notes must hold nas.Note values, got {type(note).__name__}")
-        ensure(0 <= note.told <= told, f"a note says that {note.told} results were told when {told} had been")
+        ensure(
+            0 <= note.told <= told,
+            f"a note counts told={note.told} results; expected at most {told}, the number passed to tell",
+        )
         for key, value in note.values.items():
             plain = isinstance(key, str) and type(value) in (bool, int, float, str)
-            ensure(plain, f"note {note.kind!r}: {key}={value!r} is no plain text, number, or true or false")
+            ensure(
+                plain, f"note {note.kind!r}: {key}={value!r}; expected plain text, a number, or true or false"
+            )
 
 
 def _check_disorder(make: MakeAlgorithm, problem: Problem, evaluations: int) -> None:
-    """Several under way at once, told late, in another order, in batches, a fifth of them failed, the last never."""
+    """Results come late, out of order and in batches; a fifth fail and the last never arrives."""
     rng = np.random.default_rng(3)
     guard = _Guard(_made(make, problem, 3, evaluations), problem)
     pending: list[Observation] = []
@@ -214,11 +219,11 @@ def _check_disorder(make: MakeAlgorithm, problem: Problem, evaluations: int) -> 
         unchanged = all(
             np.array_equal(a, seen.objectives, equal_nan=True) for a, seen in zip(before, told, strict=True)
         )
-        ensure(unchanged, "tell changed an observation that it was given")
+        ensure(unchanged, "tell changed an observation passed to it")
 
 
 def _check_given(make: MakeAlgorithm, problem: Problem, evaluations: int) -> None:
-    """Architectures that a user gives are asked first, several under way; they are told to an algorithm that did not ask."""
+    """Architectures given by the user come first, several under way; their results reach an algorithm that did not ask."""
     given = Candidates(problem, np.random.default_rng(9)).peek(4)
     guard = _Guard(InitialFirst(_made(make, problem, 9, evaluations), given), problem)
     pending: list[Architecture] = []
@@ -230,18 +235,18 @@ def _check_given(make: MakeAlgorithm, problem: Problem, evaluations: int) -> Non
                 break
             place = len(guard.asked) % len(pending)
             guard.algorithm.tell([answer(problem, pending.pop(place), ok=len(guard.asked) % 7 > 0)])
-    ensure(guard.asked[: len(given)] == given, "the architectures given to begin with were not asked first")
+    ensure(guard.asked[: len(given)] == given, "the architectures given as initial were not asked first")
 
 
 def _check_all_failing(make: MakeAlgorithm, problem: Problem, evaluations: int) -> None:
     guard = _Guard(_made(make, problem, 4, evaluations), problem)
     while len(guard.asked) < evaluations and (found := guard.ask(4)):
         guard.algorithm.tell([answer(problem, a, ok=False) for a in found])
-    ensure(len(guard.asked) > 0, "ask proposed nothing at all")
+    ensure(len(guard.asked) > 0, "ask proposed nothing")
 
 
 def _check_exhaustion(make: MakeAlgorithm, problem: Problem) -> None:
-    """A tiny space: an honest algorithm gives it all and then nothing, without looping for ever."""
+    """In a tiny space, ask must return every architecture, then nothing, without an endless loop."""
     guard = _Guard(_made(make, problem, 5, 30), problem)
     cardinalities = problem.space.cardinalities
     for _ in range(2 * math.prod(cardinalities)):
@@ -259,5 +264,5 @@ def _check_exhaustion(make: MakeAlgorithm, problem: Problem) -> None:
     }
     ensure(
         set(guard.asked) == everything,
-        f"ask gave up with {len(everything) - len(guard.asked)} of {len(everything)} architectures never asked",
+        f"ask returned nothing with {len(everything) - len(guard.asked)} of {len(everything)} architectures still unseen",
     )

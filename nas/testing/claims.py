@@ -1,4 +1,4 @@
-"""Claims that several checks make."""
+"""Assertions shared by several checks."""
 
 from __future__ import annotations
 
@@ -26,15 +26,17 @@ def check_architecture(space: SearchSpace, architecture: Architecture, method: s
         all(type(gene) is int for gene in architecture.genes),
         f"{method}: genes must be plain Python ints (they are hashed and stored), got {architecture.genes!r}",
     )
-    ensure(space.is_valid(architecture), f"{method} returned {architecture.genes}, which is_valid denies")
+    ensure(
+        space.is_valid(architecture), f"{method} returned {architecture.genes}, for which is_valid is False"
+    )
     canonical = space.canonical(architecture)
     ensure(
         canonical.space == space.name and space.is_valid(canonical),
-        f"canonical({architecture.genes}) is {canonical.genes}, which is_valid denies",
+        f"canonical({architecture.genes}) is {canonical.genes}, for which is_valid is False",
     )
     ensure(
         space.canonical(canonical) == canonical,
-        f"canonical is not idempotent: {architecture.genes} becomes {canonical.genes}, and that "
+        f"canonical is not idempotent: {architecture.genes} becomes {canonical.genes}, which becomes "
         f"{space.canonical(canonical).genes}",
     )
 
@@ -49,7 +51,7 @@ def check_number(value: Any, what: str) -> None:
 
 
 def check_pickle(value: Any, what: str) -> Any:
-    """The copy that a worker would get."""
+    """Return the copy that a worker would get."""
     pickler = import_module("cloudpickle")  # untyped; the one that Ray's workers use
     try:
         return pickler.loads(pickler.dumps(value))

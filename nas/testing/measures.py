@@ -15,10 +15,9 @@ from nas.testing.claims import check_number, check_pickle, ensure
 
 
 def check_objective(objective: Objective, space: SearchSpace, seeds: Iterable[int] = range(5)) -> None:
-    """Check that the objective's function gives finite numbers, and, when cheap, the same one each time.
+    """Check that the objective's function returns finite numbers and, if cheap, the same one each time.
 
-    An objective without a function is read from the space's cost when it is cheap; else there is nothing to check
-    (see `check_evaluator`).
+    A cheap objective without a function is read from the space's cost; for others see `check_evaluator`.
     """
     if objective.function is None and not objective.cheap:
         return
@@ -26,7 +25,7 @@ def check_objective(objective: Objective, space: SearchSpace, seeds: Iterable[in
         check_pickle(objective.function, f"the function of objective {objective.name!r}")
     elif not isinstance(space, HasCost):
         raise AssertionError(
-            f"objective {objective.name!r} is read from the space's cost(), and there is none"
+            f"objective {objective.name!r} is read from the space's cost(), which is missing"
         )
     for seed in seeds:
         architecture = space.canonical(space.sample(np.random.default_rng(seed)))
@@ -36,7 +35,7 @@ def check_objective(objective: Objective, space: SearchSpace, seeds: Iterable[in
             again = _value(objective, space, architecture)
             ensure(
                 float(again) == float(value),
-                f"objective {objective.name!r} is cheap, so exact, but gave {value!r} and then {again!r} for "
+                f"objective {objective.name!r} is cheap, so it must be exact; it gave {value!r}, then {again!r} for "
                 f"{space.format(architecture)}",
             )
 
@@ -57,9 +56,9 @@ def check_evaluator(
     seeds: Iterable[int] = range(2),
     budget: float | None = None,
 ) -> None:
-    """Check that the evaluator survives pickling and returns finite numbers, those `required` among them.
+    """Check that the evaluator can be pickled and returns finite numbers, including those `required`.
 
-    Evaluates one architecture a seed, at the fidelity `budget`, by the pickled copy, as a worker would.
+    Evaluates one architecture per seed, at the fidelity `budget`, with the pickled copy, as a worker would.
     """
     copy = check_pickle(evaluate, "the evaluator")
     for number, seed in enumerate(seeds):

@@ -16,10 +16,10 @@ from nas.testing.claims import check_architecture, check_number, check_pickle, e
 
 
 def check_space(space: SearchSpace, seeds: Iterable[int] = range(30), *, same_cost: bool = True) -> None:
-    """Check what the engine relies on, for one sampled architecture a seed.
+    """Check the contract of a space on one sampled architecture per seed.
 
-    `same_cost=False` is for a space whose equal networks may cost a little more or less by the order in which they
-    are written (NASBench-101 splits channels by vertex); the engine only ever asks for the canonical one's cost.
+    Set `same_cost=False` for a space in which equal networks written in another order may differ slightly in cost
+    (NASBench-101 splits channels by vertex); the engine uses only the cost of the canonical one.
     """
     ensure(isinstance(space, SearchSpace), f"expected a SearchSpace, got {type(space).__name__}")
     ensure(bool(space.name), f"{type(space).__name__}.name is empty; it is stored with every architecture")
@@ -51,7 +51,7 @@ def check_space(space: SearchSpace, seeds: Iterable[int] = range(30), *, same_co
 
 
 def _check_task(space: SearchSpace, sampled: Sequence[Architecture]) -> None:
-    """A task changes costs and networks, never the architectures. Settings that the user gave may refuse it."""
+    """A task changes costs and networks, never the architectures. The user's settings may refuse a task."""
     try:
         followed = for_task(space, TaskSpec(3, 7, (32, 32)))
     except ConfigError as error:
@@ -76,7 +76,7 @@ def _check_text(space: SearchSpace, canonical: Architecture) -> None:
     back = space.canonical(space.parse(text))
     ensure(
         back == canonical,
-        f"format and parse are no inverse: {canonical.genes} is written {text!r}, which reads as {back.genes}",
+        f"parse does not invert format: {canonical.genes} is written {text!r}, which is read as {back.genes}",
     )
 
 
@@ -93,7 +93,7 @@ def _check_validity(space: SearchSpace, valid: Architecture) -> None:
         return
     except Exception as error:
         raise AssertionError(
-            f"parse must raise ArchitectureError for a wrong text, it raised {error!r}"
+            f"parse must raise ArchitectureError for an invalid text; it raised {error!r}"
         ) from error
     raise AssertionError("parse accepts 'no such architecture'; it must raise ArchitectureError")
 
@@ -110,7 +110,7 @@ def _check_encoding(space: SearchSpace, architectures: Sequence[Architecture]) -
         alone = np.vstack([encode([a]) for a in architectures])
         ensure(
             alone.shape == features.shape and np.allclose(alone, features),
-            f"encoding {name!r} of an architecture depends on the others it is encoded with",
+            f"encoding {name!r} of an architecture depends on the others in the call",
         )
 
 
@@ -150,7 +150,7 @@ def _check_blocks(space: Any, sampled: Sequence[Architecture]) -> None:
             total = sum(getattr(part, name) for part in parts)
             ensure(
                 total == cost[name],
-                f"the blocks of {architecture.genes} have {total:,} {name} together; expected {cost[name]:,}, as cost says",
+                f"the blocks of {architecture.genes} have {total:,} {name} in total; expected {cost[name]:,}, from cost",
             )
 
 
@@ -163,6 +163,4 @@ def _check_enumeration(space: Any, most: int = 1000) -> None:
             f"enumerate yields {architecture.genes}, which is not valid and canonical",
         )
     if space.size is not None and len(first) < most:
-        ensure(
-            len(first) == space.size, f"enumerate yields {len(first)} architectures, size says {space.size}"
-        )
+        ensure(len(first) == space.size, f"enumerate yields {len(first)} architectures, size is {space.size}")

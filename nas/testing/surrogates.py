@@ -1,4 +1,4 @@
-"""The contract of a surrogate: what a search that predicts relies on."""
+"""The contract of a surrogate."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from nas.testing.claims import ensure
 
 
 def check_surrogate(make: Callable[[], Any], columns: int = 12, seed: int = 0) -> None:
-    """`make()` gives a surrogate that keeps the contract of `nas.core.surrogate.Surrogate`.
+    """Check that `make()` returns a surrogate that keeps the contract of `nas.core.surrogate.Surrogate`.
 
-    It is fitted on made-up rows of so many columns, zeros and ones as one-hot genes are: to many rows, to one, to a
-    constant, and again after an earlier fit. Raises `AssertionError` with what broke.
+    It is fitted to synthetic one-hot rows with this number of columns: to many rows, to one, to a constant, and again
+    after an earlier fit. Raises `AssertionError` naming the violation.
     """
     rng = np.random.default_rng(seed)
     X = rng.integers(0, 2, (25, columns)).astype(np.float64)
@@ -27,7 +27,7 @@ def check_surrogate(make: Callable[[], Any], columns: int = 12, seed: int = 0) -
     _same(
         once,
         _predicted(surrogate, queries, "predict"),
-        "predict gives something else when it is called again",
+        "predict returns different values when it is called again",
     )
     _same(once, _predicted(make().fit(X, y), queries, "predict"), "the same data give different predictions")
     refitted = make().fit(1.0 - X[:12], -y[:12]).fit(X, y)

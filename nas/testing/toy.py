@@ -1,4 +1,4 @@
-"""A small space and problem to try algorithms on."""
+"""A small space and problem to test algorithms on."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ToySpace(SearchSpace):
 
 
 def toy_error(trial: Trial) -> dict[str, float]:
-    """An error in percent that falls with the genes, by an amount that hangs on their neighbours."""
+    """An error in percent that falls with the genes, by an amount that depends on their neighbours."""
     genes = trial.architecture.genes
     return {"error": 100.0 / (1.0 + sum(genes) + sum(a * b for a, b in pairwise(genes)))}
 
@@ -53,9 +53,9 @@ def toy_problem(
 
 
 def answer(problem: Problem, architecture: Architecture, number: int = 0, *, ok: bool = True) -> Observation:
-    """What an algorithm would be told of an architecture: exact cheap objectives, made-up measured ones.
+    """The observation of an architecture: exact cheap objectives, synthetic measured ones.
 
-    The made-up values depend on the genes alone, so a check trains nothing.
+    The synthetic values depend on the genes alone, so a check trains nothing.
     """
     trial = Trial(number, architecture, number)
     if not ok:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-# normalised pictures (b, c, h, w), a CPU generator -> pictures of the same shape
+# normalised images (b, c, h, w), a CPU generator -> images of the same shape
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 
 
@@ -19,7 +19,7 @@ def sent(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 def flip(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Mirror half of the pictures left to right."""
+    """Mirror half of the images left to right."""
     chosen = torch.rand(len(x), generator=generator) < 0.5
     return torch.where(sent(chosen, x.device)[:, None, None, None], x.flip(3), x)
 
@@ -38,7 +38,7 @@ def crop(x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def erase(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Overwrite a random rectangle of a fifth of the pictures with noise.
+    """Overwrite a random rectangle of a fifth of the images with noise.
 
     Random erasing in pixel mode (Zhong et al. 2020, section 3.2): 2% to 33% of the area, aspect 0.3 to 3.3.
     """

@@ -1,4 +1,4 @@
-"""Train a candidate and measure it on the validation pictures."""
+"""Train a candidate and measure it on the validation images."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class Also(Protocol):
     def __call__(
         self, network: nn.Module, data: DataSource, resolution: int | None, device: torch.device
     ) -> Mapping[str, float]:
-        """`resolution` is the side to which pictures are brought for the network (None: as they are stored)."""
+        """`resolution` is the side to which images are brought for the network (None: as they are stored)."""
         ...
 
 
 @runtime_checkable
 class HasResolution(Protocol):
-    """A space whose architectures say at which side length (pixels) they want their pictures, or None."""
+    """A space whose architectures say at which side length (pixels) they want their images, or None."""
 
     def resolution(self, architecture: Architecture) -> int | None: ...
 
@@ -65,7 +65,7 @@ class TrainingEvaluator:
 
     `trial.budget` is the number of epochs (None: the recipe's), `trial.seed` decides the first weights, the
     shuffling and the transforms: on a CPU the same trial gives the same values, in any process, whatever
-    was trained before. Pictures are read once a process. `device` None takes the GPU that the
+    was trained before. Images are read once a process. `device` None takes the GPU that the
     executor gave, else the CPU; `threads` are set for the call and put back.
 
     With `weights_dir` (shared by the workers) every trial's weights are kept there, by architecture and
@@ -103,17 +103,17 @@ class TrainingEvaluator:
             raise ConfigError(f"threads must be at least 1, not {self.threads!r}")
 
     def __call__(self, trial: Trial) -> Mapping[str, float]:
-        """What the task's score says of the validation pictures, and how it went.
+        """What the task's score says of the validation images, and how it went.
 
         For classification: `error`, `accuracy` and `top5_error` (percent), `loss`. How it went:
         `train_loss`, `epochs` (all that its weights have seen), `trained_epochs` (in this call: fewer when it
-        continued), `train_seconds`. Raises `DataError` when the pictures cannot be read, `TrainingDiverged`
+        continued), `train_seconds`. Raises `DataError` when the images cannot be read, `TrainingDiverged`
         when the loss is no longer a number, `ConfigError` for a budget that is no whole number of epochs.
         """
         with reproducible(self.threads, self._device()) as device:
             prepared = self.prepare(trial.architecture)
             if len(prepared.validation) == 0:
-                raise DataError(f"data {self.data}: there is no validation picture to select by")
+                raise DataError(f"data {self.data}: there is no validation image to select by")
             outcome = self._train(trial, prepared, device)
             score = self._judge(outcome.network, prepared.validation, prepared, device)
             side = self._wanted(trial.architecture) or self.recipe.resolution
@@ -135,7 +135,7 @@ class TrainingEvaluator:
         with reproducible(self.threads, self._device()) as device:
             prepared = self.prepare(trial.architecture)
             if len(prepared.test) == 0:
-                raise DataError(f"data {self.data}: there is no test picture to report on")
+                raise DataError(f"data {self.data}: there is no test image to report on")
             network = self._train(trial, prepared, device).network
             return self._judge(network, prepared.test, prepared, device)
 
@@ -175,7 +175,7 @@ class TrainingEvaluator:
         return int(budget)
 
     def prepare(self, architecture: Architecture | None = None) -> Prepared:
-        """Read the data, so that missing or damaged pictures are found before any training is spent.
+        """Read the data, so that missing or damaged images are found before any training is spent.
 
         Without an architecture, files that are ignored or skipped are reported on the logger `nas.data`.
 
@@ -190,7 +190,7 @@ class TrainingEvaluator:
             )
         prepared = self.task.prepare(self.data, self.recipe, device, self._wanted(architecture))
         if architecture is None and len(prepared.validation) == 0:
-            raise DataError(f"data {self.data}: there is no validation picture to select by")
+            raise DataError(f"data {self.data}: there is no validation image to select by")
         if architecture is None:
             announce(prepared.account)
         return prepared
@@ -242,7 +242,7 @@ class TrainingEvaluator:
         return Outcome(training.judged, loss, training.done, trained, seconds)
 
     def _pictures(self, prepared: Prepared) -> dict[str, Any]:
-        """What else is needed to use a network: its sizes, and how its pictures are normalised."""
+        """What else is needed to use a network: its sizes, and how its images are normalised."""
         return {
             "num_classes": prepared.num_classes,
             "in_channels": prepared.in_channels,
@@ -287,7 +287,7 @@ def reproducible(threads: int, device: torch.device) -> Iterator[torch.device]:
 
 
 def evaluate_test(evaluator: TrainingEvaluator, trial: Trial) -> Mapping[str, float]:
-    """What is logged of a score, of a trial on the test pictures, for the report after a search.
+    """What is logged of a score, of a trial on the test images, for the report after a search.
 
     For classification `test_error`, `test_top5_error` (percent) and `test_loss`.
     """

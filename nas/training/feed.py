@@ -1,4 +1,4 @@
-"""From stored pictures to normalised batches: the part of the loop that must cost next to nothing."""
+"""From stored images to normalised batches: the part of the loop that must cost next to nothing."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ Transform = Callable[[Tensor], Tensor]
 
 
 class Feed(Protocol):
-    """Gives batches of normalised float32 pictures (b, c, h, w) and int64 labels (b,) on one device.
+    """Gives batches of normalised float32 images (b, c, h, w) and int64 labels (b,) on one device.
 
-    `transform` is what is done to the pictures of a batch (augmentation), before they are enlarged.
+    `transform` is what is done to the images of a batch (augmentation), before they are enlarged.
     """
 
     def __len__(self) -> int: ...
@@ -52,7 +52,7 @@ class Normalise:
     channels_last: bool
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Pictures (b, h, w, c), uint8 or already normalised float32, as float32 (b, c, h, w)."""
+        """Images (b, h, w, c), uint8 or already normalised float32, as float32 (b, c, h, w)."""
         if x.dtype == torch.uint8:
             x = x.float().sub_(self.mean).div_(self.std)
         x = x.permute(0, 3, 1, 2)  # a view: in memory this is the channels_last format
@@ -61,12 +61,12 @@ class Normalise:
 
 @dataclass(frozen=True, eq=False)
 class MemoryFeed:
-    """Pictures in memory as one tensor (n, h, w, c), float32 when small, else uint8; batches by index."""
+    """Images in memory as one tensor (n, h, w, c), float32 when small, else uint8; batches by index."""
 
     pixels: Tensor
     labels: Tensor
     normalise: Normalise
-    enlarge: int | None = None  # pictures are kept small and enlarged a batch at a time
+    enlarge: int | None = None  # images are kept small and enlarged a batch at a time
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -85,7 +85,7 @@ class MemoryFeed:
 
 @dataclass(frozen=True, eq=False)
 class DecodingFeed:
-    """Pictures decoded by threads as they are needed, a batch ahead of the training."""
+    """Images decoded by threads as they are needed, a batch ahead of the training."""
 
     pictures: Pictures
     resolution: int | None
@@ -146,7 +146,7 @@ class Prepared:
         )
 
     def example(self, count: int = 1) -> Tensor:
-        """Some pictures as a network gets them, (count or fewer, c, h, w): of the test, if there is one."""
+        """Some images as a network gets them, (count or fewer, c, h, w): of the test, if there is one."""
         feed = next(f for f in (self.test, self.validation, self.train) if len(f))
         pictures, _ = next(iter(feed.batches([torch.arange(min(count, len(feed)))], None)))
         return pictures.float().contiguous()
@@ -155,7 +155,7 @@ class Prepared:
 def prepare(data: DataSource, recipe: Recipe, device: torch.device, resolution: int | None) -> Prepared:
     """Feeds for this data under this recipe; made once a process for the same settings.
 
-    `resolution` (None: the recipe's) is the side to bring pictures to. Raises `DataError` when the data cannot
+    `resolution` (None: the recipe's) is the side to bring images to. Raises `DataError` when the data cannot
     be read or leave nothing to train on.
     """
     return _prepare(
@@ -183,7 +183,7 @@ def _prepare(
     if size < len(train):
         train = train.select(subset(train.labels, size, seed=0))
     if len(train) == 0:
-        raise DataError(f"data {data}: there is no training picture; give more data or another split")
+        raise DataError(f"data {data}: there is no training image; give more data or another split")
     train_feed, validation, test = (
         feed_of(part, splits, resolution, channels_last, device)
         for part in (train, splits.validation, splits.test)

@@ -81,7 +81,7 @@ class FullSettings:
     """How `train_full` runs. `threads` and `device` None leave the choice to torch (a GPU if there is one).
 
     `checkpoint_seconds` is the least time between two checkpoints, and `validate_every` the epochs between two looks
-    at the validation pictures; the last epoch always has both. `wrap` makes what is called in a step in place of the
+    at the validation images; the last epoch always has both. `wrap` makes what is called in a step in place of the
     network (one that is compiled, say), whose parameters it must use.
     """
 
@@ -96,7 +96,7 @@ class FullSettings:
 
 @dataclass(frozen=True, slots=True)
 class FullResult:
-    """A finished training: the log, the test score (None without test pictures), where the weights are."""
+    """A finished training: the log, the test score (None without test images), where the weights are."""
 
     log: tuple[Row, ...]
     test: Scored | None
@@ -127,14 +127,14 @@ def train_full(
     settings: FullSettings | None = None,
     task: Task | None = None,
 ) -> FullResult:
-    """Train on the training pictures, log validation after each epoch, judge on the test at the end.
+    """Train on the training images, log validation after each epoch, judge on the test at the end.
 
     `data` is a description of a data set of the `task` (None: classification, and a `DataSource`).
     Writes `config.json`, `log.csv`, `checkpoint.pt` (after each epoch, in one step), `weights.pt` (the network to
     use: the moving average, if the recipe has one) and `result.json` to `out_dir`. With `resume`, an
     interrupted training goes on from its last whole epoch, to exactly what it would have become. A data set
     whose `validation` is 0 is trained on whole. `distributed` None joins the process group that exists
-    or that torchrun describes in the environment; the batch size counts pictures over all processes.
+    or that torchrun describes in the environment; the batch size counts images over all processes.
 
     Raises `ConfigError` when `out_dir` holds a training of other settings, or any with `resume` False,
     `DataError` when the data or the checkpoint cannot be read, `TrainingDiverged`.
@@ -159,7 +159,7 @@ def _train(
     if recipe.batch_size < 2 * place.shard.world:
         raise ConfigError(
             f"recipe: batch_size {recipe.batch_size} is too small for {place.shard.world} processes: "
-            f"expected at least two pictures for each"
+            f"expected at least two images for each"
         )
     files = training_files(out)
     if place.first:

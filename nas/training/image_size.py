@@ -1,4 +1,4 @@
-"""How large the pictures are that a space's networks are for."""
+"""How large the images are that a space's networks are for."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ def picture_size(space: Any, architecture: Architecture) -> tuple[int, int] | No
     side = space.resolution(architecture) if hasattr(space, "resolution") else None
     if side is None:
         side = getattr(space, "image_size", None)
-    if side is None and hasattr(space, "spec"):  # a MUXNet brings pictures to a size of its own
+    if side is None and hasattr(space, "spec"):  # a MUXNet brings images to a size of its own
         side = getattr(space.spec(architecture), "resolution", None)
     return None if side is None else as_size("image_size", side)

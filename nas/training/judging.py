@@ -1,4 +1,4 @@
-"""Weights from a file put into a network, and a network judged: accuracy, and the time that a picture takes."""
+"""Weights from a file put into a network, and a network judged: accuracy, and the time that an image takes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Build = Callable[..., nn.Module]  # (num_classes=, in_channels=)
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A network on the test pictures; `latency` is the median of the seconds that one picture takes, one thread."""
+    """A network on the test images; `latency` is the median of the seconds that one image takes, one thread."""
 
     score: Scored
     class_names: tuple[str, ...]
@@ -105,7 +105,7 @@ def starting_from(build: Build, path: Path, tell: Callable[[str], None]) -> Buil
     def begun(**sizes: Any) -> nn.Module:
         network = build(**sizes)
         if not put_weights(network, path, other_classes=True):
-            tell(f"the classifier starts anew: the weights in {path} are for other classes")
+            tell(f"the classifier starts again: the weights in {path} are for other classes")
         return network
 
     return begun
@@ -119,16 +119,16 @@ def judge_weights(
     threads: int | None = None,
     task: Task | None = None,
 ) -> Judgement:
-    """Judge the weights in `path` on the test pictures, brought to `resolution` (None: as they are stored).
+    """Judge the weights in `path` on the test images, brought to `resolution` (None: as they are stored).
 
-    Raises `DataError` when there is no test picture, or the weights or the data cannot be read.
+    Raises `DataError` when there is no test image, or the weights or the data cannot be read.
     """
     where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     task = task or Classification()
     prepared = task.prepare(data, Recipe(resolution=resolution), where)
     announce(prepared.account)
     if not len(prepared.test):
-        raise DataError(f"data {data}: there is no test picture to judge on")
+        raise DataError(f"data {data}: there is no test image to judge on")
     network = build(num_classes=prepared.num_classes, in_channels=prepared.in_channels)
     put_weights(network, path)
     network.to(where).eval()

@@ -159,7 +159,7 @@ def steady(timings: Mapping[str, Timing], tolerance: float) -> Mapping[str, Timi
 def network_latency(
     network: nn.Module, shape: tuple[int, int, int, int], settings: LatencySettings | None = None
 ) -> Timing:
-    """Time of a forward pass on random pictures of `shape` (b, c, h, w), in evaluation mode.
+    """Time of a forward pass on random images of `shape` (b, c, h, w), in evaluation mode.
 
     `network` must be on the settings' device; its mode is put back. Raises `UnsteadyTiming`.
     """
@@ -185,9 +185,9 @@ def network_timing(
 def forward_pass(
     network: nn.Module, shape: tuple[int, int, int, int], device: str = "cpu", *, half: bool = False
 ) -> Call:
-    """A forward pass on random pictures as a call without arguments; the pictures stay the same.
+    """A forward pass on random images as a call without arguments; the images stay the same.
 
-    Pictures are in channels_last. `half` runs it in bfloat16 by autocast.
+    Images are in channels_last. `half` runs it in bfloat16 by autocast.
     """
     import torch
 
@@ -263,7 +263,7 @@ class ArchitectureLatency:
             size = size or self.task.image_size
             sizes = {"num_classes": self.task.num_classes, "in_channels": self.task.in_channels}
         if size is None:
-            raise ConfigError("objective 'latency': the architecture says no picture size; give resolution")
+            raise ConfigError("objective 'latency': the architecture says no image size; give resolution")
         channels = sizes.get("in_channels", int(getattr(self.space, "in_channels", 3)))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
@@ -277,7 +277,7 @@ def architecture_latency(
 ) -> ArchitectureLatency:
     """The function of the objective `latency` for a space; `settings` are those of `LatencySettings`.
 
-    `resolution` is the pictures' side in pixels, where the space does not say. Raises `ConfigError`.
+    `resolution` is the images' side in pixels, where the space does not say. Raises `ConfigError`.
     """
     if not isinstance(space, HasBuild):
         raise ConfigError(f"objective 'latency': space {space.name!r} has no build(architecture) to time")
@@ -294,7 +294,7 @@ def architecture_latency(
             )
     if resolution is None and not says_picture_size(space):
         raise ConfigError(
-            f"objective 'latency': space {space.name!r} does not say how large its pictures are; "
+            f"objective 'latency': space {space.name!r} does not say how large its images are; "
             "give resolution: {name: latency, settings: {resolution: 32}}"
         )
     return ArchitectureLatency(space, batch, resolution, LatencySettings(**settings))

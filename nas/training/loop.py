@@ -22,7 +22,7 @@ from nas.training.optimisers import make_optimiser
 from nas.training.recipe import Recipe
 from nas.training.schedules import learning_rate
 
-JUDGE_BATCH = 512  # pictures a forward pass when judging; does not change the result
+JUDGE_BATCH = 512  # images a forward pass when judging; does not change the result
 CHECK_EVERY = 50  # steps between two looks at the loss: each look waits for a GPU
 
 
@@ -44,7 +44,7 @@ class Shard:
         return [(b.tensor_split(self.world)[self.rank] if self.world > 1 else b, len(b)) for b in whole]
 
 
-# (network, pictures, targets) -> the mean loss over the pictures
+# (network, images, targets) -> the mean loss over the images
 Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
 
@@ -204,7 +204,7 @@ class Score:
     loss: float
     error: float
     top5_error: float
-    class_errors: tuple[float, ...]  # percent; NaN for a class without a picture
+    class_errors: tuple[float, ...]  # percent; NaN for a class without an image
 
     LOGGED: ClassVar[tuple[str, ...]] = ("error", "top5_error", "loss")
 
@@ -238,7 +238,7 @@ def judge(
     shard: Shard | None = None,
     autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> Score:
-    """Judge `network` on every picture of `feed`, in evaluation mode (the mode is put back).
+    """Judge `network` on every image of `feed`, in evaluation mode (the mode is put back).
 
     Raises `EvaluationError` when the network's output is not (b, num_classes).
     """
@@ -253,7 +253,7 @@ def judge(
             logits = network(x).float()
         if tuple(logits.shape) != (len(y), num_classes):
             raise EvaluationError(
-                f"the network gave {tuple(logits.shape)} for {len(y)} pictures of {num_classes} classes: "
+                f"the network gave {tuple(logits.shape)} for {len(y)} images of {num_classes} classes: "
                 f"expected {(len(y), num_classes)}"
             )
         right = logits.argmax(1) == y

@@ -31,10 +31,10 @@ _LOGARITHM = frozenset({"grad_norm", "params", "madds"})  # as features; the oth
 class Proxies:
     """Computes proxies (`nas.training.zero_cost`) of an architecture's untrained network, once an architecture.
 
-    The first weights and the batch (`pictures` drawn from the training pictures that `data` and `recipe` give) depend
+    The first weights and the batch (`pictures` drawn from the training images that `data` and `recipe` give) depend
     on `seed` alone, so that values of different candidates compare and repeat: not on the trial. `threads` are set for
     the call and put back; `device` None takes the GPU if there is one. Isomorphic architectures share the values of
-    the canonical one. Raises `ConfigError` for a space that cannot build, an unknown proxy, or fewer than two pictures.
+    the canonical one. Raises `ConfigError` for a space that cannot build, an unknown proxy, or fewer than two images.
     """
 
     space: HasBuild
@@ -62,7 +62,7 @@ class Proxies:
             check_known("proxies", name, PROXIES)
         if self.pictures < 2 or self.threads < 1:
             raise ConfigError(
-                f"proxies: expected at least 2 pictures and 1 thread, got {self.pictures} and {self.threads}"
+                f"proxies: expected at least 2 images and 1 thread, got {self.pictures} and {self.threads}"
             )
 
     def __call__(self, asked: Architecture | Trial) -> dict[str, float]:
@@ -101,7 +101,7 @@ class Proxies:
 class WithProxies:
     """Trains by `evaluator` and reports proxies too, computed before the training; where names meet, its values stay.
 
-    The proxies see the evaluator's pictures; `names`, `seed` and `pictures` as in `Proxies`. Weights are kept as the evaluator
+    The proxies see the evaluator's images; `names`, `seed` and `pictures` as in `Proxies`. Weights are kept as the evaluator
     keeps them. A proxy that cannot be computed makes the trial fail, with its reason.
     """
 
@@ -151,7 +151,7 @@ def _drawn(
     """The batch, and how many classes and channels a network for it has."""
     prepared = prepare(data, recipe, device, wanted)
     if len(prepared.train) < 2:
-        raise DataError(f"data {data}: proxies need at least 2 training pictures, got {len(prepared.train)}")
+        raise DataError(f"data {data}: proxies need at least 2 training images, got {len(prepared.train)}")
     generator = torch.Generator().manual_seed(stream(seed, 1))
     positions = torch.randperm(len(prepared.train), generator=generator)[:pictures]
     images, labels = next(iter(prepared.train.batches([positions], None)))

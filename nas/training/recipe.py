@@ -17,12 +17,12 @@ AUGMENT_NAMES = ("crop", "flip", "erase")
 class Recipe:
     """Settings of a training. Raises `ConfigError` when made with something that cannot be used.
 
-    `batch_size` counts pictures over all processes. `lr` is the peak rate at that batch size. `augment`
+    `batch_size` counts images over all processes. `lr` is the peak rate at that batch size. `augment`
     names transforms in the order in which they apply (see `nas.training.augment`). `warmup_epochs` ramps the
     rate linearly from 0. `weight_decay` leaves out biases and normalisation unless `decay_all`.
     `ema_decay` 0 switches the moving average of the weights off. `clip` is the largest gradient norm, 0 for
-    none. `subset` is the fraction of the training pictures used and `max_pictures` a cap on their number: the
-    same pictures for every candidate, in the classes' proportions. `resolution` is the side of the pictures
+    none. `subset` is the fraction of the training images used and `max_pictures` a cap on their number: the
+    same images for every candidate, in the classes' proportions. `resolution` is the side of the images
     that the network sees (None: as they are stored): larger ones are reduced beforehand, smaller ones are
     enlarged after the transforms. `mixed_precision` has effect on a GPU only. `decay_rate` and `decay_epochs` belong to
     the schedule `step`, `power` to `poly`; `eps` belongs to adamw and rmsprop.
@@ -186,7 +186,7 @@ RECIPES: dict[str, Published] = {
         ),
         dropout=0.0,
         drop_connect=0.0,
-        source="ours, for segmentations of a few hundred small pictures from scratch",
+        source="ours, for segmentations of a few hundred small images from scratch",
     ),
     "ade20k": Published(
         Recipe(
@@ -200,7 +200,7 @@ RECIPES: dict[str, Published] = {
         ),
         dropout=0.0,
         drop_connect=0.0,
-        source="segmentation on ADE20K (Zhou et al. 2018): 100,000 steps of 16 pictures, on pretrained weights",
+        source="segmentation on ADE20K (Zhou et al. 2018): 100,000 steps of 16 images, on pretrained weights",
     ),
     "blood-cells": Published(
         Recipe(
@@ -215,7 +215,7 @@ RECIPES: dict[str, Published] = {
         ),
         dropout=0.0,
         drop_connect=0.0,
-        source="ours, for detectors of a few hundred pictures from scratch",
+        source="ours, for detectors of a few hundred images from scratch",
     ),
     "voc": Published(
         Recipe(
@@ -229,6 +229,6 @@ RECIPES: dict[str, Published] = {
         ),
         dropout=0.0,
         drop_connect=0.0,
-        source="SSD300 on PASCAL VOC (Liu et al. 2016): 120,000 steps of 32 pictures, on pretrained weights; here a cosine",
+        source="SSD300 on PASCAL VOC (Liu et al. 2016): 120,000 steps of 32 images, on pretrained weights; here a cosine",
     ),
 }

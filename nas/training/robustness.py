@@ -19,14 +19,14 @@ from nas.training.data.splits import subset
 from nas.training.feed import feed_of
 from nas.training.loop import judge
 
-KEPT_BYTES = 512 * 2**20  # sets of corrupted pictures up to this size are made once a process
+KEPT_BYTES = 512 * 2**20  # sets of corrupted images up to this size are made once a process
 
 Errors = Mapping[tuple[str, int], float]  # (corruption, severity) -> error in percent
 
 
 @dataclass(frozen=True)
 class Robustness:
-    """Which corruptions a network is judged on, and on how many pictures.
+    """Which corruptions a network is judged on, and on how many images.
 
     `pictures` are drawn evenly from the classes, the same for every network, and corrupted at the size in which the
     data set gives them; `white` is their highest level (16 for the digits). Implements `nas.training.evaluator.Also`.
@@ -58,7 +58,7 @@ class Robustness:
     def __call__(
         self, network: nn.Module, data: DataSource, resolution: int | None, device: torch.device
     ) -> dict[str, float]:
-        """`robustness`: accuracy in percent on corrupted validation pictures, the mean over corruptions and severities."""
+        """`robustness`: accuracy in percent on corrupted validation images, the mean over corruptions and severities."""
         errors = self.errors(network, data, "validation", resolution, device)
         return {"robustness": 100.0 - float(np.mean(list(errors.values())))}
 
@@ -70,10 +70,10 @@ class Robustness:
         resolution: int | None,
         device: torch.device,
     ) -> Errors:
-        """The network's error on pictures of `split` (validation or test), for each corruption and severity.
+        """The network's error on images of `split` (validation or test), for each corruption and severity.
 
-        `resolution` is the side to which corrupted pictures are brought (None: as they are). Raises `DataError` when
-        there is no picture.
+        `resolution` is the side to which corrupted images are brought (None: as they are). Raises `DataError` when
+        there is no image.
         """
         return {
             key: _error(network, pictures, data, resolution, device)
@@ -88,7 +88,7 @@ class Robustness:
         resolution: int | None,
         device: torch.device,
     ) -> float:
-        """The network's error on the same pictures, not corrupted."""
+        """The network's error on the same images, not corrupted."""
         return _error(network, _clean(data, split, self.pictures, resolution), data, resolution, device)
 
     def _corrupted(
@@ -115,10 +115,10 @@ def _error(
 
 @lru_cache(maxsize=2)
 def _clean(data: DataSource, split: str, pictures: int, resolution: int | None) -> MemoryPictures:
-    """The pictures that are judged, in memory."""
+    """The images that are judged, in memory."""
     found: Pictures = getattr(load(data), split)
     if not len(found):
-        raise DataError(f"data {data}: there is no {split} picture to judge robustness on")
+        raise DataError(f"data {data}: there is no {split} image to judge robustness on")
     chosen = subset(found.labels, min(pictures, len(found)), seed=0)
     side = None if found.images is not None else resolution
     return MemoryPictures(found.take(chosen, side, None), found.labels[chosen])

@@ -40,7 +40,7 @@ class Scored(Protocol):
 
 
 class Task(Protocol):
-    """How pictures and targets become batches, what is made small, and how a network is judged.
+    """How images and targets become batches, what is made small, and how a network is judged.
 
     A frozen value whose text form says all of its settings: trainings of different tasks are told apart by it.
     """
@@ -61,13 +61,13 @@ class Task(Protocol):
         autocast: Autocast,
         shard: Shard | None = None,
     ) -> Scored:
-        """Judge on every picture of `feed`, in evaluation mode (the mode is put back)."""
+        """Judge on every image of `feed`, in evaluation mode (the mode is put back)."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """One class a picture."""
+    """One class an image."""
 
     def prepare(
         self, data: Any, recipe: Recipe, device: torch.device, resolution: int | None = None

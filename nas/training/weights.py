@@ -39,10 +39,12 @@ def read(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
         raise DataError(f"weights {path}: not found") from None
     except Exception as error:  # torch raises many kinds on damaged files
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise DataError(f"weights {path}: cannot be read ({reason}); delete the file to train anew") from None
+        raise DataError(
+            f"weights {path}: cannot be read ({reason}); delete the file to train again"
+        ) from None
     if not isinstance(state, dict) or state.get("schema") != SCHEMA:
         found = state.get("schema") if isinstance(state, dict) else type(state).__name__
-        raise DataError(f"weights {path}: expected schema {SCHEMA}, found {found}; delete it to train anew")
+        raise DataError(f"weights {path}: expected schema {SCHEMA}, found {found}; delete it to train again")
     return state
 
 

@@ -1,4 +1,4 @@
-"""Zero-cost proxies: what an untrained network and one batch of pictures say about it, each a pure function.
+"""Zero-cost proxies: what an untrained network and one batch of images say about it, each a pure function.
 
 `PROXIES` lists them by name; a new one is a function here and a line there. Every value is finite. The network is never
 touched: what changes modes, weights or statistics does so on a copy, and leaves the random state as it was.
@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 class Batch(NamedTuple):
-    """Normalised pictures, float32 (b, c, h, w), and their classes, int64 (b,), on the network's device."""
+    """Normalised images, float32 (b, c, h, w), and their classes, int64 (b,), on the network's device."""
 
     pictures: Tensor
     labels: Tensor
@@ -57,11 +57,11 @@ def naswot(network: nn.Module, batch: Batch) -> float:
     """Log-determinant of the kernel of activation codes; higher is better.
 
     Mellor et al., "Neural Architecture Search without Training", ICML 2021, section 3: entry (i, j) of the kernel counts
-    the units that are on for both pictures or off for both. A unit is on where its pre-activation is above 0, which
+    the units that are on for both images or off for both. A unit is on where its pre-activation is above 0, which
     is the paper's code for ReLU and carries it over to ReLU6, SiLU, hard swish, GELU and the like, as modules or as
     functions; sigmoids and max-pooling have no code. Batch normalisation uses the batch, dropout is off.
 
-    Pictures that the network cannot tell apart would give minus infinity: eigenvalues below 1 (two codes that
+    Images that the network cannot tell apart would give minus infinity: eigenvalues below 1 (two codes that
     differ in one unit have 1) count as 1, so the value is at least 0, and 0 without any activation.
     """
     with _copy(network) as copied, torch.no_grad(), _Codes(batch.pictures) as codes:
@@ -74,9 +74,9 @@ def synflow(network: nn.Module, batch: Batch) -> float:
 
     Tanaka et al., "Pruning neural networks without any data by iteratively conserving synaptic flow", NeurIPS 2020,
     section 5, summed over a network as by Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS", ICLR 2021,
-    section 3.3: with absolute parameters and one picture of ones, the sum over the weights of convolutions and
+    section 3.3: with absolute parameters and one image of ones, the sum over the weights of convolutions and
     linear layers of |weight x gradient of the summed output|, in double precision. Normalisation layers are left out, as
-    there. Uses the pictures' shape only. A flow out of the range of a double counts as that range's end.
+    there. Uses the images' shape only. A flow out of the range of a double counts as that range's end.
     """
     with _copy(network) as copied, torch.enable_grad():
         _without_norms(copied)
@@ -114,7 +114,7 @@ def params(network: nn.Module, batch: Batch) -> float:
 
 
 def madds(network: nn.Module, batch: Batch) -> float:
-    """Multiply-adds of convolutions and linear layers for one picture of the batch's size."""
+    """Multiply-adds of convolutions and linear layers for one image of the batch's size."""
     with _copy(network) as copied, torch.no_grad(), FlopCounterMode(display=False) as counter:
         copied.eval()(batch.pictures[:1])
     return float(counter.get_total_flops()) / 2

@@ -15,21 +15,21 @@ Sizes = Sequence[int] | None
 def tiny(
     num_classes: int | None = None, in_channels: int | None = None, resolutions: Sizes = None
 ) -> MUXNetSpace:
-    """MUXNet for pictures of 8 to 16 pixels, about 1,000 to 200,000 parameters, such as the bundled digits."""
+    """MUXNet for images of 8 to 16 pixels, about 1,000 to 200,000 parameters, such as the bundled digits."""
     return _space("tiny", num_classes, in_channels, resolutions)
 
 
 def cifar(
     num_classes: int | None = None, in_channels: int | None = None, resolutions: Sizes = None
 ) -> MUXNetSpace:
-    """MUXNet for pictures of 32 pixels, such as CIFAR-10."""
+    """MUXNet for images of 32 pixels, such as CIFAR-10."""
     return _space("cifar", num_classes, in_channels, resolutions)
 
 
 def imagenet(
     num_classes: int | None = None, in_channels: int | None = None, resolutions: Sizes = None
 ) -> MUXNetSpace:
-    """MUXNet for pictures of 224 pixels; the published networks are points of it."""
+    """MUXNet for images of 224 pixels; the published networks are points of it."""
     return _space("imagenet", num_classes, in_channels, resolutions)
 
 

@@ -13,7 +13,7 @@ from search_spaces.muxnet.spec import BlockKind, NetworkSpec, Placed, halved, pl
 
 
 class Cost(NamedTuple):
-    """Exact counts; MAdds for one picture."""
+    """Exact counts; MAdds for one image."""
 
     params: int
     madds: int
@@ -129,7 +129,7 @@ def block_cost(place: Placed, pixels: tuple[int, int] | None = None) -> Cost:
 def features_cost(
     spec: NetworkSpec, picture: tuple[int, int], output_stride: int = 32, in_channels: int = 3
 ) -> Cost:
-    """Cost of the body (no head, no classifier) for a picture of (height, width) pixels.
+    """Cost of the body (no head, no classifier) for an image of (height, width) pixels.
 
     Strides beyond `output_stride` are taken out: dilation costs nothing, the larger maps do. Agrees with the built
     `MUXNetFeatures`.

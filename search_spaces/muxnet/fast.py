@@ -192,7 +192,7 @@ class FastMultiplexing(nn.Module):
                 part = torch.addcmul(self.shift.narrow(0, first, width).view(2, 2, -1), part, scale)
             if out is None:
                 parts.append(part.reshape(*rows.shape[:3], width))
-            else:  # straight to its place: a copy and an allocation less, which pays from two pictures on
+            else:  # straight to its place: a copy and an allocation less, which pays from two images on
                 out.narrow(3, first, width).view(part.shape).copy_(part)
             first += width
         moved = torch.cat(parts, dim=3) if out is None else out
@@ -284,7 +284,7 @@ class InPlacePart(nn.Module):
 
 
 class ByImages(nn.Module):
-    """Runs its layers on a few pictures at a time, so that wide maps stay in the cache.
+    """Runs its layers on a few images at a time, so that wide maps stay in the cache.
 
     Not while a graph is taken for export: that sees the whole batch, of whatever size.
     """

@@ -3,7 +3,7 @@
 What is done: batch norm folded into the convolutions; channels_last; mixed kernels as one depthwise
 convolution with zeros around the small kernels; two-per-group convolutions as two depthwise ones; the channel
 shuffle, slices and concatenations of sp blocks folded into the order of the neighbouring 1x1 weights; wide maps
-a few pictures, or a third of their channels, at a time. The functions here work out the weights; `fast` has the
+a few images, or a third of their channels, at a time. The functions here work out the weights; `fast` has the
 layers; experiments/speed/muxnet_fuse.py measures the outcome.
 """
 
@@ -46,8 +46,8 @@ from search_spaces.muxnet.spec import Activation, BlockSpec, NetworkSpec, Placed
 
 Order = list[int]  # order[p] is the logical channel that lies at physical position p
 
-_CACHE_FLOATS = 1_200_000  # numbers of the widest map that a few pictures may have together
-_WIDE_FLOATS = 900_000  # from here on, the hidden map of one picture is made in slices of its channels
+_CACHE_FLOATS = 1_200_000  # numbers of the widest map that a few images may have together
+_WIDE_FLOATS = 900_000  # from here on, the hidden map of one image is made in slices of its channels
 _SLICES = 3
 
 
@@ -83,7 +83,7 @@ class FusedHead(nn.Module):
 def fuse(model: MUXNet) -> FusedMUXNet:
     """A fast copy of a trained network for inference; `model` itself is not changed.
 
-    Computes what `model.eval()` does, to a relative 1e-5 of the logits, at any batch and picture size that it takes;
+    Computes what `model.eval()` does, to a relative 1e-5 of the logits, at any batch and image size that it takes;
     the choices are made for its own resolution. Can be given to `torch.export` and `torch.onnx.export`.
     Raises `ConfigError` for anything but a `MUXNet`.
     """
@@ -325,13 +325,13 @@ def _excite(se: nn.Module, order: Order, act: Activation) -> nn.Module:
 
 
 def _map_floats(spec: NetworkSpec, index: int) -> int:
-    """Numbers in the widest map of a block, for one picture."""
+    """Numbers in the widest map of a block, for one image."""
     place = list(placed(spec))[index]
     return max(place.in_width, place.block.hidden(place.in_width)) * place.size * place.size
 
 
 def _by_images(pieces: list[tuple[nn.Module, int]]) -> nn.Sequential:
-    """Neighbours that may run on the same number of pictures at a time, together."""
+    """Neighbours that may run on the same number of images at a time, together."""
     groups: list[ByImages] = []
     layers: list[nn.Module] = []
     images = 0
@@ -347,7 +347,7 @@ def _by_images(pieces: list[tuple[nn.Module, int]]) -> nn.Sequential:
 
 
 def _images(floats: int) -> int:
-    """Pictures at a time: a power of two, so that neighbours often agree."""
+    """Images at a time: a power of two, so that neighbours often agree."""
     images = 1
     while 2 * images * floats <= _CACHE_FLOATS and images < 64:
         images *= 2

@@ -141,7 +141,7 @@ def squeeze_excite(block: BlockSpec, in_width: int) -> nn.Module:
 
 
 class DropConnect(nn.Module):
-    """In training, drops a picture's whole branch with probability `rate` and scales the others up."""
+    """In training, drops an image's whole branch with probability `rate` and scales the others up."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()

@@ -17,7 +17,7 @@ FEATURE_STRIDES = (4, 8, 16, 32)
 
 
 class Resize(nn.Module):
-    """Brings square pictures to the size that a network is made for; those that have it pass untouched."""
+    """Brings square images to the size that a network is made for; those that have it pass untouched."""
 
     def __init__(self, resolution: int) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class MUXNet(nn.Module):
     """Classifier: (b, in_channels, h, w) to logits (b, num_classes).
 
     Every convolution, linear and batch-norm layer is a module of its own that runs once per forward; modules
-    are registered in the order in which they run. With `resize`, pictures of another size than the
+    are registered in the order in which they run. With `resize`, images of another size than the
     specification's are resized first, so that the network costs what its specification says.
 
     Raises `ConfigError` when the specification cannot be built (`check_network`) or a number is out of range.

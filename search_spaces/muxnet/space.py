@@ -97,7 +97,7 @@ class MUXNetSpace(SearchSpace):
 
         The same one where the space has no other.
 
-        Genes that do not act are drawn anew first, so that what a mutation switches on is random.
+        Genes that do not act are drawn again first, so that what a mutation switches on is random.
         """
         parent, active = self._settled(architecture)
         canonical = self._architecture(parent)
@@ -124,7 +124,7 @@ class MUXNetSpace(SearchSpace):
         return self._architecture(full)
 
     def cost(self, architecture: Architecture) -> Mapping[str, int]:
-        """Exact `params` and `madds` (one picture at the architecture's resolution), as of the built network."""
+        """Exact `params` and `madds` (one image at the architecture's resolution), as of the built network."""
         full, _ = self._settled(architecture)
         cost = coding.full_cost(self.options, full, self.num_classes, self.in_channels)
         return {"params": cost.params, "madds": cost.madds}
@@ -162,7 +162,7 @@ class MUXNetSpace(SearchSpace):
         dropout: float | None = None,
         drop_connect: float = 0.0,
     ) -> MUXNet:
-        """The plain network, for pictures of any size: they are resized to the architecture's resolution.
+        """The plain network, for images of any size: they are resized to the architecture's resolution.
 
         `dropout` None is the preset's: 0.2, and none in `tiny`.
         """
@@ -189,7 +189,7 @@ class MUXNetSpace(SearchSpace):
         return self._architecture([*full[:-1], 0])
 
     def build_features(self, architecture: Architecture, *, in_channels: int | None = None) -> MUXNetFeatures:
-        """The body alone, for pictures of any size: a map for each of its strides from 4 on."""
+        """The body alone, for images of any size: a map for each of its strides from 4 on."""
         from search_spaces.muxnet.network import features_of
 
         return features_of(self.spec(architecture), self.in_channels if in_channels is None else in_channels)
@@ -197,7 +197,7 @@ class MUXNetSpace(SearchSpace):
     def features_cost(
         self, architecture: Architecture, picture: tuple[int, int], output_stride: int, in_channels: int
     ) -> Mapping[str, int]:
-        """Exact `params` and `madds` of the body for pictures (height, width); the last map's `width` and `pixels`."""
+        """Exact `params` and `madds` of the body for images (height, width); the last map's `width` and `pixels`."""
         spec = self.spec(architecture)
         cost = features_cost(spec, picture, output_stride, in_channels)
         *_, last = placed(spec)

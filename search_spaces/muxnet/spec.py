@@ -125,7 +125,7 @@ class BlockSpec:
 class NetworkSpec:
     """A network: 3x3 stem convolution, blocks, 1x1 head convolution; the classifier is not part of it.
 
-    `resolution` is the height and width, in pixels, of the pictures for which it is made and counted. What only
+    `resolution` is the height and width, in pixels, of the images for which it is made and counted. What only
     networks of others have: `act` is the activation of stem, head and neck; `stem_pool` a 3x3 max pooling of
     stride 2 after the stem (ShuffleNetV2); a `head` of 0 is none (MobileNetV1); `neck`, when not 0, the width of a
     linear layer with bias and activation between pooling and classifier (MobileNetV3).
@@ -149,7 +149,7 @@ class NetworkSpec:
         _require(len(self.blocks) > 0, "network: blocks", "at least one", self.blocks)
 
     def at(self, resolution: int) -> NetworkSpec:
-        """The same network for pictures of another size."""
+        """The same network for images of another size."""
         return replace(self, resolution=resolution)
 
     @property
@@ -171,7 +171,7 @@ class Placed:
     block: BlockSpec
     in_width: int
     size: int
-    stride: int  # of the map that leaves it, relative to the picture
+    stride: int  # of the map that leaves it, relative to the image
 
     @property
     def out_size(self) -> int:

@@ -19,7 +19,7 @@ class Skeleton:
 
     A 3x3 stem convolution to `stem_channels` on images of `image_size` pixels (of a side, or height and width), then
     `stacks` stacks of `cells_per_stack` cells; before each stack but the first a 2x2 max-pool halves the
-    picture (rounding up) and the channels double; last, global average pooling and a linear classifier.
+    image (rounding up) and the channels double; last, global average pooling and a linear classifier.
     Raises `ConfigError` for anything but whole numbers of at least 1 (channels of the stem: at least 4).
     """
 
@@ -93,7 +93,7 @@ def _widths(cols: list[int], out_channels: int) -> list[int]:
 def network_cost(cell: Cell, skeleton: Skeleton) -> tuple[int, int]:
     """Trainable parameters and multiply-adds of the network of a pruned cell.
 
-    Multiply-adds are those of convolutions and the classifier, for one picture. Depends on the order of the
+    Multiply-adds are those of convolutions and the classifier, for one image. Depends on the order of the
     vertices where channels do not divide evenly; the order is taken as given.
     """
     params, madds = skeleton.fixed

@@ -1,4 +1,4 @@
-"""A cell in words and as a small SVG picture, without any plotting library."""
+"""A cell in words and as a small SVG image, without any plotting library."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _layers(cell: Cell) -> list[int]:
 
 
 def _places(layers: list[int]) -> list[tuple[float, float]]:
-    """Centre of each vertex, x counted from the middle of the picture."""
+    """Centre of each vertex, x counted from the middle of the image."""
     places, seen = [], [0] * (max(layers) + 1)
     for layer in layers:
         x = (seen[layer] - (layers.count(layer) - 1) / 2) * _COLUMN

@@ -25,7 +25,7 @@ def build_network(cell: Cell, skeleton: Skeleton) -> CellNetwork:
 
 
 class CellNetwork(nn.Module):
-    """Stem, stacks of cells, classifier: pictures (b, in_channels, h, w) to logits (b, num_classes).
+    """Stem, stacks of cells, classifier: images (b, in_channels, h, w) to logits (b, num_classes).
 
     Any height and width will do, since pooling is global; costs are stated for `skeleton.image_size`.
     """
@@ -126,7 +126,7 @@ def _sum(tensors: list[Tensor]) -> Tensor:
 def _initialise(module: nn.Module) -> None:
     """He et al. 2015 for the convolutions, each in front of a ReLU; PyTorch's defaults for the rest.
 
-    Scaled by fan-in, as in the benchmark. On a few epochs of small pictures a classifier that starts at PyTorch's
+    Scaled by fan-in, as in the benchmark. On a few epochs of small images a classifier that starts at PyTorch's
     default scale learns sooner than one that starts near zero.
     """
     if isinstance(module, nn.Conv2d):

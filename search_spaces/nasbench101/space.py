@@ -87,7 +87,7 @@ class NASBench101(SearchSpace):
         """The small setting for 8x8 grey digits in ten classes.
 
         Sixteen channels in the stem and three stacks of one cell, at 8x8, 4x4 and 2x2 pixels: both poolings
-        still halve a picture. Five epochs of 1,200 pictures take 0.4 to 1.5 s on one core (median 1.2 s).
+        still halve an image. Five epochs of 1,200 images take 0.4 to 1.5 s on one core (median 1.2 s).
         """
         return cls(
             stem_channels=16,
@@ -188,7 +188,7 @@ class NASBench101(SearchSpace):
         return self.from_cell(parse_cell(text))
 
     def cost(self, architecture: Architecture) -> Mapping[str, int]:
-        """Exact `params` (trainable) and `madds` (multiply-adds of convolutions and classifier, one picture).
+        """Exact `params` (trainable) and `madds` (multiply-adds of convolutions and classifier, one image).
 
         Of the vertices in the order given, as `build` has it: where channels do not divide evenly,
         isomorphs differ.

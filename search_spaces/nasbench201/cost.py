@@ -21,7 +21,7 @@ class Skeleton:
     """What surrounds the cells; the defaults are the benchmark's for CIFAR-10.
 
     A 3x3 stem convolution with normalisation to `channels`, then three stages of `cells_per_stage` cells; before the
-    second and the third a residual block that halves a picture's sides (rounding up) and doubles the channels; last,
+    second and the third a residual block that halves an image's sides (rounding up) and doubles the channels; last,
     normalisation, ReLU, global average pooling and a linear classifier. Raises `ConfigError` for anything but whole
     numbers of at least 1.
     """
@@ -44,7 +44,7 @@ class Skeleton:
 
     @cached_property
     def stages(self) -> tuple[tuple[int, int], ...]:
-        """Channels and pixels (of a whole picture) of each stage."""
+        """Channels and pixels (of a whole image) of each stage."""
         found, (height, width) = [], self.sides
         for stage in range(STAGES):
             if stage:
@@ -73,7 +73,7 @@ def network_cost(operations: Sequence[int], skeleton: Skeleton) -> tuple[int, in
     """Trainable parameters and multiply-adds of the network whose cells have these six operations.
 
     Each convolution, connected or not, has its weights (no bias) and a normalisation with scale and shift, as in the
-    benchmark. Multiply-adds are those of convolutions and the classifier's weights, for one picture. The FLOPs that the
+    benchmark. Multiply-adds are those of convolutions and the classifier's weights, for one image. The FLOPs that the
     benchmark publishes are these plus one for each class: the additions of the classifier's bias.
     """
     ones, threes = list(operations).count(CONV1X1), list(operations).count(CONV3X3)

@@ -1,4 +1,4 @@
-"""A NAS-Bench-201 cell in words and as a small SVG picture, without any plotting library."""
+"""A NAS-Bench-201 cell in words and as a small SVG image, without any plotting library."""
 
 from __future__ import annotations
 

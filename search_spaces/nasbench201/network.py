@@ -16,7 +16,7 @@ from search_spaces.nasbench201.cost import Skeleton
 
 
 class CellNetwork(nn.Module):
-    """Stem, three stages of cells, classifier: pictures (b, in_channels, h, w) to logits (b, num_classes).
+    """Stem, three stages of cells, classifier: images (b, in_channels, h, w) to logits (b, num_classes).
 
     Any height and width will do, since pooling is global; costs are stated for `skeleton.image_size`.
     """
@@ -73,7 +73,7 @@ class ReLUConvBn(nn.Sequential):
 
 
 class ResidualBlock(nn.Module):
-    """Halves the picture's sides: (b, in_channels, h, w) to (b, out_channels, h / 2, w / 2), rounding up."""
+    """Halves the image's sides: (b, in_channels, h, w) to (b, out_channels, h / 2, w / 2), rounding up."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()

@@ -100,7 +100,7 @@ class NASBench201(SearchSpace):
         }
 
     def cost(self, architecture: Architecture) -> Mapping[str, int]:
-        """Exact `params` (trainable) and `madds` (convolutions and classifier, one picture); see `network_cost`."""
+        """Exact `params` (trainable) and `madds` (convolutions and classifier, one image); see `network_cost`."""
         params, madds = network_cost(architecture.genes, self.skeleton)
         return {"params": params, "madds": madds}
 

@@ -66,7 +66,7 @@ def create_network(
     dropout: float = 0.2,
     drop_connect: float = 0.0,
 ) -> nn.Module:
-    """A named network, plain and freshly initialised, in training mode: pictures to logits (b, num_classes).
+    """A named network, plain and freshly initialised, in training mode: images to logits (b, num_classes).
 
     Has `num_classes`, `in_channels`, `spec` and a last linear layer `classifier`. `drop_connect` is for those
     that have residual blocks of MUXNet's kind; the others ignore it. Raises `ConfigError` for an unknown name, a
@@ -114,7 +114,7 @@ def create_features(
     strides: Sequence[int] = _STRIDES,
     output_stride: int = 32,
 ) -> FeatureExtractor:
-    """The body of a named network, without head and classifier: pictures to maps, as `FeatureExtractor` says.
+    """The body of a named network, without head and classifier: images to maps, as `FeatureExtractor` says.
 
     From `output_stride` on (8 or 16) the maps keep their size, by dilation in place of stride (`dilate`). Raises
     `ConfigError` as `create_network` does, and for strides at which the network has no map.

@@ -15,7 +15,7 @@ from search_spaces.muxnet.spec import halved
 class ResNetSpec:
     """Stages of basic blocks: `depths` of them, of `widths`, each stage but the first of stride 2.
 
-    `resolution` is the height and width, in pixels, of the pictures for which it is counted.
+    `resolution` is the height and width, in pixels, of the images for which it is counted.
     """
 
     resolution: int = 224
@@ -27,7 +27,7 @@ class ResNetSpec:
             raise ConfigError(f"ResNet: expected a depth and a width a stage, all at least 1, got {self}")
 
     def at(self, resolution: int) -> ResNetSpec:
-        """The same network for pictures of another size."""
+        """The same network for images of another size."""
         return replace(self, resolution=resolution)
 
     def blocks(self) -> Iterator[tuple[int, int, int]]:

@@ -31,7 +31,7 @@ class VGGSpec:
             raise ConfigError(f"VGG: resolution: expected at least {least}, got {self.resolution}")
 
     def at(self, resolution: int) -> VGGSpec:
-        """The same network for pictures of another size."""
+        """The same network for images of another size."""
         return replace(self, resolution=resolution)
 
     def rows(self, num_classes: int = 1000, in_channels: int = 3) -> list[Block]:

@@ -82,7 +82,7 @@ def test_a_peer_begins_with_the_results_before_its_first_ask(name: str) -> None:
 
 def test_limits_on_what_is_measured_are_refused(name: str) -> None:
     problem = toy_problem(2, limits=["error <= 5"])
-    with pytest.raises(ConfigError, match=r"limits on what is measured \(error <= 5\)"):
+    with pytest.raises(ConfigError, match=r"limits on measured objectives \(error <= 5\)"):
         PEERS[name](problem, np.random.default_rng(0))
 
 

@@ -65,7 +65,7 @@ def test_the_lists_name_the_splits(tmp_path: Path) -> None:
         (item(box=(50, 20, 50, 60)), "is empty"),
         (item(box=(60, 20, 50, 60)), "is empty"),
         (item(box=("x", 20, 50, 60)), "is damaged: expected four numbers"),
-        (item(box=(11, 21, 150, 60)), "leaves the picture of 100x200"),
+        (item(box=(11, 21, 150, 60)), "leaves the image of 100x200"),
         (item(name="unicorn"), "class 'unicorn' is unknown: expected one of aeroplane"),
         ("<object><name>dog</name></object>", "is damaged"),
     ],
@@ -83,7 +83,7 @@ def test_an_object_with_something_wrong_is_named_and_skipped(tmp_path: Path, wro
     [
         ("<annotation><object>", "damaged annotation"),
         ("<html></html>", "expected <annotation>, got <html>"),
-        (xml(item(), size=(200, 100)), "the annotation is for 200x100 pixels, the picture has 100x200"),
+        (xml(item(), size=(200, 100)), "the annotation is for 200x100 pixels, the image has 100x200"),
     ],
 )
 def test_a_picture_whose_annotation_cannot_be_used_is_named_and_skipped(
@@ -100,7 +100,7 @@ def test_missing_files_are_named_and_skipped(tmp_path: Path) -> None:
     (root / "JPEGImages" / "b.jpg").write_bytes(b"no picture")
     faults = {Path(f.where).name: f.reason for f in one_split(root).load().skipped}
     assert faults["a.xml"] == "missing annotation"
-    assert "cannot be read as a picture" in faults["b.jpg"]
+    assert "cannot be read as an image" in faults["b.jpg"]
 
 
 def test_a_list_cannot_lead_out_of_its_folder(tmp_path: Path) -> None:
@@ -169,8 +169,8 @@ def changed(tmp_path: Path, pictures: dict[str, object], boxes: dict[str, object
 def test_parquet_faults_are_named_by_file_and_picture(tmp_path: Path) -> None:
     found = changed(tmp_path, {"width": 65}, {"image_id": "gone"}).load().skipped
     reasons = {fault.where.split()[-1]: fault.reason for fault in found}
-    assert reasons["gone"] == "1 boxes without a picture"
-    assert "65x64 pixels, the picture has 64x64" in reasons["train0"]
+    assert reasons["gone"] == "1 boxes without an image"
+    assert "65x64 pixels, the image has 64x64" in reasons["train0"]
     assert all(str(tmp_path) in fault.where for fault in found)
 
 
@@ -197,7 +197,7 @@ def test_boxes_lie_beside_the_pictures_unless_told(shapes: tuple[Path, Path], tm
 
 def test_nothing_to_train_on_is_an_error(tmp_path: Path) -> None:
     files = write_shapes(tmp_path, {"test": 1})
-    with pytest.raises(DataError, match="no training picture with an object"):
+    with pytest.raises(DataError, match="no training image with an object"):
         DetectionParquet(str(files[0]), str(files[1])).load()
 
 

@@ -87,13 +87,13 @@ def cut_short(content: bytes) -> bytes:
 
 WRONG = {
     "no_mask": ({"label_png": None}, "its mask is missing"),
-    "no_picture": ({"jpeg": None}, "the picture is missing"),
+    "no_image": ({"jpeg": None}, "the image is missing"),
     "other_size": ({"label_png": png(np.zeros((10, 12)))}, "is 32x24 pixels, its mask 12x10"),
     "out_of_range": (
         {"label_png": png(np.full(SIZE, 12))},
         "class number 12 on 768 pixels: expected 0 to 10",
     ),
-    "cut_picture": ({"jpeg": cut_short(jpeg(scene(0)[0]))}, "cannot be read as a picture"),
+    "cut_picture": ({"jpeg": cut_short(jpeg(scene(0)[0]))}, "cannot be read as an image"),
     "cut_mask": ({"label_png": cut_short(png(scene(0)[1]))}, "cannot be read as a mask"),
     "colour_mask": ({"label_png": encoded(Image.new("RGB", SIZE[::-1]), "PNG")}, "got mode RGB"),
     "split": ({"split": "holdout"}, "expected one of train"),
@@ -123,7 +123,7 @@ def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     write(tmp_path / "images" / "training" / "x.jpg", jpeg(scene(0)[0]))
     with pytest.raises(DataError, match=r"x\.jpg.*missing"):
         Ade20k(str(tmp_path)).load()
-    with pytest.raises(DataError, match="no picture found"):
+    with pytest.raises(DataError, match="no image found"):
         Ade20k(str(tmp_path / "elsewhere")).load()
 
 

@@ -71,7 +71,7 @@ def test_a_surrogate_that_keeps_the_contract_is_accepted(make: Callable[[], Any]
         (Nothing, "fit must return the surrogate itself"),
         (Hoarder, "fit must forget any earlier fit"),
         (Column, r"mean must have shape \(7,\), got \(7, 1\)"),
-        (Fickle, "something else when it is called again"),
+        (Fickle, "different values when it is called again"),
         (Unsure, "after a fit to one row: standard deviation must be finite"),
     ],
 )

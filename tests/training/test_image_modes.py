@@ -391,7 +391,7 @@ UNDEFINED = {
 @pytest.mark.parametrize("channels", [1, 3])
 def test_an_image_whose_white_is_not_defined_is_reported_with_its_name_not_guessed(name: str, channels: int):
     make, reason = UNDEFINED[name]
-    with pytest.raises(DataError, match=f"^some/x.tif: cannot be read as a picture .*{reason}"):
+    with pytest.raises(DataError, match=f"^some/x.tif: cannot be read as an image .*{reason}"):
         read("some/x.tif", make(), channels)
 
 

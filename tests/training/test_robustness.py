@@ -87,7 +87,7 @@ def test_settings_that_cannot_be_used_are_refused(settings: Mapping[str, object]
 
 
 def test_a_data_set_without_such_pictures_is_refused() -> None:
-    with pytest.raises(DataError, match="no validation picture"):
+    with pytest.raises(DataError, match="no validation image"):
         FEW(Mean(), Digits(validation=0.0), None, CPU)
 
 

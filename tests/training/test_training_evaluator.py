@@ -211,7 +211,7 @@ def class_sizes():
 
 
 def test_data_without_validation_pictures_cannot_select(space, architecture):
-    with pytest.raises(DataError, match="no validation picture"):
+    with pytest.raises(DataError, match="no validation image"):
         TrainingEvaluator(space, Digits(validation=0.0), QUICK)(Trial(0, architecture, seed=1))
 
 

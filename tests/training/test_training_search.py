@@ -177,7 +177,7 @@ def test_what_is_missing_for_a_network_is_said(whole: nas.SearchResult, tmp_path
     [
         ({"data": Cifar10(path="/nowhere")}, DataError, "/nowhere"),
         ({"device": "cuda"}, ConfigError, "device: .*'cuda', but PyTorch sees no GPU"),
-        ({"data": Digits(validation=0.0)}, DataError, "no validation picture"),
+        ({"data": Digits(validation=0.0)}, DataError, "no validation image"),
     ],
 )
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")

@@ -1,6 +1,6 @@
-"""Other people's optimisers as algorithms, to compare with. A new one is a class and a line here.
+"""Optimisers of other packages as algorithms, for comparison. To add one, add its class and a line here.
 
-Their packages are loaded when one of them first proposes something, so that naming them needs none.
+Their packages are loaded on the first proposal, so listing them needs none.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class OptunaPopulationSettings(OptunaSettings):
 
 
 class _Study:
-    """A study of Optuna in memory; what comes to nothing is a failed trial."""
+    """A study of Optuna in memory; a failed proposal is a failed trial."""
 
     def __init__(self, sampler: Callable[[Any], Any], genes: str, task: Task) -> None:
         """`sampler` makes one from the package."""
@@ -73,7 +73,7 @@ class _Study:
             self._study.enqueue_trial(dict(zip(self._genes, begin, strict=True)))
 
     def ask(self) -> tuple[Any, Genes]:
-        """What the sampler suggests, or what is left to begin with."""
+        """The sampler's suggestion; the given first genes before."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             trial = self._study.ask(self._genes)
@@ -88,15 +88,15 @@ class _Study:
 
 
 class _ConstrainedStudy(_Study):
-    """Where nothing came of a proposal, a constraint is violated, and its values are the worst so far.
+    """A study in which a failed proposal violates a constraint and gets the worst values so far.
 
-    A sampler that draws nothing would not learn from a failed trial and propose the same again.
+    A deterministic sampler would not learn from a failed trial and would repeat the proposal.
     """
 
     _worst: FloatArray | None = None
 
     def tell(self, token: Any, objectives: FloatArray | None) -> None:
-        """Values in the order of the objectives; none can be told before the first."""
+        """Values in the order of the objectives; None cannot be reported before the first."""
         if objectives is not None:
             self._worst = objectives if self._worst is None else np.maximum(self._worst, objectives)
         token.set_constraint("nothing came of it", 1.0 if objectives is None else -1.0)
@@ -104,7 +104,7 @@ class _ConstrainedStudy(_Study):
 
 
 class _Optuna(OutsideAlgorithm):
-    """What the four share."""
+    """Base class of the four."""
 
     Settings = OptunaSettings
     needs = ("optuna", INSTALL)
@@ -135,24 +135,24 @@ class OptunaTPE(_Optuna):
 class OptunaGP(_Optuna):
     """Optuna's Gaussian process; it takes seconds for each proposal once there are a hundred.
 
-    What is no architecture, breaks a limit, or failed violates a constraint, whose model it learns.
+    Invalid, infeasible and failed proposals violate a constraint, which it models.
     """
 
     study = _ConstrainedStudy
 
     def sampler(self, samplers: Any, seed: int) -> Any:
-        """Its GPSampler, told that nothing is noisy, as it advises for look-ups."""
+        """Its GPSampler with deterministic objectives, as Optuna advises for table look-ups."""
         return samplers.GPSampler(deterministic_objective=True, seed=seed)
 
 
 class _OptunaPopulation(_Optuna):
-    """What the two evolutionary ones share."""
+    """Base class of the two evolutionary samplers."""
 
     Settings = OptunaPopulationSettings
 
     @classmethod
     def default_settings(cls, n_objectives: int, evaluations: int | None) -> Any:
-        """The population that our own algorithms take at this budget."""
+        """Our algorithms' default population for this budget."""
         return following_budget(cls.Settings, evaluations)
 
 

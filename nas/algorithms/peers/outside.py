@@ -1,8 +1,8 @@
-"""Optimisers of other packages as algorithms: integers go in, integers come out, and what is known costs nothing.
+"""Adapt optimisers of other packages over integer genes.
 
-An optimiser proposes genes one after the other. Genes that are no architecture, or that break a limit known before
-training, are told as failed; architectures that are known already are told again with what is known. So its evaluations are
-counted as everybody's: each architecture once.
+An optimiser proposes genes one after the other. Invalid genes, and those that violate a cheap constraint, are
+reported to it as failed; architectures evaluated before get their known values. So each architecture counts as one
+evaluation, as in every algorithm.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ class Outside(Protocol):
     """An optimiser of another package over integer genes, all objectives minimised."""
 
     def ask(self) -> tuple[Any, Genes] | None:
-        """Genes to look at next and what stands for them in `tell`; None while it waits for results."""
+        """The next genes and their token for `tell`; None while it waits for results."""
         ...
 
     def tell(self, token: Any, objectives: FloatArray | None) -> None:
-        """What came of a proposal, shape (m,); None when nothing did."""
+        """Report the objectives (m,) of a proposal; None if it failed."""
         ...
 
 
 @dataclass(frozen=True)
 class Task:
-    """What an optimiser is made for: a space, so many objectives, a seed, and genes to begin with."""
+    """The task of an optimiser: a space, the number of objectives, a seed, and the first genes."""
 
     space: SearchSpace
     n_objectives: int
@@ -52,7 +52,7 @@ class Task:
 
 @dataclass(frozen=True)
 class OutsideSettings:
-    """`patience`: after so many proposals in a row without a new architecture the optimiser counts as stuck."""
+    """`patience`: consecutive proposals without a new architecture after which the optimiser counts as stuck."""
 
     patience: int = 200
 
@@ -61,10 +61,10 @@ class OutsideSettings:
 
 
 class OutsideAlgorithm(Algorithm):
-    """What all of them share; see the module's text.
+    """Base class of the adapters; see the module docstring.
 
-    What was told before the first ask is what the optimiser begins with, and its range divides the objectives: that
-    helps those that do not scale by themselves. Limits on what is measured are refused: not all of them know limits.
+    Results passed before the first ask are the optimiser's first proposals, and their range scales the objectives, for
+    optimisers that do not scale them. Constraints on measured objectives are refused: some optimisers have none.
     """
 
     Settings: ClassVar[type[Any]] = OutsideSettings
@@ -74,8 +74,8 @@ class OutsideAlgorithm(Algorithm):
         measured = [str(limit) for limit in problem.limits if limit.objective in problem.measured]
         if measured:
             raise ConfigError(
-                f"algorithm {type(self).__name__}: optimisers of other packages cannot keep limits on what is measured "
-                f"({'; '.join(measured)}); leave these out"
+                f"algorithm {type(self).__name__}: optimisers of other packages do not support limits on measured objectives "
+                f"({'; '.join(measured)}); remove these limits"
             )
         check_package(*self.needs)
         self._settings = settings or self.Settings()
@@ -102,7 +102,7 @@ class OutsideAlgorithm(Algorithm):
         return asked
 
     def begin_with(self, architectures: Sequence[Architecture]) -> None:
-        """The optimiser is to begin with these, which are under way."""
+        """Make these architectures, which are under way, the first proposals."""
         self._starts = tuple(architectures)
         self._pending.update({a: [] for a in self._starts})
 
@@ -145,7 +145,7 @@ class OutsideAlgorithm(Algorithm):
         self._outside.tell(token, None if objectives is None else objectives / self._scale)
 
     def tell(self, observations: Sequence[Observation]) -> None:
-        """Pass results on; those it has not asked for are known from now on."""
+        """Pass results on; store those that it has not proposed."""
         for seen in observations:
             objectives = seen.objectives if seen.ok else None
             self._known[seen.architecture] = objectives
@@ -154,20 +154,20 @@ class OutsideAlgorithm(Algorithm):
 
 
 def following_budget(settings: Callable[..., Any], evaluations: int | None) -> Any:
-    """Settings with the population that our own algorithms take at this budget, and as much patience as it has."""
+    """Settings with our algorithms' default population for this budget, and the budget as patience."""
     if evaluations is None:
         return settings()
     return settings(patience=max(100, evaluations), population=min(100, max(10, evaluations // 20)))
 
 
 def check_package(name: str, install: str) -> None:
-    """See that a package is installed, without loading it. Raises `ConfigError` that says how to install it."""
+    """Check that a package is installed, without loading it. Raises `ConfigError` with the install command."""
     if name not in sys.modules and find_spec(name) is None:
         raise ConfigError(f"algorithm: needs the package {name}, which is not installed: {install}")
 
 
 def package(name: str, install: str) -> Any:
-    """A module of another package. Raises `ConfigError` that says how to install it."""
+    """Import a module of another package. Raises `ConfigError` with the install command."""
     try:
         return import_module(name)
     except ImportError as error:

@@ -1,7 +1,7 @@
 """pymoo's own NSGA-II, NSGA-III and MOEA/D (Blank and Deb, IEEE Access 8, 2020), as they are.
 
-They work on integers by one of two sets of operators. Genes that are no architecture are mended by random changes, since
-pymoo has no other way to keep a discrete space; everything else is pymoo's.
+They work on integers with one of two sets of operators. Invalid genes are repaired by random changes, since pymoo
+cannot otherwise stay in a discrete space; everything else is pymoo's.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from nas.core.records import Architecture, FloatArray
 from nas.core.space import SearchSpace
 from nas.pareto.directions import das_dennis
 
-_REPAIRS = 1000  # changes tried on genes that are no architecture, before a random one takes their place
+_REPAIRS = 1000  # changes tried on invalid genes before a random architecture replaces them
 _WORSE_THAN_ALL = (
     1e6  # objectives of a failed proposal where the algorithm needs some; scaled ones are near 1
 )
@@ -88,7 +88,7 @@ def _sampling(task: Task) -> Any:
 
 
 def repaired(space: SearchSpace, genes: Any, rng: np.random.Generator) -> Genes:
-    """Valid canonical genes: random ones are changed until they are, or a random architecture takes their place."""
+    """Valid canonical genes: changed at random until they are valid, else replaced by a random architecture."""
     genes = np.around(np.asarray(genes, dtype=np.float64)).astype(int)
     for _ in range(_REPAIRS):
         architecture = Architecture(space.name, tuple(genes.tolist()))
@@ -113,7 +113,7 @@ class _Generations:
     """An algorithm of pymoo, asked for one member of its generation after the other (or for one offspring)."""
 
     def __init__(self, algorithm: Any, task: Task, *, needs_all: bool) -> None:
-        """`needs_all`: it cannot go on without a member that failed."""
+        """`needs_all`: a failed member needs values too."""
         from pymoo.core.problem import Problem
         from pymoo.core.termination import NoTermination
 
@@ -130,7 +130,7 @@ class _Generations:
         algorithm.setup(self._problem, seed=task.seed, termination=NoTermination())
 
     def ask(self) -> tuple[int, Genes] | None:
-        """The next member of the generation; None while results of it are missing, or when it bred nothing."""
+        """The next member of the generation; None while its results are missing or it has no offspring."""
         from pymoo.core.individual import Individual
         from pymoo.core.population import Population
 
@@ -148,7 +148,7 @@ class _Generations:
         return number, tuple(int(g) for g in np.around(self._members[number].X))
 
     def tell(self, token: int, objectives: FloatArray | None) -> None:
-        """Keep it; with the last of a generation the algorithm advances."""
+        """Store the result; after the last of a generation advance the algorithm."""
         self._values[token] = objectives
         if len(self._values) == len(self._members):
             self._advance()
@@ -172,14 +172,14 @@ class _Generations:
 
 
 class _Pymoo(OutsideAlgorithm):
-    """What the three share."""
+    """Base class of the three."""
 
     Settings = PymooSettings
     needs_all = False
 
     @classmethod
     def default_settings(cls, n_objectives: int, evaluations: int | None) -> PymooSettings:
-        """The population that our own algorithms take at this budget."""
+        """Our algorithms' default population for this budget."""
         found: PymooSettings = following_budget(PymooSettings, evaluations)
         return found
 

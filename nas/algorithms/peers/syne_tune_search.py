@@ -38,10 +38,10 @@ class SyneTuneSettings(OutsideSettings):
 
 
 class _Searcher:
-    """Categorical genes; what comes to nothing never enters the population.
+    """Categorical genes; failed proposals never enter the population.
 
-    The searcher draws random architectures and breaks ties by NumPy's global generator, whatever its seed. So that gets a
-    state of its own for as long as a call takes.
+    The searcher draws random architectures and breaks ties by NumPy's global generator, whatever its seed, so each
+    call runs with a separate state of that generator.
     """
 
     def __init__(self, settings: SyneTuneSettings, task: Task) -> None:
@@ -90,7 +90,7 @@ class SyneTuneEvolution(OutsideAlgorithm):
 
     @classmethod
     def default_settings(cls, n_objectives: int, evaluations: int | None) -> SyneTuneSettings:
-        """The population that our own algorithms take at this budget."""
+        """Our algorithms' default population for this budget."""
         found: SyneTuneSettings = following_budget(SyneTuneSettings, evaluations)
         return found
 

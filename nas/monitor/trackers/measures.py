@@ -1,4 +1,4 @@
-"""The numbers that experiment trackers are given after each result."""
+"""The numbers that experiment trackers log after each result."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from nas.monitor.live import LiveStatus
 
 
 class Measures:
-    """What there is to log after each result. Kept for one search."""
+    """The numbers to log after each result of one search."""
 
     def __init__(self) -> None:
         self._live = LiveStatus()
 
     def begin(self, state: SearchState) -> int:
-        """Take in what was found before; how many evaluations that is."""
+        """Read the earlier results; return their number of evaluations."""
         self._live.begin(state)
         return state.evaluated
 
     def told(self, state: SearchState, result: Result) -> dict[str, float]:
-        """Finite numbers by name, each in its own unit; none for a trial that was never sent to a worker.
+        """Finite numbers by name, in their units; none for a trial that was never sent to a worker.
 
         ``objective/NAME`` is the result's, ``best/NAME`` the front's; ``evaluations`` counts from 1, the step of the rest.
         """
@@ -50,7 +50,7 @@ class Measures:
 
 
 def front_rows(state: SearchState) -> list[tuple[str, ...]]:
-    """The front as texts: a header with units, then a row an architecture, by the first objective."""
+    """The front as texts: a header with units, then a row per architecture, sorted by the first objective."""
     objectives = state.problem.objectives
     header = ("architecture", *(f"{o.name} ({o.unit})" if o.unit else o.name for o in objectives))
     items = sorted(zip(state.front.points.tolist(), state.front.items, strict=True), key=lambda item: item[0])

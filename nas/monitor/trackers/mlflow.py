@@ -1,4 +1,4 @@
-"""What a search finds, in an MLflow store."""
+"""Log a search to MLflow."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ LINK = "mlflow.json"
 _OWN = (STORE, f"{STORE}-wal", f"{STORE}-shm", f"{STORE}-journal", f"{ARTIFACTS}/")
 SCHEMA = 1
 _SEND_S = 1.0
-_BATCH = 1_000  # numbers that a store takes at once
-_KEPT = 20_000  # numbers that wait for a store that does not answer
+_BATCH = 1_000  # numbers per request
+_KEPT = 20_000  # most numbers kept for a store that does not answer
 _STATUS = {"finished": "FINISHED", "exhausted": "FINISHED", "interrupted": "KILLED", "stopped": "FAILED"}
 
 
@@ -40,8 +40,8 @@ class MLflow(Callback):
     """A run in an MLflow store: numbers after each evaluation, config, front and summary as artifacts.
 
     The store is a file in the run's folder, `RUN/mlflow.db`, unless MLFLOW_TRACKING_URI names another; nothing
-    else is contacted. Numbers are sent by a thread of their own, so that a slow store does not hold up the search. A resumed
-    search goes on with the same MLflow run, after the last evaluation that it holds. Needs mlflow-skinny or mlflow, and
+    else is contacted. A separate thread sends the numbers, so that a slow store does not delay the search. A resumed
+    search continues the same MLflow run after its last evaluation. Needs mlflow-skinny or mlflow, and
     SQLAlchemy with alembic for the file.
     """
 
@@ -58,23 +58,23 @@ class MLflow(Callback):
         self._measures.begin(state)
         if state.out is None:
             raise ConfigError(
-                "callback mlflow: the search has no folder (out), in which it would keep its store"
+                "callback mlflow: the search has no folder for the store; set out"
             )
         self._store = _Store.open(state.out, self._experiment, state)
 
     def told(self, state: SearchState, result: Result) -> None:
-        """Hand on what the result is and what it changed."""
+        """Log the result and the changes to the front."""
         numbers = self._measures.told(state, result)
         if self._store is not None:
             self._store.put(numbers)
 
     def waiting(self, state: SearchState) -> None:
-        """Raise what went wrong with sending, if anything did."""
+        """Raise the error of sending, if any."""
         if self._store is not None:
             self._store.put({})
 
     def end(self, state: SearchState, outcome: str) -> None:
-        """Send what is left, then the files, and close the run."""
+        """Send the remaining numbers and the files, and close the run."""
         if self._store is not None and state.out is not None:
             store, self._store = self._store, None
             files = [state.out / name for name in ("front.csv", "summary.json", "config.json")]
@@ -82,7 +82,7 @@ class MLflow(Callback):
 
 
 class _Store:
-    """One run of a store, and what was not sent to it yet."""
+    """One run of a store, with the numbers not sent yet."""
 
     def __init__(self, client: MlflowClient, run: str, logged: int) -> None:
         self._client = client
@@ -121,7 +121,7 @@ class _Store:
         return cls(client, run, 0)
 
     def put(self, numbers: Mapping[str, float]) -> None:
-        """Numbers to send; raises what went wrong with earlier ones, which are kept and tried again."""
+        """Queue numbers; raise the error of earlier ones, which are kept and sent again."""
         from mlflow.entities import Metric
 
         step = int(numbers.get("evaluations", 0))
@@ -175,7 +175,7 @@ def _experiment(client: MlflowClient, name: str, out: Path) -> str:
 
 
 def _described(state: SearchState) -> dict[str, str]:
-    """What the run is of."""
+    """The parameters of the run."""
     problem, settings = state.problem, state.settings
     return {
         "space": problem.space.name,

@@ -1,4 +1,4 @@
-"""Packages that only some callbacks need."""
+"""Optional packages of callbacks."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The callbacks that come with the framework, by name. A new one is a file and a line here.
+"""The callbacks of the framework, by name. To add one, add its file and a line here.
 
-Packages that only one needs are looked for when it is made, and loaded when its search begins.
+A callback checks for its packages when it is made and loads them when its search begins.
 """
 
 from __future__ import annotations

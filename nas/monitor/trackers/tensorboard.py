@@ -1,4 +1,4 @@
-"""What a search finds, as TensorBoard shows it."""
+"""Log a search to TensorBoard."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FLUSH_S = 1.0
 class TensorBoard(Callback):
     """Event files in `folder` (default: `RUN/tensorboard`): curves over evaluations, and the front as a table.
 
-    A resumed run goes on where it was: what an earlier session logged beyond that point is marked as void, so that TensorBoard
+    A resumed run continues where it was: later entries of an earlier session are marked as void, so that TensorBoard
     shows every evaluation once. Needs the package tensorboard.
     """
 
@@ -51,7 +51,7 @@ class TensorBoard(Callback):
         self._writer = SummaryWriter(str(folder), purge_step=purge, filename_suffix=suffix)
 
     def told(self, state: SearchState, result: Result) -> None:
-        """Log what the result is and what it changed."""
+        """Log the result and the changes to the front."""
         if self._writer is None:
             return
         numbers = self._measures.told(state, result)
@@ -60,7 +60,7 @@ class TensorBoard(Callback):
         self._flush()
 
     def waiting(self, state: SearchState) -> None:
-        """Put what was logged on the disk."""
+        """Flush the log to disk."""
         self._flush()
 
     def _flush(self) -> None:
@@ -87,6 +87,6 @@ def _folder(callback: str, state: SearchState, given: Path | None, name: str) ->
         return given
     if state.out is None:
         raise ConfigError(
-            f"callback {callback}: the search has no folder (out); give the callback one of its own"
+            f"callback {callback}: the search has no folder; set out, or folder of the callback"
         )
     return state.out / name

@@ -1,4 +1,4 @@
-"""The corruptions by name, with their parameters, and how one is applied to pictures."""
+"""The corruptions by name, with their parameters, and how one is applied to images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nas.training.corruptions.warping import Picture
 SMALL = 64  # pixels up to which the parameters for 32 are used, those for 224 above
 SEVERITIES = (1, 2, 3, 4, 5)
 
-# A picture (h, w, c) from 0 to 1, the parameter of a severity, randomness -> the corrupted one; may leave 0 to 1
+# An image (h, w, c) from 0 to 1, the parameter of a severity, randomness -> the corrupted one; may leave 0 to 1
 Apply = Callable[[Picture, Any, np.random.Generator], Picture]
 
 
@@ -156,7 +156,7 @@ def corrupt(
 def corrupt_all(
     images: NDArray[np.uint8], name: str, severity: int, seed: int, white: int = 255
 ) -> NDArray[np.uint8]:
-    """Pictures (n, c, h, w), each corrupted with randomness of its own that depends on `seed` and its place alone."""
+    """Images (n, c, h, w), each corrupted with randomness of its own that depends on `seed` and its place alone."""
     order = list(CORRUPTIONS).index(name) if name in CORRUPTIONS else 0
     changed = [
         corrupt(

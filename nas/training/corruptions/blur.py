@@ -13,7 +13,7 @@ from nas.training.corruptions.warping import Picture, motion_blurred, zoomed
 
 
 def defocus_blur(x: Picture, disk: tuple[float, float], rng: np.random.Generator) -> Picture:
-    """The mean over a disk (radius, softness of its edge), the picture mirrored at its edges."""
+    """The mean over a disk (radius, softness of its edge), the image mirrored at its edges."""
     kernel = disk_kernel(*disk)
     pad = len(kernel) // 2
     padded = np.pad(x, ((pad, pad), (pad, pad), (0, 0)), mode="reflect")
@@ -88,7 +88,7 @@ def motion_blur(x: Picture, motion: tuple[float, float], rng: np.random.Generato
 
 
 def zoom_blur(x: Picture, zooms: tuple[float, ...], rng: np.random.Generator) -> Picture:
-    """The mean of the picture and its enlargements."""
+    """The mean of the image and its enlargements."""
     total = x.copy()
     for factor in zooms:
         total += zoomed(x, factor)

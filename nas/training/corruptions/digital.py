@@ -59,7 +59,7 @@ def jpeg(x: Picture, quality: int, rng: np.random.Generator) -> Picture:
 
 
 def to_image(x: Picture) -> Image.Image:
-    """A Pillow picture of the same levels."""
+    """A Pillow image of the same levels."""
     levels = np.round(x * 255).astype(np.uint8)
     return Image.fromarray(levels if x.shape[2] == 3 else levels[:, :, 0])
 

@@ -1,4 +1,4 @@
-"""Interpolation and smoothing that several corruptions share, on pictures (h, w, c) of float32."""
+"""Interpolation and smoothing that several corruptions share, on images (h, w, c) of float32."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def mirrored(at: NDArray[np.int64], size: int, repeat_edge: bool) -> NDArray[np.
 
 
 def sampled(x: Picture, rows: Points, columns: Points, repeat_edge: bool) -> Picture:
-    """Bilinear samples of `x` at (rows, columns), each (h, w), the picture mirrored beyond its edges."""
+    """Bilinear samples of `x` at (rows, columns), each (h, w), the image mirrored beyond its edges."""
     height, width, channels = x.shape
     top, left = np.floor(rows).astype(np.int64), np.floor(columns).astype(np.int64)
     down, right = (rows - top)[..., None].astype(np.float32), (columns - left)[..., None].astype(np.float32)
@@ -79,7 +79,7 @@ def smoothed_field(field: Picture, sigma: float, truncate: float) -> Picture:
 def motion_blurred(x: Picture, radius: float, sigma: float, degrees: float) -> Picture:
     """The mean along a line from each pixel, weighted by half a Gaussian, the edge pixels repeated.
 
-    As ImageMagick's motion blur, with which the published pictures were made: 2 ceil(radius) + 1 taps, whose
+    As ImageMagick's motion blur, with which the published images were made: 2 ceil(radius) + 1 taps, whose
     offsets are rounded to pixels.
     """
     taps = np.arange(2 * int(np.ceil(radius)) + 1)

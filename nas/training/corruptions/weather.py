@@ -16,9 +16,9 @@ FROST_TINT = (0.93, 0.97, 1.0)
 
 
 def snow(x: Picture, flakes: tuple[float, ...], rng: np.random.Generator) -> Picture:
-    """Flakes from zoomed and thresholded noise, driven by the wind; the picture whitened.
+    """Flakes from zoomed and thresholded noise, driven by the wind; the image whitened.
 
-    (mean, deviation, zoom, threshold, radius, sigma of the motion, what is kept of the picture).
+    (mean, deviation, zoom, threshold, radius, sigma of the motion, what is kept of the image).
     """
     mean, deviation, zoom, threshold, radius, sigma, kept = flakes
     layer = mean + deviation * rng.standard_normal((*x.shape[:2], 1), dtype=np.float32)
@@ -32,7 +32,7 @@ def snow(x: Picture, flakes: tuple[float, ...], rng: np.random.Generator) -> Pic
 
 
 def frost(x: Picture, mix: tuple[float, float], rng: np.random.Generator) -> Picture:
-    """The picture and a piece of a frosted window, weighted.
+    """The image and a piece of a frosted window, weighted.
 
     Not as published: there the windows are six photographs (of which five are used), here they are made by rule.
     """
@@ -51,7 +51,7 @@ def frost(x: Picture, mix: tuple[float, float], rng: np.random.Generator) -> Pic
 def frosted_window(index: int, small: bool) -> Picture:
     """A frosted window (side, side, 3), the same for the same index: needles in several directions on a cloudy ground.
 
-    The small ones are the large ones reduced five times, for pictures of about 32 pixels.
+    The small ones are the large ones reduced five times, for images of about 32 pixels.
     """
     rng = np.random.default_rng([20190101, index])
     side = FROST_SIDE
@@ -71,7 +71,7 @@ def frosted_window(index: int, small: bool) -> Picture:
 
 
 def fog(x: Picture, haze: tuple[float, float], rng: np.random.Generator) -> Picture:
-    """A bank of fog (thickness, how fast its fine structure fades), the whole dimmed to the picture's range."""
+    """A bank of fog (thickness, how fast its fine structure fades), the whole dimmed to the image's range."""
     thickness, decay = haze
     height, width = x.shape[:2]
     side = 1 << max(1, int(np.ceil(np.log2(max(height, width)))))

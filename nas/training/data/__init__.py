@@ -70,11 +70,11 @@ def data_from_config(config: Mapping[str, Any]) -> DataSource:
         if kind is None:
             raise ConfigError(
                 f"data: {name!r} is unknown{did_you_mean(str(name), DATASETS)}: expected one of {', '.join(DATASETS)}, "
-                "or the path of a folder of pictures or of a Parquet file that is there"
+                "or the path of a folder of images or of a Parquet file that is there"
             )
         if "path" in settings:
             raise ConfigError(
-                f"data {name!r} says already where the pictures are: leave path={settings['path']!r} out"
+                f"data {name!r} says already where the images are: leave path={settings['path']!r} out"
             )
         settings["path"], name = name, kind
     factory = DATASETS[name]

@@ -17,7 +17,7 @@ IntArray = NDArray[np.int64]
 
 
 class Pictures(Protocol):
-    """Labelled pictures of one size.
+    """Labelled images of one size.
 
     `images` holds all of them, uint8 (n, channels, height, width), or is None when they are too many to
     hold and are decoded as they are taken.
@@ -34,13 +34,13 @@ class Pictures(Protocol):
     def __len__(self) -> int: ...
 
     def select(self, indices: IntArray) -> Pictures:
-        """The pictures at these positions, in this order."""
+        """The images at these positions, in this order."""
         ...
 
     def take(self, indices: IntArray, resolution: int | None, seed: int | None) -> ByteArray:
-        """Pictures of these positions, uint8 (b, channels, resolution, resolution).
+        """Images of these positions, uint8 (b, channels, resolution, resolution).
 
-        `seed` None gives the picture as it is judged; a number lets a set that decodes from large originals
+        `seed` None gives the image as it is judged; a number lets a set that decodes from large originals
         draw a random crop (the same for the same seed and position).
         """
         ...
@@ -48,7 +48,7 @@ class Pictures(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class MemoryPictures:
-    """Pictures held in memory."""
+    """Images held in memory."""
 
     images: ByteArray
     labels: IntArray
@@ -72,7 +72,7 @@ class MemoryPictures:
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """A loaded data set. `validation` is cut from the training pictures; `test` is for the report only.
+    """A loaded data set. `validation` is cut from the training images; `test` is for the report only.
 
     `mean` and `std` are per channel, in the units of the stored pixels (0 to 255, or as the set says).
     """
@@ -96,7 +96,7 @@ class Splits:
 
 @dataclass(frozen=True, slots=True)
 class DataReport:
-    """What `check` found. `counts` maps a split to its pictures (or what `counted` says) per class, as in `class_names`.
+    """What `check` found. `counts` maps a split to its images (or what `counted` says) per class, as in `class_names`.
 
     `account` says what becomes of every file; with `skipping`, damaged files are left out, so the set can be used.
     """
@@ -168,7 +168,7 @@ class DataSource(Hashable, Protocol):
 
 
 def class_counts(labels: IntArray, num_classes: int) -> tuple[int, ...]:
-    """Pictures per class."""
+    """Images per class."""
     return tuple(int(n) for n in np.bincount(labels, minlength=num_classes))
 
 

@@ -57,7 +57,7 @@ CIFAR100 = Form("cifar-100", "cifar-100-binary", ("train.bin",), "test.bin", 2, 
 
 
 def load_cifar(form: Form, path: str, validation: float, split_seed: int) -> Splits:
-    """The official test set for the test, `validation` of the training pictures for validation."""
+    """The official test set for the test, `validation` of the training images for validation."""
     folder = _folder(form, path)
     pieces = [_records(form, folder / name) for name in form.train]
     images = np.concatenate([p[0] for p in pieces])
@@ -93,7 +93,7 @@ def check_cifar(form: Form, path: str) -> DataReport:
                 damaged.append(Damage(str(folder / name), str(error).removeprefix(f"{folder / name}: ")))
         counts[split] = tuple(int(n) for n in total)
         damaged += [
-            Damage(f"{split} class {i}", "empty class: no picture has this label")
+            Damage(f"{split} class {i}", "empty class: no image has this label")
             for i in np.flatnonzero(total == 0)
             if not damaged
         ]
@@ -147,7 +147,7 @@ def _names(form: Form, folder: Path) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Cifar10:
-    """60,000 colour 32x32 pictures of ten classes (Krizhevsky 2009); `path` holds the binary files."""
+    """60,000 colour 32x32 images of ten classes (Krizhevsky 2009); `path` holds the binary files."""
 
     path: str
     validation: float = 0.1
@@ -162,7 +162,7 @@ class Cifar10:
 
 @dataclass(frozen=True, slots=True)
 class Cifar100:
-    """60,000 colour 32x32 pictures of a hundred fine classes (Krizhevsky 2009)."""
+    """60,000 colour 32x32 images of a hundred fine classes (Krizhevsky 2009)."""
 
     path: str
     validation: float = 0.1

@@ -1,4 +1,4 @@
-"""Encoded pictures to arrays, with Pillow; nothing else in the package decodes."""
+"""Encoded images to arrays, with Pillow; nothing else in the package decodes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nas.training.data.modes import Unreadable, numbers, shown
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels of the picture
+Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels of the image
 
 CHANNELS = (1, 3)  # grey and colour
 EXTENSIONS = frozenset(
@@ -35,7 +35,7 @@ def read(where: str, blob: bytes | None, channels: int) -> Image:
 
 def read_turned(where: str, blob: bytes | None, channels: int) -> tuple[Image, int]:
     """As `read`, with the EXIF orientation (1 to 8) from which the image was turned upright."""
-    return _opened(where, blob, "a picture", lambda picture: shown(picture, channels))
+    return _opened(where, blob, "an image", lambda picture: shown(picture, channels))
 
 
 def read_numbers(where: str, blob: bytes | None) -> tuple[ByteArray, int]:
@@ -67,10 +67,10 @@ def _opened(
 
 
 def centre(picture: Image, resolution: int | None, keep: float) -> ByteArray:
-    """The picture as it is judged: a central square with `keep` of the shorter side, (c, resolution, resolution).
+    """The image as it is judged: a central square with `keep` of the shorter side, (c, resolution, resolution).
 
-    `keep` 0.875 is ImageNet's 224 out of 256. A picture that has the resolution already stays as it is, and
-    with `resolution` None every picture does.
+    `keep` 0.875 is ImageNet's 224 out of 256. An image that has the resolution already stays as it is, and
+    with `resolution` None every image does.
     """
     width, height = picture.size
     if resolution is None or (width, height) == (resolution, resolution):

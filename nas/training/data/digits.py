@@ -1,4 +1,4 @@
-"""The 8x8 handwritten digits that come with scikit-learn: real pictures, nothing to download."""
+"""The 8x8 handwritten digits that come with scikit-learn: real images, nothing to download."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from nas.training.data.splits import stratified
 
 @dataclass(frozen=True, slots=True)
 class Digits:
-    """1,797 grey 8x8 pictures of ten digits (Alpaydin and Kaynak 1998), pixels 0 to 16.
+    """1,797 grey 8x8 images of ten digits (Alpaydin and Kaynak 1998), pixels 0 to 16.
 
     The set has no official split. Ours is stratified and seeded: by default 1,078 for training, 359 for
-    validation and 360 for test, so that one validation picture is 0.28% of error.
+    validation and 360 for test, so that one validation image is 0.28% of error.
     """
 
     validation: float = 0.2

@@ -31,15 +31,15 @@ TYPICAL: dict[int, tuple[tuple[float, ...], tuple[float, ...]]] = {
 _ADVICE = "Repair or remove them, or set skip_damaged: true (nas data check lists all)"
 EXAMPLES = (".jpg", ".png", ".webp")
 THREADS = 4
-CHUNK = 256  # pictures decoded between two looks at the result, so memory stays bounded
+CHUNK = 256  # images decoded between two looks at the result, so memory stays bounded
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How pictures are read: side in pixels (None: as they are), channels, the part that is judged.
+    """How images are read: side in pixels (None: as they are), channels, the part that is judged.
 
     `validation` and `test` are the fractions to cut where a set has no such split of its own; sets larger
-    than `memory_mb` once decoded are decoded anew whenever they are taken. With `skip_damaged`, images that
+    than `memory_mb` once decoded are decoded again whenever they are taken. With `skip_damaged`, images that
     cannot be used are left out and counted; else they are named and the set is refused.
     """
 
@@ -67,7 +67,7 @@ class Reading:
 class Listing:
     """What a set holds, before anything is decoded.
 
-    `where` names each picture (a path, or a file and row), `blobs` its bytes when they are not in a file of
+    `where` names each image (a path, or a file and row), `blobs` its bytes when they are not in a file of
     their own. `split` is the position in (train, validation, test), -1 where the set has no splits.
     `damage` is what can be told without decoding, and `unusable` the positions that it concerns. `ignored` are
     files that are not read, `notes` how the set was understood.
@@ -108,7 +108,7 @@ class Listing:
 
 @dataclass(frozen=True, eq=False)
 class EncodedPictures:
-    """Pictures that are decoded whenever they are taken, for sets that do not fit in memory."""
+    """Images that are decoded whenever they are taken, for sets that do not fit in memory."""
 
     where: Sequence[str]
     blobs: Sequence[bytes] | None
@@ -142,7 +142,7 @@ class EncodedPictures:
 def load_listing(listing: Listing, reading: Reading, name: str) -> Splits:
     """Cut into splits and decode what fits in memory.
 
-    Raises `DataError` naming every damaged picture (the first few of many), before anything is trained, unless
+    Raises `DataError` naming every damaged image (the first few of many), before anything is trained, unless
     they are skipped: then sets that do not fit in memory are decoded once to find them.
     """
     skipped = list(listing.serious)
@@ -153,7 +153,7 @@ def load_listing(listing: Listing, reading: Reading, name: str) -> Splits:
         raise DataError(
             complaint(name, skipped, "No image is left")
             if skipped
-            else f"{name}: no picture found; expected files such as {', '.join(sorted(EXAMPLES))}"
+            else f"{name}: no image found; expected files such as {', '.join(sorted(EXAMPLES))}"
         )
     first = _first(listing, reading, name)
     if first is None:
@@ -175,7 +175,7 @@ def _large(listing: Listing, reading: Reading, name: str, skipped: list[Damage])
     """The splits of a set that does not fit in memory."""
     if reading.resolution is None:
         raise DataError(
-            f"{name}: {len(listing.where)} pictures do not fit in {reading.memory_mb} MB, and pictures "
+            f"{name}: {len(listing.where)} images do not fit in {reading.memory_mb} MB, and images "
             f"that are decoded as they are needed must have one size: set resolution"
         )
     if reading.skip_damaged:
@@ -214,7 +214,7 @@ def _account(listing: Listing, skipped: Sequence[Damage]) -> Account:
 
 
 def check_listing(listing: Listing, reading: Reading, report: DataReport) -> DataReport:
-    """`report` completed: every picture decoded once, none kept."""
+    """`report` completed: every image decoded once, none kept."""
     damage, sizes = list(listing.damage), set()
     listing = listing.usable()
     good: list[int] = []
@@ -225,7 +225,7 @@ def check_listing(listing: Listing, reading: Reading, report: DataReport) -> Dat
             good.append(index)
             sizes.add(result.shape)
     if reading.resolution is None and len(sizes) > 1:
-        damage.append(Damage(report.where, f"{len(sizes)} different picture sizes: set resolution"))
+        damage.append(Damage(report.where, f"{len(sizes)} different image sizes: set resolution"))
     counts = {}
     kept = listing.select(np.array(good, np.int64)) if reading.skip_damaged else listing
     if len(kept.where):
@@ -251,7 +251,7 @@ def check_listing(listing: Listing, reading: Reading, report: DataReport) -> Dat
 def cut(listing: Listing, reading: Reading) -> tuple[IntArray, IntArray, IntArray]:
     """Positions for training, validation and test.
 
-    A set without splits, or all of whose pictures are for training, is cut in three. One with one held-out
+    A set without splits, or all of whose images are for training, is cut in three. One with one held-out
     part (ImageNet's `val`, CIFAR's `test`) keeps that for the test, and validation is cut from the training
     pictures: what selects must not be what is reported.
     """
@@ -283,7 +283,7 @@ def _decode_all(
             continue  # the set is refused; look for what else is damaged
         elif result.shape != shape:
             raise DataError(
-                f"{pictures.where[index]}: a picture of {result.shape[2]}x{result.shape[1]} pixels among "
+                f"{pictures.where[index]}: an image of {result.shape[2]}x{result.shape[1]} pixels among "
                 f"others of {shape[2]}x{shape[1]}; set resolution to bring them to one size"
             )
         else:
@@ -296,7 +296,7 @@ def _decode_all(
 
 
 def _decoded(pictures: EncodedPictures) -> Iterator[tuple[int, ByteArray | Damage]]:
-    """Every picture as it is judged, or what is wrong with it; decoded by threads, in order."""
+    """Every image as it is judged, or what is wrong with it; decoded by threads, in order."""
 
     def one(index: int) -> ByteArray | Damage:
         try:

@@ -16,9 +16,9 @@ from nas.training.data.layout import HOW, folder_listing
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Folder:
-    """Pictures in `path/train/CLASS/`, `path/val/CLASS/` (or `test`), or just `path/CLASS/`; or as a CSV lists them.
+    """Images in `path/train/CLASS/`, `path/val/CLASS/` (or `test`), or just `path/CLASS/`; or as a CSV lists them.
 
-    `labels` names a CSV in `path`; None takes `labels.csv` where there is one, False never. `path` may be the CSV itself. With one held-out folder it is the test, and validation is cut from the training pictures. Pictures are cut
+    `labels` names a CSV in `path`; None takes `labels.csv` where there is one, False never. `path` may be the CSV itself. With one held-out folder it is the test, and validation is cut from the training images. Images are cut
     to a central square (`keep` of the shorter side) of `resolution` pixels. `skip_damaged` leaves out and counts what
     cannot be used; else the set is refused. Raises `ConfigError`.
     """
@@ -95,7 +95,7 @@ def class_folders(path: Path) -> list[Path]:
 
 
 def picture_files(folder: Path) -> list[str]:
-    """The picture files of a folder, in the order of their names."""
+    """The image files of a folder, in the order of their names."""
     with os.scandir(folder) as entries:
         return sorted(
             e.path

@@ -1,4 +1,4 @@
-"""A Parquet file (or several) with a column of encoded pictures and a column of labels."""
+"""A Parquet file (or several) with a column of encoded images and a column of labels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nas.training.data.encoded import Listing, Reading, check_listing, load_list
 from nas.training.data.splits import SPLIT_NAMES, check_one_name_each
 
 HOW = (
-    "Any Parquet file serves that has a column of encoded pictures (JPEG or PNG bytes) and a column of labels: "
+    "Any Parquet file serves that has a column of encoded images (JPEG or PNG bytes) and a column of labels: "
     "whole numbers from 0, or names."
 )
 LABELS = ("label", "labels", "class", "class_index", "fine_label", "target")
@@ -23,9 +23,9 @@ PICTURES = ("image", "jpeg", "png", "img", "picture", "bytes")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Parquet:
-    """Pictures in `path`; the test pictures may be in a file of their own, `test_path`.
+    """Images in `path`; the test images may be in a file of their own, `test_path`.
 
-    `image` and `label` name the columns (None: the first that has a usual name). The picture column holds bytes,
+    `image` and `label` name the columns (None: the first that has a usual name). The image column holds bytes,
     or a struct with a field `bytes`. A column `split` (train, validation or val, test) is respected.
     Labels are class numbers 0 .. num_classes - 1 (None: as many as the largest needs), or names. `skip_damaged` leaves out and counts
     rows that cannot be used; else the set is refused.
@@ -80,7 +80,7 @@ class Parquet:
         blobs = [b for t in tables for b in t[1]]
         labels, names, damage = _classes([v for t in tables for v in t[2]], where, self.num_classes)
         split = np.concatenate([t[3] for t in tables])
-        missing = [Damage(w, "no picture in this row") for w, b in zip(where, blobs, strict=True) if not b]
+        missing = [Damage(w, "no image in this row") for w, b in zip(where, blobs, strict=True) if not b]
         unusable = tuple(i for i, b in enumerate(blobs) if not b or labels[i] < 0)
         found = (*damage, *missing)
         return Listing(where, [b or b"" for b in blobs], labels, split, names, found, unusable)
@@ -105,7 +105,7 @@ class Parquet:
             blobs = [None if b is None else b.get("bytes") for b in blobs]
         if any(b is not None and not isinstance(b, bytes) for b in blobs):
             raise DataError(
-                f"parquet {path}: column {picture!r} must hold encoded pictures as bytes, not "
+                f"parquet {path}: column {picture!r} must hold encoded images as bytes, not "
                 f"{table.schema.field(picture).type}"
             )
         split = np.full(len(blobs), default, dtype=np.int64)
@@ -156,7 +156,7 @@ def _classes(
     array = np.array(labels, dtype=np.int64)
     present = set(array.tolist())
     damage += [
-        Damage(f"class {n}", "empty class: no picture has this label")
+        Damage(f"class {n}", "empty class: no image has this label")
         for i, n in enumerate(names)
         if i not in present
     ]

@@ -34,7 +34,7 @@ class _Call:
 
 
 def dilated(backbone: nn.Module, output_stride: int, in_channels: int = 3) -> nn.Module:
-    """A copy of `backbone` whose maps are at most `output_stride` (8, 16 or 32) times smaller than the picture.
+    """A copy of `backbone` whose maps are at most `output_stride` (8, 16 or 32) times smaller than the image.
 
     A convolution that sees a map at stride s (in the original) runs with dilation s / output_stride where that is
     above 1, and no longer strides where s is at least `output_stride`. Weights stay, so that those trained without
@@ -78,7 +78,7 @@ def _dilate(convolution: nn.Conv2d, rate: int) -> None:
 
 @torch.no_grad()
 def probe(backbone: nn.Module, in_channels: int) -> tuple[dict[nn.Conv2d, int], list[int]]:
-    """The side of the map that each convolution works on, and those of the maps, for a square picture of `PROBE`."""
+    """The side of the map that each convolution works on, and those of the maps, for a square image of `PROBE`."""
     calls: list[_Call] = []
     seen: dict[nn.Conv2d, tuple[int, _Call]] = {}
 

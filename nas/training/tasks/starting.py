@@ -16,7 +16,7 @@ _BACKBONE = "backbone."
 def starting_from(
     build: Callable[..., nn.Module], state: Mapping[str, Tensor], where: str, tell: Callable[[str], None]
 ) -> Callable[..., nn.Module]:
-    """The same builder, whose networks begin with these weights; tells where the heads begin anew.
+    """The same builder, whose networks begin with these weights; tells where the heads begin again.
 
     Networks have a part `backbone`; all else is their heads, which are left out where they do not fit. `where` is what the
     weights are called in errors.
@@ -34,7 +34,7 @@ def starting_from(
         if whole and all(n in state and state[n].shape == t.shape for n, t in heads.items()):
             network.load_state_dict({n: state[n] for n in ours})
         else:
-            tell(f"the heads begin anew: the weights in {where} have none for these classes")
+            tell(f"the heads begin again: the weights in {where} have none for these classes")
         return network
 
     return begun

@@ -19,7 +19,7 @@ from nas.core.errors import ConfigError
 class AnchorPlan:
     """Sizes and shapes of the anchors of every map.
 
-    `scales` are fractions of the picture's side, one a map and one more; `ratios` the aspect ratios of each map
+    `scales` are fractions of the image's side, one a map and one more; `ratios` the aspect ratios of each map
     besides 1. A cell of map k has a square of scale k, a square of the geometric mean of scales k and k + 1, and a wide
     and a tall box for every ratio. Raises `ConfigError` when the two do not fit each other.
     """
@@ -71,7 +71,7 @@ SSD300 = AnchorPlan(  # of the authors' network for PASCAL VOC at 300 pixels: 8,
 
 
 def anchors(plan: AnchorPlan, sizes: tuple[tuple[int, int], ...], device: torch.device) -> Tensor:
-    """The anchors of maps of these (height, width), (n, 4) in fractions of the picture, in the order of predictions."""
+    """The anchors of maps of these (height, width), (n, 4) in fractions of the image, in the order of predictions."""
     return torch.from_numpy(_table(plan, sizes)).to(device, non_blocking=True, copy=True)
 
 

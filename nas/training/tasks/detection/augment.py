@@ -1,4 +1,4 @@
-"""Random views of whole batches, pictures and boxes together, on whatever device they are."""
+"""Random views of whole batches, images and boxes together, on whatever device they are."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from nas.core.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How much pictures are changed in training.
+    """How much images are changed in training.
 
-    A window of `zoom` (least, greatest) times the picture's side, up to `stretch` longer one way than the other, is cut at a
-    random place; one that is larger than the picture shows the mean colour around it. `flip` and `flip_vertical` are
+    A window of `zoom` (least, greatest) times the image's side, up to `stretch` longer one way than the other, is cut at a
+    random place; one that is larger than the image shows the mean colour around it. `flip` and `flip_vertical` are
     probabilities. `colour` is the greatest change of brightness, contrast and saturation, in deviations and fractions.
     Raises `ConfigError` for numbers out of range.
     """
@@ -39,7 +39,7 @@ class Augmentation:
             check_fraction(f"augmentation: {name}", getattr(self, name))
 
     def __call__(self, x: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Other views of normalised pictures (b, 3, h, w) and their targets (b, m, 5); see `nas.training.tasks.detection.loss`.
+        """Other views of normalised images (b, 3, h, w) and their targets (b, m, 5); see `nas.training.tasks.detection.loss`.
 
         An object whose centre is outside the window is dropped, the others are cut at its edge (Liu et al. 2016, section
         2.2). The draws come from a generator on the CPU.
@@ -49,7 +49,7 @@ class Augmentation:
         side = torch.exp(low + (high - low) * draw[0])
         ratio = torch.exp(math.log1p(self.stretch) * (draw[1] - 0.5))
         size = torch.stack([side * ratio, side / ratio], dim=1)  # (b, 2) width, height of the window
-        start = draw[2:4].T * (1 - size)  # within the picture, or around it when the window is larger
+        start = draw[2:4].T * (1 - size)  # within the image, or around it when the window is larger
         mirrored = torch.stack([draw[4] < self.flip, draw[5] < self.flip_vertical], dim=1)
         pictures = _views(_coloured(x, draw[6:9] * 2 - 1, self.colour), start, size, mirrored)
         return pictures, _moved(targets, start, size, mirrored)
@@ -58,7 +58,7 @@ class Augmentation:
 def _views(x: Tensor, start: Tensor, size: Tensor, mirrored: Tensor) -> Tensor:
     """What is seen in the windows; start, size and mirrored are (b, 2) in x, y."""
     sign = 1.0 - 2.0 * mirrored.to(size)
-    middle = 2.0 * start + size - 1.0  # in grid_sample's units, where the picture is -1 to 1
+    middle = 2.0 * start + size - 1.0  # in grid_sample's units, where the image is -1 to 1
     theta = torch.diag_embed(size * sign)
     theta = torch.cat([theta, middle[:, :, None]], dim=2)
     grid = functional.affine_grid(theta, list(x.shape), align_corners=False)

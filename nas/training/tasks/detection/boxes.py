@@ -1,6 +1,6 @@
 """Boxes as tensors: areas, overlaps, the code that a network predicts, and non-maximum suppression.
 
-A box is (left, top, right, bottom). Units are the caller's; the framework uses fractions of a picture's width and height,
+A box is (left, top, right, bottom). Units are the caller's; the framework uses fractions of an image's width and height,
 in which overlaps are those in pixels.
 """
 

@@ -1,4 +1,4 @@
-"""The single-shot detector over any backbone, and what it sees in pictures."""
+"""The single-shot detector over any backbone, and what it sees in images."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Backbone(Protocol):
 
 
 class Detector(nn.Module):
-    """Pictures (b, 3, h, w) to (logits (b, n, classes + 1), offsets (b, n, 4), anchors (n, 4)).
+    """Images (b, 3, h, w) to (logits (b, n, classes + 1), offsets (b, n, 4), anchors (n, 4)).
 
     Class 0 of the logits is background. The maps are those of the backbone, at `strides` if these are given, and after
     the last of them as many `extras` as the plan has anchors for. Raises `ConfigError` when the plan has fewer maps than
@@ -79,10 +79,10 @@ class Detector(nn.Module):
 
 
 class BoxesAndScores(nn.Module):
-    """A detector as it is exported: pictures (b, *shape) to one tensor (b, n, 4 + classes), a row for each anchor.
+    """A detector as it is exported: images (b, *shape) to one tensor (b, n, 4 + classes), a row for each anchor.
 
-    A row has the box (left, top, right, bottom, in fractions of the picture) and the probability of every class, without the
-    background. Non-maximum suppression is left to whoever uses it. The anchors are kept as they are for pictures
+    A row has the box (left, top, right, bottom, in fractions of the image) and the probability of every class, without the
+    background. Non-maximum suppression is left to whoever uses it. The anchors are kept as they are for images
     of `shape` (channels, height, width): other sizes do not fit.
     """
 
@@ -138,7 +138,7 @@ def _initialise(module: nn.Module) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """What was seen in one picture, the surest first: boxes (k, 4) in fractions, scores (k,), labels (k,) from 0."""
+    """What was seen in one image, the surest first: boxes (k, 4) in fractions, scores (k,), labels (k,) from 0."""
 
     boxes: Tensor
     scores: Tensor
@@ -157,7 +157,7 @@ class Reading:
 
 @torch.no_grad()
 def detections(outputs: Outputs, reading: Reading = Reading()) -> list[Detections]:
-    """The detections of every picture of a batch, on the CPU."""
+    """The detections of every image of a batch, on the CPU."""
     logits, offsets, boxes = (x.float() for x in outputs)
     scores = logits.softmax(-1)[..., 1:].flatten(1)  # (b, n * classes)
     classes = logits.shape[-1] - 1

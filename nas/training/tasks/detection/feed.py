@@ -1,4 +1,4 @@
-"""Annotated pictures on the device, whole, and batches of them; how networks for them are trained and judged is in `task`."""
+"""Annotated images on the device, whole, and batches of them; how networks for them are trained and judged is in `task`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from nas.training.tasks.detection.data.base import Annotated, Objects
 
 @dataclass(frozen=True, eq=False)
 class DetectionFeed:
-    """Pictures uint8 (n, h, w, 3) and targets (n, m, 5), one row an object, label -1 in the rows that fill up.
+    """Images uint8 (n, h, w, 3) and targets (n, m, 5), one row an object, label -1 in the rows that fill up.
 
-    An epoch takes each picture `repeats` times. `annotated` is what the pictures came from, for judging.
+    An epoch takes each image `repeats` times. `annotated` is what the images came from, for judging.
     """
 
     pixels: Tensor
@@ -46,13 +46,13 @@ class DetectionFeed:
 
 
 def feed_of(annotated: Annotated, normalise: Normalise, device: torch.device) -> DetectionFeed:
-    """All pictures on the device, without augmentation."""
+    """All images on the device, without augmentation."""
     pixels = torch.from_numpy(annotated.pictures).permute(0, 2, 3, 1).contiguous().to(device)
     return DetectionFeed(pixels, targets_of(annotated.objects).to(device), normalise, annotated)
 
 
 def targets_of(objects: tuple[Objects, ...]) -> Tensor:
-    """(n, m, 5) for as many rows m as the fullest picture needs (at least 1); difficult objects are left out."""
+    """(n, m, 5) for as many rows m as the fullest image needs (at least 1); difficult objects are left out."""
     easy = [replace(o, boxes=o.boxes[~o.difficult], labels=o.labels[~o.difficult]) for o in objects]
     rows = max([1, *(len(o) for o in easy)])
     table = np.full((len(objects), rows, 5), -1.0, dtype=np.float32)
@@ -63,7 +63,7 @@ def targets_of(objects: tuple[Objects, ...]) -> Tensor:
 
 
 def part_of(annotated: Annotated, size: int, seed: int = 0) -> Annotated:
-    """So many of the pictures, drawn at random, the same for the same seed."""
+    """So many of the images, drawn at random, the same for the same seed."""
     chosen = np.sort(np.random.default_rng(seed).permutation(len(annotated))[:size])
     return Annotated(
         annotated.pictures[chosen],

@@ -1,7 +1,7 @@
 """Which anchor answers for which object, and the multibox loss (Liu et al., ECCV 2016, section 2.2).
 
 Targets of a batch are one tensor (b, m, 5): a row (label, left, top, right, bottom) for each object, in fractions of the
-picture; rows with label -1 fill up.
+image; rows with label -1 fill up.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def match(targets: Tensor, anchors: Tensor, threshold: float = 0.5) -> tuple[Ten
 class MultiboxLoss:
     """Cross-entropy over anchors plus smooth L1 over the offsets of those that have an object.
 
-    Of the anchors without object only the hardest count, `negatives` for each one that has an object (in a picture
+    Of the anchors without object only the hardest count, `negatives` for each one that has an object (in an image
     without any: `fewest`). The sum is divided by the number of anchors with an object in the batch. Float32 throughout.
     """
 

@@ -73,7 +73,7 @@ WRONG, RIGHT, IGNORED = 0, 1, 2
 
 
 def _verdicts(seen: Seen, truth: Objects, threshold: float) -> NDArray[np.int64]:
-    """What every detection of a picture counts as; the surest choose first."""
+    """What every detection of an image counts as; the surest choose first."""
     verdicts = np.full(len(seen.scores), WRONG, dtype=np.int64)
     taken = np.zeros(len(truth), dtype=bool)
     shared = overlap(seen.boxes, truth.boxes)

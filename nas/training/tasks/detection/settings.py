@@ -16,7 +16,7 @@ class HeadSettings:
     """What stands on the backbone: `name` ssdlite or ssd, on the backbone's maps at `strides`; or ssd300, which is all settled.
 
     Further maps, each half as large, make up the number of `maps`. `scales` are those of the first and the last map's
-    anchors in fractions of the picture's side, the others lie evenly between; `ratios` their aspect ratios beside 1.
+    anchors in fractions of the image's side, the others lie evenly between; `ratios` their aspect ratios beside 1.
     The defaults are those of SSDLite (Sandler et al. 2018) and torchvision's. Raises `ConfigError`.
     """
 

@@ -25,7 +25,7 @@ from nas.training.tasks.detection.feed import DetectionFeed, feed_of, part_of
 from nas.training.tasks.detection.loss import MultiboxLoss
 from nas.training.tasks.detection.metrics import Seen, area, average_precisions, eleven_points
 
-JUDGE_BATCH = 32  # pictures a forward pass when judging; does not change the result
+JUDGE_BATCH = 32  # images a forward pass when judging; does not change the result
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def _named(names: tuple[str, ...], values: tuple[float, ...]) -> dict[str, float
 class Detection:
     """Objects in boxes, by a `Detector`. The data sets are those of `nas.training.tasks.detection.data`.
 
-    An epoch takes each training picture `repeats` times: for small sets, of which judging and checkpoints would take more
+    An epoch takes each training image `repeats` times: for small sets, of which judging and checkpoints would take more
     time than training. `reading` turns outputs into detections when a network is judged.
     """
 
@@ -94,10 +94,10 @@ class Detection:
     def prepare(
         self, data: DetectionSource, recipe: Recipe, device: torch.device, resolution: int | None = None
     ) -> Prepared:
-        """Feeds with every picture on the device. Raises `DataError`, `ConfigError`."""
+        """Feeds with every image on the device. Raises `DataError`, `ConfigError`."""
         if recipe.augment:
             raise ConfigError(
-                f"recipe: augment: expected none for detection, whose boxes move with the picture, got {recipe.augment}"
+                f"recipe: augment: expected none for detection, whose boxes move with the image, got {recipe.augment}"
             )
         side = resolution or recipe.resolution
         return _prepare(
@@ -118,9 +118,9 @@ class Detection:
         autocast: Autocast,
         shard: Shard | None = None,
     ) -> DetectionScore:
-        """Judge on every picture; precision needs all of them at once, so of several processes each judges all."""
+        """Judge on every image; precision needs all of them at once, so of several processes each judges all."""
         if not isinstance(feed, DetectionFeed):
-            raise EvaluationError(f"feed: expected annotated pictures, got {type(feed).__name__}")
+            raise EvaluationError(f"feed: expected annotated images, got {type(feed).__name__}")
         found, loss = look(network, feed, self, autocast)
         seen = [Seen(d.boxes.double().numpy(), d.scores.double().numpy(), d.labels.numpy()) for d in found]
         truth, classes = feed.annotated.objects, prepared.num_classes
@@ -151,7 +151,7 @@ def detection(
 def look(
     network: nn.Module, feed: DetectionFeed, task: Detection, autocast: Autocast
 ) -> tuple[list[Detections], float]:
-    """What the network sees in every picture, once each, in evaluation mode (the mode is put back), and the mean loss."""
+    """What the network sees in every image, once each, in evaluation mode (the mode is put back), and the mean loss."""
     training = network.training
     network.eval()
     found: list[Detections] = []

@@ -14,7 +14,7 @@ Cost = tuple[int, int]  # params, madds
 
 
 def padded(picture: tuple[int, int], output_stride: int) -> tuple[int, int]:
-    """The size to which a network pads pictures of (height, width)."""
+    """The size to which a network pads images of (height, width)."""
     multiple = 2 * output_stride  # every map is even, which spatial multiplexing asks for
     return (ceil(picture[0] / multiple) * multiple, ceil(picture[1] / multiple) * multiple)
 

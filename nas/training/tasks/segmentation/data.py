@@ -98,7 +98,7 @@ class Ade20k(MaskSet):
     """ADE20K scene parsing (Zhou et al. 2017), 150 classes: the folder ADEChallengeData2016.
 
     In it `images/training`, `images/validation`, and `annotations` alike; in the masks 0 is ignored and 1 is the
-    first class. Its validation pictures are those to judge on; a part of the training pictures serves to choose by.
+    first class. Its validation images are those to judge on; a part of the training images serves to choose by.
     """
 
     validation: float = 0.05
@@ -118,8 +118,8 @@ class Ade20k(MaskSet):
 class Voc(MaskSet):
     """PASCAL VOC (Everingham et al. 2010), 21 classes with the background: a folder such as VOC2012.
 
-    In it `JPEGImages`, `SegmentationClass` (palette pictures; 255 is ignored) and `ImageSets/Segmentation`, whose
-    train.txt and val.txt name the pictures. val.txt is judged on; a part of train.txt serves to choose by.
+    In it `JPEGImages`, `SegmentationClass` (palette images; 255 is ignored) and `ImageSets/Segmentation`, whose
+    train.txt and val.txt name the images. val.txt is judged on; a part of train.txt serves to choose by.
     """
 
     def listing(self) -> MaskListing:
@@ -139,7 +139,7 @@ class Voc(MaskSet):
 
 DATASETS: dict[str, Callable[..., MaskSource]] = {"camvid": CamVid, "ade20k": Ade20k, "voc": Voc}
 
-Pair = tuple[str, Source, Source | None, str]  # name, picture, mask, split
+Pair = tuple[str, Source, Source | None, str]  # name, image, mask, split
 
 
 def masks_from_config(config: Mapping[str, Any]) -> MaskSource:
@@ -160,7 +160,7 @@ def load(data: MaskSource) -> MaskSplits:
 
 
 def _beside(root: Path, pictures: str, masks: str, split: str) -> list[Pair]:
-    """The pictures of a folder, each with the mask of the same name in another."""
+    """The images of a folder, each with the mask of the same name in another."""
     files = sorted(p for p in (root / pictures).glob("*") if p.suffix.lower() in PICTURES)
     return [(str(p), p, root / masks / f"{p.stem}.png", split) for p in files]
 
@@ -170,7 +170,7 @@ def _listing(
 ) -> MaskListing:
     if not pairs:
         raise DataError(
-            f"{name} {where}: no picture found; expected the layout that `{name}` describes in the docs"
+            f"{name} {where}: no image found; expected the layout that `{name}` describes in the docs"
         )
     return MaskListing(
         f"{name} {where}",
@@ -191,7 +191,7 @@ def _paths(pairs: list[Pair]) -> Iterator[str]:
 
 
 def _parquet(name: str, path: Path, class_names: tuple[str, ...], codes: Codes) -> MaskListing:
-    """Rows of encoded pictures and masks."""
+    """Rows of encoded images and masks."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -217,7 +217,7 @@ def _parquet(name: str, path: Path, class_names: tuple[str, ...], codes: Codes) 
         if str(row["split"]).lower() not in SPLIT_NAMES:
             damage.append(Damage(where, f"split {row['split']!r}: expected one of {', '.join(SPLIT_NAMES)}"))
         elif not row["jpeg"]:
-            damage.append(Damage(where, "the picture is missing"))
+            damage.append(Damage(where, "the image is missing"))
         else:
             pairs.append((where, row["jpeg"], row["label_png"] or None, row["split"].lower()))
     found = _listing(name, path, pairs, class_names, codes)

@@ -1,4 +1,4 @@
-"""From pairs of pictures and masks to batches: kept on the device when they are of one size, else decoded."""
+"""From pairs of images and masks to batches: kept on the device when they are of one size, else decoded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nas.training.tasks.segmentation.settings import Augment
 
 @dataclass(frozen=True, eq=False)
 class Normalise:
-    """uint8 pictures (b, c, h, w) to float32, (pixel - mean) / std by channel."""
+    """uint8 images (b, c, h, w) to float32, (pixel - mean) / std by channel."""
 
     mean: Tensor  # (c, 1, 1)
     std: Tensor
@@ -34,7 +34,7 @@ class Normalise:
 class ResidentFeed:
     """Pairs of one size, uint8 on the device: (n, c, h, w) and (n, h, w).
 
-    Gives normalised float32 pictures and int64 targets (b, h, w); with a seed they are augmented, by draws of the
+    Gives normalised float32 images and int64 targets (b, h, w); with a seed they are augmented, by draws of the
     seed alone. `judged` is how many are judged at a time.
     """
 
@@ -80,7 +80,7 @@ class DecodedFeed:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         if seed is not None and self.augment.crop is None:
             raise ConfigError(
-                "augment: crop: the pictures are of several sizes (or too many to hold): say the size of the crop"
+                "augment: crop: the images are of several sizes (or too many to hold): say the size of the crop"
             )
         positions = [part.tolist() for part in parts]
         random = torch.split(_random(sum(map(len, positions)), seed), [len(p) for p in positions])

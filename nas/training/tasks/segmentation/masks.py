@@ -1,4 +1,4 @@
-"""Pictures with a class for every pixel: listed, read, and what is wrong with them named and counted."""
+"""Images with a class for every pixel: listed, read, and what is wrong with them named and counted."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class MaskReading:
     """How a set is read.
 
     `damaged` is what becomes of a pair that cannot be used: `refuse` the set naming it, or `skip` it. `validation` is
-    the part of the training pictures to cut where a set has no such split of its own. Sets of several sizes, or larger
-    than `memory_mb` once decoded, are decoded anew whenever they are taken. Raises `ConfigError`.
+    the part of the training images to cut where a set has no such split of its own. Sets of several sizes, or larger
+    than `memory_mb` once decoded, are decoded again whenever they are taken. Raises `ConfigError`.
     """
 
     damaged: str = "refuse"
@@ -104,7 +104,7 @@ class MaskListing:
         classes = self.codes.table()[numbers]
         if picture.shape[1:] != classes.shape:
             raise DataError(
-                f"{where}: the picture is {picture.shape[2]}x{picture.shape[1]} pixels, its mask "
+                f"{where}: the image is {picture.shape[2]}x{picture.shape[1]} pixels, its mask "
                 f"{classes.shape[1]}x{classes.shape[0]}"
             )
         if classes.min() < 0:
@@ -142,7 +142,7 @@ def _place(where: str, source: Source) -> tuple[str, bytes | None]:
 
 
 class MaskPictures(Protocol):
-    """Pictures with their masks. `images` (n, 3, h, w) and `masks` (n, h, w) hold all, or are None."""
+    """Images with their masks. `images` (n, 3, h, w) and `masks` (n, h, w) hold all, or are None."""
 
     @property
     def images(self) -> ByteArray | None: ...
@@ -353,7 +353,7 @@ def _pairs(listing: MaskListing) -> Iterator[tuple[int, tuple[ByteArray, ByteArr
 def _missing(listing: MaskListing) -> list[Damage]:
     """Pairs of which a file is not there."""
     return [
-        Damage(where, "its mask is missing" if m is None or gone(m) else "the picture is missing")
+        Damage(where, "its mask is missing" if m is None or gone(m) else "the image is missing")
         for where, p, m in zip(listing.where, listing.pictures, listing.masks, strict=True)
         if m is None or gone(m) or gone(p)
     ]
@@ -373,7 +373,7 @@ def _held(held: dict[int, tuple[ByteArray, ByteArray]], part: IntArray, size: tu
 
 
 def _cut(listing: MaskListing, usable: IntArray, reading: MaskReading) -> list[IntArray]:
-    """Positions for training, validation and test; a set without validation gives a part of its training pictures."""
+    """Positions for training, validation and test; a set without validation gives a part of its training images."""
     split = listing.split[usable]
     train, validation, test = (usable[split == i] for i in range(3))
     count = round(len(train) * reading.validation)

@@ -15,7 +15,7 @@ from nas.training.tasks.segmentation.settings import HeadSettings
 
 
 class SegmentationNetwork(nn.Module):
-    """Pictures (b, in_channels, h, w) of any size to logits (b, num_classes, h, w), in evaluation.
+    """Images (b, in_channels, h, w) of any size to logits (b, num_classes, h, w), in evaluation.
 
     In training with an auxiliary head (deep supervision) a pair of logits: the second is of an auxiliary head on the map before the
     last. Sizes that the strides do not divide are padded at the right and the bottom, and the logits cut. `backbone`

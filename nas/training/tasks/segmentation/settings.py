@@ -38,10 +38,10 @@ class HeadSettings:
 
 @dataclass(frozen=True, slots=True)
 class Augment:
-    """How training pictures are drawn: a random scale, a crop, a flip.
+    """How training images are drawn: a random scale, a crop, a flip.
 
-    `crop` is (height, width) in pixels, None the whole size of the pictures (which then must be one); what a crop
-    holds beside the picture does not count. `scales` is the range of the random factor on the picture's size, drawn
+    `crop` is (height, width) in pixels, None the whole size of the images (which then must be one); what a crop
+    holds beside the image does not count. `scales` is the range of the random factor on the image's size, drawn
     evenly on a logarithmic scale. Raises `ConfigError`.
     """
 

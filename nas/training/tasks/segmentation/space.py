@@ -120,7 +120,7 @@ class SegmentationSpace(SearchSpace):
         return self.canonical(self._ours(self.backbone.parse(text)))
 
     def cost(self, architecture: Architecture) -> Mapping[str, float]:
-        """Exact `params` and `madds` of body and head, for one picture, padded as the network pads it."""
+        """Exact `params` and `madds` of body and head, for one image, padded as the network pads it."""
         assert isinstance(self.backbone, HasFeatures)
         if self.num_classes is None:
             raise ConfigError(
@@ -141,7 +141,7 @@ class SegmentationSpace(SearchSpace):
     def build(
         self, architecture: Architecture, *, num_classes: int | None = None, in_channels: int | None = None
     ) -> SegmentationNetwork:
-        """The whole network, for pictures of any size."""
+        """The whole network, for images of any size."""
         from nas.training.tasks.segmentation.network import SegmentationNetwork
 
         assert isinstance(self.backbone, HasFeatures)

@@ -32,7 +32,7 @@ class Segmentation:
 
     `class_weights` of the loss: `none`; `log`, 1 / ln(1.02 + share of the pixels) (Paszke et al. 2016); `median`, the
     median share divided by the share (Eigen and Fergus 2015); both with mean 1. `auxiliary` is the weight of the
-    auxiliary head, in networks that have one. `test_scales` are the factors on the pictures' size at which they are
+    auxiliary head, in networks that have one. `test_scales` are the factors on the images' size at which they are
     judged and over which the probabilities are averaged, with `test_mirror` also mirrored. Raises `ConfigError`.
     """
 
@@ -53,10 +53,10 @@ class Segmentation:
     def prepare(
         self, data: MaskSource, recipe: Recipe, device: torch.device, resolution: int | None = None
     ) -> Prepared:
-        """As `Task.prepare`; `resolution` is not used: a picture is taken at its own size, scaled and cropped."""
+        """As `Task.prepare`; `resolution` is not used: an image is taken at its own size, scaled and cropped."""
         if recipe.augment or recipe.resolution is not None:
             raise ConfigError(
-                "recipe: augment and resolution are for classification: pictures with masks are augmented by "
+                "recipe: augment and resolution are for classification: images with masks are augmented by "
                 "task.augment (crop, scales, flip)"
             )
         return _prepared(
@@ -132,7 +132,7 @@ class Segmentation:
             probabilities = self.probabilities(network, x, autocast)
             if tuple(probabilities.shape) != (len(y), classes, *y.shape[1:]):
                 raise EvaluationError(
-                    f"the network gave {tuple(probabilities.shape)} for {len(y)} pictures of {classes} classes, "
+                    f"the network gave {tuple(probabilities.shape)} for {len(y)} images of {classes} classes, "
                     f"{tuple(y.shape[1:])} pixels: expected {(len(y), classes, *y.shape[1:])}"
                 )
             chosen = probabilities.gather(1, torch.where(y == IGNORE, 0, y)[:, None])[:, 0]
@@ -191,7 +191,7 @@ def _prepared(
     if size < len(train):  # evenly taken: neighbours in a video are alike
         train = train.select(np.linspace(0, len(train) - 1, size).round().astype(np.int64))
     if len(train) == 0:
-        raise DataError(f"data {data}: there is no training picture; give more data or another split")
+        raise DataError(f"data {data}: there is no training image; give more data or another split")
     feeds = [
         feed_of(part, splits.mean, splits.std, augment, channels_last, device)
         for part in (train, splits.validation, splits.test)

@@ -40,7 +40,7 @@ class Objects:
 
 @dataclass(frozen=True, eq=False)
 class Annotated:
-    """Pictures of one size with their objects: uint8 (n, 3, r, r), and per picture a name and (width, height) as found."""
+    """Images of one size with their objects: uint8 (n, 3, r, r), and per image a name and (width, height) as found."""
 
     pictures: ByteArray
     objects: tuple[Objects, ...]
@@ -53,7 +53,7 @@ class Annotated:
 
 @dataclass(frozen=True, eq=False)
 class DetectionSplits:
-    """A loaded data set; `skipped` is what was left out, `account` says which files are ignored. `mean` and `std` are per channel of the training pictures."""
+    """A loaded data set; `skipped` is what was left out, `account` says which files are ignored. `mean` and `std` are per channel of the training images."""
 
     train: Annotated
     validation: Annotated
@@ -73,7 +73,7 @@ class DetectionSource(Hashable, Protocol):
         ...
 
     def at(self, resolution: int) -> DetectionSource:
-        """The same data set with pictures of another size."""
+        """The same data set with images of another size."""
         ...
 
     def check(self) -> DataReport:
@@ -92,7 +92,7 @@ class RawObject:
 
 @dataclass(frozen=True, slots=True)
 class RawPicture:
-    """One annotated picture before decoding: `where` names it, `size` is (width, height) as annotated, if it is."""
+    """One annotated image before decoding: `where` names it, `size` is (width, height) as annotated, if it is."""
 
     where: str
     name: str
@@ -161,7 +161,7 @@ def assemble(
     train, validation, test = (_joined(part, resolution) for part in parts)
     if not any(len(o) for o in train.objects):
         raise DataError(
-            f"{title}: there is no training picture with an object; give more data or another split"
+            f"{title}: there is no training image with an object; give more data or another split"
             + (
                 f" ({complaint(title, faults.found, 'All were left out').removeprefix(f'{title}: ')})"
                 if faults.found
@@ -176,7 +176,7 @@ def assemble(
 def _decode(
     picture: RawPicture, side: int, faults: Faults
 ) -> tuple[ByteArray, tuple[int, int], RawPicture] | None:
-    """The picture squeezed to (3, side, side), its own (width, height), and its boxes as it is shown; None when it cannot be used."""
+    """The image squeezed to (3, side, side), its own (width, height), and its boxes as it is shown; None when it cannot be used."""
     from PIL.Image import Resampling
 
     try:
@@ -193,7 +193,7 @@ def _decode(
         return None
     if upright.size is not None and upright.size != image.size:
         told, real = ("x".join(map(str, s)) for s in (upright.size, image.size))
-        faults.add(picture.where, f"the annotation is for {told} pixels, the picture has {real}")
+        faults.add(picture.where, f"the annotation is for {told} pixels, the image has {real}")
         return None
     squeezed = image.resize((side, side), Resampling.BILINEAR)
     return to_array(squeezed), (image.size[0], image.size[1]), upright
@@ -233,7 +233,7 @@ def _turned_box(
 def usable(
     picture: RawPicture, size: tuple[int, int], class_names: tuple[str, ...], faults: Faults
 ) -> Objects:
-    """The picture's objects that can be used; the others are named in `faults`.
+    """The image's objects that can be used; the others are named in `faults`.
 
     VOC's corners are numbers of pixels from 1, both included: pixel p covers p - 1 to p.
     """
@@ -268,7 +268,7 @@ def _fault(item: RawObject, size: tuple[int, int], index: dict[str, int]) -> str
     if right <= left or bottom <= top:
         return f"{box} is empty"
     if left < 0 or top < 0 or right > size[0] + 1 or bottom > size[1] + 1:
-        return f"{box} leaves the picture of {size[0]}x{size[1]}"
+        return f"{box} leaves the image of {size[0]}x{size[1]}"
     return None
 
 

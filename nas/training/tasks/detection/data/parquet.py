@@ -1,4 +1,4 @@
-"""Two Parquet files: pictures, and a row for each object."""
+"""Two Parquet files: images, and a row for each object."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ BOXES = ("image_id", "label", "xmin", "ymin", "xmax", "ymax", "difficult")
 
 @dataclass(frozen=True, slots=True)
 class DetectionParquet:
-    """Pictures in the file `path`, boxes in `boxes` (None: the one beside it that says boxes for images); of several sets in one file, the rows of `source`.
+    """Images in the file `path`, boxes in `boxes` (None: the one beside it that says boxes for images); of several sets in one file, the rows of `source`.
 
     `classes` None takes the names that occur, in alphabetical order; names otherwise. `resolution` and `damaged` as in `VOC`.
     """
@@ -78,7 +78,7 @@ class DetectionParquet:
                 size = (int(row["width"] or 0), int(row["height"] or 0))
                 raw.append(RawPicture(where, name, split, row["jpeg"] or b"", size, mine))
         for name, orphans in objects.items():
-            faults.add(f"{beside} {name}", f"{len(orphans)} boxes without a picture")
+            faults.add(f"{beside} {name}", f"{len(orphans)} boxes without an image")
         names = self.classes or tuple(sorted({o.label for p in raw for o in p.objects}))
         return assemble(f"detection parquet {self.path}", raw, names, self.resolution, way, faults)
 

@@ -53,9 +53,9 @@ UNLISTED = "in none of the lists"
 
 @dataclass(frozen=True, slots=True)
 class VOC:
-    """The folder `path`, as unpacked. `train`, `validation` and `test` name the lists of pictures (None: no such split).
+    """The folder `path`, as unpacked. `train`, `validation` and `test` name the lists of images (None: no such split).
 
-    Pictures are squeezed to squares of `resolution` pixels. `damaged` says what becomes of objects and pictures with
+    Images are squeezed to squares of `resolution` pixels. `damaged` says what becomes of objects and images with
     something wrong: `skip` leaves them out, `refuse` stops.
     """
 
@@ -121,7 +121,7 @@ def _listed(root: Path, name: str, split: int, faults: Faults) -> list[RawPictur
         stem = words[0]
         file = root / "Annotations" / f"{stem}.xml"
         if Path(stem).name != stem:  # a list must not lead out of the folder
-            faults.add(f"{listing} {stem}", "expected the name of a picture, without folders")
+            faults.add(f"{listing} {stem}", "expected the name of an image, without folders")
             continue
         try:
             size, objects = annotation(str(file), file.read_bytes())
