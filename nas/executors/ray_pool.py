@@ -32,9 +32,7 @@ from nas.executors.ray_worker import WorkerInfo, actor_class
 from nas.executors.worker import clip, describe_failure, one_line
 
 _LOG = logging.getLogger(__name__)
-_STARTS = (
-    3  # times that every worker may die before its first trial until the pool gives up
-)
+_STARTS = 3  # times that every worker may die before its first trial until the pool gives up
 _TICK_S = 1.0  # between checks whether Ray answers
 _SILENCE_S = 10.0  # without an answer before it counts as silence
 _DOING_S = 0.5  # between two reports of what the workers do

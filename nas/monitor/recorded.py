@@ -50,7 +50,9 @@ class RecordedStatus:
         self._path = folder / FILE
         self._known: _Known | None = None
         self._signature: tuple[object, ...] = ()
-        self._beat: tuple[float, float] | None = None  # the last heartbeat and the time it was seen (monotonic)
+        self._beat: tuple[float, float] | None = (
+            None  # the last heartbeat and the time it was seen (monotonic)
+        )
 
     def look(self) -> RunStatus:
         """The status of the run now.

@@ -57,9 +57,7 @@ class MLflow(Callback):
         """Make a run, or find the one that the earlier session made."""
         self._measures.begin(state)
         if state.out is None:
-            raise ConfigError(
-                "callback mlflow: the search has no folder for the store; set out"
-            )
+            raise ConfigError("callback mlflow: the search has no folder for the store; set out")
         self._store = _Store.open(state.out, self._experiment, state)
 
     def told(self, state: SearchState, result: Result) -> None:
