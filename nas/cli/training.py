@@ -203,14 +203,14 @@ def _say(line: str) -> None:
 
 
 def _identity(options: NetworkOptions, parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """What a resumed training must share with its folder, besides what `train_full` compares."""
+    """The identity that a resumed training must share with its folder, besides the checks of `train_full`."""
     weights = None if options.weights is None else str(options.weights.resolve())
     same = {"schema": 1, "network": options.spec, "space": dict(parts["space"]), "weights": weights}
     return same | ({} if not parts["head"] else {"task": options.task, "head": dict(parts["head"])})
 
 
 def _settle(out: Path, identity: dict[str, Any], epochs: int) -> None:
-    """Prepare the folder or print what is continued; raises `ConfigError` if it holds another network's training."""
+    """Prepare the folder or print its progress; raises `ConfigError` if it holds another network's training."""
     file = out / NETWORK_FILE
     if not (out / "checkpoint.pt").is_file():
         files = training_files(out)

@@ -28,7 +28,7 @@ _PATTERNS = (
     "figures/*",
     "fronts/*.csv",
 )
-# of a problem that has runs: what shapes them. All else only decides how they are read.
+# keys of a problem that determine its runs; the others only decide how to read them
 _SHAPES_RUNS = {"space", "limits", "evaluator", "fidelity", "halving", "concurrency", "ordered"}
 _OF_OBJECTIVES = {"name", "function", "maximize", "cheap"}
 
@@ -50,7 +50,7 @@ def remember(
     then = RunCode.from_meta((earlier or {}).get(CODE))
     if code is not None:
         made_of = checked_code(then, code, accept_changed_code, "this comparison was begun")
-        kept = {} if then is None else then.files  # of problems and algorithms that are left out now
+        kept = {} if then is None else then.files  # including problems and algorithms of earlier configs
         now[CODE] = RunCode({**kept, **made_of.files}, made_of.accepted).as_meta()
     elif then is not None:
         now[CODE] = then.as_meta()

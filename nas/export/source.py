@@ -26,7 +26,7 @@ from nas.export.calls import (
 )
 from nas.export.reach import Reached, declared, function_of, loaded, reached, source_of
 
-_FREE = {"torch", *sys.stdlib_module_names}  # what a standalone file may import
+_FREE = {"torch", *sys.stdlib_module_names}  # allowed imports of a standalone file
 _HOMES = ("torch", "torch.nn", "torch.nn.functional")  # first search here for objects of torch
 _PARTS = '''class Parts(nn.Module):
     """A module with named parts: layers, tensors and plain values."""
@@ -47,7 +47,7 @@ _STANDARD: dict[str, Any] = {"nn": nn, "Tensor": Tensor, "torch": sys.modules["t
 
 
 class Source:
-    """Collects what a network needs during `write`; `imports` and `definitions` then return the text.
+    """Collects the dependencies of a network during `write`; `imports` and `definitions` then return the text.
 
     `taken` are names used by the rest of the new file.
     """
@@ -194,7 +194,7 @@ class Source:
         return self._base_name(next(c for c in base.__mro__[1:] if c in self._members or from_torch(c)))
 
     def _globals(self, function: FunctionType, what: str) -> None:
-        """Add what a function refers to."""
+        """Add the names that a function refers to."""
         if set(function.__code__.co_freevars) - {"__class__"}:
             raise NotExportable(f"{what} uses variables of an enclosing function")
         there = function.__globals__

@@ -77,5 +77,5 @@ def test_a_search_of_which_too_much_fails_stops_and_names_what_the_failures_shar
     assert "of them with: ValueError: no kernel for" in done.sentence
     assert "have gene 2 = 5, as none of" in done.sentence
     assert "parts.py, line" in done.sentence
-    assert "go on with --resume" in done.sentence
+    assert "continue with --resume" in done.sentence
     assert (read_history(folder / "run")[0]["status"] == "failed").sum() >= 4
