@@ -34,7 +34,7 @@ def check_counts(space: object, task: TaskSpec) -> None:
         architecture = space.canonical(space.sample(rng))
         try:
             network = _built(space, architecture, task)
-        except Exception:  # a failed candidate, and a search goes on after one
+        except Exception:  # a failed candidate, and a search continues after one
             continue
         check_params(space, architecture, network, task)
         if task.image_size is not None and not hasattr(space, "for_task"):

@@ -69,13 +69,13 @@ class TrainingEvaluator:
     executor gave, else the CPU; `threads` are set for the call and put back.
 
     With `weights_dir` (shared by the workers) every trial's weights are kept there, by architecture and
-    seed: the same architecture with the same seed and a higher budget goes on from them. The schedule is
+    seed: the same architecture with the same seed and a higher budget continues from them. The schedule is
     that of the higher budget from there on; with the schedule `constant` the result is exactly that of a
-    training that never stopped. With a `horizon` it always is: the schedule is one of so many epochs, and
+    training that never stopped. With a `horizon` it always is: the schedule has this many epochs, and
     trials with a lower budget stop early. The values of a trial then never depend on what is kept. A trial that is
     made again, because its process was killed between saving and reporting, reports what it did the first time.
 
-    `also` is measured after the training on the network that was judged, such as `nas.training.robustness.Robustness`.
+    `also` is measured after the training on the network that was evaluated, such as `nas.training.robustness.Robustness`.
     `task` is what the networks are for, and `data` a description of one of its data sets.
 
     Within a search each network is checked against the cost that the search reports before it is trained, and the data
@@ -108,7 +108,7 @@ class TrainingEvaluator:
         For classification: `error`, `accuracy` and `top5_error` (percent), `loss`. How it went:
         `train_loss`, `epochs` (all that its weights have seen), `trained_epochs` (in this call: fewer when it
         continued), `train_seconds`. Raises `DataError` when the images cannot be read, `TrainingDiverged`
-        when the loss is no longer a number, `ConfigError` for a budget that is no whole number of epochs.
+        when the loss is NaN or infinite, `ConfigError` for a budget that is not a whole number of epochs.
         """
         with reproducible(self.threads, self._device()) as device:
             prepared = self.prepare(trial.architecture)
@@ -259,7 +259,7 @@ class TrainingEvaluator:
         return state if state["settings"] == self._settings() else None
 
     def _settings(self) -> str:
-        """What weights must have in common with a training to go on with it: all but the number of epochs."""
+        """The settings that weights must share with a training to continue it: all but the number of epochs."""
         end = "" if self.horizon is None else f" to {self.horizon}"
         task = "" if self.task == Classification() else f" {self.task!r}"
         return f"{self.data!r} {dataclasses.replace(self.recipe, epochs=1)!r}{end}{task}"

@@ -1,4 +1,4 @@
-"""Train one network fully by a recipe: log, checkpoint, resume, judge; on one process or several."""
+"""Train one network fully by a recipe: log, checkpoint, resume, evaluate; on one process or several."""
 
 from __future__ import annotations
 
@@ -127,12 +127,12 @@ def train_full(
     settings: FullSettings | None = None,
     task: Task | None = None,
 ) -> FullResult:
-    """Train on the training images, log validation after each epoch, judge on the test at the end.
+    """Train on the training images, log validation after each epoch, evaluate on the test at the end.
 
     `data` is a description of a data set of the `task` (None: classification, and a `DataSource`).
     Writes `config.json`, `log.csv`, `checkpoint.pt` (after each epoch, in one step), `weights.pt` (the network to
     use: the moving average, if the recipe has one) and `result.json` to `out_dir`. With `resume`, an
-    interrupted training goes on from its last whole epoch, to exactly what it would have become. A data set
+    interrupted training continues from its last whole epoch, to exactly what it would have become. A data set
     whose `validation` is 0 is trained on whole. `distributed` None joins the process group that exists
     or that torchrun describes in the environment; the batch size counts images over all processes.
 
@@ -281,7 +281,7 @@ def _config(data: Any, recipe: Recipe, seed: int, task: Task) -> dict[str, Any]:
 
 
 def _previous(out: Path, config: dict[str, Any], resume: bool) -> dict[str, Any] | None:
-    """The checkpoint to go on from; refuses a folder whose training is another one."""
+    """The checkpoint to continue from; refuses a folder whose training is another one."""
     checkpoint, file = out / "checkpoint.pt", out / "config.json"
     if not checkpoint.is_file():
         return None

@@ -1,4 +1,4 @@
-"""Successive halving for several objectives: which trainings are worth going on with.
+"""Successive halving for several objectives: the trainings to continue.
 
 Successive halving (Jamieson and Talwalkar 2016) trains many candidates briefly and continues the best share.
 With several objectives "best" is: a lower non-dominated front first, and within the front that does not fit
@@ -24,7 +24,7 @@ K = TypeVar("K", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Halving:
-    """Budgets `first`, `first * eta`, ... up to `last` (epochs); one in `eta` goes on at each.
+    """Budgets `first`, `first * eta`, ... up to `last` (epochs); one in `eta` continues at each.
 
     Budgets are rounded to whole numbers; the last rung is `last` itself. Raises `ConfigError` otherwise than
     1 <= first <= last and eta > 1.
@@ -54,13 +54,13 @@ class Halving:
     def promote(
         self, rung: int, observed: Sequence[tuple[K, Sequence[float]]], promoted: frozenset[K] | set[K]
     ) -> list[K]:
-        """Who of `observed` at rung `rung` (0 is the first) goes on to the next, best first.
+        """Who of `observed` at rung `rung` (0 is the first) continues to the next, best first.
 
         `observed` holds the key and the minimised objectives of every finished candidate of this rung;
-        those with a number that is not finite never go on. `promoted` are the keys that went on already. Asking
-        after each result is the asynchronous form: a candidate goes on as soon as it is among the best
+        those with a number that is not finite never continue. `promoted` are the keys that continued already. Asking
+        after each result is the asynchronous form: a candidate continues as soon as it is among the best
         1/eta of what is known. One that was overtaken since it went on keeps its place, so that no more than one in
-        `eta` goes on even where a search finds ever better ones. Depends on its arguments alone, and not on their order but for exact ties.
+        `eta` continues even where a search finds ever better ones. Depends on its arguments alone, and not on their order but for exact ties.
         """
         if rung >= len(self.budgets) - 1:
             return []

@@ -1,4 +1,4 @@
-"""Weights from a file put into a network, and a network judged: accuracy, and the time that an image takes."""
+"""Weights from a file put into a network, and a network evaluated: accuracy, and the time that an image takes."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
 def put_weights(network: nn.Module, path: str | Path, *, other_classes: bool = False) -> bool:
     """Load a file's weights into `network`; whether all of them are in use.
 
-    With `other_classes`, a last linear layer of another size is left as it is (for a training that goes on with
+    With `other_classes`, a last linear layer of another size is left as it is (for a training that continues with
     other classes). Raises `DataError` naming the first tensor that does not fit.
     """
     theirs, ours = read_state(path), network.state_dict()
@@ -119,7 +119,7 @@ def judge_weights(
     threads: int | None = None,
     task: Task | None = None,
 ) -> Judgement:
-    """Judge the weights in `path` on the test images, brought to `resolution` (None: as they are stored).
+    """Evaluate the weights in `path` on the test images, brought to `resolution` (None: as they are stored).
 
     Raises `DataError` when there is no test image, or the weights or the data cannot be read.
     """

@@ -38,7 +38,7 @@ class LatencySettings:
     """How to time. Raises `ConfigError` for values that cannot be used.
 
     `rounds` timed runs of each contender after `warm_up` that are not counted; a run is as many calls as last
-    `least_seconds` (judged by the warm-up), so that short ones are not lost in the clock's and the machine's noise. As long as a contender is
+    `least_seconds` (estimated in the warm-up), so that short ones are not lost in the clock's and the machine's noise. As long as a contender is
     unsteady (`Timing.unsteadiness` above `tolerance`), as many rounds again are run, up to `extensions` times.
     `device` is a torch device; `threads` are set for the time of measuring on a CPU.
     """
@@ -302,7 +302,7 @@ def architecture_latency(
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """Run with so many threads; the former number is put back."""
+    """Run with this many threads; the former number is put back."""
     import torch
 
     before = torch.get_num_threads()

@@ -1,4 +1,4 @@
-"""The training loop and the judging of a network: hand-written, in memory, one step after another."""
+"""The training loop and the evaluation of a network: hand-written, in memory, one step after another."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nas.training.optimisers import make_optimiser
 from nas.training.recipe import Recipe
 from nas.training.schedules import learning_rate
 
-JUDGE_BATCH = 512  # images a forward pass when judging; does not change the result
+JUDGE_BATCH = 512  # images a forward pass when evaluating; does not change the result
 CHECK_EVERY = 50  # steps between two looks at the loss: each look waits for a GPU
 
 
@@ -66,7 +66,7 @@ class Training:
     """A training in progress: network, optimiser, moving average, epochs done.
 
     Every epoch draws its shuffling, transforms and dropout from (seed, epoch) alone, so that a training
-    goes on after `load_state_dict` exactly as if it had not stopped. `epochs` is where the schedule ends.
+    continues after `load_state_dict` exactly as if it had not stopped. `epochs` is where the schedule ends.
     `forward` is what is called in a step (a distributed wrapper of `network`), by default the network; `loss` what
     is made small, by default that of a classification.
     """
@@ -100,7 +100,7 @@ class Training:
 
     @property
     def judged(self) -> nn.Module:
-        """The network to judge: the moving average if there is one."""
+        """The network to evaluate: the moving average if there is one."""
         return self.network if self.average is None else self.average
 
     def epoch(self, feed: Feed) -> float:
@@ -153,7 +153,7 @@ class Training:
 
     @torch.no_grad()
     def _follow(self, average: nn.Module) -> None:
-        """Move the average; early on it forgets faster, or a short training would judge its random start."""
+        """Move the average; early on it forgets faster, or a short training would evaluate its random start."""
         decay = min(self.recipe.ema_decay, (1 + self.steps) / (10 + self.steps))
         ours, theirs = list(average.parameters()), list(self.network.parameters())
         torch._foreach_lerp_(ours, theirs, 1 - decay)  # type: ignore[arg-type]
@@ -238,7 +238,7 @@ def judge(
     shard: Shard | None = None,
     autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> Score:
-    """Judge `network` on every image of `feed`, in evaluation mode (the mode is put back).
+    """Evaluate `network` on every image of `feed`, in evaluation mode (the mode is put back).
 
     Raises `EvaluationError` when the network's output is not (b, num_classes).
     """

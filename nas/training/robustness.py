@@ -26,7 +26,7 @@ Errors = Mapping[tuple[str, int], float]  # (corruption, severity) -> error in p
 
 @dataclass(frozen=True)
 class Robustness:
-    """Which corruptions a network is judged on, and on how many images.
+    """Which corruptions a network is evaluated on, and on how many images.
 
     `pictures` are drawn evenly from the classes, the same for every network, and corrupted at the size in which the
     data set gives them; `white` is their highest level (16 for the digits). Implements `nas.training.evaluator.Also`.
@@ -115,7 +115,7 @@ def _error(
 
 @lru_cache(maxsize=2)
 def _clean(data: DataSource, split: str, pictures: int, resolution: int | None) -> MemoryPictures:
-    """The images that are judged, in memory."""
+    """The images that are evaluated, in memory."""
     found: Pictures = getattr(load(data), split)
     if not len(found):
         raise DataError(f"data {data}: there is no {split} image to judge robustness on")

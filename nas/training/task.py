@@ -40,9 +40,9 @@ class Scored(Protocol):
 
 
 class Task(Protocol):
-    """How images and targets become batches, what is made small, and how a network is judged.
+    """How images and targets become batches, what is made small, and how a network is evaluated.
 
-    A frozen value whose text form says all of its settings: trainings of different tasks are told apart by it.
+    A frozen value whose text form says all of its settings: trainings of different tasks are distinguished by it.
     """
 
     def prepare(
@@ -61,7 +61,7 @@ class Task(Protocol):
         autocast: Autocast,
         shard: Shard | None = None,
     ) -> Scored:
-        """Judge on every image of `feed`, in evaluation mode (the mode is put back)."""
+        """Evaluate on every image of `feed`, in evaluation mode (the mode is put back)."""
         ...
 
 

@@ -61,7 +61,7 @@ def naswot(network: nn.Module, batch: Batch) -> float:
     is the paper's code for ReLU and carries it over to ReLU6, SiLU, hard swish, GELU and the like, as modules or as
     functions; sigmoids and max-pooling have no code. Batch normalisation uses the batch, dropout is off.
 
-    Images that the network cannot tell apart would give minus infinity: eigenvalues below 1 (two codes that
+    Images that the network cannot distinguish would give minus infinity: eigenvalues below 1 (two codes that
     differ in one unit have 1) count as 1, so the value is at least 0, and 0 without any activation.
     """
     with _copy(network) as copied, torch.no_grad(), _Codes(batch.pictures) as codes:
@@ -98,7 +98,7 @@ def grad_norm(network: nn.Module, batch: Batch) -> float:
     """Sum over convolutions and linear layers of the norm of the loss's gradient in the layer's weight.
 
     Abdelfattah et al., ICLR 2021, section 3.2: cross-entropy of one batch at initialisation, Euclidean norms. Batch
-    normalisation uses the batch, dropout is off. A gradient that is no number or too large counts as float32's largest.
+    normalisation uses the batch, dropout is off. A gradient that is not a number or too large counts as float32's largest.
     """
     with _copy(network) as copied, torch.enable_grad():
         weights = _weights(copied)

@@ -143,7 +143,7 @@ class NASBench101(SearchSpace):
         return architecture if genes == architecture.genes else Architecture(self.name, genes)
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-        """A valid mutant that is no isomorph of the parent (see `variation.mutate_genes`)."""
+        """A valid mutant that is not an isomorph of the parent (see `variation.mutate_genes`)."""
         return Architecture(self.name, mutate_genes(architecture.genes, rng))
 
     def crossover(self, first: Architecture, second: Architecture, rng: np.random.Generator) -> Architecture:

@@ -78,7 +78,7 @@ def value(table: Table, cell: Cell, metric: str, budget: float = 108, run: int |
 def look_up_key(cell: Cell) -> int | str:
     """The packed cell (vertex order kept), or the module hash if that is what was given.
 
-    Raises `ArchitectureError` for anything that is no cell of NASBench-101.
+    Raises `ArchitectureError` for anything that is not a cell of NASBench-101.
     """
     if isinstance(cell, Architecture) and cell.space == NASBench101.name:
         return pack(from_genes(cell.genes))

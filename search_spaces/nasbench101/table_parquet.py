@@ -105,7 +105,7 @@ class ParquetTable:
 
 
 def load_parquet(path: str | Path) -> ParquetTable:
-    """Read a folder of the five-vertex or the competition's table, told apart by their columns.
+    """Read a folder of the five-vertex or the competition's table, distinguished by their columns.
 
     Raises `DataError` when it is neither, or damaged.
     """

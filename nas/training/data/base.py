@@ -40,7 +40,7 @@ class Pictures(Protocol):
     def take(self, indices: IntArray, resolution: int | None, seed: int | None) -> ByteArray:
         """Images of these positions, uint8 (b, channels, resolution, resolution).
 
-        `seed` None gives the image as it is judged; a number lets a set that decodes from large originals
+        `seed` None gives the image as it is evaluated; a number lets a set that decodes from large originals
         draw a random crop (the same for the same seed and position).
         """
         ...
@@ -98,7 +98,7 @@ class Splits:
 class DataReport:
     """What `check` found. `counts` maps a split to its images (or what `counted` says) per class, as in `class_names`.
 
-    `account` says what becomes of every file; with `skipping`, damaged files are left out, so the set can be used.
+    `account` gives the use of every file; with `skipping`, damaged files are left out, so the set can be used.
     """
 
     name: str

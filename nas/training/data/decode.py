@@ -67,7 +67,7 @@ def _opened(
 
 
 def centre(picture: Image, resolution: int | None, keep: float) -> ByteArray:
-    """The image as it is judged: a central square with `keep` of the shorter side, (c, resolution, resolution).
+    """The image as it is evaluated: a central square with `keep` of the shorter side, (c, resolution, resolution).
 
     `keep` 0.875 is ImageNet's 224 out of 256. An image that has the resolution already stays as it is, and
     with `resolution` None every image does.

@@ -36,7 +36,7 @@ CHUNK = 256  # images decoded between two looks at the result, so memory stays b
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How images are read: side in pixels (None: as they are), channels, the part that is judged.
+    """How images are read: side in pixels (None: as they are), channels, the part that is evaluated.
 
     `validation` and `test` are the fractions to cut where a set has no such split of its own; sets larger
     than `memory_mb` once decoded are decoded again whenever they are taken. With `skip_damaged`, images that
@@ -296,7 +296,7 @@ def _decode_all(
 
 
 def _decoded(pictures: EncodedPictures) -> Iterator[tuple[int, ByteArray | Damage]]:
-    """Every image as it is judged, or what is wrong with it; decoded by threads, in order."""
+    """Every image as it is evaluated, or what is wrong with it; decoded by threads, in order."""
 
     def one(index: int) -> ByteArray | Damage:
         try:

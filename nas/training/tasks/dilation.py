@@ -41,7 +41,7 @@ def dilated(backbone: nn.Module, output_stride: int, in_channels: int = 3) -> nn
     dilation can be put in. Convolutions within spatial multiplexing, whose map is at another scale for a moment,
     take the rate of the map around them.
 
-    Raises `ConfigError` for another stride, a module that is no feature extractor, and one that shrinks its maps
+    Raises `ConfigError` for another stride, a module that is not a feature extractor, and one that shrinks its maps
     by other means than convolutions there.
     """
     if output_stride not in (8, 16, 32):

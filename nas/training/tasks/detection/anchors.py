@@ -58,7 +58,7 @@ class AnchorPlan:
 
 
 def spread(low: float, high: float, maps: int, ratios: Sequence[float] = (2, 3)) -> AnchorPlan:
-    """Scales at equal distances from `low` to `high` for so many maps, and 1 after the last (section 2.2, equation 4)."""
+    """Scales at equal distances from `low` to `high` for this many maps, and 1 after the last (section 2.2, equation 4)."""
     gap = (high - low) / max(1, maps - 1)
     scales = (*(low + gap * k for k in range(maps)), max(1.0, high + gap))
     return AnchorPlan(scales, (tuple(ratios),) * maps)

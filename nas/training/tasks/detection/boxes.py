@@ -17,7 +17,9 @@ VARIANCES = (
     0.1,
     0.2,
 )  # of centres and of sizes: what the targets are divided by (Liu et al. 2016, their code)
-_LARGEST = 4.0  # of a predicted logarithm of a size: anything above is no box, and exp of it may be infinite
+_LARGEST = (
+    4.0  # of a predicted logarithm of a size: anything above is not a box, and exp of it may be infinite
+)
 _APART = 2.0  # labels are moved apart by this many times the largest coordinate, so that they never overlap
 
 

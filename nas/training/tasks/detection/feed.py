@@ -1,4 +1,4 @@
-"""Annotated images on the device, whole, and batches of them; how networks for them are trained and judged is in `task`."""
+"""Annotated images on the device, whole, and batches of them; how networks for them are trained and evaluated is in `task`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nas.training.tasks.detection.data.base import Annotated, Objects
 class DetectionFeed:
     """Images uint8 (n, h, w, 3) and targets (n, m, 5), one row an object, label -1 in the rows that fill up.
 
-    An epoch takes each image `repeats` times. `annotated` is what the images came from, for judging.
+    An epoch takes each image `repeats` times. `annotated` is what the images came from, for evaluation.
     """
 
     pixels: Tensor

@@ -25,7 +25,7 @@ from nas.training.tasks.detection.feed import DetectionFeed, feed_of, part_of
 from nas.training.tasks.detection.loss import MultiboxLoss
 from nas.training.tasks.detection.metrics import Seen, area, average_precisions, eleven_points
 
-JUDGE_BATCH = 32  # images a forward pass when judging; does not change the result
+JUDGE_BATCH = 32  # images a forward pass when evaluating; does not change the result
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,8 @@ def _named(names: tuple[str, ...], values: tuple[float, ...]) -> dict[str, float
 class Detection:
     """Objects in boxes, by a `Detector`. The data sets are those of `nas.training.tasks.detection.data`.
 
-    An epoch takes each training image `repeats` times: for small sets, of which judging and checkpoints would take more
-    time than training. `reading` turns outputs into detections when a network is judged.
+    An epoch takes each training image `repeats` times: for small sets, of which evaluation and checkpoints would take more
+    time than training. `reading` turns outputs into detections when a network is evaluated.
     """
 
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -118,7 +118,7 @@ class Detection:
         autocast: Autocast,
         shard: Shard | None = None,
     ) -> DetectionScore:
-        """Judge on every image; precision needs all of them at once, so of several processes each judges all."""
+        """Evaluate on every image; precision needs all of them at once, so of several processes each evaluates all."""
         if not isinstance(feed, DetectionFeed):
             raise EvaluationError(f"feed: expected annotated images, got {type(feed).__name__}")
         found, loss = look(network, feed, self, autocast)

@@ -36,7 +36,7 @@ def augmented(x: Tensor, y: Tensor, settings: Augment, random: Tensor) -> tuple[
         theta[:, axis, 2] = (2 * place - 1) * (1 - share)
     at = _grid(theta, crop)
     pictures = grid_sample(x, at, mode="bilinear", padding_mode="zeros", align_corners=False)
-    shifted = (y + 1).to(x.dtype).unsqueeze(1)  # beside the image, where zeros are, is then told apart
+    shifted = (y + 1).to(x.dtype).unsqueeze(1)  # beside the image, where zeros are, is then distinct
     masks = grid_sample(shifted, at, mode="nearest", padding_mode="zeros", align_corners=False).squeeze(1)
     targets = masks.round().long() - 1
     return pictures, torch.where(targets < 0, IGNORE, targets)

@@ -20,7 +20,7 @@ def padded(picture: tuple[int, int], output_stride: int) -> tuple[int, int]:
 
 
 def head_cost(settings: HeadSettings, in_width: int, num_classes: int, pixels: int) -> dict[str, int]:
-    """`params` and `madds` of a head on a last map of `in_width` channels and so many pixels."""
+    """`params` and `madds` of a head on a last map of `in_width` channels and this many pixels."""
     params, madds = _HEADS[settings.name](in_width, num_classes, settings.width, pixels)
     return {"params": params, "madds": madds}
 

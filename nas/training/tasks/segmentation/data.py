@@ -98,7 +98,7 @@ class Ade20k(MaskSet):
     """ADE20K scene parsing (Zhou et al. 2017), 150 classes: the folder ADEChallengeData2016.
 
     In it `images/training`, `images/validation`, and `annotations` alike; in the masks 0 is ignored and 1 is the
-    first class. Its validation images are those to judge on; a part of the training images serves to choose by.
+    first class. Its validation images are those for evaluation; a part of the training images serves to choose by.
     """
 
     validation: float = 0.05
@@ -119,7 +119,7 @@ class Voc(MaskSet):
     """PASCAL VOC (Everingham et al. 2010), 21 classes with the background: a folder such as VOC2012.
 
     In it `JPEGImages`, `SegmentationClass` (palette images; 255 is ignored) and `ImageSets/Segmentation`, whose
-    train.txt and val.txt name the images. val.txt is judged on; a part of train.txt serves to choose by.
+    train.txt and val.txt name the images. val.txt is evaluated on; a part of train.txt serves to choose by.
     """
 
     def listing(self) -> MaskListing:

@@ -35,7 +35,7 @@ class ResidentFeed:
     """Pairs of one size, uint8 on the device: (n, c, h, w) and (n, h, w).
 
     Gives normalised float32 images and int64 targets (b, h, w); with a seed they are augmented, by draws of the
-    seed alone. `judged` is how many are judged at a time.
+    seed alone. `judged` is how many are evaluated at a time.
     """
 
     pixels: Tensor
@@ -64,7 +64,7 @@ class ResidentFeed:
 
 @dataclass(frozen=True, eq=False)
 class DecodedFeed:
-    """Pairs of any sizes, decoded by threads a batch ahead; judged one at a time, whole."""
+    """Pairs of any sizes, decoded by threads a batch ahead; evaluated one at a time, whole."""
 
     pictures: MaskPictures
     normalise: Normalise

@@ -52,7 +52,7 @@ class Codes:
 class MaskReading:
     """How a set is read.
 
-    `damaged` is what becomes of a pair that cannot be used: `refuse` the set naming it, or `skip` it. `validation` is
+    `damaged` is the handling of a pair that cannot be used: `refuse` the set naming it, or `skip` it. `validation` is
     the part of the training images to cut where a set has no such split of its own. Sets of several sizes, or larger
     than `memory_mb` once decoded, are decoded again whenever they are taken. Raises `ConfigError`.
     """
@@ -119,7 +119,7 @@ class MaskListing:
 def _upright(where: str, numbers: ByteArray, own: int, orientation: int, size: tuple[int, int]) -> ByteArray:
     """A mask's numbers turned as its image was, whose EXIF orientation and upright (width, height) are given.
 
-    A mask without an orientation of its own fits the image as stored or as shown; its size says which.
+    A mask without orientation fits the image as stored or as shown; its size says which.
     Raises `DataError` where it does not.
     """
     if orientation in (1, own) or own != 1:

@@ -1,4 +1,4 @@
-"""Segmentation as a task of the trainer: batches, loss, judging."""
+"""Segmentation as a task of the trainer: batches, loss, evaluation."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from nas.training.tasks.segmentation.settings import IGNORE, WEIGHTINGS, Augment
 
 @dataclass(frozen=True, slots=True)
 class Segmentation:
-    """How a segmentation is trained and judged.
+    """How a segmentation is trained and evaluated.
 
     `class_weights` of the loss: `none`; `log`, 1 / ln(1.02 + share of the pixels) (Paszke et al. 2016); `median`, the
     median share divided by the share (Eigen and Fergus 2015); both with mean 1. `auxiliary` is the weight of the
     auxiliary head, in networks that have one. `test_scales` are the factors on the images' size at which they are
-    judged and over which the probabilities are averaged, with `test_mirror` also mirrored. Raises `ConfigError`.
+    evaluated and over which the probabilities are averaged, with `test_mirror` also mirrored. Raises `ConfigError`.
     """
 
     augment: Augment = field(default_factory=Augment)

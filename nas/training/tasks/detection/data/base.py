@@ -112,7 +112,7 @@ class Faults:
         self.found.append(Damage(where, reason))
 
 
-Way = Callable[[str, Sequence[Damage]], None]  # what becomes of damage: (the set's name, all that is wrong)
+Way = Callable[[str, Sequence[Damage]], None]  # the handling of damage: (the set's name, all that is wrong)
 
 
 def report_only(name: str, faults: Sequence[Damage]) -> None:

@@ -55,7 +55,7 @@ UNLISTED = "in none of the lists"
 class VOC:
     """The folder `path`, as unpacked. `train`, `validation` and `test` name the lists of images (None: no such split).
 
-    Images are squeezed to squares of `resolution` pixels. `damaged` says what becomes of objects and images with
+    Images are squeezed to squares of `resolution` pixels. `damaged` sets the handling of objects and images with
     something wrong: `skip` leaves them out, `refuse` stops.
     """
 

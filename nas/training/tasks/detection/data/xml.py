@@ -35,7 +35,7 @@ def parse(where: str, text: bytes) -> Element:
 def annotation(where: str, text: bytes) -> tuple[tuple[int, int] | None, tuple[RawObject, ...]]:
     """Size (width, height), None where it is not told, and objects. Raises `DataError` as `parse` does.
 
-    What is no number becomes NaN, so that the object is named as damaged when it is checked.
+    What is not a number becomes NaN, so that the object is named as damaged when it is checked.
     """
     root = parse(where, text)
     if root.tag != "annotation":
