@@ -44,7 +44,7 @@ def check_counts(space: object, task: TaskSpec) -> None:
 def check_params(
     space: object, architecture: Architecture, network: nn.Module, task: TaskSpec | None = None
 ) -> None:
-    """Raise `ConfigError` unless the built network has as many parameters as the space's `cost` says."""
+    """Raise `ConfigError` unless the built network has as many parameters as the space's `cost` gives."""
     if not isinstance(space, HasCost):
         return
     counted, built = _said(space, architecture, "params"), parameters(network)
@@ -53,7 +53,7 @@ def check_params(
     name, text = _named(space, architecture)
     data = "the data" if task is None else f"the data ({task})"
     raise ConfigError(
-        f"space {name!r}: cost() says {counted:,.0f} parameters for {text}, but its network for {data} has {built:,}: what "
+        f"space {name!r}: cost() gives {counted:,.0f} parameters for {text}, but its network for {data} has {built:,}: what "
         f"is counted must be what is trained. Set the space's classes and channels to those of the data, or give it a "
         f"method for_task(task) that does"
     )
@@ -156,7 +156,7 @@ def _check_madds(
         if madds is not None and abs(madds - counted) <= NEAR * counted:
             name, text = _named(space, architecture)
             raise ConfigError(
-                f"space {name!r}: cost() says {counted:,.0f} multiply-adds for {text}, which is right for images of "
+                f"space {name!r}: cost() gives {counted:,.0f} multiply-adds for {text}, which is right for images of "
                 f"{size_text(other)} pixels, but the data have {size_text(size)} ({built:,}): set the space's image "
                 f"size to that of the data, or give it a method for_task(task) that does"
             )
@@ -174,7 +174,7 @@ def _built(space: HasBuild, architecture: Architecture, task: TaskSpec) -> nn.Mo
 
 
 def _said(space: Any, architecture: Architecture, name: str) -> float | None:
-    """What `cost` says; None where it says nothing that is a number."""
+    """The value from `cost`; None if it is not a number."""
     try:
         costs: Mapping[str, Any] = space.cost(architecture)
         value = float(costs[name])

@@ -128,7 +128,7 @@ def judge_weights(
     prepared = task.prepare(data, Recipe(resolution=resolution), where)
     announce(prepared.account)
     if not len(prepared.test):
-        raise DataError(f"data {data}: there is no test image to judge on")
+        raise DataError(f"data {data}: there is no test image to evaluate on")
     network = build(num_classes=prepared.num_classes, in_channels=prepared.in_channels)
     put_weights(network, path)
     network.to(where).eval()

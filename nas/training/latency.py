@@ -263,7 +263,7 @@ class ArchitectureLatency:
             size = size or self.task.image_size
             sizes = {"num_classes": self.task.num_classes, "in_channels": self.task.in_channels}
         if size is None:
-            raise ConfigError("objective 'latency': the architecture says no image size; give resolution")
+            raise ConfigError("objective 'latency': the architecture has no image size; set resolution")
         channels = sizes.get("in_channels", int(getattr(self.space, "in_channels", 3)))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
@@ -294,7 +294,7 @@ def architecture_latency(
             )
     if resolution is None and not says_picture_size(space):
         raise ConfigError(
-            f"objective 'latency': space {space.name!r} does not say how large its images are; "
+            f"objective 'latency': space {space.name!r} gives no image size; "
             "give resolution: {name: latency, settings: {resolution: 32}}"
         )
     return ArchitectureLatency(space, batch, resolution, LatencySettings(**settings))

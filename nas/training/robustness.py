@@ -118,7 +118,7 @@ def _clean(data: DataSource, split: str, pictures: int, resolution: int | None) 
     """The images that are evaluated, in memory."""
     found: Pictures = getattr(load(data), split)
     if not len(found):
-        raise DataError(f"data {data}: there is no {split} image to judge robustness on")
+        raise DataError(f"data {data}: there is no {split} image to evaluate robustness on")
     chosen = subset(found.labels, min(pictures, len(found)), seed=0)
     side = None if found.images is not None else resolution
     return MemoryPictures(found.take(chosen, side, None), found.labels[chosen])

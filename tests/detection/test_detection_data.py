@@ -191,7 +191,7 @@ def test_a_source_or_a_column_that_is_not_there_is_named(shapes: tuple[Path, Pat
 def test_boxes_lie_beside_the_pictures_unless_told(shapes: tuple[Path, Path], tmp_path: Path) -> None:
     told, found = DetectionParquet(str(shapes[0]), str(shapes[1])), DetectionParquet(str(shapes[0]))
     assert found.load().train.names == told.load().train.names
-    with pytest.raises(ConfigError, match=r"boxes: say in which file the boxes of pictures\.parquet are"):
+    with pytest.raises(ConfigError, match=r"boxes: name the file with the boxes of pictures\.parquet"):
         DetectionParquet("pictures.parquet").load()
 
 

@@ -263,7 +263,7 @@ def test_an_undeclared_training_fails_before_it_begins(
         return TrainingEvaluator(space, images, RECIPE)(trial)
 
     assert task_sources(evaluate) == []
-    with pytest.raises(nas.NasError, match=r"every candidate failed.*cost\(\) says"):
+    with pytest.raises(nas.NasError, match=r"every candidate failed.*cost\(\) gives"):
         search(space, evaluate)
 
 

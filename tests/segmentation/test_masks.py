@@ -164,7 +164,7 @@ def test_pictures_of_several_sizes_are_decoded_as_they_are_taken(mixed: CamVid) 
 def test_pictures_of_several_sizes_need_a_crop_to_train_on(mixed: CamVid) -> None:
     train = mixed.load().train
     feed = feed_of(train, (0.0,) * 3, (1.0,) * 3, Augment(), False, torch.device("cpu"))
-    with pytest.raises(ConfigError, match="say the size of the crop"):
+    with pytest.raises(ConfigError, match="set the size of the crop"):
         next(feed.batches([torch.tensor([0])], 1))
 
 

@@ -311,7 +311,7 @@ def test_a_path_may_stand_in_a_data_set_s_place(tmp_path):
     (tmp_path / "a.parquet").touch()
     assert data_from_config({"name": str(tmp_path)}) == Folder(str(tmp_path))
     assert data_from_config({"name": str(tmp_path), "resolution": 16}).resolution == 16
-    with pytest.raises(ConfigError, match="says already where the images are: leave path='x' out"):
+    with pytest.raises(ConfigError, match="already defines its images; remove path='x'"):
         data_from_config({"name": str(tmp_path), "path": "x"})
     assert data_from_config({"name": str(tmp_path / "a.parquet")}) == Parquet(str(tmp_path / "a.parquet"))
 

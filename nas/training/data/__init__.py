@@ -73,9 +73,7 @@ def data_from_config(config: Mapping[str, Any]) -> DataSource:
                 "or the path of a folder of images or of a Parquet file that is there"
             )
         if "path" in settings:
-            raise ConfigError(
-                f"data {name!r} says already where the images are: leave path={settings['path']!r} out"
-            )
+            raise ConfigError(f"data {name!r} already defines its images; remove path={settings['path']!r}")
         settings["path"], name = name, kind
     factory = DATASETS[name]
     known = list(signature(factory).parameters)

@@ -87,7 +87,7 @@ class DetectionParquet:
             return self.boxes
         file = Path(self.path)
         if "images" not in file.name:
-            raise ConfigError(f"data: boxes: say in which file the boxes of {self.path} are")
+            raise ConfigError(f"data: boxes: name the file with the boxes of {self.path}")
         return str(file.with_name(file.name.replace("images", "boxes")))
 
     def at(self, resolution: int) -> DetectionParquet:
