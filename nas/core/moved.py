@@ -12,16 +12,16 @@ from types import ModuleType
 from typing import Any
 
 MOVED: dict[str, tuple[str, ...]] = {
-    "nas.algorithms.candidates": ("nas.algorithms.candidates",),
-    "nas.pareto.archive": ("nas.pareto.archive",),
-    "nas.core.interfaces": tuple(
+    "nas.candidates": ("nas.algorithms.candidates",),
+    "nas.front": ("nas.pareto.archive",),
+    "nas.interfaces": tuple(
         f"nas.core.{part}" for part in ("space", "evaluator", "algorithm", "executor", "surrogate")
     ),
     "nas.measure": (),
-    "nas.training.latency": ("nas.training.latency",),
-    "nas.report.plots_front": ("nas.report.plots_front",),
-    "nas.core.records": ("nas.core.records",),
-    "nas.training.tasks": ("nas.training.tasks",),
+    "nas.measure.latency": ("nas.training.latency",),
+    "nas.plots_front": ("nas.report.plots_front",),
+    "nas.records": ("nas.core.records",),
+    "nas.tasks": ("nas.training.tasks",),
 }
 
 

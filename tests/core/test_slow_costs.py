@@ -13,7 +13,7 @@ import pytest
 import nas
 from nas.algorithms import ALGORITHMS
 from nas.algorithms.sa_moead import SAMOEAD
-from nas.core import cost_estimate
+from nas.core import cost_timing
 from nas.core.cost_estimate import CostEstimate
 from nas.core.cost_timing import Kept
 from nas.core.objectives import Objective
@@ -166,7 +166,7 @@ def test_the_estimate_is_exact_where_it_learned_and_close_elsewhere() -> None:
 
 
 def test_the_values_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cost_estimate, "KEPT", 10)
+    monkeypatch.setattr(cost_timing, "KEPT", 10)
     kept = Kept()
     for i in range(50):
         assert kept.get(Architecture("s", (i,)), lambda a: {"x": float(a.genes[0])}) == {"x": float(i)}

@@ -22,6 +22,7 @@ from nas.core.errors import HistoryError
 from nas.core.records import Architecture, Result, Status, Trial
 from nas.engine.loop import SearchState
 from nas.runs.history import FILE, History, read_history
+from nas.runs.log_file import LOCK_FILE
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 OBJECTIVES = ["error", "params", "madds"]
@@ -113,6 +114,7 @@ def test_a_run_does_not_overwrite_another(history: History, tmp_path: Path) -> N
 @pytest.mark.parametrize("left", ["empty file", "no trials"])
 def test_the_files_of_a_search_killed_at_its_start_are_not_a_run(left: str, tmp_path: Path) -> None:
     if left == "empty file":
+        (tmp_path / LOCK_FILE).touch()  # which is made first
         (tmp_path / FILE).touch()
     else:
         History(tmp_path, Grid(), create=True).close()

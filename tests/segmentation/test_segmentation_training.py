@@ -51,9 +51,9 @@ def build(*, num_classes: int, in_channels: int) -> SegmentationNetwork:
 
 
 def test_a_training_learns_logs_judges_and_keeps_the_weights(tmp_path: Path, camvid: CamVid) -> None:
-    result = train_full(build, camvid, replace(RECIPE, epochs=12), tmp_path, settings=ONE, task=TASK)
+    result = train_full(build, camvid, replace(RECIPE, epochs=12), tmp_path / "run", settings=ONE, task=TASK)
     assert result.log[0]["validation_miou"] < result.log[-1]["validation_miou"]
-    written = json.loads((tmp_path / "result.json").read_text())["test"]
+    written = json.loads((tmp_path / "run" / "result.json").read_text())["test"]
     assert written["miou"] == result.test.miou > 60
     assert written["class_ious"]["sky"] > 80
     assert written["class_ious"]["car"] is None or written["class_ious"]["car"] == 0
@@ -83,16 +83,20 @@ def test_an_interrupted_training_becomes_exactly_what_it_would_have_become(
 
 def test_a_training_of_another_task_in_the_folder_is_refused(tmp_path: Path, camvid: CamVid) -> None:
     one = replace(RECIPE, epochs=1)
-    train_full(build, camvid, one, tmp_path, settings=ONE, task=TASK)
+    train_full(build, camvid, one, tmp_path / "run", settings=ONE, task=TASK)
     with pytest.raises(ConfigError, match="task differ"):
-        train_full(build, camvid, one, tmp_path, settings=ONE, task=replace(TASK, class_weights="none"))
+        train_full(
+            build, camvid, one, tmp_path / "run", settings=ONE, task=replace(TASK, class_weights="none")
+        )
 
 
 def test_validating_now_and_then_still_validates_the_last_epoch(tmp_path: Path, camvid: CamVid) -> None:
     settings = FullSettings(threads=1, validate_every=2)
-    result = train_full(build, camvid, replace(RECIPE, epochs=3), tmp_path, settings=settings, task=TASK)
+    result = train_full(
+        build, camvid, replace(RECIPE, epochs=3), tmp_path / "run", settings=settings, task=TASK
+    )
     assert ["validation_miou" in row for row in result.log] == [False, True, True]
-    assert (tmp_path / "log.csv").read_text().splitlines()[1].endswith(",,,")
+    assert (tmp_path / "run" / "log.csv").read_text().splitlines()[1].endswith(",,,")
 
 
 class Logits(nn.Module):
@@ -214,7 +218,7 @@ def test_the_command_line_trains_and_judges_a_segmentation(
         (["--task", "segment"], "--task: unknown 'segment' (did you mean 'segmentation'?)"),
         (["--task", "segmentation", "--head", "c2"], "did you mean 'c1'"),
         (["--task", "segmentation", "--set", "task.crops=[1,2]"], "did you mean 'crop'"),
-        (["--head", "c1"], "a classification has none to choose"),
+        (["--head", "c1"], "classification has a fixed head"),
     ],
     ids=["task", "head", "setting", "classification"],
 )
