@@ -56,7 +56,7 @@ def _targets(name: str) -> tuple[str, ...] | None:
     """The new modules of an old one; None for a module that did not move."""
     if name in MOVED:
         return MOVED[name]
-    if name.startswith("nas.training.tasks."):
+    if name.startswith("nas.tasks."):
         return (f"nas.training.{name.removeprefix('nas.')}",)
     return None
 
