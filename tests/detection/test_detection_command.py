@@ -95,7 +95,7 @@ def test_a_trained_detector_is_a_file_that_needs_pytorch_alone(
 
     card = (folder / "README.md").read_text(encoding="utf-8")
     told = json.loads((trained / "result.json").read_text(encoding="utf-8"))["test"]
-    assert f"| test map | {told['map']:.2f}% | 2 pictures" in card
+    assert f"| test map | {told['map']:.2f}% | 2 images" in card
     assert "non-maximum suppression" in card
     assert str(shapes[0].parent) not in card
 
@@ -129,7 +129,7 @@ def test_a_training_begins_from_a_classifiers_body(
         "train", *arguments(shapes, *given, "--epochs", "1", "--threads", "1", "--out", str(out))
     )
     assert code == 0, said
-    assert "the heads begin anew" in said
+    assert "the heads begin again" in said
     state = torch.load(out / "weights.pt", weights_only=True)["network"]
     torch.testing.assert_close(
         state["backbone.conv_stem.weight"], classifier.state_dict()["conv_stem.weight"]

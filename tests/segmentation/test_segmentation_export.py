@@ -43,7 +43,7 @@ def test_a_segmentation_is_exported_with_its_scores_and_runs_alone(tmp_path: Pat
     run_search(tmp_path / "search.yaml", Flags(None, None, None, None, None, None, None, run, ()), None)
     (exported,) = nas.export_run(run, ["miou"], onnx=False)
     text = (exported.folder / "README.md").read_text(encoding="utf-8")
-    assert f"| validation miou | {pd.read_csv(run / 'front.csv')['miou'].max():.2f}% | 4 pictures" in text
+    assert f"| validation miou | {pd.read_csv(run / 'front.csv')['miou'].max():.2f}% | 4 images" in text
     assert "| test miou |" in text
     done = subprocess.run(
         [sys.executable, "-I", "network.py", "weights.pt"],
