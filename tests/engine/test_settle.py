@@ -176,8 +176,8 @@ class Untrained(TrainingEvaluator):
     [
         (MUXNetSpace("tiny", num_classes=10), "num_classes: got 10, but the data have 4 classes"),
         (NASBench101(stem_channels=4, image_size=32), "image_size: got 32x32"),
-        (Fixed(), "cost\\(\\) says .* parameters .* but its network for the data .* has"),
-        (Fixed(num_classes=4, in_channels=1), "cost\\(\\) says"),
+        (Fixed(), "cost\\(\\) gives .* parameters .* but its network for the data .* has"),
+        (Fixed(num_classes=4, in_channels=1), "cost\\(\\) gives"),
         (
             Fixed(num_classes=4, side=32),
             "multiply-adds .* right for images of 32x32 pixels, but the data have 8x8",
@@ -321,7 +321,7 @@ def test_data_on_the_workers_alone_are_checked_there(images: Folder) -> None:
     here: Any = TrainingEvaluator(space, images, RECIPE)
     measure = Problem(space, ["error", "params"], here).measure()
     architecture = space.canonical(space.sample(np.random.default_rng(0)))
-    with pytest.raises(ConfigError, match="cost\\(\\) says"):
+    with pytest.raises(ConfigError, match="cost\\(\\) gives"):
         measure(Trial(0, architecture, 1))
 
 
