@@ -53,9 +53,8 @@ def check_params(
     name, text = _named(space, architecture)
     data = "the data" if task is None else f"the data ({task})"
     raise ConfigError(
-        f"space {name!r}: cost() gives {counted:,.0f} parameters for {text}, but its network for {data} has {built:,}: what "
-        f"is counted must be what is trained. Set the space's classes and channels to those of the data, or give it a "
-        f"method for_task(task) that does"
+        f"space {name!r}: cost() gives {counted:,.0f} parameters for {text}, but its network for {data} has {built:,}. "
+        f"Set the space's classes and channels to those of the data, or add a method for_task(task) that sets them"
     )
 
 
@@ -72,9 +71,9 @@ def check_counted(space: object, architecture: Architecture, network: nn.Module,
     counted, followed = dict(space.cost(architecture)), dict(for_task(space, task).cost(architecture))  # type: ignore[attr-defined]
     if counted != followed:
         raise ConfigError(
-            f"space {space.name!r}: the search counts {counted} for {space.format(architecture)}, but for the data ({task}) it "
-            f"is {followed}: give the space the classes, channels and image size of the data, or the evaluator a method "
-            f"task_spec()"
+            f"space {space.name!r}: the search counts {counted} for {space.format(architecture)}, but the data ({task}) give "
+            f"{followed}. Set the space's classes, channels and image size to those of the data, or give the evaluator "
+            f"a method task_spec()"
         )
 
 
@@ -158,7 +157,7 @@ def _check_madds(
             raise ConfigError(
                 f"space {name!r}: cost() gives {counted:,.0f} multiply-adds for {text}, which is right for images of "
                 f"{size_text(other)} pixels, but the data have {size_text(size)} ({built:,}): set the space's image "
-                f"size to that of the data, or give it a method for_task(task) that does"
+                f"size to that of the data, or add a method for_task(task) that sets it"
             )
 
 

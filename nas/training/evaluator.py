@@ -185,8 +185,7 @@ class TrainingEvaluator:
         device = self._device()
         if device.type == "cuda" and not torch.cuda.is_available():
             raise ConfigError(
-                f"device: expected one that is here, got {self.device!r}, but PyTorch sees no GPU; use device: cpu, or "
-                "leave it out"
+                f"device: {self.device!r} is not available: PyTorch finds no GPU; use device: cpu, or remove the setting"
             )
         prepared = self.task.prepare(self.data, self.recipe, device, self._wanted(architecture))
         if architecture is None and len(prepared.validation) == 0:

@@ -46,7 +46,7 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
         raise DataError(f"weights {path}: not found") from None
     except Exception as error:  # torch raises many kinds on damaged files
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise DataError(f"weights {path}: expected a file of tensors, whole ({reason})") from None
+        raise DataError(f"weights {path}: cannot be read as a file of tensors ({reason})") from None
     if isinstance(content, Mapping) and content and all(isinstance(v, Tensor) for v in content.values()):
         state = {str(name): tensor for name, tensor in content.items()}  # as an export writes it
         state.pop(_ANCHORS, None)
@@ -54,8 +54,8 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
     schema = content.get("schema") if isinstance(content, dict) else None
     if schema != SCHEMA:
         raise DataError(
-            f"weights {path}: expected schema {SCHEMA}, got {schema}; a checkpoint of MUXNet's authors is turned "
-            f"into ours by: nas weights convert {path}"
+            f"weights {path}: expected schema {SCHEMA}, got {schema}; convert a checkpoint of "
+            f"MUXNet's authors with: nas weights convert {path}"
         )
     assert isinstance(content, dict)
     kept = next((content[place] for place in _PLACES if isinstance(content.get(place), Mapping)), None)
@@ -91,7 +91,7 @@ def put_weights(network: nn.Module, path: str | Path, *, other_classes: bool = F
     return whole
 
 
-_OTHER = "the weights are of another network, or of other classes or channels"
+_OTHER = "the weights belong to another network, or to other classes or channels"
 
 
 def _last_linear(network: nn.Module) -> str:
@@ -105,7 +105,7 @@ def starting_from(build: Build, path: Path, tell: Callable[[str], None]) -> Buil
     def begun(**sizes: Any) -> nn.Module:
         network = build(**sizes)
         if not put_weights(network, path, other_classes=True):
-            tell(f"the classifier starts again: the weights in {path} are for other classes")
+            tell(f"the classifier starts from random weights: those in {path} are for other classes")
         return network
 
     return begun

@@ -149,9 +149,9 @@ def steady(timings: Mapping[str, Timing], tolerance: float) -> Mapping[str, Timi
     if worst.unsteadiness > tolerance:
         low, high = worst.interval
         raise UnsteadyTiming(
-            f"latency of {name}: {worst.milliseconds:.3g} ms in {len(worst.seconds)} runs is not to be relied on: the "
-            f"median lies between {1e3 * low:.3g} and {1e3 * high:.3g} ms and drifted by {worst.drift:.0%}, where "
-            f"{tolerance:.0%} is tolerated; measure on a quieter machine, with more rounds, or tolerate more"
+            f"latency of {name}: {worst.milliseconds:.3g} ms in {len(worst.seconds)} runs is too unsteady: the "
+            f"median lies between {1e3 * low:.3g} and {1e3 * high:.3g} ms and drifted by {worst.drift:.0%}, above "
+            f"the tolerance of {tolerance:.0%}; measure on a quieter machine, with more rounds, or raise the tolerance"
         )
     return timings
 

@@ -124,11 +124,11 @@ def _read(path: str | Path) -> Mapping[str, Any]:
     except pickle.UnpicklingError as error:
         reason = str(error).split("\n")[0]
         raise DataError(
-            f"{path}: holds more than tensors and plain values, and is not loaded ({reason})"
+            f"{path}: holds more than tensors and plain values, so it is not loaded ({reason})"
         ) from None
     except Exception as error:  # torch raises many kinds on damaged files
         reason = f"{type(error).__name__}: {error}".split("\n")[0]
-        raise DataError(f"{path}: expected a PyTorch checkpoint, whole: {reason}") from None
+        raise DataError(f"{path}: cannot be read as a PyTorch checkpoint: {reason}") from None
     if not isinstance(content, Mapping):
         raise DataError(f"{path}: expected a dictionary of tensors, got {type(content).__name__}")
     return content

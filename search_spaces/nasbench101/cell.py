@@ -251,5 +251,5 @@ def _read_operation(op: Any, ops: Any) -> int:
     if isinstance(op, int | np.integer | str) and str(op) in {"0", "1", "2"}:
         return int(op)
     raise ArchitectureError(
-        f"ops {ops!r}: {op!r} is no operation; expected 0, 1, 2 or one of {', '.join(OPERATIONS)}"
+        f"ops {ops!r}: {op!r} is not an operation; expected 0, 1, 2 or one of {', '.join(OPERATIONS)}"
     )

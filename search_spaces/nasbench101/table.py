@@ -38,4 +38,4 @@ def load_table(path: str | Path) -> NASBench101Table | ParquetTable:
     hint = (
         "import a .tfrecord file first" if path.is_file() else "expected a folder with meta.json or *.parquet"
     )
-    raise DataError(f"{path}: no NASBench-101 table; {hint} (docs/nasbench101-data.md)")
+    raise DataError(f"{path}: not a NASBench-101 table; {hint} (docs/nasbench101-data.md)")

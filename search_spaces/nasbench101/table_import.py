@@ -62,7 +62,7 @@ def import_tfrecord(
         raise DataError(
             f"{source}: {len(columns['cell']):,} cells in {collected.records:,} records, expected {CELLS:,}: "
             f"the file was cut off between two cells, or is only a part; {ADVICE}. "
-            "A part that is meant to be one: --partial (partial=True)"
+            "To import a part on purpose: --partial (partial=True)"
         )
     report = ImportReport(
         out,

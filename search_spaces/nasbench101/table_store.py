@@ -212,12 +212,12 @@ def _read_meta(path: Path) -> dict[str, Any]:
         meta = json.loads((path / "meta.json").read_text(encoding="utf-8"))
     except OSError:
         raise DataError(
-            f"{path}: no imported NASBench-101 table (no readable meta.json); {_ADVICE}"
+            f"{path}: not an imported NASBench-101 table (no readable meta.json); {_ADVICE}"
         ) from None
     except ValueError as error:
         raise DataError(f"{path}/meta.json is damaged ({error}); {_ADVICE}") from None
     if not isinstance(meta, dict) or meta.get("kind") != KIND:
-        raise DataError(f"{path}/meta.json is not that of a NASBench-101 table; {_ADVICE}")
+        raise DataError(f"{path}/meta.json does not describe a NASBench-101 table; {_ADVICE}")
     if meta.get("schema") != SCHEMA:
         raise DataError(f"{path}: schema {meta.get('schema')!r}, this version reads {SCHEMA}; {_ADVICE}")
     needed = {"hash", "cell", "params", "search_cell", "search_row"}

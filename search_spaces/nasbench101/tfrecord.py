@@ -119,7 +119,7 @@ def read_frames(path: Path) -> Iterator[Frame]:
 def _mismatch(part: str, expected: int, found: int) -> str:
     return (
         f"the checksum of its {part} is {found:#010x} where the file says {expected:#010x}: "
-        "the file is corrupt or no TFRecord file"
+        "the file is corrupt or not a TFRecord file"
     )
 
 
@@ -145,7 +145,7 @@ def decode_run(data: bytes) -> RunRecord:
     try:
         metrics.ParseFromString(_decode_base64(encoded))
     except message.DecodeError:
-        raise ValueError("the metrics are no protobuf message of the expected kind") from None
+        raise ValueError("the metrics are not a protobuf message of the expected kind") from None
     if len(metrics.evaluation_data) != 3:
         raise ValueError(f"expected 3 evaluations (start, half way, end), got {len(metrics.evaluation_data)}")
     _, half, end = metrics.evaluation_data
@@ -179,7 +179,7 @@ def pack_published(adjacency: str, operations: str) -> int:
     n = math.isqrt(len(adjacency))
     labels = operations.split(",")
     if not 2 <= n <= MAX_VERTICES or n * n != len(adjacency) or len(labels) != n:
-        raise ValueError(f"adjacency of {len(adjacency)} digits with {len(labels)} operations is no cell")
+        raise ValueError(f"adjacency of {len(adjacency)} digits with {len(labels)} operations is not a cell")
     if labels[0] != "input" or labels[-1] != "output" or set(labels[1:-1]) - set(OPERATIONS):
         raise ValueError(f"operations {operations!r}: expected input, {', '.join(OPERATIONS)}, ..., output")
     bits = "".join(adjacency[i * n + i + 1 : (i + 1) * n] for i in range(n))

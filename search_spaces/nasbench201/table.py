@@ -68,7 +68,7 @@ class NASBench201Table:
             frame = read_frame(file)
         except (OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
-            raise DataError(f"{file}: missing or no Parquet file ({reason}); fetch it again") from None
+            raise DataError(f"{file}: missing or not a Parquet file ({reason}); fetch it again") from None
         measured = [c for c in frame.columns if "_acc_" in str(c)]
         if "ops" not in frame.columns or not measured:
             raise DataError(

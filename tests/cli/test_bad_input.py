@@ -36,7 +36,7 @@ WRONG = [
     (["--set", "evaluator=parts.py:Careless"], 2, r"NameError: .* \(/.*/parts.py, line 56, in __init__\)"),
     (["--set", "evaluator.slep=3"], 2, r"evaluator parts.py:Evaluator: no setting 'slep' \(did you mean 'sleep'\?\)"),
     (["--set", "evaluator=nasbench101-table"], 2, r"evaluator nasbench101-table: needs the setting 'path'"),
-    (["--set", "evaluator={name: nasbench101-table, path: nowhere}"], 3, r"nowhere: no NASBench-101 table"),
+    (["--set", "evaluator={name: nasbench101-table, path: nowhere}"], 3, r"nowhere: not a NASBench-101 table"),
     (["--set", "evaluator=parts.py:broken"], 6, r"10 of the last 10 candidates failed .*'sqroot'.* \(/.*/parts.py, line 38\)"),
     (["--set", "limits=['params <= 9']"], 2, r"limits params <= 9: no architecture .* meets them; the nearest had params = 10"),
     (["--set", "limits=['params =< 9']"], 2, r"limit 'params =< 9': expected 'objective <= number'"),

@@ -129,7 +129,7 @@ def test_a_training_begins_from_a_classifiers_body(
         "train", *arguments(shapes, *given, "--epochs", "1", "--threads", "1", "--out", str(out))
     )
     assert code == 0, said
-    assert "the heads begin again" in said
+    assert "the heads start from random weights" in said
     state = torch.load(out / "weights.pt", weights_only=True)["network"]
     torch.testing.assert_close(
         state["backbone.conv_stem.weight"], classifier.state_dict()["conv_stem.weight"]

@@ -142,7 +142,7 @@ def test_an_annotation_with_a_document_type_is_refused(head: str) -> None:
 def test_data_that_are_not_there_say_how_to_get_them(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"not found\. Get VOCtrainval_06-Nov-2007\.tar"):
         VOC(str(tmp_path / "nothing")).load()
-    with pytest.raises(DataError, match=r"not found\. Pictures: columns image_id"):
+    with pytest.raises(DataError, match=r"not found\. Images: columns image_id"):
         DetectionParquet(str(tmp_path / "no.parquet"), str(tmp_path / "no.parquet")).load()
 
 

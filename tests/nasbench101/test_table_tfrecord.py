@@ -98,8 +98,8 @@ def test_an_absent_number_reads_as_not_a_number():
         (b'{"a": 1}', "5 JSON fields"),
         (edited(1, "108"), "text, whole number"),
         (edited(1, True), "text, whole number"),
-        (edited(2, "01"), "no cell"),
-        (edited(2, "0" * 81), "no cell"),
+        (edited(2, "01"), "not a cell"),
+        (edited(2, "0" * 81), "not a cell"),
         (edited(2, "0110001000010010"), "above the diagonal"),
         (edited(2, "0120001000010000"), "above the diagonal"),
         (edited(2, "0000000000000000"), "no path"),
@@ -135,7 +135,7 @@ def test_a_file_of_another_kind_is_named(tmp_path: Path, start: bytes, kind: str
 
 def test_random_bytes_are_no_tfrecord_file(tmp_path: Path):
     (tmp_path / "x").write_bytes(bytes(range(7, 207)))
-    with pytest.raises(DataError, match=r"record 0 at byte 0: the checksum of its length .* no TFRecord"):
+    with pytest.raises(DataError, match=r"record 0 at byte 0: the checksum of its length .* not a TFRecord"):
         list(read_frames(tmp_path / "x"))
 
 

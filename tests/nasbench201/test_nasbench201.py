@@ -158,7 +158,7 @@ def test_texts_that_are_none_are_a_data_error(tmp_path: Path):
     whole().to_parquet(tmp_path / "archs.parquet", compression=None)
     content = (tmp_path / "archs.parquet").read_bytes()
     (tmp_path / "archs.parquet").write_bytes(content.replace(b"000001", b"\x8000001"))
-    with pytest.raises(DataError, match="missing or no Parquet"):
+    with pytest.raises(DataError, match="missing or not a Parquet"):
         NASBench201Table.open(tmp_path)
 
 
@@ -171,5 +171,5 @@ def test_what_pandas_wrote_beside_a_table_does_not_matter(tmp_path: Path):
 @pytest.mark.parametrize("name", ["absent.parquet", "text.parquet"])
 def test_what_is_no_parquet_file_is_a_data_error(tmp_path: Path, name: str):
     (tmp_path / "text.parquet").write_text("no parquet")
-    with pytest.raises(DataError, match="missing or no Parquet"):
+    with pytest.raises(DataError, match="missing or not a Parquet"):
         NASBench201Table.open(tmp_path / name)

@@ -82,7 +82,7 @@ def test_a_classifiers_weights_begin_a_segmentation() -> None:
     begun = make(num_classes=5, in_channels=3)
     theirs = classifier.state_dict()
     assert all(torch.equal(t, theirs[name]) for name, t in begun.backbone.state_dict().items())
-    assert told == ["the heads begin again: the weights in w.pt have none for these classes"]
+    assert told == ["the heads start from random weights: w.pt has none for these classes"]
 
 
 def test_a_segmentations_own_weights_begin_it_whole() -> None:

@@ -294,7 +294,7 @@ def test_a_file_that_is_no_parquet_is_refused(tmp_path):
     [
         (
             {"name": "digit"},
-            "'digit' is unknown .*did you mean 'digits'.* or the path of a folder of images",
+            "'digit' is unknown .*did you mean 'digits'.* or the path of an existing folder of images",
         ),
         ({"path": "x"}, "None is unknown"),
         ({"name": "x" * 5000}, "is unknown"),

@@ -349,7 +349,7 @@ def test_pictures_follow_the_recipe(space, architecture):
         ({"names": ("naswott",)}, r"naswott.*did you mean"),
         ({"names": ()}, "at least one name"),
         ({"names": ("naswot", "naswot")}, "each once"),
-        ({"pictures": 1}, "at least 2 pictures"),
+        ({"pictures": 1}, "at least 2 images"),
         ({"threads": 0}, "1 thread"),
         ({"space": SearchSpace()}, "cannot build networks"),
     ],

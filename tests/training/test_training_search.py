@@ -176,7 +176,7 @@ def test_what_is_missing_for_a_network_is_said(whole: nas.SearchResult, tmp_path
     ("changes", "error", "said"),
     [
         ({"data": Cifar10(path="/nowhere")}, DataError, "/nowhere"),
-        ({"device": "cuda"}, ConfigError, "device: .*'cuda', but PyTorch sees no GPU"),
+        ({"device": "cuda"}, ConfigError, "device: 'cuda' is not available: PyTorch finds no GPU"),
         ({"data": Digits(validation=0.0)}, DataError, "no validation image"),
     ],
 )

@@ -70,7 +70,7 @@ def data_from_config(config: Mapping[str, Any]) -> DataSource:
         if kind is None:
             raise ConfigError(
                 f"data: {name!r} is unknown{did_you_mean(str(name), DATASETS)}: expected one of {', '.join(DATASETS)}, "
-                "or the path of a folder of images or of a Parquet file that is there"
+                "or the path of an existing folder of images or Parquet file"
             )
         if "path" in settings:
             raise ConfigError(f"data {name!r} already defines its images; remove path={settings['path']!r}")

@@ -121,7 +121,7 @@ class DataReport:
         """The report as text, at most `limit` damages spelt out."""
         text = [f"{self.name}: {self.where}"]
         if self.counts:
-            text.append(f"  pictures: {self.picture}; {len(self.class_names)} classes")
+            text.append(f"  images: {self.picture}; {len(self.class_names)} classes")
             for split, counts in self.counts.items():
                 if counts:
                     text.append(

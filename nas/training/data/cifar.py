@@ -125,7 +125,7 @@ def _records(form: Form, file: Path) -> tuple[ByteArray, IntArray]:
     raw = np.fromfile(file, dtype=np.uint8)
     if len(raw) == 0 or len(raw) % size:
         raise DataError(
-            f"{file}: {len(raw)} bytes are no whole number of records of {size} bytes: the file is truncated "
+            f"{file}: {len(raw)} bytes are not a whole number of {size}-byte records: the file is truncated "
             f"or not {form.name}. {form.how_to_get}"
         )
     records = raw.reshape(-1, size)

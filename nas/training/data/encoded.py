@@ -176,7 +176,7 @@ def _large(listing: Listing, reading: Reading, name: str, skipped: list[Damage])
     if reading.resolution is None:
         raise DataError(
             f"{name}: {len(listing.where)} images do not fit in {reading.memory_mb} MB, and images "
-            f"that are decoded as they are needed must have one size: set resolution"
+            f"decoded on demand must have one size: set resolution"
         )
     if reading.skip_damaged:
         results = _decoded(_pictures(listing, reading))

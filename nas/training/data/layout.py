@@ -19,7 +19,7 @@ BESIDE = "in folders beside the splits"
 UNTRAINED = "of a class without a training folder"
 HOW = (
     "Put images in folders by class: PATH/train/CLASS/*.jpg and PATH/val/CLASS/*.jpg (ImageNet's layout), "
-    "or PATH/CLASS/*.jpg to have the splits cut for you, or list them in PATH/labels.csv (columns file and label)."
+    "or PATH/CLASS/*.jpg to have the splits made for you, or list them in PATH/labels.csv (columns file and label)."
 )
 
 

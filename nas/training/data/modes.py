@@ -82,9 +82,7 @@ def _load(picture: Image) -> tuple[int, bool]:
     Raises `Unreadable` for a damaged size of a WebP, which its decoder would fill for minutes.
     """
     if picture.format == "WEBP" and max(picture.size) > _WEBP_SIDE:
-        raise Unreadable(
-            f"{picture.width}x{picture.height} pixels, of which a WebP has {_WEBP_SIDE} a side at most"
-        )
+        raise Unreadable(f"{picture.width}x{picture.height} pixels; a WebP has at most {_WEBP_SIDE} a side")
     tags = getattr(picture, "tag_v2", None)
     if tags is None:
         picture.load()
@@ -129,7 +127,7 @@ def _flat(picture: Image, raw: str, mode: str) -> Image:
     if transparency is not None and picture.mode in ("1", "L", "RGB"):
         if raw.startswith("RGB;16"):
             raise Unreadable(
-                "16 bits a channel with a transparent colour, of which Pillow reads 8 bits; save it with an alpha channel"
+                "16 bits a channel with a transparent colour: Pillow reads only 8 bits; save it with an alpha channel"
             )
         value = np.asarray(transparency) * _SCALED.get(raw, 1)
         base = picture.convert("L" if picture.mode == "1" else picture.mode)

@@ -14,7 +14,7 @@ from nas.training.data.encoded import Listing, Reading, check_listing, load_list
 from nas.training.data.splits import SPLIT_NAMES, check_one_name_each
 
 HOW = (
-    "Any Parquet file serves that has a column of encoded images (JPEG or PNG bytes) and a column of labels: "
+    "Expected a Parquet file with a column of encoded images (JPEG or PNG bytes) and a column of labels: "
     "whole numbers from 0, or names."
 )
 LABELS = ("label", "labels", "class", "class_index", "fine_label", "target")

@@ -34,7 +34,7 @@ def starting_from(
         if whole and all(n in state and state[n].shape == t.shape for n, t in heads.items()):
             network.load_state_dict({n: state[n] for n in ours})
         else:
-            tell(f"the heads begin again: the weights in {where} have none for these classes")
+            tell(f"the heads start from random weights: {where} has none for these classes")
         return network
 
     return begun
@@ -51,8 +51,8 @@ def put_backbone(network: nn.Module, state: Mapping[str, Tensor], where: str) ->
         if name not in state or state[name].shape != tensor.shape:
             got = tuple(state[name].shape) if name in state else "nothing"
             raise DataError(
-                f"weights {where}: tensor {name}: expected shape {tuple(tensor.shape)}, got {got}: they are of "
-                f"another backbone"
+                f"weights {where}: tensor {name}: expected shape {tuple(tensor.shape)}, got {got}: the "
+                f"weights belong to another backbone"
             )
     with torch.no_grad():
         backbone.load_state_dict({name: state[name] for name in ours})

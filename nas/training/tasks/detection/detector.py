@@ -48,7 +48,7 @@ class Detector(nn.Module):
         super().__init__()
         if not isinstance(backbone, Backbone):
             raise ConfigError(
-                "backbone: expected a network with `widths` and `strides` that gives a list of maps"
+                "backbone: expected a network with `widths` and `strides` that returns a list of maps"
             )
         if num_classes < 1:
             raise ConfigError(f"num_classes: expected at least 1, got {num_classes}")

@@ -129,7 +129,7 @@ class Voc(MaskSet):
             file = root / "ImageSets" / "Segmentation" / f"{name}.txt"
             if not file.is_file():
                 raise DataError(
-                    f"voc {root}: {file} is not there; expected the folder VOC2007, VOC2012 or alike"
+                    f"voc {root}: {file}: not found; expected a folder such as VOC2007 or VOC2012"
                 )
             for word in file.read_text(encoding="utf-8").split():
                 mask = root / "SegmentationClass" / f"{word}.png"
@@ -169,9 +169,7 @@ def _listing(
     name: str, where: Path, pairs: list[Pair], class_names: tuple[str, ...], codes: Codes
 ) -> MaskListing:
     if not pairs:
-        raise DataError(
-            f"{name} {where}: no image found; expected the layout that `{name}` describes in the docs"
-        )
+        raise DataError(f"{name} {where}: no image found; see the layout of `{name}` in the docs")
     return MaskListing(
         f"{name} {where}",
         [p[0] for p in pairs],

@@ -80,7 +80,7 @@ class DecodedFeed:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         if seed is not None and self.augment.crop is None:
             raise ConfigError(
-                "augment: crop: the images are of several sizes (or too many to hold): set the size of the crop"
+                "augment: crop: the images have several sizes (or are too many for memory): set the size of the crop"
             )
         positions = [part.tolist() for part in parts]
         random = torch.split(_random(sum(map(len, positions)), seed), [len(p) for p in positions])

@@ -248,7 +248,7 @@ class MaskReport:
         """The report as text, at most `limit` damages spelt out."""
         some = ", ".join(self.sizes[:3]) + (f" and {len(self.sizes) - 3} more" if len(self.sizes) > 3 else "")
         text = [f"{self.name}: {len(self.shares)} classes; sizes {some or 'none'}"]
-        text += [f"  {split}: {count} pictures" for split, count in self.counts.items()]
+        text += [f"  {split}: {count} images" for split, count in self.counts.items()]
         text += [f"  {share:6.2f}% of the pixels: {name}" for name, share in self.shares.items()]
         text += [f"  ignored: {ignored}" for ignored in self.account.ignored]
         word = "skipped" if self.skipping else "damaged"
@@ -266,7 +266,7 @@ def load_masks(listing: MaskListing, reading: MaskReading) -> MaskSplits:
     """
     if len(listing) == 0:
         raise DataError(
-            _complaint(listing, listing.damage) if listing.damage else f"{listing.name}: no picture"
+            _complaint(listing, listing.damage) if listing.damage else f"{listing.name}: no image"
         )
     found: list[Damage] = list(listing.damage)
     held: dict[int, tuple[ByteArray, ByteArray]] | None = {}

@@ -124,12 +124,12 @@ class SegmentationSpace(SearchSpace):
         assert isinstance(self.backbone, HasFeatures)
         if self.num_classes is None:
             raise ConfigError(
-                f"space {self.name!r}: num_classes: not known without data; give it, or the data"
+                f"space {self.name!r}: num_classes: unknown without data; set it, or give the data"
             )
         if self.picture is None:
             raise ConfigError(
-                f"space {self.name!r}: picture: the size of the images is not known (no data, several sizes, or too many "
-                "to hold at once): give the size that costs are counted for, picture: [height, width]"
+                f"space {self.name!r}: picture: the image size is unknown (no data, several sizes, or too many images "
+                "for memory): set the size that costs are counted for, picture: [height, width]"
             )
         stride = self.head.output_stride
         body = self.backbone.features_cost(
@@ -147,7 +147,7 @@ class SegmentationSpace(SearchSpace):
         assert isinstance(self.backbone, HasFeatures)
         classes = self.num_classes if num_classes is None else num_classes
         if classes is None:
-            raise ConfigError(f"space {self.name!r}: num_classes: not known without data; give it")
+            raise ConfigError(f"space {self.name!r}: num_classes: unknown without data; set it")
         channels = self.in_channels if in_channels is None else in_channels
         return SegmentationNetwork(
             self.backbone.build_features(self._theirs(architecture), in_channels=channels),

@@ -26,7 +26,7 @@ from nas.training.tasks.detection.data.base import (
 )
 
 HOW = (
-    "Pictures: columns image_id, width, height, jpeg, split (train, val or test) and, for several sets in one file, source. "
+    "Images: columns image_id, width, height, jpeg, split (train, val or test) and, for several sets in one file, source. "
     "Boxes: image_id, label, xmin, ymin, xmax, ymax (pixels from 1), difficult, and source likewise."
 )
 PICTURES = ("image_id", "width", "height", "jpeg", "split")

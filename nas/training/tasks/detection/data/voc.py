@@ -43,7 +43,7 @@ CLASSES = (
 )
 HOW = (
     "Get VOCtrainval_06-Nov-2007.tar and VOCtest_06-Nov-2007.tar from host.robots.ox.ac.uk/pascal/VOC/voc2007, unpack both "
-    "in one place and give the folder VOC2007. Data of your own: JPEGImages/NAME.jpg, Annotations/NAME.xml, and "
+    "in one place and give the folder VOC2007. Your own data: JPEGImages/NAME.jpg, Annotations/NAME.xml, and "
     "ImageSets/Main/{train,val,test}.txt with a name a line."
 )
 
