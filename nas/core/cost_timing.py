@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 
 import numpy as np
@@ -15,12 +16,15 @@ SLOW_S = 1e-3  # seconds an architecture above which costs are estimated
 KEPT = 50_000  # cached architectures; the oldest are dropped
 _TIMED = 5  # architectures to time; the fastest counts, since the first call may load a package
 
+_TIMING_S = 0.5  # after which two are enough
+
 
 class Kept:
     """Cache of a function of an architecture, for the last `KEPT` architectures."""
 
     def __init__(self) -> None:
-        self._values: dict[Architecture, dict[str, float]] = {}
+        # of a plain dict the oldest takes ever longer to find
+        self._values: OrderedDict[Architecture, dict[str, float]] = OrderedDict()
 
     def get(
         self, architecture: Architecture, compute: Callable[[Architecture], dict[str, float]]
@@ -30,7 +34,7 @@ class Kept:
         if found is None:
             found = compute(architecture)
             if len(self._values) >= KEPT:
-                self._values.pop(next(iter(self._values)), None)
+                self._values.popitem(last=False)
             self._values[architecture] = found
         return found
 
@@ -40,12 +44,12 @@ def seconds_of(space: SearchSpace, function: Callable[[Architecture], object]) -
     rng, fastest = np.random.default_rng(0), np.inf
     try:
         with tries_at_most(10_000):
-            for _ in range(_TIMED):
+            for number in range(_TIMED):
                 architecture = space.canonical(space.sample(rng))
                 start = time.perf_counter()
                 function(architecture)
                 fastest = min(fastest, time.perf_counter() - start)
-                if fastest < SLOW_S:
+                if fastest < SLOW_S or number * fastest > _TIMING_S:
                     break
     except Exception:  # the error is raised, with its place, where the value is used
         return 0.0

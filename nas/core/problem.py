@@ -212,7 +212,7 @@ class Problem:
         """Seconds of exact costs an architecture, timed on first use unless set by `set_cost_seconds`."""
         if not self._timed:
             seconds = seconds_of(self.space, self.cheap_values) if self._cheap else 0.0
-            if isinstance(self.space, HasCost):
+            if isinstance(self.space, HasCost) and not self._needs_cost:
                 seconds = max(seconds, seconds_of(self.space, self.space.cost))
             self._timed.append(seconds)
         return self._timed[0]
