@@ -17,8 +17,11 @@ from nas.core.records import Architecture
 from nas.core.space import HasEnumeration, HasVariation
 
 EXACT_CALLS = 50  # exact values that one proposal may compute when costs are slow
+_DESCENDED = 4  # times as many for a descent to the limits, where random architectures break them
 _LEARNED = 20  # exact values needed to fit the estimate
 _SCREENED = 10  # candidates rejected by the estimate for each one of them that is computed exactly
+_GUESSED = 20  # mutants of which the one that an estimate takes for the nearest is looked at exactly
+_WALKED_SLOWLY = 10_000  # and where costs are slow, which are then computed for all of them
 MAX_ENUMERATED = 2_000_000  # gene combinations to enumerate for the last unseen ones
 
 
@@ -106,6 +109,10 @@ class Candidates:
         """All architectures returned or marked so far (canonical)."""
         return self._seen
 
+    def begin(self) -> None:
+        """A new proposal begins, with exact values of its own where costs are slow; `peek` and what proposes begin one."""
+        self._exact_left = EXACT_CALLS
+
     def accept(self, architecture: Architecture) -> Architecture | None:
         """Mark and return the canonical form if it is new, valid and within the cheap constraints; else None."""
         canonical = self.check(architecture)
@@ -127,7 +134,7 @@ class Candidates:
         With slow costs, False for most candidates that the estimate rejects, and once the exact values of a
         proposal are used up.
         """
-        if self._estimate is None:
+        if self._estimate is None or canonical in self._estimate:
             return self._problem.cheap_violation(canonical) == 0
         if self._violation(canonical) > 0:
             self._screened += 1
@@ -157,7 +164,7 @@ class Candidates:
         Fewer when few draws are valid: at most `PEEKED` draws are made.
         """
         found: dict[Architecture, None] = {}
-        self._exact_left = EXACT_CALLS
+        self.begin()
         with suppress(TriesUsedUp, SamplingError), tries_at_most(self.PEEKED):
             for _ in range(2 * n):
                 if len(found) == n:
@@ -178,7 +185,7 @@ class Candidates:
 
     def random(self) -> Architecture | None:
         """A new random architecture; under tight constraints found by descent on the violation."""
-        self._exact_left = EXACT_CALLS
+        self.begin()
         found = self._drawn() or self._unseen()
         if found is None and self._unlikely is not None and not self._walkable():
             raise self._unlikely
@@ -202,7 +209,7 @@ class Candidates:
         return None
 
     def _first_accepted(self, draw: Callable[[], Architecture]) -> Architecture | None:
-        self._exact_left = EXACT_CALLS
+        self.begin()
         for _ in range(self.TRIES):
             found = self.accept(draw())
             if found is not None:
@@ -215,19 +222,21 @@ class Candidates:
         if not any(limit.objective not in problem.measured for limit in problem.limits):
             return None
         closest, least = None, math.inf
+        self._exact_left = _DESCENDED * EXACT_CALLS
         for _ in range(restarts):
             current = self._space.canonical(self._space.sample(rng))
-            violation = self._violation(current)
+            violation = self._exact_violation(current)
             for _ in range(steps):
                 if violation == 0:
                     found = self.accept(current)
                     if found is not None:
                         return found
-                trial = self.variation.mutate(current, rng)
-                if not self._space.is_valid(trial):
+                if self._exact_left <= 0:
+                    break
+                trial = self._mutated(current)
+                if trial is None:
                     continue
-                trial = self._space.canonical(trial)
-                broken = self._violation(trial)
+                broken = self._exact_violation(trial)
                 if broken <= violation:
                     current, violation = trial, broken
             if violation < least:
@@ -243,15 +252,28 @@ class Candidates:
             )
         return None
 
+    def _mutated(self, current: Architecture) -> Architecture | None:
+        """A valid mutant; where costs are slow, of some the one that breaks the limits least by their estimate."""
+        if self._estimate is None:
+            mutant = self.variation.mutate(current, self._rng)
+            return self._space.canonical(mutant) if self._space.is_valid(mutant) else None
+        drawn = [self.variation.mutate(current, self._rng) for _ in range(_GUESSED)]
+        new = {self._space.canonical(a): None for a in drawn if self._space.is_valid(a)}
+        mutants = [a for a in new if a not in self._estimate]
+        if not mutants:
+            return None
+        guessed = [self._problem.cheap_excess(row) for row in self._estimate(mutants)]
+        return mutants[int(np.argmin(guessed))]
+
     def _unseen(self) -> Architecture | None:
         """The next unseen architecture, in order, of a space small enough to enumerate."""
         if self._rest is None:
             self._rest = self._walk()
-        for architecture in self._rest:
-            found = self.accept(architecture)
-            if found is not None:
-                return found
-        return None
+        estimate, self._estimate = self._estimate, None  # what is passed over here does not come again
+        try:
+            return next(filter(None, map(self.accept, self._rest)), None)
+        finally:
+            self._estimate = estimate
 
     def _walk(self) -> Iterator[Architecture]:
         space = self._space
@@ -264,7 +286,8 @@ class Candidates:
         return (Architecture(space.name, genes) for genes in itertools.product(*ranges))
 
     def _walkable(self) -> bool:
-        return self._listed() or math.prod(self._space.cardinalities) <= MAX_ENUMERATED
+        most = MAX_ENUMERATED if self._estimate is None else _WALKED_SLOWLY
+        return self._listed() or math.prod(self._space.cardinalities) <= most
 
     def _listed(self) -> bool:
         space = self._space

@@ -76,6 +76,7 @@ class LocalSearch(Algorithm):
         return asked
 
     def _propose(self) -> Architecture | None:
+        self._candidates.begin()
         if self._asked < self._settings.starts:
             return self._candidates.random()
         while self._current is not None or self._open:
