@@ -12,7 +12,7 @@ Augment = Callable[[Tensor, torch.Generator], Tensor]
 
 
 def sent(tensor: Tensor, device: torch.device) -> Tensor:
-    """A small tensor from the CPU on the device, without waiting for what the device still has to do."""
+    """A small tensor from the CPU on the device, without waiting for pending work there."""
     if device.type != "cuda":
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)

@@ -1,4 +1,4 @@
-"""Whether the network that is trained is the one that is counted: parameters and multiply-adds, built against cost."""
+"""Check that a built network has the parameters and multiply-adds that the space's `cost` gives."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from nas.core.records import Architecture
 from nas.core.space import HasBuild, HasCost, HasForTask, SearchSpace, for_task
 from nas.core.task_spec import Size, TaskSpec, size_text
 
-SAMPLES = 3  # architectures that are built before a search
+SAMPLES = 3  # architectures built before a search
 NEAR = 1e-3  # relative: multiply-adds of one size of image, counted with or without a bias
 
 
 def check_counts(space: object, task: TaskSpec) -> None:
-    """Build some architectures for this task and compare them with the space's `cost`; nothing is trained.
+    """Build some architectures for this task and compare them with the space's `cost`, without training.
 
-    Raises `ConfigError` where parameters differ, or where the multiply-adds are those of images of another size.
+    Raises `ConfigError` where parameters differ, or where the multiply-adds belong to another image size.
     """
     if not (isinstance(space, SearchSpace) and isinstance(space, HasBuild) and isinstance(space, HasCost)):
         return
@@ -34,7 +34,7 @@ def check_counts(space: object, task: TaskSpec) -> None:
         architecture = space.canonical(space.sample(rng))
         try:
             network = _built(space, architecture, task)
-        except Exception:  # a failed candidate, and a search continues after one
+        except Exception:  # a failed candidate; the search continues
             continue
         check_params(space, architecture, network, task)
         if task.image_size is not None and not hasattr(space, "for_task"):
@@ -59,9 +59,9 @@ def check_params(
 
 
 def check_counted(space: object, architecture: Architecture, network: nn.Module, task: TaskSpec) -> None:
-    """Raise `ConfigError` unless what a search counts (None: nothing) is this network on these data.
+    """Raise `ConfigError` unless the search's counted space (None: no check) matches this network on these data.
 
-    The last check, where a network is trained: of data that the search could not see when it began.
+    The last check, before training: the search may not have seen these data when it began.
     """
     if space is None:
         return
@@ -78,20 +78,20 @@ def check_counted(space: object, architecture: Architecture, network: nn.Module,
 
 
 def check_data(expected: TaskSpec | None, found: TaskSpec) -> None:
-    """Raise `DataError` when a worker's data are not those that the search began with."""
+    """Raise `DataError` when a worker's data differ from those at the start of the search."""
     if expected is None:
         return
     same = (expected.in_channels, expected.num_classes) == (found.in_channels, found.num_classes)
     if not same:
         raise DataError(
-            f"data: {found} here, but {expected} where the search began; give every worker the same data"
+            f"data: {found} here, but {expected} at the start of the search; give every worker the same data"
         )
 
 
 def parameters(network: nn.Module) -> int | None:
-    """How many parameters a network has in use; None while some have no shape yet.
+    """Number of parameters in use; None while some have no shape yet.
 
-    Those of the children that its `training_only` names are left out, such as of an auxiliary head.
+    Children named in its `training_only`, such as an auxiliary head, do not count.
     """
     spare = {id(p) for name in training_only(network) for p in _child(network, name).parameters()}
     found = [p for p in network.parameters() if id(p) not in spare]
@@ -99,7 +99,7 @@ def parameters(network: nn.Module) -> int | None:
 
 
 def in_use(network: nn.Module) -> nn.Module:
-    """The network without what serves in training alone; itself where there is nothing of that kind."""
+    """The network without its training-only children; itself where it has none."""
     names = training_only(network)
     if not names:
         return network
@@ -109,7 +109,7 @@ def in_use(network: nn.Module) -> nn.Module:
 
 
 def training_only(network: nn.Module) -> tuple[str, ...]:
-    """Names of a network's children that serve in training alone and are there."""
+    """Names of the existing children that a network uses in training only."""
     named = getattr(network, "training_only", ())
     return tuple(n for n in named if network._modules.get(n) is not None)
 
@@ -123,13 +123,13 @@ def _child(network: nn.Module, name: str) -> nn.Module:
 def multiply_adds(network: nn.Module, shape: tuple[int, int, int]) -> int | None:
     """Multiply-adds of convolutions and matrix products for one image (channels, height, width); None if it fails.
 
-    Counted on tensors without storage; the network, which must be in evaluation mode, is moved there for good.
+    Counted on tensors without storage; the network, which must be in evaluation mode, stays there.
     """
     try:
         network = network.to("meta").eval()
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             network(torch.zeros(1, *shape, device="meta"))
-    except Exception:  # somebody's own network
+    except Exception:  # a custom network
         return None
     return int(counter.get_total_flops()) // 2
 
@@ -137,9 +137,9 @@ def multiply_adds(network: nn.Module, shape: tuple[int, int, int]) -> int | None
 def _check_madds(
     space: object, architecture: Architecture, network: nn.Module, task: TaskSpec, size: Size
 ) -> None:
-    """Raise `ConfigError` when `cost` gives the multiply-adds of images of another size.
+    """Raise `ConfigError` when `cost` gives the multiply-adds of another image size.
 
-    Only where that size is found: conventions differ in what else they count.
+    Only where that size is found, because conventions for multiply-adds differ.
     """
     counted = _said(space, architecture, "madds")
     built = multiply_adds(network, (task.in_channels, *size))
@@ -162,13 +162,13 @@ def _check_madds(
 
 
 def _built(space: HasBuild, architecture: Architecture, task: TaskSpec) -> nn.Module:
-    """The network without storage where its code allows it, which takes no time."""
+    """The network, without storage where its code allows it, which takes no time."""
     sizes = {"num_classes": task.num_classes, "in_channels": task.in_channels}
     with torch.random.fork_rng(devices=[]):
         try:
             with torch.device("meta"):
                 return space.build(architecture, **sizes)
-        except Exception:  # code that looks at values
+        except Exception:  # its code reads values
             return space.build(architecture, **sizes)
 
 
@@ -177,7 +177,7 @@ def _said(space: Any, architecture: Architecture, name: str) -> float | None:
     try:
         costs: Mapping[str, Any] = space.cost(architecture)
         value = float(costs[name])
-    except Exception:  # somebody's own code; the search reports what it raises
+    except Exception:  # custom code; the search reports the exception
         return None
     return value if math.isfinite(value) else None
 

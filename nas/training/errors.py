@@ -1,4 +1,4 @@
-"""What can go wrong while a network trains."""
+"""Errors of a training."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from nas.core.errors import EvaluationError
 
 
 class TrainingDiverged(EvaluationError):
-    """The loss stopped being a finite number: a failed candidate, for which no score is made up."""
+    """The loss is no longer finite; the candidate fails, without a score."""

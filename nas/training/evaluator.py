@@ -32,25 +32,25 @@ from nas.training.task import Classification, Scored, Task
 
 
 class Also(Protocol):
-    """Something more that is measured on a trained network: numbers by name, kept with the trial's."""
+    """A further measurement of a trained network: numbers by name, kept with the trial's."""
 
     def __call__(
         self, network: nn.Module, data: DataSource, resolution: int | None, device: torch.device
     ) -> Mapping[str, float]:
-        """`resolution` is the side to which images are brought for the network (None: as they are stored)."""
+        """`resolution` is the side to which images are resized for the network (None: as stored)."""
         ...
 
 
 @runtime_checkable
 class HasResolution(Protocol):
-    """A space whose architectures say at which side length (pixels) they want their images, or None."""
+    """A space whose architectures define the side of their input images in pixels, or None."""
 
     def resolution(self, architecture: Architecture) -> int | None: ...
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """A trained network (its moving average, if it has one) and how it got there."""
+    """A trained network (its moving average, if it has one) and the record of its training."""
 
     network: nn.Module
     loss: float
@@ -64,7 +64,7 @@ class TrainingEvaluator:
     """Trains a trial's architecture by a recipe; implements `nas.core.evaluator.Evaluate`.
 
     `trial.budget` is the number of epochs (None: the recipe's), `trial.seed` decides the first weights, the
-    shuffling and the transforms: on a CPU the same trial gives the same values, in any process, whatever
+    shuffling and the transforms. On a CPU the same trial gives the same values in any process, whatever
     was trained before. Images are read once a process. `device` None takes the GPU that the
     executor gave, else the CPU; `threads` are set for the call and put back.
 
@@ -72,14 +72,14 @@ class TrainingEvaluator:
     seed: the same architecture with the same seed and a higher budget continues from them. The schedule is
     that of the higher budget from there on; with the schedule `constant` the result is exactly that of a
     training that never stopped. With a `horizon` it always is: the schedule has this many epochs, and
-    trials with a lower budget stop early. The values of a trial then never depend on what is kept. A trial that is
-    made again, because its process was killed between saving and reporting, reports what it did the first time.
+    trials with a lower budget stop early. The values of a trial then never depend on the kept weights. A trial that is
+    repeated, because its process was killed between saving and reporting, reports its first values.
 
     `also` is measured after the training on the network that was evaluated, such as `nas.training.robustness.Robustness`.
-    `task` is what the networks are for, and `data` a description of one of its data sets.
+    `task` is the networks' task, and `data` a description of one of its data sets.
 
-    Within a search each network is checked against the cost that the search reports before it is trained, and the data
-    against `expected`, what they were where the search began.
+    In a search, each network is checked against the reported cost before its training, and the data
+    against `expected`, the task at the start of the search.
     """
 
     space: HasBuild
@@ -103,9 +103,9 @@ class TrainingEvaluator:
             raise ConfigError(f"threads must be at least 1, not {self.threads!r}")
 
     def __call__(self, trial: Trial) -> Mapping[str, float]:
-        """What the task's score says of the validation images, and how it went.
+        """The task's score on the validation images, and figures of the training.
 
-        For classification: `error`, `accuracy` and `top5_error` (percent), `loss`. How it went:
+        For classification: `error`, `accuracy` and `top5_error` (percent), `loss`. Of the training:
         `train_loss`, `epochs` (all that its weights have seen), `trained_epochs` (in this call: fewer when it
         continued), `train_seconds`. Raises `DataError` when the images cannot be read, `TrainingDiverged`
         when the loss is NaN or infinite, `ConfigError` for a budget that is not a whole number of epochs.
@@ -128,9 +128,9 @@ class TrainingEvaluator:
         }
 
     def test(self, trial: Trial) -> Scored:
-        """How the trial's network does on the test pictures: for the report, never for the search.
+        """Score of the trial's network on the test images: for the report, never for the search.
 
-        Its weights are read if they are kept, else it is trained again, which gives the same network on a CPU.
+        Kept weights are read; without them the network is trained again, which gives the same network on a CPU.
         """
         with reproducible(self.threads, self._device()) as device:
             prepared = self.prepare(trial.architecture)
@@ -140,7 +140,7 @@ class TrainingEvaluator:
             return self._judge(network, prepared.test, prepared, device)
 
     def weights_file(self, trial: Trial) -> Path:
-        """Where this trial's weights are kept. Raises `ConfigError` when there is no `weights_dir`."""
+        """File of this trial's weights. Raises `ConfigError` when there is no `weights_dir`."""
         if self.weights_dir is None:
             raise ConfigError("weights_dir is not set: this evaluator keeps no weights")
         space, architecture = self.space, trial.architecture
@@ -168,19 +168,19 @@ class TrainingEvaluator:
         return dataclasses.replace(self, space=space, expected=task)  # type: ignore[arg-type]
 
     def epochs(self, trial: Trial) -> int:
-        """Epochs that the trial asks for."""
+        """Epochs of the trial."""
         budget = self.recipe.epochs if trial.budget is None else trial.budget
         if budget != int(budget) or budget < 1:
             raise ConfigError(f"trial.budget must be a whole number of epochs, at least 1, not {budget!r}")
         return int(budget)
 
     def prepare(self, architecture: Architecture | None = None) -> Prepared:
-        """Read the data, so that missing or damaged images are found before any training is spent.
+        """Read the data, to find missing or damaged images before any training.
 
         Without an architecture, files that are ignored or skipped are reported on the logger `nas.data`.
 
-        Raises `DataError` when they cannot be read or (without an architecture) there is none to select by, and
-        `ConfigError` for a device that is not there.
+        Raises `DataError` when the data cannot be read or (without an architecture) have no validation image, and
+        `ConfigError` for an unavailable device.
         """
         device = self._device()
         if device.type == "cuda" and not torch.cuda.is_available():
@@ -195,7 +195,7 @@ class TrainingEvaluator:
         return prepared
 
     def _wanted(self, architecture: Architecture | None) -> int | None:
-        """The side that the architecture itself asks for."""
+        """The image side that the architecture defines."""
         if architecture is not None and isinstance(self.space, HasResolution):
             return self.space.resolution(architecture)
         return None
@@ -203,7 +203,7 @@ class TrainingEvaluator:
     def build(self, trial: Trial, prepared: Prepared) -> nn.Module:
         """The trial's network with its first weights.
 
-        Raises `DataError` where the data are not those that the search began with, `ConfigError` where the network is
+        Raises `DataError` where the data differ from those at the start of the search, `ConfigError` where the network is
         not the one that the search counts.
         """
         check_data(self.expected, prepared.spec())
@@ -241,7 +241,7 @@ class TrainingEvaluator:
         return Outcome(training.judged, loss, training.done, trained, seconds)
 
     def _pictures(self, prepared: Prepared) -> dict[str, Any]:
-        """What else is needed to use a network: its sizes, and how its images are normalised."""
+        """The rest of what using a network needs: its sizes, and the normalisation of its images."""
         return {
             "num_classes": prepared.num_classes,
             "in_channels": prepared.in_channels,
@@ -251,14 +251,14 @@ class TrainingEvaluator:
         }
 
     def _kept(self, trial: Trial) -> dict[str, Any] | None:
-        """What is kept of this architecture and seed, unless it is of another recipe or data set."""
+        """The kept state of this architecture and seed, unless it belongs to another recipe or data set."""
         if self.weights_dir is None or not self.weights_file(trial).is_file():
             return None
         state = weights.read(self.weights_file(trial), self._device())
         return state if state["settings"] == self._settings() else None
 
     def _settings(self) -> str:
-        """The settings that weights must share with a training to continue it: all but the number of epochs."""
+        """The settings that weights and a continued training must share: all but the number of epochs."""
         end = "" if self.horizon is None else f" to {self.horizon}"
         task = "" if self.task == Classification() else f" {self.task!r}"
         return f"{self.data!r} {dataclasses.replace(self.recipe, epochs=1)!r}{end}{task}"
@@ -275,7 +275,7 @@ class TrainingEvaluator:
 
 @contextmanager
 def reproducible(threads: int, device: torch.device) -> Iterator[torch.device]:
-    """Run with this many threads and with a random state of its own; both are put back afterwards."""
+    """Run with this many threads and a separate random state; both are restored afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -286,7 +286,7 @@ def reproducible(threads: int, device: torch.device) -> Iterator[torch.device]:
 
 
 def evaluate_test(evaluator: TrainingEvaluator, trial: Trial) -> Mapping[str, float]:
-    """What is logged of a score, of a trial on the test images, for the report after a search.
+    """The logged values of a trial's score on the test images, for the report after a search.
 
     For classification `test_error`, `test_top5_error` (percent) and `test_loss`.
     """

@@ -1,4 +1,4 @@
-"""From stored images to normalised batches: the part of the loop that must cost next to nothing."""
+"""From stored images to normalised batches: the part of the loop that must cost almost nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nas.training.data.splits import subset
 from nas.training.recipe import Recipe
 
 FLOAT_BYTES = 64 * 2**20  # sets that fit in this as float32 are normalised once, not batch by batch
-DECODERS = 4  # threads that decode large sets; Pillow lets go of the interpreter while it decodes
+DECODERS = 4  # threads that decode large sets; Pillow releases the GIL while decoding
 
 
 Transform = Callable[[Tensor], Tensor]
@@ -31,7 +31,7 @@ Transform = Callable[[Tensor], Tensor]
 class Feed(Protocol):
     """Gives batches of normalised float32 images (b, c, h, w) and int64 labels (b,) on one device.
 
-    `transform` is what is done to the images of a batch (augmentation), before they are enlarged.
+    `transform` augments the images of a batch, before they are enlarged.
     """
 
     def __len__(self) -> int: ...
@@ -85,7 +85,7 @@ class MemoryFeed:
 
 @dataclass(frozen=True, eq=False)
 class DecodingFeed:
-    """Images decoded by threads as they are needed, a batch ahead of the training."""
+    """Images decoded on demand by threads, a batch ahead of the training."""
 
     pictures: Pictures
     resolution: int | None
@@ -118,7 +118,7 @@ class DecodingFeed:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """The three feeds of a data set, and what a network for it needs."""
+    """The three feeds of a data set, and the sizes that its networks need."""
 
     train: Feed
     validation: Feed
@@ -128,7 +128,7 @@ class Prepared:
     std: tuple[float, ...]
     class_weights: tuple[float, ...] | None = None  # of the loss; None: all alike
     one_size: bool = True  # whether the images have one size
-    account: Account = field(default_factory=Account)  # what became of every file
+    account: Account = field(default_factory=Account)  # the use of every file
 
     @property
     def num_classes(self) -> int:
@@ -139,14 +139,14 @@ class Prepared:
         return len(self.mean)
 
     def spec(self) -> TaskSpec:
-        """What a network for these data must have, the image size as networks get it."""
+        """The sizes of a network for these data; the image size is the network's input size."""
         height, width = self.example().shape[-2:]
         return TaskSpec(
             self.in_channels, self.num_classes, (int(height), int(width)) if self.one_size else None
         )
 
     def example(self, count: int = 1) -> Tensor:
-        """Some images as a network gets them, (count or fewer, c, h, w): of the test, if there is one."""
+        """Some input images, (count or fewer, c, h, w): from the test set, if there is one."""
         feed = next(f for f in (self.test, self.validation, self.train) if len(f))
         pictures, _ = next(iter(feed.batches([torch.arange(min(count, len(feed)))], None)))
         return pictures.float().contiguous()
@@ -155,7 +155,7 @@ class Prepared:
 def prepare(data: DataSource, recipe: Recipe, device: torch.device, resolution: int | None) -> Prepared:
     """Feeds for this data under this recipe; made once a process for the same settings.
 
-    `resolution` (None: the recipe's) is the side to bring images to. Raises `DataError` when the data cannot
+    `resolution` (None: the recipe's) is the side to resize images to. Raises `DataError` when the data cannot
     be read or leave nothing to train on.
     """
     return _prepare(
@@ -168,7 +168,7 @@ def prepare(data: DataSource, recipe: Recipe, device: torch.device, resolution: 
     )
 
 
-@lru_cache(maxsize=8)  # a search meets a handful of resolutions; the oldest goes when there are more
+@lru_cache(maxsize=8)  # a search has a handful of resolutions; the oldest is dropped when there are more
 def _prepare(
     data: DataSource,
     fraction: float,
@@ -202,7 +202,7 @@ def _prepare(
 def feed_of(
     pictures: Pictures, splits: Splits, resolution: int | None, channels_last: bool, device: torch.device
 ) -> Feed:
-    """The feed that suits the pictures: in memory if they are, else decoding."""
+    """The feed for these images: from memory if they are there, else decoding."""
     normalise = Normalise(
         torch.tensor(splits.mean, device=device), torch.tensor(splits.std, device=device), channels_last
     )

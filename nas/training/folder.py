@@ -1,4 +1,4 @@
-"""The folder of a training: which of its files are the training's own."""
+"""The files that a training owns in its folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from nas.core.owned import Manifest, OwnedFiles, open_folder, present
 
 KIND = "training"
-NETWORK = "network.json"  # what `nas train` writes beside the others
+NETWORK = "network.json"  # further files of `nas train`
 FILES = ("config.json", "log.csv", "checkpoint.pt", "weights.pt", "result.json")
 _SAYS = (("config.json", {"seed", "data", "recipe"}), (NETWORK, {"schema", "network", "space"}))
 
@@ -17,7 +17,7 @@ _SAYS = (("config.json", {"seed", "data", "recipe"}), (NETWORK, {"schema", "netw
 def training_files(out: Path) -> OwnedFiles:
     """The files of the training in `out`, begun or new; changes nothing.
 
-    Raises `ForeignFileError` when the folder holds files, and no training.
+    Raises `ForeignFileError` when the folder holds files but no training.
     """
     return open_folder(
         out, KIND, earlier=_earlier, advice="choose another folder with --out (out_dir in Python)"
@@ -30,7 +30,7 @@ def is_training(folder: Path) -> bool:
 
 
 def _earlier(folder: Path) -> Iterable[str]:
-    """What a version that kept no list of its files left in the folder of a training."""
+    """Files of a training written by a version that kept no list of them."""
     for name, keys in _SAYS:
         try:
             values = json.loads((folder / name).read_text(encoding="utf-8"))

@@ -27,7 +27,7 @@ def training(
     """Train each candidate for `task` on `data` (each a name, or a mapping with `name`) by `recipe` (a mapping).
 
     `proxies` names zero-cost proxies to report beside (docs/proxies.md). `robustness` has the settings of
-    `nas.training.robustness.Robustness`, which then judges each trained network on corrupted images too.
+    `nas.training.robustness.Robustness`, which then evaluates each trained network on corrupted images too.
     """
     from nas.training import TrainingEvaluator, data_from_config, recipe_from_config
 

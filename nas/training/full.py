@@ -42,13 +42,13 @@ Row = dict[str, float]  # one epoch in the log
 
 
 class Build(Protocol):
-    """Makes the network; `dropout` and the like are bound to it by the caller."""
+    """Makes the network; the caller binds `dropout` and the like to it."""
 
     def __call__(self, *, num_classes: int, in_channels: int) -> nn.Module: ...
 
 
 def architecture_builder(space: SearchSpace, architecture: Architecture, rates: Mapping[str, float]) -> Build:
-    """What builds a space's architecture; those of `rates` (dropout and the like) that its `build` takes are bound.
+    """The builder of a space's architecture, with those of `rates` (dropout and the like) that `build` takes bound.
 
     Raises `ConfigError` for a space that builds no networks.
     """
@@ -80,9 +80,9 @@ class ArchitectureBuild:
 class FullSettings:
     """How `train_full` runs. `threads` and `device` None leave the choice to torch (a GPU if there is one).
 
-    `checkpoint_seconds` is the least time between two checkpoints, and `validate_every` the epochs between two looks
-    at the validation images; the last epoch always has both. `wrap` makes what is called in a step in place of the
-    network (one that is compiled, say), whose parameters it must use.
+    `checkpoint_seconds` is the least time between two checkpoints, and `validate_every` the epochs between two
+    validations; the last epoch always has both. `wrap` gives the module to call in place of the network in a step
+    (a compiled one, say); it must use the network's parameters.
     """
 
     seed: int = 0
@@ -91,12 +91,12 @@ class FullSettings:
     checkpoint_seconds: float = 0.0
     validate_every: int = 1
     wrap: Callable[[nn.Module], nn.Module] | None = None
-    on_epoch: Callable[[Row], None] | None = None  # told each row of the log as it is written
+    on_epoch: Callable[[Row], None] | None = None  # receives each row of the log when it is written
 
 
 @dataclass(frozen=True, slots=True)
 class FullResult:
-    """A finished training: the log, the test score (None without test images), where the weights are."""
+    """A finished training: the log, the test score (None without test images), the path of the weights."""
 
     log: tuple[Row, ...]
     test: Scored | None
@@ -132,7 +132,7 @@ def train_full(
     `data` is a description of a data set of the `task` (None: classification, and a `DataSource`).
     Writes `config.json`, `log.csv`, `checkpoint.pt` (after each epoch, in one step), `weights.pt` (the network to
     use: the moving average, if the recipe has one) and `result.json` to `out_dir`. With `resume`, an
-    interrupted training continues from its last whole epoch, to exactly what it would have become. A data set
+    interrupted training continues from its last whole epoch, to exactly the uninterrupted result. A data set
     whose `validation` is 0 is trained on whole. `distributed` None joins the process group that exists
     or that torchrun describes in the environment; the batch size counts images over all processes.
 
@@ -192,12 +192,12 @@ def _train(
 
 
 def _check_writable(files: OwnedFiles) -> None:
-    """Raise, before any work, what would be raised when the results are written."""
+    """Raise the errors of writing the results before any work is done."""
     try:
         files.check(FILES)
     except OSError as error:
         raise ConfigError(
-            f"{error.filename}: cannot be written ({error.strerror}); allow writing (chmod u+w), or give another folder"
+            f"{error.filename}: cannot be written ({error.strerror}); allow writing (chmod u+w), or choose another folder"
         ) from None
 
 
@@ -231,7 +231,7 @@ def _run(
     settings: FullSettings,
     task: Task,
 ) -> None:
-    written = -float("inf")  # when the last checkpoint was
+    written = -float("inf")  # time of the last checkpoint
     while training.done < training.epochs:
         start = time.perf_counter()
         loss = training.epoch(prepared.train)
@@ -261,7 +261,7 @@ def _run(
 
 
 def _judge(training: Training, feed: Feed, prepared: Prepared, place: Place, task: Task) -> Scored:
-    """Every process judges its share; with the first one's running statistics, since each has its own."""
+    """Every process evaluates its share, with the running statistics of the first process."""
     if place.shard.world > 1:
         for tensor in training.judged.state_dict().values():
             dist.broadcast(tensor, 0)
@@ -281,20 +281,23 @@ def _config(data: Any, recipe: Recipe, seed: int, task: Task) -> dict[str, Any]:
 
 
 def _previous(out: Path, config: dict[str, Any], resume: bool) -> dict[str, Any] | None:
-    """The checkpoint to continue from; refuses a folder whose training is another one."""
+    """The checkpoint to continue from; refuses a folder with a training of other settings."""
     checkpoint, file = out / "checkpoint.pt", out / "config.json"
     if not checkpoint.is_file():
         return None
     if not resume:
-        raise ConfigError(f"{out} already holds a training; resume it or give another folder")
+        raise ConfigError(f"{out} already holds a training; resume it or choose another folder")
     earlier = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    earlier = {"task": repr(Classification()), **earlier}  # as in folders from before there were other tasks
+    earlier = {
+        "task": repr(Classification()),
+        **earlier,
+    }  # as in folders written before there were other tasks
     differing = [k for k in ("seed", "task", "data") if earlier.get(k) != config[k]]
     before = dataclasses.asdict(Recipe()) | earlier.get("recipe", {})  # a setting that is newer had no effect
     differing += [f"recipe.{k}" for k, v in config["recipe"].items() if before.get(k) != v]
     if differing:
         raise ConfigError(
-            f"{out} holds a training with other settings ({', '.join(differing)} differ); give another folder, "
+            f"{out} holds a training with other settings ({', '.join(differing)} differ); choose another folder, "
             f"or the settings in {file}"
         )
     return weights.read(checkpoint)
@@ -351,7 +354,7 @@ def processes(distributed: bool | None, device: str | None) -> Iterator[Place]:
         yield Place(Shard(dist.get_rank(), dist.get_world_size(), over_all), where)
     finally:
         if not exists:
-            # What still holds the group (cycles within DistributedDataParallel) would end its threads only when
-            # the process ends, which then aborts now and then.
+            # Remaining references to the group (cycles within DistributedDataParallel) would end its threads only when
+            # the process ends, which then sometimes aborts.
             gc.collect()
             dist.destroy_process_group()

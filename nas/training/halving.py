@@ -54,13 +54,13 @@ class Halving:
     def promote(
         self, rung: int, observed: Sequence[tuple[K, Sequence[float]]], promoted: frozenset[K] | set[K]
     ) -> list[K]:
-        """Who of `observed` at rung `rung` (0 is the first) continues to the next, best first.
+        """Keys of `observed` at rung `rung` (0 is the first) that continue to the next, best first.
 
         `observed` holds the key and the minimised objectives of every finished candidate of this rung;
-        those with a number that is not finite never continue. `promoted` are the keys that continued already. Asking
-        after each result is the asynchronous form: a candidate continues as soon as it is among the best
-        1/eta of what is known. One that was overtaken since it went on keeps its place, so that no more than one in
-        `eta` continues even where a search finds ever better ones. Depends on its arguments alone, and not on their order but for exact ties.
+        those with a number that is not finite never continue. `promoted` are the keys that continued already. Calling
+        this after each result is the asynchronous form: a candidate continues as soon as it is among the best
+        1/eta of the known results. A continued one that is overtaken keeps its place, so that no more than one in
+        `eta` continues even where a search finds ever better ones. Depends only on its arguments, and on their order only for exact ties.
         """
         if rung >= len(self.budgets) - 1:
             return []
@@ -72,7 +72,7 @@ class Halving:
     def in_line(
         self, observed: Sequence[tuple[K, Sequence[float]]], promoted: frozenset[K] | set[K]
     ) -> list[K]:
-        """Who has not gone on, best first: the order in which more places would be filled."""
+        """Keys that have not continued, best first: the order in which further places are filled."""
         return [key for key in _ranked(observed) if key not in promoted]
 
 

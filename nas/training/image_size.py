@@ -1,4 +1,4 @@
-"""How large the images are that a space's networks are for."""
+"""Image size of a space's networks."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ _SAID_BY = ("picture", "resolution", "image_size", "spec")
 
 
 def says_picture_size(space: Any) -> bool:
-    """Whether the space has anything that `picture_size` reads."""
+    """Whether the space has an attribute that `picture_size` reads."""
     return any(hasattr(space, name) for name in _SAID_BY)
 
 
 def picture_size(space: Any, architecture: Architecture) -> tuple[int, int] | None:
-    """Height and width in pixels; None where neither the space nor the architecture says it.
+    """Height and width in pixels; None where neither the space nor the architecture defines them.
 
-    What the architecture asks for goes before what holds for the whole space.
+    The architecture's size takes precedence over the space's.
     """
     if hasattr(space, "picture"):  # of a segmentation
         return None if space.picture is None else as_size("picture", space.picture)
     side = space.resolution(architecture) if hasattr(space, "resolution") else None
     if side is None:
         side = getattr(space, "image_size", None)
-    if side is None and hasattr(space, "spec"):  # a MUXNet brings images to a size of its own
+    if side is None and hasattr(space, "spec"):  # a MUXNet resizes its images
         side = getattr(space.spec(architecture), "resolution", None)
     return None if side is None else as_size("image_size", side)

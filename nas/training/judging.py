@@ -1,4 +1,4 @@
-"""Weights from a file put into a network, and a network evaluated: accuracy, and the time that an image takes."""
+"""Load weights from a file into a network, and evaluate it: accuracy, and seconds an image."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nas.training.recipe import Recipe
 from nas.training.task import Classification, Scored, Task
 
 SCHEMA = 1
-_PLACES = ("average", "network", "state_dict")  # in a file of ours; the moving average is the one to use
+_PLACES = ("average", "network", "state_dict")  # in our files; the moving average is preferred
 _ANCHORS = "anchors"  # an exported detector stores its boxes; the detector itself computes them
 _TIMING = LatencySettings(rounds=30, warm_up=5, extensions=0)
 
@@ -28,7 +28,7 @@ Build = Callable[..., nn.Module]  # (num_classes=, in_channels=)
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A network on the test images; `latency` is the median of the seconds that one image takes, one thread."""
+    """A network on the test images; `latency` is the median of the seconds for one image on one thread."""
 
     score: Scored
     class_names: tuple[str, ...]
@@ -38,7 +38,7 @@ class Judgement:
 def read_state(path: str | Path) -> dict[str, Tensor]:
     """The tensors of a file that a training, an export or `nas weights convert` wrote, by name, on the CPU.
 
-    Nothing in the file is run. Raises `DataError` when it is missing, damaged, or not in one of our forms.
+    No code in the file is run. Raises `DataError` when it is missing, damaged, or not in one of our formats.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -48,7 +48,7 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise DataError(f"weights {path}: cannot be read as a file of tensors ({reason})") from None
     if isinstance(content, Mapping) and content and all(isinstance(v, Tensor) for v in content.values()):
-        state = {str(name): tensor for name, tensor in content.items()}  # as an export writes it
+        state = {str(name): tensor for name, tensor in content.items()}  # the format of an export
         state.pop(_ANCHORS, None)
         return state
     schema = content.get("schema") if isinstance(content, dict) else None
@@ -65,9 +65,9 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
 
 
 def put_weights(network: nn.Module, path: str | Path, *, other_classes: bool = False) -> bool:
-    """Load a file's weights into `network`; whether all of them are in use.
+    """Load a file's weights into `network`; return whether all of them are used.
 
-    With `other_classes`, a last linear layer of another size is left as it is (for a training that continues with
+    With `other_classes`, a last linear layer of another size stays unchanged (for a training that continues with
     other classes). Raises `DataError` naming the first tensor that does not fit.
     """
     theirs, ours = read_state(path), network.state_dict()
@@ -100,7 +100,7 @@ def _last_linear(network: nn.Module) -> str:
 
 
 def starting_from(build: Build, path: Path, tell: Callable[[str], None]) -> Build:
-    """The same builder, whose networks begin with the weights in `path`; tells when the classifier does not."""
+    """The same builder, whose networks begin with the weights in `path`; reports when the classifier does not."""
 
     def begun(**sizes: Any) -> nn.Module:
         network = build(**sizes)
@@ -119,7 +119,7 @@ def judge_weights(
     threads: int | None = None,
     task: Task | None = None,
 ) -> Judgement:
-    """Evaluate the weights in `path` on the test images, brought to `resolution` (None: as they are stored).
+    """Evaluate the weights in `path` on the test images, resized to `resolution` (None: as stored).
 
     Raises `DataError` when there is no test image, or the weights or the data cannot be read.
     """
@@ -139,7 +139,7 @@ def judge_weights(
 
 
 def latency(network: nn.Module, batch: Tensor) -> float:
-    """Median seconds of a forward pass, on the CPU with one thread, after a few that are not counted."""
+    """Median seconds of a forward pass, on the CPU with one thread, after a short warm-up."""
 
     def run() -> object:
         with torch.inference_mode():

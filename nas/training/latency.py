@@ -1,9 +1,8 @@
-"""How long a network takes: warmed up, in turns with whatever it is compared with, and refused when too unsteady.
+"""Latency of networks: warmed up, contenders in turns, refused when too unsteady.
 
-What one runs after the other is measured under different loads of the machine; what takes turns is not. So all
-that is compared is timed in rounds, each contender once a round. With one thread on a CPU the clock counts the
-processor time of the calling thread, in which all of torch's work is then done: what other processes take from
-it does not count. With several threads, or on a GPU, it is the clock on the wall.
+Contenders timed one after the other see different loads of the machine, so they are timed in rounds, each once a
+round. With one thread on a CPU the clock counts the processor time of the calling thread, which does all of torch's
+work, so the time of other processes does not count. With several threads, or on a GPU, it is wall-clock time.
 """
 
 from __future__ import annotations
@@ -30,17 +29,17 @@ Call = Callable[[], object]
 
 
 class UnsteadyTiming(EvaluationError):
-    """The machine was too busy for a figure that means anything; what was found is in the message."""
+    """The machine was too busy for a reliable figure; the message has the measurement."""
 
 
 @dataclass(frozen=True, slots=True)
 class LatencySettings:
-    """How to time. Raises `ConfigError` for values that cannot be used.
+    """Settings of the timing. Raises `ConfigError` for invalid values.
 
-    `rounds` timed runs of each contender after `warm_up` that are not counted; a run is as many calls as last
-    `least_seconds` (estimated in the warm-up), so that short ones are not lost in the clock's and the machine's noise. As long as a contender is
+    `rounds` timed runs of each contender after `warm_up` that are not counted; a run has as many calls as take
+    `least_seconds` (estimated in the warm-up), so that short ones stand out from the clock's and the machine's noise. As long as a contender is
     unsteady (`Timing.unsteadiness` above `tolerance`), as many rounds again are run, up to `extensions` times.
-    `device` is a torch device; `threads` are set for the time of measuring on a CPU.
+    `device` is a torch device; `threads` apply while measuring on a CPU.
     """
 
     rounds: int = 15
@@ -107,7 +106,7 @@ class Timing:
 
 
 def time_in_turns(calls: Mapping[str, Call], settings: LatencySettings | None = None) -> dict[str, Timing]:
-    """Time every call, in turns. Refuses nothing: see `steady`.
+    """Time every call, in turns, however unsteady: `steady` checks it.
 
     On a GPU each run ends when the device has done its work.
     """
@@ -139,7 +138,7 @@ def time_in_turns(calls: Mapping[str, Call], settings: LatencySettings | None = 
 
 
 def _calls_a_run(one: float, least: float) -> int:
-    """How many calls of `one` second each last so long; a thousand at most."""
+    """Number of calls of `one` second each within `seconds`; a thousand at most."""
     return max(1, min(1000, math.ceil(least / max(one, 1e-9))))
 
 
@@ -161,7 +160,7 @@ def network_latency(
 ) -> Timing:
     """Time of a forward pass on random images of `shape` (b, c, h, w), in evaluation mode.
 
-    `network` must be on the settings' device; its mode is put back. Raises `UnsteadyTiming`.
+    `network` must be on the settings' device; its mode is restored. Raises `UnsteadyTiming`.
     """
     settings = settings or LatencySettings()
     timing = network_timing(network, shape, settings)
@@ -171,7 +170,7 @@ def network_latency(
 def network_timing(
     network: nn.Module, shape: tuple[int, int, int, int], settings: LatencySettings | None = None
 ) -> Timing:
-    """`network_latency` that refuses nothing."""
+    """`network_latency` without the check for steadiness."""
     settings = settings or LatencySettings()
     call = forward_pass(network, shape, settings.device)
     before = network.training
@@ -202,7 +201,7 @@ def forward_pass(
 
 
 def enliven(network: nn.Module) -> nn.Module:
-    """Give a fresh network weights and statistics of the size that a trained one has; the same network.
+    """Give a fresh network weights and statistics of the magnitude of a trained one; return it.
 
     At initialisation activations fade with depth to numbers so small that processors slow down on them.
     """
@@ -224,7 +223,7 @@ def enliven(network: nn.Module) -> nn.Module:
 
 @dataclass(frozen=True)
 class ArchitectureLatency:
-    """Milliseconds that a batch takes an architecture's freshly initialised network; an objective's function."""
+    """Milliseconds a batch for an architecture's freshly initialised network; an objective's function."""
 
     space: Any
     batch: int
@@ -277,7 +276,7 @@ def architecture_latency(
 ) -> ArchitectureLatency:
     """The function of the objective `latency` for a space; `settings` are those of `LatencySettings`.
 
-    `resolution` is the images' side in pixels, where the space does not say. Raises `ConfigError`.
+    `resolution` is the images' side in pixels, where the space does not define it. Raises `ConfigError`.
     """
     if not isinstance(space, HasBuild):
         raise ConfigError(f"objective 'latency': space {space.name!r} has no build(architecture) to time")
@@ -302,7 +301,7 @@ def architecture_latency(
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """Run with this many threads; the former number is put back."""
+    """Run with this many threads, then restore the former number."""
     import torch
 
     before = torch.get_num_threads()
@@ -314,7 +313,7 @@ def _threads(count: int) -> Iterator[None]:
 
 
 def _waiter(device: str) -> Callable[[], None]:
-    """A function that waits until the device has done what it was given."""
+    """A function that waits until the device has finished its work."""
     if not device.startswith("cuda"):
         return lambda: None
     import torch

@@ -23,12 +23,12 @@ from nas.training.recipe import Recipe
 from nas.training.schedules import learning_rate
 
 JUDGE_BATCH = 512  # images a forward pass when evaluating; does not change the result
-CHECK_EVERY = 50  # steps between two looks at the loss: each look waits for a GPU
+CHECK_EVERY = 50  # steps between two checks of the loss: each check waits for the GPU
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Which part of every batch this process trains on, and how sums over processes are made."""
+    """The part of every batch that this process trains on, and the sums over processes."""
 
     rank: int = 0
     world: int = 1
@@ -67,8 +67,8 @@ class Training:
 
     Every epoch draws its shuffling, transforms and dropout from (seed, epoch) alone, so that a training
     continues after `load_state_dict` exactly as if it had not stopped. `epochs` is where the schedule ends.
-    `forward` is what is called in a step (a distributed wrapper of `network`), by default the network; `loss` what
-    is made small, by default that of a classification.
+    `forward` is the module called in a step (a distributed wrapper of `network`), by default the network; `loss` is
+    minimised, by default that of a classification.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class Training:
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a `state_dict` of a training with the same network and recipe."""
+        """Continue from a `state_dict` of a training with the same network and recipe."""
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.scaler.load_state_dict(state["scaler"])
@@ -198,7 +198,7 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How a network does on a split: errors in percent, mean cross-entropy in nats, error per class."""
+    """Score of a network on a split: errors in percent, mean cross-entropy in nats, error per class."""
 
     pictures: int
     loss: float
@@ -218,7 +218,7 @@ class Score:
         }
 
     def report(self, class_names: tuple[str, ...]) -> dict[str, Any]:
-        """Everything, for a file; None for what is not known."""
+        """Every value, for a file; None for unknown ones."""
         classes = zip(class_names, self.class_errors, strict=True)
         return {
             "pictures": self.pictures,
@@ -238,7 +238,7 @@ def judge(
     shard: Shard | None = None,
     autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> Score:
-    """Evaluate `network` on every image of `feed`, in evaluation mode (the mode is put back).
+    """Evaluate `network` on every image of `feed`, in evaluation mode (then restore the mode).
 
     Raises `EvaluationError` when the network's output is not (b, num_classes).
     """
@@ -281,13 +281,13 @@ def _rates(classes: Tensor) -> list[tuple[float, float]]:
 
 
 def _half(recipe: Recipe, device: torch.device) -> torch.dtype | None:
-    """The half-precision type for this device; None on a CPU, where it does not pay."""
+    """The half-precision type for this device; None on a CPU, where it gains nothing."""
     if device.type != "cuda" or not recipe.mixed_precision:
         return None
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
 def precision(recipe: Recipe, device: torch.device) -> Callable[[], AbstractContextManager[Any]]:
-    """What to run a forward pass in."""
+    """The context to run a forward pass in."""
     kind = _half(recipe, device)
     return nullcontext if kind is None else lambda: torch.autocast(device.type, dtype=kind)

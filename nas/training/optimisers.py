@@ -35,7 +35,7 @@ class RMSpropTF(Optimizer):
                 self._update(parameters, group)
 
     def _update(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        """All parameters of a group at once: some kernels on a GPU instead of some for each of them."""
+        """Update all parameters of a group at once: few kernels on a GPU instead of several a parameter."""
         for parameter in parameters:
             if not self.state[parameter]:
                 self.state[parameter]["square"] = torch.ones_like(parameter)

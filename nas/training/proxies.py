@@ -24,7 +24,7 @@ from nas.training.recipe import Recipe
 from nas.training.zero_cost import PROXIES, Batch
 
 NAMES = ("naswot", "synflow", "grad_norm")
-_LOGARITHM = frozenset({"grad_norm", "params", "madds"})  # as features; the other two are logarithms already
+_LOGARITHM = frozenset({"grad_norm", "params", "madds"})  # as features; the other two already are logarithms
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Proxies:
     """Computes proxies (`nas.training.zero_cost`) of an architecture's untrained network, once an architecture.
 
     The first weights and the batch (`pictures` drawn from the training images that `data` and `recipe` give) depend
-    on `seed` alone, so that values of different candidates compare and repeat: not on the trial. `threads` are set for
-    the call and put back; `device` None takes the GPU if there is one. Isomorphic architectures share the values of
+    on `seed` alone, not on the trial, so that values of candidates are comparable and repeatable. `threads` are set for
+    the call and restored; `device` None takes the GPU if there is one. Isomorphic architectures share the values of
     the canonical one. Raises `ConfigError` for a space that cannot build, an unknown proxy, or fewer than two images.
     """
 
@@ -99,7 +99,7 @@ class Proxies:
 
 @dataclass(frozen=True)
 class WithProxies:
-    """Trains by `evaluator` and reports proxies too, computed before the training; where names meet, its values stay.
+    """Trains by `evaluator` and reports proxies too, computed before the training; where names collide, the evaluator's values stay.
 
     The proxies see the evaluator's images; `names`, `seed` and `pictures` as in `Proxies`. Weights are kept as the evaluator
     keeps them. A proxy that cannot be computed makes the trial fail, with its reason.
@@ -144,11 +144,11 @@ class WithProxies:
         return self.evaluator.weights_file(trial)
 
 
-@lru_cache(maxsize=8)  # a search meets a handful of resolutions; the oldest goes when there are more
+@lru_cache(maxsize=8)  # a search has a handful of resolutions; the oldest is dropped when there are more
 def _drawn(
     data: DataSource, recipe: Recipe, device: torch.device, wanted: int | None, pictures: int, seed: int
 ) -> tuple[Batch, int, int]:
-    """The batch, and how many classes and channels a network for it has."""
+    """The batch, and the classes and channels of a network for it."""
     prepared = prepare(data, recipe, device, wanted)
     if len(prepared.train) < 2:
         raise DataError(f"data {data}: proxies need at least 2 training images, got {len(prepared.train)}")

@@ -1,4 +1,4 @@
-"""How a network is trained: one frozen description, and the published recipes."""
+"""Recipes of training: one frozen description, and the published ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AUGMENT_NAMES = ("crop", "flip", "erase")
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Settings of a training. Raises `ConfigError` when made with something that cannot be used.
+    """Settings of a training. Raises `ConfigError` for invalid values.
 
     `batch_size` counts images over all processes. `lr` is the peak rate at that batch size. `augment`
     names transforms in the order in which they apply (see `nas.training.augment`). `warmup_epochs` ramps the
@@ -23,7 +23,7 @@ class Recipe:
     `ema_decay` 0 switches the moving average of the weights off. `clip` is the largest gradient norm, 0 for
     none. `subset` is the fraction of the training images used and `max_pictures` a cap on their number: the
     same images for every candidate, in the classes' proportions. `resolution` is the side of the images
-    that the network sees (None: as they are stored): larger ones are reduced beforehand, smaller ones are
+    that the network sees (None: as stored): larger ones are reduced beforehand, smaller ones are
     enlarged after the transforms. `mixed_precision` has effect on a GPU only. `decay_rate` and `decay_epochs` belong to
     the schedule `step`, `power` to `poly`; `eps` belongs to adamw and rmsprop.
     """
@@ -118,7 +118,7 @@ def _within(name: str, value: Any, low: float, high: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A recipe from the literature, with what the network itself must be made with."""
+    """A recipe from the literature, with the settings of the network itself."""
 
     recipe: Recipe
     dropout: float

@@ -1,4 +1,4 @@
-"""How well a network does on corrupted pictures: errors by corruption and severity, and what follows from them."""
+"""Errors of a network on corrupted images, by corruption and severity, and the summaries of the paper."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Errors = Mapping[tuple[str, int], float]  # (corruption, severity) -> error in p
 
 @dataclass(frozen=True)
 class Robustness:
-    """Which corruptions a network is evaluated on, and on how many images.
+    """The corruptions and the number of images to evaluate a network on.
 
     `pictures` are drawn evenly from the classes, the same for every network, and corrupted at the size in which the
     data set gives them; `white` is their highest level (16 for the digits). Implements `nas.training.evaluator.Also`.
@@ -72,7 +72,7 @@ class Robustness:
     ) -> Errors:
         """The network's error on images of `split` (validation or test), for each corruption and severity.
 
-        `resolution` is the side to which corrupted images are brought (None: as they are). Raises `DataError` when
+        `resolution` is the side to which corrupted images are resized (None: as they are). Raises `DataError` when
         there is no image.
         """
         return {
@@ -142,7 +142,7 @@ def mean_corruption_error(errors: Errors, reference: Mapping[str, float]) -> flo
     """mCE, percent: errors as a part of a reference network's, averaged over corruptions (section 4.1 of the paper).
 
     `reference` has the mean error over the same severities by corruption, as `corruption_error` gives it or
-    `ALEXNET`. Raises `ConfigError` when it lacks a corruption, or makes no error on one.
+    `ALEXNET`. Raises `ConfigError` when it lacks a corruption, or has no error on one.
     """
     parts = []
     for name, error in corruption_error(errors).items():

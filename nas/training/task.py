@@ -1,4 +1,4 @@
-"""What networks are trained for: the seam between the trainer and a task. Classification is the one that is here."""
+"""The contract between the trainer and a task, and the task of classification."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Autocast = Callable[[], AbstractContextManager[Any]]
 
 
 class Scored(Protocol):
-    """How a network does on a split. `LOGGED` names the values that a training logs after each epoch."""
+    """Score of a network on a split. `LOGGED` names the values that a training logs after each epoch."""
 
     LOGGED: ClassVar[tuple[str, ...]]
 
@@ -31,18 +31,18 @@ class Scored(Protocol):
     def loss(self) -> float: ...
 
     def values(self) -> Mapping[str, float]:
-        """Numbers by name, `loss` among them: what an evaluator reports to a search."""
+        """Numbers by name, `loss` among them, that an evaluator reports to a search."""
         ...
 
     def report(self, class_names: tuple[str, ...]) -> dict[str, Any]:
-        """Everything, as plain values for a JSON file."""
+        """Every value, plain, for a JSON file."""
         ...
 
 
 class Task(Protocol):
-    """How images and targets become batches, what is made small, and how a network is evaluated.
+    """The batches, the loss and the evaluation of a kind of training.
 
-    A frozen value whose text form says all of its settings: trainings of different tasks are distinguished by it.
+    A frozen value. Its text form has all of its settings and distinguishes trainings of different tasks.
     """
 
     def prepare(
@@ -61,7 +61,7 @@ class Task(Protocol):
         autocast: Autocast,
         shard: Shard | None = None,
     ) -> Scored:
-        """Evaluate on every image of `feed`, in evaluation mode (the mode is put back)."""
+        """Evaluate on every image of `feed`, in evaluation mode (then restore the mode)."""
         ...
 
 
@@ -89,7 +89,7 @@ class Classification:
 
 
 def spec_of(task: Task, data: Any, recipe: Recipe) -> TaskSpec:
-    """Channels, classes and image size of the data, as networks get them in a training by this recipe.
+    """Channels, classes and image size of the data, as the input of networks in a training by this recipe.
 
     Raises `DataError` when they cannot be read.
     """

@@ -1,4 +1,4 @@
-"""How the weights in a file were trained: at which size, and on data read by which settings."""
+"""The training behind a file of weights: the image size, and the settings that read the data."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from nas.core.errors import DataError
 from nas.training import weights
 
 _RESOLUTION = re.compile(r"\bresolution=(\d+)")
-_PLACE = "path"  # where data are is for the user to say
+_PLACE = "path"  # the user gives the place of the data
 
 
 @dataclass(frozen=True)
 class TrainedAs:
-    """What is known of a training: the recipe's `resolution`, the class that read the data, and its settings."""
+    """Known facts of a training: the recipe's `resolution`, the class that read the data, and its settings."""
 
     resolution: int | None = None
     data: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def read_alike(self, source: Any, given: Collection[str]) -> Any:
-        """The data set read as in the training, but for the settings that are `given`; another kind as it is."""
+        """The data set read as in the training, except the `given` settings; a set of another kind unchanged."""
         if type(source).__name__ != self.data or not dataclasses.is_dataclass(source):
             return source
         known = {f.name for f in dataclasses.fields(source)} - {_PLACE, *given}
@@ -35,7 +35,7 @@ class TrainedAs:
 
 
 def trained_as(file: Path) -> TrainedAs:
-    """What `export.json` or `config.json` beside the weights says, or their file; nothing where none does."""
+    """The facts in `export.json` or `config.json` beside the weights, or in their file; empty without any."""
     exported = _exported(file.with_name("export.json"))
     if exported is not None:
         return exported
@@ -57,7 +57,7 @@ def trained_as(file: Path) -> TrainedAs:
 
 
 def _exported(index: Path) -> TrainedAs | None:
-    """What `nas export` noted beside the weights; None where there is nothing of it."""
+    """The notes of `nas export` beside the weights; None without them."""
     try:
         said = json.loads(index.read_text(encoding="utf-8"))
         _, height, width = said["input"]
@@ -78,6 +78,6 @@ def _described(text: str) -> tuple[str, dict[str, Any]]:
     for keyword in call.keywords:
         try:
             settings[str(keyword.arg)] = ast.literal_eval(keyword.value)
-        except ValueError:  # no plain value
+        except ValueError:  # not a plain value
             continue
     return call.func.id, settings

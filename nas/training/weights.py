@@ -19,7 +19,7 @@ SCHEMA = 1
 
 
 def weights_file(directory: str | Path, architecture: Architecture, text: str, seed: int) -> Path:
-    """Where the weights of this architecture (with its text form) from this seed are."""
+    """File of the weights of this architecture (with its text form) and seed."""
     key = f"{architecture.space}:{text}:{seed}"
     readable = re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-")[:48]
     return Path(directory) / f"{readable}-{hashlib.blake2b(key.encode(), digest_size=6).hexdigest()}.pt"
@@ -32,7 +32,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
 
 
 def read(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """What `save` wrote. Raises `DataError` for a file that is missing, damaged or of a later schema."""
+    """The content that `save` wrote. Raises `DataError` for a file that is missing, damaged or of a later schema."""
     try:
         state = torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:
@@ -49,9 +49,9 @@ def read(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
 
 
 def remove_others(directory: Path, ours: Iterable[Path], kept: Iterable[Path]) -> list[Path]:
-    """Delete those of `ours` that are not `kept`; return what went. Every other file in `directory` stays.
+    """Delete those of `ours` that are not `kept`; return the deleted ones. Every other file in `directory` stays.
 
-    What a worker was writing under one of those names when it ended goes as well, so none may be at work.
+    Unfinished files of a worker under one of those names are deleted too, so no worker may be running.
     """
     names, keep = {path.name for path in ours}, {path.name for path in kept}
     gone = []
@@ -67,6 +67,6 @@ def remove_others(directory: Path, ours: Iterable[Path], kept: Iterable[Path]) -
 
 
 def _part_of(name: str) -> str | None:
-    """The weights that a temporary file was to become, also one of an earlier version."""
+    """The file name that a temporary file stands for, also one of an earlier version."""
     earlier = re.fullmatch(r"\.(.+\.pt)\.\d+", name)
     return earlier[1] if earlier else target_of_part(name)

@@ -1,7 +1,7 @@
-"""Zero-cost proxies: what an untrained network and one batch of images say about it, each a pure function.
+"""Zero-cost proxies: scores of an untrained network from one batch of images, each a pure function.
 
 `PROXIES` lists them by name; a new one is a function here and a line there. Every value is finite. The network is never
-touched: what changes modes, weights or statistics does so on a copy, and leaves the random state as it was.
+changed: proxies that change modes, weights or statistics work on a copy, and restore the random state.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _BATCH_NORMS = nn.modules.batchnorm._BatchNorm
 _NORMS = (_BATCH_NORMS, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d, nn.GroupNorm, nn.LayerNorm)
 _WEIGHTED = (nn.modules.conv._ConvNd, nn.Linear)
 _aten = torch.ops.aten
-_ACTIVATIONS = frozenset(  # those that let positive values through and hold negative ones back; no gates
+_ACTIVATIONS = frozenset(  # those that pass positive values and hold negative ones back; no gates
     getattr(_aten, name)
     for name in (
         *(
@@ -76,7 +76,7 @@ def synflow(network: nn.Module, batch: Batch) -> float:
     section 5, summed over a network as by Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS", ICLR 2021,
     section 3.3: with absolute parameters and one image of ones, the sum over the weights of convolutions and
     linear layers of |weight x gradient of the summed output|, in double precision. Normalisation layers are left out, as
-    there. Uses the images' shape only. A flow out of the range of a double counts as that range's end.
+    there. Uses the images' shape only. A flow outside the range of a double is clipped to that range.
     """
     with _copy(network) as copied, torch.enable_grad():
         _without_norms(copied)
@@ -133,7 +133,7 @@ PROXIES: dict[str, Proxy] = {
 def _copy(network: nn.Module) -> Iterator[nn.Module]:
     """A copy to work on: batch normalisation uses the batch, all else is as in evaluation.
 
-    The random state is fixed inside and put back, for layers that draw in evaluation too.
+    The random state is fixed inside and restored afterwards, for layers that draw in evaluation too.
     """
     copied = copy.deepcopy(network).eval().requires_grad_(True)
     for module in copied.modules():
@@ -170,7 +170,7 @@ def _bounded(value: float, most: float) -> float:
 
 
 class _Codes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Adds up the kernel (b, b) of every activation that runs, in whatever way it is called."""
+    """Adds up the kernel (b, b) of every activation that runs, however it is called."""
 
     def __init__(self, pictures: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
