@@ -1,7 +1,7 @@
 """The 15 common corruptions of Hendrycks and Dietterich (ICLR 2019), at five severities, for 32 and 224 pixels.
 
 Written from the definitions in the paper's published code, over numpy, scipy and Pillow; the parameters are theirs.
-One differs: frost, whose photographs of windows are replaced by windows made by rule.
+One differs: frost uses generated windows instead of photographs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The corruptions by name, with their parameters, and how one is applied to images."""
+"""The corruptions by name, with their parameters, and their application to images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Apply = Callable[[Picture, Any, np.random.Generator], Picture]
 
 @dataclass(frozen=True)
 class Corruption:
-    """One corruption: what it does, and its parameter at severities 1 to 5 for 32 pixels and for 224."""
+    """One corruption: its function, and its parameter at severities 1 to 5 for 32 pixels and for 224."""
 
     kind: str
     apply: Apply
@@ -114,7 +114,7 @@ CORRUPTIONS: dict[str, Corruption] = {
         _stretches(
             32, (0, 0, 0.08), (0.05, 0.2, 0.07), (0.08, 0.06, 0.06), (0.1, 0.04, 0.05), (0.1, 0.03, 0.03)
         ),
-        # their side is 244, which they say should have been 224
+        # their side is 244; they state that it should have been 224
         _stretches(
             244, (2, 0.7, 0.1), (2, 0.08, 0.2), (0.05, 0.01, 0.02), (0.07, 0.01, 0.02), (0.12, 0.01, 0.02)
         ),
@@ -149,14 +149,14 @@ def corrupt(
     small = max(picture.shape[:2]) <= SMALL
     parameter = (corruption.at_32 if small else corruption.at_224)[severity - 1]
     changed = corruption.apply(picture.astype(np.float32) / np.float32(white), parameter, rng)
-    # a half of a thousandth of a level keeps what was not changed from being truncated below its level
+    # half a thousandth of a level keeps unchanged values from being truncated below their level
     return np.asarray(np.clip(changed * white + 5e-4, 0, white), dtype=np.uint8)
 
 
 def corrupt_all(
     images: NDArray[np.uint8], name: str, severity: int, seed: int, white: int = 255
 ) -> NDArray[np.uint8]:
-    """Images (n, c, h, w), each corrupted with randomness of its own that depends on `seed` and its place alone."""
+    """Images (n, c, h, w), each corrupted with randomness that depends only on `seed` and its position."""
     order = list(CORRUPTIONS).index(name) if name in CORRUPTIONS else 0
     changed = [
         corrupt(

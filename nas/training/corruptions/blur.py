@@ -58,8 +58,8 @@ def smoothed(x: Picture, sigma: float) -> Picture:
 def taken_from_near(x: NDArray[np.uint8], reach: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Each inner pixel, from the last to the first, becomes a random one at most `reach` away, as that is by then.
 
-    That is what the published code does (its exchange of two views copies in one direction only), without a loop
-    over pixels: a pixel whose source was dealt with before it takes what that one took, and so on along the chain.
+    This matches the published code (its exchange of two views copies in one direction only), without a loop
+    over pixels: a pixel whose source was processed before it takes the source's value, and so on along the chain.
     """
     height, width = x.shape[:2]
     rows, columns = np.arange(reach + 1, height - reach + 1), np.arange(reach + 1, width - reach + 1)
@@ -68,7 +68,7 @@ def taken_from_near(x: NDArray[np.uint8], reach: int, rng: np.random.Generator) 
     source = inner + down * width + right
     is_inner = np.zeros(height * width, dtype=bool)
     is_inner[inner] = True
-    # `follow` leads from a pixel to the one whose outcome it takes; itself where the chain ends
+    # `follow` maps a pixel to the one whose result it takes; to itself where the chain ends
     follow = np.arange(height * width)
     ends = np.arange(height * width)
     earlier = is_inner[source] & (source > inner)

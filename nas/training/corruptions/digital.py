@@ -29,7 +29,7 @@ def elastic(x: Picture, stretch: tuple[float, float, float], rng: np.random.Gene
         [[1, 1], [1, -1], [-1, -1]]
     )  # (column, row), as the published code has them
     end = start + rng.uniform(-reach, reach, start.shape)
-    # where a pixel of the result lies in the picture: the inverse of the map from `start` to `end`
+    # source position of a pixel of the result: the inverse of the map from `start` to `end`
     back = np.linalg.solve(np.column_stack([end, np.ones(3)]), start.astype(np.float64)).astype(np.float32)
     x = sampled(
         x,

@@ -1,4 +1,4 @@
-"""Noise: what sensors and broken pixels add. Parameters are in `apply`."""
+"""Noise of sensors and broken pixels. Parameters are in `apply`."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ FROST_TINT = (0.93, 0.97, 1.0)
 def snow(x: Picture, flakes: tuple[float, ...], rng: np.random.Generator) -> Picture:
     """Flakes from zoomed and thresholded noise, driven by the wind; the image whitened.
 
-    (mean, deviation, zoom, threshold, radius, sigma of the motion, what is kept of the image).
+    (mean, deviation, zoom, threshold, radius, sigma of the motion, kept share of the image).
     """
     mean, deviation, zoom, threshold, radius, sigma, kept = flakes
     layer = mean + deviation * rng.standard_normal((*x.shape[:2], 1), dtype=np.float32)
@@ -34,7 +34,7 @@ def snow(x: Picture, flakes: tuple[float, ...], rng: np.random.Generator) -> Pic
 def frost(x: Picture, mix: tuple[float, float], rng: np.random.Generator) -> Picture:
     """The image and a piece of a frosted window, weighted.
 
-    Not as published: there the windows are six photographs (of which five are used), here they are made by rule.
+    Not as published: there the windows are six photographs (five are used), here they are generated.
     """
     height, width = x.shape[:2]
     window = frosted_window(int(rng.integers(FROST_PICTURES)), small=max(height, width) <= 64)

@@ -43,12 +43,14 @@ DATASETS: dict[str, Callable[..., DataSource]] = {
     "parquet": Parquet,
 }
 
-_CACHE: dict[DataSource, Splits] = {}  # one per process: a worker reads a data set once, not once a candidate
+_CACHE: dict[
+    DataSource, Splits
+] = {}  # one per process: a worker reads a data set once, not for every candidate
 
 
 def kind_at(path: str) -> str | None:
-    """The data set that a path stands for: `folder` (also for a CSV of labels) or `parquet`; None where nothing is."""
-    if not os.path.exists(path):  # Path.exists would raise for a long one
+    """The data set of a path: `folder` (also for a CSV of labels) or `parquet`; None for a missing path."""
+    if not os.path.exists(path):  # Path.exists would raise for a long name
         return None
     return "folder" if os.path.isdir(path) or path.lower().endswith(".csv") else "parquet"
 
@@ -56,9 +58,9 @@ def kind_at(path: str) -> str | None:
 def data_from_config(config: Mapping[str, Any]) -> DataSource:
     """A description from plain settings, such as `{"name": "folder", "path": "pictures", "resolution": 32}`.
 
-    The path of a folder or a Parquet file may stand in the name's place, or ``package.module:Name`` of a custom class.
+    In place of the name you can give the path of a folder or a Parquet file, or ``package.module:Name`` of a custom class.
 
-    Raises `ConfigError` for an unknown data set or setting, naming the nearest right one.
+    Raises `ConfigError` for an unknown data set or setting, naming the nearest valid one.
     """
     settings = dict(config)
     name = settings.pop("name", None)
@@ -96,5 +98,5 @@ def load(data: DataSource) -> Splits:
 
 
 def check(data: DataSource) -> DataReport:
-    """What is there, what is damaged, and how to get it."""
+    """Report the files found, the damaged ones, and how to get the set."""
     return data.check()

@@ -1,4 +1,4 @@
-"""What becomes of every file of a data set: used, ignored with the reason, or damaged."""
+"""The use of every file of a data set: used, ignored with the reason, or damaged."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from nas.core.errors import ConfigError
 
 NAMED = 3  # files of each reason that are named; the others are counted
-NOTICES = logging.getLogger("nas.data")  # what a command shows before it starts
+NOTICES = logging.getLogger("nas.data")  # printed by a command before it starts
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One thing wrong with a data set: where it is and what it is."""
+    """One fault of a data set: its place and its reason."""
 
     where: str
     reason: str
@@ -22,7 +22,7 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """Files that are not read for the same reason; the first few by name."""
+    """Files ignored for the same reason; the first few by name."""
 
     reason: str
     count: int
@@ -43,7 +43,7 @@ class Account:
     notes: tuple[str, ...] = ()
 
     def parts(self) -> list[str]:
-        """What a user should know, a phrase each; empty where every file is used."""
+        """Notes for the user, a phrase each; empty where every file is used."""
         found = list(self.notes)
         if self.ignored:
             total = sum(i.count for i in self.ignored)
@@ -55,13 +55,13 @@ class Account:
         return found
 
     def line(self) -> str:
-        """The account in one line; empty where every file is used and there is nothing to note."""
+        """The account in one line; empty where every file is used and nothing is noted."""
         found = self.parts()
         return f"data: {self.used:,} images used; {'; '.join(found)}" if found else ""
 
 
 def announce(account: Account) -> None:
-    """Report an account on the logger `nas.data`, in one line, where there is something to report."""
+    """Report an account on the logger `nas.data`, in one line, unless it is empty."""
     line = account.line()
     if line:
         NOTICES.warning("%s", line)
@@ -85,7 +85,7 @@ class Tally:
 
 
 def way_of(damaged: str, skip_damaged: object) -> str:
-    """`damaged` (refuse or skip), unless `skip_damaged` is given. Raises `ConfigError` for another value of that."""
+    """`damaged` (refuse or skip), unless `skip_damaged` is given. Raises `ConfigError` for another value of `skip_damaged`."""
     if skip_damaged is None:
         return damaged
     if not isinstance(skip_damaged, bool):

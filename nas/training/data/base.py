@@ -1,4 +1,4 @@
-"""What a data set is to the trainer: a small description that loads into three splits."""
+"""The trainer's contract of a data set: a small description that loads into three splits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Pictures(Protocol):
     """Labelled images of one size.
 
     `images` holds all of them, uint8 (n, channels, height, width), or is None when they are too many to
-    hold and are decoded as they are taken.
+    hold and are decoded on demand.
     """
 
     @property
@@ -67,7 +67,7 @@ class MemoryPictures:
         return MemoryPictures(self.images[indices], self.labels[indices])
 
     def take(self, indices: IntArray, resolution: int | None, seed: int | None) -> ByteArray:
-        return self.images[indices]  # resized once, by whoever asked for another resolution
+        return self.images[indices]  # resized once, by the code that needs another resolution
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,9 +96,9 @@ class Splits:
 
 @dataclass(frozen=True, slots=True)
 class DataReport:
-    """What `check` found. `counts` maps a split to its images (or what `counted` says) per class, as in `class_names`.
+    """The findings of `check`. `counts` maps a split to its images (or `counted` things) per class, as in `class_names`.
 
-    `account` gives the use of every file; with `skipping`, damaged files are left out, so the set can be used.
+    `account` gives the use of every file; with `skipping`, damaged files are skipped and the set can be used.
     """
 
     name: str
@@ -143,9 +143,9 @@ class DataReport:
 
 
 def settings_text(data: object, *newer: str) -> str:
-    """The text form of a description (a frozen dataclass), without those `newer` settings that have their default.
+    """The text form of a description (a frozen dataclass), without the `newer` settings at their default.
 
-    Trainings and kept weights are matched by this text, so settings that were added later must not change it.
+    This text matches trainings with kept weights, so settings added later must not change it.
     """
     shown = [
         f"{f.name}={getattr(data, f.name)!r}"
@@ -159,11 +159,11 @@ class DataSource(Hashable, Protocol):
     """A description of a data set: a small, hashable, picklable value, the key of the worker's cache."""
 
     def load(self) -> Splits:
-        """Read it. Raises `DataError` naming what is missing or damaged and how to get it."""
+        """Read it. Raises `DataError` naming the missing or damaged files and how to get the set."""
         ...
 
     def check(self) -> DataReport:
-        """Look at everything and report; raises nothing for damaged data."""
+        """Check every file and report; damaged data raise nothing."""
         ...
 
 

@@ -76,7 +76,7 @@ def load_cifar(form: Form, path: str, validation: float, split_seed: int) -> Spl
 
 
 def check_cifar(form: Form, path: str) -> DataReport:
-    """Every file read and every label looked at."""
+    """Read every file and check every label."""
     try:
         folder = _folder(form, path)
     except DataError as error:

@@ -28,7 +28,7 @@ EXTENSIONS = frozenset(
 def read(where: str, blob: bytes | None, channels: int) -> Image:
     """Decode an image completely, from `blob` or else from the file `where`, as a viewer shows it (see `modes`).
 
-    Raises `DataError` naming `where` when it is missing, truncated, no image, or its look is not defined.
+    Raises `DataError` naming `where` when it is missing, truncated, not an image, or has no defined appearance.
     """
     return read_turned(where, blob, channels)[0]
 
@@ -59,7 +59,7 @@ def _opened(
         raise DataError(f"{where}: cannot be read as {kind} (the file is missing)") from None
     except Unreadable as error:
         raise DataError(f"{where}: cannot be read as {kind} ({error})") from None
-    except UnidentifiedImageError:  # whose text has an address in memory
+    except UnidentifiedImageError:  # its text has an address in memory
         raise DataError(f"{where}: cannot be read as {kind} (no known image format)") from None
     except Exception as error:  # Pillow's readers raise many kinds on damaged input
         reason = (f"{type(error).__name__}: {error}".splitlines() or [""])[0]
@@ -67,9 +67,9 @@ def _opened(
 
 
 def centre(picture: Image, resolution: int | None, keep: float) -> ByteArray:
-    """The image as it is evaluated: a central square with `keep` of the shorter side, (c, resolution, resolution).
+    """The image for evaluation: a central square with `keep` of the shorter side, (c, resolution, resolution).
 
-    `keep` 0.875 is ImageNet's 224 out of 256. An image that has the resolution already stays as it is, and
+    `keep` 0.875 is ImageNet's 224 out of 256. An image that already has the resolution stays unchanged, and
     with `resolution` None every image does.
     """
     width, height = picture.size

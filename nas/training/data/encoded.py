@@ -1,4 +1,4 @@
-"""Sets of encoded pictures: listed first, then decoded into memory or, when too large, as they are taken."""
+"""Sets of encoded images: listed first, then decoded into memory or, when too large, on demand."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ TYPICAL: dict[int, tuple[tuple[float, ...], tuple[float, ...]]] = {
 _ADVICE = "Repair or remove them, or set skip_damaged: true (nas data check lists all)"
 EXAMPLES = (".jpg", ".png", ".webp")
 THREADS = 4
-CHUNK = 256  # images decoded between two looks at the result, so memory stays bounded
+CHUNK = 256  # images decoded at a time, so memory stays bounded
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How images are read: side in pixels (None: as they are), channels, the part that is evaluated.
+    """Settings of reading images: side in pixels (None: as stored), channels, the evaluated part.
 
-    `validation` and `test` are the fractions to cut where a set has no such split of its own; sets larger
-    than `memory_mb` once decoded are decoded again whenever they are taken. With `skip_damaged`, images that
-    cannot be used are left out and counted; else they are named and the set is refused.
+    `validation` and `test` are the fractions to cut where a set lacks such a split; sets larger
+    than `memory_mb` once decoded are decoded again at every use. With `skip_damaged`, unusable
+    images are skipped and counted; else they are named and the set is refused.
     """
 
     resolution: int | None = None
@@ -65,12 +65,12 @@ class Reading:
 
 @dataclass(frozen=True, eq=False)
 class Listing:
-    """What a set holds, before anything is decoded.
+    """The content of a set, before decoding.
 
-    `where` names each image (a path, or a file and row), `blobs` its bytes when they are not in a file of
-    their own. `split` is the position in (train, validation, test), -1 where the set has no splits.
-    `damage` is what can be told without decoding, and `unusable` the positions that it concerns. `ignored` are
-    files that are not read, `notes` how the set was understood.
+    `where` names each image (a path, or a file and row), `blobs` its bytes when they are not in a separate
+    file. `split` is the position in (train, validation, test), -1 where the set has no splits.
+    `damage` is the damage found without decoding, and `unusable` its positions. `ignored` are
+    files that are not read, `notes` explain how the set was read.
     """
 
     where: Sequence[str]
@@ -84,7 +84,7 @@ class Listing:
     notes: tuple[str, ...] = ()
 
     def select(self, positions: IntArray) -> Listing:
-        """The images at these positions; nothing of them is unusable."""
+        """The images at these positions, all usable."""
         return replace(
             self,
             where=[self.where[i] for i in positions],
@@ -95,20 +95,20 @@ class Listing:
         )
 
     def usable(self) -> Listing:
-        """Without the positions that are unusable."""
+        """The listing without unusable positions."""
         if not self.unusable:
             return self
         return self.select(np.setdiff1d(np.arange(len(self.where)), self.unusable))
 
     @property
     def serious(self) -> tuple[Damage, ...]:
-        """Damage but for classes without an image, with which a set can be used."""
+        """Damage other than classes without an image, which do not prevent use."""
         return tuple(d for d in self.damage if not d.reason.startswith("empty class"))
 
 
 @dataclass(frozen=True, eq=False)
 class EncodedPictures:
-    """Images that are decoded whenever they are taken, for sets that do not fit in memory."""
+    """Images that are decoded on demand, for sets that do not fit in memory."""
 
     where: Sequence[str]
     blobs: Sequence[bytes] | None
@@ -140,10 +140,10 @@ class EncodedPictures:
 
 
 def load_listing(listing: Listing, reading: Reading, name: str) -> Splits:
-    """Cut into splits and decode what fits in memory.
+    """Make the splits and decode what fits in memory.
 
-    Raises `DataError` naming every damaged image (the first few of many), before anything is trained, unless
-    they are skipped: then sets that do not fit in memory are decoded once to find them.
+    Raises `DataError` naming every damaged image (the first few of many) before any training, unless
+    they are skipped; then sets that do not fit in memory are decoded once to find them.
     """
     skipped = list(listing.serious)
     if skipped and not reading.skip_damaged:
@@ -191,7 +191,7 @@ def _large(listing: Listing, reading: Reading, name: str, skipped: list[Damage])
 
 
 def _first(listing: Listing, reading: Reading, name: str) -> ByteArray | None:
-    """The first image that can be read, whole: its size stands for all. None where the set is to be refused."""
+    """The first readable image, whole: its size stands for all. None where the set must be refused."""
     damage: list[Damage] = []
     for index, where in enumerate(listing.where):
         try:
@@ -214,7 +214,7 @@ def _account(listing: Listing, skipped: Sequence[Damage]) -> Account:
 
 
 def check_listing(listing: Listing, reading: Reading, report: DataReport) -> DataReport:
-    """`report` completed: every image decoded once, none kept."""
+    """Complete `report`: decode every image once, keep none."""
     damage, sizes = list(listing.damage), set()
     listing = listing.usable()
     good: list[int] = []
@@ -251,9 +251,9 @@ def check_listing(listing: Listing, reading: Reading, report: DataReport) -> Dat
 def cut(listing: Listing, reading: Reading) -> tuple[IntArray, IntArray, IntArray]:
     """Positions for training, validation and test.
 
-    A set without splits, or all of whose images are for training, is cut in three. One with one held-out
-    part (ImageNet's `val`, CIFAR's `test`) keeps that for the test, and validation is cut from the training
-    pictures: what selects must not be what is reported.
+    A set without splits, or with training images only, is cut in three. One with one held-out
+    part (ImageNet's `val`, CIFAR's `test`) keeps it for the test, and validation is cut from the training
+    images: the images that select must not be those of the report.
     """
     train, validation, test = (np.flatnonzero(listing.split == k).astype(np.int64) for k in range(3))
     if len(validation) == len(test) == 0 or len(train) == 0:
@@ -272,7 +272,7 @@ def cut(listing: Listing, reading: Reading) -> tuple[IntArray, IntArray, IntArra
 def _decode_all(
     pictures: EncodedPictures, shape: tuple[int, ...], name: str, skip: bool, skipped: list[Damage]
 ) -> tuple[ByteArray, IntArray]:
-    """Every image that can be read, and their positions; what is wrong with the others is added to `skipped`."""
+    """The readable images and their positions; the faults of the others are added to `skipped`."""
     images = np.empty((len(pictures), *shape), dtype=np.uint8)
     damage: list[Damage] = []
     good: list[int] = []
@@ -280,11 +280,11 @@ def _decode_all(
         if isinstance(result, Damage):
             damage.append(result)
         elif damage and not skip:
-            continue  # the set is refused; look for what else is damaged
+            continue  # the set is refused; find the other damaged images
         elif result.shape != shape:
             raise DataError(
                 f"{pictures.where[index]}: an image of {result.shape[2]}x{result.shape[1]} pixels among "
-                f"others of {shape[2]}x{shape[1]}; set resolution to bring them to one size"
+                f"others of {shape[2]}x{shape[1]}; set resolution to resize them all"
             )
         else:
             images[len(good)] = result
@@ -296,7 +296,7 @@ def _decode_all(
 
 
 def _decoded(pictures: EncodedPictures) -> Iterator[tuple[int, ByteArray | Damage]]:
-    """Every image as it is evaluated, or what is wrong with it; decoded by threads, in order."""
+    """Every image for evaluation, or its fault; decoded by threads, in order."""
 
     def one(index: int) -> ByteArray | Damage:
         try:

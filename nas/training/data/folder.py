@@ -19,8 +19,8 @@ class Folder:
     """Images in `path/train/CLASS/`, `path/val/CLASS/` (or `test`), or just `path/CLASS/`; or as a CSV lists them.
 
     `labels` names a CSV in `path`; None takes `labels.csv` where there is one, False never. `path` may be the CSV itself. With one held-out folder it is the test, and validation is cut from the training images. Images are cut
-    to a central square (`keep` of the shorter side) of `resolution` pixels. `skip_damaged` leaves out and counts what
-    cannot be used; else the set is refused. Raises `ConfigError`.
+    to a central square (`keep` of the shorter side) of `resolution` pixels. `skip_damaged` skips and counts
+    unusable files; else the set is refused. Raises `ConfigError`.
     """
 
     path: str
@@ -36,7 +36,7 @@ class Folder:
 
     def __post_init__(self) -> None:
         if self.labels is True:
-            object.__setattr__(self, "labels", None)  # as the default: a file that is there
+            object.__setattr__(self, "labels", None)  # as the default: use an existing file
         if not (self.labels in (None, False) or (isinstance(self.labels, str) and self.labels)):
             raise ConfigError(f"data: labels must be the name of a CSV file, or false, not {self.labels!r}")
 
@@ -84,7 +84,7 @@ class Folder:
         try:
             listing = folder_listing(root)
         except DataError:
-            return listing_by_labels(root, usual)  # raises what is wrong with it
+            return listing_by_labels(root, usual)  # raises its fault
         note = f"{usual} is not used: it has no columns for file and label"
         return replace(listing, notes=(*listing.notes, note))
 

@@ -1,4 +1,4 @@
-"""A CSV of labels beside the images: one row an image, with its file, its class and, if there is such a column, its split."""
+"""A CSV of labels beside the images: one row an image, with its file, its class and optionally its split."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ FILES = (
 )
 LABELS = ("label", "class", "classname", "target", "category", "labels")
 SPLITS = ("split", "set", "subset", "partition")
-USUAL = "labels.csv"  # is used without being named
+USUAL = "labels.csv"  # used without being named
 _DELIMITERS = ",;\t|"
-_LONGEST = 64 * 2**20  # bytes of a CSV; more is not a list of files
+_LONGEST = 64 * 2**20  # bytes; a larger CSV is not a list of files
 UNLISTED = "not listed in {}"
 TWICE = "rows of an image that is listed already"
 
@@ -55,7 +55,7 @@ class Row:
 
 @dataclass(slots=True)
 class _Kept:
-    """Rows that can be used, as they are read: by the path of the image within the set's folder."""
+    """Usable rows while reading: by the path of the image within the set's folder."""
 
     rows: dict[str, Row] = field(default_factory=dict)
     bad: set[str] = field(default_factory=set)  # images of rows that cannot be used
@@ -63,14 +63,14 @@ class _Kept:
 
 
 def usual_file(root: str) -> str | None:
-    """The name of `labels.csv`, in whatever case, in the set's folder."""
+    """The name of `labels.csv`, in any case, in the set's folder."""
     return next((n for n in inside(root).files if n.lower() == USUAL), None)
 
 
 def listing_by_labels(root: str, name: str) -> Listing:
     """The images that the CSV `name` in `root` lists, in the order of their classes and paths.
 
-    Raises `DataError` for a file that cannot be read or has no usable columns, or a row that leads out of the folder.
+    Raises `DataError` for a file that cannot be read or has no usable columns, or a row whose path leaves the folder.
     """
     where = os.path.join(root, name)
     rows, columns = _rows(where)
@@ -106,7 +106,7 @@ def listing_by_labels(root: str, name: str) -> Listing:
 
 
 def _keep(row: Row, where: str, files: _Files, kept: _Kept, tally: Tally) -> None:
-    """Put a row where it belongs: with those to use, or among what is wrong or ignored."""
+    """Sort a row: to those to use, to the faults, or to the ignored ones."""
     at = f"{where} line {row.number}" + (f" ({row.file})" if row.file else "")
     if not row.file:
         kept.damage.append(Damage(at, "no file in this row"))
@@ -129,7 +129,7 @@ def _keep(row: Row, where: str, files: _Files, kept: _Kept, tally: Tally) -> Non
 
 
 def _wrong(row: Row) -> str:
-    """What is wrong with a row whose image is there; empty if nothing is."""
+    """The fault of a row whose image exists; empty without one."""
     if not row.label:
         return "no label in this row"
     if row.split is not None and row.split.lower() not in SPLIT_NAMES:
@@ -142,7 +142,7 @@ def _said(row: Row) -> str:
 
 
 def _splits(where: str, rows: Mapping[str, Row], order: list[str]) -> tuple[list[int], tuple[str, ...]]:
-    """The split of every image: by its column, or by the folder that it lies in where all lie in split folders."""
+    """The split of every image: by its column, or by its folder where all are in split folders."""
     if any(rows[path].split is not None for path in order):
         values = [(rows[path].split or "").strip() for path in order]
         check_one_name_each(f"{where}: split", set(values))
@@ -164,7 +164,7 @@ def _ordered(labels: set[str]) -> list[str]:
 
 
 class _Files:
-    """The files of the set's folder, found by what a CSV calls them."""
+    """The files of the set's folder, found by their names in a CSV."""
 
     def __init__(self, root: str, tally: Tally) -> None:
         self._root = root
@@ -178,10 +178,10 @@ class _Files:
                     self._loose[_plain(key)].append(path)
 
     def find(self, where: str, value: str) -> tuple[str | None, str]:
-        """The path within the folder of what a row names, or None and the reason.
+        """The path within the folder of a row's file, or None and the reason.
 
-        By its path; with the extension or the folder left out where that fits one image. Raises `DataError` for a
-        path out of the folder.
+        By its path; without the extension or the folder where that fits one image. Raises `DataError` for a
+        path that leaves the folder.
         """
         path = self._within(where, value)
         if path in self._exact:
@@ -202,7 +202,7 @@ class _Files:
         else:
             real = os.path.normpath(text)
         if real.split(os.sep)[0] == os.pardir or PureWindowsPath(text).drive or "\0" in text:
-            raise DataError(f"{where}: the path leads out of the folder {self._root}; list files in it alone")
+            raise DataError(f"{where}: the path leads out of the folder {self._root}; list only files in it")
         return str(PurePosixPath(real)) if os.sep == "/" else real
 
 
@@ -270,7 +270,9 @@ def _header(path: str, text: str) -> tuple[str, int, list[str]]:
     """Delimiter, lines before the header, and the header. Raises `DataError` without usable columns."""
     lines = text.splitlines()
     skip, known = 0, tuple(_DELIMITERS)
-    if lines and re.fullmatch(r"sep=.", lines[0].strip('" '), re.IGNORECASE):  # Excel's way of naming it
+    if lines and re.fullmatch(
+        r"sep=.", lines[0].strip('" '), re.IGNORECASE
+    ):  # Excel's line that names the delimiter
         skip, known = 1, (lines[0].strip('" ')[-1],)
     first = lines[skip] if len(lines) > skip else ""
     for delimiter in known:

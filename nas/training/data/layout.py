@@ -1,4 +1,4 @@
-"""Which folders of an image data set are splits, which are classes, and which are neither."""
+"""Classify the folders of an image data set: splits, classes, or neither."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HOW = (
 
 @dataclass(slots=True)
 class _Found:
-    """Images as they are found."""
+    """The images found so far."""
 
     where: list[str] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
@@ -96,7 +96,7 @@ def _holds_classes(root: str, name: str, found: Inside) -> bool:
 
 
 def _count_top(tally: Tally, root: str, top: Inside) -> None:
-    """Count what lies in the set's own folder beside the folders that are read."""
+    """Count the files in the set's folder outside the folders that are read."""
     count_files(tally, root, root, top.files, LOOSE)
     count_other(tally, root, root, Inside((), (), top.special, top.circular))
     for name in top.folders:
@@ -147,7 +147,7 @@ def _collect_class(root: str, folder: str, label: int, kind: int, found: _Found,
 
 
 def _nothing(root: str, names: list[str], within: dict[str, Inside], listing: Listing) -> str:
-    """Why a folder gives no image."""
+    """The reason that a folder gives no image."""
     held = [n for n in within if n.lower() in SPLIT_NAMES and within[n].visible and not within[n].images]
     if held and not any(SPLIT_NAMES[n.lower()] == 0 for n in held):
         return f"{', '.join(held)} hold class folders, but no folder train (or training) does"

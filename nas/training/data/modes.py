@@ -32,7 +32,7 @@ _TOLERANCE = 0.5 / 255  # floats this far outside 0 to 1 still round to black or
 
 
 class Unreadable(ValueError):
-    """An image whose look the file does not define; the text says why and what to do."""
+    """An image whose appearance the file does not define; the text has the reason and the remedy."""
 
 
 def turned(orientation: int) -> bool:
@@ -45,7 +45,7 @@ def shown(picture: Image, channels: int) -> tuple[Image, int]:
 
     Alpha and transparent colours are laid on white. 16 bits are divided by 257; floats must lie in 0 to 1 and are
     multiplied by 255. Raises `Unreadable` where white is not defined (integers of 32 bits, signed ones, other floats),
-    and whatever Pillow raises for a damaged file.
+    and Pillow's exceptions for a damaged file.
     """
     raw = _raw_mode(picture)
     orientation, done = _load(picture)
@@ -70,7 +70,7 @@ def numbers(picture: Image) -> tuple[Image, int]:
 
 
 def turn(picture: Image, orientation: int) -> Image:
-    """Make an image upright that is stored with this EXIF orientation."""
+    """Turn an image stored with this EXIF orientation upright."""
     from PIL.Image import Transpose
 
     return picture.transpose(Transpose[_TURNS[orientation]]) if orientation in _TURNS else picture
@@ -79,7 +79,7 @@ def turn(picture: Image, orientation: int) -> Image:
 def _load(picture: Image) -> tuple[int, bool]:
     """Decode. The EXIF orientation as stored, and whether Pillow has already applied it (it does for TIFF).
 
-    Raises `Unreadable` for a damaged size of a WebP, which its decoder would fill for minutes.
+    Raises `Unreadable` for a damaged size of a WebP, on which its decoder would spend minutes.
     """
     if picture.format == "WEBP" and max(picture.size) > _WEBP_SIDE:
         raise Unreadable(f"{picture.width}x{picture.height} pixels; a WebP has at most {_WEBP_SIDE} a side")
@@ -104,7 +104,7 @@ def _known(orientation: object) -> int:
 
 
 def _raw_mode(picture: Image) -> str:
-    """How the file stores its pixels, where Pillow says so; only before the image is loaded."""
+    """The file's raw mode, where Pillow gives it; only before the image is loaded."""
     tiles = getattr(picture, "tile", None)
     arguments: Any = tiles[0][3] if tiles else None
     first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments

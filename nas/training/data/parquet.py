@@ -23,12 +23,12 @@ PICTURES = ("image", "jpeg", "png", "img", "picture", "bytes")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Parquet:
-    """Images in `path`; the test images may be in a file of their own, `test_path`.
+    """Images in `path`; the test images may be in a separate file, `test_path`.
 
     `image` and `label` name the columns (None: the first that has a usual name). The image column holds bytes,
     or a struct with a field `bytes`. A column `split` (train, validation or val, test) is respected.
-    Labels are class numbers 0 .. num_classes - 1 (None: as many as the largest needs), or names. `skip_damaged` leaves out and counts
-    rows that cannot be used; else the set is refused.
+    Labels are class numbers 0 .. num_classes - 1 (None: as many as the largest needs), or names. `skip_damaged` skips and counts
+    unusable rows; else the set is refused.
     """
 
     path: str
@@ -137,7 +137,7 @@ def _splits(path: str, values: list[Any]) -> IntArray:
 def _classes(
     values: list[Any], where: list[str], num_classes: int | None
 ) -> tuple[IntArray, tuple[str, ...], list[Damage]]:
-    """Class numbers (-1 for a wrong label), class names, and what is wrong."""
+    """Class numbers (-1 for a wrong label), class names, and faults."""
     named = any(isinstance(v, str) for v in values)
     if named:
         names = sorted({v for v in values if isinstance(v, str)})

@@ -64,7 +64,7 @@ def stratified(labels: IntArray, fractions: tuple[float, ...], seed: int) -> tup
 
 
 def subset(labels: IntArray, size: int, seed: int) -> IntArray:
-    """Positions of `size` images in the classes' proportions (all of them when there are no more)."""
+    """Positions of `size` images in the classes' proportions (all of them when there are fewer)."""
     if size >= len(labels):
         return np.arange(len(labels), dtype=np.int64)
     return stratified(labels, (size / len(labels),), seed)[0]

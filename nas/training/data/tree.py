@@ -22,7 +22,7 @@ class Inside:
     """Names in a folder, each kind sorted. `files` has links to files, also broken ones, which reading reports."""
 
     files: tuple[str, ...]
-    folders: tuple[str, ...]  # also links to folders, but those that lead back up
+    folders: tuple[str, ...]  # also links to folders, except those that lead back up
     special: tuple[str, ...]  # pipes, sockets, devices
     circular: tuple[str, ...]  # links to this folder or one above it
 
@@ -43,7 +43,7 @@ def is_image(name: str) -> bool:
 
 
 def inside(folder: str) -> Inside:
-    """What a folder holds. Raises `DataError` where it cannot be listed."""
+    """The content of a folder. Raises `DataError` where it cannot be listed."""
     kinds: tuple[list[str], list[str], list[str], list[str]] = ([], [], [], [])
     files, folders, special, circular = kinds
     try:
@@ -74,7 +74,7 @@ def is_above(target: str, folder: str) -> bool:
 
 
 def count_rest(tally: Tally, root: str, folder: str, reason: str) -> None:
-    """Count every file under `folder`, links not followed: images for `reason`, the others for what they are."""
+    """Count every file under `folder`, links not followed: images for `reason`, the others by kind."""
     pending = [folder]
     while pending:
         current = pending.pop()
@@ -105,7 +105,7 @@ def unused(root: str, used: Iterable[str], reason: str) -> tuple[Ignored, ...]:
 
 
 def count_files(tally: Tally, root: str, folder: str, names: tuple[str, ...], reason: str) -> None:
-    """Count files of one folder: images for `reason`, the others for what they are."""
+    """Count files of one folder: images for `reason`, the others by kind."""
     within = relative(root, folder, "")
     hidden = any(part.startswith(".") and part not in (".", "..") for part in within.split(os.sep))
     for name in names:
@@ -114,7 +114,7 @@ def count_files(tally: Tally, root: str, folder: str, names: tuple[str, ...], re
 
 
 def count_other(tally: Tally, root: str, folder: str, found: Inside) -> None:
-    """Count the files of a folder whose images are used: those that are no images, hidden, or special."""
+    """Count the files of a folder whose images are used: those that are hidden, special, or not images."""
     base = relative(root, folder, "")
     for name in found.files:
         if not is_image(name):
@@ -137,9 +137,9 @@ def _within(root: str, folder: str) -> str:
 
 
 def walk(root: str, tally: Tally) -> Iterator[str]:
-    """Every visible file under `root` by its path within it; each folder is entered once, by its own path if it has one.
+    """Every visible file under `root` by its path within it; each folder is entered once, by its real path if possible.
 
-    Links to folders are followed. What is hidden, special or leads in a circle is counted in `tally`.
+    Links to folders are followed. Hidden and special files and circular links are counted in `tally`.
     """
     seen: set[tuple[int, int]] = set()
     links: list[str] = []
