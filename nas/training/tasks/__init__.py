@@ -1,5 +1,5 @@
-"""What networks are trained for beside classification, each task in a folder of its own.
+"""Tasks beside classification, one folder each.
 
-Networks come in as objects: a backbone is a module that gives maps at rising strides (`nas.training.tasks.dilation.Features`),
-wherever it was made. Importing this loads no torch.
+Networks come in as objects: a backbone is any module that gives maps at rising strides (`nas.training.tasks.dilation.Features`).
+Importing this loads no torch.
 """

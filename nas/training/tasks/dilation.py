@@ -1,4 +1,4 @@
-"""A backbone at a finer stride: its last strides are taken out, and what follows them is dilated.
+"""A backbone at a finer stride: its last strides are removed, and the layers after them dilated.
 
 Yu and Koltun 2016 (dilated convolutions); the rates are those of semantic-segmentation-pytorch (Zhou et al. 2018).
 """
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from nas.core.errors import ConfigError
 
-PROBE = 64  # pixels: even at stride 32, which spatial multiplexing asks for
+PROBE = 64  # pixels: even at stride 32, as spatial multiplexing requires
 
 
 @runtime_checkable
@@ -37,8 +37,8 @@ def dilated(backbone: nn.Module, output_stride: int, in_channels: int = 3) -> nn
     """A copy of `backbone` whose maps are at most `output_stride` (8, 16 or 32) times smaller than the image.
 
     A convolution that sees a map at stride s (in the original) runs with dilation s / output_stride where that is
-    above 1, and no longer strides where s is at least `output_stride`. Weights stay, so that those trained without
-    dilation can be put in. Convolutions within spatial multiplexing, whose map is at another scale for a moment,
+    above 1, and no longer strides where s is at least `output_stride`. Weights stay, so those trained without
+    dilation load. Convolutions within spatial multiplexing, whose map temporarily has another scale,
     take the rate of the map around them.
 
     Raises `ConfigError` for another stride, a module that is not a feature extractor, and one that shrinks its maps
@@ -62,7 +62,7 @@ def dilated(backbone: nn.Module, output_stride: int, in_channels: int = 3) -> nn
     if maps != wanted:
         raise ConfigError(
             f"backbone {type(backbone).__name__}: expected maps of {wanted} pixels at output stride "
-            f"{output_stride}, from {PROBE}; got {maps}: something else than a convolution shrinks them"
+            f"{output_stride}, from {PROBE}; got {maps}: a layer other than a convolution shrinks them"
         )
     return network  # type: ignore[no-any-return]
 

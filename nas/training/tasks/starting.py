@@ -1,4 +1,4 @@
-"""Trainings of a task that begin with weights: of an earlier training of it, or of a classifier, whose body is taken."""
+"""Trainings of a task that begin with weights: of an earlier training of it, or of a classifier's body."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _BACKBONE = "backbone."
 def starting_from(
     build: Callable[..., nn.Module], state: Mapping[str, Tensor], where: str, tell: Callable[[str], None]
 ) -> Callable[..., nn.Module]:
-    """The same builder, whose networks begin with these weights; tells where the heads begin again.
+    """The same builder, whose networks begin with these weights; reports where the heads start from random weights.
 
-    Networks have a part `backbone`; all else is their heads, which are left out where they do not fit. `where` is what the
-    weights are called in errors.
+    Networks have a part `backbone`; the rest is their heads, which are skipped where they do not fit. `where` names the
+    weights in errors.
     """
 
     def begun(**sizes: Any) -> nn.Module:

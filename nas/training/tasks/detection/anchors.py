@@ -21,7 +21,7 @@ class AnchorPlan:
 
     `scales` are fractions of the image's side, one a map and one more; `ratios` the aspect ratios of each map
     besides 1. A cell of map k has a square of scale k, a square of the geometric mean of scales k and k + 1, and a wide
-    and a tall box for every ratio. Raises `ConfigError` when the two do not fit each other.
+    and a tall box for every ratio. Raises `ConfigError` when their lengths do not match.
     """
 
     scales: tuple[float, ...]
@@ -77,7 +77,7 @@ def anchors(plan: AnchorPlan, sizes: tuple[tuple[int, int], ...], device: torch.
 
 @lru_cache(maxsize=32)
 def _table(plan: AnchorPlan, sizes: tuple[tuple[int, int], ...]) -> NDArray[np.float32]:
-    """As `anchors`; an array, since a tensor would keep the mode (inference, export) in which it was made first."""
+    """As `anchors`; an array, since a cached tensor would keep the mode (inference, export) of its creation."""
     parts = []
     for index, (height, width) in enumerate(sizes):
         shapes = np.array(plan.shapes(index))

@@ -1,4 +1,4 @@
-"""Random views of whole batches, images and boxes together, on whatever device they are."""
+"""Random views of whole batches, images and boxes together, on their device."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nas.core.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How much images are changed in training.
+    """Ranges of the augmentation in training.
 
     A window of `zoom` (least, greatest) times the image's side, up to `stretch` longer one way than the other, is cut at a
     random place; one that is larger than the image shows the mean colour around it. `flip` and `flip_vertical` are
@@ -56,7 +56,7 @@ class Augmentation:
 
 
 def _views(x: Tensor, start: Tensor, size: Tensor, mirrored: Tensor) -> Tensor:
-    """What is seen in the windows; start, size and mirrored are (b, 2) in x, y."""
+    """The content of the windows; start, size and mirrored are (b, 2) in x, y."""
     sign = 1.0 - 2.0 * mirrored.to(size)
     middle = 2.0 * start + size - 1.0  # in grid_sample's units, where the image is -1 to 1
     theta = torch.diag_embed(size * sign)
@@ -66,7 +66,7 @@ def _views(x: Tensor, start: Tensor, size: Tensor, mirrored: Tensor) -> Tensor:
 
 
 def _moved(targets: Tensor, start: Tensor, size: Tensor, mirrored: Tensor) -> Tensor:
-    """The targets as they are in the windows."""
+    """The targets in the coordinates of the windows."""
     corners = (targets[..., 1:].reshape(len(targets), -1, 2, 2) - start[:, None, None]) / size[:, None, None]
     flipped = torch.where(mirrored[:, None, None], 1.0 - corners.flip(2), corners)  # (b, m, corner, x or y)
     middle = flipped.mean(2)

@@ -16,9 +16,9 @@ from torch import Tensor
 VARIANCES = (
     0.1,
     0.2,
-)  # of centres and of sizes: what the targets are divided by (Liu et al. 2016, their code)
+)  # divisors of the targets, of centres and of sizes (Liu et al. 2016, their code)
 _LARGEST = (
-    4.0  # of a predicted logarithm of a size: anything above is not a box, and exp of it may be infinite
+    4.0  # bound of a predicted logarithm of a size: anything above is not a box, and its exp may be infinite
 )
 _APART = 2.0  # labels are moved apart by this many times the largest coordinate, so that they never overlap
 
@@ -50,7 +50,7 @@ def to_corners(boxes: Tensor) -> Tensor:
 
 
 def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
-    """What a network is to predict for boxes (..., n, 4), given their anchors (n, 4): Liu et al. 2016, equation 2."""
+    """The network's targets for boxes (..., n, 4), given their anchors (n, 4): Liu et al. 2016, equation 2."""
     box, anchor = to_centres(boxes), to_centres(anchors)
     shift = (box[..., :2] - anchor[..., :2]) / anchor[..., 2:] / VARIANCES[0]
     size = (box[..., 2:] / anchor[..., 2:]).clamp(min=1e-6).log() / VARIANCES[1]
@@ -68,8 +68,8 @@ def decode(offsets: Tensor, anchors: Tensor) -> Tensor:
 def suppress(boxes: Tensor, scores: Tensor, labels: Tensor, threshold: float) -> Tensor:
     """Greedy non-maximum suppression within each label; positions that stay, the highest score first.
 
-    boxes (n, 4), scores (n,), labels (n,). A box goes when it overlaps a better one that stays by more than `threshold`.
-    Runs on torchvision's operator where that works, else on `greedy`, which gives the same.
+    boxes (n, 4), scores (n,), labels (n,). A box is dropped when it overlaps a better kept one by more than `threshold`.
+    Runs on torchvision's operator where that works, else on `greedy`, with the same result.
     """
     if not len(boxes):
         return torch.zeros(0, dtype=torch.long, device=boxes.device)
@@ -82,8 +82,8 @@ def suppress(boxes: Tensor, scores: Tensor, labels: Tensor, threshold: float) ->
 def greedy(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
     """Non-maximum suppression without labels, in a few passes over the matrix of overlaps.
 
-    Each pass takes out what overlaps a better box that the last pass left in. The first k boxes are settled after k
-    passes at the most, and a pass that changes nothing is the greedy result; crowds of a handful take as many.
+    Each pass drops the boxes that overlap a better box kept by the last pass. The first k boxes are final after at most
+    k passes, and a pass without change is the greedy result; groups of a few overlapping boxes take a few passes.
     """
     order = scores.argsort(descending=True, stable=True)
     above = torch.triu(overlaps(boxes[order], boxes[order]) > threshold, diagonal=1)

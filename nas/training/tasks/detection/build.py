@@ -22,7 +22,7 @@ def _on_maps(style: str, body: nn.Module, settings: HeadSettings, num_classes: i
 
 
 def _ssd300(body: nn.Module, settings: HeadSettings, num_classes: int) -> Detector:
-    """The authors' own for images of 300 pixels, on VGG-16 alone; of the settings only the name counts."""
+    """The authors' detector for images of 300 pixels, on VGG-16 only; only the name of the settings counts."""
     return Detector(ReducedVGG(body), num_classes, SSD300, style=STYLES["ssd"], extras=SSD300_EXTRAS)
 
 

@@ -20,7 +20,7 @@ def coco_precisions(
 ) -> dict[str, float]:
     """`ap` (mean over overlaps .50, .55, ..., .95), `ap_50`, `ap_75`, and `ap` by the objects' areas; 0 to 1, NaN: no object.
 
-    Boxes in fractions, `sizes` (n, 2) the images' width and height, in whose pixels areas are told. Difficult objects
+    Boxes in fractions, `sizes` (n, 2) the images' width and height, whose pixels measure the areas. Difficult objects
     count as COCO's crowds: neither found nor missed. Lin et al., ECCV 2014, and cocodataset.org. Raises `ConfigError`
     where faster-coco-eval is not installed.
     """

@@ -1,4 +1,4 @@
-"""The single-shot detector over any backbone, and what it sees in images."""
+"""The single-shot detector over any backbone, and its detections."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Backbone(Protocol):
 class Detector(nn.Module):
     """Images (b, 3, h, w) to (logits (b, n, classes + 1), offsets (b, n, 4), anchors (n, 4)).
 
-    Class 0 of the logits is background. The maps are those of the backbone, at `strides` if these are given, and after
+    Class 0 of the logits is background. The maps are those of the backbone, at `strides` if given, and after
     the last of them as many `extras` as the plan has anchors for. Raises `ConfigError` when the plan has fewer maps than
     the backbone or more than all of them, or the backbone has none at one of the strides.
     """
@@ -82,7 +82,7 @@ class BoxesAndScores(nn.Module):
     """A detector as it is exported: images (b, *shape) to one tensor (b, n, 4 + classes), a row for each anchor.
 
     A row has the box (left, top, right, bottom, in fractions of the image) and the probability of every class, without the
-    background. Non-maximum suppression is left to whoever uses it. The anchors are kept as they are for images
+    background. The user applies non-maximum suppression. The anchors are those of images
     of `shape` (channels, height, width): other sizes do not fit.
     """
 
@@ -105,7 +105,7 @@ class BoxesAndScores(nn.Module):
 
 
 def _maps(found: list[Tensor], used: tuple[int, ...], extras: nn.ModuleList) -> list[Tensor]:
-    """The maps to predict from: those of the backbone that are used, and one after each of the `extras`."""
+    """The maps to predict from: the used ones of the backbone, and one after each of the `extras`."""
     maps = [found[i] for i in used]
     for extra in extras:
         maps.append(extra(maps[-1]))
@@ -119,7 +119,7 @@ def _predictions(maps: list[Tensor], predictors: nn.ModuleList, size: int) -> Te
 
 
 def _used(backbone: Backbone, strides: Sequence[int] | None) -> tuple[int, ...]:
-    """Positions of the maps to stand on."""
+    """Positions of the maps that the head uses."""
     wanted = backbone.strides if strides is None else tuple(sorted(strides))
     missing = [s for s in wanted if s not in backbone.strides]
     if missing:
@@ -138,7 +138,7 @@ def _initialise(module: nn.Module) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """What was seen in one image, the surest first: boxes (k, 4) in fractions, scores (k,), labels (k,) from 0."""
+    """The detections in one image, by falling score: boxes (k, 4) in fractions, scores (k,), labels (k,) from 0."""
 
     boxes: Tensor
     scores: Tensor
@@ -147,7 +147,7 @@ class Detections:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How outputs become detections: scores below `score` are dropped, at most `candidates` are compared, `most` kept."""
+    """Settings that turn outputs into detections: scores below `score` are dropped, at most `candidates` are compared, `most` kept."""
 
     score: float = 0.01
     overlap: float = 0.45

@@ -1,4 +1,4 @@
-"""Annotated images on the device, whole, and batches of them; how networks for them are trained and evaluated is in `task`."""
+"""Annotated images on the device, whole, and batches of them; training and evaluation are in `task`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nas.training.tasks.detection.data.base import Annotated, Objects
 class DetectionFeed:
     """Images uint8 (n, h, w, 3) and targets (n, m, 5), one row an object, label -1 in the rows that fill up.
 
-    An epoch takes each image `repeats` times. `annotated` is what the images came from, for evaluation.
+    An epoch takes each image `repeats` times. `annotated` is the source of the images, for evaluation.
     """
 
     pixels: Tensor
@@ -63,7 +63,7 @@ def targets_of(objects: tuple[Objects, ...]) -> Tensor:
 
 
 def part_of(annotated: Annotated, size: int, seed: int = 0) -> Annotated:
-    """So many of the images, drawn at random, the same for the same seed."""
+    """This many images, drawn at random, the same for the same seed."""
     chosen = np.sort(np.random.default_rng(seed).permutation(len(annotated))[:size])
     return Annotated(
         annotated.pictures[chosen],

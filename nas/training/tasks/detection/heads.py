@@ -1,4 +1,4 @@
-"""What stands on a backbone: convolutions that predict, and further maps; plain (SSD) and separable (SSDLite).
+"""Heads of a detector: convolutions that predict, and further maps; plain (SSD) and separable (SSDLite).
 
 SSD: Liu et al., ECCV 2016, section 2.1. SSDLite: Sandler et al., "MobileNetV2", CVPR 2018, section 6.2, which makes every
 3x3 convolution of the head depthwise and 1x1.
@@ -65,7 +65,7 @@ def separable_extra(width: int, extra: Extra) -> nn.Module:
 
 @dataclass(frozen=True)
 class Style:
-    """How the head is made: `predictor(width, out)`, `extra(width, what)`."""
+    """The makers of a head: `predictor(width, out)`, `extra(width, what)`."""
 
     predictor: Callable[[int, int], nn.Module]
     extra: Callable[[int, Extra], nn.Module]

@@ -1,4 +1,4 @@
-"""Which anchor answers for which object, and the multibox loss (Liu et al., ECCV 2016, section 2.2).
+"""The matching of anchors to objects, and the multibox loss (Liu et al., ECCV 2016, section 2.2).
 
 Targets of a batch are one tensor (b, m, 5): a row (label, left, top, right, bottom) for each object, in fractions of the
 image; rows with label -1 fill up.
@@ -21,7 +21,7 @@ def match(targets: Tensor, anchors: Tensor, threshold: float = 0.5) -> tuple[Ten
     """For every anchor its label, 0 for background and 1 + class else, (b, n), and its box, (b, n, 4).
 
     An anchor takes the object that it overlaps most, if by `threshold` or more. Besides, every object gets the anchor
-    that overlaps it most; two that want the same one: the larger overlap has it.
+    that overlaps it most; of two objects with the same best anchor, the larger overlap gets it.
     """
     real = targets[..., 0] >= 0
     shared = overlaps(targets[..., 1:], anchors).masked_fill(~real[..., None], -1.0)  # (b, m, n)
@@ -49,7 +49,7 @@ class MultiboxLoss:
     fewest: int = 8
 
     def __call__(self, outputs: Outputs, targets: Tensor) -> Tensor:
-        """The loss of a batch; targets as in the module's text."""
+        """The loss of a batch; targets as in the module's docstring."""
         logits, offsets, anchors = (x.float() for x in outputs)
         labels, boxes = match(targets, anchors, self.threshold)
         chosen = labels > 0
@@ -67,6 +67,6 @@ class MultiboxLoss:
 
 
 def hardest(losses: Tensor, wanted: Tensor) -> Tensor:
-    """Which of the losses (b, n) are among the `wanted` (b,) greatest of their row; those below 0 never are."""
+    """Mask of the losses (b, n) among the `wanted` (b,) greatest of their row; those below 0 never are."""
     rank = losses.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
     return (rank < wanted[:, None]) & (losses >= 0)

@@ -22,7 +22,7 @@ Precision = Callable[
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """Detections of one picture: boxes (k, 4) in the units of the truth, scores (k,), labels (k,) from 0."""
+    """Detections of one image: boxes (k, 4) in the units of the truth, scores (k,), labels (k,) from 0."""
 
     boxes: FloatArray
     scores: FloatArray
@@ -51,8 +51,8 @@ def average_precisions(
 ) -> FloatArray:
     """Average precision of every class, 0 to 1, NaN for a class without an object that counts.
 
-    A detection is right when the object of its class that it overlaps most is overlapped by `threshold` or more and was
-    not found by a surer one. Difficult objects count neither as found nor as missed.
+    A detection is correct when its overlap with the closest object of its class is `threshold` or more and no detection
+    of higher score found that object. Difficult objects count neither as found nor as missed.
     """
     verdicts = [_verdicts(s, t, threshold) for s, t in zip(seen, truth, strict=True)]
     scores = np.concatenate([np.zeros(0), *(s.scores for s in seen)])
@@ -73,7 +73,7 @@ WRONG, RIGHT, IGNORED = 0, 1, 2
 
 
 def _verdicts(seen: Seen, truth: Objects, threshold: float) -> NDArray[np.int64]:
-    """What every detection of an image counts as; the surest choose first."""
+    """The outcome of every detection of an image, matched by falling score."""
     verdicts = np.full(len(seen.scores), WRONG, dtype=np.int64)
     taken = np.zeros(len(truth), dtype=bool)
     shared = overlap(seen.boxes, truth.boxes)

@@ -1,4 +1,4 @@
-"""Settings of a detector's head, as configs and the command line give them."""
+"""Settings of a detector's head, from configs and the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HEAD_NAMES = ("ssdlite", "ssd", "ssd300")
 
 @dataclass(frozen=True, slots=True)
 class HeadSettings:
-    """What stands on the backbone: `name` ssdlite or ssd, on the backbone's maps at `strides`; or ssd300, which is all settled.
+    """The head: `name` ssdlite or ssd, on the backbone's maps at `strides`; or ssd300, which has fixed settings.
 
     Further maps, each half as large, make up the number of `maps`. `scales` are those of the first and the last map's
     anchors in fractions of the image's side, the others lie evenly between; `ratios` their aspect ratios beside 1.
@@ -39,5 +39,5 @@ class HeadSettings:
         self.plan()
 
     def plan(self) -> AnchorPlan:
-        """The anchors. Raises `ConfigError` for scales or ratios that cannot be."""
+        """The anchors. Raises `ConfigError` for invalid scales or ratios."""
         return spread(*self.scales, self.maps, self.ratios)

@@ -30,7 +30,7 @@ JUDGE_BATCH = 32  # images a forward pass when evaluating; does not change the r
 
 @dataclass(frozen=True, slots=True)
 class DetectionScore:
-    """How a detector does on a split, by overlaps of half or more: average precisions in percent, the mean loss.
+    """Score of a detector on a split, by overlaps of half or more: average precisions in percent, the mean loss.
 
     `areas` and `points` are those of every class (area under the curve; eleven points), NaN where it has no object.
     """
@@ -53,11 +53,11 @@ class DetectionScore:
         return _mean(self.points)
 
     def values(self) -> Mapping[str, float]:
-        """By name, percent but for the loss; `error` is what `map` lacks to 100."""
+        """By name, percent but for the loss; `error` is 100 minus `map`."""
         return {"map": self.map, "map_11": self.map_11, "error": 100.0 - self.map, "loss": self.loss}
 
     def report(self, class_names: tuple[str, ...]) -> dict[str, Any]:
-        """Everything, for a file; None for what is not known."""
+        """Every value, for a file; None for unknown ones."""
         return {
             "pictures": self.pictures,
             **self.values(),
@@ -79,8 +79,8 @@ def _named(names: tuple[str, ...], values: tuple[float, ...]) -> dict[str, float
 class Detection:
     """Objects in boxes, by a `Detector`. The data sets are those of `nas.training.tasks.detection.data`.
 
-    An epoch takes each training image `repeats` times: for small sets, of which evaluation and checkpoints would take more
-    time than training. `reading` turns outputs into detections when a network is evaluated.
+    An epoch takes each training image `repeats` times: for small sets, where evaluation and checkpoints would take longer
+    than training. `reading` turns outputs into detections when a network is evaluated.
     """
 
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -118,7 +118,7 @@ class Detection:
         autocast: Autocast,
         shard: Shard | None = None,
     ) -> DetectionScore:
-        """Evaluate on every image; precision needs all of them at once, so of several processes each evaluates all."""
+        """Evaluate on every image; precision needs all of them at once, so each of several processes evaluates all."""
         if not isinstance(feed, DetectionFeed):
             raise EvaluationError(f"feed: expected annotated images, got {type(feed).__name__}")
         found, loss = look(network, feed, self, autocast)
@@ -151,7 +151,7 @@ def detection(
 def look(
     network: nn.Module, feed: DetectionFeed, task: Detection, autocast: Autocast
 ) -> tuple[list[Detections], float]:
-    """What the network sees in every image, once each, in evaluation mode (the mode is put back), and the mean loss."""
+    """The detections in every image, in evaluation mode (then restore the mode), and the mean loss."""
     training = network.training
     network.eval()
     found: list[Detections] = []

@@ -12,7 +12,7 @@ from nas.core.errors import ConfigError
 class ReducedVGG(nn.Module):
     """Maps at strides 8 (conv4_3, brought to unit length) and 16 (conv7), of 512 and 1,024 channels.
 
-    `body` gives the maps of conv4_3 and conv5_3 at strides 8 and 16, and others or not. The fifth pooling keeps the size; the linear layers become a 3x3
+    `body` gives the maps of conv4_3 and conv5_3 at strides 8 and 16, and possibly others. The fifth pooling keeps the size; the linear layers become a 3x3
     convolution with dilation 6 and a 1x1 one. Changes `body` itself: its poolings round up, for 38 cells at 300 pixels.
     Raises `ConfigError` for another body.
     """

@@ -1,4 +1,4 @@
-"""Random scale, crop and flip of images with their masks: a batch at a time, where the batch is."""
+"""Random scale, crop and flip of images with their masks: a batch at a time, on the batch's device."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from nas.training.tasks.segmentation.settings import IGNORE, Augment
 
 
 def drawn(count: int, draws: torch.Generator) -> Tensor:
-    """What is random about `count` images, (count, 4) in [0, 1): scale, left, top, flip."""
+    """The random draws of `count` images, (count, 4) in [0, 1): scale, left, top, flip."""
     return torch.rand((count, 4), generator=draws)
 
 
 def augmented(x: Tensor, y: Tensor, settings: Augment, random: Tensor) -> tuple[Tensor, Tensor]:
-    """Images (b, c, h, w), normalised, and masks (b, h, w), each seen through a window of its own.
+    """Images (b, c, h, w), normalised, and masks (b, h, w), each seen through its own window.
 
     The window is the crop's size divided by the scale, anywhere that wastes least; images are bilinear in it,
     masks nearest. Beside the image lie zeros (the mean colour) and `IGNORE`. Gives (b, c, *crop) and (b, *crop).
@@ -43,6 +43,6 @@ def augmented(x: Tensor, y: Tensor, settings: Augment, random: Tensor) -> tuple[
 
 
 def _grid(theta: Tensor, crop: tuple[int, int]) -> Tensor:
-    """Where each pixel of the crop lies in the image, (b, *crop, 2), from -1 to 1."""
+    """The position in the image of each pixel of the crop, (b, *crop, 2), from -1 to 1."""
     size = [len(theta), 1, int(crop[0]), int(crop[1])]
     return torch.nn.functional.affine_grid(theta, size, align_corners=False)

@@ -1,6 +1,6 @@
 """Parameters and multiply-adds (MAdds) of the heads, in closed form; nothing is built, torch is not loaded.
 
-MAdds are those of convolutions alone. The auxiliary head is not counted: it is there in training only.
+MAdds are those of convolutions alone. The auxiliary head does not count: it exists in training only.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Cost = tuple[int, int]  # params, madds
 
 def padded(picture: tuple[int, int], output_stride: int) -> tuple[int, int]:
     """The size to which a network pads images of (height, width)."""
-    multiple = 2 * output_stride  # every map is even, which spatial multiplexing asks for
+    multiple = 2 * output_stride  # every map is even, as spatial multiplexing requires
     return (ceil(picture[0] / multiple) * multiple, ceil(picture[1] / multiple) * multiple)
 
 

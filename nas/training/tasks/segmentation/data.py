@@ -36,17 +36,17 @@ class MaskSource(Hashable, Protocol):
     """A description of a set: a small, hashable, picklable value."""
 
     def load(self) -> MaskSplits:
-        """Read it. Raises `DataError` naming what is missing or damaged and how to get it."""
+        """Read it. Raises `DataError` naming the missing or damaged files and how to get the set."""
         ...
 
     def check(self) -> MaskReport:
-        """Look at everything. Raises `DataError` when it is not there at all."""
+        """Check every pair. Raises `DataError` when the set is missing."""
         ...
 
 
 @dataclass(frozen=True)
 class MaskSet(ABC):
-    """A set at `path`; `skip_damaged` true is `damaged` skip, false is refuse; the other settings are those of `MaskReading`. Raises `ConfigError` when made with others."""
+    """A set at `path`; `skip_damaged` true is `damaged` skip, false is refuse; the other settings are those of `MaskReading`. Raises `ConfigError` for unknown settings."""
 
     path: str
     damaged: str = "refuse"
@@ -67,7 +67,7 @@ class MaskSet(ABC):
         return check_masks(self.listing(), self.reading())
 
     def reading(self) -> MaskReading:
-        """How its pairs are read."""
+        """The settings of reading its pairs."""
         return MaskReading(self.damaged, self.validation, self.split_seed, self.memory_mb)
 
     @abstractmethod
@@ -153,7 +153,7 @@ def masks_from_config(config: Mapping[str, Any]) -> MaskSource:
     return source
 
 
-@lru_cache(maxsize=4)  # a worker reads a set once, not once a candidate
+@lru_cache(maxsize=4)  # a worker reads a set once, not for every candidate
 def load(data: MaskSource) -> MaskSplits:
     """The splits of `data`, read once a process."""
     return data.load()

@@ -35,7 +35,7 @@ class ResidentFeed:
     """Pairs of one size, uint8 on the device: (n, c, h, w) and (n, h, w).
 
     Gives normalised float32 images and int64 targets (b, h, w); with a seed they are augmented, by draws of the
-    seed alone. `judged` is how many are evaluated at a time.
+    seed alone. `judged` is the number evaluated at a time.
     """
 
     pixels: Tensor
@@ -99,7 +99,7 @@ class DecodedFeed:
         return [pool.submit(self._one, index, some) for index, some in zip(at, random, strict=True)]
 
     def _one(self, index: int, random: Tensor) -> tuple[Tensor, Tensor]:
-        """One pair as a batch of its own; not augmented where there is nothing random."""
+        """One pair as a batch; augmented only where there are draws."""
         pixels, mask = self.pictures.pair(index)
         x = self.normalise(torch.from_numpy(np.ascontiguousarray(pixels)).unsqueeze(0))
         y = torch.from_numpy(np.ascontiguousarray(mask)).unsqueeze(0).long()
@@ -123,7 +123,7 @@ def feed_of(
     channels_last: bool,
     device: torch.device,
 ) -> ResidentFeed | DecodedFeed:
-    """The feed that suits the pairs."""
+    """The feed for these pairs."""
     held = pictures.images is not None and pictures.masks is not None
     where = device if held else torch.device("cpu")
     shape = (len(mean), 1, 1)

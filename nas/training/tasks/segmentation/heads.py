@@ -1,4 +1,4 @@
-"""What turns a backbone's maps into a class for every pixel: C1 and PPM. A new one is a class and a line in `HEADS`.
+"""Heads that turn a backbone's maps into a class for every pixel: C1 and PPM. A new one is a class and a line in `HEADS`.
 
 Sizes are those of semantic-segmentation-pytorch (Zhou et al. 2018) unless a width is given.
 """
@@ -40,8 +40,8 @@ class PPM(nn.Module):
     """Pyramid pooling (Zhao et al. 2017): (b, in_width, h, w) to logits (b, num_classes, h, w).
 
     The map's means over 1, 2 x 2, 3 x 3 and 6 x 6 regions, each brought to `width` channels, are put beside the map.
-    In training a batch needs two pictures: the mean over everything is one number a channel, which batch norm needs
-    several of.
+    In training a batch needs two images: batch norm needs several numbers a channel, and the mean over everything is
+    one.
     """
 
     def __init__(self, in_width: int, num_classes: int, width: int | None = None) -> None:

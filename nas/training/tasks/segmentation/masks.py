@@ -1,4 +1,4 @@
-"""Images with a class for every pixel: listed, read, and what is wrong with them named and counted."""
+"""Images with a class for every pixel: list them, read them, name and count their faults."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from nas.training.data.modes import turn, turned
 from nas.training.tasks.segmentation.settings import IGNORE
 
 THREADS = 4
-CHUNK = 256  # pairs decoded between two looks at the result
+CHUNK = 256  # pairs decoded at a time
 COUNTED = 500  # masks that the class frequencies are taken from, of sets too large to hold
 WAYS = ("refuse", "skip")
 
-Source = bytes | Path  # an encoded picture: itself, or the file
+Source = bytes | Path  # an encoded image: its bytes or its file
 
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """What the numbers in a mask mean: class = number - `first`, but for those to `ignore`."""
+    """The meaning of the numbers in a mask: class = number - `first`, except those to `ignore`."""
 
     num_classes: int
     first: int = 0
@@ -50,11 +50,11 @@ class Codes:
 
 @dataclass(frozen=True, slots=True)
 class MaskReading:
-    """How a set is read.
+    """Settings of reading a set.
 
     `damaged` is the handling of a pair that cannot be used: `refuse` the set naming it, or `skip` it. `validation` is
-    the part of the training images to cut where a set has no such split of its own. Sets of several sizes, or larger
-    than `memory_mb` once decoded, are decoded again whenever they are taken. Raises `ConfigError`.
+    the part of the training images to cut where a set lacks such a split. Sets of several sizes, or larger
+    than `memory_mb` once decoded, are decoded again at every use. Raises `ConfigError`.
     """
 
     damaged: str = "refuse"
@@ -72,9 +72,9 @@ class MaskReading:
 
 @dataclass(frozen=True, eq=False)
 class MaskListing:
-    """What a set holds, before anything is decoded.
+    """The content of a set, before decoding.
 
-    `where` names each pair. `split` is the position in (train, validation, test). `masks` None: there is none.
+    `where` names each pair. `split` is the position in (train, validation, test). `masks` is None for a missing mask.
     """
 
     name: str
@@ -91,9 +91,9 @@ class MaskListing:
         return len(self.where)
 
     def pair(self, index: int) -> tuple[ByteArray, ByteArray]:
-        """Picture (3, h, w) and classes (h, w), `IGNORE` where they do not count.
+        """Image (3, h, w) and classes (h, w), `IGNORE` where they do not count.
 
-        Raises `DataError` naming the pair and what is wrong with it.
+        Raises `DataError` naming the pair and its fault.
         """
         where, mask = self.where[index], self.masks[index]
         shown, orientation = read_turned(*_place(where, self.pictures[index]), 3)
@@ -119,7 +119,7 @@ class MaskListing:
 def _upright(where: str, numbers: ByteArray, own: int, orientation: int, size: tuple[int, int]) -> ByteArray:
     """A mask's numbers turned as its image was, whose EXIF orientation and upright (width, height) are given.
 
-    A mask without orientation fits the image as stored or as shown; its size says which.
+    A mask without orientation fits the image as stored or as shown; its size decides.
     Raises `DataError` where it does not.
     """
     if orientation in (1, own) or own != 1:
@@ -137,7 +137,7 @@ def _upright(where: str, numbers: ByteArray, own: int, orientation: int, size: t
 
 
 def _place(where: str, source: Source) -> tuple[str, bytes | None]:
-    """Name and content for the decoder, which reads the file that it is named when there is no content."""
+    """Name and content for the decoder, which reads the named file when there is no content."""
     return (where, source) if isinstance(source, bytes) else (str(source), None)
 
 
@@ -180,10 +180,9 @@ class HeldMasks:
 
 @dataclass(frozen=True, eq=False)
 class EncodedMasks:
-    """Pairs that are decoded whenever they are taken.
+    """Pairs that are decoded at every use.
 
-    Only what can be told without decoding is known of them beforehand; with `skip` a pair that turns out damaged is
-    taken with all of its pixels ignored.
+    Damage that only decoding shows is found late; with `skip`, all pixels of such a pair are ignored.
     """
 
     listing: MaskListing
@@ -216,7 +215,7 @@ class EncodedMasks:
 
 @dataclass(frozen=True, eq=False)
 class MaskSplits:
-    """A loaded set; `skipped` is what was left out because it is damaged, `account` what became of every file."""
+    """A loaded set; `skipped` lists the damaged pairs left out, `account` the use of every file."""
 
     train: MaskPictures
     validation: MaskPictures
@@ -230,7 +229,7 @@ class MaskSplits:
 
 @dataclass(frozen=True, slots=True)
 class MaskReport:
-    """What looking at every pair found: pairs a split, the share of the pixels of each class, what is wrong."""
+    """The findings of a check: pairs a split, the share of the pixels of each class, faults."""
 
     name: str
     counts: dict[str, int]
@@ -260,9 +259,9 @@ class MaskReport:
 
 
 def load_masks(listing: MaskListing, reading: MaskReading) -> MaskSplits:
-    """Cut into splits, and decode what fits in memory.
+    """Make the splits, and decode what fits in memory.
 
-    Raises `DataError` naming every damaged pair (the first few of many) unless they are to be skipped.
+    Raises `DataError` naming every damaged pair (the first few of many) unless they are skipped.
     """
     if len(listing) == 0:
         raise DataError(
@@ -277,7 +276,7 @@ def load_masks(listing: MaskListing, reading: MaskReading) -> MaskSplits:
             continue
         size = size or result[0].shape
         if result[0].shape != size or len(listing) * 4 * result[1].size > room:
-            held = None  # to be decoded when they are taken; what is missing was looked for in any case
+            held = None  # decoded on demand; missing files are found in any case
             break
         assert held is not None
         held[index] = result
@@ -304,7 +303,7 @@ def load_masks(listing: MaskListing, reading: MaskReading) -> MaskSplits:
 
 
 def check_masks(listing: MaskListing, reading: MaskReading) -> MaskReport:
-    """Look at every pair, and keep none."""
+    """Check every pair, keep none."""
     damage, sizes = list(listing.damage), Counter[str]()
     pixels, good = np.zeros(len(listing.class_names), dtype=np.int64), []
     for index, result in _pairs(listing):
@@ -324,7 +323,7 @@ def check_masks(listing: MaskListing, reading: MaskReading) -> MaskReport:
 
 
 def class_pixels(pictures: MaskPictures, num_classes: int) -> IntArray:
-    """Pixels of each class (n,), in all masks that are held, or in `COUNTED` evenly taken ones."""
+    """Pixels of each class (n,), in all masks in memory, or in `COUNTED` evenly spaced ones."""
     if pictures.masks is not None:
         counts = np.bincount(pictures.masks.reshape(-1), minlength=256)[:num_classes]
         return counts.astype(np.int64)
@@ -335,7 +334,7 @@ def class_pixels(pictures: MaskPictures, num_classes: int) -> IntArray:
 
 
 def _pairs(listing: MaskListing) -> Iterator[tuple[int, tuple[ByteArray, ByteArray] | Damage]]:
-    """Every pair in order, decoded by a few threads, or what is wrong with it."""
+    """Every pair in order, decoded by a few threads, or its fault."""
 
     def one(index: int) -> tuple[ByteArray, ByteArray] | Damage:
         try:
@@ -351,7 +350,7 @@ def _pairs(listing: MaskListing) -> Iterator[tuple[int, tuple[ByteArray, ByteArr
 
 
 def _missing(listing: MaskListing) -> list[Damage]:
-    """Pairs of which a file is not there."""
+    """Pairs with a missing file."""
     return [
         Damage(where, "its mask is missing" if m is None or gone(m) else "the image is missing")
         for where, p, m in zip(listing.where, listing.pictures, listing.masks, strict=True)
@@ -360,7 +359,7 @@ def _missing(listing: MaskListing) -> list[Damage]:
 
 
 def gone(source: Source) -> bool:
-    """Whether it is a file that is not there."""
+    """Whether it is a missing file."""
     return isinstance(source, Path) and not source.is_file()
 
 

@@ -1,4 +1,4 @@
-"""How well pixels are classified: the confusion matrix and what is read from it."""
+"""Metrics of segmentation, from the confusion matrix."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def confusion(predicted: Tensor, targets: Tensor, num_classes: int) -> Tensor:
 
 
 def class_ious(matrix: Confusion) -> NDArray[np.float64]:
-    """Intersection over union of each class, 0 to 1; NaN for one that is neither there nor predicted."""
+    """Intersection over union of each class, 0 to 1; NaN for one neither present nor predicted."""
     right = np.diag(matrix).astype(np.float64)
     union = matrix.sum(0) + matrix.sum(1) - np.diag(matrix)
     with np.errstate(invalid="ignore"):
@@ -32,26 +32,26 @@ def class_ious(matrix: Confusion) -> NDArray[np.float64]:
 
 
 def mean_iou(matrix: Confusion) -> float:
-    """The mean over the classes that are there or predicted; NaN when none is."""
+    """The mean over the classes present or predicted; NaN without any."""
     ious = class_ious(matrix)
     return float(np.nanmean(ious)) if np.isfinite(ious).any() else math.nan
 
 
 def pixel_accuracy(matrix: Confusion) -> float:
-    """The share of the pixels whose class is right; NaN when none counts."""
+    """The share of correctly classified pixels; NaN when none counts."""
     total = int(matrix.sum())
     return float(np.trace(matrix)) / total if total else math.nan
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentationScore:
-    """How a network does on a split: percent, and the mean cross-entropy of a pixel in nats."""
+    """Score of a network on a split: percent, and the mean cross-entropy of a pixel in nats."""
 
     pictures: int
     loss: float
     miou: float
     pixel_accuracy: float
-    class_ious: tuple[float, ...]  # NaN for a class that is neither there nor predicted
+    class_ious: tuple[float, ...]  # NaN for a class neither present nor predicted
 
     LOGGED: ClassVar[tuple[str, ...]] = ("miou", "pixel_accuracy", "loss")
 
@@ -67,7 +67,7 @@ class SegmentationScore:
         )
 
     def values(self) -> dict[str, float]:
-        """By name, percent but for the loss; `error` is what `miou` lacks to 100."""
+        """By name, percent but for the loss; `error` is 100 minus `miou`."""
         return {
             "miou": self.miou,
             "pixel_accuracy": self.pixel_accuracy,
@@ -76,7 +76,7 @@ class SegmentationScore:
         }
 
     def report(self, class_names: tuple[str, ...]) -> dict[str, Any]:
-        """Everything, for a file; None for what is not known."""
+        """Every value, for a file; None for unknown ones."""
         classes = zip(class_names, self.class_ious, strict=True)
         return {
             "pictures": self.pictures,

@@ -1,4 +1,4 @@
-"""A network that says the class of every pixel: a dilated backbone with a head."""
+"""A network that classifies every pixel: a dilated backbone with a head."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class SegmentationNetwork(nn.Module):
     last. Sizes that the strides do not divide are padded at the right and the bottom, and the logits cut. `backbone`
     gives maps (`nas.training.tasks.dilation.Features`) and is copied.
 
-    Raises `ConfigError` where the backbone cannot be dilated, or has one map alone and an auxiliary head is asked for.
+    Raises `ConfigError` where the backbone cannot be dilated, or has only one map for an auxiliary head.
     """
 
     training_only: ClassVar[tuple[str, ...]] = ("auxiliary",)  # not counted, and in no export

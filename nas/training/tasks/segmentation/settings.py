@@ -16,7 +16,7 @@ IGNORE = 255  # the target of pixels that do not count
 
 @dataclass(frozen=True, slots=True)
 class HeadSettings:
-    """What stands on the backbone.
+    """The head on the backbone.
 
     `width` is that of the head's inner maps (None: as published, a quarter of the last map for c1, 512 for ppm).
     With `auxiliary` there is a second head, a C1, on the map before the last, for training alone (deep supervision).
@@ -38,10 +38,10 @@ class HeadSettings:
 
 @dataclass(frozen=True, slots=True)
 class Augment:
-    """How training images are drawn: a random scale, a crop, a flip.
+    """Augmentation of training images: a random scale, a crop, a flip.
 
-    `crop` is (height, width) in pixels, None the whole size of the images (which then must be one); what a crop
-    holds beside the image does not count. `scales` is the range of the random factor on the image's size, drawn
+    `crop` is (height, width) in pixels, None the whole images (which then must have one size); pixels
+    of a crop outside the image do not count. `scales` is the range of the random factor on the image's size, drawn
     evenly on a logarithmic scale. Raises `ConfigError`.
     """
 

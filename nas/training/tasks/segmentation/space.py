@@ -27,8 +27,8 @@ class SegmentationSpace(SearchSpace):
 
     Architectures of the backbone's space that differ in their classifiers alone are one architecture here.
     Costs are those of one image of (height, width) pixels, `picture`, with `num_classes` classes and `in_channels`
-    channels. What is not given follows the data of a search (`for_task`). Raises `ConfigError` for a backbone's space
-    that cannot give bodies or has no variation of its own.
+    channels. Settings left out follow the data of a search (`for_task`). Raises `ConfigError` for a backbone's space
+    without bodies or without its own variation.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class SegmentationSpace(SearchSpace):
         return self._ours(self.backbone.body(self._theirs(architecture)))
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-        """As in the backbone's space, until the network is another one; the same where all mutants have its body."""
+        """As in the backbone's space, until the network changes; the same one where all mutants have its body."""
         assert isinstance(self.backbone, HasVariation)
         parent = self.canonical(architecture)
         for _ in range(_MUTANTS):

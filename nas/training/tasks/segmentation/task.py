@@ -28,7 +28,7 @@ from nas.training.tasks.segmentation.settings import IGNORE, WEIGHTINGS, Augment
 
 @dataclass(frozen=True, slots=True)
 class Segmentation:
-    """How a segmentation is trained and evaluated.
+    """Settings of training and evaluating a segmentation.
 
     `class_weights` of the loss: `none`; `log`, 1 / ln(1.02 + share of the pixels) (Paszke et al. 2016); `median`, the
     median share divided by the share (Eigen and Fergus 2015); both with mean 1. `auxiliary` is the weight of the
@@ -53,7 +53,7 @@ class Segmentation:
     def prepare(
         self, data: MaskSource, recipe: Recipe, device: torch.device, resolution: int | None = None
     ) -> Prepared:
-        """As `Task.prepare`; `resolution` is not used: an image is taken at its own size, scaled and cropped."""
+        """As `Task.prepare`; `resolution` is not used: an image keeps its own size, is scaled and cropped."""
         if recipe.augment or recipe.resolution is not None:
             raise ConfigError(
                 "recipe: augment and resolution are for classification: images with masks are augmented by "
@@ -70,9 +70,9 @@ class Segmentation:
         )
 
     def loss(self, recipe: Recipe, prepared: Prepared) -> Loss:
-        """Cross-entropy of a pixel; the pixels that count weigh alike but for their class.
+        """Cross-entropy of a pixel; the pixels that count weigh the same except for their class.
 
-        What it gives raises `EvaluationError` for a network whose output is not (b, num_classes, h, w).
+        The loss raises `EvaluationError` for a network whose output is not (b, num_classes, h, w).
         """
         given = prepared.class_weights
 
@@ -188,7 +188,7 @@ def _prepared(
     splits = load(data)
     train = splits.train
     size = min(round(len(train) * fraction), len(train) if most is None else most)
-    if size < len(train):  # evenly taken: neighbours in a video are alike
+    if size < len(train):  # evenly spaced: neighbours in a video are alike
         train = train.select(np.linspace(0, len(train) - 1, size).round().astype(np.int64))
     if len(train) == 0:
         raise DataError(f"data {data}: there is no training image; give more data or another split")
@@ -214,7 +214,7 @@ def _prepared(
 
 
 def class_weights(pixels: IntArray, weighting: str) -> tuple[float, ...]:
-    """Weights of the loss from the pixels of each class, with mean 1 over the classes that are there.
+    """Weights of the loss from the pixels of each class, with mean 1 over the classes present.
 
     A class without a pixel weighs 1. See `Segmentation` for the ways.
     """

@@ -1,4 +1,4 @@
-"""What a detection data set is to the trainer, and how what is wrong with it is dealt with."""
+"""The trainer's contract of a detection data set, and the handling of its faults."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Objects:
-    """The objects of one picture: boxes (m, 4) in fractions of its width and height, labels (m,) from 0.
+    """The objects of one image: boxes (m, 4) in fractions of its width and height, labels (m,) from 0.
 
-    `difficult` (m,) marks those that are neither trained on nor held against a detector (PASCAL VOC).
+    `difficult` (m,) marks those that count neither in training nor as errors (PASCAL VOC).
     """
 
     boxes: FloatArray
@@ -53,7 +53,7 @@ class Annotated:
 
 @dataclass(frozen=True, eq=False)
 class DetectionSplits:
-    """A loaded data set; `skipped` is what was left out, `account` says which files are ignored. `mean` and `std` are per channel of the training images."""
+    """A loaded data set; `skipped` lists the faulty items left out, `account` the ignored files. `mean` and `std` are per channel of the training images."""
 
     train: Annotated
     validation: Annotated
@@ -69,7 +69,7 @@ class DetectionSource(Hashable, Protocol):
     """A description of a detection data set: a small, hashable, picklable value."""
 
     def load(self) -> DetectionSplits:
-        """Read it. Raises `DataError` naming what is missing, or (where damage is refused) what is wrong."""
+        """Read it. Raises `DataError` naming the missing files, or (where damage is refused) the faults."""
         ...
 
     def at(self, resolution: int) -> DetectionSource:
@@ -77,7 +77,7 @@ class DetectionSource(Hashable, Protocol):
         ...
 
     def check(self) -> DataReport:
-        """Look at everything and report; raises nothing for damaged data."""
+        """Check every file and report; damaged data raise nothing."""
         ...
 
 
@@ -104,7 +104,7 @@ class RawPicture:
 
 @dataclass(slots=True)
 class Faults:
-    """Collects what is wrong, as it is found."""
+    """Collects faults in the order in which they are found."""
 
     found: list[Damage] = field(default_factory=list)
 
@@ -112,21 +112,21 @@ class Faults:
         self.found.append(Damage(where, reason))
 
 
-Way = Callable[[str, Sequence[Damage]], None]  # the handling of damage: (the set's name, all that is wrong)
+Way = Callable[[str, Sequence[Damage]], None]  # the handling of damage: (the set's name, its faults)
 
 
 def report_only(name: str, faults: Sequence[Damage]) -> None:
-    """Leave out what is wrong without a word."""
+    """Skip faulty items silently."""
 
 
 def skip(name: str, faults: Sequence[Damage]) -> None:
-    """Leave out what is wrong, and say so in the log; it stays in `DetectionSplits.skipped`."""
+    """Skip faulty items with a warning in the log; they stay in `DetectionSplits.skipped`."""
     if faults:
         _LOG.warning("%s", complaint(name, faults, "Left out"))
 
 
 def refuse(name: str, faults: Sequence[Damage]) -> None:
-    """Raise `DataError` naming the first few of what is wrong, and counting all."""
+    """Raise `DataError` with the first few faults and their number."""
     if faults:
         raise DataError(complaint(name, faults, "Repair them, or leave them out with skip_damaged: true"))
 
@@ -135,7 +135,7 @@ WAYS: dict[str, Way] = {"skip": skip, "refuse": refuse}
 
 
 def check_settings(resolution: int, damaged: str) -> None:
-    """Raise `ConfigError` for what no data set can be read with."""
+    """Raise `ConfigError` for invalid settings of reading."""
     check_positive("data: resolution", resolution)
     check_known("data: damaged", damaged, WAYS)
 
@@ -169,14 +169,14 @@ def assemble(
             )
         )
     mean, std = pixel_statistics(train.pictures)
-    account = Account(len(train) + len(validation) + len(test), ignored)  # `way` reports what is skipped
+    account = Account(len(train) + len(validation) + len(test), ignored)  # `way` reports the skipped items
     return DetectionSplits(train, validation, test, class_names, mean, std, tuple(faults.found), account)
 
 
 def _decode(
     picture: RawPicture, side: int, faults: Faults
 ) -> tuple[ByteArray, tuple[int, int], RawPicture] | None:
-    """The image squeezed to (3, side, side), its own (width, height), and its boxes as it is shown; None when it cannot be used."""
+    """The image squeezed to (3, side, side), its own (width, height), and its boxes upright; None for an unusable image."""
     from PIL.Image import Resampling
 
     try:
@@ -200,9 +200,9 @@ def _decode(
 
 
 def _as_shown(picture: RawPicture, orientation: int, size: tuple[int, int]) -> RawPicture | None:
-    """The annotation in pixels of the upright image of this (width, height); None where it may mean either.
+    """The annotation in pixels of the upright image of this (width, height); None where it is ambiguous.
 
-    The annotated size says whether the boxes fit the image as stored or as shown.
+    The annotated size shows whether the boxes fit the image as stored or as shown.
     """
     if orientation == 1:
         return picture
@@ -233,7 +233,7 @@ def _turned_box(
 def usable(
     picture: RawPicture, size: tuple[int, int], class_names: tuple[str, ...], faults: Faults
 ) -> Objects:
-    """The image's objects that can be used; the others are named in `faults`.
+    """The image's usable objects; the others are added to `faults`.
 
     VOC's corners are numbers of pixels from 1, both included: pixel p covers p - 1 to p.
     """
@@ -279,7 +279,7 @@ def _joined(part: Sequence[tuple[ByteArray, Objects, str, tuple[int, int]]], sid
 
 
 def report(name: str, where: str, how: str, load: Callable[[], DetectionSplits]) -> DataReport:
-    """What a look at everything finds: objects per class, and faults."""
+    """The findings of a check: objects per class, and faults."""
     try:
         splits = load()
     except DataError as error:

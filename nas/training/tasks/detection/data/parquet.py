@@ -35,9 +35,9 @@ BOXES = ("image_id", "label", "xmin", "ymin", "xmax", "ymax", "difficult")
 
 @dataclass(frozen=True, slots=True)
 class DetectionParquet:
-    """Images in the file `path`, boxes in `boxes` (None: the one beside it that says boxes for images); of several sets in one file, the rows of `source`.
+    """Images in the file `path`, boxes in `boxes` (None: the file beside it with `boxes` for `images` in its name); of several sets in one file, the rows of `source`.
 
-    `classes` None takes the names that occur, in alphabetical order; names otherwise. `resolution` and `damaged` as in `VOC`.
+    `classes` lists the names; None takes those that occur, in alphabetical order. `resolution` and `damaged` as in `VOC`.
     """
 
     path: str

@@ -55,8 +55,8 @@ UNLISTED = "in none of the lists"
 class VOC:
     """The folder `path`, as unpacked. `train`, `validation` and `test` name the lists of images (None: no such split).
 
-    Images are squeezed to squares of `resolution` pixels. `damaged` sets the handling of objects and images with
-    something wrong: `skip` leaves them out, `refuse` stops.
+    Images are squeezed to squares of `resolution` pixels. `damaged` sets the handling of faulty objects and
+    images: `skip` leaves them out, `refuse` stops.
     """
 
     path: str
@@ -102,7 +102,7 @@ class VOC:
 
 
 def _files(root: Path, raw: list[RawPicture], lists: tuple[str | None, ...]) -> Iterator[str]:
-    """The files that the lists lead to, and the lists."""
+    """The lists, and the files that they name."""
     yield from (str(root / "ImageSets" / "Main" / f"{name}.txt") for name in lists if name is not None)
     for picture in raw:
         yield picture.where

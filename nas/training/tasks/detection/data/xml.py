@@ -1,4 +1,4 @@
-"""Annotations of PASCAL VOC, read safely: no document type, hence no entities, is let in."""
+"""Annotations of PASCAL VOC, read safely: a document type, and with it any entity, is refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
 def parse(where: str, text: bytes) -> Element:
-    """The root element. Raises `DataError` for text that is no XML, or that declares a document type."""
+    """The root element. Raises `DataError` for text that is not XML, or that declares a document type."""
     builder = TreeBuilder()
     parser = expat.ParserCreate()
     parser.StartElementHandler = builder.start
@@ -33,9 +33,9 @@ def parse(where: str, text: bytes) -> Element:
 
 
 def annotation(where: str, text: bytes) -> tuple[tuple[int, int] | None, tuple[RawObject, ...]]:
-    """Size (width, height), None where it is not told, and objects. Raises `DataError` as `parse` does.
+    """Size (width, height), None where it is missing, and objects. Raises `DataError` as `parse` does.
 
-    What is not a number becomes NaN, so that the object is named as damaged when it is checked.
+    Values that are not numbers become NaN, so the check reports the object as damaged.
     """
     root = parse(where, text)
     if root.tag != "annotation":
