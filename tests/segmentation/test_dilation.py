@@ -64,5 +64,5 @@ def test_what_cannot_be_dilated_is_refused() -> None:
         dilated(create_features("resnet18"), 4)
     with pytest.raises(ConfigError, match="expected a module with `strides`"):
         dilated(nn.Conv2d(3, 8, 3), 8)
-    with pytest.raises(ConfigError, match="something else than a convolution shrinks"):
+    with pytest.raises(ConfigError, match="a layer other than a convolution shrinks"):
         dilated(create_features("vgg16"), 8)
