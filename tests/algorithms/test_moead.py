@@ -178,6 +178,7 @@ def test_more_neighbours_than_directions_are_all_of_them() -> None:
     assert neighbourhoods(das_dennis(2, 5), 100).shape == (5, 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("directions", ["das-dennis", "riesz"])
 def test_either_kind_of_directions_searches(directions: str) -> None:
     algorithm = searched(toy_problem(3), 30, population=7, directions=directions)

@@ -104,6 +104,7 @@ def test_a_proposal_of_sa_moead_takes_half_a_second_of_one_core(case: str) -> No
     assert time.process_time() - start < 2.0  # generous: other work on the machine shares its caches
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("m", [5, 6, 10])
 def test_a_search_with_many_measured_objectives_ends(m: int, tmp_path) -> None:  # type: ignore[no-untyped-def]
     def evaluate(trial: Trial) -> dict[str, float]:
@@ -153,6 +154,7 @@ def test_few_objectives_and_points_keep_the_exact_improvement() -> None:
     assert not has_boxes(front_of(5, 2))
 
 
+@pytest.mark.slow
 def test_the_hypervolume_of_ten_objectives_is_approximated_and_never_falls() -> None:
     points = front_of(10, 200)
     box = Box(np.zeros(10), np.ones(10))

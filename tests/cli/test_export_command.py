@@ -353,6 +353,7 @@ def test_a_folder_without_an_export_and_missing_weights_are_reported(here: Path,
     assert "--weights is required" in nas_command("evaluate", "muxnet_s", "--data", "digits").sentence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("opset", [13, 17, 20])
 def test_onnx_is_written_for_the_opset_that_is_asked_for(tmp_path: Path, opset: int) -> None:
     pytest.importorskip("onnxruntime")

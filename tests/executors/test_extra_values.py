@@ -120,7 +120,7 @@ def test_keys_of_any_kind_cost_no_objective() -> None:
     assert result.values[r"a\x00b"] == 4.0
     assert result.values["s"] == 7.0
     assert max(map(len, result.values)) == 200
-    assert "key 1 (no text), key None (no text)" in result.error
+    assert "key 1 (not a text), key None (not a text)" in result.error
 
 
 def odd(trial: Trial) -> dict[Any, Any]:

@@ -139,7 +139,7 @@ def ordinary_user() -> Iterator[Path]:
 def test_a_folder_made_read_only_in_the_middle_keeps_its_log(ordinary_user: Path) -> None:
     run = ordinary_user / "run"
     with pytest.raises(
-        HistoryError, match=r"cannot write the results: .*Permission denied.* The log itself is safe"
+        HistoryError, match=r"cannot write the results: .*Permission denied.* The log is complete"
     ):
         search(run, at(20, lambda: run.chmod(0o555)))
     run.chmod(0o755)
