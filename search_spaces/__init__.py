@@ -1,6 +1,6 @@
-"""The search spaces that come with the framework, one folder each. A new one is a folder and a line here.
+"""The built-in search spaces, one folder each. A new one is a folder and a line here.
 
-Each entry is loaded when it is used, so that listing the names loads none.
+An entry is loaded on first use, so listing the names loads none.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SEARCH_SPACES: dict[str, Callable[..., Any]] = {
     "nasbench201": Lazy("search_spaces.nasbench201", "NASBench201"),
 }
 
-# Evaluators that look a candidate up instead of training it.
+# Evaluators that look a candidate up in a table instead of training it.
 TABLES: dict[str, Callable[..., Any]] = {
     "nasbench101-table": Lazy("search_spaces.nasbench101.table_config", "table_evaluator"),
     "nasbench101-evoxbench": Lazy("search_spaces.nasbench101.table_config", "evoxbench_evaluator"),

@@ -1,4 +1,4 @@
-"""Reading tables of others from Parquet files."""
+"""Read third-party tables from Parquet files."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import pandas as pd
 def read_frame(file: Path) -> pd.DataFrame:
     """The table in a file, with a plain index. Raises `OSError` or `ValueError` unless all of it can be read.
 
-    pandas finds out only when a text is used that its bytes are none; so everything is looked at first. What pandas
-    itself wrote beside a table is left aside, for pyarrow takes it for granted: an entry that is not as it should be
-    is a KeyError there.
+    pandas detects invalid text only on use, so every value is checked first. The metadata of pandas in the file is
+    ignored, because pyarrow trusts it: a wrong entry is a KeyError there.
     """
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""Counts of input-to-output paths by the operations along them, and what they say of a cell in few numbers.
+"""Counts of input-to-output paths by the operations along them, and their summary in a few numbers.
 
 The path encoding of White et al., "BANANAS", AAAI 2021, section 3.1, with counts in place of presence. Counts do
 not depend on the order of vertices, nor on parts of a cell that no path uses.
@@ -30,7 +30,7 @@ def composition(operations: int, longest: int, groups: tuple[tuple[int, ...], ..
 def path_statistics(counts: FloatArray, traits: FloatArray) -> FloatArray:
     """Most, least and mean of each trait over a cell's paths, shape (n, 3 k).
 
-    `counts` (n, s) says how many paths have each sequence, `traits` (s, k) describes the sequences. A cell without a
+    `counts` (n, s) is the number of paths with each sequence, `traits` (s, k) describes the sequences. A cell without a
     path has -1 throughout.
     """
     present = counts > 0

@@ -1,6 +1,6 @@
 """MUXNet: multiplexed convolutions (Lu, Deb and Boddeti, CVPR 2020), as networks and as a search space.
 
-Loading this package does not load torch; what needs it is loaded when first asked for.
+Loading this package does not load torch; names that need it are loaded on first use.
 """
 
 from __future__ import annotations

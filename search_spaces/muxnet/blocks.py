@@ -70,9 +70,9 @@ class InvertedResidual(nn.Module):
 
 
 class ChannelMultiplexing(nn.Module):
-    """Processes the first channels, lets the others pass, and shuffles (MUXConv, section 3.2).
+    """Processes the first channels, passes the others, and shuffles (MUXConv, section 3.2).
 
-    The processed part's own input is added to it, always; drop-connect does not apply here.
+    The processed part always has a residual; drop-connect does not apply here.
     """
 
     def __init__(self, place: Placed, drop_connect: float = 0.0) -> None:
@@ -120,7 +120,7 @@ class ShuffleUnit(nn.Module):
     """ShuffleNetV2's unit (Ma, Zhang, Zheng and Sun, ECCV 2018, figure 3c and d).
 
     Stride 1: the second half of the channels goes through 1x1, depthwise and 1x1, the first half passes untouched;
-    stride 2: the whole input goes through that and through depthwise and 1x1 beside it. Concatenation, shuffle.
+    stride 2: the whole input goes through that and, in parallel, through depthwise and 1x1. Concatenation, shuffle.
     Drop-connect does not apply here.
     """
 

@@ -1,4 +1,4 @@
-"""The MUXNet spaces as a config names them, one a preset."""
+"""The MUXNet spaces for configs, one a preset."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Parameters and multiply-adds (MAdds) of a MUXNet in closed form; nothing is built.
 
-MAdds are those of convolutions and linear layers only: no batch norm, activation, pooling, nor the products
-and means of squeeze-and-excitation. Parameters are all of them, batch norm's scale and shift included.
+MAdds count convolutions and linear layers only: no batch norm, activation, pooling, nor the products
+and means of squeeze-and-excitation. Parameters include batch norm's scale and shift.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def bottleneck_cost(
     pixels: tuple[int, int],
     pointwise: tuple[int, int] = (1, 1),
 ) -> Cost:
-    """An ir block, or what an sp processes: 1x1, spatial convolution, squeeze-and-excitation, 1x1.
+    """An ir block, or the processed part of an sp: 1x1, spatial convolution, squeeze-and-excitation, 1x1.
 
     `spatial` is the spatial convolution's (weights, MAdds at one output pixel); `squeezed` the channels
     between the two layers of squeeze-and-excitation, 0 for none; `pixels` those of the map (in, out);
@@ -131,7 +131,7 @@ def features_cost(
 ) -> Cost:
     """Cost of the body (no head, no classifier) for an image of (height, width) pixels.
 
-    Strides beyond `output_stride` are taken out: dilation costs nothing, the larger maps do. Agrees with the built
+    Strides beyond `output_stride` are removed: dilation costs nothing, the larger maps do. Agrees with the built
     `MUXNetFeatures`.
     """
 
@@ -151,7 +151,7 @@ def features_cost(
 def network_cost(spec: NetworkSpec, num_classes: int = 1000, in_channels: int = 3) -> Cost:
     """Cost of the whole network at its own resolution.
 
-    Agrees with the built network (`search_spaces.muxnet.create_model`); does not check that it can be built.
+    Agrees with the built network (`search_spaces.muxnet.create_model`); does not check that the network can be built.
     """
     total = stem_cost(in_channels, spec.stem, halved(spec.resolution, spec.stem_stride))
     width, size = spec.stem, 0

@@ -64,7 +64,7 @@ def sum_of(rows: Sequence[Block]) -> Cost:
 
 
 def block_text(block: BlockSpec) -> str:
-    """What a block does, in the letters of the text form with spaces between."""
+    """A block in the letters of the text form, separated by spaces."""
     words = ["k" + ".".join(map(str, block.kernels)), f"s{block.stride}"]
     if block.kind in (BlockKind.IR, BlockKind.SP):
         words.append(f"e{block.expansion:g}")

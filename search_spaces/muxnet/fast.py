@@ -1,7 +1,7 @@
 """Layers of the fused network: the same functions as the plain ones, in forms that run fast in channels_last.
 
-For inference only: several of them write into what they are given, which always is a map that the network
-itself made. What was measured for these choices is in `experiments/speed/muxnet_fuse.py`.
+For inference only: several of them write into their input, which always is a map of the network
+itself. `experiments/speed/muxnet_fuse.py` measures these choices.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def fixed_conv(weight: Tensor, bias: Tensor | None, stride: int = 1, groups: int
     layer = nn.Conv2d(
         in_width, out_width, kernel, stride, kernel // 2, groups=groups, bias=bias is not None, device="meta"
     )
-    # depthwise weights are left as they are: in channels_last they are converted at every call
+    # depthwise weights stay unchanged: in channels_last they are converted at every call
     layout = torch.contiguous_format if weight.shape[1] == 1 else torch.channels_last
     layer.weight = nn.Parameter(weight.detach().contiguous(memory_format=layout), requires_grad=False)
     if bias is not None:
@@ -57,7 +57,7 @@ class Act(nn.Module):
 
 
 def exporting() -> bool:
-    """Whether a graph is being taken: maps are then not written in part, and the layout is the other side's."""
+    """Whether a graph is being exported: maps are then not written in part, and the exporter decides the layout."""
     return torch.compiler.is_compiling()
 
 
@@ -140,7 +140,7 @@ class PairedConv(nn.Module):
 class BySlices(nn.Module):
     """Expansion, activation and depthwise convolution on some of the hidden channels at a time.
 
-    For maps that would not stay in the cache: the wide one between the two is never whole. `expands` and
+    For maps larger than the cache: the wide one between the two never exists whole. `expands` and
     `spatials` are the slices of the two convolutions.
     """
 
@@ -192,7 +192,7 @@ class FastMultiplexing(nn.Module):
                 part = torch.addcmul(self.shift.narrow(0, first, width).view(2, 2, -1), part, scale)
             if out is None:
                 parts.append(part.reshape(*rows.shape[:3], width))
-            else:  # straight to its place: a copy and an allocation less, which pays from two images on
+            else:  # straight to its place: saves a copy and an allocation, which helps from two images on
                 out.narrow(3, first, width).view(part.shape).copy_(part)
             first += width
         moved = torch.cat(parts, dim=3) if out is None else out
@@ -200,7 +200,7 @@ class FastMultiplexing(nn.Module):
 
 
 def _scaled(sign: int, layer: nn.Module, rows: Tensor) -> Tensor:
-    """What a slice's convolution gives, moved back: a view of (b, h, w, c), h, w and c possibly in two parts."""
+    """The output of a slice's convolution, moved back: a view of (b, h, w, c), h, w and c possibly in two parts."""
     b, h, w, c = rows.shape
     if sign < 0:
         wide = _through(layer, _to_channel(rows)).reshape(b, h // 2, w // 2, 2, 2, c)
@@ -250,7 +250,7 @@ class Chain(nn.Module):
 
 
 class Residual(nn.Module):
-    """Adds the input to what a chain makes of it."""
+    """Adds the input to the output of a chain."""
 
     def __init__(self, chain: Chain) -> None:
         super().__init__()
@@ -264,8 +264,8 @@ class Residual(nn.Module):
 class InPlacePart(nn.Module):
     """Channel multiplexing where the processed channels lie together: they are replaced in the map itself.
 
-    Neither the slice, the concatenation nor the shuffle moves anything: which physical channel is which
-    logical one is known when the network is fused, and is in the weights of the layers around.
+    Neither the slice, the concatenation nor the shuffle moves anything: the map from physical to logical
+    channels is fixed when the network is fused, and is in the weights of the layers around.
     """
 
     def __init__(self, chain: Chain, start: int, width: int) -> None:
@@ -286,7 +286,7 @@ class InPlacePart(nn.Module):
 class ByImages(nn.Module):
     """Runs its layers on a few images at a time, so that wide maps stay in the cache.
 
-    Not while a graph is taken for export: that sees the whole batch, of whatever size.
+    Not during an export, whose graph must take batches of any size.
     """
 
     def __init__(self, layers: Sequence[nn.Module], images: int) -> None:

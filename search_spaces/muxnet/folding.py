@@ -29,7 +29,7 @@ def affine(bn: nn.Module) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def fold_batch_norms(module: nn.Module) -> nn.Module:
-    """A copy for inference in which every batch norm that is registered right after a convolution is folded into it.
+    """A copy for inference with every batch norm folded into the convolution registered right before it.
 
     For modules whose children run in the order in which they are registered.
     """

@@ -1,10 +1,10 @@
 """Make a trained MUXNet fast for inference, with the same outputs (to rounding).
 
-What is done: batch norm folded into the convolutions; channels_last; mixed kernels as one depthwise
+Steps: batch norm folded into the convolutions; channels_last; mixed kernels as one depthwise
 convolution with zeros around the small kernels; two-per-group convolutions as two depthwise ones; the channel
 shuffle, slices and concatenations of sp blocks folded into the order of the neighbouring 1x1 weights; wide maps
-a few images, or a third of their channels, at a time. The functions here work out the weights; `fast` has the
-layers; experiments/speed/muxnet_fuse.py measures the outcome.
+a few images, or a third of their channels, at a time. The functions here compute the weights; `fast` has the
+layers; experiments/speed/muxnet_fuse.py measures the speed.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ class FusedHead(nn.Module):
 def fuse(model: MUXNet) -> FusedMUXNet:
     """A fast copy of a trained network for inference; `model` itself is not changed.
 
-    Computes what `model.eval()` does, to a relative 1e-5 of the logits, at any batch and image size that it takes;
-    the choices are made for its own resolution. Can be given to `torch.export` and `torch.onnx.export`.
+    Computes what `model.eval()` does, to a relative 1e-5 of the logits, at any valid batch and image size;
+    the choices are tuned for its own resolution. Works with `torch.export` and `torch.onnx.export`.
     Raises `ConfigError` for anything but a `MUXNet`.
     """
     if not isinstance(model, MUXNet):
@@ -118,7 +118,7 @@ def fuse_multiplexing(layer: SpatialMultiplexing) -> FastMultiplexing:
 
 
 def shuffled_position(block: BlockSpec, channel: int) -> int:
-    """Where an sp block's shuffle puts a channel."""
+    """The position of a channel after an sp block's shuffle."""
     j, i = divmod(channel, block.width // block.shuffle)
     return i * block.shuffle + j
 
@@ -126,7 +126,7 @@ def shuffled_position(block: BlockSpec, channel: int) -> int:
 def planned_order(blocks: list[BlockSpec], index: int, width: int) -> Order:
     """Physical order of the output of block `index` that suits the sp blocks which follow.
 
-    With it the processed channels of the first two of them lie together each; identity without them.
+    In it the processed channels of the first two of these blocks are contiguous; identity without them.
     """
     following = []
     for block in blocks[index + 1 : index + 3]:
@@ -146,7 +146,7 @@ def planned_order(blocks: list[BlockSpec], index: int, width: int) -> Order:
 
 @dataclass(frozen=True)
 class _Part:
-    """Weights of a block's chain before they are laid out: hidden channels still in logical order."""
+    """Weights of a block's chain before the layout: hidden channels still in logical order."""
 
     place: Placed
     expand: tuple[Tensor, Tensor]
@@ -169,7 +169,7 @@ def _fused_block(block: nn.Module, order: Order, spec: NetworkSpec) -> tuple[nn.
 
 
 def _needs_order(block: nn.Module) -> bool:
-    """Whether the block can only be made for channels that lie in their logical order."""
+    """Whether the block requires channels in their logical order."""
     return isinstance(block, ShuffleUnit) or (
         isinstance(block, InvertedResidual) and block.place.block.pointwise != (1, 1)
     )
@@ -207,7 +207,7 @@ def _fused_ir(block: InvertedResidual, order: Order, spec: NetworkSpec) -> tuple
 
 
 def _fused_sp(block: ChannelMultiplexing, order: Order) -> tuple[nn.Module, Order]:
-    """Replaces the processed channels where they lie; where they are scattered, with zeros for the others."""
+    """Replaces the processed channels in place; scattered ones with zero weights for the others."""
     spec = block.place.block
     expand_weight, expand_bias = folded(block.conv_pw, block.bn1)
     project_weight, project_bias = folded(block.conv_pwl, block.bn3)

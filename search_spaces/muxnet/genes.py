@@ -1,8 +1,8 @@
-"""From genes to networks and back: what each gene means, which ones act, and what their choices give.
+"""From genes to networks and back: the meaning, the activity and the choices of each gene.
 
 Inside, an architecture is a full vector of choices: four for the network (resolution, stem, the ratio of the ds
 block, that of the others), nine for each stage (`StageOptions`, in the order of its fields), one for the head.
-Genes are those of its entries that have more than one choice.
+Genes are its entries with more than one choice.
 """
 
 from __future__ import annotations
@@ -75,11 +75,11 @@ def scales_fit(scales: tuple[int, ...], hidden: int, even: bool) -> bool:
 
 
 def settle(options: SpaceOptions, full: list[int]) -> list[bool]:
-    """Set entries that do not act to 0, and those that do not fit to the nearest that does; say which act.
+    """Set inactive entries to 0, and unfitting ones to the nearest fitting choice; return which are active.
 
-    In a stage that is left out only the width acts; without sp blocks none of theirs do. Scales that the
+    In a stage left out only the width is active; without sp blocks none of their genes are. Scales that the
     map or the width does not allow become none; a group factor that does not divide the hidden width becomes
-    the next lower one that does, and does not act beside scales. Changes `full`; idempotent.
+    the next lower divisor, and is inactive beside scales. Changes `full`; idempotent.
     """
     active = [True] * len(full)
     size = halved(options.resolutions[full[0]], options.stem_stride)
@@ -151,7 +151,7 @@ def to_spec(options: SpaceOptions, full: Sequence[int]) -> NetworkSpec:
 
 
 def full_cost(options: SpaceOptions, full: Sequence[int], num_classes: int, in_channels: int) -> Cost:
-    """Cost of a settled full vector, straight from the choices: no specification is made."""
+    """Cost of a settled full vector, straight from the choices, without a specification."""
     stem, se = options.stems[full[1]], options.se_ratios[full[3]]
     size = halved(options.resolutions[full[0]], options.stem_stride)
     pixels = size * size
@@ -198,7 +198,7 @@ def _sp_cost(stage: StageOptions, choices: Sequence[int], width: int, se: float,
 
 
 def count_networks(options: SpaceOptions) -> int:
-    """How many different networks there are: settled full vectors, counted without walking through them."""
+    """Number of different networks: settled full vectors, counted without enumeration."""
     leading = len(options.stems) * len(options.ds_ratios) * len(options.se_ratios) * len(options.heads)
     sizes = (halved(r, options.stem_stride) for r in options.resolutions)
     return leading * sum(_count_stages(options.stages, size) for size in sizes)
@@ -227,7 +227,7 @@ def _count_stage(stage: StageOptions, width: int, size: int) -> int:
 
 
 def from_spec(options: SpaceOptions, spec: NetworkSpec) -> list[int]:
-    """The full vector of a network; raises `ArchitectureError` naming what the space does not offer."""
+    """The full vector of a network; raises `ArchitectureError` naming the choice that the space lacks."""
     blocks = list(spec.blocks)
     first = blocks.pop(0)
     others = [b.se for b in blocks]
@@ -257,7 +257,7 @@ def _index(what: str, choices: Sequence[object], value: object) -> int:
 
 
 def _stage_choices(name: str, stage: StageOptions, blocks: list[BlockSpec], later: int) -> list[int]:
-    """Take a stage's blocks off the list; none when it can be left out and what comes is not its own."""
+    """Take a stage's blocks off the list; none when the stage is optional and the next block is not its own."""
     irs = sum(b.kind is BlockKind.IR for b in blocks)
     fits = bool(blocks) and blocks[0].width in stage.widths and blocks[0].stride == stage.stride
     if 0 in stage.widths and (irs == 0 or (irs <= later and not fits)):

@@ -1,4 +1,4 @@
-"""The layers of a MUXNet, written as described and no faster; `fast` has the fast forms."""
+"""The layers of a MUXNet, as the paper describes them; `fast` has the fast forms."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ class SpatialMultiplexing(nn.Module):
     """Depthwise convolution at several scales (MUXConv, section 3.1): a slice of the channels for each sign.
 
     -1 (superpixel): space to channel by 2, depthwise, and back; 0: plain depthwise; +1 (subpixel): channel to
-    space by 2, depthwise, and back. (b, width, h, w) to the same shape. `size` is the h = w for which it is
-    made; None leaves the check to `forward`. Raises `ConfigError` as `check_scales` does.
+    space by 2, depthwise, and back. (b, width, h, w) to the same shape. `size` is the expected
+    h = w; None leaves the check to `forward`. Raises `ConfigError` as `check_scales` does.
     """
 
     def __init__(self, width: int, kernel: int, scales: tuple[int, ...], size: int | None = None) -> None:
@@ -115,7 +115,7 @@ def _at_scale(sign: int, layer: nn.Module, x: Tensor) -> Tensor:
 
 
 class SqueezeExcite(nn.Module):
-    """Scales channels by what the whole map says of them; two 1x1 convolutions with bias, and a sigmoid.
+    """Scales channels by a function of their means; two 1x1 convolutions with bias, and a sigmoid.
 
     With `hard` the piecewise form of MobileNetV3: ReLU and a hard sigmoid.
     """

@@ -1,4 +1,4 @@
-"""The four named networks, and how to make one.
+"""The four named networks, and their constructors.
 
 `muxnet_m` and `muxnet_l` are the published ones. The authors never released `muxnet_xs` and `muxnet_s`: ours
 are reconstructions that meet the published budgets within 1%, as thousands of other configurations would.
@@ -144,7 +144,7 @@ def create_model(
     order in which they run. Maps (b, in_channels, h, w) to logits (b, num_classes). With `features_only`
     the head is left out, and the output is the list of the maps at strides 4, 8, 16 and 32, whose widths are
     in the network's `widths`. `muxnet_xs` and `muxnet_s` are reconstructions: the authors never released
-    theirs (see the module). `resolution` is checked against the spatial multiplexing of those two; the
+    theirs (see the module's docstring). `resolution` is checked against the spatial multiplexing of those two; the
     network also runs at other sizes.
 
     Raises `ConfigError` for an unknown name, a number out of range or a resolution that does not fit.

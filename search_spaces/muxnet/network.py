@@ -17,7 +17,7 @@ FEATURE_STRIDES = (4, 8, 16, 32)
 
 
 class Resize(nn.Module):
-    """Brings square images to the size that a network is made for; those that have it pass untouched."""
+    """Resizes square images to the network's size; images of that size pass unchanged."""
 
     def __init__(self, resolution: int) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class MUXNet(nn.Module):
 
     Every convolution, linear and batch-norm layer is a module of its own that runs once per forward; modules
     are registered in the order in which they run. With `resize`, images of another size than the
-    specification's are resized first, so that the network costs what its specification says.
+    specification's are resized first, so that the network has the cost of its specification.
 
     Raises `ConfigError` when the specification cannot be built (`check_network`) or a number is out of range.
     """
@@ -83,7 +83,7 @@ class MUXNet(nn.Module):
         return self.classifier(self.dropout(self.neck(pooled)))  # type: ignore[no-any-return]
 
     def reset_classifier(self, num_classes: int) -> None:
-        """Replace the linear layer by a new one; everything else keeps its weights."""
+        """Replace the linear layer by a new one; all other weights stay."""
         old = self.classifier
         self.classifier = nn.Linear(self.spec.features, checked_classes(num_classes))
         initialise(self.classifier)
@@ -93,8 +93,8 @@ class MUXNet(nn.Module):
 class MUXNetFeatures(nn.Module):
     """Body without head: (b, in_channels, h, w) to maps (b, widths[i], h / strides[i], w / strides[i]).
 
-    A `FeatureExtractor` (search_spaces/networks/features.py). The map at a stride is what the last block at that
-    stride gives, or the stem without one. Parameters have the same names as in `MUXNet`. Raises `ConfigError` when the network has no map at one of `strides`.
+    A `FeatureExtractor` (search_spaces/networks/features.py). The map at a stride is the output of the last block at that
+    stride, or of the stem without one. Parameters have the same names as in `MUXNet`. Raises `ConfigError` when the network has no map at one of `strides`.
     """
 
     def __init__(
@@ -164,7 +164,7 @@ def initialise(module: nn.Module) -> None:
 
 
 def _stem_end(spec: NetworkSpec) -> nn.Module:
-    """What comes after the stem's batch norm."""
+    """The layers after the stem's batch norm."""
     act = ACTIVATIONS[spec.act]()
     return nn.Sequential(act, nn.MaxPool2d(3, 2, 1)) if spec.stem_pool else act
 
@@ -176,7 +176,7 @@ def _blocks(spec: NetworkSpec, drop_connect: float) -> nn.Sequential:
 
 
 def check_numbers(in_channels: int, dropout: float, drop_connect: float) -> None:
-    """Raise `ConfigError` for numbers that no network can be made with."""
+    """Raise `ConfigError` for numbers out of range."""
     if in_channels < 1:
         raise ConfigError(f"in_channels: expected at least 1, got {in_channels}")
     for name, value in (("dropout", dropout), ("drop_connect", drop_connect)):

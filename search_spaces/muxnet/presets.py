@@ -1,4 +1,4 @@
-"""What may be chosen in a MUXNet search space, and the three ranges of choices that come with it."""
+"""The choices of a MUXNet search space, and its three presets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nas.core.errors import ConfigError
 
 Mix = tuple[int, ...]
 
-# An absent spatial multiplexing comes first: it is what a choice that does not fit the map falls back to.
+# Absent spatial multiplexing comes first: a choice that does not fit the map falls back to it.
 _SCALES: tuple[Mix, ...] = ((), (-1, 0), (0, 1), (-1, 1), (-1, 0, 1))
 _SPLITS = (0.5, 0.75, 0.25, 1.0)
 _GROUPS = (1, 2, 4)
@@ -53,7 +53,7 @@ class SpaceOptions:
 
     `resolutions` are heights and widths in pixels. `ds_ratios` and `se_ratios` are those of
     squeeze-and-excitation in the ds block, and in all others. The first stage cannot be left out. `dropout` is
-    the rate before the classifier that networks are built with unless the caller says another.
+    the default rate before the classifier of built networks.
     """
 
     resolutions: tuple[int, ...]
@@ -114,7 +114,7 @@ PRESETS: dict[str, SpaceOptions] = {
         num_classes=10,
         in_channels=3,
     ),
-    # The size is halved at once: on full-size maps most of the time, and little of the accuracy, would go there.
+    # The size is halved at once: full-size maps would take most of the time for little accuracy.
     "tiny": SpaceOptions(
         resolutions=(8, 12, 16),
         stems=(8, 16, 24),
@@ -138,7 +138,7 @@ PRESETS: dict[str, SpaceOptions] = {
         heads=(16, 32, 64, 128),
         num_classes=10,
         in_channels=1,
-        dropout=0.0,  # so few features, trained for so few epochs, have nothing to spare
+        dropout=0.0,  # a few features, trained for a few epochs, allow no dropout
     ),
 }
 

@@ -24,20 +24,20 @@ from search_spaces.muxnet.text import format_spec, parse_spec
 if TYPE_CHECKING:
     from search_spaces.muxnet.network import MUXNet, MUXNetFeatures
 
-_MUTANTS = 10_000  # drawn until one is another network
+_MUTANTS = 10_000  # redrawn until the network changes
 
 
 class MUXNetSpace(SearchSpace):
     """Networks of multiplexed convolutions (MUXConv, section 4), by preset: imagenet, cifar or tiny.
 
-    Every vector within `cardinalities` is a network: a gene that does not act is ignored, a choice that does
+    Every vector within `cardinalities` is a network: an inactive gene is ignored, a choice that does
     not fit (scales on an odd map, a group factor that does not divide) falls back to the nearest that does.
-    `canonical` writes that down, so that equal networks are one architecture. The text form is that of
+    `canonical` applies this, so that equal networks are one architecture. The text form is that of
     `search_spaces.muxnet.text`; `parse` also reads the names of the four networks where they are points of
-    the space, and is strict: what does not fit is an error there.
+    the space, and is strict: a choice that does not fit is an error.
 
-    `num_classes` and `in_channels` are what costs are counted with and networks built for; when None, they follow the
-    data of a search (`for_task`) and without data are the preset's own. `size` is the number of different networks. With `options`, choices of the caller's own,
+    Costs and networks use `num_classes` and `in_channels`; when None, they follow the
+    data of a search (`for_task`) and without data are the preset's own. `size` is the number of different networks. With custom `options`,
     `preset` only names the space. Raises `ConfigError` for an unknown preset.
     """
 
@@ -65,7 +65,7 @@ class MUXNetSpace(SearchSpace):
         self.gene_names = tuple(names[i] for i in self._positions)
 
     def for_task(self, task: TaskSpec) -> MUXNetSpace:
-        """The same space for this task's channels and classes; a network brings images to its own resolution.
+        """The same space for this task's channels and classes; a network resizes images to its own resolution.
 
         Raises `ConfigError` where a given setting contradicts the task.
         """
@@ -97,7 +97,7 @@ class MUXNetSpace(SearchSpace):
 
         The same one where the space has no other.
 
-        Genes that do not act are drawn again first, so that what a mutation switches on is random.
+        Inactive genes are redrawn first, so that genes activated by a mutation are random.
         """
         parent, active = self._settled(architecture)
         canonical = self._architecture(parent)

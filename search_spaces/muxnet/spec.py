@@ -1,4 +1,4 @@
-"""A MUXNet described: frozen values for blocks and networks, and the shapes that follow from them.
+"""Specifications of a MUXNet: frozen values for blocks and networks, and the shapes that follow from them.
 
 Nothing here loads torch. Paper: Lu, Deb and Boddeti, "MUXConv: Information Multiplexing in Convolutional
 Neural Networks", CVPR 2020, sections 3 (layers) and 4 (search space).
@@ -14,7 +14,7 @@ from nas.core.errors import ConfigError
 
 
 class BlockKind(str, Enum):
-    """The three blocks of a MUXNet, and two that only networks of others have."""
+    """The three blocks of a MUXNet, and two that only other networks have."""
 
     DS = "ds"  # depthwise separable
     IR = "ir"  # inverted residual
@@ -46,8 +46,8 @@ class BlockSpec:
     shuffle, `group` the channels in a group of the spatial convolution (1 is depthwise), `scales` the signs
     of spatial multiplexing, one a slice (-1 superpixel, 0 plain, +1 subpixel), empty for none.
 
-    Raises `ConfigError` for values that no network could have; what depends on the map's size or on the
-    block's input is checked by `check_network`.
+    Raises `ConfigError` for impossible values; `check_network` checks those that depend on the map's size or on
+    the block's input.
     """
 
     kind: BlockKind
@@ -125,8 +125,8 @@ class BlockSpec:
 class NetworkSpec:
     """A network: 3x3 stem convolution, blocks, 1x1 head convolution; the classifier is not part of it.
 
-    `resolution` is the height and width, in pixels, of the images for which it is made and counted. What only
-    networks of others have: `act` is the activation of stem, head and neck; `stem_pool` a 3x3 max pooling of
+    `resolution` is the height and width, in pixels, of the images that it is built and counted for. Only
+    other networks have: `act` is the activation of stem, head and neck; `stem_pool` a 3x3 max pooling of
     stride 2 after the stem (ShuffleNetV2); a `head` of 0 is none (MobileNetV1); `neck`, when not 0, the width of a
     linear layer with bias and activation between pooling and classifier (MobileNetV3).
     """
@@ -165,7 +165,7 @@ class NetworkSpec:
 
 @dataclass(frozen=True)
 class Placed:
-    """A block in its place: its index, the width and the height (= width) of the map that enters it."""
+    """A block in a network: its index, the width and the height (= width) of its input map."""
 
     index: int
     block: BlockSpec
@@ -190,7 +190,7 @@ def slice_widths(width: int, parts: int) -> tuple[int, ...]:
 
 
 def placed(spec: NetworkSpec) -> Iterator[Placed]:
-    """The blocks in order, each with what enters it."""
+    """The blocks in order, each with its input."""
     width, size, stride = spec.stem, halved(spec.resolution, spec.stem_stride), spec.stem_stride
     if spec.stem_pool:
         size, stride = halved(size, 2), 2 * stride
@@ -201,13 +201,13 @@ def placed(spec: NetworkSpec) -> Iterator[Placed]:
 
 
 def check_network(spec: NetworkSpec) -> None:
-    """Raise `ConfigError` naming the first block that cannot be made, and why."""
+    """Raise `ConfigError` naming the first block that cannot be built, and the reason."""
     for place in placed(spec):
         check_block(place)
 
 
 def check_block(place: Placed) -> None:
-    """Raise `ConfigError` when the block does not fit what enters it."""
+    """Raise `ConfigError` when the block does not fit its input."""
     block = place.block
     name = f"block {place.index} ({block.kind.value}, width {block.width})"
     if block.kind is BlockKind.SP:

@@ -1,4 +1,4 @@
-"""The compact text form of a network: one token a block, nothing that a shell or a table trips over.
+"""The compact text form of a network: one token a block, without characters special to a shell or a table.
 
 For example (muxnet_m begins so): ``r224/stem24/ds24/ir24:k3s2e4/sp:k3e4g2x2/ir40:k3.5.7s2e4/...``
 
@@ -62,7 +62,7 @@ def format_spec(spec: NetworkSpec) -> str:
 
 
 def parse_spec(text: str) -> NetworkSpec:
-    """Read the text form. Raises `ArchitectureError` naming the token that is wrong, and what was expected.
+    """Read the text form. Raises `ArchitectureError` naming the wrong token and the expected form.
 
     Whether the network can be built at its resolution is not checked here (see `check_network`).
     """
@@ -94,14 +94,14 @@ def parse_spec(text: str) -> NetworkSpec:
 
 
 def _default_act(irs: int, stem: Activation) -> Activation:
-    """Activation of a block when the text does not say; `irs` counts the ir blocks up to and with it."""
+    """Activation of a block without one in the text; `irs` counts the ir blocks up to and with it."""
     if stem is not Activation.SWISH:
         return stem
     return Activation.RELU if irs < 2 else Activation.SWISH
 
 
 def _default_se(kind: BlockKind, ratio: float) -> float:
-    """Squeeze-and-excitation ratio of a block when it does not say; `ratio` is that of the network."""
+    """Squeeze-and-excitation ratio of a block without one in the text; `ratio` is that of the network."""
     return {BlockKind.DS: _DS_SE, BlockKind.DSA: 0.0, BlockKind.SN: 0.0}.get(kind, ratio)
 
 

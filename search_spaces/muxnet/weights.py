@@ -1,7 +1,7 @@
 """Weights on disk: our own files, and the authors' checkpoints converted to them.
 
 The authors' names differ from ours inside the blocks, so tensors are matched by shape and order: both sides list
-their layers in the order in which they run, block by block. Files are only ever read with `weights_only=True`.
+their layers in the order in which they run, block by block. Files are always read with `weights_only=True`.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ Layers = dict[str, State]  # layer name -> its tensors by the last part of their
 
 @dataclass(frozen=True)
 class ConversionReport:
-    """What became of a checkpoint.
+    """The outcome of converting a checkpoint.
 
-    `container` is the key under which the weights lay ("" for none; an EMA dictionary is preferred), `prefix` what
-    was taken off every name. `mapped` has (their name, our name, shape) of every tensor, in our order.
+    `container` is the key of the weights ("" for none; an EMA dictionary is preferred), `prefix` the text
+    removed from every name. `mapped` has (their name, our name, shape) of every tensor, in our order.
     """
 
     model: str
@@ -104,7 +104,7 @@ def save_checkpoint(
 def load_checkpoint(path: str | Path) -> State:
     """Tensors by our names, from a file that `convert_checkpoint` or a training wrote (on the CPU).
 
-    Raises `DataError` for a file that is missing, no checkpoint, or of a later schema.
+    Raises `DataError` for a file that is missing, not a checkpoint, or of a later schema.
     """
     content = _read(path)
     schema = content.get("schema", SCHEMA)
@@ -114,7 +114,7 @@ def load_checkpoint(path: str | Path) -> State:
 
 
 def _read(path: str | Path) -> Mapping[str, Any]:
-    """The file's content, without running anything that it says."""
+    """The file's content, read without running its code."""
     if not Path(path).is_file():
         raise DataError(f"{path}: no such file")
     try:

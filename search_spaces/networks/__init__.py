@@ -1,6 +1,6 @@
 """Named networks: MUXNet's, and the published ones that they are compared with.
 
-Loading this package does not load torch; what needs it is loaded when first asked for.
+Loading this package does not load torch; names that need it are loaded on first use.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every network offers as the body of another: maps at several strides, and dilation in place of stride."""
+"""The contract of a network's body: maps at several strides, and dilation in place of stride."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Step = tuple[nn.Module, int]
 class FeatureExtractor(Protocol):
     """An `nn.Module`, a network without its classifier: (b, in_channels, h, w) to a list of maps, the finest first.
 
-    Map i is (b, widths[i], h / strides[i], w / strides[i]), rounded up. Parameters have the names that they have
-    in the classifier, so that the weights of the one load into the other (`strict=False`: head and classifier
+    Map i is (b, widths[i], h / strides[i], w / strides[i]), rounded up. Parameters have the names of
+    the classifier's, so that the weights of one load into the other (`strict=False`: head and classifier
     are left over).
     """
 
@@ -37,7 +37,7 @@ class FeatureExtractor(Protocol):
 def ends(strides: Sequence[int], wanted: Sequence[int]) -> dict[int, int]:
     """For each wanted stride the index of the last of `strides` (one a part, rising) that equals it.
 
-    Raises `ConfigError` for a stride at which there is no map.
+    Raises `ConfigError` for a stride without a map.
     """
     last = {stride: index for index, stride in enumerate(strides)}
     missing = [s for s in wanted if s not in last]
@@ -49,9 +49,9 @@ def ends(strides: Sequence[int], wanted: Sequence[int]) -> dict[int, int]:
 def dilate(network: FeatureExtractor, output_stride: int) -> None:
     """Keep the maps of `network` at `output_stride` (8, 16 or 32) from there on: dilation in place of stride.
 
-    Changes the network itself, its `strides` too; weights stay as they are. What halved the map keeps its own
-    dilation, what runs after it looks twice as far apart (Chen et al., "Rethinking Atrous Convolution for
-    Semantic Image Segmentation", 2017, section 3.1). A max pooling is left out. Raises `ConfigError` for another output stride.
+    Changes the network itself, its `strides` too; weights stay. A layer that halved the map keeps its
+    dilation, later ones have twice theirs (Chen et al., "Rethinking Atrous Convolution for
+    Semantic Image Segmentation", 2017, section 3.1). A max pooling is removed. Raises `ConfigError` for another output stride.
     """
     if output_stride not in _OUTPUT_STRIDES:
         raise ConfigError(f"output_stride: expected one of {_OUTPUT_STRIDES}, got {output_stride}")

@@ -1,7 +1,7 @@
-"""Published mobile networks as points of MUXNet's block language, at 224 pixels.
+"""Published mobile networks in MUXNet's text form, at 224 pixels.
 
-Each is written in the text form of `search_spaces.muxnet.text`, from the table of the paper named beside it. Where a
-paper leaves something open, we follow the authors' own code.
+Each is a text of `search_spaces.muxnet.text`, from the table of the paper named beside it. Where a
+paper is ambiguous, the authors' code decides.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class ResNet(nn.Module):
 
 
 class ResNetFeatures(nn.Module):
-    """Body: maps at `strides`, each what the last block at that stride gives. Raises `ConfigError`."""
+    """Body: maps at `strides`, each the output of the last block at that stride. Raises `ConfigError`."""
 
     def __init__(
         self, spec: ResNetSpec, *, in_channels: int = 3, strides: Sequence[int] = FEATURE_STRIDES
@@ -124,7 +124,7 @@ class VGG(nn.Module):
 
 
 class VGGFeatures(nn.Module):
-    """Body: maps at `strides`, each what the last layer at that stride gives: at 8 conv4_3, at 16 conv5_3, at 32
+    """Body: maps at `strides`, each the output of the last layer at that stride: at 8 conv4_3, at 16 conv5_3, at 32
     the last pooling. Raises `ConfigError`."""
 
     def __init__(
@@ -177,7 +177,7 @@ def _vgg_blocks(spec: VGGSpec, in_channels: int) -> nn.Sequential:
 
 
 def _stages(spec: VGGSpec) -> list[int]:
-    """How often the map is halved when it leaves each of the blocks."""
+    """Number of halvings of the map after each of the blocks."""
     return [stage + (index == depth) for stage, depth in enumerate(spec.depths) for index in range(depth + 1)]
 
 
