@@ -1,6 +1,6 @@
 """NASBench-101 (Ying et al., ICML 2019): 423,624 convolutional cells, their costs and their networks.
 
-Importing this package loads neither torch nor pandas; what needs them is loaded when it is first asked for.
+Importing this package loads neither torch nor pandas; names that need them are loaded on first use.
 """
 
 from __future__ import annotations

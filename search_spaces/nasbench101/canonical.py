@@ -1,4 +1,4 @@
-"""One representative for all cells that are the same graph: the one that the benchmark stores.
+"""One representative for all isomorphic cells: the one that the benchmark stores.
 
 Isomorphic cells compute the same function up to the widths of their vertices, which follow the vertex order
 when the output width cannot be divided evenly. So the representative matters: it is the first of its class
@@ -20,8 +20,8 @@ _CELLS = 1 << 16  # about 50 MB when full
 class Relabelling(NamedTuple):
     """The smallest `bits` of a graph, and every order of its inner vertices that gives them.
 
-    `orders[k][i]` is the old number of the vertex that becomes i + 1; never empty. For a graph that is
-    already smallest the orders are its automorphisms.
+    `orders[k][i]` is the old number of the vertex that becomes i + 1; never empty. For a graph that already
+    is smallest the orders are its automorphisms.
     """
 
     bits: int
@@ -55,8 +55,7 @@ def relabel_smallest(num_vertices: int, bits: int) -> Relabelling:
     """As `canonical_graph`, without its cache.
 
     Fills the positions from the last inner vertex down. The in-edges of the output are the most significant
-    bits, so wherever a vertex that does not feed the output can take the position, no vertex that does may
-    have it.
+    bits, so a vertex that feeds the output takes a position only if no other vertex can take it.
     """
     cols = columns(num_vertices, bits)
     feeds_output = cols[-1]

@@ -82,7 +82,7 @@ def columns(num_vertices: int, bits: int) -> list[int]:
 
 
 def prune(num_vertices: int, bits: int, ops: Sequence[int]) -> Cell | None:
-    """The cell without the vertices that lie on no path from input to output; None without such a path."""
+    """The cell without vertices off every path from input to output; None without such a path."""
     cols = columns(num_vertices, bits)
     reached = 1
     for y in range(1, num_vertices):
@@ -172,7 +172,7 @@ def checked(cell: Cell | None, what: str) -> Cell:
 def parse_cell(text: str) -> Cell:
     """Read '<upper-triangle bits>-<operation digits>', e.g. '100110-02'; pruned, vertex order kept.
 
-    Raises `ArchitectureError` naming the part that is wrong.
+    Raises `ArchitectureError` naming the wrong part.
     """
     adjacency, dash, ops = text.strip().partition("-")
     if not dash:
@@ -188,7 +188,7 @@ def read_cell(adjacency: Any, ops: Any) -> Cell:
 
     The forms are those of `module_hash`.
 
-    Raises `ArchitectureError` when the parts do not fit together or no path leads to the output.
+    Raises `ArchitectureError` when the parts do not match or no path leads to the output.
     """
     cell = prune(*_read_parts(adjacency, ops))
     if cell is None:

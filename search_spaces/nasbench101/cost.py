@@ -15,7 +15,7 @@ KERNEL_AREA = {CONV3X3: 9, CONV1X1: 1}
 
 @dataclass(frozen=True)
 class Skeleton:
-    """What surrounds the cells; the defaults are the benchmark's.
+    """The network around the cells; the defaults are the benchmark's.
 
     A 3x3 stem convolution to `stem_channels` on images of `image_size` pixels (of a side, or height and width), then
     `stacks` stacks of `cells_per_stack` cells; before each stack but the first a 2x2 max-pool halves the
@@ -94,7 +94,7 @@ def network_cost(cell: Cell, skeleton: Skeleton) -> tuple[int, int]:
     """Trainable parameters and multiply-adds of the network of a pruned cell.
 
     Multiply-adds are those of convolutions and the classifier, for one image. Depends on the order of the
-    vertices where channels do not divide evenly; the order is taken as given.
+    vertices where channels do not divide evenly; the given order counts.
     """
     params, madds = skeleton.fixed
     cells = skeleton.cells_per_stack

@@ -25,7 +25,7 @@ def _names(cell: Cell) -> list[str]:
 
 
 def describe(cell: Cell, skeleton: Skeleton) -> str:
-    """One line for the cell, then one per vertex: operation, channels in each stack, where it leads."""
+    """One line for the cell, then one per vertex: operation, channels in each stack, successors."""
     params, madds = network_cost(cell, skeleton)
     widths = [vertex_channels(cell, width) for _, width, _ in skeleton.stages]
     lines = [
@@ -79,7 +79,7 @@ def _places(layers: list[int]) -> list[tuple[float, float]]:
 
 
 def _bend(layers: list[int], above: int, below: int) -> float:
-    """How far from the middle an edge has to pass to clear the layers between; 0 between neighbouring layers."""
+    """Distance from the middle at which an edge clears the layers between; 0 between neighbouring layers."""
     passed = [layers.count(layer) for layer in range(above + 1, below)]
     return max(passed) * _COLUMN / 2 + _LANE * len(passed) if passed else 0.0
 

@@ -17,7 +17,7 @@ NUM_PATHS = _PATH_START[INNER + 1]  # 1 + 3 + 9 + 27 + 81 + 243 = 364
 def adjacency_one_hot(cells: Sequence[Cell]) -> FloatArray:
     """Edge bits and one column per inner vertex and operation, shape (n, 36), for canonical cells.
 
-    Vertices sit where `to_genes` puts them; a vertex that the cell does not have is zero throughout.
+    Vertices have their positions of `to_genes`; the columns of an absent vertex are zero.
     """
     encoded = np.zeros((len(cells), FULL_BITS + _CHOICES * INNER))
     for row, cell in zip(encoded, cells, strict=True):
@@ -27,10 +27,10 @@ def adjacency_one_hot(cells: Sequence[Cell]) -> FloatArray:
 
 
 def paths(cells: Sequence[Cell]) -> FloatArray:
-    """Which sequences of operations lead from input to output, shape (n, 364), 0 or 1.
+    """Sequences of operations that lead from input to output, shape (n, 364), 0 or 1.
 
     The path encoding of White et al., "BANANAS", AAAI 2021, section 3.1: by length (0 to 5 operations),
-    within a length in the order of the operations' digits. No vertex order enters.
+    within a length in the order of the operations' digits. Independent of the vertex order.
     """
     encoded = np.zeros((len(cells), NUM_PATHS))
     for row, cell in zip(encoded, cells, strict=True):

@@ -33,7 +33,7 @@ Orders = tuple[tuple[int, ...], ...]
 
 
 class CellRow(NamedTuple):
-    """A cell as the table of all cells shows it; the strings are those of the text form `adjacency-ops`."""
+    """A row of the table of all cells; the strings are those of the text form `adjacency-ops`."""
 
     module_hash: str
     num_vertices: int
@@ -54,7 +54,7 @@ def enumerate_cells(skeleton: Skeleton | None = None, max_vertices: int = MAX_VE
 def all_cells(max_vertices: int = MAX_VERTICES) -> Iterator[Cell]:
     """The canonical cells of at most `max_vertices` vertices, ascending.
 
-    Raises `ConfigError` unless that is 2 to 7.
+    Raises `ConfigError` for a number other than 2 to 7.
     """
     if not 2 <= max_vertices <= MAX_VERTICES:
         raise ConfigError(f"max_vertices: expected 2 to {MAX_VERTICES}, got {max_vertices!r}")
@@ -88,7 +88,7 @@ def _whole_graphs(num_vertices: int) -> list[int]:
 
 
 def _labellings(num_vertices: int, orders: Orders) -> list[tuple[int, ...]]:
-    """The operations that no automorphism turns into smaller ones, ascending."""
+    """The operations that no automorphism makes smaller, ascending."""
     every = product(range(len(OPERATIONS)), repeat=num_vertices - 2)
     if len(orders) == 1:
         return list(every)
@@ -96,7 +96,7 @@ def _labellings(num_vertices: int, orders: Orders) -> list[tuple[int, ...]]:
 
 
 class UniformSampler:
-    """Draws canonical cells with equal probability; making one lists the graphs (under a second).
+    """Draws canonical cells with equal probability; its construction lists the graphs (under a second).
 
     Holds about 1,500 graphs rather than all cells.
     """

@@ -1,4 +1,4 @@
-"""The problems C10/MOP1 and C10/MOP2 of EvoXBench on NASBench-101: their FLOPs, their scale, their noisy protocol.
+"""The problems C10/MOP1 and C10/MOP2 of EvoXBench on NASBench-101: their FLOPs, scale and noisy protocol.
 
 Lu, Cheng, Jin, Tan and Deb, "Neural architecture search as multiobjective optimization benchmarks: problem formulation and
 performance assessment", IEEE TEVC 2023. An evaluation during the search returns the validation error of one training
@@ -29,7 +29,7 @@ EPOCHS = 108
 class Scale:
     """How a problem's objectives are normalised, (f - ideal) / (nadir - ideal); the reference point is 1 in each.
 
-    Errors are in percent here, as everywhere in this package.
+    Errors are in percent, as everywhere in this package.
     """
 
     objectives: tuple[str, ...]
@@ -58,7 +58,7 @@ def flops(architecture: Architecture) -> int:
 
 
 def operations(cell: Cell, skeleton: Skeleton) -> int:
-    """Twice the multiply-adds of the convolutions, and what poolings, additions and the classifier do.
+    """Twice the multiply-adds of the convolutions, plus the operations of poolings, additions and the classifier.
 
     Nine for each output of a max-pooling in a cell, four for each of one between stacks, one for each element that is
     added and for each that is averaged at the end; twice the classifier's weights and one for each of its biases.
@@ -95,7 +95,7 @@ class ResampledTraining:
     def __post_init__(self) -> None:
         if len(self.differences) == 0:
             raise ConfigError(
-                "table: no cell has both a validation and a test accuracy at 108 epochs to learn noise from"
+                "table: no cell has both a validation and a test accuracy at 108 epochs to estimate noise from"
             )
 
     def task_spec(self) -> TaskSpec:
@@ -127,11 +127,11 @@ class ResampledTraining:
 
 
 def one_training(table: Table) -> TableEvaluator | ResampledTraining:
-    """The noisy protocol as well as a table allows; `test_error` is what it is scored by.
+    """The noisy protocol, as close as the table allows; `test_error` is the score.
 
     With the imported benchmark a validation error of 108 epochs, of one of three recorded trainings. With a table that
-    has those of some cells alone, `ResampledTraining`. With the five-vertex table, which has none, the validation error of
-    the one recorded training of four epochs: another, poorer signal, and the same one every time.
+    has those of some cells only, `ResampledTraining`. With the five-vertex table, which has none, the validation error of
+    the one recorded training of four epochs: a poorer signal without noise.
     """
     held = {(m.metric, m.budget): m for m in table.measures}
     full = held.get(("validation_accuracy", float(EPOCHS)))

@@ -1,4 +1,4 @@
-"""The graph hash by which the benchmark names its cells (Ying et al. 2019, appendix S1)."""
+"""The graph hash that identifies the benchmark's cells (Ying et al. 2019, appendix S1)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The PyTorch network of a cell (Ying et al. 2019, sections 2.2 and 2.3).
 
 Batch normalisation uses eps 1e-5 as the benchmark does, but PyTorch's momentum 0.1: the benchmark's (0.997
-in TensorFlow's terms, 0.003 in PyTorch's) needs thousands of steps before its running statistics are of
-use, and searches here train for far fewer. It has no influence on parameters or multiply-adds.
+in TensorFlow's terms, 0.003 in PyTorch's) needs thousands of steps before its running statistics are
+useful, and searches here train for far fewer. It does not change parameters or multiply-adds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ BN_MOMENTUM = 0.1
 
 
 def build_network(cell: Cell, skeleton: Skeleton) -> CellNetwork:
-    """The freshly initialised network of a pruned cell; vertex order decides how channels are split."""
+    """The freshly initialised network of a pruned cell; vertex order decides the split of channels."""
     network = CellNetwork(cell, skeleton)
     network.apply(_initialise)
     return network
@@ -27,7 +27,7 @@ def build_network(cell: Cell, skeleton: Skeleton) -> CellNetwork:
 class CellNetwork(nn.Module):
     """Stem, stacks of cells, classifier: images (b, in_channels, h, w) to logits (b, num_classes).
 
-    Any height and width will do, since pooling is global; costs are stated for `skeleton.image_size`.
+    Any height and width work, since pooling is global; costs are those of `skeleton.image_size`.
     """
 
     def __init__(self, cell: Cell, skeleton: Skeleton) -> None:
@@ -51,8 +51,8 @@ class CellNetwork(nn.Module):
 class CellModule(nn.Module):
     """One cell: (b, in_channels, h, w) to (b, out_channels, h, w).
 
-    The 1x1 projections of the cell's input, one per out-edge of the input, are a single convolution here
-    whose channels are then dealt out: same parameters, same function, one call.
+    The 1x1 projections of the cell's input, one per out-edge of the input, are one convolution here
+    whose channels are then split: same parameters, same function, one call.
     """
 
     def __init__(self, cell: Cell, in_channels: int, out_channels: int) -> None:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:  # torch is not loaded until a network is built
     from search_spaces.nasbench101.network import CellNetwork
 
 
-# CIFAR-10, for which the benchmark trained; without being given, they follow the data.
+# CIFAR-10, the benchmark's training data; the data of a search override these defaults.
 CIFAR_SIDE, CIFAR_CLASSES, CIFAR_CHANNELS = Unset(32), Unset(10), Unset(3)
 
 
@@ -48,7 +48,7 @@ class NASBench101(SearchSpace):
 
     Genes: the 21 edge bits of seven vertices, upper triangle row by row, then the operations of vertices 1
     to 5 (0 conv3x3-bn-relu, 1 conv1x1-bn-relu, 2 maxpool3x3). Valid: a path leads from input to output and
-    at most nine edges are left once vertices on no such path are pruned. Canonical: the representative that
+    at most nine edges remain after pruning vertices off every such path. Canonical: the representative that
     the benchmark stores, its inner vertices first, the output at vertex 6, unused vertices isolated with
     operation 0.
 
@@ -99,7 +99,7 @@ class NASBench101(SearchSpace):
         )
 
     def for_task(self, task: TaskSpec) -> NASBench101:
-        """The same space, of the network for this task. Raises `ConfigError` where a given setting contradicts it."""
+        """The same space, with the network for this task. Raises `ConfigError` where a given setting contradicts it."""
         changed = copy.copy(self)
         put = object.__setattr__
         put(changed, "image_size", task.size("image_size", self.image_size))
@@ -190,7 +190,7 @@ class NASBench101(SearchSpace):
     def cost(self, architecture: Architecture) -> Mapping[str, int]:
         """Exact `params` (trainable) and `madds` (multiply-adds of convolutions and classifier, one image).
 
-        Of the vertices in the order given, as `build` has it: where channels do not divide evenly,
+        The vertices have the given order, as in `build`: where channels do not divide evenly,
         isomorphs differ.
         """
         params, madds = network_cost(from_genes(architecture.genes), self.skeleton)
@@ -230,7 +230,7 @@ class NASBench101(SearchSpace):
         return Architecture(self.name, to_genes(cell))
 
     def module_hash(self, architecture: Architecture) -> str:
-        """The hash by which the benchmark names this cell."""
+        """The benchmark's hash of this cell."""
         return cell_hash(self.cell(architecture))
 
     def describe(self, architecture: Architecture) -> str:

@@ -1,6 +1,6 @@
 """NASBench-101 cells as features that do not depend on the order of vertices, for many cells at once.
 
-Everything is computed from genes as they are: vertices on no path from input to output do not count, and isomorphic
+All features come from unpruned genes: vertices off every path from input to output do not count, and isomorphic
 cells have equal rows.
 """
 
@@ -19,7 +19,7 @@ _STARTS = np.cumsum([0, *(_CHOICES**length for length in range(INNER + 1))])  # 
 # length; convolutions, 3x3, 1x1, pools among the operations of a path
 _TRAITS = composition(_CHOICES, INNER, ((0, 1), (0,), (1,), (2,)))
 _SHORT = int(_STARTS[4])  # paths of at most three operations: 40
-_CHUNK = 256  # cells at a time, so that what is in work fits the processor's cache
+_CHUNK = 256  # cells at a time, so that the working set fits the processor's cache
 
 
 def _parts(genes: np.ndarray) -> tuple[FloatArray, FloatArray]:
@@ -43,7 +43,7 @@ def _parts(genes: np.ndarray) -> tuple[FloatArray, FloatArray]:
 
 
 def _path_counts(adjacency: FloatArray, labels: FloatArray) -> FloatArray:
-    """How many paths have each sequence of operations, shape (n, 364), in the order of `encodings.paths`."""
+    """Number of paths with each sequence of operations, shape (n, 364), in the order of `encodings.paths`."""
     n = len(adjacency)
     arriving = np.zeros((n, MAX_VERTICES, _STARTS[-1]))
     arriving[:, 0, 0] = 1.0
@@ -101,7 +101,7 @@ def summary(genes: Sequence[Sequence[int]]) -> FloatArray:
 def structure(genes: Sequence[Sequence[int]]) -> FloatArray:
     """`summary`, the chains of three labels along two edges (48), and the short paths (40), shape (n, 130).
 
-    Pairs and chains are the neighbourhoods of one Weisfeiler-Lehman step taken apart, as in Ru et al., "NAS-BOWL",
+    Pairs and chains are the neighbourhoods of one Weisfeiler-Lehman step, split, as in Ru et al., "NAS-BOWL",
     ICLR 2021, section 3.1. The paths are those of at most three operations, counted by their sequence.
     """
     rows = []

@@ -26,9 +26,9 @@ __all__ = [
 
 
 def load_table(path: str | Path) -> NASBench101Table | ParquetTable:
-    """Open whichever table a folder holds: an imported store, or one of the Parquet tables.
+    """Open the table in a folder: an imported store, or one of the Parquet tables.
 
-    Raises `DataError` when it holds none, or a damaged one.
+    Raises `DataError` when the table is missing or damaged.
     """
     path = Path(path)
     if (path / "meta.json").is_file():

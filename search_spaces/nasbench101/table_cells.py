@@ -1,6 +1,6 @@
 """Cells as one integer: the key under which tables are sorted and searched.
 
-The key is what the canonical genes of the space say, as a number: the 21 possible edges of seven vertices, the
+The key is the canonical genes of the space as a number: the 21 possible edges of seven vertices, the
 output always vertex 6, and five operations. So an architecture's genes become a key by a sum, without pruning.
 """
 
@@ -41,7 +41,7 @@ def pack(cell: Cell) -> int:
 
 
 def pack_genes(genes: Sequence[int]) -> int:
-    """The key of the cell if the genes are canonical; else a number that may be no cell's key."""
+    """The key of the cell if the genes are canonical; else a number that may not be a key."""
     return sum(compress(_WEIGHTS, genes)) << _OPS_BITS | _code(genes[FULL_BITS:])
 
 

@@ -1,4 +1,4 @@
-"""Tables of NASBench-101 as a config names them: by the path of the table and plain settings."""
+"""Tables of NASBench-101 for configs: the path of the table and plain settings."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def table_evaluator(
 ) -> TableEvaluator:
     """Look NASBench-101 cells up in the table at `path`; `run` is "random" (one training, as in a real search) or "mean".
 
-    `metric` and `budget` (epochs) say what is searched on; see `TableEvaluator` for what is reported beside it.
+    `metric` and `budget` (epochs) set the searched value; see `TableEvaluator` for the reported ones.
     """
     check_known("run", run, CHOICES)
     return TableEvaluator(load_table(path), metric, budget, CHOICES[run])
 
 
 def evoxbench_evaluator(path: str) -> TableEvaluator | ResampledTraining:
-    """One training of a cell, drawn at random, as EvoXBench's C10/MOP1 and C10/MOP2 have it; scored on mean test error.
+    """One training of a cell, drawn at random, as in EvoXBench's C10/MOP1 and C10/MOP2; scored on mean test error.
 
-    The table at `path` decides how well that can be done; see `evoxbench.one_training`.
+    The quality of the noise depends on the table at `path`; see `evoxbench.one_training`.
     """
     return one_training(load_table(path))

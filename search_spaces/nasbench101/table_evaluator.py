@@ -15,8 +15,8 @@ from nas.core.task_spec import TaskSpec
 from search_spaces.nasbench101.space import NASBench101
 from search_spaces.nasbench101.table_interface import Table, value
 
-PUBLISHED = TaskSpec(3, 10, (32, 32))  # CIFAR-10, which the published networks were trained for
-_TRIES = 1000  # a mutant is inside the five-vertex table about every second time
+PUBLISHED = TaskSpec(3, 10, (32, 32))  # CIFAR-10, the training data of the published networks
+_TRIES = 1000  # about half of all mutants are inside the five-vertex table
 
 Choose = Callable[[int, int], "int | None"]  # (trial seed, number of runs) -> run, or None for their mean
 
@@ -37,11 +37,11 @@ class TableEvaluator:
 
     Returns `accuracy` and `error`, in percent: 100 `metric` and 100 (1 - `metric`) at `budget` epochs (or the trial's own budget), of the run that
     `choose` picks. Further, where the table has them: `test_error`, percent, the mean test accuracy at
-    `report_budget`, for reporting only, unless it is what is searched; `train_seconds` as recorded for that run
+    `report_budget`, for reporting only, unless it is searched on; `train_seconds` as recorded for that run
     (the mean if single times are not on record). A table without validation accuracy is searched on
-    `metric="test_accuracy"`: a search on the test set, which every report of it has to say.
+    `metric="test_accuracy"`: a search on the test set, which every report must state.
 
-    Raises `ConfigError` when made for a metric and budget that the table lacks; `EvaluationError` (a failed
+    Raises `ConfigError` for a metric and budget that the table lacks; `EvaluationError` (a failed
     candidate) for a cell that is outside the table or whose value is unknown.
     """
 
@@ -55,7 +55,9 @@ class TableEvaluator:
         if not self.metric.endswith("accuracy"):
             raise ConfigError(f"metric={self.metric!r}: expected an accuracy, such as 'validation_accuracy'")
         if (self.metric, float(self.budget)) not in self._held:
-            self.table.runs(self.table.cells()[0], self.metric, self.budget)  # raises, naming what there is
+            self.table.runs(
+                self.table.cells()[0], self.metric, self.budget
+            )  # raises, naming the existing ones
 
     def task_spec(self) -> TaskSpec:
         """The published task."""
@@ -92,8 +94,8 @@ class TableEvaluator:
 class TabularNASBench101(NASBench101):
     """NASBench-101 without the cells that a table lacks: every architecture it yields can be looked up.
 
-    Draws uniformly from the table's cells; varies as the full space does, again until the child is inside (a cell
-    whose variants all seem to lie outside gives a random cell of the table). The network is the benchmark's own.
+    Draws uniformly from the table's cells; varies as the full space does, repeated until the child is inside (a cell
+    whose variants all seem to be outside gives a random cell of the table). The network is the benchmark's own.
     """
 
     table: Table = field(kw_only=True)

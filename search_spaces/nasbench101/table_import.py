@@ -27,7 +27,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import read and checked."""
+    """The figures of an import."""
 
     out: Path
     records: int
@@ -35,11 +35,13 @@ class ImportReport:
     budgets: tuple[int, ...]
     source_bytes: int
     hashes_checked: int
-    isomorphic_records: int  # runs recorded with another vertex order than their cell's first, which is kept
+    isomorphic_records: (
+        int  # runs recorded with another vertex order than their cell's first run, whose order is kept
+    )
 
     @property
     def whole(self) -> bool:
-        """Whether every cell of the benchmark is there."""
+        """Whether every cell of the benchmark is present."""
         return self.cells == CELLS
 
 
@@ -48,11 +50,11 @@ def import_tfrecord(
 ) -> ImportReport:
     """Read `nasbench_only108.tfrecord` or `nasbench_full.tfrecord` into the new folder `out`.
 
-    `progress` is called now and then with (bytes done, bytes in all). Every cell must have three runs at every
-    budget of the file. All 423,624 cells must be there unless `partial` is true (a cut-out; `ImportReport.whole` is
+    `progress` is called repeatedly with (bytes done, bytes in all). Every cell must have three runs at every
+    budget of the file. All 423,624 cells must be present unless `partial` is true (a part; `ImportReport.whole` is
     then false).
     Raises `DataError` naming the record and byte offset when the file is truncated, corrupt or of another kind,
-    `ConfigError` when `out` exists or cannot be written. Nothing is left at `out` on any error or interrupt.
+    `ConfigError` when `out` exists or cannot be written. Any error or interrupt leaves nothing at `out`.
     """
     source, out = Path(source), Path(out)
     check_new(out)

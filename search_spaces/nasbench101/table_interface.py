@@ -1,4 +1,4 @@
-"""What a table of NASBench-101 results offers, whatever file it came from."""
+"""The interface of a table of NASBench-101 results, for every file format."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Cell: TypeAlias = "Architecture | str"  # an architecture, its text form, or its
 class Measure:
     """One quantity that a table holds at one budget.
 
-    `runs` is the largest number of separate values a cell has, `averaged` how many trainings stand behind each
-    value (3: only their mean is on record), `known` how many cells have at least one value.
+    `runs` is the largest number of separate values a cell has, `averaged` the number of trainings in each
+    value (3: only their mean is on record), `known` the number of cells with at least one value.
     """
 
     metric: str
@@ -32,7 +32,7 @@ class Measure:
 
 
 class Table(Protocol):
-    """Recorded results of cells. Values are fractions, seconds, counts or kWh, as `measures` says."""
+    """Recorded results of cells. Values are fractions, seconds, counts or kWh; see `measures`."""
 
     @property
     def measures(self) -> Sequence[Measure]:
@@ -58,7 +58,7 @@ class Table(Protocol):
 def value(table: Table, cell: Cell, metric: str, budget: float = 108, run: int | None = None) -> float:
     """One run's value, or for `run=None` the mean of the runs on record.
 
-    Raises as `Table.runs` does, and `ConfigError` when there is no such run or the value is unknown.
+    Raises as `Table.runs` does, and `ConfigError` for an unknown run or value.
     """
     values = table.runs(cell, metric, budget)
     if not values:
@@ -76,7 +76,7 @@ def value(table: Table, cell: Cell, metric: str, budget: float = 108, run: int |
 
 
 def look_up_key(cell: Cell) -> int | str:
-    """The packed cell (vertex order kept), or the module hash if that is what was given.
+    """The packed cell (vertex order kept), or the given module hash.
 
     Raises `ArchitectureError` for anything that is not a cell of NASBench-101.
     """
@@ -106,7 +106,7 @@ def not_in_table(key: int | str, count: int) -> ArchitectureError:
 
 
 def no_such_measure(metric: str, budget: float, measures: Sequence[Measure]) -> ConfigError:
-    """The error for a metric or budget that the table lacks, naming those it has."""
+    """The error for a metric or budget that the table lacks, naming the existing ones."""
     held: dict[str, list[str]] = {}
     for m in measures:
         held.setdefault(m.metric, []).append(f"{m.budget:g}")

@@ -77,10 +77,10 @@ def write_store(
 
 
 def check_new(out: Path) -> None:
-    """Raise `ConfigError` if something is there already."""
+    """Raise `ConfigError` if the path exists."""
     if out.exists() or out.is_symlink():
         raise ConfigError(
-            f"out={str(out)!r} exists already: expected the name of a new folder; choose another or remove it"
+            f"out={str(out)!r} already exists: expected the name of a new folder; choose another name or remove it"
         )
 
 

@@ -117,7 +117,7 @@ def load_parquet(path: str | Path) -> ParquetTable:
             except DataError:
                 raise
             except (ValueError, TypeError, LookupError, ArithmeticError, pa.ArrowException) as error:
-                # content of the wrong kind, which shows only where it is used
+                # content of the wrong kind, which fails only on use
                 reason = f"{type(error).__name__}: {error}".splitlines()[0]
                 raise DataError(
                     f"{path / file}, or the file beside it, is damaged ({reason}); get it again"
@@ -139,7 +139,7 @@ def _five_vertices(path: Path) -> ParquetTable:
     }
     file = path / "records.parquet"
     records = _read(file, ("campaign", "epochs", *named), fractions=tuple(named)[:3])
-    # The second campaign repeats the 91 smallest cells on another day: its runs are no repeats of these ones.
+    # The second campaign trained the 91 smallest cells again on another day: its runs do not repeat these.
     records = records[records["campaign"] == "5v"]
     if records.duplicated(["module_hash", "epochs"]).any():
         raise DataError(f"{file}: a cell of campaign 5v has several records at the same epoch, expected one")

@@ -34,7 +34,7 @@ _ADVICE = "import the published file again (docs/nasbench101-data.md)"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What three trainings of a cell gave at one budget: fractions and seconds, one value a run."""
+    """Results of three trainings of a cell at one budget: fractions and seconds, one value a run."""
 
     module_hash: str
     params: int
@@ -171,7 +171,7 @@ class NASBench101Table:
 
     def _row(self, cell: Cell) -> int:
         if isinstance(cell, Architecture) and cell.space == NASBench101.name and in_range(cell.genes):
-            row = self._row_of_key(pack_genes(cell.genes))  # canonical genes, at a third of the price
+            row = self._row_of_key(pack_genes(cell.genes))  # canonical genes, at a third of the cost
             if row is not None:
                 return row
         key = look_up_key(cell)
@@ -235,7 +235,7 @@ def _read_meta(path: Path) -> dict[str, Any]:
 
 
 def _check_shapes(path: Path, columns: dict[str, NDArray[Any]], budgets: int) -> None:
-    """Raise `DataError` unless the columns fit each other and the budgets, as no column alone can tell."""
+    """Raise `DataError` unless the columns agree with each other and the budgets."""
     cells = len(columns["cell"])
     for name, values in columns.items():
         expected: tuple[int, ...] = (cells,)
@@ -264,11 +264,11 @@ def _map(path: Path, name: str, about: dict[str, Any]) -> NDArray[Any]:
         OverflowError,
         MemoryError,
     ) as error:
-        # NumPy reads a header by Python's own parser, which complains of a damaged one in its own ways
+        # NumPy reads a header by Python's parser, which raises various errors for a damaged one
         raise DataError(f"{file}: missing or damaged ({error}); {_ADVICE}") from None
     if not isinstance(mapped, np.ndarray):  # an archive of several
         raise DataError(f"{file}: expected one array; {_ADVICE}")
-    if not mapped.flags.aligned:  # the header has another length, and numbers would be read askew
+    if not mapped.flags.aligned:  # the header has another length, so numbers would be read at wrong offsets
         raise DataError(f"{file}: its header is damaged; {_ADVICE}")
     if list(mapped.shape) != about.get("shape") or mapped.dtype.str != about.get("dtype"):
         raise DataError(

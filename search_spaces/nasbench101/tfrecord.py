@@ -35,7 +35,7 @@ _HEADER = struct.Struct("<QI")
 _CHECKSUM = struct.Struct("<I")
 _JSON = json.JSONDecoder()
 _READ_AHEAD = 1 << 20
-_FOREIGN = {  # what people have been seen to download instead
+_FOREIGN = {  # files downloaded instead by mistake
     b"PAR1": "a Parquet file",
     b"\x1f\x8b": "a gzip archive (unpack it first)",
     b"PK\x03\x04": "a zip archive",
@@ -76,7 +76,7 @@ def masked_crc32c(data: bytes) -> int:
 
 
 def fault(path: Path, number: int, offset: int, what: str) -> DataError:
-    """The error for a record that cannot be used: where it is, what is wrong, what to do."""
+    """The error for an unusable record: its place, its fault, the remedy."""
     return DataError(f"{path}: record {number:,} at byte {offset:,}: {what}; {ADVICE}")
 
 
@@ -131,7 +131,7 @@ def _check_kind(path: Path, start: bytes) -> None:
 
 
 def decode_run(data: bytes) -> RunRecord:
-    """One record's data. Raises `ValueError` saying what is wrong with it; ranges are left to the caller."""
+    """One record's data. Raises `ValueError` with its fault; the caller checks ranges."""
     text = data.decode()
     fields, end = _JSON.raw_decode(text)  # a third quicker than json.loads
     if text[end:].strip():
@@ -165,7 +165,7 @@ def decode_run(data: bytes) -> RunRecord:
 
 
 def _decode_base64(text: str) -> bytes:
-    """Strict but for line breaks, which the official writer's Python 2 `encodestring` puts in."""
+    """Strict except for line breaks, which the official writer's Python 2 `encodestring` inserts."""
     text = text.replace("\n", "")
     decoded = binascii.a2b_base64(text)
     if len(decoded) != len(text) // 4 * 3 - text.count("=") or len(text) % 4:  # skipped a foreign character

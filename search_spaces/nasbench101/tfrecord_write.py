@@ -1,4 +1,4 @@
-"""The published file format, written: for tests, and for made-up files of the real size."""
+"""Write the published file format: for tests, and for made-up files of the real size."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def mutate_genes(genes: Genes, rng: np.random.Generator) -> Genes:
         child = tuple(
             [g ^ (d < EDGE_RATE) for g, d in zip(genes[:FULL_BITS], draws, strict=False)]
             + [
-                # given that it is below the rate, the draw's half says which of the two others
+                # a draw below the rate picks one of the two others by its half
                 (g + 1 + (d < OPERATION_RATE / 2)) % len(OPERATIONS) if d < OPERATION_RATE else g
                 for g, d in zip(genes[FULL_BITS:], draws[FULL_BITS:], strict=True)
             ]
@@ -44,7 +44,7 @@ def cross_genes(first: Genes, second: Genes, rng: np.random.Generator) -> Genes:
     """A valid child that takes each gene from either parent with equal probability.
 
     Not isomorphic to a parent: where twenty draws give nothing new (always, for equal parents) the child is a
-    mutant of the first parent, which may then happen to equal the second.
+    mutant of the first parent, which may equal the second.
     """
     known = {canonical_genes(first), canonical_genes(second)}
     if len(known) == 2:

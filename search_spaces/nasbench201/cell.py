@@ -1,4 +1,4 @@
-"""What a NAS-Bench-201 cell is made of (Dong and Yang, ICLR 2020, section 2.1)."""
+"""Operations and edges of a NAS-Bench-201 cell (Dong and Yang, ICLR 2020, section 2.1)."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ STAGES = 3
 
 @dataclass(frozen=True)
 class Skeleton:
-    """What surrounds the cells; the defaults are the benchmark's for CIFAR-10.
+    """The network around the cells; the defaults are the benchmark's for CIFAR-10.
 
     A 3x3 stem convolution with normalisation to `channels`, then three stages of `cells_per_stage` cells; before the
     second and the third a residual block that halves an image's sides (rounding up) and doubles the channels; last,
@@ -54,7 +54,7 @@ class Skeleton:
 
     @cached_property
     def fixed(self) -> tuple[int, int]:
-        """Parameters and multiply-adds of all that is not in a cell.
+        """Parameters and multiply-adds outside the cells.
 
         A residual block has two 3x3 convolutions, each with a normalisation, and on its shortcut an average
         pooling and a 1x1 convolution without one.

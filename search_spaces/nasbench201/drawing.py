@@ -12,7 +12,7 @@ _PUBLISHED = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_
 _NODES = ((70, 190), (250, 115), (430, 275), (610, 190))  # centres, pixels
 _NAMES = ("input", "1", "2", "output")
 _WIDTH, _HEIGHT, _RADIUS = 680, 320, 28
-# Where each edge's label stands, and through what point its line is bent; in the order of the genes.
+# Position of each edge's label, and the control point of its curve; in the order of the genes.
 _THROUGH = ((160, 152), (250, 232), (340, 195), (340, 18), (430, 152), (520, 232))
 _BEND = (None, None, None, (340, -140), None, None)  # the edge from input to output passes over all others
 _COLOURS = ("#ffffff", "#e8e8e8", "#c7e9c0", "#c6dbef", "#fdd0a2")
@@ -76,7 +76,7 @@ def _edge(edge: int) -> str:
 
 
 def _towards(start: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
-    """The point of a node's rim that looks at another point."""
+    """The point of a node's rim that faces another point."""
     dx, dy = other[0] - start[0], other[1] - start[1]
     length = (dx * dx + dy * dy) ** 0.5
     return start[0] + _RADIUS * dx / length, start[1] + _RADIUS * dy / length

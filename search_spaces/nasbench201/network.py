@@ -1,7 +1,7 @@
 """The PyTorch network of a NAS-Bench-201 cell (Dong and Yang, ICLR 2020, section 2.1).
 
-Every operation is computed, those that lead nowhere included, as in the benchmark: what a network costs depends on
-its six operations alone. Initialisation and normalisation are PyTorch's defaults, as there.
+Every operation is computed, dead ones included, as in the benchmark: the cost of a network depends only on
+its six operations. Initialisation and normalisation are PyTorch's defaults, as there.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from search_spaces.nasbench201.cost import Skeleton
 class CellNetwork(nn.Module):
     """Stem, three stages of cells, classifier: images (b, in_channels, h, w) to logits (b, num_classes).
 
-    Any height and width will do, since pooling is global; costs are stated for `skeleton.image_size`.
+    Any height and width work, since pooling is global; costs are those of `skeleton.image_size`.
     """
 
     def __init__(self, operations: Sequence[int], skeleton: Skeleton) -> None:
@@ -43,7 +43,7 @@ class CellNetwork(nn.Module):
 
 
 class CellModule(nn.Module):
-    """One cell: four nodes, each the sum of what its edges bring, (b, channels, h, w) to the same shape."""
+    """One cell: four nodes, each the sum of its incoming edges, (b, channels, h, w) to the same shape."""
 
     def __init__(self, operations: Sequence[int], channels: int) -> None:
         super().__init__()

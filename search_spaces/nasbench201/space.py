@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # torch is not loaded until a network is built
     from search_spaces.nasbench201.network import CellNetwork
 
 
-# CIFAR-10, for which the benchmark trained; without being given, they follow the data.
+# CIFAR-10, the benchmark's training data; the data of a search override these defaults.
 CIFAR_SIDE, CIFAR_CLASSES, CIFAR_CHANNELS = Unset(32), Unset(10), Unset(3)
 
 
@@ -34,7 +34,7 @@ class NASBench201(SearchSpace):
     """A cell of four nodes; gene i is the operation on edge i of `EDGES`, an index into `OPERATIONS`.
 
     Every combination is valid, and each is its own architecture: cells that compute the same function (dead
-    edges, isomorphs) were trained separately by the benchmark and have rows of their own. The text form is the six
+    edges, isomorphs) were trained separately by the benchmark and have separate rows. The text form is the six
     digits. The settings are those of `Skeleton`; `cost` and `build` use the same ones. They default to the benchmark's
     network on CIFAR-10; `NASBench201.digits()` is small. Image size, classes and channels follow the data of a search
     (`for_task`) unless they are given. Raises `ConfigError` for settings that cannot be built.
@@ -65,7 +65,7 @@ class NASBench201(SearchSpace):
         return cls(channels=8, cells_per_stage=1, image_size=Unset(8), in_channels=Unset(1))
 
     def for_task(self, task: TaskSpec) -> NASBench201:
-        """The same space, of the network for this task. Raises `ConfigError` where a given setting contradicts it."""
+        """The same space, with the network for this task. Raises `ConfigError` where a given setting contradicts it."""
         return replace(
             self,
             image_size=task.size("image_size", self.image_size),

@@ -1,7 +1,7 @@
-"""NAS-Bench-201 cells as features for surrogates: what the live part of a cell computes.
+"""NAS-Bench-201 cells as features of their live part, for surrogates.
 
 An edge counts only when a path without 'none' leads over it from input to output; 'skip' adds nothing to the
-sequence of operations along a path. So cells that compute the same function look (nearly) the same.
+sequence of operations along a path. So cells with the same function have (nearly) the same features.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from search_spaces.nasbench201.cell import EDGES, NONE, SKIP
 from search_spaces.path_counts import composition, path_statistics, sequences
 
 _PATHS = ((3,), (0, 4), (1, 5), (0, 2, 5))  # as genes, from node 0 to node 3
-_KINDS = 3  # operations that change a picture: conv 1x1, conv 3x3, average pool; digits 2, 3, 4 of a gene
+_KINDS = 3  # operations that change a map: conv 1x1, conv 3x3, average pool; digits 2, 3, 4 of a gene
 _LONGEST = 3
 _SEQUENCES = sequences(_KINDS, _LONGEST)
 # length; convolutions, 1x1, 3x3, pools among the operations of a path
@@ -45,7 +45,7 @@ def _columns(genes: np.ndarray) -> np.ndarray:
 
 
 def path_counts(genes: np.ndarray) -> FloatArray:
-    """How many live paths have each sequence of operations, skips left out, shape (n, 40)."""
+    """Number of live paths with each sequence of operations, without skips, shape (n, 40)."""
     columns = _columns(genes)
     counts = np.zeros((len(genes), len(_SEQUENCES)))
     for column in columns.T:

@@ -1,6 +1,6 @@
 """The recorded accuracies of NAS-Bench-201, as a table and as an evaluator.
 
-Dong and Yang, ICLR 2020. The Parquet file holds means over the benchmark's seeds, so there is no noise to draw; no
+Dong and Yang, ICLR 2020. The Parquet file holds means over the benchmark's seeds, so it has no noise and no
 training times.
 """
 
@@ -21,7 +21,7 @@ from search_spaces.nasbench201.space import NASBench201
 from search_spaces.parquet_file import read_frame
 
 CELLS = 15_625
-# What the published networks of each data set were trained for (Dong and Yang, ICLR 2020, section 2.2).
+# Task of the published networks of each data set (Dong and Yang, ICLR 2020, section 2.2).
 PUBLISHED = {
     "cifar10": TaskSpec(3, 10, (32, 32)),
     "cifar100": TaskSpec(3, 100, (32, 32)),
@@ -34,7 +34,7 @@ class Measure:
     """One accuracy column: CIFAR-10, CIFAR-100 or ImageNet-16-120, validation or test, epochs of the schedule.
 
     A validation accuracy of the 200-epoch schedule is not on record: a search at 200 epochs is a search on the test
-    set, which every report of it has to say.
+    set, which every report must state.
     """
 
     dataset: str = "cifar10"  # cifar10, cifar100, imagenet16
@@ -61,7 +61,7 @@ class NASBench201Table:
 
     @classmethod
     def open(cls, path: str | Path) -> NASBench201Table:
-        """Read `archs.parquet`, given as a file or by its folder. Raises `DataError` if it is not whole."""
+        """Read `archs.parquet`, given as a file or by its folder. Raises `DataError` if it is incomplete."""
         path = Path(path).absolute()
         file = path / "archs.parquet" if path.is_dir() else path
         try:
@@ -94,14 +94,14 @@ class NASBench201Table:
         return tuple(self._columns)
 
     def check(self, measure: Measure) -> None:
-        """Raise `ConfigError`, naming what there is, unless the table holds the measure."""
+        """Raise `ConfigError`, naming the existing measures, unless the table holds this one."""
         if measure.column not in self._columns:
             raise ConfigError(f"{measure}: not in this table; available: {', '.join(self._columns)}")
 
     def accuracy(self, architecture: Architecture | str, measure: Measure = SEARCHED) -> float:
         """Percent, the mean over the benchmark's seeds.
 
-        Raises `ConfigError` for a measure that is not on record, `ArchitectureError` for no architecture.
+        Raises `ConfigError` for a measure that is not on record, `ArchitectureError` for an invalid architecture.
         """
         self.check(measure)
         space = NASBench201()
@@ -116,8 +116,8 @@ class NASBench201Table:
 class NASBench201Evaluator:
     """Evaluates by look-up (an `nas.core.evaluator.Evaluate`).
 
-    Returns in percent `accuracy`, the one searched on, and `error`, 100 minus it (the 12-epoch validation accuracy unless told
-    otherwise), and `test_error`, 100 minus the one reported (200 epochs), which no search may use. Raises `ConfigError`
+    Returns in percent `accuracy`, the one searched on, and `error`, 100 minus it (by default
+    the 12-epoch validation accuracy), and `test_error`, 100 minus the one reported (200 epochs), which no search may use. Raises `ConfigError`
     when the table lacks one of them, `EvaluationError` for a candidate of another space.
     """
 

@@ -1,4 +1,4 @@
-"""The table of NAS-Bench-201 as a config names it: by its path and plain settings."""
+"""The table of NAS-Bench-201 for configs: its path and plain settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def table_evaluator(
     """Look NAS-Bench-201 architectures up in the table at `path`: searched on `dataset`, `split` and `epochs`.
 
     The 200-epoch test error of the same data set is reported beside it. Searching on the test split is searching
-    on the test set: say so wherever such a result appears.
+    on the test set: state this wherever such a result appears.
     """
     reported = Measure(dataset=dataset, split="test", epochs=200)
     return NASBench201Evaluator(NASBench201Table.open(path), Measure(dataset, split, epochs), reported)

@@ -71,7 +71,7 @@ def test_a_part_of_the_benchmark_is_refused_unless_asked_for_and_called_one(tmp_
 
 def test_an_existing_folder_is_never_touched(tmp_path: Path):
     (tmp_path / "store").mkdir()
-    with pytest.raises(ConfigError, match="exists already"):
+    with pytest.raises(ConfigError, match="already exists"):
         import_runs(tmp_path, all_runs())
     assert list((tmp_path / "store").iterdir()) == []
 
