@@ -102,7 +102,7 @@ def test_a_trained_detector_is_a_file_that_needs_pytorch_alone(
 
 @pytest.mark.slow
 def test_a_trained_detector_is_exported_as_onnx(command: Command, trained: Path) -> None:
-    """For any number of pictures: the command compares batches of 1, 2 and 5 with PyTorch."""
+    """For any number of images: the command compares batches of 1, 2 and 5 with PyTorch."""
     for package in ("onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(package, reason=f"{package} is not installed; it comes with the extra 'onnx'")
     code, said = command("export", str(trained))

@@ -26,7 +26,7 @@ def xml(*objects: str, size: tuple[int, int] = (100, 200)) -> str:
 
 
 def voc_folder(root: Path, annotations: dict[str, str]) -> Path:
-    """VOC's folders, with a picture of 100x200 for every annotation; all of them in every list."""
+    """VOC's folders, with an image of 100x200 for every annotation; all of them in every list."""
     for part in ("JPEGImages", "Annotations", "ImageSets/Main"):
         (root / part).mkdir(parents=True)
     for name, text in annotations.items():
@@ -41,7 +41,7 @@ def one_split(root: Path, **settings: object) -> VOC:
     return VOC(str(root), validation=None, test=None, resolution=32, **settings)  # type: ignore[arg-type]
 
 
-def test_voc_boxes_become_fractions_of_the_picture(tmp_path: Path) -> None:
+def test_voc_boxes_become_fractions_of_the_image(tmp_path: Path) -> None:
     """Pixels count from 1 and both corners belong to the box: 11 to 50 of 100 pixels is 0.1 to 0.5."""
     train = one_split(voc_folder(tmp_path / "voc", {"a": xml(item(difficult=1))})).load().train
     assert train.objects[0].boxes.tolist() == [[0.1, 0.1, 0.5, 0.3]]
@@ -86,7 +86,7 @@ def test_an_object_with_something_wrong_is_named_and_skipped(tmp_path: Path, wro
         (xml(item(), size=(200, 100)), "the annotation is for 200x100 pixels, the image has 100x200"),
     ],
 )
-def test_a_picture_whose_annotation_cannot_be_used_is_named_and_skipped(
+def test_an_image_whose_annotation_cannot_be_used_is_named_and_skipped(
     tmp_path: Path, text: str, reason: str
 ) -> None:
     splits = one_split(voc_folder(tmp_path / "voc", {"a": xml(item()), "b": text})).load()
@@ -155,7 +155,7 @@ def test_parquet_files_load_into_three_splits(shapes: tuple[Path, Path]) -> None
 
 
 def changed(tmp_path: Path, pictures: dict[str, object], boxes: dict[str, object]) -> DetectionParquet:
-    """A set of two pictures with changes to the first row of either file."""
+    """A set of two images with changes to the first row of either file."""
     files = write_shapes(tmp_path, {"train": 2})
     for file, changes in zip(files, (pictures, boxes), strict=True):
         table = pd.read_parquet(file)
@@ -166,7 +166,7 @@ def changed(tmp_path: Path, pictures: dict[str, object], boxes: dict[str, object
     return DetectionParquet(str(files[0]), str(files[1]), resolution=16, classes=("square", "disc"))
 
 
-def test_parquet_faults_are_named_by_file_and_picture(tmp_path: Path) -> None:
+def test_parquet_faults_are_named_by_file_and_image(tmp_path: Path) -> None:
     found = changed(tmp_path, {"width": 65}, {"image_id": "gone"}).load().skipped
     reasons = {fault.where.split()[-1]: fault.reason for fault in found}
     assert reasons["gone"] == "1 boxes without an image"
@@ -188,7 +188,7 @@ def test_a_source_or_a_column_that_is_not_there_is_named(shapes: tuple[Path, Pat
         DetectionParquet(str(shapes[1]), str(shapes[1])).load()
 
 
-def test_boxes_lie_beside_the_pictures_unless_told(shapes: tuple[Path, Path], tmp_path: Path) -> None:
+def test_boxes_lie_beside_the_images_by_default(shapes: tuple[Path, Path], tmp_path: Path) -> None:
     told, found = DetectionParquet(str(shapes[0]), str(shapes[1])), DetectionParquet(str(shapes[0]))
     assert found.load().train.names == told.load().train.names
     with pytest.raises(ConfigError, match=r"boxes: name the file with the boxes of pictures\.parquet"):

@@ -40,7 +40,7 @@ def kept(folder: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.slow
-def test_a_small_detector_learns_four_pictures_by_heart(shapes: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_small_detector_learns_four_images_by_heart(shapes: tuple[Path, Path], tmp_path: Path) -> None:
     task = Detection(augmentation=STILL, repeats=10)
     train_full(tiny_detector, data(shapes), replace(RECIPE, epochs=30), tmp_path, settings=CPU, task=task)
     prepared = prepared_for(task, shapes)
@@ -97,7 +97,7 @@ def test_judging_puts_the_mode_back_and_gives_the_same_twice(shapes: tuple[Path,
     assert scores[0].pictures == 2
 
 
-def test_an_epoch_takes_each_picture_as_often_as_asked(shapes: tuple[Path, Path]) -> None:
+def test_an_epoch_takes_each_image_as_often_as_asked(shapes: tuple[Path, Path]) -> None:
     feed = prepared_for(Detection(repeats=3, augmentation=STILL), shapes).train
     assert len(feed) == 12
     (whole,) = feed.batches([torch.arange(12)], None)
@@ -112,7 +112,7 @@ def test_augmented_batches_depend_on_the_seed_alone(shapes: tuple[Path, Path]) -
     assert not torch.equal(first[0], other[0])
 
 
-def test_a_recipe_says_the_size_and_the_number_of_pictures(shapes: tuple[Path, Path]) -> None:
+def test_a_recipe_sets_the_size_and_the_number_of_images(shapes: tuple[Path, Path]) -> None:
     prepared = prepared_for(Detection(), shapes, replace(RECIPE, resolution=32, max_pictures=3))
     assert len(prepared.train) == 3
     (batch,) = prepared.test.batches([torch.arange(2)], None)

@@ -30,7 +30,7 @@ def test_a_row_of_outputs_belongs_to_an_anchor() -> None:
 
 
 def test_a_prediction_stands_where_its_anchor_is() -> None:
-    """What changes in the picture's lower right corner changes the rows of the anchors that lie there, and no others."""
+    """What changes in the image's lower right corner changes the rows of the anchors that lie there, and no others."""
     network = tiny_detector(num_classes=1).eval()
     x = torch.zeros(1, 3, 64, 64)
     changed = x.clone()
@@ -152,7 +152,7 @@ def test_of_detections_of_one_object_the_surest_stays() -> None:
     torch.testing.assert_close(found.boxes[0], torch.tensor(near))
 
 
-def test_boxes_end_at_the_pictures_edge_and_no_more_than_asked_are_given() -> None:
+def test_boxes_end_at_the_images_edge_and_no_more_than_asked_are_given() -> None:
     many = [(0, 5.0, [x, 0.9, x + 0.05, 1.3]) for x in (0.0, 0.2, 0.4, 0.6)]
     (found,) = detections(outputs(*many), Reading(score=0.5, most=3))
     assert len(found.boxes) == 3
@@ -160,7 +160,7 @@ def test_boxes_end_at_the_pictures_edge_and_no_more_than_asked_are_given() -> No
 
 
 def marked(box: tuple[int, int, int, int], side: int = 40) -> tuple[Tensor, Tensor]:
-    """A black picture with a white box (pixels), and its target."""
+    """A black image with a white box (pixels), and its target."""
     x = torch.zeros(1, 3, side, side)
     left, top, right, bottom = box
     x[..., top:bottom, left:right] = 1.0
@@ -169,7 +169,7 @@ def marked(box: tuple[int, int, int, int], side: int = 40) -> tuple[Tensor, Tens
 
 @pytest.mark.parametrize("seed", range(6))
 def test_boxes_go_where_their_objects_go(seed: int) -> None:
-    """In the changed picture the target's box holds what is white, to within a pixel."""
+    """In the changed image the target's box holds what is white, to within a pixel."""
     augmentation = Augmentation(zoom=(0.6, 1.4), stretch=0.3, flip=0.5, flip_vertical=0.5, colour=0.0)
     x, target = marked((12, 16, 26, 24))
     picture, moved = augmentation(x, target, DRAWS().manual_seed(seed))
@@ -181,7 +181,7 @@ def test_boxes_go_where_their_objects_go(seed: int) -> None:
     assert (moved[0, 0, 3:5] * 40 - high).abs().max() <= 1.0
 
 
-def test_without_change_pictures_and_boxes_stay() -> None:
+def test_without_change_images_and_boxes_stay() -> None:
     still = Augmentation(zoom=(1.0, 1.0), stretch=0.0, flip=0.0, colour=0.0)
     x, target = marked((5, 5, 20, 10))
     picture, moved = still(x, target, DRAWS().manual_seed(0))

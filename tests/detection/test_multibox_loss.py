@@ -9,13 +9,13 @@ from torch import Tensor
 from nas.training.tasks.detection.boxes import encode
 from nas.training.tasks.detection.loss import MultiboxLoss, hardest, match
 
-# four anchors side by side in the upper half of the picture
+# four anchors side by side in the upper half of the image
 ANCHORS = torch.tensor([[x, 0.0, x + 0.25, 0.5] for x in (0.0, 0.25, 0.5, 0.75)])
 FILL = [-1.0, 0.0, 0.0, 0.0, 0.0]
 
 
 def targets(*rows: list[float]) -> Tensor:
-    """A batch of one picture."""
+    """A batch of one image."""
     return torch.tensor([[*rows]])
 
 
@@ -72,7 +72,7 @@ def test_the_loss_is_divided_by_the_anchors_with_an_object() -> None:
     assert float(single) == pytest.approx(float(double), rel=1e-5)
 
 
-def test_a_picture_without_objects_is_still_learnt_from() -> None:
+def test_an_image_without_objects_is_still_learnt_from() -> None:
     logits = torch.zeros((1, 4, 3), requires_grad=True)
     loss = MultiboxLoss(fewest=2)((logits, torch.zeros((1, 4, 4)), ANCHORS), targets(FILL))
     loss.backward()

@@ -64,13 +64,13 @@ def test_an_object_counts_from_an_overlap_of_half_exactly() -> None:
     assert average_precisions([seen((0, 0.9, less))], [truth((0, A))], 1)[0] == 0.0
 
 
-def test_detections_of_several_pictures_are_ranked_together() -> None:
-    """The surest detection is wrong, in another picture: precision 0, 1/2 at recall 0, 1."""
+def test_detections_of_several_images_are_ranked_together() -> None:
+    """The surest detection is wrong, in another image: precision 0, 1/2 at recall 0, 1."""
     found = average_precisions([seen((0, 0.5, A)), seen((0, 0.9, NOWHERE))], [truth((0, A)), truth()], 1)
     assert found[0] == pytest.approx(0.5)
 
 
-def test_classes_are_told_apart_and_one_without_object_has_no_precision() -> None:
+def test_classes_are_separate_and_one_without_object_has_no_precision() -> None:
     found = average_precisions([seen((1, 0.9, A), (0, 0.8, A))], [truth((0, A))], 3)
     assert found[0] == pytest.approx(1.0)
     assert math.isnan(found[1])

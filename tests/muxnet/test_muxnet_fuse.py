@@ -99,14 +99,14 @@ def test_a_fused_network_runs_at_other_sizes_and_in_any_memory_format() -> None:
     assert difference(network, fused, x.to(memory_format=torch.channels_last)) < 1e-5
 
 
-def test_a_batch_run_a_few_pictures_at_a_time_gives_what_single_pictures_give() -> None:
+def test_a_batch_run_a_few_images_at_a_time_gives_what_single_images_give() -> None:
     network = small(SMALL.replace("r32", "r256"))
     fused = fuse(network)
     assert fused.body[0].images < 7
     assert difference(network, fused, torch.randn(7, 3, 32, 32)) < 1e-5
 
 
-def test_fusing_changes_neither_the_network_nor_the_pictures() -> None:
+def test_fusing_changes_neither_the_network_nor_the_images() -> None:
     network = small()
     before = {k: v.clone() for k, v in network.state_dict().items()}
     x = torch.randn(2, 3, 32, 32).to(memory_format=torch.channels_last)

@@ -171,7 +171,7 @@ def test_squeeze_excite_scales_each_channel_by_one_number() -> None:
     assert ((ratio > 0) & (ratio < 1)).all()
 
 
-def test_drop_connect_drops_whole_pictures_in_training_and_keeps_the_mean() -> None:
+def test_drop_connect_drops_whole_images_in_training_and_keeps_the_mean() -> None:
     torch.manual_seed(0)
     layer = DropConnect(0.25)
     out = layer(torch.ones(4000, 1, 2, 2))

@@ -256,7 +256,7 @@ def test_the_text_form_carries_every_field() -> None:
         ("r8/stem8/ir8:k3", "head and its width"),
     ],
 )
-def test_a_text_that_is_no_network_is_refused_with_the_token(text: str, message: str) -> None:
+def test_a_text_that_is_not_a_network_is_refused_with_the_token(text: str, message: str) -> None:
     with pytest.raises(ArchitectureError, match=message):
         parse_spec(text)
 

@@ -188,7 +188,7 @@ def test_the_text_form_reads_back(preset: str) -> None:
         ("0-1-2", "expected r and the resolution"),
     ],
 )
-def test_a_text_that_is_no_point_of_the_space_is_refused_with_the_reason(text: str, message: str) -> None:
+def test_a_text_that_is_not_a_point_of_the_space_is_refused_with_the_reason(text: str, message: str) -> None:
     with pytest.raises(ArchitectureError, match=message):
         SPACES["tiny"].parse(text)
 
@@ -241,7 +241,7 @@ def test_the_space_has_variation_cost_and_build() -> None:
     assert isinstance(space, HasBuild)
 
 
-def test_a_built_network_takes_pictures_of_any_size_and_runs_at_its_own() -> None:
+def test_a_built_network_takes_images_of_any_size_and_runs_at_its_own() -> None:
     space = SPACES["tiny"]
     architecture = space.parse("r12/stem8s1/ds8/ir8:k3s2e2/sp:k3e4m-0/head32")
     network = space.build(architecture).eval()

@@ -1,4 +1,4 @@
-"""Variation, encodings, pictures and the interface of the NASBench-101 space."""
+"""Variation, encodings, drawings and the interface of the NASBench-101 space."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_no_architectures_give_an_empty_table(name: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["1-", "111-0", "100110100001001010101-02001"])
-def test_the_picture_is_well_formed_and_shows_every_vertex_and_edge(text: str) -> None:
+def test_the_image_is_well_formed_and_shows_every_vertex_and_edge(text: str) -> None:
     cell = SPACE.cell(SPACE.parse(text))
     root = ElementTree.fromstring(SPACE.to_svg(SPACE.parse(text)))
     tags = [element.tag.rpartition("}")[2] for element in root]

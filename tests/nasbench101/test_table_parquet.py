@@ -179,13 +179,13 @@ def test_a_sample_of_an_unlisted_cell_is_refused(tmp_path: Path):
         load_table(tmp_path)
 
 
-def test_a_file_that_is_no_parquet_is_a_data_error(tmp_path: Path):
+def test_a_file_that_is_not_parquet_is_a_data_error(tmp_path: Path):
     (tmp_path / "cells.parquet").write_bytes(b"no parquet at all")
     with pytest.raises(DataError, match=r"cells\.parquet: missing or damaged"):
         load_table(tmp_path)
 
 
-def test_a_folder_of_other_parquet_files_is_no_table(tmp_path: Path):
+def test_a_folder_of_other_parquet_files_is_not_a_table(tmp_path: Path):
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "other.parquet")
     with pytest.raises(DataError, match=r"cells_108epochs\.parquet"):
         load_table(tmp_path)

@@ -89,7 +89,7 @@ def test_a_cell_outside_is_named(table: NASBench101Table, cell: str):
 
 
 @pytest.mark.parametrize("cell", ["", "110101", "110101-9", "z" * 32, Architecture("muxnet", (1, 2)), 7])
-def test_what_is_no_cell_is_an_architecture_error(table: NASBench101Table, cell: object):
+def test_a_wrong_cell_is_an_architecture_error(table: NASBench101Table, cell: object):
     with pytest.raises(ArchitectureError, match=r"expected|missing"):
         table.query(cell)  # type: ignore[arg-type]
 
@@ -215,7 +215,7 @@ def test_a_damaged_meta_file_is_refused(damaged: Path, text: str):
         NASBench101Table.open(damaged)
 
 
-def test_what_is_no_table_says_how_to_get_one(tmp_path: Path):
+def test_a_missing_table_is_refused_with_the_way_to_get_one(tmp_path: Path):
     (tmp_path / "x.tfrecord").touch()
     with pytest.raises(DataError, match=r"import a \.tfrecord file first"):
         load_table(tmp_path / "x.tfrecord")

@@ -98,7 +98,7 @@ def test_a_measure_that_is_not_on_record_is_named(table: NASBench201Table, measu
         NASBench201Evaluator(table, measure)
 
 
-def test_a_text_that_is_no_architecture_is_refused(table: NASBench201Table):
+def test_a_text_that_is_not_an_architecture_is_refused(table: NASBench201Table):
     with pytest.raises(ArchitectureError, match="expected 6 digits"):
         table.accuracy("333139")
 
@@ -169,7 +169,7 @@ def test_what_pandas_wrote_beside_a_table_does_not_matter(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["absent.parquet", "text.parquet"])
-def test_what_is_no_parquet_file_is_a_data_error(tmp_path: Path, name: str):
+def test_a_file_that_is_not_parquet_is_a_data_error(tmp_path: Path, name: str):
     (tmp_path / "text.parquet").write_text("no parquet")
     with pytest.raises(DataError, match="missing or not a Parquet"):
         NASBench201Table.open(tmp_path / name)

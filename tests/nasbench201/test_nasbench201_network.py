@@ -64,7 +64,7 @@ def test_a_cell_without_weights_computes_what_its_graph_says() -> None:
 
 
 @pytest.mark.parametrize("text", ["000000", "330000", "000003"], ids=["nothing", "dead end", "no source"])
-def test_a_cell_that_nothing_passes_gives_the_same_for_every_picture(text: str) -> None:
+def test_a_cell_that_nothing_passes_gives_the_same_for_every_image(text: str) -> None:
     space = NASBench201.digits()
     torch.manual_seed(0)
     cell = CellModule(space.parse(text).genes, 2).eval()

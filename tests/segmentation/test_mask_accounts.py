@@ -67,7 +67,7 @@ def test_the_other_folders_account_for_every_file_too(tmp_path: Path, kind: str)
     assert counts(data.listing())["not a pair of image and mask of the set"] == 1
 
 
-def test_skip_damaged_is_another_way_to_say_what_becomes_of_damage(tmp_path: Path) -> None:
+def test_skip_damaged_is_another_way_to_set_damaged(tmp_path: Path) -> None:
     root = camvid(tmp_path)
     (root / "train" / "0.jpg").write_bytes(b"no image")
     with pytest.raises(DataError, match="skip_damaged: true"):

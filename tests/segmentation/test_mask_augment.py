@@ -11,14 +11,14 @@ MIDDLE = torch.tensor([[0.5, 0.5, 0.5, 0.9]])  # scale between the ends, in the 
 
 
 def pair(height: int = 12, width: int = 16) -> tuple[torch.Tensor, torch.Tensor]:
-    """A picture whose values are its classes plus one, in four quarters."""
+    """An image whose values are its classes plus one, in four quarters."""
     y = torch.zeros(1, height, width, dtype=torch.long)
     y[:, height // 2 :] += 2
     y[:, :, width // 2 :] += 1
     return (y + 1).float().unsqueeze(1), y
 
 
-def test_the_whole_picture_at_scale_one_is_the_picture() -> None:
+def test_the_whole_image_at_scale_one_is_the_image() -> None:
     x, y = pair()
     a, b = augmented(x, y, Augment(scales=(1.0, 1.0)), MIDDLE)
     assert torch.allclose(a, x, atol=1e-5)
@@ -33,7 +33,7 @@ def test_mirroring_mirrors_both() -> None:
 
 
 @pytest.mark.parametrize("scales", [(0.5, 0.9), (1.1, 2.0)], ids=["smaller", "larger"])
-def test_a_mask_follows_its_picture(scales: tuple[float, float]) -> None:
+def test_a_mask_follows_its_image(scales: tuple[float, float]) -> None:
     x, y = pair()
     random = drawn(64, torch.Generator().manual_seed(0))
     a, b = augmented(x.expand(64, -1, -1, -1), y.expand(64, -1, -1), Augment((10, 10), scales), random)
@@ -44,7 +44,7 @@ def test_a_mask_follows_its_picture(scales: tuple[float, float]) -> None:
     assert agrees > 0.97  # 2 and 4 blend to 3 here and there
 
 
-def test_what_lies_beside_the_picture_does_not_count() -> None:
+def test_what_lies_beside_the_image_does_not_count() -> None:
     x, y = pair()
     a, b = augmented(x, y, Augment((24, 32), (1.0, 1.0)), MIDDLE)
     assert (b[:, :6] == IGNORE).all()
@@ -52,7 +52,7 @@ def test_what_lies_beside_the_picture_does_not_count() -> None:
     assert torch.equal(b[:, 6:18, 8:24], y)
 
 
-def test_a_larger_scale_shows_less_of_the_picture() -> None:
+def test_a_larger_scale_shows_less_of_the_image() -> None:
     x, y = pair()
     corner = torch.tensor([[0.5, 0.0, 0.0, 0.9]])
     assert (augmented(x, y, Augment(scales=(2.0, 2.0)), corner)[1] == 0).all()

@@ -145,13 +145,13 @@ def test_settings_that_no_set_has_are_refused() -> None:
 
 @pytest.fixture
 def mixed(tmp_path: Path, rows: Rows) -> CamVid:
-    """A set whose first picture is larger than the others."""
+    """A set whose first image is larger than the others."""
     pixels, mask = scene(0, (40, 36))
     first = rows[0] | {"jpeg": jpeg(pixels), "label_png": png(mask)}
     return CamVid(str(write_camvid(tmp_path / "mixed.parquet", [first, *rows[1:]])))
 
 
-def test_pictures_of_several_sizes_are_decoded_as_they_are_taken(mixed: CamVid) -> None:
+def test_images_of_several_sizes_are_decoded_as_they_are_taken(mixed: CamVid) -> None:
     train = mixed.load().train
     assert train.images is None
     feed = feed_of(train, (0.0,) * 3, (1.0,) * 3, Augment((16, 16)), False, torch.device("cpu"))
@@ -161,14 +161,14 @@ def test_pictures_of_several_sizes_are_decoded_as_they_are_taken(mixed: CamVid) 
     assert crops == [((3, 3, 16, 16), (3, 16, 16))]
 
 
-def test_pictures_of_several_sizes_need_a_crop_to_train_on(mixed: CamVid) -> None:
+def test_images_of_several_sizes_need_a_crop_to_train_on(mixed: CamVid) -> None:
     train = mixed.load().train
     feed = feed_of(train, (0.0,) * 3, (1.0,) * 3, Augment(), False, torch.device("cpu"))
     with pytest.raises(ConfigError, match="set the size of the crop"):
         next(feed.batches([torch.tensor([0])], 1))
 
 
-def test_the_real_camvid_has_its_367_101_and_233_pictures(shared_data: Path) -> None:
+def test_the_real_camvid_has_its_367_101_and_233_images(shared_data: Path) -> None:
     file = shared_data / "images" / "camvid_240x180.parquet"
     if not file.is_file():
         pytest.skip(f"{file} is not there")
@@ -176,7 +176,7 @@ def test_the_real_camvid_has_its_367_101_and_233_pictures(shared_data: Path) -> 
     assert [int((splits == i).sum()) for i in range(3)] == [367, 101, 233]
 
 
-def test_real_pictures_of_ade20k_and_voc_have_classes_within_range(shared_data: Path, tmp_path: Path) -> None:
+def test_real_images_of_ade20k_and_voc_have_classes_within_range(shared_data: Path, tmp_path: Path) -> None:
     file = shared_data / "images" / "segmentation_samples.parquet"
     if not file.is_file():
         pytest.skip(f"{file} is not there")

@@ -20,7 +20,7 @@ CLASSES = 4
 
 
 def drawn(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, np.ndarray, np.ndarray]:
-    """Predictions and targets of three pictures, a tenth of them to ignore; and those that count, flat."""
+    """Predictions and targets of three images, a tenth of them to ignore; and those that count, flat."""
     rng = np.random.default_rng(seed)
     targets = rng.integers(0, CLASSES, (3, 9, 11))
     predicted = np.where(rng.random(targets.shape) < 0.6, targets, rng.integers(0, CLASSES, targets.shape))
@@ -56,7 +56,7 @@ def test_nothing_that_counts_gives_no_number() -> None:
 
 
 class Colours(nn.Module):
-    """Logits that are the picture's channels, and a fourth of zeros: a pixel's class is its strongest colour."""
+    """Logits that are the image's channels, and a fourth of zeros: a pixel's class is its strongest colour."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.cat([x, torch.zeros_like(x[:, :1])], dim=1)

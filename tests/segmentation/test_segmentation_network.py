@@ -26,7 +26,7 @@ def network(head: HeadSettings, name: str = "muxnet_xs", classes: int = 5) -> Se
 
 @pytest.mark.parametrize("stride", [8, 16, 32])
 @pytest.mark.parametrize("name", ["c1", "ppm"])
-def test_a_picture_of_any_size_gets_logits_of_its_own_size(name: str, stride: int) -> None:
+def test_an_image_of_any_size_gets_logits_of_its_own_size(name: str, stride: int) -> None:
     whole = network(HeadSettings(name, stride, width=8)).eval()
     with torch.no_grad():
         assert whole(torch.zeros(1, 3, 45, 70)).shape == (1, 5, 45, 70)
@@ -71,7 +71,7 @@ def test_architectures_that_differ_in_their_classifiers_alone_are_one() -> None:
     assert space.parse(f"{body}/head512") == space.parse(f"{body}/head1280")
 
 
-def test_a_space_without_bodies_is_no_backbone() -> None:
+def test_a_space_without_bodies_is_not_a_backbone() -> None:
     with pytest.raises(ConfigError, match="expected a space with build_features"):
         segmentation_space(backbone="nasbench101", picture=[24, 32], num_classes=11)
 

@@ -130,7 +130,7 @@ def test_a_batch_without_a_pixel_that_counts_has_no_loss() -> None:
         assert float(loss) == 0
 
 
-def test_a_network_that_gives_a_class_a_picture_is_told_what_is_expected() -> None:
+def test_a_network_that_gives_a_class_an_image_is_refused_with_the_expected_shape() -> None:
     loss = Segmentation().loss(RECIPE, prepared(None))
     with pytest.raises(EvaluationError, match="a score for each class at each pixel"):
         loss(Logits(), torch.zeros(2, 3), torch.zeros(2, 4, 4, dtype=torch.long))

@@ -17,7 +17,7 @@ EVERY = pytest.mark.parametrize("name", CORRUPTIONS)
 
 
 def picture(side: int = 32, channels: int = 3, seed: int = 0) -> NDArray[np.uint8]:
-    """A smooth picture with an edge in it."""
+    """A smooth image with an edge in it."""
     rng = np.random.default_rng(seed)
     x = gaussian_filter(rng.random((side, side, channels)), (2, 2, 0))
     x = (x - x.min()) / (x.max() - x.min())
@@ -53,7 +53,7 @@ def test_a_corruption_keeps_size_and_kind_and_depends_on_the_generator_alone(nam
 
 
 @EVERY
-def test_severity_five_is_farther_from_the_picture_than_severity_one(name: str) -> None:
+def test_severity_five_is_farther_from_the_image_than_severity_one(name: str) -> None:
     clean = picture(224)
 
     def distance(severity: int) -> float:
@@ -66,14 +66,14 @@ def test_severity_five_is_farther_from_the_picture_than_severity_one(name: str) 
 
 
 @EVERY
-def test_grey_pictures_with_other_levels_can_be_corrupted(name: str) -> None:
+def test_grey_images_with_other_levels_can_be_corrupted(name: str) -> None:
     grey = (picture(8, 1) // 16).astype(np.uint8)
     changed = corrupt(grey, name, 3, generator(), white=16)
     assert changed.shape == (8, 8, 1)
     assert changed.max() <= 16
 
 
-def test_each_picture_of_a_set_is_corrupted_in_its_own_way_whatever_the_others_are() -> None:
+def test_each_image_of_a_set_is_corrupted_in_its_own_way_whatever_the_others_are() -> None:
     one = picture().transpose(2, 0, 1)
     both = corrupt_all(np.stack([one, one]), "gaussian_noise", 3, seed=4)
     assert not np.array_equal(both[0], both[1])
@@ -98,7 +98,7 @@ def test_gaussian_noise_has_the_published_deviation() -> None:
         assert noise.gaussian_noise(grey, scale, generator()).std() == pytest.approx(scale, rel=0.02)
 
 
-def test_shot_noise_has_the_mean_of_the_picture_and_the_variance_of_counted_photons() -> None:
+def test_shot_noise_has_the_mean_of_the_image_and_the_variance_of_counted_photons() -> None:
     grey = np.full((224, 224, 3), 0.3, dtype=np.float32)
     found = noise.shot_noise(grey, 12, generator())
     assert found.mean() == pytest.approx(0.3, rel=0.02)
@@ -175,7 +175,7 @@ def test_a_zoom_is_scipys_of_the_middle(side: int, factor: float) -> None:
     np.testing.assert_allclose(zoomed(x, factor), large[trim : trim + side, trim : trim + side], atol=1e-4)
 
 
-def test_zoom_blur_is_the_mean_of_the_picture_and_its_zooms() -> None:
+def test_zoom_blur_is_the_mean_of_the_image_and_its_zooms() -> None:
     x, zooms = plain(), CORRUPTIONS["zoom_blur"].at_32[0]
     assert zooms == pytest.approx((1.0, 1.01, 1.02, 1.03, 1.04, 1.05, 1.06))
     expected = (x + sum(zoomed(x, z) for z in zooms)) / 8
@@ -237,14 +237,14 @@ def test_snow_without_flakes_whitens_as_published() -> None:
     np.testing.assert_allclose(found, 0.7 * x + 0.3 * np.maximum(x, grey * 1.5 + 0.5), atol=1e-5)
 
 
-def test_flakes_of_snow_lie_as_well_where_the_picture_is_turned_by_half() -> None:
+def test_flakes_of_snow_lie_as_well_where_the_image_is_turned_by_half() -> None:
     black = np.zeros((32, 32, 3), dtype=np.float32)
     found = weather.snow(black, CORRUPTIONS["snow"].at_32[4], generator())
     np.testing.assert_allclose(found, np.rot90(found, 2), atol=1e-6)
     assert found.std() > 0.01
 
 
-def test_frost_mixes_the_picture_with_a_window_of_ice() -> None:
+def test_frost_mixes_the_image_with_a_window_of_ice() -> None:
     black, white = (np.full((32, 32, 3), v, dtype=np.float32) for v in (0, 1))
     ice = weather.frost(black, (0.8, 0.5), generator(2))
     np.testing.assert_allclose(weather.frost(white, (0.8, 0.5), generator(2)) - ice, 0.8, atol=1e-6)
@@ -252,7 +252,7 @@ def test_frost_mixes_the_picture_with_a_window_of_ice() -> None:
     assert ice.std() > 0.02
 
 
-def test_frost_covers_pictures_larger_than_the_window() -> None:
+def test_frost_covers_images_larger_than_the_window() -> None:
     assert corrupt(picture(480), "frost", 1, generator()).shape == (480, 480, 3)
 
 
@@ -286,7 +286,7 @@ def test_elastic_is_an_affine_map_of_three_moved_points_then_displacements() -> 
     rng = generator(7)
     start = np.array([[25.0, 25.0], [25.0, 5.0], [5.0, 5.0]])  # (column, row): the centre 15, a third 10
     end = start + rng.uniform(-reach, reach, (3, 2))
-    back = np.linalg.solve(np.column_stack([end, np.ones(3)]), start)  # result (column, row, 1) -> picture
+    back = np.linalg.solve(np.column_stack([end, np.ones(3)]), start)  # result (column, row, 1) -> image
     matrix = np.array([[back[1, 1], back[0, 1]], [back[1, 0], back[0, 0]]])
     offset = np.array([back[2, 1], back[2, 0]])
     moved = np.stack(

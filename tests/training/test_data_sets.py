@@ -32,7 +32,7 @@ def picture(rng: np.random.Generator, side: int = 12, form: str = "PNG") -> byte
 
 @pytest.fixture
 def folder(tmp_path, rng):
-    """ImageNet's layout: two classes, 20 training and 5 held-out pictures each."""
+    """ImageNet's layout: two classes, 20 training and 5 held-out images each."""
     for split, count in (("train", 20), ("val", 5)):
         for name in ("ant", "bee"):
             (tmp_path / split / name).mkdir(parents=True)
@@ -62,7 +62,7 @@ def write_cifar(path, rng, label_bytes=1, files=("data_batch_1.bin",), classes=1
 TEN = (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin")
 
 
-def test_a_stratified_cut_takes_every_picture_exactly_once():
+def test_a_stratified_cut_takes_every_image_exactly_once():
     labels = np.repeat(np.arange(7), [1, 2, 3, 50, 1, 9, 20])
     parts = stratified(labels, (0.2, 0.3), seed=3)
     assert sorted(np.concatenate(parts).tolist()) == list(range(len(labels)))
@@ -87,7 +87,7 @@ def test_a_subset_keeps_the_classes_balanced():
 
 
 @pytest.mark.parametrize("fractions", [(0.5, 0.5), (-0.1,), (1.0,)])
-def test_fractions_that_leave_no_training_pictures_are_refused(fractions):
+def test_fractions_that_leave_no_training_images_are_refused(fractions):
     with pytest.raises(ConfigError, match="fractions"):
         stratified(np.zeros(10, np.int64), fractions, seed=0)
 
@@ -101,13 +101,13 @@ def test_the_digits_are_cut_so_that_validation_resolves_three_tenths_of_a_percen
 def test_no_digit_is_in_two_splits():
     splits = Digits().load()
     rows = [{p.tobytes() for p in part.images} for part in (splits.train, splits.validation, splits.test)]
-    # the set has no identical pictures, so this holds exactly
+    # the set has no identical images, so this holds exactly
     assert not rows[0] & rows[1]
     assert not rows[0] & rows[2]
     assert not rows[1] & rows[2]
 
 
-def test_pixel_statistics_are_those_of_the_float_pictures(rng):
+def test_pixel_statistics_are_those_of_the_float_images(rng):
     images = rng.integers(0, 256, (9, 3, 5, 7), dtype=np.uint8)
     mean, std = data_base.pixel_statistics(images)
     assert np.allclose(mean, images.mean(axis=(0, 2, 3)))
@@ -121,7 +121,7 @@ def test_a_data_set_is_read_once_a_process(monkeypatch):
     assert load(Digits(split_seed=12345)) is first
 
 
-def test_cifar10_binary_files_become_pictures_and_labels(tmp_path, rng):
+def test_cifar10_binary_files_become_images_and_labels(tmp_path, rng):
     write_cifar(tmp_path / "cifar-10-batches-bin", rng, files=TEN)
     splits = Cifar10(str(tmp_path)).load()
     assert (len(splits.train), len(splits.validation), len(splits.test)) == (90, 10, 20)
@@ -186,14 +186,14 @@ def test_a_folder_that_is_all_training_is_cut_in_three(folder):
     assert (len(splits.train), len(splits.validation), len(splits.test)) == (32, 4, 4)
 
 
-def test_a_damaged_picture_is_named_before_anything_is_trained(folder):
+def test_a_damaged_image_is_named_before_anything_is_trained(folder):
     bad = folder / "train" / "bee" / "07.png"
     bad.write_bytes(bad.read_bytes()[:100])
     with pytest.raises(DataError, match=r"07\.png"):
         Folder(str(folder)).load()
 
 
-def test_check_lists_damaged_pictures_empty_classes_and_classes_without_training(folder):
+def test_check_lists_damaged_images_empty_classes_and_classes_without_training(folder):
     (folder / "train" / "ant" / "00.png").write_bytes(b"not a picture")
     (folder / "train" / "cat").mkdir()
     (folder / "val" / "dog").mkdir()
@@ -241,7 +241,7 @@ def test_parquet_with_names_for_labels_and_a_split_column(tmp_path, rng):
     assert (len(splits.train), len(splits.validation), len(splits.test)) == (27, 3, 10)
 
 
-def test_parquet_pictures_in_a_struct_are_read(tmp_path, rng):
+def test_parquet_images_in_a_struct_are_read(tmp_path, rng):
     images = [{"bytes": picture(rng), "path": None} for _ in range(20)]
     splits = Parquet(write_parquet(tmp_path / "a.parquet", images, [0, 1] * 10)).load()
     assert splits.train.images.shape[1:] == (3, 12, 12)
@@ -268,7 +268,7 @@ def test_a_wrong_label_in_a_parquet_is_named_by_row(tmp_path, rng, label, reason
     assert any("row 13" in d.where for d in data.check().damage)
 
 
-def test_a_damaged_picture_in_a_parquet_is_named_by_row(tmp_path, rng):
+def test_a_damaged_image_in_a_parquet_is_named_by_row(tmp_path, rng):
     images = [picture(rng) for _ in range(20)]
     images[4] = images[4][:60]
     data = Parquet(write_parquet(tmp_path / "a.parquet", images, [0, 1] * 10))
@@ -283,7 +283,7 @@ def test_a_parquet_with_other_columns_asks_for_their_names(tmp_path, rng):
         Parquet(str(tmp_path / "a.parquet")).load()
 
 
-def test_a_file_that_is_no_parquet_is_refused(tmp_path):
+def test_a_file_that_is_not_parquet_is_refused(tmp_path):
     (tmp_path / "a.parquet").write_bytes(b"PAR1 but not really")
     with pytest.raises(DataError, match="cannot be read"):
         Parquet(str(tmp_path / "a.parquet")).load()
@@ -329,7 +329,7 @@ def test_the_real_cifar_subset_is_whole(shared_data):
     assert np.allclose(np.array(splits.mean) / 255, (0.491, 0.482, 0.447), atol=0.01)
 
 
-def test_a_picture_found_damaged_while_training_is_named(folder):
+def test_an_image_found_damaged_while_training_is_named(folder):
     bad = folder / "train" / "ant" / "03.png"
     bad.write_bytes(bad.read_bytes()[:100])
     large = Folder(str(folder), resolution=8, memory_mb=0).load().train

@@ -203,7 +203,7 @@ def test_a_space_whose_networks_cannot_be_made_or_sized_is_refused() -> None:
         OBJECTIVES["latency"].bound(Buildable())
 
 
-def test_an_architecture_s_own_resolution_goes_before_the_space_s_pictures() -> None:
+def test_an_architecture_s_own_resolution_goes_before_the_space_s_images() -> None:
     space = NASBench101.digits()
     architecture = space.sample(np.random.default_rng(0))
     assert picture_size(space, architecture) == (8, 8)

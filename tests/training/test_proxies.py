@@ -96,7 +96,7 @@ def test_a_pre_activation_of_zero_is_off(batch):
     assert naswot(twice, batch) == pytest.approx(naswot(once, batch) + len(batch.labels) * math.log(2))
 
 
-def test_activations_of_something_other_than_the_pictures_have_no_code(batch):
+def test_activations_of_something_other_than_the_images_have_no_code(batch):
     class Gated(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -108,7 +108,7 @@ def test_activations_of_something_other_than_the_pictures_have_no_code(batch):
     assert naswot(Gated(), batch) == naswot(nn.ReLU(), batch)
 
 
-def test_naswot_of_pictures_that_look_alike_is_finite_and_lower(batch):
+def test_naswot_of_images_that_look_alike_is_finite_and_lower(batch):
     twins = Batch(batch.pictures[[0, 0, 1, 2, 3, 4]], batch.labels)
     assert 0 <= naswot(network(), twins) < naswot(network(), batch)
 
@@ -232,7 +232,7 @@ def test_a_proxy_gives_the_same_value_twice_whatever_the_modes_and_under_no_grad
 def test_counted_costs_are_those_of_the_space_and_all_five_take_a_moment(chosen):
     architecture = chosen.canonical(chosen.sample(np.random.default_rng(1)))
     proxies = Proxies(chosen, names=tuple(PROXIES))
-    proxies(chosen.sample(np.random.default_rng(2)))  # the first reads the pictures
+    proxies(chosen.sample(np.random.default_rng(2)))  # the first reads the images
     start = time.perf_counter()
     values = proxies(architecture)
     print(f"{chosen.name}: {time.perf_counter() - start:.3f} s, {values}")
@@ -251,7 +251,7 @@ def test_layers_that_draw_when_judged_are_repeatable(batch):
     assert naswot(Noisy(), batch) == first
 
 
-def test_costs_are_counted_for_one_picture(batch):
+def test_costs_are_counted_for_one_image(batch):
     net = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(128, 3))
     assert params(net, batch) == 20 + 387
     assert madds(net, batch) == 9 * 2 * 64 + 384
@@ -264,7 +264,7 @@ def test_values_depend_on_the_seed_and_not_on_the_trial_or_what_was_drawn_before
     assert Proxies(space, seed=2)(architecture) != first
 
 
-def test_the_seed_draws_the_pictures(space, architecture):
+def test_the_seed_draws_the_images(space, architecture):
     class Fixed(type(space)):  # type: ignore[misc]
         def build(self, architecture: Architecture, **sizes: int) -> nn.Module:
             torch.manual_seed(0)
@@ -338,7 +338,7 @@ def test_they_travel_to_a_worker():
     assert cloudpickle.loads(cloudpickle.dumps(proxies))(small) == proxies(small)
 
 
-def test_pictures_follow_the_recipe(space, architecture):
+def test_images_follow_the_recipe(space, architecture):
     sizes = [Proxies(space, recipe=Recipe(resolution=r), names=("madds",))(architecture) for r in (8, 16)]
     assert sizes[1]["madds"] > 3 * sizes[0]["madds"]
 

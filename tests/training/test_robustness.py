@@ -31,7 +31,7 @@ FEW = Robustness(("gaussian_noise", "contrast"), (3,), pictures=60, white=16)
 
 
 class Mean(nn.Module):
-    """Tells dark pictures from light ones, in two of ten classes."""
+    """Tells dark images from light ones, in two of ten classes."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         light = x.mean((1, 2, 3))
@@ -86,7 +86,7 @@ def test_settings_that_cannot_be_used_are_refused(settings: Mapping[str, object]
         Robustness(**settings)  # type: ignore[arg-type]
 
 
-def test_a_data_set_without_such_pictures_is_refused() -> None:
+def test_a_data_set_without_such_images_is_refused() -> None:
     with pytest.raises(DataError, match="no validation image"):
         FEW(Mean(), Digits(validation=0.0), None, CPU)
 

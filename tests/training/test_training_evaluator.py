@@ -107,7 +107,7 @@ def test_the_budget_is_the_number_of_epochs(space, architecture):
 
 
 @pytest.mark.parametrize("budget", [0, -1, 1.5])
-def test_a_budget_that_is_no_number_of_epochs_is_refused(space, architecture, budget):
+def test_a_budget_that_is_not_a_number_of_epochs_is_refused(space, architecture, budget):
     with pytest.raises(ConfigError, match="whole number of epochs"):
         TrainingEvaluator(space, recipe=QUICK)(Trial(0, architecture, seed=1, budget=budget))
 
@@ -149,7 +149,7 @@ def test_the_space_chooses_the_resolution_if_it_has_one(space, architecture):
 
 
 @pytest.mark.parametrize("side", [6, 8, 20])
-def test_the_recipe_sets_the_side_of_the_pictures(space, architecture, side):
+def test_the_recipe_sets_the_side_of_the_images(space, architecture, side):
     prepared = TrainingEvaluator(space, recipe=Recipe(resolution=side)).prepare(architecture)
     for feed in (prepared.train, prepared.validation):
         x, y = next(feed.batches([torch.arange(5)], None))
@@ -157,7 +157,7 @@ def test_the_recipe_sets_the_side_of_the_pictures(space, architecture, side):
         assert y.shape == (5,)
 
 
-def test_pictures_that_are_enlarged_are_transformed_at_their_own_size(space):
+def test_images_that_are_enlarged_are_transformed_at_their_own_size(space):
     seen = []
     feed = TrainingEvaluator(space, recipe=Recipe(resolution=32)).prepare().train
 
@@ -169,7 +169,7 @@ def test_pictures_that_are_enlarged_are_transformed_at_their_own_size(space):
     assert seen == [(3, 1, 8, 8)]
 
 
-def test_batches_hold_the_normalised_pictures_of_the_data_set(space):
+def test_batches_hold_the_normalised_images_of_the_data_set(space):
     splits = load_data(Digits())
     feed = TrainingEvaluator(space).prepare().train
     x, y = next(feed.batches([torch.tensor([4, 2])], None))
@@ -178,8 +178,8 @@ def test_batches_hold_the_normalised_pictures_of_the_data_set(space):
     assert y.tolist() == splits.train.labels[[4, 2]].tolist()
 
 
-def test_selecting_never_sees_the_test_pictures(space, architecture):
-    """Whatever the test pictures are, the values of a trial stay the same."""
+def test_selecting_never_sees_the_test_images(space, architecture):
+    """Whatever the test images are, the values of a trial stay the same."""
 
     @dataclasses.dataclass(frozen=True)
     class Spoilt:
@@ -195,7 +195,7 @@ def test_selecting_never_sees_the_test_pictures(space, architecture):
     assert values[0] == values[1]
 
 
-def test_the_report_judges_on_the_test_pictures(space, architecture):
+def test_the_report_evaluates_on_the_test_images(space, architecture):
     evaluator = TrainingEvaluator(space, recipe=Recipe(epochs=3))
     trial = Trial(0, architecture, seed=1)
     score = evaluator.test(trial)
@@ -210,7 +210,7 @@ def class_sizes():
     return [int((test.labels == c).sum()) for c in range(10)]
 
 
-def test_data_without_validation_pictures_cannot_select(space, architecture):
+def test_data_without_validation_images_cannot_select(space, architecture):
     with pytest.raises(DataError, match="no validation image"):
         TrainingEvaluator(space, Digits(validation=0.0), QUICK)(Trial(0, architecture, seed=1))
 

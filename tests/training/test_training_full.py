@@ -94,7 +94,7 @@ def test_distributed_without_torchrun_says_how_to_start(tmp_path):
         train_full(build, Digits(), RECIPE, tmp_path, distributed=True)
 
 
-def test_pictures_that_are_decoded_as_they_are_taken_train_too(tmp_path):
+def test_images_that_are_decoded_as_they_are_taken_train_too(tmp_path):
     from PIL import Image
 
     rng = np.random.default_rng(0)

@@ -63,7 +63,7 @@ def test_warm_up_rises_linearly_and_never_takes_more_than_half():
     assert learning_rate(recipe, 1, 2) == pytest.approx(0.2)
 
 
-def test_the_step_schedule_decays_every_so_many_epochs_between_epochs():
+def test_the_step_schedule_decays_between_epochs():
     recipe = Recipe(lr=1.0, schedule="step", decay_rate=0.5, decay_epochs=2.4, warmup_epochs=0)
     rates = [learning_rate(recipe, d, 10) for d in (0, 2.9, 3, 4.9, 5, 8)]
     assert rates == pytest.approx([1, 1, 0.5, 0.5, 0.25, 0.125])
@@ -101,7 +101,7 @@ def test_a_transform_keeps_the_shape_and_its_input_and_depends_on_the_generator(
     assert not torch.equal(first, other)
 
 
-def test_a_flip_is_the_picture_or_its_mirror_image():
+def test_a_flip_is_the_image_or_its_mirror_image():
     x = torch.randn(40, 1, 4, 6)
     y = flip(x, torch.Generator().manual_seed(0))
     kinds = [torch.equal(b, a.flip(2)) for a, b in zip(x, y, strict=True)]
@@ -109,7 +109,7 @@ def test_a_flip_is_the_picture_or_its_mirror_image():
     assert 5 < sum(kinds) < 35
 
 
-def test_a_crop_is_a_shifted_picture_padded_with_the_mean():
+def test_a_crop_is_a_shifted_image_padded_with_the_mean():
     x = torch.arange(1.0, 65).reshape(1, 1, 8, 8).repeat(200, 1, 1, 1)
     padded = torch.nn.functional.pad(x[0, 0], (1, 1, 1, 1))
     windows = {tuple(padded[i : i + 8, j : j + 8].reshape(-1).tolist()) for i in range(3) for j in range(3)}
@@ -117,7 +117,7 @@ def test_a_crop_is_a_shifted_picture_padded_with_the_mean():
     assert seen == windows
 
 
-def test_erasing_touches_a_fifth_of_the_pictures_and_a_rectangle_of_each():
+def test_erasing_touches_a_fifth_of_the_images_and_a_rectangle_of_each():
     x = torch.zeros(1000, 1, 16, 16)
     changed = (erase(x, torch.Generator().manual_seed(0)) != 0)[:, 0]
     touched = changed.flatten(1).any(1)

@@ -94,7 +94,7 @@ def test_the_folder_has_a_file_for_each_network_of_the_front_and_says_which(whol
     ].tolist()
 
 
-def test_the_file_says_how_pictures_are_normalised_for_the_network(whole: nas.SearchResult) -> None:
+def test_the_file_has_the_normalisation_of_the_images(whole: nas.SearchResult) -> None:
     assert whole.out is not None
     file = next((whole.out / "weights").glob("*.pt"))
     state = torch.load(file, weights_only=True)
