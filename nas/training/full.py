@@ -105,7 +105,7 @@ class FullResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Process:
     """This process among the others."""
 
     shard: Shard
@@ -142,8 +142,8 @@ def train_full(
     settings = settings or FullSettings()
     out = absolute(out_dir)
     threads = settings.threads or torch.get_num_threads()
-    with processes(distributed, settings.device) as place, reproducible(threads, place.device):
-        return _train(build, data, recipe, out, resume, settings, place, task or Classification())
+    with processes(distributed, settings.device) as process, reproducible(threads, process.device):
+        return _train(build, data, recipe, out, resume, settings, process, task or Classification())
 
 
 def _train(
@@ -153,40 +153,40 @@ def _train(
     out: Path,
     resume: bool,
     settings: FullSettings,
-    place: Place,
+    process: Process,
     task: Task,
 ) -> FullResult:
-    if recipe.batch_size < 2 * place.shard.world:
+    if recipe.batch_size < 2 * process.shard.world:
         raise ConfigError(
-            f"recipe: batch_size {recipe.batch_size} is too small for {place.shard.world} processes: "
+            f"recipe: batch_size {recipe.batch_size} is too small for {process.shard.world} processes: "
             f"expected at least two images for each"
         )
     files = training_files(out)
-    if place.first:
+    if process.first:
         _check_writable(files)
-    prepared = task.prepare(data, recipe, place.device)
+    prepared = task.prepare(data, recipe, process.device)
     config = _config(data, recipe, settings.seed, task)
     state = _previous(out, config, resume)
-    if place.first:
+    if process.first:
         announce(prepared.account)
         make_folder(out)
         files.write_text("config.json", json.dumps(config, indent=2))
     torch.manual_seed(stream(settings.seed, 0))
     network = build(num_classes=prepared.num_classes, in_channels=prepared.in_channels)
-    training = _training(network, recipe, settings, place, task.loss(recipe, prepared))
+    training = _training(network, recipe, settings, process, task.loss(recipe, prepared))
     log: list[Row] = []
     if state is not None:
         training.load_state_dict(state)
         log = [dict(row) for row in state["log"]]
-    _run(training, prepared, files, log, place, settings, task)
-    if place.first:
+    _run(training, prepared, files, log, process, settings, task)
+    if process.first:
         about = {"settings": f"{data!r} {recipe!r}", "image_size": list(prepared.example().shape[-2:])}
         files.claim("weights.pt")
         weights.save(out / "weights.pt", {"network": training.judged.state_dict(), **about})
     test = None
     if len(prepared.test):
-        test = _judge(training, prepared.test, prepared, place, task)
-    if place.first:
+        test = _judge(training, prepared.test, prepared, process, task)
+    if process.first:
         files.write_text("result.json", json.dumps(_result(test, prepared, log), indent=2))
     return FullResult(tuple(log), test, prepared.class_names, out / "weights.pt")
 
@@ -202,21 +202,21 @@ def _check_writable(files: OwnedFiles) -> None:
 
 
 def _training(
-    network: nn.Module, recipe: Recipe, settings: FullSettings, place: Place, loss: Loss
+    network: nn.Module, recipe: Recipe, settings: FullSettings, process: Process, loss: Loss
 ) -> Training:
     memory = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    network = network.to(place.device).to(memory_format=memory)  # type: ignore[call-overload]
+    network = network.to(process.device).to(memory_format=memory)  # type: ignore[call-overload]
     forward = network if settings.wrap is None else settings.wrap(network)
-    if place.shard.world > 1:
-        ids = [place.device.index] if place.device.type == "cuda" else None
+    if process.shard.world > 1:
+        ids = [process.device.index] if process.device.type == "cuda" else None
         forward = DistributedDataParallel(forward, device_ids=ids)
     return Training(
         network,
         recipe,
         epochs=recipe.epochs,
         seed=settings.seed,
-        device=place.device,
-        shard=place.shard,
+        device=process.device,
+        shard=process.shard,
         forward=forward,
         loss=loss,
     )
@@ -227,7 +227,7 @@ def _run(
     prepared: Prepared,
     files: OwnedFiles,
     log: list[Row],
-    place: Place,
+    process: Process,
     settings: FullSettings,
     task: Task,
 ) -> None:
@@ -245,11 +245,11 @@ def _run(
         }
         last = training.done == training.epochs
         if len(prepared.validation) and (last or training.done % settings.validate_every == 0):
-            score = _judge(training, prepared.validation, prepared, place, task)
+            score = _judge(training, prepared.validation, prepared, process, task)
             values = score.values()
             row |= {f"validation_{name}": values[name] for name in score.LOGGED}
         log.append(row)
-        if place.first:
+        if process.first:
             due = time.perf_counter() - written >= settings.checkpoint_seconds
             if due or last:
                 files.claim("checkpoint.pt")
@@ -260,12 +260,12 @@ def _run(
                 settings.on_epoch(row)
 
 
-def _judge(training: Training, feed: Feed, prepared: Prepared, place: Place, task: Task) -> Scored:
+def _judge(training: Training, feed: Feed, prepared: Prepared, process: Process, task: Task) -> Scored:
     """Every process evaluates its share, with the running statistics of the first process."""
-    if place.shard.world > 1:
+    if process.shard.world > 1:
         for tensor in training.judged.state_dict().values():
             dist.broadcast(tensor, 0)
-    return task.judge(training.judged, feed, prepared, training.precision, place.shard)
+    return task.judge(training.judged, feed, prepared, training.precision, process.shard)
 
 
 def _config(data: Any, recipe: Recipe, seed: int, task: Task) -> dict[str, Any]:
@@ -328,15 +328,15 @@ def _table(log: list[Row]) -> str:
 
 
 @contextmanager
-def processes(distributed: bool | None, device: str | None) -> Iterator[Place]:
-    """Join the process group (torchrun's environment, or one that exists already, such as Ray Train's)."""
+def processes(distributed: bool | None, device: str | None) -> Iterator[Process]:
+    """Join the process group (torchrun's environment, or an existing one, such as Ray Train's)."""
     described = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= set(os.environ)
     exists = dist.is_available() and dist.is_initialized()
     if distributed and not (described or exists):
         raise ConfigError("distributed training: start the processes with torchrun, or within Ray Train")
     cuda = torch.cuda.is_available() if device is None else torch.device(device).type == "cuda"
     if distributed is False or not (described or exists):
-        yield Place(Shard(), torch.device(device or ("cuda" if cuda else "cpu")))
+        yield Process(Shard(), torch.device(device or ("cuda" if cuda else "cpu")))
         return
     where = torch.device("cpu")
     if cuda:
@@ -351,7 +351,7 @@ def processes(distributed: bool | None, device: str | None) -> Iterator[Place]:
         return total.to(x.device)
 
     try:
-        yield Place(Shard(dist.get_rank(), dist.get_world_size(), over_all), where)
+        yield Process(Shard(dist.get_rank(), dist.get_world_size(), over_all), where)
     finally:
         if not exists:
             # Remaining references to the group (cycles within DistributedDataParallel) would end its threads only when
