@@ -45,7 +45,7 @@ from nas.training.tasks.detection.task import Detection, look
 
 HERE = Path(__file__).resolve().parent
 SHARE = 0.8  # of the time that is left that the plan fills: others may be using the device as well
-PACE, PLAN = "pace.json", "epochs.json"  # in the folder of a training, and in that of all
+PACE, PLAN = "pace.json", "epochs.json"  # beside the folder of a training, which starts in an empty one
 COLUMNS = ("picture", "label", "score", "left", "top", "right", "bottom")
 
 
@@ -124,14 +124,14 @@ def measured(job: Job) -> dict[str, Any]:
     """The faster memory format and the seconds that an epoch takes in it; kept, so that a training can be gone on with."""
     torch.set_num_threads(job.threads)
     torch.backends.cudnn.benchmark = True
-    file = job.folder / PACE
+    file = job.folder.with_name(f"{job.folder.name}-{PACE}")
     if file.is_file():
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         return found
     paces = {layout: pace(job, layout) for layout in (True, False)}
     best = min(paces, key=lambda layout: paces[layout])
     decided = {"channels_last": best, "seconds_an_epoch": paces[best]}
-    job.folder.mkdir(parents=True, exist_ok=True)
+    job.out.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(decided), encoding="utf-8")
     return decided
 

@@ -17,7 +17,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -47,7 +47,8 @@ SHEET = 5  # pictures of the test on the sheet
 SCALES = (0.75, 1.0, 1.25, 1.5, 1.75)  # of the multi-scale test
 PACING = 0.01  # of the minutes that each network is timed for, beforehand
 MARGIN = 0.85  # of the time that is left which the epochs planned may take
-PACE, SCORES = "pace.json", "scores.json"  # in the folder of a training
+PACE = "pace.json"  # beside the folder of a training, which starts in an empty one
+SCORES = "scores.json"  # in the folder of a training
 
 
 @dataclass(frozen=True)
@@ -135,8 +136,13 @@ def graphs(args: argparse.Namespace) -> bool:
     return bool(torch.device(args.device).type == "cuda" and not args.eager)
 
 
+def pace_file(folder: Path) -> Path:
+    """The pace of a training, by its folder."""
+    return folder.with_name(f"{folder.name}-{PACE}")
+
+
 def pace(args: argparse.Namespace) -> None:
-    """How long an epoch and the test at the end take, with the others at work; leaves it in `pace.json`.
+    """How long an epoch and the test at the end take, with the others at work; leaves it in `pace_file`.
 
     The test is reckoned from the time of a validation: as many pixels more as its pictures, scales and mirroring bring.
     """
@@ -165,16 +171,16 @@ def pace(args: argparse.Namespace) -> None:
     epoch += validation / plan.validate_every
     passes = 1 + 2 * sum(scale**2 for scale in SCALES)
     test = validation * passes * len(prepared.test) / len(prepared.validation)
-    args.folder.mkdir(parents=True, exist_ok=True)
+    args.runs.mkdir(parents=True, exist_ok=True)
     found = {"seconds_an_epoch": epoch, "seconds_of_the_test": test}
-    (args.folder / PACE).write_text(json.dumps(found), encoding="utf-8")
+    pace_file(args.folder).write_text(json.dumps(found), encoding="utf-8")
     print(f"{args.network} {args.head}: {epoch:.2f} s an epoch", flush=True)
 
 
 def epochs_that_fit(args: argparse.Namespace, until: float) -> int:
     """How many epochs every network can have until then: as many for all, so that the table compares them."""
-    run_all(args, ["--pace"], PACE)
-    paces = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(args.runs.glob(f"*/{PACE}"))]
+    run_all(args, ["--pace"], pace_file)
+    paces = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(args.runs.glob(f"*-{PACE}"))]
     if not paces:
         sys.exit("no epoch of any network came to an end")
 
@@ -243,13 +249,13 @@ def _say(name: str, epochs: int, row: Row) -> None:
         )
 
 
-def run_all(args: argparse.Namespace, options: Sequence[str], result: str) -> None:
+def run_all(args: argparse.Namespace, options: Sequence[str], result: Callable[[Path], Path]) -> None:
     """This script for every network without that result yet, `--jobs` at a time; once more without CUDA graphs where it failed."""
     pending = [
         (n, h, args.eager)
         for h in args.heads
         for n in args.networks
-        if not (folder_of(args.runs, n, h) / result).is_file()
+        if not result(folder_of(args.runs, n, h)).is_file()
     ]
     running: list[tuple[subprocess.Popen[bytes], tuple[str, str, bool]]] = []
     while pending or running:
@@ -276,7 +282,7 @@ def train_all(args: argparse.Namespace) -> None:
     args.runs.mkdir(parents=True, exist_ok=True)
     planned.write_text(json.dumps({"epochs": epochs}), encoding="utf-8")
     print(f"{epochs} epochs of every network", flush=True)
-    run_all(args, ["--epochs", str(epochs)], SCORES)
+    run_all(args, ["--epochs", str(epochs)], lambda folder: folder / SCORES)
     pairs = [splits.test.pair(i) for i in sheet_rows(len(splits.test))]
     trained = [
         Trained(f"{NETWORKS.get(n, n)} + {HEADS[h]}", folder_of(args.runs, n, h))

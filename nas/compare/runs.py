@@ -24,7 +24,7 @@ from nas.engine.changed_code import measuring
 from nas.engine.plan import NamedAlgorithm, Plan
 from nas.engine.run import SearchSpec, run
 from nas.engine.settle import settled
-from nas.runs.history import FILE, read_history
+from nas.runs.files import asked
 
 RUNS = "runs"
 _DONE = {"finished", "exhausted"}  # final states
@@ -118,7 +118,7 @@ def summary_of(folder: Path) -> dict[str, Any]:
 
 def begun(folder: Path) -> bool:
     """Whether a run has asked for candidates."""
-    return (folder / FILE).exists() and len(read_history(folder)[0]) > 0
+    return asked(folder)
 
 
 def carry_out(comparison: Comparison, key: RunKey, callbacks: Sequence[AnyCallback] = ()) -> dict[str, float]:

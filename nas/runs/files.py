@@ -24,6 +24,9 @@ from nas.runs.log_file import (
 )
 
 LOG = "history.sqlite"
+APPLICATION = (
+    0x6E61736C  # SQLite's application_id: a log whose creation was interrupted is ours by this number alone
+)
 LOG_FILES = (LOG, f"{LOG}-wal", f"{LOG}-shm", f"{LOG}-journal")
 TABLE = "CREATE TABLE IF NOT EXISTS files (name TEXT PRIMARY KEY) STRICT"
 # Files of versions that recorded no names; their runs are identified by the log alone.
@@ -141,6 +144,11 @@ def check_new(folder: Path, *, runs: bool = False) -> None:
     check_empty(folder, ours, "run", _ADVICE)
 
 
+def asked(folder: Path) -> bool:
+    """Whether a folder's log holds an ask: not when the log is missing or its creation was interrupted."""
+    return (folder / LOG).is_file() and _names_of_unused(folder) is None
+
+
 def _names_of_unused(folder: Path) -> frozenset[str] | None:
     """The files of a search that ended before its first ask; None if it asked."""
     path = folder / LOG
@@ -148,7 +156,8 @@ def _names_of_unused(folder: Path) -> frozenset[str] | None:
         tables = {str(row[0]) for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if not tables:
             begun = path.stat().st_size == 0 and (not LOCKS or (folder / LOCK_FILE).exists())
-            return frozenset(LOG_FILES) if begun else frozenset()
+            marked = db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION
+            return frozenset(LOG_FILES) if begun or marked else frozenset()
         if not {"meta", "trials", "results", "log"} <= tables:
             raise ForeignFileError(f"{path} is not the log of a run and was left unchanged; {_ADVICE}")
         if db.execute("SELECT COUNT(*) FROM trials").fetchone()[0]:

@@ -21,7 +21,7 @@ from nas.core.files import check_no_links, remove_folders
 from nas.core.records import Note, Result, Status, Trial
 from nas.core.space import SearchSpace, parsed, text_of
 from nas.core.text import shell_quoted, storable
-from nas.runs.files import LOG_FILES, TABLE, check_log_is_file, check_new, make_table, run_files
+from nas.runs.files import APPLICATION, LOG_FILES, TABLE, check_log_is_file, check_new, make_table, run_files
 from nas.runs.history_table import (
     FILE,
     SCHEMA,
@@ -114,6 +114,8 @@ class History:
 
     def _open(self, create: bool) -> None:
         self._db = connect_to_write(self.path)
+        if create:  # first, so that an interrupted creation leaves an empty file or this mark
+            patiently(self.path, lambda: self._db.execute(f"PRAGMA application_id={APPLICATION}"))
         # WAL with NORMAL: a commit survives the end of the process; a power cut may lose the last commits but never
         # damages the file.
         patiently(self.path, lambda: self._db.execute("PRAGMA journal_mode=WAL"))

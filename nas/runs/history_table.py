@@ -40,16 +40,21 @@ def read_history(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         db = connect_to_read(path)
         try:
             entries = db.execute("SELECT key, value FROM meta").fetchall()
+            # before the rows, so that during a run every told trial has its result among them
+            tells = db.execute("SELECT trial, seq, seconds FROM log WHERE event = 'tell'").fetchall()
             rows = db.execute(
                 'SELECT t.id, t.architecture, r.status, r."values", r.seconds, r.error, r.worker, t.seed, '
                 "t.budget, t.asked_at, r.started, r.finished FROM trials t "
                 "LEFT JOIN results r ON r.trial = t.id ORDER BY t.id"
             ).fetchall()
-            tells = db.execute("SELECT trial, seq, seconds FROM log WHERE event = 'tell'").fetchall()
         finally:
             db.close()
     values = values_of([row[3] or "{}" for row in rows], path)
+    if [row[0] for row in rows] != list(range(len(rows))):
+        raise HistoryError(f"{path} is damaged: a trial is missing; restore it from a copy")
     told = {trial: when for trial, *when in tells}
+    if told.keys() - {row[0] for row in rows if row[2] is not None}:
+        raise HistoryError(f"{path} is damaged: a told trial has no result; restore it from a copy")
     untold = (None, None)
     with well_formed(path):
         frame = tabulate(

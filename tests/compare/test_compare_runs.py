@@ -249,7 +249,9 @@ def test_ray_makes_the_runs_that_one_process_makes(comparison: Compare, tmp_path
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_with_ray_as_a_problems_executor_the_trials_are_spread(comparison: Compare, tmp_path: Path) -> None:
-    problem = two_objectives(executor={"name": "ray", "workers": 2}, concurrency=4)
+    problem = two_objectives(
+        evaluator="parts.py:by_two_processes", executor={"name": "ray", "workers": 2}, concurrency=4
+    )
     found = comparison(tmp_path, **{**ONE, "problems": [problem], "seeds": 1})
     said: list[str] = []
     remember(found)

@@ -221,7 +221,7 @@ from engine_parts import Grid, quick
 import nas, nas.runs.log_file, nas.report.plots
 nas.report.plots.write_plots = lambda folder, table: []
 nas.runs.log_file.LOCKS = sys.argv[2] == "locks"
-nas.search(Grid(), ["error", "params"], quick, budget=20)
+nas.search(Grid(), ["error", "params"], quick, budget=20, algorithm="moead")
 for round in range(6):
     begin, children = time.monotonic() + 0.05, []
     for _ in range(3):
@@ -229,7 +229,8 @@ for round in range(6):
         if child == 0:
             time.sleep(max(0.0, begin - time.monotonic()))
             try:
-                nas.search(Grid(), ["error", "params", "madds"], quick, budget=60, out=Path(sys.argv[1]) / str(round))
+                folder = Path(sys.argv[1]) / str(round)
+                nas.search(Grid(), ["error", "params", "madds"], quick, budget=60, out=folder, algorithm="moead")
                 os._exit(0)
             except nas.NasError as error:
                 print(error, flush=True)

@@ -125,7 +125,7 @@ def check_one_network(run: Path, case: Case, data: list[str], onnx: bool) -> Non
     assert {name: index[name] for name in expected} == expected
     if onnx:
         file = exported.folder / "network.onnx"
-        assert counted_onnx(file) == expected
+        assert counted_onnx(file, state) == expected
         assert noted(file) == expected
 
 

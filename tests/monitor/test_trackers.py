@@ -193,6 +193,6 @@ def test_a_store_that_does_not_answer_is_a_warning_and_costs_no_result(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     assert search(tmp_path / "run", MLflow()).summary["evaluations"] == 25
-    (warning,) = [r.getMessage() for r in caplog.records if r.name.startswith("nas.monitor.trackers")]
+    (warning,) = [r.getMessage() for r in caplog.records if r.name == "nas.engine.callbacks"]
     assert "callback MLflow" in warning
     assert not (tmp_path / "run" / "mlflow.db").exists()

@@ -24,6 +24,10 @@ def write_tiny_figures(folder: Path, found: Sequence[Drawing]) -> None:
 Compare = Callable[..., Comparison]
 
 PARTS = '''
+import os
+import time
+from pathlib import Path
+
 from nas.core.records import Trial
 from nas.testing.toy import ToySpace, toy_error
 
@@ -32,6 +36,16 @@ def noisy(trial):
     """An error with a little luck in it, and what it would be without."""
     error = toy_error(trial)["error"]
     return {"error": error + 0.01 * (trial.seed % 7), "test_error": error, "training_seconds": 60.0 + trial.id}
+
+
+def by_two_processes(trial):
+    """As `noisy`, once a second process of the cluster evaluates."""
+    folder = Path(__file__).parent
+    cluster = os.getppid()
+    (folder / f"process-{cluster}-{os.getpid()}").touch()
+    while len(list(folder.glob(f"process-{cluster}-*"))) < 2:
+        time.sleep(0.01)
+    return noisy(trial)
 
 
 def accuracy(architecture):

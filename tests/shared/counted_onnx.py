@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
+
+from torch import Tensor
 
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
-def counted_onnx(path: Path) -> dict[str, int]:
-    """Both by name, for one image."""
+def counted_onnx(path: Path, state: Mapping[str, Tensor]) -> dict[str, int]:
+    """Both by name, for one image; the weights tell which biases of zeros the exporter left out."""
     import onnx
 
     model = onnx.load(str(path))
@@ -38,4 +41,9 @@ def counted_onnx(path: Path) -> dict[str, int]:
             madds += prod(shapes[node.output[0]]) * first[-2 if transposed else -1]
     # A normalisation that the exporter folded into the convolution before it left a bias in place of scale and shift.
     params = sum(prod(i.dims) * (2 if i.name.endswith(".weight_bias") else 1) for i in weights)
+    for name, tensor in state.items():
+        normalisation = name.removesuffix("bias") + "running_mean" in state
+        if name.endswith(".bias") and name not in tensors and not normalisation:
+            assert not tensor.any(), name
+            params += tensor.numel()
     return {"params": params, "madds": madds}

@@ -31,7 +31,10 @@ from nas.engine.loop import LoopSettings
 from nas.runs.history import FILE, read_notes
 from nas.training import Halving
 
-TRACED = ("api", "history", "history_table", "kept_weights", "log_file", "loop", "replay", "run_folder")
+TRACED = {
+    "engine": ("kept_weights", "loop", "replay", "run"),
+    "runs": ("history", "history_table", "log_file", "run_folder"),
+}  # modules by room
 CASES: Mapping[str, dict[str, Any]] = {
     "moead": {"algorithm": "moead", "evaluations": 24},
     "sa-moead": {
@@ -95,7 +98,9 @@ def search(folder: Path, case: dict[str, Any], resume: bool) -> None:
 
 def traced(passed: Callable[[Place], None]) -> None:
     """Call `passed` before every line of the traced modules from now on."""
-    names = {str(Path(nas.__file__).parent / f"{name}.py"): name for name in TRACED}
+    root = Path(nas.__file__).parent
+    names = {str(root / room / f"{name}.py"): name for room, modules in TRACED.items() for name in modules}
+    assert all(Path(file).is_file() for file in names)
 
     def line(frame: FrameType, event: str, argument: Any) -> Any:
         if event == "line":
