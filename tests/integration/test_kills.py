@@ -61,7 +61,7 @@ def test_a_kill_at_a_line_that_keeps_the_log_loses_and_repeats_nothing(tmp_path:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_a_kill_at_every_line_that_keeps_the_log_loses_and_repeats_nothing(tmp_path: Path) -> None:
     outcome = killing("kill_lines.py", tmp_path, "moead", 0)
     assert outcome["kills"] >= 300, outcome  # in fresh searches and in resumed ones
