@@ -23,7 +23,7 @@ from torch import nn
 from nas.core.errors import ConfigError, DataError
 from nas.training.data.base import IntArray, MemoryPictures, Splits
 from nas.training.data.encoded import TYPICAL, EncodedPictures, Reading
-from nas.training.data.folder import class_folders, picture_files
+from nas.training.data.folder import class_folders, image_files
 from nas.training.feed import Feed, feed_of
 from nas.training.judging import put_weights
 from nas.training.loop import Score, judge
@@ -50,7 +50,7 @@ def held_out(folder: Path, num_classes: int = CLASSES, side: int = SIDE) -> Feed
     files: list[str] = []
     labels: list[int] = []
     for label, inside in zip(_labels(folder, folders, num_classes), folders, strict=True):
-        found = picture_files(inside)
+        found = image_files(inside)
         files += found
         labels += [label] * len(found)
     if not files:

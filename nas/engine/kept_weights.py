@@ -60,7 +60,7 @@ class KeptWeights(Callback):
         """Remove the weights of these trials except the front's, and index those; call it when no worker writes.
 
         `trials` are all trials in the log; other files in the folder stay. Trials of a warm start (negative numbers) have
-        their weights in the folder of their own run.
+        their weights in the folder of the run that trained them.
 
         Raises `HistoryError` on a disk error.
         """

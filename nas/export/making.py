@@ -26,7 +26,7 @@ from nas.training import FullSettings, Recipe, TrainingEvaluator, train_full
 from nas.training.evaluator import HasResolution, reproducible
 from nas.training.feed import Prepared
 from nas.training.full import architecture_builder
-from nas.training.image_size import picture_size
+from nas.training.image_size import input_size
 from nas.training.judging import put_weights
 from nas.training.loop import precision
 from nas.training.task import Scored, Task
@@ -262,7 +262,7 @@ def untrained(run: Run, chosen: Pick, seed: int, resolution: int | None) -> Made
 
 def _sides(space: Any, architecture: Any, resolution: int | None) -> tuple[int, int]:
     """Height and width of a space's images."""
-    size = picture_size(space, architecture) if resolution is None else (resolution, resolution)
+    size = input_size(space, architecture) if resolution is None else (resolution, resolution)
     if size is None:
         raise ConfigError(f"space {space.name!r} does not define its image size; set --resolution")
     return size

@@ -10,12 +10,12 @@ from nas.core.task_spec import as_size
 _SAID_BY = ("picture", "resolution", "image_size", "spec")
 
 
-def says_picture_size(space: Any) -> bool:
-    """Whether the space has an attribute that `picture_size` reads."""
+def has_input_size(space: Any) -> bool:
+    """Whether the space has an attribute that `input_size` reads."""
     return any(hasattr(space, name) for name in _SAID_BY)
 
 
-def picture_size(space: Any, architecture: Architecture) -> tuple[int, int] | None:
+def input_size(space: Any, architecture: Architecture) -> tuple[int, int] | None:
     """Height and width in pixels; None where neither the space nor the architecture defines them.
 
     The architecture's size takes precedence over the space's.

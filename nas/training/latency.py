@@ -20,7 +20,7 @@ from nas.core.errors import ConfigError, EvaluationError
 from nas.core.records import Architecture
 from nas.core.space import HasBuild, SearchSpace
 from nas.core.task_spec import TaskSpec
-from nas.training.image_size import picture_size, says_picture_size
+from nas.training.image_size import has_input_size, input_size
 
 if TYPE_CHECKING:
     from torch import nn
@@ -256,7 +256,7 @@ class ArchitectureLatency:
     def _timing(self, architecture: Architecture) -> Timing:
         import torch
 
-        size = picture_size(self.space, architecture) if self.resolution is None else (self.resolution,) * 2
+        size = input_size(self.space, architecture) if self.resolution is None else (self.resolution,) * 2
         sizes: dict[str, int] = {}
         if self.task is not None:
             size = size or self.task.image_size
@@ -291,7 +291,7 @@ def architecture_latency(
             raise ConfigError(
                 f"objective 'latency': {name}: expected a whole number, at least 1, got {value!r}"
             )
-    if resolution is None and not says_picture_size(space):
+    if resolution is None and not has_input_size(space):
         raise ConfigError(
             f"objective 'latency': space {space.name!r} gives no image size; "
             "give resolution: {name: latency, settings: {resolution: 32}}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from exif import stored_as
 from PIL import Image
 
 from nas.core.errors import DataError
@@ -13,20 +14,6 @@ from nas.training.tasks.detection.data import VOC
 
 WIDTH, HEIGHT = 40, 24  # of the image as it is shown
 BOX = (5, 3, 20, 9)  # left, top, right, bottom in pixels from 1, both included
-
-
-def stored_as(upright: np.ndarray, orientation: int) -> np.ndarray:
-    """Pixels as a camera stores them for this EXIF orientation."""
-    return {
-        1: lambda a: a,
-        2: lambda a: a[:, ::-1],
-        3: lambda a: a[::-1, ::-1],
-        4: lambda a: a[::-1],
-        5: lambda a: a.swapaxes(0, 1),
-        6: lambda a: np.rot90(a, 1),
-        7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
-        8: lambda a: np.rot90(a, -1),
-    }[orientation](upright)
 
 
 def corners_of(mask: np.ndarray) -> tuple[int, int, int, int]:

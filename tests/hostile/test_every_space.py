@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from nas.core.records import Architecture
 from nas.core.space import HasBuild, HasCost, HasVariation, SearchSpace
-from nas.training.image_size import picture_size
+from nas.training.image_size import input_size
 from search_spaces import SEARCH_SPACES
 from search_spaces.nasbench101 import NASBench101
 from search_spaces.nasbench101.cell import Cell, edge_weight
@@ -109,7 +109,7 @@ def test_the_cost_is_that_of_the_built_network(name: str, seed: int) -> None:
         pytest.skip(f"{name} builds no networks")
     architecture = space.canonical(drawn(name, seed))
     channels = getattr(space, "in_channels", 3)
-    size = picture_size(space, architecture)
+    size = input_size(space, architecture)
     assert size is not None
     build = partial(
         space.build, architecture, num_classes=getattr(space, "num_classes", 10), in_channels=channels

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from exif import stored_as
 from mask_files import png, write_camvid
 from PIL import Image
 
@@ -14,20 +15,6 @@ from nas.core.errors import DataError
 from nas.training.tasks.segmentation.data import CamVid
 
 UPRIGHT = np.kron(np.array([[0, 1, 2], [3, 4, 5]]), np.ones((8, 8), int))  # classes, (16, 24)
-
-
-def stored_as(upright: np.ndarray, orientation: int) -> np.ndarray:
-    """Pixels as a camera stores them for this EXIF orientation."""
-    return {
-        1: lambda a: a,
-        2: lambda a: a[:, ::-1],
-        3: lambda a: a[::-1, ::-1],
-        4: lambda a: a[::-1],
-        5: lambda a: a.swapaxes(0, 1),
-        6: lambda a: np.rot90(a, 1),
-        7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
-        8: lambda a: np.rot90(a, -1),
-    }[orientation](upright)
 
 
 def oriented(pixels: np.ndarray, orientation: int, form: str) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from exif import stored_as
 from PIL import Image
 
 from nas.core.errors import DataError
@@ -419,20 +420,6 @@ def test_modes_that_only_memory_holds_are_shown_too(kind: str):
     assert orientation == 1
     tolerance = {"HSV": 6, "La": 2, "RGBa": 2}.get(kind, 0)  # rounded when the source was converted
     assert np.abs(np.asarray(picture).astype(int) - expected).max() <= tolerance
-
-
-def stored_as(upright: np.ndarray, orientation: int) -> np.ndarray:
-    """Pixels as a camera stores them for this EXIF orientation: the inverse of what a viewer does."""
-    return {
-        1: lambda a: a,
-        2: lambda a: a[:, ::-1],
-        3: lambda a: a[::-1, ::-1],
-        4: lambda a: a[::-1],
-        5: lambda a: a.swapaxes(0, 1),
-        6: lambda a: np.rot90(a, 1),
-        7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
-        8: lambda a: np.rot90(a, -1),
-    }[orientation](upright)
 
 
 def with_orientation(pixels: np.ndarray, form: str, orientation: int, **how: object) -> bytes:

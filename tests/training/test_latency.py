@@ -19,7 +19,7 @@ from nas.core.errors import ConfigError
 from nas.core.objectives import OBJECTIVES
 from nas.core.space import SearchSpace
 from nas.training import latency
-from nas.training.image_size import picture_size
+from nas.training.image_size import input_size
 from nas.training.latency import LatencySettings, Timing, UnsteadyTiming, steady, time_in_turns
 from search_spaces.muxnet import MUXNetSpace
 from search_spaces.nasbench101 import NASBench101
@@ -206,7 +206,7 @@ def test_a_space_whose_networks_cannot_be_made_or_sized_is_refused() -> None:
 def test_an_architecture_s_own_resolution_goes_before_the_space_s_images() -> None:
     space = NASBench101.digits()
     architecture = space.sample(np.random.default_rng(0))
-    assert picture_size(space, architecture) == (8, 8)
+    assert input_size(space, architecture) == (8, 8)
 
     class Sized:
         image_size = 32
@@ -217,11 +217,11 @@ def test_an_architecture_s_own_resolution_goes_before_the_space_s_images() -> No
         def resolution(self, architecture: Any) -> int | None:
             return self.wanted
 
-    assert picture_size(Sized(24), architecture) == (24, 24)
-    assert picture_size(Sized(None), architecture) == (32, 32)
+    assert input_size(Sized(24), architecture) == (24, 24)
+    assert input_size(Sized(None), architecture) == (32, 32)
     tiny = MUXNetSpace("tiny")
     drawn = tiny.sample(np.random.default_rng(0))
-    assert picture_size(tiny, drawn) == (tiny.spec(drawn).resolution,) * 2
+    assert input_size(tiny, drawn) == (tiny.spec(drawn).resolution,) * 2
 
 
 CELLS = {"name": "nasbench101", "image_size": 8, "in_channels": 1, "stem_channels": 4, "cells_per_stack": 1}

@@ -94,7 +94,7 @@ def class_folders(path: Path) -> list[Path]:
     return sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
 
 
-def picture_files(folder: Path) -> list[str]:
+def image_files(folder: Path) -> list[str]:
     """The image files of a folder, in the order of their names."""
     with os.scandir(folder) as entries:
         return sorted(
