@@ -41,12 +41,12 @@ def dies(trial: Trial) -> Any:
 
 def killed(out: Path, algorithm: str) -> None:
     """A search of its own process, killed half way."""
-    here = os.pathsep.join(
-        [str(Path(__file__).resolve().parents[1] / "shared"), os.environ.get("PYTHONPATH", "")]
-    )
+    here = Path(__file__).resolve().parent
+    folders = [str(here), str(here.parent / "shared"), os.environ.get("PYTHONPATH", "")]
     code = "import sys, pathlib, test_reproducible as t; t.search(pathlib.Path(sys.argv[1]), sys.argv[2], t.dies)"
     done = subprocess.run(
-        [sys.executable, "-c", code, out, algorithm], env={**os.environ, "PYTHONPATH": here}
+        [sys.executable, "-c", code, out, algorithm],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(folders)},
     )
     assert done.returncode == -signal.SIGKILL
 
