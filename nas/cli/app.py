@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.commands.data import data
 from nas.cli.commands.networks import networks, weights
 from nas.cli.commands.parts import PANEL as PARTS
-from nas.cli.commands.parts import parts
+from nas.cli.commands.parts import data, parts
 from nas.cli.commands.runs import runs
 
 app = typer.Typer(

@@ -43,6 +43,10 @@ class EvaluationError(NasError):
     """An evaluator did not return a finite number for every expensive objective."""
 
 
+class TrainingDiverged(EvaluationError):
+    """The loss is no longer finite; the candidate fails, without a score."""
+
+
 class NothingToAsk(NasError):
     """A study has nothing to ask: its space is exhausted, or the algorithm waits for pending results."""
 

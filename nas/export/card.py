@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 
 from nas.core.text import markdown_code, markdown_text
 from nas.core.versions import versions
-from nas.export.licences import licence
 from nas.export.making import UNTRAINED, Made, Scores
 from nas.export.origin import Origin, one_line, table
 
+# By the name of the class that reads a data set. Sources: the data sets' own pages.
+LICENCES: Mapping[str, str] = {
+    "Digits": "CC BY 4.0 (UCI Machine Learning Repository, Optical Recognition of Handwritten Digits)",
+    "Cifar10": "none stated by its authors, who ask to be cited (Krizhevsky 2009)",
+    "Cifar100": "none stated by its authors, who ask to be cited (Krizhevsky 2009)",
+}
 _PLAIN = {"loss"}  # logged values that are not in percent
 _SHOWN_CLASSES = 20
 
@@ -155,3 +160,8 @@ def _made_with(facts: Facts) -> str:
         f"multiobjective-nas ({code}) and of the network. The holders of the rights in the data decide the licence of "
         f"the weights."
     )
+
+
+def licence(data: str) -> str:
+    """The licence of a data set, if known."""
+    return LICENCES.get(data, "not known to this program; see the source of the images")

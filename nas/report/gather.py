@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from nas.core.errors import ConfigError
@@ -18,15 +19,17 @@ from nas.core.yaml_text import dump_yaml
 from nas.pareto.decision import knee
 from nas.report.commands import pick_commands, run_commands
 from nas.report.evaluated import Evaluated, evaluated
-from nas.report.failures import failures
 from nas.report.networks import MOST_DRAWN, networks, rows_to_draw
 from nas.report.quality import own_curve, shared_curves, surrogates
-from nas.report.records import Curve, Measure, Report, Run
+from nas.report.records import Curve, Failure, Measure, Report, Run
 from nas.report.rows import measures, rows, share_of_rows
 from nas.report.sources import UNDER_WAY, Source
 from nas.report.timeline import timeline
+from nas.runs.failures import first_line, kind_of
 
 MOST_RUNS = 28  # with distinct colours and lines
+_MOST_REASONS = 50  # of failures
+_FINE = ("ok", "running", "invalid")
 
 
 def describe(sources: Sequence[Source]) -> Report:
@@ -234,3 +237,26 @@ def _notes(sources: Sequence[Source], shared: Sequence[Measure], runs: Sequence[
             "differ from those on the page of each run."
         )
     return notes
+
+
+def failures(frame: pd.DataFrame) -> list[Failure]:
+    """The reasons of failed evaluations in a run's table, most frequent first."""
+    bad = frame[~frame["status"].isin(_FINE)]
+    if bad.empty:
+        return []
+    reasons = bad["reason"].fillna("").astype(str)
+    kinds = [kind_of(status, reason) for status, reason in zip(bad["status"], reasons, strict=True)]
+    found = []
+    for _, group in bad.groupby(pd.Series(kinds, index=bad.index, dtype=object), sort=False):
+        example = group.iloc[0]
+        found.append(
+            Failure(
+                str(example["status"]),
+                len(group),
+                first_line(str(example["status"]), reasons[group.index[0]]),
+                int(example["trial"]),
+                str(example["architecture"]),
+                reasons[group.index[0]],
+            )
+        )
+    return sorted(found, key=lambda failure: -failure.count)[:_MOST_REASONS]

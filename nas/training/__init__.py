@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nas.core.errors import TrainingDiverged
 from nas.core.lazy import lazy_names
 from nas.training.data import DATASETS, check, data_from_config
-from nas.training.errors import TrainingDiverged
 from nas.training.halving import Halving
 from nas.training.recipe import RECIPES, Published, Recipe, recipe_from_config
 

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from nas.core.counting import counted_space
-from nas.core.errors import ConfigError, DataError
+from nas.core.errors import ConfigError, DataError, TrainingDiverged
 from nas.core.records import Architecture, Trial
 from nas.core.space import HasBuild, SearchSpace
 from nas.core.task_spec import TaskSpec
@@ -24,7 +24,6 @@ from nas.training.counts import check_counted, check_data
 from nas.training.data import Digits
 from nas.training.data.account import announce
 from nas.training.data.base import DataSource
-from nas.training.errors import TrainingDiverged
 from nas.training.feed import Feed, Prepared
 from nas.training.loop import Training, precision, stream
 from nas.training.recipe import Recipe

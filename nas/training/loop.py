@@ -14,9 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from nas.core.errors import EvaluationError
+from nas.core.errors import EvaluationError, TrainingDiverged
 from nas.training.augment import AUGMENTS
-from nas.training.errors import TrainingDiverged
 from nas.training.feed import Feed
 from nas.training.optimisers import make_optimiser
 from nas.training.recipe import Recipe

@@ -17,11 +17,10 @@ from nas.core.records import Architecture, Block, FloatArray
 from nas.core.space import SearchSpace
 from nas.core.task_spec import Size, TaskSpec, Unset, UnsetSize, as_size
 from search_spaces.nasbench201 import drawing, structure
-from search_spaces.nasbench201.blocks import blocks
-from search_spaces.nasbench201.cell import EDGES, OPERATIONS
+from search_spaces.nasbench201.cell import CONV1X1, CONV3X3, EDGES, OPERATIONS
 from search_spaces.nasbench201.cost import Skeleton, network_cost
 
-if TYPE_CHECKING:  # torch is not loaded until a network is built
+if TYPE_CHECKING:
     from search_spaces.nasbench201.network import CellNetwork
 
 
@@ -138,3 +137,31 @@ class NASBench201(SearchSpace):
 def _table(architectures: Sequence[Architecture]) -> np.ndarray:
     """Genes as an array (n, 6)."""
     return np.array([a.genes for a in architectures], dtype=np.int64).reshape(-1, len(EDGES))
+
+
+def blocks(operations: Sequence[int], skeleton: Skeleton) -> list[Block]:
+    """The network whose cells have these six operations; costs add up to those of `cost.network_cost`."""
+    ones, threes = list(operations).count(CONV1X1), list(operations).count(CONV3X3)
+    (tall, wide), entering = skeleton.sides, skeleton.channels
+    weights = 9 * skeleton.in_channels * entering
+    rows = [Block("stem", "conv 3x3", (entering, tall, wide), weights + 2 * entering, weights * tall * wide)]
+    for stage, (channels, pixels) in enumerate(skeleton.stages):
+        if stage:
+            tall, wide = (tall + 1) // 2, (wide + 1) // 2
+        shape = (channels, tall, wide)
+        if stage:
+            weights = 9 * entering * channels + 9 * channels**2 + entering * channels
+            rows.append(
+                Block("residual", "halves the sides", shape, weights + 4 * channels, weights * pixels)
+            )
+        weights = (ones + 9 * threes) * channels**2
+        params = weights + (ones + threes) * 2 * channels
+        for place in range(skeleton.cells_per_stage):
+            text = f"stage {stage + 1}, cell {place + 1}"
+            rows.append(Block("cell", text, shape, params, weights * pixels))
+        entering = channels
+    weights, classes = entering * skeleton.num_classes, skeleton.num_classes
+    rows.append(
+        Block("classifier", "normalisation first", (classes,), 2 * entering + weights + classes, weights)
+    )
+    return rows

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.monitor.trackers import packages
+from nas.monitor.trackers import measures
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTIFY = ROOT / "docs" / "examples" / "notify.py"
@@ -119,7 +119,7 @@ def test_a_setting_that_a_callback_does_not_have_is_refused(own: Path, nas_comma
 def test_a_missing_package_is_one_sentence_with_the_command_that_installs_it(
     tracker: str, folder: Path, nas_command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packages, "find_spec", lambda name: None)
+    monkeypatch.setattr(measures, "find_spec", lambda name: None)
     done = nas_command("search", "search.yaml", f"--{tracker}")
     assert done.code == 2
     assert f"pip install 'multiobjective-nas[{tracker}]'" in done.sentence

@@ -10,7 +10,7 @@ from PIL import Image
 
 from nas.core.errors import ConfigError, DataError
 from nas.training.tasks.detection.data import VOC, DetectionParquet
-from nas.training.tasks.detection.data.xml import annotation
+from nas.training.tasks.detection.data.voc import annotation
 
 OBJECT = "<object><name>{name}</name><difficult>{difficult}</difficult><bndbox>{corners}</bndbox></object>"
 CORNERS = "<xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax>"

@@ -16,8 +16,8 @@ from nas.core.errors import ExecutorError
 from nas.executors import ray_folder
 from nas.executors.output import last_lines
 from nas.executors.output_cap import Capped
+from nas.executors.ray_cluster import ensure_token
 from nas.executors.ray_folder import LONGEST, PREFIX, SessionFolder, remove_abandoned
-from nas.executors.ray_token import ensure_token
 
 MARK = b"0123456789abcdef"
 PATIENCE_S = 60.0

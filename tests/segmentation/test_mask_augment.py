@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from nas.core.errors import ConfigError
-from nas.training.tasks.segmentation.augment import augmented, drawn
+from nas.training.tasks.segmentation.feed import augmented, drawn
 from nas.training.tasks.segmentation.settings import IGNORE, Augment
 
 MIDDLE = torch.tensor([[0.5, 0.5, 0.5, 0.9]])  # scale between the ends, in the middle, not mirrored

@@ -16,8 +16,7 @@ from nas.core.records import Result
 from nas.core.timer import RepeatingTimer
 from nas.engine.callbacks import Callback
 from nas.engine.search_state import SearchState
-from nas.monitor.trackers.measures import Measures
-from nas.monitor.trackers.packages import check_installed
+from nas.monitor.trackers.measures import Measures, check_installed
 from nas.runs.files import run_files
 from nas.runs.history import as_json
 

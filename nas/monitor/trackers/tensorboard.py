@@ -12,8 +12,7 @@ from nas.core.files import absolute
 from nas.core.records import Result
 from nas.engine.callbacks import Callback
 from nas.engine.search_state import SearchState
-from nas.monitor.trackers.measures import Measures, front_rows
-from nas.monitor.trackers.packages import check_installed
+from nas.monitor.trackers.measures import Measures, check_installed, front_rows
 from nas.runs.files import run_files
 
 if TYPE_CHECKING:
