@@ -43,7 +43,7 @@ def shared_data() -> Path:
 
 @pytest.fixture
 def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the pictures, which take longer than a small search."""
+    """Leave out the plots, which take longer than a small search."""
     monkeypatch.setattr("nas.report.plots.write_plots", lambda folder, table: [])
 
 

@@ -59,11 +59,11 @@ def train_longer(text: str, folder: Path) -> tuple[Deployed, float]:
     return Deployed(network, kept["mean"], kept["std"]).eval(), test_error
 
 
-def export(network: Deployed, picture: torch.Tensor, file: Path) -> float:
+def export(network: Deployed, image: torch.Tensor, file: Path) -> float:
     """Write ONNX for any batch; the largest difference from PyTorch's probabilities on a batch of another size."""
     import onnxruntime
 
-    batch = torch.cat([picture, picture.flip(3), picture.flip(2)])
+    batch = torch.cat([image, image.flip(3), image.flip(2)])
     torch.onnx.export(
         network,
         (batch[:2],),
@@ -83,8 +83,8 @@ if __name__ == "__main__":
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/deployed")
     text = find(folder / "search")
     network, test_error = train_longer(text, folder)
-    picture = torch.from_numpy(DATA.load().test.take(np.array([0]), None, None)).float()
-    difference = export(network, picture, folder / "network.onnx")
+    image = torch.from_numpy(DATA.load().test.take(np.array([0]), None, None)).float()
+    difference = export(network, image, folder / "network.onnx")
     card = {
         "architecture": text,
         "test_error_percent": round(test_error, 2),

@@ -12,7 +12,7 @@ import nas
 from search_spaces.nasbench101 import NASBench101
 
 
-def write_pictures(folder: Path) -> None:
+def write_images(folder: Path) -> None:
     """Stand-ins for your images: digits as FOLDER/train/CLASS/*.png and FOLDER/val/CLASS/*.png."""
     from PIL import Image
     from sklearn.datasets import load_digits
@@ -25,7 +25,7 @@ def write_pictures(folder: Path) -> None:
 
 
 @lru_cache
-def read_pictures(folder: str) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
+def read_images(folder: str) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
     """Images (n, 1, h, w) from -1 to 1 and labels (n,) of each part; read once per worker process."""
     from PIL import Image
 
@@ -48,7 +48,7 @@ class Train:
     def prepare(self) -> None:
         """Called once, before any training: raise here on faults that would make every candidate fail."""
         if not Path(self.folder, "train").is_dir():
-            raise nas.NasError(f"{self.folder} has no folder train; write_pictures makes one")
+            raise nas.NasError(f"{self.folder} has no folder train; write_images makes one")
 
     def __call__(self, trial: nas.Trial) -> dict[str, float]:
         """The validation error in percent after `trial.budget` epochs (1 by default)."""
@@ -57,25 +57,25 @@ class Train:
 
         torch.manual_seed(trial.seed)  # all randomness follows the trial, so that it is repeatable
         torch.set_num_threads(1)  # the default of a worker, unless the executor grants more
-        parts = {k: tuple(map(torch.from_numpy, v)) for k, v in read_pictures(self.folder).items()}
-        pictures, labels = parts["train"]
+        parts = {k: tuple(map(torch.from_numpy, v)) for k, v in read_images(self.folder).items()}
+        images, labels = parts["train"]
         network = self.space.build(trial.architecture, num_classes=10, in_channels=1)
         optimiser = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9)
         for _ in range(int(trial.budget or 1)):
             for batch in torch.randperm(len(labels)).split(32):
                 optimiser.zero_grad()
-                cross_entropy(network(pictures[batch]), labels[batch]).backward()
+                cross_entropy(network(images[batch]), labels[batch]).backward()
                 optimiser.step()
         network.eval()
-        pictures, labels = parts["val"]
+        images, labels = parts["val"]
         with torch.inference_mode():
-            wrong = network(pictures).argmax(1) != labels
+            wrong = network(images).argmax(1) != labels
         return {"error": 100 * float(wrong.float().mean())}
 
 
 if __name__ == "__main__":
     if not Path("pictures").exists():
-        write_pictures(Path("pictures"))
+        write_images(Path("pictures"))
     space = NASBench101.digits()
     found = nas.search(
         space, ["error", "params"], Train(space), limits=["params <= 100e3"], budget=10, seed=1

@@ -108,9 +108,9 @@ def count(make: Make, side: int) -> tuple[int, int]:
     """Parameters; multiply-adds of convolutions and linear layers for a picture of side x side pixels."""
     with torch.device("meta"):
         network = make().eval()
-        picture = torch.empty(1, 3, side, side)
+        image = torch.empty(1, 3, side, side)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(picture)
+        network(image)
     return sum(p.numel() for p in network.parameters()), counter.get_total_flops() // 2
 
 

@@ -81,8 +81,8 @@ def _coco(run: dict[str, Any], test: Annotated, names: tuple[str, ...]) -> dict[
     groups = dict(list(run["detections"].groupby("picture")))
     index = {name: i for i, name in enumerate(names)}
     seen = []
-    for picture, size in zip(test.names, test.sizes, strict=True):
-        mine = groups.get(picture, run["detections"].iloc[:0])
+    for image, size in zip(test.names, test.sizes, strict=True):
+        mine = groups.get(image, run["detections"].iloc[:0])
         boxes = mine[CORNERS].to_numpy(dtype=float) / np.tile(size, 2)
         seen.append(
             Seen(
@@ -124,7 +124,7 @@ def _table(runs: Sequence[dict[str, Any]]) -> pd.DataFrame:
     return table.round({"value": 2, "seconds": 0, "epochs": 0}).astype({"epochs": int, "seconds": int})
 
 
-def _text(table: pd.DataFrame, runs: Sequence[dict[str, Any]], pictures: int) -> str:
+def _text(table: pd.DataFrame, runs: Sequence[dict[str, Any]], images: int) -> str:
     """The table to read."""
     first = runs[0]
     seeds = len({run["seed"] for run in runs})
@@ -139,7 +139,7 @@ def _text(table: pd.DataFrame, runs: Sequence[dict[str, Any]], pictures: int) ->
     }
     shown = [c for c in columns if c in wide]
     lines = [
-        f"Blood cells (BCCD), test pictures, percent; {first['resolution']}x{first['resolution']} pixels, from scratch on {pictures} "
+        f"Blood cells (BCCD), test pictures, percent; {first['resolution']}x{first['resolution']} pixels, from scratch on {images} "
         f"pictures, {'one seed' if seeds == 1 else f'mean of {seeds} seeds'}, {first['device']}.",
         "",
         "| network | " + " | ".join(columns[c] for c in shown) + " | passes | minutes |",
@@ -184,7 +184,7 @@ def _draw_sheet(runs: Sequence[dict[str, Any]], test: Annotated, names: tuple[st
     for axes, title in zip(grid[0], ["truth", *(run["network"] for run in firsts)], strict=True):
         axes.set_title(title, fontsize=10)
     for line, index in zip(grid, rows, strict=True):
-        _picture(line[0], test, index, _true(test.objects[index], test.sizes[index], names))
+        _image(line[0], test, index, _true(test.objects[index], test.sizes[index], names))
         for axes, run in zip(line[1:], firsts, strict=True):
             seen = run["detections"]
             mine = seen[(seen["picture"] == test.names[index]) & (seen["score"] >= SHOWN)]
@@ -192,7 +192,7 @@ def _draw_sheet(runs: Sequence[dict[str, Any]], test: Annotated, names: tuple[st
                 (names.index(k), tuple(b), s)
                 for k, b, s in zip(mine["label"], mine[CORNERS].to_numpy(), mine["score"], strict=True)
             ]
-            _picture(axes, test, index, boxes)
+            _image(axes, test, index, boxes)
     keys = [Rectangle((0, 0), 1, 1, fill=False, ec=CLASS_COLOURS[i % 3], lw=1.5) for i in range(len(names))]
     figure.legend(keys, names, loc="outside lower center", ncols=len(names), frameon=False, fontsize=9)
     drawn = io.BytesIO()
@@ -211,11 +211,9 @@ def _true(objects: Objects, size: np.ndarray, names: tuple[str, ...]) -> Boxes:
     ]
 
 
-def _picture(axes: Axes, test: Annotated, index: int, boxes: Boxes) -> None:
+def _image(axes: Axes, test: Annotated, index: int, boxes: Boxes) -> None:
     width, height = test.sizes[index]
-    axes.imshow(
-        test.pictures[index].transpose(1, 2, 0), extent=(0, width, height, 0), interpolation="bilinear"
-    )
+    axes.imshow(test.images[index].transpose(1, 2, 0), extent=(0, width, height, 0), interpolation="bilinear")
     axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
     for label, (left, top, right, bottom), score in boxes:
         colour = CLASS_COLOURS[label % len(CLASS_COLOURS)]
@@ -228,10 +226,10 @@ def _picture(axes: Axes, test: Annotated, index: int, boxes: Boxes) -> None:
 
 def _save_small(drawn: io.BytesIO, path: Path) -> None:
     """As a PNG of as many colours as keep it below `SHEET_BYTES`."""
-    picture = Image.open(drawn).convert("RGB")
+    image = Image.open(drawn).convert("RGB")
     for colours in (256, 128, 64, 32):
         small = io.BytesIO()
-        picture.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
+        image.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
             small, "PNG", optimize=True
         )
         if small.tell() <= SHEET_BYTES:

@@ -22,7 +22,7 @@ from torch import nn
 
 from nas.core.errors import ConfigError, DataError
 from nas.training.data.base import IntArray, MemoryPictures, Splits
-from nas.training.data.encoded import TYPICAL, EncodedPictures, Reading
+from nas.training.data.encoded import TYPICAL, EncodedImages, Reading
 from nas.training.data.folder import class_folders, image_files
 from nas.training.feed import Feed, feed_of
 from nas.training.judging import put_weights
@@ -56,7 +56,7 @@ def held_out(folder: Path, num_classes: int = CLASSES, side: int = SIDE) -> Feed
     if not files:
         raise DataError(f"{folder}: expected pictures in its class folders, found none")
     mean, std = TYPICAL[3]
-    held = EncodedPictures(files, None, np.array(labels, np.int64), Reading(resolution=side))
+    held = EncodedImages(files, None, np.array(labels, np.int64), Reading(resolution=side))
     nothing = MemoryPictures(np.empty((0, 3, side, side), np.uint8), np.empty(0, np.int64))
     names = tuple(str(i) for i in range(num_classes))
     where = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -43,7 +43,7 @@ def recipe_steps(name: str, batch: int, most: int, device: torch.device) -> Step
     network = create_network(name, dropout=published.dropout, drop_connect=published.drop_connect)
     network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     training = Training(network, recipe, epochs=recipe.epochs, seed=0, device=device)
-    pixels, labels = pictures(batch * most, device)
+    pixels, labels = images(batch * most, device)
     mean, std = (torch.tensor([value] * 3, device=device) for value in (127.5, 73.6))
     normalise = Normalise(mean, std, recipe.channels_last)
 
@@ -59,7 +59,7 @@ def bare_steps(name: str, batch: int, most: int, device: torch.device) -> Steps:
     network = create_network(name, dropout=0.0)
     network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9)
-    pixels, y = pictures(batch, device)
+    pixels, y = images(batch, device)
     x = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
 
     def run(steps: int) -> None:
@@ -79,7 +79,7 @@ LOOPS: dict[str, Callable[[str, int, int, torch.device], Steps]] = {
 }
 
 
-def pictures(count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def images(count: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Random bytes (count, side, side, 3) and labels."""
     generator = torch.Generator(device).manual_seed(0)
     pixels = torch.randint(

@@ -53,8 +53,8 @@ def decode(data: Path, folder: Path, sides: set[int], train: int | None, test: i
     splits = Parquet(str(train_file), test_path=str(test_file), validation=0.0).load()
     folder.mkdir(parents=True, exist_ok=True)
     np.savez(folder / "statistics.npz", mean=splits.mean, std=splits.std)
-    for name, pictures, count in (("train", splits.train, train), ("test", splits.test, test)):
-        chosen = pictures.select(subset(pictures.labels, count or len(pictures), seed=0))
+    for name, images, count in (("train", splits.train, train), ("test", splits.test, test)):
+        chosen = images.select(subset(images.labels, count or len(images), seed=0))
         assert chosen.images is not None
         np.save(folder / f"{name}_labels.npy", chosen.labels)
         pixels = torch.from_numpy(chosen.images)

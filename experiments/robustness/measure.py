@@ -75,8 +75,8 @@ def measure(text: str, data: DataSource, robustness: Robustness, resolution: int
 
 def counted(network: nn.Module, splits: Splits, resolution: int | None) -> tuple[int, int]:
     """Parameters and multiply-adds for the classes and pictures of the data set."""
-    picture = splits.test.take(np.arange(1), resolution, None)
-    side = resolution or picture.shape[-1]
+    image = splits.test.take(np.arange(1), resolution, None)
+    side = resolution or image.shape[-1]
     device = next(network.parameters()).device
     batch = Batch(
         torch.zeros(2, splits.in_channels, side, side, device=device),

@@ -20,12 +20,12 @@ import pyarrow.parquet as pq
 
 from nas.training.corruptions import CORRUPTIONS, corrupt
 from nas.training.data.decode import centre, read
-from nas.training.data.parquet import PICTURES
+from nas.training.data.parquet import IMAGE_COLUMNS
 
 
-def picture(file: Path, row: int, side: int) -> np.ndarray:
+def image(file: Path, row: int, side: int) -> np.ndarray:
     """uint8 (side, side, 3), the middle of the picture."""
-    column = next(name for name in PICTURES if name in pq.read_schema(file).names)
+    column = next(name for name in IMAGE_COLUMNS if name in pq.read_schema(file).names)
     blob = pq.read_table(file, columns=[column]).column(column)[row].as_py()
     return centre(read(f"{file} row {row}", blob, 3), side, 0.875).transpose(1, 2, 0)
 
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args(arguments)
-    sheet(picture(given.pictures, given.row, given.side), given.out)
+    sheet(image(given.pictures, given.row, given.side), given.out)
 
 
 if __name__ == "__main__":

@@ -20,12 +20,12 @@ from nas.training.corruptions import CORRUPTIONS, corrupt
 SIDES = (32, 224)
 
 
-def milliseconds(name: str, picture: np.ndarray, seed: int) -> float:
+def milliseconds(name: str, image: np.ndarray, seed: int) -> float:
     """Mean over the severities."""
     rng = np.random.default_rng(seed)
     start = time.process_time()
     for severity in range(1, 6):
-        corrupt(picture, name, severity, rng)
+        corrupt(image, name, severity, rng)
     return 200 * (time.process_time() - start)
 
 
@@ -39,10 +39,10 @@ def main() -> None:
     table = [["corruption", *(f"ms_{side}" for side in SIDES)]]
     found: dict[tuple[str, int], list[float]] = {}
     for side in SIDES:
-        picture = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+        image = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
         for k in range(given.rounds + 1):
             for name in CORRUPTIONS:
-                spent = milliseconds(name, picture, k)
+                spent = milliseconds(name, image, k)
                 if k:
                     found.setdefault((name, side), []).append(spent)
     for name in CORRUPTIONS:

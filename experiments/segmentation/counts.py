@@ -63,10 +63,10 @@ def counted(network: str, head: str, convention: Convention) -> tuple[int, int]:
                 settings = HeadSettings(head.lower(), convention.output_stride)
                 whole = SegmentationNetwork(body, settings, num_classes=CLASSES)
             whole = whole.to("meta")
-        picture = torch.empty(1, 3, convention.side, convention.side)
+        image = torch.empty(1, 3, convention.side, convention.side)
     whole.eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        whole(picture)
+        whole(image)
     return sum(p.numel() for p in whole.parameters()), counter.get_total_flops() // 2
 
 

@@ -131,8 +131,8 @@ def sheet(trained: Sequence[Trained], pairs: Sequence[Pair], classes: Sequence[s
     figure.subplots_adjust(
         left=0.005, right=0.995, top=1 - 0.25 / figure.get_figheight(), bottom=0.5 / figure.get_figheight()
     )
-    for row, (picture, mask) in enumerate(pairs):
-        tiles = [picture.transpose(1, 2, 0), coloured(mask), *(coloured(p[row]) for p in predictions)]
+    for row, (image, mask) in enumerate(pairs):
+        tiles = [image.transpose(1, 2, 0), coloured(mask), *(coloured(p[row]) for p in predictions)]
         for axis, tile in zip(axes[row], tiles, strict=True):
             axis.imshow(tile, interpolation="nearest")
             axis.set_axis_off()

@@ -91,18 +91,18 @@ def contenders(width: int, data: Digits | Noise, recipe: Recipe) -> dict[str, Ca
     x = torch.from_numpy(splits.train.images).float()
     x = (x - torch.tensor(splits.mean).view(1, -1, 1, 1)) / torch.tensor(splits.std).view(1, -1, 1, 1)
     y = torch.from_numpy(splits.train.labels)
-    pictures = len(x) * EPOCHS
+    images = len(x) * EPOCHS
 
     def hand_written() -> float:
         bare(space.build(architecture, in_channels=x.shape[1]), x, y, recipe)
-        return pictures
+        return images
 
     def evaluator(recipe: Recipe) -> Callable[[], float]:
         measure = TrainingEvaluator(space, data, recipe)
 
         def run() -> float:
             measure(Trial(0, architecture, seed=1))
-            return pictures
+            return images
 
         return run
 
@@ -124,9 +124,9 @@ def interleaved(
         names = list(functions)
         for name in names[k % len(names) :] + names[: k % len(names)]:  # nobody is always first
             wall, processor = time.perf_counter(), time.process_time()
-            pictures = functions[name]()
+            images = functions[name]()
             spent = time.perf_counter() - wall, time.process_time() - processor
-            rates[name].append((pictures / spent[0], pictures / spent[1]))
+            rates[name].append((images / spent[0], images / spent[1]))
     return rates
 
 

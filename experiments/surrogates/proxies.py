@@ -98,9 +98,9 @@ def values_file(width: int) -> Path:
 def measure(tables: dict[str, Cells], count: int, width: int, data: Path, end: float) -> None:
     """The proxies of every sampled cell on one batch of 32 CIFAR-10 pictures, and the seconds of each."""
     rows = Rows(values_file(width), VALUES, 2)
-    pictures = Parquet(str(data / "images" / "cifar10_subset10k.parquet"))
+    images = Parquet(str(data / "images" / "cifar10_subset10k.parquet"))
     full, small = NASBench101(), NASBench101(stem_channels=width)
-    proxies = [Proxies(small, pictures, (name,)) for name in MEASURED]
+    proxies = [Proxies(small, images, (name,)) for name in MEASURED]
     for each in proxies:  # the first call reads the pictures
         each(tables["nasbench101_5v"].architectures[0])
     for table, cells in tables.items():

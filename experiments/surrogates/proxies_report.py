@@ -104,7 +104,7 @@ def write_report(
     gain.round(4).to_csv(folder / "proxies_selector.csv", index=False)
     text = _text(tau, gain, width, "" if wide is None else agreement(values, wide))
     (folder / "proxies.md").write_text(text)
-    _picture(tau, gain, folder / "proxies.png")
+    _image(tau, gain, folder / "proxies.png")
 
 
 def _text(tau: pd.DataFrame, gain: pd.DataFrame, width: int, agreed: str) -> str:
@@ -152,7 +152,7 @@ def _text(tau: pd.DataFrame, gain: pd.DataFrame, width: int, agreed: str) -> str
     return "\n".join([*lines, ""])
 
 
-def _picture(tau: pd.DataFrame, gain: pd.DataFrame, file: Path) -> None:
+def _image(tau: pd.DataFrame, gain: pd.DataFrame, file: Path) -> None:
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.4))
     groups = list(tau.groupby(["table", "cells"], sort=False))
     for index, ((table, cells), group) in enumerate(groups):

@@ -40,7 +40,7 @@ def write_report(raw: pd.DataFrame, folder: Path, baseline: str, chosen: str) ->
     summary = summarise(raw)
     summary.round(4).to_csv(folder / "kendall_tau.csv", index=False)
     (folder / "README.md").write_text(_text(summary, raw, baseline, chosen))
-    _picture(summary, folder / "kendall_tau.png", baseline, chosen)
+    _image(summary, folder / "kendall_tau.png", baseline, chosen)
 
 
 def _text(summary: pd.DataFrame, raw: pd.DataFrame, baseline: str, chosen: str) -> str:
@@ -95,7 +95,7 @@ def _gap(measured: pd.DataFrame, baseline: str, chosen: str) -> str:
     )
 
 
-def _picture(summary: pd.DataFrame, file: Path, baseline: str, chosen: str) -> None:
+def _image(summary: pd.DataFrame, file: Path, baseline: str, chosen: str) -> None:
     tables = list(summary["table"].unique())
     figure, axes = plt.subplots(1, len(tables), figsize=(5 * len(tables), 4.6), sharey=True, squeeze=False)
     names = sorted(summary["model"].unique())

@@ -123,7 +123,7 @@ def _export_training(folder: Path, options: ExportOptions) -> None:
     command = TASKS[trained.task]
     network = _network(folder, identity, options)
     build_options = BuildOptions(resolution=trained.resolution, head=identity.get("head") or {})
-    shape, classes = trained.pictures.shape, len(trained.pictures.class_names)
+    shape, classes = trained.images.shape, len(trained.images.class_names)
     built = command.build(network, build_options)(num_classes=classes, in_channels=shape[0])
     put_weights(built, folder / "weights.pt")
     made = trained.made(command.product(built.eval(), shape), command.boxes)
@@ -150,11 +150,11 @@ def _export_training(folder: Path, options: ExportOptions) -> None:
 
 def _looks(network: Network, trained: Trained) -> tuple[Mapping[str, float], str | None]:
     """Exact costs and a drawing of a classifier; nothing for other tasks, whose heads cannot be drawn."""
-    channels, height, width = trained.pictures.shape
+    channels, height, width = trained.images.shape
     if trained.task != "classification":
         return {}, None
     try:
-        sized = network.for_task(TaskSpec(channels, len(trained.pictures.class_names), (height, width)))
+        sized = network.for_task(TaskSpec(channels, len(trained.images.class_names), (height, width)))
         return sized.cost(), sized.svg()
     except ConfigError:  # optional in a user's space
         return {}, None
@@ -282,7 +282,7 @@ def _report(exported: Exported, made: Made) -> None:
     for name, scores in (("validation", made.validation), ("test", made.test)):
         if scores is not None:
             values = ", ".join(f"{key} {value:.4g}" for key, value in scores.values.items())
-            _say(f"  {name}: {values} ({scores.pictures:,} images)")
+            _say(f"  {name}: {values} ({scores.images:,} images)")
     if exported.onnx_random is not None:
         real = "" if exported.onnx_real is None else f", on real ones {exported.onnx_real:.1e}"
         _say(

@@ -178,7 +178,7 @@ class HasFeatures(Protocol):
         ...
 
     def features_cost(
-        self, architecture: Architecture, picture: tuple[int, int], output_stride: int, in_channels: int
+        self, architecture: Architecture, image_size: tuple[int, int], output_stride: int, in_channels: int
     ) -> Mapping[str, float]:
         """Exact `params` and `madds` of the body for images (height, width); the last map's `width` and `pixels`.
 

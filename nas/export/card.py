@@ -44,7 +44,7 @@ def card(facts: Facts) -> str:
     parts = [
         _title(facts),
         _numbers(facts),
-        _pictures(facts),
+        _images(facts),
         _use(facts),
         _weights(facts),
         facts.origin.section,
@@ -65,7 +65,7 @@ def _numbers(facts: Facts) -> str:
     counted = counts(facts.origin, made)
     rows = [("parameters", f"{counted['params']:,}", "exact")]
     if "madds" in counted:
-        sized = "x".join(map(str, made.pictures.shape))
+        sized = "x".join(map(str, made.images.shape))
         rows.append(("multiply-adds", f"{counted['madds']:,}", f"exact, for one image of {sized}"))
     split = (
         ("validation", made.validation, "used to choose or train the network"),
@@ -83,19 +83,19 @@ def _score_rows(split: str, scores: Scores | None, remark: str) -> Iterator[tupl
         return
     for name, value in scores.values.items():
         text = f"{value:.4f}" if name in _PLAIN else f"{value:.2f}%"
-        yield f"{split} {name.replace('_', ' ')}", text, f"{scores.pictures:,} images, {remark}"
+        yield f"{split} {name.replace('_', ' ')}", text, f"{scores.images:,} images, {remark}"
 
 
-def _pictures(facts: Facts) -> str:
-    pictures = facts.made.pictures
-    channels, height, width = pictures.shape
-    names = ", ".join(map(markdown_text, pictures.class_names[:_SHOWN_CLASSES]))
-    more = len(pictures.class_names) - _SHOWN_CLASSES
+def _images(facts: Facts) -> str:
+    images = facts.made.images
+    channels, height, width = images.shape
+    names = ", ".join(map(markdown_text, images.class_names[:_SHOWN_CLASSES]))
+    more = len(images.class_names) - _SHOWN_CLASSES
     return (
         f"## Images\n\n- {channels} channel{'s' * (channels > 1)}, {height} x {width} pixels (height, width), float32, batches of any size.\n"
         f"- Normalised: `(pixels - MEAN) / STD` by channel, in the units of the stored pixels: mean "
-        f"{_few(pictures.mean)}, standard deviation {_few(pictures.std)}; in full in `network.py`.\n"
-        f"- {len(pictures.class_names)} classes: {names}{f', and {more} more (`CLASSES` in network.py)' if more > 0 else ''}."
+        f"{_few(images.mean)}, standard deviation {_few(images.std)}; in full in `network.py`.\n"
+        f"- {len(images.class_names)} classes: {names}{f', and {more} more (`CLASSES` in network.py)' if more > 0 else ''}."
     )
 
 
@@ -116,7 +116,7 @@ _SUPPRESS = (
 
 
 def _use(facts: Facts) -> str:
-    boxes, shape = facts.made.boxes, facts.made.pictures.shape
+    boxes, shape = facts.made.boxes, facts.made.images.shape
     text = (
         "## Use\n\nWith PyTorch (`network.py` needs no other package):\n\n"
         "```python\nimport torch\nfrom network import CLASSES, PICTURE, load\n\n"

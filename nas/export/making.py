@@ -18,7 +18,7 @@ from nas.engine.kept_weights import weights_entry
 from nas.engine.plan import TASK
 from nas.export.load_network import load_network, run_config
 from nas.export.picks import Pick
-from nas.export.standalone import Pictures
+from nas.export.standalone import ImageSpec
 from nas.runs.code_of_strangers import allow_in_python
 from nas.runs.reading import load_run
 from nas.runs.run_folder import RunTable
@@ -116,7 +116,7 @@ class Scores:
     """Scores on a split by name (percent, except the loss), and the number of images."""
 
     values: Mapping[str, float]
-    pictures: int
+    images: int
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class Made:
     """
 
     network: nn.Module
-    pictures: Pictures
+    images: ImageSpec
     real: Tensor | None
     weights: str
     story: str
@@ -201,7 +201,7 @@ def from_kept(run: Run, chosen: Pick) -> Made:
     count = int(entry["budget"] or recipe.epochs)
     return Made(
         network,
-        *_pictures(prepared),
+        *_images(prepared),
         weights=KEPT,
         story=f"The weights are those of the search: {epochs(count)} with its short recipe, seed "
         f"{entry['seed']}. They served to compare networks; `nas export --train` trains fully.",
@@ -229,7 +229,7 @@ def from_training(run: Run, chosen: Pick, training: Training, folder: Path) -> M
     logged = {k.removeprefix("validation_"): v for k, v in last.items() if k.startswith("validation_")}
     return Made(
         network.eval(),
-        *_pictures(prepared),
+        *_images(prepared),
         weights=TRAINED,
         story=f"The weights are from a full training: {epochs(recipe.epochs)} with {training.name}, seed "
         f"{training.settings.seed}, from scratch, without the weights of the search.",
@@ -255,9 +255,9 @@ def untrained(run: Run, chosen: Pick, seed: int, resolution: int | None) -> Made
         torch.manual_seed(seed)
         network = space.build(architecture, num_classes=classes, in_channels=channels)
     names = tuple(str(i) for i in range(classes))
-    pictures = Pictures((channels, height, width), (0.0,) * channels, (1.0,) * channels, names)
+    images = ImageSpec((channels, height, width), (0.0,) * channels, (1.0,) * channels, names)
     story = "THE NETWORK IS NOT TRAINED: its weights are random and its outputs meaningless."
-    return Made(network.eval(), pictures, None, UNTRAINED, story, None, None, {}, None, None)
+    return Made(network.eval(), images, None, UNTRAINED, story, None, None, {}, None, None)
 
 
 def _sides(space: Any, architecture: Any, resolution: int | None) -> tuple[int, int]:
@@ -283,9 +283,9 @@ def _sizes(prepared: Prepared) -> dict[str, int]:
     return {name: len(feed) for name, feed in parts.items()}
 
 
-def _pictures(prepared: Prepared) -> tuple[Pictures, Tensor]:
+def _images(prepared: Prepared) -> tuple[ImageSpec, Tensor]:
     """The input of the network, and sample images."""
     real = prepared.example(REAL)
     channels, height, width = real.shape[1:]
     mean, std = (tuple(float(x) for x in values) for values in (prepared.mean, prepared.std))
-    return Pictures((channels, height, width), mean, std, prepared.class_names), real
+    return ImageSpec((channels, height, width), mean, std, prepared.class_names), real

@@ -39,8 +39,8 @@ class Origin:
 def of_search(run: Run, chosen: Pick, made: Made) -> Origin:
     """The origin of a network found by a search."""
     config = run.meta.get("config", {})
-    channels, *sides = made.pictures.shape
-    task = TaskSpec(channels, len(made.pictures.class_names), (sides[0], sides[1]))
+    channels, *sides = made.images.shape
+    task = TaskSpec(channels, len(made.images.class_names), (sides[0], sides[1]))
     space = for_task(run.space, task)
     architecture = parsed(space, chosen.architecture)
     costs = dict(space.cost(architecture)) if isinstance(space, HasCost) else {}

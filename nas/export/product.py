@@ -163,7 +163,7 @@ def write(
     """
     made = dataclasses.replace(made, network=in_use(made.network))
     use = f'It needs only PyTorch: load("{WEIGHTS}") returns the network, `python {NETWORK} {WEIGHTS}` checks it.'
-    text = standalone(made.network, made.pictures, f"{origin.about}\n\n{use}")
+    text = standalone(made.network, made.images, f"{origin.about}\n\n{use}")
     make_folder(folder)
     files = export_files(folder)
     planned = [
@@ -179,7 +179,7 @@ def write(
         "complete": False,
         **origin.index,
         "weights": made.weights,
-        "input": list(made.pictures.shape),
+        "input": list(made.images.shape),
         **counts(origin, made),
         **({} if made.data is None else {"data": made.data.text}),
     }
@@ -220,13 +220,13 @@ def _onnx(
     path = files.folder / ONNX
 
     def written(place: Path) -> None:
-        write_onnx(made.network, made.pictures.shape, place, opset)
+        write_onnx(made.network, made.images.shape, place, opset)
         note(place, {name: str(value) for name, value in counted.items()})
 
     try:
         files.write_whole(ONNX, written)
         generator = torch.Generator().manual_seed(0)
-        random = [torch.randn(n, *made.pictures.shape, generator=generator) for n in BATCHES]
+        random = [torch.randn(n, *made.images.shape, generator=generator) for n in BATCHES]
         on_random = compare_onnx(path, made.network, random)
         return on_random, None if made.real is None else compare_onnx(path, made.network, [made.real])
     except DataError:

@@ -19,7 +19,7 @@ _TAKEN = ("build", "load", "check", "given", "Parts", "PICTURE", "MEAN", "STD", 
 
 
 @dataclass(frozen=True)
-class Pictures:
+class ImageSpec:
     """The input of a network: image shape, normalisation by channel, class names."""
 
     shape: tuple[int, int, int]  # channels, height, width
@@ -34,7 +34,7 @@ def probe(shape: tuple[int, int, int], batch: int = 2) -> Tensor:
     return torch.sin(torch.arange(count, dtype=torch.float64)).float().reshape(batch, *shape)
 
 
-def standalone(network: nn.Module, pictures: Pictures, about: str) -> str:
+def standalone(network: nn.Module, images: ImageSpec, about: str) -> str:
     """The text of the file. `about` describes the network at its top.
 
     The network is in evaluation mode, on the CPU, and returns one tensor. Raises `NotExportable` if a part cannot be
@@ -48,9 +48,9 @@ def standalone(network: nn.Module, pictures: Pictures, about: str) -> str:
         body = source.definitions()
     except NotExportable as error:
         raise NotExportable(f"cannot write network.py: {error}") from None
-    expected = outputs(network, probe(pictures.shape))
-    text = _file(about, source, body, call, pictures, expected)
-    difference = _difference(text, network, expected, pictures)
+    expected = outputs(network, probe(images.shape))
+    text = _file(about, source, body, call, images, expected)
+    difference = _difference(text, network, expected, images)
     if not difference <= TOLERANCE:
         raise NotExportable(
             f"cannot write network.py: the outputs of its network differ by {difference:.3g}; the forward pass must "
@@ -59,10 +59,10 @@ def standalone(network: nn.Module, pictures: Pictures, about: str) -> str:
     return text
 
 
-def outputs(network: nn.Module, pictures: Tensor) -> Tensor:
+def outputs(network: nn.Module, images: Tensor) -> Tensor:
     """The output of a network in evaluation mode. Raises `NotExportable` unless it is one tensor."""
     with torch.no_grad():
-        given = network(pictures)
+        given = network(images)
     if not isinstance(given, Tensor):
         raise NotExportable(f"the network returns a {type(given).__name__}; expected one tensor")
     return given
@@ -81,14 +81,14 @@ def _check_untied(network: nn.Module) -> None:
         raise NotExportable("cannot write network.py: two layers share one weight")
 
 
-def _difference(text: str, network: nn.Module, expected: Tensor, pictures: Pictures) -> float:
+def _difference(text: str, network: nn.Module, expected: Tensor, images: ImageSpec) -> float:
     """The difference between the file's network and this one, with the same weights."""
     module = types.ModuleType("network")
     try:
         exec(compile(text, "network.py", "exec"), vars(module))
         built = module.build()
         built.load_state_dict(network.state_dict())
-        return largest_difference(expected, outputs(built.eval(), probe(pictures.shape)))
+        return largest_difference(expected, outputs(built.eval(), probe(images.shape)))
     except NotExportable:
         raise
     except Exception as error:
@@ -99,16 +99,16 @@ def _difference(text: str, network: nn.Module, expected: Tensor, pictures: Pictu
 
 
 def _file(
-    about: str, source: Source, body: list[str], call: Expression, pictures: Pictures, expected: Tensor
+    about: str, source: Source, body: list[str], call: Expression, images: ImageSpec, expected: Tensor
 ) -> str:
     built = call.laid_out(1, len("return ")) if isinstance(call, Call) else call
     first = [float(f"{x:.6g}") for x in expected.flatten()[:SHOWN].tolist()]
     head = "\n".join(
         [
-            f"PICTURE = {plain(pictures.shape)}  # channels, height, width",
-            f"MEAN = {plain(pictures.mean)}  # of the stored pixels, by channel",
-            f"STD = {plain(pictures.std)}",
-            Call("CLASSES = ", tuple(("", plain(n)) for n in pictures.class_names), ("[", "]")).laid_out(),
+            f"PICTURE = {plain(images.shape)}  # channels, height, width",
+            f"MEAN = {plain(images.mean)}  # of the stored pixels, by channel",
+            f"STD = {plain(images.std)}",
+            Call("CLASSES = ", tuple(("", plain(n)) for n in images.class_names), ("[", "]")).laid_out(),
             "# First outputs of the trained network on the images of `check`.",
             f"EXPECTED = {plain(first)}",
         ]
@@ -139,9 +139,9 @@ _USE = '''def load(path="weights.pt"):
 def check(path="weights.pt"):
     """Run the network on fixed images and compare its outputs with those at the export."""
     size = 2 * math.prod(PICTURE)
-    pictures = torch.sin(torch.arange(size, dtype=torch.float64)).float().reshape(2, *PICTURE)
+    images = torch.sin(torch.arange(size, dtype=torch.float64)).float().reshape(2, *PICTURE)
     with torch.no_grad():
-        outputs = load(path)(pictures)
+        outputs = load(path)(images)
     expected = torch.tensor(EXPECTED)
     difference = (outputs.flatten()[: len(expected)] - expected).abs().max().item()
     return tuple(outputs.shape), difference / max(1e-12, expected.abs().max().item())

@@ -13,7 +13,7 @@ from torch import nn
 
 from nas.core.errors import DataError
 from nas.export.making import TRAINED, Described, Made, Scores, epochs
-from nas.export.standalone import Pictures
+from nas.export.standalone import ImageSpec
 
 _FOLDERS = re.compile(r"""(['"])/(?:[^'"]*/)?([^/'"]*)\1""")  # of a path within a text form
 
@@ -28,7 +28,7 @@ class Trained:
 
     task: str
     resolution: int | None
-    pictures: Pictures
+    images: ImageSpec
     sizes: Mapping[str, int]
     recipe: Mapping[str, Any]
     data: Described
@@ -60,7 +60,7 @@ class Trained:
         return cls(
             task=str(config["task"]).split("(")[0].lower(),
             resolution=None if recipe["resolution"] is None else int(recipe["resolution"]),
-            pictures=Pictures((channels, height, width), mean, std, tuple(map(str, said["classes"]))),
+            images=ImageSpec((channels, height, width), mean, std, tuple(map(str, said["classes"]))),
             sizes=sizes,
             recipe=dict(recipe),
             data=Described(data.split("(")[0], _FOLDERS.sub(r"\1\2\1", data)),
@@ -75,7 +75,7 @@ class Trained:
         """The network with its weights, in evaluation mode, and its description."""
         return Made(
             network,
-            self.pictures,
+            self.images,
             None,
             TRAINED,
             self.story,
@@ -88,7 +88,7 @@ class Trained:
         )
 
 
-def _scores(said: Any, prefix: str, pictures: int) -> Scores | None:
+def _scores(said: Any, prefix: str, images: int) -> Scores | None:
     """The numbers of a part of `result.json` whose names have the prefix."""
     if not isinstance(said, Mapping):
         return None
@@ -97,7 +97,7 @@ def _scores(said: Any, prefix: str, pictures: int) -> Scores | None:
         for name, value in said.items()
         if name.startswith(prefix) and name != "pictures" and isinstance(value, (int, float))
     }
-    return Scores(numbers, pictures) if numbers else None
+    return Scores(numbers, images) if numbers else None
 
 
 def read_object(file: Path) -> dict[str, Any]:

@@ -32,9 +32,9 @@ def crop(x: Tensor, generator: torch.Generator) -> Tensor:
     offsets = sent(torch.randint(0, 2 * pad + 1, (2, b), generator=generator), x.device)
     rows = offsets[0][:, None] + torch.arange(h, device=x.device)
     columns = offsets[1][:, None] + torch.arange(w, device=x.device)
-    picture = torch.arange(b, device=x.device)[:, None, None]
+    image = torch.arange(b, device=x.device)[:, None, None]
     # two index groups around a slice: torch puts the channels last, (b, h, w, c)
-    return padded[picture, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    return padded[image, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
 def erase(x: Tensor, generator: torch.Generator) -> Tensor:

@@ -235,11 +235,11 @@ class TrainingEvaluator:
             trained, seconds = int(kept["trained_epochs"]), float(kept["train_seconds"])
         if self.weights_dir is not None and (kept is None or int(kept["done"]) < epochs):
             made = {"trial": trial.id, "trained_epochs": trained, "train_seconds": seconds}
-            about = {"settings": self._settings(), "train_loss": loss, **made, **self._pictures(prepared)}
+            about = {"settings": self._settings(), "train_loss": loss, **made, **self._images(prepared)}
             weights.save(self.weights_file(trial), training.state_dict() | about)
         return Outcome(training.judged, loss, training.done, trained, seconds)
 
-    def _pictures(self, prepared: Prepared) -> dict[str, Any]:
+    def _images(self, prepared: Prepared) -> dict[str, Any]:
         """The rest of what using a network needs: its sizes, and the normalisation of its images."""
         return {
             "num_classes": prepared.num_classes,

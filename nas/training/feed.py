@@ -87,13 +87,13 @@ class MemoryFeed:
 class DecodingFeed:
     """Images decoded on demand by threads, a batch ahead of the training."""
 
-    pictures: Pictures
+    images: Pictures
     resolution: int | None
     normalise: Normalise
     device: torch.device
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.images)
 
     def batches(
         self, parts: list[Tensor], seed: int | None, transform: Transform = lambda x: x
@@ -106,12 +106,12 @@ class DecodingFeed:
                     coming.append(self._start(pool, positions[index + 1], seed))
                 pixels = np.concatenate([future.result() for future in coming.pop(0)])
                 x = sent(torch.from_numpy(pixels), self.device).permute(0, 2, 3, 1).contiguous()
-                y = sent(torch.from_numpy(self.pictures.labels[at]), self.device)
+                y = sent(torch.from_numpy(self.images.labels[at]), self.device)
                 yield transform(self.normalise(x)), y
 
     def _start(self, pool: ThreadPoolExecutor, at: IntArray, seed: int | None) -> list[Future[ByteArray]]:
         return [
-            pool.submit(self.pictures.take, piece, self.resolution, seed)
+            pool.submit(self.images.take, piece, self.resolution, seed)
             for piece in np.array_split(at, min(len(at), 2 * DECODERS))
         ]
 
@@ -148,8 +148,8 @@ class Prepared:
     def example(self, count: int = 1) -> Tensor:
         """Some input images, (count or fewer, c, h, w): from the test set, if there is one."""
         feed = next(f for f in (self.test, self.validation, self.train) if len(f))
-        pictures, _ = next(iter(feed.batches([torch.arange(min(count, len(feed)))], None)))
-        return pictures.float().contiguous()
+        images, _ = next(iter(feed.batches([torch.arange(min(count, len(feed)))], None)))
+        return images.float().contiguous()
 
 
 def prepare(data: DataSource, recipe: Recipe, device: torch.device, resolution: int | None) -> Prepared:
@@ -200,15 +200,15 @@ def _prepare(
 
 
 def feed_of(
-    pictures: Pictures, splits: Splits, resolution: int | None, channels_last: bool, device: torch.device
+    images: Pictures, splits: Splits, resolution: int | None, channels_last: bool, device: torch.device
 ) -> Feed:
     """The feed for these images: from memory if they are there, else decoding."""
     normalise = Normalise(
         torch.tensor(splits.mean, device=device), torch.tensor(splits.std, device=device), channels_last
     )
-    if pictures.images is None:
-        return DecodingFeed(pictures, resolution, normalise, device)
-    pixels = torch.from_numpy(np.ascontiguousarray(pictures.images))
+    if images.images is None:
+        return DecodingFeed(images, resolution, normalise, device)
+    pixels = torch.from_numpy(np.ascontiguousarray(images.images))
     enlarge = None
     if resolution is not None and resolution > max(pixels.shape[2:]):
         enlarge = resolution
@@ -217,7 +217,7 @@ def feed_of(
     pixels = pixels.permute(0, 2, 3, 1).contiguous().to(device)
     if pixels.numel() * 4 <= FLOAT_BYTES:
         pixels = pixels.float().sub_(normalise.mean).div_(normalise.std)
-    return MemoryFeed(pixels, torch.from_numpy(pictures.labels).to(device), normalise, enlarge)
+    return MemoryFeed(pixels, torch.from_numpy(images.labels).to(device), normalise, enlarge)
 
 
 def resized(pixels: Tensor, resolution: int) -> Tensor:

@@ -134,8 +134,8 @@ def judge_weights(
     network.to(where).eval()
     with reproducible(threads or torch.get_num_threads(), where):
         score = task.judge(network, prepared.test, prepared, nullcontext)
-    picture, _ = next(iter(prepared.test.batches([torch.zeros(1, dtype=torch.long)], None)))
-    return Judgement(score, prepared.class_names, latency(network.to("cpu"), picture.cpu()))
+    image, _ = next(iter(prepared.test.batches([torch.zeros(1, dtype=torch.long)], None)))
+    return Judgement(score, prepared.class_names, latency(network.to("cpu"), image.cpu()))
 
 
 def latency(network: nn.Module, batch: Tensor) -> float:

@@ -190,12 +190,12 @@ def forward_pass(
     """
     import torch
 
-    pictures = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(device)
-    pictures = pictures.contiguous(memory_format=torch.channels_last)
+    images = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(device)
+    images = images.contiguous(memory_format=torch.channels_last)
 
     def run() -> object:
-        with torch.inference_mode(), torch.autocast(pictures.device.type, torch.bfloat16, enabled=half):
-            return network(pictures)
+        with torch.inference_mode(), torch.autocast(images.device.type, torch.bfloat16, enabled=half):
+            return network(images)
 
     return run
 

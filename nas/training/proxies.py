@@ -146,13 +146,13 @@ class WithProxies:
 
 @lru_cache(maxsize=8)  # a search has a handful of resolutions; the oldest is dropped when there are more
 def _drawn(
-    data: DataSource, recipe: Recipe, device: torch.device, wanted: int | None, pictures: int, seed: int
+    data: DataSource, recipe: Recipe, device: torch.device, wanted: int | None, count: int, seed: int
 ) -> tuple[Batch, int, int]:
     """The batch, and the classes and channels of a network for it."""
     prepared = prepare(data, recipe, device, wanted)
     if len(prepared.train) < 2:
         raise DataError(f"data {data}: proxies need at least 2 training images, got {len(prepared.train)}")
     generator = torch.Generator().manual_seed(stream(seed, 1))
-    positions = torch.randperm(len(prepared.train), generator=generator)[:pictures]
+    positions = torch.randperm(len(prepared.train), generator=generator)[:count]
     images, labels = next(iter(prepared.train.batches([positions], None)))
     return Batch(images, labels), prepared.num_classes, prepared.in_channels

@@ -76,8 +76,8 @@ class Robustness:
         there is no image.
         """
         return {
-            key: _error(network, pictures, data, resolution, device)
-            for key, pictures in self._corrupted(data, split, resolution)
+            key: _error(network, images, data, resolution, device)
+            for key, images in self._corrupted(data, split, resolution)
         }
 
     def clean_error(
@@ -103,23 +103,23 @@ class Robustness:
 
 
 def _error(
-    network: nn.Module, pictures: Pictures, data: DataSource, resolution: int | None, device: torch.device
+    network: nn.Module, images: Pictures, data: DataSource, resolution: int | None, device: torch.device
 ) -> float:
     splits = load(data)
     channels_last = any(
         p.ndim == 4 and p.is_contiguous(memory_format=torch.channels_last) for p in network.parameters()
     )
-    feed = feed_of(pictures, splits, resolution, channels_last, device)
+    feed = feed_of(images, splits, resolution, channels_last, device)
     return judge(network, feed, splits.num_classes).error
 
 
 @lru_cache(maxsize=2)
-def _clean(data: DataSource, split: str, pictures: int, resolution: int | None) -> MemoryPictures:
+def _clean(data: DataSource, split: str, count: int, resolution: int | None) -> MemoryPictures:
     """The images that are evaluated, in memory."""
     found: Pictures = getattr(load(data), split)
     if not len(found):
         raise DataError(f"data {data}: there is no {split} image to evaluate robustness on")
-    chosen = subset(found.labels, min(pictures, len(found)), seed=0)
+    chosen = subset(found.labels, min(count, len(found)), seed=0)
     side = None if found.images is not None else resolution
     return MemoryPictures(found.take(chosen, side, None), found.labels[chosen])
 

@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 class Batch(NamedTuple):
     """Normalised images, float32 (b, c, h, w), and their classes, int64 (b,), on the network's device."""
 
-    pictures: Tensor
+    images: Tensor
     labels: Tensor
 
 
@@ -64,8 +64,8 @@ def naswot(network: nn.Module, batch: Batch) -> float:
     Images that the network cannot distinguish would give minus infinity: eigenvalues below 1 (two codes that
     differ in one unit have 1) count as 1, so the value is at least 0, and 0 without any activation.
     """
-    with _copy(network) as copied, torch.no_grad(), _Codes(batch.pictures) as codes:
-        copied(batch.pictures)
+    with _copy(network) as copied, torch.no_grad(), _Codes(batch.images) as codes:
+        copied(batch.images)
     return float(torch.linalg.eigvalsh(codes.kernel).clamp_(min=1.0).log_().sum())
 
 
@@ -85,7 +85,7 @@ def synflow(network: nn.Module, batch: Batch) -> float:
         with torch.no_grad():
             for parameter in copied.parameters():
                 parameter.abs_()
-        total = copied(torch.ones_like(batch.pictures[:1], dtype=torch.float64)).sum()
+        total = copied(torch.ones_like(batch.images[:1], dtype=torch.float64)).sum()
         flows = [
             (weight.detach() * gradient).abs().sum()
             for weight, gradient in zip(weights, _gradients(total, weights), strict=True)
@@ -102,7 +102,7 @@ def grad_norm(network: nn.Module, batch: Batch) -> float:
     """
     with _copy(network) as copied, torch.enable_grad():
         weights = _weights(copied)
-        loss = cross_entropy(copied(batch.pictures), batch.labels)
+        loss = cross_entropy(copied(batch.images), batch.labels)
         norms = [gradient.norm() for gradient in _gradients(loss, weights)]
         total = float(torch.stack(norms).sum()) if norms else 0.0
     return _bounded(total, torch.finfo(torch.float32).max)
@@ -116,7 +116,7 @@ def params(network: nn.Module, batch: Batch) -> float:
 def madds(network: nn.Module, batch: Batch) -> float:
     """Multiply-adds of convolutions and linear layers for one image of the batch's size."""
     with _copy(network) as copied, torch.no_grad(), FlopCounterMode(display=False) as counter:
-        copied.eval()(batch.pictures[:1])
+        copied.eval()(batch.images[:1])
     return float(counter.get_total_flops()) / 2
 
 
@@ -172,9 +172,9 @@ def _bounded(value: float, most: float) -> float:
 class _Codes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Adds up the kernel (b, b) of every activation that runs, however it is called."""
 
-    def __init__(self, pictures: Tensor) -> None:
+    def __init__(self, images: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.kernel = torch.zeros((len(pictures), len(pictures)), dtype=torch.float64)
+        self.kernel = torch.zeros((len(images), len(images)), dtype=torch.float64)
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

@@ -127,7 +127,7 @@ def block_cost(place: Placed, pixels: tuple[int, int] | None = None) -> Cost:
 
 
 def features_cost(
-    spec: NetworkSpec, picture: tuple[int, int], output_stride: int = 32, in_channels: int = 3
+    spec: NetworkSpec, image_size: tuple[int, int], output_stride: int = 32, in_channels: int = 3
 ) -> Cost:
     """Cost of the body (no head, no classifier) for an image of (height, width) pixels.
 
@@ -137,7 +137,7 @@ def features_cost(
 
     def pixels(stride: int) -> int:
         stride = min(stride, output_stride)
-        return halved(picture[0], stride) * halved(picture[1], stride)
+        return halved(image_size[0], stride) * halved(image_size[1], stride)
 
     weights = in_channels * spec.stem * 9
     total = Cost(weights + 2 * spec.stem, weights * pixels(spec.stem_stride))

@@ -195,14 +195,14 @@ class MUXNetSpace(SearchSpace):
         return features_of(self.spec(architecture), self.in_channels if in_channels is None else in_channels)
 
     def features_cost(
-        self, architecture: Architecture, picture: tuple[int, int], output_stride: int, in_channels: int
+        self, architecture: Architecture, image_size: tuple[int, int], output_stride: int, in_channels: int
     ) -> Mapping[str, int]:
         """Exact `params` and `madds` of the body for images (height, width); the last map's `width` and `pixels`."""
         spec = self.spec(architecture)
-        cost = features_cost(spec, picture, output_stride, in_channels)
+        cost = features_cost(spec, image_size, output_stride, in_channels)
         *_, last = placed(spec)
         stride = min(last.stride, output_stride)
-        pixels = halved(picture[0], stride) * halved(picture[1], stride)
+        pixels = halved(image_size[0], stride) * halved(image_size[1], stride)
         return {"params": cost.params, "madds": cost.madds, "width": last.block.width, "pixels": pixels}
 
     def _settled(self, architecture: Architecture) -> tuple[list[int], list[bool]]:

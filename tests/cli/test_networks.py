@@ -190,8 +190,8 @@ def test_a_trained_network_is_exported_with_its_weights_and_scores(trained: Path
     )
     card = Path("run/export/README.md").read_text()
     assert f"| test error | {result['test']['error']:.2f}% | 360 images" in card
-    error, pictures = result["last"]["validation_error"], result["pictures"]["sizes"]["validation"]
-    assert f"| validation error | {error:.2f}% | {pictures:,} images" in card
+    error, images = result["last"]["validation_error"], result["pictures"]["sizes"]["validation"]
+    assert f"| validation error | {error:.2f}% | {images:,} images" in card
     assert SMALL in card
     assert "| multiply-adds |" in card
     assert "exact, for one image of 1x8x8" in card

@@ -86,10 +86,10 @@ def test_a_trained_detector_is_a_file_that_needs_pytorch_alone(
 
     network = make_detector(network_spec(NETWORK, {}).features(3, 0.0), HeadSettings(maps=3), 2).eval()
     put_weights(network, trained / "weights.pt")
-    pictures = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    images = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        rows = module["load"](folder / "weights.pt")(pictures)
-        logits, offsets, anchors = network(pictures)
+        rows = module["load"](folder / "weights.pt")(images)
+        logits, offsets, anchors = network(images)
     torch.testing.assert_close(rows[..., :4], decode(offsets, anchors).clamp(0, 1))
     torch.testing.assert_close(rows[..., 4:], logits.softmax(-1)[..., 1:])
 

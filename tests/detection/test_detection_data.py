@@ -47,7 +47,7 @@ def test_voc_boxes_become_fractions_of_the_image(tmp_path: Path) -> None:
     assert train.objects[0].boxes.tolist() == [[0.1, 0.1, 0.5, 0.3]]
     assert train.objects[0].labels.tolist() == [11]  # dog is the twelfth of VOC's classes
     assert train.objects[0].difficult.tolist() == [True]
-    assert train.pictures.shape == (1, 3, 32, 32)
+    assert train.images.shape == (1, 3, 32, 32)
     assert train.sizes.tolist() == [[100, 200]]
 
 
@@ -154,10 +154,10 @@ def test_parquet_files_load_into_three_splits(shapes: tuple[Path, Path]) -> None
     assert splits.skipped == ()
 
 
-def changed(tmp_path: Path, pictures: dict[str, object], boxes: dict[str, object]) -> DetectionParquet:
+def changed(tmp_path: Path, images: dict[str, object], boxes: dict[str, object]) -> DetectionParquet:
     """A set of two images with changes to the first row of either file."""
     files = write_shapes(tmp_path, {"train": 2})
-    for file, changes in zip(files, (pictures, boxes), strict=True):
+    for file, changes in zip(files, (images, boxes), strict=True):
         table = pd.read_parquet(file)
         for column, value in changes.items():
             table[column] = table[column].astype(object)
@@ -220,7 +220,7 @@ def test_the_blood_cells_are_read_whole_but_for_two_empty_boxes(shared_data: Pat
     images = shared_data / "images" / "detection_images.parquet"
     boxes = shared_data / "images" / "detection_boxes.parquet"
     if not images.is_file():
-        pytest.skip(f"blood-cell pictures not found at {images}")
+        pytest.skip(f"blood-cell images not found at {images}")
     splits = DetectionParquet(str(images), str(boxes), source="bccd", resolution=8).load()
     assert [len(s) for s in (splits.train, splits.validation, splits.test)] == [205, 87, 72]
     assert splits.class_names == ("Platelets", "RBC", "WBC")

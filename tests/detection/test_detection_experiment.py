@@ -30,7 +30,7 @@ def test_parameters_are_within_one_in_a_hundred_of_the_published() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_the_experiment_runs_from_pictures_to_report(shapes: tuple[Path, Path], tmp_path: Path) -> None:
+def test_the_experiment_runs_from_images_to_report(shapes: tuple[Path, Path], tmp_path: Path) -> None:
     given = [
         "--images",
         str(shapes[0]),

@@ -172,8 +172,8 @@ def test_boxes_go_where_their_objects_go(seed: int) -> None:
     """In the changed image the target's box holds what is white, to within a pixel."""
     augmentation = Augmentation(zoom=(0.6, 1.4), stretch=0.3, flip=0.5, flip_vertical=0.5, colour=0.0)
     x, target = marked((12, 16, 26, 24))
-    picture, moved = augmentation(x, target, DRAWS().manual_seed(seed))
-    white = (picture[0, 0] > 0.5).nonzero()
+    image, moved = augmentation(x, target, DRAWS().manual_seed(seed))
+    white = (image[0, 0] > 0.5).nonzero()
     if moved[0, 0, 0] < 0:
         return
     low, high = white.min(0).values.flip(0), white.max(0).values.flip(0) + 1
@@ -184,16 +184,16 @@ def test_boxes_go_where_their_objects_go(seed: int) -> None:
 def test_without_change_images_and_boxes_stay() -> None:
     still = Augmentation(zoom=(1.0, 1.0), stretch=0.0, flip=0.0, colour=0.0)
     x, target = marked((5, 5, 20, 10))
-    picture, moved = still(x, target, DRAWS().manual_seed(0))
-    torch.testing.assert_close(picture, x, atol=1e-4, rtol=0)
+    image, moved = still(x, target, DRAWS().manual_seed(0))
+    torch.testing.assert_close(image, x, atol=1e-4, rtol=0)
     torch.testing.assert_close(moved, target)
 
 
 def test_a_mirrored_box_is_on_the_other_side() -> None:
     mirror = Augmentation(zoom=(1.0, 1.0), stretch=0.0, flip=1.0, colour=0.0)
-    picture, moved = mirror(*marked((0, 0, 10, 20)), DRAWS().manual_seed(0))
+    image, moved = mirror(*marked((0, 0, 10, 20)), DRAWS().manual_seed(0))
     torch.testing.assert_close(moved[0, 0, 1:], torch.tensor([0.75, 0.0, 1.0, 0.5]))
-    assert picture[0, 0, 5, 35] > 0.9
+    assert image[0, 0, 5, 35] > 0.9
 
 
 def test_an_object_whose_centre_leaves_the_window_is_dropped() -> None:

@@ -51,7 +51,7 @@ def test_boxes_fit_the_upright_image_whichever_way_they_were_annotated(
     expected = [(left - 1) / WIDTH, (top - 1) / HEIGHT, right / WIDTH, bottom / HEIGHT]
     assert train.objects[0].boxes[0] == pytest.approx(expected)
     assert train.sizes.tolist() == [[WIDTH, HEIGHT]]
-    bright = train.pictures[0, 0] > 127
+    bright = train.images[0, 0] > 127
     x0, y0, x1, y1 = (round(v * 64) for v in expected)
     assert bright[y0 + 1 : y1 - 1, x0 + 1 : x1 - 1].all()  # the object is where its box is
     assert bright.sum() <= (x1 - x0 + 2) * (y1 - y0 + 2)

@@ -346,8 +346,8 @@ def test_the_run_folder_page_has_every_file_of_a_run(own_run: Path) -> None:
     known = mentioned("run-folder.md")
     for file in own_run.iterdir():
         assert {file.name, f"{file.name}/*.png"} & known, file.name
-    for picture in (own_run / "plots").iterdir():
-        assert picture.name in known or picture.name.startswith("front_"), picture.name
+    for image in (own_run / "plots").iterdir():
+        assert image.name in known or image.name.startswith("front_"), image.name
 
 
 def test_the_run_folder_page_has_every_column_key_and_status(own_run: Path) -> None:

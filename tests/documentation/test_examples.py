@@ -80,15 +80,15 @@ def test_a_search_is_led_by_the_surrogate_of_the_example(example: Any) -> None:
     assert len(found.history) == 40
 
 
-def test_the_evaluator_reads_pictures_and_says_what_is_missing(example: Any, tmp_path: Path) -> None:
+def test_the_evaluator_reads_images_and_says_what_is_missing(example: Any, tmp_path: Path) -> None:
     own = example("own_evaluator")
     space = own.NASBench101.digits()
     with pytest.raises(own.nas.NasError, match="has no folder train"):
         own.Train(space, str(tmp_path)).prepare()
-    own.write_pictures(tmp_path)
+    own.write_images(tmp_path)
     own.Train(space, str(tmp_path)).prepare()
-    pictures, labels = own.read_pictures(str(tmp_path))["train"]
-    assert pictures.shape == (1437, 1, 8, 8)
+    images, labels = own.read_images(str(tmp_path))["train"]
+    assert images.shape == (1437, 1, 8, 8)
     assert set(labels) == set(range(10))
 
 
@@ -116,7 +116,7 @@ def test_objectives_of_one_s_own_are_on_the_front(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_pictures_and_an_evaluator_of_one_s_own_give_a_front(tmp_path: Path) -> None:
+def test_images_and_an_evaluator_of_one_s_own_give_a_front(tmp_path: Path) -> None:
     header, *rows = run(tmp_path, str(EXAMPLES / "own_evaluator.py")).splitlines()
     assert header.split() == ["architecture", "error", "params"]
     assert len(rows) >= 2

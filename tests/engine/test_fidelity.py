@@ -357,7 +357,7 @@ def test_the_schedule_ends_at_the_last_rung_with_a_folder_or_without(tmp_path: P
 class Unprepared(Keeping):
     """An evaluator whose data are missing."""
 
-    error: Exception = nas.NasError("no pictures in /nowhere")
+    error: Exception = nas.NasError("no images in /nowhere")
 
     def prepare(self) -> None:
         raise self.error
@@ -369,7 +369,7 @@ class Unprepared(Keeping):
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (nas.NasError("no pictures in /nowhere"), "^no pictures in /nowhere"),
+        (nas.NasError("no images in /nowhere"), "^no images in /nowhere"),
         (KeyError("x"), r"evaluator: prepare\(\) failed: KeyError"),
     ],
 )
@@ -401,7 +401,7 @@ def test_a_problem_without_halving_has_one_budget() -> None:
 def test_data_missing_on_the_driver_do_not_stop_a_search_on_a_cluster() -> None:
     problem = Problem(Grid(), OBJECTIVES, Unprepared())
     check_ready(problem, remote=True)
-    with pytest.raises(nas.NasError, match="no pictures"):
+    with pytest.raises(nas.NasError, match="no images"):
         check_ready(problem, remote=False)
 
 

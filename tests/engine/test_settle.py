@@ -402,7 +402,7 @@ def test_an_untrained_network_is_exported_for_the_data_of_its_run(images: Folder
     search(space, train, out=run, budget=1)
     whole = Run.read(run, space, train)
     made = untrained(whole, choose(whole.table, ["params"])[0], 0, None)
-    assert (made.pictures.shape, len(made.pictures.class_names)) == ((3, 8, 8), 4)
+    assert (made.images.shape, len(made.images.class_names)) == ((3, 8, 8), 4)
     assert parameters(made.network) == whole.table.front["params"].min()
 
 

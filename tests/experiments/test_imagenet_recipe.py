@@ -1,4 +1,4 @@
-"""The ImageNet recipe on real pictures: from end to end, interrupted and resumed, and by two processes."""
+"""The ImageNet recipe on real images: from end to end, interrupted and resumed, and by two processes."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ START = "import sys; from nas.cli import main; sys.exit(main())"
 
 
 @pytest.fixture(scope="module")
-def pictures(shared_data: Path) -> Path:
-    """200 pictures of ImageNet, one a class."""
+def images(shared_data: Path) -> Path:
+    """200 images of ImageNet, one per class."""
     file = shared_data / "images" / "imagenet_sample200.parquet"
     if not file.is_file():
-        pytest.skip(f"pictures of ImageNet not found at {file}")
+        pytest.skip(f"images of ImageNet not found at {file}")
     return file
 
 
-def arguments(pictures: Path, out: Path, epochs: int = 2) -> list[str]:
-    """The command of the documentation, cut down: few small pictures, decoded as they are taken."""
+def arguments(images: Path, out: Path, epochs: int = 2) -> list[str]:
+    """The command of the documentation, cut down: few small images, decoded on demand."""
     small = [f"data.resolution={PIXELS}", f"recipe.resolution={PIXELS}", "data.memory_mb=0"]
     small += ["data.num_classes=1000", "recipe.max_pictures=16", "recipe.batch_size=8"]
     settings = [word for value in small for word in ("--set", value)]
-    command = ["train", "mobilenet_v2_050", "--data", str(pictures), "--recipe", "imagenet"]
+    command = ["train", "mobilenet_v2_050", "--data", str(images), "--recipe", "imagenet"]
     return [*command, "--epochs", str(epochs), "--threads", "1", "--out", str(out), *settings]
 
 
@@ -62,7 +62,7 @@ def losses(folder: Path) -> list[float]:
 
 
 def test_an_interrupted_training_of_the_recipe_becomes_what_it_would_have_become(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     epoch = Training.epoch
 
@@ -71,12 +71,12 @@ def test_an_interrupted_training_of_the_recipe_becomes_what_it_would_have_become
             raise KeyboardInterrupt
         return epoch(self, feed)
 
-    assert run(monkeypatch, arguments(pictures, tmp_path / "whole")) == 0
+    assert run(monkeypatch, arguments(images, tmp_path / "whole")) == 0
     with monkeypatch.context() as patch:
         patch.setattr(Training, "epoch", stopped)
-        assert run(patch, arguments(pictures, tmp_path / "stopped")) == 130
+        assert run(patch, arguments(images, tmp_path / "stopped")) == 130
     assert not (tmp_path / "stopped" / "weights.pt").is_file()
-    assert run(monkeypatch, arguments(pictures, tmp_path / "stopped")) == 0
+    assert run(monkeypatch, arguments(images, tmp_path / "stopped")) == 0
     assert losses(tmp_path / "stopped") == losses(tmp_path / "whole")
     whole, stopped_ = weights(tmp_path / "whole"), weights(tmp_path / "stopped")
     assert all(torch.equal(whole[name], stopped_[name]) for name in whole)
@@ -85,7 +85,7 @@ def test_an_interrupted_training_of_the_recipe_becomes_what_it_would_have_become
     assert whole["classifier.weight"].shape == (1000, 1280)
 
 
-def test_two_processes_train_the_recipe_together(pictures: Path, tmp_path: Path) -> None:
+def test_two_processes_train_the_recipe_together(images: Path, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -94,7 +94,7 @@ def test_two_processes_train_the_recipe_together(pictures: Path, tmp_path: Path)
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
     command += ["--master-addr=127.0.0.1", f"--master-port={port}", str(script)]
     done = subprocess.run(
-        [*command, *arguments(pictures, tmp_path / "two", epochs=1)],
+        [*command, *arguments(images, tmp_path / "two", epochs=1)],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,

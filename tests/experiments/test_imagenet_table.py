@@ -73,7 +73,7 @@ def test_empty_columns_are_left_out_for_people_and_gaps_are_dashes(rows: list[di
 
 
 class Colour(nn.Module):
-    """Says class 7 for pictures that are more red than blue, else class 12."""
+    """Predicts class 7 for images with more red than blue, else class 12."""
 
     def forward(self, x: Tensor) -> Tensor:
         red = x[:, 0].mean((1, 2)) > x[:, 2].mean((1, 2))
@@ -81,11 +81,11 @@ class Colour(nn.Module):
 
 
 @pytest.fixture
-def pictures(shared_data: Path) -> list[bytes]:
-    """Some real pictures of ImageNet, as they are stored."""
+def images(shared_data: Path) -> list[bytes]:
+    """Some real images of ImageNet, as stored."""
     file = shared_data / "images" / "imagenet_sample200.parquet"
     if not file.is_file():
-        pytest.skip(f"pictures of ImageNet not found at {file}")
+        pytest.skip(f"images of ImageNet not found at {file}")
     import pyarrow.parquet as pq
 
     return pq.read_table(file, columns=["jpeg"]).column("jpeg").to_pylist()[:6]  # type: ignore[no-any-return]
@@ -118,11 +118,11 @@ def test_the_three_sets_of_imagenet_v2_are_judged_by_the_numbers_of_their_folder
     assert all(score.error == pytest.approx(20.0) for score in found.values())
 
 
-def test_real_pictures_of_any_size_are_cut_to_what_the_network_takes(
-    pictures: list[bytes], tmp_path: Path
+def test_real_images_of_any_size_are_cut_to_what_the_network_takes(
+    images: list[bytes], tmp_path: Path
 ) -> None:
-    put(tmp_path, "3", pictures[:4])
-    put(tmp_path, "11", pictures[4:])
+    put(tmp_path, "3", images[:4])
+    put(tmp_path, "11", images[4:])
     feed = accuracy.held_out(tmp_path)
     batches = list(feed.batches([torch.arange(6)], None))
     assert [tuple(x.shape) for x, _ in batches] == [(6, 3, 224, 224)]
@@ -133,7 +133,7 @@ def test_real_pictures_of_any_size_are_cut_to_what_the_network_takes(
 def test_named_classes_are_numbered_in_their_order(tmp_path: Path) -> None:
     for name in ("n02", "n01", "n03"):
         put(tmp_path, name, [coloured(1)])
-    assert accuracy.held_out(tmp_path, num_classes=3).pictures.labels.tolist() == [0, 1, 2]
+    assert accuracy.held_out(tmp_path, num_classes=3).images.labels.tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize(

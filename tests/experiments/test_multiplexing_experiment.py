@@ -125,7 +125,7 @@ def test_all_networks_of_a_seed_come_before_the_next_seed() -> None:
 
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of 60 pictures, and a plan with two small networks for them."""
+    """A folder of 60 images, and a plan with two small networks for them."""
     rng = np.random.default_rng(0)
     splits = decoded.Splits(
         decoded.MemoryPictures(rng.integers(0, 256, (60, 3, 16, 16), dtype=np.uint8), np.arange(60) % 10),

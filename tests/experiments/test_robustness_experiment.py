@@ -1,4 +1,4 @@
-"""The scripts of experiments/robustness, on untrained networks and few pictures."""
+"""The scripts of experiments/robustness, on untrained networks and few images."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ def test_a_network_without_weights_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_sheet_shows_a_picture_of_the_size_that_was_asked_for(tmp_path: Path) -> None:
+def test_a_sheet_shows_an_image_of_the_given_size(tmp_path: Path) -> None:
     stream = io.BytesIO()
     pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(stream, "PNG")
     pq.write_table(pa.table({"png": [stream.getvalue()]}), tmp_path / "one.parquet")
-    assert sheet.picture(tmp_path / "one.parquet", 0, 24).shape == (24, 24, 3)
+    assert sheet.image(tmp_path / "one.parquet", 0, 24).shape == (24, 24, 3)
     sheet.main([str(tmp_path / "one.parquet"), "--side", "24", "--out", str(tmp_path / "sheet.jpg")])
     assert (tmp_path / "sheet.jpg").stat().st_size > 10_000

@@ -23,8 +23,8 @@ NETWORK = "r32/stem8s2/ds8/ir16:s2e2/head32"
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """60 pictures of 32 pixels in three classes, told apart by their brightness."""
+def images(tmp_path: Path) -> Path:
+    """60 images of 32 pixels in three classes of different brightness."""
     rng = np.random.default_rng(0)
     labels = [i % 3 for i in range(60)]
     blobs = []
@@ -38,8 +38,8 @@ def pictures(tmp_path: Path) -> Path:
     return file
 
 
-def run(pictures: Path, tmp_path: Path, *options: str) -> list[dict[str, str]]:
-    target = f"{{name: parquet, path: {pictures}, test: 0.3}}"
+def run(images: Path, tmp_path: Path, *options: str) -> list[dict[str, str]]:
+    target = f"{{name: parquet, path: {images}, test: 0.3}}"
     common = ["--target", target, "--set", "epochs=1", "--set", "resolution=32", "--set", "batch_size=12"]
     transfer.main([*options, *common, "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")])
     with (tmp_path / "out" / "results.csv").open(newline="", encoding="utf-8") as lines:
@@ -58,9 +58,9 @@ def test_digits_in_colour_are_the_digits_four_times_as_large() -> None:
 
 
 def test_a_network_learns_a_source_and_is_compared_with_itself_from_scratch(
-    pictures: Path, tmp_path: Path
+    images: Path, tmp_path: Path
 ) -> None:
-    rows = run(pictures, tmp_path, NETWORK, "--source", "digits", "--source-epochs", "1", "--scratch")
+    rows = run(images, tmp_path, NETWORK, "--source", "digits", "--source-epochs", "1", "--scratch")
     assert [row["start"] for row in rows] == ["digits", "scratch"]
     assert rows[0]["madds"] == rows[1]["madds"]
     assert all(0 <= float(row["accuracy"]) <= 100 for row in rows)
@@ -70,24 +70,24 @@ def test_a_network_learns_a_source_and_is_compared_with_itself_from_scratch(
 
 @pytest.mark.slow
 def test_given_weights_are_begun_from_and_a_second_run_repeats_the_table(
-    pictures: Path, tmp_path: Path
+    images: Path, tmp_path: Path
 ) -> None:
-    run(pictures, tmp_path, NETWORK, "--source", "digits", "--source-epochs", "1")
+    run(images, tmp_path, NETWORK, "--source", "digits", "--source-epochs", "1")
     (weights,) = [
         file
         for file in (tmp_path / "runs").glob("*/weights.pt")
         if "Colour" in (file.parent / "config.json").read_text(encoding="utf-8")
     ]
-    first = run(pictures, tmp_path, f"{NETWORK}:{weights}")
+    first = run(images, tmp_path, f"{NETWORK}:{weights}")
     assert first[0]["start"] == "weights.pt"
-    assert run(pictures, tmp_path, f"{NETWORK}:{weights}") == first
+    assert run(images, tmp_path, f"{NETWORK}:{weights}") == first
 
 
-def test_missing_weights_and_settings_without_a_value_are_refused(pictures: Path, tmp_path: Path) -> None:
+def test_missing_weights_and_settings_without_a_value_are_refused(images: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"gone\.pt: not found"):
-        run(pictures, tmp_path, f"{NETWORK}:{tmp_path / 'gone.pt'}")
+        run(images, tmp_path, f"{NETWORK}:{tmp_path / 'gone.pt'}")
     with pytest.raises(ConfigError, match="expected KEY=VALUE"):
-        run(pictures, tmp_path, NETWORK, "--set", "epochs")
+        run(images, tmp_path, NETWORK, "--set", "epochs")
 
 
 def test_the_recipe_is_the_authors_unless_changed() -> None:

@@ -16,14 +16,14 @@ from own_networks import REFUSED, Network, Remembers
 from torch import nn
 
 from nas.export.calls import NotExportable
-from nas.export.standalone import Pictures, outputs, probe, standalone
+from nas.export.standalone import ImageSpec, outputs, probe, standalone
 from nas.training.from_config import segmentation_space
 from search_spaces.muxnet import MUXNetSpace
 from search_spaces.nasbench101 import NASBench101
 from search_spaces.nasbench201 import NASBench201
 from search_spaces.networks import NETWORKS
 
-GREY = Pictures((1, 8, 8), (4.9,), (6.0,), tuple("0123456789"))
+GREY = ImageSpec((1, 8, 8), (4.9,), (6.0,), tuple("0123456789"))
 # In an interpreter that finds torch but none of this project: build, load, run, and save what comes out.
 ELSEWHERE = """
 import sys
@@ -67,14 +67,14 @@ NETWORKS_OF_SPACES: dict[str, Callable[[], nn.Module]] = {
 def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[torch.Tensor, Path]]:
     """The outputs of each network, and the folder where another interpreter has run its file."""
     found: dict[str, tuple[torch.Tensor, Path]] = {}
-    pictures = torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    images = torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(1))
     for name, make in NETWORKS_OF_SPACES.items():
         torch.manual_seed(0)
         network, folder = settled(make()), tmp_path_factory.mktemp(name)
         (folder / "network.py").write_text(standalone(network, GREY, "A network."), encoding="utf-8")
         torch.save(network.state_dict(), folder / "weights.pt")
-        torch.save(pictures, folder / "pictures.pt")
-        found[name] = outputs(network, pictures), folder
+        torch.save(images, folder / "pictures.pt")
+        found[name] = outputs(network, images), folder
     folders = [str(folder) for _, folder in found.values()]
     done = subprocess.run(
         [sys.executable, "-I", "-c", ELSEWHERE, *folders], capture_output=True, text=True, timeout=110
@@ -151,7 +151,7 @@ def test_segmentations_are_written_too(head: str) -> None:
     torch.manual_seed(0)
     network = settled(space.build(space.sample(np.random.default_rng(0))))
     standalone(
-        network, Pictures((1, 30, 44), (0.0,), (1.0,), tuple("abcd")), "A."
+        network, ImageSpec((1, 30, 44), (0.0,), (1.0,), tuple("abcd")), "A."
     )  # which compares the outputs
 
 
@@ -162,8 +162,8 @@ def test_every_named_network_is_written(name: str) -> None:
 
     torch.manual_seed(0)
     network = named_network(name).builder(0.0, 0.0, 64)(num_classes=7, in_channels=3)
-    pictures = Pictures((3, 64, 64), (0.0,) * 3, (1.0,) * 3, tuple("abcdefg"))
-    standalone(settled(network), pictures, "A.")
+    images = ImageSpec((3, 64, 64), (0.0,) * 3, (1.0,) * 3, tuple("abcdefg"))
+    standalone(settled(network), images, "A.")
 
 
 @pytest.mark.slow

@@ -440,19 +440,19 @@ def images(draw: st.DrawFn) -> tuple[bytes, str]:
     mode, kind = draw(st.sampled_from(_MODES)), draw(st.sampled_from(_FORMATS))
     size = draw(st.integers(1, 9)), draw(st.integers(1, 9))
     try:
-        picture = Image.new(mode, size)
+        image = Image.new(mode, size)
         high = draw(st.sampled_from([1, 255, 256, 65535, -1, 0.5]))
-        shape = (size[1], size[0], len(picture.getbands()))
+        shape = (size[1], size[0], len(image.getbands()))
         noise = np.random.default_rng(draw(st.integers(0, 99))).uniform(0, high if high > 0 else 300, shape)
         bands = noise.astype(
             {"I": np.int32, "F": np.float32, "I;16": np.uint16, "I;16B": ">u2"}.get(mode, np.uint8)
         )
         if mode == "1":
-            ImageDraw.Draw(picture).point((0, 0), 1)
+            ImageDraw.Draw(image).point((0, 0), 1)
         else:
-            picture.frombytes(bands.tobytes()[: len(picture.tobytes())])
+            image.frombytes(bands.tobytes()[: len(image.tobytes())])
     except (ValueError, OSError, TypeError, OverflowError):
-        picture = Image.new("L", size, 7)
+        image = Image.new("L", size, 7)
     more: dict[str, Any] = {}
     if draw(st.booleans()):
         exif = Image.Exif()
@@ -465,8 +465,8 @@ def images(draw: st.DrawFn) -> tuple[bytes, str]:
         try:
             file.seek(0)
             file.truncate()
-            picture.save(file, kind, **given_more)
-            return file.getvalue(), picture.mode
+            image.save(file, kind, **given_more)
+            return file.getvalue(), image.mode
         except Exception:  # a format that does not hold this
             continue
     return PNG, "RGB"
@@ -483,15 +483,15 @@ def test_an_image_of_any_mode_is_decoded_as_shown_or_refused(
     data = data[:cut] if cut < 20 else data
 
     def look() -> None:
-        picture, orientation = read_turned("x.png", data, channels)
-        assert picture.mode == {1: "L", 3: "RGB"}[channels]
+        decoded, orientation = read_turned("x.png", data, channels)
+        assert decoded.mode == {1: "L", 3: "RGB"}[channels]
         assert 1 <= orientation <= 8
         width, height = Image.open(io.BytesIO(data)).size
-        assert sorted(picture.size) == sorted((width, height))
+        assert sorted(decoded.size) == sorted((width, height))
         with Image.open(io.BytesIO(data)) as plain:
             if plain.mode in ("L", "RGB") and not plain.info.get("transparency") and orientation == 1:
                 same = np.asarray(plain.convert("RGB").convert({1: "L", 3: "RGB"}[channels]))
-                assert np.abs(same.astype(int) - np.asarray(picture).astype(int)).max() <= 1
+                assert np.abs(same.astype(int) - np.asarray(decoded).astype(int)).max() <= 1
 
     refused(look)
     refused(read_numbers, "mask.png", data)

@@ -1,4 +1,4 @@
-"""Damaged files of every kind that is read from a user: tables, pictures, weights, histories."""
+"""Damaged files of every kind that is read from a user: tables, images, weights, histories."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CELLS = ("1-", "101-0", "110101-22")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def no_pictures() -> Iterator[None]:
+def no_images() -> Iterator[None]:
     """A search that goes on draws its plots at the end, which takes most of the time and is not in question here."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nas.report.plots.write_plots", lambda folder, table: None)
@@ -63,7 +63,7 @@ def parquet(frame: pd.DataFrame) -> bytes:
     return file.getvalue()
 
 
-def picture() -> bytes:
+def image() -> bytes:
     file = io.BytesIO()
     Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3)).save(file, "PNG")
     return file.getvalue()
@@ -170,11 +170,11 @@ def test_a_damaged_nasbench201_table_is_refused(folder: Path, data: bytes) -> No
 
 @fuzzed
 @given(data=st.data())
-def test_damaged_parquet_pictures_are_loaded_or_refused(folder: Path, data: st.DataObject) -> None:
+def test_damaged_parquet_images_are_loaded_or_refused(folder: Path, data: st.DataObject) -> None:
     from nas.training.data.parquet import Parquet
 
-    pictures = [picture() if i else data.draw(damaged([picture()])) for i in range(20)]
-    good = parquet(pd.DataFrame({"jpeg": pictures, "label": [0, 1] * 10}))
+    images = [image() if i else data.draw(damaged([image()])) for i in range(20)]
+    good = parquet(pd.DataFrame({"jpeg": images, "label": [0, 1] * 10}))
     path = put(folder, "pictures.parquet", data.draw(damaged([good]) | st.just(good)))
     source = Parquet(str(path), validation=0.2, test=0.2)
     refused(source.load)

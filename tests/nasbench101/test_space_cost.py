@@ -139,14 +139,14 @@ def test_a_small_network_learns_a_simple_task_in_a_few_steps() -> None:
     space = NASBench101.digits()
     network = space.build(space.parse("111011-02"), num_classes=2)
     labels = torch.arange(64) % 2
-    pictures = torch.randn(64, 1, 8, 8) + labels[:, None, None, None]
+    images = torch.randn(64, 1, 8, 8) + labels[:, None, None, None]
     optimiser = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9)
     for _ in range(25):
         optimiser.zero_grad()
-        torch.nn.functional.cross_entropy(network(pictures), labels).backward()
+        torch.nn.functional.cross_entropy(network(images), labels).backward()
         optimiser.step()
     network.eval()
-    assert (network(pictures).argmax(1) == labels).float().mean() > 0.95
+    assert (network(images).argmax(1) == labels).float().mean() > 0.95
 
 
 def test_gradients_reach_every_parameter() -> None:

@@ -11,9 +11,9 @@ from search_spaces.networks import create_features
 BACKBONES = ("muxnet_xs", "muxnet_s", "muxnet_m", "muxnet_l", "mobilenet_v2", "resnet18")
 
 
-def maps(network: nn.Module, picture: torch.Tensor) -> list[torch.Tensor]:
+def maps(network: nn.Module, image: torch.Tensor) -> list[torch.Tensor]:
     with torch.no_grad():
-        return network.eval()(picture)
+        return network.eval()(image)
 
 
 @pytest.mark.parametrize(
@@ -31,8 +31,8 @@ def test_every_backbone_gives_maps_no_coarser_than_the_output_stride(name: str, 
 def test_a_dilated_backbone_says_where_both_look_what_the_original_says(name: str, stride: int) -> None:
     torch.manual_seed(0)
     original = create_features(name)
-    picture = torch.randn(1, 3, 64, 64)
-    coarse, fine = maps(original, picture)[-1], maps(dilated(original, stride), picture)[-1]
+    image = torch.randn(1, 3, 64, 64)
+    coarse, fine = maps(original, image)[-1], maps(dilated(original, stride), image)[-1]
     every = 32 // stride
     assert torch.allclose(fine[..., ::every, ::every], coarse, atol=1e-4)
 

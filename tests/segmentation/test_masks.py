@@ -29,9 +29,9 @@ def test_camvid_keeps_its_splits_and_does_not_count_what_is_unlabelled(camvid: C
     splits = camvid.load()
     assert [len(s) for s in (splits.train, splits.validation, splits.test)] == [8, 4, 3]
     assert splits.class_names == CAMVID_CLASSES
-    picture, mask = splits.train.pair(0)
+    image, mask = splits.train.pair(0)
     expected = scene(0)[1]
-    assert picture.shape == (3, *SIZE)
+    assert image.shape == (3, *SIZE)
     assert np.array_equal(mask[:-1], expected[:-1])
     assert (mask[-1] == IGNORE).all()
 
@@ -93,7 +93,7 @@ WRONG = {
         {"label_png": png(np.full(SIZE, 12))},
         "class number 12 on 768 pixels: expected 0 to 10",
     ),
-    "cut_picture": ({"jpeg": cut_short(jpeg(scene(0)[0]))}, "cannot be read as an image"),
+    "cut_image": ({"jpeg": cut_short(jpeg(scene(0)[0]))}, "cannot be read as an image"),
     "cut_mask": ({"label_png": cut_short(png(scene(0)[1]))}, "cannot be read as a mask"),
     "colour_mask": ({"label_png": encoded(Image.new("RGB", SIZE[::-1]), "PNG")}, "got mode RGB"),
     "split": ({"split": "holdout"}, "expected one of train"),

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def counted(build: Callable[[], nn.Module], channels: int, side: int) -> tuple[dict[str, int], torch.Size]:
-    """Both by name, and the shape of the output, for one square picture; on tensors without storage."""
+    """Both by name, and the shape of the output, for one square image; on tensors without storage."""
     with torch.device("meta"):
         network = build().eval()
         params = sum(p.numel() for p in network.parameters())

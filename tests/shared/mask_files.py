@@ -1,4 +1,4 @@
-"""Small sets of pictures with masks in the real formats, made here."""
+"""Small sets of generated images with masks in the real formats."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ SKY, ROAD, UNLABELLED = 0, 3, 11
 
 def png(numbers: np.ndarray, palette: bool = False) -> bytes:
     """A mask as a PNG, grey or with a palette."""
-    picture = Image.fromarray(numbers.astype(np.uint8))
+    image = Image.fromarray(numbers.astype(np.uint8))
     if palette:
-        picture = picture.convert("P")
-        picture.putdata(numbers.reshape(-1).tolist())
-    return encoded(picture, "PNG")
+        image = image.convert("P")
+        image.putdata(numbers.reshape(-1).tolist())
+    return encoded(image, "PNG")
 
 
 def jpeg(pixels: np.ndarray) -> bytes:
     return encoded(Image.fromarray(pixels.astype(np.uint8)), "JPEG", quality=95)
 
 
-def encoded(picture: Image.Image, form: str, **how: int) -> bytes:
+def encoded(image: Image.Image, form: str, **how: int) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, form, **how)
+    image.save(buffer, form, **how)
     return buffer.getvalue()
 
 

@@ -28,7 +28,7 @@ class Settings:
 
 
 class Wrong(ValueError):
-    """The picture is of no use."""
+    """The image cannot be used."""
 
 
 def squashed(x: Tensor, slope: float = SLOPE) -> Tensor:

@@ -16,7 +16,7 @@ from nas.training.corruptions.warping import motion_blurred, sampled, smoothed_f
 EVERY = pytest.mark.parametrize("name", CORRUPTIONS)
 
 
-def picture(side: int = 32, channels: int = 3, seed: int = 0) -> NDArray[np.uint8]:
+def image(side: int = 32, channels: int = 3, seed: int = 0) -> NDArray[np.uint8]:
     """A smooth image with an edge in it."""
     rng = np.random.default_rng(seed)
     x = gaussian_filter(rng.random((side, side, channels)), (2, 2, 0))
@@ -26,7 +26,7 @@ def picture(side: int = 32, channels: int = 3, seed: int = 0) -> NDArray[np.uint
 
 
 def plain(side: int = 32, channels: int = 3) -> NDArray[np.float32]:
-    return picture(side, channels).astype(np.float32) / 255
+    return image(side, channels).astype(np.float32) / 255
 
 
 def generator(seed: int = 0) -> np.random.Generator:
@@ -42,7 +42,7 @@ def test_there_are_the_fifteen_of_the_benchmark_in_four_kinds() -> None:
 @EVERY
 @pytest.mark.parametrize("side", [32, 224])
 def test_a_corruption_keeps_size_and_kind_and_depends_on_the_generator_alone(name: str, side: int) -> None:
-    clean = picture(side)
+    clean = image(side)
     before = clean.copy()
     changed = corrupt(clean, name, 5, generator(1))
     assert changed.shape == clean.shape
@@ -54,7 +54,7 @@ def test_a_corruption_keeps_size_and_kind_and_depends_on_the_generator_alone(nam
 
 @EVERY
 def test_severity_five_is_farther_from_the_image_than_severity_one(name: str) -> None:
-    clean = picture(224)
+    clean = image(224)
 
     def distance(severity: int) -> float:
         return float(np.abs(corrupt(clean, name, severity, generator(1)).astype(float) - clean).mean())
@@ -67,14 +67,14 @@ def test_severity_five_is_farther_from_the_image_than_severity_one(name: str) ->
 
 @EVERY
 def test_grey_images_with_other_levels_can_be_corrupted(name: str) -> None:
-    grey = (picture(8, 1) // 16).astype(np.uint8)
+    grey = (image(8, 1) // 16).astype(np.uint8)
     changed = corrupt(grey, name, 3, generator(), white=16)
     assert changed.shape == (8, 8, 1)
     assert changed.max() <= 16
 
 
 def test_each_image_of_a_set_is_corrupted_in_its_own_way_whatever_the_others_are() -> None:
-    one = picture().transpose(2, 0, 1)
+    one = image().transpose(2, 0, 1)
     both = corrupt_all(np.stack([one, one]), "gaussian_noise", 3, seed=4)
     assert not np.array_equal(both[0], both[1])
     np.testing.assert_array_equal(corrupt_all(one[None], "gaussian_noise", 3, seed=4)[0], both[0])
@@ -82,9 +82,9 @@ def test_each_image_of_a_set_is_corrupted_in_its_own_way_whatever_the_others_are
 
 def test_what_cannot_be_corrupted_is_refused_with_the_reason() -> None:
     with pytest.raises(ConfigError, match="did you mean 'motion_blur'"):
-        corrupt(picture(), "motion_blurr", 1, generator())
+        corrupt(image(), "motion_blurr", 1, generator())
     with pytest.raises(ConfigError, match="severity: expected 1, 2, 3, 4 or 5, got 6"):
-        corrupt(picture(), "fog", 6, generator())
+        corrupt(image(), "fog", 6, generator())
     with pytest.raises(ConfigError, match=r"expected uint8 \(height, width, 1 or 3\), got float32"):
         corrupt(plain(), "fog", 1, generator())  # type: ignore[arg-type]
 
@@ -134,7 +134,7 @@ def test_the_disk_is_round_and_softened_by_the_stated_gaussian() -> None:
 
 @pytest.mark.parametrize(("reach", "seed"), [(1, 0), (4, 1)])
 def test_pixels_behind_glass_are_those_of_the_published_loop(reach: int, seed: int) -> None:
-    clean = picture(40)
+    clean = image(40)
     rows, columns = range(40 - reach, reach, -1), range(40 - reach, reach, -1)
     right, down = generator(seed).integers(-reach, reach, (2, len(rows) * len(columns)))
     by_pixel = {
@@ -253,7 +253,7 @@ def test_frost_mixes_the_image_with_a_window_of_ice() -> None:
 
 
 def test_frost_covers_images_larger_than_the_window() -> None:
-    assert corrupt(picture(480), "frost", 1, generator()).shape == (480, 480, 3)
+    assert corrupt(image(480), "frost", 1, generator()).shape == (480, 480, 3)
 
 
 # digital
@@ -309,10 +309,10 @@ def test_elastic_is_an_affine_map_of_three_moved_points_then_displacements() -> 
 
 
 def test_pixelate_leaves_blocks_of_their_mean() -> None:
-    found = corrupt(picture(224), "pixelate", 5, generator())  # a quarter: blocks of four
+    found = corrupt(image(224), "pixelate", 5, generator())  # a quarter: blocks of four
     blocks = found.reshape(56, 4, 56, 4, 3)
     assert (blocks == blocks[:, :1, :, :1]).all()
-    means = picture(224).reshape(56, 4, 56, 4, 3).mean((1, 3))
+    means = image(224).reshape(56, 4, 56, 4, 3).mean((1, 3))
     np.testing.assert_allclose(blocks[:, 0, :, 0], means, atol=1.0)
 
 
@@ -323,6 +323,6 @@ def test_jpeg_is_pillows_at_the_published_quality() -> None:
 
     for severity, quality in ((1, 25), (5, 7)):
         stream = io.BytesIO()
-        Image.fromarray(picture(224)).save(stream, "JPEG", quality=quality)
-        found = corrupt(picture(224), "jpeg", severity, generator())
+        Image.fromarray(image(224)).save(stream, "JPEG", quality=quality)
+        found = corrupt(image(224), "jpeg", severity, generator())
         np.testing.assert_array_equal(found, np.asarray(Image.open(stream)))

@@ -24,7 +24,7 @@ from nas.training.data import base as data_base
 from nas.training.data.splits import stratified, subset
 
 
-def picture(rng: np.random.Generator, side: int = 12, form: str = "PNG") -> bytes:
+def image(rng: np.random.Generator, side: int = 12, form: str = "PNG") -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(rng.integers(0, 256, (side, side, 3), dtype=np.uint8)).save(buffer, form)
     return buffer.getvalue()
@@ -37,7 +37,7 @@ def folder(tmp_path, rng):
         for name in ("ant", "bee"):
             (tmp_path / split / name).mkdir(parents=True)
             for i in range(count):
-                (tmp_path / split / name / f"{i:02}.png").write_bytes(picture(rng))
+                (tmp_path / split / name / f"{i:02}.png").write_bytes(image(rng))
     return tmp_path
 
 
@@ -194,7 +194,7 @@ def test_a_damaged_image_is_named_before_anything_is_trained(folder):
 
 
 def test_check_lists_damaged_images_empty_classes_and_classes_without_training(folder):
-    (folder / "train" / "ant" / "00.png").write_bytes(b"not a picture")
+    (folder / "train" / "ant" / "00.png").write_bytes(b"not an image")
     (folder / "train" / "cat").mkdir()
     (folder / "val" / "dog").mkdir()
     report = Folder(str(folder)).check()
@@ -212,7 +212,7 @@ def test_a_sound_folder_passes_the_check(folder):
 
 
 def test_a_folder_of_mixed_sizes_without_resolution_says_so(folder, rng):
-    (folder / "train" / "ant" / "00.png").write_bytes(picture(rng, side=9))
+    (folder / "train" / "ant" / "00.png").write_bytes(image(rng, side=9))
     with pytest.raises(DataError, match="set resolution"):
         Folder(str(folder), resolution=None).load()
 
@@ -232,7 +232,7 @@ def test_random_crops_depend_on_the_seed_alone(folder):
 
 
 def test_parquet_with_names_for_labels_and_a_split_column(tmp_path, rng):
-    images = [picture(rng) for _ in range(40)]
+    images = [image(rng) for _ in range(40)]
     path = write_parquet(
         tmp_path / "a.parquet", images, ["no", "yes"] * 20, split=["train"] * 30 + ["test"] * 10
     )
@@ -242,14 +242,14 @@ def test_parquet_with_names_for_labels_and_a_split_column(tmp_path, rng):
 
 
 def test_parquet_images_in_a_struct_are_read(tmp_path, rng):
-    images = [{"bytes": picture(rng), "path": None} for _ in range(20)]
+    images = [{"bytes": image(rng), "path": None} for _ in range(20)]
     splits = Parquet(write_parquet(tmp_path / "a.parquet", images, [0, 1] * 10)).load()
     assert splits.train.images.shape[1:] == (3, 12, 12)
 
 
 def test_a_test_file_of_its_own_is_the_test(tmp_path, rng):
-    first = write_parquet(tmp_path / "a.parquet", [picture(rng) for _ in range(20)], [0, 1] * 10)
-    second = write_parquet(tmp_path / "b.parquet", [picture(rng) for _ in range(6)], [0, 1] * 3)
+    first = write_parquet(tmp_path / "a.parquet", [image(rng) for _ in range(20)], [0, 1] * 10)
+    second = write_parquet(tmp_path / "b.parquet", [image(rng) for _ in range(6)], [0, 1] * 3)
     splits = Parquet(first, test_path=second).load()
     assert (len(splits.train), len(splits.validation), len(splits.test)) == (18, 2, 6)
 
@@ -261,7 +261,7 @@ def test_a_wrong_label_in_a_parquet_is_named_by_row(tmp_path, rng, label, reason
     labels = [0, 1] * 10
     labels[13] = label
     data = Parquet(
-        write_parquet(tmp_path / "a.parquet", [picture(rng) for _ in range(20)], labels), num_classes=2
+        write_parquet(tmp_path / "a.parquet", [image(rng) for _ in range(20)], labels), num_classes=2
     )
     with pytest.raises(DataError, match=f"row 13: {reason}"):
         data.load()
@@ -269,7 +269,7 @@ def test_a_wrong_label_in_a_parquet_is_named_by_row(tmp_path, rng, label, reason
 
 
 def test_a_damaged_image_in_a_parquet_is_named_by_row(tmp_path, rng):
-    images = [picture(rng) for _ in range(20)]
+    images = [image(rng) for _ in range(20)]
     images[4] = images[4][:60]
     data = Parquet(write_parquet(tmp_path / "a.parquet", images, [0, 1] * 10))
     with pytest.raises(DataError, match="row 4"):

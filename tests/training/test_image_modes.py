@@ -23,9 +23,9 @@ ALPHA = RNG.choice(np.array([0, 1, 77, 128, 254, 255], np.uint8), SHAPE)
 DEEP = RNG.integers(0, 65536, SHAPE, dtype=np.uint16)
 
 
-def encoded(picture: Image.Image, form: str, **how: object) -> bytes:
+def encoded(image: Image.Image, form: str, **how: object) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, form, **how)
+    image.save(buffer, form, **how)
     return buffer.getvalue()
 
 
@@ -129,48 +129,48 @@ def mode_rgba() -> tuple[bytes, np.ndarray]:
 
 
 def mode_rgba_webp() -> tuple[bytes, np.ndarray]:
-    picture = Image.fromarray(np.dstack([COLOUR, ALPHA]))
-    return encoded(picture, "WEBP", lossless=True, exact=True), over_white(COLOUR, ALPHA)
+    image = Image.fromarray(np.dstack([COLOUR, ALPHA]))
+    return encoded(image, "WEBP", lossless=True, exact=True), over_white(COLOUR, ALPHA)
 
 
-def palette_picture() -> tuple[Image.Image, np.ndarray]:
+def palette_image() -> tuple[Image.Image, np.ndarray]:
     palette = RNG.integers(0, 256, (6, 3), dtype=np.uint8)
-    picture = Image.new("P", SHAPE[::-1])
-    picture.putdata((GREY % 6).reshape(-1).tolist())
-    picture.putpalette(palette.reshape(-1).tolist())
-    return picture, palette
+    image = Image.new("P", SHAPE[::-1])
+    image.putdata((GREY % 6).reshape(-1).tolist())
+    image.putpalette(palette.reshape(-1).tolist())
+    return image, palette
 
 
 def mode_p() -> tuple[bytes, np.ndarray]:
-    picture, palette = palette_picture()
-    return encoded(picture, "PNG"), palette[GREY % 6]
+    image, palette = palette_image()
+    return encoded(image, "PNG"), palette[GREY % 6]
 
 
 def mode_p_transparent_colour() -> tuple[bytes, np.ndarray]:
-    picture, palette = palette_picture()
+    image, palette = palette_image()
     alpha = np.where(GREY % 6 == 2, 0, 255)
-    return encoded(picture, "PNG", transparency=2), over_white(palette[GREY % 6], alpha)
+    return encoded(image, "PNG", transparency=2), over_white(palette[GREY % 6], alpha)
 
 
 def mode_p_alpha_of_each_colour() -> tuple[bytes, np.ndarray]:
-    picture, palette = palette_picture()
+    image, palette = palette_image()
     alphas = np.array([0, 50, 100, 150, 200, 255])
-    blob = encoded(picture, "PNG", transparency=bytes(alphas.tolist()))
+    blob = encoded(image, "PNG", transparency=bytes(alphas.tolist()))
     return blob, over_white(palette[GREY % 6], alphas[GREY % 6])
 
 
 def gif_transparent() -> tuple[bytes, np.ndarray]:
-    picture, palette = palette_picture()
+    image, palette = palette_image()
     alpha = np.where(GREY % 6 == 3, 0, 255)
-    return encoded(picture, "GIF", transparency=3), over_white(palette[GREY % 6], alpha)
+    return encoded(image, "GIF", transparency=3), over_white(palette[GREY % 6], alpha)
 
 
 def mode_pa() -> tuple[bytes, np.ndarray]:
     palette = RNG.integers(0, 256, (6, 3), dtype=np.uint8)
-    picture = Image.new("PA", SHAPE[::-1])
-    picture.putdata(list(zip((GREY % 6).reshape(-1).tolist(), ALPHA.reshape(-1).tolist(), strict=True)))
-    picture.putpalette(palette.reshape(-1).tolist())
-    return encoded(picture, "TIFF"), over_white(palette[GREY % 6], ALPHA)
+    image = Image.new("PA", SHAPE[::-1])
+    image.putdata(list(zip((GREY % 6).reshape(-1).tolist(), ALPHA.reshape(-1).tolist(), strict=True)))
+    image.putpalette(palette.reshape(-1).tolist())
+    return encoded(image, "TIFF"), over_white(palette[GREY % 6], ALPHA)
 
 
 def l_transparent_colour() -> tuple[bytes, np.ndarray]:
@@ -216,8 +216,8 @@ def sixteen_tiff_compressed() -> tuple[bytes, np.ndarray]:
 
 
 def sixteen_tiff_big_endian() -> tuple[bytes, np.ndarray]:
-    picture = Image.frombytes("I;16B", SHAPE[::-1], DEEP.astype(">u2").tobytes())
-    return encoded(picture, "TIFF"), threefold(scaled(DEEP))
+    image = Image.frombytes("I;16B", SHAPE[::-1], DEEP.astype(">u2").tobytes())
+    return encoded(image, "TIFF"), threefold(scaled(DEEP))
 
 
 def sixteen_tiff_white_is_zero() -> tuple[bytes, np.ndarray]:
@@ -308,10 +308,10 @@ def first_of_several(form: str) -> Callable[[], tuple[bytes, np.ndarray]]:
 
 
 def animated_gif() -> tuple[bytes, np.ndarray]:
-    picture, palette = palette_picture()
-    other = picture.copy()
+    image, palette = palette_image()
+    other = image.copy()
     other.putdata(((GREY + 1) % 6).reshape(-1).tolist())
-    return encoded(picture, "GIF", save_all=True, append_images=[other]), palette[GREY % 6]
+    return encoded(image, "GIF", save_all=True, append_images=[other]), palette[GREY % 6]
 
 
 EXACT = {
@@ -416,17 +416,17 @@ def test_modes_that_only_memory_holds_are_shown_too(kind: str):
         "HSV": COLOUR,
         "RGBX": COLOUR,
     }.get(kind, threefold(scaled(DEEP)))
-    picture, orientation = shown(source, 3)
+    image, orientation = shown(source, 3)
     assert orientation == 1
     tolerance = {"HSV": 6, "La": 2, "RGBa": 2}.get(kind, 0)  # rounded when the source was converted
-    assert np.abs(np.asarray(picture).astype(int) - expected).max() <= tolerance
+    assert np.abs(np.asarray(image).astype(int) - expected).max() <= tolerance
 
 
 def with_orientation(pixels: np.ndarray, form: str, orientation: int, **how: object) -> bytes:
-    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    image = Image.fromarray(np.ascontiguousarray(pixels))
     exif = Image.Exif()
     exif[0x0112] = orientation
-    return encoded(picture, form, exif=exif, **how)
+    return encoded(image, form, exif=exif, **how)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -459,10 +459,10 @@ def test_damaged_exif_leaves_the_image_as_it_is():
 
 
 def test_a_palette_image_with_orientation_is_turned_and_laid_on_white():
-    picture, palette = palette_picture()
+    image, palette = palette_image()
     exif = Image.Exif()
     exif[0x0112] = 6
-    blob = encoded(picture, "PNG", transparency=2, exif=exif)
+    blob = encoded(image, "PNG", transparency=2, exif=exif)
     expected = over_white(palette[GREY % 6], np.where(GREY % 6 == 2, 0, 255))
     assert np.array_equal(rgb(blob), np.rot90(expected, -1))
 
@@ -474,8 +474,8 @@ def test_a_mask_keeps_its_numbers_at_any_depth(depth: int):
 
 
 def test_a_palette_mask_keeps_its_numbers_whatever_its_colours():
-    picture, _ = palette_picture()
-    assert np.array_equal(read_numbers("mask", encoded(picture, "PNG", transparency=2))[0], GREY % 6)
+    image, _ = palette_image()
+    assert np.array_equal(read_numbers("mask", encoded(image, "PNG", transparency=2))[0], GREY % 6)
 
 
 @pytest.mark.parametrize("make", [mode_rgb, mode_la, sixteen_png])

@@ -46,9 +46,9 @@ def batch() -> Batch:
     return Batch(torch.randn(6, 1, 8, 8, generator=generator), torch.tensor([0, 1, 2, 0, 1, 2]))
 
 
-def pre_activations(net: nn.Sequential, pictures: torch.Tensor) -> list[torch.Tensor]:
+def pre_activations(net: nn.Sequential, images: torch.Tensor) -> list[torch.Tensor]:
     """What enters each activation, step by step, with batch statistics and no dropout."""
-    x, found = pictures, []
+    x, found = images, []
     for layer in copy.deepcopy(net):
         if isinstance(layer, (nn.ReLU, nn.SiLU, nn.Hardswish)):
             found.append(x.clone())
@@ -57,11 +57,11 @@ def pre_activations(net: nn.Sequential, pictures: torch.Tensor) -> list[torch.Te
     return found
 
 
-def agreements(net: nn.Sequential, pictures: torch.Tensor) -> np.ndarray:
+def agreements(net: nn.Sequential, images: torch.Tensor) -> np.ndarray:
     """The Hamming kernel, counted one unit at a time."""
-    n = len(pictures)
+    n = len(images)
     kernel = np.zeros((n, n))
-    for values in pre_activations(net, pictures):
+    for values in pre_activations(net, images):
         on = (values.detach().flatten(1) > 0).tolist()
         for i in range(n):
             for j in range(n):
@@ -72,7 +72,7 @@ def agreements(net: nn.Sequential, pictures: torch.Tensor) -> np.ndarray:
 @pytest.mark.parametrize("activation", [nn.ReLU(), nn.SiLU(), nn.Hardswish()], ids=lambda a: type(a).__name__)
 def test_naswot_is_the_log_determinant_of_the_agreements_counted_by_hand(activation, batch):
     net = network(activation)
-    kernel = agreements(net, batch.pictures)
+    kernel = agreements(net, batch.images)
     assert np.linalg.eigvalsh(kernel)[0] > 1  # so that no eigenvalue is floored
     assert naswot(net, batch) == pytest.approx(np.linalg.slogdet(kernel)[1], rel=1e-9)
 
@@ -109,7 +109,7 @@ def test_activations_of_something_other_than_the_images_have_no_code(batch):
 
 
 def test_naswot_of_images_that_look_alike_is_finite_and_lower(batch):
-    twins = Batch(batch.pictures[[0, 0, 1, 2, 3, 4]], batch.labels)
+    twins = Batch(batch.images[[0, 0, 1, 2, 3, 4]], batch.labels)
     assert 0 <= naswot(network(), twins) < naswot(network(), batch)
 
 
@@ -148,10 +148,10 @@ def test_synflow_is_the_gradient_by_differences_on_a_network_of_absolute_weights
 
 def test_grad_norm_is_the_sum_of_the_layers_norms_by_differences(batch):
     net = network(nn.SiLU()).double()
-    wide = Batch(batch.pictures.double(), batch.labels)
+    wide = Batch(batch.images.double(), batch.labels)
 
     def loss() -> float:
-        x = wide.pictures
+        x = wide.images
         for layer in net:
             if not isinstance(layer, nn.Dropout):
                 x = layer(x)
@@ -197,14 +197,14 @@ def test_gradients_and_flows_out_of_range_are_finite(batch):
 @pytest.mark.parametrize("name", PROXIES)
 def test_a_proxy_leaves_no_trace_in_the_network_or_the_random_state(name, batch):
     net = network()
-    net(batch.pictures).sum().backward()
+    net(batch.images).sum().backward()
     net[3].weight.requires_grad_(False)
     net[4].eval()
     state = {k: v.clone() for k, v in net.state_dict().items()}
     grads = [None if p.grad is None else p.grad.clone() for p in net.parameters()]
     modes = [m.training for m in net.modules()]
     wanted = [p.requires_grad for p in net.parameters()]
-    random, kept = torch.get_rng_state(), batch.pictures.clone()
+    random, kept = torch.get_rng_state(), batch.images.clone()
     PROXIES[name](net, batch)
     assert all(torch.equal(v, state[k]) for k, v in net.state_dict().items())
     assert all(
@@ -215,7 +215,7 @@ def test_a_proxy_leaves_no_trace_in_the_network_or_the_random_state(name, batch)
     assert [p.requires_grad for p in net.parameters()] == wanted
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in net.modules())
     assert torch.equal(torch.get_rng_state(), random)
-    assert torch.equal(batch.pictures, kept)
+    assert torch.equal(batch.images, kept)
 
 
 @pytest.mark.parametrize("name", PROXIES)
@@ -353,7 +353,7 @@ def test_images_follow_the_recipe(space, architecture):
         ({"threads": 0}, "1 thread"),
         ({"space": SearchSpace()}, "cannot build networks"),
     ],
-    ids=["unknown name", "no name", "a name twice", "one picture", "no thread", "space without networks"],
+    ids=["unknown name", "no name", "a name twice", "one image", "no thread", "space without networks"],
 )
 def test_what_cannot_be_computed_is_refused_at_once(space, changes, said):
     with pytest.raises(ConfigError, match=said):

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from nas.core.checks import check_known
 from nas.core.errors import ConfigError
 from nas.training.corruptions import blur, digital, noise, weather
-from nas.training.corruptions.warping import Picture
+from nas.training.corruptions.warping import FloatImage
 
 SMALL = 64  # pixels up to which the parameters for 32 are used, those for 224 above
 SEVERITIES = (1, 2, 3, 4, 5)
 
 # An image (h, w, c) from 0 to 1, the parameter of a severity, randomness -> the corrupted one; may leave 0 to 1
-Apply = Callable[[Picture, Any, np.random.Generator], Picture]
+Apply = Callable[[FloatImage, Any, np.random.Generator], FloatImage]
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.signal import fftconvolve
 
-from nas.training.corruptions.warping import Picture, motion_blurred, zoomed
+from nas.training.corruptions.warping import FloatImage, motion_blurred, zoomed
 
 
-def defocus_blur(x: Picture, disk: tuple[float, float], rng: np.random.Generator) -> Picture:
+def defocus_blur(x: FloatImage, disk: tuple[float, float], rng: np.random.Generator) -> FloatImage:
     """The mean over a disk (radius, softness of its edge), the image mirrored at its edges."""
     kernel = disk_kernel(*disk)
     pad = len(kernel) // 2
@@ -21,7 +21,7 @@ def defocus_blur(x: Picture, disk: tuple[float, float], rng: np.random.Generator
 
 
 @lru_cache(maxsize=32)
-def disk_kernel(radius: float, softness: float) -> Picture:
+def disk_kernel(radius: float, softness: float) -> FloatImage:
     """A disk smoothed by a small Gaussian (3 taps, 5 above radius 8), without empty edges.
 
     It adds up to 1, or to a hundredth more where it touches the edge of its grid (radius 8 and above): the smoothing
@@ -41,7 +41,7 @@ def disk_kernel(radius: float, softness: float) -> Picture:
     return np.asarray(kernel, dtype=np.float32)
 
 
-def glass_blur(x: Picture, glass: tuple[float, int, int], rng: np.random.Generator) -> Picture:
+def glass_blur(x: FloatImage, glass: tuple[float, int, int], rng: np.random.Generator) -> FloatImage:
     """Smoothed (sigma), pixels taken from up to `reach` pixels away, `times` times, smoothed again."""
     sigma, reach, times = glass
     levels = (255 * smoothed(x, sigma)).astype(np.uint8)
@@ -50,7 +50,7 @@ def glass_blur(x: Picture, glass: tuple[float, int, int], rng: np.random.Generat
     return smoothed(levels.astype(np.float32) / 255, sigma)
 
 
-def smoothed(x: Picture, sigma: float) -> Picture:
+def smoothed(x: FloatImage, sigma: float) -> FloatImage:
     """A Gaussian over height and width, edge pixels repeated."""
     return gaussian_filter(x, (sigma, sigma, 0), mode="nearest", truncate=4.0)  # type: ignore[no-any-return]
 
@@ -82,12 +82,12 @@ def taken_from_near(x: NDArray[np.uint8], reach: int, rng: np.random.Generator) 
     return x.reshape(height * width, -1)[ends[follow]].reshape(x.shape)
 
 
-def motion_blur(x: Picture, motion: tuple[float, float], rng: np.random.Generator) -> Picture:
+def motion_blur(x: FloatImage, motion: tuple[float, float], rng: np.random.Generator) -> FloatImage:
     """Motion (radius, sigma) in a direction within 45 degrees of the horizontal."""
     return motion_blurred(x, *motion, degrees=rng.uniform(-45, 45))
 
 
-def zoom_blur(x: Picture, zooms: tuple[float, ...], rng: np.random.Generator) -> Picture:
+def zoom_blur(x: FloatImage, zooms: tuple[float, ...], rng: np.random.Generator) -> FloatImage:
     """The mean of the image and its enlargements."""
     total = x.copy()
     for factor in zooms:

@@ -7,16 +7,16 @@ import io
 import numpy as np
 from PIL import Image
 
-from nas.training.corruptions.warping import Picture, sampled, smoothed_field
+from nas.training.corruptions.warping import FloatImage, sampled, smoothed_field
 
 
-def contrast(x: Picture, kept: float, rng: np.random.Generator) -> Picture:
+def contrast(x: FloatImage, kept: float, rng: np.random.Generator) -> FloatImage:
     """Differences from the channel's mean reduced to `kept`."""
     means = x.mean(axis=(0, 1), keepdims=True)
     return np.asarray((x - means) * np.float32(kept) + means)
 
 
-def elastic(x: Picture, stretch: tuple[float, float, float], rng: np.random.Generator) -> Picture:
+def elastic(x: FloatImage, stretch: tuple[float, float, float], rng: np.random.Generator) -> FloatImage:
     """A random affine map, then random smooth displacements: (their height, their smoothness, reach of the map), pixels.
 
     Three points around the centre move by up to the reach; the displacements are uniform noise from -1 to 1, smoothed
@@ -44,27 +44,27 @@ def elastic(x: Picture, stretch: tuple[float, float, float], rng: np.random.Gene
     return sampled(x, rows + down, columns + right, repeat_edge=True)
 
 
-def pixelate(x: Picture, share: float, rng: np.random.Generator) -> Picture:
+def pixelate(x: FloatImage, share: float, rng: np.random.Generator) -> FloatImage:
     """Reduced to a `share` of its side by the mean over boxes, and enlarged again."""
-    picture = to_image(x)
-    small = picture.resize(tuple(max(1, int(n * share)) for n in picture.size), Image.Resampling.BOX)  # type: ignore[arg-type]
-    return to_picture(small.resize(picture.size, Image.Resampling.BOX))
+    image = to_image(x)
+    small = image.resize(tuple(max(1, int(n * share)) for n in image.size), Image.Resampling.BOX)  # type: ignore[arg-type]
+    return to_floats(small.resize(image.size, Image.Resampling.BOX))
 
 
-def jpeg(x: Picture, quality: int, rng: np.random.Generator) -> Picture:
+def jpeg(x: FloatImage, quality: int, rng: np.random.Generator) -> FloatImage:
     """Compressed as JPEG of this `quality`."""
     stream = io.BytesIO()
     to_image(x).save(stream, "JPEG", quality=quality)
-    return to_picture(Image.open(stream))
+    return to_floats(Image.open(stream))
 
 
-def to_image(x: Picture) -> Image.Image:
+def to_image(x: FloatImage) -> Image.Image:
     """A Pillow image of the same levels."""
     levels = np.round(x * 255).astype(np.uint8)
     return Image.fromarray(levels if x.shape[2] == 3 else levels[:, :, 0])
 
 
-def to_picture(image: Image.Image) -> Picture:
+def to_floats(image: Image.Image) -> FloatImage:
     """(h, w, c), 0 to 1."""
     levels = np.asarray(image, dtype=np.float32) / 255
     return levels if levels.ndim == 3 else levels[:, :, None]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-Picture = NDArray[np.floating[Any]]
+FloatImage = NDArray[np.floating[Any]]
 Points = NDArray[np.floating[Any]]
 
 
@@ -22,7 +22,7 @@ def mirrored(at: NDArray[np.int64], size: int, repeat_edge: bool) -> NDArray[np.
     return np.asarray(np.minimum(folded, period - (1 if repeat_edge else 0) - folded))
 
 
-def sampled(x: Picture, rows: Points, columns: Points, repeat_edge: bool) -> Picture:
+def sampled(x: FloatImage, rows: Points, columns: Points, repeat_edge: bool) -> FloatImage:
     """Bilinear samples of `x` at (rows, columns), each (h, w), the image mirrored beyond its edges."""
     height, width, channels = x.shape
     top, left = np.floor(rows).astype(np.int64), np.floor(columns).astype(np.int64)
@@ -34,7 +34,7 @@ def sampled(x: Picture, rows: Points, columns: Points, repeat_edge: bool) -> Pic
     return np.asarray(upper + down * (lower - upper))
 
 
-def zoomed(x: Picture, factor: float) -> Picture:
+def zoomed(x: FloatImage, factor: float) -> FloatImage:
     """The middle of `x` enlarged by `factor`, cut to the size of `x`; linear, corners on corners.
 
     As `scipy.ndimage.zoom` of order 1 on the middle ceil(side / factor) pixels.
@@ -44,7 +44,7 @@ def zoomed(x: Picture, factor: float) -> Picture:
     return _interpolated(half.transpose(1, 0, 2), *columns).transpose(1, 0, 2)
 
 
-def _interpolated(x: Picture, first: NDArray[np.int64], weight: Points) -> Picture:
+def _interpolated(x: FloatImage, first: NDArray[np.int64], weight: Points) -> FloatImage:
     """Linear interpolation between row `first` and the next."""
     last = np.minimum(first + 1, len(x) - 1)
     return x[first] * (1 - weight) + x[last] * weight
@@ -62,13 +62,13 @@ def _zoom_positions(side: int, factor: float) -> tuple[NDArray[np.int64], Points
 
 
 @lru_cache(maxsize=32)
-def _smoothing(side: int, sigma: float, truncate: float) -> Picture:
+def _smoothing(side: int, sigma: float, truncate: float) -> FloatImage:
     """The matrix that smooths a line of `side` pixels, edges mirrored: wide kernels cost no more than narrow ones."""
     smooth = gaussian_filter1d(np.eye(side), sigma, axis=0, mode="reflect", truncate=truncate)
     return np.asarray(smooth, dtype=np.float32)
 
 
-def smoothed_field(field: Picture, sigma: float, truncate: float) -> Picture:
+def smoothed_field(field: FloatImage, sigma: float, truncate: float) -> FloatImage:
     """A map (h, w) smoothed by a Gaussian of `sigma` pixels (0: as it is)."""
     if sigma == 0:
         return field
@@ -76,7 +76,7 @@ def smoothed_field(field: Picture, sigma: float, truncate: float) -> Picture:
     return _smoothing(height, sigma, truncate) @ field @ _smoothing(width, sigma, truncate).T
 
 
-def motion_blurred(x: Picture, radius: float, sigma: float, degrees: float) -> Picture:
+def motion_blurred(x: FloatImage, radius: float, sigma: float, degrees: float) -> FloatImage:
     """The mean along a line from each pixel, weighted by half a Gaussian, the edge pixels repeated.
 
     As ImageMagick's motion blur, with which the published images were made: 2 ceil(radius) + 1 taps, whose

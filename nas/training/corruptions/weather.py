@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from nas.training.corruptions.warping import Picture, motion_blurred, zoomed
+from nas.training.corruptions.warping import FloatImage, motion_blurred, zoomed
 
 GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-FROST_SIDE, FROST_PICTURES = 448, 5
+FROST_SIDE, FROST_IMAGES = 448, 5
 FROST_TINT = (0.93, 0.97, 1.0)
 
 
-def snow(x: Picture, flakes: tuple[float, ...], rng: np.random.Generator) -> Picture:
+def snow(x: FloatImage, flakes: tuple[float, ...], rng: np.random.Generator) -> FloatImage:
     """Flakes from zoomed and thresholded noise, driven by the wind; the image whitened.
 
     (mean, deviation, zoom, threshold, radius, sigma of the motion, kept share of the image).
@@ -31,13 +31,13 @@ def snow(x: Picture, flakes: tuple[float, ...], rng: np.random.Generator) -> Pic
     return np.asarray(whitened + layer + np.rot90(layer, 2), dtype=np.float32)
 
 
-def frost(x: Picture, mix: tuple[float, float], rng: np.random.Generator) -> Picture:
+def frost(x: FloatImage, mix: tuple[float, float], rng: np.random.Generator) -> FloatImage:
     """The image and a piece of a frosted window, weighted.
 
     Not as published: there the windows are six photographs (five are used), here they are generated.
     """
     height, width = x.shape[:2]
-    window = frosted_window(int(rng.integers(FROST_PICTURES)), small=max(height, width) <= 64)
+    window = frosted_window(int(rng.integers(FROST_IMAGES)), small=max(height, width) <= 64)
     rows, columns = (
         (np.arange(n) + rng.integers(max(1, len(window) - n))) % len(window) for n in (height, width)
     )
@@ -47,8 +47,8 @@ def frost(x: Picture, mix: tuple[float, float], rng: np.random.Generator) -> Pic
     return np.asarray(mix[0] * x + mix[1] * piece, dtype=np.float32)
 
 
-@lru_cache(maxsize=2 * FROST_PICTURES)
-def frosted_window(index: int, small: bool) -> Picture:
+@lru_cache(maxsize=2 * FROST_IMAGES)
+def frosted_window(index: int, small: bool) -> FloatImage:
     """A frosted window (side, side, 3), the same for the same index: needles in several directions on a cloudy ground.
 
     The small ones are the large ones reduced five times, for images of about 32 pixels.
@@ -70,7 +70,7 @@ def frosted_window(index: int, small: bool) -> Picture:
     return np.asarray(window, dtype=np.float32)
 
 
-def fog(x: Picture, haze: tuple[float, float], rng: np.random.Generator) -> Picture:
+def fog(x: FloatImage, haze: tuple[float, float], rng: np.random.Generator) -> FloatImage:
     """A bank of fog (thickness, how fast its fine structure fades), the whole dimmed to the image's range."""
     thickness, decay = haze
     height, width = x.shape[:2]
@@ -105,7 +105,7 @@ def plasma(side: int, decay: float, rng: np.random.Generator) -> NDArray[np.floa
     return np.asarray(clouds / clouds.max())
 
 
-def brightness(x: Picture, more: float, rng: np.random.Generator) -> Picture:
+def brightness(x: FloatImage, more: float, rng: np.random.Generator) -> FloatImage:
     """The value of hue, saturation and value raised by `more`, to at most 1.
 
     With hue and saturation kept, colours grow in proportion to the value; black becomes grey.

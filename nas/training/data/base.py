@@ -109,7 +109,7 @@ class DataReport:
     counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     picture: str = ""  # such as "8x8, 1 channel"
     damage: tuple[Damage, ...] = ()
-    counted: str = "pictures"
+    counted: str = "images"
     account: Account = field(default_factory=Account)
     skipping: bool = False
 

@@ -35,7 +35,7 @@ def read(where: str, blob: bytes | None, channels: int) -> Image:
 
 def read_turned(where: str, blob: bytes | None, channels: int) -> tuple[Image, int]:
     """As `read`, with the EXIF orientation (1 to 8) from which the image was turned upright."""
-    return _opened(where, blob, "an image", lambda picture: shown(picture, channels))
+    return _opened(where, blob, "an image", lambda image: shown(image, channels))
 
 
 def read_numbers(where: str, blob: bytes | None) -> tuple[ByteArray, int]:
@@ -53,8 +53,8 @@ def _opened(
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(blob) if blob is not None else Path(where)) as picture:
-            return decode(picture)  # loads all pixels, so a truncated file is noticed here
+        with Image.open(io.BytesIO(blob) if blob is not None else Path(where)) as image:
+            return decode(image)  # loads all pixels, so a truncated file is noticed here
     except FileNotFoundError:
         raise DataError(f"{where}: cannot be read as {kind} (the file is missing)") from None
     except Unreadable as error:
@@ -66,41 +66,41 @@ def _opened(
         raise DataError(f"{where}: cannot be read as {kind} ({reason})") from None
 
 
-def centre(picture: Image, resolution: int | None, keep: float) -> ByteArray:
+def centre(image: Image, resolution: int | None, keep: float) -> ByteArray:
     """The image for evaluation: a central square with `keep` of the shorter side, (c, resolution, resolution).
 
     `keep` 0.875 is ImageNet's 224 out of 256. An image that already has the resolution stays unchanged, and
     with `resolution` None every image does.
     """
-    width, height = picture.size
+    width, height = image.size
     if resolution is None or (width, height) == (resolution, resolution):
-        return to_array(picture)
+        return to_array(image)
     side = min(width, height) * keep
     left, top = (width - side) / 2, (height - side) / 2
-    return resize(picture, (left, top, left + side, top + side), resolution)
+    return resize(image, (left, top, left + side, top + side), resolution)
 
 
-def random_crop(picture: Image, resolution: int, rng: np.random.Generator) -> ByteArray:
+def random_crop(image: Image, resolution: int, rng: np.random.Generator) -> ByteArray:
     """A random part, 8% to 100% of the area, aspect 3/4 to 4/3 (Szegedy et al. 2015), resized to a square."""
-    width, height = picture.size
+    width, height = image.size
     for _ in range(10):
         area = width * height * rng.uniform(0.08, 1.0)
         aspect = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)))
         w, h = np.sqrt(area * aspect), np.sqrt(area / aspect)
         if w <= width and h <= height:
             left, top = rng.uniform(0, width - w), rng.uniform(0, height - h)
-            return resize(picture, (left, top, left + w, top + h), resolution)
-    return centre(picture, resolution, 1.0)
+            return resize(image, (left, top, left + w, top + h), resolution)
+    return centre(image, resolution, 1.0)
 
 
-def resize(picture: Image, box: Box, resolution: int) -> ByteArray:
+def resize(image: Image, box: Box, resolution: int) -> ByteArray:
     """The part in `box`, bilinear with anti-aliasing."""
     from PIL import Image
 
-    return to_array(picture.resize((resolution, resolution), Image.Resampling.BILINEAR, box=box))
+    return to_array(image.resize((resolution, resolution), Image.Resampling.BILINEAR, box=box))
 
 
-def to_array(picture: Image) -> ByteArray:
+def to_array(image: Image) -> ByteArray:
     """uint8 (channels, height, width)."""
-    pixels = np.asarray(picture, dtype=np.uint8)
+    pixels = np.asarray(image, dtype=np.uint8)
     return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))

@@ -107,7 +107,7 @@ class Listing:
 
 
 @dataclass(frozen=True, eq=False)
-class EncodedPictures:
+class EncodedImages:
     """Images that are decoded on demand, for sets that do not fit in memory."""
 
     where: Sequence[str]
@@ -122,10 +122,10 @@ class EncodedPictures:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def select(self, indices: IntArray) -> EncodedPictures:
+    def select(self, indices: IntArray) -> EncodedImages:
         where = [self.where[i] for i in indices]
         blobs = None if self.blobs is None else [self.blobs[i] for i in indices]
-        return EncodedPictures(where, blobs, self.labels[indices], self.reading)
+        return EncodedImages(where, blobs, self.labels[indices], self.reading)
 
     def take(self, indices: IntArray, resolution: int | None, seed: int | None) -> ByteArray:
         side = resolution or self.reading.resolution
@@ -133,10 +133,10 @@ class EncodedPictures:
 
     def _one(self, index: int, side: int | None, seed: int | None) -> ByteArray:
         blob = None if self.blobs is None else self.blobs[index]
-        picture = read(self.where[index], blob, self.reading.channels)
+        image = read(self.where[index], blob, self.reading.channels)
         if seed is None or side is None:
-            return centre(picture, side, self.reading.keep)
-        return random_crop(picture, side, np.random.default_rng([seed, index]))
+            return centre(image, side, self.reading.keep)
+        return random_crop(image, side, np.random.default_rng([seed, index]))
 
 
 def load_listing(listing: Listing, reading: Reading, name: str) -> Splits:
@@ -157,11 +157,11 @@ def load_listing(listing: Listing, reading: Reading, name: str) -> Splits:
         )
     first = _first(listing, reading, name)
     if first is None:
-        results = _decoded(_pictures(listing, reading))
+        results = _decoded(_images(listing, reading))
         raise DataError(complaint(name, [r for _, r in results if isinstance(r, Damage)], _ADVICE))
     if first.size * len(listing.where) > reading.memory_mb * 2**20:
         return _large(listing, reading, name, skipped)
-    images, kept = _decode_all(_pictures(listing, reading), first.shape, name, reading.skip_damaged, skipped)
+    images, kept = _decode_all(_images(listing, reading), first.shape, name, reading.skip_damaged, skipped)
     if len(kept) < len(listing.where):
         listing = listing.select(kept)
     parts = cut(listing, reading)
@@ -179,11 +179,11 @@ def _large(listing: Listing, reading: Reading, name: str, skipped: list[Damage])
             f"decoded on demand must have one size: set resolution"
         )
     if reading.skip_damaged:
-        results = _decoded(_pictures(listing, reading))
+        results = _decoded(_images(listing, reading))
         bad = {index: result for index, result in results if isinstance(result, Damage)}
         skipped += bad.values()
         listing = listing.select(np.setdiff1d(np.arange(len(listing.where)), sorted(bad)))
-    everything = _pictures(listing, reading)
+    everything = _images(listing, reading)
     large: list[Pictures] = [everything.select(part) for part in cut(listing, reading)]
     mean, std = TYPICAL[reading.channels]
     account = _account(listing, skipped)
@@ -195,18 +195,18 @@ def _first(listing: Listing, reading: Reading, name: str) -> ByteArray | None:
     damage: list[Damage] = []
     for index, where in enumerate(listing.where):
         try:
-            picture = read(where, _blob(listing, index), reading.channels)
+            image = read(where, _blob(listing, index), reading.channels)
         except DataError as error:
             if not reading.skip_damaged:
                 return None
             damage.append(Damage(where, str(error).removeprefix(f"{where}: ")))
         else:
-            return centre(picture, reading.resolution, 1.0)
+            return centre(image, reading.resolution, 1.0)
     raise DataError(complaint(name, damage, "No image is left"))
 
 
-def _pictures(listing: Listing, reading: Reading) -> EncodedPictures:
-    return EncodedPictures(listing.where, listing.blobs, listing.labels, reading)
+def _images(listing: Listing, reading: Reading) -> EncodedImages:
+    return EncodedImages(listing.where, listing.blobs, listing.labels, reading)
 
 
 def _account(listing: Listing, skipped: Sequence[Damage]) -> Account:
@@ -218,7 +218,7 @@ def check_listing(listing: Listing, reading: Reading, report: DataReport) -> Dat
     damage, sizes = list(listing.damage), set()
     listing = listing.usable()
     good: list[int] = []
-    for index, result in _decoded(_pictures(listing, reading)):
+    for index, result in _decoded(_images(listing, reading)):
         if isinstance(result, Damage):
             damage.append(result)
         else:
@@ -231,7 +231,7 @@ def check_listing(listing: Listing, reading: Reading, report: DataReport) -> Dat
     if len(kept.where):
         for split, part in zip(("train", "validation", "test"), cut(kept, reading), strict=True):
             counts[split] = class_counts(kept.labels[part], len(listing.class_names))
-    picture = ", ".join(f"{s[2]}x{s[1]}" for s in sorted(sizes)[:3])
+    image = ", ".join(f"{s[2]}x{s[1]}" for s in sorted(sizes)[:3])
     return DataReport(
         name=report.name,
         where=report.where,
@@ -239,7 +239,7 @@ def check_listing(listing: Listing, reading: Reading, report: DataReport) -> Dat
         how_to_get=report.how_to_get,
         class_names=listing.class_names,
         counts=counts,
-        picture=f"{picture}, {reading.channels} channel{'s' if reading.channels > 1 else ''}",
+        picture=f"{image}, {reading.channels} channel{'s' if reading.channels > 1 else ''}",
         damage=tuple(damage),
         account=Account(
             len(good), listing.ignored, tuple(damage) if reading.skip_damaged else (), listing.notes
@@ -270,20 +270,20 @@ def cut(listing: Listing, reading: Reading) -> tuple[IntArray, IntArray, IntArra
 
 
 def _decode_all(
-    pictures: EncodedPictures, shape: tuple[int, ...], name: str, skip: bool, skipped: list[Damage]
+    encoded: EncodedImages, shape: tuple[int, ...], name: str, skip: bool, skipped: list[Damage]
 ) -> tuple[ByteArray, IntArray]:
     """The readable images and their positions; the faults of the others are added to `skipped`."""
-    images = np.empty((len(pictures), *shape), dtype=np.uint8)
+    images = np.empty((len(encoded), *shape), dtype=np.uint8)
     damage: list[Damage] = []
     good: list[int] = []
-    for index, result in _decoded(pictures):
+    for index, result in _decoded(encoded):
         if isinstance(result, Damage):
             damage.append(result)
         elif damage and not skip:
             continue  # the set is refused; find the other damaged images
         elif result.shape != shape:
             raise DataError(
-                f"{pictures.where[index]}: an image of {result.shape[2]}x{result.shape[1]} pixels among "
+                f"{encoded.where[index]}: an image of {result.shape[2]}x{result.shape[1]} pixels among "
                 f"others of {shape[2]}x{shape[1]}; set resolution to resize them all"
             )
         else:
@@ -295,20 +295,20 @@ def _decode_all(
     return images[: len(good)], np.array(good, np.int64)
 
 
-def _decoded(pictures: EncodedPictures) -> Iterator[tuple[int, ByteArray | Damage]]:
+def _decoded(images: EncodedImages) -> Iterator[tuple[int, ByteArray | Damage]]:
     """Every image for evaluation, or its fault; decoded by threads, in order."""
 
     def one(index: int) -> ByteArray | Damage:
         try:
-            image: ByteArray = pictures.take(np.array([index]), None, None)[0]
+            image: ByteArray = images.take(np.array([index]), None, None)[0]
             return image
         except DataError as error:
-            where = pictures.where[index]
+            where = images.where[index]
             return Damage(where, str(error).removeprefix(f"{where}: "))
 
     with ThreadPoolExecutor(THREADS) as pool:
-        for start in range(0, len(pictures), CHUNK):
-            indices = range(start, min(start + CHUNK, len(pictures)))
+        for start in range(0, len(images), CHUNK):
+            indices = range(start, min(start + CHUNK, len(images)))
             yield from zip(indices, pool.map(one, indices), strict=True)
 
 

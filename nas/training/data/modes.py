@@ -40,61 +40,61 @@ def turned(orientation: int) -> bool:
     return orientation >= 5
 
 
-def shown(picture: Image, channels: int) -> tuple[Image, int]:
+def shown(image: Image, channels: int) -> tuple[Image, int]:
     """The opened image as a viewer shows it (mode L for one channel, RGB for three), and its EXIF orientation, 1 to 8.
 
     Alpha and transparent colours are laid on white. 16 bits are divided by 257; floats must lie in 0 to 1 and are
     multiplied by 255. Raises `Unreadable` where white is not defined (integers of 32 bits, signed ones, other floats),
     and Pillow's exceptions for a damaged file.
     """
-    raw = _raw_mode(picture)
-    orientation, done = _load(picture)
-    flat = _flat(picture, raw, "L" if channels == 1 else "RGB")
+    raw = _raw_mode(image)
+    orientation, done = _load(image)
+    flat = _flat(image, raw, "L" if channels == 1 else "RGB")
     return (flat if done else turn(flat, orientation)), orientation
 
 
-def numbers(picture: Image) -> tuple[Image, int]:
+def numbers(image: Image) -> tuple[Image, int]:
     """The opened mask with its own numbers (mode L), never scaled, upright, and its EXIF orientation.
 
     Numbers are grey values, or positions in a palette. Raises `Unreadable` for other modes.
     """
-    raw, mode = _raw_mode(picture), picture.mode
-    orientation, done = _load(picture)
+    raw, mode = _raw_mode(image), image.mode
+    orientation, done = _load(image)
     if mode not in ("1", "L", "P"):
         raise Unreadable(f"expected a grey or palette image of 8 bits as mask, got mode {mode}")
-    values = np.asarray(picture).astype(np.uint8)  # mode 1 gives booleans: numbers 0 and 1
+    values = np.asarray(image).astype(np.uint8)  # mode 1 gives booleans: numbers 0 and 1
     if raw in _SCALED and mode == "L":
         values = values // _SCALED[raw]
     plain = _image(values)
     return (plain if done else turn(plain, orientation)), orientation
 
 
-def turn(picture: Image, orientation: int) -> Image:
+def turn(image: Image, orientation: int) -> Image:
     """Turn an image stored with this EXIF orientation upright."""
     from PIL.Image import Transpose
 
-    return picture.transpose(Transpose[_TURNS[orientation]]) if orientation in _TURNS else picture
+    return image.transpose(Transpose[_TURNS[orientation]]) if orientation in _TURNS else image
 
 
-def _load(picture: Image) -> tuple[int, bool]:
+def _load(image: Image) -> tuple[int, bool]:
     """Decode. The EXIF orientation as stored, and whether Pillow has already applied it (it does for TIFF).
 
     Raises `Unreadable` for a damaged size of a WebP, on which its decoder would spend minutes.
     """
-    if picture.format == "WEBP" and max(picture.size) > _WEBP_SIDE:
-        raise Unreadable(f"{picture.width}x{picture.height} pixels; a WebP has at most {_WEBP_SIDE} a side")
-    tags = getattr(picture, "tag_v2", None)
+    if image.format == "WEBP" and max(image.size) > _WEBP_SIDE:
+        raise Unreadable(f"{image.width}x{image.height} pixels; a WebP has at most {_WEBP_SIDE} a side")
+    tags = getattr(image, "tag_v2", None)
     if tags is None:
-        picture.load()
-        return _known(_orientation(picture)), False
+        image.load()
+        return _known(_orientation(image)), False
     before = tags.get(_ORIENTATION)
-    picture.load()
+    image.load()
     return _known(before), True
 
 
-def _orientation(picture: Image) -> object:
+def _orientation(image: Image) -> object:
     try:
-        return picture.getexif().get(_ORIENTATION)
+        return image.getexif().get(_ORIENTATION)
     except Exception:  # damaged metadata; viewers show the image as it is stored
         return None
 
@@ -103,96 +103,96 @@ def _known(orientation: object) -> int:
     return orientation if isinstance(orientation, int) and orientation in _TURNS else 1
 
 
-def _raw_mode(picture: Image) -> str:
+def _raw_mode(image: Image) -> str:
     """The file's raw mode, where Pillow gives it; only before the image is loaded."""
-    tiles = getattr(picture, "tile", None)
+    tiles = getattr(image, "tile", None)
     arguments: Any = tiles[0][3] if tiles else None
     first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
     return first if isinstance(first, str) else ""
 
 
-def _flat(picture: Image, raw: str, mode: str) -> Image:
+def _flat(image: Image, raw: str, mode: str) -> Image:
     """The loaded image in `mode` (L or RGB), on white."""
-    _check_unsigned(picture)
-    if picture.mode in _SIXTEEN or picture.mode in ("I", "F"):
-        return _deep(picture).convert(mode)
-    transparency = picture.info.get("transparency")
-    if picture.mode in _TRANSPARENT:
-        return _on_white(picture, mode)
-    if picture.mode == "P":
-        palette = picture.palette
+    _check_unsigned(image)
+    if image.mode in _SIXTEEN or image.mode in ("I", "F"):
+        return _deep(image).convert(mode)
+    transparency = image.info.get("transparency")
+    if image.mode in _TRANSPARENT:
+        return _on_white(image, mode)
+    if image.mode == "P":
+        palette = image.palette
         if transparency is not None or (palette is not None and palette.mode != "RGB"):
-            return _on_white(picture.convert("RGBA"), mode)
-        return picture.convert(mode)
-    if transparency is not None and picture.mode in ("1", "L", "RGB"):
+            return _on_white(image.convert("RGBA"), mode)
+        return image.convert(mode)
+    if transparency is not None and image.mode in ("1", "L", "RGB"):
         if raw.startswith("RGB;16"):
             raise Unreadable(
                 "16 bits a channel with a transparent colour: Pillow reads only 8 bits; save it with an alpha channel"
             )
         value = np.asarray(transparency) * _SCALED.get(raw, 1)
-        base = picture.convert("L" if picture.mode == "1" else picture.mode)
+        base = image.convert("L" if image.mode == "1" else image.mode)
         return _without(base, np.asarray(base), value).convert(mode)
-    if picture.mode not in ("1", "L", "RGB"):
-        picture = _from_lab(picture) if picture.mode == "LAB" else picture.convert("RGB")
-    return picture.convert(mode)
+    if image.mode not in ("1", "L", "RGB"):
+        image = _from_lab(image) if image.mode == "LAB" else image.convert("RGB")
+    return image.convert(mode)
 
 
-def _from_lab(picture: Image) -> Image:
+def _from_lab(image: Image) -> Image:
     """CIE L*a*b* (white D50) in sRGB."""
     from PIL import ImageCms
 
     lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-    converted = ImageCms.profileToProfile(picture, lab, rgb, outputMode="RGB")
+    converted = ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB")
     assert converted is not None
     return converted
 
 
-def _on_white(picture: Image, mode: str) -> Image:
+def _on_white(image: Image, mode: str) -> Image:
     from PIL import Image
 
-    if picture.mode in ("La", "RGBa"):  # colours multiplied by alpha already
-        picture = picture.convert({"La": "LA", "RGBa": "RGBA"}[picture.mode])
-    if picture.mode == "PA":
-        picture = picture.convert("RGBA")
-    white = Image.new(mode, picture.size, "white")
-    white.paste(picture.convert(mode), mask=picture.getchannel("A"))
+    if image.mode in ("La", "RGBa"):  # colours multiplied by alpha already
+        image = image.convert({"La": "LA", "RGBa": "RGBA"}[image.mode])
+    if image.mode == "PA":
+        image = image.convert("RGBA")
+    white = Image.new(mode, image.size, "white")
+    white.paste(image.convert(mode), mask=image.getchannel("A"))
     return white
 
 
-def _without(picture: Image, values: NDArray[Any], transparent: NDArray[Any]) -> Image:
+def _without(image: Image, values: NDArray[Any], transparent: NDArray[Any]) -> Image:
     """The image with white where all channels have the transparent value."""
     same = values == transparent
     mask = _image((same if same.ndim == 2 else same.all(axis=2)).astype(np.uint8) * 255)
-    copy = picture.copy()
-    copy.paste("white", (0, 0, *picture.size), mask)
+    copy = image.copy()
+    copy.paste("white", (0, 0, *image.size), mask)
     return copy
 
 
-def _deep(picture: Image) -> Image:
+def _deep(image: Image) -> Image:
     """Modes I, I;16 and F in grey of 8 bits."""
-    values = np.asarray(picture)
-    if picture.mode == "F":
+    values = np.asarray(image)
+    if image.mode == "F":
         grey = _from_floats(values)
-    elif picture.mode == "I" and picture.format not in _WHOLE_AS_16:
+    elif image.mode == "I" and image.format not in _WHOLE_AS_16:
         raise Unreadable(
             "mode I: integers of 32 bits have no defined white; save it with 8 or 16 bits a channel"
         )
-    elif picture.format == "FITS":
+    elif image.format == "FITS":
         raise Unreadable("FITS stores signed integers, which have no defined white; save it as 16-bit PNG")
     else:
-        white = _white(picture)
+        white = _white(image)
         levels = ((np.arange(65536) * 255 + white // 2) // white).clip(0, 255).astype(np.uint8)
         grey = levels[values if values.dtype.itemsize == 2 else values.clip(0, 65535)]
-    if _tag(picture, _PHOTOMETRIC) == 0:  # white is zero; Pillow inverts 1 to 8 bits only
+    if _tag(image, _PHOTOMETRIC) == 0:  # white is zero; Pillow inverts 1 to 8 bits only
         grey = 255 - grey
     plain = _image(grey)
-    transparency = picture.info.get("transparency")
+    transparency = image.info.get("transparency")
     return plain if transparency is None else _without(plain, values, np.asarray(transparency))
 
 
-def _white(picture: Image) -> int:
+def _white(image: Image) -> int:
     """The number that stands for white (in TIFF, black where white is zero)."""
-    return 4095 if _tag(picture, _BITS) == 12 else 65535
+    return 4095 if _tag(image, _BITS) == 12 else 65535
 
 
 def _from_floats(values: NDArray[Any]) -> NDArray[np.uint8]:
@@ -205,16 +205,16 @@ def _from_floats(values: NDArray[Any]) -> NDArray[np.uint8]:
     return grey
 
 
-def _check_unsigned(picture: Image) -> None:
-    if _tag(picture, _SAMPLE_FORMAT) == _SIGNED:
+def _check_unsigned(image: Image) -> None:
+    if _tag(image, _SAMPLE_FORMAT) == _SIGNED:
         raise Unreadable(
-            f"mode {picture.mode}: signed integers have no defined black and white; save it with unsigned 8 or 16 bits"
+            f"mode {image.mode}: signed integers have no defined black and white; save it with unsigned 8 or 16 bits"
         )
 
 
-def _tag(picture: Image, number: int) -> object:
+def _tag(image: Image, number: int) -> object:
     """The value of a TIFF tag, that of the first channel; None in other formats."""
-    value = getattr(picture, "tag_v2", {}).get(number)
+    value = getattr(image, "tag_v2", {}).get(number)
     return value[0] if isinstance(value, tuple) and value else value
 
 

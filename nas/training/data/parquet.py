@@ -18,7 +18,7 @@ HOW = (
     "whole numbers from 0, or names."
 )
 LABELS = ("label", "labels", "class", "class_index", "fine_label", "target")
-PICTURES = ("image", "jpeg", "png", "img", "picture", "bytes")
+IMAGE_COLUMNS = ("image", "jpeg", "png", "img", "picture", "bytes")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -94,19 +94,19 @@ class Parquet:
         try:
             file = pq.ParquetFile(path)
             names = file.schema_arrow.names
-            picture = _column(path, "image", self.image, PICTURES, names)
+            image = _column(path, "image", self.image, IMAGE_COLUMNS, names)
             label = _column(path, "label", self.label, LABELS, names)
-            wanted = [picture, label] + ([self.split] if self.split in names else [])
+            wanted = [image, label] + ([self.split] if self.split in names else [])
             table = file.read(columns=wanted)
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"parquet {path}: cannot be read ({error}); get it again") from None
-        blobs = table.column(picture).to_pylist()
+        blobs = table.column(image).to_pylist()
         if blobs and isinstance(blobs[0], dict):
             blobs = [None if b is None else b.get("bytes") for b in blobs]
         if any(b is not None and not isinstance(b, bytes) for b in blobs):
             raise DataError(
-                f"parquet {path}: column {picture!r} must hold encoded images as bytes, not "
-                f"{table.schema.field(picture).type}"
+                f"parquet {path}: column {image!r} must hold encoded images as bytes, not "
+                f"{table.schema.field(image).type}"
             )
         split = np.full(len(blobs), default, dtype=np.int64)
         if self.split in names and default != 2:

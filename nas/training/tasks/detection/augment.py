@@ -51,8 +51,8 @@ class Augmentation:
         size = torch.stack([side * ratio, side / ratio], dim=1)  # (b, 2) width, height of the window
         start = draw[2:4].T * (1 - size)  # within the image, or around it when the window is larger
         mirrored = torch.stack([draw[4] < self.flip, draw[5] < self.flip_vertical], dim=1)
-        pictures = _views(_coloured(x, draw[6:9] * 2 - 1, self.colour), start, size, mirrored)
-        return pictures, _moved(targets, start, size, mirrored)
+        images = _views(_coloured(x, draw[6:9] * 2 - 1, self.colour), start, size, mirrored)
+        return images, _moved(targets, start, size, mirrored)
 
 
 def _views(x: Tensor, start: Tensor, size: Tensor, mirrored: Tensor) -> Tensor:

@@ -47,7 +47,7 @@ class DetectionFeed:
 
 def feed_of(annotated: Annotated, normalise: Normalise, device: torch.device) -> DetectionFeed:
     """All images on the device, without augmentation."""
-    pixels = torch.from_numpy(annotated.pictures).permute(0, 2, 3, 1).contiguous().to(device)
+    pixels = torch.from_numpy(annotated.images).permute(0, 2, 3, 1).contiguous().to(device)
     return DetectionFeed(pixels, targets_of(annotated.objects).to(device), normalise, annotated)
 
 
@@ -66,7 +66,7 @@ def part_of(annotated: Annotated, size: int, seed: int = 0) -> Annotated:
     """This many images, drawn at random, the same for the same seed."""
     chosen = np.sort(np.random.default_rng(seed).permutation(len(annotated))[:size])
     return Annotated(
-        annotated.pictures[chosen],
+        annotated.images[chosen],
         tuple(annotated.objects[i] for i in chosen),
         tuple(annotated.names[i] for i in chosen),
         annotated.sizes[chosen],

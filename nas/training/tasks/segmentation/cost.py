@@ -13,10 +13,10 @@ from nas.training.tasks.segmentation.settings import PPM_SCALES, PPM_WIDTH, Head
 Cost = tuple[int, int]  # params, madds
 
 
-def padded(picture: tuple[int, int], output_stride: int) -> tuple[int, int]:
+def padded(image_size: tuple[int, int], output_stride: int) -> tuple[int, int]:
     """The size to which a network pads images of (height, width)."""
     multiple = 2 * output_stride  # every map is even, as spatial multiplexing requires
-    return (ceil(picture[0] / multiple) * multiple, ceil(picture[1] / multiple) * multiple)
+    return (ceil(image_size[0] / multiple) * multiple, ceil(image_size[1] / multiple) * multiple)
 
 
 def head_cost(settings: HeadSettings, in_width: int, num_classes: int, pixels: int) -> dict[str, int]:

@@ -29,7 +29,7 @@ from nas.training.tasks.segmentation.masks import (
 )
 
 UNLISTED = "not a pair of image and mask of the set"
-PICTURES = (".jpg", ".jpeg", ".png")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 class MaskSource(Hashable, Protocol):
@@ -159,9 +159,9 @@ def load(data: MaskSource) -> MaskSplits:
     return data.load()
 
 
-def _beside(root: Path, pictures: str, masks: str, split: str) -> list[Pair]:
+def _beside(root: Path, images: str, masks: str, split: str) -> list[Pair]:
     """The images of a folder, each with the mask of the same name in another."""
-    files = sorted(p for p in (root / pictures).glob("*") if p.suffix.lower() in PICTURES)
+    files = sorted(p for p in (root / images).glob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
     return [(str(p), p, root / masks / f"{p.stem}.png", split) for p in files]
 
 
@@ -184,8 +184,8 @@ def _listing(
 
 def _paths(pairs: list[Pair]) -> Iterator[str]:
     """The files of the pairs."""
-    for _, picture, mask, _ in pairs:
-        yield from (str(p) for p in (picture, mask) if isinstance(p, Path))
+    for _, image, mask, _ in pairs:
+        yield from (str(p) for p in (image, mask) if isinstance(p, Path))
 
 
 def _parquet(name: str, path: Path, class_names: tuple[str, ...], codes: Codes) -> MaskListing:
@@ -220,5 +220,5 @@ def _parquet(name: str, path: Path, class_names: tuple[str, ...], codes: Codes) 
             pairs.append((where, row["jpeg"], row["label_png"] or None, row["split"].lower()))
     found = _listing(name, path, pairs, class_names, codes)
     return MaskListing(
-        found.name, found.where, found.pictures, found.masks, found.split, class_names, codes, tuple(damage)
+        found.name, found.where, found.images, found.masks, found.split, class_names, codes, tuple(damage)
     )

@@ -14,7 +14,7 @@ from torch.nn.functional import grid_sample
 
 from nas.core.errors import ConfigError
 from nas.training.feed import DECODERS, Transform
-from nas.training.tasks.segmentation.masks import MaskPictures
+from nas.training.tasks.segmentation.masks import MaskImages
 from nas.training.tasks.segmentation.settings import IGNORE, Augment
 
 
@@ -67,14 +67,14 @@ class ResidentFeed:
 class DecodedFeed:
     """Pairs of any sizes, decoded by threads a batch ahead; evaluated one at a time, whole."""
 
-    pictures: MaskPictures
+    images: MaskImages
     normalise: Normalise
     augment: Augment
     device: torch.device
     judged: int = 1
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.images)
 
     def batches(
         self, parts: list[Tensor], seed: int | None, transform: Transform = lambda x: x
@@ -101,7 +101,7 @@ class DecodedFeed:
 
     def _one(self, index: int, random: Tensor) -> tuple[Tensor, Tensor]:
         """One pair as a batch; augmented only where there are draws."""
-        pixels, mask = self.pictures.pair(index)
+        pixels, mask = self.images.pair(index)
         x = self.normalise(torch.from_numpy(np.ascontiguousarray(pixels)).unsqueeze(0))
         y = torch.from_numpy(np.ascontiguousarray(mask)).unsqueeze(0).long()
         if random.numel() == 0:
@@ -117,7 +117,7 @@ def _random(count: int, seed: int | None) -> Tensor:
 
 
 def feed_of(
-    pictures: MaskPictures,
+    part: MaskImages,
     mean: tuple[float, ...],
     std: tuple[float, ...],
     augment: Augment,
@@ -125,7 +125,7 @@ def feed_of(
     device: torch.device,
 ) -> ResidentFeed | DecodedFeed:
     """The feed for these pairs."""
-    held = pictures.images is not None and pictures.masks is not None
+    held = part.images is not None and part.masks is not None
     where = device if held else torch.device("cpu")
     shape = (len(mean), 1, 1)
     normalise = Normalise(
@@ -133,9 +133,9 @@ def feed_of(
         torch.tensor(std, device=where).reshape(shape),
         channels_last,
     )
-    if pictures.images is None or pictures.masks is None:
-        return DecodedFeed(pictures, normalise, augment, device)
-    pixels, masks = torch.from_numpy(pictures.images), torch.from_numpy(pictures.masks)
+    if part.images is None or part.masks is None:
+        return DecodedFeed(part, normalise, augment, device)
+    pixels, masks = torch.from_numpy(part.images), torch.from_numpy(part.masks)
     return ResidentFeed(pixels.to(device), masks.to(device), normalise, augment)
 
 
@@ -163,11 +163,11 @@ def augmented(x: Tensor, y: Tensor, settings: Augment, random: Tensor) -> tuple[
         theta[:, axis, axis] = share * (mirror if axis == 0 else 1.0)
         theta[:, axis, 2] = (2 * place - 1) * (1 - share)
     at = _grid(theta, crop)
-    pictures = grid_sample(x, at, mode="bilinear", padding_mode="zeros", align_corners=False)
+    images = grid_sample(x, at, mode="bilinear", padding_mode="zeros", align_corners=False)
     shifted = (y + 1).to(x.dtype).unsqueeze(1)  # beside the image, where zeros are, is then distinct
     masks = grid_sample(shifted, at, mode="nearest", padding_mode="zeros", align_corners=False).squeeze(1)
     targets = masks.round().long() - 1
-    return pictures, torch.where(targets < 0, IGNORE, targets)
+    return images, torch.where(targets < 0, IGNORE, targets)
 
 
 def _grid(theta: Tensor, crop: tuple[int, int]) -> Tensor:

@@ -79,7 +79,7 @@ class MaskListing:
 
     name: str
     where: Sequence[str]
-    pictures: Sequence[Source]
+    images: Sequence[Source]
     masks: Sequence[Source | None]
     split: IntArray
     class_names: tuple[str, ...]
@@ -96,15 +96,15 @@ class MaskListing:
         Raises `DataError` naming the pair and its fault.
         """
         where, mask = self.where[index], self.masks[index]
-        shown, orientation = read_turned(*_place(where, self.pictures[index]), 3)
-        picture = to_array(shown)
+        shown, orientation = read_turned(*_place(where, self.images[index]), 3)
+        image = to_array(shown)
         if mask is None:
             raise DataError(f"{where}: its mask is missing")
         numbers = _upright(where, *read_numbers(*_place(f"{where} (mask)", mask)), orientation, shown.size)
         classes = self.codes.table()[numbers]
-        if picture.shape[1:] != classes.shape:
+        if image.shape[1:] != classes.shape:
             raise DataError(
-                f"{where}: the image is {picture.shape[2]}x{picture.shape[1]} pixels, its mask "
+                f"{where}: the image is {image.shape[2]}x{image.shape[1]} pixels, its mask "
                 f"{classes.shape[1]}x{classes.shape[0]}"
             )
         if classes.min() < 0:
@@ -113,7 +113,7 @@ class MaskListing:
             raise DataError(
                 f"{where}: its mask has the class number {known} on {len(wrong)} pixels: expected {self.codes}"
             )
-        return picture, classes.astype(np.uint8)
+        return image, classes.astype(np.uint8)
 
 
 def _upright(where: str, numbers: ByteArray, own: int, orientation: int, size: tuple[int, int]) -> ByteArray:
@@ -141,7 +141,7 @@ def _place(where: str, source: Source) -> tuple[str, bytes | None]:
     return (where, source) if isinstance(source, bytes) else (str(source), None)
 
 
-class MaskPictures(Protocol):
+class MaskImages(Protocol):
     """Images with their masks. `images` (n, 3, h, w) and `masks` (n, h, w) hold all, or are None."""
 
     @property
@@ -152,7 +152,7 @@ class MaskPictures(Protocol):
 
     def __len__(self) -> int: ...
 
-    def select(self, indices: IntArray) -> MaskPictures:
+    def select(self, indices: IntArray) -> MaskImages:
         """The pairs at these positions, in this order."""
         ...
 
@@ -217,9 +217,9 @@ class EncodedMasks:
 class MaskSplits:
     """A loaded set; `skipped` lists the damaged pairs left out, `account` the use of every file."""
 
-    train: MaskPictures
-    validation: MaskPictures
-    test: MaskPictures
+    train: MaskImages
+    validation: MaskImages
+    test: MaskImages
     class_names: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -322,14 +322,14 @@ def check_masks(listing: MaskListing, reading: MaskReading) -> MaskReport:
     return MaskReport(listing.name, counts, shares, ordered, tuple(damage), account, skipping)
 
 
-def class_pixels(pictures: MaskPictures, num_classes: int) -> IntArray:
+def class_pixels(images: MaskImages, num_classes: int) -> IntArray:
     """Pixels of each class (n,), in all masks in memory, or in `COUNTED` evenly spaced ones."""
-    if pictures.masks is not None:
-        counts = np.bincount(pictures.masks.reshape(-1), minlength=256)[:num_classes]
+    if images.masks is not None:
+        counts = np.bincount(images.masks.reshape(-1), minlength=256)[:num_classes]
         return counts.astype(np.int64)
     counts = np.zeros(256, dtype=np.int64)
-    for index in np.unique(np.linspace(0, len(pictures) - 1, min(COUNTED, len(pictures))).astype(int)):
-        counts += np.bincount(pictures.pair(int(index))[1].reshape(-1), minlength=256)
+    for index in np.unique(np.linspace(0, len(images) - 1, min(COUNTED, len(images))).astype(int)):
+        counts += np.bincount(images.pair(int(index))[1].reshape(-1), minlength=256)
     return counts[:num_classes]
 
 
@@ -353,7 +353,7 @@ def _missing(listing: MaskListing) -> list[Damage]:
     """Pairs with a missing file."""
     return [
         Damage(where, "its mask is missing" if m is None or gone(m) else "the image is missing")
-        for where, p, m in zip(listing.where, listing.pictures, listing.masks, strict=True)
+        for where, p, m in zip(listing.where, listing.images, listing.masks, strict=True)
         if m is None or gone(m) or gone(p)
     ]
 

@@ -56,10 +56,10 @@ class SegmentationScore:
     LOGGED: ClassVar[tuple[str, ...]] = ("miou", "pixel_accuracy", "loss")
 
     @classmethod
-    def of(cls, matrix: Confusion, pictures: int, loss: float) -> SegmentationScore:
+    def of(cls, matrix: Confusion, images: int, loss: float) -> SegmentationScore:
         """From a confusion matrix and the mean loss."""
         return cls(
-            pictures,
+            images,
             loss,
             100.0 * mean_iou(matrix),
             100.0 * pixel_accuracy(matrix),

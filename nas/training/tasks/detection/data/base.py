@@ -42,7 +42,7 @@ class Objects:
 class Annotated:
     """Images of one size with their objects: uint8 (n, 3, r, r), and per image a name and (width, height) as found."""
 
-    pictures: ByteArray
+    images: ByteArray
     objects: tuple[Objects, ...]
     names: tuple[str, ...]
     sizes: IntArray
@@ -91,7 +91,7 @@ class RawObject:
 
 
 @dataclass(frozen=True, slots=True)
-class RawPicture:
+class RawImage:
     """One annotated image before decoding: `where` names it, `size` is (width, height) as annotated, if it is."""
 
     where: str
@@ -142,7 +142,7 @@ def check_settings(resolution: int, damaged: str) -> None:
 
 def assemble(
     title: str,
-    raw: Sequence[RawPicture],
+    raw: Sequence[RawImage],
     class_names: tuple[str, ...],
     resolution: int,
     way: Way,
@@ -151,12 +151,12 @@ def assemble(
 ) -> DetectionSplits:
     """Decode, check and sort into splits. Raises `DataError` when nothing is left to train on."""
     parts: list[list[tuple[ByteArray, Objects, str, tuple[int, int]]]] = [[], [], []]
-    for picture in raw:
-        decoded = _decode(picture, resolution, faults)
+    for image in raw:
+        decoded = _decode(image, resolution, faults)
         if decoded is not None:
             pixels, size, upright = decoded
             objects = usable(upright, size, class_names, faults)
-            parts[picture.split].append((pixels, objects, picture.name, size))
+            parts[image.split].append((pixels, objects, image.name, size))
     way(title, faults.found)
     train, validation, test = (_joined(part, resolution) for part in parts)
     if not any(len(o) for o in train.objects):
@@ -168,52 +168,50 @@ def assemble(
                 else ""
             )
         )
-    mean, std = pixel_statistics(train.pictures)
+    mean, std = pixel_statistics(train.images)
     account = Account(len(train) + len(validation) + len(test), ignored)  # `way` reports the skipped items
     return DetectionSplits(train, validation, test, class_names, mean, std, tuple(faults.found), account)
 
 
-def _decode(
-    picture: RawPicture, side: int, faults: Faults
-) -> tuple[ByteArray, tuple[int, int], RawPicture] | None:
+def _decode(raw: RawImage, side: int, faults: Faults) -> tuple[ByteArray, tuple[int, int], RawImage] | None:
     """The image squeezed to (3, side, side), its own (width, height), and its boxes upright; None for an unusable image."""
     from PIL.Image import Resampling
 
     try:
-        image, orientation = read_turned(picture.where, picture.blob, 3)
+        image, orientation = read_turned(raw.where, raw.blob, 3)
     except DataError as error:
-        faults.add(picture.where, str(error).removeprefix(f"{picture.where}: "))
+        faults.add(raw.where, str(error).removeprefix(f"{raw.where}: "))
         return None
-    upright = _as_shown(picture, orientation, image.size)
+    upright = _as_shown(raw, orientation, image.size)
     if upright is None:
         faults.add(
-            picture.where,
+            raw.where,
             f"the image has EXIF orientation {orientation}, and its boxes may fit it as stored or as shown; save it upright",
         )
         return None
     if upright.size is not None and upright.size != image.size:
         told, real = ("x".join(map(str, s)) for s in (upright.size, image.size))
-        faults.add(picture.where, f"the annotation is for {told} pixels, the image has {real}")
+        faults.add(raw.where, f"the annotation is for {told} pixels, the image has {real}")
         return None
     squeezed = image.resize((side, side), Resampling.BILINEAR)
     return to_array(squeezed), (image.size[0], image.size[1]), upright
 
 
-def _as_shown(picture: RawPicture, orientation: int, size: tuple[int, int]) -> RawPicture | None:
+def _as_shown(image: RawImage, orientation: int, size: tuple[int, int]) -> RawImage | None:
     """The annotation in pixels of the upright image of this (width, height); None where it is ambiguous.
 
     The annotated size shows whether the boxes fit the image as stored or as shown.
     """
     if orientation == 1:
-        return picture
-    if picture.size is None or not turned(orientation) or size[0] == size[1]:
+        return image
+    if image.size is None or not turned(orientation) or size[0] == size[1]:
         return None
-    if picture.size != (size[1], size[0]):
-        return picture
+    if image.size != (size[1], size[0]):
+        return image
     objects = tuple(
-        replace(o, corners=_turned_box(o.corners, orientation, picture.size)) for o in picture.objects
+        replace(o, corners=_turned_box(o.corners, orientation, image.size)) for o in image.objects
     )
-    return replace(picture, size=size, objects=objects)
+    return replace(image, size=size, objects=objects)
 
 
 def _turned_box(
@@ -230,9 +228,7 @@ def _turned_box(
     return across[0], down[0], across[1], down[1]
 
 
-def usable(
-    picture: RawPicture, size: tuple[int, int], class_names: tuple[str, ...], faults: Faults
-) -> Objects:
+def usable(image: RawImage, size: tuple[int, int], class_names: tuple[str, ...], faults: Faults) -> Objects:
     """The image's usable objects; the others are added to `faults`.
 
     VOC's corners are numbers of pixels from 1, both included: pixel p covers p - 1 to p.
@@ -240,8 +236,8 @@ def usable(
     index = {name: i for i, name in enumerate(class_names)}
     scale = np.array([*size, *size], dtype=np.float64)
     boxes, labels, difficult = [], [], []
-    for number, item in enumerate(picture.objects, start=1):
-        where = f"{picture.where} object {number}"
+    for number, item in enumerate(image.objects, start=1):
+        where = f"{image.where} object {number}"
         reason = _fault(item, size, index)
         if reason is not None:
             faults.add(where, reason)
@@ -273,9 +269,9 @@ def _fault(item: RawObject, size: tuple[int, int], index: dict[str, int]) -> str
 
 
 def _joined(part: Sequence[tuple[ByteArray, Objects, str, tuple[int, int]]], side: int) -> Annotated:
-    pictures = np.stack([p[0] for p in part]) if part else np.zeros((0, 3, side, side), np.uint8)
+    images = np.stack([p[0] for p in part]) if part else np.zeros((0, 3, side, side), np.uint8)
     sizes = np.array([p[3] for p in part], dtype=np.int64).reshape(-1, 2)
-    return Annotated(pictures, tuple(p[1] for p in part), tuple(p[2] for p in part), sizes)
+    return Annotated(images, tuple(p[1] for p in part), tuple(p[2] for p in part), sizes)
 
 
 def report(name: str, where: str, how: str, load: Callable[[], DetectionSplits]) -> DataReport:
@@ -291,7 +287,7 @@ def report(name: str, where: str, how: str, load: Callable[[], DetectionSplits])
         part: Annotated = getattr(splits, split)
         labels = np.concatenate([o.labels for o in part.objects]) if len(part) else np.zeros(0, np.int64)
         counts[split] = tuple(int(n) for n in np.bincount(labels, minlength=len(splits.class_names)))
-    side = splits.train.pictures.shape[-1]
+    side = splits.train.images.shape[-1]
     return DataReport(
         name,
         where,

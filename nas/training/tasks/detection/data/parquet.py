@@ -16,8 +16,8 @@ from nas.training.tasks.detection.data.base import (
     WAYS,
     DetectionSplits,
     Faults,
+    RawImage,
     RawObject,
-    RawPicture,
     Way,
     assemble,
     check_settings,
@@ -29,7 +29,7 @@ HOW = (
     "Images: columns image_id, width, height, jpeg, split (train, val or test) and, for several sets in one file, source. "
     "Boxes: image_id, label, xmin, ymin, xmax, ymax (pixels from 1), difficult, and source likewise."
 )
-PICTURES = ("image_id", "width", "height", "jpeg", "split")
+IMAGE_COLUMNS = ("image_id", "width", "height", "jpeg", "split")
 BOXES = ("image_id", "label", "xmin", "ymin", "xmax", "ymax", "difficult")
 
 
@@ -68,7 +68,7 @@ class DetectionParquet:
             item = RawObject(str(row["label"]), (left, top, right, bottom), bool(row["difficult"]))
             objects[str(row["image_id"])].append(item)
         raw = []
-        for row in _rows(self.path, PICTURES, self.source):
+        for row in _rows(self.path, IMAGE_COLUMNS, self.source):
             name = str(row["image_id"])
             mine = tuple(objects.pop(name, ()))
             where, split = f"{self.path} {name}", SPLIT_NAMES.get(str(row["split"]).lower())
@@ -76,7 +76,7 @@ class DetectionParquet:
                 faults.add(where, f"split {row['split']!r} is unknown: expected {', '.join(SPLIT_NAMES)}")
             else:
                 size = (int(row["width"] or 0), int(row["height"] or 0))
-                raw.append(RawPicture(where, name, split, row["jpeg"] or b"", size, mine))
+                raw.append(RawImage(where, name, split, row["jpeg"] or b"", size, mine))
         for name, orphans in objects.items():
             faults.add(f"{beside} {name}", f"{len(orphans)} boxes without an image")
         names = self.classes or tuple(sorted({o.label for p in raw for o in p.objects}))

@@ -21,8 +21,8 @@ from nas.training.tasks.detection.data.base import (
     WAYS,
     DetectionSplits,
     Faults,
+    RawImage,
     RawObject,
-    RawPicture,
     Way,
     assemble,
     check_settings,
@@ -91,10 +91,10 @@ class VOC:
         faults = Faults()
         lists = (self.train, self.validation, self.test)
         raw = [
-            picture
+            image
             for split, name in enumerate(lists)
             if name is not None
-            for picture in _listed(root, name, split, faults)
+            for image in _listed(root, name, split, faults)
         ]
         ignored = unused(self.path, _files(root, raw, lists), UNLISTED)
         return assemble(f"voc {self.path}", raw, self.classes, self.resolution, way, faults, ignored)
@@ -106,15 +106,15 @@ class VOC:
         return report("voc", self.path, HOW, partial(self._load, report_only))
 
 
-def _files(root: Path, raw: list[RawPicture], lists: tuple[str | None, ...]) -> Iterator[str]:
+def _files(root: Path, raw: list[RawImage], lists: tuple[str | None, ...]) -> Iterator[str]:
     """The lists, and the files that they name."""
     yield from (str(root / "ImageSets" / "Main" / f"{name}.txt") for name in lists if name is not None)
-    for picture in raw:
-        yield picture.where
-        yield str(root / "Annotations" / f"{picture.name}.xml")
+    for image in raw:
+        yield image.where
+        yield str(root / "Annotations" / f"{image.name}.xml")
 
 
-def _listed(root: Path, name: str, split: int, faults: Faults) -> list[RawPicture]:
+def _listed(root: Path, name: str, split: int, faults: Faults) -> list[RawImage]:
     listing = root / "ImageSets" / "Main" / f"{name}.txt"
     if not listing.is_file():
         raise DataError(f"{listing}: not found. {HOW}")
@@ -135,8 +135,8 @@ def _listed(root: Path, name: str, split: int, faults: Faults) -> list[RawPictur
         except DataError as error:
             faults.add(str(file), str(error).removeprefix(f"{file}: "))
         else:
-            picture = root / "JPEGImages" / f"{stem}.jpg"
-            found.append(RawPicture(str(picture), stem, split, None, size, objects))
+            image = root / "JPEGImages" / f"{stem}.jpg"
+            found.append(RawImage(str(image), stem, split, None, size, objects))
     return found
 
 
