@@ -41,7 +41,7 @@ def read_images(folder: str) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
 class Train:
     """Trains a candidate with plain PyTorch. Any callable from a trial to numbers by name works."""
 
-    def __init__(self, space: NASBench101, folder: str = "pictures") -> None:
+    def __init__(self, space: NASBench101, folder: str = "images") -> None:
         self.space = space
         self.folder = folder
 
@@ -74,8 +74,8 @@ class Train:
 
 
 if __name__ == "__main__":
-    if not Path("pictures").exists():
-        write_images(Path("pictures"))
+    if not Path("images").exists():
+        write_images(Path("images"))
     space = NASBench101.digits()
     found = nas.search(
         space, ["error", "params"], Train(space), limits=["params <= 100e3"], budget=10, seed=1

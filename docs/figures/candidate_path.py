@@ -4,7 +4,7 @@
     python docs/figures/candidate_path.py --write    # puts it into CONTRIBUTING.md
 
 Each step is a function or class in one file; an arrow is drawn only where the code of one step uses the next one's name,
-and what a step does is the first line of its docstring. A test compares CONTRIBUTING.md with the output.
+and the text of a step is the first line of its docstring. A test compares CONTRIBUTING.md with the output.
 """
 
 from __future__ import annotations

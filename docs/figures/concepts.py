@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples"))
 from made_up import MadeUp, evaluate
 
 SPACE = MadeUp()
-WISH = "error=16%, madds<=6M"
+TARGET = "error=16%, madds<=6M"
 
 
 def draw_timeline() -> None:
@@ -58,7 +58,7 @@ def everything() -> tuple[list[nas.Architecture], FloatArray]:
 
 
 def draw_tau() -> None:
-    """What a tau looks like: predictions of 600 unseen architectures by models that have learned from few or many."""
+    """Examples of tau: predictions of 600 unseen architectures by models fitted to few or many."""
     every, errors = everything()
     order = np.random.default_rng(1).permutation(len(every))
     unseen = order[:600]
@@ -122,12 +122,12 @@ def draw_hypervolume() -> None:
 
 
 def draw_preference() -> None:
-    """Where two searches look: one for the whole front, one with a wish; the region is that of both fronts together."""
-    searches = {prefer: searched(prefer) for prefer in ("", WISH)}
-    wish = nas.Preference.parse(WISH, searches[WISH].table.objectives)
+    """Architectures of two searches: one for the whole front, one with a target; the region comes from both fronts together."""
+    searches = {prefer: searched(prefer) for prefer in ("", TARGET)}
+    preference = nas.Preference.parse(TARGET, searches[TARGET].table.objectives)
     both = np.vstack([found.front[["error", "madds"]].to_numpy() for found in searches.values()])
     front = both[non_dominated(both)]
-    low, high = wish.region(front.min(axis=0), front.max(axis=0), front)
+    low, high = preference.region(front.min(axis=0), front.max(axis=0), front)
     figure, axes = panels(2, width=4.1, height=3.4, sharex=True, sharey=True)
     for ax, (prefer, found) in zip(axes, searches.items(), strict=True):
         draw_evaluations(ax, found)

@@ -102,7 +102,7 @@ def draw_directions() -> None:
 
 
 def started(settings: MOEADSettings, seed: int) -> tuple[Any, nas.Problem]:
-    """An algorithm that has been told its first population."""
+    """An algorithm after its first population."""
     problem = nas.Problem(SPACE, ["error", "madds"], evaluate)
     algorithm = MOEAD(problem, np.random.default_rng(seed), settings)
     for number in range(algorithm.initial):

@@ -31,7 +31,7 @@ __all__ = [
 
 
 def panels(n: int, *, width: float = 3.3, height: float = 3.1, **options: Any) -> tuple[Figure, list[Any]]:
-    """A figure of so many panels in a row."""
+    """A figure with `n` panels in a row."""
     figure = Figure(figsize=(width * n, height), layout="constrained", facecolor="white")
     axes = np.atleast_1d(figure.subplots(1, n, **options)).tolist()
     for ax in axes:
@@ -42,7 +42,7 @@ def panels(n: int, *, width: float = 3.3, height: float = 3.1, **options: Any) -
 
 
 def caption(ax: Any, title: str, x: str = "", y: str = "") -> None:
-    """What a panel shows, and what runs along its axes."""
+    """The title and axis labels of a panel."""
     ax.set_title(title, loc="left", fontsize=9.5, color=INK)
     ax.set_xlabel(x, fontsize=9, color=INK)
     ax.set_ylabel(y, fontsize=9, color=INK)

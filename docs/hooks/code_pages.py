@@ -53,7 +53,7 @@ API: Mapping[str, tuple[str, str, list[str]]] = {
     "latency": ("nas.training.latency", "How long networks take.", ["nas.training.latency"]),
     "testing": (
         "nas.testing",
-        "Checks for parts of your own: each returns nothing, or raises `AssertionError` with what broke.",
+        "Checks for custom components: each returns None, or raises `AssertionError` that names the broken rule.",
         [f"nas.testing.{name}" for name in nas.testing.__all__],
     ),
     "search-spaces": (
@@ -68,7 +68,7 @@ API: Mapping[str, tuple[str, str, list[str]]] = {
     ),
     "surrogates": (
         "surrogates",
-        "Predictors of what is expensive, how good they are, and the choice between them.",
+        "Predictors of expensive objectives, their accuracy, and the choice between them.",
         [
             "surrogates.gaussian_process.GaussianProcess",
             "surrogates.rbf.RBF",

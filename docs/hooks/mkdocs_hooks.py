@@ -1,6 +1,6 @@
 """What MkDocs calls while it builds the site: pages made from the code, and files from outside `docs/`.
 
-Nothing here is needed to read the documentation as plain Markdown. Pages of the reference are made anew at each build,
+Nothing here is needed to read the documentation as plain Markdown. Each build generates the pages of the reference,
 so they cannot fall behind the code, and no change of a flag or a key has to be written down twice.
 """
 
@@ -16,7 +16,7 @@ from schema_pages import schema_pages
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Add what is made from the code, from notebooks, and from files of the repository that pages lead to."""
+    """Add the pages made from code and notebooks, and the files of the repository that pages link."""
     from mkdocs.structure.files import File
 
     made = {**api_pages(), **schema_pages(), "reference/command-line.md": command_page()}

@@ -1,4 +1,4 @@
-"""Notebooks as pages of the site: their text, their code, and what they printed when they were stored."""
+"""Notebooks as pages of the site: text, code and stored output."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import nbformat
 
 
 def notebook_page(path: Path) -> str:
-    """A notebook as Markdown. Outputs that are no text (pictures, tables as HTML) are left out."""
+    """A notebook as Markdown. Outputs other than text (images, tables as HTML) are left out."""
     notebook: Any = nbformat.read(path, as_version=4)
     first, *rest = notebook.cells
     link = f"[Download the notebook]({path.name}){{ download }}"

@@ -1,7 +1,7 @@
 """Links from pages to the rest of the repository: READMEs and files become pages of the site.
 
 A page is written for a code host, where a link may lead to any file, such as `../experiments/quality/README.md`.
-On the site all of them have a place under `repository/`, and links are rewritten: one that says no more than a page's name
+On the site all of them have a place under `repository/`, and links are rewritten: one whose text is only a page's name
 gets its heading, one to a folder, or to a result that an experiment has not written yet, becomes text.
 """
 
@@ -47,7 +47,7 @@ class RepositoryFile:
 
     @property
     def target(self) -> str:
-        """What a link to it leads to."""
+        """The target of a link to it."""
         if self.path.suffix == ".ipynb":
             return self.uri.removesuffix(".ipynb") + ".md"
         return self.uri + ".md" if self.is_source else self.uri
@@ -67,7 +67,7 @@ def pages_to_copy() -> list[RepositoryFile]:
 
 
 def linked_files(pages: Iterable[RepositoryFile]) -> list[RepositoryFile]:
-    """Everything else that the pages of `docs/` and those copied lead to: pictures, tables, sources."""
+    """All other files that the pages of `docs/` and the copied pages link: images, tables, sources."""
     readers = [*sorted(DOCS.rglob("*.md")), *(page.path for page in pages)]
     return sorted({file for page in readers for file in _targets(page) if not file.is_page})
 
@@ -92,7 +92,7 @@ def rewritten(markdown: str, page: Path) -> str:
         if not path.exists():  # a page made from the code, or a mistake that MkDocs names
             return match[0]
         target = os.path.relpath(RepositoryFile(path).target, here or ".")
-        if match[1]:  # a picture opens alone, in full size
+        if match[1]:  # an image opens alone, in full size
             return f"[![{match[2]}]({target})]({target})"
         bare = path.suffix == ".md" and match[2].rpartition("/")[2] == path.name
         text = _title(path, match[4] or "") if bare else match[2]
@@ -102,7 +102,7 @@ def rewritten(markdown: str, page: Path) -> str:
 
 
 def _title(page: Path, anchor: str) -> str:
-    """The heading that a link leads to: what it says on the site when it has only the name of the file."""
+    """The heading a link leads to: its text on the site if it has only a file name."""
     headings = HEADING.findall(FENCE.sub("", page.read_text(encoding="utf-8")))
     slugs = {
         "#" + re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-"): heading

@@ -1,6 +1,6 @@
 """The schema of the config files, made from the models that check them: a page, and JSON Schema for editors.
 
-What a key means is taken from the tables of `docs/config.md` and `docs/compare.md`, its only place.
+The meaning of a key comes from the tables of `docs/config.md` and `docs/compare.md`, its only place.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from nas.config.schema import SearchConfig
 
 MODELS: dict[str, type[BaseModel]] = {"search": SearchConfig, "compare": CompareConfig}
 
-# Where the tables are that say what the keys of a part mean: the page and the heading above each.
+# The tables that describe the keys of a part: page, and the heading above each.
 TABLES: dict[str, list[tuple[str, str]]] = {
     "SearchConfig": [("config.md", "The config file")],
     "Budget": [("config.md", "`budget`")],
@@ -81,7 +81,7 @@ def schema(name: str) -> dict[str, Any]:
         }
         for key, value in part.get("properties", {}).items():
             value.pop("title", None)
-            value["description"] = meanings.get(key, part["description"])  # of a component: what it is
+            value["description"] = meanings.get(key, part["description"])  # of a component: its kind
     return found
 
 

@@ -147,7 +147,7 @@ class SearchConfig(Closed):
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file, unchecked. Raises `ConfigError` if there is none."""
+    """The mapping in a YAML file, unchecked. Raises `ConfigError` for a file without one."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -56,7 +56,7 @@ def kind_at(path: str) -> str | None:
 
 
 def data_from_config(config: Mapping[str, Any]) -> DataSource:
-    """A description from plain settings, such as `{"name": "folder", "path": "pictures", "resolution": 32}`.
+    """A description from plain settings, such as `{"name": "folder", "path": "images", "resolution": 32}`.
 
     In place of the name you can give the path of a folder or a Parquet file, or ``package.module:Name`` of a custom class.
 
