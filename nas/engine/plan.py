@@ -45,10 +45,8 @@ class NamedAlgorithm:
     make: MakeAlgorithm
 
 
-def named_algorithm(algorithm: str | MakeAlgorithm | NamedAlgorithm) -> NamedAlgorithm:
+def named_algorithm(algorithm: str | MakeAlgorithm) -> NamedAlgorithm:
     """Resolve an algorithm from its name or a factory. Raises `ConfigError` for an unknown name."""
-    if isinstance(algorithm, NamedAlgorithm):
-        return algorithm
     if isinstance(algorithm, str):
         known = registry("algorithm")
         check_known("algorithm", algorithm, known)
@@ -70,7 +68,7 @@ class Plan:
     def make(
         cls,
         problem: Problem,
-        algorithm: str | MakeAlgorithm | NamedAlgorithm,
+        algorithm: NamedAlgorithm,
         algorithm_settings: Any,
         settings: LoopSettings,
         earlier: History | None,
@@ -84,9 +82,8 @@ class Plan:
 
         Raises `ConfigError` for invalid parts, `HistoryError` when the log belongs to another search.
         """
-        chosen = named_algorithm(algorithm)
-        name = chosen.name
-        make: Any = chosen.make
+        name = algorithm.name
+        make: Any = algorithm.make
         initial = listed(initial)
         started = None if earlier is None else earlier.meta("identity")
         if earlier is not None and started is None:

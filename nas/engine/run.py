@@ -9,8 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from nas.core.code_files import changed, code_of
-from nas.core.errors import ConfigError, HistoryError, NasError
+from nas.core.code_files import code_of
+from nas.core.errors import ConfigError, NasError
 from nas.core.evaluator import Evaluate
 from nas.core.executor import Executor
 from nas.core.files import absolute
@@ -20,8 +20,7 @@ from nas.core.problem import Problem
 from nas.core.task_spec import TaskSpec
 from nas.core.tracebacks import summarize_exception
 from nas.engine.callbacks import AnyCallback, as_callback
-from nas.engine.changed_code import META as CODE
-from nas.engine.changed_code import RunCode, check_accepted, checked_code, measuring
+from nas.engine.changed_code import checked_code, measuring
 from nas.engine.fidelity import Rungs
 from nas.engine.heartbeat import HeartbeatWriter
 from nas.engine.initial import AnyArchitectures
@@ -33,7 +32,7 @@ from nas.engine.settle import settled
 from nas.engine.stopping import StopRule
 from nas.engine.warm_start import AnySource, WarmStart, read_warm_start, recorded
 from nas.runs.files import check_new, check_resumable
-from nas.runs.history import FILE, History, read_history
+from nas.runs.history import FILE, History
 from nas.runs.history_table import check_readable
 from nas.runs.log_file import well_formed
 
@@ -88,20 +87,17 @@ def _run_checked(spec: SearchSpec, on_ready: Callable[[Plan], None] | None) -> S
     """Resolve the task, make the plan, record it, then search."""
     base = spec.base or absolute(".")
     now = code_of(_parts(spec), base)  # before anything runs, so that it is the code that runs
-    warm = None
-    if not spec.resume:
-        spec = replace(spec, problem=settled(spec.problem, optional=spec.remote))
-        warm = _warm_start(spec, base)
     history = _opened_log(spec)
     try:
         # if every trial failed, changed code is the fix: there are no results to mix
         accept = spec.accept_changed_code or (history is not None and not history.succeeded())
-        made_of = checked_code(recorded_code(history, spec.resume), now, accept)
+        then = recorded_code(history, spec.resume)
+        made_of = checked_code(then, now, accept)
         with collecting() as found:  # modules loaded by name, such as the file of a surrogate
-            plan, kept = prepare(spec, history, warm)
+            plan, kept = prepare(spec, history)
         if found:
             now = dict(sorted((code_of(found, base) | now).items()))
-            made_of = checked_code(recorded_code(history, spec.resume), now, accept)
+            made_of = checked_code(then, now, accept)
         if history is None or history.evaluated() < _planned(spec):
             check_ready(plan.problem, remote=spec.remote)
         if history is None and spec.out is not None:
@@ -122,17 +118,16 @@ def _run_checked(spec: SearchSpec, on_ready: Callable[[Plan], None] | None) -> S
             history.close()
 
 
-def prepare(
-    spec: SearchSpec, log: History | None, warm: WarmStart | None = None
-) -> tuple[Plan, KeptWeights | None]:
+def prepare(spec: SearchSpec, log: History | None) -> tuple[Plan, KeptWeights | None]:
     """Prepare a search, or with a `log` its continuation; return its plan and the callback that prunes weights."""
-    problem = spec.problem
-    if log is not None:
-        complete = log.evaluated() >= _planned(spec)
-        problem = settled(problem, recorded=_recorded_task(log), optional=spec.remote or complete)
+    complete = log is not None and log.evaluated() >= _planned(spec)
+    problem = settled(
+        spec.problem,
+        recorded=None if log is None else _recorded_task(log),
+        optional=spec.remote or complete,
+    )
+    warm = _warm_start(spec, problem) if log is None else recorded(log, problem, spec.warm_start)
     problem, kept = with_weights(problem, spec.loop.halving, spec.out, spec.keep_weights)
-    if log is not None:
-        warm = recorded(log, problem, spec.warm_start)
     plan = Plan.make(problem, spec.algorithm, spec.algorithm_settings, spec.loop, log, warm, spec.initial)
     return plan, kept
 
@@ -173,31 +168,18 @@ def _opened_log(spec: SearchSpec) -> History | None:
     return History(spec.out, spec.problem.space, create=False)
 
 
-def _warm_start(spec: SearchSpec, base: Path) -> WarmStart | None:
+def _warm_start(spec: SearchSpec, problem: Problem) -> WarmStart | None:
     if spec.warm_start is None:
         return None
-    _check_code_of(spec.warm_start, code_of(measuring(spec.problem), base), spec.accept_changed_code)
+    now = None if spec.accept_changed_code else code_of(measuring(problem), spec.base or absolute("."))
     first = Rungs(spec.loop.fidelity, spec.loop.halving).budgets[0]
-    return read_warm_start(spec.warm_start, spec.problem, first, spec.out)
+    return read_warm_start(spec.warm_start, problem, first, spec.out, now)
 
 
 def _recorded_task(history: History) -> TaskSpec | None:
     """The recorded task of an earlier session; None if missing."""
     with well_formed(history.path):
         return TaskSpec.from_json((history.meta("identity") or {}).get(TASK))
-
-
-def _check_code_of(warm_start: AnySource, now: Mapping[str, str], accept: bool) -> None:
-    """Raise `HistoryError` when the code that measured an earlier run has changed, unless that is accepted."""
-    if not isinstance(warm_start, (str, Path)) or Path(warm_start).is_file():
-        return  # a table
-    try:
-        _, meta = read_history(Path(warm_start))
-    except HistoryError:
-        return  # read_warm_start reports it
-    then = RunCode.from_meta(meta.get(CODE))
-    if then is not None:
-        check_accepted(changed(then.files, now), accept, f"{warm_start} was measured")
 
 
 @contextmanager

@@ -139,7 +139,8 @@ class Study:
         problem = Problem(space, objectives, _evaluated_by_the_user, limits)
         if task is not None:
             problem = problem.settled(for_task(space, task), _evaluated_by_the_user, task)
-        now = code_of([*measuring(problem), named_algorithm(algorithm).make], absolute("."))
+        chosen = named_algorithm(algorithm)
+        now = code_of([*measuring(problem), chosen.make], absolute("."))
         settings = LoopSettings(
             evaluations=None, seed=seed, concurrency=1, ordered=False, fidelity=fidelity, halving=halving, max_failures=1.0
         )  # fmt: skip
@@ -159,7 +160,7 @@ class Study:
             if self._history is not None and resume:
                 warm = recorded(self._history, problem, warm_start)
             earlier = self._history if resume else None
-            self._plan = Plan.make(problem, algorithm, algorithm_settings, settings, earlier, warm, initial)
+            self._plan = Plan.make(problem, chosen, algorithm_settings, settings, earlier, warm, initial)
             if self._history is not None:
                 made_of = checked_code(recorded_code(self._history, resume), now, accept_changed_code)
                 remember(self._history, self._plan, None, resume, code=made_of)

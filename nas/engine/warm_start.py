@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from nas.core.code_files import changed
 from nas.core.errors import ArchitectureError, ConfigError, HistoryError
 from nas.core.objectives import Objective
 from nas.core.problem import Problem
@@ -22,6 +23,8 @@ from nas.core.records import RESERVED, Architecture, Observation, Result, Status
 from nas.core.space import parsed, text_of
 from nas.core.task_spec import TaskSpec
 from nas.core.text import command
+from nas.engine.changed_code import META as CODE
+from nas.engine.changed_code import RunCode, check_accepted
 from nas.engine.replay import exact_difference
 from nas.runs.brought import META, imported_table
 from nas.runs.history import History, read_history
@@ -69,14 +72,18 @@ class WarmStart:
 
 
 def read_warm_start(
-    source: AnySource, problem: Problem, budget: float | None, out: Path | None = None
+    source: AnySource,
+    problem: Problem,
+    budget: float | None,
+    out: Path | None = None,
+    now: Mapping[str, str] | None = None,
 ) -> WarmStart:
     """Read the successful results at this `budget` of an earlier run, a CSV file or a DataFrame, for `problem`.
 
     The run may still be running. Its genes may have had fewer choices: text forms are parsed, and added choices are logged
     as a warning. Exact objectives that are missing are computed. Raises `ConfigError` for a run with another space or other
-    objectives, without a result at this budget, or in the output folder (`out`); `HistoryError` when it is unreadable or an
-    exact objective has changed.
+    objectives, without a result at this budget, or in the output folder (`out`); `HistoryError` when it is unreadable, an
+    exact objective has changed, or the code that measured it differs from the hashes `now`.
     """
     if isinstance(source, pd.DataFrame) or is_table(source):
         results = read_table(source, problem, budget)
@@ -100,6 +107,9 @@ def read_warm_start(
         raise HistoryError(f"warm_start: {error}") from error
     if "identity" not in meta or "objectives" not in meta:
         raise ConfigError(f"warm_start: the run in {folder} ended before its first evaluation; name another")
+    then = RunCode.from_meta(meta.get(CODE))
+    if then is not None and now is not None:
+        check_accepted(changed(then.files, now), False, f"{folder} was measured")
     _check_same_search(folder, problem, meta)
     if added := _added_choices(folder, problem, meta):
         _LOG.warning("%s", added)
