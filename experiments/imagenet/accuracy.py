@@ -23,7 +23,7 @@ from torch import nn
 from nas.core.errors import ConfigError, DataError
 from nas.training.data.base import IntArray, MemoryPictures, Splits
 from nas.training.data.encoded import TYPICAL, EncodedImages, Reading
-from nas.training.data.folder import class_folders, image_files
+from nas.training.data.tree import inside
 from nas.training.feed import Feed, feed_of
 from nas.training.judging import put_weights
 from nas.training.loop import Score, judge
@@ -46,11 +46,11 @@ def held_out(folder: Path, num_classes: int = CLASSES, side: int = SIDE) -> Feed
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: expected a folder with one folder a class; it is not there")
-    folders = class_folders(folder)
+    folders = [folder / name for name in inside(str(folder)).visible]
     files: list[str] = []
     labels: list[int] = []
-    for label, inside in zip(_labels(folder, folders, num_classes), folders, strict=True):
-        found = image_files(inside)
+    for label, held_in in zip(_labels(folder, folders, num_classes), folders, strict=True):
+        found = [str(held_in / name) for name in inside(str(held_in)).images]
         files += found
         labels += [label] * len(found)
     if not files:
@@ -64,7 +64,7 @@ def held_out(folder: Path, num_classes: int = CLASSES, side: int = SIDE) -> Feed
 
 
 def _labels(folder: Path, folders: list[Path], num_classes: int) -> IntArray:
-    names = [inside.name for inside in folders]
+    names = [one.name for one in folders]
     if names and all(name.isdecimal() for name in names):
         labels = np.array([int(name) for name in names], np.int64)
         if labels.max() >= num_classes:
@@ -81,7 +81,7 @@ def sets_of(v1: Path | None, v2: Path | None) -> dict[str, Path]:
     """The folders to judge on, by the set's name. Raises `ConfigError` when there is none."""
     found = {} if v1 is None else {V1: v1}
     if v2 is not None:
-        found |= {name: v2 / inside for name, inside in V2_SETS.items() if (v2 / inside).is_dir()}
+        found |= {name: v2 / part for name, part in V2_SETS.items() if (v2 / part).is_dir()}
     if not found:
         raise ConfigError(
             f"--v1, --v2: expected a folder of pictures, or one that holds {', '.join(V2_SETS.values())}"

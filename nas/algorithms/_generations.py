@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from nas.algorithms._pymoo_survival import Survivors
 from nas.algorithms.candidates import Candidates
+from nas.core.algorithm import Algorithm
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Observation
 
 Survive = Callable[[FloatArray, int, np.random.Generator], Survivors]
 
 
-class Generations:
+class Generations(Algorithm):
     """A population that breeds at any time and selects survivors after every `size` successful results.
 
-    Parents win binary tournaments: by violation, then by `keys` of the survivors. Without a population yet it
-    draws at random. Failed candidates do not count towards a generation.
+    Parents win binary tournaments: by violation, then by `keys` of the survivors. The first population is drawn at
+    random. Failed candidates do not count towards a generation.
     """
+
+    @classmethod
+    def default_settings(cls, n_objectives: int, evaluations: int | None) -> Any:
+        """About 20 generations, of 10 to 100 members."""
+        return cls.Settings() if evaluations is None else cls.Settings(min(100, max(10, evaluations // 20)))
 
     def __init__(
         self,
@@ -40,8 +47,13 @@ class Generations:
         self._fitness: list[tuple[float, ...]] = []  # of each member, smaller is better
         self._newcomers: list[Observation] = []
 
+    @property
+    def initial(self) -> int:
+        """A population of random architectures."""
+        return self._size
+
     def ask(self, n: int) -> list[Architecture]:
-        """Up to n new children of the present population."""
+        """Children of tournament winners; random architectures until the first population is complete."""
         asked: list[Architecture] = []
         while len(asked) < n and (child := self._propose()) is not None:
             asked.append(child)

@@ -81,6 +81,3 @@ class ReferenceDirections:
         population, indices = _survive(self._operator, (points - self._origin) / self._scale, n, rng)
         ranks = population[indices].get("rank")
         return Survivors(indices, ranks.astype(np.int64), np.zeros(len(indices)))
-
-
-__all__ = ["RankAndCrowding", "ReferenceDirections", "Survivors"]

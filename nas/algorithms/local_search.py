@@ -130,6 +130,3 @@ class LocalSearch(Algorithm):
         if self._current not in members:
             self._current = None
         self._open = [a for a in members if a not in self._explored and a != self._current]
-
-
-__all__ = ["LocalSearch", "LocalSearchSettings"]

@@ -192,6 +192,3 @@ def neighbourhoods(weights: FloatArray, size: int) -> np.ndarray:
     distances = np.linalg.norm(weights[:, None, :] - weights[None, :, :], axis=2)
     np.fill_diagonal(distances, -1.0)
     return np.argsort(distances, axis=1, kind="stable")[:, : max(2, min(size, len(weights)))]
-
-
-__all__ = ["MOEAD", "MOEADSettings", "neighbourhoods"]

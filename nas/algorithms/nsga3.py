@@ -7,17 +7,14 @@ normalisation and niches are pymoo's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from nas.algorithms._generations import Generations
 from nas.algorithms._pymoo_survival import ReferenceDirections, Survivors
-from nas.core.algorithm import Algorithm
 from nas.core.checks import check_fraction, check_known, check_positive
 from nas.core.problem import Problem
-from nas.core.records import Architecture, Observation
 from nas.pareto.directions import DIRECTIONS
 
 
@@ -40,22 +37,16 @@ class NSGA3Settings:
         check_known("directions", self.directions, DIRECTIONS)
 
 
-class NSGA3(Algorithm):
+class NSGA3(Generations):
     """Steady breeding; survival by rank and niche after every population of successful results."""
 
     Settings = NSGA3Settings
 
-    @classmethod
-    def default_settings(cls, n_objectives: int, evaluations: int | None) -> NSGA3Settings:
-        """About 20 generations, of 10 to 100 members."""
-        return cls.Settings() if evaluations is None else cls.Settings(min(100, max(10, evaluations // 20)))
-
     def __init__(self, problem: Problem, rng: np.random.Generator, settings: NSGA3Settings | None = None):
         settings = settings or self.Settings()
-        self._initial = settings.population
         n_directions = 1 if problem.n_objectives == 1 else settings.population
         directions = DIRECTIONS[settings.directions](problem.n_objectives, n_directions)
-        self._generations = Generations(
+        super().__init__(
             problem,
             rng,
             settings.population,
@@ -63,19 +54,6 @@ class NSGA3(Algorithm):
             ReferenceDirections(directions),
             _all_alike if problem.n_objectives > 1 else _by_rank,
         )
-
-    @property
-    def initial(self) -> int:
-        """A population of random architectures."""
-        return self._initial
-
-    def ask(self, n: int) -> list[Architecture]:
-        """Children of random feasible members; random architectures until the first population is complete."""
-        return self._generations.ask(n)
-
-    def tell(self, observations: Sequence[Observation]) -> None:
-        """Collect successes until they make a generation."""
-        self._generations.tell(observations)
 
 
 def _all_alike(survivors: Survivors) -> tuple[np.ndarray, ...]:
@@ -86,6 +64,3 @@ def _all_alike(survivors: Survivors) -> tuple[np.ndarray, ...]:
 def _by_rank(survivors: Survivors) -> tuple[np.ndarray, ...]:
     """With one objective there are no niches, and the fronts are the order of merit."""
     return (survivors.ranks,)
-
-
-__all__ = ["NSGA3", "NSGA3Settings"]

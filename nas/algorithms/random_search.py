@@ -38,6 +38,3 @@ class RandomSearch(Algorithm):
     def tell(self, observations: Sequence[Observation]) -> None:
         """Mark the architectures as seen, so that none is asked again."""
         self._candidates.seen.update(seen.architecture for seen in observations)
-
-
-__all__ = ["RandomSearch", "RandomSearchSettings"]

@@ -48,17 +48,10 @@ from nas.runs.run_folder import HISTORY_CSV
 
 DEFAULT_SPACE = "muxnet-tiny"
 _WORKERS = {"ray": "Ray workers", "simulated": "simulated workers"}
-_MAY_CHANGE = {
-    "budget",
-    "callbacks",
-    "csv",
-    "executor",
-    "keep_weights",
-    "max_failures",
-    "out",
-    "quiet_s",
-    "stop",
-}  # when a run is resumed
+# when a run is resumed
+_MAY_CHANGE = set(
+    ["budget", "callbacks", "csv", "executor", "keep_weights", "max_failures", "out", "quiet_s", "stop"]
+)
 
 
 @dataclass(frozen=True)

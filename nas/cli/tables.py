@@ -68,6 +68,3 @@ def _values_below(view: Table, numbers: list[str], texts: list[str]) -> Group:
             if value:
                 lines.append(Text(f"    {header} {value}".rstrip()))
     return Group(*lines)
-
-
-__all__ = ["READABLE", "fitted"]

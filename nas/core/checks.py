@@ -20,6 +20,12 @@ def check_positive(name: str, value: float) -> None:
         raise ConfigError(f"{name}: expected a number above 0, got {value!r}")
 
 
+def check_whole(name: str, value: object, at_least: int = 1) -> None:
+    """Raise `ConfigError` unless the value is a whole number of at least `at_least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
+        raise ConfigError(f"{name}: expected a whole number of at least {at_least}, got {value!r}")
+
+
 def check_fraction(name: str, value: float) -> None:
     """Raise `ConfigError` unless the value lies in [0, 1]."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:

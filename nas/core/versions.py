@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from importlib import metadata
 
-PACKAGES = (
+PACKAGES = [
     "multiobjective-nas",
     "numpy",
     "pandas",
@@ -15,7 +15,7 @@ PACKAGES = (
     "moocore",
     "scikit-learn",
     "scipy",
-)
+]
 
 
 def versions() -> dict[str, str]:

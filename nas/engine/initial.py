@@ -168,6 +168,3 @@ class InitialFirst(Algorithm):
         """Pass results to the algorithm."""
         self._untold.difference_update(seen.architecture for seen in observations)
         self._inner.tell(observations)
-
-
-__all__ = ["AnyArchitecture", "AnyArchitectures", "InitialFirst", "initial_architectures", "listed"]

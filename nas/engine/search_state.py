@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas.core.checks import check_fraction, check_positive
+from nas.core.checks import check_fraction, check_positive, check_whole
 from nas.core.errors import ConfigError
 from nas.core.problem import Problem
 from nas.core.records import Note, Result, Status, Trial, WorkerState
@@ -55,13 +55,10 @@ class LoopSettings:
     max_failures: float = 0.5
 
     def __post_init__(self) -> None:
-        for name, count in (("evaluations", self.evaluations), ("concurrency", self.concurrency)):
-            if count is None and name == "evaluations":
-                continue
-            if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-                raise ConfigError(f"{name}: expected a whole number of at least 1, got {count!r}")
-        if isinstance(self.at_least, bool) or not isinstance(self.at_least, int) or self.at_least < 0:
-            raise ConfigError(f"at_least: expected a whole number of at least 0, got {self.at_least!r}")
+        if self.evaluations is not None:
+            check_whole("evaluations", self.evaluations)
+        check_whole("concurrency", self.concurrency)
+        check_whole("at_least", self.at_least, 0)
         check_fraction("max_failures", self.max_failures)
         for name, seconds in (("seconds", self.seconds), ("quiet_s", self.quiet_s)):
             if seconds is not None:

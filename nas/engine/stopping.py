@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas.core.checks import did_you_mean
+from nas.core.checks import check_whole, did_you_mean
 from nas.core.errors import ConfigError
 from nas.core.interrupts import is_interrupt
 from nas.core.objectives import Limit
@@ -57,14 +57,7 @@ class Stalled(StopRule):
     evaluations: int
 
     def __post_init__(self) -> None:
-        if (
-            isinstance(self.evaluations, bool)
-            or not isinstance(self.evaluations, int)
-            or self.evaluations < 1
-        ):
-            raise ConfigError(
-                f"stop: stalled: expected a whole number of evaluations of at least 1, got {self.evaluations!r}"
-            )
+        check_whole("stop: stalled: evaluations", self.evaluations)
 
     def start(self, state: SearchState) -> Reason:
         """Count the evaluations since the last growth."""
@@ -245,6 +238,3 @@ def _report(rule: StopRule, error: BaseException) -> None:
     _LOG.warning(
         "stop: rule %s: %s; the search continues without it", type(rule).__name__, summarize_exception(error)
     )
-
-
-__all__ = ["RULES", "AnyRules", "Reached", "StopRule", "Stalled", "Watch", "stop_rules"]

@@ -466,6 +466,3 @@ def _number(value: Any) -> float | None:
         return math.inf
     except Exception:
         return None
-
-
-__all__ = ["Study", "StudyTrial"]

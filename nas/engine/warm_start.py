@@ -276,6 +276,3 @@ def _result(folder: str | Path, problem: Problem, record: Mapping[Any, Any], num
             f"warm_start: {folder} cannot be used, because {difference}: the space's settings or the objective changed"
         )
     return result
-
-
-__all__ = ["AnySource", "WarmStart", "read_warm_start", "recorded"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from nas.core.checks import check_whole
 from nas.core.errors import ConfigError
 from nas.executors.capacity import Share, check_share
 
@@ -39,7 +40,7 @@ class SimulatedSettings:
     thinking: bool = False
 
     def __post_init__(self) -> None:
-        _check_whole("workers", self.workers, at_least=1)
+        check_whole("workers", self.workers, at_least=1)
         if self.seconds is not None and (not isinstance(self.seconds, str) or not self.seconds):
             raise ConfigError(
                 f"seconds: expected the name of a value that the evaluator reports, such as train_seconds, or "
@@ -80,10 +81,10 @@ class RaySettings:
     patience_s: float = 600.0
 
     def __post_init__(self) -> None:
-        _check_whole("workers", self.workers, at_least=1)
-        _check_whole("retries", self.retries, at_least=0)
+        check_whole("workers", self.workers, at_least=1)
+        check_whole("retries", self.retries, at_least=0)
         if self.memory_bytes is not None:
-            _check_whole("memory_bytes", self.memory_bytes, at_least=1)
+            check_whole("memory_bytes", self.memory_bytes, at_least=1)
         _check_positive("timeout_s", self.timeout_s, optional=True)
         _check_positive("connect_timeout_s", self.connect_timeout_s)
         _check_positive("patience_s", self.patience_s)
@@ -94,11 +95,6 @@ class RaySettings:
     def share(self) -> Share:
         """The share that a worker reserves by default."""
         return Share(self.cpus_per_trial, self.gpus_per_trial)
-
-
-def _check_whole(name: str, value: object, *, at_least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
-        raise ConfigError(f"{name}: expected a whole number of at least {at_least}, got {value!r}")
 
 
 def _check_positive(name: str, value: object, *, optional: bool = False) -> None:

@@ -166,6 +166,3 @@ def _depth(point: FloatArray, ends: FloatArray) -> tuple[float, FloatArray]:
         bounds=[(0, None)] * k + [(None, None)],
     )
     return float(solved.fun), np.asarray(solved.x[:k] @ ends, dtype=np.float64)
-
-
-__all__ = ["Knee", "Picked", "knee", "minimised", "pick"]

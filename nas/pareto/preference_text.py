@@ -88,6 +88,3 @@ def check_terms(found: Sequence[Term], objectives: Sequence[Objective]) -> None:
         if kind != "limit" and (term.name, kind) in said:
             raise ConfigError(f"prefer {term.text!r}: {term.name} has two {kind}s; give one")
         said.add((term.name, kind))
-
-
-__all__ = ["ASPIRE", "PERCENT", "WEIGH", "Term", "check_terms", "terms"]

@@ -204,6 +204,3 @@ def _lines(heights: FloatArray, **style: Any) -> Any:
     """One polyline per row of heights (n, m)."""
     x = np.broadcast_to(np.arange(heights.shape[1]), heights.shape)
     return LineCollection(list(np.stack([x, heights], axis=2)), **style)
-
-
-__all__ = ["front_3d_figure", "front_figure", "parallel_figure", "staircase"]

@@ -87,6 +87,3 @@ def _chance(bad_with: int, bad: int, good_with: int, good: int) -> float:
         for k in range(bad_with, min(bad, having) + 1)
     )
     return ways / math.comb(total, bad)
-
-
-__all__ = ["first_line", "in_common", "kind_of"]

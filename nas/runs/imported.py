@@ -238,6 +238,3 @@ def _extra(cell: Any) -> float | None:
     except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
-
-
-__all__ = ["is_table", "name_of", "read_table"]

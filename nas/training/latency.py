@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from nas.core.checks import check_positive
+from nas.core.checks import check_positive, check_whole
 from nas.core.errors import ConfigError, EvaluationError
 from nas.core.records import Architecture
 from nas.core.space import HasBuild, SearchSpace
@@ -52,11 +52,7 @@ class LatencySettings:
 
     def __post_init__(self) -> None:
         for name, least in (("rounds", 6), ("warm_up", 1), ("extensions", 0), ("threads", 1)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ConfigError(
-                    f"latency: {name}: expected a whole number, at least {least}, got {value!r}"
-                )
+            check_whole(f"latency: {name}", getattr(self, name), least)
         check_positive("latency: tolerance", self.tolerance)
         if not 0 <= self.least_seconds < math.inf:
             raise ConfigError(f"latency: least_seconds: expected at least 0, got {self.least_seconds!r}")
@@ -287,10 +283,7 @@ def architecture_latency(
             f"objective 'latency': no setting {unknown[0]!r}; it has: batch, resolution, {', '.join(known)}"
         )
     for name, value in (("batch", batch), ("resolution", 1 if resolution is None else resolution)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ConfigError(
-                f"objective 'latency': {name}: expected a whole number, at least 1, got {value!r}"
-            )
+        check_whole(f"objective 'latency': {name}", value)
     if resolution is None and not has_input_size(space):
         raise ConfigError(
             f"objective 'latency': space {space.name!r} gives no image size; "

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from nas.core.checks import check_whole
 from nas.core.errors import ConfigError, DataError
 from nas.training.corruptions import CORRUPTIONS, corrupt_all
 from nas.training.corruptions.apply import SEVERITIES
@@ -51,9 +52,7 @@ class Robustness:
                     f"robustness: {name}: expected some of {', '.join(map(str, known))}, each once, got {list(values)}"
                 )
         for name in ("pictures", "white"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigError(f"robustness: {name}: expected a whole number of at least 1, got {value!r}")
+            check_whole(f"robustness: {name}", getattr(self, name))
 
     def __call__(
         self, network: nn.Module, data: DataSource, resolution: int | None, device: torch.device

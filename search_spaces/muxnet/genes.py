@@ -35,7 +35,7 @@ from search_spaces.muxnet.text import format_spec
 
 LEADING = 4
 PER_STAGE = 9
-STAGE_GENES = (
+STAGE_GENES = [
     "width",
     "ir_kernels",
     "ir_expansion",
@@ -45,7 +45,7 @@ STAGE_GENES = (
     "split",
     "scales",
     "group",
-)
+]
 _RELU_STAGES = 1  # the ds block and this many stages use ReLU
 
 

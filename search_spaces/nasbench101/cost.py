@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 
-from nas.core.errors import ConfigError
+from nas.core.checks import check_whole
 from nas.core.task_spec import Size, as_size
 from search_spaces.nasbench101.cell import CONV1X1, CONV3X3, MAXPOOL, Cell, columns
 
@@ -34,14 +34,9 @@ class Skeleton:
     def __post_init__(self) -> None:
         object.__setattr__(self, "sides", as_size("image_size", self.image_size))
         for setting in fields(self):
-            if setting.name in ("image_size", "sides"):
-                continue
-            value = getattr(self, setting.name)
-            least = MIN_STEM_CHANNELS if setting.name == "stem_channels" else 1
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ConfigError(
-                    f"{setting.name}: expected a whole number of at least {least}, got {value!r}"
-                )
+            if setting.name not in ("image_size", "sides"):
+                least = MIN_STEM_CHANNELS if setting.name == "stem_channels" else 1
+                check_whole(setting.name, getattr(self, setting.name), least)
 
     @cached_property
     def stages(self) -> tuple[tuple[int, int, int], ...]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 
-from nas.core.errors import ConfigError
+from nas.core.checks import check_whole
 from nas.core.task_spec import Size, as_size
 from search_spaces.nasbench201.cell import CONV1X1, CONV3X3
 
@@ -36,11 +36,8 @@ class Skeleton:
     def __post_init__(self) -> None:
         object.__setattr__(self, "sides", as_size("image_size", self.image_size))
         for setting in fields(self):
-            if setting.name in ("image_size", "sides"):
-                continue
-            value = getattr(self, setting.name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigError(f"{setting.name}: expected a whole number of at least 1, got {value!r}")
+            if setting.name not in ("image_size", "sides"):
+                check_whole(setting.name, getattr(self, setting.name))
 
     @cached_property
     def stages(self) -> tuple[tuple[int, int], ...]:

@@ -77,7 +77,7 @@ def test_the_oldest_member_dies_even_if_it_is_the_best() -> None:
     algorithm.tell([ok(newcomers[0], 100.0, 0.0)])  # pushes out first[0], the best
     alive = [*first[1:], *newcomers]
     assert {parent_of(child, [first[0], *alive]) for child in algorithm.ask(20)} <= {0, 1}
-    assert first[0] not in [seen.architecture for seen in algorithm._population._members]
+    assert first[0] not in [seen.architecture for seen in algorithm._members]
 
 
 def test_age_counts_from_tell_not_from_ask() -> None:
@@ -86,7 +86,7 @@ def test_age_counts_from_tell_not_from_ask() -> None:
     algorithm.tell([ok(a, 1.0, 1.0) for a in rest])
     algorithm.tell([ok(late, 1.0, 1.0)])
     algorithm.tell([ok(algorithm.ask(1)[0], 1.0, 1.0)])
-    alive = [seen.architecture for seen in algorithm._population._members]
+    alive = [seen.architecture for seen in algorithm._members]
     assert late in alive
     assert rest[0] not in alive
 
@@ -95,7 +95,7 @@ def test_failures_never_enter_the_population() -> None:
     algorithm, first = evolution(10, 5)
     problem = toy_problem(2, space=WIDE)
     algorithm.tell([answer(problem, a, ok=i % 2 == 0) for i, a in enumerate(first)])
-    assert [seen.architecture for seen in algorithm._population._members] == first[::2]
+    assert [seen.architecture for seen in algorithm._members] == first[::2]
 
 
 @pytest.mark.parametrize("cls", [RegularizedEvolution, ScalarizedEvolution])
@@ -195,23 +195,22 @@ class TestGenerations:
         self, cls: type[Algorithm], settings: object
     ) -> None:
         algorithm = self.made(cls, settings)
-        generations = algorithm._generations  # type: ignore[attr-defined]
         first = algorithm.ask(12)
         algorithm.tell([ok(a, 1.0, 1.0) for a in first[:11]])
-        assert generations._members == []
+        assert algorithm._members == []
         algorithm.tell([ok(first[11], 1.0, 1.0)])
-        assert {s.architecture for s in generations._members} == set(first)
+        assert {s.architecture for s in algorithm._members} == set(first)
         children = algorithm.ask(12)
         algorithm.tell([ok(a, 0.0, 0.0) for a in children[:11]])
-        assert {s.architecture for s in generations._members} == set(first)
+        assert {s.architecture for s in algorithm._members} == set(first)
         algorithm.tell([ok(children[11], 0.0, 0.0)])
-        assert {s.architecture for s in generations._members} == set(children)
+        assert {s.architecture for s in algorithm._members} == set(children)
 
     def test_failures_do_not_count_towards_a_generation(self, cls: type[Algorithm], settings: object) -> None:
         algorithm = self.made(cls, settings)
         problem = toy_problem(2, space=WIDE)
         algorithm.tell([answer(problem, a, ok=False) for a in algorithm.ask(100)])
-        assert algorithm._generations._members == []  # type: ignore[attr-defined]
+        assert algorithm._members == []
 
     def test_feasible_members_survive_then_the_smallest_violation(
         self, cls: type[Algorithm], settings: object
@@ -223,7 +222,7 @@ class TestGenerations:
         algorithm.tell(
             [ok(a, 9.0, 9.0, violation=0.0 if i < 4 else 0.01 * (i - 3)) for i, a in enumerate(later)]
         )
-        members = algorithm._generations._members  # type: ignore[attr-defined]
+        members = algorithm._members
         assert [s.violation for s in members] == pytest.approx([0.0] * 4 + [0.01 * i for i in range(1, 9)])
 
 

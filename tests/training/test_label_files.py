@@ -28,7 +28,7 @@ def table(root: Path, text: str | bytes, name: str = "labels.csv") -> Path:
 
 def listed(root: Path, **settings: object) -> dict[str, str]:
     """The class of every image, by its path within the folder."""
-    found = Folder(str(root), resolution=4, **settings)._list().usable()  # type: ignore[arg-type]
+    found = Folder(str(root), resolution=4, **settings).listing().usable()  # type: ignore[arg-type]
     return {
         os.path.relpath(w, root): found.class_names[c] for w, c in zip(found.where, found.labels, strict=True)
     }
@@ -96,7 +96,7 @@ def test_accents_match_however_they_are_composed(tmp_path: Path):
 
 def test_whole_numbers_are_classes_in_their_order(tmp_path: Path):
     table(images(tmp_path, "1.png", "2.png", "3.png"), "file,label\n1.png,10\n2.png,9\n3.png,0\n")
-    assert Folder(str(tmp_path), resolution=4)._list().class_names == ("0", "9", "10")
+    assert Folder(str(tmp_path), resolution=4).listing().class_names == ("0", "9", "10")
 
 
 @pytest.mark.parametrize("column", ["split", "set", "Subset"])
@@ -210,16 +210,16 @@ def test_a_csv_beside_class_folders_that_is_not_of_files_and_labels_is_noted(tmp
 def test_class_folders_are_read_in_spite_of_a_csv_on_request(tmp_path: Path):
     images(tmp_path, *[f"{c}/{i}.png" for c in "ab" for i in range(4)])
     table(tmp_path, "file,label\na/0.png,x\n")
-    assert Folder(str(tmp_path), resolution=4)._list().class_names == ("x",)
+    assert Folder(str(tmp_path), resolution=4).listing().class_names == ("x",)
     assert Folder(str(tmp_path), resolution=4, labels=False).load().class_names == ("a", "b")
 
 
 def test_class_folders_and_a_csv_that_agrees_give_the_same_splits(tmp_path: Path):
     names = [f"{c}/{i}.png" for c in "ab" for i in range(9)]
     images(tmp_path, *names)
-    before = Folder(str(tmp_path), resolution=4)._list()
+    before = Folder(str(tmp_path), resolution=4).listing()
     table(tmp_path, "file,label\n" + "\n".join(f"{n},{n[0]}" for n in reversed(names)))
-    after = Folder(str(tmp_path), resolution=4)._list()
+    after = Folder(str(tmp_path), resolution=4).listing()
     assert list(after.where) == list(before.where)
     assert after.labels.tolist() == before.labels.tolist()
 

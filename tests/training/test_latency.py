@@ -175,7 +175,10 @@ def test_a_config_gives_the_objective_its_settings() -> None:
             {"name": "latency", "settings": {"round": 7}},
             "no setting 'round'; it has: batch, resolution, rounds",
         ),
-        ({"name": "latency", "settings": {"batch": 0}}, "batch: expected a whole number, at least 1, got 0"),
+        (
+            {"name": "latency", "settings": {"batch": 0}},
+            "batch: expected a whole number of at least 1, got 0",
+        ),
         ({"name": "params", "settings": {"batch": 1}}, "'params': takes no settings"),
     ],
     ids=["unknown", "value", "objective"],

@@ -9,14 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nas.algorithms.peers.outside import (
-    Genes,
-    OutsideAlgorithm,
-    OutsideSettings,
-    Task,
-    following_budget,
-    package,
-)
+from nas.algorithms.peers.outside import Genes, OutsideAlgorithm, OutsideSettings, Task, package
 from nas.core.checks import check_known, check_positive
 from nas.core.records import FloatArray
 
@@ -110,11 +103,6 @@ class _Optuna(OutsideAlgorithm):
     needs = ("optuna", INSTALL)
     study: ClassVar[type[_Study]] = _Study
 
-    @classmethod
-    def default_settings(cls, n_objectives: int, evaluations: int | None) -> Any:
-        """As much patience as the budget has evaluations."""
-        return cls.Settings() if evaluations is None else cls.Settings(patience=max(100, evaluations))
-
     def make(self, task: Task) -> _Study:
         """A study with the sampler."""
         return self.study(lambda optuna: self.sampler(optuna.samplers, task.seed), self._settings.genes, task)
@@ -145,27 +133,20 @@ class OptunaGP(_Optuna):
         return samplers.GPSampler(deterministic_objective=True, seed=seed)
 
 
-class _OptunaPopulation(_Optuna):
-    """Base class of the two evolutionary samplers."""
+class OptunaNSGA2(_Optuna):
+    """Optuna's NSGA-II."""
 
     Settings = OptunaPopulationSettings
-
-    @classmethod
-    def default_settings(cls, n_objectives: int, evaluations: int | None) -> Any:
-        """Our algorithms' default population for this budget."""
-        return following_budget(cls.Settings, evaluations)
-
-
-class OptunaNSGA2(_OptunaPopulation):
-    """Optuna's NSGA-II."""
 
     def sampler(self, samplers: Any, seed: int) -> Any:
         """Its NSGAIISampler."""
         return samplers.NSGAIISampler(population_size=self._settings.population, seed=seed)
 
 
-class OptunaNSGA3(_OptunaPopulation):
+class OptunaNSGA3(_Optuna):
     """Optuna's NSGA-III."""
+
+    Settings = OptunaPopulationSettings
 
     def sampler(self, samplers: Any, seed: int) -> Any:
         """Its NSGAIIISampler."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -69,6 +69,15 @@ class OutsideAlgorithm(Algorithm):
 
     Settings: ClassVar[type[Any]] = OutsideSettings
     needs: ClassVar[tuple[str, str]] = ("pymoo", "pip install pymoo")  # a package, and how to get it
+
+    @classmethod
+    def default_settings(cls, n_objectives: int, evaluations: int | None) -> Any:
+        """The budget as patience, and the default population of our algorithms for it."""
+        if evaluations is None:
+            return cls.Settings()
+        population = {"population": min(100, max(10, evaluations // 20))}
+        sized = hasattr(cls.Settings, "population")
+        return cls.Settings(patience=max(100, evaluations), **(population if sized else {}))
 
     def __init__(self, problem: Problem, rng: np.random.Generator, settings: Any = None) -> None:
         measured = [str(limit) for limit in problem.limits if limit.objective in problem.measured]
@@ -151,13 +160,6 @@ class OutsideAlgorithm(Algorithm):
             self._known[seen.architecture] = objectives
             for token in self._pending.pop(seen.architecture, []):
                 self._answer(token, objectives)
-
-
-def following_budget(settings: Callable[..., Any], evaluations: int | None) -> Any:
-    """Settings with our algorithms' default population for this budget, and the budget as patience."""
-    if evaluations is None:
-        return settings()
-    return settings(patience=max(100, evaluations), population=min(100, max(10, evaluations // 20)))
 
 
 def check_package(name: str, install: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from nas.algorithms.peers.outside import Genes, OutsideAlgorithm, OutsideSettings, Task, following_budget
+from nas.algorithms.peers.outside import Genes, OutsideAlgorithm, OutsideSettings, Task
 from nas.core.checks import check_known, check_positive
 from nas.core.errors import ConfigError
 from nas.core.records import Architecture, FloatArray
@@ -176,12 +176,6 @@ class _Pymoo(OutsideAlgorithm):
 
     Settings = PymooSettings
     needs_all = False
-
-    @classmethod
-    def default_settings(cls, n_objectives: int, evaluations: int | None) -> PymooSettings:
-        """Our algorithms' default population for this budget."""
-        found: PymooSettings = following_budget(PymooSettings, evaluations)
-        return found
 
     def make(self, task: Task) -> _Generations:
         """The algorithm of pymoo with the settings' operators."""

@@ -9,14 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nas.algorithms.peers.outside import (
-    Genes,
-    OutsideAlgorithm,
-    OutsideSettings,
-    Task,
-    following_budget,
-    package,
-)
+from nas.algorithms.peers.outside import Genes, OutsideAlgorithm, OutsideSettings, Task, package
 from nas.core.checks import check_positive
 from nas.core.records import FloatArray
 
@@ -87,12 +80,6 @@ class SyneTuneEvolution(OutsideAlgorithm):
 
     Settings = SyneTuneSettings
     needs = ("syne_tune", INSTALL)
-
-    @classmethod
-    def default_settings(cls, n_objectives: int, evaluations: int | None) -> SyneTuneSettings:
-        """Our algorithms' default population for this budget."""
-        found: SyneTuneSettings = following_budget(SyneTuneSettings, evaluations)
-        return found
 
     def make(self, task: Task) -> _Searcher:
         """The searcher."""

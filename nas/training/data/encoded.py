@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
@@ -30,6 +33,7 @@ TYPICAL: dict[int, tuple[tuple[float, ...], tuple[float, ...]]] = {
 }
 _ADVICE = "Repair or remove them, or set skip_damaged: true (nas data check lists all)"
 EXAMPLES = (".jpg", ".png", ".webp")
+T = TypeVar("T")
 THREADS = 4
 CHUNK = 256  # images decoded at a time, so memory stays bounded
 
@@ -248,6 +252,33 @@ def check_listing(listing: Listing, reading: Reading, report: DataReport) -> Dat
     )
 
 
+class EncodedSource(ABC):
+    """A data set of encoded images that it lists; its fields include those of `Reading`."""
+
+    __slots__ = ()
+    KIND: ClassVar[str]
+    HOW: ClassVar[str]  # the expected layout
+    path: str
+
+    @abstractmethod
+    def listing(self) -> Listing:
+        """Its images. Raises `DataError`."""
+
+    def load(self) -> Splits:
+        return load_listing(self.listing(), self._reading(), f"{self.KIND} {self.path}")
+
+    def check(self) -> DataReport:
+        report = DataReport(self.KIND, self.path, False, self.HOW)
+        try:
+            return check_listing(self.listing(), self._reading(), report)
+        except DataError as error:
+            found = os.path.exists(self.path)
+            return replace(report, found=found, damage=(Damage(self.path, str(error)),))
+
+    def _reading(self) -> Reading:
+        return Reading(**{f.name: getattr(self, f.name) for f in fields(Reading)})
+
+
 def cut(listing: Listing, reading: Reading) -> tuple[IntArray, IntArray, IntArray]:
     """Positions for training, validation and test.
 
@@ -295,21 +326,24 @@ def _decode_all(
     return images[: len(good)], np.array(good, np.int64)
 
 
-def _decoded(images: EncodedImages) -> Iterator[tuple[int, ByteArray | Damage]]:
-    """Every image for evaluation, or its fault; decoded by threads, in order."""
+def decoded(where: Sequence[str], decode: Callable[[int], T]) -> Iterator[tuple[int, T | Damage]]:
+    """Each position with what `decode` gives for it, or its fault; decoded by threads, in order."""
 
-    def one(index: int) -> ByteArray | Damage:
+    def one(index: int) -> T | Damage:
         try:
-            image: ByteArray = images.take(np.array([index]), None, None)[0]
-            return image
+            return decode(index)
         except DataError as error:
-            where = images.where[index]
-            return Damage(where, str(error).removeprefix(f"{where}: "))
+            return Damage(where[index], str(error).removeprefix(f"{where[index]}: "))
 
     with ThreadPoolExecutor(THREADS) as pool:
-        for start in range(0, len(images), CHUNK):
-            indices = range(start, min(start + CHUNK, len(images)))
+        for start in range(0, len(where), CHUNK):
+            indices = range(start, min(start + CHUNK, len(where)))
             yield from zip(indices, pool.map(one, indices), strict=True)
+
+
+def _decoded(images: EncodedImages) -> Iterator[tuple[int, ByteArray | Damage]]:
+    """Every image for evaluation, or its fault."""
+    return decoded(images.where, lambda index: images.take(np.array([index]), None, None)[0])
 
 
 def _blob(listing: Listing, index: int) -> bytes | None:

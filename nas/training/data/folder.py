@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 from nas.core.errors import ConfigError, DataError
-from nas.training.data.base import Damage, DataReport, Splits, settings_text
-from nas.training.data.decode import EXTENSIONS
-from nas.training.data.encoded import Listing, Reading, check_listing, load_listing
+from nas.training.data.base import settings_text
+from nas.training.data.encoded import EncodedSource, Listing
 from nas.training.data.labels import has_columns, listing_by_labels, usual_file
 from nas.training.data.layout import HOW, folder_listing
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Folder:
+class Folder(EncodedSource):
     """Images in `path/train/CLASS/`, `path/val/CLASS/` (or `test`), or just `path/CLASS/`; or as a CSV lists them.
 
     `labels` names a CSV in `path`; None takes `labels.csv` where there is one, False never. `path` may be the CSV itself. With one held-out folder it is the test, and validation is cut from the training images. Images are cut
@@ -40,33 +40,13 @@ class Folder:
         if not (self.labels in (None, False) or (isinstance(self.labels, str) and self.labels)):
             raise ConfigError(f"data: labels must be the name of a CSV file, or false, not {self.labels!r}")
 
+    KIND: ClassVar[str] = "folder"
+    HOW: ClassVar[str] = HOW
+
     def __repr__(self) -> str:
         return settings_text(self, "labels", "skip_damaged")
 
-    def load(self) -> Splits:
-        return load_listing(self._list(), self._reading(), f"folder {self.path}")
-
-    def check(self) -> DataReport:
-        report = DataReport("folder", self.path, False, HOW)
-        try:
-            return check_listing(self._list(), self._reading(), report)
-        except DataError as error:
-            found = os.path.exists(self.path)
-            return DataReport("folder", self.path, found, HOW, damage=(Damage(self.path, str(error)),))
-
-    def _reading(self) -> Reading:
-        return Reading(
-            self.resolution,
-            self.channels,
-            self.keep,
-            self.validation,
-            self.test,
-            self.split_seed,
-            self.memory_mb,
-            self.skip_damaged,
-        )
-
-    def _list(self) -> Listing:
+    def listing(self) -> Listing:
         root = str(Path(self.path))
         if root.lower().endswith(".csv") and os.path.isfile(root):
             return listing_by_labels(os.path.dirname(root) or os.curdir, os.path.basename(root))
@@ -87,18 +67,3 @@ class Folder:
             return listing_by_labels(root, usual)  # raises its fault
         note = f"{usual} is not used: it has no columns for file and label"
         return replace(listing, notes=(*listing.notes, note))
-
-
-def class_folders(path: Path) -> list[Path]:
-    """The folders in a folder, in the order of their names."""
-    return sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
-
-
-def image_files(folder: Path) -> list[str]:
-    """The image files of a folder, in the order of their names."""
-    with os.scandir(folder) as entries:
-        return sorted(
-            e.path
-            for e in entries
-            if os.path.splitext(e.name)[1].lower() in EXTENSIONS and not e.name.startswith(".")
-        )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from nas.core.errors import DataError
-from nas.training.data.base import Damage, DataReport, IntArray, Splits, settings_text
-from nas.training.data.encoded import Listing, Reading, check_listing, load_listing
+from nas.training.data.base import Damage, IntArray, settings_text
+from nas.training.data.encoded import EncodedSource, Listing
 from nas.training.data.splits import SPLIT_NAMES, check_one_name_each
 
 HOW = (
@@ -22,7 +22,7 @@ IMAGE_COLUMNS = ("image", "jpeg", "png", "img", "picture", "bytes")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Parquet:
+class Parquet(EncodedSource):
     """Images in `path`; the test images may be in a separate file, `test_path`.
 
     `image` and `label` name the columns (None: the first that has a usual name). The image column holds bytes,
@@ -46,33 +46,13 @@ class Parquet:
     memory_mb: int = 1024
     skip_damaged: bool = False
 
+    KIND: ClassVar[str] = "parquet"
+    HOW: ClassVar[str] = HOW
+
     def __repr__(self) -> str:
         return settings_text(self, "skip_damaged")
 
-    def load(self) -> Splits:
-        return load_listing(self._list(), self._reading(), f"parquet {self.path}")
-
-    def check(self) -> DataReport:
-        report = DataReport("parquet", self.path, False, HOW)
-        try:
-            return check_listing(self._list(), self._reading(), report)
-        except DataError as error:
-            found = Path(self.path).is_file()
-            return DataReport("parquet", self.path, found, HOW, damage=(Damage(self.path, str(error)),))
-
-    def _reading(self) -> Reading:
-        return Reading(
-            self.resolution,
-            self.channels,
-            self.keep,
-            self.validation,
-            self.test,
-            self.split_seed,
-            self.memory_mb,
-            self.skip_damaged,
-        )
-
-    def _list(self) -> Listing:
+    def listing(self) -> Listing:
         tables = [self._read(self.path, -1 if self.test_path is None else 0)]
         if self.test_path is not None:
             tables.append(self._read(self.test_path, 2))

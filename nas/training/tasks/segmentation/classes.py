@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-CAMVID_CLASSES = (
-    "sky",
-    "building",
-    "pole",
-    "road",
-    "pavement",
-    "tree",
-    "sign",
-    "fence",
-    "car",
-    "pedestrian",
-    "bicyclist",
+CAMVID_CLASSES = tuple(
+    ["sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist"]
 )
 
-_VOC = """
-    background, aeroplane, bicycle, bird, boat, bottle, bus, car, cat, chair, cow, diningtable, dog, horse,
-    motorbike, person, pottedplant, sheep, sofa, train, tvmonitor
-"""
-VOC_CLASSES = tuple(" ".join(name.split()) for name in _VOC.split(","))
+VOC_CLASSES = tuple(
+    [
+        "background",
+        "aeroplane",
+        "bicycle",
+        "bird",
+        "boat",
+        "bottle",
+        "bus",
+        "car",
+        "cat",
+        "chair",
+        "cow",
+        "diningtable",
+        "dog",
+        "horse",
+        "motorbike",
+        "person",
+        "pottedplant",
+        "sheep",
+        "sofa",
+        "train",
+        "tvmonitor",
+    ]
+)
 
 # The first of the synonyms in objectInfo150.txt of the scene-parsing benchmark (CSAILVision/sceneparsing, BSD-3)
 _ADE20K = """

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -16,12 +15,10 @@ from nas.core.errors import ConfigError, DataError
 from nas.training.data.account import Account, Damage, Ignored, complaint
 from nas.training.data.base import ByteArray, IntArray, pixel_statistics
 from nas.training.data.decode import read_numbers, read_turned, to_array
-from nas.training.data.encoded import TYPICAL
+from nas.training.data.encoded import TYPICAL, decoded
 from nas.training.data.modes import turn, turned
 from nas.training.tasks.segmentation.settings import IGNORE
 
-THREADS = 4
-CHUNK = 256  # pairs decoded at a time
 COUNTED = 500  # masks that the class frequencies are taken from, of sets too large to hold
 WAYS = ("refuse", "skip")
 
@@ -270,7 +267,7 @@ def load_masks(listing: MaskListing, reading: MaskReading) -> MaskSplits:
     found: list[Damage] = list(listing.damage)
     held: dict[int, tuple[ByteArray, ByteArray]] | None = {}
     size, room = None, reading.memory_mb * 2**20
-    for index, result in _pairs(listing):
+    for index, result in decoded(listing.where, listing.pair):
         if isinstance(result, Damage):
             found.append(result)
             continue
@@ -306,7 +303,7 @@ def check_masks(listing: MaskListing, reading: MaskReading) -> MaskReport:
     """Check every pair, keep none."""
     damage, sizes = list(listing.damage), Counter[str]()
     pixels, good = np.zeros(len(listing.class_names), dtype=np.int64), []
-    for index, result in _pairs(listing):
+    for index, result in decoded(listing.where, listing.pair):
         if isinstance(result, Damage):
             damage.append(result)
             continue
@@ -331,22 +328,6 @@ def class_pixels(images: MaskImages, num_classes: int) -> IntArray:
     for index in np.unique(np.linspace(0, len(images) - 1, min(COUNTED, len(images))).astype(int)):
         counts += np.bincount(images.pair(int(index))[1].reshape(-1), minlength=256)
     return counts[:num_classes]
-
-
-def _pairs(listing: MaskListing) -> Iterator[tuple[int, tuple[ByteArray, ByteArray] | Damage]]:
-    """Every pair in order, decoded by a few threads, or its fault."""
-
-    def one(index: int) -> tuple[ByteArray, ByteArray] | Damage:
-        try:
-            return listing.pair(index)
-        except DataError as error:
-            where = listing.where[index]
-            return Damage(where, str(error).removeprefix(f"{where}: "))
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        for start in range(0, len(listing), CHUNK):
-            chunk = range(start, min(start + CHUNK, len(listing)))
-            yield from zip(chunk, pool.map(one, chunk), strict=True)
 
 
 def _missing(listing: MaskListing) -> list[Damage]:

@@ -30,8 +30,8 @@ from nas.training.tasks.detection.data.base import (
     report_only,
 )
 
-CLASSES = (
-    *(
+CLASSES = tuple(
+    [
         "aeroplane",
         "bicycle",
         "bird",
@@ -44,8 +44,15 @@ CLASSES = (
         "cow",
         "diningtable",
         "dog",
-    ),
-    *("horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
+        "horse",
+        "motorbike",
+        "person",
+        "pottedplant",
+        "sheep",
+        "sofa",
+        "train",
+        "tvmonitor",
+    ]
 )
 HOW = (
     "Get VOCtrainval_06-Nov-2007.tar and VOCtest_06-Nov-2007.tar from host.robots.ox.ac.uk/pascal/VOC/voc2007, unpack both "
