@@ -22,7 +22,7 @@ from nas.export.onnx_file import compare_onnx, missing_packages, note, opset_of,
 from nas.export.origin import Origin, of_search
 from nas.export.picks import KNEE, Pick, choose
 from nas.export.standalone import standalone
-from nas.training.counts import in_use
+from nas.spaces.modules import in_use
 from nas.training.folder import is_training
 
 SCHEMA = 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -10,13 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.parameter import is_lazy
-from torch.utils.flop_counter import FlopCounterMode
 
 from nas.core.errors import ConfigError, DataError
 from nas.core.records import Architecture
 from nas.core.space import HasBuild, HasCost, HasForTask, SearchSpace, for_task
 from nas.core.task_spec import Size, TaskSpec, size_text
+from nas.spaces.modules import parameters
+from nas.spaces.tracing import trace
 
 SAMPLES = 3  # architectures built before a search
 NEAR = 1e-3  # relative: multiply-adds of one size of image, counted with or without a bias
@@ -88,50 +87,12 @@ def check_data(expected: TaskSpec | None, found: TaskSpec) -> None:
         )
 
 
-def parameters(network: nn.Module) -> int | None:
-    """Number of parameters in use; None while some have no shape yet.
-
-    Children named in its `training_only`, such as an auxiliary head, do not count.
-    """
-    spare = {id(p) for name in training_only(network) for p in _child(network, name).parameters()}
-    found = [p for p in network.parameters() if id(p) not in spare]
-    return None if any(map(is_lazy, found)) else sum(p.numel() for p in found)
-
-
-def in_use(network: nn.Module) -> nn.Module:
-    """The network without its training-only children; itself where it has none."""
-    names = training_only(network)
-    if not names:
-        return network
-    network = copy.copy(network)
-    network._modules = {k: None if k in names else v for k, v in network._modules.items()}
-    return network
-
-
-def training_only(network: nn.Module) -> tuple[str, ...]:
-    """Names of the existing children that a network uses in training only."""
-    named = getattr(network, "training_only", ())
-    return tuple(n for n in named if network._modules.get(n) is not None)
-
-
-def _child(network: nn.Module, name: str) -> nn.Module:
-    child = network._modules[name]
-    assert child is not None
-    return child
-
-
 def multiply_adds(network: nn.Module, shape: tuple[int, int, int]) -> int | None:
-    """Multiply-adds of convolutions and matrix products for one image (channels, height, width); None if it fails.
-
-    Counted on tensors without storage; the network, which must be in evaluation mode, stays there.
-    """
+    """Multiply-adds for one image (channels, height, width) as `nas.spaces.tracing` counts them; None if that fails."""
     try:
-        network = network.to("meta").eval()
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            network(torch.zeros(1, *shape, device="meta"))
-    except Exception:  # a custom network
+        return int(trace(lambda: network, shape)["madds"])
+    except ConfigError:  # a custom network
         return None
-    return int(counter.get_total_flops()) // 2
 
 
 def _check_madds(

@@ -26,9 +26,10 @@ from nas.core.space import for_task
 from nas.core.task_spec import TaskSpec, Unset
 from nas.engine.settle import settled, task_sources
 from nas.runs.history import read_history
+from nas.spaces.modules import parameters
 from nas.testing import check_space
 from nas.training import Recipe, TrainingEvaluator
-from nas.training.counts import check_counts, multiply_adds, parameters
+from nas.training.counts import check_counts, multiply_adds
 from nas.training.data import Folder
 from nas.training.latency import ArchitectureLatency
 from nas.training.proxies import WithProxies

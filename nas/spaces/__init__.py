@@ -1,0 +1,1 @@
+"""Declared search spaces: parameters by name, and what follows from their declaration."""
