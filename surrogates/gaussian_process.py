@@ -105,7 +105,7 @@ class GaussianProcess:
     def _prior_means(self) -> FloatArray:
         """Log of: signal, noise, trend, weights of genes, inverse squared length scales of numeric columns.
 
-        A random pair of architectures is at a distance of about 1.5 in all, whatever the number of columns.
+        A random pair of architectures is at a distance of about 1.5, for any number of columns.
         """
         genes, numbers = len(self._levels), len(self._numeric)
         share = 1.5 / max(1, genes + numbers)

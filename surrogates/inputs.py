@@ -24,7 +24,7 @@ def check_data(X: Any, y: Any) -> tuple[FloatArray, FloatArray]:
 
 
 def check_queries(X: Any, columns: int) -> FloatArray:
-    """X (n, d) for prediction. Raises `ConfigError` unless d is what the model was fitted on."""
+    """X (n, d) for prediction. Raises `ConfigError` unless d is that of the fit."""
     rows: FloatArray = np.asarray(X, dtype=np.float64)
     if rows.ndim != 2 or rows.shape[1] != columns:
         raise ConfigError(f"predict: expected X (n, {columns}), as in fit, got {rows.shape}")

@@ -91,7 +91,7 @@ class Selection:
     def text(self) -> str:
         """A summary in one line."""
         if not self.scores:
-            return f"{' + '.join(self.chosen)}: {self.rows} results are too few to judge it"
+            return f"{' + '.join(self.chosen)}: {self.rows} results are too few to estimate its accuracy"
         return (
             f"{' + '.join(self.chosen)}: tau {self.tau:.2f} ({self.tau_low:.2f} to {self.tau_high:.2f}), "
             f"90% interval holds {self.coverage:.0%}, rmse {self.rmse:.3g}, on {self.rows} results"

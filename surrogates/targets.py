@@ -38,7 +38,7 @@ class Transform(Protocol):
 
 @dataclass(frozen=True)
 class Identity:
-    """The target as it is."""
+    """The target, unchanged."""
 
     def fit(self, y: FloatArray) -> Identity:
         """Nothing to learn."""
@@ -190,8 +190,8 @@ class FittedRanks:
 def restore(fitted: Fitted, mean: FloatArray, std: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Mean and deviation in the units of y, from those of a transformed target.
 
-    The mean is that of the centre (the median, if the transformed target is normal); the deviation is half of what
-    one deviation to either side spans, which is exact for a linear transform.
+    The mean is that of the centre (the median, if the transformed target is normal); the deviation is half the
+    span of one deviation to either side, which is exact for a linear transform.
     """
     span = fitted.inverse(mean + std) - fitted.inverse(mean - std)
     return fitted.inverse(mean), np.maximum(0.5 * span, 0.0)

@@ -55,7 +55,7 @@ class Target:
     least: float = 0.0
 
     def scaled(self, points: FloatArray, of: int | slice = slice(None)) -> FloatArray:
-        """Points (n, m), or any values of one objective, on the scale on which improvement counts."""
+        """Points (n, m), or values of one objective, on the scale of the improvement."""
         return (np.maximum(points, self.floor[of]) - self.ideal[of]) / self.scale[of]
 
 

@@ -20,7 +20,7 @@ EXACT_CALLS = 50  # exact values that one proposal may compute when costs are sl
 _DESCENDED = 4  # times as many for a descent to the limits, where random architectures break them
 _LEARNED = 20  # exact values needed to fit the estimate
 _SCREENED = 10  # candidates rejected by the estimate for each one of them that is computed exactly
-_GUESSED = 20  # mutants of which the one that an estimate takes for the nearest is looked at exactly
+_GUESSED = 20  # mutants; only the nearest by the estimate is computed exactly
 _WALKED_SLOWLY = 10_000  # and where costs are slow, which are then computed for all of them
 MAX_ENUMERATED = 2_000_000  # gene combinations to enumerate for the last unseen ones
 
@@ -110,7 +110,7 @@ class Candidates:
         return self._seen
 
     def begin(self) -> None:
-        """A new proposal begins, with exact values of its own where costs are slow; `peek` and what proposes begin one."""
+        """Start a proposal with its own number of exact evaluations of slow costs; `peek` and the proposing methods call it."""
         self._exact_left = EXACT_CALLS
 
     def accept(self, architecture: Architecture) -> Architecture | None:
@@ -269,7 +269,7 @@ class Candidates:
         """The next unseen architecture, in order, of a space small enough to enumerate."""
         if self._rest is None:
             self._rest = self._walk()
-        estimate, self._estimate = self._estimate, None  # what is passed over here does not come again
+        estimate, self._estimate = self._estimate, None  # architectures skipped here are not proposed again
         try:
             return next(filter(None, map(self.accept, self._rest)), None)
         finally:

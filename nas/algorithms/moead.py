@@ -124,8 +124,8 @@ class MOEAD(Algorithm):
     def _offspring(self, home: int, scope: np.ndarray) -> Architecture | None:
         """A child of the archive or the sub-problem's own member, often with a mate from the scope.
 
-        The archive remembers what limited replacement and a degenerate front (parameters and MAdds move
-        together, so many directions share a member) lose from the population.
+        The archive keeps members that the population loses by limited replacement or on a degenerate front
+        (parameters and MAdds correlate, and many directions share a member).
         """
         settings, random = self._settings, self._rng.random
         from_archive = len(self._archive) > 0 and random() < settings.archive_parents

@@ -62,5 +62,5 @@ def _all_alike(survivors: Survivors) -> tuple[np.ndarray, ...]:
 
 
 def _by_rank(survivors: Survivors) -> tuple[np.ndarray, ...]:
-    """With one objective there are no niches, and the fronts are the order of merit."""
+    """Sort by front: one objective has no niches."""
     return (survivors.ranks,)

@@ -1,4 +1,4 @@
-"""The command line `nas`. Each command imports what it needs when it runs, so that help is quick."""
+"""The command line `nas`. Each command imports its modules when it runs, so help is fast."""
 
 from __future__ import annotations
 

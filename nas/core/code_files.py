@@ -31,7 +31,7 @@ _MOST = 2_000  # objects and files to follow
 
 @dataclass(frozen=True)
 class Source:
-    """A Python file as it was read."""
+    """The content of a Python file."""
 
     path: str
     text: bytes
@@ -237,7 +237,7 @@ def _values_of(owner: Any) -> dict[str, str]:
 
 
 def _script(owner: Any, text: str) -> Source:
-    """The text of a function or class as a file beside its script, for what it imports itself."""
+    """The text of a function or class as a file beside its script, to find its imports."""
     inside = _functions_of(owner)
     place = inside[0].__code__.co_filename if inside else ""
     return Source(str(Path(place).absolute()), textwrap.dedent(text).encode("utf-8", "replace"))

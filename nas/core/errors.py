@@ -44,7 +44,7 @@ class EvaluationError(NasError):
 
 
 class TrainingDiverged(EvaluationError):
-    """The loss is no longer finite; the candidate fails, without a score."""
+    """The loss became infinite or NaN; the candidate fails without a score."""
 
 
 class NothingToAsk(NasError):

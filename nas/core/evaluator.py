@@ -26,7 +26,7 @@ class HasPrepare(Protocol):
     """An evaluator that checks its requirements before a search."""
 
     def prepare(self) -> object:
-        """Raise a `NasError` that names what is missing: data, a device. Called once, in the driver's process."""
+        """Raise a `NasError` that names missing data or a missing device. Called once, in the driver's process."""
         ...
 
 
@@ -61,7 +61,7 @@ class HasResources(Protocol):
     def resources(self, trial: Trial) -> Mapping[str, float]:
         """`cpus` and `gpus` of this trial; the executor's settings give the rest.
 
-        Called in the driver's process, once a trial, by the Ray executor alone.
+        Called in the driver's process, once per trial, by the Ray executor alone.
         """
         ...
 

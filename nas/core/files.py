@@ -70,7 +70,7 @@ def write_stream(path: Path, write: Callable[[BinaryIO], Any], *, sync: bool = F
 
 
 def check_replaceable(path: Path) -> None:
-    """Raise what `write_whole` would raise for the file now at `path`; change nothing.
+    """Raise the error that `write_whole` would raise for the current file at `path`; change nothing.
 
     A file or folder without any write permission is read-only for the superuser too: someone protects it.
     """
@@ -122,7 +122,7 @@ def _sync(path: Path) -> None:
 def target_of_part(name: str) -> str | None:
     """The target name of a temporary file of `write_whole`; None for any other name.
 
-    Identifies what a killed process left behind.
+    Identifies the leftovers of a killed process.
     """
     found = _PART.fullmatch(name)
     return None if found is None else found["name"]

@@ -38,7 +38,7 @@ class Leftovers:
         names = [f"the thread {t.name!r}" for t in threads] + [f"process {pid}" for pid in children]
         if names:
             with contextlib.suppress(OSError, ValueError):
-                print(printable(f"Ended what candidates left running: {', '.join(names)}."), file=sys.stderr)
+                print(printable(f"Ended leftovers of candidates: {', '.join(names)}."), file=sys.stderr)
         if threads:  # a thread ends only with its process
             code = _exit_code(sys.exc_info()[1])
             atexit._run_exitfuncs()

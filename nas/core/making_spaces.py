@@ -16,7 +16,7 @@ from nas.core.space import GIVEN, SearchSpace
 def make_space(name: str, settings: Mapping[str, Any], base: Path | None = None) -> SearchSpace:
     """Build a space from its name and settings; relative paths start at `base`.
 
-    Raises `ConfigError` for a wrong name, type or setting; never calls what is not a space.
+    Raises `ConfigError` for a wrong name, type or setting; never calls an object that is not a space.
     """
     found = find("space", name, base)
     if isinstance(found, SearchSpace):
@@ -35,7 +35,7 @@ def make_space(name: str, settings: Mapping[str, Any], base: Path | None = None)
     if not isinstance(space, SearchSpace):
         raise ConfigError(f"space {name!r}: expected a SearchSpace, got {type(space).__name__}")
     given = {key: settings[key] for key in ("num_classes", "in_channels", "image_size") if key in settings}
-    if given and name not in registry("space"):  # whose for_task need not look at what its user set
+    if given and name not in registry("space"):  # whose for_task may ignore its user's settings
         with suppress(AttributeError):
             object.__setattr__(space, GIVEN, given)
     return space

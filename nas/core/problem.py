@@ -232,7 +232,7 @@ class Problem:
         return bool(self._cheap_limits)
 
     def cheap_excess(self, objectives: FloatArray) -> float:
-        """Total violation of the cheap limits by a minimised vector of shape (m,), of which only cheap entries are known."""
+        """Total violation of the cheap limits by a minimised vector of shape (m,); only its cheap entries are known."""
         values = {o.name: o.sign * float(v) for o, v in zip(self.objectives, objectives, strict=True)}
         return sum(limit.excess(values[limit.objective]) for limit in self._cheap_limits)
 

@@ -107,7 +107,7 @@ class Block:
     """One part of a network, for display: `shape` is its output, (channels, height, width) or (classes,)."""
 
     kind: str  # stem, a block's kind, cell, head, neck or classifier
-    text: str  # what distinguishes it, such as k3.5.7 s2 e4
+    text: str  # its distinctive settings, such as k3.5.7 s2 e4
     shape: tuple[int, ...]
     params: int
     madds: int

@@ -18,7 +18,7 @@ from nas.core.tracebacks import summarize_exception
 if TYPE_CHECKING:  # torch is imported only to build a network
     from torch import nn
 
-GIVEN = "_given_by_the_config"  # an attribute of a custom space: what its user set that the data decide
+GIVEN = "_given_by_the_config"  # attribute of a custom space: its user's settings that the data decide
 
 
 class SearchSpace:
@@ -252,7 +252,7 @@ def parsed(space: SearchSpace, text: str) -> Architecture:
     try:
         return space.parse(text)
     except ArchitectureError:
-        original = restored(text)  # a text that could not be stored as it was
+        original = restored(text)  # a text that cannot be stored unchanged
         if original == text:
             raise
         return space.parse(original)

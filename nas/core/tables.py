@@ -37,7 +37,7 @@ def csv_text(frame: pd.DataFrame, *, float_format: str | None = None) -> str:
 def read_csv(source: Path | str, *, texts: tuple[str, ...] = ("architecture",)) -> pd.DataFrame:
     """Read a table from any CSV file. Columns of numbers become numbers, empty cells NaN; other columns are texts.
 
-    The columns in `texts` stay texts even if they look like numbers. Raises what `pandas.read_csv` raises.
+    The columns in `texts` stay texts even if they look like numbers. Raises the errors of `pandas.read_csv`.
     """
     content = io.StringIO(Path(source).read_bytes().decode("utf-8-sig"), newline="")
     frame = pd.read_csv(content, dtype=str, na_filter=False)

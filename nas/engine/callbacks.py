@@ -68,7 +68,7 @@ class FunctionCallback(Callback):
 
 
 def as_callback(given: AnyCallback) -> Callback:
-    """Convert a function of the state to a callback; return a callback as it is. Raises `ConfigError` for anything else."""
+    """Convert a function of the state to a callback; return a callback unchanged. Raises `ConfigError` for anything else."""
     if isinstance(given, Callback):
         return given
     if callable(given) and not isinstance(given, type):

@@ -367,7 +367,7 @@ class Search:
             raise HistoryError(
                 f"replaying the log, the algorithm asked for {self._named(trial)} where the log has "
                 f"{self._named(logged)} (trial {number}): the code, a package or the configuration "
-                "changed since the run started. Start a new run, or restore what config.json names."
+                "changed since the run started. Start a new run, or restore the versions in config.json."
             )
         if logged is not None:
             self.state.asked += 1

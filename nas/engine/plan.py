@@ -149,7 +149,7 @@ COST_SECONDS = "cost_seconds"  # of the log: time of exact costs at the start of
 
 
 def _decide_costs(problem: Problem, earlier: History | None) -> None:
-    """Time exact costs once a run, and log when they are slow; a resumed run keeps its first timing."""
+    """Time exact costs once per run, and log when they are slow; a resumed run keeps its first timing."""
     if earlier is not None:
         seconds = earlier.meta(COST_SECONDS)
         problem.set_cost_seconds(float(seconds) if isinstance(seconds, (int, float)) else 0.0)

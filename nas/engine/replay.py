@@ -62,5 +62,5 @@ def check_exact_values(problem: Problem, result: Result) -> None:
     if difference:
         raise HistoryError(
             f"{difference}: the space's settings, the data or the objective changed, or an earlier version made the run, "
-            "with costs of the space's default task (see CHANGELOG). Restore what config.json names, or start a new run."
+            "with costs of the space's default task (see CHANGELOG). Restore the settings in config.json, or start a new run."
         )

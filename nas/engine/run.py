@@ -79,7 +79,7 @@ def run(spec: SearchSpec, on_ready: Callable[[Plan], None] | None = None) -> Sea
 
     Raises the errors of `nas.search`.
     """
-    with InterruptWatch():  # only a signal counts as an interrupt, whatever user code raises
+    with InterruptWatch():  # only a signal counts as an interrupt, not an exception of user code
         return _run_checked(_checked(spec), on_ready)
 
 

@@ -37,7 +37,7 @@ Reason = Callable[[], str]
 class StopRule(ABC):
     """A condition for stopping. Rules are stateless: several searches may share one.
 
-    `start` is called once a session, with a state that holds the results of earlier sessions and of a warm start. It returns
+    `start` is called once per session, with a state that holds the results of earlier sessions and of a warm start. It returns
     a function that the search calls then and after each result: the reason to stop in one line, or "" to continue. Depend on
     `state.results` and their order alone; then a resumed search stops where an uninterrupted one does.
     """

@@ -31,7 +31,7 @@ class Capped:
         self._head = 0  # bytes of the first half, in the file
         self._tail = bytearray()  # the newest of the rest
         self._left_out = 0
-        self._fresh = True  # the tail is in the file as it is
+        self._fresh = True  # the tail is in the file unchanged
 
     def write(self, data: bytes) -> None:
         """Add output."""

@@ -205,9 +205,7 @@ class RayExecutor:
                 self._take(message)
         except ExecutorError as failure:
             self._results.put(failure)
-        except (
-            BaseException
-        ) as failure:  # a thread that ended silently would leave the search waiting for ever
+        except BaseException as failure:  # if a thread ended silently, the search would never end
             _LOG.debug("the thread that reads from Ray ended", exc_info=failure)
             if not self._closed:
                 text = f"the thread that reads from Ray ended: {_named(failure)}. {_GO_ON}"

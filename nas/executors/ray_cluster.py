@@ -26,7 +26,7 @@ def prepare_environment(local: bool) -> None:
     os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "1000000")
     if local:
         ensure_token()
-        # Its one way to listen on loopback only: what it does on systems where a cluster is always one machine.
+        # Ray listens on loopback only on systems without clusters of several machines; this setting selects that.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 
 

@@ -23,7 +23,7 @@ _LOG = logging.getLogger(__name__)
 PREFIX = "nas-ray-"
 _MAKING = ".nas-ray-"  # before its lock is held
 _LOCK = "lock"
-INSIDE = "r"  # what Ray gets, and opens for everybody: the folder around it is closed
+INSIDE = "r"  # Ray's folder, which it opens for everybody; the folder around it is closed
 _RANDOM = 6  # characters
 # Of a socket's path below: r, session_2026-11-29_07-46-10_123456_1234567, sockets, plasma_store
 _BELOW = len("/r/session_2026-11-29_07-46-10_123456_1234567/sockets/plasma_store")

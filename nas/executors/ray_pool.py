@@ -35,7 +35,7 @@ _LOG = logging.getLogger(__name__)
 _STARTS = 3  # times that every worker may die before its first trial until the pool gives up
 _TICK_S = 1.0  # between checks whether Ray answers
 _SILENCE_S = 10.0  # without an answer before it counts as silence
-_DOING_S = 0.5  # between two reports of what the workers do
+_DOING_S = 0.5  # between two reports of the workers' activity
 _SAY_S = 60.0  # between warnings of the same kind
 _HUNGRY_S = 1.0  # after which others make room for a worker of another size that finds none
 
@@ -90,7 +90,7 @@ class WorkerPool:
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._heard = self._last_ready = self._said_stuck = time.monotonic()
         self._said_silent = False
-        self._doing = Doing(())  # as it was last reported
+        self._doing = Doing(())  # as last reported
         self._said_doing = 0.0  # when that was looked at
         self._crowded = False  # whether room is being made for a worker of another size
         self._target: str | None = None  # on which machine
@@ -111,7 +111,7 @@ class WorkerPool:
         return self._waiting if share == self._share else self._unusual
 
     def stop(self) -> None:
-        """End the threads, then every worker process with whatever it runs; may be called twice."""
+        """End the threads, then every worker process and its children; may be called twice."""
         self._watch.stop()
         self._inbox.put(None)
         self._thread.join(timeout=30.0)
@@ -135,7 +135,7 @@ class WorkerPool:
             self._deliver(Lost(f"the pool of Ray workers stopped: {failure!r}", silent))
 
     def _handle_events(self) -> bool:
-        """Wait for the next event and handle all that are there; False when told to stop."""
+        """Wait for an event, then handle all queued ones; False after a request to stop."""
         try:
             event = self._inbox.get(timeout=self._time_to_deadline())
             while True:
@@ -232,7 +232,7 @@ class WorkerPool:
         if self._target not in [n.id for n in self._nodes]:
             large = [n for n in self._nodes if room([n], hungry.share) >= 1]
             if not large:
-                self._crowded = False  # a machine must join; what is here works on
+                self._crowded = False  # a machine must join; the present workers continue
                 return
             self._target = min(large, key=lambda n: (self._busy_on(n.id), n.id)).id
         for slot in self._slots:
@@ -259,7 +259,7 @@ class WorkerPool:
                 self._start(slot)
 
     def _start(self, slot: _Slot) -> None:
-        """Begin to start a process for the slot; `_on_loaded` follows, the other slots go on meanwhile."""
+        """Start a process for the slot in the background; `_on_loaded` follows. The other slots continue."""
         slot.actor = actor_class(slot.share).remote()
         slot.asked = time.monotonic()
         self._when_done(
@@ -334,7 +334,7 @@ class WorkerPool:
         begun = time.monotonic()
         deadline = None if limit is None else begun + limit
         slot.attempt = attempt = replace(old, started=time.time(), begun=begun, deadline=deadline)
-        # bytes, here and back, cost Ray a tenth of what its own pickling would
+        # bytes, in both directions, cost a tenth of Ray's own pickling
         self._when_done(slot.actor.run.remote(old.work.packed), partial(self._on_done, slot, attempt))
 
     def _on_done(self, slot: _Slot, attempt: _Attempt, done: Future[bytes]) -> None:

@@ -23,7 +23,7 @@ from nas.executors.worker import run_trial
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """A worker that is ready: `name` is `address:pid`, `output` the file with what it prints, `node` Ray's id of its machine."""
+    """A worker that is ready: `name` is `address:pid`, `output` the file of its output, `node` Ray's id of its machine."""
 
     name: str
     output: str
@@ -47,7 +47,7 @@ class Worker:
         self._info = WorkerInfo(f"{ray.util.get_node_ip_address()}:{os.getpid()}", self._kept.path, node)
         self._spec = spec
         self._threads = ThreadLimit(spec.threads)
-        self._threads.apply()  # before unpacking: what that imports reads the environment
+        self._threads.apply()  # before unpacking: the imported modules read the environment
         if os.path.isdir(spec.folder):
             os.chdir(spec.folder)
         sys.path.extend(entry for entry in spec.path if entry not in sys.path)
@@ -104,5 +104,5 @@ def _limit_memory(limit: int) -> int:
 
 
 def actor_class(share: Share) -> Any:
-    """The Ray actor for `Worker`, with what each one reserves. It never restarts by itself."""
+    """The Ray actor for `Worker`, with its reserved resources. It never restarts by itself."""
     return ray.remote(num_cpus=share.cpus, num_gpus=share.gpus, max_restarts=0, max_task_retries=0)(Worker)

@@ -101,7 +101,7 @@ class SerialExecutor:
         return [WorkerState(self._worker, running[0], time.monotonic() - running[1])]
 
     def _limited(self, trial: Trial) -> Mapping[str, float]:
-        # inside what run_trial guards, so that a late alarm cannot escape
+        # inside the guard of run_trial, so that a late alarm cannot escape
         with _time_limit(self.settings.timeout_s):
             return self._evaluate(trial)
 
@@ -164,7 +164,7 @@ def _thrown(seconds: float) -> Iterator[None]:
     timer.start()
     try:
         yield
-    finally:  # one that is on its way arrives in these lines at the latest, still inside what run_trial guards
+    finally:  # a pending one arrives in these lines at the latest, still inside the guard of run_trial
         try:
             timer.cancel()
         finally:
@@ -177,7 +177,7 @@ def run_here(
     evaluate: Evaluate, trial: Trial, required: frozenset[str] | None = None, *, worker: str = ""
 ) -> Result:
     """As `run_trial`, for a candidate that must not end this process: one that calls `os._exit` is `LOST`."""
-    with _exit_caught() as codes, np.errstate():  # which ends what the candidate sets by np.seterr
+    with _exit_caught() as codes, np.errstate():  # restores the candidate's np.seterr
         result = run_trial(evaluate, trial, required, worker=worker)
     if not codes:
         return result

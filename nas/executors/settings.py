@@ -12,7 +12,7 @@ from nas.executors.capacity import Share, check_share
 
 @dataclass(frozen=True, slots=True)
 class SerialSettings:
-    """`timeout_s`: seconds a candidate may take, None for no limit (`SerialExecutor` lists what it cannot stop)."""
+    """`timeout_s`: seconds a candidate may take, None for no limit (`SerialExecutor` lists code it cannot stop)."""
 
     timeout_s: float | None = None
 
@@ -64,7 +64,7 @@ class RaySettings:
         gpus_per_trial: GPUs that Ray reserves for a worker; fractions below 1 share a GPU.
         timeout_s: seconds an evaluation may take before its process is killed; None for no limit.
         memory_bytes: private memory an evaluation may take beyond what its process had when it was ready to
-            start, in bytes; None for no limit. What the first evaluation imports counts: PyTorch about 130 MB.
+            start, in bytes; None for no limit. Imports of the first evaluation count: PyTorch about 130 MB.
         retries: times that a trial is tried again when its process or its machine dies.
         connect_timeout_s: seconds to wait at the start for the cluster at `address`.
         patience_s: seconds to wait for a cluster that was lost in the middle, or that has no room for a single worker.

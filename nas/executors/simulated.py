@@ -27,7 +27,7 @@ class SimulatedExecutor:
     time limit and the curves over time are virtual too. Deterministic, unless `settings.thinking` adds
     the real time that the search spends between the calls.
 
-    With `settings.generational` there is a barrier: what is submitted while trials run waits until all of them
+    With `settings.generational` there is a barrier: trials submitted while others run wait until all of them
     have ended, then one trial per worker starts; `free` is 0 meanwhile.
     """
 

@@ -69,7 +69,7 @@ def _outcome(failure: BaseException) -> tuple[Status, str]:
         return Status.FAILED, clip(one_line(message_of(failure)))
     if not is_out_of_memory(failure):
         return Status.FAILED, describe_failure(failure)
-    traceback.clear_frames(failure.__traceback__)  # frees what filled the memory; describing needs some
+    traceback.clear_frames(failure.__traceback__)  # frees the memory; describing needs some
     return Status.OUT_OF_MEMORY, describe_failure(failure)
 
 

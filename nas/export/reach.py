@@ -1,4 +1,4 @@
-"""Find what code refers to: names that a function loads, class members that a forward pass reaches."""
+"""Find references in code: names that a function loads, class members that a forward pass reaches."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FOR_TOOLS = re.compile(r"  # (type: ignore|noqa)[^\n]*")  # comments dropped in
 
 @dataclass(frozen=True)
 class Reached:
-    """What a forward pass reaches: members by class, in order, and attribute names of `self`."""
+    """The reach of a forward pass: members by class, in order, and attribute names of `self`."""
 
     members: tuple[tuple[type, str], ...]
     attributes: frozenset[str]

@@ -48,7 +48,7 @@ class Trained:
         except (KeyError, TypeError, ValueError, AttributeError):
             raise DataError(
                 f"{folder}: config.json and result.json do not describe the images of the network; repeat the command "
-                f"of the training to add what is missing (it does not train again)"
+                f"of the training to add the missing parts (it does not train again)"
             ) from None
 
     @classmethod

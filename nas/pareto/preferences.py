@@ -154,7 +154,7 @@ class Preference:
         """Augmented Chebyshev achievement of points, (n,), lower is better; ignores limits.
 
         max_i s_i + 0.01 sum_i s_i with s_i = w_i (f_i - z_i) / (nadir_i - ideal_i): 0 at the aspiration z,
-        negative for what is better in everything (Wierzbicki 1980). The best of a front is Pareto optimal.
+        negative for points better in every objective (Wierzbicki 1980). The best of a front is Pareto optimal.
         """
         short = self._shortfalls(np.atleast_2d(points), self.aspiration(ideal, nadir, archive), ideal, nadir)
         return np.asarray(short.max(axis=1) + AUGMENTATION * short.sum(axis=1), dtype=np.float64)

@@ -42,7 +42,7 @@ def refused(what: str, found: Sequence[Named], trusted: Trusted, allow: str) -> 
 
 
 def allowing(found: Sequence[Named]) -> AbstractContextManager[None]:
-    """Allow no imports by name in this block except these, whatever a run's config names."""
+    """Allow only these imports by name in this block, not others that a run's config names."""
     places = {named.place for named in found}
 
     def gate(kind: str, name: str, counted_from: Path | None) -> None:

@@ -63,8 +63,8 @@ class TrainingEvaluator:
     """Trains a trial's architecture by a recipe; implements `nas.core.evaluator.Evaluate`.
 
     `trial.budget` is the number of epochs (None: the recipe's), `trial.seed` decides the first weights, the
-    shuffling and the transforms. On a CPU the same trial gives the same values in any process, whatever
-    was trained before. Images are read once a process. `device` None takes the GPU that the
+    shuffling and the transforms. On a CPU the same trial gives the same values in any process and
+    order. Images are read once per process. `device` None takes the GPU that the
     executor gave, else the CPU; `threads` are set for the call and put back.
 
     With `weights_dir` (shared by the workers) every trial's weights are kept there, by architecture and
@@ -240,7 +240,7 @@ class TrainingEvaluator:
         return Outcome(training.judged, loss, training.done, trained, seconds)
 
     def _images(self, prepared: Prepared) -> dict[str, Any]:
-        """The rest of what using a network needs: its sizes, and the normalisation of its images."""
+        """Facts for using a network: its sizes, and the normalisation of its images."""
         return {
             "num_classes": prepared.num_classes,
             "in_channels": prepared.in_channels,

@@ -153,7 +153,7 @@ class Prepared:
 
 
 def prepare(data: DataSource, recipe: Recipe, device: torch.device, resolution: int | None) -> Prepared:
-    """Feeds for this data under this recipe; made once a process for the same settings.
+    """Feeds for this data under this recipe; made once per process for the same settings.
 
     `resolution` (None: the recipe's) is the side to resize images to. Raises `DataError` when the data cannot
     be read or leave nothing to train on.

@@ -100,7 +100,7 @@ def _last_linear(network: nn.Module) -> str:
 
 
 def starting_from(build: Build, path: Path, tell: Callable[[str], None]) -> Build:
-    """The same builder, whose networks begin with the weights in `path`; reports when the classifier does not."""
+    """The same builder, with networks that start from the weights in `path`; reports a classifier that does not."""
 
     def begun(**sizes: Any) -> nn.Module:
         network = build(**sizes)

@@ -48,7 +48,7 @@ Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
 
 def classification_loss(recipe: Recipe) -> Loss:
-    """Cross-entropy of the logits against class numbers (b,), smoothed as the recipe says."""
+    """Cross-entropy of the logits against class numbers (b,), with the recipe's smoothing."""
 
     def loss(network: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         return cross_entropy(network(x), y, label_smoothing=recipe.label_smoothing)

@@ -20,7 +20,7 @@ from nas.training.data.splits import subset
 from nas.training.feed import feed_of
 from nas.training.loop import judge
 
-KEPT_BYTES = 512 * 2**20  # sets of corrupted images up to this size are made once a process
+KEPT_BYTES = 512 * 2**20  # sets of corrupted images up to this size are made once per process
 
 Errors = Mapping[tuple[str, int], float]  # (corruption, severity) -> error in percent
 
@@ -155,7 +155,7 @@ def mean_corruption_error(errors: Errors, reference: Mapping[str, float]) -> flo
 def relative_corruption_error(
     errors: Errors, clean: float, reference: Mapping[str, float], reference_clean: float
 ) -> float:
-    """Relative mCE, percent: what corruption adds to the clean error, as a part of what it adds for the reference."""
+    """Relative mCE, percent: the error that corruption adds, relative to that of the reference."""
     parts = []
     for name, error in corruption_error(errors).items():
         base = reference.get(name, reference_clean) - reference_clean

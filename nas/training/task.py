@@ -48,7 +48,7 @@ class Task(Protocol):
     def prepare(
         self, data: Any, recipe: Recipe, device: torch.device, resolution: int | None = None
     ) -> Prepared:
-        """The feeds, made once a process for the same settings. Raises `DataError`, `ConfigError`."""
+        """The feeds, made once per process for the same settings. Raises `DataError`, `ConfigError`."""
         ...
 
     def loss(self, recipe: Recipe, prepared: Prepared) -> Loss: ...
@@ -93,6 +93,6 @@ def spec_of(task: Task, data: Any, recipe: Recipe) -> TaskSpec:
 
     Raises `DataError` when they cannot be read.
     """
-    alone = "RANK" not in os.environ  # one of several processes has a GPU of its own
+    alone = "RANK" not in os.environ  # each of several processes has its own GPU
     device = torch.device("cuda" if alone and torch.cuda.is_available() else "cpu")
     return task.prepare(data, recipe, device).spec()

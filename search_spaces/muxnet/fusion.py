@@ -83,7 +83,7 @@ class FusedHead(nn.Module):
 def fuse(model: MUXNet) -> FusedMUXNet:
     """A fast copy of a trained network for inference; `model` itself is not changed.
 
-    Computes what `model.eval()` does, to a relative 1e-5 of the logits, at any valid batch and image size;
+    Computes the output of `model.eval()` to a relative 1e-5 of the logits, at any valid batch and image size;
     the choices are tuned for its own resolution. Works with `torch.export` and `torch.onnx.export`.
     Raises `ConfigError` for anything but a `MUXNet`.
     """

@@ -140,7 +140,7 @@ def create_model(
 ) -> MUXNet | MUXNetFeatures:
     """A named network, plain (unfused) and freshly initialised, in training mode.
 
-    Every convolution, linear and batch-norm layer is a module of its own that runs once per forward, in the
+    Every convolution, linear and batch-norm layer is a separate module that runs once per forward, in the
     order in which they run. Maps (b, in_channels, h, w) to logits (b, num_classes). With `features_only`
     the head is left out, and the output is the list of the maps at strides 4, 8, 16 and 32, whose widths are
     in the network's `widths`. `muxnet_xs` and `muxnet_s` are reconstructions: the authors never released

@@ -33,7 +33,7 @@ class Resize(nn.Module):
 class MUXNet(nn.Module):
     """Classifier: (b, in_channels, h, w) to logits (b, num_classes).
 
-    Every convolution, linear and batch-norm layer is a module of its own that runs once per forward; modules
+    Every convolution, linear and batch-norm layer is a separate module that runs once per forward; modules
     are registered in the order in which they run. With `resize`, images of another size than the
     specification's are resized first, so that the network has the cost of its specification.
 

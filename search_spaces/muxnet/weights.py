@@ -90,7 +90,7 @@ def convert_checkpoint(path: str | Path, model_name: str, out: str | Path | None
 def save_checkpoint(
     path: str | Path, state_dict: Mapping[str, Tensor], model: str, num_classes: int, in_channels: int
 ) -> None:
-    """Write our own form: the tensors, with what is needed to make the network for them."""
+    """Write our own format: the tensors, and the settings that rebuild their network."""
     content = {
         "schema": SCHEMA,
         "model": model,

@@ -133,7 +133,7 @@ def write_cells(
 ) -> int:
     """Write `enumerate_cells` as a Parquet file, one column per field of `CellRow`; returns the rows' number.
 
-    `progress(done, total)` is called after every row group. The file appears complete or not at all (it is
+    `progress(done, total)` is called after every row group. The file appears only when complete (it is
     written beside its place and then renamed, replacing a file of that name).
     Raises `ConfigError` if the folder does not exist, `OSError` if writing fails.
     """

@@ -135,7 +135,7 @@ class _Collected:
             self._check_hash(run)
             self.isomorphic += 1
         elif run.params != self._params[row]:
-            raise ValueError(f"{run.params:,} parameters where an earlier run says {self._params[row]:,}")
+            raise ValueError(f"{run.params:,} parameters, but an earlier run has {self._params[row]:,}")
         if run.params < 0:
             raise ValueError("the number of trainable parameters is missing or negative")
         self._rows.append(row)

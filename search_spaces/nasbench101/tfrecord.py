@@ -118,7 +118,7 @@ def read_frames(path: Path) -> Iterator[Frame]:
 
 def _mismatch(part: str, expected: int, found: int) -> str:
     return (
-        f"the checksum of its {part} is {found:#010x} where the file says {expected:#010x}: "
+        f"the checksum of its {part} is {found:#010x}, but the file has {expected:#010x}: "
         "the file is corrupt or not a TFRecord file"
     )
 

@@ -114,7 +114,7 @@ def create_features(
     strides: Sequence[int] = _STRIDES,
     output_stride: int = 32,
 ) -> FeatureExtractor:
-    """The body of a named network, without head and classifier: images to maps, as `FeatureExtractor` says.
+    """The body of a named network, without head and classifier: images to maps, see `FeatureExtractor`.
 
     From `output_stride` on (8 or 16) the maps keep their size, by dilation in place of stride (`dilate`). Raises
     `ConfigError` as `create_network` does, and for strides at which the network has no map.

@@ -217,7 +217,7 @@ def test_the_command_ends_though_candidates_left_threads_and_processes_and_these
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "3 evaluated, 0 failed" in done.stdout
-    assert "Ended what candidates left running: the thread 'left-behind', process " in done.stderr
+    assert "Ended leftovers of candidates: the thread 'left-behind', process " in done.stderr
     child = int(done.stdout.split("CHILD ")[1].split()[0])
     give_up = time.monotonic() + PATIENCE_S
     while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:

@@ -164,7 +164,7 @@ def test_an_isomorphic_copy_counts_as_the_same_cell(tmp_path: Path):
         ({"module_hash": "abcd"}, "32 hex digits"),
         ({"module_hash": "ab " * 10 + "ab"}, "32 hex digits"),
         ({"module_hash": "z" * 32}, "hexadecimal"),
-        ({"params": 1}, "1 parameters where an earlier run says 1,000"),
+        ({"params": 1}, "1 parameters, but an earlier run has 1,000"),
         ({"values": (1.0, 0.5, 1.5, 0.5, 1.0, 0.5, 0.5, 0.5)}, "validation_accuracy is 1.5"),
         ({"values": (1.0, 0.5, 0.5, float("nan"), 1.0, 0.5, 0.5, 0.5)}, "test_accuracy is nan"),
         ({"values": (float("inf"), 0.5, 0.5, 0.5, 1.0, 0.5, 0.5, 0.5)}, "training_time is inf"),

@@ -29,7 +29,7 @@ GENES: Mapping[str, Callable[[Any, int], Any]] = {"integer": _integer, "categori
 
 @dataclass(frozen=True)
 class OptunaSettings(OutsideSettings):
-    """`genes`: what they are to the sampler, "integer" or "categorical"."""
+    """`genes`: their type in the sampler, "integer" or "categorical"."""
 
     genes: str = "integer"
 

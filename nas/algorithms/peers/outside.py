@@ -25,7 +25,7 @@ from nas.core.records import Architecture, FloatArray, Observation
 from nas.core.space import SearchSpace
 
 Genes = tuple[int, ...]
-_SEEDS = 2**31 - 1  # what every package takes
+_SEEDS = 2**31 - 1  # accepted by every package
 
 
 class Outside(Protocol):

@@ -1,4 +1,4 @@
-"""pymoo's own NSGA-II, NSGA-III and MOEA/D (Blank and Deb, IEEE Access 8, 2020), as they are.
+"""pymoo's own NSGA-II, NSGA-III and MOEA/D (Blank and Deb, IEEE Access 8, 2020), unchanged.
 
 They work on integers with one of two sets of operators. Invalid genes are repaired by random changes, since pymoo
 cannot otherwise stay in a discrete space; everything else is pymoo's.
@@ -195,7 +195,7 @@ class _Pymoo(OutsideAlgorithm):
 
 
 class PymooNSGA2(_Pymoo):
-    """pymoo's NSGA-II, as it is."""
+    """pymoo's NSGA-II, unchanged."""
 
     def algorithm(self, task: Task, parts: dict[str, Any]) -> Any:
         """Its NSGA2."""
@@ -205,7 +205,7 @@ class PymooNSGA2(_Pymoo):
 
 
 class PymooNSGA3(_Pymoo):
-    """pymoo's NSGA-III, as it is."""
+    """pymoo's NSGA-III, unchanged."""
 
     def algorithm(self, task: Task, parts: dict[str, Any]) -> Any:
         """Its NSGA3."""
@@ -215,7 +215,7 @@ class PymooNSGA3(_Pymoo):
 
 
 class PymooMOEAD(_Pymoo):
-    """pymoo's MOEA/D, as it is."""
+    """pymoo's MOEA/D, unchanged."""
 
     needs_all = True
 

@@ -33,7 +33,7 @@ class SyneTuneSettings(OutsideSettings):
 class _Searcher:
     """Categorical genes; failed proposals never enter the population.
 
-    The searcher draws random architectures and breaks ties by NumPy's global generator, whatever its seed, so each
+    The searcher draws random architectures and breaks ties by NumPy's global generator and ignores its seed, so each
     call runs with a separate state of that generator.
     """
 
@@ -53,7 +53,7 @@ class _Searcher:
 
     @contextmanager
     def _own_randomness(self) -> Iterator[None]:
-        before = np.random.get_state()  # noqa: NPY002 (it is what the searcher reads)
+        before = np.random.get_state()  # noqa: NPY002 (the searcher reads it)
         np.random.set_state(self._state)  # noqa: NPY002
         try:
             yield
@@ -62,7 +62,7 @@ class _Searcher:
             np.random.set_state(before)  # noqa: NPY002
 
     def ask(self) -> tuple[dict[str, Any], Genes]:
-        """What the searcher suggests."""
+        """The searcher's suggestion."""
         with self._own_randomness():
             config = self._searcher.suggest()
         return config, tuple(int(value) for value in config.values())

@@ -12,7 +12,7 @@ from nas.monitor.live import LiveStatus
 
 
 def check_installed(callback: str, package: str, *modules: str) -> None:
-    """Raise `ConfigError` with the command that installs what is missing; nothing is loaded."""
+    """Raise `ConfigError` with the command that installs missing packages; load nothing."""
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
         raise ConfigError(

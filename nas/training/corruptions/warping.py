@@ -69,7 +69,7 @@ def _smoothing(side: int, sigma: float, truncate: float) -> FloatImage:
 
 
 def smoothed_field(field: FloatImage, sigma: float, truncate: float) -> FloatImage:
-    """A map (h, w) smoothed by a Gaussian of `sigma` pixels (0: as it is)."""
+    """A map (h, w) smoothed by a Gaussian of `sigma` pixels (0: unchanged)."""
     if sigma == 0:
         return field
     height, width = field.shape

@@ -91,7 +91,7 @@ def data_from_config(config: Mapping[str, Any]) -> DataSource:
 
 
 def load(data: DataSource) -> Splits:
-    """The splits of `data`, read once a process."""
+    """The splits of `data`, read once per process."""
     if data not in _CACHE:
         _CACHE[data] = data.load()
     return _CACHE[data]

@@ -74,7 +74,7 @@ class MemoryPictures:
 class Splits:
     """A loaded data set. `validation` is cut from the training images; `test` is for the report only.
 
-    `mean` and `std` are per channel, in the units of the stored pixels (0 to 255, or as the set says).
+    `mean` and `std` are per channel, in the units of the stored pixels (0 to 255, or the set's own).
     """
 
     train: Pictures

@@ -144,7 +144,7 @@ class EncodedImages:
 
 
 def load_listing(listing: Listing, reading: Reading, name: str) -> Splits:
-    """Make the splits and decode what fits in memory.
+    """Make the splits, and decode them if they fit in memory.
 
     Raises `DataError` naming every damaged image (the first few of many) before any training, unless
     they are skipped; then sets that do not fit in memory are decoded once to find them.

@@ -18,7 +18,8 @@ from nas.training.data.layout import HOW, folder_listing
 class Folder(EncodedSource):
     """Images in `path/train/CLASS/`, `path/val/CLASS/` (or `test`), or just `path/CLASS/`; or as a CSV lists them.
 
-    `labels` names a CSV in `path`; None takes `labels.csv` where there is one, False never. `path` may be the CSV itself. With one held-out folder it is the test, and validation is cut from the training images. Images are cut
+    `labels` names a CSV in `path`; None takes `labels.csv` if it exists, False never. `path` may be the CSV
+    itself. One held-out folder becomes the test set, and validation is cut from the training images. Images are cut
     to a central square (`keep` of the shorter side) of `resolution` pixels. `skip_damaged` skips and counts
     unusable files; else the set is refused. Raises `ConfigError`.
     """

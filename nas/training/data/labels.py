@@ -193,7 +193,7 @@ class _Files:
             return found[0], ""
         if found:
             return None, f"fits {len(found)} images ({', '.join(found[:3])}): give the path within the folder"
-        return None, "missing: there is no such file in the folder"
+        return None, "missing: the folder has no such file"
 
     def _within(self, where: str, value: str) -> str:
         text = value.strip()

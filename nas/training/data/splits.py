@@ -39,7 +39,7 @@ def check_one_name_each(where: str, names: Iterable[str]) -> None:
 
 
 def stratified(labels: IntArray, fractions: tuple[float, ...], seed: int) -> tuple[IntArray, ...]:
-    """Cut positions 0..n-1 into parts with these fractions of every class; what remains is the last part.
+    """Cut positions 0..n-1 into parts with these fractions of every class; the remainder is the last part.
 
     Gives len(fractions) + 1 arrays of positions, each in increasing order. Where a class does not divide
     evenly, the rounding is carried from class to class, so that the parts' totals stay right.
@@ -54,7 +54,7 @@ def stratified(labels: IntArray, fractions: tuple[float, ...], seed: int) -> tup
     seen = 0
     for label in np.unique(labels):
         members = rng.permutation(np.flatnonzero(labels == label))
-        # cuts of a running total: class k takes what the first k classes should have, less what they took
+        # cuts of a running total: class k takes the due of the first k classes, minus what they took
         cuts = [round((seen + len(members)) * e) - round(seen * e) for e in ends.tolist()]
         cuts = np.maximum.accumulate(cuts).tolist() if cuts else cuts  # rounding may cross in tiny classes
         for part, piece in zip(parts, np.split(members, cuts), strict=True):

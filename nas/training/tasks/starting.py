@@ -16,7 +16,7 @@ _BACKBONE = "backbone."
 def starting_from(
     build: Callable[..., nn.Module], state: Mapping[str, Tensor], where: str, tell: Callable[[str], None]
 ) -> Callable[..., nn.Module]:
-    """The same builder, whose networks begin with these weights; reports where the heads start from random weights.
+    """The same builder, with networks that start from these weights; reports heads that start from random weights.
 
     Networks have a part `backbone`; the rest is their heads, which are skipped where they do not fit. `where` names the
     weights in errors.

@@ -155,7 +155,7 @@ def masks_from_config(config: Mapping[str, Any]) -> MaskSource:
 
 @lru_cache(maxsize=4)  # a worker reads a set once, not for every candidate
 def load(data: MaskSource) -> MaskSplits:
-    """The splits of `data`, read once a process."""
+    """The splits of `data`, read once per process."""
     return data.load()
 
 

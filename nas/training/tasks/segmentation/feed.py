@@ -148,7 +148,7 @@ def augmented(x: Tensor, y: Tensor, settings: Augment, random: Tensor) -> tuple[
     """Images (b, c, h, w), normalised, and masks (b, h, w), each seen through its own window.
 
     The window is the crop's size divided by the scale, anywhere that wastes least; images are bilinear in it,
-    masks nearest. Beside the image lie zeros (the mean colour) and `IGNORE`. Gives (b, c, *crop) and (b, *crop).
+    masks nearest. Outside the image are zeros (the mean colour) and `IGNORE`. Gives (b, c, *crop) and (b, *crop).
     """
     height, width = x.shape[-2:]
     crop = settings.crop or (height, width)

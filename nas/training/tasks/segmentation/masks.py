@@ -256,7 +256,7 @@ class MaskReport:
 
 
 def load_masks(listing: MaskListing, reading: MaskReading) -> MaskSplits:
-    """Make the splits, and decode what fits in memory.
+    """Make the splits, and decode them if they fit in memory.
 
     Raises `DataError` naming every damaged pair (the first few of many) unless they are skipped.
     """

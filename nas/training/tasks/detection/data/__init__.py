@@ -30,5 +30,5 @@ def boxes_from_config(config: Mapping[str, Any]) -> DetectionSource:
 
 @lru_cache(maxsize=4)
 def load(source: DetectionSource) -> DetectionSplits:
-    """Read a data set, once a process for the same description."""
+    """Read a data set, once per process for the same description."""
     return source.load()
