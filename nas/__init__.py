@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from nas.pareto.decision import Picked, knee, pick
     from nas.pareto.preferences import Preference
     from nas.runs.reading import load_run
+    from nas.spaces.choices import Choices
+    from nas.spaces.parameters import Choice, Float, Integer, Repeat
+    from nas.spaces.space import Space
 
 moved.install()
 
@@ -54,14 +57,21 @@ _HOMES = {
     "nas.pareto.decision": ("Picked", "knee", "pick"),
     "nas.pareto.preferences": ("Preference",),
     "nas.core.problem": ("Problem",),
+    "nas.spaces.choices": ("Choices",),
+    "nas.spaces.parameters": ("Choice", "Float", "Integer", "Repeat"),
+    "nas.spaces.space": ("Space",),
     "nas.core.records": ("Architecture", "Note", "Observation", "Result", "Status", "Trial"),
 }
 __all__ = [
     "Algorithm",
     "Architecture",
     "Callback",
+    "Choice",
+    "Choices",
     "Evaluate",
     "Executor",
+    "Float",
+    "Integer",
     "Limit",
     "LoopSettings",
     "NasError",
@@ -72,10 +82,12 @@ __all__ = [
     "Preference",
     "Problem",
     "Reached",
+    "Repeat",
     "Result",
     "SearchResult",
     "SearchSpace",
     "SearchState",
+    "Space",
     "Stalled",
     "Status",
     "StopRule",

@@ -14,7 +14,7 @@ import numpy as np
 
 from nas.core.checks import check_known
 from nas.core.records import Architecture, FloatArray
-from nas.core.space import HasCost, SearchSpace
+from nas.core.space import HasCost, SearchSpace, has_cost
 from nas.core.surrogate import Surrogate
 from surrogates import SURROGATES
 
@@ -41,7 +41,7 @@ class Candidate:
 def encodings_of(space: SearchSpace) -> dict[str, Encoding]:
     """The space's encodings by name, with "genes" and, where costs are known without building, "cost"."""
     found: dict[str, Encoding] = {"genes": _genes, **space.encodings}
-    if isinstance(space, HasCost):
+    if has_cost(space):
         found["cost"] = partial(_log_cost, space)
     return found
 

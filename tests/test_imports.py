@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # that moves is a decision. The root of `nas` (`__init__`, `api`) may import every room, and no room imports `nas.api`.
 ROOMS = (
     "core",  # values, contracts, errors, checks, names, files, text
-    "spaces",  # declared search spaces, and costs by tracing
+    "spaces",  # declared spaces: parameters, conditions, costs by tracing
     "pareto",  # dominance, archive, indicators, directions, decomposition, preference, decision
     "executors",  # serial, Ray, simulated
     "training",  # data, recipes, the training loop, tasks, latency
@@ -250,9 +250,6 @@ def test_torch_stays_out_of_the_engine() -> None:
     trainers = ("nas.training", "nas.training.tasks", "nas.export")
     engine = {n for n in users("torch") if n.startswith("nas.") and not n.startswith(trainers)}
     assert engine <= {
-        "nas.spaces.modules",
-        "nas.spaces.tracing",
-        "nas.spaces.shape_rules",
         "nas.testing.spaces",
         "nas.training.latency",
         "nas.monitor.trackers.tensorboard",

@@ -16,7 +16,7 @@ from nas.core.algorithm import Algorithm
 from nas.core.checks import check_positive
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Observation
-from nas.core.space import HasVariation
+from nas.core.space import HasNeighbours, HasVariation
 from nas.pareto.archive import ParetoArchive
 
 
@@ -40,8 +40,8 @@ class LocalSearchSettings:
 class LocalSearch(Algorithm):
     """Explores one random member of the archive after the other; leaves it when it is dominated.
 
-    The neighbourhood is every change of a single gene, in random order. In a space that defines its variation it
-    is a number of mutants instead, since most changes of one gene are invalid there. When every member is
+    The neighbourhood is every change of a single gene, in random order (one step of an ordered parameter, in a declared
+    space). In a space that defines its variation and no neighbours it is a number of mutants instead, since most changes of one gene are invalid there. When every member is
     explored, it restarts at random. Until a candidate is feasible, the one with the smallest violation is explored.
     """
 
@@ -92,6 +92,9 @@ class LocalSearch(Algorithm):
         return self._candidates.random()
 
     def _around(self, centre: Architecture) -> Iterator[Architecture]:
+        if isinstance(self._space, HasNeighbours):
+            yield from self._space.neighbours(centre, self._rng)
+            return
         cardinalities = self._space.cardinalities
         steps = [(i, by) for i, c in enumerate(cardinalities) for by in range(1, c)]
         if isinstance(self._space, HasVariation):

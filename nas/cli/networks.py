@@ -22,7 +22,7 @@ from nas.core.files import make_folder, write_text
 from nas.core.owned import check_single
 from nas.core.plugins import registry
 from nas.core.records import Architecture, Block
-from nas.core.space import HasCost, HasFeatures, SearchSpace
+from nas.core.space import HasFeatures, SearchSpace, has_cost
 from nas.core.task_spec import TaskSpec, size_text
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ class SpaceNetwork(Network):
         return replace(self, space=for_task(self.space, task))
 
     def cost(self) -> Mapping[str, float]:
-        if not isinstance(self.space, HasCost):
+        if not has_cost(self.space):
             raise ConfigError(f"space {self.space.name!r} has no cost(architecture)")
         return dict(self.space.cost(self.architecture))
 
@@ -226,7 +226,7 @@ class SpaceNetwork(Network):
         if describe is not None:
             return str(describe(self.architecture))
         lines = [self.space.format(self.architecture)]
-        if isinstance(self.space, HasCost):
+        if has_cost(self.space):
             lines += [f"{name:<8} {value:>15,}" for name, value in self.cost().items()]
         return "\n".join(lines)
 
@@ -298,7 +298,7 @@ def space_network(
     space_name: str, text: str, settings: Sequence[str], sizes: Sizes | None = None
 ) -> SpaceNetwork:
     """An architecture of a space, the space with `name=value` settings. Raises `ConfigError`."""
-    from nas.core.making_spaces import make_space
+    from nas.spaces.making import make_space
 
     if sizes is not None and sizes != Sizes():
         raise ConfigError(
@@ -335,7 +335,7 @@ def space_part(text: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def network_spec(text: str, settings: Mapping[str, Any]) -> Network:
     """The network of `nas train` and `nas evaluate`: one word, or SPACE:TEXT. Raises `ConfigError`."""
-    from nas.core.making_spaces import make_space
+    from nas.spaces.making import make_space
 
     first, colon, rest = text.partition(":")
     if not _MUXNET.match(text) and colon:

@@ -17,7 +17,6 @@ from nas.core.errors import ConfigError
 from nas.core.evaluator import Evaluate
 from nas.core.executor import Executor
 from nas.core.kinds import check_called, check_class, check_own, takes
-from nas.core.making_spaces import make_space
 from nas.core.objectives import OBJECTIVES, Objective
 from nas.core.plugins import check_settings, find, make, registry
 from nas.core.problem import Problem
@@ -27,6 +26,7 @@ from nas.engine.plan import NamedAlgorithm, settings_of
 from nas.engine.run import MakeExecutor, SearchSpec
 from nas.engine.stopping import stop_rules
 from nas.executors import EXECUTORS, SETTINGS
+from nas.spaces.making import make_space
 
 CONFIGS = Path(__file__).parent / "searches"
 

@@ -5,9 +5,10 @@ Signs flip only here: users and files see their own units and directions, algori
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -20,7 +21,7 @@ from nas.core.evaluator import Evaluate, HasForSpace, HasResources, HasTask
 from nas.core.interrupts import is_interrupt
 from nas.core.objectives import AnyObjective, Limit, Objective, objective
 from nas.core.records import RESERVED, Architecture, FloatArray, Observation, Result, Status, Trial
-from nas.core.space import HasBuild, HasCost, SearchSpace
+from nas.core.space import HasChoices, SearchSpace, can_build, has_cost, with_choices
 from nas.core.task_spec import TaskSpec
 from nas.core.tracebacks import summarize_exception
 
@@ -43,8 +44,12 @@ class Measure:
     evaluate: Evaluate | None
     functions: tuple[tuple[str, Callable[[Architecture], float]], ...] = ()
     space: SearchSpace | None = None  # the space whose costs the search reports, where networks are trained
+    named: HasChoices | None = None  # the space, where its parameters have names
+    by_choices: bool = False  # the evaluator takes the choices, not the trial
 
     def __call__(self, trial: Trial) -> Mapping[str, float]:
+        if self.named is not None:
+            trial = replace(trial, choices=self.named.choices(trial.architecture))
         with counting(self.space):
             return self._measured(trial)
 
@@ -52,22 +57,27 @@ class Measure:
         if self.evaluate is None:
             return self._again(trial, self._of_functions(trial))
         if not self.functions:
-            return self.evaluate(trial)
+            return self._evaluated(trial)
         # functions first: they need no trained network, so their failure costs no training
         before = self._of_functions(trial)
-        returned: Any = self.evaluate(trial)
+        returned: Any = self._evaluated(trial)
         if not isinstance(returned, Mapping):
             return returned  # type: ignore[no-any-return]  # refused by who called, who names it
         return {**returned, **self._again(trial, before)}
 
+    def _evaluated(self, trial: Trial) -> Mapping[str, float]:
+        evaluate: Any = self.evaluate
+        return evaluate(trial.choices if self.by_choices else trial)  # type: ignore[no-any-return]
+
     def _of_functions(self, trial: Trial) -> dict[str, float]:
         values: dict[str, float] = {}
         function: Any
+        architecture = with_choices(self.named, trial.architecture)
         for name, function in self.functions:
             if isinstance(function, HasSpread):
-                values |= function.with_spread(name, trial.architecture)
+                values |= function.with_spread(name, architecture)
             else:
-                values[name] = function(trial.architecture)
+                values[name] = function(architecture)
         return values
 
     def _again(self, trial: Trial, values: dict[str, float]) -> dict[str, float]:
@@ -75,7 +85,7 @@ class Measure:
         function: Any
         for name, function in self.functions:
             if isinstance(function, HasSpread) and f"{name}_unsteady" in values:
-                second = function.with_spread(name, trial.architecture)
+                second = function.with_spread(name, with_choices(self.named, trial.architecture))
                 if second.get(f"{name}_unsteady", 0.0) < values[f"{name}_unsteady"]:
                     ours = {name, *(f"{name}_{end}" for end in SPREAD)}
                     values = {k: v for k, v in values.items() if k not in ours} | dict(second)
@@ -153,13 +163,19 @@ class Problem:
             raise ConfigError(
                 f"objectives: {taken[0]!r} is a reserved column of every run's table; choose another name"
             )
+        named = self.space.parameters if isinstance(self.space, HasChoices) else ()
+        both = [name for name in names if name in named]
+        if both:
+            raise ConfigError(
+                f"objectives: {both[0]!r} is also a parameter of space {self.space.name!r}, and both are columns; rename one"
+            )
         if self.evaluate is not None and not callable(self.evaluate):
             raise ConfigError(f"evaluate: expected a callable, got {type(self.evaluate).__name__}")
         wanting = [o.name for o in self.objectives if not o.cheap and o.function is None]
         if wanting and self.evaluate is None:
             raise ConfigError(f"evaluate: needed to measure {', '.join(wanting)}, got None")
         from_cost = [o.name for o in self.objectives if o.cheap and o.function is None]
-        if from_cost and not isinstance(self.space, HasCost):
+        if from_cost and not has_cost(self.space):
             raise ConfigError(
                 f"objectives {', '.join(from_cost)} are read from the space's cost(), but space "
                 f"{self.space.name!r} has none: give them a function, or the space a cost(architecture)"
@@ -192,8 +208,10 @@ class Problem:
         )
         evaluate: object = self.evaluate
         looked_up = isinstance(evaluate, HasTask) and not isinstance(evaluate, HasForSpace)
-        trained = isinstance(self.space, HasCost) and isinstance(self.space, HasBuild) and not looked_up
-        return Measure(self.evaluate, functions, self.space if trained else None)
+        trained = has_cost(self.space) and can_build(self.space) and not looked_up
+        named = self.space if isinstance(self.space, HasChoices) else None
+        by_choices = named is not None and takes_choices(self.evaluate)
+        return Measure(self.evaluate, functions, self.space if trained else None, named, by_choices)
 
     def cheap_values(self, architecture: Architecture) -> dict[str, float]:
         """Exact objectives by name, without training. Raises `ConfigError` for a value that is not a finite number.
@@ -212,7 +230,7 @@ class Problem:
         """Seconds of exact costs an architecture, timed on first use unless set by `set_cost_seconds`."""
         if not self._timed:
             seconds = seconds_of(self.space, self.cheap_values) if self._cheap else 0.0
-            if isinstance(self.space, HasCost) and not self._needs_cost:
+            if has_cost(self.space) and not self._needs_cost:
                 seconds = max(seconds, seconds_of(self.space, self.space.cost))
             self._timed.append(seconds)
         return self._timed[0]
@@ -264,7 +282,7 @@ class Problem:
     def _ask(self, what: str, function: Callable[[Architecture], Any], architecture: Architecture) -> Any:
         """Call a user's function of an architecture; report its exception with both names."""
         try:
-            return function(architecture)
+            return function(with_choices(self.space, architecture))
         except NasError:
             raise
         except BaseException as error:
@@ -302,6 +320,16 @@ class Problem:
             sum(limit.excess(values[limit.objective]) for limit in self.limits) if self.limits else 0.0
         )
         return Observation(result.trial.architecture, vector, violation, ok=True)
+
+
+def takes_choices(evaluate: object) -> bool:
+    """Whether an evaluator is a function of the choices: its argument is named ``c`` or ``choices``, or is so annotated."""
+    try:
+        first = next(iter(inspect.signature(evaluate).parameters.values()))  # type: ignore[arg-type]
+    except (TypeError, ValueError, StopIteration):
+        return False
+    annotation = getattr(first.annotation, "__name__", first.annotation)
+    return first.name in ("c", "choices") or str(annotation).rpartition(".")[2] == "Choices"
 
 
 def violation_of(objectives: Sequence[Objective], limits: Sequence[Limit], point: FloatArray) -> float:

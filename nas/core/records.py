@@ -63,13 +63,15 @@ class Trial:
     """One evaluation to run.
 
     `id` counts from 0 in the order of asking; `seed` is drawn from the run's seed; `budget` is the fidelity (epochs, for
-    trained networks), None for the evaluator's default.
+    trained networks), None for the evaluator's default. `choices` are the values of the parameters by name, for evaluators,
+    in a space whose parameters have names.
     """
 
     id: int
     architecture: Architecture
     seed: int
     budget: float | None = None
+    choices: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

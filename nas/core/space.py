@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from nas.core.tracebacks import summarize_exception
 
 if TYPE_CHECKING:  # torch is imported only to build a network
     from torch import nn
+    from typing_extensions import TypeIs
 
 GIVEN = "_given_by_the_config"  # attribute of a custom space: its user's settings that the data decide
 
@@ -26,12 +27,13 @@ class SearchSpace:
 
     The smallest space is a subclass that sets `name` and `cardinalities`; the defaults treat every combination as valid
     and distinct. Optional abilities are the protocols below (`HasVariation`, `HasCost`, `HasBuild`, `HasEnumeration`): a
-    space has an ability when it has its methods.
+    space has an ability when it has its methods and does not name them in `lacks`.
     """
 
     name: str = ""
     cardinalities: tuple[int, ...] = ()  # choices per gene; gene i takes 0 .. cardinalities[i] - 1
     size: int | None = None  # number of distinct architectures, if known
+    lacks: frozenset[str] = frozenset()  # methods of the class that this object cannot offer, such as "build"
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         """Draw a valid architecture (canonical or not).
@@ -151,6 +153,54 @@ class HasBuild(Protocol):
     def build(
         self, architecture: Architecture, *, num_classes: int = 10, in_channels: int = 3
     ) -> nn.Module: ...
+
+
+def can_build(space: object) -> TypeIs[HasBuild]:
+    """Whether a space builds networks."""
+    return isinstance(space, HasBuild) and "build" not in getattr(space, "lacks", ())
+
+
+def has_cost(space: object) -> TypeIs[HasCost]:
+    """Whether a space knows exact costs."""
+    return isinstance(space, HasCost) and "cost" not in getattr(space, "lacks", ())
+
+
+@runtime_checkable
+class HasChoices(Protocol):
+    """A space whose architectures have parameters with names."""
+
+    @property
+    def parameters(self) -> Sequence[str]:
+        """The names of all parameters: columns of tables."""
+        ...
+
+    def choices(self, architecture: Architecture) -> Mapping[str, Any]:
+        """The values of the active parameters by name. Raises `ArchitectureError` for an invalid architecture."""
+        ...
+
+
+@runtime_checkable
+class HasNamedArchitectures(Protocol):
+    """A space that finds an architecture by the values of its parameters."""
+
+    def architecture(self, values: Mapping[str, Any]) -> Architecture:
+        """The architecture with these values by name. Raises `ArchitectureError` that names the parameter."""
+        ...
+
+
+@runtime_checkable
+class HasNeighbours(Protocol):
+    """A space that lists the neighbours of an architecture for local search."""
+
+    def neighbours(self, architecture: Architecture, rng: np.random.Generator) -> Iterator[Architecture]:
+        """All valid changes of one parameter, in random order."""
+        ...
+
+
+def with_choices(space: object, architecture: Architecture) -> Architecture:
+    """The architecture as the user's functions receive it: with its parameters by name, in a declared space."""
+    found = space.choices(architecture) if isinstance(space, HasChoices) else architecture
+    return found if isinstance(found, Architecture) else architecture
 
 
 @runtime_checkable

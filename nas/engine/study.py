@@ -25,7 +25,7 @@ from nas.core.interrupts import is_interrupt
 from nas.core.objectives import AnyObjective, Limit
 from nas.core.problem import Problem
 from nas.core.records import Result, Status, Trial
-from nas.core.space import HasBuild, SearchSpace, for_task
+from nas.core.space import SearchSpace, can_build, for_task
 from nas.core.task_spec import TaskSpec
 from nas.core.text import storable
 from nas.engine.changed_code import checked_code, measuring
@@ -72,7 +72,7 @@ class StudyTrial(Trial):
 
         Raises `ConfigError` when the space builds no networks.
         """
-        if not isinstance(self.space, HasBuild):
+        if not can_build(self.space):
             raise ConfigError(
                 f"space {self.space.name!r} has no build(architecture), so a trial has no network"
             )

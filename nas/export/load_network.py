@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from nas.config.schema import SearchConfig, check_config
 from nas.core.errors import ConfigError
-from nas.core.making_spaces import make_space
-from nas.core.space import HasBuild, SearchSpace, parsed
+from nas.core.space import SearchSpace, can_build, parsed
 from nas.engine.kept_weights import FOLDER, weights_entry
 from nas.runs.code_of_strangers import allow_in_python
 from nas.runs.history import read_history
+from nas.spaces.making import make_space
 
 if TYPE_CHECKING:  # torch is not loaded until a network is
     from torch import nn
@@ -33,7 +33,7 @@ def load_network(
 
     file = Path(run) / FOLDER / weights_entry(run, architecture)["file"]
     space = space or _space_of(Path(run), trust)
-    if not isinstance(space, HasBuild):
+    if not can_build(space):
         raise ConfigError(f"space {space.name!r} has no build(architecture)")
     sizes = read(file)
     network = space.build(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.core.errors import ConfigError, DataError
-from nas.core.space import HasBuild, SearchSpace, for_task, parsed
+from nas.core.space import SearchSpace, can_build, for_task, parsed
 from nas.core.task_spec import TaskSpec
 from nas.engine.kept_weights import weights_entry
 from nas.engine.plan import TASK
@@ -66,7 +66,7 @@ class Run:
         that the user has not run before (unless `trust`).
         """
         from nas.config.assemble import make_problem
-        from nas.core.making_spaces import make_space
+        from nas.spaces.making import make_space
 
         table, meta = load_run(folder)
         if space is None:
@@ -244,7 +244,7 @@ def from_training(run: Run, chosen: Pick, training: Training, folder: Path) -> M
 def untrained(run: Run, chosen: Pick, seed: int, resolution: int | None) -> Made:
     """The network with its initial weights, for images of the space's size. Raises `ConfigError` if that is unknown."""
     space, architecture = run.space, parsed(run.space, chosen.architecture)
-    if not isinstance(space, HasBuild):
+    if not can_build(space):
         raise ConfigError(f"space {space.name!r} has no build(architecture): its networks cannot be exported")
     channels, classes = int(getattr(space, "in_channels", 3)), int(getattr(space, "num_classes", None) or 10)
     if run.task is not None:

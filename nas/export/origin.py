@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from nas.core.space import HasCost, for_task, parsed
+from nas.core.space import for_task, has_cost, parsed
 from nas.core.task_spec import TaskSpec
 from nas.core.text import markdown_code, markdown_text, printable
 from nas.export.making import Made, Run, without_folders
@@ -43,7 +43,7 @@ def of_search(run: Run, chosen: Pick, made: Made) -> Origin:
     task = TaskSpec(channels, len(made.images.class_names), (sides[0], sides[1]))
     space = for_task(run.space, task)
     architecture = parsed(space, chosen.architecture)
-    costs = dict(space.cost(architecture)) if isinstance(space, HasCost) else {}
+    costs = dict(space.cost(architecture)) if has_cost(space) else {}
     draw = getattr(space, "to_svg", None)
     return Origin(
         chosen.name,

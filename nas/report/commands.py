@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from nas.core.space import HasBuild
+from nas.core.space import can_build
 from nas.core.text import shell_quoted
 from nas.report.records import Command
 from nas.report.sources import UNDER_WAY, Source
@@ -80,7 +80,7 @@ def pick_commands(source: Source) -> list[Command]:
     settings = "".join(f" --set {_setting(key, value)}" for key, value in _settings(space).items())
     name = str(space["name"])
     found.insert(0, Command("Show it", f"nas show {shell_quoted(name)} ", "{}", settings))
-    if source.space is not None and not isinstance(source.space, HasBuild):
+    if source.space is not None and not can_build(source.space):
         return found
     train = _training(search)
     if train is not None:

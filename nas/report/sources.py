@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from nas.core.errors import ConfigError, DataError
-from nas.core.making_spaces import make_space
 from nas.core.plugins import built_in_alone
 from nas.core.space import SearchSpace, for_task
 from nas.core.task_spec import TaskSpec
@@ -18,6 +17,7 @@ from nas.runs.history import FILE
 from nas.runs.log_file import well_formed
 from nas.runs.reading import load_run
 from nas.runs.run_folder import RunTable, summarise
+from nas.spaces.making import make_space
 
 UNDER_WAY = "running, or ended without a summary"
 

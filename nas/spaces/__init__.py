@@ -1,1 +1,1 @@
-"""Declared search spaces: parameters by name, and what follows from their declaration."""
+"""Declared search spaces: parameters, conditions, networks and exact costs, text forms, encodings, variation."""

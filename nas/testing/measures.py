@@ -10,7 +10,7 @@ import numpy as np
 from nas.core.evaluator import Evaluate
 from nas.core.objectives import Objective
 from nas.core.records import Architecture, Trial
-from nas.core.space import HasCost, SearchSpace
+from nas.core.space import SearchSpace, has_cost
 from nas.testing.claims import check_number, check_pickle, ensure
 
 
@@ -23,7 +23,7 @@ def check_objective(objective: Objective, space: SearchSpace, seeds: Iterable[in
         return
     if objective.function is not None:
         check_pickle(objective.function, f"the function of objective {objective.name!r}")
-    elif not isinstance(space, HasCost):
+    elif not has_cost(space):
         raise AssertionError(
             f"objective {objective.name!r} is read from the space's cost(), which is missing"
         )

@@ -12,7 +12,7 @@ from torch import nn
 
 from nas.core.errors import ConfigError, DataError
 from nas.core.records import Architecture
-from nas.core.space import HasBuild, HasCost, HasForTask, SearchSpace, for_task
+from nas.core.space import HasBuild, HasForTask, SearchSpace, can_build, for_task, has_cost
 from nas.core.task_spec import Size, TaskSpec, size_text
 from nas.spaces.modules import parameters
 from nas.spaces.tracing import trace
@@ -26,7 +26,7 @@ def check_counts(space: object, task: TaskSpec) -> None:
 
     Raises `ConfigError` where parameters differ, or where the multiply-adds belong to another image size.
     """
-    if not (isinstance(space, SearchSpace) and isinstance(space, HasBuild) and isinstance(space, HasCost)):
+    if not (isinstance(space, SearchSpace) and can_build(space) and has_cost(space)):
         return
     rng = np.random.default_rng(0)
     for _ in range(SAMPLES):
@@ -44,7 +44,7 @@ def check_params(
     space: object, architecture: Architecture, network: nn.Module, task: TaskSpec | None = None
 ) -> None:
     """Raise `ConfigError` unless the built network has as many parameters as the space's `cost` gives."""
-    if not isinstance(space, HasCost):
+    if not has_cost(space):
         return
     counted, built = _said(space, architecture, "params"), parameters(network)
     if counted is None or built is None or math.isclose(counted, built, rel_tol=1e-9):
@@ -65,7 +65,7 @@ def check_counted(space: object, architecture: Architecture, network: nn.Module,
     if space is None:
         return
     check_params(space, architecture, network, task)
-    if not (isinstance(space, SearchSpace) and isinstance(space, HasForTask) and isinstance(space, HasCost)):
+    if not (isinstance(space, SearchSpace) and isinstance(space, HasForTask) and has_cost(space)):
         return
     counted, followed = dict(space.cost(architecture)), dict(for_task(space, task).cost(architecture))  # type: ignore[attr-defined]
     if counted != followed:

@@ -17,7 +17,7 @@ from torch import nn
 from nas.core.counting import counted_space
 from nas.core.errors import ConfigError, DataError, TrainingDiverged
 from nas.core.records import Architecture, Trial
-from nas.core.space import HasBuild, SearchSpace
+from nas.core.space import HasBuild, SearchSpace, can_build
 from nas.core.task_spec import TaskSpec
 from nas.training import weights
 from nas.training.counts import check_counted, check_data
@@ -93,7 +93,7 @@ class TrainingEvaluator:
     expected: TaskSpec | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.space, HasBuild):
+        if not can_build(self.space):
             raise ConfigError(
                 f"space {getattr(self.space, 'name', self.space)!r} cannot build networks: training needs a "
                 f"space with build(architecture, *, num_classes, in_channels)"

@@ -8,9 +8,9 @@ from typing import Any
 from nas.core.errors import ConfigError
 from nas.core.evaluator import Evaluate
 from nas.core.lazy import Lazy
-from nas.core.making_spaces import make_space
 from nas.core.plugins import find, make
 from nas.core.space import SearchSpace
+from nas.spaces.making import make_space
 
 
 def training(

@@ -25,7 +25,7 @@ from nas.core.errors import ConfigError
 from nas.core.files import absolute, make_folder
 from nas.core.owned import OwnedFiles
 from nas.core.records import Architecture
-from nas.core.space import HasBuild, SearchSpace, for_task
+from nas.core.space import SearchSpace, can_build, for_task
 from nas.core.task_spec import TaskSpec
 from nas.training import weights
 from nas.training.data.account import announce
@@ -52,7 +52,7 @@ def architecture_builder(space: SearchSpace, architecture: Architecture, rates: 
 
     Raises `ConfigError` for a space that builds no networks.
     """
-    if not isinstance(space, HasBuild):
+    if not can_build(space):
         raise ConfigError(f"space {space.name!r} has no build(architecture): its networks cannot be trained")
     known = inspect.signature(space.build).parameters
     return ArchitectureBuild(space, architecture, {n: value for n, value in rates.items() if n in known})

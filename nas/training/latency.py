@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from nas.core.checks import check_positive, check_whole
 from nas.core.errors import ConfigError, EvaluationError
 from nas.core.records import Architecture
-from nas.core.space import HasBuild, SearchSpace
+from nas.core.space import SearchSpace, can_build
 from nas.core.task_spec import TaskSpec
 from nas.training.image_size import has_input_size, input_size
 
@@ -274,7 +274,7 @@ def architecture_latency(
 
     `resolution` is the images' side in pixels, where the space does not define it. Raises `ConfigError`.
     """
-    if not isinstance(space, HasBuild):
+    if not can_build(space):
         raise ConfigError(f"objective 'latency': space {space.name!r} has no build(architecture) to time")
     known = LatencySettings.__dataclass_fields__
     unknown = [name for name in settings if name not in known]

@@ -13,7 +13,7 @@ import torch
 from nas.core.checks import check_known
 from nas.core.errors import ConfigError, DataError
 from nas.core.records import Architecture, FloatArray, Trial
-from nas.core.space import HasBuild, SearchSpace
+from nas.core.space import HasBuild, SearchSpace, can_build
 from nas.core.task_spec import TaskSpec
 from nas.training.data import Digits
 from nas.training.data.base import DataSource
@@ -51,7 +51,7 @@ class Proxies:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", tuple(self.names))  # lists come from YAML files
-        if not isinstance(self.space, HasBuild):
+        if not can_build(self.space):
             raise ConfigError(
                 f"space {getattr(self.space, 'name', self.space)!r} cannot build networks: proxies need a space "
                 f"with build(architecture, *, num_classes, in_channels)"

@@ -93,7 +93,7 @@ def test_the_evaluator_reads_images_and_says_what_is_missing(example: Any, tmp_p
 
 
 def test_the_config_of_the_evaluator_names_the_space_of_its_script(example: Any) -> None:
-    from nas.core.making_spaces import make_space
+    from nas.spaces.making import make_space
     from search_spaces.nasbench101 import NASBench101
 
     described = check_config(read_config(EXAMPLES / "own_evaluator.yaml")).space

@@ -19,13 +19,13 @@ from typer.testing import CliRunner
 
 import nas
 from nas.core.errors import ConfigError, DataError, HistoryError
-from nas.core.making_spaces import make_space
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Trial
 from nas.core.space import for_task
 from nas.core.task_spec import TaskSpec, Unset
 from nas.engine.settle import settled, task_sources
 from nas.runs.history import read_history
+from nas.spaces.making import make_space
 from nas.spaces.modules import parameters
 from nas.testing import check_space
 from nas.training import Recipe, TrainingEvaluator

@@ -196,7 +196,7 @@ def test_python_executes_no_code_that_a_stranger_s_run_names(
         with pytest.raises(NasError):
             call()
         assert not mark.exists()
-    from nas.core.making_spaces import make_space
+    from nas.spaces.making import make_space
 
     new = run.with_name("new")
     space = make_space("nasbench201", {})
@@ -443,7 +443,7 @@ def test_the_framework_s_own_modules_need_no_question() -> None:
 
 
 def test_a_space_by_a_function_needs_the_annotation_that_says_so(tmp_path: Path) -> None:
-    from nas.core.making_spaces import make_space
+    from nas.spaces.making import make_space
 
     (tmp_path / "made.py").write_text(
         "from __future__ import annotations\nimport nas\nfrom nas.testing.toy import ToySpace\n\n\n"

@@ -11,13 +11,16 @@ from nas.core.errors import ConfigError
 from nas.core.kinds import is_subclass, returns
 from nas.core.plugins import find, make, registry
 from nas.core.space import GIVEN, SearchSpace
+from nas.spaces.from_config import declared_space
 
 
 def make_space(name: str, settings: Mapping[str, Any], base: Path | None = None) -> SearchSpace:
-    """Build a space from its name and settings; relative paths start at `base`.
+    """Build a space from its name and settings, or as declared by `parameters`; relative paths start at `base`.
 
     Raises `ConfigError` for a wrong name, type or setting; never calls an object that is not a space.
     """
+    if "parameters" in settings:
+        return declared_space(name, settings, base)
     found = find("space", name, base)
     if isinstance(found, SearchSpace):
         if settings:

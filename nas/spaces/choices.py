@@ -1,0 +1,148 @@
+"""An architecture with the values of its parameters by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from nas.core.records import Architecture
+from nas.spaces.declaration import Condition, Declaration, Level
+
+_FIELDS = ("_active", "_declaration", "_genes", "_level", "_prefix")
+
+
+class _Reading(Mapping[str, Any]):
+    """Reads the active parameters of one level by name."""
+
+    __slots__ = ()
+    _active: list[bool]
+    _declaration: Declaration
+    _genes: tuple[int, ...]
+    _level: Level
+    _prefix: str
+
+    def _begin(
+        self,
+        declaration: Declaration,
+        genes: tuple[int, ...],
+        active: list[bool],
+        level: Level,
+        prefix: str,
+    ) -> None:
+        put = partial(object.__setattr__, self)
+        put("_declaration", declaration)
+        put("_genes", genes)
+        put("_active", active)
+        put("_level", level)
+        put("_prefix", prefix)
+
+    def __getattr__(self, name: str) -> Any:
+        level: Level = object.__getattribute__(self, "_level")
+        place = level.genes.get(name)
+        if place is not None:
+            if self._active[place]:
+                return self._declaration.genes[place].options[self._genes[place]]
+            raise AttributeError(f"parameter {self._prefix + name!r} {self._why_absent(place)}")
+        if name in level.repeats:
+            return tuple(
+                Item(self._declaration, self._genes, self._active, inner, f"{self._prefix}{name}.{i}.")
+                for i, (inner, exists) in enumerate(level.repeats[name])
+                if self._holds(exists)
+            )
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise AttributeError(self._declaration.unknown(self._prefix + name))
+
+    def __getitem__(self, name: str) -> Any:
+        place = self._declaration.places.get(self._prefix + name)
+        if place is not None and self._active[place]:
+            return self._declaration.genes[place].options[self._genes[place]]
+        if name in self._level.repeats:
+            return getattr(self, name)
+        if place is None:
+            raise KeyError(self._declaration.unknown(self._prefix + str(name)))
+        raise KeyError(f"parameter {self._prefix + name!r} {self._why_absent(place)}")
+
+    def _why_absent(self, place: int) -> str:
+        for j, allowed in self._declaration.genes[place].conditions:
+            gene = self._declaration.genes[j]
+            if not self._active[j] or self._genes[j] not in allowed:
+                now = (
+                    f"{gene.name}={gene.options[self._genes[j]]!r}" if self._active[j] else f"no {gene.name}"
+                )
+                return f"is inactive with {now}; use get({self._declaration.genes[place].name!r}, default)"
+        return "is inactive"
+
+    def _holds(self, conditions: tuple[Condition, ...]) -> bool:
+        return all(self._active[j] and self._genes[j] in allowed for j, allowed in conditions)
+
+    def __iter__(self) -> Iterator[str]:
+        start, end = self._prefix, len(self._prefix)
+        for gene, on in zip(self._declaration.genes, self._active, strict=True):
+            if on and gene.name.startswith(start):
+                yield gene.name[end:]
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mapping) and dict(self) == dict(other)
+
+    def __hash__(self) -> int:
+        return hash((self._prefix, tuple(self.items())))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The values by name, a plain dictionary."""
+        return dict(self)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"choices cannot be changed: {name}")
+
+
+class Item(_Reading):
+    """The active parameters of one item of a repeat, such as ``c.stages[1]``: a mapping with attributes."""
+
+    __slots__ = _FIELDS
+
+    def __init__(
+        self,
+        declaration: Declaration,
+        genes: tuple[int, ...],
+        active: list[bool],
+        level: Level,
+        prefix: str,
+    ) -> None:
+        self._begin(declaration, genes, active, level, prefix)
+
+
+class Choices(Architecture, _Reading):
+    """An `Architecture` with its active parameters by name; functions of a declared space receive one.
+
+    ``c.depth``, ``c["depth"]``, ``c.stages[1].kernel``, ``c["stages.1.kernel"]``, ``c.get("dropout", 0)``. A mapping of names
+    to values. An inactive parameter is absent: reading it raises `AttributeError` or `KeyError`; `get` returns a default.
+    Equal to the plain `Architecture` with the same genes.
+    """
+
+    __slots__ = _FIELDS
+
+    def __init__(self, space: str, genes: tuple[int, ...], declaration: Declaration) -> None:
+        Architecture.__init__(self, space, genes)
+        self._begin(declaration, genes, declaration.active(genes), declaration.root, "")
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Architecture):
+            return self.genes == other.genes and self.space == other.space
+        return _Reading.__eq__(self, other)
+
+    def __hash__(self) -> int:
+        return hash((self.space, self.genes))
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+    def __reduce__(self) -> Any:
+        return Choices, (self.space, self.genes, self._declaration)

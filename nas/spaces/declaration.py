@@ -1,0 +1,166 @@
+"""The declaration of a space as a list of genes: names, options, conditions, and the tree of repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from nas.core.checks import did_you_mean
+from nas.core.errors import ArchitectureError, ConfigError
+from nas.spaces.parameters import Value, options_text, plain_value, same_value, value_text
+
+Condition = tuple[int, frozenset[int]]  # a gene, and its values with which another gene is active
+
+
+@dataclass(frozen=True)
+class Gene:
+    """One parameter of an architecture, such as ``stages.0.kernel``. `group`: the item of the outermost repeat, or ""."""
+
+    name: str
+    options: tuple[Value, ...]
+    ordered: bool
+    conditions: tuple[Condition, ...] = ()
+    group: str = ""
+
+    @cached_property
+    def texts(self) -> dict[str, int]:
+        """The options by text."""
+        return {value_text(option): i for i, option in enumerate(self.options)}
+
+    def index(self, value: Any) -> int:
+        """The position of an option, also of a number in another type or of its text. Raises `ArchitectureError`."""
+        try:
+            value = plain_value(value)
+        except ConfigError:
+            value = repr(value)
+        found = self.texts.get(value_text(value))
+        if found is None and not isinstance(value, str):
+            found = next((i for i, option in enumerate(self.options) if same_value(option, value)), None)
+        if found is None and isinstance(value, str):
+            found = self.texts.get(value)
+        if found is None:
+            raise ArchitectureError(
+                f"{self.name}: {value!r} is not an option; expected one of {options_text(self.options)}"
+            )
+        return found
+
+
+@dataclass(frozen=True)
+class Level:
+    """The names at one level of the tree: genes by index, and repeats as the levels of their items with conditions."""
+
+    genes: Mapping[str, int] = field(default_factory=dict)
+    repeats: Mapping[str, tuple[tuple[Level, tuple[Condition, ...]], ...]] = field(default_factory=dict)
+
+
+class Declaration:
+    """The genes of a space. Raises `ConfigError` for an invalid declaration, naming the parameter."""
+
+    def __init__(self, genes: Sequence[Gene], root: Level) -> None:
+        self.genes, self.root = tuple(genes), root
+        self.places = {gene.name: i for i, gene in enumerate(self.genes)}
+        self.cardinalities = tuple(len(gene.options) for gene in self.genes)
+        self.order = self._ordered()
+        conditional = [(i, self.genes[i].conditions) for i in self.order]
+        self.conditional = tuple((i, given) for i, given in conditional if given)
+
+    def _ordered(self) -> tuple[int, ...]:
+        """The genes such that each comes after those in its conditions, as soon as it can."""
+        waiting = [len({j for j, _ in gene.conditions}) for gene in self.genes]
+        followers: list[list[int]] = [[] for _ in self.genes]
+        for i, gene in enumerate(self.genes):
+            for j in {j for j, _ in gene.conditions}:
+                followers[j].append(i)
+        order: list[int] = []
+        for first in [i for i, n in enumerate(waiting) if n == 0]:
+            stack = [first]
+            while stack:
+                i = stack.pop()
+                order.append(i)
+                ready = []
+                for follower in followers[i]:
+                    waiting[follower] -= 1
+                    if waiting[follower] == 0:
+                        ready.append(follower)
+                stack += reversed(ready)
+        if len(order) < len(self.genes):
+            left = [self.genes[i].name for i, n in enumerate(waiting) if n > 0]
+            raise ConfigError(
+                f"when: the conditions of {', '.join(left[:5])} refer to each other in a circle"
+            )
+        return tuple(order)
+
+    def active(self, genes: Sequence[int]) -> list[bool]:
+        """Whether each gene is active, shape (d,)."""
+        found = [True] * len(self.genes)
+        for i, conditions in self.conditional:
+            for j, allowed in conditions:
+                if not found[j] or genes[j] not in allowed:
+                    found[i] = False
+                    break
+        return found
+
+    def canonical(self, genes: tuple[int, ...]) -> tuple[int, ...]:
+        """The genes with 0 for the inactive ones."""
+        if not self.conditional:
+            return genes
+        return tuple([g if on else 0 for g, on in zip(genes, self.active(genes), strict=True)])
+
+    def fixed(self, values: Mapping[str, Any]) -> Declaration:
+        """A declaration in which these parameters have one option. `stages.kernel` fixes it in every item.
+
+        Raises `ConfigError` for an unknown parameter or a value that is not an option.
+        """
+        chosen: dict[int, int] = {}
+        for name, value in values.items():
+            places = [i for i, gene in enumerate(self.genes) if name in (gene.name, without_items(gene.name))]
+            if not places:
+                raise ConfigError(self.unknown(name))
+            for i in places:
+                chosen[i] = self.genes[i].index(value)
+        kept = {i: frozenset([g]) for i, g in chosen.items()}
+
+        def remapped(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
+            return tuple(
+                (j, frozenset([0] if kept[j] <= allowed else []) if j in kept else allowed)
+                for j, allowed in conditions
+            )
+
+        def relevelled(level: Level) -> Level:
+            repeats = {
+                name: tuple((relevelled(inner), remapped(given)) for inner, given in items)
+                for name, items in level.repeats.items()
+            }
+            return Level(level.genes, repeats)
+
+        genes = [
+            replace(
+                gene,
+                options=(gene.options[chosen[i]],) if i in chosen else gene.options,
+                conditions=remapped(gene.conditions),
+            )
+            for i, gene in enumerate(self.genes)
+        ]
+        return Declaration(genes, relevelled(self.root))
+
+    def unknown(self, name: str) -> str:
+        """The message for a name that is not a parameter."""
+        known = [gene.name for gene in self.genes]
+        return (
+            f"unknown parameter {name!r}{did_you_mean(name, known)}; parameters: {', '.join(known[:20])}"
+            + (", ..." if len(known) > 20 else "")
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values that identify the declaration in a run's log: name to options and conditions."""
+        return {
+            gene.name: [list(gene.texts), [[self.genes[j].name, sorted(v)] for j, v in gene.conditions]]
+            for gene in self.genes
+        }
+
+
+def without_items(name: str) -> str:
+    """The name of a parameter without the numbers of items: ``stages.0.kernel`` is ``stages.kernel``."""
+    return ".".join(part for part in name.split(".") if not part.isdigit())

@@ -1,0 +1,79 @@
+"""Features of the architectures of a declared space for surrogates: order, category and absence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nas.core.records import FloatArray
+from nas.spaces.declaration import Declaration
+
+_ABSENT = 0.5  # of an absent ordered parameter, whose column is scaled to [0, 1]
+
+
+class Encoding:
+    """Columns of gene vectors; categories first, then ordered parameters on [0, 1] by rank.
+
+    A category has its option as a number, -1 while absent. For ordered parameters that may be absent, a category per
+    distinct condition says whether they are present.
+    """
+
+    def __init__(self, declaration: Declaration) -> None:
+        self._declaration = declaration
+        genes = declaration.genes
+        several = [i for i, gene in enumerate(genes) if len(gene.options) > 1]
+        self._ordered = [i for i in several if genes[i].ordered and len(genes[i].options) > 2]
+        self._categories = [i for i in several if i not in set(self._ordered)]
+        shown = {genes[i].conditions for i in self._categories}
+        presence: dict[object, int] = {}
+        for i in self._ordered:
+            if genes[i].conditions and genes[i].conditions not in shown:
+                presence.setdefault(genes[i].conditions, i)
+        self._presence = list(presence.values())
+        self._top = np.array([len(genes[i].options) - 1.0 for i in self._ordered])
+
+    @property
+    def plain(self) -> bool:
+        """Whether all parameters are categories that are always active."""
+        return not self._ordered and not self._declaration.conditional
+
+    @property
+    def first_numeric(self) -> int:
+        """The number of categories in `mixed`; the columns from there on are numbers."""
+        return len(self._categories) + len(self._presence)
+
+    def _table(self, vectors: Sequence[tuple[int, ...]]) -> tuple[np.ndarray, np.ndarray]:
+        """Genes (n, d), and whether they are active."""
+        shape = (len(vectors), len(self._declaration.genes))
+        genes = np.array(vectors, dtype=np.int64).reshape(shape)
+        active = np.ones(shape, dtype=bool)
+        for i, conditions in self._declaration.conditional:
+            for j, allowed in conditions:
+                active[:, i] &= active[:, j] & np.isin(genes[:, j], list(allowed))
+        return genes, active
+
+    def mixed(self, vectors: Sequence[tuple[int, ...]]) -> FloatArray:
+        """Categories as numbers, then ordered parameters on [0, 1], shape (n, d)."""
+        genes, active = self._table(vectors)
+        categories = np.where(active, genes, -1)[:, self._categories].astype(np.float64)
+        present = active[:, self._presence].astype(np.float64)
+        return np.concatenate([categories, present, self._scaled(genes, active)], axis=1)
+
+    def wide(self, vectors: Sequence[tuple[int, ...]]) -> FloatArray:
+        """One-hot categories (all 0 while absent), presence, ordered parameters on [0, 1], shape (n, d)."""
+        genes, active = self._table(vectors)
+        cards = self._declaration.cardinalities
+        parts = [
+            ((genes[:, [i]] == np.arange(cards[i])) & active[:, [i]]).astype(np.float64)
+            for i in self._categories
+        ]
+        present = active[:, self._presence].astype(np.float64)
+        found = np.concatenate([*parts, present, self._scaled(genes, active)], axis=1)
+        return found if found.shape[1] else np.zeros((len(vectors), 1))
+
+    def _scaled(self, genes: np.ndarray, active: np.ndarray) -> FloatArray:
+        scaled: FloatArray = np.where(
+            active[:, self._ordered], genes[:, self._ordered] / np.maximum(self._top, 1.0), _ABSENT
+        )
+        return scaled

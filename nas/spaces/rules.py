@@ -1,0 +1,177 @@
+"""Which combinations of a declared space are excluded (`forbid`) and which are the same network (`same`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from typing import Any
+
+from nas.core.bounds import check_time
+from nas.core.errors import ConfigError, NasError
+from nas.core.interrupts import is_interrupt
+from nas.core.tracebacks import summarize_exception
+from nas.spaces.choices import Choices
+from nas.spaces.counting import enumerate_genes, number_of_architectures
+from nas.spaces.declaration import Declaration
+
+COUNTED = 200_000  # combinations up to which a space with rules is enumerated
+_KEPT = 50_000  # answers to keep
+_STEPS = 20  # of a function that maps choices to the same network's
+
+Genes = tuple[int, ...]
+
+
+class Rules:
+    """The user's functions on the choices of a space, and what follows from them."""
+
+    def __init__(self, name: str, declaration: Declaration) -> None:
+        self.name = name
+        self.declaration = declaration
+        self.functions: dict[str, Callable[[Choices], Any]] = {}
+        self._clear()
+
+    def _clear(self) -> None:
+        self._total: int | None = None
+        self._allowed: dict[Genes, bool] = {}
+        self._listed: list[Genes] | None = None
+        self._representative: dict[Genes, Genes] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_allowed": {}, "_listed": None, "_representative": None}
+
+    def with_declaration(self, declaration: Declaration) -> Rules:
+        """The same functions on another declaration."""
+        rules = Rules(self.name, declaration)
+        rules.functions = dict(self.functions)
+        return rules
+
+    def add(self, kind: str, function: Callable[[Choices], Any]) -> None:
+        """Add a `forbid` or `same` function. Raises `ConfigError` for anything but a function."""
+        if not callable(function) or isinstance(function, type):
+            raise ConfigError(f"{kind}: expected a function of the choices, got {function!r:.200}")
+        self.functions[f"{kind}_{len(self.functions)}"] = function
+        self._clear()
+
+    def _of(self, kind: str) -> list[Callable[[Choices], Any]]:
+        return [f for name, f in self.functions.items() if name.startswith(kind)]
+
+    def choices(self, genes: Genes) -> Choices:
+        return Choices(self.name, genes, self.declaration)
+
+    @property
+    def total(self) -> int:
+        """The number of combinations before `forbid` and `same`."""
+        if self._total is None:
+            self._total = number_of_architectures(self.declaration)
+        return self._total
+
+    @property
+    def size(self) -> int | None:
+        """The number of different networks; None for a large space with rules."""
+        if not self.functions:
+            return self.total
+        return sum(1 for _ in self.enumerate()) if self.total <= COUNTED else None
+
+    def allowed(self, genes: Genes) -> bool:
+        """Whether no `forbid` excludes these canonical genes."""
+        if not self.functions:
+            return True
+        found = self._allowed.get(genes)
+        if found is None:
+            choices = self.choices(genes)
+            found = not any(ask("forbid", function, choices) for function in self._of("forbid"))
+            if len(self._allowed) >= _KEPT:
+                self._allowed.clear()
+            self._allowed[genes] = found
+        return found
+
+    def listed(self) -> Iterable[Genes]:
+        """All combinations that are not excluded; kept for a small space."""
+        if self._listed is not None:
+            return self._listed
+        every = (genes for genes in enumerate_genes(self.declaration) if self.allowed(genes))
+        if self.total > COUNTED:
+            return every
+        self._listed = list(every)
+        return self._listed
+
+    def enumerate(self) -> Iterator[Genes]:
+        """One combination of each network."""
+        for genes in self.listed():
+            check_time()
+            if self.representative(genes) == genes:
+                yield genes
+
+    def representative(self, genes: Genes) -> Genes:
+        """The combination that stands for these canonical genes and all that `same` declares equal."""
+        functions = self._of("same")
+        if not functions or not self.allowed(genes):
+            return genes
+        if self._representative is None and any(not self._is_mapping(f, genes) for f in functions):
+            self._representative = self._merged(functions)
+        for _ in range(_STEPS):
+            before = genes
+            for function in functions:
+                if self._representative is None or self._is_mapping(function, genes):
+                    genes = self._mapped(function, genes)
+            if self._representative is not None:
+                genes = self._representative.get(genes, genes)
+            if genes == before:
+                return genes
+        raise ConfigError(
+            f"same: the function changes {self.choices(genes)} again and again; it must leave its own result unchanged"
+        )
+
+    def _is_mapping(self, function: Callable[[Choices], Any], genes: Genes) -> bool:
+        return isinstance(ask("same", function, self.choices(genes)), Mapping)
+
+    def _mapped(self, function: Callable[[Choices], Any], genes: Genes) -> Genes:
+        """The combination with the values that a `same` function returns."""
+        changes = ask("same", function, self.choices(genes))
+        child = list(genes)
+        for name, value in changes.items():
+            place = self.declaration.places.get(name)
+            if place is None:
+                raise ConfigError(f"same: {self.declaration.unknown(str(name))}")
+            child[place] = self.declaration.genes[place].index(value)
+        return self.declaration.canonical(tuple(child))
+
+    def _merged(self, functions: Iterable[Callable[[Choices], Any]]) -> dict[Genes, Genes]:
+        """For each combination the first with an equal key, by any of the functions that return keys."""
+        if self.total > COUNTED:
+            raise ConfigError(
+                f"same: finding all combinations with a key needs at most {COUNTED:,} of them; space {self.name!r} has "
+                f"{self.total:,}. Return a dict of the parameters to change instead, which names one of the equal networks"
+            )
+        first: dict[Genes, Genes] = {}
+
+        def root(genes: Genes) -> Genes:
+            while first.get(genes, genes) != genes:
+                genes = first[genes]
+            return genes
+
+        for function in functions:
+            keys: dict[Any, Genes] = {}
+            for genes in self.listed():
+                check_time()
+                key = ask("same", function, self.choices(genes))
+                if isinstance(key, Mapping):
+                    break
+                if not isinstance(key, Hashable):
+                    raise ConfigError(
+                        f"same: expected a key that can be hashed (such as a tuple), or a dict of parameters, got {key!r:.200}"
+                    )
+                one, other = sorted((root(genes), root(keys.setdefault(key, genes))))
+                first[other] = one
+        return {genes: root(genes) for genes in first}
+
+
+def ask(kind: str, function: Callable[..., Any], choices: Choices, /, **more: Any) -> Any:
+    """Call a user's function of the choices. Raises `ConfigError` that names them."""
+    try:
+        return function(choices, **more)
+    except NasError:
+        raise
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
+        raise ConfigError(f"{kind}: failed for {choices}: {summarize_exception(error)}") from error

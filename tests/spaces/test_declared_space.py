@@ -1,0 +1,195 @@
+"""`nas.Space`: what follows from a declaration."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import cloudpickle
+import numpy as np
+import pytest
+from space_zoo import ZOO, forbidding, mapped, nested, resnets, three_deep, values
+
+import nas
+from nas.core.errors import ArchitectureError, ConfigError
+from nas.testing import check_space
+
+
+@pytest.mark.parametrize("make", ZOO.values(), ids=ZOO)
+def test_every_declared_space_keeps_the_contract(make: Any) -> None:
+    check_space(make())
+
+
+@pytest.mark.parametrize("make", ZOO.values(), ids=ZOO)
+def test_texts_choices_and_mappings_give_the_same_architecture(make: Any) -> None:
+    space, rng = make(), np.random.default_rng(1)
+    for _ in range(20):
+        architecture = space.canonical(space.sample(rng))
+        choices = space.choices(architecture)
+        assert choices == architecture
+        assert architecture == choices
+        assert hash(choices) == hash(architecture)
+        assert space.parse(space.format(architecture)) == architecture
+        assert space.architecture(choices) == architecture
+        assert (
+            space.architecture({n: choices.get(n) for n in space.parameters if n in choices}) == architecture
+        )
+        assert pickle.loads(pickle.dumps(choices)) == choices  # noqa: S301
+        again = cloudpickle.loads(cloudpickle.dumps(space))
+        assert again.format(architecture) == space.format(architecture)
+
+
+@pytest.mark.parametrize("name", [name for name in ZOO if name not in ("wide", "many_options", "mapped")])
+def test_the_size_is_the_number_of_architectures(name: str) -> None:
+    space = ZOO[name]()
+    every = list(space.enumerate())
+    assert len(every) == len(set(every)) == space.size
+    for architecture in every:
+        assert space.is_valid(architecture)
+        assert space.canonical(architecture) == architecture
+
+
+def test_large_spaces_are_counted_exactly() -> None:
+    assert ZOO["wide"]().size == 4**200
+    assert nas.Space("conditional", {
+        **{f"s{i}": nas.Choice(True, False) for i in range(60)},
+        **{f"d{i}": nas.Integer(1, 5, when={f"s{i}": True}) for i in range(60)},
+    }).size == 6**60  # fmt: skip
+    assert mapped().size is None
+
+
+def test_inactive_parameters_are_absent() -> None:
+    space = resnets()
+    choices = space.choices(
+        space.parse("depth=1/width=16/stages.0.kernel=5/stages.0.se=0.25/activation=relu")
+    )
+    assert [stage.kernel for stage in choices.stages] == [5]
+    assert choices.get("dropout") is None
+    assert choices.get("dropout", 0.0) == 0.0
+    assert "dropout" not in choices
+    assert "stages.1.kernel" not in choices
+    assert choices.as_dict() == {
+        "depth": 1, "width": 16, "stages.0.kernel": 5, "stages.0.se": 0.25, "activation": "relu",
+    }  # fmt: skip
+    with pytest.raises(
+        AttributeError, match=r"'dropout' is inactive with width=16; use get\('dropout', default\)"
+    ):
+        choices.dropout  # noqa: B018
+    with pytest.raises(AttributeError, match=r"unknown parameter 'widht' .did you mean 'width'"):
+        choices.widht  # noqa: B018
+
+
+def test_an_inner_repeat_counts_with_its_own_item() -> None:
+    space = nested()
+    choices = space.choices(space.architecture({"stages": [{"depth": 0}, {"depth": 2, "blocks": [
+        {"kernel": 7, "skip": False}, {"kernel": 3}]}], "width": 8}))  # fmt: skip
+    assert [len(stage.blocks) for stage in choices.stages] == [0, 2]
+    assert choices.stages[1].blocks[0].skip is False
+    assert choices.stages[1].blocks[1].get("skip") is None
+
+
+def test_equal_networks_are_one_architecture() -> None:
+    space = forbidding()
+    one, other = (space.architecture({"a": a, "b": b, "c": "x"}) for a, b in ((1, 3), (3, 1)))
+    assert space.canonical(one) == space.canonical(other)
+    assert not space.is_valid(nas.Architecture("forbidding", (9, 9, 0)))
+    with pytest.raises(ArchitectureError, match="forbids this combination"):
+        space.parse("a=9/b=9/c=x")
+
+
+def test_fixing_leaves_the_space_unchanged() -> None:
+    space = resnets()
+    small = space.fix(width=16)
+    assert space.size == 2352
+    assert small.size == 2 * (4 + 16 + 64)
+    assert "width=16" in small.format(small.sample(np.random.default_rng(0)))
+    assert small.parse(
+        space.format(space.architecture(small.choices(small.sample(np.random.default_rng(0)))))
+    )
+
+
+@pytest.mark.parametrize(
+    ("declare", "message"),
+    [
+        (lambda: nas.Space("s"), "expected at least one"),
+        (lambda: nas.Space("s", a=nas.Choice()), "at least one option"),
+        (lambda: nas.Choice([1, 2]), r"write Choice\(\*options\)"),
+        (lambda: nas.Choice(1, 1.0), "1.0 is given twice"),
+        (lambda: nas.Choice(object()), "expected a number, a string"),
+        (lambda: nas.Choice(float("nan")), "finite"),
+        (lambda: nas.Integer(3, 1), "low <= high"),
+        (lambda: nas.Float(0, 1, log=True), "0 < low < high"),
+        (lambda: nas.Space("s", seed=nas.Choice(1, 2)), "'seed': is a column of every run's table"),
+        (lambda: nas.Space("s", {"a b": nas.Choice(1, 2)}), "'a b': expected letters"),
+        (lambda: nas.Space("s", genes=nas.Choice(1, 2)), "choose another name"),
+        (lambda: nas.Space("s", a=[1, 2]), r"parameter 'a': expected nas.Choice"),
+        (lambda: nas.Space("s", a=1, b=nas.Choice(1, 2, when={"aa": 1})), "'b': its condition names 'aa'.*mean 'a'"),
+        (lambda: nas.Space("s", a=nas.Choice(1, 2), b=nas.Choice(1, 2, when={"a": 3})), "'b'.*'a' names 3, which is not an option"),
+        (lambda: nas.Space("s", a=nas.Choice(1, 2, when={"b": 1}), b=nas.Choice(1, 2, when={"a": 1})), "a, b refer to each other"),
+        (lambda: nas.Space("s", r=nas.Repeat("depht", k=1), depth=nas.Integer(1, 2)), "'depht'.*did you mean 'depth'"),
+        (lambda: nas.Space("s", d=nas.Choice(1.5, 2), r=nas.Repeat("d", k=1)), "whole number of at least 0"),
+        (lambda: nas.Space("s", {"a": 1}, a=2), "given twice"),
+        (lambda: nas.Space("no spaces", a=1), "space name"),
+        (lambda: resnets().fix(width=17), "width: 17 is not an option; expected one of 16, 24, 32, 48"),
+        (lambda: resnets().fix(widht=16), "unknown parameter 'widht'"),
+        (lambda: resnets().architecture({"depth": 1}), "'width' is missing"),
+        (lambda: resnets().parse("depth=9"), "depth: '9' is not an option; expected one of 1, 2, 3"),
+        (lambda: nas.Problem(resnets(), [nas.Objective("width", cheap=True, function=lambda c: c.width)]), "'width' is also a parameter"),
+    ],
+)  # fmt: skip
+def test_errors_name_the_parameter_and_the_value(declare: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        declare()
+
+
+def test_a_space_without_a_valid_network_says_so() -> None:
+    space = nas.Space("none", a=nas.Integer(0, 9)).forbid(lambda c: True)
+    with pytest.raises(ConfigError, match="'none' has no valid network: forbid excludes all 10 combinations"):
+        space.sample(np.random.default_rng(0))
+
+
+def test_errors_of_rules_and_costs_name_the_choices() -> None:
+    space = nas.Space("s", a=nas.Choice(1, 2), b=nas.Choice(3, 4, when={"a": 2})).forbid(lambda c: c.b == 3)
+    with pytest.raises(ConfigError, match=r"forbid: failed for \{'a': 1\}.*'b' is inactive with a=1"):
+        space.is_valid(nas.Architecture("s", (0, 0)))
+
+
+def test_mutation_reaches_every_architecture() -> None:
+    for make in (resnets, three_deep, forbidding, values):
+        space, rng = make(), np.random.default_rng(0)
+        now = space.canonical(space.sample(rng))
+        seen = {now}
+        assert space.size is not None
+        for _ in range(80 * space.size):
+            now = space.canonical(space.mutate(now, rng))
+            seen.add(now)
+            if len(seen) == space.size:
+                break
+        assert len(seen) == space.size
+
+
+def test_functions_receive_the_choices() -> None:
+    space = resnets()
+    seen: list[Any] = []
+
+    def error(c: nas.Choices) -> float:
+        seen.append(c)
+        return float(c.depth + c.width)
+
+    def stages(architecture: nas.Architecture) -> float:
+        return float(len(architecture.genes) + len(architecture.stages))  # type: ignore[attr-defined]
+
+    found = nas.search(space, [error, nas.Objective("stages", cheap=True, function=stages)], budget=12)
+    assert len(seen) == 12
+    assert len(found.front) > 0
+
+    def evaluate(c: nas.Choices) -> dict[str, float]:
+        return {"error": c.depth - c.get("dropout", 0.0)}
+
+    assert len(nas.search(space, ["error"], evaluate, budget=12).front) > 0
+
+    def by_trial(trial: nas.Trial) -> dict[str, float]:
+        assert trial.choices is not None
+        return {"error": float(trial.choices["depth"])}
+
+    assert len(nas.search(space, ["error"], by_trial, budget=12).front) > 0
