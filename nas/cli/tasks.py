@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,20 +45,32 @@ class BuildOptions:
     head: Mapping[str, Any] = field(default_factory=dict)
 
 
-class ScoreText(ABC):
-    """The score of a task in words and numbers."""
+@dataclass(frozen=True)
+class ScoreText:
+    """The score of a task in words and numbers: its `measure`, `headline` and value per class, in percent."""
 
-    @abstractmethod
+    measure: str  # in the line of an epoch
+    logged: str  # its column in the log
+    headline: Callable[[Any], str]
+    classes: Callable[[Any], Iterable[float]]  # NaN where a class is absent
+    absent: str = "absent"
+
     def progress(self, row: Mapping[str, float]) -> list[str]:
         """Validation scores for the line of an epoch."""
+        return [f"validation {self.measure} {row[self.logged]:.2f}%"] if self.logged in row else []
 
-    @abstractmethod
     def lines(self, score: Any, class_names: tuple[str, ...], details: bool) -> list[str]:
         """A score as text: one line, and with `details` one per class."""
+        text = [f"{self.headline(score)}, loss {score.loss:.4f} ({score.pictures:,} images)"]
+        if details:
+            for name, value in zip(class_names, self.classes(score), strict=True):
+                text.append(f"  {name:<20} {self.absent if math.isnan(value) else f'{value:6.2f}%'}")
+        return text
 
-    @abstractmethod
     def plain(self, score: Any, class_names: tuple[str, ...]) -> dict[str, Any]:
         """A score for `--json`."""
+        report: dict[str, Any] = score.report(class_names)
+        return report
 
 
 class TaskCommand(ABC):
@@ -113,19 +125,6 @@ class TaskCommand(ABC):
 class ClassificationScores(ScoreText):
     """Top-1 and top-5 accuracy."""
 
-    def progress(self, row: Mapping[str, float]) -> list[str]:
-        return [f"validation error {row['validation_error']:.2f}%"] if "validation_error" in row else []
-
-    def lines(self, score: Any, class_names: tuple[str, ...], details: bool) -> list[str]:
-        text = [
-            f"top-1 {100 - score.error:.2f}%, top-5 {100 - score.top5_error:.2f}%, loss {score.loss:.4f} "
-            f"({score.pictures:,} images)"
-        ]
-        if details:
-            for name, error in zip(class_names, score.class_errors, strict=True):
-                text.append(f"  {name:<20} {'no image' if math.isnan(error) else f'{100 - error:6.2f}%'}")
-        return text
-
     def plain(self, score: Any, class_names: tuple[str, ...]) -> dict[str, Any]:
         classes = zip(class_names, score.class_errors, strict=True)
         return {
@@ -141,7 +140,13 @@ class ClassificationCommand(TaskCommand):
     """One class per image."""
 
     recipe = "digits"
-    scores = ClassificationScores()
+    scores = ClassificationScores(
+        "error",
+        "validation_error",
+        lambda score: f"top-1 {100 - score.error:.2f}%, top-5 {100 - score.top5_error:.2f}%",
+        lambda score: [100 - error for error in score.class_errors],
+        absent="no image",
+    )
     LARGE = 64  # pixels from which several threads are faster than one
 
     def source(self, options: DataOptions, pixels: int | None) -> Any:
@@ -203,43 +208,45 @@ def _folder_or_file(options: DataOptions, known: Mapping[str, Any]) -> tuple[str
     return kind, Path(options.data)
 
 
-class SegmentationScores(ScoreText):
-    """Mean IoU and pixel accuracy."""
+class DenseCommand(TaskCommand):
+    """A task with a head on a backbone; its data sets always have a path."""
 
-    def progress(self, row: Mapping[str, float]) -> list[str]:
-        return [f"validation mIoU {row['validation_miou']:.2f}%"] if "validation_miou" in row else []
-
-    def lines(self, score: Any, class_names: tuple[str, ...], details: bool) -> list[str]:
-        text = [
-            f"mIoU {score.miou:.2f}%, pixel accuracy {score.pixel_accuracy:.2f}%, loss {score.loss:.4f} "
-            f"({score.pictures:,} images)"
-        ]
-        if details:
-            for name, iou in zip(class_names, score.class_ious, strict=True):
-                text.append(f"  {name:<20} {'absent' if math.isnan(iou) else f'{iou:6.2f}%'}")
-        return text
-
-    def plain(self, score: Any, class_names: tuple[str, ...]) -> dict[str, Any]:
-        report: dict[str, Any] = score.report(class_names)
-        return report
-
-
-class SegmentationCommand(TaskCommand):
-    """One class per pixel."""
-
-    recipe = "camvid"
-    scores = SegmentationScores()
     parts = ("head", "task")
 
     def source(self, options: DataOptions, pixels: int | None) -> Any:
-        from nas.training.tasks.segmentation.data import masks_from_config
-
         given = {"name": options.data, **options.settings}
         if options.path is not None:
             given["path"] = str(options.path)
         elif "path" not in given:
             raise ConfigError(f"--data {options.data} requires --path; set it to the path of the data")
-        return masks_from_config(given)
+        return self.data_set(given)
+
+    @abstractmethod
+    def data_set(self, config: Mapping[str, Any]) -> Any:
+        """The data set of a config. Raises `ConfigError`."""
+
+    def starting_from(self, build: Build, path: Path, tell: Tell) -> Build:
+        from nas.training.judging import read_state
+        from nas.training.tasks.starting import starting_from
+
+        return starting_from(build, read_state(path), str(path), tell)
+
+
+class SegmentationCommand(DenseCommand):
+    """One class per pixel."""
+
+    recipe = "camvid"
+    scores = ScoreText(
+        "mIoU",
+        "validation_miou",
+        lambda score: f"mIoU {score.miou:.2f}%, pixel accuracy {score.pixel_accuracy:.2f}%",
+        lambda score: score.class_ious,
+    )
+
+    def data_set(self, config: Mapping[str, Any]) -> Any:
+        from nas.training.tasks.segmentation.data import masks_from_config
+
+        return masks_from_config(config)
 
     def task(self, settings: Mapping[str, Any]) -> Task:
         from nas.training.tasks.segmentation.task import segmentation
@@ -259,49 +266,24 @@ class SegmentationCommand(TaskCommand):
 
         return build
 
-    def starting_from(self, build: Build, path: Path, tell: Tell) -> Build:
-        return _task_starting_from(build, path, tell)
 
-
-class DetectionScores(ScoreText):
-    """Mean average precision."""
-
-    def progress(self, row: Mapping[str, float]) -> list[str]:
-        return [f"validation mAP {row['validation_map']:.2f}%"] if "validation_map" in row else []
-
-    def lines(self, score: Any, class_names: tuple[str, ...], details: bool) -> list[str]:
-        text = [
-            f"mAP {score.map:.2f}%, by eleven points {score.map_11:.2f}%, loss {score.loss:.4f} "
-            f"({score.pictures:,} images)"
-        ]
-        if details:
-            for name, precision in zip(class_names, score.areas, strict=True):
-                text.append(f"  {name:<20} {'absent' if math.isnan(precision) else f'{precision:6.2f}%'}")
-        return text
-
-    def plain(self, score: Any, class_names: tuple[str, ...]) -> dict[str, Any]:
-        report: dict[str, Any] = score.report(class_names)
-        return report
-
-
-class DetectionCommand(TaskCommand):
+class DetectionCommand(DenseCommand):
     """Objects in boxes."""
 
     recipe = "blood-cells"
-    scores = DetectionScores()
-    parts = ("head", "task")
+    scores = ScoreText(
+        "mAP",
+        "validation_map",
+        lambda score: f"mAP {score.map:.2f}%, by eleven points {score.map_11:.2f}%",
+        lambda score: score.areas,
+    )
     boxes = True
 
-    def source(self, options: DataOptions, pixels: int | None) -> Any:
+    def data_set(self, config: Mapping[str, Any]) -> Any:
         from nas.training.tasks.detection.data import DETECTION_SETS, boxes_from_config
 
-        check_known("--data", options.data, DETECTION_SETS)
-        given = {"name": options.data, **options.settings}
-        if options.path is not None:
-            given["path"] = str(options.path)
-        elif "path" not in given:
-            raise ConfigError(f"--data {options.data} requires --path; set it to the path of the data")
-        return boxes_from_config(given)
+        check_known("--data", config["name"], DETECTION_SETS)
+        return boxes_from_config(config)
 
     def task(self, settings: Mapping[str, Any]) -> Task:
         from nas.training.tasks.detection.task import detection
@@ -325,16 +307,6 @@ class DetectionCommand(TaskCommand):
 
         assert isinstance(network, Detector)
         return BoxesAndScores(network, shape)
-
-    def starting_from(self, build: Build, path: Path, tell: Tell) -> Build:
-        return _task_starting_from(build, path, tell)
-
-
-def _task_starting_from(build: Build, path: Path, tell: Tell) -> Build:
-    from nas.training.judging import read_state
-    from nas.training.tasks.starting import starting_from
-
-    return starting_from(build, read_state(path), str(path), tell)
 
 
 TASKS: dict[str, TaskCommand] = {

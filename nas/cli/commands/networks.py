@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -52,8 +52,8 @@ def show(
     from nas.cli.networks import Sizes, show_network
     from nas.cli.of_data import counted_network
 
-    of = _of_data(data, path, task)
-    show_network(counted_network(network, architecture, settings or [], Sizes(resolution, classes), of), svg)
+    sizes = Sizes(resolution, classes)
+    show_network(counted_network(network, architecture, settings or [], sizes, data, path, task), svg)
 
 
 @networks.command(
@@ -79,26 +79,13 @@ def cost(
     from nas.cli.networks import Sizes
     from nas.cli.of_data import counted_network
 
-    of = _of_data(data, path, task)
-    values = counted_network(network, architecture, settings or [], Sizes(resolution, classes), of).cost()
+    sizes = Sizes(resolution, classes)
+    values = counted_network(network, architecture, settings or [], sizes, data, path, task).cost()
     if as_json:
         print_json(dict(values))
     else:
         for name, value in values.items():
             output().print(f"{name:<8} {value:>15,}")
-
-
-def _of_data(data: str | None, path: Path | None, task: str | None) -> Any:
-    """The data to count for, or None."""
-    from nas.cli.of_data import OfData
-    from nas.core.errors import ConfigError
-
-    if data is None:
-        for flag, value in (("--path", path), ("--task", task)):
-            if value is not None:
-                raise ConfigError(f"{flag} requires --data; add --data or remove {flag}")
-        return None
-    return OfData(data, path, task)
 
 
 @networks.command(
