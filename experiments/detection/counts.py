@@ -23,9 +23,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from experiments.detection import networks
 from nas.training.tasks.detection.anchors import SSD300, AnchorPlan, spread
+from nas.training.tasks.detection.build import ReducedVGG
 from nas.training.tasks.detection.detector import Detector
 from nas.training.tasks.detection.heads import SSD300_EXTRAS, STYLES, Extra
-from nas.training.tasks.detection.vgg import ReducedVGG
 from search_spaces.muxnet.network import MUXNet
 from search_spaces.muxnet.spec import placed
 from search_spaces.networks import create_features, create_network

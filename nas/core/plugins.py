@@ -24,6 +24,7 @@ from nas.core.kinds import in_standard_library
 from nas.core.tracebacks import summarize_exception
 
 _FOUND: ContextVar[tuple[list[ModuleType], ...]] = ContextVar("found", default=())
+_BY_VALUE: set[str] = set()  # names of modules that workers receive by value because they cannot import them
 _GATE: ContextVar[Callable[[str, str, Path | None], None] | None] = ContextVar("gate", default=None)
 
 
@@ -68,7 +69,7 @@ _REGISTRIES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "cost": (),
     "rule": (),
     "objective": (("nas.core.objectives", "OBJECTIVES"),),
-    "callback": (("nas.monitor.trackers.registry", "CALLBACKS"),),
+    "callback": (("nas.monitor.trackers", "CALLBACKS"),),
     "data set": (("nas.training.data", "DATASETS"),),
     "mask data set": (("nas.training.tasks.segmentation.data", "DATASETS"),),
     "task": (("nas.training.from_config", "TASKS"),),
@@ -176,8 +177,6 @@ def _load_file(kind: str, place: str, base: Path | None) -> Any:
         if is_interrupt(error) or isinstance(error, NasError):
             raise
         raise ConfigError(f"{kind}: {path} cannot be loaded: {summarize_exception(error)}") from error
-    from nas.core.shipping import ship_by_value
-
     ship_by_value(module)  # workers cannot import the file
     return module
 
@@ -227,3 +226,18 @@ def check_settings(
     if missing:
         raise ConfigError(f"{kind} {name}: needs the setting {', '.join(map(repr, missing))}")
     return {key: value for key, value in given.items() if key in parameters or takes_all}
+
+
+def ship_by_value(module: ModuleType) -> None:
+    """Send the definitions of `module` to workers in full instead of by name.
+
+    For modules loaded from a path (`my_objectives.py:latency`), which another process cannot find. Does not import Ray; the
+    Ray executor reads this list when it packs the evaluator. Repeated calls are harmless.
+    """
+    sys.modules.setdefault(module.__name__, module)  # cloudpickle registers only loaded modules
+    _BY_VALUE.add(module.__name__)
+
+
+def modules_by_value() -> list[ModuleType]:
+    """The loaded modules passed to `ship_by_value`."""
+    return [sys.modules[name] for name in sorted(_BY_VALUE) if name in sys.modules]

@@ -25,9 +25,9 @@ from nas.report.run_tables import write_tables
 from nas.runs.brought import META, imported_table
 from nas.runs.files import run_files
 from nas.runs.history import History, as_json
+from nas.runs.history_table import frame_of
 from nas.runs.log_file import well_formed
 from nas.runs.reading import load_run
-from nas.runs.rows import frame_of
 from nas.runs.run_folder import RunTable, run_table, summarise
 
 

@@ -39,8 +39,8 @@ from nas.engine.warm_start import AnySource, read_warm_start, recorded
 from nas.executors.worker import describe_failure, is_out_of_memory
 from nas.runs.brought import META, imported_table
 from nas.runs.history import History
+from nas.runs.history_table import frame_of
 from nas.runs.reading import load_run
-from nas.runs.rows import frame_of
 from nas.runs.run_folder import run_table
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from nas.core.checks import check_known
 from nas.core.evaluator import Evaluate
 from nas.core.executor import Executor
-from nas.core.shipping import ship_by_value
+from nas.core.plugins import ship_by_value
 from nas.executors.serial import SerialExecutor
 from nas.executors.settings import RaySettings, SerialSettings, SimulatedSettings
 from nas.executors.simulated import SimulatedExecutor

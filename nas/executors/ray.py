@@ -16,8 +16,8 @@ import cloudpickle
 
 from nas.core.errors import ExecutorError
 from nas.core.evaluator import Evaluate, HasResources
+from nas.core.plugins import modules_by_value
 from nas.core.records import Result, Status, Trial, WorkerState
-from nas.core.shipping import modules_by_value
 from nas.executors.address import check_address, is_local
 from nas.executors.ray_folder import SessionFolder
 from nas.executors.ray_link import connect

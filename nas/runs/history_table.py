@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from nas.core.errors import HistoryError
-from nas.core.records import RESERVED, Note
+from nas.core.records import RESERVED, Note, Result, Trial
+from nas.core.space import SearchSpace, text_of
 from nas.core.text import storable
 from nas.runs.log_file import connect_to_read, explained, well_formed
 from nas.runs.notes import notes_in
@@ -178,3 +180,19 @@ def check_sound(db: sqlite3.Connection, path: Path) -> None:
             wrong = [what for what, query in _UNSOUND.items() if db.execute(f"{query} LIMIT 1").fetchone()]
     if wrong:
         raise HistoryError(f"{path} is damaged: {' '.join(wrong[0].split())}; restore it from a copy")
+
+
+def frame_of(space: SearchSpace, told: Sequence[Result], running: Iterable[Trial] = ()) -> pd.DataFrame:
+    """The table of `read_history`: results in the order of telling, then trials without one, one row each."""
+    rows: list[tuple[Any, ...]] = [
+        (
+            r.trial.id, text_of(space, r.trial.architecture), r.status.value, r.values, r.seconds, r.error, r.worker,
+            r.trial.seed, r.trial.budget, np.nan, r.started, r.finished, place, np.nan,
+        )
+        for place, r in enumerate(told)
+    ]  # fmt: skip
+    rows += [
+        (t.id, text_of(space, t.architecture), None, {}, None, None, None, t.seed, t.budget, *5 * (None,))
+        for t in running
+    ]
+    return tabulate(sorted(rows, key=lambda row: row[0]))

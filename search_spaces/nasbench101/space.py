@@ -15,26 +15,27 @@ from nas.core.records import Architecture, Block, FloatArray
 from nas.core.space import SearchSpace
 from nas.core.task_spec import Size, TaskSpec, Unset, UnsetSize, as_size
 from search_spaces.nasbench101 import drawing, encodings, structure
-from search_spaces.nasbench101.blocks import blocks
 from search_spaces.nasbench101.canonical import canonical_genes
 from search_spaces.nasbench101.cell import (
     CARDINALITIES,
     FULL_BITS,
     INNER,
+    MAXPOOL,
     OPERATIONS,
     Cell,
+    columns,
     from_genes,
     in_range,
     parse_cell,
     pruned_from_genes,
     to_genes,
 )
-from search_spaces.nasbench101.cost import Skeleton, network_cost
+from search_spaces.nasbench101.cost import KERNEL_AREA, Skeleton, network_cost, vertex_channels
 from search_spaces.nasbench101.enumeration import UniformSampler, all_cells
 from search_spaces.nasbench101.hashing import cell_hash
 from search_spaces.nasbench101.variation import cross_genes, mutate_genes
 
-if TYPE_CHECKING:  # torch is not loaded until a network is built
+if TYPE_CHECKING:
     from search_spaces.nasbench101.network import CellNetwork
 
 
@@ -243,3 +244,31 @@ class NASBench101(SearchSpace):
 
     def _canonical_cell(self, architecture: Architecture) -> Cell:
         return from_genes(canonical_genes(architecture.genes))
+
+
+def blocks(cell: Cell, skeleton: Skeleton) -> list[Block]:
+    """The network of a pruned cell; parameters and multiply-adds add up to those of `cost.network_cost`."""
+    (tall, wide), stem = skeleton.sides, skeleton.stem_channels
+    weights = 9 * skeleton.in_channels * stem
+    rows = [Block("stem", "conv3x3-bn-relu", (stem, tall, wide), weights + 2 * stem, weights * tall * wide)]
+    for stack, (first_in, width, pixels) in enumerate(skeleton.stages):
+        if stack:
+            tall, wide = (tall + 1) // 2, (wide + 1) // 2
+        for place in range(skeleton.cells_per_stack):
+            text = f"stack {stack + 1}, cell {place + 1}"
+            if stack and not place:
+                text += ", after 2x2 max pooling"
+            params, madds = _cell_cost(cell, width if place else first_in, width, pixels)
+            rows.append(Block("cell", text, (width, tall, wide), params, madds))
+    weights = width * skeleton.num_classes
+    rows.append(Block("classifier", "", (skeleton.num_classes,), weights + skeleton.num_classes, weights))
+    return rows
+
+
+def _cell_cost(cell: Cell, entering: int, width: int, pixels: int) -> tuple[int, int]:
+    """Parameters and multiply-adds of one cell that `entering` channels enter and `width` leave."""
+    channels = vertex_channels(cell, width)
+    projected = sum(channels[v] for v, column in enumerate(columns(*cell[:2])) if column & 1)
+    convolved = [(channels[v], KERNEL_AREA[op]) for v, op in enumerate(cell.ops, start=1) if op != MAXPOOL]
+    weights = projected * entering + sum(area * c**2 for c, area in convolved)
+    return weights + 2 * (projected + sum(c for c, _ in convolved)), weights * pixels

@@ -12,10 +12,10 @@ from nas.core.errors import ConfigError
 from nas.training.tasks.detection.anchors import SSD300, spread
 from nas.training.tasks.detection.augment import Augmentation
 from nas.training.tasks.detection.boxes import decode, encode
+from nas.training.tasks.detection.build import ReducedVGG
 from nas.training.tasks.detection.detector import BoxesAndScores, Detector, Reading, detections
 from nas.training.tasks.detection.heads import SSD300_EXTRAS, STYLES
 from nas.training.tasks.detection.settings import HeadSettings
-from nas.training.tasks.detection.vgg import ReducedVGG
 from search_spaces.networks import create_features
 
 DRAWS = torch.Generator

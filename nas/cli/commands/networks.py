@@ -45,7 +45,7 @@ def show(
     data: CountedData = None,
     path: DataPath = None,
     task: CountedTask = None,
-    svg: Annotated[Folder, typer.Option(help="Write a drawing to this file.", show_default=False)] = None,
+    svg: Annotated[Folder, typer.Option(help="Write a drawing to this file.")] = None,
     settings: SpaceSettings = None,
 ) -> None:
     """Print the blocks of a network: type, shape, parameters, multiply-adds."""
@@ -101,35 +101,24 @@ def train(
     spec: Annotated[str, typer.Argument(help=SPEC, metavar="SPEC")],
     data: Annotated[str, typer.Option(help=DATA)],
     out: Annotated[
-        Folder,
-        typer.Option(
-            help="Output folder for log, weights and result; default: runs/NETWORK-RECIPE.",
-            show_default=False,
-        ),
+        Folder, typer.Option(help="Output folder for log, weights and result; default: runs/NETWORK-RECIPE.")
     ] = None,
     recipe: Annotated[
         Text,
         typer.Option(
-            help="digits, cifar-transfer, imagenet, camvid, ade20k, blood-cells or voc; default: that of the task (digits for classification).",
-            show_default=False,
+            help="digits, cifar-transfer, imagenet, camvid, ade20k, blood-cells or voc; default: that of the task (digits for classification)."
         ),
     ] = None,
     task: Annotated[str, typer.Option(help=TASK)] = "classification",
-    head: Annotated[Text, typer.Option(help=HEAD, show_default=False)] = None,
-    path: Annotated[Folder, typer.Option(help="Path of the data.", show_default=False)] = None,
-    epochs: Annotated[
-        Number, typer.Option(help="Number of epochs; default: the recipe's.", show_default=False)
-    ] = None,
+    head: Annotated[Text, typer.Option(help=HEAD)] = None,
+    path: Annotated[Folder, typer.Option(help="Path of the data.")] = None,
+    epochs: Annotated[Number, typer.Option(help="Number of epochs; default: the recipe's.")] = None,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     threads: Annotated[
-        Number,
-        typer.Option(
-            help="Threads of this process; default: 1 below 64 pixels, else all.", show_default=False
-        ),
+        Number, typer.Option(help="Threads of this process; default: 1 below 64 pixels, else all.")
     ] = None,
     weights: Annotated[
-        Folder,
-        typer.Option(help="Initial weights; a classifier of another size is skipped.", show_default=False),
+        Folder, typer.Option(help="Initial weights; a classifier of another size is skipped.")
     ] = None,
     settings: Annotated[
         Texts,
@@ -164,17 +153,13 @@ def evaluate(
     weights: Annotated[
         Folder,
         typer.Option(
-            help="weights.pt of a training or export, or a converted checkpoint; default: those in the folder SPEC.",
-            show_default=False,
+            help="weights.pt of a training or export, or a converted checkpoint; default: those in the folder SPEC."
         ),
     ] = None,
-    path: Annotated[Folder, typer.Option(help="Path of the data.", show_default=False)] = None,
-    resolution: Annotated[
-        Number,
-        typer.Option(help="Image side in pixels; default: as in training.", show_default=False),
-    ] = None,
+    path: Annotated[Folder, typer.Option(help="Path of the data.")] = None,
+    resolution: Annotated[Number, typer.Option(help="Image side in pixels; default: as in training.")] = None,
     task: Annotated[str, typer.Option(help=TASK)] = "classification",
-    head: Annotated[Text, typer.Option(help=f"{HEAD} Default: as in training.", show_default=False)] = None,
+    head: Annotated[Text, typer.Option(help=f"{HEAD} Default: as in training.")] = None,
     settings: Annotated[
         Texts,
         typer.Option(

@@ -31,11 +31,9 @@ SpaceSettings = Annotated[
     Texts, typer.Option("--set", help="Set an option of the space: `name=value`. Repeatable.")
 ]
 Network = Annotated[str, typer.Argument(help=NETWORK, metavar="NETWORK")]
-OfSpace = Annotated[
-    Text, typer.Argument(help="Architecture of the space, in the text form of front.csv.", show_default=False)
-]
-Resolution = Annotated[Number, typer.Option(help=RESOLUTION, show_default=False)]
-Classes = Annotated[Number, typer.Option(help=CLASSES, show_default=False)]
+OfSpace = Annotated[Text, typer.Argument(help="Architecture of the space, in the text form of front.csv.")]
+Resolution = Annotated[Number, typer.Option(help=RESOLUTION)]
+Classes = Annotated[Number, typer.Option(help=CLASSES)]
 Json = Annotated[bool, typer.Option("--json", help="Print a JSON object.")]
 CountedData = Annotated[
     Text,
@@ -43,14 +41,8 @@ CountedData = Annotated[
         "--data",
         help="Count for the channels, classes and image size of this data set: digits, folder, ..., or a path. "
         "--resolution is then the side to resize images to; `--set data.x=y` sets options of the data set.",
-        show_default=False,
     ),
 ]
-DataPath = Annotated[Folder, typer.Option("--path", help="Path of the data.", show_default=False)]
-CountedTask = Annotated[
-    Text, typer.Option("--task", help="Task of the data; default: that of the space.", show_default=False)
-]
-Trust = Annotated[
-    bool,
-    typer.Option("--trust", help="Import the code that the run names without asking."),
-]
+DataPath = Annotated[Folder, typer.Option("--path", help="Path of the data.")]
+CountedTask = Annotated[Text, typer.Option("--task", help="Task of the data; default: that of the space.")]
+Trust = Annotated[bool, typer.Option("--trust", help="Import the code that the run names without asking.")]

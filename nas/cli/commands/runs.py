@@ -22,9 +22,7 @@ PANEL = "Runs"
     "`nas search --resume runs/mine --budget 1000` continues after Ctrl-C or a crash, or with a larger budget",
 )
 def search(
-    config: Annotated[
-        Folder, typer.Argument(help="YAML file that describes the search.", show_default=False)
-    ] = None,
+    config: Annotated[Folder, typer.Argument(help="YAML file that describes the search.")] = None,
     space: Annotated[
         Text, typer.Option(help="Search space: a name from `nas list spaces`, or file.py:Name.")
     ] = None,
@@ -54,10 +52,7 @@ def search(
         ),
     ] = False,
     callback: Annotated[
-        Texts,
-        typer.Option(
-            help="Callback to run during the search, as file.py:Name. Repeatable.", show_default=False
-        ),
+        Texts, typer.Option(help="Callback to run during the search, as file.py:Name. Repeatable.")
     ] = None,
     trust: Trust = False,
     accept_changed_code: Annotated[
@@ -97,9 +92,7 @@ def watch(
     run: Annotated[Path, typer.Argument(help="Folder of a run: running, finished or not started yet.")],
     every: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option(
-            help="Seconds between updates; default: 1 in a terminal, 60 in a log.", show_default=False
-        ),
+        typer.Option(help="Seconds between updates; default: 1 in a terminal, 60 in a log."),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="Print the current status and exit.")] = False,
 ) -> None:
@@ -124,8 +117,7 @@ def front(
     prefer: Annotated[
         Text,
         typer.Option(
-            help="Preference, comma-separated: target `error=5%`, limit `params<1M`, weight `madds:2`.",
-            show_default=False,
+            help="Preference, comma-separated: target `error=5%`, limit `params<1M`, weight `madds:2`."
         ),
     ] = None,
     by: Annotated[
@@ -133,12 +125,11 @@ def front(
         typer.Option(
             help="Rank by an objective (best first) or another recorded value (smallest first).",
             metavar="NAME",
-            show_default=False,
         ),
     ] = None,
     largest: Annotated[bool, typer.Option("--largest", help="Rank the largest value of --by first.")] = False,
     knee: Annotated[bool, typer.Option("--knee", help="Mark the knee point.")] = False,
-    top: Annotated[Number, typer.Option(help="Maximum number of rows.", min=1, show_default=False)] = None,
+    top: Annotated[Number, typer.Option(help="Maximum number of rows.", min=1)] = None,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -167,8 +158,7 @@ def report(
     out: Annotated[
         Folder,
         typer.Option(
-            help="File to write; default: report.html in the run's folder; for several runs comparison.html in the first folder.",
-            show_default=False,
+            help="File to write; default: report.html in the run's folder; for several runs comparison.html in the first folder."
         ),
     ] = None,
 ) -> None:
@@ -195,15 +185,13 @@ def export(
         Texts,
         typer.Option(
             help="Network to export: `knee` (default), an architecture or its first characters, an objective (its best), or "
-            "limits and an objective: `madds<=300e6:error`. Repeatable.",
-            show_default=False,
+            "limits and an objective: `madds<=300e6:error`. Repeatable."
         ),
     ] = None,
     out: Annotated[
         Folder,
         typer.Option(
-            help="Output folder, with a subfolder per network (for a training: none); default: RUN/export.",
-            show_default=False,
+            help="Output folder, with a subfolder per network (for a training: none); default: RUN/export."
         ),
     ] = None,
     train: Annotated[
@@ -212,28 +200,17 @@ def export(
     untrained: Annotated[
         bool, typer.Option("--untrained", help="Export the architecture without trained weights.")
     ] = False,
-    recipe: Annotated[
-        Text, typer.Option(help="Recipe of `--train`, as in `nas train`.", show_default=False)
-    ] = None,
-    epochs: Annotated[
-        Number,
-        typer.Option(help="Epochs of `--train`; default: the recipe's.", show_default=False),
-    ] = None,
-    data: Annotated[
-        Text, typer.Option(help=f"Data set instead of the run's: {DATA}", show_default=False)
-    ] = None,
-    path: Annotated[Folder, typer.Option(help="Current path of the data.", show_default=False)] = None,
+    recipe: Annotated[Text, typer.Option(help="Recipe of `--train`, as in `nas train`.")] = None,
+    epochs: Annotated[Number, typer.Option(help="Epochs of `--train`; default: the recipe's.")] = None,
+    data: Annotated[Text, typer.Option(help=f"Data set instead of the run's: {DATA}")] = None,
+    path: Annotated[Folder, typer.Option(help="Current path of the data.")] = None,
     seed: Annotated[int, typer.Option(help="Random seed of `--train` and `--untrained`.")] = 0,
-    threads: Annotated[
-        Number, typer.Option(help="Threads of `--train`, as in `nas train`.", show_default=False)
-    ] = None,
+    threads: Annotated[Number, typer.Option(help="Threads of `--train`, as in `nas train`.")] = None,
     resolution: Annotated[
-        Number, typer.Option(help="Image side of `--untrained` if the space has none.", show_default=False)
+        Number, typer.Option(help="Image side of `--untrained` if the space has none.")
     ] = None,
     no_onnx: Annotated[bool, typer.Option("--no-onnx", help="Do not write network.onnx.")] = False,
-    opset: Annotated[
-        Number, typer.Option(help="ONNX operator set version; default: torch's.", show_default=False)
-    ] = None,
+    opset: Annotated[Number, typer.Option(help="ONNX operator set version; default: torch's.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing export.")] = False,
     trust: Trust = False,
 ) -> None:
