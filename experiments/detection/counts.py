@@ -1,9 +1,9 @@
-"""Parameters and multiply-adds of the six detectors that MUXNet's authors compare, beside what they published.
+"""Parameters and multiply-adds of the six detectors that MUXNet's authors compare, beside their published numbers.
 
     python experiments/detection/counts.py --published voc2007_detection.csv
 
 Writes `counts.csv`, and `conventions.csv` with the same networks counted otherwise (see the README). Nothing is computed: the
-networks are made without numbers in them (PyTorch's device `meta`), and their shapes are counted.
+networks are built without weights (PyTorch's device `meta`), and their shapes are counted.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LITE_EXTRAS = (Extra(256, 512), Extra(128, 256), Extra(128, 256), Extra(64, 64))
 
 
 class Tapped(nn.Module):
-    """A classifier's body as SSDLite takes it (Sandler et al. 2018, section 6.2): two maps, at strides 16 and 32.
+    """A classifier's body as the input of SSDLite (Sandler et al. 2018, section 6.2): two maps, at strides 16 and 32.
 
     The first is the expansion of the block that halves the map to stride 32, before it does; the second the head's map.
     """
@@ -79,7 +79,7 @@ def ssd300(classes: int = VOC_CLASSES) -> Detector:
 
 Make = Callable[[], Detector]
 
-# What the published parameters were counted on: 20 classes, six anchors in every cell, SSDLite's two maps of the backbone
+# The convention of the published parameters: 20 classes, six anchors in every cell, SSDLite's two maps of the backbone
 DETECTORS: dict[str, Make] = {
     "VGG16 + SSD": ssd300,
     "MobileNet + SSD": partial(maps, "mobilenet_v1", "ssd"),
@@ -105,7 +105,7 @@ OTHERS: dict[str, dict[str, Make]] = {
 
 
 def count(make: Make, side: int) -> tuple[int, int]:
-    """Parameters; multiply-adds of convolutions and linear layers for a picture of side x side pixels."""
+    """Parameters; multiply-adds of convolutions and linear layers for an image of side x side pixels."""
     with torch.device("meta"):
         network = make().eval()
         image = torch.empty(1, 3, side, side)
@@ -115,7 +115,7 @@ def count(make: Make, side: int) -> tuple[int, int]:
 
 
 def table(published: pd.DataFrame) -> pd.DataFrame:
-    """`network, params, madds, params_published_m, madds_published_b`, a row a published detector."""
+    """`network, params, madds, params_published_m, madds_published_b`, one row per published detector."""
     rows = []
     for told in published.itertuples():
         params, madds = count(DETECTORS[told.network], SIDE)

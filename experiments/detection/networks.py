@@ -12,7 +12,7 @@ from search_spaces.networks import create_features
 
 STRIDES = (8, 16, 32)
 
-# Blood cells in pictures of 4:3 squeezed to squares: platelets are 0.06 x 0.08 of the picture's sides, red cells 0.16 x 0.21,
+# Blood cells in images of 4:3 squeezed to squares: platelets are 0.06 x 0.08 of the image's sides, red cells 0.16 x 0.21,
 # white cells 0.31 x 0.38 (medians of the boxes). A scale for each, and one above.
 BLOOD_CELLS = AnchorPlan((0.075, 0.18, 0.33, 0.5, 0.7), ((1.5,),) * 4)
 

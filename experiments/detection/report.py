@@ -1,4 +1,4 @@
-"""What `train.py` measured, as the files that are kept: `results.csv`, `results.md`, `curves.csv`, `curves.png`, `pictures.png`.
+"""Write the results of `train.py`: `results.csv`, `results.md`, `curves.csv`, `curves.png`, `pictures.png`.
 
     python experiments/detection/report.py --images detection_images.parquet --boxes detection_boxes.parquet runs/detection/*
 
@@ -41,9 +41,9 @@ CLASS_COLOURS = (
     VERMILLION,
     "#000000",
     BLUE,
-)  # platelets, red, white cells: told apart on pale violet pictures
-SHOWN = 0.5  # least score of a detection that is drawn
-ROWS = 4  # pictures on the sheet
+)  # platelets, red, white cells: distinct on pale violet images
+SHOWN = 0.5  # lowest score of a drawn detection
+ROWS = 4  # images on the sheet
 SHEET_BYTES = 600_000
 CURVES = ("train_loss", "validation_loss", "validation_map", "validation_map_11")
 CORNERS = ["left", "top", "right", "bottom"]
@@ -77,7 +77,7 @@ def _read(folder: Path) -> dict[str, Any]:
 
 
 def _coco(run: dict[str, Any], test: Annotated, names: tuple[str, ...]) -> dict[str, float]:
-    """COCO's numbers in percent, from the detections that were kept; none without the package."""
+    """COCO's numbers in percent, from the stored detections; empty without the package."""
     groups = dict(list(run["detections"].groupby("picture")))
     index = {name: i for i, name in enumerate(names)}
     seen = []
@@ -98,7 +98,7 @@ def _coco(run: dict[str, Any], test: Annotated, names: tuple[str, ...]) -> dict[
 
 
 def _table(runs: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """`network, metric, value, epochs, seconds`: means over seeds, percent; epochs are passes over the training pictures."""
+    """`network, metric, value, epochs, seconds`: means over seeds, percent; epochs are passes over the training images."""
     rows = []
     for run in runs:
         test, validation = run["scores"]["test"], run["scores"]["validation"]
@@ -125,7 +125,7 @@ def _table(runs: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 
 def _text(table: pd.DataFrame, runs: Sequence[dict[str, Any]], images: int) -> str:
-    """The table to read."""
+    """The table as Markdown."""
     first = runs[0]
     seeds = len({run["seed"] for run in runs})
     wide = table.pivot(index="network", columns="metric", values="value").loc[list(table["network"].unique())]
@@ -139,8 +139,8 @@ def _text(table: pd.DataFrame, runs: Sequence[dict[str, Any]], images: int) -> s
     }
     shown = [c for c in columns if c in wide]
     lines = [
-        f"Blood cells (BCCD), test pictures, percent; {first['resolution']}x{first['resolution']} pixels, from scratch on {images} "
-        f"pictures, {'one seed' if seeds == 1 else f'mean of {seeds} seeds'}, {first['device']}.",
+        f"Blood cells (BCCD), test images, percent; {first['resolution']}x{first['resolution']} pixels, from scratch on {images} "
+        f"images, {'one seed' if seeds == 1 else f'mean of {seeds} seeds'}, {first['device']}.",
         "",
         "| network | " + " | ".join(columns[c] for c in shown) + " | passes | minutes |",
         "|---|" + "---:|" * (len(shown) + 2),
@@ -160,10 +160,8 @@ def _draw_curves(curves: pd.DataFrame, path: Path) -> None:
             left.plot(one["passes"], one["train_loss"], color=colour, lw=1.6, **named)
             left.plot(one["passes"], one["validation_loss"], color=colour, lw=1.2, ls="--")
             right.plot(one["passes"], one["validation_map"], color=colour, lw=1.6, **named)
-    left.set(xlabel="passes over the training pictures", ylabel="multibox loss")
-    right.set(
-        xlabel="passes over the training pictures", ylabel="mAP on validation pictures, %", ylim=(0, 100)
-    )
+    left.set(xlabel="passes over the training images", ylabel="multibox loss")
+    right.set(xlabel="passes over the training images", ylabel="mAP on validation images, %", ylim=(0, 100))
     styles = [Line2D([], [], color=FAINT, lw=1.6), Line2D([], [], color=FAINT, lw=1.2, ls="--")]
     left.legend(styles, ["training (augmented)", "validation"], frameon=False)
     right.legend(frameon=False, loc="lower right")
@@ -175,7 +173,7 @@ def _draw_curves(curves: pd.DataFrame, path: Path) -> None:
 
 
 def _draw_sheet(runs: Sequence[dict[str, Any]], test: Annotated, names: tuple[str, ...], path: Path) -> None:
-    """Truth and what each network (its first seed) sees, a row a picture; the pictures lie evenly over the test set."""
+    """Draw ground truth and each network's detections (first seed), one row per image, evenly spread over the test set."""
     firsts = list({run["network"]: run for run in reversed(runs)}.values())[::-1]
     rows = np.linspace(0, len(test) - 1, ROWS).round().astype(int)
     width, height = test.sizes[0]
@@ -225,7 +223,7 @@ def _image(axes: Axes, test: Annotated, index: int, boxes: Boxes) -> None:
 
 
 def _save_small(drawn: io.BytesIO, path: Path) -> None:
-    """As a PNG of as many colours as keep it below `SHEET_BYTES`."""
+    """Save as a PNG with the most colours that keep it below `SHEET_BYTES`."""
     image = Image.open(drawn).convert("RGB")
     for colours in (256, 128, 64, 32):
         small = io.BytesIO()
@@ -241,7 +239,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--images", required=True, help="Parquet file of pictures")
+    parser.add_argument("--images", required=True, help="Parquet file of images")
     parser.add_argument("--boxes", required=True, help="Parquet file of boxes")
     parser.add_argument("--source", default="bccd", help="which set of the files")
     parser.add_argument("--results", type=Path, default=HERE)

@@ -1,13 +1,13 @@
-"""SSDLite on blood cells, from scratch: MUXNet-m and MobileNetV2 (BCCD: 205 pictures to train on, 87 and 72 to judge on).
+"""SSDLite on blood cells, from scratch: MUXNet-m and MobileNetV2 (BCCD: 205 training, 87 validation, 72 test images).
 
 On a GPU, in about four minutes:
 
     python experiments/detection/train.py --images detection_images.parquet --boxes detection_boxes.parquet \
         --device cuda --minutes 4
 
-Networks train side by side, a process each; every picture is on the device from the start. How long an epoch takes is
-measured first, and all train for as many as fit in the minutes. Without `--device cuda` two processes share two cores, at
-a reduced size. What is measured goes to `--out`, the files that are kept to `--results`; `report.py` makes those again.
+Networks train in parallel, one process each, with all images on the device. The time of an epoch is measured first; all
+train for the number of epochs that fits in the minutes. Without `--device cuda` two processes share two cores, at a
+reduced size. Measurements go to `--out`, the final files to `--results`; `report.py` writes the latter again.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ from nas.training.tasks.detection.feed import DetectionFeed
 from nas.training.tasks.detection.task import Detection, look
 
 HERE = Path(__file__).resolve().parent
-SHARE = 0.8  # of the time that is left that the plan fills: others may be using the device as well
-PACE, PLAN = "pace.json", "epochs.json"  # beside the folder of a training, which starts in an empty one
+SHARE = 0.8  # of the remaining time; others may use the device too
+PACE, PLAN = "pace.json", "epochs.json"  # beside the folder of a training, which must start empty
 COLUMNS = ("picture", "label", "score", "left", "top", "right", "bottom")
 
 
@@ -60,7 +60,7 @@ class Job:
     out: Path
     threads: int
     batch: int
-    passes: int  # over the training pictures, an epoch
+    passes: int  # over the training images, per epoch
 
     @property
     def task(self) -> Detection:
@@ -72,9 +72,9 @@ class Job:
 
 
 def planned(out: Path, jobs: Sequence[Job], pool: ProcessPoolExecutor, processes: int, ends: float) -> int:
-    """The epochs that all networks can have until then: as many for each, so that they can be compared.
+    """The number of epochs that fits until `ends`, the same for every network so that results compare.
 
-    What an earlier call decided stands, so that its trainings can be gone on with.
+    The number of an earlier call is kept, so that its trainings can continue.
     """
     file = out / PLAN
     if file.is_file():
@@ -87,7 +87,7 @@ def planned(out: Path, jobs: Sequence[Job], pool: ProcessPoolExecutor, processes
 
 
 def recipe_for(job: Job, epochs: int, channels_last: bool) -> Recipe:
-    """The recipe for this many epochs; the rate goes with the root of the batch, as is usual for Adam."""
+    """The recipe for this number of epochs; the learning rate scales with the root of the batch size, as usual for Adam."""
     recipe = RECIPES["blood-cells"].recipe
     return dataclasses.replace(
         recipe,
@@ -100,7 +100,7 @@ def recipe_for(job: Job, epochs: int, channels_last: bool) -> Recipe:
 
 
 def pace(job: Job, channels_last: bool) -> float:
-    """Seconds that an epoch and its judging take with this memory format, after a first step that is not counted."""
+    """Seconds of an epoch and its evaluation in this memory format, after an uncounted first step."""
     device = torch.device(job.device)
     recipe = recipe_for(job, 1, channels_last)
     prepared = job.task.prepare(job.data, recipe, device)
@@ -121,7 +121,7 @@ def pace(job: Job, channels_last: bool) -> float:
 
 
 def measured(job: Job) -> dict[str, Any]:
-    """The faster memory format and the seconds that an epoch takes in it; kept, so that a training can be gone on with."""
+    """The faster memory format and its seconds per epoch; stored, so that a training can continue."""
     torch.set_num_threads(job.threads)
     torch.backends.cudnn.benchmark = True
     file = job.folder.with_name(f"{job.folder.name}-{PACE}")
@@ -137,7 +137,7 @@ def measured(job: Job) -> dict[str, Any]:
 
 
 def run(job: Job, epochs: int) -> Path:
-    """Train, judge on the test pictures, keep what was seen; the folder with everything."""
+    """Train, evaluate on the test images, store the detections; return the folder."""
     decided = measured(job)
     recipe = recipe_for(job, epochs, decided["channels_last"])
     print(f"{job.network}, seed {job.seed}: {epochs} epochs, {decided}", flush=True)
@@ -156,7 +156,7 @@ def run(job: Job, epochs: int) -> Path:
 
 
 def judge(job: Job, recipe: Recipe, seconds: float) -> None:
-    """Judge the weights that the training left: `scores.json`, and every detection in `detections.csv`."""
+    """Evaluate the trained weights: write `scores.json`, and every detection to `detections.csv`."""
     device = torch.device(job.device)
     prepared = job.task.prepare(job.data, recipe, device)
     state = weights.read(job.folder / "checkpoint.pt", device)
@@ -200,18 +200,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--images", required=True, help="Parquet file of pictures")
+    parser.add_argument("--images", required=True, help="Parquet file of images")
     parser.add_argument("--boxes", required=True, help="Parquet file of boxes")
-    parser.add_argument("--source", default="bccd", help="which set of the files")
+    parser.add_argument("--source", default="bccd", help="set in the files")
     parser.add_argument("--networks", nargs="+", default=list(DETECTORS), choices=list(DETECTORS))
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--minutes", type=float, default=4.0)
-    parser.add_argument("--epochs", type=int, help="in place of minutes")
-    parser.add_argument("--passes", type=int, default=10, help="over the training pictures, an epoch")
+    parser.add_argument("--epochs", type=int, help="number of epochs, instead of --minutes")
+    parser.add_argument("--passes", type=int, default=10, help="passes over the training images per epoch")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--resolution", type=int, help="side of the pictures (default: 320, on a CPU 192)")
-    parser.add_argument("--batch", type=int, help="pictures a step (default: 32, on a CPU 8)")
-    parser.add_argument("--processes", type=int, help="side by side (default: all on a GPU, two on a CPU)")
+    parser.add_argument("--resolution", type=int, help="side of the images (default: 320, on a CPU 192)")
+    parser.add_argument("--batch", type=int, help="batch size (default: 32, on a CPU 8)")
+    parser.add_argument(
+        "--processes", type=int, help="parallel trainings (default: all on a GPU, two on a CPU)"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/detection"))
     parser.add_argument("--results", type=Path, default=HERE)
     asked = parser.parse_args()

@@ -1,8 +1,8 @@
 """Does the search of `make search` end well with every seed, and in time?
 
-Runs the built-in search with several seeds, one after the other, by its own command line, and writes what each front
-holds to results/first_search.csv: seconds and load of the machine (wall time means little on a busy one), size of the
-front, fewest and most parameters on it, best validation accuracy. A run that `--runs` holds already is only read.
+Runs the built-in search with several seeds in turn, by its command line, and writes one row per front to
+results/first_search.csv: seconds and load of the machine (wall time means little on a busy one), size of the front,
+fewest and most parameters on it, best validation accuracy. A run that exists in `--runs` is only read.
 
     python experiments/first_search/first_search.py --seeds 1 2 3 4 5 --runs /tmp/first
 """
@@ -30,7 +30,7 @@ def run(seed: int, folder: Path, further: list[str]) -> None:
 
 
 def row(seed: int, folder: Path) -> dict[str, float]:
-    """What the run in `folder` came to."""
+    """The result of the run in `folder`."""
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     front = pd.read_csv(folder / "front.csv")
     load = folder / "load.txt"
@@ -49,13 +49,13 @@ def row(seed: int, folder: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Run what is missing, write the table, print it."""
+    """Run the missing seeds, write the table, print it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     parser.add_argument("--runs", type=Path, required=True, help="folder of the runs, one a seed")
-    known, further = parser.parse_known_args()  # what is left over goes to nas search
+    known, further = parser.parse_known_args()  # the remaining options go to nas search
     rows = []
     for seed in known.seeds:
         folder = known.runs / f"seed{seed}"

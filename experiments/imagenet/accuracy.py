@@ -1,12 +1,12 @@
-"""Top-1 and top-5 of networks on ImageNet's validation pictures and on the three sets of ImageNet-V2.
+"""Top-1 and top-5 of networks on ImageNet's validation images and on the three sets of ImageNet-V2.
 
 Run: python experiments/imagenet/accuracy.py --weights FOLDER [--v1 imagenet/val] [--v2 FOLDER] [--networks ...]
 
-`--weights` holds NETWORK.pt for every network to be judged (`weights.pt` of a training, or what `nas weights convert`
-writes). `--v1` is ImageNet's folder of validation pictures, a folder a class (n01440764, ...). `--v2` is the folder that
-holds the three sets as they unpack (see `V2_SETS`), a folder a class, 0 to 999; what is not there is left out. Pictures are
-reduced and cut to 224 pixels as the trainer judges (the central 87.5%). Rows of earlier calls for other networks and
-sets are kept. Writes results/accuracy.csv.
+`--weights` holds NETWORK.pt for every network to evaluate (`weights.pt` of a training, or the output of `nas weights
+convert`). `--v1` is ImageNet's folder of validation images, one folder per class (n01440764, ...). `--v2` is the folder
+with the three unpacked sets (see `V2_SETS`), one folder per class, 0 to 999; missing sets are left out. Images are
+resized and cut to 224 pixels as in training (the central 87.5%). Rows of earlier calls for other networks and sets are
+kept. Writes results/accuracy.csv.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ SIDE, CLASSES = 224, 1000
 
 
 def held_out(folder: Path, num_classes: int = CLASSES, side: int = SIDE) -> Feed:
-    """The pictures of a folder with one folder a class, to be judged.
+    """The images of a folder with one folder per class, for evaluation.
 
-    Folders that are numbers give the class themselves (ImageNet-V2); names are numbered in their order, and
-    there must be one for every class (ImageNet). Raises `DataError` for a folder that is neither.
+    Folders named by numbers give the class (ImageNet-V2); other names are numbered in their order, and every class
+    must have one (ImageNet). Raises `DataError` for a folder that is neither.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: expected a folder with one folder a class; it is not there")
@@ -54,7 +54,7 @@ def held_out(folder: Path, num_classes: int = CLASSES, side: int = SIDE) -> Feed
         files += found
         labels += [label] * len(found)
     if not files:
-        raise DataError(f"{folder}: expected pictures in its class folders, found none")
+        raise DataError(f"{folder}: expected images in its class folders, found none")
     mean, std = TYPICAL[3]
     held = EncodedImages(files, None, np.array(labels, np.int64), Reading(resolution=side))
     nothing = MemoryPictures(np.empty((0, 3, side, side), np.uint8), np.empty(0, np.int64))
@@ -78,13 +78,13 @@ def _labels(folder: Path, folders: list[Path], num_classes: int) -> IntArray:
 
 
 def sets_of(v1: Path | None, v2: Path | None) -> dict[str, Path]:
-    """The folders to judge on, by the set's name. Raises `ConfigError` when there is none."""
+    """The folders to evaluate on, by the set's name. Raises `ConfigError` without any."""
     found = {} if v1 is None else {V1: v1}
     if v2 is not None:
         found |= {name: v2 / part for name, part in V2_SETS.items() if (v2 / part).is_dir()}
     if not found:
         raise ConfigError(
-            f"--v1, --v2: expected a folder of pictures, or one that holds {', '.join(V2_SETS.values())}"
+            f"--v1, --v2: expected a folder of images, or one that holds {', '.join(V2_SETS.values())}"
         )
     return found
 
@@ -92,7 +92,7 @@ def sets_of(v1: Path | None, v2: Path | None) -> dict[str, Path]:
 def scores(
     network: nn.Module, sets: dict[str, Path], num_classes: int = CLASSES
 ) -> Iterator[tuple[str, Score]]:
-    """How a network does on every set."""
+    """The scores of a network on every set."""
     for name, folder in sets.items():
         yield name, judge(network, held_out(folder, num_classes), num_classes)
 

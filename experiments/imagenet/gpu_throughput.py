@@ -1,12 +1,12 @@
-"""Pictures per second of the ImageNet recipe on one GPU, beside a bare training loop.
+"""Images per second of the ImageNet recipe on one GPU, beside a bare training loop.
 
 Run: python experiments/imagenet/gpu_throughput.py [--batch 256] [--steps 8] [--rounds 5] [--networks ...]
 
-The input is synthetic and of full size: random 224x224 pictures that lie on the GPU as bytes, so that neither disk nor
+The input is synthetic and of full size: random 224x224 images on the GPU as bytes, so that neither disk nor
 decoding is measured. The recipe is that of `nas train --recipe imagenet`, through the trainer's own loop: normalising,
-flip, random erasing, bfloat16 by autocast, channels_last, RMSprop, moving average of the weights. The bare loop is what
-one would write in ten lines for a reference network: the same precision and layout, SGD, one batch again and again,
-no transform, no moving average. All contenders take turns, an epoch of so many steps each, round after round; medians.
+flip, random erasing, bfloat16 by autocast, channels_last, RMSprop, moving average of the weights. The bare loop is a
+ten-line loop for a reference network: the same precision and layout, SGD, one repeated batch, no transform, no moving
+average. All contenders run in turn, an epoch of `--steps` each, for several rounds; medians are reported.
 
 `busy` is the share of a step in which the GPU computes: time within kernels, by torch's profiler, over the time of an
 unprofiled step. `flops_share` is the floating-point operations of convolutions and linear layers (three passes) a second, as a share of
@@ -33,11 +33,11 @@ from nas.training.recipe import RECIPES
 from search_spaces.networks import create_network, network_named, rows_of
 
 SIDE, CLASSES = 224, 1000
-Steps = Callable[[int], None]  # runs so many steps
+Steps = Callable[[int], None]  # runs this number of steps
 
 
 def recipe_steps(name: str, batch: int, most: int, device: torch.device) -> Steps:
-    """The trainer on the published recipe; an epoch is as many steps as asked for, `most` at most."""
+    """The trainer on the published recipe; an epoch has the requested number of steps, `most` at most."""
     published = RECIPES["imagenet"]
     recipe = dataclasses.replace(published.recipe, batch_size=batch)
     network = create_network(name, dropout=published.dropout, drop_connect=published.drop_connect)
@@ -55,7 +55,7 @@ def recipe_steps(name: str, batch: int, most: int, device: torch.device) -> Step
 
 
 def bare_steps(name: str, batch: int, most: int, device: torch.device) -> Steps:
-    """The loop that one would write for this network and nothing else."""
+    """A minimal loop for this network alone."""
     network = create_network(name, dropout=0.0)
     network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9)
@@ -89,7 +89,7 @@ def images(count: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def seconds_of(run: Steps, steps: int, wait: Callable[[], None]) -> float:
-    """Wall seconds a step."""
+    """Wall seconds per step."""
     wait()
     start = time.perf_counter()
     run(steps)
@@ -98,7 +98,7 @@ def seconds_of(run: Steps, steps: int, wait: Callable[[], None]) -> float:
 
 
 def kernel_seconds(run: Steps, steps: int) -> float:
-    """Seconds a step within kernels of the GPU."""
+    """Seconds per step within kernels of the GPU."""
     from torch.profiler import ProfilerActivity, profile
 
     with profile(activities=[ProfilerActivity.CUDA]) as profiler:
@@ -151,7 +151,7 @@ def main() -> None:
 def row_of(
     name: str, loop: str, batch: int, peak: float, step: float, kernels: float, times: list[float]
 ) -> dict[str, object]:
-    """One row of the file, but for the ratio."""
+    """One row of the file, without the ratio."""
     madds = sum(row.madds for row in rows_of(network_named(name)))
     where = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     return {
@@ -171,7 +171,7 @@ def row_of(
 
 
 def with_ratio(rows: list[dict[str, object]]) -> list[dict[str, object]]:
-    """The rows, each with its pictures per second relative to the bare loop of the same network."""
+    """The rows, each with its images per second relative to the bare loop of the same network."""
     bare = {row["network"]: float(str(row["ms_step"])) for row in rows if row["loop"] == "bare"}
     return [{**row, "to_bare": round(bare[row["network"]] / float(str(row["ms_step"])), 3)} for row in rows]
 

@@ -1,4 +1,4 @@
-"""What the scripts of this folder share: the published rows, and small CSV files."""
+"""Shared by the scripts of this folder: the published rows, and small CSV files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def chosen(names: Sequence[str]) -> list[str]:
 
 
 def read(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file; none when there is no file."""
+    """The rows of a CSV file; empty without a file."""
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
@@ -29,7 +29,7 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 def write(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
-    """Write rows that have the same keys; says where."""
+    """Write rows that have the same keys; print the path."""
     kept = list(rows)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:

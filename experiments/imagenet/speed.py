@@ -1,11 +1,11 @@
-"""How fast and how large in memory every network of the table is, on this machine.
+"""Speed and memory of every network of the table on this machine.
 
 Run: python experiments/imagenet/speed.py [--device cpu|cuda] [--batches 1 64] [--rounds 7]
 
-All networks take turns: in each round every one is timed once, plain and fused, so that what else the machine does
-falls on all of them; medians are compared. On a CPU with one thread the time is that of the processor. Weights are
+All networks take turns: each round times every one once, plain and fused, so that other load on the machine
+affects all of them; medians are compared. On a CPU with one thread the time is that of the processor. Weights are
 random, in the size of trained ones. On a GPU the networks run plain, in float32 and in bfloat16 by autocast.
-Writes results/speed_cpu.csv or results/speed_cuda.csv, a row a network, batch and form. Figures whose spread is too wide are
+Writes results/speed_cpu.csv or results/speed_cuda.csv, one row per network, batch and form. Timings with too wide a spread are
 marked in the column `steady`, and with --strict the script refuses to write them.
 """
 
@@ -35,7 +35,7 @@ SIDE = 224
 
 
 def network_of(name: str, form: str, device: str) -> nn.Module:
-    """A network ready to run: `plain` and `bfloat16` as it is in channels_last, `fused` made fast."""
+    """A network ready to run: `plain` and `bfloat16` in channels_last, `fused` in its fast form."""
     network = enliven(create_network(name)).eval()
     if form == "fused":
         network = fuse_network(network)
@@ -56,7 +56,7 @@ def calls(names: list[str], batch: int, device: str) -> dict[tuple[str, str], Ca
 def timed(
     names: list[str], batch: int, settings: LatencySettings, strict: bool
 ) -> dict[tuple[str, str], Timing]:
-    """Timings by network and form. Raises `UnsteadyTiming` when told to be strict."""
+    """Timings by network and form. Raises `UnsteadyTiming` if strict."""
     todo = calls(names, batch, settings.device)
     found = time_in_turns({f"{name}, {form}": call for (name, form), call in todo.items()}, settings)
     if strict:
@@ -65,7 +65,7 @@ def timed(
 
 
 def processor() -> str:
-    """What the processor calls itself, or its architecture."""
+    """The processor's name, or its architecture."""
     file = Path("/proc/cpuinfo")
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
@@ -73,7 +73,7 @@ def processor() -> str:
 
 
 def memory_on_cpu(name: str, form: str, batch: int) -> float:
-    """Peak resident memory (MB) that a forward pass adds, in a process of its own (Linux)."""
+    """Peak resident memory (MB) that a forward pass adds, in a separate process (Linux)."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_added, (name, form, batch))
 
@@ -95,7 +95,7 @@ def _status(key: str) -> int:
 
 
 def memory_on_gpu(name: str, form: str, batch: int, device: str) -> float:
-    """Peak memory (MB) that a forward pass allocates, weights and pictures included."""
+    """Peak memory (MB) that a forward pass allocates, weights and images included."""
     call = forward_pass(network_of(name, form, device), (batch, 3, SIDE, SIDE), device, half=form != "plain")
     torch.cuda.reset_peak_memory_stats(device)
     call()

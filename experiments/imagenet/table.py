@@ -2,10 +2,10 @@
 
 Run: python experiments/imagenet/table.py [--device cpu|cuda [options of speed.py]]
 
-Without --device it puts together what is in results/: table.csv, results/table.md and the figures. With it, it measures
-speed first (speed.py says how). Parameters and MAdds are computed here; `*_published` columns are what others
-published (published.csv), never our measurement; `top1` and `top5` are measured by accuracy.py, and empty where it has
-not run. Rows without a network are published only.
+Without --device it combines the files in results/ to table.csv, results/table.md and the figures. With it, it measures
+speed first (see speed.py). Parameters and MAdds are computed here; `*_published` columns are numbers of others
+(published.csv), never our measurement; `top1` and `top5` are measured by accuracy.py, and empty if it has not
+run. Rows without a network are published only.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from search_spaces.networks import network_named, rows_of
 
 NOTES = """# ImageNet: costs, speed, accuracy
 
-Written by `table.py`; what each column means, and on what it was measured, is in the [README](../README.md). Columns
+Written by `table.py`; the [README](../README.md) defines each column and its hardware. Columns
 marked *p* are published by others; the rest is computed or measured here. A dash: not known, or not measured.
 """
 SPEED = {  # column -> (file, batch, form, figure)
@@ -49,12 +49,12 @@ SHOWN = {  # column of table.csv -> heading in table.md
     "cpu_ms_published": "CPU ms *p*",
     "cpu_ms_batch64": "CPU ms, batch 64",
     "cpu_ms_batch64_fused": "fused",
-    "cpu_pictures_per_second": "CPU pictures/s",
+    "cpu_pictures_per_second": "CPU images/s",
     "cpu_peak_mb_batch64": "CPU MB",
     "gpu_ms_batch64": "GPU ms, batch 64",
     "gpu_ms_batch64_bfloat16": "bf16",
     "gpu_ms_published": "GPU ms *p*",
-    "gpu_pictures_per_second": "GPU pictures/s",
+    "gpu_pictures_per_second": "GPU images/s",
     "gpu_peak_mb_batch64": "GPU MB",
     "top1_published": "top-1 *p*",
     "top5_published": "top-5 *p*",
@@ -64,7 +64,7 @@ SHOWN = {  # column of table.csv -> heading in table.md
 
 
 def table() -> list[dict[str, object]]:
-    """Every row of the published table with what is computed and measured here."""
+    """Every row of the published table with our computed and measured values."""
     speed = {
         column: {
             row["network"]: row[figure] for row in read(RESULTS / file) if (row["batch"], row["form"]) == key
@@ -99,7 +99,7 @@ def _row(
 
 
 def markdown(rows: list[dict[str, object]]) -> str:
-    """The table for people; columns that are empty throughout are left out."""
+    """The table as Markdown, without empty columns."""
     columns = [c for c in SHOWN if any(row[c] != "" for row in rows)]
     lines = [
         "| " + " | ".join(SHOWN[c] for c in columns) + " |",

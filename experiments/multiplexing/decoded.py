@@ -1,4 +1,4 @@
-"""CIFAR-10 decoded once and kept as arrays, so that every process begins without decoding."""
+"""CIFAR-10 decoded once and kept as arrays, so that no process decodes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ FILES = ("cifar10_train.parquet", "cifar10_test.parquet")
 
 @dataclass(frozen=True)
 class Decoded:
-    """Pictures of one side from `folder`, which `decode` filled; a description as `nas.training.data` wants it."""
+    """Images of one side from `folder`, written by `decode`; a data source for `nas.training.data`."""
 
     folder: str
     side: int
 
     def load(self) -> Splits:
-        """All training pictures, none for validation (nothing is selected), the test pictures."""
+        """All training images, none for validation (nothing is selected), the test images."""
         train, test = (self._part(name) for name in ("train", "test"))
         with np.load(Path(self.folder) / "statistics.npz", allow_pickle=False) as kept:
             mean, std = (tuple(float(x) for x in kept[key]) for key in ("mean", "std"))
@@ -41,7 +41,7 @@ class Decoded:
 
 
 def decode(data: Path, folder: Path, sides: set[int], train: int | None, test: int | None) -> None:
-    """Decode `data` (a folder with the two files) into `folder`: `train` and `test` pictures (None: all), each side.
+    """Decode `data` (a folder with the two files) into `folder`: `train` and `test` images (None: all), each side.
 
     Smaller sides are reduced bilinearly with anti-aliasing. Raises `DataError` when a file is missing or damaged.
     """

@@ -1,4 +1,4 @@
-"""The networks that are compared: families of them, and the members whose costs agree."""
+"""The compared networks: families, and their members of equal cost."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Three = tuple[int, int, int]  # one for each stage
 
 @dataclass(frozen=True)
 class Setting:
-    """What the networks see (the side in pixels, the stem's stride: the first stage works on 16x16 maps), and how many.
+    """Input of the networks (side in pixels, stride of the stem: the first stage works on 16x16 maps), and their sizes.
 
     `sizes` are the first stage's widths in the spatial study (the others are two and three times that), `left_out` the
     shares of channels in the channel study.
@@ -56,7 +56,7 @@ class Variant:
         return f"{self.method}@{self.budget}"
 
     def cost(self) -> Cost:
-        """Parameters and multiply-adds for one picture, by the rules of `network_cost`."""
+        """Parameters and multiply-adds for one image, by the rules of `network_cost`."""
         total = network_cost(self.spec, CLASSES)
         if self.rival is None:
             return total
@@ -148,7 +148,7 @@ def spatial_study(setting: Setting) -> list[Variant]:
 
 
 def _kernel(kernels: tuple[int, ...]) -> str:
-    """Which budget a mixture belongs to: that of its mean size."""
+    """The budget of a mixture: that of its mean size."""
     side = sum(kernels) // len(kernels)
     return f"{side}x{side}"
 
@@ -171,7 +171,7 @@ def channel_study(setting: Setting) -> list[Variant]:
 
 
 def _rivals(setting: Setting) -> dict[str, Iterator[tuple[NetworkSpec, Rival | None, float]]]:
-    """Other ways to scale the full network: candidates, and how much else than the way itself they change."""
+    """Other ways to scale the full network: candidates, and the extent of their other changes."""
 
     def free(rival: Rival | None, step: int) -> Iterator[tuple[NetworkSpec, Rival | None, float]]:
         for widths, _ in widths_near(FULL_WIDTHS, step=step):

@@ -43,7 +43,7 @@ NAMES = {
     "leave-out": "channels left out",
     "width": "narrower",
     "depth": "fewer blocks",
-    "resolution": "smaller pictures",
+    "resolution": "smaller images",
     "groups-4": "4 groups and shuffle",
     "ghost": "ghost modules",
     "partial": "partial convolution",
@@ -114,7 +114,7 @@ def comparison(budget: str, other: str, madds: float, differences: pd.Series) ->
 
 
 def corrected(found: list[Comparison]) -> list[Comparison]:
-    """The same with Holm's p-values; those without a p-value stay as they are."""
+    """The same with Holm's p-values; those without a p-value are unchanged."""
     tested = [i for i, c in enumerate(found) if np.isfinite(c.p)]
     result = list(found)
     for i, p in zip(tested, holm([found[i].p for i in tested]), strict=True):
@@ -154,17 +154,17 @@ def answer(study: str, found: list[Comparison], summary: list[Comparison]) -> st
 
 
 def spread(half: float) -> str:
-    """Half the width of an interval as it is printed: nothing for one seed, which has none."""
+    """Half the width of an interval, for printing; empty for a single seed."""
     return "" if np.isnan(half) else f" ± {half:.2f}"
 
 
 def tested(c: Comparison) -> str:
-    """The p-value as it stands behind a verdict."""
+    """The p-value after a verdict."""
     return "" if np.isnan(c.holm) else f", p {probability(c.holm)}"
 
 
 def probability(p: float) -> str:
-    """A p-value as it is printed: nothing where nothing could be tested."""
+    """A p-value for printing; empty without a test."""
     if np.isnan(p):
         return ""
     return "below 0.001" if p < 0.001 else f"{p:.3f}"
@@ -205,7 +205,7 @@ def table(frame: pd.DataFrame, found: list[Comparison]) -> str:
 
 
 def series(frame: pd.DataFrame, study: str) -> list[tuple[str, pd.DataFrame, str, str, str]]:
-    """(label, rows, colour, marker, line) of every line that is drawn."""
+    """(label, rows, colour, marker, line) of every drawn line."""
     if study == "spatial":
         kernel = frame["budget"].str.split().str[0]
         styles = {"plain": ("#0072B2", "o"), "multiplexed": ("black", "s"), "mixed-3-5-7": ("#E69F00", "D")}
@@ -235,7 +235,7 @@ def draw(frame: pd.DataFrame, found: list[Comparison], study: str, file: Path) -
         ]
         x, y, half = np.array(sorted(groups)).T
         left.errorbar(x, y, half, color=colour, marker=marker, ls=line, lw=1.6, ms=5, capsize=3, label=label)
-    left.set(xlabel="multiply-adds of a picture (millions)", ylabel="test accuracy (%)", xscale="log")
+    left.set(xlabel="multiply-adds of an image (millions)", ylabel="test accuracy (%)", xscale="log")
     in_millions(left, np.unique(frame["madds"]))
     left.legend(fontsize=8, frameon=False, handlelength=3.2)
     left.grid(alpha=0.25)
@@ -280,7 +280,7 @@ def differences(axis: Axes, found: list[Comparison], study: str) -> None:
 
 
 def write(folder: Path) -> Path:
-    """Everything that can be written from the tables in `folder`; the path of results.md."""
+    """Write all files that the tables in `folder` allow; return the path of results.md."""
     parts = []
     for study in OURS:
         file = folder / f"{study}.csv"
@@ -298,14 +298,14 @@ def write(folder: Path) -> Path:
         draw(frame, found, study, folder / f"{study}.png")
         first = frame.iloc[0]
         setting = (
-            f"{first['train_pictures']:,} training pictures of CIFAR-10 at {first['side']} pixels, {first['epochs']} epochs, "
+            f"{first['train_pictures']:,} training images of CIFAR-10 at {first['side']} pixels, {first['epochs']} epochs, "
             f"batches of {first['batch']}, on {first['device']}."
         )
         parts += [f"## {CLAIMS[study][0]}", setting, answer(study, found, overall(pairs))]
         parts += [f"![{study}]({study}.png)", table(frame, found)]
     if not parts:
         raise DataError(f"{folder}: expected spatial.csv or channel.csv; run study.py first")
-    head = "# Do the layers do what is claimed?\n\nWritten by `report.py` from the tables beside it."
+    head = "# Do the layers do as claimed?\n\nWritten by `report.py` from the tables beside it."
     result = folder / "results.md"
     result.write_text("\n\n".join([head, *parts]) + "\n", encoding="utf-8")
     return result

@@ -1,7 +1,7 @@
-"""Blocks that others use to make a network cheaper, each as a module and as exact counts.
+"""Other published blocks for cheaper networks, each as a module and as exact counts.
 
-All keep width and size, have a residual connection and expand by `EXPANSION`, as the full block that they stand
-for (1x1 to the hidden width, 3x3 depthwise, 1x1 back).
+All keep width and size, have a residual connection and expand by `EXPANSION`, as the full block that they replace
+(1x1 to the hidden width, 3x3 depthwise, 1x1 back).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ EXPANSION = 3
 
 @dataclass(frozen=True)
 class Rival:
-    """A block: how it is made for a width, and what it costs on a size x size map.
+    """A block: its constructor by width, and its cost on a size x size map.
 
-    `multiple` divides every width for which it can be made.
+    `multiple` divides every valid width.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""One training of one network, and how fast a step of it is, on a CPU or a GPU."""
+"""One training of one network, and the time of a step, on a CPU or a GPU."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Mode:
 
 @dataclass(frozen=True)
 class Task:
-    """One training: which network, from which seed, how long, on what."""
+    """One training: network, seed, length, data and device."""
 
     variant: Variant
     seed: int
@@ -60,7 +60,7 @@ class Task:
 
 
 def begin(task: Task) -> tuple[Training, Any]:
-    """The training of a task, and its pictures."""
+    """The training of a task, and its images."""
     device = torch.device(task.device)
     recipe = task.recipe
     data = Decoded(task.folder, task.variant.spec.resolution)
@@ -76,15 +76,15 @@ def begin(task: Task) -> tuple[Training, Any]:
 
 
 def record(training: Training, x: Tensor) -> None:
-    """Make the network's training pass a replay of CUDA graphs, for batches shaped as `x`; weights stay as they were.
+    """Make the network's training pass a replay of CUDA graphs, for batches shaped as `x`; weights are unchanged.
 
-    Leaves the network as it is when the recording fails.
+    Leaves the network unchanged if the recording fails.
     """
     network = training.network
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     network.train()
     try:
-        # weights must be cast anew in every replay, so the cast ones may not come from autocast's cache
+        # every replay must cast the weights, so autocast's cache must not supply them
         with torch.autocast(x.device.type, dtype=torch.bfloat16, cache_enabled=False):
             torch.cuda.make_graphed_callables(network, (x,))
     except RuntimeError as error:
@@ -94,7 +94,7 @@ def record(training: Training, x: Tensor) -> None:
 
 
 def train(task: Task) -> dict[str, float]:
-    """Train, judge on the test pictures, and give the row of the table."""
+    """Train, evaluate on the test images, and return the row of the table."""
     start = time.perf_counter()
     device = torch.device(task.device)
     with reproducible(1, device):
@@ -116,12 +116,12 @@ _MEETING: list[Barrier] = []  # of this process with the others of its pool
 
 
 def meet_at(barrier: Barrier) -> None:
-    """Where the processes of a pool wait for each other before they time a step; called when one begins."""
+    """Make the barrier at which the processes of a pool meet before they time a step; called at the start of each."""
     _MEETING[:] = [barrier]
 
 
 def step_seconds(task: Task, seconds: float = 1.5) -> float:
-    """Seconds that a training step takes on average, over at least `seconds`; infinite where it cannot run so.
+    """Seconds that a training step takes on average, over at least `seconds`; infinite if it cannot run in this mode.
 
     To be called in all processes of a pool at once: they wait for each other, so that each is timed beside the others.
     """
@@ -165,13 +165,13 @@ def _timed(step: Callable[[], object], device: torch.device, seconds: float) -> 
 
 
 def finish(device: torch.device) -> None:
-    """Wait for what the device was given."""
+    """Wait until the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def release(device: torch.device) -> None:
-    """Give back the memory of networks that are gone; a recorded network is a cycle."""
+    """Free the memory of deleted networks; a recorded network is a reference cycle."""
     if device.type == "cuda":
         gc.collect()
         torch.cuda.empty_cache()

@@ -1,11 +1,11 @@
-"""Do MUXNet's layers do what is claimed? Trains every network of both studies from several seeds.
+"""Do MUXNet's layers do as claimed? Trains every network of both studies from several seeds.
 
 Full (a GPU):   python experiments/multiplexing/study.py --data FOLDER --device cuda --minutes 6 --jobs 8
 Small (2 cores): python experiments/multiplexing/study.py --data FOLDER --small --jobs 2 --minutes 120
 
-A row is appended to spatial.csv or channel.csv when its training is done; the same command goes on with those
-that are missing. Every network is trained from the first seed before any is from the second, so that a run
-that is cut short has whole seeds. `report.py` turns the tables into figures and results.md.
+A row is appended to spatial.csv or channel.csv after its training; the same command continues with the missing
+ones. Every network is trained with the first seed before any with the second, so that an interrupted run has
+complete seeds. `report.py` turns the tables into figures and results.md.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ COLUMNS = [
     "seconds",
 ]
 SAME = ("epochs", "train_pictures", "side", "batch")  # what all rows of a table have in common
-RUN_OVERHEAD = 2.0  # seconds of a process for a training besides its steps: building, recording, judging
+RUN_OVERHEAD = 2.0  # seconds of a process per training besides its steps: building, recording, evaluation
 MARGIN = 1.15
 EPOCHS = 4, 60  # the least and the most that are chosen for a given time
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is trained on, and how; `train` and `test` None are all pictures."""
+    """Data and settings of the trainings; `train` and `test` None are all images."""
 
     setting: Setting
     train: int
@@ -74,7 +74,7 @@ SMALL = Plan(Setting(16, 1, (4, 8), (0.5, 0.75)), 8_000, None, 64, 0.1, seeds=3,
 
 @dataclass(frozen=True)
 class Job:
-    """One row to be."""
+    """One planned row."""
 
     study: str
     variant: Variant
@@ -82,14 +82,14 @@ class Job:
 
 
 def jobs_of(studies: dict[str, list[Variant]], seeds: Sequence[int]) -> list[Job]:
-    """All of them, seeds outermost; within a seed the dear ones first, so that processes end together."""
+    """All jobs, seeds outermost; within a seed the expensive ones first, so that processes end together."""
     pairs = [(name, variant) for name, variants in studies.items() for variant in variants]
     pairs.sort(key=lambda pair: -pair[1].cost().madds)
     return [Job(name, variant, seed) for seed in seeds for name, variant in pairs]
 
 
 def read_rows(file: Path, settings: dict[str, int]) -> set[tuple[str, int]]:
-    """Which (variant, seed) a table has. Raises `ConfigError` when its rows were made with other settings."""
+    """The (variant, seed) pairs in a table. Raises `ConfigError` when its rows were made with other settings."""
     if not file.is_file():
         return set()
     with file.open(newline="", encoding="utf-8") as lines:
@@ -99,13 +99,13 @@ def read_rows(file: Path, settings: dict[str, int]) -> set[tuple[str, int]]:
             if row.get(key) != str(value):
                 raise ConfigError(
                     f"{file}: its rows have {key} {row.get(key)}, this run {value}; give another folder with --out, or "
-                    f"--epochs {row.get('epochs')} and the same plan to go on with it"
+                    f"--epochs {row.get('epochs')} and the same plan to continue it"
                 )
     return {(row["variant"], int(row["seed"])) for row in rows}
 
 
 def epochs_of(out: Path) -> int | None:
-    """The epochs of the rows that are there, if any."""
+    """The epochs of the existing rows, if any."""
     for name in STUDIES:
         file = out / f"{name}.csv"
         if file.is_file():
@@ -116,7 +116,7 @@ def epochs_of(out: Path) -> int | None:
 
 
 def append(file: Path, row: dict[str, object]) -> None:
-    """One row at the end of a table, with a head if it is the first."""
+    """One row at the end of a table, with a header if it is the first."""
     new = not file.is_file()
     with file.open("a", newline="", encoding="utf-8") as lines:
         writer = csv.DictWriter(lines, COLUMNS, lineterminator="\n")
@@ -128,7 +128,7 @@ def append(file: Path, row: dict[str, object]) -> None:
 def measured_mode(
     pool: ProcessPoolExecutor, jobs: int, task: Task, graphs: bool
 ) -> tuple[Mode, dict[Mode, float]]:
-    """The fastest way to run the task's network in all processes at once, and the seconds a step of each way."""
+    """The fastest way to run the task's network in all processes at once, and the seconds per step of each way."""
     ways = [Mode(False, True), *([Mode(True, True), Mode(True, False)] if graphs else [])]
     seconds = {way: together(pool, jobs, replace(task, mode=way)) for way in ways}
     return min(seconds, key=lambda way: seconds[way]), seconds
@@ -180,9 +180,9 @@ class Session:
 
 
 def choose(session: Session, folder: str, jobs: list[Job], wanted: int | None) -> tuple[Mode, int]:
-    """How to run, and for how many epochs (None: what fits the time), by timing three networks.
+    """Choose the mode and the number of epochs (None: as many as fit the time) by timing three networks.
 
-    In processes of its own: what goes wrong here stays here.
+    Runs in separate processes, so that a failure here has no further effect.
     """
     ordered = sorted({job.variant for job in jobs}, key=lambda v: v.cost().madds)
     small, middle, large = ordered[0], ordered[len(ordered) // 2], ordered[-1]
@@ -193,7 +193,7 @@ def choose(session: Session, folder: str, jobs: list[Job], wanted: int | None) -
         mode, ways = measured_mode(pool, session.jobs, start(variant=middle), graphs)
         for way, seconds in ways.items():
             print(
-                f"{way}: {1000 * seconds:.2f} ms a step of {session.plan.batch} pictures, {session.jobs} processes"
+                f"{way}: {1000 * seconds:.2f} ms per step of {session.plan.batch} images, {session.jobs} processes"
             )
         if not np.isfinite(ways[mode]):
             raise ConfigError(f"--device {session.device}: no network can be trained on it (see above)")
@@ -220,7 +220,7 @@ def choose(session: Session, folder: str, jobs: list[Job], wanted: int | None) -
 
 
 def run(session: Session, folder: str, jobs: list[Job], mode: Mode, epochs: int) -> int:
-    """Train `jobs` in their order until the time is over; how many were done."""
+    """Train `jobs` in order until the time is over; return the number of trainings."""
     waiting: Iterator[Job] = iter(jobs)
     running: dict[Future[dict[str, float]], Job] = {}
     done, longest = 0, 0.0
@@ -247,7 +247,7 @@ def run(session: Session, folder: str, jobs: list[Job], mode: Mode, epochs: int)
 
 
 def write(session: Session, job: Job, row: dict[str, float], epochs: int) -> None:
-    """A finished training into its table."""
+    """Append a finished training to its table."""
     cost = job.variant.cost()
     append(
         session.out / f"{job.study}.csv",
@@ -278,7 +278,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="folder for the tables (default: full/ beside this script; with --small beside it)",
     )
     parser.add_argument(
-        "--small", action="store_true", help="fewer networks, 8,000 pictures of 16 pixels, 8 epochs, 3 seeds"
+        "--small", action="store_true", help="fewer networks, 8,000 images of 16 pixels, 8 epochs, 3 seeds"
     )
     parser.add_argument("--study", choices=[*STUDIES, "both"], default="both")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

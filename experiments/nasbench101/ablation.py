@@ -1,7 +1,7 @@
-"""What the parts are worth: each taken away, the rest as it is.
+"""Ablation: remove each part of the algorithm in turn.
 
 `python experiments/nasbench101/ablation.py --runs runs/nasbench101/ablation runs/nasbench101/ablation_surrogate` reports on the runs of
-`ablation.yaml` and `ablation_surrogate.yaml`, and on the committed ones of `results/ablation.csv` that they lack. See the README beside this file; what asynchrony is worth is in `scaling.py`.
+`ablation.yaml` and `ablation_surrogate.yaml`, and on the committed ones of `results/ablation.csv` that they lack. See the README beside this file; `scaling.py` measures the effect of asynchrony.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cells_scoring import quality_row
 from cells_tasks import load
 
 BUDGET = 300
-ASSISTED = 100  # evaluations of what has a surrogate
+ASSISTED = 100  # evaluations of variants with a surrogate
 CHECKPOINTS = (25, 50, 75, 100, 150, 200, 300)
 
 
@@ -40,9 +40,9 @@ SURROGATE = (
 NAMES = {
     "infill at random among improvements": LONGER
 }  # by label of the config, which may be 40 letters long
-HEAD = """# What the parts are worth
+HEAD = """# Ablation
 
-Written by `ablation.py`. Median over the seeds of the share of the true front's hypervolume after so many evaluations, one at a time, with one part
+Written by `ablation.py`. Median over the seeds of the share of the true front's hypervolume after each number of evaluations, one at a time, with one part
 taken away. `tested`: Wilcoxon's signed-rank test over the seeds against the whole algorithm, corrected by Holm over the variants; A
 is the probability that a run of the row is better (Vargha and Delaney). Asynchrony: see `scaling.md`.
 """

@@ -1,4 +1,4 @@
-"""Algorithms with one part taken away, for the ablation alone."""
+"""Algorithms without one part, for the ablation alone."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _CERTAIN = 1e-9  # deviation of a prediction that is taken at its word
 
 
 class WithoutNormalisation(MOEAD):
-    """MOEA/D on the objectives as they are: percent, parameters and multiply-adds."""
+    """MOEA/D on the raw objectives: percent, parameters and multiply-adds."""
 
     def _normalise(self, points: FloatArray) -> None:
         """Keep the ideal at 0 and every scale at 1."""
 
 
 class Repeating(Candidates):
-    """A source of candidates that forgets what it handed out: the same ones may come again, and are counted again."""
+    """A source of candidates without memory: it may return one again, which is counted again."""
 
     def check(self, architecture: Architecture) -> Architecture | None:
-        """The canonical form if it is valid and within cheap limits."""
+        """The canonical form if it is valid and within the cheap constraints."""
         if not self._space.is_valid(architecture):
             return None
         canonical = self._space.canonical(architecture)
@@ -37,7 +37,7 @@ class Repeating(Candidates):
 
 
 class WithDuplicates(MOEAD):
-    """MOEA/D that evaluates what it knows again whenever variation gives it again."""
+    """MOEA/D that evaluates known architectures again when variation returns them."""
 
     def __init__(self, problem: Problem, rng: np.random.Generator, settings: MOEADSettings | None = None):
         super().__init__(problem, rng, settings)
@@ -45,7 +45,7 @@ class WithDuplicates(MOEAD):
 
 
 class CertainModels(Models):
-    """Models that are taken at their word: no candidate is hoped to be better than predicted."""
+    """Models without uncertainty: no candidate can be better than predicted."""
 
     def forecast(self, exact: CandidateBatch) -> Forecast:
         """The same predictions with (next to) no deviation."""
@@ -64,7 +64,7 @@ class GreedyInfill(SAMOEAD):
 
 
 class RandomInfill(SAMOEAD):
-    """sa-moead that takes any candidate which its models think an improvement, in place of the largest."""
+    """sa-moead that takes a random candidate with a predicted improvement, in place of the largest."""
 
     def __init__(
         self, problem: Problem, rng: np.random.Generator, settings: SAMOEADSettings | None = None
@@ -74,7 +74,7 @@ class RandomInfill(SAMOEAD):
 
 
 class IndifferentModels(CertainModels):
-    """Models whose predicted improvements are all worth the same: a random order among those above nothing."""
+    """Models with equal predicted improvements: a random order among the positive ones."""
 
     def __init__(self, problem: Problem, predictors: Any, rng: np.random.Generator) -> None:
         super().__init__(problem, predictors)

@@ -1,7 +1,7 @@
-"""Accuracy only, the paper's figure: the test error of the best cell by what the search sees.
+"""Accuracy only, the paper's figure: the test error of the cell with the best searched error.
 
 `python experiments/nasbench101/accuracy.py --runs runs/nasbench101/accuracy` reports on the runs of `accuracy.yaml` and on the committed
-ones of `results/accuracy.csv` that it lacks. `tuning.py` has to have chosen the settings of regularized evolution before. See the README beside this file.
+ones of `results/accuracy.csv` that it lacks. Run `tuning.py` first: it chooses the settings of regularized evolution. See the README beside this file.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ REPORTED_AT = (50, 100, 150, 300)
 REFERENCE = "sa-moead"
 TUNED = "regularized evolution, tuned"
 DAY = 86_400.0
-PUBLISHED = {  # what the table of published figures calls them
+PUBLISHED = {  # their names in the table of published figures
     TUNED: "regularized evolution",
     "local search": "local search",
     "random": "random search",
 }
 HEAD = """# Accuracy only
 
-Written by `accuracy.py`. Mean test error (%) of the cell that was best by what the search saw, after so many evaluations.
+Written by `accuracy.py`. Mean test error (%) of the cell with the best searched error, after each number of evaluations.
 `tested`: Wilcoxon's signed-rank test over the seeds against the method named, corrected by Holm over the methods, at the most
 evaluations that both have; A is the probability that a run of the row is better (Vargha and Delaney).
 """
@@ -63,7 +63,7 @@ METHODS = ("sa-moead", "moead", TUNED, "regularized evolution 50/10", "local sea
 
 
 def best_so_far(task: Task, told: pd.DataFrame, budget: int) -> Row:
-    """The reported error of the best by what is searched, after each number of evaluations; and the days till then."""
+    """The reported error of the cell with the best searched error after each number of evaluations, and the days until then."""
     best = told["error"].cummin().to_numpy()
     row_of_best = np.maximum.accumulate(np.where(told["error"].to_numpy() == best, np.arange(len(told)), 0))
     row: Row = {"budget": budget}
@@ -88,7 +88,7 @@ def scored(chosen: Mapping[str, str], data: Path, run: Run) -> list[Row]:
 
 
 def tuned(out: Path) -> dict[str, str]:
-    """What `tuning.py` chose: population/tournament, by task."""
+    """The choice of `tuning.py`: population/tournament, by task."""
     found = pd.read_csv(out / "tuning.csv").query("chosen")
     return dict(zip(found["task"], found["method"], strict=True))
 

@@ -1,4 +1,4 @@
-"""Where something else is better than ours: read from the results, for the first paragraph of the README.
+"""Tasks on which another method is better than ours, read from the results, for the first paragraph of the README.
 
 `python experiments/nasbench101/behind.py` writes `results/behind.md`; run the experiments before.
 """
@@ -22,7 +22,7 @@ READ = (  # experiment, the column of a number of evaluations, the number that i
 def better_than_ours(
     summary: pd.DataFrame, runs: pd.DataFrame, prefix: str, value: str, larger: bool
 ) -> list[list[str]]:
-    """The leader of each task and number of evaluations, where it is none of ours, with what ours had and a test."""
+    """The leader of each task and number of evaluations, if it is not ours, with our value and a test."""
     lines = []
     for (task, n), rows in summary.groupby(["task", "evaluations"], sort=False):
         known = rows.set_index("method")[value]

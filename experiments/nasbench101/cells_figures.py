@@ -1,4 +1,4 @@
-"""The figures: one quiet style, colours that readers with any colour vision tell apart."""
+"""The figures: one quiet style, colours that are distinct for any colour vision."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from matplotlib.ticker import FuncFormatter
 
 from nas.pareto.indicators import hypervolume
 
-# Okabe and Ito's palette, in a fixed order of methods; each has a marker and a dash of its own for grey print.
+# Okabe and Ito's palette, in a fixed order of methods; each has its own marker and dash for grey print.
 STYLES: dict[str, dict[str, Any]] = {
     "sa-moead": {"color": "#D55E00", "marker": "o"},
     "moead": {"color": "#0072B2", "marker": "s"},
@@ -58,7 +58,7 @@ def curve(
 
 
 def accuracy(frame: pd.DataFrame, tasks: Mapping[str, Task], checkpoints: Sequence[int], out: Path) -> None:
-    """Test error against evaluations, a panel a task; and against simulated training days where times are known."""
+    """Test error against evaluations, one panel per task; and against simulated training days where times are known."""
     with plt.rc_context(PLAIN):
         columns = min(3, len(tasks))
         rows = -(-len(tasks) // columns)
@@ -105,7 +105,7 @@ def accuracy(frame: pd.DataFrame, tasks: Mapping[str, Task], checkpoints: Sequen
 
 
 def tuning(rows: pd.DataFrame, tasks: Mapping[str, Task], out: Path) -> None:
-    """Mean test error of each population and tournament, a panel a task; the chosen one is framed."""
+    """Mean test error of each population and tournament, one panel per task; the chosen one is framed."""
     with plt.rc_context(PLAIN):
         columns = min(3, len(tasks))
         height = -(-len(tasks) // columns)
@@ -137,7 +137,7 @@ def tuning(rows: pd.DataFrame, tasks: Mapping[str, Task], out: Path) -> None:
 
 
 def missing(frame: pd.DataFrame, tasks: Mapping[str, Task], checkpoints: Sequence[int], file: Path) -> None:
-    """What is missing to the true front's hypervolume against evaluations, a panel a task."""
+    """Missing share of the true front's hypervolume against evaluations, one panel per task."""
     with plt.rc_context(PLAIN):
         columns = min(2, len(tasks))
         height = -(-len(tasks) // columns)
@@ -208,7 +208,7 @@ def cloud(task: Task, fronts: Mapping[str, Sequence[str]], file: Path) -> None:
 def competition(
     frame: pd.DataFrame, tasks: Mapping[str, Task], checkpoints: Sequence[int], file: Path
 ) -> None:
-    """Hypervolume on the published scale against evaluations, a panel a problem; a line for the best possible."""
+    """Hypervolume on the published scale against evaluations, one panel per problem; a line for the best possible."""
     with plt.rc_context(PLAIN):
         columns = 2
         height = -(-len(tasks) // columns)
@@ -244,7 +244,7 @@ def preference(
     checkpoints: Sequence[int],
     file: Path,
 ) -> None:
-    """Left how much of the wanted region is dominated; right a typical front of each about the aspiration."""
+    """Left: dominated share of the wanted region. Right: a typical front of each around the aspiration."""
     styles = {
         "with preference": {"color": "#D55E00", "marker": "o"},
         "without preference": {"color": "#0072B2", "marker": "s", "linestyle": "--"},

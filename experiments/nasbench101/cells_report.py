@@ -44,9 +44,9 @@ def curve_report(
     *,
     larger: bool = True,
 ) -> pd.DataFrame:
-    """A row a task, number of evaluations and method: mean, quartiles, and the test against the reference.
+    """One row per task, number of evaluations and method: mean, quartiles, and the test against the reference.
 
-    The reference is the first method of the task where its own runs do not go so far.
+    The reference is the first method of the task where its own runs are shorter.
     """
     rows = []
     for task, of_task in frame.groupby("task", sort=False):
@@ -69,7 +69,7 @@ def curve_report(
 def summary_table(
     rows: pd.DataFrame, value: str, extra: Mapping[str, Mapping[str, str]] | None = None, digits: int = 3
 ) -> str:
-    """One task's summary in Markdown: a row a method, a column a number of evaluations, then the last test of each.
+    """One task's summary in Markdown: one row per method, one column per number of evaluations, then the last test of each.
 
     `extra` has further columns, by head, then method.
     """

@@ -1,4 +1,4 @@
-"""The runs that a report is of: the committed rows, with those of comparisons in the place of theirs."""
+"""The runs of a report: the committed rows, replaced by those of comparisons."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Score = Callable[[Run], list[Row]]
 
 
 def arguments(description: str) -> argparse.Namespace:
-    """What every report here takes on the command line."""
+    """The command-line arguments of every report."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -47,7 +47,7 @@ def arguments(description: str) -> argparse.Namespace:
 
 
 def rows(name: str, args: argparse.Namespace, score: Score, order: Sequence[str]) -> pd.DataFrame:
-    """The rows of `results/NAME.csv`; those of `args.runs` take the place of theirs, and all are written to `args.out`.
+    """The rows of `results/NAME.csv`; rows of `args.runs` replace theirs, and all are written to `args.out`.
 
     `score` gives the rows of a run, without those of its task, method and seed that are its own. Rows are by task, then method in the
     given order, then seed.
@@ -66,7 +66,7 @@ def rows(name: str, args: argparse.Namespace, score: Score, order: Sequence[str]
 
 
 def of_comparison(folder: Path, score: Score) -> list[Row]:
-    """A row for each complete run in the folder of a comparison. Raises `ConfigError` where there is none."""
+    """A row for each complete run in the folder of a comparison. Raises `ConfigError` without one."""
     known = recorded(folder)
     if known is None:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""How good a run's result is: the non-dominated by what was searched, judged by what is reported."""
+"""Quality of a run's result: non-dominated in the searched objectives, scored in the reported ones."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ POPULATION = 100  # cells that the competition's protocol scores
 
 
 def found(task: Task, told: pd.DataFrame) -> pd.DataFrame:
-    """The rows that the search itself would hand out: non-dominated in what it saw."""
+    """The rows on the search's front: non-dominated in the searched objectives."""
     searched = told[task.names].to_numpy(dtype=np.float64)
     return told.iloc[non_dominated(searched)]
 
 
 def reported(task: Task, told: pd.DataFrame) -> FloatArray:
-    """What is reported of them, (k, m), minimised."""
+    """Their reported objectives, (k, m), minimised."""
     return found(task, told)[task.columns].to_numpy(dtype=np.float64)
 
 
@@ -46,10 +46,10 @@ def quality_row(task: Task, told: pd.DataFrame, checkpoints: Sequence[int], budg
 
 
 def population(task: Task, told: pd.DataFrame) -> FloatArray:
-    """What is reported, (k, m), of the best 100 cells by what the search saw: by rank of dominance, then by crowding.
+    """Reported objectives, (k, m), of the best 100 cells in the searched ones: by rank of dominance, then by crowding.
 
-    The competition scores a final population of about so many. With noisy measurements it says more than the
-    non-dominated alone, of which many were only lucky.
+    The competition scores a final population of about this size. With noisy measurements it is more informative
+    than the non-dominated set alone, of which many were only lucky.
     """
     searched = told[task.names].to_numpy(dtype=np.float64)
     kept = RankAndCrowding()(searched, POPULATION, np.random.default_rng(0)).indices

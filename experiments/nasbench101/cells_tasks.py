@@ -1,4 +1,4 @@
-"""The problems of these experiments as the configs beside this file have them, and what a report says of them."""
+"""The problems in the configs beside this file, and their text in reports."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from search_spaces.nasbench101.table_evaluator import TableEvaluator, TabularNAS
 HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("NAS_SHARED_DATA", HERE.parents[2] / "shared" / "data"))
 CONFIGS = ("accuracy", "fronts", "evoxbench", "preference", "full")
-EPOCHS = 108 / 4  # trainings of 108 epochs are taken to last so many times the recorded four
+EPOCHS = 108 / 4  # assumed time of 108 epochs, in multiples of the recorded four
 TEST, VALIDATION = "mean test error after 108 epochs", "validation error"
 TEST_201 = "mean test error after 200 epochs"
-TEXTS = {  # by how the name of a task begins: title, what is searched, what is reported
+TEXTS = {  # by prefix of a task's name: title, searched, reported
     "5v-final": ("NASBench-101, five vertices, 108 epochs", TEST, TEST),
     "5v-short": ("NASBench-101, five vertices, 4 epochs", f"{VALIDATION} of one training of 4 epochs", TEST),
     "5v C10": ("{problem}, five vertices", f"{VALIDATION} of one training of 4 epochs", TEST),
@@ -45,11 +45,11 @@ TIMED = ("5v", "full")  # tasks whose evaluator returns `train_seconds`
 
 @dataclass(frozen=True)
 class Task:
-    """A problem whose value `test_error` stands in the error's place in every report.
+    """A problem whose value `test_error` replaces the error in every report.
 
-    `searched` and `reported` say in words what the search sees and what is reported. `scale` are the ideal and the nadir
-    of the reported objectives where somebody published them; else those of the true front are taken, and the reference
-    point lies a tenth of the range beyond the nadir. Times, where the evaluator has any, are `train_seconds`.
+    `searched` and `reported` describe the objectives of the search and of the report. `scale` is the published ideal and
+    nadir of the reported objectives, if any; else those of the true front are used, and the reference point is a tenth
+    of the range beyond the nadir. Times, where the evaluator has any, are `train_seconds`.
     """
 
     name: str
@@ -62,17 +62,17 @@ class Task:
 
     @property
     def names(self) -> list[str]:
-        """What is searched, by column of a run's history."""
+        """The searched objectives, by column of a run's history."""
         return [objective.name for objective in self.problem.objectives]
 
     @property
     def columns(self) -> list[str]:
-        """What is reported, by column of a run's history: the test error, then the exact objectives."""
+        """The reported objectives, by column of a run's history: the test error, then the exact objectives."""
         return ["test_error", *self.names[1:]]
 
     @cached_property
     def everything(self) -> pd.DataFrame:
-        """Every architecture of the space with its text and what is reported of it."""
+        """Every architecture of the space with its text and reported objectives."""
         space, measure, rows = self.problem.space, self.problem.measure(), []
         for architecture in space.enumerate():  # type: ignore[attr-defined]
             found = {**measure(Trial(0, architecture, 0)), **self.problem.cheap_values(architecture)}
@@ -82,7 +82,7 @@ class Task:
 
     @cached_property
     def truth(self) -> FloatArray:
-        """The true front of what is reported, (k, m), minimised."""
+        """The true front of the reported objectives, (k, m), minimised."""
         points = self.everything[self.columns].to_numpy(dtype=np.float64)
         return np.asarray(points[non_dominated(points)], dtype=np.float64)
 
@@ -112,7 +112,7 @@ def problems(data: Path) -> dict[str, tuple[Comparison, ProblemPart]]:
 
 @cache
 def load(name: str, data: Path) -> Task:
-    """The task of that name, made once in a process."""
+    """The task of that name, made once per process."""
     comparison, part = problems(data)[name]
     title, searched, reported = next(texts for start, texts in TEXTS.items() if name.startswith(start))
     task = Task(

@@ -1,7 +1,7 @@
 """EvoXBench's C10/MOP1 and C10/MOP2: searched on single noisy trainings, scored on mean test error, on their scale.
 
 `python experiments/nasbench101/evoxbench.py --runs runs/nasbench101/evoxbench` reports on the runs of `evoxbench.yaml` and on the committed
-ones of `results/evoxbench.csv` that it lacks, beside what others published. See the README beside this file for what each table can show.
+ones of `results/evoxbench.csv` that it lacks, beside published results. The README beside this file states what each table can show.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ METHODS = ("sa-moead", "moead", "nsga2", "nsga3", "local search", "random")
 HEAD = """# EvoXBench: C10/MOP1 and C10/MOP2
 
 Written by `evoxbench.py`. Median hypervolume over the seeds, on EvoXBench's scale with the reference point at its nadir, of
-the best 100 cells by what the search saw (rank of dominance, then crowding), by their mean test error: the competition scores
-a final population of about so many. `tested`: Wilcoxon's signed-rank test over
+the best 100 cells in the searched objectives (rank of dominance, then crowding), by their mean test error: the competition scores
+a final population of about this size. `tested`: Wilcoxon's signed-rank test over
 the seeds against sa-moead (moead where that was not run so far), corrected by Holm over the methods; A is the probability that
 a run of the row is better (Vargha and Delaney). The published figures are means of 31 runs of 10,000 evaluations of the
 **whole** NASBench-101 with EvoXBench's own encoding: a column to orient by, not one to compare with, except where the
@@ -41,7 +41,7 @@ def scored(data: Path, run: Run) -> list[Row]:
 
 
 def published(problem: str) -> str:
-    """What others published of a problem, as a table."""
+    """Published results on a problem, as a table."""
     file = DATA.parent / "references" / "evoxbench_cec2023.csv"
     if not file.exists():
         return ""
@@ -71,7 +71,7 @@ def section(name: str, task: Task, summaries: dict[str, pd.DataFrame]) -> str:
         [
             text,
             summary_table(rows["hv"], "median", digits=4),
-            "Hypervolume of the cells that were non-dominated in what the search saw, alone:\n",
+            "Hypervolume of only the cells that are non-dominated in the searched objectives:\n",
             summary_table(rows["front_hv"], "median", digits=4),
             "IGD of the 100:\n",
             summary_table(rows["igd"], "median", digits=4),

@@ -1,4 +1,4 @@
-"""What an aspiration point is worth: how near the wanted region the front gets for the same evaluations.
+"""Effect of an aspiration point: distance of the front to the wanted region for the same evaluations.
 
 `python experiments/nasbench101/preference.py --runs runs/nasbench101/preference` reports on the runs of `preference.yaml` and on the
 committed ones of `results/preference.csv` that it lacks. See the README beside this file.
@@ -22,24 +22,24 @@ from nas.pareto.preferences import Preference
 
 CHECKPOINTS = (10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60)
 REPORTED_AT = (20, 30, 40, 60)
-WANTED = {  # by task: what the user says, about a place in the middle of the front
+WANTED = {  # by task: the user's preference, near the middle of the front
     "5v-final-3": "error=6.5%, params=4M",
     "nb201-cifar10-final-3": "error=7%, params=500k",
-    "nb201-cifar10-3": "error=7%, params=500k",  # the same wish where the search sees another error: out of its reach
+    "nb201-cifar10-3": "error=7%, params=500k",  # the same target with another searched error: out of reach
 }
 WITHOUT, WITH = "without preference", "with preference"
 
 
 def wanted(task: Task) -> Preference:
-    """What the user of this task says."""
+    """The preference of the user of this task."""
     return Preference.parse(WANTED[task.name], task.problem.objectives)
 
 
 def region(task: Task) -> tuple[Box, float]:
-    """The wanted region, and the most that can be dominated of it.
+    """The wanted region, and its largest part that can be dominated.
 
     It begins at the true ideal and ends at the worse of the aspiration and a tenth of the range beyond the member of the true front
-    that comes nearest. It is not the window that the search looks through (`Preference.region`), so that this could be changed.
+    that comes nearest. It differs from the search's region (`Preference.region`), so that the latter can change.
     """
     ideal, nadir = task.truth.min(axis=0), task.truth.max(axis=0)
     aspiration = wanted(task).aspiration(ideal, nadir, task.truth)
@@ -68,13 +68,13 @@ def scored(data: Path, run: Run) -> list[Row]:
 HEAD = """# What an aspiration point is worth
 
 Written by `preference.py`. sa-moead, 60 evaluations, with and without the preference. `region`: the median share that the front
-dominates of what the true front dominates of the wanted region, which ends at the worse of the aspiration and a tenth of the range beyond
+dominates of the part of the wanted region that the true front dominates, which ends at the worse of the aspiration and a tenth of the range beyond
 the member of the true front that comes nearest. `score`: the median achievement of
 the best member of the front (`Preference.scores`: 0 at the aspiration, negative beyond it, 1 a range of the true front short of it).
 `inside`: the mean number of members of the front in the region. `tested`: Wilcoxon's signed-rank test over the seeds; A is the
 probability that a run of the row is better (Vargha and Delaney).
 
-On NAS-Bench-201 the wish is spoken twice: to a search of the error that it speaks of, and to one of 12-epoch validation errors, the lowest of
+On NAS-Bench-201 the target is used twice: in a search of its own error, and in one of 12-epoch validation errors, the lowest of
 which is 15.1%, so that 7% is out of its reach.
 """
 

@@ -1,7 +1,7 @@
 """Evaluations and quality per hour for 1 to 64 workers, asynchronous against generational, on simulated clocks.
 
 `python experiments/nasbench101/scaling.py --runs runs/nasbench101/scaling` reports on the runs of `scaling.yaml` and on the committed ones of
-`results/scaling.csv` that it lacks. Each training takes as long as is on record (108 epochs: 27 times the recorded four). See the README beside this file.
+`results/scaling.csv` that it lacks. Each training takes its recorded time (108 epochs: 27 times the recorded four). See the README beside this file.
 """
 
 from __future__ import annotations
@@ -24,13 +24,15 @@ HOUR = 3600.0
 
 
 def scored(data: Path, run: Run) -> list[Row]:
-    """What all evaluations take, how good they are, and when the targets are reached."""
+    """Time and quality of all evaluations, and the times of the targets."""
     if run.method != "moead":
         return []
     task, (mode, workers) = load(TASK, data), run.task.split(" x")
     told = run.told.sort_values("told").reset_index(drop=True)
     hours = told["finished"].to_numpy() / HOUR
-    points = told[task.columns].to_numpy(dtype=np.float64)  # what is searched is what is reported here
+    points = told[task.columns].to_numpy(
+        dtype=np.float64
+    )  # searched and reported objectives are the same here
     share = hypervolume_curve(points, task.box, len(points)) / hypervolume(task.truth, task.box)
     busy = told["train_seconds"].sum() / HOUR
     row: Row = {
@@ -50,7 +52,7 @@ def scored(data: Path, run: Run) -> list[Row]:
 
 
 def verdict(row: pd.Series) -> str:
-    """What the test says, in words."""
+    """The outcome of the test as text."""
     if not row["verdict"]:
         return ""
     p = f", p {row['p_holm']:.2g}" if np.isfinite(row["p_holm"]) else ""

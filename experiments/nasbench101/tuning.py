@@ -1,4 +1,4 @@
-"""Regularized evolution's population and tournament, swept on each accuracy task with seeds of its own.
+"""Regularized evolution's population and tournament, swept on each accuracy task with separate seeds.
 
 `python experiments/nasbench101/tuning.py --runs runs/nasbench101/tuning` reports on the runs of `tuning.yaml` and on the committed ones of
 `results/tuning_runs.csv` that it lacks. The setting with the least mean test error after 150 evaluations is marked in
@@ -14,7 +14,7 @@ from cells_tasks import load
 
 
 def scored(run: Run) -> list[Row]:
-    """The reported error of the best cell by what was searched."""
+    """The reported error of the cell with the best searched error."""
     return [{"test_error": round(float(run.told.loc[run.told["error"].idxmin(), "test_error"]), 4)}]
 
 

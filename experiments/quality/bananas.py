@@ -25,7 +25,7 @@ from surrogates.mlp_ensemble import MLPEnsemble
 
 @dataclass(frozen=True)
 class BananasSettings:
-    """The paper's numbers: random starts, evaluations between fits, candidates, and how many of the best are mutated."""
+    """The paper's numbers: random starts, evaluations between fits, candidates, and number of mutated best ones."""
 
     starts: int = 10
     batch: int = 10
@@ -90,7 +90,7 @@ class Bananas(Algorithm):
         return [pool[i] for i in order[: self._settings.batch].tolist()]
 
     def _pool(self) -> list[Architecture]:
-        """Up to so many new mutants of the best architectures, in the order of making."""
+        """New mutants of the best architectures, in order of creation, at most `count`."""
         best = [a for _, a in sorted(self._known, key=lambda known: known[0])[: self._settings.parents]]
         mutate, space = self._candidates.variation.mutate, self._space
         pool: dict[Architecture, None] = {}
@@ -103,7 +103,7 @@ class Bananas(Algorithm):
         return list(pool)
 
     def tell(self, observations: Sequence[Observation]) -> None:
-        """Successes are what the next fit learns from."""
+        """Record the successes, which the next fit learns from."""
         for seen in observations:
             self._candidates.seen.add(seen.architecture)
             if seen.ok:

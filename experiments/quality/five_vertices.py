@@ -21,8 +21,8 @@ class FiveVertexCells(nas.SearchSpace):
     """The NASBench-101 cells of at most five vertices whose error is known: ten edge bits, three operations.
 
     Small enough that generic variation finds valid cells, so that every algorithm, the outside ones included, can
-    work on the same genes. Isomorphic cells are one architecture: the first of them in the order of the genes. What
-    the table does not know is invalid. Encodings are those of `NASBench101`.
+    work on the same genes. Isomorphic cells are one architecture: the first of them in the order of the genes. Cells
+    missing from the table are invalid. Encodings are those of `NASBench101`.
     """
 
     name = "nasbench101_5v"

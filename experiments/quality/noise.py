@@ -1,8 +1,8 @@
 """Which front to believe when each measurement is noisy: the raw one, or that by posterior mean?
 
 `nice python experiments/quality/noise.py` searches a published table whose errors get normal noise, a new draw each
-time, and judges what is reported by the table itself. It writes `results/noise.csv` (a row a run and front) and prints
-medians; runs that are in the file are not made again. See the README beside this file.
+time, and scores the reported front by the table itself. It writes `results/noise.csv` (one row per run and front) and prints
+medians; runs in the file are not repeated. See the README beside this file.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def search(path: str, repeats: float, noise: float, budget: int, seed: int) -> l
 
 
 def fronts(path: str, known: list[Observation]) -> dict[str, tuple[list[Architecture], FloatArray]]:
-    """What is reported, two ways: architectures and the objectives (n, 3) that are claimed for them."""
+    """Both reported fronts: architectures and their claimed objectives (n, 3)."""
     problem = Problem(cells(path), OBJECTIVES, Errors(path))
     algorithm = SAMOEAD(problem, np.random.default_rng(0))
     algorithm.tell(known)

@@ -1,6 +1,6 @@
 """Medians, tests, evaluations to a target and a figure of each table, from the runs in results/.
 
-`python experiments/quality/report.py --runs runs/quality` first puts the runs of a comparison in the place of theirs.
+`python experiments/quality/report.py --runs runs/quality` first replaces their runs by those of a comparison.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ REFERENCES = ("sa-moead", "moead")  # each is compared with all others
 FLOOR = 3e-4  # less missing than this is drawn as this
 LEGEND = """# Fractions of the true front's hypervolume
 
-Written by `report.py`. Median over the seeds after so many unique architectures; `to 95%`: the median number of
+Written by `report.py`. Median over the seeds after each number of unique architectures; `to 95%`: the median number of
 evaluations to that fraction; `ratio`: that number as a multiple of {reference}'s."""
 SINGLE = (25, 50, 100, 150)  # evaluations of the search for the least error
 LEAST = {
@@ -38,7 +38,7 @@ SHOWN = (50, 100, 200, 300, 1000)  # in the printed tables
 
 
 def medians(frame: pd.DataFrame) -> pd.DataFrame:
-    """Median and quartiles of the quality: a row a table, number of evaluations and method."""
+    """Median and quartiles of the quality: one row per table, number of evaluations and method."""
     columns = dict(zip(AT, CHECKPOINTS, strict=True))
     long = frame.rename(columns=columns).melt(
         ["table", "method"], list(columns.values()), "evaluations", "quality"
@@ -72,9 +72,9 @@ def verdict(pair: Pair) -> str:
 
 
 def effort(frame: pd.DataFrame) -> pd.DataFrame:
-    """Evaluations to each target: median and quartiles over all runs (infinite: more than half never got there).
+    """Evaluations to each target: median and quartiles over all runs (infinite: more than half never reached it).
 
-    `ratio` is the median as a multiple of the first reference's; `limit` is how far the runs went.
+    `ratio` is the median as a multiple of the first reference's; `limit` is the length of the runs.
     """
     rows = []
     reference = next((name for name in REFERENCES if (frame["method"] == name).any()), "")
@@ -102,7 +102,7 @@ def effort(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def look(method: str, methods: list[str]) -> dict[str, object]:
-    """How a method is drawn, the same on every table: ours solid and thick, the reference black."""
+    """Line style of a method, the same on every table: ours solid and thick, the reference black."""
     name, _, at_once = method.partition("@")
     if name in ALGORITHMS:
         order = [m for m in ALGORITHMS if m not in REFERENCES[:1]]
@@ -167,7 +167,7 @@ def multiple(ratio: float) -> str:
 
 
 def goals(quality: pd.DataFrame, needed: pd.DataFrame, table: str) -> str:
-    """Whether the first reference is ahead by as much as was asked of it, in a line each."""
+    """One line per goal: whether the first reference reaches the required lead."""
     name = needed["reference"].iloc[0]
     of_table = quality[quality["table"] == table]
     wide = of_table.pivot(index="method", columns="evaluations", values="median")
@@ -178,7 +178,7 @@ def goals(quality: pd.DataFrame, needed: pd.DataFrame, table: str) -> str:
         best = others[late].idxmax()
         met = "yes" if ours[early] >= others.loc[best, late] else "no"
         lines.append(
-            f"- at {early} what the best other has at {late} ({best} {others.loc[best, late]:.4f}): {met}"
+            f"- at {early} the value of the best other at {late} ({best} {others.loc[best, late]:.4f}): {met}"
         )
     ahead = {n: others.index[others[n] > ours[n]].tolist() for n in (50, 100, 200, 300)}
     listed = "; ".join(f"{n}: {', '.join(names)}" for n, names in ahead.items() if names)
@@ -194,7 +194,7 @@ def goals(quality: pd.DataFrame, needed: pd.DataFrame, table: str) -> str:
 
 
 def write(frame: pd.DataFrame, out: Path) -> None:
-    """All tables and figures of the cached runs; what fits on a screen is printed too."""
+    """Write all tables and figures of the cached runs; print the short ones."""
     quality, needed = medians(frame), effort(frame)
     quality.round(5).to_csv(out / "medians.csv", index=False)
     needed.round(3).to_csv(out / "effort.csv", index=False)

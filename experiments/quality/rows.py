@@ -1,4 +1,4 @@
-"""The committed runs, a row each, and those of a comparison in the same form."""
+"""The committed runs, one row each, and those of a comparison in the same form."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def of_comparison(out: Path) -> pd.DataFrame:
     """A row for each run in the results of `nas compare`.
 
     With several objectives `at_N` is the share of the reference front's hypervolume after N evaluations, `to_P` the evaluations
-    to P percent of it (missing: never); with one `seen_N` and `test_N` are the error that was searched and that is reported.
+    to P percent of it (missing: never); with one `seen_N` and `test_N` are the searched and the reported error.
     A problem `TABLE@8` gives the table and methods `NAME@8`.
     """
     quality, runs = (pd.read_csv(out / "results" / f"{name}.csv") for name in ("quality", "runs"))
@@ -44,7 +44,7 @@ def of_comparison(out: Path) -> pd.DataFrame:
 
 
 def merged(old: pd.DataFrame, fresh: pd.DataFrame) -> pd.DataFrame:
-    """The old rows with new ones in the place of those of the same table, method and seed; columns as in the old."""
+    """The old rows, replaced by new ones of the same table, method and seed; columns as in the old."""
     known = [c for c in old.columns if c in fresh]
     frame = pd.concat([old, fresh[known]]).drop_duplicates(KEY, keep="last")
     place = {m: i for i, m in enumerate(frame["method"].unique())}

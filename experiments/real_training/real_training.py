@@ -1,9 +1,9 @@
-"""Real training: does sa-moead reach MOEA/D's front with half the evaluations, where nothing comes from a table?
+"""Real training: does sa-moead reach MOEA/D's front with half the evaluations, without any table?
 
 The search of `make search` (MUXNet `tiny` on the digits: every candidate is trained, see nas/config/searches/muxnet-tiny.yaml),
-by both algorithms, for each seed. Runs are ordinary run folders under `--runs`: one that was cut goes on, one that is
-complete is only read. `results/curves.csv` has every front's hypervolume after each evaluation, `results/summary.csv` and
-`results/README.md` what follows from it; `--report` makes those again from the curves.
+by both algorithms, for each seed. Runs are ordinary run folders under `--runs`: an interrupted one continues, a
+complete one is only read. `results/curves.csv` has every front's hypervolume after each evaluation, `results/summary.csv`
+and `results/README.md` the conclusions; `--report` writes those again from the curves.
 
     python experiments/real_training/real_training.py --runs runs/real --seeds 5 --jobs 2
 """
@@ -38,7 +38,7 @@ COLOURS = {"moead": "#d55e00", "sa-moead": "#0072b2"}
 
 
 def run(folder: Path, job: tuple[str, int]) -> pd.DataFrame:
-    """Every evaluation of one search, in the order of telling; it goes on where it was."""
+    """Every evaluation of one search, in the order of telling; an interrupted search continues."""
     algorithm, seed = job
     out = folder / f"{algorithm}-{seed}"
     path = built_in_config("muxnet-tiny")
@@ -54,7 +54,7 @@ def run(folder: Path, job: tuple[str, int]) -> pd.DataFrame:
 
 
 def common_box(points: FloatArray) -> Box:
-    """From the ideal of the front of everything found by anybody to a tenth of the range beyond its nadir."""
+    """From the ideal of the front of all results to a tenth of the range beyond its nadir."""
     front = points[pareto_ranks(points) == 0]
     ideal, nadir = front.min(axis=0), front.max(axis=0)
     return Box(ideal, nadir + 0.1 * (nadir - ideal))
@@ -108,7 +108,7 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame, path: Path) -> None:
-    """Median and range over seeds, a panel a scale."""
+    """Median and range over seeds, one panel per scale."""
     figure, axes = plt.subplots(1, len(SCALES), figsize=(9, 3.6), sharex=True, layout="constrained")
     for axis, (scale, of_scale) in zip(axes, frame.groupby("scale", sort=False), strict=True):
         for name, part in of_scale.groupby("algorithm"):
@@ -125,7 +125,7 @@ def draw(frame: pd.DataFrame, path: Path) -> None:
 
 
 def report(frame: pd.DataFrame) -> None:
-    """Write what the curves say."""
+    """Write the summary of the curves."""
     table = summary(frame)
     table.round(4).to_csv(RESULTS / "summary.csv", index=False)
     draw(frame, RESULTS / "curves.png")
@@ -172,7 +172,7 @@ def _number(value: float, digits: int = 0, given: float = BUDGETS["sa-moead"]) -
 
 
 def main() -> None:
-    """Run what is missing, then report."""
+    """Run the missing searches, then report."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,10 +1,10 @@
-"""How large the page of a search is, how long it takes to make and to load, by the number of evaluations.
+"""Size of a search's page and time to make and load it, by the number of evaluations.
 
     PYTHONPATH=. python experiments/report/load_time.py --out experiments/report/results/load_time.csv
 
 Searches are made up: random architectures of the space muxnet-cifar with their exact costs, and an error that falls with the
-logarithm of the multiply-adds, with noise. Each page is loaded in headless Chromium, anew each time. `work_s` is the processor time of
-the browser's main thread until the first charts are drawn, which is what loading takes on an idle machine; `make_work_s` is that of making the
+logarithm of the multiply-adds, with noise. Each page is loaded in a fresh headless Chromium. `work_s` is the processor time of
+the browser's main thread until the first charts are drawn, the loading time on an idle machine; `make_work_s` is that of making the
 page. `shown_s` (texts and table) and `ready_s` (first charts too) are by the clock, on a busy machine much longer. All are medians of
 `--repeats`.
 """
@@ -75,7 +75,7 @@ def made_up(n: int, seed: int = 0) -> RunTable:
 
 
 def _schedule(seconds: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """When each trial starts and where, on workers that take the next as soon as they are free."""
+    """Start and worker of each trial, on workers that take the next as soon as they are free."""
     free = np.zeros(WORKERS)
     started, worker = np.empty(len(seconds)), []
     for i, length in enumerate(seconds.tolist()):

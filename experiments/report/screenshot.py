@@ -1,4 +1,4 @@
-"""A picture of the top of a run's page, small enough for documentation.
+"""An image of the top of a run's page, small enough for documentation.
 
 PYTHONPATH=. python experiments/report/screenshot.py runs/first docs/images/report.png
 """

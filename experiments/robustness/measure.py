@@ -45,7 +45,7 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 
 @dataclass(frozen=True)
 class Measured:
-    """One network: its costs, its error on the pictures before they are corrupted, its errors after it; percent."""
+    """One network: costs, error on clean images, errors on corrupted ones; percent."""
 
     label: str
     params: int
@@ -55,7 +55,7 @@ class Measured:
 
 
 def measure(text: str, data: DataSource, robustness: Robustness, resolution: int | None) -> Measured:
-    """Judge LABEL=NETWORK:WEIGHTS on the test pictures. Raises `ConfigError` or `DataError`."""
+    """Evaluate LABEL=NETWORK:WEIGHTS on the test images. Raises `ConfigError` or `DataError`."""
     label, _, rest = text.partition("=")
     spec, _, weights = rest.rpartition(":")
     if not label or not spec or not weights:
@@ -74,7 +74,7 @@ def measure(text: str, data: DataSource, robustness: Robustness, resolution: int
 
 
 def counted(network: nn.Module, splits: Splits, resolution: int | None) -> tuple[int, int]:
-    """Parameters and multiply-adds for the classes and pictures of the data set."""
+    """Parameters and multiply-adds for the classes and images of the data set."""
     image = splits.test.take(np.arange(1), resolution, None)
     side = resolution or image.shape[-1]
     device = next(network.parameters()).device
@@ -112,7 +112,7 @@ def summary(found: Sequence[Measured], alexnet: bool) -> str:
 
 
 def _relative(one: Measured, reference: Mapping[str, float], clean: float) -> str:
-    """Relative mCE; empty where a corruption does not hurt the reference, so that nothing can be divided by it."""
+    """Relative mCE; empty if a corruption does not raise the reference's error, which divides."""
     if min(reference[name] for name in corruption_error(one.errors)) <= clean:
         return ""
     return f"{relative_corruption_error(one.errors, one.clean, reference, clean):.1f}"
@@ -134,7 +134,7 @@ def draw(found: Sequence[Measured], file: Path) -> None:
             [0, *severities], [one.clean, *means], color=colour, marker="os^Dv<"[k % 6], label=one.label
         )
     left.set_xticks(range(len(names)), [n.replace("_", " ") for n in names], rotation=45, ha="right")
-    left.set(ylabel="test error (%), mean over severities", title="dashed: error on clean pictures")
+    left.set(ylabel="test error (%), mean over severities", title="dashed: error on clean images")
     right.set(xlabel="severity (0: clean)", ylabel="test error (%), mean over corruptions")
     right.set_xticks([0, *severities])
     right.legend(frameon=False)
@@ -154,12 +154,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--data", required=True, help="a data set as in a config, such as {name: cifar10, path: FOLDER}"
     )
     parser.add_argument(
-        "--pictures", type=int, default=2000, help="test pictures for each corruption and severity"
+        "--pictures", type=int, default=2000, help="test images for each corruption and severity"
     )
     parser.add_argument(
         "--white", type=int, default=255, help="the highest level of a pixel (16 for the digits)"
     )
-    parser.add_argument("--resolution", type=int, help="bring pictures to this side for the networks")
+    parser.add_argument("--resolution", type=int, help="resize images to this side for the networks")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--alexnet", action="store_true", help="mCE against AlexNet's published errors (ImageNet)"

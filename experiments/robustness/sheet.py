@@ -1,8 +1,8 @@
-"""A sheet of pictures: one picture under each corruption, to be looked at.
+"""A sheet of one image under each corruption.
 
-Run: python experiments/robustness/sheet.py PICTURES.parquet --row 3 --side 224 --out experiments/robustness/sheet_224.jpg
+Run: python experiments/robustness/sheet.py IMAGES.parquet --row 3 --side 224 --out experiments/robustness/sheet_224.jpg
 
-`PICTURES.parquet` has a column `jpeg`, `png` or `image` of encoded pictures. Rows: corruptions; columns: the five severities.
+`IMAGES.parquet` has a column `jpeg`, `png` or `image` of encoded images. Rows: corruptions; columns: the five severities.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from nas.training.data.parquet import IMAGE_COLUMNS
 
 
 def image(file: Path, row: int, side: int) -> np.ndarray:
-    """uint8 (side, side, 3), the middle of the picture."""
+    """uint8 (side, side, 3), the centre of the image."""
     column = next(name for name in IMAGE_COLUMNS if name in pq.read_schema(file).names)
     blob = pq.read_table(file, columns=[column]).column(column)[row].as_py()
     return centre(read(f"{file} row {row}", blob, 3), side, 0.875).transpose(1, 2, 0)
@@ -53,12 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("pictures", type=Path)
+    parser.add_argument("images", type=Path)
     parser.add_argument("--row", type=int, default=0)
     parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args(arguments)
-    sheet(image(given.pictures, given.row, given.side), given.out)
+    sheet(image(given.images, given.row, given.side), given.out)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Milliseconds that each corruption takes on one core, for pictures of 32 and 224 pixels.
+"""Milliseconds that each corruption takes on one core, for images of 32 and 224 pixels.
 
 Run: python experiments/robustness/times.py [--rounds 5] [--out experiments/robustness/times.csv]
 

@@ -1,10 +1,10 @@
-"""How a search grows: time, memory and disk an evaluation, up to 100,000 in one history, and what opening it takes.
+"""Growth of a search: time, memory and disk per evaluation, up to 100,000 in one history, and the time to open it.
 
-A look-up problem (12 genes of 8 choices, error with noise, two exact costs), so that what is measured is the engine:
+A look-up problem (12 genes of 8 choices, error with noise, two exact costs), so that only the engine is measured:
 the median processor time of each thousand evaluations, of which asking and telling the algorithm, the rest being
 the loop and the log; resident memory and the size of the log after it. A fixed piece of work is timed between the
-evaluations, since processor time too depends on what else the machine does: `relative` is the ratio of the two. Then the processor time to read the
-finished run, to write its tables and its pictures, to print its front, and to resume it. Run:
+evaluations, since processor time too depends on the machine's load: `relative` is the ratio of the two. Then the processor time to read the
+finished run, to write its tables and plots, to print its front, and to resume it. Run:
 `python experiments/scale/history.py [--moead 100000] [--sa-moead 10000] [--out experiments/scale/results]`.
 """
 
@@ -213,7 +213,7 @@ def put(path: Path, algorithm: str, rows: Sequence[Mapping[str, Any]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--moead", type=int, default=100_000, help="evaluations; 0 keeps what was measured before"
+        "--moead", type=int, default=100_000, help="evaluations; 0 keeps the earlier measurements"
     )
     parser.add_argument("--sa-moead", type=int, default=10_000)
     parser.add_argument("--out", type=Path, default=RESULTS)

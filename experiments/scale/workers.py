@@ -1,4 +1,4 @@
-"""How many workers one search keeps busy: by simulation with 10-second evaluations, and the dispatch rate for real.
+"""Number of workers that one search keeps busy: simulated with 10-second evaluations, and the real dispatch rate.
 
 `use`: whole searches on the executor `simulated` with `thinking`. An evaluation takes 10 s on average (log-normal,
 sigma 0.5: half as long to twice as long for most), the search's own computing is measured as processor time of this
@@ -10,7 +10,7 @@ cluster, each with as many workers.
 
     python experiments/scale/workers.py use rate --out experiments/scale/results
 
-A file an algorithm; the picture shows all that are there.
+One file per algorithm; the figure shows all existing ones.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def simulated(workers: int) -> Callable[[Evaluate, frozenset[str]], Executor]:
 
 
 def use(options: argparse.Namespace) -> pd.DataFrame:
-    """One row a search: the share of the workers' time that was used, and the search's own seconds an evaluation."""
+    """One row per search: the used share of the workers' time, and the search's own seconds per evaluation."""
     rows = []
     for repeat in range(options.repeats):
         for algorithm in options.algorithms:
@@ -88,7 +88,7 @@ def nothing(trial: Trial) -> Mapping[str, float]:
 
 
 def rate(options: argparse.Namespace) -> pd.DataFrame:
-    """One row a repeat: trials a second of bare Ray tasks and of the executor."""
+    """One row per repeat: trials per second of bare Ray tasks and of the executor."""
     import ray
 
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
@@ -122,7 +122,7 @@ def rate(options: argparse.Namespace) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, file: Path) -> None:
-    """Use over the number of workers, a line an algorithm."""
+    """Use over the number of workers, one line per algorithm."""
     import matplotlib
 
     matplotlib.use("Agg")

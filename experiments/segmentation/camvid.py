@@ -4,10 +4,10 @@ Run, from the root of the repository:
 
     python experiments/segmentation/camvid.py --data ../shared/data/images/camvid_240x180.parquet --minutes 4
 
-trains the six side by side on a GPU, all for as many epochs as fit in the minutes (measured before, at that load), and
-writes `results.csv`, `curves.csv`, `curves.png` and `pictures.png` to --out. `--small --device cpu --jobs 2 --minutes 110`
+trains the six in parallel on a GPU, all for the number of epochs that fits in the minutes (measured first, at that load),
+and writes `results.csv`, `curves.csv`, `curves.png` and `pictures.png` to --out. `--small --device cpu --jobs 2 --minutes 110`
 is for two cores: fewer pixels at a time, a coarser output stride and narrower heads. `--epochs` fixes the number of
-epochs instead. The trainings themselves stay in --runs, one folder each, and are gone on with when interrupted.
+epochs instead. The trainings stay in --runs, one folder each, and continue after an interruption.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ from nas.training.weights import read
 
 NETWORKS = {"muxnet_m": "MUXNet-m", "mobilenet_v2": "MobileNetV2", "resnet18": "ResNet18"}
 HEADS = {"c1": "C1", "ppm": "PPM"}
-SHEET = 5  # pictures of the test on the sheet
+SHEET = 5  # test images on the sheet
 SCALES = (0.75, 1.0, 1.25, 1.5, 1.75)  # of the multi-scale test
-PACING = 0.01  # of the minutes that each network is timed for, beforehand
-MARGIN = 0.85  # of the time that is left which the epochs planned may take
-PACE = "pace.json"  # beside the folder of a training, which starts in an empty one
+PACING = 0.01  # of the minutes: time to measure each network's pace
+MARGIN = 0.85  # of the remaining time, for the planned epochs
+PACE = "pace.json"  # beside the folder of a training, which must start empty
 SCORES = "scores.json"  # in the folder of a training
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How one network is trained."""
+    """Settings of one network's training."""
 
     head: HeadSettings
     task: Segmentation
@@ -90,7 +90,7 @@ def build(name: str, head: HeadSettings, *, num_classes: int, in_channels: int) 
 class Graphed(nn.Module):
     """A network whose training pass on batches of one shape is a recorded CUDA graph: one launch, not hundreds.
 
-    Batches of another shape run as usual. Stays without a graph where it cannot be recorded.
+    Batches of another shape run as usual. Runs without a graph if it cannot be recorded.
     """
 
     def __init__(self, network: nn.Module, shape: tuple[int, ...]) -> None:
@@ -113,7 +113,7 @@ class Graphed(nn.Module):
 
 
 class Pass(nn.Module):
-    """Calls a network; what records a pass changes this module, and leaves the network as it is."""
+    """Calls a network; recording a pass changes this module, not the network."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class Pass(nn.Module):
 
 
 def wrapped(plan: Plan, graphs: bool, network: nn.Module) -> nn.Module:
-    """What is called in a step."""
+    """The module to call in a step."""
     crop = plan.task.augment.crop
     if not graphs or crop is None:
         return network
@@ -142,9 +142,9 @@ def pace_file(folder: Path) -> Path:
 
 
 def pace(args: argparse.Namespace) -> None:
-    """How long an epoch and the test at the end take, with the others at work; leaves it in `pace_file`.
+    """Time an epoch and the final test under the load of the others; write `pace_file`.
 
-    The test is reckoned from the time of a validation: as many pixels more as its pictures, scales and mirroring bring.
+    The time of the test is that of a validation, scaled by the number of pixels of its images, scales and mirroring.
     """
     device, plan = torch.device(args.device), plan_of(args.head, args.small)
     prepared = plan.task.prepare(CamVid(args.data), plan.recipe, device)
@@ -178,7 +178,7 @@ def pace(args: argparse.Namespace) -> None:
 
 
 def epochs_that_fit(args: argparse.Namespace, until: float) -> int:
-    """How many epochs every network can have until then: as many for all, so that the table compares them."""
+    """The number of epochs that fits until then, the same for every network, so that the table compares them."""
     run_all(args, ["--pace"], pace_file)
     paces = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(args.runs.glob(f"*-{PACE}"))]
     if not paces:
@@ -193,7 +193,7 @@ def epochs_that_fit(args: argparse.Namespace, until: float) -> int:
 
 
 def train_one(args: argparse.Namespace) -> None:
-    """One network, in a process of its own; leaves `scores.json` and `sheet.npz` beside what the training writes."""
+    """Train one network in a separate process; write `scores.json` and `sheet.npz` beside the training's files."""
     torch.backends.cudnn.benchmark = True
     device = torch.device(args.device)
     plan = plan_of(args.head, args.small)
@@ -236,7 +236,7 @@ def _judge(args: argparse.Namespace, plan: Plan, result: FullResult, device: tor
 
 
 def sheet_rows(count: int) -> list[int]:
-    """The test pictures on the sheet, evenly taken."""
+    """Positions of the test images on the sheet, evenly spaced."""
     return [int(i) for i in np.linspace(0, count - 1, SHEET + 2)[1:-1]]
 
 
@@ -250,7 +250,7 @@ def _say(name: str, epochs: int, row: Row) -> None:
 
 
 def run_all(args: argparse.Namespace, options: Sequence[str], result: Callable[[Path], Path]) -> None:
-    """This script for every network without that result yet, `--jobs` at a time; once more without CUDA graphs where it failed."""
+    """Run this script for every network without that result, `--jobs` at a time; again without CUDA graphs after a failure."""
     pending = [
         (n, h, args.eager)
         for h in args.heads
@@ -269,7 +269,7 @@ def run_all(args: argparse.Namespace, options: Sequence[str], result: Callable[[
 
 
 def train_all(args: argparse.Namespace) -> None:
-    """Every network with every head; then the report on those that came to an end."""
+    """Train every network with every head; then report on the complete ones."""
     until = time.time() + 60 * args.minutes
     try:
         splits = load(CamVid(args.data))
@@ -296,7 +296,7 @@ def train_all(args: argparse.Namespace) -> None:
 
 
 def folder_of(runs: Path, network: str, head: str) -> Path:
-    """Where a training is."""
+    """The folder of a training."""
     return runs / f"{network}_{head}"
 
 

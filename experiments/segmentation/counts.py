@@ -4,8 +4,8 @@ Run, from the root of the repository:
 
     python experiments/segmentation/counts.py --published ../shared/references/ade20k_segmentation.csv
 
-writes `counts.csv` (the whole network: backbone dilated to stride 8 and head, 150 classes, a picture of 224x224) and
-`counts_by_convention.csv` (other sizes and strides, and the classifier whose body the backbone is). Nothing is trained.
+writes `counts.csv` (the whole network: backbone dilated to stride 8 and head, 150 classes, an image of 224x224) and
+`counts_by_convention.csv` (other sizes and strides, and the classifier of the backbone). Nothing is trained.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CLASSES = 150
 
 @dataclass(frozen=True)
 class Convention:
-    """What is counted; `output_stride` None is the classifier of 1000 classes without a head."""
+    """A counting convention; `output_stride` None is the classifier of 1000 classes without a head."""
 
     name: str
     side: int
@@ -51,7 +51,7 @@ STATED = CONVENTIONS[3]  # the one of counts.csv
 
 
 def counted(network: str, head: str, convention: Convention) -> tuple[int, int]:
-    """Parameters and multiply-adds (convolutions and linear layers) for one picture."""
+    """Parameters and multiply-adds (convolutions and linear layers) for one image."""
     from search_spaces.networks import create_features, create_network
 
     with torch.device("meta"):

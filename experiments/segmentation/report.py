@@ -1,4 +1,4 @@
-"""Tables and pictures of trained segmentations."""
+"""Tables and figures of trained segmentations."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class Trained:
     folder: Path
 
     def scores(self) -> dict[str, Any]:
-        """What `camvid.py` left there."""
+        """The scores that `camvid.py` wrote."""
         return dict(json.loads((self.folder / "scores.json").read_text(encoding="utf-8")))
 
     def log(self) -> list[dict[str, str]]:
-        """The epochs that were validated."""
+        """The validated epochs."""
         with (self.folder / "log.csv").open(encoding="utf-8") as file:
             return [row for row in csv.DictReader(file) if row["validation_miou"]]
 
@@ -114,7 +114,7 @@ def curves(trained: Sequence[Trained], path: Path) -> None:
 
 
 def sheet(trained: Sequence[Trained], pairs: Sequence[Pair], classes: Sequence[str], path: Path) -> None:
-    """Input, truth and what each network says, a row a picture; below 600 KB."""
+    """Input, ground truth and predictions, one row per image; below 600 KB."""
     predictions = []
     for one in trained:
         with np.load(one.folder / "sheet.npz", allow_pickle=False) as file:
@@ -157,7 +157,7 @@ def sheet(trained: Sequence[Trained], pairs: Sequence[Pair], classes: Sequence[s
 
 
 def coloured(mask: np.ndarray) -> np.ndarray:
-    """Classes (h, w) as colours (h, w, 3); white where they do not count."""
+    """Classes (h, w) as colours (h, w, 3); white if ignored."""
     table = np.full((256, 3), 255, dtype=np.uint8)
     for number, colour in enumerate(COLOURS):
         table[number] = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]

@@ -1,6 +1,6 @@
-"""What the engine itself costs: microseconds an evaluation on a look-up problem, beside pymoo's.
+"""Overhead of the engine: microseconds per evaluation on a look-up problem, beside pymoo's.
 
-26 integer genes with four choices each, three objectives, no training: all that is left is overhead. The
+26 integer genes with four choices each, three objectives, no training: the rest is overhead. The
 objective function is the same for all and its time is subtracted. Processor time on one thread, which a busy
 machine changes little, with wall-clock time beside it; each repeat runs all contestants in turn. Run:
 `python experiments/speed/engine_overhead.py [--evaluations 10000] [--repeats 5]`.
@@ -151,7 +151,7 @@ def main() -> None:
 
 
 def summary(spent: dict[str, list[dict[str, float]]], evaluations: int) -> pd.DataFrame:
-    """A row each: medians, the range over the repeats, and how many times less than pymoo's MOEA/D."""
+    """A row each: medians, the range over the repeats, and the ratio to pymoo's MOEA/D."""
     scale = 1e6 / evaluations
     cpu = {name: np.array([t["cpu"] for t in times]) * scale for name, times in spent.items()}
     function = float(np.median(cpu.pop(FUNCTION)))

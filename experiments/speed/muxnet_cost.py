@@ -1,4 +1,4 @@
-"""What does the exact cost of a MUXNet architecture take, against building the network and counting?
+"""Time of a MUXNet architecture's exact cost, against building the network and counting.
 
     python experiments/speed/muxnet_cost.py [--points 1000]
 

@@ -1,14 +1,14 @@
-"""How much faster is a fused MUXNet than the plain one, on one thread?
+"""Speed of a fused MUXNet relative to the plain one, on one thread.
 
     python experiments/speed/muxnet_fuse.py [--rounds 15]
 
 The plain eager NCHW network and the fused one take turns in one process; a ratio is that of their medians, so
-that what else the machine does falls on both. Weights and statistics are random (at initialisation the
+that other load on the machine affects both. Weights and statistics are random (at initialisation the
 logits are nearly 0). The spatial-multiplexing layer (48 channels, scales -,0,+, 28x28) is compared in the same way
 with its plain form, which is views and copies in NCHW. Writes results/muxnet_fuse.csv beside this file.
 
-A good part of what fusing saves is memory: on Linux, malloc gives large buffers back after every layer, and the system
-clears the next one's pages anew. Without that,
+Much of the gain comes from memory: on Linux, malloc frees large buffers after every layer, and the system clears the
+pages of the next. Without that,
 
     MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=8589934592 \
         python experiments/speed/muxnet_fuse.py --out experiments/speed/results/muxnet_fuse_kept.csv
@@ -52,7 +52,7 @@ def interleaved(plain: Callable[[], Tensor], fast: Callable[[], Tensor], rounds:
 def compare(
     kind: str, name: str, plain: nn.Module, fast: nn.Module, x: Tensor, rounds: int
 ) -> dict[str, str]:
-    """One row: milliseconds of both, their ratio, the target, and how far the outputs are apart."""
+    """One row: milliseconds of both, their ratio, the target, and the distance of the outputs."""
     layout = torch.contiguous_format if kind == "network" else torch.channels_last
     given = x.contiguous(memory_format=layout)  # a layer of a fused network finds its input in channels_last
     expected = plain(x)

@@ -1,4 +1,4 @@
-"""How long NASBench-101 cells take to cost, to make canonical and to vary, beside building and counting.
+"""Time to cost, canonicalise and vary NASBench-101 cells, beside building and counting.
 
 Run from the root of the repository: `python -m experiments.speed.nasbench101_cost [CELLS]`. Prints median microseconds
 over random cells, in two populations: as sampled (small cells prevail) and uniform over the space.

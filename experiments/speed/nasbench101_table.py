@@ -1,4 +1,4 @@
-"""How fast the NASBench-101 table opens, answers and imports at full size.
+"""Time to open, query and import the NASBench-101 table at full size.
 
 The numbers in the table are made up (and flagged so); the cells, their hashes and all sizes are the real ones. Run:
 `python experiments/speed/nasbench101_table.py [--cells 423624] [--records 50000]`; 5083488 records are the full file
@@ -29,7 +29,7 @@ from search_spaces.nasbench101.table_layout import METRICS, RUNS, write_store
 from search_spaces.nasbench101.tfrecord import RunRecord
 from search_spaces.nasbench101.tfrecord_write import write_tfrecord
 
-# Measured in a process of its own, so that neither caches nor memory of the building count
+# measured in a separate process, so that caches and memory of the building do not count
 PROBE = """
 import sys, time, numpy as np, psutil
 from search_spaces.nasbench101 import NASBench101
@@ -67,7 +67,7 @@ print(f"memory, all pages read  {(memory().rss - before) / 2**20:10.1f} MB")
 
 
 def synthetic_store(out: Path, cells: int) -> None:
-    """A store of the benchmark's first so many cells with random results."""
+    """A store of the benchmark's first cells with random results."""
     rng = np.random.default_rng(0)
     found = [(bytes.fromhex(cell_hash(c)), pack(c)) for c in islice(all_cells(), cells)]
     found.sort()

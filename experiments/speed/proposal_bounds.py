@@ -1,8 +1,8 @@
-"""What a proposal of sa-moead costs where a problem is large: CPU seconds of one core, fitting included.
+"""Cost of a proposal of sa-moead on large problems: CPU seconds of one core, fitting included.
 
 `python experiments/speed/proposal_bounds.py [--asks N]`: a minute. The bound is half a second each: 10 measured
-objectives, 200 genes of 20 choices, a gene of 10,000 choices, 1,000 results; and combinations of these, which have none.
-Values are made up; "mean" is over the asks, "most" the dearest of them, which chooses and tunes the models.
+objectives, 200 genes of 20 choices, a gene of 10,000 choices, 1,000 results; and combinations of these, without a bound.
+Values are made up; "mean" is over the asks, "most" the most expensive one, which chooses and tunes the models.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def nothing(trial: Trial) -> dict[str, float]:
 
 
 def seen(problem: Problem, architecture: Architecture) -> Observation:
-    """Made-up values that hang on all genes."""
+    """Made-up values that depend on all genes."""
     genes = np.array(architecture.genes, dtype=np.float64)
     waves = [np.cos(genes * (1 + j) + np.arange(len(genes))).mean() for j in range(problem.n_objectives)]
     return Observation(architecture, 10.0 + np.array(waves), 0.0, ok=True)

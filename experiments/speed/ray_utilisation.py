@@ -1,4 +1,4 @@
-"""How much of the workers' time is used: the asynchronous pool beside a barrier after every generation.
+"""Used share of the workers' time: the asynchronous pool beside a barrier after every generation.
 
 Evaluations only sleep: 50 ms to 500 ms, a truncated Pareto distribution (index 1.1) drawn from the seed, so that a few take
 ten times as long as most. Both run the same trials on the same executor and the same workers, by turns:

@@ -1,8 +1,8 @@
-"""What a proposal of sa-moead costs as its history grows: seconds of one core, fitting included.
+"""Cost of a proposal of sa-moead by length of the history: seconds of one core, fitting included.
 
 `python experiments/speed/sa_moead_overhead.py [--out FILE.csv]`: some minutes. Errors are made up (they fall with the
-size of the network, with noise), parameters and multiply-adds are the spaces' own. Two workers that take ten seconds a
-candidate want a proposal every five; five percent of an evaluation's ten seconds is half a second.
+size of the network, with noise), parameters and multiply-adds are the spaces' own. Two workers with ten seconds per
+candidate need a proposal every five; five percent of an evaluation's ten seconds is half a second.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def known(problem: Problem, n: int, rng: np.random.Generator) -> list[Observatio
 
 
 def proposals(problem: Problem, told: Sequence[Observation], asks: int) -> list[float]:
-    """CPU seconds of each of the next asks, with an answer told after each."""
+    """CPU seconds of each of the next asks, with a result passed after each."""
     rng = np.random.default_rng(1)
     algorithm = SAMOEAD(problem, np.random.default_rng(0))
     algorithm.tell(told)

@@ -1,11 +1,11 @@
-"""Pictures per second of the training evaluator beside a bare hand-written loop, and of two workers beside one.
+"""Images per second of the training evaluator beside a bare hand-written loop, and of two workers beside one.
 
 Run: python experiments/speed/training_throughput.py [--rounds 9] [--out experiments/speed/results/training_throughput.csv]
 
-All contenders of a comparison are run in turn within one process (two workers: in two processes started
-beforehand), round after round, and medians of ratios are compared. One thread each. Rates are given by the
-clock on the wall and by processor time; on a busy machine only the second compares loops fairly. The
-evaluator's time is that of a whole call, with making the network and judging a few pictures.
+All contenders of a comparison run in turn within one process (two workers: in two processes started
+beforehand), round after round, and medians of ratios are compared. One thread each. Rates are by wall clock
+and by processor time; on a busy machine only the latter compares loops fairly. The evaluator's time is
+that of a whole call, including making the network and evaluating a few images.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class OneNetwork(SearchSpace):
 
 @dataclass(frozen=True)
 class Noise:
-    """Random pictures of a size, to time larger ones without a download."""
+    """Random images of a size, to time larger ones without a download."""
 
     side: int
     count: int
@@ -68,7 +68,7 @@ class Noise:
 
 
 def bare(network: nn.Module, x: torch.Tensor, y: torch.Tensor, recipe: Recipe) -> None:
-    """The loop that one would write in ten lines for this network and nothing else."""
+    """A minimal ten-line loop for this network alone."""
     optimiser = torch.optim.SGD(
         network.parameters(), lr=recipe.lr, momentum=0.9, nesterov=True, weight_decay=5e-4
     )
@@ -85,7 +85,7 @@ def bare(network: nn.Module, x: torch.Tensor, y: torch.Tensor, recipe: Recipe) -
 
 
 def contenders(width: int, data: Digits | Noise, recipe: Recipe) -> dict[str, Callable[[], float]]:
-    """Functions that train once and give the pictures that were trained on."""
+    """Functions that train once and return the number of training images."""
     space, architecture = OneNetwork(), Architecture("throughput", (width // 8 - 1,))
     splits = data.load()
     x = torch.from_numpy(splits.train.images).float()
@@ -116,7 +116,7 @@ def contenders(width: int, data: Digits | Noise, recipe: Recipe) -> dict[str, Ca
 def interleaved(
     functions: dict[str, Callable[[], float]], rounds: int
 ) -> dict[str, list[tuple[float, float]]]:
-    """Pictures per second, by the wall clock and by processor time, of each contender in each round."""
+    """Images per second, by the wall clock and by processor time, of each contender in each round."""
     for function in functions.values():
         function()  # the first run of a process pays for loading kernels
     rates: dict[str, list[tuple[float, float]]] = {name: [] for name in functions}

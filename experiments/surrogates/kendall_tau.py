@@ -1,7 +1,7 @@
-"""How well does each surrogate order cells it has not seen, and how well the one that the selector chooses?
+"""Kendall's tau of each surrogate, and of the selector's choice, on unseen cells.
 
 `python experiments/surrogates/kendall_tau.py [--seeds 21] [--minutes 20] [--data DIR]`. Every result is appended to
-`results/raw.csv` as it comes; what is there already is not computed again. One process, one thread.
+`results/raw.csv` at once; existing results are not computed again. One process, one thread.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ COLUMNS = ("table", "cells", "seed", "model", "tau", "coverage", "rmse", "second
 
 
 class Split(NamedTuple):
-    """What one seed trains on and is tested on."""
+    """Training and test cells of one seed."""
 
     train: list[Architecture]
     known: FloatArray
@@ -100,7 +100,7 @@ def split(cells: Cells, n: int, seed: int) -> Split:
 def measure(
     model: Candidate | Selector, encodings: dict[str, Encoding], data: Split
 ) -> tuple[float, float, float, float, str]:
-    """tau, coverage, rmse on the held-out cells, seconds to fit (choosing and encoding included), what was chosen."""
+    """tau, coverage, rmse on the held-out cells, seconds to fit (choosing and encoding included), the choice."""
     start = time.perf_counter()
     if isinstance(model, Selector):
         model.fit(data.train, data.known)
@@ -127,7 +127,7 @@ def done(raw: Path) -> set[tuple[str, int, int, str]]:
 
 
 def run(seeds: int, minutes: float, data: Path, raw: Path) -> None:
-    """Seed by seed, small trainings first, until all is there or the time is over."""
+    """Seed by seed, small trainings first, until all are done or the time is over."""
     end = time.monotonic() + 60.0 * minutes
     known = done(raw)
     tables = {name: load(data) for name, load in TABLES.items()}
@@ -159,7 +159,7 @@ def run(seeds: int, minutes: float, data: Path, raw: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--seeds", type=int, default=21)
-    parser.add_argument("--minutes", type=float, default=20.0, help="stop then; run again to go on")
+    parser.add_argument("--minutes", type=float, default=20.0, help="stop then; run again to continue")
     parser.add_argument("--data", type=Path, default=DATA)
     args = parser.parse_args()
     torch.set_num_threads(1)

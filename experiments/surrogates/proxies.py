@@ -1,7 +1,7 @@
 """Do zero-cost proxies order NASBench-101 cells, and do they help the surrogates?
 
 `python experiments/surrogates/proxies.py [--cells 500] [--width 16] [--seeds 10] [--minutes 40] [--data DIR]`. Every value
-is appended to `results/proxies_width16.csv` and `results/proxies_raw.csv` as it comes; what is there is not computed
+is appended to `results/proxies_width16.csv` and `results/proxies_raw.csv` at once; existing values are not computed
 again. One process, one thread. The networks have `width` channels in the stem where the benchmark has 128; with
 `--width 128 --cells 16 --seeds 0` the first cells are measured at full width too, and the report compares.
 """
@@ -44,10 +44,10 @@ TABLES: dict[str, Callable[[Path], Cells]] = {
     "nasbench101_cec": nasbench101_cec,
 }
 MEASURED = ("naswot", "synflow", "grad_norm")
-NARROW, WIDE = 16, 128  # channels of the stem: what is measured, and the benchmark's
+NARROW, WIDE = 16, 128  # channels of the stem: measured here, and in the benchmark
 SIZES = (50, 100, 200)
 HELD_OUT = 300
-# What is added to the features of every candidate of the selector; "bare" knows only one-hot genes and costs.
+# Features added to every candidate of the selector; "bare" knows only one-hot genes and costs.
 VARIANTS: dict[str, tuple[str, ...]] = {
     "without": (),
     "naswot": ("naswot",),
@@ -60,7 +60,7 @@ RAW = ("table", "cells", "seed", "variant", "tau", "chosen")
 
 
 class Bare(SearchSpace):
-    """NASBench-101 as a space that offers nothing but its genes and its costs."""
+    """NASBench-101 as a space with only genes and costs."""
 
     name = NASBench101.name
     cardinalities = NASBench101.cardinalities
@@ -71,7 +71,7 @@ class Bare(SearchSpace):
 
 
 class Rows:
-    """A CSV file that grows; `known` holds the first columns of what it had."""
+    """A CSV file to append to; `known` holds the first columns of its existing rows."""
 
     def __init__(self, file: Path, columns: Sequence[str], keys: int) -> None:
         self._file = file
@@ -86,7 +86,7 @@ class Rows:
 
 
 def sampled(cells: Cells, count: int) -> list[tuple[Architecture, float]]:
-    """So many cells of the table, at random, with their test errors."""
+    """`count` random cells of the table, with their test errors."""
     rows = np.random.default_rng(0).permutation(len(cells.errors))[:count]
     return [(cells.architectures[i], float(cells.errors[i])) for i in rows]
 
@@ -96,12 +96,12 @@ def values_file(width: int) -> Path:
 
 
 def measure(tables: dict[str, Cells], count: int, width: int, data: Path, end: float) -> None:
-    """The proxies of every sampled cell on one batch of 32 CIFAR-10 pictures, and the seconds of each."""
+    """The proxies of every sampled cell on one batch of 32 CIFAR-10 images, and the seconds of each."""
     rows = Rows(values_file(width), VALUES, 2)
     images = Parquet(str(data / "images" / "cifar10_subset10k.parquet"))
     full, small = NASBench101(), NASBench101(stem_channels=width)
     proxies = [Proxies(small, images, (name,)) for name in MEASURED]
-    for each in proxies:  # the first call reads the pictures
+    for each in proxies:  # the first call reads the images
         each(tables["nasbench101_5v"].architectures[0])
     for table, cells in tables.items():
         for architecture, error in sampled(cells, count):
@@ -120,7 +120,7 @@ def measure(tables: dict[str, Cells], count: int, width: int, data: Path, end: f
 
 
 def compare(values: pd.DataFrame, seeds: int, end: float) -> None:
-    """Tau of the selector on held-out cells, by what its candidates see; the same cells for every variant."""
+    """Tau of the selector on held-out cells, by the features of its candidates; the same cells for every variant."""
     rows = Rows(RESULTS / "proxies_raw.csv", RAW, 4)
     space = NASBench101()
     for seed in range(seeds):
@@ -175,7 +175,7 @@ def main() -> None:
         "--width", type=int, default=NARROW, choices=(NARROW, WIDE), help="channels of the stem"
     )
     parser.add_argument("--seeds", type=int, default=10, help="splits for the selector")
-    parser.add_argument("--minutes", type=float, default=40.0, help="stop then; run again to go on")
+    parser.add_argument("--minutes", type=float, default=40.0, help="stop then; run again to continue")
     parser.add_argument("--data", type=Path, default=DATA)
     args = parser.parse_args()
     end = time.monotonic() + 60.0 * args.minutes

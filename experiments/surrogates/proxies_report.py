@@ -1,4 +1,4 @@
-"""The tables and the picture of what `proxies.py` measured."""
+"""Tables and figure of the measurements of `proxies.py`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from surrogates.quality import kendall_tau
 
 SCORES = ("naswot", "synflow", "grad_norm", "params", "madds")
 RESAMPLES = 1000
-REFERENCE = ("without", "bare, without")  # what a variant is compared with: that of the same candidates
+REFERENCE = ("without", "bare, without")  # the baseline of a variant: the one with the same candidates
 
 
 def taus(values: pd.DataFrame) -> pd.DataFrame:
@@ -47,7 +47,7 @@ def taus(values: pd.DataFrame) -> pd.DataFrame:
 
 
 def parts(accuracy: FloatArray) -> dict[str, np.ndarray]:
-    """All cells, and the better half: where a search looks."""
+    """All cells, and the better half, which a search explores."""
     return {"all": np.full(len(accuracy), True), "better half": accuracy >= np.median(accuracy)}
 
 

@@ -1,4 +1,4 @@
-"""The table and the picture of what `kendall_tau.py` measured."""
+"""Table and figure of the measurements of `kendall_tau.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fine-tune networks that learned something else, by the recipe of MUXNet's authors: accuracy against costs.
+"""Fine-tune pretrained networks by the recipe of MUXNet's authors: accuracy against costs.
 
 From given weights, on a GPU:
     python experiments/transfer/transfer.py muxnet_m:muxnet_m.pt --target '{name: cifar10, path: FOLDER}' --out runs/transfer
@@ -6,7 +6,7 @@ From weights trained here on another data set first, beside the same networks fr
     python experiments/transfer/transfer.py NETWORK NETWORK --source digits --scratch --target '{name: parquet, path: FILE}' \\
         --set epochs=3 --set resolution=32 --out experiments/transfer/smoke
 
-Networks are named as for `nas train`. Every training is in a folder of its own under --runs and is resumed
+Networks are named as for `nas train`. Every training has its own folder under --runs and resumes
 from its last epoch; results.csv, results.md and transfer.png are written to --out.
 """
 
@@ -48,7 +48,7 @@ PUBLISHED = (
 
 @dataclass(frozen=True)
 class ColourDigits:
-    """The bundled digits as colour pictures of 32 pixels, so that networks for CIFAR can learn them first."""
+    """The bundled digits as colour images of 32 pixels, so that networks for CIFAR can learn them first."""
 
     def load(self) -> Splits:
         """Grey levels 0 to 16 spread over 0 to 255, each pixel four wide and high."""
@@ -68,7 +68,7 @@ class ColourDigits:
 
 @dataclass(frozen=True)
 class Start:
-    """A network to fine-tune: what it is called, how to build it, and the weights to begin from (None: none)."""
+    """A network to fine-tune: its name, its constructor, and its initial weights (None: random)."""
 
     network: str
     build: Callable[..., nn.Module]
@@ -85,14 +85,14 @@ def source_of(text: str) -> DataSource:
 
 
 def folder(runs: Path, *parts: object) -> Path:
-    """Where a training is kept: a readable and a unique part."""
+    """The folder of a training: a readable and a unique part."""
     text = " ".join(map(str, parts))
     readable = "".join(c if c.isalnum() else "-" for c in str(parts[0]))[:40].strip("-")
     return runs / f"{readable}-{hashlib.blake2b(text.encode(), digest_size=5).hexdigest()}"
 
 
 def starts(text: str, given: argparse.Namespace, recipe: Recipe, say: Callable[[str], None]) -> list[Start]:
-    """What one NETWORK or NETWORK:WEIGHTS of the command line asks for; trains on the source when there is one."""
+    """The starts that one NETWORK or NETWORK:WEIGHTS of the command line requests; trains on the source, if any."""
     spec, colon, file = text.rpartition(":")
     weights = Path(file) if colon and file.endswith(".pt") else None
     label = spec if weights else text
@@ -118,7 +118,7 @@ def starts(text: str, given: argparse.Namespace, recipe: Recipe, say: Callable[[
 
 
 def _short(source: str) -> str:
-    """What a source is called in the tables."""
+    """The name of a source in the tables."""
     settings = parse_yaml(source)
     return str(settings["name"] if isinstance(settings, dict) else settings)
 
@@ -126,12 +126,12 @@ def _short(source: str) -> str:
 def fine_tune(
     start: Start, target: DataSource, recipe: Recipe, runs: Path, seed: int, say: Callable[[str], None]
 ) -> dict[str, object]:
-    """A row of the table: the network after its training on the target, judged on the target's test pictures."""
+    """A row of the table: the network trained on the target, evaluated on the target's test images."""
     build = start.build if start.weights is None else starting_from(start.build, start.weights, say)
     out = folder(runs, start.network, "target", target, start.name, recipe, seed)
     result = train_full(build, target, recipe, out, settings=FullSettings(seed))
     if result.test is None:
-        raise DataError(f"--target {target}: expected test pictures to report on, got none")
+        raise DataError(f"--target {target}: expected test images to report on, got none")
     network = start.build(num_classes=len(result.class_names), in_channels=3)
     side = recipe.resolution or 32
     batch = Batch(torch.zeros(2, 3, side, side), torch.zeros(2, dtype=torch.long))
@@ -171,7 +171,7 @@ def draw(rows: Sequence[dict[str, Any]], file: Path) -> None:
     """Accuracy against parameters and against MAdds, a line for each start."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True)
     for axis, key, name in zip(
-        axes, ("params", "madds"), ("parameters", "multiply-adds of a picture"), strict=True
+        axes, ("params", "madds"), ("parameters", "multiply-adds of an image"), strict=True
     ):
         for k, start in enumerate(dict.fromkeys(r["start"] for r in rows)):
             points = sorted((r[key], r["accuracy"]) for r in rows if r["start"] == start)
