@@ -116,7 +116,7 @@ _MEETING: list[Barrier] = []  # of this process with the others of its pool
 
 
 def meet_at(barrier: Barrier) -> None:
-    """Make the barrier at which the processes of a pool meet before they time a step; called at the start of each."""
+    """Set the barrier at which the processes of a pool meet before they time a step; run at the start of each process."""
     _MEETING[:] = [barrier]
 
 

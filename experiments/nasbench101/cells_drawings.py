@@ -16,7 +16,7 @@ _SIZE = re.compile(r'viewBox="0 0 (\d+) (\d+)" width="\d+" height="\d+"')
 
 
 def sheet(task: Task, cells: Sequence[str], file: Path) -> None:
-    """Draw at most `most` cells, evenly chosen in order of test error, each with its reported values."""
+    """Draw at most `MOST` cells, evenly chosen in order of test error, each with its reported values."""
     rows = task.everything.set_index("architecture").loc[list(cells)].sort_values("test_error")
     if len(rows) > MOST:
         rows = rows.iloc[[round(i * (len(rows) - 1) / (MOST - 1)) for i in range(MOST)]]

@@ -90,7 +90,7 @@ class Bananas(Algorithm):
         return [pool[i] for i in order[: self._settings.batch].tolist()]
 
     def _pool(self) -> list[Architecture]:
-        """New mutants of the best architectures, in order of creation, at most `count`."""
+        """New mutants of the best architectures, in order of creation, at most `settings.candidates`."""
         best = [a for _, a in sorted(self._known, key=lambda known: known[0])[: self._settings.parents]]
         mutate, space = self._candidates.variation.mutate, self._space
         pool: dict[Architecture, None] = {}
