@@ -74,28 +74,6 @@ def posterior(
     return mean, std
 
 
-def running_means(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """A run's rows, in the order of `tell`, each value of an objective replaced by its mean so far.
-
-    The mean is over the architecture's successful results at the same budget; `measurements` is their number.
-    Values measured once do not change.
-    """
-    ok = table["status"] == "ok"
-    budget = table["budget"] if "budget" in table else pd.Series(np.nan, table.index)
-    keys = [table["architecture"], budget.astype(float)]
-    counts = ok.astype(int).groupby(keys, dropna=False, sort=False).cumsum()
-    changed = table.assign(measurements=counts)
-    if not (counts > 1).any():
-        return changed
-    present = [name for name in names if name in table]
-    again = ok & (counts > 1)
-    values = table[present].where(ok)
-    sums = values.groupby(keys, dropna=False, sort=False).cumsum()
-    for name in present:
-        changed[name] = table[name].where(~again, sums[name] / counts)
-    return changed
-
-
 def posterior_front(problem: Problem, algorithm: Algorithm, results: Iterable[Result]) -> pd.DataFrame | None:
     """The front by posterior mean, in users' units; None when nothing was measured twice or the algorithm has no posterior.
 

@@ -16,7 +16,6 @@ from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
 from nas.core.objectives import Objective
 from nas.core.records import FloatArray
-from nas.pareto.archive import LatestFront
 from nas.runs.reading import load_run
 from nas.runs.run_folder import RunTable
 
@@ -92,26 +91,20 @@ def read_runs(comparison: Comparison, part: ProblemPart) -> tuple[tuple[View, ..
     keys = [key for key in comparison.every_run() if key.problem == part.name and comparison.done(key)]
     runs, views = [], views_of(part, comparison.problem_of(part).objectives)
     for key in keys:
-        table, _ = load_run(comparison.folder(key))
+        table, _ = load_run(comparison.folder(key), steps=None)
         runs.append(_read(part, key, table, comparison.folder(key), views))
     return views, runs
 
 
 def _read(part: ProblemPart, key: RunKey, table: RunTable, folder: Path, views: Sequence[View]) -> RunResult:
-    ran = np.flatnonzero((table.told["status"] != "invalid").to_numpy(dtype=bool))
-    rows, keys = table.told.iloc[ran].reset_index(drop=True), [table.keys[i] for i in ran.tolist()]
-    points = table.points[ran]
+    ran = (table.told["status"] != "invalid").to_numpy(dtype=bool)
+    rows, order = table.told[ran].reset_index(drop=True), np.cumsum(ran) - 1
     _check_columns(part, rows, views)
-    archive: LatestFront[int] = LatestFront(len(table.objectives))
-    finite = np.asarray(np.isfinite(points).all(axis=1))
-    steps, members = [], []
-    for i, point in enumerate(points):
-        if keys[i] is not None and archive.put(keys[i], point if finite[i] else None, i):
-            steps.append(i + 1)
-            members.append(tuple(archive.items))
+    steps = order[[row for row, _ in table.fronts]] + 1
+    members = tuple(tuple(order[front].tolist()) for _, front in table.fronts)
     rows = rows.assign(evaluation=np.arange(1, len(rows) + 1), clock=clock(part, rows))
     seen = {view.kind: view.minimised(rows) for view in views}
-    return RunResult(key, summary_of(folder), rows, seen, np.array(steps, dtype=np.int64), tuple(members))
+    return RunResult(key, summary_of(folder), rows, seen, steps, members)
 
 
 def _check_columns(part: ProblemPart, rows: pd.DataFrame, views: Sequence[View]) -> None:

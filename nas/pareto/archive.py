@@ -101,3 +101,11 @@ def non_dominated(points: FloatArray) -> np.ndarray:
         beaten = (left >= left[:, :1]).all(axis=0)
         order, left = order[~beaten], left[:, ~beaten]
     return np.array(sorted(found), dtype=np.int64)
+
+
+def dominated(points: FloatArray, front: FloatArray) -> list[int]:
+    """Indices of points (n, m) that some point of front (k, m) weakly dominates."""
+    if len(front) == 0:
+        return []
+    no_better = (front[:, None, :] <= points[None, :, :]).all(axis=2).any(axis=0)
+    return np.flatnonzero(no_better).tolist()

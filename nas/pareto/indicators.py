@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import moocore
@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from nas.core.objectives import Objective
 from nas.core.records import FloatArray
 from nas.pareto.along_directions import alone
-from nas.pareto.archive import LatestFront
+from nas.pareto.archive import ParetoArchive
 
 CURVE_STEPS = 400  # measurements of an indicator along a long run
 EXACT_OBJECTIVES = 5  # with more, hypervolume is approximated along directions
 DIRECTIONS = 16_384  # fixed directions, so that a curve never falls; an error of about 1% with ten objectives
-_TOGETHER = 256  # points to compare with a front at a time
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,21 @@ def hypervolume_curve(points: FloatArray, box: Box, steps: int = CURVE_STEPS) ->
     Measured after each point up to `steps` points, else at `steps` even intervals and held in between: measuring a large
     front ten thousand times may take longer than the search.
     """
-    return front_and_curve(points, steps, 0.0, lambda front: hypervolume(front, box))[1]
+    archive: ParetoArchive[int] = ParetoArchive(points.shape[1])
+    due = set(places(len(points), steps).tolist())
+    curve, value, changed = np.empty(len(points)), 0.0, False
+    for i, point in enumerate(points):
+        if np.isfinite(point).all():
+            changed = archive.add(point, i) or changed
+        if changed and i in due:
+            value, changed = hypervolume(archive.points, box), False
+        curve[i] = value
+    return curve
+
+
+def places(n: int, steps: int) -> NDArray[np.int64]:
+    """The rows of n at which a curve is measured: up to `steps`, evenly spread, the last row among them."""
+    return np.linspace(0, n - 1, min(steps, n)).round().astype(np.int64)
 
 
 def pareto_ranks(points: FloatArray) -> NDArray[np.int64]:
@@ -121,60 +134,11 @@ def pareto_ranks(points: FloatArray) -> NDArray[np.int64]:
     return np.asarray(moocore.pareto_rank(points), dtype=np.int64)
 
 
-def front_and_curve(
-    points: FloatArray,
-    steps: int,
-    start: float,
-    measure: Callable[[FloatArray], float],
-    keys: Sequence[Hashable] | None = None,
-) -> tuple[np.ndarray, FloatArray]:
-    """Rows of the final front, ascending, and `measure` of the front after each of n points, (n,).
-
-    With `keys`, a row replaces an earlier one with the same key; rows with the key None are skipped.
-    """
-    archive: LatestFront[int] = LatestFront(points.shape[1])
-    finite = set(np.flatnonzero(np.isfinite(points).all(axis=1)).tolist())
-    due = set(np.linspace(0, len(points) - 1, min(steps, len(points))).round().astype(int).tolist())
-    curve, value, changed = np.empty(len(points)), start, False
-    repeated = [key for key in keys or () if key is not None]
-    once = len(set(repeated)) == len(repeated)  # then dominated points change nothing
-    beaten: set[int] = set()
-    for i, point in enumerate(points):
-        if once and i % _TOGETHER == 0:
-            beaten = {i + j for j in _dominated(points[i : i + _TOGETHER], archive.points)}
-        key = i if keys is None else keys[i]
-        if key is not None and i not in beaten:
-            changed = archive.put(key, point if i in finite else None, i) or changed
-        if changed and i in due:
-            value, changed = measure(archive.points), False
-        curve[i] = value
-    return np.array(sorted(archive.items), dtype=np.int64), curve
-
-
-def _dominated(points: FloatArray, front: FloatArray) -> list[int]:
-    """Indices of points (n, m) that some point of front (k, m) weakly dominates."""
-    if len(front) == 0:
-        return []
-    no_better = (front[:, None, :] <= points[None, :, :]).all(axis=2).any(axis=0)
-    return np.flatnonzero(no_better).tolist()
-
-
 def igd_plus(points: FloatArray, front: FloatArray, box: Box) -> float:
     """Mean distance by which points (n, m) fall short of a reference front (k, m) (Ishibuchi et al. 2015)."""
     if len(points) == 0:
         return float("inf")
     return float(moocore.igd_plus(box.scale(points), ref=box.scale(front)))
-
-
-def igd_plus_curve(
-    points: FloatArray,
-    front: FloatArray,
-    box: Box,
-    steps: int = CURVE_STEPS,
-    keys: Sequence[Hashable] | None = None,
-) -> FloatArray:
-    """IGD+ after each of n points, shape (n,), measured at the steps of `hypervolume_curve`; infinite before the first."""
-    return front_and_curve(points, steps, float("inf"), lambda found: igd_plus(found, front, box), keys)[1]
 
 
 def epsilon_additive(points: FloatArray, front: FloatArray, box: Box) -> float:

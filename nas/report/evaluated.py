@@ -76,8 +76,7 @@ def evaluated(table: RunTable, *, imported: bool = False) -> Evaluated:
     ran = (frame["status"] != "invalid").to_numpy(dtype=bool) & (np.arange(len(frame)) >= early)
     order = np.where(ran, np.cumsum(ran), 0)
     values = frame.reindex(columns=[o.name for o in table.objectives]).to_numpy(dtype=np.float64)
-    keys = pd.Series(table.keys[skipped:], dtype=object)
-    latest = (keys.notna() & ~keys.duplicated(keep="last")).to_numpy(dtype=bool)
+    latest = table.latest[skipped:]
     points = table.points if not imported else np.concatenate([table.before, table.points])
     feasible = np.isfinite(points).all(axis=1)
     shown = (frame["status"] == "ok").to_numpy(dtype=bool) & np.isfinite(values).all(axis=1)

@@ -10,7 +10,7 @@ import pandas as pd
 from nas.core.objectives import Objective
 from nas.core.records import FloatArray, Note
 from nas.pareto.archive import non_dominated
-from nas.pareto.indicators import CURVE_STEPS, Box, front_and_curve, hypervolume, igd_plus_curve
+from nas.pareto.indicators import CURVE_STEPS, Box, hypervolume, igd_plus, places
 from nas.report.plots_axes import short
 from nas.report.records import Curve, Surrogate
 from nas.report.rows import numbers
@@ -26,14 +26,9 @@ def own_curve(table: RunTable) -> Curve | None:
     """Hypervolume in the run's box and IGD+ to its final front; None before the first result."""
     if table.box is None or len(table.told) == 0:
         return None
-    final = table.front[[o.name for o in table.objectives]].to_numpy(np.float64) * [
-        o.sign for o in table.objectives
-    ]
-    distance = np.full(len(table.points), np.inf)
-    if len(final):
-        points = np.concatenate([table.before, table.points])
-        distance = igd_plus_curve(points, final, table.box, _steps(final), table.keys)[len(table.before) :]
-    return _curve(table, table.curve, distance, box_text(table.objectives, table.box))
+    return _curve(
+        table, table.curve, table.distance(_steps(table.final)), box_text(table.objectives, table.box)
+    )
 
 
 def _steps(goal: FloatArray) -> int:
@@ -43,38 +38,31 @@ def _steps(goal: FloatArray) -> int:
 
 def shared_curves(tables: Sequence[RunTable], names: Sequence[str]) -> list[Curve | None]:
     """Hypervolume and IGD+ of several runs in one box and to their joint front, in the objectives `names`."""
-    points = [_points(table, names) for table in tables]
+    columns = [[[o.name for o in table.objectives].index(name) for name in names] for table in tables]
     objectives = [next(o for o in tables[0].objectives if o.name == name) for name in names]
-    box = _joint_box(tables, names)
+    box = _joint_box(tables, columns)
     if box is None:
         return [None for _ in tables]
-    everything = np.concatenate(points)
-    everything = everything[np.isfinite(everything).all(axis=1)]
-    goal = everything[non_dominated(everything)]
+    finals = np.concatenate([table.final[:, at] for table, at in zip(tables, columns, strict=True)])
+    goal = finals[non_dominated(finals)]
     text = box_text(objectives, box)
     found: list[Curve | None] = []
-    for table, own in zip(tables, points, strict=True):
+    for table, at in zip(tables, columns, strict=True):
         if len(table.told) == 0:
             found.append(None)
             continue
         first = len(table.before)
-        _, volume = front_and_curve(own, CURVE_STEPS, 0.0, lambda f: hypervolume(f, box), table.keys)
-        distance = igd_plus_curve(own, goal, box, _steps(goal), table.keys)
+        volume = table.along(lambda front: hypervolume(front, box), 0.0, columns=at)
+        distance = table.along(lambda front: igd_plus(front, goal, box), np.inf, _steps(goal), at)
         found.append(_curve(table, volume[first:], distance[first:], text))
     return found
 
 
-def _points(table: RunTable, names: Sequence[str]) -> FloatArray:
-    """All points of a run (n, m) in these objectives, imported ones first."""
-    places = [[o.name for o in table.objectives].index(name) for name in names]
-    return np.concatenate([table.before, table.points])[:, places]
-
-
-def _joint_box(tables: Sequence[RunTable], names: Sequence[str]) -> Box | None:
-    """The smallest box that contains those of the runs."""
-    boxes = [table.box for table in tables]
-    places = [[[o.name for o in table.objectives].index(name) for name in names] for table in tables]
-    pairs = [(box, at) for box, at in zip(boxes, places, strict=True) if box is not None]
+def _joint_box(tables: Sequence[RunTable], columns: Sequence[Sequence[int]]) -> Box | None:
+    """The smallest box that contains those of the runs, in these objectives of each."""
+    pairs = [
+        (table.box, list(at)) for table, at in zip(tables, columns, strict=True) if table.box is not None
+    ]
     if not pairs:
         return None
     return Box(
@@ -89,7 +77,7 @@ def _curve(table: RunTable, volume: FloatArray, distance: FloatArray, box: str) 
     if not ran.any():
         return Curve((), (), (), (), box)
     count = np.cumsum(ran)[ran]
-    at = np.unique(np.linspace(0, len(count) - 1, min(CURVE_STEPS, len(count))).round().astype(np.int64))
+    at = places(len(count), CURVE_STEPS)
     seconds = table.told["told_seconds"].to_numpy(dtype=np.float64)[ran]
     return Curve(
         count[at].tolist(),

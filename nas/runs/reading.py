@@ -7,14 +7,15 @@ from typing import Any
 
 from nas.core.errors import HistoryError
 from nas.core.objectives import Limit, Objective
+from nas.pareto.indicators import CURVE_STEPS
 from nas.runs.brought import imported_table
 from nas.runs.history import FILE, read_history, read_notes
 from nas.runs.log_file import well_formed
 from nas.runs.run_folder import RunTable, run_table
 
 
-def load_run(folder: str | Path) -> tuple[RunTable, dict[str, Any]]:
-    """Read a run, finished or running, without its space or code: its table and its meta values."""
+def load_run(folder: str | Path, steps: int | None = CURVE_STEPS) -> tuple[RunTable, dict[str, Any]]:
+    """Read a run, finished or running, without its space or code: its table (see `run_table`) and its meta values."""
     path = Path(folder)
     frame, meta = read_history(path)
     if not meta.get("objectives"):
@@ -24,4 +25,4 @@ def load_run(folder: str | Path) -> tuple[RunTable, dict[str, Any]]:
         objectives = [Objective(**values) for values in meta["objectives"]]
         limits = [Limit.parse(text) for text in meta["limits"]]
         imported = imported_table(meta)
-        return run_table(frame, objectives, limits, int(meta["initial"]), notes, imported), meta
+        return run_table(frame, objectives, limits, int(meta["initial"]), notes, imported, steps), meta

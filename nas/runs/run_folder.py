@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +12,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nas.algorithms.noise import running_means
 from nas.core.errors import HistoryError
 from nas.core.objectives import Limit, Objective
 from nas.core.records import FloatArray, Note
 from nas.core.tables import csv_text
-from nas.pareto.indicators import (
-    CURVE_STEPS,
-    Box,
-    beyond_best,
-    front_and_curve,
-    hypervolume,
-    igd_plus_curve,
-    is_approximate,
-    reference_box,
-)
+from nas.pareto.indicators import CURVE_STEPS, Box, beyond_best, hypervolume, igd_plus, is_approximate, places
 from nas.runs.files import HISTORY_CSV, run_files
+from nas.runs.fold import Fold, fold_rows
 
 
 @dataclass(frozen=True, eq=False)  # compared by identity: == of tables is not a bool
@@ -34,14 +26,14 @@ class RunTable:
     """A run read from its folder: one row a trial (see `read_history`), evaluated by its objectives.
 
     `points` (n, m) are minimised, in the order of telling, NaN for failed and infeasible trials; `told` has the same rows of
-    the table. `latest` (n,) is false for failures and where the architecture has a later result at a higher budget; only the
-    latest results form the front. `box` is the box of the hypervolume, `curve` (n,) its value after each tell. `front` has
-    the feasible non-dominated architectures: `architecture` and one column an objective, best first, and the `budget` if
-    budgets differ. `notes` are the algorithm's notes, oldest first. For an architecture measured repeatedly at a budget,
-    `told`, `points` and `front` have the mean so far. `imported` are the results of a warm start (see
-    `nas.runs.brought.imported_table`), `before` (k, m) their points: they come first in the box and the curve, and may be on
-    the front, which then has the column `origin`. `beyond_best` has a sentence for each objective with a value better than
-    its `best`. `keys` (k + n) is the key of each imported, then each told result, None if it failed: see `front_and_curve`.
+    the table. `box` is the box of the hypervolume. `front` has the feasible non-dominated architectures: `architecture` and
+    one column an objective, best first, and the `budget` if budgets differ. `notes` are the algorithm's notes, oldest first.
+    For an architecture measured repeatedly at a budget, `told`, `points` and `front` have the mean so far. `imported` are the
+    results of a warm start (see `nas.runs.brought.imported_table`), `before` (k, m) their points: they come first in the box
+    and the curve, and may be on the front, which then has the column `origin`. Of all k + n results, `latest` is false for
+    failures and where the architecture has a later result; only the latest results form the front. `fronts` has the fronts
+    along the run: the number of the result after which each was there, and those of its members. `beyond_best` has a sentence
+    for each objective with a value better than its `best`.
     """
 
     objectives: tuple[Objective, ...]
@@ -49,21 +41,59 @@ class RunTable:
     told: pd.DataFrame
     points: FloatArray
     box: Box | None
-    curve: FloatArray
     front: pd.DataFrame
     latest: NDArray[np.bool_]
     notes: tuple[Note, ...]
     imported: pd.DataFrame
     before: FloatArray
-    keys: list[Hashable]
+    fronts: list[tuple[int, list[int]]]
     beyond_best: dict[str, str] = field(default_factory=dict)
+
+    def along(
+        self,
+        measure: Callable[[FloatArray], float],
+        start: float,
+        steps: int = CURVE_STEPS,
+        columns: Sequence[int] | None = None,
+    ) -> FloatArray:
+        """`measure` of the front's points, minimised, after each of the k + n results; measured at up to `steps` places.
+
+        `start` is its value before; `columns` selects objectives.
+        """
+        points = np.concatenate([self.before, self.points])
+        seen = points if columns is None else points[:, columns]
+        at = places(len(points), steps)
+        known = np.searchsorted([row for row, _ in self.fronts], at, side="right")
+        new = np.diff(known, prepend=0) > 0
+        values = [start, *(measure(seen[self.fronts[number - 1][1]]) for number in known[new])]
+        return np.repeat(values, np.diff([0, *at[new], len(points)]))
+
+    @property
+    def final(self) -> FloatArray:
+        """The points of the front, shape (k, m), minimised."""
+        return np.concatenate([self.before, self.points])[self.fronts[-1][1] if self.fronts else []]
+
+    def distance(self, steps: int = CURVE_STEPS) -> FloatArray:
+        """IGD+ to the final front after each tell, shape (n,); infinite before the first result, or without such a front."""
+        box, final = self.box, self.final
+        if box is None or len(final) == 0:
+            return np.full(len(self.points), np.inf)
+        return self.along(lambda front: igd_plus(front, final, box), np.inf, steps)[len(self.before) :]
+
+    @cached_property
+    def _shares(self) -> FloatArray:
+        box = self.box
+        return self.along(lambda front: 0.0 if box is None else hypervolume(front, box), 0.0)
+
+    @property
+    def curve(self) -> FloatArray:
+        """The hypervolume after each tell, shape (n,)."""
+        return self._shares[len(self.before) :]
 
     @property
     def hypervolume(self) -> float:
         """The final value of the curve; before the first result that of the warm start, or 0."""
-        if len(self.curve) or self.box is None:
-            return float(self.curve[-1]) if len(self.curve) else 0.0
-        return hypervolume(self.before[np.isfinite(self.before).all(axis=1)], self.box)
+        return float(self._shares[-1]) if len(self._shares) else 0.0
 
 
 def run_table(
@@ -73,61 +103,53 @@ def run_table(
     initial: int,
     notes: Sequence[Note] = (),
     imported: pd.DataFrame | None = None,
+    steps: int | None = CURVE_STEPS,
 ) -> RunTable:
-    """Order a run's rows by telling and measure them; `initial` results set the hypervolume's box."""
+    """Order a run's rows by telling and fold them; `initial` results set the hypervolume's box.
+
+    The table has the fronts at up to `steps` places; at every row if None.
+    """
     objectives = tuple(objectives)
     own = frame[frame["told"].notna()].sort_values("told", ignore_index=True)
     imported = frame.iloc[:0] if imported is None else imported
     first = len(imported)
     names = [o.name for o in objectives]
     rows = own if first == 0 else pd.concat([imported, own.assign(origin="")], ignore_index=True)
-    rows = running_means(rows, names)
-    values = rows.reindex(columns=names).to_numpy(dtype=np.float64)
-    points = values * np.array([o.sign for o in objectives])
-    points[(rows["status"] != "ok").to_numpy()] = np.nan
-    design = points[np.isfinite(points).all(axis=1)][: max(initial, 2)]
-    every = points[np.isfinite(points).all(axis=1)]
-    best_seen = every.min(axis=0) if len(every) else None
-    box = reference_box(objectives, design, best_seen)
-    beyond = {} if best_seen is None else beyond_best(objectives, best_seen)
-    for limit in limits:
-        if limit.objective in rows.columns:
-            points[rows[limit.objective].map(limit.excess).to_numpy() > 0] = np.nan
-    keys = _keys(rows)
-    chosen, curve = front_and_curve(
-        points, CURVE_STEPS, 0.0, lambda f: 0.0 if box is None else hypervolume(f, box), keys
-    )
-    front = _front(objectives, rows.iloc[chosen], _extra_columns(rows, first > 0))
+    signs = np.array([o.sign for o in objectives])
+    points = rows.reindex(columns=names).to_numpy(dtype=np.float64) * signs
+    keys = _keys(rows, points)
+    fold: Fold[int] = Fold(objectives, limits, initial)
+    budgets = [None if pd.isna(b) else b for b in rows.reindex(columns=["budget"])["budget"].tolist()]
+    folded = fold_rows(fold, keys, budgets, points, steps or len(rows))
+    rows, again = rows.assign(measurements=folded.measurements), folded.measurements > 1
+    if again.any():
+        for name, mean in zip(names, (folded.means * signs).T, strict=True):
+            rows[name] = rows[name].where(~again, mean)
+    points = np.where(folded.feasible[:, None], folded.means, np.nan)
+    front = _front(objectives, rows.iloc[sorted(fold.front.items)], _extra_columns(rows, first > 0))
     order = pd.Series(keys, dtype=object)
-    latest = (order.notna() & ~order.duplicated(keep="last")).to_numpy(dtype=bool)[first:]
+    latest = (order.notna() & ~order.duplicated(keep="last")).to_numpy(dtype=bool)
     told = rows.iloc[first:].reset_index(drop=True)
     return RunTable(
-        objectives, frame, told, points[first:], box, curve[first:], front, latest, tuple(notes),
-        imported, points[:first], keys, beyond,
+        objectives, frame, told, points[first:], fold.box, front, latest, tuple(notes), imported,
+        points[:first], folded.fronts, beyond_best(objectives, fold.best_seen),
     )  # fmt: skip
 
 
 def _extra_columns(rows: pd.DataFrame, warm: bool) -> list[str]:
     """Columns of front.csv besides the objectives, if informative."""
-    wanted = {"budget": _several(rows), "measurements": _repeated(rows), "origin": warm}
+    wanted = {
+        "budget": "budget" in rows and rows["budget"].nunique() > 1,
+        "measurements": (rows["measurements"] > 1).any(),
+        "origin": warm,
+    }
     return [name for name, said in wanted.items() if said]
 
 
-def _repeated(rows: pd.DataFrame) -> bool:
-    """Whether an architecture was measured repeatedly at a budget."""
-    return bool((rows["measurements"] > 1).any())
-
-
-def _several(told: pd.DataFrame) -> bool:
-    """Whether trials had different budgets."""
-    return "budget" in told and told["budget"].nunique() > 1
-
-
-def _keys(told: pd.DataFrame) -> list[Hashable]:
-    """The architecture of each row if some were measured repeatedly, else its number; None for failures."""
-    keys = told["architecture"] if _several(told) or _repeated(told) else told.index
-    ok = told["status"] == "ok"
-    return [key if fine else None for key, fine in zip(keys, ok, strict=True)]
+def _keys(rows: pd.DataFrame, points: FloatArray) -> list[str | None]:
+    """The architecture of each row; None for failures."""
+    ok = (rows["status"] == "ok").to_numpy(dtype=bool) & np.isfinite(points).all(axis=1)
+    return [key if fine else None for key, fine in zip(rows["architecture"], ok.tolist(), strict=True)]
 
 
 def _front(objectives: Sequence[Objective], rows: pd.DataFrame, further: Sequence[str]) -> pd.DataFrame:
@@ -182,14 +204,8 @@ def _best(table: RunTable, item: Objective) -> float | None:
 
 def curves(table: RunTable) -> pd.DataFrame:
     """Quality over evaluations and time: `told`, `seconds`, `hypervolume`, `igd_plus` (to the run's own final front)."""
-    final = table.front[[o.name for o in table.objectives]].to_numpy(dtype=np.float64)
-    final = final * np.array([o.sign for o in table.objectives])
-    distance = np.full(len(table.points), np.inf)
-    if table.box is not None and len(final):
-        points = np.concatenate([table.before, table.points])
-        distance = igd_plus_curve(points, final, table.box, keys=table.keys)[len(table.before) :]
     columns = {"told": table.told["told"].to_numpy(), "seconds": table.told["told_seconds"].to_numpy()}
-    return pd.DataFrame({**columns, "hypervolume": table.curve, "igd_plus": distance})
+    return pd.DataFrame({**columns, "hypervolume": table.curve, "igd_plus": table.distance()})
 
 
 def write_history_csv(folder: Path, table: RunTable) -> Path:

@@ -13,15 +13,17 @@ import pytest
 from engine_parts import Grid, Listed, Shuffled, log_of, quick, rising
 
 import nas
-from nas.algorithms.noise import averaged, posterior_front, running_means, worth_repeating
+from nas.algorithms.noise import averaged, posterior_front, worth_repeating
 from nas.algorithms.sa_moead import SAMOEAD, SAMOEADSettings
 from nas.core.algorithm import HasPosterior
 from nas.core.errors import ConfigError
+from nas.core.objectives import Objective
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Observation, Result, Status, Trial
 from nas.engine.loop import LoopSettings, SearchState
 from nas.pareto.archive import non_dominated
 from nas.pareto.means import Means
+from nas.runs.run_folder import run_table
 from nas.training import Halving
 
 pytestmark = pytest.mark.usefixtures("no_plots")
@@ -92,20 +94,24 @@ def test_observations_that_are_single_stay_the_same_objects():
     assert [a is b for a, b in zip(averaged(problem, known), known, strict=True)] == [True, True]
 
 
+def told(rows: pd.DataFrame) -> pd.DataFrame:
+    frame = rows.assign(told=np.arange(float(len(rows))), told_seconds=0.0)
+    return run_table(frame, [Objective("error")], [], 2).told
+
+
 def test_running_means_are_those_of_successes_at_the_same_budget():
     table = rows(
         ("a", "ok", 1.0, 1), ("b", "ok", 5.0, 1), ("a", "failed", np.nan, 1), ("a", "ok", 3.0, 1),
         ("a", "ok", 7.0, 9), ("a", "ok", 5.0, 1),
     )  # fmt: skip
-    found = running_means(table, ["error"])
+    found = told(table)
     assert found["error"].to_numpy() == pytest.approx([1, 5, np.nan, 2, 7, 3], nan_ok=True)
-    assert found["measurements"][[0, 1, 3, 4, 5]].tolist() == [1, 1, 2, 1, 3]
+    assert found["measurements"].tolist() == [1, 1, 0, 2, 1, 3]
     assert table["error"][3] == 3.0  # the table itself is as it was
 
 
 def test_running_means_without_a_budget_are_taken_as_well():
-    table = rows(("a", "ok", 1.0, np.nan), ("a", "ok", 2.0, np.nan))
-    assert running_means(table, ["error"])["error"].tolist() == [1.0, 1.5]
+    assert told(rows(("a", "ok", 1.0, np.nan), ("a", "ok", 2.0, np.nan)))["error"].tolist() == [1.0, 1.5]
 
 
 FRONT = np.array([[0.0, 10.0], [1.0, 9.0], [2.0, 2.0], [10.0, 0.0]])

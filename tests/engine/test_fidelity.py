@@ -19,6 +19,7 @@ from nas.cli.panel import line
 from nas.config.assemble import assemble
 from nas.config.schema import check_config
 from nas.core.errors import ConfigError, ForeignFileError, HistoryError
+from nas.core.objectives import Limit
 from nas.core.problem import Problem
 from nas.core.records import Trial
 from nas.engine.fidelity import IN_LINE
@@ -26,8 +27,9 @@ from nas.engine.loop import LoopSettings, SearchState
 from nas.engine.plan import check_ready
 from nas.monitor import LiveStatus
 from nas.pareto.archive import LatestFront
-from nas.pareto.indicators import front_and_curve
+from nas.pareto.indicators import hypervolume
 from nas.runs.history import read_history
+from nas.runs.run_folder import run_table
 from nas.training import Halving
 
 OBJECTIVES = ["error", "params"]
@@ -126,11 +128,16 @@ def test_the_front_is_that_of_the_highest_budget_of_each_architecture(seed: int)
 
 
 def test_the_curve_ends_at_the_hypervolume_of_the_front_and_may_fall_where_a_network_got_worse() -> None:
-    points = np.array([[2.0, 2.0], [1.0, 3.0], [3.0, 2.0], [np.nan, np.nan], [np.nan, np.nan]])
-    size = lambda front: float(len(front) and 10 - front.sum(axis=1).min())  # noqa: E731
-    rows, curve = front_and_curve(points, 10, 0.0, size, ["a", "b", "a", None, "b"])
-    assert curve.tolist() == [6, 6, 6, 6, 5]  # "a" got worse; a failure changes nothing; "b" breaks a limit
-    assert rows.tolist() == [2]
+    frame = pd.DataFrame({
+        "architecture": ["a", "b", "a", "c", "b"], "status": ["ok", "ok", "ok", "failed", "ok"],
+        "budget": [1.0, 1.0, 3.0, 1.0, 3.0], "x": [2.0, 1.0, 3.0, np.nan, 1.0], "y": [2.0, 3.0, 2.0, np.nan, 9.0],
+        "told": range(5), "told_seconds": 0.0,
+    })  # fmt: skip
+    table = run_table(frame, [nas.Objective("x"), nas.Objective("y")], [Limit("y", 5.0)], 2)
+    size = table.along(lambda front: float(len(front) and 10 - front.sum(axis=1).min()), 0.0)
+    assert size.tolist() == [6, 6, 6, 6, 5]  # "a" got worse; a failure changes nothing; "b" breaks a limit
+    assert table.front["architecture"].tolist() == ["a"]
+    assert table.curve[-1] == table.hypervolume == hypervolume(table.final, table.box)
 
 
 def test_a_newer_point_replaces_the_older_and_points_hidden_by_it_return() -> None:

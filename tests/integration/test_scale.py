@@ -14,8 +14,9 @@ from engine_parts import Grid, quick
 import nas
 from nas.engine.loop import LoopSettings, SearchState
 from nas.pareto.archive import ParetoArchive, non_dominated
-from nas.pareto.indicators import front_and_curve
+from nas.pareto.indicators import Box, hypervolume, hypervolume_curve
 from nas.report.plots_axes import visible
+from nas.runs.fold import Fold, fold_rows
 from nas.runs.history import FILE, History, read_history
 
 pytestmark = pytest.mark.usefixtures("no_plots")
@@ -141,23 +142,23 @@ def test_the_quick_front_is_that_of_comparing_one_by_one(m: int, decimals: int) 
     assert non_dominated(points).tolist() == sorted(slow.items)
 
 
-@pytest.mark.parametrize("keyed", [False, True])
-def test_the_quick_curve_is_that_of_comparing_one_by_one(keyed: bool) -> None:
+def test_the_quick_curves_are_those_of_comparing_one_by_one() -> None:
     rng = np.random.default_rng(3)
     points = rng.random((1_000, 3)).round(1)
     points[rng.random(1_000) < 0.1] = np.nan
     slow: ParetoArchive[int] = ParetoArchive(3)
-    sizes = []
+    box, sizes = Box(np.zeros(3), np.ones(3)), []
     for index, point in enumerate(points):
         if np.isfinite(point).all():
             slow.add(point, index)
-        sizes.append(float(slow.points.sum()))
-    keys = (
-        [None if np.isnan(p).any() else f"architecture {i}" for i, p in enumerate(points)] if keyed else None
-    )
-    front, curve = front_and_curve(points, 1_000, 0.0, lambda f: float(f.sum()), keys)
-    assert front.tolist() == sorted(slow.items)
-    assert np.allclose(curve, sizes)
+        sizes.append(hypervolume(slow.points, box))
+    assert np.allclose(hypervolume_curve(points, box, 1_000), sizes)
+    keys = [None if np.isnan(p).any() else f"architecture {i}" for i, p in enumerate(points)]
+    fold: Fold[int] = Fold([nas.Objective(name) for name in OBJECTIVES], [])
+    fronts = fold_rows(fold, keys, [None] * 1_000, points, 1_000).fronts
+    assert fronts[-1][1] == slow.items
+    held = [hypervolume(points[[f for row, f in fronts if row <= i][-1]], box) for i in range(0, 1_000, 50)]
+    assert np.allclose(held, sizes[::50])
 
 
 def test_a_plot_omits_only_points_covered_by_others() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from nas.core.objectives import OBJECTIVES, Objective
+from nas.core.records import FloatArray
 from nas.pareto.archive import non_dominated
-from nas.pareto.indicators import Box, hypervolume, hypervolume_curve, igd_plus, igd_plus_curve, reference_box
+from nas.pareto.indicators import Box, hypervolume, hypervolume_curve, igd_plus, reference_box
+from nas.runs.run_folder import RunTable, run_table
 
 UNIT = Box(np.zeros(2), np.ones(2))
 
@@ -34,12 +37,21 @@ def test_igd_plus_counts_only_what_is_worse_than_the_front() -> None:
     assert igd_plus(np.empty((0, 2)), front, UNIT) == np.inf
 
 
+def table_of(points: FloatArray) -> RunTable:
+    """The table of a run with these objectives; NaN marks a failure."""
+    frame = pd.DataFrame(points, columns=["a", "b", "c"]).assign(told=range(len(points)), told_seconds=0.0)
+    status = np.where(np.isnan(points).any(axis=1), "failed", "ok")
+    frame = frame.assign(architecture=[str(i) for i in range(len(points))], status=status)
+    return run_table(frame, [Objective(name) for name in "abc"], [], 2)
+
+
 def test_the_curves_equal_measuring_every_prefix() -> None:
     points = np.random.default_rng(0).random((60, 3))
     points[[3, 17]] = np.nan
     box = Box(np.zeros(3), np.ones(3))
     front = points[2:3] * 0.5
-    volumes, distances = hypervolume_curve(points, box), igd_plus_curve(points, front, box)
+    volumes = hypervolume_curve(points, box)
+    distances = table_of(points).along(lambda found: igd_plus(found, front, box), np.inf)
     for n in range(1, 61):
         known = points[:n][np.isfinite(points[:n]).all(axis=1)]
         known = known[non_dominated(known)]
