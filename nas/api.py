@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from nas.core.errors import ConfigError
 from nas.core.evaluator import Evaluate
-from nas.core.objectives import AnyObjective, Limit
-from nas.core.problem import Problem
-from nas.core.space import SearchSpace
+from nas.core.objectives import AnyObjective, Limit, Objective
+from nas.core.plugins import find, make
+from nas.core.problem import Problem, as_objectives
+from nas.core.space import SearchSpace, can_build
 from nas.engine.callbacks import AnyCallback
 from nas.engine.initial import AnyArchitectures
 from nas.engine.loop import LoopSettings
@@ -29,6 +32,8 @@ def search(
     objectives: Sequence[AnyObjective],
     evaluate: Evaluate | None = None,
     *,
+    data: Any = None,
+    training: Mapping[str, Any] | None = None,
     algorithm: str | MakeAlgorithm = DEFAULT_ALGORITHM,
     algorithm_settings: Any = None,
     executor: str | MakeExecutor = "serial",
@@ -53,7 +58,12 @@ def search(
         space: the space to search; any `SearchSpace`.
         objectives: built-in names (``error``, ``accuracy``, ``params``, ``madds``), `Objective` values, or plain functions of an
             `Architecture`: each is minimised under the function's name, without a unit, and measured on a worker.
-        evaluate: measures the expensive objectives of one `Trial` on a worker; returns them by name.
+        evaluate: measures the expensive objectives of one `Trial` on a worker; returns them by name. None trains the networks
+            that the space builds on `data`, by the evaluator ``training``, as the command line does.
+        data: images to train on: the path of a folder with one folder per class, or of a Parquet file; the name of a data set
+            (``"cifar10"``); a mapping such as ``{"name": "images", "resolution": 64}``; or a `DataSource`. By default
+            scikit-learn's digits, if an objective needs training.
+        training: other settings of the evaluator ``training``, as in a config: ``{"recipe": {"epochs": 10}}``.
         algorithm: a name in `nas.algorithms.ALGORITHMS`, or a class or function of (problem, rng, settings). The default,
             "sa-moead", is worthwhile when an evaluation takes a second or more; "moead" proposes in a fraction of its time.
         algorithm_settings: its `Settings`, or a mapping of some of them; defaults depend on the budget.
@@ -95,7 +105,8 @@ def search(
         settings = replace(settings, evaluations=budget)
     if seed is not None:
         settings = replace(settings, seed=seed)
-    problem = Problem(space, objectives, evaluate, limits)
+    wanted = as_objectives(objectives)
+    problem = Problem(space, wanted, _evaluator(space, wanted, evaluate, data, training), limits)
     return run(
         SearchSpec(
             problem=problem,
@@ -115,3 +126,40 @@ def search(
             csv=csv,
         )
     )
+
+
+def _evaluator(
+    space: SearchSpace,
+    objectives: Sequence[Objective],
+    evaluate: Evaluate | None,
+    data: Any,
+    training: Mapping[str, Any] | None,
+) -> Evaluate | None:
+    """The user's evaluator; else the one that trains, if it is asked for or an objective needs it."""
+    asked = "data" if data is not None else "training" if training is not None else ""
+    if evaluate is not None:
+        if asked:
+            raise ConfigError(
+                f"{asked}: not used with evaluate, which measures the networks itself; pass one of the two"
+            )
+        return evaluate
+    if not isinstance(space, SearchSpace) or not can_build(space):
+        if asked and isinstance(space, SearchSpace):
+            raise ConfigError(
+                f"{asked}: space {space.name!r} builds no networks to train; decorate a function with @space.build (in a "
+                "SearchSpace: write a method build), or pass evaluate, a function of a trial, instead"
+            )
+        return None
+    if not asked:
+        if not any(o.by_evaluator for o in objectives):
+            return None
+        logging.getLogger("nas.data").warning(
+            "no data given: networks are trained on data='digits', as by the command line"
+        )
+    settings = dict(training or {})
+    if data is not None:
+        if "data" in settings:
+            raise ConfigError("training: 'data' is given twice; remove it from training")
+        settings["data"] = data
+    found: Evaluate = make("evaluator", find("evaluator", "training"), settings, "training", space=space)
+    return found

@@ -250,6 +250,9 @@ def test_torch_stays_out_of_the_engine() -> None:
     trainers = ("nas.training", "nas.training.tasks", "nas.export")
     engine = {n for n in users("torch") if n.startswith("nas.") and not n.startswith(trainers)}
     assert engine <= {
+        "nas.spaces.modules",
+        "nas.spaces.tracing",
+        "nas.spaces.shape_rules",
         "nas.testing.spaces",
         "nas.training.latency",
         "nas.monitor.trackers.tensorboard",

@@ -60,6 +60,11 @@ class Objective:
         return replace(self, function=function if task is None or follow is None else follow(task))
 
     @property
+    def by_evaluator(self) -> bool:
+        """Whether its value is an entry of the evaluator's return value."""
+        return not self.cheap and self.function is None and self.for_space is None
+
+    @property
     def sign(self) -> float:
         """+1 when minimised, -1 when maximised."""
         return -1.0 if self.maximize else 1.0

@@ -130,14 +130,10 @@ class Problem:
         put = object.__setattr__
         put(self, "space", space)
         put(self, "task", task)
-        for argument, value in (("objectives", objectives), ("limits", limits)):
-            if isinstance(value, (str, Objective, Limit)):
-                raise ConfigError(f"{argument}: expected a list, got {value!r} alone; write [{value!r}]")
-            if not isinstance(value, Iterable):
-                raise ConfigError(f"{argument}: expected a list, got {value!r:.200} alone")
+        _check_list("limits", limits)
+        put(self, "_given", as_objectives(objectives))
         if not isinstance(space, SearchSpace):
             raise ConfigError(f"space: expected a SearchSpace, got {type(space).__name__}")
-        put(self, "_given", tuple(objective(o) for o in objectives))
         put(self, "objectives", tuple(o.bound(space, task) for o in self._given))
         put(self, "evaluate", evaluate)
         put(self, "limits", tuple(Limit.parse(text) for text in limits))
@@ -171,9 +167,13 @@ class Problem:
             )
         if self.evaluate is not None and not callable(self.evaluate):
             raise ConfigError(f"evaluate: expected a callable, got {type(self.evaluate).__name__}")
-        wanting = [o.name for o in self.objectives if not o.cheap and o.function is None]
+        wanting = [o.name for o in self.objectives if o.by_evaluator]
         if wanting and self.evaluate is None:
-            raise ConfigError(f"evaluate: needed to measure {', '.join(wanting)}, got None")
+            raise ConfigError(
+                f"evaluate: needed to measure {', '.join(wanting)}, got None: pass a function of a trial that returns "
+                f"{'it' if len(wanting) == 1 else 'them'} by name; or, for networks that the space builds (@space.build), "
+                'data="FOLDER" trains them (in a config: evaluator: training)'
+            )
         from_cost = [o.name for o in self.objectives if o.cheap and o.function is None]
         if from_cost and not has_cost(self.space):
             raise ConfigError(
@@ -320,6 +320,19 @@ class Problem:
             sum(limit.excess(values[limit.objective]) for limit in self.limits) if self.limits else 0.0
         )
         return Observation(result.trial.architecture, vector, violation, ok=True)
+
+
+def as_objectives(values: Sequence[AnyObjective]) -> tuple[Objective, ...]:
+    """The objectives of a list of names, functions and objectives. Raises `ConfigError` for anything but a list."""
+    _check_list("objectives", values)
+    return tuple(objective(value) for value in values)
+
+
+def _check_list(argument: str, value: object) -> None:
+    if isinstance(value, (str, Objective, Limit)):
+        raise ConfigError(f"{argument}: expected a list, got {value!r} alone; write [{value!r}]")
+    if not isinstance(value, Iterable):
+        raise ConfigError(f"{argument}: expected a list, got {value!r:.200} alone")
 
 
 def takes_choices(evaluate: object) -> bool:

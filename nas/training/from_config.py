@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,12 +27,13 @@ def training(
 ) -> Evaluate:
     """Train each candidate for `task` on `data` (each a name, or a mapping with `name`) by `recipe` (a mapping).
 
+    `data` may be the path of a folder of images or of a Parquet file, and from Python a `nas.training.data.base.DataSource`.
     `proxies` names zero-cost proxies to report beside (docs/proxies.md). `robustness` has the settings of
     `nas.training.robustness.Robustness`, which then evaluates each trained network on corrupted images too.
     """
-    from nas.training import TrainingEvaluator, data_from_config, recipe_from_config
+    from nas.training import TrainingEvaluator, recipe_from_config
 
-    described = data_from_config(_named(data))
+    described = _data(data)
     also: tuple[Any, ...] = ()
     if robustness is not None:
         from nas.training.robustness import Robustness
@@ -51,6 +53,20 @@ def training(
     from nas.training.proxies import WithProxies
 
     return WithProxies(evaluator, tuple(proxies))
+
+
+def _data(given: Any) -> Any:
+    """A data set by name, path or settings; an object with `load` unchanged."""
+    from nas.training import data_from_config
+
+    if isinstance(given, (str, os.PathLike, Mapping)):
+        return data_from_config(_named(os.fspath(given) if isinstance(given, os.PathLike) else given))
+    if isinstance(given, type) or not callable(getattr(given, "load", None)):
+        raise ConfigError(
+            "data: expected the path of a folder of images, the name of a data set, a mapping with `name`, or an object "
+            f"with load() and check(), got {given!r:.200}"
+        )
+    return given
 
 
 def _task(described: Any) -> Any:
