@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
@@ -85,25 +85,62 @@ def _failure(text: str, error: Exception) -> ConfigError:
 
 
 def _built_on_meta(make: Make) -> nn.Module:
-    with torch.device("meta"):
+    with _OnMeta(_CONSTRUCTORS):
         return _meta_copy(_module(make()))
 
 
 def _weights_on_meta(make: Make) -> nn.Module:
     """For code that reads `linspace`, `arange` or `tensor` while it builds, such as rates by depth."""
-    with _WeightsOnMeta():
+    with torch.device("cpu"), _OnMeta(_FILLED):
         return _meta_copy(_module(make()))
 
 
-class _WeightsOnMeta(TorchFunctionMode):
-    made = (torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn)
+_FILLED = (torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn)
+_CONSTRUCTORS = (
+    *_FILLED,
+    *(
+        torch.empty_strided,
+        torch.randint,
+        torch.randperm,
+        torch.normal,
+        torch.eye,
+        torch.arange,
+        torch.linspace,
+    ),
+    *(
+        torch.logspace,
+        torch.tensor,
+        torch.as_tensor,
+        torch.scalar_tensor,
+        torch.tril_indices,
+        torch.triu_indices,
+    ),
+)
+_FILLERS = frozenset(
+    (
+        *(nn.init.uniform_, nn.init.normal_, nn.init.constant_, nn.init.kaiming_uniform_),
+        *(Tensor.uniform_, Tensor.normal_, Tensor.fill_, Tensor.zero_, Tensor.erfinv_, Tensor.clamp_),
+    )
+)
+
+
+class _OnMeta(TorchFunctionMode):
+    """Constructors make meta tensors where no device is named; filling these, such as to initialise weights, is skipped."""
+
+    def __init__(self, constructors: Sequence[Any]) -> None:
+        super().__init__()
+        self._constructors = frozenset(constructors)
 
     def __torch_function__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        kwargs = dict(kwargs or {})
-        if func in self.made and kwargs.get("device") is None:
-            kwargs["device"] = "meta"
+        kwargs = kwargs or {}
+        if func in _FILLERS:
+            filled = args[0] if args else kwargs.get("tensor")
+            if isinstance(filled, Tensor) and filled.is_meta:
+                return filled
+        elif func in self._constructors and kwargs.get("device") is None:
+            kwargs = {**kwargs, "device": "meta"}
         return func(*args, **kwargs)
 
 
@@ -135,7 +172,8 @@ def _count(
     modes = [(module, module.training) for module in network.modules()]
     try:
         network.eval()
-        with torch.device(device), torch.inference_mode(False), torch.no_grad():
+        here = _OnMeta(_CONSTRUCTORS) if device == "meta" else torch.device(device)
+        with here, torch.inference_mode(False), torch.no_grad():
             x = torch.zeros(1, *shape, dtype=dtype)
             if parameters(network) is None:
                 network(x)  # gives lazy modules their shapes
@@ -162,6 +200,11 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.flops = self.now = self.peak = 0
         self._alive: dict[int, weakref.ref[Any]] = {}
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """False: torch then does not import its compiler, which takes a second."""
+        return False
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
@@ -172,18 +215,18 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 whole = func.decompose(*args, **kwargs)
             if whole is not NotImplemented:
                 return whole
-        on_meta = bool(args) and isinstance(args[0], torch.Tensor) and args[0].is_meta
+        on_meta = bool(args) and isinstance(args[0], Tensor) and args[0].is_meta
         out = shape_rules.result(packet, args, kwargs) if on_meta else NotImplemented
         if out is NotImplemented:
             out = func(*args, **kwargs)
         if formula is not None:
             self.flops += formula(*args, **kwargs, out_val=out)
         for tensor in out if isinstance(out, (tuple, list)) else (out,):
-            if isinstance(tensor, torch.Tensor) and tensor.layout is torch.strided:
+            if isinstance(tensor, Tensor) and tensor.layout is torch.strided:
                 self.add(tensor, args)
         return out
 
-    def add(self, tensor: torch.Tensor, args: Sequence[Any] = ()) -> None:
+    def add(self, tensor: Tensor, args: Sequence[Any] = ()) -> None:
         """Count the storage of a tensor until it is freed, unless it is known or that of an argument."""
         storage = tensor.untyped_storage()
         key, size = storage._cdata, storage.nbytes()
@@ -199,7 +242,7 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _storage(value: Any) -> int | None:
-    strided = isinstance(value, torch.Tensor) and value.layout is torch.strided
+    strided = isinstance(value, Tensor) and value.layout is torch.strided
     return int(value.untyped_storage()._cdata) if strided else None
 
 

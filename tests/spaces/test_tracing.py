@@ -65,7 +65,7 @@ def test_traced_costs_are_those_of_the_built_in_spaces(space: Any, task: TaskSpe
         task = TaskSpec(task.in_channels, task.num_classes, (32, 32))
     space = space.for_task(task)
     rng = np.random.default_rng(7)
-    for _ in range(3):
+    for _ in range(2):
         architecture = space.canonical(space.sample(rng))
         found = trace(
             lambda a=architecture: space.build(a, num_classes=task.num_classes, in_channels=task.in_channels),
@@ -311,6 +311,23 @@ def test_errors_name_the_stage_and_the_reason() -> None:
         trace(lambda: nn.Linear(6 // 0, 4), (5,))
     with pytest.raises(ConfigError, match=r"must return a torch.nn.Module, got int"):
         trace(lambda: 3, (5,))  # type: ignore[arg-type, return-value]
+
+
+WRONG: dict[str, Callable[[], nn.Module]] = {
+    "channels": lambda: nn.Conv2d(4, 8, 3),
+    "kernel": lambda: nn.Conv2d(3, 8, 9),
+    "batch norm": lambda: nn.BatchNorm2d(4),
+    "layer norm": lambda: nn.LayerNorm(9),
+    "rows": lambda: nn.Linear(9, 2),
+    "sum": lambda: Net(lambda x: x + torch.zeros(1, 3, 8, 7)),
+    "mean": lambda: Net(lambda x: x.mean((4,))),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_shapes_that_do_not_fit_are_errors(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"fails for one input of shape \(1, 3, 8, 8\)"):
+        trace(WRONG[name], (3, 8, 8))
 
 
 def test_a_network_of_a_hundred_thousand_million_parameters_takes_no_memory() -> None:
