@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from nas.core.records import FloatArray
+from surrogates.inputs import check_queries
 
 
 def bootstrapped(
@@ -20,21 +21,38 @@ def bootstrapped(
     """
     rng = np.random.default_rng(seed)
     n = len(y)
-    fitted, total, count = [], np.zeros(n), np.zeros(n)
+    fitted, votes, unseen = [], np.zeros((members, n)), np.ones((members, n), dtype=bool)
     for member in range(members):
         rows = rng.integers(0, n, n)
         fitted.append(make(seed + member).fit(X[rows], y[rows]))
-        unseen = np.setdiff1d(np.arange(n), rows)
-        if len(unseen):
-            total[unseen] += fitted[-1].predict(X[unseen])
-            count[unseen] += 1
+        unseen[member, rows] = False
+        if unseen[member].any():
+            votes[member, unseen[member]] = fitted[-1].predict(X[unseen[member]])
+    return fitted, left_out_error(votes, unseen, y)
+
+
+def left_out_error(votes: FloatArray, unseen: np.ndarray, y: FloatArray) -> float:
+    """Root mean square error, on each row, of the members that never saw it; the spread of y when there are none.
+
+    `votes` and `unseen` are (members, n).
+    """
+    count = unseen.sum(axis=0)
     known = count > 0
     if not known.any():
-        return fitted, float(y.std())
-    return fitted, float(np.sqrt(np.mean((total[known] / count[known] - y[known]) ** 2)))
+        return float(y.std())
+    mean = (votes * unseen).sum(axis=0)[known] / count[known]
+    return float(np.sqrt(np.mean((mean - y[known]) ** 2)))
 
 
-def combined(fitted: Sequence[Any], X: FloatArray, error: float) -> tuple[FloatArray, FloatArray]:
-    """Mean of the members, and a deviation of the size of `error` that follows their disagreement."""
-    votes = np.stack([member.predict(X) for member in fitted])
-    return votes.mean(axis=0), np.sqrt(votes.var(axis=0) + 0.5 * error**2)
+class Bagged:
+    """Base class of ensembles by `bootstrapped`, whose `fit` sets `members_` and `error_`."""
+
+    members_: list[Any]
+    error_: float
+    n_features_in_: int
+
+    def predict(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean of the members, and a deviation of the size of their error that follows their disagreement."""
+        X = check_queries(X, self.n_features_in_)
+        votes = np.stack([member.predict(X) for member in self.members_])
+        return votes.mean(axis=0), np.sqrt(votes.var(axis=0) + 0.5 * self.error_**2)

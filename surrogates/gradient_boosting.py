@@ -6,11 +6,11 @@ from typing import Any
 
 from nas.core.checks import check_positive
 from nas.core.records import FloatArray
-from surrogates._bagging import bootstrapped, combined
-from surrogates.inputs import check_data, check_queries
+from surrogates._bagging import Bagged, bootstrapped
+from surrogates.inputs import check_data
 
 
-class GradientBoosting:
+class GradientBoosting(Bagged):
     """scikit-learn's gradient boosting, a few bootstrapped members; std from their spread and left-out errors.
 
     The classic implementation: on the hundreds of rows of a search it is faster than the one with histograms, and
@@ -55,7 +55,3 @@ class GradientBoosting:
             subsample=self._subsample,
             random_state=seed,
         )
-
-    def predict(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation, each (n,)."""
-        return combined(self.members_, check_queries(X, self.n_features_in_), self.error_)

@@ -14,6 +14,7 @@ import numpy as np
 from nas.core.checks import check_positive
 from nas.core.errors import ConfigError
 from nas.core.records import FloatArray
+from surrogates._bagging import left_out_error
 from surrogates.inputs import Target, check_data, check_queries
 
 if TYPE_CHECKING:
@@ -84,17 +85,9 @@ class GraphNetwork:
             optimiser.step()
             schedule.step()
         self.weights_ = [w.detach() for w in weights]
-        self._calibrate(X, z.numpy().astype(np.float64), drawn.numpy())
+        unseen = np.stack([~np.isin(np.arange(len(y)), rows) for rows in drawn.numpy()])
+        self.error_ = left_out_error(self._votes(X), unseen, z.numpy().astype(np.float64))
         return self
-
-    def _calibrate(self, X: FloatArray, z: FloatArray, drawn: np.ndarray) -> None:
-        """The error of the members on rows that they never saw."""
-        votes = self._votes(X)
-        unseen = np.stack([~np.isin(np.arange(len(z)), rows) for rows in drawn])
-        count = unseen.sum(axis=0)
-        known = count > 0
-        mean = (votes * unseen).sum(axis=0)[known] / count[known]
-        self.error_ = float(np.sqrt(np.mean((mean - z[known]) ** 2))) if known.any() else float(z.std())
 
     def _parts(self, X: FloatArray) -> tuple[torch.Tensor, torch.Tensor]:
         """Adjacency (n, v, v) and labels (n, v, k)."""

@@ -10,11 +10,11 @@ import numpy as np
 from nas.core.checks import check_positive
 from nas.core.errors import ConfigError
 from nas.core.records import FloatArray
-from surrogates._bagging import bootstrapped, combined
-from surrogates.inputs import check_data, check_queries
+from surrogates._bagging import Bagged, bootstrapped
+from surrogates.inputs import check_data
 
 
-class LightGBM:
+class LightGBM(Bagged):
     """LightGBM, a few bootstrapped members on one thread; std from their spread and left-out errors.
 
     Needs the package lightgbm; without it `fit` raises `ConfigError`.
@@ -62,7 +62,3 @@ class LightGBM:
             force_col_wise=True,
             verbosity=-1,
         )
-
-    def predict(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation, each (n,)."""
-        return combined(self.members_, check_queries(X, self.n_features_in_), self.error_)

@@ -8,6 +8,7 @@ import numpy as np
 
 from nas.core.checks import check_positive
 from nas.core.records import FloatArray
+from surrogates._bagging import left_out_error
 from surrogates.inputs import Scaler, Target, check_data, check_queries
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class MLPEnsemble:
         self.weights_ = [w.detach() for w in weights]
         with torch.no_grad():
             votes = _forward(self.weights_, rows).numpy().astype(np.float64)
-        self.error_ = _left_out_error(votes, drawn == 0, z.numpy().astype(np.float64))
+        self.error_ = left_out_error(votes, drawn == 0, z.numpy().astype(np.float64))
         return self
 
     def _initial(self, columns: int) -> list[torch.Tensor]:
@@ -92,13 +93,3 @@ def _forward(weights: list[torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
     for i in range(0, len(weights) - 2, 2):
         hidden = torch.relu(torch.baddbmm(weights[i + 1], hidden, weights[i]))
     return torch.baddbmm(weights[-1], hidden, weights[-2])[:, :, 0]
-
-
-def _left_out_error(votes: FloatArray, unseen: np.ndarray, z: FloatArray) -> float:
-    """Root mean square error, on each row, of the members that never saw it; the spread of z when there are none."""
-    count = unseen.sum(axis=0)
-    known = count > 0
-    if not known.any():
-        return float(z.std())
-    mean = (votes * unseen).sum(axis=0)[known] / count[known]
-    return float(np.sqrt(np.mean((mean - z[known]) ** 2)))

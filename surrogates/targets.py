@@ -33,7 +33,6 @@ class Transform(Protocol):
 
     def fit(self, y: FloatArray) -> Fitted:
         """From finite y (n,), n >= 1. Raises `ConfigError` for values outside its domain."""
-        ...
 
 
 @dataclass(frozen=True)

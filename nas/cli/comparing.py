@@ -15,7 +15,6 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from nas.cli.console import output
-from nas.cli.panel import clock
 from nas.compare.config import check_comparison
 from nas.compare.driving import Progress, run_missing
 from nas.compare.folder import remember
@@ -24,6 +23,7 @@ from nas.compare.runs import Comparison
 from nas.config.schema import override, read_config
 from nas.core.errors import TooManyFailures
 from nas.core.files import absolute
+from nas.core.text import duration
 from nas.runs.log_file import lock_folder
 
 _SHOWN = 10  # failed runs listed
@@ -128,7 +128,7 @@ def _text(progress: Progress, seconds: float) -> str:
     parts += [f"{len(progress.failed)} failed"] if progress.failed else []
     left = progress.total - progress.earlier - made
     if made and left:
-        parts.append(f"about {clock(seconds / made * left)} left")
+        parts.append(f"about {duration(seconds / made * left)} left")
     return ", ".join([*parts, *([progress.now] if progress.now else [])])
 
 

@@ -14,6 +14,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from nas.cli.show import number
+from nas.core.text import duration
 from nas.monitor import Judgement, RunStatus, Work
 
 _LABEL = 11  # columns of the labels
@@ -140,12 +141,12 @@ def _progress(standing: RunStatus, width: int, glyphs: Glyphs) -> Text:
 
 
 def _times(standing: RunStatus) -> str:
-    passed = clock(standing.seconds + standing.age)
+    passed = duration(standing.seconds + standing.age)
     if standing.outcome:
         return f"{standing.outcome} after {passed}"
     if standing.left is None:
         return f"{passed} passed"
-    return f"{passed} passed, about {clock(max(0.0, standing.left - standing.age))} left"
+    return f"{passed} passed, about {duration(max(0.0, standing.left - standing.age))} left"
 
 
 def _pace(standing: RunStatus) -> str:
@@ -156,7 +157,7 @@ def _pace(standing: RunStatus) -> str:
 
 
 def _last_result(standing: RunStatus) -> str:
-    return f"last result {clock(max(0.0, time.time() - (standing.last_result or 0.0)))} ago"
+    return f"last result {duration(max(0.0, time.time() - (standing.last_result or 0.0)))} ago"
 
 
 def _front(standing: RunStatus, width: int, glyphs: Glyphs) -> Text:
@@ -226,7 +227,7 @@ def _work(work: Work, age: float, width: int, glyphs: Glyphs) -> Text:
     name = _printable(work.worker, glyphs)
     name = name if len(name) <= 24 else glyphs.cut + name[-(24 - len(glyphs.cut)) :]
     start = f"{name}  trial {work.trial}  "
-    end = f"  {clock(work.seconds + age)}"
+    end = f"  {duration(work.seconds + age)}"
     room = max(6, width - cell_len(start) - len(end))
     middle = _shorten_middle(_printable(work.architecture, glyphs), room, glyphs)
     return Text(f"{start}{middle}{' ' * max(0, room - cell_len(middle))}{end}")
@@ -269,7 +270,7 @@ def line(standing: RunStatus) -> str:
     )
     said += f", {rungs(standing)}" if standing.rungs else ""
     said += f", {_rate(standing.rate)} a minute" if standing.rate is not None else ""
-    said += f", about {clock(standing.left)} left" if standing.left is not None else ""
+    said += f", about {duration(standing.left)} left" if standing.left is not None else ""
     said += f", {standing.outcome}" if standing.outcome else ""
     said += f", {_last_result(standing)}" if standing.trouble and standing.last_result is not None else ""
     return _printable(said, UNICODE)
@@ -294,12 +295,3 @@ def surrogate_lines(standing: RunStatus) -> list[tuple[str, bool]]:
         )
         for j in standing.surrogates
     ]
-
-
-def clock(seconds: float) -> str:
-    """A duration as text, such as `2 min 05 s`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -55,7 +55,6 @@ class HasNotes(Protocol):
 
     def notes(self) -> list[Note]:
         """Return the notes since the last call, oldest first, and forget them."""
-        ...
 
 
 @runtime_checkable
@@ -67,7 +66,6 @@ class HasRecall(Protocol):
 
         Later asks propose the same as after the original ask.
         """
-        ...
 
 
 @runtime_checkable
@@ -79,7 +77,6 @@ class TakesStarts(Protocol):
 
     def begin_with(self, architectures: Sequence[Architecture]) -> None:
         """Take the architectures that are evaluated first, in this order; `ask` must not propose them."""
-        ...
 
 
 @runtime_checkable
@@ -91,4 +88,3 @@ class HasPosterior(Protocol):
 
         Exact objectives have a deviation of 0. Calling this does not change later proposals.
         """
-        ...

@@ -27,7 +27,6 @@ class HasPrepare(Protocol):
 
     def prepare(self) -> object:
         """Raise a `NasError` that names missing data or a missing device. Called once, in the driver's process."""
-        ...
 
 
 @runtime_checkable
@@ -39,7 +38,6 @@ class HasTask(Protocol):
 
         Raises a `NasError` when the data cannot be read.
         """
-        ...
 
 
 @runtime_checkable
@@ -51,7 +49,6 @@ class HasForSpace(Protocol):
 
         `task` is the task that the data must have (None: unknown in the driver's process).
         """
-        ...
 
 
 @runtime_checkable
@@ -63,7 +60,6 @@ class HasResources(Protocol):
 
         Called in the driver's process, once per trial, by the Ray executor alone.
         """
-        ...
 
 
 @runtime_checkable
@@ -77,8 +73,6 @@ class HasWeights(Protocol):
         start when they are missing: values must not depend on which weights exist. `horizon` (None: the trial's own
         budget) is the largest budget of a continued training, where the learning rate schedule ends.
         """
-        ...
 
     def weights_file(self, trial: Trial) -> Path:
         """The file of this trial's weights."""
-        ...

@@ -14,17 +14,14 @@ class Executor(Protocol):
     @property
     def free(self) -> int:
         """Number of trials that can start now."""
-        ...
 
     def submit(self, trial: Trial) -> None: ...
 
     def collect(self, timeout: float | None = None) -> list[Result]:
         """Wait for at least one finished result, at most `timeout` seconds; return all (possibly none)."""
-        ...
 
     def close(self) -> None:
         """Stop running trials and release the workers; repeated calls are harmless."""
-        ...
 
 
 @runtime_checkable
@@ -33,7 +30,6 @@ class HasClock(Protocol):
 
     def now(self) -> float:
         """Seconds since a fixed moment; never decreases."""
-        ...
 
 
 @runtime_checkable
@@ -42,4 +38,3 @@ class HasWorkers(Protocol):
 
     def workers(self) -> Sequence[WorkerState]:
         """One entry a worker, in a stable order; may be called on another thread."""
-        ...

@@ -34,7 +34,6 @@ class HasSpread(Protocol):
 
     def with_spread(self, name: str, architecture: Architecture) -> Mapping[str, float]:
         """Return the value as `name`; if unsteady, also `name_low`, `name_high` and `name_unsteady` (spread, above 0)."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -172,11 +172,9 @@ class HasChoices(Protocol):
     @property
     def parameters(self) -> Sequence[str]:
         """The names of all parameters: columns of tables."""
-        ...
 
     def choices(self, architecture: Architecture) -> Mapping[str, Any]:
         """The values of the active parameters by name. Raises `ArchitectureError` for an invalid architecture."""
-        ...
 
 
 @runtime_checkable
@@ -185,7 +183,6 @@ class HasNamedArchitectures(Protocol):
 
     def architecture(self, values: Mapping[str, Any]) -> Architecture:
         """The architecture with these values by name. Raises `ArchitectureError` that names the parameter."""
-        ...
 
 
 @runtime_checkable
@@ -194,7 +191,6 @@ class HasNeighbours(Protocol):
 
     def neighbours(self, architecture: Architecture, rng: np.random.Generator) -> Iterator[Architecture]:
         """All valid changes of one parameter, in random order."""
-        ...
 
 
 def with_choices(space: object, architecture: Architecture) -> Architecture:
@@ -212,7 +208,6 @@ class HasForTask(Protocol):
 
         Settings that the user left out follow the task. Raises `ConfigError` for a setting that contradicts it.
         """
-        ...
 
 
 @runtime_checkable
@@ -221,11 +216,9 @@ class HasFeatures(Protocol):
 
     def body(self, architecture: Architecture) -> Architecture:
         """The representative of all architectures with the same body; idempotent."""
-        ...
 
     def build_features(self, architecture: Architecture, *, in_channels: int = 3) -> nn.Module:
         """A module from (b, in_channels, h, w) to a list of feature maps with its `strides` and `widths`."""
-        ...
 
     def features_cost(
         self, architecture: Architecture, image_size: tuple[int, int], output_stride: int, in_channels: int
@@ -234,7 +227,6 @@ class HasFeatures(Protocol):
 
         Strides beyond `output_stride` are replaced by dilation.
         """
-        ...
 
 
 @runtime_checkable
@@ -243,7 +235,6 @@ class HasBlocks(Protocol):
 
     def blocks(self, architecture: Architecture) -> Sequence[Block]:
         """The blocks from first to last; their parameters and MAdds sum to those of `cost`."""
-        ...
 
 
 @runtime_checkable
@@ -252,11 +243,9 @@ class HasDrawing(Protocol):
 
     def to_svg(self, architecture: Architecture) -> str:
         """A self-contained SVG element."""
-        ...
 
     def describe(self, architecture: Architecture) -> str:
         """A description in a few lines of text."""
-        ...
 
 
 @runtime_checkable

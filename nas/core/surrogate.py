@@ -12,8 +12,6 @@ class Surrogate(Protocol):
 
     def fit(self, X: FloatArray, y: FloatArray) -> Surrogate:
         """Fit to X (n, d) and y (n,), discarding earlier fits."""
-        ...
 
     def predict(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation, each (n,)."""
-        ...

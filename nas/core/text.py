@@ -158,6 +158,15 @@ def _bytes_escaped(character: str) -> str:
     return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", errors))
 
 
+def duration(seconds: float) -> str:
+    """Seconds as text, such as `2 min 05 s`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
 def command(*words: str | PurePath) -> str:
     """A command line to print, each word quoted for the shell: `command("nas", "front", folder)`."""
     return " ".join(shell_quoted(word) for word in words)

@@ -18,7 +18,6 @@ class Rule(Protocol):
     @property
     def budgets(self) -> tuple[int, ...]:
         """The rungs in increasing order."""
-        ...
 
     def promote(
         self,
@@ -27,7 +26,6 @@ class Rule(Protocol):
         promoted: frozenset[Architecture] | set[Architecture],
     ) -> list[Architecture]:
         """The observations of a rung to promote to the next, best first."""
-        ...
 
     def in_line(
         self,
@@ -35,7 +33,6 @@ class Rule(Protocol):
         promoted: frozenset[Architecture] | set[Architecture],
     ) -> list[Architecture]:
         """The observations of a rung that are not promoted yet, best first."""
-        ...
 
 
 class Rungs:

@@ -15,6 +15,7 @@ from types import TracebackType
 
 from nas.core.records import Result, Status
 from nas.core.space import text_of
+from nas.core.text import duration
 from nas.core.timer import RepeatingTimer
 from nas.core.tracebacks import is_own
 from nas.engine.search_state import SearchState
@@ -133,11 +134,5 @@ class SilenceWatch:
 
 
 def _clock(seconds: float) -> str:
-    """A duration for display, such as `2 min 05 s`."""
-    if seconds < 10:
-        return f"{seconds:.2g} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+    """A duration for display, with two digits below ten seconds."""
+    return f"{seconds:.2g} s" if seconds < 10 else duration(seconds)

@@ -24,9 +24,9 @@ from nas.report.plots_axes import (
     new_figure,
     nothing,
     plain,
-    short,
     visible,
 )
+from nas.report.quality import box_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,19 +59,9 @@ def hypervolume_figure(table: RunTable) -> Figure:
         "fontsize": 10,
     }
     panels[0][0].annotate(f"{curve[-1]:.4g}", (panels[0][1][-1], curve[-1]), **last)
-    figure.supxlabel(_box_text(table), fontsize=7.5, color=FAINT, x=0.03, ha="left", parse_math=False)
+    box = "\n".join(textwrap.wrap(box_text(table.objectives, table.box), 130))
+    figure.supxlabel(box, fontsize=7.5, color=FAINT, x=0.03, ha="left", parse_math=False)
     return figure
-
-
-def _box_text(table: RunTable) -> str:
-    """The corners of the box, in the objectives' units and directions."""
-    assert table.box is not None
-    corners = []
-    for corner in (table.box.reference, table.box.ideal):
-        pairs = zip(table.objectives, corner.tolist(), strict=True)
-        corners.append(", ".join(f"{o.name} {short(o.sign * v)}" for o, v in pairs))
-    text = f"The box runs from the reference point ({corners[0]}) to the ideal point ({corners[1]})."
-    return "\n".join(textwrap.wrap(text, 130))
 
 
 def cloud_figure(table: RunTable) -> Figure:

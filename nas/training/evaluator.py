@@ -37,7 +37,6 @@ class Also(Protocol):
         self, network: nn.Module, data: DataSource, resolution: int | None, device: torch.device
     ) -> Mapping[str, float]:
         """`resolution` is the side to which images are resized for the network (None: as stored)."""
-        ...
 
 
 @runtime_checkable

@@ -40,7 +40,6 @@ class Feed(Protocol):
         self, parts: list[Tensor], seed: int | None, transform: Transform = lambda x: x
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """One batch for each tensor of positions; `seed` as in `Pictures.take`."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,11 +32,9 @@ class Scored(Protocol):
 
     def values(self) -> Mapping[str, float]:
         """Numbers by name, `loss` among them, that an evaluator reports to a search."""
-        ...
 
     def report(self, class_names: tuple[str, ...]) -> dict[str, Any]:
         """Every value, plain, for a JSON file."""
-        ...
 
 
 class Task(Protocol):
@@ -49,7 +47,6 @@ class Task(Protocol):
         self, data: Any, recipe: Recipe, device: torch.device, resolution: int | None = None
     ) -> Prepared:
         """The feeds, made once per process for the same settings. Raises `DataError`, `ConfigError`."""
-        ...
 
     def loss(self, recipe: Recipe, prepared: Prepared) -> Loss: ...
 
@@ -62,7 +59,6 @@ class Task(Protocol):
         shard: Shard | None = None,
     ) -> Scored:
         """Evaluate on every image of `feed`, in evaluation mode (then restore the mode)."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ useful, and searches here train for far fewer. It does not change parameters or 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -65,7 +67,9 @@ class CellModule(nn.Module):
         self.projected = [v for v, column in enumerate(cols) if column & 1]
         self.splits = [channels[v] for v in self.projected]
         self.project = ConvBnRelu(in_channels, sum(self.splits), 1)
-        self.operations = nn.ModuleList(_operation(op, channels[v]) for v, op in enumerate(cell.ops, start=1))
+        self.operations = nn.ModuleList(
+            _OPERATIONS[op](channels[v]) for v, op in enumerate(cell.ops, start=1)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         projections = dict(zip(self.projected, self.project(x).split(self.splits, dim=1), strict=True))
@@ -93,23 +97,11 @@ class ConvBnRelu(nn.Sequential):
         )
 
 
-def _operation(op: int, channels: int) -> nn.Module:
-    return _OPERATIONS[op](channels)
-
-
-def _conv3x3(channels: int) -> nn.Module:
-    return ConvBnRelu(channels, channels, 3)
-
-
-def _conv1x1(channels: int) -> nn.Module:
-    return ConvBnRelu(channels, channels, 1)
-
-
-def _maxpool(channels: int) -> nn.Module:
-    return nn.MaxPool2d(3, stride=1, padding=1)
-
-
-_OPERATIONS = {CONV3X3: _conv3x3, CONV1X1: _conv1x1, MAXPOOL: _maxpool}
+_OPERATIONS: dict[int, Callable[[int], nn.Module]] = {
+    CONV3X3: lambda channels: ConvBnRelu(channels, channels, 3),
+    CONV1X1: lambda channels: ConvBnRelu(channels, channels, 1),
+    MAXPOOL: lambda channels: nn.MaxPool2d(3, stride=1, padding=1),
+}
 
 
 def _first_channels(x: Tensor, channels: int) -> Tensor:

@@ -14,7 +14,7 @@ from nas.core.bounds import DRAWS, attempts, no_valid_sample
 from nas.core.records import Architecture, Block, FloatArray
 from nas.core.space import SearchSpace
 from nas.core.task_spec import Size, TaskSpec, Unset, UnsetSize, as_size
-from search_spaces.nasbench101 import drawing, encodings, structure
+from search_spaces.nasbench101 import drawing, structure
 from search_spaces.nasbench101.canonical import canonical_genes
 from search_spaces.nasbench101.cell import (
     CARDINALITIES,
@@ -153,11 +153,11 @@ class NASBench101(SearchSpace):
 
     def encode(self, architectures: Sequence[Architecture]) -> FloatArray:
         """Edges and one-hot operations of the canonical cells, shape (n, 36)."""
-        return encodings.adjacency_one_hot([self._canonical_cell(a) for a in architectures])
+        return self._encode(structure.adjacency_one_hot, architectures)
 
     def encode_paths(self, architectures: Sequence[Architecture]) -> FloatArray:
         """The path encoding of BANANAS, shape (n, 364)."""
-        return encodings.paths([self.cell(a) for a in architectures])
+        return self._encode(structure.paths, architectures)
 
     @property
     def encodings(self) -> Mapping[str, Callable[[Sequence[Architecture]], FloatArray]]:
@@ -165,12 +165,12 @@ class NASBench101(SearchSpace):
         return {
             "default": self.encode,
             "paths": self.encode_paths,
-            "summary": partial(self._encode_structure, structure.summary),
-            "structure": partial(self._encode_structure, structure.structure),
-            "graph": partial(self._encode_structure, structure.graph),
+            "summary": partial(self._encode, structure.summary),
+            "structure": partial(self._encode, structure.structure),
+            "graph": partial(self._encode, structure.graph),
         }
 
-    def _encode_structure(
+    def _encode(
         self, encode: Callable[[Sequence[Sequence[int]]], FloatArray], architectures: Sequence[Architecture]
     ) -> FloatArray:
         genes = [self.canonical(a).genes for a in architectures]

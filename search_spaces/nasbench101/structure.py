@@ -43,7 +43,7 @@ def _parts(genes: np.ndarray) -> tuple[FloatArray, FloatArray]:
 
 
 def _path_counts(adjacency: FloatArray, labels: FloatArray) -> FloatArray:
-    """Number of paths with each sequence of operations, shape (n, 364), in the order of `encodings.paths`."""
+    """Number of paths with each sequence of operations, shape (n, 364): by length, then in the order of their digits."""
     n = len(adjacency)
     arriving = np.zeros((n, MAX_VERTICES, _STARTS[-1]))
     arriving[:, 0, 0] = 1.0
@@ -82,6 +82,26 @@ def _summary(adjacency: FloatArray, labels: FloatArray, counts: FloatArray) -> F
     ]
     parts = [np.stack(columns, axis=1), path_statistics(counts, _TRAITS), _pairs(adjacency, labels)]
     return np.concatenate(parts, axis=1)
+
+
+def adjacency_one_hot(genes: Sequence[Sequence[int]]) -> FloatArray:
+    """Edge bits and one column per inner vertex and operation, shape (n, 36), of canonical genes.
+
+    The columns of an absent vertex are zero.
+    """
+    rows = []
+    for chunk in _chunks(genes):
+        operations = _parts(chunk)[1][:, 1:-1, 1:-1].reshape(len(chunk), -1)
+        rows.append(np.concatenate([chunk[:, :FULL_BITS], operations], axis=1))
+    return np.concatenate(rows)
+
+
+def paths(genes: Sequence[Sequence[int]]) -> FloatArray:
+    """Sequences of operations that lead from input to output, shape (n, 364), 0 or 1.
+
+    The path encoding of White et al., "BANANAS", AAAI 2021, section 3.1. Independent of the vertex order.
+    """
+    return np.concatenate([(_path_counts(*_parts(chunk)) > 0).astype(np.float64) for chunk in _chunks(genes)])
 
 
 def summary(genes: Sequence[Sequence[int]]) -> FloatArray:

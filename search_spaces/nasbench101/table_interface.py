@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from nas.core.errors import ArchitectureError, ConfigError
@@ -37,22 +39,41 @@ class Table(Protocol):
     @property
     def measures(self) -> Sequence[Measure]:
         """Everything the table holds, one entry a metric and budget."""
-        ...
 
     def cells(self) -> Sequence[str]:
         """The text form of every cell, in a fixed order."""
-        ...
 
     def __contains__(self, cell: object) -> bool:
         """Whether the table has the cell (or an isomorphic copy of it)."""
-        ...
 
     def runs(self, cell: Cell, metric: str, budget: float = 108) -> tuple[float, ...]:
         """The separate values on record, empty when this cell's is unknown.
 
         Raises `ArchitectureError` for a cell outside the table, `ConfigError` for a metric or budget it lacks.
         """
-        ...
+
+
+class FolderTable(ABC):
+    """A table read from the folder `path`, and equal to another of this kind from there."""
+
+    path: Path
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    def __contains__(self, cell: object) -> bool:
+        try:
+            self._row(cell)  # type: ignore[arg-type]
+        except ArchitectureError:
+            return False
+        return True
+
+    @abstractmethod
+    def _row(self, cell: Cell) -> int:
+        """The row of a cell. Raises `ArchitectureError` for one outside the table."""
 
 
 def value(table: Table, cell: Cell, metric: str, budget: float = 108, run: int | None = None) -> float:

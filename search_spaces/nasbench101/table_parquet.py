@@ -17,6 +17,7 @@ from search_spaces.nasbench101.cell import parse_cell
 from search_spaces.nasbench101.table_cells import hash_of, pack
 from search_spaces.nasbench101.table_interface import (
     Cell,
+    FolderTable,
     Measure,
     look_up_key,
     no_such_measure,
@@ -41,7 +42,7 @@ class Column:
         return Measure(self.metric, self.budget, self.unit, self.values.shape[1], self.averaged, known)
 
 
-class ParquetTable:
+class ParquetTable(FolderTable):
     """A table held in memory, for the folders with thousands of cells. Pickles as its path."""
 
     def __init__(self, path: Path, hashes: Sequence[str], texts: Sequence[str], columns: Sequence[Column]):
@@ -49,18 +50,12 @@ class ParquetTable:
         self.measures = tuple(c.measure for c in columns)
         self._texts = tuple(texts)
         self._hashes = tuple(hashes)
-        self._row: dict[int | str, int] = {h: i for i, h in enumerate(hashes)}
-        self._row.update((pack(parse_cell(text)), i) for i, text in enumerate(texts))
+        self._rows: dict[int | str, int] = {h: i for i, h in enumerate(hashes)}
+        self._rows.update((pack(parse_cell(text)), i) for i, text in enumerate(texts))
         self._columns = {(c.metric, c.budget): c.values for c in columns}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return load_parquet, (str(self.path),)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ParquetTable) and self.path == other.path
-
-    def __hash__(self) -> int:
-        return hash(self.path)
 
     def __repr__(self) -> str:
         return f"ParquetTable({str(self.path)!r}, cells={len(self)})"
@@ -68,20 +63,13 @@ class ParquetTable:
     def __len__(self) -> int:
         return len(self._texts)
 
-    def __contains__(self, cell: object) -> bool:
-        try:
-            self._find(cell)  # type: ignore[arg-type]
-        except ArchitectureError:
-            return False
-        return True
-
     def cells(self) -> Sequence[str]:
         """The text form of every cell, in ascending order of module hash."""
         return self._texts
 
     def hash_of(self, cell: Cell) -> str:
         """The module hash of a cell of the table."""
-        return self._hashes[self._find(cell)]
+        return self._hashes[self._row(cell)]
 
     def runs(self, cell: Cell, metric: str, budget: float = 108) -> tuple[float, ...]:
         """The values on record, empty when unknown.
@@ -91,14 +79,14 @@ class ParquetTable:
         values = self._columns.get((metric, float(budget)))
         if values is None:
             raise no_such_measure(metric, budget, self.measures)
-        row = values[self._find(cell)]
+        row = values[self._row(cell)]
         return tuple(row[~np.isnan(row)].tolist())
 
-    def _find(self, cell: Cell) -> int:
+    def _row(self, cell: Cell) -> int:
         key = look_up_key(cell)
-        row = self._row.get(key)
+        row = self._rows.get(key)
         if row is None and isinstance(key, int):
-            row = self._row.get(hash_of(key))  # an isomorphic copy perhaps
+            row = self._rows.get(hash_of(key))  # an isomorphic copy perhaps
         if row is None:
             raise not_in_table(key, len(self))
         return row

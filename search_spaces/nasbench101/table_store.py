@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.core.errors import ArchitectureError, DataError
+from nas.core.errors import DataError
 from nas.core.records import Architecture
 from search_spaces.nasbench101.cell import in_range
 from search_spaces.nasbench101.space import NASBench101
 from search_spaces.nasbench101.table_cells import hash_of, pack_genes, text_of, unpack
 from search_spaces.nasbench101.table_interface import (
     Cell,
+    FolderTable,
     Measure,
     look_up_key,
     no_such_measure,
@@ -44,7 +45,7 @@ class Record:
     training_time: tuple[float, ...]
 
 
-class NASBench101Table:
+class NASBench101Table(FolderTable):
     """A folder made by `import_tfrecord`, read only; opening reads the sizes, not the numbers.
 
     A cell is looked up by architecture, text form or module hash; an isomorphic copy is found too (more slowly,
@@ -77,25 +78,12 @@ class NASBench101Table:
     def __reduce__(self) -> tuple[Any, ...]:
         return NASBench101Table.open, (str(self.path),)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, NASBench101Table) and self.path == other.path
-
-    def __hash__(self) -> int:
-        return hash(self.path)
-
     def __repr__(self) -> str:
         made_up = ", made-up numbers" if self.synthetic else ""
         return f"NASBench101Table({str(self.path)!r}, cells={len(self)}, budgets={self.budgets}{made_up})"
 
     def __len__(self) -> int:
         return len(self._search_cell)
-
-    def __contains__(self, cell: object) -> bool:
-        try:
-            self._row(cell)  # type: ignore[arg-type]
-        except ArchitectureError:
-            return False
-        return True
 
     @property
     def synthetic(self) -> bool:

@@ -90,25 +90,9 @@ class ResidualBlock(nn.Module):
         return halved
 
 
-def _skip(channels: int) -> nn.Module:
-    return nn.Identity()
-
-
-def _conv1x1(channels: int) -> nn.Module:
-    return ReLUConvBn(channels, channels, 1)
-
-
-def _conv3x3(channels: int) -> nn.Module:
-    return ReLUConvBn(channels, channels, 3)
-
-
-def _pool(channels: int) -> nn.Module:
-    return nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
-
-
 _OPERATIONS: dict[int, Callable[[int], nn.Module]] = {
-    SKIP: _skip,
-    CONV1X1: _conv1x1,
-    CONV3X3: _conv3x3,
-    POOL: _pool,
+    SKIP: lambda channels: nn.Identity(),
+    CONV1X1: lambda channels: ReLUConvBn(channels, channels, 1),
+    CONV3X3: lambda channels: ReLUConvBn(channels, channels, 3),
+    POOL: lambda channels: nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False),
 }

@@ -29,7 +29,6 @@ class FeatureExtractor(Protocol):
 
     def steps(self) -> list[Step]:
         """The parts in the order in which they run, each with the stride of the map that leaves it."""
-        ...
 
     def forward(self, x: Tensor) -> list[Tensor]: ...
 

@@ -12,7 +12,8 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from nas.cli.panel import ASCII, UNICODE, StatusPanel, clock, line, sparkline
+from nas.cli.panel import ASCII, UNICODE, StatusPanel, line, sparkline
+from nas.core.text import duration
 from nas.monitor import Best, Heading, Judgement, RunStatus, Work
 
 TEXT = "r8/stem24s1/se0.25/ds24/ir24:k3.5s2e4/sp:k5e2m-0/ir40:k5e3/ir24:k5s2e2/sp:k5e2p0.25g2x2/head32"
@@ -204,4 +205,4 @@ def test_a_sparkline_needs_two_values(values: list[float]) -> None:
     ("seconds", "said"), [(0.4, "0 s"), (59.6, "1 min 00 s"), (125, "2 min 05 s"), (7320, "2 h 02 min")]
 )
 def test_a_duration_is_readable(seconds: float, said: str) -> None:
-    assert clock(seconds) == said
+    assert duration(seconds) == said

@@ -33,11 +33,9 @@ class Outside(Protocol):
 
     def ask(self) -> tuple[Any, Genes] | None:
         """The next genes and their token for `tell`; None while it waits for results."""
-        ...
 
     def tell(self, token: Any, objectives: FloatArray | None) -> None:
         """Report the objectives (m,) of a proposal; None if it failed."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,6 @@ class Pictures(Protocol):
     @property
     def labels(self) -> IntArray:
         """Class indices, shape (n,)."""
-        ...
 
     @property
     def images(self) -> ByteArray | None: ...
@@ -35,7 +34,6 @@ class Pictures(Protocol):
 
     def select(self, indices: IntArray) -> Pictures:
         """The images at these positions, in this order."""
-        ...
 
     def take(self, indices: IntArray, resolution: int | None, seed: int | None) -> ByteArray:
         """Images of these positions, uint8 (b, channels, resolution, resolution).
@@ -43,7 +41,6 @@ class Pictures(Protocol):
         `seed` None gives the image as it is evaluated; a number lets a set that decodes from large originals
         draw a random crop (the same for the same seed and position).
         """
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,11 +157,9 @@ class DataSource(Hashable, Protocol):
 
     def load(self) -> Splits:
         """Read it. Raises `DataError` naming the missing or damaged files and how to get the set."""
-        ...
 
     def check(self) -> DataReport:
         """Check every file and report; damaged data raise nothing."""
-        ...
 
 
 def class_counts(labels: IntArray, num_classes: int) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -153,23 +154,17 @@ class Cifar10:
     validation: float = 0.1
     split_seed: int = 0
 
+    FORM: ClassVar[Form] = CIFAR10
+
     def load(self) -> Splits:
-        return load_cifar(CIFAR10, self.path, self.validation, self.split_seed)
+        return load_cifar(self.FORM, self.path, self.validation, self.split_seed)
 
     def check(self) -> DataReport:
-        return check_cifar(CIFAR10, self.path)
+        return check_cifar(self.FORM, self.path)
 
 
 @dataclass(frozen=True, slots=True)
-class Cifar100:
+class Cifar100(Cifar10):
     """60,000 colour 32x32 images of a hundred fine classes (Krizhevsky 2009)."""
 
-    path: str
-    validation: float = 0.1
-    split_seed: int = 0
-
-    def load(self) -> Splits:
-        return load_cifar(CIFAR100, self.path, self.validation, self.split_seed)
-
-    def check(self) -> DataReport:
-        return check_cifar(CIFAR100, self.path)
+    FORM: ClassVar[Form] = CIFAR100

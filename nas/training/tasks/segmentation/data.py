@@ -37,11 +37,9 @@ class MaskSource(Hashable, Protocol):
 
     def load(self) -> MaskSplits:
         """Read it. Raises `DataError` naming the missing or damaged files and how to get the set."""
-        ...
 
     def check(self) -> MaskReport:
         """Check every pair. Raises `DataError` when the set is missing."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -151,11 +151,9 @@ class MaskImages(Protocol):
 
     def select(self, indices: IntArray) -> MaskImages:
         """The pairs at these positions, in this order."""
-        ...
 
     def pair(self, index: int) -> tuple[ByteArray, ByteArray]:
         """As `MaskListing.pair`."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -70,15 +70,12 @@ class DetectionSource(Hashable, Protocol):
 
     def load(self) -> DetectionSplits:
         """Read it. Raises `DataError` naming the missing files, or (where damage is refused) the faults."""
-        ...
 
     def at(self, resolution: int) -> DetectionSource:
         """The same data set with images of another size."""
-        ...
 
     def check(self) -> DataReport:
         """Check every file and report; damaged data raise nothing."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
