@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from detection_shapes import write_shapes
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,17 +31,9 @@ def test_parameters_are_within_one_in_a_hundred_of_the_published() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_the_experiment_runs_from_images_to_report(shapes: tuple[Path, Path], tmp_path: Path) -> None:
-    given = [
-        "--images",
-        str(shapes[0]),
-        "--boxes",
-        str(shapes[1]),
-        "--source",
-        "shapes",
-        "--resolution",
-        "64",
-    ]
+def test_the_experiment_runs_from_images_to_report(tmp_path: Path) -> None:
+    images, boxes = write_shapes(tmp_path, {"train": 4, "val": 2, "test": 2})
+    given = ["--images", str(images), "--boxes", str(boxes), "--source", "shapes", "--resolution", "64"]
     small = ["--epochs", "1", "--passes", "1", "--batch", "4", "--networks", "MobileNetV2 + SSDLite"]
     places = ["--out", str(tmp_path / "runs"), "--results", str(tmp_path)]
     subprocess.run([sys.executable, str(FOLDER / "train.py"), *given, *small, *places], check=True, cwd=ROOT)

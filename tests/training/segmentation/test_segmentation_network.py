@@ -16,7 +16,7 @@ from nas.training.tasks.segmentation.settings import HeadSettings
 from nas.training.tasks.starting import starting_from
 from search_spaces.networks import create_features, create_network
 
-COUNTS = Path(__file__).resolve().parents[2] / "experiments" / "segmentation" / "counts_by_convention.csv"
+COUNTS = Path(__file__).resolve().parents[3] / "experiments" / "segmentation" / "counts_by_convention.csv"
 
 
 def network(head: HeadSettings, name: str = "muxnet_xs", classes: int = 5) -> SegmentationNetwork:
