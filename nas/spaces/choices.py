@@ -77,27 +77,39 @@ class _Reading(Mapping[str, Any]):
     def _holds(self, conditions: tuple[Condition, ...]) -> bool:
         return all(self._active[j] and self._genes[j] in allowed for j, allowed in conditions)
 
-    def __iter__(self) -> Iterator[str]:
-        start, end = self._prefix, len(self._prefix)
-        for gene, on in zip(self._declaration.genes, self._active, strict=True):
-            if on and gene.name.startswith(start):
-                yield gene.name[end:]
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Mapping) and dict(self) == dict(other)
-
-    def __hash__(self) -> int:
-        return hash((self._prefix, tuple(self.items())))
-
     def as_dict(self) -> dict[str, Any]:
         """The values by name, a plain dictionary."""
-        return dict(self)
+        start, end = self._prefix, len(self._prefix)
+        return {
+            gene.name[end:]: gene.options[g]
+            for gene, g, on in zip(self._declaration.genes, self._genes, self._active, strict=True)
+            if on and gene.name.startswith(start)
+        }
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.as_dict())
+
+    def __len__(self) -> int:
+        return len(self.as_dict())
+
+    # of one dictionary, since `Mapping` would look up every name
+    def keys(self) -> Any:
+        return self.as_dict().keys()
+
+    def items(self) -> Any:
+        return self.as_dict().items()
+
+    def values(self) -> Any:
+        return self.as_dict().values()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mapping) and self.as_dict() == dict(other)
+
+    def __hash__(self) -> int:
+        return hash((self._prefix, tuple(self.as_dict().items())))
 
     def __repr__(self) -> str:
-        return repr(dict(self))
+        return repr(self.as_dict())
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"choices cannot be changed: {name}")
@@ -141,8 +153,7 @@ class Choices(Architecture, _Reading):
     def __hash__(self) -> int:
         return hash((self.space, self.genes))
 
-    def __repr__(self) -> str:
-        return repr(dict(self))
+    __repr__ = _Reading.__repr__
 
     def __reduce__(self) -> Any:
         return Choices, (self.space, self.genes, self._declaration)
