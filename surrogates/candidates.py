@@ -101,10 +101,7 @@ def candidates_for_search(space: SearchSpace, encodings: Mapping[str, Encoding])
     found = default_candidates(space, encodings)
     summaries = {name for name in found if name.startswith("gp-") and name.endswith("summary")}
     surest = summaries or {name for name in found if name.startswith("gp-")}
-    for slow in (
-        "trees",
-        "boosting",
-    ):  # the slowest to cross-validate, and seldom chosen
+    for slow in ("trees", "boosting"):  # the slowest to cross-validate, and seldom chosen
         del found[slow]
     return {k: c if k in surest else replace(c, handicap=_LESS_SURE) for k, c in found.items()}
 

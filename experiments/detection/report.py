@@ -37,11 +37,7 @@ from nas.training.tasks.detection.metrics import Seen
 
 HERE = Path(__file__).resolve().parent
 LINES = (BLUE, VERMILLION, INK)
-CLASS_COLOURS = (
-    VERMILLION,
-    "#000000",
-    BLUE,
-)  # platelets, red, white cells: distinct on pale violet images
+CLASS_COLOURS = (VERMILLION, "#000000", BLUE)  # platelets, red, white cells: distinct on pale violet images
 SHOWN = 0.5  # lowest score of a drawn detection
 ROWS = 4  # images on the sheet
 SHEET_BYTES = 600_000

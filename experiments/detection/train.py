@@ -226,16 +226,7 @@ def main() -> None:
     ends = time.time() + 60 * asked.minutes
     threads = max(1, min(4, (os.cpu_count() or 1) // processes)) if gpu else 1
     jobs = [
-        Job(
-            n,
-            s,
-            data,
-            asked.device,
-            asked.out,
-            threads,
-            asked.batch or (32 if gpu else 8),
-            asked.passes,
-        )
+        Job(n, s, data, asked.device, asked.out, threads, asked.batch or (32 if gpu else 8), asked.passes)
         for s in range(asked.seeds)
         for n in asked.networks
     ]

@@ -20,15 +20,7 @@ import torch
 from imagenet_rows import RESULTS, chosen, write
 from torch import nn
 
-from nas.training.latency import (
-    Call,
-    LatencySettings,
-    Timing,
-    enliven,
-    forward_pass,
-    steady,
-    time_in_turns,
-)
+from nas.training.latency import Call, LatencySettings, Timing, enliven, forward_pass, steady, time_in_turns
 from search_spaces.networks import create_network, fuse_network
 
 SIDE = 224

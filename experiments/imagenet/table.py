@@ -101,10 +101,7 @@ def _row(
 def markdown(rows: list[dict[str, object]]) -> str:
     """The table as Markdown, without empty columns."""
     columns = [c for c in SHOWN if any(row[c] != "" for row in rows)]
-    lines = [
-        "| " + " | ".join(SHOWN[c] for c in columns) + " |",
-        "|---" + "|---:" * (len(columns) - 1) + "|",
-    ]
+    lines = ["| " + " | ".join(SHOWN[c] for c in columns) + " |", "|---" + "|---:" * (len(columns) - 1) + "|"]
     lines += ["| " + " | ".join(str(row[c]) or "-" for c in columns) + " |" for row in rows]
     return f"{NOTES}\n" + "\n".join(lines) + "\n"
 

@@ -124,13 +124,7 @@ def spatial_study(setting: Setting) -> list[Variant]:
             size: int = size,
         ) -> Variant:
             spec = network(
-                setting,
-                widths,
-                FULL_DEPTHS,
-                kernels=kernels,
-                scales=scales,
-                stem=2 * size,
-                head=12 * size,
+                setting, widths, FULL_DEPTHS, kernels=kernels, scales=scales, stem=2 * size, head=12 * size
             )
             return Variant(method, f"{_kernel(kernels)} width {size}", spec)
 

@@ -311,10 +311,7 @@ def preference(
 
 
 def ablation(
-    frame: pd.DataFrame,
-    tasks: Mapping[str, Task],
-    families: Sequence[tuple[Sequence[str], int]],
-    file: Path,
+    frame: pd.DataFrame, tasks: Mapping[str, Task], families: Sequence[tuple[Sequence[str], int]], file: Path
 ) -> None:
     """The missing share of hypervolume of each variant: quartiles as a bar, each run a dot, the whole algorithm as a line."""
     with plt.rc_context(PLAIN):

@@ -37,12 +37,7 @@ def to_markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def curve_report(
-    frame: pd.DataFrame,
-    prefix: str,
-    at: Sequence[int],
-    reference: str,
-    *,
-    larger: bool = True,
+    frame: pd.DataFrame, prefix: str, at: Sequence[int], reference: str, *, larger: bool = True
 ) -> pd.DataFrame:
     """One row per task, number of evaluations and method: mean, quartiles, and the test against the reference.
 

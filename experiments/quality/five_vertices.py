@@ -72,9 +72,7 @@ class FiveVertexCells(nas.SearchSpace):
         return {name: partial(self._encode, encode) for name, encode in self._full.encodings.items()}
 
     def _encode(
-        self,
-        encode: Callable[[Sequence[Architecture]], FloatArray],
-        architectures: Sequence[Architecture],
+        self, encode: Callable[[Sequence[Architecture]], FloatArray], architectures: Sequence[Architecture]
     ) -> FloatArray:
         return encode([self._cells[self.canonical(a)] for a in architectures])
 

@@ -124,10 +124,7 @@ class RegularizedEvolution(_AgeingEvolution):
     Settings = RegularizedEvolutionSettings
 
     def __init__(
-        self,
-        problem: Problem,
-        rng: np.random.Generator,
-        settings: RegularizedEvolutionSettings | None = None,
+        self, problem: Problem, rng: np.random.Generator, settings: RegularizedEvolutionSettings | None = None
     ):
         settings = settings or self.Settings()
         name = problem.names[0] if settings.objective is None else settings.objective
@@ -152,10 +149,7 @@ class ScalarizedEvolution(_AgeingEvolution):
     Settings = ScalarizedEvolutionSettings
 
     def __init__(
-        self,
-        problem: Problem,
-        rng: np.random.Generator,
-        settings: ScalarizedEvolutionSettings | None = None,
+        self, problem: Problem, rng: np.random.Generator, settings: ScalarizedEvolutionSettings | None = None
     ):
         super().__init__(problem, rng, settings or self.Settings())
         self._archive: ParetoArchive[None] = ParetoArchive(problem.n_objectives)

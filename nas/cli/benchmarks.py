@@ -51,7 +51,7 @@ def import_benchmark(benchmark: str, file: Path, out: Path, partial: bool) -> No
         report = import_tfrecord(file, out, progress=_report_to(bar, "bytes"), partial=partial)
     output().print(
         f"{report.cells:,} cells ({report.records:,} records, {', '.join(map(str, report.budgets))} epochs) imported to "
-        f"{report.out}; {report.hashes_checked:,} hashes checked",
+        f"{report.out}; {report.hashes_checked:,} hashes checked"
     )
     if not report.whole:
         output().print(

@@ -109,10 +109,7 @@ def _print_rows(table: RunTable, picked: Picked | None, bend: Knee | None, optio
     view.add_column("")
     columns = value_columns(table.objectives, options.by)
     for i in range(shown):
-        cells = [
-            str(front["architecture"].iloc[i]),
-            *[number(front[name].iloc[i]) for name in columns],
-        ]
+        cells = [str(front["architecture"].iloc[i]), *[number(front[name].iloc[i]) for name in columns]]
         if picked is not None:
             cells += [_distance(picked, i)] * targets + [f"{picked.scores[i]:.3f}"]
         view.add_row(*cells, _mark(i, picked, bend), style="bold" if picked is not None and i == 0 else None)

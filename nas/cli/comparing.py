@@ -72,7 +72,7 @@ def _run(comparison: Comparison, accept_changed_code: bool) -> dict[str, str]:
     config, out = comparison.config, comparison.out
     output().print(
         f"Comparing {len(config.algorithms)} algorithms on {len(config.problems)} problem{'s' * (len(config.problems) > 1)} with {len(config.seeds)} seeds: "
-        f"{len(list(comparison.every_run())):,} runs; output folder {out}/",
+        f"{len(list(comparison.every_run())):,} runs; output folder {out}/"
     )
     remember(comparison, comparison.check(), accept_changed_code)
     handle = lock_folder(out)
@@ -148,5 +148,5 @@ def _show(comparison: Comparison, written: ReportOutput) -> None:
         console.print(f"{written.missing} incomplete runs are omitted", style="yellow")
     console.print(
         f"Results:\n  {out}/{PAGE}  all results on one page\n  {out}/{RESULTS}/     tables.md, tables.tex and "
-        f"CSV files\n  {out}/{FIGURES}/     each figure as PNG and SVG",
+        f"CSV files\n  {out}/{FIGURES}/     each figure as PNG and SVG"
     )

@@ -245,10 +245,7 @@ def _checked(name: str, look: Callable[[], str]) -> Finding:
         return Finding(f"data {name}", OK, look())
     except Exception as error:
         return Finding(
-            f"data {name}",
-            MISSING,
-            summarize_exception(error),
-            "reinstall scikit-learn, which contains them",
+            f"data {name}", MISSING, summarize_exception(error), "reinstall scikit-learn, which contains them"
         )
 
 

@@ -182,10 +182,7 @@ def blocks_table(label: str, size: int, rows: Sequence[Block]) -> Table:
     from search_spaces.muxnet.description import sum_of
 
     table = Table(
-        title=f"{label}, images of {size}x{size}",
-        title_justify="left",
-        header_style="bold",
-        show_footer=True,
+        title=f"{label}, images of {size}x{size}", title_justify="left", header_style="bold", show_footer=True
     )
     cost = sum_of(rows)
     table.add_column("", justify="right")

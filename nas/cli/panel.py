@@ -108,10 +108,7 @@ def _share_out(sections: Sequence[_Section], room: int) -> list[tuple[_Section, 
     ranked = sorted(sections, key=lambda s: s.rank)[: max(1, room)]
     given = {s.name: 1 for s in ranked}
     left = room - len(ranked)
-    for most in (
-        3,
-        max((len(s.lines) for s in sections), default=0),
-    ):  # each gets one before any gets all
+    for most in (3, max((len(s.lines) for s in sections), default=0)):  # each gets one before any gets all
         for section in ranked:
             more = max(0, min(left, min(most, len(section.lines)) - given[section.name]))
             given[section.name] += more

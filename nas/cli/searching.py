@@ -348,7 +348,7 @@ def _report(result: SearchResult, out: Path, loop: LoopSettings, page: Path | No
     words["finished"] = "Finished at the time limit" if short else finished
     console.print(
         f"\n{words[result.state]}: {summary['evaluations']} evaluated, {summary['failed']} failed, "
-        f"{summary['seconds']:.0f} s, hypervolume {summary['hypervolume']:.4f}",
+        f"{summary['seconds']:.0f} s, hypervolume {summary['hypervolume']:.4f}"
     )
     _failures(result)
     for sentence in summary.get("beyond_best", {}).values():
@@ -372,7 +372,7 @@ def _report(result: SearchResult, out: Path, loop: LoopSettings, page: Path | No
     console.print(
         f"Results:\n{shown}  {out}/plots/        plots of the front, the hypervolume and all evaluations\n"
         f"  {out}/front.csv     the table above; print it with {command('nas', 'front', out)}\n"
-        f"  {out}/{table}  every evaluation{further}",
+        f"  {out}/{table}  every evaluation{further}"
     )
     sys.stdout.flush()
 

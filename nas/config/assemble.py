@@ -49,10 +49,7 @@ def make_problem(config: SearchConfig, base: Path | None = None) -> Problem:
 
 
 def assemble(
-    config: SearchConfig,
-    base: Path | None = None,
-    planned: int | None = None,
-    problem: Problem | None = None,
+    config: SearchConfig, base: Path | None = None, planned: int | None = None, problem: Problem | None = None
 ) -> SearchSpec:
     """Make every part of a search but its folder; relative paths in the config are relative to `base`.
 

@@ -87,10 +87,7 @@ def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
     }
     for first in "-+0123456789.":
         numbers = [(_INT, _SIXTY), (_INT, _WHOLE), (_FLOAT, _REAL)]
-        kept[first] = [
-            *((tag, re.compile(f"(?:{p.pattern})$")) for tag, p in numbers),
-            *kept.get(first, []),
-        ]
+        kept[first] = [*((tag, re.compile(f"(?:{p.pattern})$")) for tag, p in numbers), *kept.get(first, [])]
     return kept
 
 

@@ -122,9 +122,7 @@ def prepare(spec: SearchSpec, log: History | None) -> tuple[Plan, KeptWeights | 
     """Prepare a search, or with a `log` its continuation; return its plan and the callback that prunes weights."""
     complete = log is not None and log.evaluated() >= _planned(spec)
     problem = settled(
-        spec.problem,
-        recorded=None if log is None else _recorded_task(log),
-        optional=spec.remote or complete,
+        spec.problem, recorded=None if log is None else _recorded_task(log), optional=spec.remote or complete
     )
     warm = _warm_start(spec, problem) if log is None else recorded(log, problem, spec.warm_start)
     problem, kept = with_weights(problem, spec.loop.halving, spec.out, spec.keep_weights)

@@ -53,12 +53,7 @@ class Run:
 
     @classmethod
     def read(
-        cls,
-        folder: Path,
-        space: SearchSpace | None = None,
-        evaluator: object = None,
-        *,
-        trust: bool = False,
+        cls, folder: Path, space: SearchSpace | None = None, evaluator: object = None, *, trust: bool = False
     ) -> Run:
         """Read a finished or running search; pass `space` and `evaluator` if it was started from Python.
 

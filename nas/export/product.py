@@ -203,11 +203,7 @@ def write(
 
 
 def _onnx(
-    made: Made,
-    files: OwnedFiles,
-    tell: Callable[[str], None],
-    opset: int | None,
-    counted: Mapping[str, int],
+    made: Made, files: OwnedFiles, tell: Callable[[str], None], opset: int | None, counted: Mapping[str, int]
 ) -> tuple[float, float | None] | None:
     """The largest differences on random and real images; None if the packages are missing."""
     missing = missing_packages()

@@ -145,11 +145,7 @@ class Preference:
         return np.where(named, level, reach.min(axis=0))
 
     def scores(
-        self,
-        points: FloatArray,
-        ideal: FloatArray,
-        nadir: FloatArray,
-        archive: FloatArray | None = None,
+        self, points: FloatArray, ideal: FloatArray, nadir: FloatArray, archive: FloatArray | None = None
     ) -> FloatArray:
         """Augmented Chebyshev achievement of points, (n,), lower is better; ignores limits.
 

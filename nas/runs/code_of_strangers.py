@@ -74,12 +74,7 @@ Ask = Callable[[str, Sequence[str]], bool]
 
 
 def allow(
-    found: Sequence[Named],
-    *,
-    trust: bool,
-    what: str,
-    ask: Ask | None,
-    known: Sequence[Named] = (),
+    found: Sequence[Named], *, trust: bool, what: str, ask: Ask | None, known: Sequence[Named] = ()
 ) -> AbstractContextManager[None]:
     """Decide which of a run's `found` code may be imported, besides the user's own code `known`.
 

@@ -23,12 +23,7 @@ class _Reading(Mapping[str, Any]):
     _prefix: str
 
     def _begin(
-        self,
-        declaration: Declaration,
-        genes: tuple[int, ...],
-        active: list[bool],
-        level: Level,
-        prefix: str,
+        self, declaration: Declaration, genes: tuple[int, ...], active: list[bool], level: Level, prefix: str
     ) -> None:
         put = partial(object.__setattr__, self)
         put("_declaration", declaration)
@@ -121,12 +116,7 @@ class Item(_Reading):
     __slots__ = _FIELDS
 
     def __init__(
-        self,
-        declaration: Declaration,
-        genes: tuple[int, ...],
-        active: list[bool],
-        level: Level,
-        prefix: str,
+        self, declaration: Declaration, genes: tuple[int, ...], active: list[bool], level: Level, prefix: str
     ) -> None:
         self._begin(declaration, genes, active, level, prefix)
 

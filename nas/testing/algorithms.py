@@ -254,8 +254,7 @@ def _check_exhaustion(make: MakeAlgorithm, problem: Problem) -> None:
         guard.algorithm.tell([answer(problem, a) for a in found])
     left = guard.ask(5)
     ensure(
-        left == [],
-        f"the space is exhausted after {len(guard.asked)} architectures, yet ask returned {left}",
+        left == [], f"the space is exhausted after {len(guard.asked)} architectures, yet ask returned {left}"
     )
     everything = {
         problem.space.canonical(a)

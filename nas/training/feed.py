@@ -188,13 +188,7 @@ def _prepare(
         for part in (train, splits.validation, splits.test)
     )
     return Prepared(
-        train_feed,
-        validation,
-        test,
-        splits.class_names,
-        splits.mean,
-        splits.std,
-        account=splits.account,
+        train_feed, validation, test, splits.class_names, splits.mean, splits.std, account=splits.account
     )
 
 

@@ -62,12 +62,7 @@ class Robustness:
         return {"robustness": 100.0 - float(np.mean(list(errors.values())))}
 
     def errors(
-        self,
-        network: nn.Module,
-        data: DataSource,
-        split: str,
-        resolution: int | None,
-        device: torch.device,
+        self, network: nn.Module, data: DataSource, split: str, resolution: int | None, device: torch.device
     ) -> Errors:
         """The network's error on images of `split` (validation or test), for each corruption and severity.
 
@@ -80,12 +75,7 @@ class Robustness:
         }
 
     def clean_error(
-        self,
-        network: nn.Module,
-        data: DataSource,
-        split: str,
-        resolution: int | None,
-        device: torch.device,
+        self, network: nn.Module, data: DataSource, split: str, resolution: int | None, device: torch.device
     ) -> float:
         """The network's error on the same images, not corrupted."""
         return _error(network, _clean(data, split, self.pictures, resolution), data, resolution, device)

@@ -23,14 +23,7 @@ from search_spaces.muxnet.cost import (
     stem_cost,
 )
 from search_spaces.muxnet.presets import SpaceOptions, StageOptions
-from search_spaces.muxnet.spec import (
-    Activation,
-    BlockKind,
-    BlockSpec,
-    NetworkSpec,
-    check_scales,
-    halved,
-)
+from search_spaces.muxnet.spec import Activation, BlockKind, BlockSpec, NetworkSpec, check_scales, halved
 from search_spaces.muxnet.text import format_spec
 
 LEADING = 4

@@ -158,8 +158,7 @@ def _write(
 
     types = (pa.string(), pa.int8(), pa.string(), pa.string(), pa.int64(), pa.int64())
     schema = pa.schema(
-        list(zip(CellRow._fields, types, strict=True)),
-        metadata={"schema": "nasbench101-cells-1"},
+        list(zip(CellRow._fields, types, strict=True)), metadata={"schema": "nasbench101-cells-1"}
     )
     total = sum(count for n, count in CELLS_PER_VERTICES.items() if n <= max_vertices)
     done = 0

@@ -202,11 +202,7 @@ class NASBench101(SearchSpace):
         return blocks(from_genes(architecture.genes), self.skeleton)
 
     def build(
-        self,
-        architecture: Architecture,
-        *,
-        num_classes: int | None = None,
-        in_channels: int | None = None,
+        self, architecture: Architecture, *, num_classes: int | None = None, in_channels: int | None = None
     ) -> CellNetwork:
         """The PyTorch network, (b, in_channels, h, w) to (b, num_classes); None means the space's setting."""
         from search_spaces.nasbench101.network import build_network

@@ -18,12 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import google_crc32c
-from google.protobuf import (  # type: ignore[import-untyped, unused-ignore]
-    descriptor_pb2,
-    descriptor_pool,
-    message,
-    message_factory,
-)
+from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory  # type: ignore[import-untyped, unused-ignore]
 
 from nas.core.errors import DataError
 from search_spaces.nasbench101.cell import MAX_VERTICES, OPERATIONS, checked, read_cell

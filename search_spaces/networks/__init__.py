@@ -47,11 +47,5 @@ __all__ = [
 ]
 
 __getattr__ = lazy_names(
-    __name__,
-    {
-        "FeatureExtractor": ".features",
-        "ResNet": ".plain",
-        "VGG": ".plain",
-        "dilate": ".features",
-    },
+    __name__, {"FeatureExtractor": ".features", "ResNet": ".plain", "VGG": ".plain", "dilate": ".features"}
 )

@@ -280,10 +280,7 @@ def _shift(self: Any, architecture: Architecture) -> Architecture:
         ({"cost": lambda self, a: {"params": math.inf, "madds": 1.0}}, "finite number"),
         ({"cost": lambda self, a: {"params": a.genes[-1], "madds": 1.0}}, "cost differs"),
         ({"is_valid": lambda self, a: True}, "is_valid accepts"),
-        (
-            {"mutate": lambda self, a, rng: a, "crossover": lambda self, a, b, rng: a},
-            "mutate never changed",
-        ),
+        ({"mutate": lambda self, a, rng: a, "crossover": lambda self, a, b, rng: a}, "mutate never changed"),
         (
             {
                 "mutate": lambda self, a, rng: Architecture("toy", (2,) * 6),
@@ -293,10 +290,7 @@ def _shift(self: Any, architecture: Architecture) -> Architecture:
         ),
         ({"sample": lambda self, rng: Architecture("toy", (1,) * 6)}, "is_valid is False"),
         ({"sample": lambda self, rng: Architecture("toy", tuple(np.arange(6) % 3))}, "plain Python ints"),
-        (
-            {"enumerate": lambda self: iter([Architecture("toy", (1, 0, 0, 0, 0, 0))] * 2)},
-            "twice",
-        ),
+        ({"enumerate": lambda self: iter([Architecture("toy", (1, 0, 0, 0, 0, 0))] * 2)}, "twice"),
     ],
 )
 def test_a_broken_space_is_noticed(methods: dict[str, Any], sentence: str) -> None:

@@ -111,11 +111,7 @@ def test_a_search_with_many_measured_objectives_ends(m: int, tmp_path) -> None: 
         return {f"o{j}": value(trial.architecture, j) for j in range(m)}
 
     result = nas.search(
-        Genes((6,) * 8),
-        [nas.Objective(f"o{j}") for j in range(m)],
-        evaluate,
-        algorithm="sa-moead",
-        budget=40,
+        Genes((6,) * 8), [nas.Objective(f"o{j}") for j in range(m)], evaluate, algorithm="sa-moead", budget=40
     )
     assert len(result.history) == 40
     assert 0.0 < result.summary["hypervolume"] <= 1.0

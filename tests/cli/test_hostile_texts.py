@@ -221,7 +221,7 @@ def test_a_stranger_s_run_with_control_characters_in_its_log_is_filtered(run: Pa
 
 
 ALLOWED = {  # who may do what, and why
-    "nas/cli/console.py": "the consoles themselves",
+    "nas/cli/console.py": "the consoles themselves"
 }
 FORBIDDEN = {
     "print",

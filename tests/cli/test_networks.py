@@ -215,11 +215,7 @@ def test_what_a_training_has_no_use_for_is_refused(trained: Path, nas_command) -
         ("result.json", None, "the training is not finished"),
         ("result.json", "[1, 2", "result.json: cannot be read"),
         ("result.json", '{"schema": 1, "epochs": 1, "last": null}', "add the missing parts"),
-        (
-            "result.json",
-            '{"epochs": 1, "pictures": {"shape": [1, 8], "sizes": {}}}',
-            "add the missing parts",
-        ),
+        ("result.json", '{"epochs": 1, "pictures": {"shape": [1, 8], "sizes": {}}}', "add the missing parts"),
         (
             "config.json",
             '{"task": "Classification()", "recipe": {"resolution": null}}',

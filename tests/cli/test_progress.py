@@ -92,9 +92,7 @@ def test_a_space_that_cannot_write_its_architectures_ends_no_search(monkeypatch:
     assert said.rindex("10/10") > said.rindex("cannot show")  # it continued; this thread draws the last line
 
 
-def test_a_repeating_timer_continues_after_an_error_reported_once(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_a_repeating_timer_continues_after_an_error_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     enough, calls = threading.Event(), iter(range(1_000))
 
     def act() -> None:

@@ -187,9 +187,7 @@ def test_a_run_stopped_twice_ends_like_an_uninterrupted_run(algorithm: Any, tmp_
     assert (tmp_path / "run/front.csv").read_bytes() == (tmp_path / "whole/front.csv").read_bytes()
 
 
-def test_a_finished_run_continued_with_a_larger_budget_equals_a_run_with_that_budget(
-    tmp_path: Path,
-) -> None:
+def test_a_finished_run_continued_with_a_larger_budget_equals_a_run_with_that_budget(tmp_path: Path) -> None:
     search(tmp_path / "whole", algorithm="random")
     search(tmp_path / "run", budget=31, algorithm="random")
     search(tmp_path / "run", resume=True, algorithm="random")

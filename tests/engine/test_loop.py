@@ -70,9 +70,7 @@ def test_candidates_that_break_a_cheap_limit_are_not_evaluated_and_cost_no_budge
     assert len(algorithm.told) == len(state.results)
 
 
-def test_an_algorithm_with_only_infeasible_proposals_is_stopped(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_an_algorithm_with_only_infeasible_proposals_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Search, "RULED_OUT", 50)
     executor = Shuffled(quick, 4, seed=0)
     with pytest.raises(InfeasibleError, match=r"params <= 5: the last 50 candidates"):

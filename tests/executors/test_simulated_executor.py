@@ -54,13 +54,7 @@ def schedule(run: SimulatedExecutor, *seconds: float) -> dict[int, tuple[float, 
 
 
 def test_each_trial_starts_on_the_worker_that_is_free_first() -> None:
-    assert schedule(executor(2), 5, 1, 2, 4, 1) == {
-        1: (0, 1),
-        2: (1, 3),
-        0: (0, 5),
-        4: (5, 6),
-        3: (3, 7),
-    }
+    assert schedule(executor(2), 5, 1, 2, 4, 1) == {1: (0, 1), 2: (1, 3), 0: (0, 5), 4: (5, 6), 3: (3, 7)}
 
 
 def test_results_come_back_in_virtual_order_and_ties_in_the_order_of_starting() -> None:

@@ -243,12 +243,7 @@ def test_a_package_on_the_way_to_a_module_is_not_imported_before_the_question(
 )
 @pytest.mark.parametrize("place", ["subprocess:getoutput", "os:mkdir"])
 def test_what_python_itself_brings_is_never_called_though_it_is_trusted(
-    kind: str,
-    place: str,
-    mark: Path,
-    plant: Callable[..., Path],
-    command: Callable[..., Any],
-    tmp_path: Path,
+    kind: str, place: str, mark: Path, plant: Callable[..., Path], command: Callable[..., Any], tmp_path: Path
 ) -> None:
     name = {"name": place, "cmd": f"touch {mark}", "path": str(mark), "args": ["touch", str(mark)]}
     changes: dict[str, Any] = {

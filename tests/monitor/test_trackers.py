@@ -175,9 +175,7 @@ def test_mlflow_has_the_front_the_config_and_the_identity_of_the_run(
 
 @mlflow
 @pytest.mark.slow
-def test_everything_of_mlflow_stays_in_the_folder_of_the_run(
-    stored: tuple[Path, nas.SearchResult],
-) -> None:
+def test_everything_of_mlflow_stays_in_the_folder_of_the_run(stored: tuple[Path, nas.SearchResult]) -> None:
     folder, _ = stored
     copies = [path.read_text() for path in (folder / "mlflow").rglob("front.csv")]
     assert copies == [(folder / "front.csv").read_text()]

@@ -183,11 +183,7 @@ def test_odd_runs_are_drawn_without_an_error_or_a_warning(case: str) -> None:
     three, four = (table(objectives[:m], rows[:, :m], status) for m in (3, 4))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        drawings = [
-            front_figure(three, 1, 2),
-            front_3d_figure(three),
-            parallel_figure(four),
-        ]
+        drawings = [front_figure(three, 1, 2), front_3d_figure(three), parallel_figure(four)]
         drawings += [cloud_figure(three), hypervolume_figure(three)]
         assert all((rendered(figure) < 200).sum() > 500 for figure in drawings)
 

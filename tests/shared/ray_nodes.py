@@ -26,11 +26,7 @@ def free_port() -> int:
 
 def cluster_environment() -> dict[str, str]:
     """What every process of one cluster shares: a token of its own."""
-    return {
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": secrets.token_hex(32),
-        "RAY_USAGE_STATS_ENABLED": "0",
-    }
+    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0"}
 
 
 def family(pid: int) -> list[psutil.Process]:

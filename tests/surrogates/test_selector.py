@@ -13,13 +13,7 @@ from nas.core.records import Architecture, FloatArray
 from nas.core.space import SearchSpace
 from nas.testing import ToySpace
 from search_spaces.nasbench201 import NASBench201
-from surrogates.candidates import (
-    Candidate,
-    candidates_for_search,
-    default_candidates,
-    encode,
-    encodings_of,
-)
+from surrogates.candidates import Candidate, candidates_for_search, default_candidates, encode, encodings_of
 from surrogates.constant import Constant
 from surrogates.gaussian_process import GaussianProcess
 from surrogates.pairwise_ridge import PairwiseRidge

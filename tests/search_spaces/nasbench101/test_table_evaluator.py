@@ -15,11 +15,7 @@ from nas.core.records import Trial
 from nas.core.space import HasCost, HasEnumeration, HasVariation
 from search_spaces.nasbench101 import NASBench101
 from search_spaces.nasbench101.table import NASBench101Table, load_table
-from search_spaces.nasbench101.table_evaluator import (
-    TableEvaluator,
-    TabularNASBench101,
-    mean_of_runs,
-)
+from search_spaces.nasbench101.table_evaluator import TableEvaluator, TabularNASBench101, mean_of_runs
 
 SPACE = NASBench101()
 

@@ -13,10 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-VARIANCES = (
-    0.1,
-    0.2,
-)  # divisors of the targets, of centres and of sizes (Liu et al. 2016, their code)
+VARIANCES = (0.1, 0.2)  # divisors of the targets, of centres and of sizes (Liu et al. 2016, their code)
 _LARGEST = (
     4.0  # bound of a predicted logarithm of a size: anything above is not a box, and its exp may be infinite
 )
