@@ -56,8 +56,9 @@ def search(
 
     Args:
         space: the space to search; any `SearchSpace`.
-        objectives: built-in names (``error``, ``accuracy``, ``params``, ``madds``), `Objective` values, or plain functions of an
-            `Architecture`: each is minimised under the function's name, without a unit, and measured on a worker.
+        objectives: built-in names (``error``, ``accuracy``, ``params``, ``madds``, ``activations``), `Objective` values, or
+            plain functions of an `Architecture`: each is minimised under the function's name, without a unit, and measured on a
+            worker.
         evaluate: measures the expensive objectives of one `Trial` on a worker; returns them by name. None trains the networks
             that the space builds on `data`, by the evaluator ``training``, as the command line does.
         data: images to train on: the path of a folder with one folder per class, or of a Parquet file; the name of a data set

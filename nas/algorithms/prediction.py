@@ -18,6 +18,7 @@ from nas.core.objectives import Objective
 from nas.core.plugins import find, registry
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Note
+from nas.core.space import SearchSpace
 
 Encoding = Callable[[Sequence[Architecture]], FloatArray]
 
@@ -139,6 +140,18 @@ def make_predictors(problem: Problem, surrogate: str = AUTO) -> list[Predictor]:
         return Predictor(objective, selector.Selector(candidates, encodings, settings=usual), later)
 
     return [predictor(o) for o in problem.objectives if not o.cheap]
+
+
+def by_parameters(space: SearchSpace, objective: Objective) -> Predictor:
+    """A predictor that sees the parameters alone, not the costs that follow from them: quick for any space."""
+    module = importlib.import_module("surrogates.candidates")
+    encodings = {name: found for name, found in module.encodings_of(space).items() if name != "cost"}
+    candidates = module.candidates_for_search(space, encodings)
+    selector = importlib.import_module("surrogates.selector")
+    settings = selector.Settings(rows=150, folds=3, repeats=1, members=1, growth=0.5, tuned_once=True)
+    if sum(space.cardinalities) > _FEW_COLUMNS:
+        candidates, settings = module.lightest(candidates, 1.0, 1), selector.LIGHT
+    return Predictor(objective, selector.Selector(candidates, encodings, settings=settings))
 
 
 def work_of(problem: Problem) -> float:

@@ -77,6 +77,7 @@ OBJECTIVES: dict[str, Objective] = {
     "miou": Objective("miou", "%", maximize=True, best=100.0),
     "params": Objective("params", "parameters", cheap=True, best=0.0),
     "madds": Objective("madds", "multiply-adds", cheap=True, best=0.0),
+    "activations": Objective("activations", "bytes", cheap=True, best=0.0),
     "latency": Objective(
         "latency", "ms", best=0.0, for_space=Lazy("nas.training.latency", "architecture_latency")
     ),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from torch_space import small_convnets
 
 from nas.core.errors import ConfigError
 from nas.core.objectives import Limit, Objective
@@ -151,3 +152,18 @@ def test_a_limit_of_zero_counts_the_excess_itself() -> None:
 def test_an_objective_needs_a_name_that_can_be_a_column(name: str) -> None:
     with pytest.raises(ConfigError, match="names a column"):
         Objective(name)
+
+
+def test_peak_activation_memory_is_an_entry_of_the_cost() -> None:
+    problem = Problem(small_convnets(), ["activations"], limits=["activations <= 20000"])
+    small, large = (
+        problem.cheap_values(problem.space.parse(f"depth=1/stages.0.kernel=3/{rest}"))["activations"]
+        for rest in ("width=4", "width=8/dropout=0.0")
+    )
+    assert small == 4 * (
+        64 + 4 * 64 + 4
+    )  # the image, a map of four channels (ReLU works in place) and its means
+    assert small < large
+    assert problem.objectives[0].unit == "bytes"
+    with pytest.raises(ConfigError, match="'activations': the cost of space 'toy' has no such entry"):
+        Problem(ToySpace(), ["activations"]).cheap_values(ARCHITECTURE)
