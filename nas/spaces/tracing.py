@@ -53,8 +53,9 @@ def trace(make: Make, shape: tuple[int, ...], dtype: torch.dtype | None = None) 
 
     `dtype` is that of the input, the default floating-point type if None; an embedding takes `torch.long`. The input is
     zeros. Where the code of the network needs values, it is built, and if necessary run, on the CPU; `make` is then
-    called up to three times. A network that `make` has built before keeps its weights, device and mode. Random generators, default type and gradient
-    mode are as before afterwards. Raises `ConfigError` if the network cannot be built or run.
+    called up to three times. A network that `make` has built before keeps its weights, device and mode. Random
+    generators, default type and gradient mode are as before afterwards. Raises `ConfigError` if the network cannot be
+    built or run.
     """
     with _state_kept():
         for build in (_built_on_meta, _weights_on_meta):
