@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-# Compiled files are kept, whatever the environment says: else each of some hundred processes compiles the package again,
+# Keep compiled files, against the environment: else each of some hundred processes compiles the package again,
 # and pytest rewrites every test, which takes longer than most of the tests.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -24,7 +24,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 for library in ("OMP", "MKL", "OPENBLAS"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
-# What the user trusts is kept in a folder of the user's; the tests have one of their own.
+# The user's trust is stored in a user folder; the tests have a separate one.
 _STATE = tempfile.mkdtemp(prefix="nas-tests-state-")
 atexit.register(shutil.rmtree, _STATE, ignore_errors=True)
 os.environ["XDG_STATE_HOME"] = _STATE

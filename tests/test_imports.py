@@ -1,4 +1,4 @@
-"""Who imports whom, read from the code itself, and what a first import loads."""
+"""Imports between rooms, read from the code, and the modules that a first import loads."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ def test_pymoo_enters_in_the_reference_directions_the_baselines_and_as_a_peer_al
 
 
 @pytest.mark.parametrize("package", ["optuna", "syne_tune"])
-def test_packages_that_are_no_requirement_are_only_loaded_when_they_are_used(package: str) -> None:
+def test_optional_packages_are_loaded_only_on_use(package: str) -> None:
     assert users(package, late=False) == set()
 
 
@@ -279,7 +279,7 @@ def test_every_public_name_of_nas_can_be_had() -> None:
 
 
 def test_no_module_reads_a_pickle() -> None:
-    """What a stranger's file holds is never run."""
+    """The content of a stranger's file is never run."""
     readers = {"load", "loads", "Unpickler"}
     used = {
         f"{name_of(path)}: {ast.unparse(node)}"
@@ -289,7 +289,7 @@ def test_no_module_reads_a_pickle() -> None:
         if isinstance(node, ast.Attribute) and node.attr in readers
         if ast.unparse(node.value) in ("pickle", "cloudpickle", "joblib", "dill", "marshal", "shelve")
     }
-    assert used == {  # what the search and its own workers sent each other
+    assert used == {  # messages between the search and its own workers
         "nas.executors.ray_worker: cloudpickle.loads",
         "nas.executors.ray_worker: pickle.loads",
     }

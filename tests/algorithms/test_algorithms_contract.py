@@ -43,7 +43,7 @@ def quick(name: str) -> Any:
     return lambda problem, rng: algorithm(problem, rng, QUICK_SETTINGS[name])
 
 
-# The dearest keeps it in a space with its own variation, below, in the quick tests.
+# The most expensive one is in the quick tests in a space with its own variation, below.
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "sa-moead")) for name in NAMES]
 )
@@ -66,7 +66,7 @@ def test_limits_that_nothing_meets_are_an_error_that_names_them(name: str) -> No
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_told_results_that_were_not_asked_for_are_not_asked(name: str) -> None:
+def test_architectures_of_unrequested_results_are_not_asked(name: str) -> None:
     problem = toy_problem(2, space=ToySpace((3, 3)))
     algorithm = ALGORITHMS[name](problem, np.random.default_rng(0))
     known = [Architecture("toy", (1, 0)), Architecture("toy", (2, 1))]

@@ -191,7 +191,7 @@ class TestGenerations:
     ) -> None:
         assert len(self.made(cls, settings).ask(100)) == 100
 
-    def test_the_population_changes_once_a_generation_has_been_told(
+    def test_the_population_changes_after_a_complete_generation(
         self, cls: type[Algorithm], settings: object
     ) -> None:
         algorithm = self.made(cls, settings)

@@ -90,7 +90,7 @@ def test_a_limit_that_nothing_meets_is_an_error_that_shows_the_nearest() -> None
         candidates.random()
 
 
-def test_limits_on_what_is_measured_do_not_stop_candidates() -> None:
+def test_limits_on_measured_objectives_do_not_stop_candidates() -> None:
     candidates = Candidates(toy_problem(2, ["error <= 0.001"]), np.random.default_rng(0))
     assert candidates.random() is not None
 

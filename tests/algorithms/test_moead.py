@@ -151,7 +151,7 @@ def test_units_do_not_matter() -> None:
     assert asked[0] == asked[1]
 
 
-def test_each_member_holds_the_best_value_told_for_its_direction_when_replacement_is_unlimited() -> None:
+def test_each_member_holds_the_best_result_for_its_direction_when_replacement_is_unlimited() -> None:
     algorithm, first = started(toy_problem(2), replacements=10**6)
     corners = [[0.0, 1.0], [1.0, 0.0]]  # ideal and nadir from the start: the scale stays 1
     points = np.vstack([corners, np.random.default_rng(0).random((len(first) - 2, 2))])

@@ -107,7 +107,7 @@ def test_recalling_earlier_asks_leads_to_the_same_later_ones():
 
 
 def test_candidates_under_way_count_as_known():
-    """Asked six times without an answer, it does not propose six times what the first proposal already gives."""
+    """Six asks without a result do not repeat the gain of the first proposal six times."""
 
     def volume(architectures: list[nas.Architecture]) -> float:
         points = np.array([told(problem, a).objectives for a in architectures])

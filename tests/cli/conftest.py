@@ -86,7 +86,7 @@ out: run
 
 @dataclass
 class Done:
-    """What a command left: exit code, stdout, stderr."""
+    """Exit code, stdout and stderr of a command."""
 
     code: int
     out: str

@@ -41,7 +41,7 @@ class Picky(Evaluator):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_search_on_ray_ends_well_and_says_what_failed(folder: Path, nas_command) -> None:
+def test_a_search_on_ray_ends_well_and_lists_failures(folder: Path, nas_command) -> None:
     with (folder / "parts.py").open("a") as parts:
         parts.write(MISBEHAVING)
     done = nas_command(
@@ -64,9 +64,7 @@ def test_a_search_on_ray_ends_well_and_says_what_failed(folder: Path, nas_comman
     assert nas_command("front", "run").code == 0
 
 
-def test_a_search_of_which_too_much_fails_stops_and_names_what_the_failures_share(
-    folder: Path, nas_command
-) -> None:
+def test_a_search_with_too_many_failures_stops_and_names_their_common_part(folder: Path, nas_command) -> None:
     with (folder / "parts.py").open("a") as parts:
         parts.write(MISBEHAVING)
     done = nas_command(

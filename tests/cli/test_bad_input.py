@@ -1,4 +1,4 @@
-"""Whatever a user gets wrong ends in one sentence, the right exit code, and no traceback."""
+"""Every wrong input ends in one sentence with the right exit code and without a traceback."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def test_when_nothing_meets_the_limits_the_nearest_are_shown(run: pd.DataFrame, 
     assert rows[0][-1] == f"params <= 1 by {run['params'].min() - 1:.2f}"
 
 
-def test_the_json_carries_what_the_table_shows(run: pd.DataFrame, nas_command) -> None:
+def test_the_json_has_the_content_of_the_table(run: pd.DataFrame, nas_command) -> None:
     bound = run["params"].median()
     done = nas_command("front", "run", "--prefer", f"error=20%,params<={bound}", "--knee", "--json")
     said = json.loads(done.out)

@@ -43,7 +43,7 @@ def test_every_command_is_among_those_tested(nas_command) -> None:
     assert names == set(COMMANDS)
 
 
-def test_help_without_a_command_says_how_to_start(nas_command) -> None:
+def test_help_without_a_command_explains_how_to_start(nas_command) -> None:
     done = nas_command("--help")
     assert "First try: nas search, then nas front runs/first" in " ".join(done.out.split())
 
@@ -261,7 +261,7 @@ def test_a_wrong_data_command_is_explained(arguments, code, message, folder: Pat
     assert not (folder / "y").exists()
 
 
-def test_data_check_of_a_missing_folder_says_how_to_make_it(folder: Path, nas_command) -> None:
+def test_data_check_of_a_missing_folder_explains_how_to_make_it(folder: Path, nas_command) -> None:
     done = nas_command("data", "check", "folder", "pictures")
     assert done.code == 3
     assert "not found" in done.out

@@ -22,7 +22,7 @@ def test_a_config_that_comes_with_us_makes_a_search(file: Path) -> None:
     assert parts.loop.evaluations >= 10
 
 
-def test_the_cifar_config_is_where_the_documentation_says() -> None:
+def test_the_cifar_config_is_where_the_documentation_names_it() -> None:
     assert ROOT / "configs" / "muxnet_cifar10.yaml" in FILES
 
 

@@ -39,7 +39,7 @@ def images(tmp_path: Path) -> Path:
     return root
 
 
-def test_check_names_and_counts_what_is_ignored(images: Path):
+def test_check_names_and_counts_ignored_files(images: Path):
     result = run("data", "check", images)
     assert result.exit_code == 0
     assert IGNORED in flat(result)
@@ -78,7 +78,7 @@ def search(images: Path, out: Path, *words: object) -> Result:
     )
 
 
-def test_a_search_says_before_it_starts_which_files_it_ignores_in_one_line(
+def test_a_search_lists_ignored_files_in_one_line_before_it_starts(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("nas.report.plots.write_plots", lambda *_: None)  # drawing takes most of the time
@@ -98,7 +98,7 @@ def test_a_search_refuses_damaged_images_by_name(images: Path, tmp_path: Path):
     assert "skip_damaged: true" in str(refused.exception)
 
 
-def test_from_python_a_search_logs_what_it_skips(images: Path, caplog: pytest.LogCaptureFixture):
+def test_from_python_a_search_logs_skipped_files(images: Path, caplog: pytest.LogCaptureFixture):
     from nas.core.plugins import registry
     from nas.training import TrainingEvaluator
 

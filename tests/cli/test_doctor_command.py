@@ -21,7 +21,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def looked(nas_command, *flags: str, code: int = 0) -> dict[str, dict[str, Any]]:
-    """What was found, by part."""
+    """The findings, by part."""
     done = nas_command("doctor", "--json", *flags)
     assert done.code == code, done.out + done.err
     said = json.loads(done.out)

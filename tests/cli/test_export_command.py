@@ -108,7 +108,7 @@ def test_the_card_has_the_exact_costs(exported: Path, here: Path) -> None:
     assert rows["multiply-adds"] == f"{int(row['madds']):,}"
 
 
-def test_the_card_says_where_the_weights_come_from_and_the_licences(exported: Path) -> None:
+def test_the_card_names_the_source_of_the_weights_and_the_licences(exported: Path) -> None:
     text = (exported / "README.md").read_text(encoding="utf-8")
     assert "The weights are those of the search: 1 epoch with its short recipe" in text
     assert "CC BY 4.0" in text
@@ -189,7 +189,7 @@ def test_an_export_that_was_cut_short_is_completed_by_the_next(
     assert index(folder)["complete"] is True
 
 
-def test_a_full_training_says_so_and_keeps_its_log(here: Path, nas_command) -> None:
+def test_a_complete_training_reports_it_and_keeps_its_log(here: Path, nas_command) -> None:
     done = nas_command(
         "export", "run", "--pick", "params", "--train", "--epochs", "2", "--out", "out", "--no-onnx"
     )
@@ -220,7 +220,7 @@ def test_an_interrupted_training_continues(here: Path, nas_command, monkeypatch:
     assert "epoch 2/2" in done.out
 
 
-def test_an_untrained_network_says_so_at_the_top(here: Path, nas_command) -> None:
+def test_an_untrained_network_is_marked_at_the_top(here: Path, nas_command) -> None:
     done = nas_command("export", "run", "--untrained", "--out", "out", "--no-onnx")
     assert done.code == 0, done.err
     (folder,) = (here / "out").iterdir()
@@ -296,7 +296,7 @@ def test_a_folder_without_a_run_is_reported(here: Path, nas_command) -> None:
 
 
 @pytest.mark.slow
-def test_onnx_is_written_compared_and_run_as_the_card_says(here: Path, nas_command, monkeypatch) -> None:
+def test_onnx_is_written_compared_and_run_by_the_card(here: Path, nas_command, monkeypatch) -> None:
     for package in ("onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(package, reason=f"{package} is not installed; it comes with the extra 'onnx'")
     done = nas_command("export", "run", "--pick", "params", "--out", "out")

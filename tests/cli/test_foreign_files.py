@@ -151,7 +151,7 @@ def _configs(folder: Path) -> None:
 
 @pytest.mark.parametrize("make", [make for make, _ in REFUSED], ids=lambda make: make.__name__)
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_folder_with_files_of_others_is_refused_and_stays_as_it_is(
+def test_a_folder_with_files_of_others_is_refused_and_unchanged(
     command: str, make: Callable[[Path], None], folder: Path, nas_command
 ) -> None:
     make(folder / "out")
@@ -163,7 +163,7 @@ def test_a_folder_with_files_of_others_is_refused_and_stays_as_it_is(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_read_only_folder_is_refused_with_its_name_and_stays_as_it_is(
+def test_a_read_only_folder_is_refused_with_its_name_and_unchanged(
     command: str, folder: Path, nas_command
 ) -> None:
     read_only(folder / "out")
@@ -583,7 +583,7 @@ def test_a_read_only_table_is_refused_before_the_run_continues(run: Path, nas_co
 
 
 @pytest.mark.parametrize("error", [ForeignFileError, HistoryError])
-def test_python_names_the_refused_folder_by_an_error_of_its_own(error: type[Exception], folder: Path) -> None:
+def test_python_names_the_refused_folder_by_a_separate_error(error: type[Exception], folder: Path) -> None:
     foreign_project(folder / "out")
     before = snapshot(folder)
     with pytest.raises(error, match=r"out holds files that no run wrote \(first: config\.json"):

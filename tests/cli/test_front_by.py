@@ -65,7 +65,7 @@ def test_an_objective_ranks_by_its_direction() -> None:
     assert list(front_by(table, "error")["architecture"]) == ["a", "b"]
 
 
-def test_texts_and_bookkeeping_are_no_values_and_a_slip_is_answered_with_the_nearest_name(table) -> None:
+def test_texts_and_bookkeeping_are_not_values_and_a_typo_gets_the_nearest_name(table) -> None:
     assert recorded_names(table) == ["error", "params", "budget", "loss", "seconds"]
     with pytest.raises(ConfigError, match=r"--by 'los': .* 'loss'.*error, params"):
         front_by(table, "los")

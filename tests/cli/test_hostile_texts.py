@@ -83,7 +83,7 @@ def printed(*arguments: str, width: str = "200") -> str:
     ],
     ids=" ".join,
 )  # fmt: skip
-def test_commands_print_hostile_texts_of_a_run_as_they_are(run: Path, arguments: tuple[str, ...]) -> None:
+def test_commands_print_hostile_texts_of_a_run_unchanged(run: Path, arguments: tuple[str, ...]) -> None:
     command, *options = arguments
     for width in ("200", "50"):
         text = "".join(printed(command, str(run), *options, width=width).split())
@@ -184,7 +184,7 @@ def test_logs_warnings_and_tracebacks_of_the_command_are_printed_without_control
         assert text.replace("\\x1b", "") in said.replace("\\\\", "\\").replace("\\x1b", "")
 
 
-def test_what_was_typed_and_is_refused_is_printed_without_control_characters(
+def test_refused_input_is_printed_without_control_characters(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import sys
@@ -266,7 +266,7 @@ def bypasses(path: Path) -> list[str]:
 
 
 def test_nothing_reaches_the_terminal_but_through_the_consoles() -> None:
-    scripts = {"nas/cli/app.py": 'typer.echo(f"nas {version('}  # the version, a text of our own
+    scripts = {"nas/cli/app.py": 'typer.echo(f"nas {version('}  # the version is our own text
     found = [
         line
         for path in sorted((ROOT / "nas").rglob("*.py"))

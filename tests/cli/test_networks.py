@@ -36,7 +36,7 @@ def trained(nas_command, here: Path) -> Path:
     return here / "run"
 
 
-def test_muxnet_m_costs_what_was_published(nas_command) -> None:
+def test_muxnet_m_has_the_published_costs(nas_command) -> None:
     found = costs(nas_command("cost", "muxnet_m", "--resolution", "224", "--json"))
     assert found == {"params": 3_354_276, "madds": 216_808_112}
 
@@ -50,7 +50,7 @@ def test_a_cost_follows_the_resolution_and_the_classes(nas_command) -> None:
     assert small["madds"] < whole["madds"] / 3
 
 
-def test_a_muxnet_of_a_space_costs_what_the_space_says(nas_command) -> None:
+def test_a_muxnet_has_the_cost_that_its_space_gives(nas_command) -> None:
     from search_spaces.muxnet import MUXNetSpace
 
     space = MUXNetSpace("imagenet")
@@ -59,13 +59,13 @@ def test_a_muxnet_of_a_space_costs_what_the_space_says(nas_command) -> None:
     assert found == {"params": 3_354_276, "madds": 216_808_112}
 
 
-def test_a_cell_alone_costs_what_it_costs_with_its_space(nas_command) -> None:
+def test_a_cell_alone_has_the_cost_that_its_space_gives(nas_command) -> None:
     alone = costs(nas_command("cost", CELL, "--json"))
     assert alone == costs(nas_command("cost", "nasbench101", CELL, "--json"))
     assert alone["params"] == 8_555_530
 
 
-def test_the_list_of_models_says_which_are_reconstructions(nas_command) -> None:
+def test_the_list_of_models_marks_reconstructions(nas_command) -> None:
     lines = [line for line in nas_command("list", "models").out.splitlines() if "muxnet_" in line]
     assert [("reconstruction" in line) for line in lines] == [True, True, False, False]
 

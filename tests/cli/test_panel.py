@@ -17,7 +17,7 @@ from nas.core.text import duration
 from nas.monitor import Best, Heading, Judgement, RunStatus, Work
 
 TEXT = "r8/stem24s1/se0.25/ds24/ir24:k3.5s2e4/sp:k5e2m-0/ir40:k5e3/ir24:k5s2e2/sp:k5e2p0.25g2x2/head32"
-REASON = "failed: ValueError: kernel {} is larger than the picture (own.py, line 31, in train)"
+REASON = "failed: ValueError: kernel {} is larger than the image (own.py, line 31, in train)"
 
 
 def standing(busy: int = 2, reasons: int = 2, **changes: Any) -> RunStatus:
@@ -178,7 +178,7 @@ def test_a_line_has_the_same_numbers() -> None:
     assert said.endswith("29.4 a minute, about 1 min 02 s left")
 
 
-def test_a_line_about_a_run_in_trouble_says_when_the_last_result_came() -> None:
+def test_a_line_about_a_run_in_trouble_has_the_time_of_the_last_result() -> None:
     said = line(standing(trouble="gone", last_result=time.time() - 125))
     assert said.endswith("last result 2 min 05 s ago")
 

@@ -25,7 +25,7 @@ def run(
     space: nas.SearchSpace | None = None,
     until: Callable[[str], bool] = lambda said: True,
 ) -> str:
-    """What a search of ten evaluations shows, the sixth of which takes until enough is shown."""
+    """The output of a search of ten evaluations; the sixth lasts until enough is shown."""
     file = io.StringIO()
     console = Console(
         file=file, force_terminal=terminal, width=100, height=30, color_system=None,

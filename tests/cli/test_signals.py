@@ -140,7 +140,7 @@ shutil.copytree("disk/run", "run")
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs a mount of its own, through unshare")
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs a separate mount, through unshare")
 def test_a_full_disk_is_named_and_loses_nothing(folder: Path, nas_command) -> None:
     done = subprocess.run(
         ["unshare", "--map-root-user", "--mount", sys.executable, "-c", FULL, NAS],

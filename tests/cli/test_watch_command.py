@@ -1,4 +1,4 @@
-"""`nas watch`: a run followed from outside, whatever state it is in."""
+"""`nas watch`: a run followed from outside, in any state."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def test_a_silent_search_on_another_machine_is_reported(orphan: Orphan) -> None:
     assert "on elsewhere) sent its last heartbeat 300 s ago" in RecordedStatus(folder).look().trouble
 
 
-def test_a_search_that_is_heard_of_is_in_no_trouble_whatever_its_clock_says(orphan: Orphan) -> None:
+def test_a_search_with_news_is_not_in_trouble_for_any_clock(orphan: Orphan) -> None:
     folder = orphan(host="elsewhere", beat=time.time() - 900)
     recorded = RecordedStatus(folder)
     assert recorded.look().trouble
@@ -332,9 +332,7 @@ def test_a_log_that_changes_in_every_copy_is_left_for_later(
         RecordedStatus(folder).look()
 
 
-def test_what_was_read_is_not_read_again_when_nothing_was_written(
-    run: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_results_are_not_read_again_without_a_change(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recorded = RecordedStatus(run)
     first = recorded.look()
     monkeypatch.setattr(RecordedStatus, "_opened", lambda self, pulse: pytest.fail("opened again"))

@@ -159,7 +159,7 @@ def test_the_example_runs_with_a_small_budget(tmp_path: Path, nas: Callable[...,
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_the_example_runs_as_it_is(tmp_path: Path, nas: Callable[..., Done]) -> None:
+def test_the_example_runs_unchanged(tmp_path: Path, nas: Callable[..., Done]) -> None:
     done = nas("compare", str(EXAMPLE), "--out", "out")
     assert done.code == 0, done.out + done.err
     pairs = pd.read_csv(tmp_path / "out" / "results" / "pairs.csv")

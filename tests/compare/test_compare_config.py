@@ -42,7 +42,7 @@ def test_a_problem_can_set_its_budget_targets_and_checkpoints() -> None:
     assert checked.targets_of(second) == (3.0, 0.1)
 
 
-def test_shares_of_a_hypervolume_are_no_targets_of_one_objective() -> None:
+def test_shares_of_a_hypervolume_are_not_targets_of_one_objective() -> None:
     alone = {k: v for k, v in one_objective().items() if k != "targets"}
     checked = check_comparison(config(problems=[alone]))
     assert checked.targets_of(checked.problems[0]) == ()

@@ -121,7 +121,7 @@ def test_seeds_algorithms_and_problems_may_be_added(comparison: Compare, tmp_pat
     assert (progress.earlier, len(progress.done)) == (2, 2 * 3 * 2 - 2)
 
 
-def test_what_is_left_out_may_come_back_only_as_it_was(comparison: Compare, tmp_path: Path) -> None:
+def test_a_removed_part_may_return_only_unchanged(comparison: Compare, tmp_path: Path) -> None:
     make_runs(comparison(tmp_path, **{**ONE, "seeds": 1}))
     remember(comparison(tmp_path, **{**ONE, "algorithms": ["random", "local-search"]}))
     changed = [{"name": "moead", "population": 12}, "random"]

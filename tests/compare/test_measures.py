@@ -65,7 +65,9 @@ def test_a_curve_of_hypervolume_is_that_of_every_beginning_of_the_run(studies: l
             assert curve.at([n])[0] == pytest.approx(area(points[:n], searched.reference.box))
 
 
-def test_what_is_reported_is_of_the_architectures_that_the_search_would_choose(studies: list[Study]) -> None:
+def test_reported_values_are_those_of_the_architectures_that_the_search_would_choose(
+    studies: list[Study],
+) -> None:
     reported = studies[1]
     assert reported.reference is not None
     for run in reported.runs[:3]:
@@ -165,7 +167,7 @@ def test_a_front_may_come_from_a_file(made: Comparison, comparison: Compare, par
         ),
     ],
 )
-def test_what_the_results_do_not_have_is_explained(
+def test_missing_results_are_explained(
     changes: dict[str, Any], message: str, made: Comparison, comparison: Compare
 ) -> None:
     changed = comparison(made.out, problems=[two_objectives(**changes)])

@@ -80,7 +80,7 @@ def test_a_peer_begins_with_the_results_before_its_first_ask(name: str) -> None:
     assert not set(algorithm.ask(4)) & set(design)
 
 
-def test_limits_on_what_is_measured_are_refused(name: str) -> None:
+def test_limits_on_measured_objectives_are_refused(name: str) -> None:
     problem = toy_problem(2, limits=["error <= 5"])
     with pytest.raises(ConfigError, match=r"limits on measured objectives \(error <= 5\)"):
         PEERS[name](problem, np.random.default_rng(0))
@@ -184,7 +184,7 @@ def test_invalid_genes_are_repaired() -> None:
 
 
 @pytest.mark.parametrize("peer", ["pymoo-nsga3", "pymoo-moead"])
-def test_what_needs_two_objectives_says_so_of_one(peer: str) -> None:
+def test_an_analysis_of_two_objectives_refuses_one(peer: str) -> None:
     algorithm = PEERS[peer](toy_problem(1), np.random.default_rng(0))
     with pytest.raises(ConfigError, match="needs two objectives or more"):
         algorithm.ask(1)

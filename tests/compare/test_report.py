@@ -165,7 +165,7 @@ def test_no_two_of_28_algorithms_look_the_same() -> None:
     assert len({look.color for look in first}) == len(first)
 
 
-def test_a_critical_difference_diagram_joins_only_what_the_tests_cannot_tell_apart() -> None:
+def test_a_critical_difference_diagram_joins_only_indistinguishable_algorithms() -> None:
     clear = np.tile([5.0, 4.0, 3.0, 2.0, 1.0], (40, 1))
     drawn = figures_ranks.ranks(ranking(tuple("abcde"), clear, "seeds"), "t", 0.05)
     assert _bars(drawn) == 0

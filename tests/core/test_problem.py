@@ -45,7 +45,7 @@ def test_the_violation_is_the_sum_of_relative_excesses() -> None:
     assert seen.violation == pytest.approx(0.5 + 0.35)
 
 
-def test_a_limit_on_what_is_maximised_is_in_the_users_own_direction() -> None:
+def test_a_limit_on_a_maximised_objective_is_in_the_users_direction() -> None:
     problem = Problem(ToySpace(), ["accuracy"], toy_error, ["accuracy >= 80"])
     assert told(problem, accuracy=90.0).violation == 0.0
     assert told(problem, accuracy=60.0).violation == pytest.approx(0.25)
@@ -116,7 +116,7 @@ def test_a_cheap_objective_without_a_cost_in_the_space_is_an_error() -> None:
         Problem(Bare(), ["params"])
 
 
-def test_a_cheap_objective_that_the_cost_lacks_names_what_it_has() -> None:
+def test_the_error_of_a_missing_cheap_objective_lists_the_costs() -> None:
     problem = Problem(ToySpace(), [Objective("latency", cheap=True)])
     with pytest.raises(ConfigError, match="it has params, madds"):
         problem.cheap_values(ARCHITECTURE)

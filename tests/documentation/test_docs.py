@@ -1,4 +1,4 @@
-"""What the documentation shows must be there: commands, flags, keys, files, and code that runs."""
+"""The documentation's commands, flags, keys and files must exist, and its code must run."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def run_python(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str
 
 @pytest.fixture(scope="module")
 def own_output(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What the example prints when it is run as a script."""
+    """The output of the example as a script."""
     done = run_python(str(OWN_SPACE), folder=tmp_path_factory.mktemp("script"))
     assert done.returncode == 0, done.stderr
     return done.stdout

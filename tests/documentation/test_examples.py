@@ -80,7 +80,7 @@ def test_a_search_is_led_by_the_surrogate_of_the_example(example: Any) -> None:
     assert len(found.history) == 40
 
 
-def test_the_evaluator_reads_images_and_says_what_is_missing(example: Any, tmp_path: Path) -> None:
+def test_the_evaluator_reads_images_and_names_missing_folders(example: Any, tmp_path: Path) -> None:
     own = example("own_evaluator")
     space = own.NASBench101.digits()
     with pytest.raises(own.nas.NasError, match="has no folder train"):
@@ -109,14 +109,14 @@ def test_energy_is_measured_in_joules_or_called_something_else(example: Any) -> 
 
 
 @pytest.mark.slow
-def test_objectives_of_one_s_own_are_on_the_front(tmp_path: Path) -> None:
+def test_custom_objectives_are_on_the_front(tmp_path: Path) -> None:
     header, *rows = run(tmp_path, str(EXAMPLES / "own_objective.py")).splitlines()
     assert header.split()[:5] == ["architecture", "error", "robustness", "params", "latency"]
     assert len(rows) >= 2
 
 
 @pytest.mark.slow
-def test_images_and_an_evaluator_of_one_s_own_give_a_front(tmp_path: Path) -> None:
+def test_custom_images_and_a_custom_evaluator_give_a_front(tmp_path: Path) -> None:
     header, *rows = run(tmp_path, str(EXAMPLES / "own_evaluator.py")).splitlines()
     assert header.split() == ["architecture", "error", "params"]
     assert len(rows) >= 2
@@ -132,7 +132,7 @@ def test_two_methods_are_compared_with_a_test(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_network_is_deployed_as_it_is_in_pytorch(tmp_path: Path) -> None:
+def test_a_network_is_deployed_unchanged_in_pytorch(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     run(tmp_path, str(EXAMPLES / "deploy.py"), "out")

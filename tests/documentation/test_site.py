@@ -1,4 +1,4 @@
-"""The site of the documentation: what is made from the code is whole, and nothing that it needs is elsewhere."""
+"""The site of the documentation: pages made from the code are complete, and everything they need is on it."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_links_that_leave_the_pages_lead_to_copies(hook: Any) -> None:
         ("[CONTRIBUTING.md](../CONTRIBUTING.md)", "[Contributing](repository/CONTRIBUTING.md)"),
     ],
 )
-def test_a_link_that_says_only_a_page_s_name_gets_its_heading(hook: Any, link: str, shown: str) -> None:
+def test_a_link_with_only_a_page_name_gets_its_heading(hook: Any, link: str, shown: str) -> None:
     assert hook("repository_pages").rewritten(link, ROOT / "docs" / "index.md") == shown
 
 
@@ -215,7 +215,7 @@ def test_a_browser_shows_the_pages_without_errors_and_finds_a_word(
 
 
 def complaints_of(page: Any, address: str) -> list[str]:
-    """What a page reports as an error, asks of another host, or does not get, from now on."""
+    """Errors, requests to other hosts and failed requests of a page, from now on."""
     heard: list[str] = []
 
     def note(what: str, worth: bool) -> None:
@@ -237,7 +237,7 @@ def served(folder: Path) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:  # else its thread turns for ever on the closed socket, and slows all tests that follow
+        finally:  # else its thread spins on the closed socket and slows all later tests
             server.shutdown()
 
 

@@ -259,7 +259,7 @@ def test_ctrl_c_during_an_evaluation_keeps_those_before_it(tmp_path: Path) -> No
     assert log_of(tmp_path / "run") == log_of(tmp_path / "undisturbed")
 
 
-def test_callbacks_see_every_result_once_told() -> None:
+def test_callbacks_see_every_result_after_tell() -> None:
     seen: list[int] = []
     nas.search(
         Grid(),

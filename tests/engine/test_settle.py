@@ -68,7 +68,7 @@ def search(space: nas.SearchSpace, evaluate: Any, **more: Any) -> nas.SearchResu
 @pytest.mark.parametrize(
     "task", [TASK, TaskSpec(1, 2, (8, 8)), TaskSpec(3, 7, (9, 14))], ids=["square", "grey", "oblong"]
 )
-def test_a_space_counts_what_it_builds_for_any_task(space: nas.SearchSpace, task: TaskSpec) -> None:
+def test_a_space_counts_its_networks_for_any_task(space: nas.SearchSpace, task: TaskSpec) -> None:
     followed: Any = space.for_task(task)
     for seed in range(3):
         architecture = space.canonical(space.sample(np.random.default_rng(seed)))
@@ -258,7 +258,7 @@ def test_an_undeclared_training_fails_before_it_begins(
     images: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     space = MUXNetSpace("tiny")
-    monkeypatch.setattr("nas.training.evaluator.Training", None)  # whatever trains
+    monkeypatch.setattr("nas.training.evaluator.Training", None)  # for every evaluator that trains
 
     def evaluate(trial: Trial) -> Mapping[str, float]:
         return TrainingEvaluator(space, images, RECIPE)(trial)
@@ -455,7 +455,7 @@ def test_spaces_that_follow_the_data_keep_the_contract(space: nas.SearchSpace) -
     check_space(space.for_task(TASK), range(3), same_cost=False)  # type: ignore[attr-defined]
 
 
-def test_results_of_another_task_are_no_warm_start(images: Folder, tmp_path: Path) -> None:
+def test_results_of_another_task_are_not_a_warm_start(images: Folder, tmp_path: Path) -> None:
     space = Own()
     search(space, TrainingEvaluator(space, images, RECIPE), out=tmp_path / "run")
     others = write_images(tmp_path / "others", 5)

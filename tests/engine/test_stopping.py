@@ -110,7 +110,7 @@ def test_a_callback_can_stop_a_search_with_its_reason() -> None:
     assert search(callbacks=[at(1)]).summary["stopped_by"] == "callback: asked to stop"
 
 
-def test_trials_under_way_are_awaited_and_told() -> None:
+def test_running_trials_are_awaited_and_passed_on() -> None:
     found = search(callbacks=[at(5)], loop=nas.LoopSettings(concurrency=4))
     assert len(found.history) == 8
     assert set(found.history["status"]) == {"ok"}

@@ -88,7 +88,7 @@ def test_an_empty_study_has_empty_tables_with_the_usual_columns(tmp_path: Path) 
         assert {"trial", "architecture", "status"} <= set(made.history.columns)
 
 
-def test_several_asks_may_be_pending_and_be_told_in_any_order() -> None:
+def test_several_asks_may_be_pending_with_results_in_any_order() -> None:
     outcomes = []
     for _ in range(2):
         made, order = study(), random.Random(1)
@@ -202,14 +202,14 @@ def test_a_mistake_in_tell_raises_and_records_nothing(values: Any, said: str, tm
     assert list(made.history["status"]) == ["ok"]
 
 
-def test_an_exact_objective_may_be_told_if_it_is_correct() -> None:
+def test_an_exact_objective_may_be_given_if_it_is_correct() -> None:
     made = study()
     trial = made.ask()
     made.tell(trial, {"error": 1.0, "params": Grid().cost(trial.architecture)["params"]})
     assert len(made.front) == 1
 
 
-def test_a_trial_is_told_once_and_only_to_its_own_study() -> None:
+def test_a_trial_accepts_one_result_and_only_in_its_study() -> None:
     made, other = study(), study(seed=4)
     trial = made.ask()
     made.tell(trial, 1.0)
@@ -225,7 +225,7 @@ def test_a_trial_is_told_once_and_only_to_its_own_study() -> None:
     assert list(made.history["error"]) == [1.0]
 
 
-def test_a_trial_may_be_told_by_its_number_or_by_a_copy_that_travelled() -> None:
+def test_tell_takes_a_trial_by_its_number_or_by_a_pickled_copy() -> None:
     made = study()
     first, second = made.ask(), made.ask()
     made.tell(first.id, 1.0)
@@ -289,7 +289,7 @@ def test_halving_hands_out_continuations_with_their_budgets() -> None:
     assert 3 in budgets
 
 
-def test_a_measured_objective_with_a_function_is_computed_unless_it_is_told() -> None:
+def test_a_measured_objective_with_a_function_is_computed_unless_given() -> None:
     def width(architecture: nas.Architecture) -> float:
         if architecture.genes[0] == 0:
             raise ValueError("no width")
@@ -435,7 +435,7 @@ def test_a_closed_study_has_its_files_and_takes_nothing_more(tmp_path: Path) -> 
 def test_a_loop_that_raises_leaves_the_tables_with_how_it_ended(
     error: Any, state: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(error), study(tmp_path / "s") as made:  # noqa: PT012 (the context is what is tested)
+    with pytest.raises(error), study(tmp_path / "s") as made:  # noqa: PT012 (the context is tested)
         made.tell(made.ask(), 1.0)
         raise error
     assert f'"state": "{state}"' in (tmp_path / "s" / "summary.json").read_text()
@@ -489,7 +489,7 @@ def test_invalid_arguments_are_refused(changes: dict[str, Any], said: str, tmp_p
     assert not (tmp_path / "s").exists()
 
 
-def test_a_number_alone_is_the_one_objective_that_must_be_told_and_numpy_counts_trials_too() -> None:
+def test_a_single_number_is_the_only_measured_objective_and_numpy_numbers_name_trials_too() -> None:
     def size(architecture: nas.Architecture) -> float:
         return float(sum(architecture.genes))
 

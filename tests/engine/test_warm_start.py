@@ -191,7 +191,7 @@ def test_only_results_of_the_same_budget_are_imported(tmp_path: Path) -> None:
         search(None, evaluate=Keeping(), loop=LoopSettings(fidelity=2), warm_start=tmp_path / "earlier")
 
 
-def test_halving_continues_only_architectures_of_its_own_run(tmp_path: Path) -> None:
+def test_halving_continues_only_architectures_of_its_run(tmp_path: Path) -> None:
     what = {"evaluate": Keeping(), "loop": LoopSettings(halving=Halving(1, 9)), "budget": 30}
     before = search(tmp_path / "earlier", seed=1, **what)
     after = search(tmp_path / "new", warm_start=tmp_path / "earlier", **what)
@@ -202,7 +202,7 @@ def test_halving_continues_only_architectures_of_its_own_run(tmp_path: Path) -> 
     assert set(after.front["budget"][after.front["origin"] != ""]) <= {1.0}
 
 
-def test_the_weights_of_a_warm_run_are_those_of_its_own_networks(tmp_path: Path) -> None:
+def test_the_weights_of_a_warm_run_are_those_of_its_networks(tmp_path: Path) -> None:
     loop = LoopSettings(fidelity=3)
     search(tmp_path / "earlier", evaluate=Keeping(), loop=loop, seed=1)
     result = search(tmp_path / "new", evaluate=Keeping(), loop=loop, warm_start=tmp_path / "earlier")

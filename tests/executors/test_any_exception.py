@@ -1,4 +1,4 @@
-"""Whatever a candidate raises is a failed trial, on every executor that runs in this process; Ctrl-C alone is not."""
+"""Every exception of a candidate is a failed trial, on every executor in this process; only Ctrl-C is not."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def caused() -> BaseException:
 
 
 RAISED: dict[str, Callable[[], BaseException]] = {
-    "a file name that is no UTF-8": lambda: ValueError("cannot decode " + os.fsdecode(b"caf\xe9.png")),
+    "a file name that is not UTF-8": lambda: ValueError("cannot decode " + os.fsdecode(b"caf\xe9.png")),
     "NUL": lambda: ValueError("a\0b"),
     "escape": lambda: ValueError("\x1b]0;owned\x07\u202e"),
     "cancelled": asyncio.CancelledError,
@@ -133,7 +133,7 @@ def test_the_reason_is_readable_and_names_causes_and_members() -> None:
     def reason(name: str) -> str:
         return run_trial(raising(RAISED[name]), TRIAL).error.splitlines()[0]
 
-    assert reason("a file name that is no UTF-8") == r"ValueError: cannot decode caf\xe9.png"
+    assert reason("a file name that is not UTF-8") == r"ValueError: cannot decode caf\xe9.png"
     assert reason("keyboard interrupt") == "KeyboardInterrupt"
     assert reason("cause") == r"RuntimeError: training failed; caused by ValueError: caf\xe9.png"
     assert reason("odd class name") == r"bad\x1b[2J name: x"

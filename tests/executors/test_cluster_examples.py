@@ -1,4 +1,4 @@
-"""The files for clusters in docs/examples/cluster: one runs, the others say what they must."""
+"""The files for clusters in docs/examples/cluster: one runs, the others have the required content."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ NUMBERS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", NO_NUMBERS)
-def test_a_further_value_that_is_no_finite_number_is_left_out_and_named(name: str) -> None:
+def test_a_further_value_that_is_not_finite_is_left_out_and_named(name: str) -> None:
     result = run_trial(lambda trial: {"error": 1.0, "extra": NO_NUMBERS[name], "loss": 2.0}, TRIAL, ERROR)
     assert result.ok
     assert result.values == {"error": 1.0, "loss": 2.0}
@@ -71,7 +71,7 @@ def test_every_kind_of_number_is_kept(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NO_NUMBERS)
-def test_an_objective_that_is_no_finite_number_is_a_failed_trial_that_names_it(name: str) -> None:
+def test_an_objective_that_is_not_finite_fails_the_trial_and_is_named(name: str) -> None:
     result = run_trial(lambda trial: {"error": NO_NUMBERS[name], "loss": 2.0}, TRIAL, ERROR)
     assert result.status is Status.FAILED
     assert "evaluate returned error=" in result.error
@@ -100,7 +100,7 @@ class Returns(Mapping[Any, Any]):
     ],
     ids=lambda v: type(v).__name__,
 )  # fmt: skip
-def test_what_is_no_mapping_with_the_objectives_is_a_failed_trial_that_names_it(
+def test_a_value_that_is_not_a_mapping_with_the_objectives_fails_the_trial_and_is_named(
     returned: Any, said: str
 ) -> None:
     result = run_trial(lambda trial: returned, TRIAL, ERROR)
@@ -138,7 +138,7 @@ def odd(trial: Trial) -> dict[Any, Any]:
 
 
 @pytest.mark.parametrize("executor", ["serial", "simulated"])
-def test_a_search_keeps_every_objective_beside_any_extra_and_says_once_what_was_left_out(
+def test_a_search_keeps_every_objective_beside_any_extra_and_reports_omissions_once(
     executor: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings: dict[str, Any] = {"algorithm": "random", "executor": executor, "out": tmp_path / "run"}
@@ -166,7 +166,7 @@ def test_extras_of_a_search_with_exact_objectives_alone_cost_nothing() -> None:
 
 
 class Careless:
-    """An executor of somebody's own, which checks nothing."""
+    """A custom executor without checks."""
 
     def __init__(self, evaluate: Evaluate, required: frozenset[str]) -> None:
         self._evaluate, self._results = evaluate, list[Result]()

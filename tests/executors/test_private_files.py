@@ -1,4 +1,4 @@
-"""What a search leaves in the temporary folder: capped output, private session folders, a token of mode 0600."""
+"""Files of a search in the temporary folder: capped output, private session folders, a token of mode 0600."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def mode(path: Path) -> int:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only temporary folder there is; a short path, whatever pytest's is."""
+    """The only temporary folder; its path is short, unlike pytest's."""
     monkeypatch.setattr(ray_folder, "_places", lambda: iter([str(tmp_path)]))
     monkeypatch.setattr(ray_folder, "LONGEST", 1000)
     return tmp_path
@@ -68,7 +68,7 @@ def test_a_mark_empties_the_file_wherever_it_is_cut(size: int, tmp_path: Path) -
     )
 
 
-def test_little_output_is_kept_as_it_is(tmp_path: Path) -> None:
+def test_little_output_is_kept_unchanged(tmp_path: Path) -> None:
     assert capped(tmp_path / "out", b"a\n", b"\xff\x00b") == b"a\n\xff\x00b"
 
 
@@ -133,7 +133,7 @@ def test_the_folder_of_a_killed_search_is_removed_by_the_next_and_one_in_use_is_
     used.remove()
 
 
-def test_what_is_not_certainly_ours_is_left_alone(
+def test_files_that_are_not_certainly_ours_are_left_alone(
     place: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
@@ -207,7 +207,7 @@ def test_without_any_usable_folder_the_error_names_the_variable(
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
-        monkeypatch.setenv(name, "x")  # so that what is set here ends with the test
+        monkeypatch.setenv(name, "x")  # so that these settings end with the test
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path
@@ -254,7 +254,7 @@ def test_where_no_token_can_be_kept_it_is_in_the_environment_alone(home: Path) -
 
 
 @pytest.mark.parametrize(("name", "value"), [("RAY_AUTH_MODE", "disabled"), ("RAY_AUTH_TOKEN", "mine")])
-def test_what_the_environment_says_of_tokens_is_left_as_it_is(
+def test_token_variables_of_the_environment_are_unchanged(
     home: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)

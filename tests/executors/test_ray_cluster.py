@@ -1,4 +1,4 @@
-"""Clusters that the executor starts, joins, or cannot reach; each driver is a process of its own."""
+"""Clusters that the executor starts, joins, or cannot reach; each driver is a separate process."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ ray.shutdown()
 
 @contextmanager
 def python(code: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A Python process, ended with all of its children whatever happens."""
+    """A Python process that always ends with all of its children."""
     process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         stdin=subprocess.PIPE,
@@ -139,7 +139,7 @@ def test_ctrl_c_ends_the_wait_at_once_and_closing_leaves_no_process_behind_nor_a
     with python(DRIVER) as driver:
         assert read(driver) == "ok"
         children = psutil.Process(driver.pid).children(recursive=True)
-        assert listening(children) == {"127.0.0.1"}  # a cluster of its own is open to this machine alone
+        assert listening(children) == {"127.0.0.1"}  # its own cluster is open to this machine alone
         os.killpg(driver.pid, signal.SIGINT)  # a terminal sends it to the whole group
         assert [read(driver), read(driver)] == ["interrupted", "closed"]
         assert driver.wait(PATIENCE_S) == 0

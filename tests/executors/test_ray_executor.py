@@ -38,7 +38,7 @@ def run_all(executor: Executor, trials: list[Trial]) -> dict[int, Result]:
 
 
 def collected(executor: Executor, count: int) -> dict[int, Result]:
-    """Results by trial id, once there are so many."""
+    """Results by trial id, as soon as this many arrived."""
     results: dict[int, Result] = {}
     give_up = time.monotonic() + PATIENCE_S
     while len(results) < count:
@@ -142,7 +142,7 @@ def test_a_candidate_that_kills_its_worker_is_tried_as_often_as_the_retries_say(
     assert len(outcomes["killed"]) == 2
 
 
-def test_the_reason_of_a_lost_candidate_has_the_end_of_what_it_printed_and_nothing_of_earlier_ones(
+def test_the_reason_of_a_lost_candidate_has_the_end_of_its_output_and_nothing_of_earlier_ones(
     outcomes: dict[str, list[Result]],
 ) -> None:
     reason = outcomes["kills_itself"][0].error
@@ -154,7 +154,7 @@ def test_twenty_megabytes_of_prints_do_no_harm(outcomes: dict[str, list[Result]]
     assert outcomes["prints"][0].ok
 
 
-def test_every_result_says_where_and_when_it_ran(outcomes: dict[str, list[Result]]) -> None:
+def test_every_result_has_its_worker_and_times(outcomes: dict[str, list[Result]]) -> None:
     for result in (r for name in BAD + HANGING + GREEDY for r in outcomes[name]):
         assert ":" in result.worker
         assert 0 < result.started <= result.finished
@@ -228,7 +228,7 @@ def test_an_evaluator_that_cannot_be_pickled_is_a_clear_error(cluster: None) -> 
     [RaySettings(workers=1, cpus_per_trial=8), RaySettings(gpus_per_trial=1000)],
     ids=["cpus", "gpus"],
 )
-def test_what_the_cluster_can_never_hold_is_refused_at_once(cluster: None, settings: RaySettings) -> None:
+def test_resources_beyond_the_cluster_are_refused_at_once(cluster: None, settings: RaySettings) -> None:
     with pytest.raises(ExecutorError, match=r"which no machine has: .* 1 node\(s\) with 6 CPUs"):
         RayExecutor(Candidates(Path()), settings)
 

@@ -61,7 +61,7 @@ def search(out: Path, evaluate: Callable[[Trial], Mapping[str, float]], budget: 
 
 
 class Saboteur:
-    """Kills something after every second result: a worker mostly, now and then a raylet or a node, which is added anew."""
+    """Kills something after every second result: a worker mostly, now and then a raylet or a node, which is then replaced."""
 
     def __init__(self, cluster: Nodes, second: int) -> None:
         self._cluster = cluster
@@ -119,7 +119,7 @@ def test_fifty_kills_of_workers_raylets_and_nodes_leave_the_front_of_an_undistur
 
 
 def at(evaluated: int, do: Callable[[], object]) -> Callable[[SearchState], None]:
-    """A callback that does something once, when so many results were told."""
+    """A callback that acts once, after this number of results."""
     done: list[object] = []
 
     def callback(state: SearchState) -> None:
@@ -261,7 +261,7 @@ class Sized:
         return {"error": 1.0, "cpus": ray.get_runtime_context().get_assigned_resources().get("CPU", 0.0)}
 
 
-def test_candidates_of_different_size_get_what_they_need_beside_each_other(cluster: Nodes) -> None:
+def test_candidates_of_different_size_get_their_resources_side_by_side(cluster: Nodes) -> None:
     from nas.executors.ray import RayExecutor
 
     cluster.start("--num-cpus", "2")

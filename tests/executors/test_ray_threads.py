@@ -24,7 +24,7 @@ PATIENCE_S = 60.0
 
 
 class FakeLink:
-    """A bridge that answers what the test says: each message is what `receive` returns, or raises."""
+    """A scripted bridge: `receive` returns, or raises, each message of the test."""
 
     def __init__(self) -> None:
         self.sent: list[Any] = []
@@ -92,9 +92,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_a_result_that_cannot_be_read_fails_its_trial_and_the_others_go_on(
-    name: str, bridge: FakeLink
-) -> None:
+def test_an_unreadable_result_fails_its_trial_and_the_others_continue(name: str, bridge: FakeLink) -> None:
     executor = ray_executor.RayExecutor(lambda trial: {}, RaySettings())
     for number in range(2):
         executor.submit(candidate("good", number))

@@ -1,4 +1,4 @@
-"""Candidates that a process of their own would contain: what they do in the search's own process, and in its threads."""
+"""Candidates that a separate process would contain, in the search's own process and in its threads."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_candidate_that_ends_its_process_is_lost_as_on_ray_and_the_next_one_ru
     assert os._exit is before
 
 
-def test_a_child_that_a_candidate_forks_ends_as_it_wishes() -> None:
+def test_a_child_that_a_candidate_forks_may_end_in_any_way() -> None:
     def evaluate(trial: Trial) -> Mapping[str, float]:
         child = os.fork()
         if child == 0:
@@ -99,7 +99,7 @@ def spins(trial: Trial) -> Mapping[str, float]:
     return {"error": 1.0}
 
 
-def test_a_time_limit_holds_in_a_thread_too_and_what_it_cannot_do_there_is_said_before_anything_runs(
+def test_a_time_limit_holds_in_a_thread_too_and_its_limits_are_reported_first(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     said: list[int] = []
@@ -192,7 +192,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("what", ["thread", "process", "both", "nothing"])
-def test_what_is_left_running_is_named_and_ended_and_the_exit_code_stays(what: str) -> None:
+def test_leftovers_are_named_and_ended_and_the_exit_code_stays(what: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", ENDING, what], capture_output=True, text=True, timeout=PATIENCE_S
     )

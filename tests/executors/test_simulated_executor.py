@@ -155,7 +155,7 @@ def test_thinking_passes_on_the_clock_while_trials_run() -> None:
     assert run.collect()[0].started >= result.finished + 0.02
 
 
-def test_evaluating_here_takes_no_virtual_time_of_its_own() -> None:
+def test_evaluating_here_takes_no_extra_virtual_time() -> None:
     def slow(trial: Trial) -> Mapping[str, float]:
         time.sleep(0.3)
         return timed(trial)
@@ -259,7 +259,7 @@ def test_a_time_limit_counts_virtual_seconds() -> None:
     assert 8 * 24 / 4 < len(limited) < 8 * 24 * 2  # an hour or two each, on eight workers
 
 
-def test_a_resumed_search_goes_on_in_virtual_time(tmp_path: Path) -> None:
+def test_a_resumed_search_continues_in_virtual_time(tmp_path: Path) -> None:
     before = searched(tmp_path / "run", seconds=DAY, evaluations=10_000)
     after = nas.search(
         Cells(), ["error"], recorded, algorithm="regularized-evolution", executor="simulated",
@@ -280,7 +280,7 @@ def test_without_a_barrier_the_same_evaluations_end_sooner() -> None:
     assert ends[False] < 0.8 * ends[True]
 
 
-def test_behind_a_barrier_a_batch_is_asked_for_when_all_of_the_last_is_told() -> None:
+def test_behind_a_barrier_a_batch_is_asked_for_after_all_results_of_the_last() -> None:
     told_at_ask: list[int] = []
 
     class Watched(RandomSearch):

@@ -79,7 +79,7 @@ def test_anything_but_a_mapping_fails(returned: Any) -> None:
     assert "expected a mapping" in result.error
 
 
-def test_a_key_that_is_no_text_fails() -> None:
+def test_a_key_that_is_not_a_text_fails() -> None:
     assert "the key 3" in run_trial(returning({3: 1.0}), TRIAL).error
 
 
@@ -153,7 +153,7 @@ def test_ctrl_c_passes_through() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_the_result_says_when_and_where_it_ran() -> None:
+def test_the_result_has_its_times_and_worker() -> None:
     before = time.time()
     result = run_trial(lambda trial: time.sleep(0.02) or {"error": 1.0}, TRIAL, worker="here:1")
     assert result.worker == "here:1"

@@ -52,7 +52,7 @@ def test_this_process_is_idle_after_ctrl_c_in_a_trial() -> None:
     assert executor.workers()[0].trial is None
 
 
-def test_simulated_workers_are_told_of_at_the_moment_of_their_clock() -> None:
+def test_simulated_workers_are_reported_at_the_moment_of_their_clock() -> None:
     executor = SimulatedExecutor(timed, SimulatedSettings(3, seconds="train_seconds"))
     for number, seconds in enumerate((10, 4)):
         executor.submit(trial(number, seconds))

@@ -61,7 +61,7 @@ def losses(folder: Path) -> list[float]:
         return [float(row["train_loss"]) for row in csv.DictReader(file)]
 
 
-def test_an_interrupted_training_of_the_recipe_becomes_what_it_would_have_become(
+def test_an_interrupted_training_of_the_recipe_ends_like_an_uninterrupted_one(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     epoch = Training.epoch

@@ -1,4 +1,4 @@
-"""The table of experiments/imagenet, and judging on ImageNet-V2's layout."""
+"""The table of experiments/imagenet, and evaluation on ImageNet-V2's layout."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_every_row_of_the_published_table_is_there_and_its_network_too(rows: lis
     assert {row["network"] for row in rows} - {""} <= set(NETWORKS)
 
 
-def test_what_is_computed_and_what_is_published_stay_apart(rows: list[dict[str, Any]]) -> None:
+def test_computed_and_published_values_stay_apart(rows: list[dict[str, Any]]) -> None:
     found = {row["model"]: row for row in rows}
     assert (found["MUXNet-m"]["params"], found["MUXNet-m"]["madds"]) == (3_354_276, 216_808_112)
     assert found["MUXNet-m"]["madds_ratio"] == pytest.approx(216.8 / 218, abs=1e-3)
@@ -60,7 +60,7 @@ def test_no_accuracy_is_shown_as_measured_that_was_not(rows: list[dict[str, Any]
     assert {row["network"] for row in rows if row["top1"] != ""} <= measured
 
 
-def test_the_committed_table_is_what_the_script_writes(rows: list[dict[str, Any]]) -> None:
+def test_the_committed_table_equals_the_output_of_the_script(rows: list[dict[str, Any]]) -> None:
     committed = table.read(FOLDER / "table.csv")
     assert [{key: str(value) for key, value in row.items()} for row in rows] == committed
 
@@ -118,7 +118,7 @@ def test_the_three_sets_of_imagenet_v2_are_judged_by_the_numbers_of_their_folder
     assert all(score.error == pytest.approx(20.0) for score in found.values())
 
 
-def test_real_images_of_any_size_are_cut_to_what_the_network_takes(
+def test_real_images_of_any_size_are_cut_to_the_input_of_the_network(
     images: list[bytes], tmp_path: Path
 ) -> None:
     put(tmp_path, "3", images[:4])

@@ -146,7 +146,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class InThisProcess:
-    """Does at once what a pool of processes would do."""
+    """Runs the work of a pool of processes at once."""
 
     def __init__(self, *_: object, **__: object) -> None: ...
 
@@ -166,7 +166,7 @@ def rows(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
-def test_a_run_writes_a_row_for_each_training_and_goes_on_with_the_missing_ones(tiny: Path) -> None:
+def test_a_run_writes_a_row_for_each_training_and_continues_with_the_missing_ones(tiny: Path) -> None:
     options = ["--data", str(tiny), "--small", "--out", str(tiny / "out"), "--device", "cpu"]
     study.main([*options, "--seeds", "1"])
     first = rows(tiny / "out" / "spatial.csv")
@@ -246,7 +246,7 @@ def test_a_device_on_which_nothing_trains_is_named(tiny: Path, monkeypatch: pyte
 
 
 def measured(gain: dict[str, float], study_name: str = "spatial", seeds: int = 5) -> pd.DataFrame:
-    """A table in which ours gains so much at each budget, with noise that differs from seed to seed."""
+    """A table with this gain of ours at each budget, and noise by seed."""
     rng = np.random.default_rng(0)
     ours, other = {"spatial": ("multiplexed", "plain"), "channel": ("leave-out", "width")}[study_name]
     lines = []

@@ -1,4 +1,4 @@
-"""The scripts of experiments/nasbench101: what they run, keep, score and test."""
+"""The scripts of experiments/nasbench101: their runs, rows, scores and tests."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_setting_that_was_chosen_counts_as_tuned(shared_data: Path) -> None:
     assert names == ["regularized evolution 50/10"]
 
 
-def test_the_best_is_chosen_by_what_is_seen_and_reported_by_what_is_true() -> None:
+def test_the_best_is_chosen_by_searched_and_reported_by_true_values() -> None:
     told = pd.DataFrame(
         {
             "status": ["ok"] * 12,
@@ -124,7 +124,7 @@ def test_the_best_is_chosen_by_what_is_seen_and_reported_by_what_is_true() -> No
     assert "test_15" not in row
 
 
-def test_the_found_front_is_judged_by_what_is_reported() -> None:
+def test_the_found_front_is_scored_by_the_reported_values() -> None:
     told = pd.DataFrame(
         {"status": "ok", "architecture": ["a", "b", "c"], "error": [1.0, 2.0, 3.0], "params": [2.0, 3.0, 1.0],
          "test_error": [9.0, 1.0, 5.0]}
@@ -141,7 +141,7 @@ def test_the_whole_space_has_all_of_the_true_hypervolume() -> None:
     assert len(known.truth) == 6
 
 
-def test_at_most_a_hundred_cells_are_scored_the_best_by_what_was_seen() -> None:
+def test_at_most_a_hundred_cells_are_scored_the_best_in_the_searched_objectives() -> None:
     rng = np.random.default_rng(0)
     told = pd.DataFrame(rng.random((300, 2)), columns=["error", "params"]).assign(
         test_error=lambda t: t["error"]
@@ -161,7 +161,7 @@ def test_a_method_that_is_better_with_every_seed_is_called_so_and_few_seeds_are_
     assert str(few["verdict"]).startswith("too few seeds")
 
 
-def test_the_table_says_who_was_better_and_by_what_test() -> None:
+def test_the_table_names_the_better_method_and_the_test() -> None:
     rows = [("t", m, s, 1.0 - s / 100 - (m == "b") / 10) for m in "ab" for s in range(10)]
     frame = pd.DataFrame(rows, columns=["task", "method", "seed", "hv_50"])
     text = summary_table(curve_report(frame, "hv", [50, 100], "a"), "median")
@@ -183,7 +183,7 @@ def test_every_variant_of_the_ablation_searches(algorithm: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["5v-final-3", "5v-short-1", "13k C10/MOP2", "nb201-cifar10-2"])
-def test_a_task_measures_what_it_reports(shared_data: Path, name: str) -> None:
+def test_a_task_measures_its_reported_values(shared_data: Path, name: str) -> None:
     known = load(name, shared_data)
     problem = known.problem
     cell = problem.space.sample(np.random.default_rng(0))

@@ -1,4 +1,4 @@
-"""Fine-tuning in experiments/transfer: starts, costs, what is written."""
+"""Fine-tuning in experiments/transfer: starts, costs, written files."""
 
 from __future__ import annotations
 

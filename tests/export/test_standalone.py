@@ -107,7 +107,7 @@ def run_file(folder: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> No
     runpy.run_path(str(folder / "network.py"), run_name="__main__")
 
 
-def test_the_file_as_a_script_says_the_shapes_and_ends_well(exported, monkeypatch, capsys) -> None:
+def test_the_file_as_a_script_prints_the_shapes_and_ends_well(exported, monkeypatch, capsys) -> None:
     _, folder = exported["nasbench101"]
     with pytest.raises(SystemExit) as ended:
         run_file(folder, folder / "weights.pt", monkeypatch)

@@ -55,7 +55,7 @@ def test_a_sample_is_valid_and_the_same_for_the_same_seed(name: str, seed: int) 
 def test_a_chain_of_mutations_and_crossovers_stays_valid(name: str, seed: int, steps: int) -> None:
     space, rng = made(name), np.random.default_rng(seed)
     if not isinstance(space, HasVariation):
-        pytest.skip(f"{name} has no variation of its own; the generic operators have tests in tests/engine")
+        pytest.skip(f"{name} has no own variation; the generic operators have tests in tests/engine")
     architecture = space.sample(rng)
     for _ in range(steps):
         mutant = space.mutate(architecture, rng)
@@ -89,7 +89,7 @@ def test_the_text_form_reads_back(name: str, seed: int) -> None:
 def test_architectures_are_encoded_alike_only_when_they_are_one_network(
     name: str, first: int, second: int
 ) -> None:
-    """The default encoding tells networks apart, and gives the same for whatever form an architecture has."""
+    """The default encoding distinguishes networks, and is the same for every form of an architecture."""
     space = made(name)
     a, b = drawn(name, first), drawn(name, second)
     row_a, row_b = space.encode([a, b])

@@ -1,4 +1,4 @@
-"""Whatever candidates return and raise, folders hold and images are: a search, a data set and a terminal survive it.
+"""A search, a data set and a terminal survive any value, exception, folder content and image.
 
 `NAS_FUZZ_INPUTS` scales every test (`make fuzz`).
 """
@@ -288,7 +288,7 @@ def test_a_table_of_any_texts_reads_back_as_it_was(
     assert read_csv(file)["architecture"].tolist() == frame["architecture"].tolist()
 
 
-def test_the_shell_reads_what_was_quoted(tmp_path: Path) -> None:
+def test_the_shell_reads_quoted_text_unchanged(tmp_path: Path) -> None:
     import random
     import subprocess
 
@@ -315,7 +315,7 @@ contents = st.dictionaries(
 
 
 def snapshot(folder: Path) -> dict[str, tuple[str, bytes | str]]:
-    """Every file and link below a folder with what it holds."""
+    """Every file and link below a folder with its content."""
     found: dict[str, tuple[str, bytes | str]] = {}
     for place, folders, files in os.walk(folder):
         for name in [*files, *folders]:
@@ -344,7 +344,7 @@ def test_a_search_leaves_every_file_that_was_in_its_folder_as_it_was(
             path.symlink_to(outside if data is None else path) if data is None else path.write_bytes(data)
         except OSError:  # one name is a folder in another
             continue
-    # both empty: what a search leaves that is killed when it begins
+    # both empty: the leftovers of a search killed at its start
     assume(not files.get(".lock") == files.get("history.sqlite") == b"")
     before = snapshot(base)
     settings: dict[str, Any] = {"algorithm": "random", "out": out, "budget": 4}

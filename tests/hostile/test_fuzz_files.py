@@ -35,7 +35,7 @@ CELLS = ("1-", "101-0", "110101-22")
 
 @pytest.fixture(scope="module", autouse=True)
 def no_images() -> Iterator[None]:
-    """A search that goes on draws its plots at the end, which takes most of the time and is not in question here."""
+    """Leave out the plots at the end of a continued search, which take most of the time and are not tested here."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nas.report.plots.write_plots", lambda folder, table: None)
         yield
@@ -100,7 +100,7 @@ def test_a_damaged_tfrecord_file_is_imported_or_refused_and_leaves_nothing(folde
 @fuzzed
 @given(data=damaged([encode_run(run) for run in runs()[:3]]))
 def test_a_damaged_record_with_a_right_checksum_is_imported_or_refused(folder: Path, data: bytes) -> None:
-    """Checksums keep most damage from the decoder, so here they are made anew."""
+    """Recompute checksums, which would keep most damage from the decoder."""
     others = b"".join(frame(encode_run(run)) for run in runs()[1:])
     path = put(folder, "fixed.tfrecord", frame(data) + others)
     refused(lambda: import_tfrecord(path, folder / "fixed", partial=True))
@@ -296,7 +296,7 @@ COLUMNS = [
 def test_a_history_with_a_wrong_entry_is_read_or_refused(
     folder: Path, read: Callable[[Path], None], place: tuple[str, str], text: str, row: int
 ) -> None:
-    """Whole pages, wrong content: what a program of somebody's own may have written."""
+    """Complete pages with wrong content, as another program may write them."""
     run = folder / "edited-run"
     run.mkdir()
     shutil.copy(history(folder), run / "history.sqlite")
@@ -337,7 +337,7 @@ def test_a_history_that_lost_rows_is_read_or_refused(folder: Path, rows: list[st
         shutil.rmtree(run)
 
 
-def test_an_undamaged_history_is_read_and_goes_on(folder: Path) -> None:
+def test_an_undamaged_history_is_read_and_continues(folder: Path) -> None:
     run = folder / "good-run"
     run.mkdir()
     shutil.copy(history(folder), run / "history.sqlite")

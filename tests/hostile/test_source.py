@@ -54,7 +54,7 @@ def test_nothing_reads_objects_that_run_code(reader: str) -> None:
 
 
 def test_the_only_unpickling_is_between_a_search_and_its_own_workers() -> None:
-    """Over Ray, and between the search's process and the one of its own that speaks with Ray."""
+    """Over Ray, and between the search's process and its separate process for Ray."""
     unpickling = {
         file.relative_to(ROOT).as_posix()
         for file in FILES

@@ -1,4 +1,4 @@
-"""A stranger's run: no command executes code that it names without its user's word, and only what a name should be is called."""
+"""A stranger's run: no command executes its named code without the user's consent, or calls an object of the wrong type."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ SAFE = {
     "budget": {"evaluations": 6},
     "seed": 0,
 }
-# What a stranger may put where, by the part of the config.
+# A stranger's possible entries, by part of the config.
 PLANTED: dict[str, dict[str, Any]] = {
     "space": {"space": {"name": "{}:Space"}},
     "evaluator": {"evaluator": {"name": "{}:measure"}},
@@ -144,7 +144,7 @@ def plant(tmp_path: Path, ours: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
-    """Runs a command in this process; its exit code and what it printed."""
+    """Runs a command in this process; its exit code and output."""
 
     def run(*arguments: str) -> tuple[int, str]:
         from nas.cli import main
@@ -437,7 +437,7 @@ def test_the_framework_s_own_modules_need_no_question() -> None:
     assert named_code({"space": {"name": "nas.testing.toy:ToySpace"}}, None) == []
 
 
-def test_a_space_by_a_function_needs_the_annotation_that_says_so(tmp_path: Path) -> None:
+def test_a_space_by_a_function_needs_its_annotation(tmp_path: Path) -> None:
     from nas.spaces.making import make_space
 
     (tmp_path / "made.py").write_text(

@@ -1,4 +1,4 @@
-"""One new component of each kind, in a package of its own, used from YAML without editing anything else."""
+"""One new component of each kind, in a separate package, used from YAML without editing anything else."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def check(result: nas.SearchResult, folder: Path, reasons: Mapping[int, tuple[st
     assert result.state == "finished"
     assert not set(frame["architecture"][frame["status"] != "ok"]) & set(result.front["architecture"])
     assert result.summary["failed"] == len(reasons)
-    assert (folder / FILE).stat().st_size < 2**20  # whatever they returned, raised or printed
+    assert (folder / FILE).stat().st_size < 2**20  # for any returned value, exception or output
     again = nas.load_run(folder)[0]
     assert again.frame["status"].tolist() == result.history["status"].tolist()
 

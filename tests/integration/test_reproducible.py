@@ -40,7 +40,7 @@ def dies(trial: Trial) -> Any:
 
 
 def killed(out: Path, algorithm: str) -> None:
-    """A search of its own process, killed half way."""
+    """A search in a separate process, killed half way."""
     here = Path(__file__).resolve().parent
     folders = [str(here), str(here.parent / "shared"), os.environ.get("PYTHONPATH", "")]
     code = "import sys, pathlib, test_reproducible as t; t.search(pathlib.Path(sys.argv[1]), sys.argv[2], t.dies)"

@@ -63,7 +63,7 @@ def test_the_name_of_a_data_set_is_enough() -> None:
     assert len(found(data="digits", training=QUICK).history) == 2
 
 
-def test_without_data_the_networks_train_on_digits_and_a_line_says_so(
+def test_without_data_the_networks_train_on_digits_and_a_line_reports_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING, logger="nas.data"):

@@ -53,7 +53,7 @@ def test_levels_are_shown_in_the_users_units() -> None:
     assert by("accuracy=91%").aspiration == {"accuracy": 91.0, "params": 8e5}
 
 
-def test_a_limit_from_below_on_what_is_maximised() -> None:
+def test_a_lower_limit_on_a_maximised_objective() -> None:
     assert sorted(names(by("accuracy>90"))) == ["a", "b", "c"]
 
 
@@ -62,7 +62,7 @@ def test_a_weight_moves_the_pick() -> None:
     assert names(by("params:99"))[0] == "d"
 
 
-def test_when_nothing_meets_the_limits_the_nearest_come_with_what_they_miss() -> None:
+def test_when_nothing_meets_the_limits_the_nearest_come_with_their_violation() -> None:
     picked = by("accuracy>=95,params<=500k")
     assert picked.best is None
     assert picked.dropped == 4

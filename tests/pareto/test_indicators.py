@@ -28,7 +28,7 @@ def test_hypervolume_does_not_depend_on_the_units_of_the_objectives() -> None:
     assert hypervolume(points * scale, Box(np.zeros(2), scale)) == pytest.approx(hypervolume(points, UNIT))
 
 
-def test_igd_plus_counts_only_what_is_worse_than_the_front() -> None:
+def test_igd_plus_counts_only_points_worse_than_the_front() -> None:
     front = np.array([[0.0, 1.0], [1.0, 0.0]])
     assert igd_plus(front, front, UNIT) == 0.0
     assert igd_plus(front - 0.1, front, UNIT) == 0.0
@@ -76,7 +76,7 @@ def test_the_box_reaches_from_the_best_that_can_be_to_a_tenth_of_its_size_beyond
     np.testing.assert_allclose(box.reference, [-45.0, 3300.0, -3.6])
 
 
-def test_a_stated_reference_is_used_as_it_is() -> None:
+def test_a_stated_reference_is_used_unchanged() -> None:
     box = reference_box([Objective("error", best=0.0, reference=100.0)], np.array([[3.0], [9.0]]))
     assert box is not None
     np.testing.assert_allclose(box.reference, [100.0])

@@ -1,4 +1,4 @@
-"""The wheel and the sdist: what is in them, and a first hour in an environment that had nothing before.
+"""The wheel and the sdist: their content, and a first hour in an empty environment.
 
 Takes minutes, two gigabytes and the package index: `make test-dist`.
 """
@@ -29,7 +29,7 @@ INSTALL = ("-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-ver
 
 
 def run(*command: str | Path, folder: Path, seconds: float = 900.0) -> str:
-    """What a command prints, in a folder, without anything of this checkout in the environment."""
+    """The output of a command in a folder, without this checkout in the environment."""
     clean = {k: v for k, v in os.environ.items() if k in KEPT or k.startswith("PIP_")}
     done = subprocess.run(
         list(map(str, command)), cwd=folder, env=clean, capture_output=True, text=True, timeout=seconds
@@ -125,7 +125,7 @@ def test_a_first_search_finds_a_front(searched: Path) -> None:
     assert summary["front_size"] >= 1
 
 
-def test_what_it_found_is_exported_and_runs_in_that_environment(installed: Path, searched: Path) -> None:
+def test_a_found_network_is_exported_and_runs_in_that_environment(installed: Path, searched: Path) -> None:
     run(installed / "nas", "export", "runs/first", "--no-onnx", folder=searched)
     (folder,) = (searched / "runs" / "first" / "export").iterdir()
     assert "give (2, 10)" in run(installed / "python", "-I", "network.py", "weights.pt", folder=folder)

@@ -1,4 +1,4 @@
-"""What a release says of itself: in setup.cfg, CITATION.cff, the Containerfile and the documentation."""
+"""Metadata of a release: in setup.cfg, CITATION.cff, the Containerfile and the documentation."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from nas.report import Source, write_page
 
 @pytest.fixture(scope="module")
 def open_page(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
-    """Opens the page of some runs; with `size` (width, height) and whatever a browser's context takes."""
+    """Opens the page of some runs; with `size` (width, height) and other options of a browser's context."""
     contexts = []
 
     def opened(*sources: Source, size: tuple[int, int] = (1280, 900), **context: Any) -> Opened:

@@ -19,7 +19,7 @@ from nas.runs.next_steps import continue_command
         ("finished", 20, None, 0.0, ["--budget", "40"]),
         ("finished", 20, 60.0, 30.0, ["--budget", "40"]),
         ("finished", 12, 60.0, 61.0, ["--set", "budget.seconds=120"]),
-        ("finished", 12, 60.0, 150.0, ["--set", "budget.seconds=240"]),  # what was under way took long
+        ("finished", 12, 60.0, 150.0, ["--set", "budget.seconds=240"]),  # the running trials took long
         ("interrupted", 12, 60.0, 30.0, []),
         ("stopped", 12, None, 30.0, []),
         (UNDER_WAY, 12, 60.0, 30.0, []),

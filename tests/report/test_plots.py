@@ -240,7 +240,7 @@ def test_the_cloud_darkens_with_the_order_of_evaluation() -> None:
     assert last < first
 
 
-def test_the_front_line_steps_along_the_border_of_what_it_dominates() -> None:
+def test_the_front_line_steps_along_the_border_of_the_dominated_region() -> None:
     corners = staircase(np.array([[3.0, 1.0], [1.0, 4.0], [2.0, 2.0]]), np.array([1.0, 1.0]))
     np.testing.assert_array_equal(corners, [[1, 4], [2, 4], [2, 2], [3, 2], [3, 1]])
 
@@ -325,7 +325,7 @@ def test_hypervolume_is_drawn_over_evaluations_and_over_seconds_with_its_referen
     run = table([ERROR, PARAMS], values, ["ok", "failed", "ok", "invalid", "ok"])
     figure = hypervolume_figure(run)
     left, right = (ax.lines[0].get_xydata() for ax in figure.axes)
-    np.testing.assert_array_equal(left[:, 0], [1, 2, 3, 4])  # what was invalid cost no evaluation
+    np.testing.assert_array_equal(left[:, 0], [1, 2, 3, 4])  # invalid trials cost no evaluation
     np.testing.assert_array_equal(right[:, 0], [2, 4, 6, 10])
     np.testing.assert_array_equal(left[:, 1], run.curve[[0, 1, 2, 4]])
     assert "reference point (error 4.4, params 4.4)" in figure.get_supxlabel()

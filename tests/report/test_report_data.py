@@ -109,7 +109,7 @@ def test_results_of_an_earlier_run_come_first_and_name_it() -> None:
     assert {rows.architecture[i] for i in rows.front} == set(table.front["architecture"])
 
 
-def test_a_huge_run_keeps_its_front_and_says_what_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_huge_run_keeps_its_front_and_names_the_omitted_results(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows_module, "MOST_ROWS", 200)
     source = some_source(500, (ERROR, PARAMS))
     report = describe([source])

@@ -79,7 +79,7 @@ def test_no_text_of_a_run_becomes_markup(small: Opened) -> None:
     assert "<b>multiply</b>-adds" in small.text("#grid thead")
 
 
-def test_sorting_orders_the_rows_and_says_so(small: Opened) -> None:
+def test_sorting_orders_the_rows_and_announces_it(small: Opened) -> None:
     small.sort_by("params")
     rising = [int(text.split()[0].replace(",", "")) for text in small.column("params")]
     assert rising == sorted(rising)
@@ -114,7 +114,7 @@ def test_the_best_within_a_limit_is_recomputed(small: Opened) -> None:
     small.page.locator('[data-limit="error at least"]').fill(str(low + 0.01))
     small.until("document.querySelector('#count').textContent.includes('meet the limits')")
     after = set(small.column("evaluation"))
-    assert len(before - after) >= 1  # what the limit excludes is gone; what it dominated may have come
+    assert len(before - after) >= 1  # points beyond the limit are gone; points they dominated may appear
 
 
 def test_a_text_finds_architectures(small: Opened) -> None:
@@ -343,7 +343,7 @@ def test_ten_thousand_evaluations_are_small_enough_and_still_sort_filter_and_sel
     page = opened.page
     page.locator("#view").select_option("all")
     kept = int(opened.text("#page-said").split()[-2].replace(",", ""))
-    assert 5_000 <= kept <= 10_000  # what has no room is thinned evenly, never the front
+    assert 5_000 <= kept <= 10_000  # points without room are thinned evenly, never the front
     opened.sort_by("params")
     rising = [int(text.split()[0].replace(",", "")) for text in opened.column("params")]
     assert rising[0] == int(frame["params"].min())  # on the front
@@ -395,7 +395,7 @@ def test_other_numbers_of_objectives_are_shown(open_page: Open, count: int) -> N
 
 
 @pytest.mark.slow
-def test_a_run_without_values_says_so(open_page: Open) -> None:
+def test_a_run_without_values_reports_it(open_page: Open) -> None:
     frame = failed(frame_of(THREE, 4), [0, 1, 2, 3], "ValueError: no")
     opened = open_page(source_of(table_of(frame, THREE)))
     assert opened.errors == []

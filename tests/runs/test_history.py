@@ -214,7 +214,7 @@ def test_a_log_that_the_algorithm_would_not_have_made_is_refused(run: Path) -> N
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 0.95])
-def test_a_truncated_write_ahead_log_opens_with_what_it_holds(share: float, tmp_path: Path) -> None:
+def test_a_truncated_write_ahead_log_opens_with_its_complete_rows(share: float, tmp_path: Path) -> None:
     log = History(tmp_path / "run", Grid(), create=True)
     log.record_ask(trial(0))
     log._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -273,7 +273,7 @@ def test_history_errors_when_the_disk_is_full_and_loses_nothing(
 
     def small(self: History, create: bool) -> None:
         whole(self, create)
-        self._db.execute("PRAGMA max_page_count = 12")  # SQLite then says what it says on a full disk
+        self._db.execute("PRAGMA max_page_count = 12")  # SQLite then raises its error of a full disk
 
     monkeypatch.setattr(History, "_open", small)
     with pytest.raises(HistoryError, match="the disk is full: make room, then continue with --resume"):

@@ -1,4 +1,4 @@
-"""What the tests of a comparison share: its config, the parts it names, and all its runs."""
+"""Shared by the tests of a comparison: its config, its components, and all its runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from nas.testing.toy import ToySpace, toy_error
 
 
 def noisy(trial):
-    """An error with a little luck in it, and what it would be without."""
+    """A noisy error, and its value without noise."""
     error = toy_error(trial)["error"]
     return {"error": error + 0.01 * (trial.seed % 7), "test_error": error, "training_seconds": 60.0 + trial.id}
 

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def stored_as(upright: np.ndarray, orientation: int) -> np.ndarray:
-    """Pixels as a camera stores them for this EXIF orientation: the inverse of what a viewer does."""
+    """Pixels as a camera stores them for this EXIF orientation: the inverse of a viewer's turn."""
     return {
         1: lambda a: a,
         2: lambda a: a[:, ::-1],

@@ -1,6 +1,6 @@
 """Inputs that nobody meant: damaged copies of good files and texts, and the rule for what may come of them.
 
-Whatever is read may be refused by one of the project's own errors, and nothing else may happen: no other exception, no
+Any input may be refused by one of the project's own errors, and nothing else may happen: no other exception, no
 hang, no allocation without bound. `NAS_FUZZ_INPUTS` says how many inputs a test tries (`make fuzz` sets it).
 """
 
@@ -113,7 +113,7 @@ def damaged_value(originals: Sequence[Any]) -> st.SearchStrategy[Any]:
 
 @contextlib.contextmanager
 def bounded() -> Iterator[None]:
-    """Raise when what is inside takes too long or allocates too much."""
+    """Raise if the block takes too long or allocates too much."""
 
     def stop(signum: int, frame: FrameType | None) -> None:
         raise AssertionError(f"still busy after {SECONDS} s")

@@ -4,7 +4,7 @@ usage: kill_lines.py FOLDER CASE KILLS (at most; 0: every line). The lines are t
 a resumed one, go through in the modules of `TRACED`: so also between the arrival of a result and its commit, in the
 middle of a transaction, while the log is replayed, and while the tables are written. Each is killed (SIGKILL) as
 often as it takes for every line to have been the last one, at one of the times that it is passed, by the seed.
-After each kill the log is compared with what it held before. Prints JSON: kills, lines, searches, evaluations.
+After each kill the log is compared with its earlier content. Prints JSON: kills, lines, searches, evaluations.
 The processes are forked, so that a kill costs milliseconds; nothing here has started a thread.
 """
 
@@ -72,7 +72,7 @@ class LoggedKeeping(Keeping):
         assert self.folder is not None
         note(Path(self.folder).parent.parent / "evaluated", trial)
         measured = super().__call__(trial)
-        # how much was left to train depends on what a killed evaluation had kept, and nothing else does
+        # only the remaining training depends on the kept state of a killed evaluation
         return {name: value for name, value in measured.items() if name != "trained"}
 
     def keeping(self, folder: str | None, horizon: float | None) -> LoggedKeeping:
@@ -218,7 +218,7 @@ class Chain:
         assert not recorded & set(session), (recorded, session)
         running = [row[0] for row in self.trials if row[0] not in recorded]
         again = [number for number in session if number < len(self.trials)]
-        assert again == running[: len(again)], (again, running)  # what was running comes first, each once
+        assert again == running[: len(again)], (again, running)  # the running trials come first, each once
         self.trials, self.results = trials, results
 
 

@@ -143,7 +143,7 @@ class Candidates:
         self.data = np.zeros(1000)
 
     def __call__(self, trial: Trial) -> Mapping[str, float]:
-        self.data += 1  # evaluators may write to what they brought with them
+        self.data += 1  # evaluators may write to their own arrays
         behaviour: Callable[[Trial, Path], Any] = globals()[trial.architecture.space]
         return behaviour(trial, self.folder)  # type: ignore[no-any-return]
 

@@ -1,4 +1,4 @@
-"""A Ray cluster of several nodes on this machine, each started as on a machine of its own, to be killed and added."""
+"""A Ray cluster of several nodes on this machine, each started as on a separate machine, to kill and to add."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def free_port() -> int:
 
 
 def cluster_environment() -> dict[str, str]:
-    """What every process of one cluster shares: a token of its own."""
+    """The environment of every process of one cluster: its own token."""
     return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0"}
 
 
@@ -98,7 +98,7 @@ class Nodes:
         self.processes[number].wait()
 
     def halt(self, number: int, number_of_signal: int = signal.SIGSTOP) -> None:
-        """Stop a node's processes, or with SIGCONT have them go on."""
+        """Stop a node's processes, or continue them with SIGCONT."""
         for process in family(self.processes[number].pid):
             with suppress(psutil.NoSuchProcess):
                 os.kill(process.pid, number_of_signal)

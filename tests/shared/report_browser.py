@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass
 class Opened:
-    """A page in the browser, with what it complained of and what it asked other places for."""
+    """A page in the browser, with its errors and its requests to other hosts."""
 
     page: Any
     path: Path

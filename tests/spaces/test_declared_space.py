@@ -142,7 +142,7 @@ def test_errors_name_the_parameter_and_the_value(declare: Any, message: str) -> 
         declare()
 
 
-def test_a_space_without_a_valid_network_says_so() -> None:
+def test_a_space_without_a_valid_network_is_an_error() -> None:
     space = nas.Space("none", a=nas.Integer(0, 9)).forbid(lambda c: True)
     with pytest.raises(ConfigError, match="'none' has no valid network: forbid excludes all 10 combinations"):
         space.sample(np.random.default_rng(0))

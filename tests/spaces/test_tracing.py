@@ -149,7 +149,7 @@ def double(x: Tensor) -> Tensor:
     return torch.cat([x, x], 1)
 
 
-def test_a_sequence_frees_what_it_has_used_but_its_input() -> None:
+def test_a_sequence_frees_used_tensors_except_its_input() -> None:
     """Input 1 stays; sizes 2, then 4 while 2 exists, then 8 while 4 exists."""
     assert peak(lambda x: double(double(double(x))), 2, 4, 4) == 1 + 4 + 8
     sequence = trace(lambda: nn.Sequential(nn.Linear(4, 40), nn.Linear(40, 20), nn.Linear(20, 2)), (4,))
@@ -185,7 +185,7 @@ def test_memory_counts_bytes_of_each_type() -> None:
     assert tokens == {"params": 300, "madds": 0, "activations": 8 * 9 + 4 * 9 * 6}
 
 
-def test_parameters_and_buffers_and_their_views_are_no_activations() -> None:
+def test_parameters_and_buffers_and_their_views_are_not_activations() -> None:
     weight = trace(lambda: Net(lambda x, m: m.weight.t()[0].detach(), m=nn.Linear(3, 5)), (2,))
     assert weight["activations"] == 8
     norm = trace(lambda: Net(lambda x, m: m.running_mean.view(3, 1), m=nn.BatchNorm1d(3)), (2,))
@@ -216,7 +216,7 @@ def test_what_serves_in_training_alone_does_not_count() -> None:
     assert trace(Headed, (3,)) == {"params": 16, "madds": 12, "activations": 4 * (3 + 4)}
 
 
-def test_lazy_modules_get_their_shapes_and_are_no_activations() -> None:
+def test_lazy_modules_get_their_shapes_and_are_not_activations() -> None:
     lazy = trace(lambda: nn.Sequential(nn.LazyLinear(40), nn.LazyBatchNorm1d(), nn.LazyLinear(2)), (6,))
     plain = trace(lambda: nn.Sequential(nn.Linear(6, 40), nn.BatchNorm1d(40), nn.Linear(40, 2)), (6,))
     assert lazy == plain

@@ -1,4 +1,4 @@
-"""What the structural encodings of the cell spaces claim: equal for equal functions, right counts."""
+"""Claims of the structural encodings of the cell spaces: equal for equal functions, right counts."""
 
 from __future__ import annotations
 

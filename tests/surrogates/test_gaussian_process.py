@@ -103,7 +103,7 @@ def test_far_from_all_data_in_categories_the_deviation_is_that_of_the_targets() 
     assert std[0] > model.predict(X[:, :3])[1].max()
 
 
-def test_a_linear_trend_goes_on_beyond_the_data() -> None:
+def test_a_linear_trend_continues_beyond_the_data() -> None:
     X = np.linspace(0, 1, 12)[:, None]
     model = GaussianProcess(numeric=(0,)).fit(X, 5.0 - 3.0 * X[:, 0])
     mean, std = model.predict(np.array([[1.5], [0.5]]))
@@ -150,7 +150,7 @@ def test_memory_and_tuning_are_bounded_as_data_grow(monkeypatch: pytest.MonkeyPa
     assert model._lower.shape == (80, 80)
 
 
-def test_what_is_kept_are_the_best_and_the_newest() -> None:
+def test_the_best_and_the_newest_are_kept() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 2))
     y = rng.normal(size=300)

@@ -208,7 +208,7 @@ def test_an_absent_optional_package_is_named(monkeypatch: pytest.MonkeyPatch) ->
         SURROGATES["lightgbm"]().fit(X, target(X))
 
 
-def test_a_graph_network_says_what_columns_it_expects() -> None:
+def test_a_graph_network_names_the_columns_it_expects() -> None:
     with pytest.raises(ConfigError, match="vertices="):
         SURROGATES["graph-network"](vertices=5).fit(graphs(10, 0), np.arange(10.0))
 

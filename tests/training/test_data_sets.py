@@ -211,13 +211,13 @@ def test_a_sound_folder_passes_the_check(folder):
     assert report.counts == {"train": (18, 18), "validation": (2, 2), "test": (5, 5)}
 
 
-def test_a_folder_of_mixed_sizes_without_resolution_says_so(folder, rng):
+def test_a_folder_of_mixed_sizes_needs_a_resolution(folder, rng):
     (folder / "train" / "ant" / "00.png").write_bytes(image(rng, side=9))
     with pytest.raises(DataError, match="set resolution"):
         Folder(str(folder), resolution=None).load()
 
 
-def test_a_folder_too_large_for_memory_is_decoded_as_it_is_taken(folder):
+def test_a_folder_too_large_for_memory_is_decoded_on_demand(folder):
     held, large = (Folder(str(folder), resolution=8, memory_mb=m).load().validation for m in (1, 0))
     assert large.images is None
     taken = large.take(np.arange(len(large)), None, None)
@@ -247,7 +247,7 @@ def test_parquet_images_in_a_struct_are_read(tmp_path, rng):
     assert splits.train.images.shape[1:] == (3, 12, 12)
 
 
-def test_a_test_file_of_its_own_is_the_test(tmp_path, rng):
+def test_a_separate_test_file_is_the_test_set(tmp_path, rng):
     first = write_parquet(tmp_path / "a.parquet", [image(rng) for _ in range(20)], [0, 1] * 10)
     second = write_parquet(tmp_path / "b.parquet", [image(rng) for _ in range(6)], [0, 1] * 3)
     splits = Parquet(first, test_path=second).load()

@@ -31,12 +31,12 @@ def test_budgets_that_make_no_ladder_are_refused(settings):
         Halving(*settings)
 
 
-def test_with_one_objective_the_best_third_goes_on():
+def test_with_one_objective_the_best_third_continues():
     observed = [(k, [float(k)]) for k in (5, 3, 8, 1, 9, 2, 7, 4, 6)]
     assert Halving().promote(0, observed, set()) == [1, 2, 3]
 
 
-def test_the_non_dominated_go_on_before_the_dominated():
+def test_the_non_dominated_continue_before_the_dominated():
     observed = [("a", (1, 4)), ("b", (4, 1)), ("c", (5, 5)), ("d", (6, 6)), ("e", (7, 7)), ("f", (2, 6))]
     assert set(Halving().promote(0, observed, set())) == {"a", "b"}
 
@@ -53,7 +53,7 @@ def test_who_went_on_already_does_not_go_again_but_keeps_the_place():
     assert Halving().promote(0, observed, {0, 1, 2}) == []
 
 
-def test_who_was_overtaken_keeps_the_place_so_that_no_more_than_one_in_eta_goes_on():
+def test_an_overtaken_trial_keeps_its_place_so_that_at_most_one_in_eta_continues():
     observed = [(k, [float(k)]) for k in range(9)]
     assert Halving().promote(0, observed, {5}) == [0, 1]
     assert Halving().promote(0, observed, {5, 6, 7, 8}) == []
@@ -69,7 +69,7 @@ def test_the_last_rung_sends_nobody_on():
     assert Halving(1, 9, 3).promote(2, [(k, [float(k)]) for k in range(9)], set()) == []
 
 
-def test_a_failed_training_never_goes_on_and_takes_no_place():
+def test_a_failed_training_never_continues_and_takes_no_place():
     observed = [("nan", [np.nan]), ("inf", [np.inf]), *((k, [float(k)]) for k in range(3))]
     assert Halving().promote(0, observed, set()) == [0]
 
@@ -103,7 +103,7 @@ def test_ranking_is_a_permutation_that_never_puts_a_dominated_row_first(F):
                 assert place[i] < place[j]
 
 
-def test_promotion_does_not_change_what_it_is_given():
+def test_promotion_does_not_change_its_input():
     observed, promoted = [(k, [float(k)]) for k in range(9)], {1}
     Halving().promote(0, observed, promoted)
     assert observed == [(k, [float(k)]) for k in range(9)]

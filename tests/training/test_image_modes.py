@@ -447,13 +447,13 @@ def test_an_image_with_an_exif_orientation_comes_in_upright(form: str, orientati
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 77])
-def test_an_orientation_that_does_not_exist_leaves_the_image_as_it_is(orientation: int):
+def test_an_undefined_orientation_leaves_the_image_unchanged(orientation: int):
     blob = with_orientation(COLOUR, "PNG", orientation)
     assert np.array_equal(rgb(blob), COLOUR)
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
-def test_damaged_exif_leaves_the_image_as_it_is():
+def test_damaged_exif_leaves_the_image_unchanged():
     blob = encoded(Image.fromarray(COLOUR), "PNG", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xffgarbage")
     assert np.array_equal(rgb(blob), COLOUR)
 

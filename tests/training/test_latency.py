@@ -86,7 +86,7 @@ def test_an_unsteady_contender_is_measured_for_longer(clock: FakeClock) -> None:
     assert steady(found, 0.05)["a"].median == 1.0
 
 
-def test_a_figure_that_stays_unsteady_is_refused_with_what_was_found(clock: FakeClock) -> None:
+def test_an_unsteady_timing_is_refused_with_its_values(clock: FakeClock) -> None:
     settings = LatencySettings(rounds=10, extensions=1)
     found = time_in_turns(
         {"good": clock.taking(forever(1.0)), "bad": clock.taking(forever(1.0, 3.0))}, settings
@@ -101,7 +101,7 @@ def test_a_machine_that_grew_slower_is_noticed_though_each_half_is_steady() -> N
         steady({"net": Timing((1.0,) * 20 + (1.3,) * 20)}, 0.2)
 
 
-def test_the_interval_covers_the_median_as_often_as_it_says() -> None:
+def test_the_interval_covers_the_median_at_its_nominal_rate() -> None:
     rng = np.random.default_rng(0)
     covered = 0
     for _ in range(2000):

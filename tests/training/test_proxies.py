@@ -257,7 +257,7 @@ def test_costs_are_counted_for_one_image(batch):
     assert madds(net, batch) == 9 * 2 * 64 + 384
 
 
-def test_values_depend_on_the_seed_and_not_on_the_trial_or_what_was_drawn_before(space, architecture):
+def test_values_depend_on_the_seed_and_not_on_the_trial_or_earlier_draws(space, architecture):
     first = Proxies(space, seed=1)(Trial(0, architecture, seed=5))
     torch.rand(7)
     assert Proxies(space, seed=1)(Trial(9, architecture, seed=6)) == first

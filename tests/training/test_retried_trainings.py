@@ -1,4 +1,4 @@
-"""A trial whose process was killed between saving its weights and recording its result reports what it did."""
+"""A trial whose process was killed between saving its weights and recording its result reports its training."""
 
 from __future__ import annotations
 

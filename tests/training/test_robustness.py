@@ -1,4 +1,4 @@
-"""Errors under corruption: what is judged, mCE, and robustness as an objective of a search."""
+"""Errors under corruption: evaluated images, mCE, and robustness as an objective of a search."""
 
 from __future__ import annotations
 

@@ -112,13 +112,13 @@ def test_a_budget_that_is_not_a_number_of_epochs_is_refused(space, architecture,
         TrainingEvaluator(space, recipe=QUICK)(Trial(0, architecture, seed=1, budget=budget))
 
 
-def test_divergence_is_an_error_that_says_where(space, architecture):
+def test_divergence_is_an_error_with_its_place(space, architecture):
     wild = dataclasses.replace(QUICK, lr=1e18, warmup_epochs=0.0)
     with pytest.raises(TrainingDiverged, match="epoch 1"):
         TrainingEvaluator(space, recipe=wild)(Trial(0, architecture, seed=1))
 
 
-def test_a_network_of_the_wrong_width_is_an_error_that_says_so(space, architecture):
+def test_a_network_of_the_wrong_width_is_an_error(space, architecture):
     class Wrong(type(space)):
         def build(self, architecture, *, num_classes=10, in_channels=3):
             return super().build(architecture, num_classes=num_classes + 1, in_channels=in_channels)
@@ -179,7 +179,7 @@ def test_batches_hold_the_normalised_images_of_the_data_set(space):
 
 
 def test_selecting_never_sees_the_test_images(space, architecture):
-    """Whatever the test images are, the values of a trial stay the same."""
+    """The values of a trial are the same for any test images."""
 
     @dataclasses.dataclass(frozen=True)
     class Spoilt:

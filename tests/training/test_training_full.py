@@ -55,7 +55,7 @@ def test_a_full_training_logs_judges_and_keeps_the_weights(tmp_path):
     network.load_state_dict(read(result.weights)["network"])
 
 
-def test_an_interrupted_training_becomes_exactly_what_it_would_have_become(tmp_path):
+def test_an_interrupted_training_ends_exactly_like_an_uninterrupted_one(tmp_path):
     class Interrupted(Exception):
         pass
 
@@ -89,12 +89,12 @@ def test_data_without_validation_is_trained_on_whole(tmp_path):
     assert result.test is not None
 
 
-def test_distributed_without_torchrun_says_how_to_start(tmp_path):
+def test_distributed_without_torchrun_explains_how_to_start(tmp_path):
     with pytest.raises(ConfigError, match="torchrun"):
         train_full(build, Digits(), RECIPE, tmp_path, distributed=True)
 
 
-def test_images_that_are_decoded_as_they_are_taken_train_too(tmp_path):
+def test_images_decoded_on_demand_train_too(tmp_path):
     from PIL import Image
 
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Searches that train: weights of the front, trainings that are continued, and what is found out before any."""
+"""Searches that train: weights of the front, continued trainings, and checks before any training."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_network_of_the_front_is_loaded_with_the_error_that_the_search_found(
         assert judge(network, feed, 10).error == pytest.approx(row["error"])
 
 
-def test_the_folder_has_a_file_for_each_network_of_the_front_and_says_which(whole: nas.SearchResult) -> None:
+def test_the_folder_has_a_named_file_for_each_network_of_the_front(whole: nas.SearchResult) -> None:
     assert whole.out is not None
     index = json.loads((whole.out / "weights/index.json").read_text())
     assert set(index) == set(whole.front["architecture"])
@@ -106,7 +106,7 @@ def test_the_file_has_the_normalisation_of_the_images(whole: nas.SearchResult) -
     assert raw.max() <= 255
 
 
-def test_a_continued_training_trains_only_what_is_missing(whole: nas.SearchResult) -> None:
+def test_a_continued_training_trains_only_the_missing_epochs(whole: nas.SearchResult) -> None:
     frame = whole.history
     assert frame[frame["budget"] == 2.0]["trained_epochs"].tolist() == [1.0] * (frame["budget"] == 2.0).sum()
     assert frame["trained_epochs"].sum() == whole.summary["budget_spent"]
@@ -162,7 +162,7 @@ def test_a_search_that_keeps_nothing_leaves_no_folder(tmp_path: Path) -> None:
     assert not (tmp_path / "weights").exists()
 
 
-def test_what_is_missing_for_a_network_is_said(whole: nas.SearchResult, tmp_path: Path) -> None:
+def test_the_missing_part_for_a_network_is_named(whole: nas.SearchResult, tmp_path: Path) -> None:
     assert whole.out is not None
     with pytest.raises(DataError, match="has no weights of '9-9'"):
         nas.load_network(whole.out, "9-9", SizedTiny())

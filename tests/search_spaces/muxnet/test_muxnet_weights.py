@@ -1,4 +1,4 @@
-"""Checkpoints in the authors' form: names of their own, an EMA dictionary, arguments beside the weights."""
+"""Checkpoints in the authors' form: other names, an EMA dictionary, arguments beside the weights."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_an_unknown_model_is_refused(tmp_path: Path) -> None:
 
 
 class Harmful:
-    """What a hostile pickle looks like: loading it would create a file."""
+    """A hostile pickle: loading it would create a file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

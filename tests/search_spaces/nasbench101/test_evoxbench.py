@@ -72,7 +72,7 @@ def test_the_evaluator_travels_as_a_path(shared_data: Path) -> None:
     evaluate = ResampledTraining(load_table(shared_data / "nasbench101_cec"))
     cell = NASBench101().parse(evaluate.table.cells()[0])
     assert evaluate.differences.size
-    copied = pickle.loads(pickle.dumps(evaluate))  # noqa: S301 (what was pickled a line above)
+    copied = pickle.loads(pickle.dumps(evaluate))  # noqa: S301 (pickled a line above)
     assert copied(Trial(0, cell, 1)) == evaluate(Trial(0, cell, 1))
 
 

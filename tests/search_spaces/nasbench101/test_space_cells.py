@@ -69,7 +69,7 @@ def test_the_hash_reads_matrices_and_names_too() -> None:
 
 
 def test_the_hash_ignores_vertices_off_every_path() -> None:
-    # Vertex 1 leads nowhere, vertex 2 comes from nowhere; what is left joins input and output.
+    # Vertex 1 leads nowhere, vertex 2 comes from nowhere; the rest joins input and output.
     assert module_hash("101001", "01") == module_hash("1", "")
 
 
@@ -126,7 +126,7 @@ def test_ten_edges_are_valid_when_pruning_leaves_nine() -> None:
 @pytest.mark.parametrize(
     "genes", [(0,) * 26, (1,) * 26, (0,) * 25, (1,) * 21 + (3,) * 5, (-1,) + (0,) * 25, (2,) + (0,) * 25, ()]
 )
-def test_genes_that_are_no_cell_are_not_valid_and_not_canonicalised(genes: tuple[int, ...]) -> None:
+def test_genes_without_a_cell_are_not_valid_and_not_canonicalised(genes: tuple[int, ...]) -> None:
     architecture = Architecture("nasbench101", genes)
     assert not SPACE.is_valid(architecture)
     with pytest.raises(ArchitectureError):

@@ -1,4 +1,4 @@
-"""Costs of NASBench-101 networks against the benchmark's records and against what is built."""
+"""Costs of NASBench-101 networks against the benchmark's records and against built networks."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_a_built_network_takes_other_classes_channels_and_sizes() -> None:
     assert network(torch.zeros(2, 2, 13, 7)).shape == (2, 3)
 
 
-def test_a_cell_computes_what_its_graph_says() -> None:
+def test_a_cell_computes_the_function_of_its_graph() -> None:
     """The fused projections and the cut channels against a plain evaluation of the graph."""
     torch.manual_seed(0)
     cell = NASBench101().cell(NASBench101().parse("111010011001001-0210"))

@@ -80,7 +80,7 @@ def test_a_cell_outside_the_table_is_a_failed_candidate(table: NASBench101Table)
     "settings",
     [{"budget": 36}, {"metric": "validation"}, {"metric": "training_time"}, {"metric": "a_accuracy"}],
 )
-def test_what_the_table_lacks_is_said_when_the_evaluator_is_made(
+def test_missing_table_values_are_named_when_the_evaluator_is_made(
     table: NASBench101Table, settings: dict[str, object]
 ):
     with pytest.raises(ConfigError, match="metric="):

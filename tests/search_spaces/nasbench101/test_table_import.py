@@ -34,7 +34,7 @@ def refused(folder: Path, data: bytes) -> str:
     return str(caught.value)
 
 
-def test_the_report_counts_what_was_read(tmp_path: Path):
+def test_the_report_counts_the_images_read(tmp_path: Path):
     report = import_runs(tmp_path, all_runs(budgets=(4, 12, 36, 108)))
     assert (report.cells, report.records, report.budgets) == (5, 60, (4, 12, 36, 108))
     assert report.source_bytes == (tmp_path / "runs.tfrecord").stat().st_size
@@ -214,7 +214,7 @@ def test_a_store_below_a_file_cannot_be_written(tmp_path: Path):
         import_tfrecord(tmp_path / "f", tmp_path / "f" / "store", partial=True)
 
 
-def test_the_meta_file_says_what_the_store_is(tmp_path: Path):
+def test_the_meta_file_describes_the_store(tmp_path: Path):
     meta = json.loads((import_runs(tmp_path, all_runs()).out / "meta.json").read_text())
     assert (meta["kind"], meta["schema"], meta["source"]) == ("nasbench101-table", 1, "runs.tfrecord")
     assert (meta["cells"], meta["records"], meta["budgets"], meta["runs"]) == (5, 15, [108], 3)

@@ -55,7 +55,7 @@ def test_five_vertices_hold_the_final_mean_test_accuracy_of_all_but_sixteen(five
     assert (measure.known, measure.runs, measure.averaged) == (2516, 1, 3)
 
 
-def test_what_is_unknown_is_not_filled_in(five: ParquetTable):
+def test_unknown_values_are_not_filled_in(five: ParquetTable):
     unknown = [cell for cell in five.cells() if not five.runs(cell, "test_accuracy", 108)]
     assert len(unknown) == 16
     with pytest.raises(ConfigError, match="test_accuracy at 108 epochs is unknown"):
@@ -144,7 +144,7 @@ def write_cells(folder: Path, **changes: object) -> None:
     samples.to_parquet(folder / "val_error_samples.parquet")
 
 
-def test_a_table_of_one_s_own_in_the_same_columns_is_read(tmp_path: Path):
+def test_a_custom_table_with_the_same_columns_is_read(tmp_path: Path):
     write_cells(tmp_path)
     table = load_table(tmp_path)
     assert table.cells() == ("101-0", "1-")

@@ -1,4 +1,4 @@
-"""The imported table: what it answers, and what it says when it cannot."""
+"""The imported table: its answers and its errors."""
 
 from __future__ import annotations
 

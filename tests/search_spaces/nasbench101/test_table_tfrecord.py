@@ -77,7 +77,7 @@ def test_frames_come_back_in_order_with_number_and_offset(tmp_path: Path):
     assert list(read_frames(path)) == [(0, 0, b"a"), (1, 17, b""), (2, 33, b"ccc")]
 
 
-def test_what_is_written_is_read_again(tmp_path: Path):
+def test_written_values_are_read_again(tmp_path: Path):
     runs = all_runs(budgets=(4, 108))
     write_tfrecord(tmp_path / "f", runs)
     assert [decode_run(f.data) for f in read_frames(tmp_path / "f")] == runs
@@ -133,7 +133,7 @@ def test_a_file_of_another_kind_is_named(tmp_path: Path, start: bytes, kind: str
         list(read_frames(tmp_path / "x.tfrecord"))
 
 
-def test_random_bytes_are_no_tfrecord_file(tmp_path: Path):
+def test_random_bytes_are_not_a_tfrecord_file(tmp_path: Path):
     (tmp_path / "x").write_bytes(bytes(range(7, 207)))
     with pytest.raises(DataError, match=r"record 0 at byte 0: the checksum of its length .* not a TFRecord"):
         list(read_frames(tmp_path / "x"))

@@ -53,7 +53,7 @@ def test_the_space_draws_valid_architectures_and_encodes_them():
     assert isinstance(SPACE, HasEnumeration)
 
 
-def test_the_empty_cell_costs_what_is_published_but_for_the_classifiers_bias():
+def test_the_empty_cell_has_the_published_cost_but_for_the_classifiers_bias():
     assert SPACE.cost(SPACE.parse("000000")) == {"params": 73306, "madds": 7783050 - 10}
 
 

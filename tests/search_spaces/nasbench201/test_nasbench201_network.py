@@ -1,4 +1,4 @@
-"""NAS-Bench-201 networks: what is built costs what is said, and computes what the cell says."""
+"""NAS-Bench-201 networks: their costs are those of the space, and they compute their cell's function."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_built_network_takes_other_classes_channels_and_sizes() -> None:
     assert network(torch.zeros(2, 2, 13, 7)).shape == (2, 3)
 
 
-def test_a_cell_without_weights_computes_what_its_graph_says() -> None:
+def test_a_cell_without_weights_computes_the_function_of_its_graph() -> None:
     # 1 = x, 2 = pool(x) + 1, output = x + pool(1) + 2
     cell, pool = CellModule((1, 4, 1, 1, 4, 1), 2), nn.AvgPool2d(3, 1, 1, count_include_pad=False)
     x = torch.randn(1, 2, 4, 4, generator=torch.Generator().manual_seed(0))

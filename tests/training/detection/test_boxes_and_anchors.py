@@ -49,7 +49,7 @@ def test_a_wild_prediction_still_decodes_to_finite_numbers() -> None:
 
 
 def slowly(boxes: Tensor, scores: Tensor, threshold: float) -> list[int]:
-    """Suppression as it is usually told: take the surest, drop what overlaps it, go on."""
+    """The usual suppression: take the highest score, drop the boxes that overlap it, repeat."""
     left = sorted(range(len(boxes)), key=lambda i: -float(scores[i]))
     kept = []
     while left:

@@ -1,4 +1,4 @@
-"""Detectors on the command line: trained, judged, begun from a classifier's weights; and what is refused."""
+"""Detectors on the command line: trained, evaluated, started from a classifier's weights; and refusals."""
 
 from __future__ import annotations
 

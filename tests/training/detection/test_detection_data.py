@@ -97,7 +97,7 @@ def test_an_image_whose_annotation_cannot_be_used_is_named_and_skipped(
 def test_missing_files_are_named_and_skipped(tmp_path: Path) -> None:
     root = voc_folder(tmp_path / "voc", {name: xml(item()) for name in "abc"})
     (root / "Annotations" / "a.xml").unlink()
-    (root / "JPEGImages" / "b.jpg").write_bytes(b"no picture")
+    (root / "JPEGImages" / "b.jpg").write_bytes(b"no image")
     faults = {Path(f.where).name: f.reason for f in one_split(root).load().skipped}
     assert faults["a.xml"] == "missing annotation"
     assert "cannot be read as an image" in faults["b.jpg"]
@@ -110,14 +110,14 @@ def test_a_list_cannot_lead_out_of_its_folder(tmp_path: Path) -> None:
     assert "without folders" in fault.reason
 
 
-def test_what_is_left_out_is_counted_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_omissions_are_counted_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     root = voc_folder(tmp_path / "voc", {"a": xml(item(), item(name="odd"), item(name="odder"))})
     one_split(root).load()
     assert "2 damaged" in caplog.text
     assert "class 'odd' is unknown" in caplog.text
 
 
-def test_faults_are_refused_when_the_config_says_so(tmp_path: Path) -> None:
+def test_faults_are_refused_if_the_config_refuses_them(tmp_path: Path) -> None:
     root = voc_folder(tmp_path / "voc", {"a": xml(item(), *[item(name=f"odd{i}") for i in range(7)])})
     with pytest.raises(
         DataError,

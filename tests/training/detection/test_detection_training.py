@@ -64,7 +64,7 @@ def test_a_training_leaves_log_result_and_weights_that_load(
     tiny_detector(num_classes=2).load_state_dict(kept(tmp_path))
 
 
-def test_an_interrupted_training_becomes_what_it_would_have_become(
+def test_an_interrupted_training_ends_like_an_uninterrupted_one(
     shapes: tuple[Path, Path], tmp_path: Path
 ) -> None:
     def interrupt(row: Row) -> None:

@@ -61,7 +61,7 @@ def test_a_detector_may_stand_on_some_of_the_backbones_maps() -> None:
 
 
 @torch.no_grad()
-def test_what_is_exported_gives_the_boxes_and_scores_that_are_judged() -> None:
+def test_an_exported_detector_gives_the_evaluated_boxes_and_scores() -> None:
     network, x = tiny_detector(num_classes=3).eval(), torch.rand(2, 3, 32, 32)
     rows = BoxesAndScores(network, (3, 32, 32))(x)
     logits, offsets, anchors = network(x)
@@ -169,7 +169,7 @@ def marked(box: tuple[int, int, int, int], side: int = 40) -> tuple[Tensor, Tens
 
 @pytest.mark.parametrize("seed", range(6))
 def test_boxes_go_where_their_objects_go(seed: int) -> None:
-    """In the changed image the target's box holds what is white, to within a pixel."""
+    """In the changed image the target's box holds the white part, to within a pixel."""
     augmentation = Augmentation(zoom=(0.6, 1.4), stretch=0.3, flip=0.5, flip_vertical=0.5, colour=0.0)
     x, target = marked((12, 16, 26, 24))
     image, moved = augmentation(x, target, DRAWS().manual_seed(seed))

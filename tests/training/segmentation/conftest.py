@@ -12,7 +12,7 @@ from nas.training.tasks.segmentation.data import CamVid
 
 @pytest.fixture
 def rows() -> list[dict[str, object]]:
-    """Eight images to train on, four to choose by, three to judge on."""
+    """Eight training images, four for validation, three for the test."""
     splits = ["train"] * 8 + ["val"] * 4 + ["test"] * 3
     return [row(split, seed) for seed, split in enumerate(splits)]
 

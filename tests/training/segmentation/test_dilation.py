@@ -28,7 +28,7 @@ def test_every_backbone_gives_maps_no_coarser_than_the_output_stride(name: str, 
 
 @pytest.mark.parametrize("stride", [8, 16])
 @pytest.mark.parametrize("name", ["mobilenet_v2", "resnet18"])
-def test_a_dilated_backbone_says_where_both_look_what_the_original_says(name: str, stride: int) -> None:
+def test_a_dilated_backbone_equals_the_original_where_both_look(name: str, stride: int) -> None:
     torch.manual_seed(0)
     original = create_features(name)
     image = torch.randn(1, 3, 64, 64)
@@ -46,7 +46,7 @@ def test_the_rates_are_those_that_the_networks_own_dilation_has(name: str) -> No
             assert (one.stride, one.dilation, one.padding) == (other.stride, other.dilation, other.padding)
 
 
-def test_the_backbone_itself_and_its_weights_stay_as_they_are() -> None:
+def test_the_backbone_and_its_weights_are_unchanged() -> None:
     original = create_features("resnet18")
     network = dilated(original, 8)
     assert all(m.dilation == (1, 1) for m in original.modules() if isinstance(m, nn.Conv2d))

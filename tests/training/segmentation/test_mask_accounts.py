@@ -24,7 +24,7 @@ def counts(listing: object) -> dict[str, int]:
     return {i.reason: i.count for i in listing.ignored}  # type: ignore[attr-defined]
 
 
-def test_files_that_are_no_pair_of_image_and_mask_are_counted(tmp_path: Path) -> None:
+def test_files_without_a_pair_of_image_and_mask_are_counted(tmp_path: Path) -> None:
     root = camvid(tmp_path)
     assert CamVid(str(root)).load().account.line() == ""
     for extra in ("trainannot/9.png", "train/deeper/8.jpg", "extra.jpg", "notes.txt", ".hidden.png"):

@@ -58,7 +58,7 @@ def test_a_larger_scale_shows_less_of_the_image() -> None:
     assert (augmented(x, y, Augment(scales=(2.0, 2.0)), corner)[1] == 0).all()
 
 
-def test_what_is_drawn_depends_on_the_seed_alone() -> None:
+def test_draws_depend_on_the_seed_alone() -> None:
     one, two = (drawn(5, torch.Generator().manual_seed(s)) for s in (1, 2))
     assert torch.equal(one, drawn(5, torch.Generator().manual_seed(1)))
     assert not torch.equal(one, two)

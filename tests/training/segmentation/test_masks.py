@@ -25,7 +25,7 @@ def write(path: Path, content: bytes) -> Path:
     return path
 
 
-def test_camvid_keeps_its_splits_and_does_not_count_what_is_unlabelled(camvid: CamVid) -> None:
+def test_camvid_keeps_its_splits_and_does_not_count_unlabelled_pixels(camvid: CamVid) -> None:
     splits = camvid.load()
     assert [len(s) for s in (splits.train, splits.validation, splits.test)] == [8, 4, 3]
     assert splits.class_names == CAMVID_CLASSES
@@ -101,7 +101,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_what_is_damaged_is_named_and_refused_or_skipped_as_asked(
+def test_damaged_pairs_are_named_and_refused_or_skipped_as_set(
     wrong: str, tmp_path: Path, rows: Rows
 ) -> None:
     change, said = WRONG[wrong]
@@ -151,7 +151,7 @@ def mixed(tmp_path: Path, rows: Rows) -> CamVid:
     return CamVid(str(write_camvid(tmp_path / "mixed.parquet", [first, *rows[1:]])))
 
 
-def test_images_of_several_sizes_are_decoded_as_they_are_taken(mixed: CamVid) -> None:
+def test_images_of_several_sizes_are_decoded_on_demand(mixed: CamVid) -> None:
     train = mixed.load().train
     assert train.images is None
     feed = feed_of(train, (0.0,) * 3, (1.0,) * 3, Augment((16, 16)), False, torch.device("cpu"))

@@ -26,7 +26,7 @@ def network(head: HeadSettings, name: str = "muxnet_xs", classes: int = 5) -> Se
 
 @pytest.mark.parametrize("stride", [8, 16, 32])
 @pytest.mark.parametrize("name", ["c1", "ppm"])
-def test_an_image_of_any_size_gets_logits_of_its_own_size(name: str, stride: int) -> None:
+def test_an_image_of_any_size_gets_logits_of_the_same_size(name: str, stride: int) -> None:
     whole = network(HeadSettings(name, stride, width=8)).eval()
     with torch.no_grad():
         assert whole(torch.zeros(1, 3, 45, 70)).shape == (1, 5, 45, 70)

@@ -61,7 +61,7 @@ def test_a_training_learns_logs_judges_and_keeps_the_weights(tmp_path: Path, cam
     network.load_state_dict(read(result.weights)["network"])
 
 
-def test_an_interrupted_training_becomes_exactly_what_it_would_have_become(
+def test_an_interrupted_training_ends_exactly_like_an_uninterrupted_one(
     tmp_path: Path, camvid: CamVid
 ) -> None:
     class Interrupted(Exception):
@@ -100,7 +100,7 @@ def test_validating_now_and_then_still_validates_the_last_epoch(tmp_path: Path, 
 
 
 class Logits(nn.Module):
-    """Gives what it is given."""
+    """Returns its input."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x
@@ -159,7 +159,7 @@ class Bodies(SearchSpace):
         return build(num_classes=num_classes, in_channels=in_channels)
 
 
-def test_an_evaluator_goes_on_from_kept_weights_to_the_same_values(tmp_path: Path, camvid: CamVid) -> None:
+def test_an_evaluator_continues_from_kept_weights_to_the_same_values(tmp_path: Path, camvid: CamVid) -> None:
     space = Bodies()
     whole = TrainingEvaluator(space, camvid, RECIPE, task=TASK, horizon=4)
     kept = whole.keeping(str(tmp_path), 4)
@@ -222,7 +222,7 @@ def test_the_command_line_trains_and_judges_a_segmentation(
     ],
     ids=["task", "head", "setting", "classification"],
 )
-def test_what_the_command_line_does_not_know_is_refused_before_anything_is_written(
+def test_an_unknown_argument_is_refused_before_anything_is_written(
     run: Callable[..., int], words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = ["--data", "camvid", "--path", "x"] if "segmentation" in words else ["--data", "digits"]

@@ -44,7 +44,7 @@ def test_a_mask_with_the_same_orientation_is_turned_with_its_image(tmp_path: Pat
 
 @pytest.mark.parametrize("fits", ["stored", "shown"])
 @pytest.mark.parametrize("orientation", [5, 6, 7, 8])
-def test_the_size_of_a_mask_says_whether_it_fits_the_image_as_stored_or_as_shown(
+def test_the_size_of_a_mask_decides_whether_it_fits_the_image_as_stored_or_as_shown(
     tmp_path: Path, orientation: int, fits: str
 ) -> None:
     stored = stored_as(UPRIGHT, orientation)
