@@ -20,13 +20,17 @@ _STEPS = 20  # of a function that maps choices to the same network's
 Genes = tuple[int, ...]
 
 
+class Functions:
+    """The user's functions as attributes, where the hash of a run's code finds them."""
+
+
 class Rules:
     """The user's functions on the choices of a space, and what follows from them."""
 
     def __init__(self, name: str, declaration: Declaration) -> None:
         self.name = name
         self.declaration = declaration
-        self.functions: dict[str, Callable[[Choices], Any]] = {}
+        self.functions = Functions()
         self._clear()
 
     def _clear(self) -> None:
@@ -41,18 +45,18 @@ class Rules:
     def with_declaration(self, declaration: Declaration) -> Rules:
         """The same functions on another declaration."""
         rules = Rules(self.name, declaration)
-        rules.functions = dict(self.functions)
+        vars(rules.functions).update(vars(self.functions))
         return rules
 
     def add(self, kind: str, function: Callable[[Choices], Any]) -> None:
         """Add a `forbid` or `same` function. Raises `ConfigError` for anything but a function."""
         if not callable(function) or isinstance(function, type):
             raise ConfigError(f"{kind}: expected a function of the choices, got {function!r:.200}")
-        self.functions[f"{kind}_{len(self.functions)}"] = function
+        setattr(self.functions, f"{kind}_{len(vars(self.functions))}", function)
         self._clear()
 
     def _of(self, kind: str) -> list[Callable[[Choices], Any]]:
-        return [f for name, f in self.functions.items() if name.startswith(kind)]
+        return [f for name, f in vars(self.functions).items() if name.startswith(kind)]
 
     def choices(self, genes: Genes) -> Choices:
         return Choices(self.name, genes, self.declaration)
@@ -67,13 +71,13 @@ class Rules:
     @property
     def size(self) -> int | None:
         """The number of different networks; None for a large space with rules."""
-        if not self.functions:
+        if not vars(self.functions):
             return self.total
         return sum(1 for _ in self.enumerate()) if self.total <= COUNTED else None
 
     def allowed(self, genes: Genes) -> bool:
         """Whether no `forbid` excludes these canonical genes."""
-        if not self.functions:
+        if not vars(self.functions):
             return True
         found = self._allowed.get(genes)
         if found is None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -19,7 +19,8 @@ from nas.core.task_spec import TaskSpec
 from nas.spaces.choices import Choices
 from nas.spaces.encoding import Encoding
 from nas.spaces.flattening import declare
-from nas.spaces.rules import Rules, ask
+from nas.spaces.networks import Function, Networks, checked_function
+from nas.spaces.rules import Rules
 from nas.spaces.text import from_mapping, genes_of_text, text_of_genes
 from nas.spaces.variation import Variation
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:  # torch is imported only to build a network
 
 DEFAULT_TASK = TaskSpec(3, 10, (32, 32))
 _TRIES = 100  # of a variation, in a space with `forbid`
-Function = Callable[..., Any]
 
 
 class Space(SearchSpace):
@@ -60,8 +60,7 @@ class Space(SearchSpace):
             raise ConfigError(f"space {name!r}: a parameter is given twice")
         self.name = name
         self.task = DEFAULT_TASK
-        self._build: Function | None = None
-        self._cost: Function | None = None
+        self._networks = Networks(name)
         try:
             self._rules = Rules(name, declare(given))
         except ConfigError as error:
@@ -72,13 +71,9 @@ class Space(SearchSpace):
         self.declaration = self._rules.declaration
         self.cardinalities = self.declaration.cardinalities
         self._variation, self._encoding = Variation(self.declaration), Encoding(self.declaration)
-        self._costs: dict[tuple[int, ...], dict[str, float]] = {}
 
     def __repr__(self) -> str:
         return f"Space({self.name!r}, {', '.join(self.parameters[:8])}{', ...' * (len(self.parameters) > 8)})"
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_costs": {}}
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -88,8 +83,7 @@ class Space(SearchSpace):
     @property
     def lacks(self) -> frozenset[str]:  # type: ignore[override]
         """The abilities that this space has no function for."""
-        missing = {"build"} if self._build is None else set()
-        return frozenset(missing | ({"cost"} if self._build is None and self._cost is None else set()))
+        return self._networks.lacks
 
     # -- declaring
 
@@ -137,27 +131,14 @@ class Space(SearchSpace):
         needs, by keyword; it returns a PyTorch module. Raises `ConfigError` with the choices when it fails.
         """
         if not isinstance(given, Architecture):
-            self._build = _checked("build", given)
+            self._networks = replace(self._networks, build=checked_function("build", given))
             return given
-        if self._build is None:
-            raise ConfigError(
-                f"space {self.name!r} has no function that builds networks; decorate one with @space.build"
-            )
         task = TaskSpec(
             self.task.in_channels if in_channels is None else in_channels,
             self.task.num_classes if num_classes is None else num_classes,
             self.task.image_size,
         )
-        return self._network(self.choices(given), task)
-
-    def _network(self, choices: Choices, task: TaskSpec) -> nn.Module:
-        assert self._build is not None
-        network = ask("build", self._build, choices, **_accepted(self._build, task))
-        if not callable(getattr(network, "named_parameters", None)):
-            raise ConfigError(
-                f"build: expected a torch.nn.Module for {choices}, got {type(network).__name__}"
-            )
-        return network  # type: ignore[no-any-return]
+        return self._networks.network(self.choices(given), task)
 
     @overload
     def cost(self, given: Architecture) -> dict[str, float]: ...
@@ -170,26 +151,9 @@ class Space(SearchSpace):
         `params`, `madds` and `activations` are those of the network that `build` returns, traced without memory for weights.
         """
         if not isinstance(given, Architecture):
-            self._cost = _checked("cost", given)
+            self._networks = replace(self._networks, cost=checked_function("cost", given))
             return given
-        choices = self.choices(given)
-        if self._cost is not None:
-            return _numbers(ask("cost", self._cost, choices, **_accepted(self._cost, self.task)), choices)
-        if self._build is None:
-            raise ConfigError(
-                f"space {self.name!r} has neither build nor cost; decorate one with @space.build or @space.cost"
-            )
-        from nas.spaces.tracing import trace
-
-        height, width = self.task.image_size or (32, 32)
-        shape = (self.task.in_channels, height, width)
-        try:
-            return trace(lambda: self._network(choices, self.task), shape)
-        except ConfigError as error:
-            text = str(error)
-            raise ConfigError(
-                text if str(choices) in text else f"build: failed for {choices}: {text}"
-            ) from error
+        return self._networks.costs(self.choices(given), self.task)
 
     def for_task(self, task: TaskSpec) -> Space:
         """A copy for these data: channels, classes and image size."""
@@ -198,7 +162,6 @@ class Space(SearchSpace):
             task if task.image_size else TaskSpec(task.in_channels, task.num_classes, self.task.image_size)
         )
         followed._rules = self._rules.with_declaration(self.declaration)
-        followed._costs = {}
         return followed
 
     # -- architectures
@@ -318,32 +281,6 @@ class Space(SearchSpace):
     def first_numeric(self) -> int | None:
         """The first column of "mixed" that is a number; None where all parameters are categories and always active."""
         return None if self._encoding.plain else self._encoding.first_numeric
-
-
-def _checked(kind: str, function: Any) -> Function:
-    if not callable(function):
-        raise ConfigError(
-            f"{kind}: expected a function of the choices, or an architecture, got {function!r:.200}"
-        )
-    return function  # type: ignore[no-any-return]
-
-
-def _accepted(function: Function, task: TaskSpec) -> dict[str, Any]:
-    """The keyword arguments of a task that a function takes."""
-    given = {"num_classes": task.num_classes, "in_channels": task.in_channels, "image_size": task.image_size}
-    try:
-        parameters = list(inspect.signature(function).parameters.values())[1:]
-    except (TypeError, ValueError):
-        return {}
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return given
-    return {p.name: given[p.name] for p in parameters if p.name in given and p.kind is not p.POSITIONAL_ONLY}
-
-
-def _numbers(costs: Any, choices: Choices) -> dict[str, float]:
-    if not isinstance(costs, Mapping) or not costs or not all(isinstance(name, str) for name in costs):
-        raise ConfigError(f"cost: expected a mapping of names to numbers for {choices}, got {costs!r:.200}")
-    return dict(costs)
 
 
 __all__ = ["Space"]

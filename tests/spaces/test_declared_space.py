@@ -11,7 +11,9 @@ import pytest
 from space_zoo import ZOO, forbidding, mapped, nested, resnets, three_deep, values
 
 import nas
+from nas.core.code_files import code_of
 from nas.core.errors import ArchitectureError, ConfigError
+from nas.spaces.making import make_space
 from nas.testing import check_space
 
 
@@ -166,6 +168,15 @@ def test_mutation_reaches_every_architecture() -> None:
             if len(seen) == space.size:
                 break
         assert len(seen) == space.size
+
+
+def test_the_code_of_all_functions_of_a_space_is_recorded(tmp_path: Any) -> None:
+    (tmp_path / "networks.py").write_text("def build(c):\n    return None\n")
+    (tmp_path / "rules.py").write_text("def deep(c):\n    return c.a > 2\n")
+    declared = {"parameters": {"a": [1, 2, 3]}, "build": "networks.py:build", "forbid": "rules.py:deep"}
+    space = make_space("small", declared, tmp_path)
+    assert space.size == 2
+    assert set(code_of([space], tmp_path)) == {"networks.py", "rules.py"}
 
 
 def test_functions_receive_the_choices() -> None:

@@ -1,0 +1,94 @@
+"""The functions of a declared space that build networks and give their exact costs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nas.core.errors import ConfigError
+from nas.core.task_spec import TaskSpec
+from nas.spaces.choices import Choices
+from nas.spaces.rules import ask
+
+if TYPE_CHECKING:  # torch is imported only to trace a network
+    from torch import nn
+
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Networks:
+    """`build` and `cost` of the space `name`, if declared."""
+
+    name: str
+    build: Function | None = None
+    cost: Function | None = None
+
+    @property
+    def lacks(self) -> frozenset[str]:
+        """The abilities without a function; costs follow from `build`."""
+        if self.build is not None:
+            return frozenset()
+        return frozenset(["build"] if self.cost is not None else ["build", "cost"])
+
+    def network(self, choices: Choices, task: TaskSpec) -> nn.Module:
+        """Build a network. Raises `ConfigError` with the choices."""
+        if self.build is None:
+            raise ConfigError(
+                f"space {self.name!r} builds no networks; decorate a function with @space.build"
+            )
+        network = ask("build", self.build, choices, **_accepted(self.build, task))
+        if not callable(getattr(network, "named_parameters", None)):
+            raise ConfigError(
+                f"build: expected a torch.nn.Module for {choices}, got {type(network).__name__}"
+            )
+        return network  # type: ignore[no-any-return]
+
+    def costs(self, choices: Choices, task: TaskSpec) -> dict[str, float]:
+        """The costs by name. Raises `ConfigError` with the choices."""
+        if self.cost is not None:
+            costs = ask("cost", self.cost, choices, **_accepted(self.cost, task))
+            if not isinstance(costs, Mapping) or not costs or not all(isinstance(key, str) for key in costs):
+                raise ConfigError(
+                    f"cost: expected a mapping of names to numbers for {choices}, got {costs!r:.200}"
+                )
+            return dict(costs)
+        if self.build is None:
+            raise ConfigError(
+                f"space {self.name!r} has neither networks nor costs; decorate a function with @space.build or @space.cost"
+            )
+        from nas.spaces.tracing import trace
+
+        assert task.image_size is not None
+        try:
+            return trace(lambda: self.network(choices, task), (task.in_channels, *task.image_size))
+        except ConfigError as error:
+            text = str(error)
+            raise ConfigError(
+                text if str(choices) in text else f"build: failed for {choices}: {text}"
+            ) from error
+
+
+def checked_function(kind: str, function: Any) -> Function:
+    """The function. Raises `ConfigError` for anything else."""
+    if not callable(function) or isinstance(function, type):
+        raise ConfigError(
+            f"{kind}: expected a function of the choices, or an architecture, got {function!r:.200}"
+        )
+    return function  # type: ignore[no-any-return]
+
+
+def _accepted(function: Function, task: TaskSpec) -> dict[str, Any]:
+    """The keyword arguments of a task that a function takes."""
+    given = {
+        "num_classes": task.num_classes, "in_channels": task.in_channels, "image_size": task.image_size,
+    }  # fmt: skip
+    try:
+        parameters = list(inspect.signature(function).parameters.values())[1:]
+    except (TypeError, ValueError):
+        return {}
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return given
+    return {p.name: given[p.name] for p in parameters if p.name in given and p.kind is not p.POSITIONAL_ONLY}
