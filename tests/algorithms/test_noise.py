@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from engine_parts import Grid, Listed, Shuffled, log_of, quick, rising
+from engine_parts import Grid, Listed, Shuffled, interrupt_at, log_of, quick, rising
 
 import nas
 from nas.algorithms.noise import averaged, posterior_front, worth_repeating
@@ -53,14 +53,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> nas.SearchResult:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nas.report.plots.write_plots", lambda folder, table: [])
         return search(tmp_path_factory.mktemp("noisy") / "run")
-
-
-def stop_at(evaluations: int) -> Any:
-    def callback(state: SearchState) -> None:
-        if state.evaluated >= evaluations:
-            raise KeyboardInterrupt
-
-    return callback
 
 
 def seen(objectives: list[float], genes: tuple[int, ...] = (0,) * 6) -> Observation:
@@ -219,7 +211,7 @@ def test_without_repeats_nothing_is_measured_again_and_there_is_no_posterior_fro
 
 def test_a_stopped_run_with_repeats_ends_like_an_uninterrupted_one(run: nas.SearchResult, tmp_path: Path):
     assert run.out is not None
-    assert search(tmp_path / "run", callbacks=[stop_at(27)]).state == "interrupted"
+    assert search(tmp_path / "run", callbacks=[interrupt_at(27)]).state == "interrupted"
     assert (tmp_path / "run" / "front_posterior.csv").exists()
     search(tmp_path / "run", resume=True)
     assert log_of(tmp_path / "run") == log_of(run.out)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from commands import Done, nas_in
 
 PARTS = '''
 import os
@@ -84,20 +83,6 @@ out: run
 """
 
 
-@dataclass
-class Done:
-    """Exit code, stdout and stderr of a command."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def sentence(self) -> str:
-        """The message of a failed command, without its line ends."""
-        return " ".join(self.err.split())
-
-
 Nas = Callable[..., Done]
 
 
@@ -116,18 +101,4 @@ def nas_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
     monkeypatch.setattr("nas.report.plots.write_plots", lambda folder, table: [])
     monkeypatch.setattr("nas.cli.searching.report_at_the_end", lambda result, space: None)
 
-    def run(*arguments: str) -> Done:
-        from nas.cli import main
-
-        monkeypatch.setattr(sys, "argv", ["nas", *arguments])
-        capsys.readouterr()
-        code: object = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code or 0
-        said = capsys.readouterr()
-        assert isinstance(code, int)
-        return Done(code, said.out, said.err)
-
-    return run
+    return nas_in(monkeypatch, capsys)

@@ -8,11 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from commands import Done, nas_in
 from compare_parts import PARTS, write_tiny_figures
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,15 +31,6 @@ out: out
 """
 
 
-@dataclass(frozen=True)
-class Done:
-    """Exit code and output of a command."""
-
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture
 def nas(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path
@@ -48,19 +39,11 @@ def nas(
     monkeypatch.setattr("nas.compare.report.write_figures", write_tiny_figures)
     monkeypatch.chdir(folder)
 
-    def run(*arguments: str) -> Done:
-        from nas.cli import main
+    nas = nas_in(monkeypatch, capsys)
 
-        monkeypatch.setattr(sys, "argv", ["nas", *arguments])
-        capsys.readouterr()
-        code: object = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code or 0
-        said = capsys.readouterr()
-        assert isinstance(code, int)
-        return Done(code, " ".join(said.out.split()), " ".join(said.err.split()))
+    def run(*arguments: str) -> Done:
+        done = nas(*arguments)
+        return Done(done.code, " ".join(done.out.split()), done.sentence)
 
     return run
 

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 import pytest
-from engine_parts import Grid, quick
+from engine_parts import Grid, interrupt_at, quick
 
 import nas
 from nas.core.errors import ConfigError, TooManyFailures
@@ -58,14 +58,6 @@ def search(*callbacks: AnyCallback, out: Path | None = None, **more: object) -> 
     )  # type: ignore[arg-type]
 
 
-def stop_at(evaluated: int) -> AnyCallback:
-    def callback(state: SearchState) -> None:
-        if state.evaluated == evaluated:
-            raise KeyboardInterrupt
-
-    return callback
-
-
 def test_a_callback_receives_the_beginning_every_ask_every_result_and_the_end(tmp_path: Path) -> None:
     diary = Diary()
     search(diary, out=tmp_path / "run")
@@ -84,7 +76,7 @@ def test_the_asked_call_precedes_the_told_call_of_a_trial() -> None:
 
 def test_a_resumed_search_begins_with_its_earlier_results_and_reports_the_rest(tmp_path: Path) -> None:
     first, second = Diary(), Diary()
-    search(first, stop_at(11), out=tmp_path / "run")
+    search(first, interrupt_at(11), out=tmp_path / "run")
     assert first.calls[-1][:2] == ("end", "interrupted")
     search(second, out=tmp_path / "run", resume=True)
     assert second.calls[0] == ("begin", 11)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from engine_parts import Grid, Keeping, Noting, Shuffled, log_of, rising
+from engine_parts import Grid, Keeping, Noting, Shuffled, interrupt_at, log_of, rising
 
 import nas
 from nas.cli.panel import line
@@ -40,14 +40,10 @@ pytestmark = pytest.mark.usefixtures("no_plots")
 def search(
     out: Path | None = None, budget: int = 60, stop: int | None = None, **more: Any
 ) -> nas.SearchResult:
-    def callback(state: SearchState) -> None:
-        if stop is not None and state.evaluated >= stop:
-            raise KeyboardInterrupt
-
     loop = LoopSettings(
         evaluations=budget, seed=5, halving=more.pop("halving", RULE), ordered=more.pop("ordered", True)
     )
-    settings: dict[str, Any] = {"evaluate": rising, "callbacks": [callback], **more}
+    settings: dict[str, Any] = {"evaluate": rising, "callbacks": [interrupt_at(stop)], **more}
     objectives = settings.pop("objectives", OBJECTIVES)
     return nas.search(Grid(), objectives, loop=loop, out=out, **{"algorithm": "moead", **settings})
 

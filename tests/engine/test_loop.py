@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engine_parts import Grid, Listed, Shuffled, log_of, quick
+from engine_parts import Grid, Listed, Shuffled, interrupt_at, log_of, quick
 
 import nas
 from nas.core.errors import ConfigError, InfeasibleError, TooManyFailures
@@ -221,14 +221,6 @@ def test_file_errors_do_not_hide_why_a_search_stopped(
     monkeypatch.setattr("nas.engine.record.write_tables", no_export)
     with pytest.raises(TooManyFailures):
         nas.search(Grid(), OBJECTIVES, broken_from(0), budget=60, out=tmp_path, algorithm="moead")
-
-
-def interrupt_at(n: int):
-    def callback(state: SearchState) -> None:
-        if state.evaluated == n:
-            raise KeyboardInterrupt
-
-    return callback
 
 
 @pytest.mark.parametrize("folder", [None, "run"])

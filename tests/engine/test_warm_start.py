@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from engine_parts import Grid, Keeping, log_of, quick
+from engine_parts import Grid, Keeping, interrupt_at, log_of, quick
 
 import nas
 from nas.algorithms import ALGORITHMS
@@ -19,7 +18,7 @@ from nas.algorithms.sa_moead import SAMOEADSettings
 from nas.config.schema import SearchConfig
 from nas.core.errors import ConfigError, HistoryError, NasError
 from nas.core.records import Trial
-from nas.engine.loop import LoopSettings, SearchState
+from nas.engine.loop import LoopSettings
 from nas.testing import ToySpace
 from nas.training import Halving
 
@@ -44,14 +43,6 @@ def earlier(tmp_path: Path) -> Path:
 
 def architectures(result: nas.SearchResult) -> list[str]:
     return list(result.history["architecture"])
-
-
-def stop_at(evaluations: int) -> Callable[[SearchState], None]:
-    def callback(state: SearchState) -> None:
-        if state.evaluated >= evaluations:
-            raise KeyboardInterrupt
-
-    return callback
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -112,9 +103,9 @@ def test_a_stopped_run_ends_like_an_uninterrupted_one_without_the_earlier_run(
 ) -> None:
     what = {"algorithm": algorithm, "algorithm_settings": LEAN if algorithm == "sa-moead" else None}
     search(tmp_path / "whole", warm_start=earlier, **what)
-    search(tmp_path / "run", warm_start=earlier, callbacks=[stop_at(6)], **what)
+    search(tmp_path / "run", warm_start=earlier, callbacks=[interrupt_at(6)], **what)
     shutil.rmtree(earlier)
-    search(tmp_path / "run", resume=True, callbacks=[stop_at(13)], **what)
+    search(tmp_path / "run", resume=True, callbacks=[interrupt_at(13)], **what)
     search(tmp_path / "run", resume=True, warm_start=earlier, **what)
     assert log_of(tmp_path / "run") == log_of(tmp_path / "whole")
     fronts = [(tmp_path / name / "front.csv").read_bytes() for name in ("run", "whole")]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import nas_in
 
 import nas
 from nas.core.errors import ConfigError, NasError
@@ -146,19 +147,8 @@ def plant(tmp_path: Path, ours: Path) -> Callable[..., Path]:
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
     """Runs a command in this process; its exit code and output."""
 
-    def run(*arguments: str) -> tuple[int, str]:
-        from nas.cli import main
-
-        monkeypatch.setattr("sys.argv", ["nas", *arguments])
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code or 0
-        said = capsys.readouterr()
-        return int(code), " ".join((said.out + said.err).split())
-
-    return run
+    nas = nas_in(monkeypatch, capsys)
+    return lambda *arguments: nas(*arguments).all
 
 
 @pytest.mark.parametrize("part", PLANTED)

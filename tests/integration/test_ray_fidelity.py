@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engine_parts import Grid, Keeping, log_of
+from engine_parts import Grid, Keeping, interrupt_at, log_of
 
 import nas
-from nas.engine.loop import LoopSettings, SearchState
+from nas.engine.loop import LoopSettings
 from nas.executors import RaySettings
 from nas.training import Halving
 
@@ -31,10 +31,6 @@ pytestmark = [pytest.mark.usefixtures("cluster", "no_plots"), pytest.mark.timeou
 
 
 def search(out: Path, workers: int, stop: int | None = None, resume: bool = False) -> nas.SearchResult:
-    def callback(state: SearchState) -> None:
-        if stop is not None and state.evaluated >= stop:
-            raise KeyboardInterrupt
-
     more = {"executor": "ray", "executor_settings": RaySettings(workers=workers)} if workers else {}
     return nas.search(
         Grid(),
@@ -43,7 +39,7 @@ def search(out: Path, workers: int, stop: int | None = None, resume: bool = Fals
         loop=LOOP,
         out=out,
         resume=resume,
-        callbacks=[callback],
+        callbacks=[interrupt_at(stop)],
         **{"algorithm": "moead", **more},
     )  # type: ignore[arg-type]
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engine_parts import Grid, log_of, quick, troubled, uneven
+from engine_parts import Grid, interrupt_at, log_of, quick, troubled, uneven
 
 import nas
-from nas.engine.loop import LoopSettings, SearchState
+from nas.engine.loop import LoopSettings
 from nas.executors import RaySettings
 from nas.runs.history import read_history
 
@@ -54,14 +54,6 @@ def test_any_number_of_workers_gives_the_trials_and_the_front_of_one_process(
     on_ray(tmp_path / "run", workers)
     assert log_of(tmp_path / "run") == log_of(serial)
     assert (tmp_path / "run/front.csv").read_bytes() == (serial / "front.csv").read_bytes()
-
-
-def interrupt_at(n: int):
-    def callback(state: SearchState) -> None:
-        if state.evaluated == n:
-            raise KeyboardInterrupt
-
-    return callback
 
 
 @pytest.mark.slow

@@ -5,29 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from engine_parts import QUICK_SETTINGS, Grid, Shuffled, log_of, quick
+from engine_parts import QUICK_SETTINGS, Grid, Shuffled, interrupt_at, log_of, quick
 
 import nas
 from nas.algorithms import ALGORITHMS
 from nas.core.errors import HistoryError
 from nas.core.records import Trial
-from nas.engine.loop import LoopSettings, SearchState
+from nas.engine.loop import LoopSettings
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 OBJECTIVES = ["error", "params", "madds"]
 
 
 def search(out: Path, resume: bool = False, stop: int | None = None, **changes: object) -> nas.SearchResult:
-    def callback(state: SearchState) -> None:
-        if stop is not None and state.evaluated >= stop:
-            raise KeyboardInterrupt
-
     loop = {k: changes.pop(k) for k in ("ordered", "concurrency", "fidelity") if k in changes}
     budget = changes.pop("budget", 60)
     arguments = {"space": Grid(), "objectives": OBJECTIVES, "evaluate": quick, "seed": 5} | changes
     settings = LoopSettings(evaluations=budget, **loop)  # type: ignore[arg-type]
     return nas.search(
-        **{"algorithm": "moead", **arguments}, loop=settings, out=out, resume=resume, callbacks=[callback]
+        **{"algorithm": "moead", **arguments},
+        loop=settings,
+        out=out,
+        resume=resume,
+        callbacks=[interrupt_at(stop)],
     )  # type: ignore[arg-type]
 
 

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from engine_parts import QUICK_SETTINGS, Grid, Noting, Shuffled, hostile, judgement, quick, rising
+from engine_parts import (
+    QUICK_SETTINGS,
+    Grid,
+    Noting,
+    Shuffled,
+    hostile,
+    interrupt_at,
+    judgement,
+    quick,
+    rising,
+)
 
 import nas
 from nas.core.objectives import Limit, objective
@@ -42,14 +51,6 @@ DEAR = ("repeats",)
 def search(out: Path | None, *callbacks: object, **changes: Any) -> nas.SearchResult:
     arguments = {"evaluate": quick, "budget": 40, "out": out, "callbacks": callbacks} | changes
     return nas.search(Grid(), OBJECTIVES, **{"algorithm": "moead", **arguments})
-
-
-def stop_at(evaluated: int) -> Callable[[SearchState], None]:
-    def callback(state: SearchState) -> None:
-        if state.evaluated == evaluated:
-            raise KeyboardInterrupt
-
-    return callback
 
 
 def findings(standing: RunStatus | None) -> RunStatus:
@@ -127,7 +128,7 @@ def test_failures_are_grouped_by_their_words_most_frequent_first() -> None:
 def test_a_resumed_run_with_undone_tells_is_read_again(tmp_path: Path) -> None:
     shuffled = lambda evaluate, required: Shuffled(evaluate, 4, 0)  # noqa: E731
     recorded = RecordedStatus(tmp_path / "run")
-    search(tmp_path / "run", stop_at(23), executor=shuffled)
+    search(tmp_path / "run", interrupt_at(23), executor=shuffled)
     assert recorded.look().outcome == "interrupted"
     seen: list[tuple[RunStatus, RunStatus]] = []
 

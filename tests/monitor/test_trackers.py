@@ -5,15 +5,13 @@ from __future__ import annotations
 import importlib.util
 import math
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_parts import Grid, Noting, quick
+from engine_parts import Grid, Noting, interrupt_at, quick
 
 import nas
-from nas.engine.search_state import SearchState
 from nas.monitor.trackers.mlflow import LINK, MLflow
 from nas.monitor.trackers.tensorboard import TensorBoard
 
@@ -39,14 +37,6 @@ def fails(trial: nas.Trial) -> dict[str, float]:
 def search(out: Path, *callbacks: object, **changes: Any) -> nas.SearchResult:
     arguments = {"evaluate": fails, "algorithm": Noting, "budget": 25, "out": out, "callbacks": callbacks}
     return nas.search(Grid(), OBJECTIVES, **({"algorithm": "moead", **arguments | changes}))
-
-
-def stop_at(evaluated: int) -> Callable[[SearchState], None]:
-    def callback(state: SearchState) -> None:
-        if state.evaluated == evaluated:
-            raise KeyboardInterrupt
-
-    return callback
 
 
 def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
@@ -84,7 +74,9 @@ def test_tensorboard_has_every_evaluation_once(tmp_path: Path) -> None:
 @tensorboard
 @pytest.mark.parametrize("first", [{"budget": 18}, {"stop": 11}], ids=["longer", "interrupted"])
 def test_tensorboard_continues_with_a_resumed_run(first: dict[str, int], tmp_path: Path) -> None:
-    search(tmp_path / "run", TensorBoard(), stop_at(first.get("stop", -1)), budget=first.get("budget", 25))
+    search(
+        tmp_path / "run", TensorBoard(), interrupt_at(first.get("stop", -1)), budget=first.get("budget", 25)
+    )
     result = search(tmp_path / "run", TensorBoard(), resume=True)
     check(scalars(tmp_path / "run" / "tensorboard"), result)
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import nas_in
 
 import nas
-from nas.cli import main
 from nas.cli.reporting import report_at_the_end
 from nas.testing.toy import ToySpace, toy_error
 
@@ -43,15 +42,11 @@ def command(
 ) -> Callable[..., Any]:
     """Run `nas` with arguments: its exit code and output."""
 
+    nas = nas_in(monkeypatch, capsys)
+
     def run(*arguments: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["nas", *arguments])
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code or 0
-        said = capsys.readouterr()
-        return int(code), said.out + " ".join(said.err.split())
+        done = nas(*arguments)
+        return done.code, done.out + done.sentence
 
     return run
 

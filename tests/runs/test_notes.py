@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from engine_parts import QUICK_SETTINGS, Grid, Noting, Shuffled, judgement, log_of, quick
+from engine_parts import QUICK_SETTINGS, Grid, Noting, Shuffled, interrupt_at, judgement, log_of, quick
 from rich.console import Console
 
 import nas
@@ -29,11 +29,7 @@ pytestmark = pytest.mark.usefixtures("no_plots")
 
 
 def search(out: Path | None, budget: int = 30, stop: int | None = None, **more: object) -> nas.SearchResult:
-    def callback(state: SearchState) -> None:
-        if stop is not None and state.evaluated >= stop:
-            raise KeyboardInterrupt
-
-    settings = {"algorithm": Noting, "callbacks": [callback], **more}
+    settings = {"algorithm": Noting, "callbacks": [interrupt_at(stop)], **more}
     return nas.search(
         Grid(), OBJECTIVES, quick, budget=budget, seed=3, out=out, **{"algorithm": "moead", **settings}
     )  # type: ignore[arg-type]

@@ -21,6 +21,7 @@ from nas.core.evaluator import Evaluate
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Note, Observation, Result, Trial
 from nas.core.space import SearchSpace
+from nas.engine.search_state import SearchState
 from nas.executors import run_trial
 from nas.runs.history import read_history
 
@@ -40,6 +41,16 @@ class Grid(SearchSpace):
             "params": self._scale * (10.0 + sum(genes)),
             "madds": float(sum((i + 1) * g for i, g in enumerate(genes))),
         }
+
+
+def interrupt_at(evaluated: int | None) -> Callable[[SearchState], None]:
+    """A callback that interrupts a search, like Ctrl-C, after so many evaluations (None: never)."""
+
+    def callback(state: SearchState) -> None:
+        if evaluated is not None and state.evaluated >= evaluated:
+            raise KeyboardInterrupt
+
+    return callback
 
 
 def quick(trial: Trial) -> Mapping[str, float]:

@@ -11,12 +11,13 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from engine_parts import interrupt_at
 from torch import nn
 
 import nas
 from nas.core.errors import ConfigError, DataError
 from nas.core.records import Trial
-from nas.engine.loop import LoopSettings, SearchState
+from nas.engine.loop import LoopSettings
 from nas.training import Halving, Recipe, TrainingEvaluator
 from nas.training.data import Cifar10, Digits
 from nas.training.loop import judge
@@ -46,14 +47,10 @@ class SizedTiny(nas.SearchSpace):
 
 
 def search(out: Path | None, stop: int | None = None, **more: Any) -> nas.SearchResult:
-    def callback(state: SearchState) -> None:
-        if stop is not None and state.evaluated >= stop:
-            raise KeyboardInterrupt
-
     recipe, halving = more.pop("recipe", QUICK), more.pop("halving", RULE)
     space = SizedTiny()
     loop = LoopSettings(evaluations=10, seed=1, concurrency=3, halving=halving)
-    settings: dict[str, Any] = {"callbacks": [callback], **more}
+    settings: dict[str, Any] = {"callbacks": [interrupt_at(stop)], **more}
     return nas.search(
         space, ["error", "params"], TrainingEvaluator(space, Digits(), recipe),
         algorithm="random", loop=loop, out=out, **settings,

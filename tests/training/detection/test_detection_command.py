@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import runpy
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from commands import nas_in
 
 from nas.cli.networks import network_spec
 from nas.training.judging import put_weights
@@ -27,20 +27,8 @@ def command(
 ) -> Callable[..., tuple[int, str]]:
     """Run `nas` with arguments; its exit code, and all that it printed on one line."""
 
-    def run(*arguments: str) -> tuple[int, str]:
-        from nas.cli import main
-
-        monkeypatch.setattr(sys, "argv", ["nas", *arguments])
-        code: object = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code or 0
-        said = capsys.readouterr()
-        assert isinstance(code, int)
-        return code, " ".join((said.out + said.err).split())
-
-    return run
+    nas = nas_in(monkeypatch, capsys)
+    return lambda *arguments: nas(*arguments).all
 
 
 Command = Callable[..., tuple[int, str]]
