@@ -20,7 +20,7 @@ import pytest
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# One thread a test, as one thread a worker: small networks train several times faster so, and subprocesses follow.
+# One thread per test, as one thread per worker: small networks train several times faster so, and subprocesses follow.
 for library in ("OMP", "MKL", "OPENBLAS"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 

@@ -54,7 +54,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
-    parser.add_argument("--runs", type=Path, required=True, help="folder of the runs, one a seed")
+    parser.add_argument("--runs", type=Path, required=True, help="folder of the runs, one per seed")
     known, further = parser.parse_known_args()  # the remaining options go to nas search
     rows = []
     for seed in known.seeds:

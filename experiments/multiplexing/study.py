@@ -144,7 +144,7 @@ def together(pool: ProcessPoolExecutor, jobs: int, task: Task) -> float:
 def estimate(
     jobs: list[Job], epochs: int, steps: int, known: list[tuple[int, float]], processes: int
 ) -> float:
-    """Seconds for all `jobs`, from (MAdds, seconds a step) of a few networks."""
+    """Seconds for all `jobs`, from (MAdds, seconds per step) of a few networks."""
     madds, seconds = zip(*sorted(known), strict=True)
     each = np.interp([job.variant.cost().madds for job in jobs], madds, seconds)
     return float(MARGIN * (each.sum() * epochs * steps + RUN_OVERHEAD * len(jobs) / processes))

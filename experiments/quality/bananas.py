@@ -3,7 +3,7 @@
 White, Neiswanger and Savani, "BANANAS: Bayesian Optimization with Neural Architectures for Neural Architecture
 Search", AAAI 2021, algorithm 1 and section 4, read as follows. Ten random architectures; then, again and again: fit
 an ensemble of five networks to (path encoding, error), make 100 candidates by mutating the best architectures that
-are known, draw one value a candidate from its predicted normal distribution (independent Thompson sampling), evaluate the
+are known, draw one value per candidate from its predicted normal distribution (independent Thompson sampling), evaluate the
 ten with the lowest. Different from the paper: the ensemble is `surrogates.mlp_ensemble` (wider and shallower, members on
 bootstraps, deviation from the spread and the left-out errors), and the encoding is the space's whole one, untruncated.
 """

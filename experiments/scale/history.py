@@ -184,7 +184,7 @@ def opening(algorithm: str, evaluations: int, out: Path) -> dict[str, Any]:
 def draw(growth: pd.DataFrame, path: Path) -> None:
     figure = Figure(figsize=(10, 3.4), dpi=150, layout="constrained", facecolor="white")
     panels = (
-        ("relative", "time an evaluation (fixed work = 1)"),
+        ("relative", "time per evaluation (fixed work = 1)"),
         ("memory_mb", "resident memory (MB)"),
         ("log_mb", "log on disk (MB)"),
     )

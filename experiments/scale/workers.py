@@ -153,7 +153,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="+", choices=["use", "rate"])
     parser.add_argument("--algorithms", nargs="+", default=list(STYLES), choices=list(STYLES))
     parser.add_argument("--workers", type=int, nargs="+", default=[16, 64, 256])
-    parser.add_argument("--rounds", type=int, default=2, help="evaluations a worker")
+    parser.add_argument("--rounds", type=int, default=2, help="evaluations per worker")
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--real-workers", type=int, nargs="+", default=[2, 4, 8])
     parser.add_argument("--real-repeats", type=int, default=7)

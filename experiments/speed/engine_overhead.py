@@ -143,7 +143,7 @@ def main() -> None:
             run(args.evaluations, seed)
             spent[name].append({clock: read() - start[clock] for clock, read in clocks.items()})
     frame = summary(spent, args.evaluations)
-    print(f"microseconds an evaluation, {args.evaluations:,} evaluations, medians of {args.repeats};")
+    print(f"microseconds per evaluation, {args.evaluations:,} evaluations, medians of {args.repeats};")
     print("overhead is processor time less that of the objective function itself")
     print(frame.round(1).to_string(index=False))
     args.out.mkdir(parents=True, exist_ok=True)

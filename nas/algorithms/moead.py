@@ -64,7 +64,7 @@ class MOEAD(Algorithm):
 
     @classmethod
     def default_settings(cls, n_objectives: int, evaluations: int | None) -> MOEADSettings:
-        """A population in proportion: about 25 evaluations a sub-problem, from 10 sub-problems to 91."""
+        """A population in proportion: about 25 evaluations per sub-problem, from 10 sub-problems to 91."""
         if evaluations is None:
             return cls.Settings()
         return cls.Settings(population=max(n_objectives, min(91, max(10, evaluations // 25))))
@@ -93,7 +93,7 @@ class MOEAD(Algorithm):
 
     @property
     def initial(self) -> int:
-        """One random architecture a sub-problem."""
+        """One random architecture per sub-problem."""
         return len(self._members)
 
     def ask(self, n: int) -> list[Architecture]:

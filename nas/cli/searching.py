@@ -211,7 +211,7 @@ def _check_unchanged(then: SearchConfig, now: SearchConfig) -> None:
     ]
     if changes:
         raise HistoryError(
-            f"this run was started with another configuration ({'; '.join(changes)}): resume it unchanged "
+            f"this run was started with another configuration ({'; '.join(changes)}): resume it as "
             f"started (only {', '.join(sorted(_MAY_CHANGE))} may change), or start a new one in another folder"
         )
 

@@ -12,7 +12,7 @@ from nas.core.bounds import tries_at_most
 from nas.core.records import Architecture
 from nas.core.space import SearchSpace
 
-SLOW_S = 1e-3  # seconds an architecture above which costs are estimated
+SLOW_S = 1e-3  # seconds per architecture above which costs are estimated
 KEPT = 50_000  # cached architectures; the oldest are dropped
 _TIMED = 5  # architectures to time; the fastest counts, since the first call may load a package
 

@@ -37,4 +37,4 @@ class HasWorkers(Protocol):
     """An executor that reports the state of each worker."""
 
     def workers(self) -> Sequence[WorkerState]:
-        """One entry a worker, in a stable order; may be called on another thread."""
+        """One entry per worker, in a stable order; may be called on another thread."""

@@ -161,7 +161,7 @@ def check_single(path: Path, mark: bytes | None, maker: str) -> None:
 
 
 class Manifest:
-    """File names in a small file of the folder, one JSON value a line; the first line gives the kind of folder."""
+    """File names in a small file of the folder, one JSON value per line; the first line gives the kind of folder."""
 
     def __init__(self, folder: Path, kind: str) -> None:
         self.path = folder / MANIFEST

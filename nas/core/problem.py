@@ -116,7 +116,7 @@ class Problem:
     _needs_cost: bool = field(init=False, repr=False)
     _kept: Kept = field(init=False, repr=False, compare=False)  # cache of cheap values
     _kept_costs: Kept = field(init=False, repr=False, compare=False)  # cache of the space's costs
-    _timed: list[float] = field(init=False, repr=False, compare=False)  # seconds an architecture, once known
+    _timed: list[float] = field(init=False, repr=False, compare=False)  # seconds per architecture, once known
 
     def __init__(
         self,

@@ -38,7 +38,7 @@ RESERVED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A point of a search space: the name of the space and one integer a gene.
+    """A point of a search space: the name of the space and one integer per gene.
 
     Hashable. In canonical form (`SearchSpace.canonical`) it is the key for duplicates and caches.
     """

@@ -55,15 +55,15 @@ class FunctionCallback(Callback):
         self._look = look
 
     def begin(self, state: SearchState) -> None:
-        """Look."""
+        """Call the function."""
         self._look(state)
 
     def told(self, state: SearchState, result: Result) -> None:
-        """Look."""
+        """Call the function."""
         self._look(state)
 
     def waiting(self, state: SearchState) -> None:
-        """Look."""
+        """Call the function."""
         self._look(state)
 
 

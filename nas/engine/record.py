@@ -36,7 +36,7 @@ class SearchResult:
     """The result of a search.
 
     `front`: the non-dominated architectures that meet every limit, one row each, column ``architecture`` and one column an
-    objective in its own unit. `history`: one row a trial (see `nas.runs.history.read_history`). `summary`: the numbers of
+    objective in its own unit. `history`: one row per trial (see `nas.runs.history.read_history`). `summary`: the numbers of
     summary.json. `state`: ``finished``, ``exhausted`` (nothing new left in the space) or ``interrupted``.
     `front_posterior`: with repeated measurements and an algorithm with a model, the front by the model's posterior mean (see
     `nas.algorithms.noise.posterior_front`). `space`: the searched space, with the costs and networks of the data.

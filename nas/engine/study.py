@@ -250,7 +250,7 @@ class Study:
 
     @property
     def history(self) -> pd.DataFrame:
-        """One row a trial, like `SearchResult.history`; pending ones have the status ``running``."""
+        """One row per trial, like `SearchResult.history`; pending ones have the status ``running``."""
         with self._lock:
             if self.out is not None:
                 return load_run(self.out)[0].frame
@@ -337,7 +337,7 @@ class Study:
                 f"tell: trial {number} belongs to another study; trial {number} of this one is {shown}"
             )
         if told is not None:
-            raise ConfigError(f"tell: trial {number} was told already, with status {told.status.value}")
+            raise ConfigError(f"tell: trial {number} already has a result, with status {told.status.value}")
         return here
 
     def _result(self, trial: Trial, given: Told) -> Result:
@@ -382,7 +382,7 @@ class Study:
         if missing:
             hints = "".join(did_you_mean(name, values) for name in missing[:1])
             raise ConfigError(
-                f"tell: {', '.join(missing)} missing{hints}; told: {', '.join(values) or 'nothing'}"
+                f"tell: {', '.join(missing)} missing{hints}; got: {', '.join(values) or 'nothing'}"
             )
         return values
 

@@ -46,7 +46,7 @@ def check_share(name: str, value: object) -> None:
 
 
 def room(nodes: Sequence[Node], share: Share) -> float:
-    """How many workers with this share fit on the nodes at once; infinite when they reserve nothing."""
+    """Number of workers with this share that fit on the nodes at once; infinite when they reserve nothing."""
     return sum(_fits(node.resources, share) for node in nodes)
 
 

@@ -73,7 +73,7 @@ class Capped:
 
 
 def _beginning_of(mark: bytes, data: bytes) -> int:
-    """How many bytes at the end of the data may begin a mark."""
+    """Number of bytes at the end of the data that may begin a mark."""
     for length in range(min(len(mark) - 1, len(data)), 0, -1):
         if data.endswith(mark[:length]):
             return length

@@ -23,7 +23,7 @@ class Picked:
     """A front ranked by a preference.
 
     `ranked` has the rows of the front that meet the limits, best first, with the front's columns; `scores` (n,) and
-    `worse_by`, row by row: the distance to the named levels, a column an objective, in its own unit, positive where the row
+    `worse_by`, row by row: the distance to the named levels, a column per objective, in its own unit, positive where the row
     falls short (also of a level to exceed). `aspiration` has the level of every objective, with completed levels for
     unnamed ones (see `Preference.aspiration`). `dropped` is the number of rows that violate a limit. If all do, `nearest`
     has them, smallest violation first, and `misses` the violations, a column a limit.
@@ -59,7 +59,7 @@ def minimised(front: pd.DataFrame, objectives: Sequence[Objective]) -> FloatArra
 def pick(front: pd.DataFrame, preference: Preference) -> Picked:
     """Rank a front: drop rows that violate a limit, then sort by achievement score, smallest first.
 
-    `front` has a row an architecture and a column an objective in its own unit, such as `RunTable.front` or
+    `front` has a row per architecture and a column per objective in its own unit, such as `RunTable.front` or
     `SearchResult.front`. Scores are normalised by the ideal and nadir of the whole front. Rows of equal score keep their
     order.
     """

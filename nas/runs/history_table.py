@@ -29,7 +29,7 @@ _COLUMNS = [
 
 
 def read_history(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Read a run's table, one row a trial, and its meta values, without the space; safe during the run.
+    """Read a run's table, one row per trial, and its meta values, without the space; safe during the run.
 
     Columns: trial, architecture (text), status, one per reported value, seconds, reason, worker, seed, budget,
     asked_at, started, finished (Unix times), told (position in the order of telling) and told_seconds

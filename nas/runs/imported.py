@@ -1,4 +1,4 @@
-"""Results of earlier work as a table: a CSV file or a DataFrame with one evaluated architecture a row.
+"""Results of earlier work as a table: a CSV file or a DataFrame with one evaluated architecture per row.
 
 Columns: ``architecture`` (its text form), one for each measured objective in its own unit, and any further ones, whose numbers
 are kept. ``status``, ``seed`` and ``budget`` have the meaning of a run's history; without them every row is a success at the

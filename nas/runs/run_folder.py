@@ -23,11 +23,11 @@ from nas.runs.fold import Fold, fold_rows
 
 @dataclass(frozen=True, eq=False)  # compared by identity: == of tables is not a bool
 class RunTable:
-    """A run read from its folder: one row a trial (see `read_history`), evaluated by its objectives.
+    """A run read from its folder: one row per trial (see `read_history`), evaluated by its objectives.
 
     `points` (n, m) are minimised, in the order of telling, NaN for failed and infeasible trials; `told` has the same rows of
     the table. `box` is the box of the hypervolume. `front` has the feasible non-dominated architectures: `architecture` and
-    one column an objective, best first, and the `budget` if budgets differ. `notes` are the algorithm's notes, oldest first.
+    one column per objective, best first, and the `budget` if budgets differ. `notes` are the algorithm's notes, oldest first.
     For an architecture measured repeatedly at a budget, `told`, `points` and `front` have the mean so far. `imported` are the
     results of a warm start (see `nas.runs.brought.imported_table`), `before` (k, m) their points: they come first in the box
     and the curve, and may be on the front, which then has the column `origin`. Of all k + n results, `latest` is false for
@@ -209,7 +209,7 @@ def curves(table: RunTable) -> pd.DataFrame:
 
 
 def write_history_csv(folder: Path, table: RunTable) -> Path:
-    """Write history.csv, one row a trial as in history.parquet, for a finished or running run."""
+    """Write history.csv, one row per trial as in history.parquet, for a finished or running run."""
     files = run_files(folder)
     try:
         files.write_text(HISTORY_CSV, csv_text(table.frame))

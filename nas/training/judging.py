@@ -1,4 +1,4 @@
-"""Load weights from a file into a network, and evaluate it: accuracy, and seconds an image."""
+"""Load weights from a file into a network, and evaluate it: accuracy, and seconds per image."""
 
 from __future__ import annotations
 

@@ -69,11 +69,11 @@ class SpaceOptions:
 
     def __post_init__(self) -> None:
         if not self.stages or 0 in self.stages[0].widths:
-            raise ConfigError("stages: expected at least one, the first of which cannot be left out")
+            raise ConfigError("stages: expected at least one, and a first one that is always present")
         optional = [s.stride for s in self.stages if 0 in s.widths]
         if len(set(optional)) < len(optional):
             raise ConfigError(
-                "stages: expected those that can be left out to differ in stride (else two architectures "
+                "stages: expected optional stages of different stride (else two architectures "
                 f"are one network), got strides {optional}"
             )
         if any(stem % 8 or not stem for stem in self.stems):

@@ -176,7 +176,7 @@ def _texts(cells: pd.DataFrame) -> list[str]:
 def _read_cells(file: Path, errors: tuple[str, ...]) -> pd.DataFrame:
     cells = _read(file, ("adjacency", "ops", "params", "flops", *errors), fractions=errors)
     if cells["module_hash"].duplicated().any():
-        raise DataError(f"{file}: some module hash has several rows, expected one row a cell")
+        raise DataError(f"{file}: some module hash has several rows, expected one row per cell")
     for text in _texts(cells):
         try:
             parse_cell(text)

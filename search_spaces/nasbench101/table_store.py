@@ -35,7 +35,7 @@ _ADVICE = "import the published file again (docs/nasbench101-data.md)"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Results of three trainings of a cell at one budget: fractions and seconds, one value a run."""
+    """Results of three trainings of a cell at one budget: fractions and seconds, one value per run."""
 
     module_hash: str
     params: int

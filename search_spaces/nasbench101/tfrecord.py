@@ -130,7 +130,7 @@ def decode_run(data: bytes) -> RunRecord:
     text = data.decode()
     fields, end = _JSON.raw_decode(text)  # a third quicker than json.loads
     if text[end:].strip():
-        raise ValueError("something follows the JSON list")
+        raise ValueError("expected nothing after the JSON list")
     if not isinstance(fields, list) or len(fields) != 5:
         raise ValueError("expected a list of 5 JSON fields (hash, epochs, adjacency, operations, metrics)")
     module_hash, epochs, adjacency, operations, encoded = fields

@@ -173,7 +173,7 @@ def test_an_objective_that_is_not_finite_is_a_failed_trial(value: Any) -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({}, "error missing; told: nothing"),
+        ({}, "error missing; got: nothing"),
         ({"eror": 5.0}, r"error missing \(did you mean 'eror'\?\)"),
         ({"error": None}, "error: expected a number, got None"),
         ({"error": "5"}, "error: expected a number, got '5'"),
@@ -213,7 +213,7 @@ def test_a_trial_accepts_one_result_and_only_in_its_study() -> None:
     made, other = study(), study(seed=4)
     trial = made.ask()
     made.tell(trial, 1.0)
-    with pytest.raises(ConfigError, match="trial 0 was told already, with status ok"):
+    with pytest.raises(ConfigError, match="trial 0 already has a result, with status ok"):
         made.tell(trial, 2.0)
     with pytest.raises(ConfigError, match="trial 0 belongs to another study; trial 0 of this one is"):
         made.tell(other.ask(), 2.0)

@@ -78,7 +78,7 @@ def test_an_evaluation_takes_the_same_number_of_steps_after_ten_thousand_as_afte
     sqlite = [calls.steps[i] for i in range(20)]
     assert np.median(sqlite[-4:]) <= 1.2 * np.median(sqlite[2:6]) + 10, sqlite
     size = (tmp_path / "run" / FILE).stat().st_size
-    assert size < 300 * 10_000  # bytes an evaluation
+    assert size < 300 * 10_000  # bytes per evaluation
 
 
 def hundred_thousand(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""A CSV of labels beside the images: one row an image, with its file, its class and optionally its split."""
+"""A CSV of labels beside the images: one row per image, with its file, its class and optionally its split."""
 
 from __future__ import annotations
 
