@@ -206,7 +206,7 @@ def test_an_unknown_preset_is_refused_with_the_known_ones() -> None:
 
 def test_options_that_would_make_one_network_two_architectures_are_refused() -> None:
     stages = (StageOptions(1, (8,)), StageOptions(2, (0, 8)), StageOptions(2, (0, 8)))
-    with pytest.raises(ConfigError, match="differ in stride"):
+    with pytest.raises(ConfigError, match="of different stride"):
         SpaceOptions((8,), (8,), 1, stages, (16,), 10, 1)
 
 

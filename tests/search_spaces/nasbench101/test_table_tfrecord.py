@@ -93,7 +93,7 @@ def test_an_absent_number_reads_as_not_a_number():
     [
         (b"[1, 2", "delimiter"),
         (b"\xff\xfe", "decode"),
-        (b"[] []", "follows"),
+        (b"[] []", "nothing after"),
         (b"[1, 2]", "5 JSON fields"),
         (b'{"a": 1}', "5 JSON fields"),
         (edited(1, "108"), "text, whole number"),
