@@ -49,9 +49,7 @@ from nas.runs.run_folder import HISTORY_CSV
 DEFAULT_SPACE = "muxnet-tiny"
 _WORKERS = {"ray": "Ray workers", "simulated": "simulated workers"}
 # when a run is resumed
-_MAY_CHANGE = set(
-    ["budget", "callbacks", "csv", "executor", "keep_weights", "max_failures", "out", "quiet_s", "stop"]
-)
+_MAY_CHANGE = set("budget callbacks csv executor keep_weights max_failures out quiet_s stop".split())
 
 
 @dataclass(frozen=True)

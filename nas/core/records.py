@@ -16,23 +16,8 @@ FloatArray = NDArray[np.float64]
 
 # Columns of a run's table besides the objectives; no objective may use such a name.
 RESERVED = frozenset(
-    [
-        "trial",
-        "architecture",
-        "status",
-        "seconds",
-        "reason",
-        "worker",
-        "seed",
-        "budget",
-        "asked_at",
-        "started",
-        "finished",
-        "told",
-        "told_seconds",
-        "origin",
-        "measurements",
-    ]
+    "trial architecture status seconds reason worker seed budget asked_at started finished told "
+    "told_seconds origin measurements".split()
 )
 
 

@@ -5,17 +5,7 @@ from __future__ import annotations
 import platform
 from importlib import metadata
 
-PACKAGES = [
-    "multiobjective-nas",
-    "numpy",
-    "pandas",
-    "torch",
-    "ray",
-    "pymoo",
-    "moocore",
-    "scikit-learn",
-    "scipy",
-]
+PACKAGES = "multiobjective-nas numpy pandas torch ray pymoo moocore scikit-learn scipy".split()
 
 
 def versions() -> dict[str, str]:

@@ -35,27 +35,10 @@ _WEIGHTED = (nn.modules.conv._ConvNd, nn.Linear)
 _aten = torch.ops.aten
 _ACTIVATIONS = frozenset(  # those that pass positive values and hold negative ones back; no gates
     getattr(_aten, name)
-    for name in [
-        "relu",
-        "relu_",
-        "hardtanh",
-        "hardtanh_",
-        "leaky_relu",
-        "leaky_relu_",
-        "elu",
-        "elu_",
-        "celu",
-        "selu",
-        "silu",
-        "silu_",
-        "hardswish",
-        "hardswish_",
-        "gelu",
-        "mish",
-        "mish_",
-        "_prelu_kernel",
-        "threshold",
-    ]
+    for name in (
+        "relu relu_ hardtanh hardtanh_ leaky_relu leaky_relu_ elu elu_ celu selu "
+        "silu silu_ hardswish hardswish_ gelu mish mish_ _prelu_kernel threshold"
+    ).split()
 )
 
 

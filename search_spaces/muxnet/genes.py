@@ -28,17 +28,7 @@ from search_spaces.muxnet.text import format_spec
 
 LEADING = 4
 PER_STAGE = 9
-STAGE_GENES = [
-    "width",
-    "ir_kernels",
-    "ir_expansion",
-    "depth",
-    "sp_kernel",
-    "sp_expansion",
-    "split",
-    "scales",
-    "group",
-]
+STAGE_GENES = "width ir_kernels ir_expansion depth sp_kernel sp_expansion split scales group".split()
 _RELU_STAGES = 1  # the ds block and this many stages use ReLU
 
 

@@ -20,22 +20,7 @@ from nas.training.data.encoded import Listing
 from nas.training.data.splits import SPLIT_NAMES, check_one_name_each
 from nas.training.data.tree import OTHER, inside, is_image, walk
 
-FILES = tuple(
-    [
-        "file",
-        "filename",
-        "filepath",
-        "path",
-        "image",
-        "imagefile",
-        "imagename",
-        "imagepath",
-        "img",
-        "imageid",
-        "id",
-        "name",
-    ]
-)
+FILES = tuple("file filename filepath path image imagefile imagename imagepath img imageid id name".split())
 LABELS = ("label", "class", "classname", "target", "category", "labels")
 SPLITS = ("split", "set", "subset", "partition")
 USUAL = "labels.csv"  # used without being named
