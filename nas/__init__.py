@@ -63,49 +63,15 @@ _HOMES = {
     "nas.core.records": ("Architecture", "Note", "Observation", "Result", "Status", "Trial"),
 }
 __all__ = [
-    "Algorithm",
-    "Architecture",
-    "Callback",
-    "Choice",
-    "Choices",
-    "Evaluate",
-    "Executor",
-    "Float",
-    "Integer",
-    "Limit",
-    "LoopSettings",
-    "NasError",
-    "Note",
-    "Objective",
-    "Observation",
-    "Picked",
-    "Preference",
-    "Problem",
-    "Reached",
-    "Repeat",
-    "Result",
-    "SearchResult",
-    "SearchSpace",
-    "SearchState",
-    "Space",
-    "Stalled",
-    "Status",
-    "StopRule",
-    "Study",
-    "StudyTrial",
-    "Surrogate",
-    "TaskSpec",
-    "Trial",
-    "export_run",
-    "knee",
-    "load_network",
-    "load_run",
-    "pick",
-    "search",
-]
+    "Algorithm", "Architecture", "Callback", "Choice", "Choices", "Evaluate", "Executor", "Float",
+    "Integer", "Limit", "LoopSettings", "NasError", "Note", "Objective", "Observation", "Picked",
+    "Preference", "Problem", "Reached", "Repeat", "Result", "SearchResult", "SearchSpace", "SearchState",
+    "Space", "Stalled", "Status", "StopRule", "Study", "StudyTrial", "Surrogate", "TaskSpec", "Trial",
+    "export_run", "knee", "load_network", "load_run", "pick", "search",
+]  # fmt: skip
 
 
-__getattr__ = lazy_names(__name__, {name: module for module, names in _HOMES.items() for name in names})
+__getattr__ = lazy_names(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

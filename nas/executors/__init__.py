@@ -60,15 +60,6 @@ def executor_factory(
 
 
 __all__ = [
-    "executor_factory",
-    "EXECUTORS",
-    "SETTINGS",
-    "ExecutorFactory",
-    "RaySettings",
-    "SerialExecutor",
-    "SerialSettings",
-    "SimulatedExecutor",
-    "SimulatedSettings",
-    "run_trial",
-    "ship_by_value",
-]
+    "executor_factory", "EXECUTORS", "SETTINGS", "ExecutorFactory", "RaySettings", "SerialExecutor",
+    "SerialSettings", "SimulatedExecutor", "SimulatedSettings", "run_trial", "ship_by_value",
+]  # fmt: skip

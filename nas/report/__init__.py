@@ -13,12 +13,5 @@ if TYPE_CHECKING:
 __all__ = ["PAGE", "Source", "read_source", "write_page", "write_report"]
 
 __getattr__ = lazy_names(  # loads matplotlib
-    __name__,
-    {
-        "PAGE": ".writing",
-        "Source": ".sources",
-        "read_source": ".sources",
-        "write_page": ".writing",
-        "write_report": ".writing",
-    },
+    __name__, {".sources": ("Source", "read_source"), ".writing": ("PAGE", "write_page", "write_report")}
 )

@@ -13,13 +13,6 @@ from nas.testing.surrogates import check_surrogate
 from nas.testing.toy import ToySpace, answer, toy_error, toy_problem
 
 __all__ = [
-    "ToySpace",
-    "answer",
-    "check_algorithm",
-    "check_evaluator",
-    "check_objective",
-    "check_space",
-    "check_surrogate",
-    "toy_error",
-    "toy_problem",
-]
+    "ToySpace", "answer", "check_algorithm", "check_evaluator", "check_objective", "check_space",
+    "check_surrogate", "toy_error", "toy_problem",
+]  # fmt: skip

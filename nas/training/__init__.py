@@ -15,29 +15,15 @@ if TYPE_CHECKING:
     from nas.training.full import FullResult, FullSettings, train_full
 
 __all__ = [
-    "DATASETS",
-    "RECIPES",
-    "FullResult",
-    "FullSettings",
-    "Halving",
-    "Published",
-    "Recipe",
-    "TrainingDiverged",
-    "TrainingEvaluator",
-    "check",
-    "data_from_config",
-    "evaluate_test",
-    "recipe_from_config",
-    "train_full",
-]
+    "DATASETS", "RECIPES", "FullResult", "FullSettings", "Halving", "Published", "Recipe",
+    "TrainingDiverged", "TrainingEvaluator", "check", "data_from_config", "evaluate_test",
+    "recipe_from_config", "train_full",
+]  # fmt: skip
 
 __getattr__ = lazy_names(
     __name__,
     {
-        "TrainingEvaluator": "nas.training.evaluator",
-        "evaluate_test": "nas.training.evaluator",
-        "FullResult": "nas.training.full",
-        "FullSettings": "nas.training.full",
-        "train_full": "nas.training.full",
+        ".evaluator": ("TrainingEvaluator", "evaluate_test"),
+        ".full": ("FullResult", "FullSettings", "train_full"),
     },
 )

@@ -22,42 +22,17 @@ if TYPE_CHECKING:
     from search_spaces.muxnet.weights import ConversionReport, convert_checkpoint, load_checkpoint
 
 __all__ = [
-    "Activation",
-    "BlockKind",
-    "BlockSpec",
-    "ConversionReport",
-    "Cost",
-    "FusedMUXNet",
-    "LISTED_MODELS",
-    "MODELS",
-    "MUXNet",
-    "MUXNetFeatures",
-    "MUXNetSpace",
-    "NetworkSpec",
-    "PRESETS",
-    "SpaceOptions",
-    "StageOptions",
-    "convert_checkpoint",
-    "create_model",
-    "describe",
-    "format_spec",
-    "fuse",
-    "load_checkpoint",
-    "model_spec",
-    "network_cost",
-    "parse_spec",
-    "to_svg",
-]
+    "Activation", "BlockKind", "BlockSpec", "ConversionReport", "Cost", "FusedMUXNet", "LISTED_MODELS",
+    "MODELS", "MUXNet", "MUXNetFeatures", "MUXNetSpace", "NetworkSpec", "PRESETS", "SpaceOptions",
+    "StageOptions", "convert_checkpoint", "create_model", "describe", "format_spec", "fuse",
+    "load_checkpoint", "model_spec", "network_cost", "parse_spec", "to_svg",
+]  # fmt: skip
 
 __getattr__ = lazy_names(
     __name__,
     {
-        "ConversionReport": ".weights",
-        "FusedMUXNet": ".fusion",
-        "MUXNet": ".network",
-        "MUXNetFeatures": ".network",
-        "convert_checkpoint": ".weights",
-        "fuse": ".fusion",
-        "load_checkpoint": ".weights",
+        ".fusion": ("FusedMUXNet", "fuse"),
+        ".network": ("MUXNet", "MUXNetFeatures"),
+        ".weights": ("ConversionReport", "convert_checkpoint", "load_checkpoint"),
     },
 )

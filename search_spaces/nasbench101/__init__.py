@@ -20,35 +20,16 @@ if TYPE_CHECKING:
     from search_spaces.nasbench101.table_evaluator import TableEvaluator, TabularNASBench101
 
 __all__ = [
-    "Cell",
-    "CellNetwork",
-    "CellRow",
-    "NASBench101",
-    "NASBench101Table",
-    "ParquetTable",
-    "Skeleton",
-    "TableEvaluator",
-    "TabularNASBench101",
-    "UniformSampler",
-    "build_network",
-    "cell_hash",
-    "enumerate_cells",
-    "import_tfrecord",
-    "load_table",
-    "module_hash",
-    "write_cells",
-]
+    "Cell", "CellNetwork", "CellRow", "NASBench101", "NASBench101Table", "ParquetTable", "Skeleton",
+    "TableEvaluator", "TabularNASBench101", "UniformSampler", "build_network", "cell_hash",
+    "enumerate_cells", "import_tfrecord", "load_table", "module_hash", "write_cells",
+]  # fmt: skip
 
 __getattr__ = lazy_names(
     __name__,
     {
-        "CellNetwork": ".network",
-        "build_network": ".network",
-        "NASBench101Table": ".table",
-        "ParquetTable": ".table",
-        "TableEvaluator": ".table_evaluator",
-        "TabularNASBench101": ".table_evaluator",
-        "import_tfrecord": ".table",
-        "load_table": ".table",
+        ".network": ("CellNetwork", "build_network"),
+        ".table": ("NASBench101Table", "ParquetTable", "import_tfrecord", "load_table"),
+        ".table_evaluator": ("TableEvaluator", "TabularNASBench101"),
     },
 )

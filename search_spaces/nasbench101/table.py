@@ -11,18 +11,9 @@ from search_spaces.nasbench101.table_parquet import ParquetTable, load_parquet
 from search_spaces.nasbench101.table_store import NASBench101Table, Record
 
 __all__ = [
-    "Cell",
-    "ImportReport",
-    "Measure",
-    "NASBench101Table",
-    "ParquetTable",
-    "Record",
-    "Table",
-    "import_tfrecord",
-    "load_parquet",
-    "load_table",
-    "value",
-]
+    "Cell", "ImportReport", "Measure", "NASBench101Table", "ParquetTable", "Record", "Table",
+    "import_tfrecord", "load_parquet", "load_table", "value",
+]  # fmt: skip
 
 
 def load_table(path: str | Path) -> NASBench101Table | ParquetTable:

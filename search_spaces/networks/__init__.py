@@ -28,24 +28,9 @@ if TYPE_CHECKING:
     from search_spaces.networks.plain import VGG, ResNet
 
 __all__ = [
-    "AnySpec",
-    "FeatureExtractor",
-    "LISTED_NETWORKS",
-    "NETWORKS",
-    "ResNet",
-    "ResNetSpec",
-    "VGG",
-    "VGGSpec",
-    "build_plain",
-    "create_features",
-    "create_network",
-    "dilate",
-    "fuse_network",
-    "network_named",
-    "plain_features",
-    "rows_of",
-]
+    "AnySpec", "FeatureExtractor", "LISTED_NETWORKS", "NETWORKS", "ResNet", "ResNetSpec", "VGG", "VGGSpec",
+    "build_plain", "create_features", "create_network", "dilate", "fuse_network", "network_named",
+    "plain_features", "rows_of",
+]  # fmt: skip
 
-__getattr__ = lazy_names(
-    __name__, {"FeatureExtractor": ".features", "ResNet": ".plain", "VGG": ".plain", "dilate": ".features"}
-)
+__getattr__ = lazy_names(__name__, {".features": ("FeatureExtractor", "dilate"), ".plain": ("ResNet", "VGG")})

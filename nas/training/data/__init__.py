@@ -17,23 +17,9 @@ from nas.training.data.folder import Folder
 from nas.training.data.parquet import Parquet
 
 __all__ = [
-    "DATASETS",
-    "Cifar10",
-    "Cifar100",
-    "Damage",
-    "DataReport",
-    "DataSource",
-    "Digits",
-    "Folder",
-    "MemoryPictures",
-    "Parquet",
-    "Pictures",
-    "Splits",
-    "check",
-    "data_from_config",
-    "kind_at",
-    "load",
-]
+    "DATASETS", "Cifar10", "Cifar100", "Damage", "DataReport", "DataSource", "Digits", "Folder",
+    "MemoryPictures", "Parquet", "Pictures", "Splits", "check", "data_from_config", "kind_at", "load",
+]  # fmt: skip
 
 DATASETS: dict[str, Callable[..., DataSource]] = {
     "digits": Digits,
