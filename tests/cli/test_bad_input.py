@@ -181,7 +181,7 @@ def test_resuming_as_another_search_is_refused(arguments, code, message, folder:
 
 
 @pytest.mark.parametrize("place", ["nothing", "parts.py", "."])
-def test_resuming_where_no_run_is_is_refused(place: str, folder: Path, nas_command) -> None:
+def test_resuming_without_a_run_is_refused(place: str, folder: Path, nas_command) -> None:
     done = nas_command("search", "--resume", place)
     assert done.code == 4
     assert "no run in" in done.sentence

@@ -114,7 +114,7 @@ def test_from_python_a_search_logs_skipped_files(images: Path, caplog: pytest.Lo
     assert caplog.text.count("1 damaged skipped") == 1
 
 
-def test_train_and_evaluate_say_which_files_they_ignore(images: Path, tmp_path: Path):
+def test_train_and_evaluate_list_ignored_files(images: Path, tmp_path: Path):
     out = tmp_path / "trained"
     trained = run(
         "train", "mobilenet_v2", "--data", images, "--set", "data.resolution=8", *SMALL, "--out", out

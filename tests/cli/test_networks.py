@@ -257,7 +257,7 @@ def test_a_network_of_a_space_is_trained_with_the_settings_of_the_space(nas_comm
     assert (here / "cell" / "weights.pt").is_file()
 
 
-def test_weights_are_judged_as_their_training_judged_them(trained: Path, nas_command) -> None:
+def test_weights_are_evaluated_as_in_their_training(trained: Path, nas_command) -> None:
     test = json.loads((trained / "result.json").read_text())["test"]
     found = costs(nas_command("evaluate", SMALL, "--data", "digits", "--weights", "run/weights.pt", "--json"))
     assert found["top1"] == pytest.approx(100 - test["error"])

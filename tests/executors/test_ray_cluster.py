@@ -206,7 +206,7 @@ def test_an_address_where_something_else_is_silent_is_given_up_in_time() -> None
 
 
 @pytest.mark.parametrize("address", ["nonsense", "host:port", "ray://host:10001", ":1", ""])
-def test_an_address_that_is_none_is_refused(address: str) -> None:
+def test_an_invalid_address_is_refused(address: str) -> None:
     with pytest.raises(ExecutorError, match="expected host:port"):
         make(address)
 

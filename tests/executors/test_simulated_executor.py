@@ -232,7 +232,7 @@ def searched(out: Path | None, settings: SimulatedSettings = HOURS, **loop: obje
     )  # fmt: skip
 
 
-def test_the_executor_tells_a_search_its_time() -> None:
+def test_the_executor_gives_a_search_its_time() -> None:
     assert isinstance(executor(), HasClock)
 
 

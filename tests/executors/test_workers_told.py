@@ -78,7 +78,7 @@ def until_told(executor: HasWorkers, wanted: dict[int, int]) -> list[WorkerState
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_ray_tells_who_is_busy_with_what_and_who_is_idle() -> None:
+def test_ray_reports_busy_workers_with_their_trials_and_idle_ones() -> None:
     pytest.importorskip("ray")
 
     def wait(trial: Trial) -> Mapping[str, float]:

@@ -55,7 +55,7 @@ def test_computed_and_published_values_stay_apart(rows: list[dict[str, Any]]) ->
     assert found["ChamNet-C"]["params_published_m"] == "3.4"
 
 
-def test_no_accuracy_is_shown_as_measured_that_was_not(rows: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_only_measured_accuracies_are_shown_as_measured(rows: list[dict[str, Any]], tmp_path: Path) -> None:
     measured = {row["network"] for row in table.read(FOLDER / "results" / "accuracy.csv")}
     assert {row["network"] for row in rows if row["top1"] != ""} <= measured
 
@@ -107,7 +107,7 @@ def coloured(channel: int) -> bytes:
     return file.getvalue()
 
 
-def test_the_three_sets_of_imagenet_v2_are_judged_by_the_numbers_of_their_folders(tmp_path: Path) -> None:
+def test_the_three_sets_of_imagenet_v2_are_evaluated_by_the_numbers_of_their_folders(tmp_path: Path) -> None:
     for inside in accuracy.V2_SETS.values():
         put(tmp_path / inside, "7", [coloured(0)] * 3)
         put(tmp_path / inside, "12", [coloured(2), coloured(0)])
@@ -150,6 +150,6 @@ def test_folders_that_do_not_fit_the_classes_are_refused(
         accuracy.held_out(tmp_path, num_classes=3)
 
 
-def test_without_any_set_nothing_is_judged(tmp_path: Path) -> None:
+def test_without_any_set_nothing_is_evaluated(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="imagenetv2-matched-frequency-format-val"):
         accuracy.sets_of(None, tmp_path)

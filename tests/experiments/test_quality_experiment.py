@@ -91,7 +91,7 @@ def test_with_one_objective_the_seen_and_the_reported_error_are_kept(tmp_path: P
     assert (row["seen_25"], row["test_25"], row["test_50"]) == (0.25, 1.25, 1.5)
 
 
-def test_a_target_that_most_runs_miss_takes_for_ever() -> None:
+def test_a_target_that_most_runs_miss_takes_infinitely_long() -> None:
     run = {"table": "t", "method": "moead", "budget": 100, **dict.fromkeys(rows.TO, np.nan)}
     frame = pd.DataFrame([{**run, "seed": i, "to_95": 1 if i == 0 else np.nan} for i in range(3)])
     needed = report.effort(frame).set_index("percent")

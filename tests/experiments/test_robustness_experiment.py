@@ -40,7 +40,7 @@ def networks(tmp_path: Path) -> list[str]:
 
 
 @pytest.mark.slow
-def test_every_network_is_judged_under_every_corruption(networks: list[str], tmp_path: Path) -> None:
+def test_every_network_is_evaluated_under_every_corruption(networks: list[str], tmp_path: Path) -> None:
     measure.main(
         [*networks, "--data", "digits", "--white", "16", "--pictures", "20", "--out", str(tmp_path / "out")]
     )

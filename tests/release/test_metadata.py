@@ -69,6 +69,6 @@ def test_every_pinned_requirement_of_the_core_is_in_the_constraints(setup) -> No
 
 
 @pytest.mark.parametrize("package", ["nas", "search_spaces", "surrogates"])
-def test_every_folder_of_modules_is_a_package_lest_wheels_lack_it(package: str) -> None:
+def test_every_folder_of_modules_is_a_package_so_that_wheels_contain_it(package: str) -> None:
     folders = {path.parent for path in (ROOT / package).rglob("*.py")}
     assert [str(folder) for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []

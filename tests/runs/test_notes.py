@@ -80,7 +80,7 @@ def test_a_stopped_run_has_the_notes_of_an_uninterrupted_one(first: int, tmp_pat
     assert told(states[-1].notes) == told(read_notes(tmp_path / "run")) == [5, 10, 15, 20, 25, 30]
 
 
-def test_notes_of_tells_undone_by_a_larger_budget_are_made_again(tmp_path: Path) -> None:
+def test_notes_of_results_undone_by_a_larger_budget_are_made_again(tmp_path: Path) -> None:
     search(tmp_path, budget=20)  # the last 7 are told without asking between them
     db = sqlite3.connect(tmp_path / FILE)
     with db:

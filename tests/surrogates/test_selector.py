@@ -150,7 +150,7 @@ def test_milestones_are_a_quarter_apart(n: int, expected: int) -> None:
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])
-def test_too_few_rows_to_judge_are_unreliable_and_still_predict(n: int) -> None:
+def test_too_few_rows_are_unreliable_and_still_predict(n: int) -> None:
     known = drawn(n, 0)
     selector = Selector({"good": GOOD}, ENCODINGS).fit(known, error(known))
     assert not selector.selection_.reliable

@@ -241,7 +241,7 @@ def test_check_counts_what_would_be_skipped(tmp_path: Path):
     assert sum(map(sum, skipped.counts.values())) == 19
 
 
-def test_a_set_of_which_nothing_can_be_read_is_refused_even_with_skip_damaged(tmp_path: Path):
+def test_an_unreadable_set_is_refused_even_with_skip_damaged(tmp_path: Path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "x.png").write_bytes(b"no image")

@@ -240,7 +240,7 @@ def test_counted_costs_are_those_of_the_space_and_all_five_take_a_moment(chosen)
     assert all(math.isfinite(v) for v in values.values())
 
 
-def test_layers_that_draw_when_judged_are_repeatable(batch):
+def test_layers_that_draw_in_evaluation_are_repeatable(batch):
     class Noisy(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return relu(x + torch.randn(x.shape))

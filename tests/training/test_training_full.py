@@ -41,7 +41,7 @@ def same(first: Path, second: Path) -> bool:
     return all(torch.equal(a[k], b[k]) for k in a)
 
 
-def test_a_full_training_logs_judges_and_keeps_the_weights(tmp_path):
+def test_a_full_training_logs_evaluates_and_keeps_the_weights(tmp_path):
     rows = []
     result = train_full(
         build, Digits(), RECIPE, tmp_path, settings=FullSettings(on_epoch=rows.append, threads=1)

@@ -211,7 +211,7 @@ def test_options_that_would_make_one_network_two_architectures_are_refused() -> 
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_encodings_have_one_row_an_architecture_and_tell_networks_apart(preset: str) -> None:
+def test_encodings_have_one_row_per_architecture_and_distinguish_networks(preset: str) -> None:
     space = SPACES[preset]
     architectures = drawn(space, 60)
     assert set(space.encodings) == {"default", "ordinal", "cost"}

@@ -111,7 +111,7 @@ def test_an_absent_number_reads_as_not_a_number():
         (by_hand(evaluations=2), "3 evaluations"),
     ],
 )
-def test_a_record_that_is_none_is_refused_with_the_reason(data: bytes, words: str):
+def test_bytes_that_are_not_a_record_are_refused_with_the_reason(data: bytes, words: str):
     with pytest.raises(ValueError, match=words):
         decode_run(data)
 

@@ -50,7 +50,7 @@ def trained(command: Command, shapes: tuple[Path, Path], tmp_path: Path) -> Path
     return out
 
 
-def test_weights_are_judged_as_their_training_judged_them(
+def test_weights_are_evaluated_as_in_their_training(
     command: Command, shapes: tuple[Path, Path], trained: Path
 ) -> None:
     """The head is known from the folder of the training."""

@@ -81,7 +81,7 @@ def test_an_image_without_objects_is_still_learnt_from() -> None:
     assert logits.grad.abs().sum() > 0
 
 
-def test_half_precision_outputs_are_judged_in_single_precision() -> None:
+def test_half_precision_outputs_are_evaluated_in_single_precision() -> None:
     outputs = (
         torch.zeros((1, 4, 3), dtype=torch.bfloat16),
         torch.zeros((1, 4, 4), dtype=torch.bfloat16),

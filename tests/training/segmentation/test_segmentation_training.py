@@ -50,7 +50,7 @@ def build(*, num_classes: int, in_channels: int) -> SegmentationNetwork:
     return SegmentationNetwork(Body(in_channels), settings, num_classes=num_classes, in_channels=in_channels)
 
 
-def test_a_training_learns_logs_judges_and_keeps_the_weights(tmp_path: Path, camvid: CamVid) -> None:
+def test_a_training_learns_logs_evaluates_and_keeps_the_weights(tmp_path: Path, camvid: CamVid) -> None:
     result = train_full(build, camvid, replace(RECIPE, epochs=12), tmp_path / "run", settings=ONE, task=TASK)
     assert result.log[0]["validation_miou"] < result.log[-1]["validation_miou"]
     written = json.loads((tmp_path / "run" / "result.json").read_text())["test"]
@@ -191,7 +191,7 @@ TINY = ["--set", "head.width=8", "--set", "head.output_stride=32", "--set", "tas
 
 
 @pytest.mark.slow
-def test_the_command_line_trains_and_judges_a_segmentation(
+def test_the_command_line_trains_and_evaluates_a_segmentation(
     run: Callable[..., int], tmp_path: Path, camvid: CamVid, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "run"
