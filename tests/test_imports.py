@@ -252,6 +252,7 @@ def test_torch_stays_out_of_the_engine() -> None:
     assert engine <= {
         "nas.spaces.modules",
         "nas.spaces.tracing",
+        "nas.spaces.layers",
         "nas.spaces.shape_rules",
         "nas.testing.spaces",
         "nas.training.latency",

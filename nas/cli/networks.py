@@ -22,8 +22,9 @@ from nas.core.files import make_folder, write_text
 from nas.core.owned import check_single
 from nas.core.plugins import registry
 from nas.core.records import Architecture, Block
-from nas.core.space import HasFeatures, SearchSpace, has_cost
-from nas.core.task_spec import TaskSpec, size_text
+from nas.core.space import HasFeatures, SearchSpace, has_blocks, has_cost
+from nas.core.task_spec import Size, TaskSpec, size_text
+from nas.spaces.space import Space
 
 if TYPE_CHECKING:
     from torch import nn
@@ -102,7 +103,7 @@ class MUXNetwork(Network):
         from search_spaces.muxnet import describe
 
         rows = describe(self.spec, num_classes=self.classes, in_channels=self.channels)
-        return blocks_table(self.label, self.spec.resolution, rows)
+        return blocks_table(self.label, (self.spec.resolution,) * 2, rows)
 
     def svg(self) -> str:
         from search_spaces.muxnet import to_svg
@@ -153,7 +154,9 @@ class PlainNetwork(Network):
         return sum_of(self.spec.rows(self.classes, self.channels))._asdict()
 
     def view(self) -> Table:
-        return blocks_table(self.label, self.spec.resolution, self.spec.rows(self.classes, self.channels))
+        return blocks_table(
+            self.label, (self.spec.resolution,) * 2, self.spec.rows(self.classes, self.channels)
+        )
 
     def svg(self) -> str:
         from search_spaces.muxnet.description import draw
@@ -177,13 +180,12 @@ class PlainNetwork(Network):
         return plain_features(self.spec, in_channels=in_channels)
 
 
-def blocks_table(label: str, size: int, rows: Sequence[Block]) -> Table:
+def blocks_table(label: str, size: Size | None, rows: Sequence[Block]) -> Table:
     """A table of a network's blocks, with totals."""
     from search_spaces.muxnet.description import sum_of
 
-    table = Table(
-        title=f"{label}, images of {size}x{size}", title_justify="left", header_style="bold", show_footer=True
-    )
+    images = "" if size is None else f", images of {size_text(size)}"
+    table = Table(title=f"{label}{images}", title_justify="left", header_style="bold", show_footer=True)
     cost = sum_of(rows)
     table.add_column("", justify="right")
     table.add_column("block", footer="total")
@@ -222,6 +224,9 @@ class SpaceNetwork(Network):
         describe = getattr(self.space, "describe", None)
         if describe is not None:
             return str(describe(self.architecture))
+        size = self.space.task.image_size if isinstance(self.space, Space) else None
+        if has_blocks(self.space):
+            return blocks_table(self.label, size, self.space.blocks(self.architecture))
         lines = [self.space.format(self.architecture)]
         if has_cost(self.space):
             lines += [f"{name:<8} {value:>15,}" for name, value in self.cost().items()]

@@ -237,6 +237,11 @@ class HasBlocks(Protocol):
         """The blocks from first to last; their parameters and MAdds sum to those of `cost`."""
 
 
+def has_blocks(space: object) -> TypeIs[HasBlocks]:
+    """Whether a space lists the blocks of its networks."""
+    return isinstance(space, HasBlocks) and "blocks" not in getattr(space, "lacks", ())
+
+
 @runtime_checkable
 class HasDrawing(Protocol):
     """A space that draws its architectures and describes them in words."""

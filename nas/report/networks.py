@@ -10,7 +10,7 @@ from pandas.api.types import is_numeric_dtype
 
 from nas.core.errors import NasError
 from nas.core.records import RESERVED, Architecture
-from nas.core.space import HasBlocks, HasDrawing, SearchSpace, parsed
+from nas.core.space import HasDrawing, SearchSpace, has_blocks, parsed
 from nas.core.tracebacks import summarize_exception
 from nas.report.evaluated import Evaluated
 from nas.report.records import Network, Networks, Part
@@ -58,7 +58,7 @@ def networks(
 def _note(space: SearchSpace | None) -> str:
     if space is None:
         return _UNKNOWN
-    if not isinstance(space, (HasBlocks, HasDrawing)):
+    if not (has_blocks(space) or isinstance(space, HasDrawing)):
         return (
             f"Space {space.name} has neither to_svg(architecture) nor blocks(architecture), so its genes are listed "
             "instead of a drawing."
@@ -84,7 +84,7 @@ def _network(row: int, text: str, space: SearchSpace | None, reported: Mapping[s
 
 
 def _parts(space: SearchSpace, architecture: Architecture) -> list[Part]:
-    if not isinstance(space, HasBlocks):
+    if not has_blocks(space):
         return []
     return [
         Part(b.kind, b.text, " x ".join(map(str, b.shape)), b.params, b.madds)

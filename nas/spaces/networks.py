@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nas.core.errors import ConfigError
+from nas.core.records import Block
 from nas.core.task_spec import TaskSpec
 from nas.spaces.choices import Choices
 from nas.spaces.rules import ask
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # torch is imported only to trace a network
     from torch import nn
 
 Function = Callable[..., Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class Networks:
     def lacks(self) -> frozenset[str]:
         """The abilities without a function; costs follow from `build`."""
         if self.build is not None:
-            return frozenset()
-        return frozenset(["build"] if self.cost is not None else ["build", "cost"])
+            return frozenset(["blocks"] if self.cost is not None else [])
+        return frozenset(["build", "blocks"] if self.cost is not None else ["build", "blocks", "cost"])
 
     def network(self, choices: Choices, task: TaskSpec) -> nn.Module:
         """Build a network. Raises `ConfigError` with the choices."""
@@ -61,9 +63,18 @@ class Networks:
             )
         from nas.spaces.tracing import trace
 
+        return self._traced(trace, choices, task)
+
+    def blocks(self, choices: Choices, task: TaskSpec) -> list[Block]:
+        """The layers of the network, with costs that sum to `costs`. Raises `ConfigError` with the choices."""
+        from nas.spaces.layers import layers
+
+        return self._traced(layers, choices, task)
+
+    def _traced(self, count: Callable[..., T], choices: Choices, task: TaskSpec) -> T:
         assert task.image_size is not None
         try:
-            return trace(lambda: self.network(choices, task), (task.in_channels, *task.image_size))
+            return count(lambda: self.network(choices, task), (task.in_channels, *task.image_size))
         except ConfigError as error:
             text = str(error)
             raise ConfigError(

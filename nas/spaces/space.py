@@ -13,7 +13,7 @@ import numpy as np
 from nas.core import bounds
 from nas.core.bounds import SamplingError
 from nas.core.errors import ArchitectureError, ConfigError
-from nas.core.records import Architecture, FloatArray
+from nas.core.records import Architecture, Block, FloatArray
 from nas.core.space import SearchSpace, rejection_sample
 from nas.core.task_spec import TaskSpec
 from nas.spaces.choices import Choices
@@ -154,6 +154,10 @@ class Space(SearchSpace):
             self._networks = replace(self._networks, cost=checked_function("cost", given))
             return given
         return self._networks.costs(self.choices(given), self.task)
+
+    def blocks(self, architecture: Architecture) -> Sequence[Block]:
+        """The layers of the network: a block per child of the module that `build` returns."""
+        return self._networks.blocks(self.choices(architecture), self.task)
 
     def for_task(self, task: TaskSpec) -> Space:
         """A copy for these data: channels, classes and image size."""

@@ -21,7 +21,7 @@ import random
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -40,9 +40,12 @@ from nas.spaces import shape_rules
 from nas.spaces.modules import parameters
 
 Make = Callable[[], nn.Module]
+Watch = Callable[[nn.Module, Callable[[], int]], AbstractContextManager[object]]
 
 
-def trace(make: Make, shape: tuple[int, ...], dtype: torch.dtype | None = None) -> dict[str, float]:
+def trace(
+    make: Make, shape: tuple[int, ...], dtype: torch.dtype | None = None, watch: Watch | None = None
+) -> dict[str, float]:
     """Count the network of `make()` for one input of `shape`, such as (channels, height, width), in evaluation mode.
 
     - `params`: parameters in use, shared ones once, without the children named in its `training_only`.
@@ -55,12 +58,13 @@ def trace(make: Make, shape: tuple[int, ...], dtype: torch.dtype | None = None) 
     zeros. Where the code of the network needs values, it is built, and if necessary run, on the CPU; `make` is then
     called up to three times. A network that `make` has built before keeps its weights, device and mode. Random
     generators, default type and gradient mode are as before afterwards. Raises `ConfigError` if the network cannot be
-    built or run.
+    built or run. `watch` receives the network and a function of the multiply-adds so far; its context is entered for
+    the counted pass.
     """
     with _state_kept():
         for build in (_built_on_meta, _weights_on_meta):
             try:
-                return _count(build(make), shape, dtype)
+                return _count(build(make), shape, dtype, watch)
             except Exception:  # its code reads values, or it fails on the CPU too
                 continue
         try:
@@ -69,12 +73,12 @@ def trace(make: Make, shape: tuple[int, ...], dtype: torch.dtype | None = None) 
         except Exception as error:
             raise _failure("the network cannot be built", error) from error
         try:
-            return _count(_meta_copy(network), shape, dtype)
+            return _count(_meta_copy(network), shape, dtype, watch)
         except Exception:  # its forward pass reads values
             pass
         try:
             with _unfused(network):
-                return _count(network, shape, dtype, "cpu")
+                return _count(network, shape, dtype, watch, "cpu")
         except Exception as error:
             raise _failure(
                 f"the network fails for one input of shape {(1, *shape)}, batch first", error
@@ -168,7 +172,11 @@ def _meta_copy(network: nn.Module) -> nn.Module:
 
 
 def _count(
-    network: nn.Module, shape: tuple[int, ...], dtype: torch.dtype | None, device: str = "meta"
+    network: nn.Module,
+    shape: tuple[int, ...],
+    dtype: torch.dtype | None,
+    watch: Watch | None,
+    device: str = "meta",
 ) -> dict[str, float]:
     modes = [(module, module.training) for module in network.modules()]
     try:
@@ -185,7 +193,8 @@ def _count(
                 )
             tracer = _Tracer()
             tracer.add(x)
-            with tracer:
+            watched = nullcontext() if watch is None else watch(network, lambda: tracer.flops // 2)
+            with watched, tracer:
                 network(x)
     finally:
         for module, training in modes:

@@ -11,12 +11,12 @@ import numpy as np
 from nas.core.errors import ArchitectureError, ConfigError
 from nas.core.records import Architecture
 from nas.core.space import (
-    HasBlocks,
     HasEnumeration,
     HasForTask,
     HasVariation,
     SearchSpace,
     for_task,
+    has_blocks,
     has_cost,
 )
 from nas.core.task_spec import TaskSpec
@@ -50,7 +50,7 @@ def check_space(space: SearchSpace, seeds: Iterable[int] = range(30), *, same_co
         _check_variation(space, sampled)
     if has_cost(space):
         _check_cost(space, sampled, same_cost)
-    if has_cost(space) and isinstance(space, HasBlocks):
+    if has_cost(space) and has_blocks(space):
         _check_blocks(space, sampled)
     if isinstance(space, HasEnumeration):
         _check_enumeration(space)
