@@ -19,8 +19,7 @@ from nas.cli.console import output
 from nas.cli.notices import notices
 from nas.cli.progress import Progress
 from nas.cli.reporting import report_at_the_end
-from nas.cli.show import front_table
-from nas.cli.tables import fitted
+from nas.cli.show import fitted, front_table
 from nas.cli.trusting import asking
 from nas.config.assemble import assemble, built_in_config
 from nas.config.schema import SearchConfig, check_config, flat, override, put, read_config

@@ -220,7 +220,7 @@ def _globals_of(owner: Any) -> list[Any]:
     """Globals of a script that a function or class refers to: the script's own names and the user's modules."""
     found: list[Any] = list(owner.__mro__[1:-1]) if isinstance(owner, type) else []
     for function in _functions_of(owner):
-        names = _names_in(function.__code__)
+        names = names_in(function.__code__)
         found += [function.__globals__[name] for name in sorted(names) if name in function.__globals__]
     return [x for x in found if isinstance(x, (type, FunctionType, ModuleType)) or _leads_on(x)]
 
@@ -229,7 +229,7 @@ def _values_of(owner: Any) -> dict[str, str]:
     """The lines of a script, or of a notebook's cell, that give the values which a function or class of it refers to."""
     found: dict[str, list[str]] = {}
     for function in _functions_of(owner):
-        names = _names_in(function.__code__)
+        names = names_in(function.__code__)
         for name, line in _assignments(function.__code__.co_filename):
             if name in names and line not in found.setdefault(name, []):
                 found[name].append(line)
@@ -258,12 +258,12 @@ def _assignments(file: str) -> Iterator[tuple[str, str]]:
                     yield target.id, ast.unparse(node)
 
 
-def _names_in(code: CodeType) -> set[str]:
-    """The global names that code reads."""
+def names_in(code: CodeType) -> set[str]:
+    """The global names that compiled code reads, including inner functions."""
     names = {i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            names |= _names_in(constant)
+            names |= names_in(constant)
     return names
 
 

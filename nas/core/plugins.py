@@ -21,7 +21,7 @@ from nas.core.code_files import LOADED, Source, locate
 from nas.core.errors import ConfigError, NasError
 from nas.core.interrupts import is_interrupt
 from nas.core.kinds import in_standard_library
-from nas.core.tracebacks import summarize_exception
+from nas.core.tracebacks import called, summarize_exception
 
 _FOUND: ContextVar[tuple[list[ModuleType], ...]] = ContextVar("found", default=())
 _BY_VALUE: set[str] = set()  # names of modules that workers receive by value because they cannot import them
@@ -193,14 +193,7 @@ def make(
     """
     name = name or getattr(factory, "__name__", str(factory))
     extra = check_settings(kind, factory, settings, name, **given)
-    try:
-        return factory(**settings, **extra)
-    except NasError:
-        raise
-    except BaseException as error:
-        if is_interrupt(error):
-            raise
-        raise ConfigError(f"{kind} {name}: {summarize_exception(error)}") from error
+    return called(f"{kind} {name}", factory, **settings, **extra)
 
 
 def check_settings(

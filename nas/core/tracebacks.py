@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import sysconfig
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from nas.core.errors import ConfigError, NasError
+from nas.core.interrupts import is_interrupt
 from nas.core.text import class_name, message_of, one_line, printable
 
 _OURS = str(Path(__file__).parents[1]) + os.sep
@@ -31,3 +35,15 @@ def summarize_exception(error: BaseException) -> str:
         return said
     at = (own or frames)[-1]
     return f"{said} ({printable(at.filename)}, line {at.lineno}, in {printable(at.name)})"
+
+
+def called(what: str, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:
+    """Call a user's function. Raises its `NasError` as it is, any other error as `ConfigError` that begins with `what`."""
+    try:
+        return function(*arguments, **named)
+    except NasError:
+        raise
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
+        raise ConfigError(f"{what}: {summarize_exception(error)}") from error

@@ -13,13 +13,12 @@ import numpy as np
 
 from nas.core.algorithm import Algorithm
 from nas.core.checks import check_known
-from nas.core.errors import ConfigError, HistoryError, NasError
+from nas.core.errors import ConfigError, HistoryError
 from nas.core.evaluator import HasPrepare, HasWeights
-from nas.core.interrupts import is_interrupt
 from nas.core.plugins import make as make_named
 from nas.core.plugins import registry
 from nas.core.problem import Problem
-from nas.core.tracebacks import summarize_exception
+from nas.core.tracebacks import called
 from nas.engine.initial import AnyArchitectures, InitialFirst, initial_architectures, listed
 from nas.engine.kept_weights import FOLDER, KeptWeights
 from nas.engine.loop import LoopSettings
@@ -188,14 +187,7 @@ def check_ready(problem: Problem, *, remote: bool) -> None:
     evaluator: object = problem.evaluate
     if remote or not isinstance(evaluator, HasPrepare):
         return
-    try:
-        evaluator.prepare()
-    except NasError:
-        raise
-    except BaseException as error:
-        if is_interrupt(error):
-            raise
-        raise ConfigError(f"evaluator: prepare() failed: {summarize_exception(error)}") from error
+    called("evaluator: prepare() failed", evaluator.prepare)
 
 
 def settings_of(
@@ -217,16 +209,8 @@ def settings_of(
 def _make_algorithm(
     name: str, make: Callable[..., Algorithm], problem: Problem, seed: int, settings: Any
 ) -> Algorithm:
-    try:
-        made = make(problem, np.random.default_rng(seed), settings)
-    except NasError:
-        raise
-    except BaseException as error:
-        if is_interrupt(error):
-            raise
-        raise ConfigError(
-            f"algorithm {name}: cannot be made from (problem, rng, settings): {summarize_exception(error)}"
-        ) from error
+    what = f"algorithm {name}: cannot be made from (problem, rng, settings)"
+    made = called(what, make, problem, np.random.default_rng(seed), settings)
     if not isinstance(made, Algorithm):
         raise ConfigError(f"algorithm {name}: expected a nas.Algorithm, got {type(made).__name__}")
     return made

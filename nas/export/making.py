@@ -26,8 +26,8 @@ from nas.training import FullSettings, Recipe, TrainingEvaluator, train_full
 from nas.training.evaluator import HasResolution, reproducible
 from nas.training.feed import Prepared
 from nas.training.full import architecture_builder
-from nas.training.image_size import input_size
 from nas.training.judging import put_weights
+from nas.training.latency import input_size
 from nas.training.loop import precision
 from nas.training.task import Scored, Task
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-import dis
 import inspect
 import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import CodeType, FunctionType
+from types import FunctionType
 from typing import Any
 
 from nas.export.calls import NotExportable, from_torch
@@ -69,15 +68,6 @@ def source_of(thing: FunctionType | type, what: str) -> str:
     except (OSError, TypeError):
         raise NotExportable(f"{what}: source not found; define it in a file") from None
     return _FOR_TOOLS.sub("", text).rstrip()
-
-
-def loaded(code: CodeType) -> set[str]:
-    """The global names that compiled code loads, including inner functions."""
-    names = {str(i.argval) for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            names |= loaded(constant)
-    return names
 
 
 def declared(function: FunctionType, what: str) -> tuple[set[str], set[str]]:

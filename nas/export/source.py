@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from nas.core.code_files import names_in
 from nas.export.calls import (
     INDENT,
     Call,
@@ -24,7 +25,7 @@ from nas.export.calls import (
     torch_call,
     torch_class,
 )
-from nas.export.reach import Reached, declared, function_of, loaded, reached, source_of
+from nas.export.reach import Reached, declared, function_of, reached, source_of
 
 _FREE = {"torch", *sys.stdlib_module_names}  # allowed imports of a standalone file
 _HOMES = ("torch", "torch.nn", "torch.nn.functional")  # first search here for objects of torch
@@ -199,7 +200,7 @@ class Source:
             raise NotExportable(f"{what} uses variables of an enclosing function")
         there = function.__globals__
         at_once, annotations = declared(function, what)
-        for name in sorted(n for n in loaded(function.__code__) | at_once if n in there):
+        for name in sorted(n for n in names_in(function.__code__) | at_once if n in there):
             self._refer(name, there[name], what)
         for name in sorted(n for n in annotations if n in there and n not in self._names):
             if _home(there[name]) is not None or isinstance(there[name], ModuleType):  # the rest is only read

@@ -121,16 +121,14 @@ class Published:
     """A recipe from the literature, with the settings of the network itself."""
 
     recipe: Recipe
-    dropout: float
-    drop_connect: float
-    source: str
+    dropout: float = 0.0
+    drop_connect: float = 0.0
+    source: str = ""
 
 
 RECIPES: dict[str, Published] = {
     "digits": Published(
         Recipe(epochs=60, augment=("crop",), label_smoothing=0.1, ema_decay=0.99),
-        dropout=0.0,
-        drop_connect=0.0,
         source="ours, for the bundled 8x8 digits",
     ),
     "cifar-transfer": Published(
@@ -148,7 +146,6 @@ RECIPES: dict[str, Published] = {
             resolution=224,
         ),
         dropout=0.2,
-        drop_connect=0.0,
         source="the fine-tuning of MUXNet (Lu, Deb and Boddeti 2020) on CIFAR-10 and CIFAR-100",
     ),
     "imagenet": Published(
@@ -184,8 +181,6 @@ RECIPES: dict[str, Published] = {
             warmup_epochs=2.0,
             ema_decay=0.998,
         ),
-        dropout=0.0,
-        drop_connect=0.0,
         source="ours, for segmentations of a few hundred small images from scratch",
     ),
     "ade20k": Published(
@@ -198,8 +193,6 @@ RECIPES: dict[str, Published] = {
             schedule="poly",
             warmup_epochs=0.0,
         ),
-        dropout=0.0,
-        drop_connect=0.0,
         source="segmentation on ADE20K (Zhou et al. 2018): 100,000 steps of 16 images, on pretrained weights",
     ),
     "blood-cells": Published(
@@ -213,8 +206,6 @@ RECIPES: dict[str, Published] = {
             ema_decay=0.998,
             clip=10.0,
         ),
-        dropout=0.0,
-        drop_connect=0.0,
         source="ours, for detectors of a few hundred images from scratch",
     ),
     "voc": Published(
@@ -227,8 +218,6 @@ RECIPES: dict[str, Published] = {
             warmup_epochs=2.0,
             clip=10.0,
         ),
-        dropout=0.0,
-        drop_connect=0.0,
         source="SSD300 on PASCAL VOC (Liu et al. 2016): 120,000 steps of 32 images, on pretrained weights; here a cosine",
     ),
 }

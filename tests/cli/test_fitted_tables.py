@@ -7,8 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from nas.cli.show import architecture_table, number
-from nas.cli.tables import READABLE, fitted
+from nas.cli.show import READABLE, architecture_table, fitted, number
 from nas.core.objectives import Objective
 
 ARCHITECTURE = "r8/stem8s1/se0.25/ds8:v0/ir16:k5s2e4/sp:k5e3p0.75m-0+/ir16:k3.5e3/head32"

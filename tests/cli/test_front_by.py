@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from nas.cli.choosing import front_by, recorded_names
 from nas.core.errors import ConfigError
 from nas.core.objectives import Objective
-from nas.runs.ranking import front_by, recorded_names
 from nas.runs.reading import load_run
 from nas.runs.run_folder import run_table
 

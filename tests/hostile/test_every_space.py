@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from nas.core.records import Architecture
 from nas.core.space import HasBuild, HasCost, HasVariation, SearchSpace
-from nas.training.image_size import input_size
+from nas.training.latency import input_size
 from search_spaces import SEARCH_SPACES
 from search_spaces.nasbench101 import NASBench101
 from search_spaces.nasbench101.cell import Cell, edge_weight

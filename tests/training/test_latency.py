@@ -19,8 +19,7 @@ from nas.core.errors import ConfigError
 from nas.core.objectives import OBJECTIVES
 from nas.core.space import SearchSpace
 from nas.training import latency
-from nas.training.image_size import input_size
-from nas.training.latency import LatencySettings, Timing, UnsteadyTiming, steady, time_in_turns
+from nas.training.latency import LatencySettings, Timing, UnsteadyTiming, input_size, steady, time_in_turns
 from search_spaces.muxnet import MUXNetSpace
 from search_spaces.nasbench101 import NASBench101
 
