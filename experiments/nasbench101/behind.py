@@ -55,7 +55,7 @@ def main(out: Path = HERE / "results") -> None:
     head = ["experiment", "task", "evaluations", "best", "its value", "best of ours", "tested"]
     text = (
         "# Where something else has the better number\n\nWritten by `behind.py`. Accuracy: mean test error (%), less is better; the others: median "
-        "hypervolume, more is better. `tested` is what Wilcoxon's signed-rank test over the seeds says of the best against the best of "
+        "hypervolume, more is better. `tested` is the outcome of Wilcoxon's signed-rank test over the seeds for the best against the best of "
         "ours, these two alone.\n\n"
     )
     (out / "behind.md").write_text(text + to_markdown(head, lines), encoding="utf-8")

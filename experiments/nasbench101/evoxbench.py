@@ -29,7 +29,7 @@ a final population of about this size. `tested`: Wilcoxon's signed-rank test ove
 the seeds against sa-moead (moead where that was not run so far), corrected by Holm over the methods; A is the probability that
 a run of the row is better (Vargha and Delaney). The published figures are means of 31 runs of 10,000 evaluations of the
 **whole** NASBench-101 with EvoXBench's own encoding: a column to orient by, not one to compare with, except where the
-section says that its table is the whole one.
+section states that its table is complete.
 """
 
 

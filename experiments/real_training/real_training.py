@@ -185,7 +185,7 @@ def main() -> None:
     if args.report:
         frame = pd.read_csv(RESULTS / "curves.csv")
     elif args.runs is None:
-        raise SystemExit("--runs FOLDER: say where the runs are to be kept")
+        raise SystemExit("--runs FOLDER: set the folder of the runs")
     else:
         jobs = [(algorithm, seed) for seed in range(1, args.seeds + 1) for algorithm in BUDGETS]
         with ProcessPoolExecutor(args.jobs) as pool:

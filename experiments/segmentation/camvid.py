@@ -314,7 +314,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--data", required=True, help="the Parquet file, or a folder as docs/segmentation.md says"
+        "--data", required=True, help="the Parquet file, or a folder (see docs/segmentation.md)"
     )
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     parser.add_argument("--runs", type=Path, default=Path("runs/camvid"))

@@ -18,7 +18,7 @@ METRICS = ("miou", "pixel_accuracy")
 CURVES = ("epoch", "train_loss", "validation_miou", "validation_pixel_accuracy", "validation_loss", "seconds")
 SHEET_BYTES = 600_000
 
-# Colours of the classes, in the order of CamVid's numbers: told apart by lightness where hues may not be.
+# Colours of the classes, in the order of CamVid's numbers: distinct by lightness where hues may not be.
 COLOURS = (
     "#B8E2F2",  # sky
     "#8A7A70",  # building

@@ -59,7 +59,7 @@ def compare(
     apart = float((expected - fast(given)).abs().max() / expected.abs().max())
     if not apart < SAME:
         raise SystemExit(
-            f"{name}: outputs are {apart:.1e} of the largest apart: times of these would say nothing"
+            f"{name}: outputs are {apart:.1e} of the largest apart: times of these are meaningless"
         )
     slow, quick = interleaved(lambda: plain(x), lambda: fast(given), rounds)
     return {
