@@ -59,7 +59,7 @@ def check_networks(
 
 def default_task(space: SearchSpace) -> TaskSpec:
     """Channels, classes and image size of the space's settings; without them 3 channels, 10 classes and 32x32 pixels."""
-    from nas.training.image_size import input_size
+    from nas.training.latency import input_size
 
     declared = getattr(space, "task", None)
     if isinstance(declared, TaskSpec):
