@@ -328,13 +328,13 @@ def test_hypervolume_is_drawn_over_evaluations_and_over_seconds_with_its_referen
     np.testing.assert_array_equal(left[:, 0], [1, 2, 3, 4])  # invalid trials cost no evaluation
     np.testing.assert_array_equal(right[:, 0], [2, 4, 6, 10])
     np.testing.assert_array_equal(left[:, 1], run.curve[[0, 1, 2, 4]])
-    assert "reference point (error 4.4, params 4.4)" in figure.get_supxlabel()
+    assert "reference point (error 4.4 %, params 4.4 parameters)" in figure.get_supxlabel()
 
 
 def test_the_reference_point_is_stated_in_the_direction_of_the_user() -> None:
     item = Objective("accuracy", "%", maximize=True, best=100.0, reference=10.0)
     run = table([item, PARAMS], [[50, 4], [60, 5]])
-    assert "(accuracy 10, params 5.5) to the ideal point (accuracy 100, params 0)" in hypervolume_figure(
+    assert "(accuracy 10 %, params 5.5 parameters) to the ideal point (accuracy 100 %, params 0 parameters)" in hypervolume_figure(
         run
     ).get_supxlabel().replace("\n", " ")
 
