@@ -334,9 +334,10 @@ def test_hypervolume_is_drawn_over_evaluations_and_over_seconds_with_its_referen
 def test_the_reference_point_is_stated_in_the_direction_of_the_user() -> None:
     item = Objective("accuracy", "%", maximize=True, best=100.0, reference=10.0)
     run = table([item, PARAMS], [[50, 4], [60, 5]])
-    assert "(accuracy 10 %, params 5.5 parameters) to the ideal point (accuracy 100 %, params 0 parameters)" in hypervolume_figure(
-        run
-    ).get_supxlabel().replace("\n", " ")
+    assert (
+        "(accuracy 10 %, params 5.5 parameters) to the ideal point (accuracy 100 %, params 0 parameters)"
+        in hypervolume_figure(run).get_supxlabel().replace("\n", " ")
+    )
 
 
 def test_a_long_search_is_drawn_over_hours() -> None:
