@@ -14,6 +14,10 @@ from nas.core.checks import check_known
 from nas.core.errors import ConfigError
 
 LABEL_LENGTH = 40
+# keys of a problem that its searches take over
+_OF_THE_SEARCH = (
+    "space objectives limits evaluator fidelity halving concurrency ordered max_failures"
+).split()
 SPREAD = "ray"  # executor of a problem whose trials, not its runs, go to workers
 
 
@@ -190,18 +194,10 @@ def spread(executor: Part, workers: int) -> Part:
 def search_config(config: CompareConfig, problem: ProblemPart, algorithm: Part, seed: int) -> SearchConfig:
     """One run of the comparison as a search."""
     return SearchConfig(
-        space=problem.space,
-        objectives=problem.objectives,
-        limits=problem.limits,
+        **{name: getattr(problem, name) for name in _OF_THE_SEARCH},
         algorithm=Part.model_validate({"name": algorithm.name, **algorithm.settings}),
-        evaluator=problem.evaluator,
         executor=spread(problem.executor, config.workers),
         budget={"evaluations": config.budget_of(problem)},  # type: ignore[arg-type]
-        fidelity=problem.fidelity,
-        halving=problem.halving,
         seed=seed,
-        concurrency=problem.concurrency,
-        ordered=problem.ordered,
-        max_failures=problem.max_failures,
         keep_weights=False,
     )

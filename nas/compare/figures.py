@@ -42,43 +42,30 @@ def of_study(study: Study) -> list[Drawing]:
     name = slug(study.name)
     measure = study.measure.label
     quartiles = "Line: median over seeds. Band or bars: quartiles."
-    found = [
-        (
-            "quality",
-            f"{measure} against evaluations. {quartiles}",
-            partial(figures_curves.over_evaluations, study),
-        ),
-        ("time", f"{measure} against time. {quartiles}", partial(figures_curves.over_time, study)),
-        (
-            "final",
-            f"{measure} of every run after {study.budget:,} evaluations.",
-            partial(figures_curves.final, study),
-        ),
+    found: list[tuple[str, str, Callable[[Study], Figure]]] = [
+        ("quality", f"{measure} against evaluations. {quartiles}", figures_curves.over_evaluations),
+        ("time", f"{measure} against time. {quartiles}", figures_curves.over_time),
+        ("final", f"{measure} of every run after {study.budget:,} evaluations.", figures_curves.final),
     ]
     if study.config.targets_of(study.part):
-        found.append(
-            ("targets", "Share of runs that reached each target.", partial(figures_curves.targets, study))
-        )
+        found.append(("targets", "Share of runs that reached each target.", figures_curves.targets))
     if study.reference is not None:
+        others = f"IGD+ and additive epsilon against evaluations. {quartiles}"
+        surfaces = "Median attainment surfaces after the full budget."
+        where = "Where more runs of one of two algorithms attain a point."
         found += [
-            ("indicators", f"IGD+ and additive epsilon against evaluations. {quartiles}",
-             partial(figures_curves.other_measures, study)),
-            ("attainment", "Median attainment surfaces after the full budget.",
-             partial(figures_fronts.attainment, study)),
-            ("difference", "Where more runs of one of two algorithms attain a point.",
-             partial(figures_fronts.differences, study)),
-        ]  # fmt: skip
+            ("indicators", others, figures_curves.other_measures),
+            ("attainment", surfaces, figures_fronts.attainment),
+            ("difference", where, figures_fronts.differences),
+        ]
+    text = "Mean ranks over seeds; a bar joins algorithms without a significant difference (Nemenyi test)."
+    found.append(("ranks", text, _ranks))
+    return [Drawing(f"{kind}_{name}", study.name, text, partial(draw, study)) for kind, text, draw in found]
+
+
+def _ranks(study: Study) -> Figure:
     title = f"{study.name}: mean ranks after {study.budget:,} evaluations"
-    ranking = study.ranking(study.budget)
-    draw = partial(figures_ranks.ranks, ranking, title, study.config.alpha)
-    found.append(
-        (
-            "ranks",
-            "Mean ranks over seeds; a bar joins algorithms without a significant difference (Nemenyi test).",
-            draw,
-        )
-    )
-    return [Drawing(f"{kind}_{name}", study.name, text, draw) for kind, text, draw in found]
+    return figures_ranks.ranks(study.ranking(study.budget), title, study.config.alpha)
 
 
 def write_figures(folder: Path, found: Sequence[Drawing]) -> None:

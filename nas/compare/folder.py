@@ -19,15 +19,10 @@ from nas.runs.log_file import make_folder
 
 FILE = "compare.json"
 SCHEMA = 1
-_PATTERNS = (
+_PATTERNS = [
     FILE,
-    "index.html",
-    "results/*.csv",
-    "results/*.csv.gz",
-    "results/tables.*",
-    "figures/*",
-    "fronts/*.csv",
-)
+    *"index.html results/*.csv results/*.csv.gz results/tables.* figures/* fronts/*.csv".split(),
+]
 # keys of a problem that determine its runs; the others only decide how to read them
 _SHAPES_RUNS = {"space", "limits", "evaluator", "fidelity", "halving", "concurrency", "ordered"}
 _OF_OBJECTIVES = {"name", "function", "maximize", "cheap"}
@@ -70,16 +65,7 @@ def _check_writable(files: OwnedFiles) -> None:
     """Check before any work that the outputs can be written."""
     try:
         files.check(
-            [
-                FILE,
-                "index.html",
-                "results/",
-                "results/tables.md",
-                "results/tables.tex",
-                "figures/",
-                "fronts/",
-                "runs/",
-            ]
+            [FILE, *"index.html results/ results/tables.md results/tables.tex figures/ fronts/ runs/".split()]
         )
     except OSError as error:
         raise HistoryError(

@@ -116,11 +116,6 @@ def summary_of(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def begun(folder: Path) -> bool:
-    """Whether a run has asked for candidates."""
-    return asked(folder)
-
-
 def carry_out(comparison: Comparison, key: RunKey, callbacks: Sequence[AnyCallback] = ()) -> dict[str, float]:
     """Make or continue a run and return its number of evaluations.
 
@@ -133,7 +128,7 @@ def carry_out(comparison: Comparison, key: RunKey, callbacks: Sequence[AnyCallba
         replace(
             spec,
             out=folder,
-            resume=begun(folder),
+            resume=asked(folder),
             keep_weights=False,
             callbacks=callbacks,
             plots=False,

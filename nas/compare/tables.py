@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -200,18 +200,29 @@ def markdown(found: Sequence[Table]) -> str:
     """All tables as Markdown; the best of a column is bold."""
     parts = ["# Comparison\n\nWritten by `nas compare`."]
     for table in found:
-        plain = replace(
-            table,
-            header=tuple(map(markdown_text, table.header)),
-            rows=tuple(tuple(map(markdown_text, row)) for row in table.rows),
-        )
+        plain = _escaped(table, markdown_text)
         texts = [list(line) for line in (plain.header, *_bold(plain, "**{}**".format))]
         widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
         texts.insert(1, ["-" * width for width in widths])
         body = "\n".join(f"| {' | '.join(map(str.ljust, line, widths))} |" for line in texts)
-        notes = "\n".join(map(markdown_text, table.notes))
-        parts.append(f"## {markdown_text(table.title)}\n\n{notes}\n\n{body}")
+        notes = "\n".join(plain.notes)
+        parts.append(f"## {plain.title}\n\n{notes}\n\n{body}")
     return "\n\n".join(parts) + "\n"
+
+
+def _escaped(table: Table, escape: Callable[[str], str]) -> Table:
+    """The table with every text escaped."""
+
+    def all_of(texts: Sequence[str]) -> tuple[str, ...]:
+        return tuple(map(escape, texts))
+
+    return Table(
+        escape(table.title),
+        all_of(table.notes),
+        all_of(table.header),
+        tuple(map(all_of, table.rows)),
+        table.best,
+    )
 
 
 def _bold(table: Table, mark: Callable[[str], str]) -> list[tuple[str, ...]]:
@@ -230,23 +241,15 @@ _LATEX = (
 
 def latex_text(text: str) -> str:
     """A text with LaTeX's special characters escaped."""
-    escaped = re.sub(
-        r"[\\~^&%$#_{}<>\[\]*]", lambda m: _LATEX.get(m[0], f"${m[0]}$"), " ".join(printable(text).split())
-    )
-    return escaped
+    plain = " ".join(printable(text).split())
+    return re.sub(r"[\\~^&%$#_{}<>\[\]*]", lambda m: _LATEX.get(m[0], f"${m[0]}$"), plain)
 
 
 def latex(found: Sequence[Table]) -> str:
     """All tables as LaTeX for the package booktabs; the best of a column is bold."""
     parts = ["% Written by nas compare; needs \\usepackage{booktabs}"]
     for table in found:
-        escaped = Table(
-            latex_text(table.title),
-            tuple(map(latex_text, table.notes)),
-            tuple(map(latex_text, table.header)),
-            tuple(tuple(map(latex_text, row)) for row in table.rows),
-            table.best,
-        )
+        escaped = _escaped(table, latex_text)
         body = "\n".join(f"{' & '.join(row)} \\\\" for row in _bold(escaped, "\\textbf{{{}}}".format))
         parts.append(
             "\\begin{table}\n\\centering\\small\n"

@@ -15,8 +15,9 @@ from nas.compare import runs as runs_module
 from nas.compare.design import SharedDesign, SharedDesignWithRecall, WithDesign, draw_design
 from nas.compare.driving import run_missing
 from nas.compare.folder import remember
-from nas.compare.runs import Comparison, RunKey, begun, carry_out
+from nas.compare.runs import Comparison, RunKey, carry_out
 from nas.core.errors import ConfigError, HistoryError
+from nas.runs.files import asked
 from nas.runs.history import History
 from nas.runs.reading import load_run
 from nas.testing.toy import answer, toy_problem
@@ -85,7 +86,7 @@ def test_an_interrupted_run_continues_to_the_same_end(
 
     with pytest.raises(KeyboardInterrupt):
         carry_out(cut, key, [stop])
-    assert begun(cut.folder(key))
+    assert asked(cut.folder(key))
     assert not cut.done(key)
     carry_out(cut, key)
     assert cut.done(key)
