@@ -60,6 +60,15 @@ class Account:
         return f"data: {self.used:,} images used; {'; '.join(found)}" if found else ""
 
 
+def damage_lines(account: Account, damage: Sequence[Damage], skipping: bool, limit: int) -> list[str]:
+    """The end of a report: ignored files, at most `limit` damages spelt out, and the number of damages."""
+    word = "skipped" if skipping else "damaged"
+    text = [f"  ignored: {ignored}" for ignored in account.ignored]
+    text += [f"  {word}: {d.where}: {d.reason}" for d in damage[:limit]]
+    text += [f"  and {len(damage) - limit} more"] if len(damage) > limit else []
+    return [*text, f"  {len(damage):,} {word}" if damage else "  nothing is damaged"]
+
+
 def announce(account: Account) -> None:
     """Report an account on the logger `nas.data`, in one line, unless it is empty."""
     line = account.line()

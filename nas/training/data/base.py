@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.training.data.account import Account
+from nas.training.data.account import Account, damage_lines
 from nas.training.data.account import Damage as Damage  # used by every reader
 
 ByteArray = NDArray[np.uint8]
@@ -125,18 +125,8 @@ class DataReport:
                         f"  {split}: {sum(counts)} {self.counted}, {min(counts)} to {max(counts)} a class"
                     )
         text += [f"  note: {note}" for note in self.account.notes]
-        text += [f"  ignored: {ignored}" for ignored in self.account.ignored]
-        word = "skipped" if self.skipping else "damaged"
-        text += [f"  {word}: {d.where}: {d.reason}" for d in self.damage[:limit]]
-        if len(self.damage) > limit:
-            text.append(f"  and {len(self.damage) - limit} more")
-        if not self.found:
-            text.append(f"  not found. {self.how_to_get}")
-        elif not self.damage:
-            text.append("  nothing is damaged")
-        else:
-            text.append(f"  {len(self.damage):,} {word}")
-        return text
+        end = damage_lines(self.account, self.damage, self.skipping, limit)
+        return text + (end if self.found else [*end[:-1], f"  not found. {self.how_to_get}"])
 
 
 def settings_text(data: object, *newer: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from nas.core.checks import check_known
 from nas.core.errors import ConfigError, DataError
-from nas.training.data.account import Account, Damage, Ignored, complaint
+from nas.training.data.account import Account, Damage, Ignored, complaint, damage_lines
 from nas.training.data.base import ByteArray, IntArray, pixel_statistics
 from nas.training.data.decode import read_numbers, read_turned, to_array
 from nas.training.data.encoded import TYPICAL, decoded
@@ -244,13 +244,7 @@ class MaskReport:
         text = [f"{self.name}: {len(self.shares)} classes; sizes {some or 'none'}"]
         text += [f"  {split}: {count} images" for split, count in self.counts.items()]
         text += [f"  {share:6.2f}% of the pixels: {name}" for name, share in self.shares.items()]
-        text += [f"  ignored: {ignored}" for ignored in self.account.ignored]
-        word = "skipped" if self.skipping else "damaged"
-        text += [f"  {word}: {d.where}: {d.reason}" for d in self.damage[:limit]]
-        if len(self.damage) > limit:
-            text.append(f"  and {len(self.damage) - limit} more")
-        text.append(f"  {len(self.damage)} {word}" if self.damage else "  nothing is damaged")
-        return text
+        return text + damage_lines(self.account, self.damage, self.skipping, limit)
 
 
 def load_masks(listing: MaskListing, reading: MaskReading) -> MaskSplits:
