@@ -53,7 +53,6 @@ class SharedDesign(Algorithm):
         return self._next < len(self._design) or bool(self._untold)
 
     def tell(self, observations: Sequence[Observation]) -> None:
-        """Pass the results to the algorithm."""
         self._untold.difference_update(seen.architecture for seen in observations)
         self._inner.tell(observations)
 

@@ -44,5 +44,4 @@ class Lazy:
         return (self.load().__doc__ or "").strip().splitlines()[0]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call it."""
         return self.load()(*args, **kwargs)

@@ -165,6 +165,5 @@ class InitialFirst(Algorithm):
         self._recalls.recall(architecture)
 
     def tell(self, observations: Sequence[Observation]) -> None:
-        """Pass results to the algorithm."""
         self._untold.difference_update(seen.architecture for seen in observations)
         self._inner.tell(observations)

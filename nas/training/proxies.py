@@ -124,11 +124,9 @@ class WithProxies:
         return {**self.proxies(trial), **self.evaluator(trial)}
 
     def prepare(self) -> object:
-        """As the evaluator's."""
         return self.evaluator.prepare()
 
     def task_spec(self) -> TaskSpec:
-        """As the evaluator's."""
         return self.evaluator.task_spec()
 
     def for_space(self, space: SearchSpace, task: TaskSpec | None) -> WithProxies:
@@ -140,7 +138,6 @@ class WithProxies:
         return replace(self, evaluator=self.evaluator.keeping(folder, horizon))
 
     def weights_file(self, trial: Trial) -> Path:
-        """As the evaluator's."""
         return self.evaluator.weights_file(trial)
 
 

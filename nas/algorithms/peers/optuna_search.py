@@ -116,7 +116,6 @@ class OptunaTPE(_Optuna):
     """Optuna's TPE, multivariate."""
 
     def sampler(self, samplers: Any, seed: int) -> Any:
-        """Its TPESampler."""
         return samplers.TPESampler(multivariate=True, seed=seed)
 
 
@@ -139,7 +138,6 @@ class OptunaNSGA2(_Optuna):
     Settings = OptunaPopulationSettings
 
     def sampler(self, samplers: Any, seed: int) -> Any:
-        """Its NSGAIISampler."""
         return samplers.NSGAIISampler(population_size=self._settings.population, seed=seed)
 
 
@@ -149,5 +147,4 @@ class OptunaNSGA3(_Optuna):
     Settings = OptunaPopulationSettings
 
     def sampler(self, samplers: Any, seed: int) -> Any:
-        """Its NSGAIIISampler."""
         return samplers.NSGAIIISampler(population_size=self._settings.population, seed=seed)

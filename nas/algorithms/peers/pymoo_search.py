@@ -198,7 +198,6 @@ class PymooNSGA2(_Pymoo):
     """pymoo's NSGA-II, unchanged."""
 
     def algorithm(self, task: Task, parts: dict[str, Any]) -> Any:
-        """Its NSGA2."""
         from pymoo.algorithms.moo.nsga2 import NSGA2
 
         return NSGA2(pop_size=self._settings.population, **parts)
@@ -208,7 +207,6 @@ class PymooNSGA3(_Pymoo):
     """pymoo's NSGA-III, unchanged."""
 
     def algorithm(self, task: Task, parts: dict[str, Any]) -> Any:
-        """Its NSGA3."""
         from pymoo.algorithms.moo.nsga3 import NSGA3
 
         return NSGA3(self.directions(task), **parts)

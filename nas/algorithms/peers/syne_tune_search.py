@@ -82,5 +82,4 @@ class SyneTuneEvolution(OutsideAlgorithm):
     needs = ("syne_tune", INSTALL)
 
     def make(self, task: Task) -> _Searcher:
-        """The searcher."""
         return _Searcher(self._settings, task)
