@@ -63,7 +63,8 @@ def sizes(c):
 @space.cost
 def cost(c):
     """Exact costs, known without training."""
-    return {"params": sum((a + 1) * b for a, b in pairwise(sizes(c)))}
+    layers = list(pairwise(sizes(c)))
+    return {"params": sum((a + 1) * b for a, b in layers), "madds": sum(a * b for a, b in layers)}
 
 
 def evaluate(c):

@@ -53,6 +53,6 @@ def build(c, *, num_classes, in_channels, image_size):
 if __name__ == "__main__":
     recipe = {"epochs": 10, "optimiser": "adamw", "lr": 1e-3, "weight_decay": 0.05}
     found = nas.search(
-        space, ["error", "params", "madds"], data="images", training={"recipe": recipe}, budget=60
+        space, ["error", "madds", "activations"], data="images", training={"recipe": recipe}, budget=60
     )
     print(found.front.to_string(index=False))
