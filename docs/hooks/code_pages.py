@@ -10,7 +10,19 @@ import nas.testing
 import nas.training
 from nas.cli.app import app
 
-FIRST = ("search", "SearchResult", "load_run", "load_network")  # what most readers look for
+# what most readers look for
+FIRST = (
+    "search",
+    "SearchResult",
+    "Space",
+    "Choice",
+    "Integer",
+    "Float",
+    "Repeat",
+    "Choices",
+    "load_run",
+    "load_network",
+)
 
 # Page: its title, what stands at its top, and the names that it documents.
 API: Mapping[str, tuple[str, str, list[str]]] = {

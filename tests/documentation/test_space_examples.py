@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import runpy
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,14 @@ def test_a_config_declares_the_space_of_its_script(name: str, images: Path) -> N
     assert space.declaration.genes == script.declaration.genes
     assert (space.name, space.size, space.lacks) == (script.name, script.size, script.lacks)
     assert list(problem.names) == OBJECTIVES[name]
+
+
+def test_the_notebook_has_the_code_of_the_script() -> None:
+    notebook = json.loads((EXAMPLES.parent / "notebooks" / "define_space.ipynb").read_text(encoding="utf-8"))
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    shown = [ast.dump(node) for cell in cells for node in ast.parse("".join(cell["source"])).body]
+    script = ast.parse((EXAMPLES / "resnets.py").read_text(encoding="utf-8")).body
+    assert [ast.unparse(node) for node in script[1:-1] if ast.dump(node) not in shown] == []
 
 
 @every_example
