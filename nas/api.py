@@ -79,10 +79,10 @@ def search(
         keep_weights: with `out` and an evaluator that trains (`nas.training.TrainingEvaluator`), keep the weights of
             the front's networks, and no others, in `out/weights`; see `nas.load_network`.
         warm_start: initial results: the folder of an earlier run of the same space and objectives, or a CSV file or
-            DataFrame (a column ``architecture`` and one for each measured objective). They teach the algorithm, may be on
+            DataFrame (a column ``architecture``, or one for each parameter, and one for each measured objective). They teach the algorithm, may be on
             the front, are not measured again and do not count in the budget. A resumed run has them in its own log.
-        initial: known good architectures to evaluate first: text forms, genes, or `Architecture` values. They count in the
-            budget and replace as many of the initial design. A resumed run has them in its own log.
+        initial: known good architectures to evaluate first: text forms, genes, `Architecture` values, or mappings of parameters
+            to values (``[{"depth": 2, "width": 32}]``), where these have names. They count in the budget and replace as many of the initial design. A resumed run has them in its own log.
         stop: rules that end the search before its budget is spent: ``nas.Stalled(30)`` (no growth of the hypervolume for
             30 evaluations), ``nas.Reached("error <= 2")`` (by a member of the front), or the same as in a config,
             ``{"stalled": 30}``. A callback may stop it too: `SearchState.request_stop`. Rules may change on resume.

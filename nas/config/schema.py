@@ -124,7 +124,7 @@ class SearchConfig(Closed):
     halving: HalvingPart | None = None
     keep_weights: bool = True
     warm_start: str | None = Field(default=None, min_length=1)
-    initial: list[str | int | list[int]] = Field(default_factory=list)
+    initial: list[str | int | list[int] | dict[str, Any]] = Field(default_factory=list)
     stop: Annotated[
         list[dict[str, Any]],
         BeforeValidator(_listed, json_schema_input_type=list[dict[str, Any]] | dict[str, Any]),

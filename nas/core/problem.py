@@ -159,6 +159,10 @@ class Problem:
                 f"objectives: {taken[0]!r} is a reserved column of every run's table; choose another name"
             )
         named = self.space.parameters if isinstance(self.space, HasChoices) else ()
+        columns = sorted(RESERVED.intersection(named))
+        if columns or len(set(named)) < len(named):
+            what = f"{columns[0]!r} is a column of every run's table" if columns else "two have one name"
+            raise ConfigError(f"parameters of space {self.space.name!r}: {what}; rename it")
         both = [name for name in names if name in named]
         if both:
             raise ConfigError(

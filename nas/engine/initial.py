@@ -12,12 +12,15 @@ from nas.core.algorithm import Algorithm, HasRecall, TakesStarts
 from nas.core.errors import ConfigError, NasError
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Observation
+from nas.core.space import HasNamedArchitectures, SearchSpace
 from nas.core.tracebacks import summarize_exception
 
-AnyArchitecture = Architecture | str | int | Sequence[int]
+AnyArchitecture = Architecture | str | int | Sequence[int] | Mapping[str, Any]
 AnyArchitectures = Iterable[AnyArchitecture]  # a list, a column of a front, an array of genes
 
-_HINT = "give text forms, such as those of front.csv, lists of genes, or nas.Architecture values"
+_HINT = (
+    "give text forms, such as those of front.csv, lists of genes, nas.Architecture values, or mappings of parameters to values"
+)
 
 
 def listed(given: AnyArchitectures) -> tuple[AnyArchitecture, ...]:
@@ -59,9 +62,12 @@ def _resolved(item: Any, problem: Problem, named: str) -> Architecture:
             item, bool
         ):  # YAML reads the text of a single gene as int
             return space.canonical(space.parse(str(item)))
-        architecture = (
-            item if isinstance(item, Architecture) else Architecture(space.name, _genes(item, named))
-        )
+        if isinstance(item, Architecture):
+            architecture = item
+        elif isinstance(item, Mapping):
+            architecture = _by_name(item, space, named)
+        else:
+            architecture = Architecture(space.name, _genes(item, named))
         if architecture.space != space.name:
             raise ConfigError(
                 f"{named}, belongs to space {architecture.space!r}; this search uses {space.name!r}"
@@ -79,6 +85,15 @@ def _resolved(item: Any, problem: Problem, named: str) -> Architecture:
         raise ConfigError(
             f"{named}: the space cannot read it: {summarize_exception(error)}; {_HINT}"
         ) from error
+
+
+def _by_name(values: Mapping[str, Any], space: SearchSpace, named: str) -> Architecture:
+    if not isinstance(space, HasNamedArchitectures):
+        raise ConfigError(
+            f"{named}: space {space.name!r} finds no architectures by the names of parameters (it has no "
+            "architecture(values)); give a text form or a list of genes"
+        )
+    return space.architecture(values)
 
 
 def _genes(item: Any, named: str) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from nas.core.versions import versions
 from nas.engine.changed_code import META as CODE
 from nas.engine.changed_code import RunCode
 from nas.engine.kept_weights import KeptWeights
-from nas.engine.plan import COST_SECONDS, Plan
+from nas.engine.plan import COST_SECONDS, DECLARATION, Plan
 from nas.engine.search_state import SearchState, numerics
 from nas.engine.stopping import StopRule
 from nas.report.run_tables import write_tables
@@ -27,6 +27,7 @@ from nas.runs.files import run_files
 from nas.runs.history import History, as_json
 from nas.runs.history_table import frame_of
 from nas.runs.log_file import well_formed
+from nas.runs.parameters import Parameters
 from nas.runs.reading import load_run
 from nas.runs.run_folder import RunTable, run_table, summarise
 
@@ -36,8 +37,9 @@ class SearchResult:
     """The result of a search.
 
     `front`: the non-dominated architectures that meet every limit, one row each, column ``architecture`` and one column an
-    objective in its own unit. `history`: one row per trial (see `nas.runs.history.read_history`). `summary`: the numbers of
-    summary.json. `state`: ``finished``, ``exhausted`` (nothing new left in the space) or ``interrupted``.
+    objective in its own unit. `history`: one row per trial (see `nas.runs.history.read_history`). Both end in one column per
+    parameter, where these have names (see `nas.runs.parameters`). `summary`: the numbers of summary.json. `state`:
+    ``finished``, ``exhausted`` (nothing new left in the space) or ``interrupted``.
     `front_posterior`: with repeated measurements and an algorithm with a model, the front by the model's posterior mean (see
     `nas.algorithms.noise.posterior_front`). `space`: the searched space, with the costs and networks of the data.
     """
@@ -72,7 +74,7 @@ def remember(
     resolved = {
         "schema": 1,
         "config": config,
-        **{key: value for key, value in plan.identity.items() if key != "evaluations"},
+        **{key: value for key, value in plan.identity.items() if key not in ("evaluations", DECLARATION)},
         "loop": dataclasses.asdict(plan.settings),
         "stop": [str(rule) for rule in rules],
         "versions": versions(),
@@ -91,6 +93,7 @@ def remember(
             META: None if plan.warm is None else plan.warm.as_meta(plan.problem),
         }
     history.write_meta(values)
+    history.name_parameters(() if plan.warm is None else [r.trial.architecture for r in plan.warm.results])
     path = history.path.parent / "config.json"
     try:
         run_files(path.parent).write_text(path.name, as_json(resolved))
@@ -127,16 +130,21 @@ def conclude(
         "objectives": {o.name: {"unit": o.unit, "maximize": o.maximize} for o in problem.objectives},
         "limits": [str(limit) for limit in problem.limits],
     }
-    posterior = posterior_front(problem, plan.algorithm, [*state.imported, *state.results])
+    every = [*state.imported, *state.results]
+    posterior = posterior_front(problem, plan.algorithm, every)
+    named = Parameters()
+    if history is None or posterior is not None:
+        named = Parameters.of(problem.space, [result.trial.architecture for result in every])
+    posterior = None if posterior is None else named.added(posterior)
     if history is None:
         frame = frame_of(problem.space, state.results)
         initial = plan.algorithm.initial
         warm = {} if plan.warm is None else {META: plan.warm.as_meta(problem)}
         table = run_table(
-            frame, problem.objectives, problem.limits, initial, state.notes, imported_table(warm)
+            frame, problem.objectives, problem.limits, initial, state.notes, imported_table(warm), parameters=named
         )
         return SearchResult(
-            table.front, frame, summarise(table, extra), ended, None, table, posterior, problem.space
+            table.front, table.frame, summarise(table, extra), ended, None, table, posterior, problem.space
         )
     history.check_in_place()
     out = history.path.parent

@@ -25,7 +25,7 @@ from nas.core.interrupts import is_interrupt
 from nas.core.objectives import AnyObjective, Limit
 from nas.core.problem import Problem
 from nas.core.records import Result, Status, Trial
-from nas.core.space import SearchSpace, can_build, for_task
+from nas.core.space import HasChoices, SearchSpace, can_build, for_task, with_choices
 from nas.core.task_spec import TaskSpec
 from nas.core.text import storable
 from nas.engine.changed_code import checked_code, measuring
@@ -40,6 +40,7 @@ from nas.executors.worker import describe_failure, is_out_of_memory
 from nas.runs.brought import META, imported_table
 from nas.runs.history import History
 from nas.runs.history_table import frame_of
+from nas.runs.parameters import Parameters
 from nas.runs.reading import load_run
 from nas.runs.run_folder import run_table
 
@@ -56,7 +57,8 @@ class StudyTrial(Trial):
     """A trial of a study: a `nas.Trial` with its space, so an evaluator accepts it directly.
 
     `id` counts from 0, `architecture` is the architecture to evaluate, `text` its text form, `seed` the trial's seed,
-    `budget` the epochs to train (None: your choice).
+    `budget` the epochs to train (None: your choice), `choices` the values of the active parameters by name, in a space where
+    they have names.
     """
 
     space: SearchSpace = field(kw_only=True, repr=False, compare=False)
@@ -125,7 +127,7 @@ class Study:
             limits: bounds on any objective. Architectures that violate a cheap one are never returned by `ask`.
             fidelity: the budget of every trial, such as epochs.
             halving: instead, the rungs of budgets that architectures climb (`nas.training.Halving`).
-            initial: architectures to ask first.
+            initial: architectures to ask first, as in `nas.search`.
             warm_start: results of an earlier run, as in `nas.search`.
             task: channels, classes and image size of your data, which costs and networks then follow.
             accept_changed_code: on resume, accept and record changed code of the space or the objectives.
@@ -239,6 +241,7 @@ class Study:
             problem, plan, state = self._problem, self._plan, self._search.state
             warm = {} if plan.warm is None else {META: plan.warm.as_meta(problem)}
             told = frame_of(problem.space, state.results)
+            known = [result.trial.architecture for result in (*state.imported, *state.results)]
             return run_table(
                 told,
                 problem.objectives,
@@ -246,6 +249,7 @@ class Study:
                 plan.algorithm.initial,
                 state.notes,
                 imported_table(warm),
+                parameters=Parameters.of(problem.space, known),
             ).front
 
     @property
@@ -254,8 +258,10 @@ class Study:
         with self._lock:
             if self.out is not None:
                 return load_run(self.out)[0].frame
-            state = self._search.state
-            return frame_of(self._problem.space, state.results, state.in_flight.values())
+            state, space = self._search.state, self._problem.space
+            trials = [*(result.trial for result in state.results), *state.in_flight.values()]
+            named = Parameters.of(space, [trial.architecture for trial in trials])
+            return named.added(frame_of(space, state.results, state.in_flight.values()))
 
     def close(self) -> None:
         """Write the tables and plots of the folder and release it; pending trials stay pending. May be called twice."""
@@ -307,7 +313,10 @@ class Study:
 
     def _shown(self, trial: Trial) -> StudyTrial:
         space, task = self._problem.space, self._problem.task
-        return StudyTrial(trial.id, trial.architecture, trial.seed, trial.budget, space=space, task=task)
+        choices = space.choices(trial.architecture) if isinstance(space, HasChoices) else None
+        return StudyTrial(
+            trial.id, trial.architecture, trial.seed, trial.budget, choices, space=space, task=task
+        )
 
     def _nothing(self) -> str:
         number, space = len(self._search.state.in_flight), self._problem.space
@@ -400,7 +409,7 @@ class Study:
                 continue
             if item.name not in values and item.function is not None:
                 try:
-                    values[item.name] = float(item.function(trial.architecture))
+                    values[item.name] = float(item.function(with_choices(self._problem.space, trial.architecture)))
                 except BaseException as error:
                     if is_interrupt(error):
                         raise

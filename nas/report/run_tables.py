@@ -15,6 +15,7 @@ from nas.core.text import command
 from nas.runs.files import run_files
 from nas.runs.history import as_json
 from nas.runs.notes import notes_table
+from nas.runs.parameters import as_written
 from nas.runs.run_folder import HISTORY_CSV, RunTable, curves, summarise
 
 
@@ -36,13 +37,14 @@ def write_tables(
     summary = summarise(table, extra)
     judged = notes_table(table.notes)
     files = run_files(folder)
-    tables = {"front.csv": table.front, "curves.csv": curves(table)}
+    history = as_written(table.frame, table.parameters)
+    tables = {"front.csv": as_written(table.front, table.parameters), "curves.csv": curves(table)}
     if posterior is not None:
-        tables["front_posterior.csv"] = posterior
+        tables["front_posterior.csv"] = as_written(posterior, table.parameters)
     if len(judged):
         tables["surrogate.csv"] = judged
     if csv or files.owns(HISTORY_CSV):
-        tables[HISTORY_CSV] = table.frame
+        tables[HISTORY_CSV] = history
     names = [*tables, "history.parquet", "summary.json"]
     if plots:
         from nas.report.plots import figures, write_plots  # matplotlib is slow to import
@@ -52,7 +54,7 @@ def write_tables(
         files.claim(*names)
         for name, frame in tables.items():
             write_text(folder / name, csv_text(frame))
-        write_stream(folder / "history.parquet", lambda file: table.frame.to_parquet(file, index=False))
+        write_stream(folder / "history.parquet", lambda file: history.to_parquet(file, index=False))
         write_text(folder / "summary.json", as_json(summary))
         if plots:
             write_plots(folder / "plots", table)

@@ -11,15 +11,15 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nas.core.errors import ArchitectureError, HistoryError
 from nas.core.files import check_no_links, remove_folders
-from nas.core.records import Note, Result, Status, Trial
-from nas.core.space import SearchSpace, parsed, text_of
+from nas.core.records import Architecture, Note, Result, Status, Trial
+from nas.core.space import HasChoices, SearchSpace, parsed, text_of
 from nas.core.text import shell_quoted, storable
 from nas.runs.files import APPLICATION, LOG_FILES, TABLE, check_log_is_file, check_new, make_table, run_files
 from nas.runs.history_table import (
@@ -45,6 +45,8 @@ from nas.runs.log_file import (
     well_formed,
 )
 from nas.runs.notes import values_as_text
+from nas.runs.parameters import META as PARAMETERS
+from nas.runs.parameters import cells_of, names_of
 
 __all__ = ["FILE", "SCHEMA", "Event", "History", "as_json", "read_history", "read_notes", "tabulate"]
 
@@ -64,7 +66,11 @@ CREATE TABLE IF NOT EXISTS notes (
     told INTEGER NOT NULL, kind TEXT NOT NULL, objective TEXT NOT NULL, "values" TEXT NOT NULL,
     PRIMARY KEY (told, kind, objective)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS parameters (architecture TEXT PRIMARY KEY, cells TEXT NOT NULL) STRICT;
 """
+
+
+_INSERT_PARAMETERS = "INSERT OR IGNORE INTO parameters VALUES (?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +169,42 @@ class History:
             return None if row is None else json.loads(row[0])
 
     def record_ask(self, trial: Trial | None, notes: Sequence[Note] = ()) -> None:
-        """Record an ask (None: the space was exhausted) and its notes."""
+        """Record an ask (None: the space was exhausted), the parameters of its architecture, and its notes."""
+        named = [] if trial is None else self._named([trial.architecture])
         with self._transaction() as db:
             if trial is not None:
                 text = text_of(self._space, trial.architecture)
                 row = (trial.id, text, trial.seed, trial.budget, time.time())
                 db.execute("INSERT INTO trials VALUES (?, ?, ?, ?, ?)", row)
             db.execute("INSERT INTO log (event, trial) VALUES ('ask', ?)", (trial.id if trial else None,))
+            db.executemany(_INSERT_PARAMETERS, named)
             _insert_notes(db, notes)
+
+    def name_parameters(self, known: Iterable[Architecture] = ()) -> None:
+        """Record the names of the space's parameters, and their values for `known` and for the trials that lack them.
+
+        Raises `HistoryError` when the log belongs to another space.
+        """
+        if not isinstance(self._space, HasChoices):
+            return
+        names = names_of(self._space)
+        if self.meta(PARAMETERS) != names:  # a run of an earlier version, or renamed parameters
+            with self._transaction() as db:
+                db.execute("DELETE FROM parameters")
+        with explained(self.path):
+            query = "SELECT DISTINCT architecture FROM trials WHERE architecture NOT IN (SELECT architecture FROM parameters)"
+            texts = [str(row[0]) for row in self._db.execute(query)]
+        rows = self._named([*known, *(self._parsed(text) for text in texts)])
+        with self._transaction() as db:
+            db.executemany(_INSERT_PARAMETERS, rows)
+        self.write_meta({PARAMETERS: names})
+
+    def _named(self, architectures: Sequence[Architecture]) -> list[tuple[str, str]]:
+        """Rows of the table of parameters; none where they have no names."""
+        space = self._space
+        if not isinstance(space, HasChoices):
+            return []
+        return [(text_of(space, a), json.dumps(cells_of(space, a))) for a in architectures]
 
     def record_result(self, result: Result) -> None:
         """Record a result on arrival; in ordered mode its tell may come later."""
@@ -226,8 +260,11 @@ class History:
             rows = self._db.execute(
                 "SELECT id, architecture, seed, budget FROM trials ORDER BY id"
             ).fetchall()
+        return [Trial(i, self._parsed(text), seed, budget) for i, text, seed, budget in rows]
+
+    def _parsed(self, text: str) -> Architecture:
         try:
-            return [Trial(i, parsed(self._space, text), seed, budget) for i, text, seed, budget in rows]
+            return parsed(self._space, text)
         except ArchitectureError as error:
             raise HistoryError(
                 f"{self.path} does not belong to space {self._space.name!r}: {error}"

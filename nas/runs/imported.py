@@ -1,7 +1,8 @@
 """Results of earlier work as a table: a CSV file or a DataFrame with one evaluated architecture per row.
 
-Columns: ``architecture`` (its text form), one for each measured objective in its own unit, and any further ones, whose numbers
-are kept. ``status``, ``seed`` and ``budget`` have the meaning of a run's history; without them every row is a success at the
+Columns: ``architecture`` (its text form), or one for each parameter by its full name; one for each measured objective in its own
+unit; and any further ones, whose numbers are kept. Cells of parameters are those of `nas.runs.parameters`; an empty one is an
+inactive parameter (in a DataFrame also the option None, as which pandas reads it). ``status``, ``seed`` and ``budget`` have the meaning of a run's history; without them every row is a success at the
 search's budget. A run's history.csv and front.csv are such tables.
 """
 
@@ -23,7 +24,9 @@ from nas.core.checks import did_you_mean
 from nas.core.errors import ArchitectureError, ConfigError, NasError
 from nas.core.problem import Problem
 from nas.core.records import RESERVED, Architecture, Result, Status, Trial
+from nas.core.space import HasChoices, HasNamedArchitectures
 from nas.core.text import from_spreadsheet_cell
+from nas.spaces.parameters import plain_value, same_value, value_of_text
 
 _SHOWN = 5  # most bad rows in a message
 _EMPTY = {"", "nan", "na", "none", "null"}
@@ -146,13 +149,23 @@ def _check_columns(columns: Sequence[str], problem: Problem, named: str) -> None
     twice = sorted({name for name in columns if columns.count(name) > 1})
     if twice:
         raise ConfigError(f"{named}: column {twice[0]!r} appears twice; expected each once")
-    needed = ["architecture", *(o.name for o in problem.objectives if not o.cheap)]
-    for name in needed:
+    measured = [o.name for o in problem.objectives if not o.cheap]
+    parameters = _parameters(problem)
+    by_name = any(name in columns for name in parameters)
+    for name in [*([] if by_name else ["architecture"]), *measured]:
         if name not in columns:
+            some = ", ".join(parameters[:5]) + ", ..." * (len(parameters) > 5)
             raise ConfigError(
-                f"{named}: no column {name!r}{did_you_mean(name, columns)}; expected architecture and one column for each "
-                f"measured objective ({', '.join(needed[1:])}), found {', '.join(columns[:12]) or 'nothing'}"
+                f"{named}: no column {name!r}{did_you_mean(name, columns)}; expected architecture"
+                f"{f' or one column for each parameter ({some})' if parameters else ''} and one column for each "
+                f"measured objective ({', '.join(measured)}), found {', '.join(columns[:12]) or 'nothing'}"
             )
+
+
+def _parameters(problem: Problem) -> Sequence[str]:
+    """The parameters by which the space finds architectures."""
+    space = problem.space
+    return space.parameters if isinstance(space, HasChoices) and isinstance(space, HasNamedArchitectures) else ()
 
 
 def _read(row: Row, problem: Problem, wanted: float | None) -> tuple[Trial, dict[str, float]] | None:
@@ -164,7 +177,12 @@ def _read(row: Row, problem: Problem, wanted: float | None) -> tuple[Trial, dict
                 f"status is {cells['status']!r:.60}; expected ok, failed or another of a run's history"
             )
         return None
-    architecture = _architecture(cells["architecture"], problem)
+    parameters = {name: cells[name] for name in _parameters(problem) if name in cells}
+    text = cells.get("architecture")
+    if parameters and _empty(text):
+        architecture = _by_name(parameters, problem)
+    else:
+        architecture = _architecture(text, problem, parameters)
     budget = (
         wanted
         if "budget" not in cells
@@ -184,14 +202,47 @@ def _read(row: Row, problem: Problem, wanted: float | None) -> tuple[Trial, dict
                 )
     values |= {name: _number(name, cells[name]) for name in sorted(problem.measured)}
     for name, cell in cells.items():
-        extra = None if name in RESERVED or name in values else _extra(cell)
+        extra = None if name in RESERVED or name in values or name in parameters else _extra(cell)
         if extra is not None:
             values[name] = extra
     seed = 0 if _empty(cells.get("seed")) else int(_number("seed", cells["seed"]))
     return Trial(0, architecture, seed, budget), values
 
 
-def _architecture(cell: Any, problem: Problem) -> Architecture:
+def _by_name(cells: Mapping[str, Any], problem: Problem) -> Architecture:
+    space: Any = problem.space
+    values = {name: _value(cell) for name, cell in cells.items() if not _blank(cell)}
+    try:
+        return problem.space.canonical(space.architecture(values))
+    except NasError as error:
+        raise ConfigError(f"not an architecture of space {space.name!r}: {error}") from error
+
+
+def _blank(cell: Any) -> bool:
+    """Whether a cell has no value; pandas reads the option None and an inactive parameter alike."""
+    return isinstance(cell, str) and not cell.strip()
+
+
+def _value(cell: Any) -> Any:
+    """The value in a parameter's cell; None for a missing one."""
+    if isinstance(cell, str):
+        return value_of_text(cell.strip())
+    return None if _empty(cell) else cell
+
+
+def _check_agreement(cells: Mapping[str, Any], architecture: Architecture, space: Any) -> None:
+    """Raise `ConfigError` for a parameter that has another value in the architecture of its row."""
+    choices = dict(space.choices(architecture)) if cells else {}
+    for name, cell in cells.items():
+        known = not _blank(cell) and (isinstance(cell, str) or not _empty(cell))
+        if known and not (name in choices and same_value(plain_value(_value(cell)), choices[name])):
+            there = repr(choices[name]) if name in choices else "inactive"
+            raise ConfigError(
+                f"{name} is {cell!r:.60}, but {there} in the architecture of this row; correct one, or leave out a column"
+            )
+
+
+def _architecture(cell: Any, problem: Problem, parameters: Mapping[str, Any]) -> Architecture:
     space = problem.space
     if isinstance(cell, Architecture):
         if cell.space != space.name:
@@ -205,15 +256,18 @@ def _architecture(cell: Any, problem: Problem) -> Architecture:
         raise ConfigError(f"architecture is {cell!r:.60}; expected a text form of space {space.name!r}")
     try:
         try:
-            return space.canonical(space.parse(cell))
+            found = space.parse(cell)
         except ArchitectureError:
-            return space.canonical(space.parse(cell.strip()))  # a space after the separator
+            found = space.parse(cell.strip())  # a space after the separator
+        canonical = space.canonical(found)
     except NasError as error:
         raise ConfigError(f"not an architecture of space {space.name!r}: {error}") from error
     except Exception as error:
         raise ConfigError(
             f"architecture {cell!r:.100} is not one of space {space.name!r} ({error})"
         ) from error
+    _check_agreement(parameters, found, space)
+    return canonical
 
 
 def _empty(cell: Any) -> bool:

@@ -11,6 +11,7 @@ from nas.pareto.indicators import CURVE_STEPS
 from nas.runs.brought import imported_table
 from nas.runs.history import FILE, read_history, read_notes
 from nas.runs.log_file import well_formed
+from nas.runs.parameters import META, read_parameters
 from nas.runs.run_folder import RunTable, run_table
 
 
@@ -21,8 +22,9 @@ def load_run(folder: str | Path, steps: int | None = CURVE_STEPS) -> tuple[RunTa
     if not meta.get("objectives"):
         raise HistoryError(f"{folder}: the run ended before its first evaluation; start it again")
     notes = read_notes(path)
+    parameters = read_parameters(path / FILE, meta.get(META))
     with well_formed(path / FILE):
         objectives = [Objective(**values) for values in meta["objectives"]]
         limits = [Limit.parse(text) for text in meta["limits"]]
         imported = imported_table(meta)
-        return run_table(frame, objectives, limits, int(meta["initial"]), notes, imported, steps), meta
+        return run_table(frame, objectives, limits, int(meta["initial"]), notes, imported, steps, parameters), meta

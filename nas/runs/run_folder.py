@@ -19,6 +19,7 @@ from nas.core.tables import csv_text
 from nas.pareto.indicators import CURVE_STEPS, Box, beyond_best, hypervolume, igd_plus, is_approximate, places
 from nas.runs.files import HISTORY_CSV, run_files
 from nas.runs.fold import Fold, fold_rows
+from nas.runs.parameters import Parameters, as_written
 
 
 @dataclass(frozen=True, eq=False)  # compared by identity: == of tables is not a bool
@@ -33,7 +34,8 @@ class RunTable:
     and the curve, and may be on the front, which then has the column `origin`. Of all k + n results, `latest` is false for
     failures and where the architecture has a later result; only the latest results form the front. `fronts` has the fronts
     along the run: the number of the result after which each was there, and those of its members. `beyond_best` has a sentence
-    for each objective with a value better than its `best`.
+    for each objective with a value better than its `best`. `parameters` are those of the space, by name: further columns
+    of `frame`, `told`, `front` and `imported` (see `nas.runs.parameters`).
     """
 
     objectives: tuple[Objective, ...]
@@ -48,6 +50,7 @@ class RunTable:
     before: FloatArray
     fronts: list[tuple[int, list[int]]]
     beyond_best: dict[str, str] = field(default_factory=dict)
+    parameters: tuple[str, ...] = ()
 
     def along(
         self,
@@ -104,6 +107,7 @@ def run_table(
     notes: Sequence[Note] = (),
     imported: pd.DataFrame | None = None,
     steps: int | None = CURVE_STEPS,
+    parameters: Parameters | None = None,
 ) -> RunTable:
     """Order a run's rows by telling and fold them; `initial` results set the hypervolume's box.
 
@@ -130,9 +134,10 @@ def run_table(
     order = pd.Series(keys, dtype=object)
     latest = (order.notna() & ~order.duplicated(keep="last")).to_numpy(dtype=bool)
     told = rows.iloc[first:].reset_index(drop=True)
+    named = parameters or Parameters()
     return RunTable(
-        objectives, frame, told, points[first:], fold.box, front, latest, tuple(notes), imported,
-        points[:first], folded.fronts, beyond_best(objectives, fold.best_seen),
+        objectives, named.added(frame), named.added(told), points[first:], fold.box, named.added(front), latest,
+        tuple(notes), named.added(imported), points[:first], folded.fronts, beyond_best(objectives, fold.best_seen), named.names,
     )  # fmt: skip
 
 
@@ -212,7 +217,7 @@ def write_history_csv(folder: Path, table: RunTable) -> Path:
     """Write history.csv, one row per trial as in history.parquet, for a finished or running run."""
     files = run_files(folder)
     try:
-        files.write_text(HISTORY_CSV, csv_text(table.frame))
+        files.write_text(HISTORY_CSV, csv_text(as_written(table.frame, table.parameters)))
     except OSError as error:
         raise HistoryError(f"{folder / HISTORY_CSV}: cannot be written: {error}") from error
     return folder / HISTORY_CSV

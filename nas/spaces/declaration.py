@@ -39,7 +39,7 @@ class Gene:
         if found is None and not isinstance(value, str):
             found = next((i for i, option in enumerate(self.options) if same_value(option, value)), None)
         if found is None and isinstance(value, str):
-            found = self.texts.get(value)
+            found = self.texts.get(value.capitalize() if value in ("TRUE", "FALSE") else value)
         if found is None:
             raise ArchitectureError(
                 f"{self.name}: {value!r} is not an option; expected one of {options_text(self.options)}"
@@ -154,11 +154,39 @@ class Declaration:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values that identify the declaration in a run's log: name to options and conditions."""
+        """Plain values that identify the declaration in a run's log: name to options, conditions, and whether ordered."""
         return {
-            gene.name: [list(gene.texts), [[self.genes[j].name, sorted(v)] for j, v in gene.conditions]]
+            gene.name: [
+                list(gene.texts),
+                [[self.genes[j].name, sorted(v)] for j, v in gene.conditions],
+                gene.ordered,
+            ]
             for gene in self.genes
         }
+
+
+def changed_parameters(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """The parameters that differ between two declarations, as of `Declaration.as_json`, and how; at most five."""
+    found = []
+    for name in dict.fromkeys([*then, *now]):
+        if name not in now:
+            found.append(f"{name} was removed")
+        elif name not in then:
+            found.append(f"{name} was added")
+        elif then[name] != now[name]:
+            (old, conditions, ordered), (new, other, still) = then[name], now[name]
+            if old != new:
+                found.append(f"{name} had options {_few(old)}, now {_few(new)}")
+            elif conditions != other:
+                found.append(f"{name} was active under other conditions")
+            elif ordered != still:
+                found.append(f"{name} was {'ordered' if ordered else 'a category'}, now it is not")
+    more = f"; {len(found) - 5} more" if len(found) > 5 else ""
+    return "; ".join(found[:5]) + more if found else "they had another order"
+
+
+def _few(texts: Sequence[str], most: int = 12) -> str:
+    return ", ".join(texts) if len(texts) <= most else f"{', '.join(texts[:most])}, ... ({len(texts):,})"
 
 
 def without_items(name: str) -> str:

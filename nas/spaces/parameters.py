@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import numpy as np
 
@@ -16,6 +16,7 @@ When = Mapping[str, Any] | None  # parameter: the value, or the values, with whi
 
 MOST_OPTIONS = 100_000
 _SHOWN = 12  # options in an error message
+_LITERALS = {"True": True, "False": False, "None": None}
 _SAFE = "-_.~+:"  # characters of a string besides letters and digits; others are percent-encoded
 
 
@@ -162,6 +163,35 @@ def value_text(value: Value) -> str:
     return repr(value)
 
 
+def value_of_text(text: str) -> Value:
+    """The value of a text by `value_text`; of any other text, the number, truth value, None or string that it reads as."""
+    if text in _LITERALS:
+        return _LITERALS[text]
+    if len(text) > 1 and text[0] == text[-1] == "'":
+        return unquote(text[1:-1], errors="surrogatepass")
+    if len(text) > 1 and text[0] == "(" and text[-1] == ")":
+        return tuple(map(value_of_text, _items(text[1:-1])))
+    for kind in (int, float):
+        try:
+            number = kind(text)
+        except ValueError:
+            continue
+        if math.isfinite(number):
+            return number
+    return unquote(text, errors="surrogatepass")
+
+
+def _items(text: str) -> list[str]:
+    """The items of a tuple's text, without those of the tuples within."""
+    found, depth, start = [], 0, 0
+    for i, sign in enumerate(text):
+        depth += (sign == "(") - (sign == ")")
+        if sign == ";" and depth == 0:
+            found.append(text[start:i])
+            start = i + 1
+    return found + [text[start:]] * (start < len(text))
+
+
 def options_text(options: Sequence[Value]) -> str:
     """The options for an error message."""
     shown = ", ".join(value_text(option) for option in options[:_SHOWN])
@@ -181,7 +211,7 @@ def _is_number(value: Any) -> bool:
 
 def _is_literal(text: str) -> bool:
     """Whether a text reads as a number, a truth value or None."""
-    if text in ("True", "False", "None"):
+    if text in _LITERALS:
         return True
     try:
         float(text)
