@@ -178,19 +178,19 @@ def recorded_names(table: RunTable) -> list[str]:
     others = {
         name
         for name in table.told.columns
-        if name not in _NOT_VALUES and name not in objectives and is_numeric_dtype(table.told[name])
+        if name not in {*_NOT_VALUES, *objectives, *table.parameters} and is_numeric_dtype(table.told[name])
     }
     return objectives + sorted(others)
 
 
 def front_by(table: RunTable, name: str, *, largest: bool | None = None) -> pd.DataFrame:
-    """The front with the recorded value `name` as a column, ranked by it; architectures without it come last.
+    """The front with the recorded value or parameter `name` as a column, ranked by it; architectures without it come last.
 
     The value comes from the architecture's latest successful trial. `largest` ranks the largest first; None: an objective by
     its direction, any other value smallest first. Raises `ConfigError` for a name without records.
     """
     names = recorded_names(table)
-    if name not in names:
+    if name not in names and not (name in table.parameters and is_numeric_dtype(table.front[name])):
         raise ConfigError(
             f"--by {name!r}: this run did not record it{did_you_mean(name, names)}; it has: {', '.join(names)}"
         )

@@ -339,13 +339,15 @@ def _check_list(argument: str, value: object) -> None:
 
 
 def takes_choices(evaluate: object) -> bool:
-    """Whether an evaluator is a function of the choices: its argument is named ``c`` or ``choices``, or is so annotated."""
+    """Whether an evaluator is a function of the choices: its argument is annotated so, or else named ``c`` or ``choices``."""
     try:
         first = next(iter(inspect.signature(evaluate).parameters.values()))  # type: ignore[arg-type]
     except (TypeError, ValueError, StopIteration):
         return False
+    if first.annotation is first.empty:
+        return first.name in ("c", "choices")
     annotation = getattr(first.annotation, "__name__", first.annotation)
-    return first.name in ("c", "choices") or str(annotation).rpartition(".")[2] == "Choices"
+    return str(annotation).rpartition(".")[2] == "Choices"
 
 
 def violation_of(objectives: Sequence[Objective], limits: Sequence[Limit], point: FloatArray) -> float:

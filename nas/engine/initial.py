@@ -18,9 +18,7 @@ from nas.core.tracebacks import summarize_exception
 AnyArchitecture = Architecture | str | int | Sequence[int] | Mapping[str, Any]
 AnyArchitectures = Iterable[AnyArchitecture]  # a list, a column of a front, an array of genes
 
-_HINT = (
-    "give text forms, such as those of front.csv, lists of genes, nas.Architecture values, or mappings of parameters to values"
-)
+_HINT = "give text forms, such as those of front.csv, lists of genes, nas.Architecture values, or mappings of parameters to values"
 
 
 def listed(given: AnyArchitectures) -> tuple[AnyArchitecture, ...]:

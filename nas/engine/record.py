@@ -141,7 +141,13 @@ def conclude(
         initial = plan.algorithm.initial
         warm = {} if plan.warm is None else {META: plan.warm.as_meta(problem)}
         table = run_table(
-            frame, problem.objectives, problem.limits, initial, state.notes, imported_table(warm), parameters=named
+            frame,
+            problem.objectives,
+            problem.limits,
+            initial,
+            state.notes,
+            imported_table(warm),
+            parameters=named,
         )
         return SearchResult(
             table.front, table.frame, summarise(table, extra), ended, None, table, posterior, problem.space

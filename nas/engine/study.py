@@ -409,7 +409,9 @@ class Study:
                 continue
             if item.name not in values and item.function is not None:
                 try:
-                    values[item.name] = float(item.function(with_choices(self._problem.space, trial.architecture)))
+                    values[item.name] = float(
+                        item.function(with_choices(self._problem.space, trial.architecture))
+                    )
                 except BaseException as error:
                     if is_interrupt(error):
                         raise

@@ -42,7 +42,7 @@ def describe(sources: Sequence[Source]) -> Report:
     runs = [evaluated(table, imported=True) for table in tables]
     shared = measures(tables, runs, [limit for source in sources for limit in source.limits])
     names = [measure.name for measure in shared]
-    kept = share_of_rows(runs)
+    kept = share_of_rows(runs, max(len(table.parameters) for table in tables))
     curves = [own_curve(tables[0])] if len(sources) == 1 else shared_curves(tables, names)
     room = MOST_DRAWN // len(sources)
     shown = [
@@ -131,9 +131,11 @@ def _run(source: Source, shown: _Shown, shared: Sequence[Measure]) -> Run:
         state=source.state,
         facts=_facts(source, shown.curve),
         seconds=float(source.summary["seconds"]),
-        rows=rows(run, kept),
+        rows=rows(run, kept, table.parameters),
         knee=bend,
-        networks=networks(run, kept, drawn, source.space, [o.name for o in table.objectives]),
+        networks=networks(
+            run, kept, drawn, source.space, [*table.parameters, *(o.name for o in table.objectives)]
+        ),
         curve=shown.curve,
         surrogates=surrogates(table.notes),
         timeline=timeline(table.frame, executor.get("name") == "simulated"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,12 +36,13 @@ def networks(
     kept: NDArray[np.int64],
     chosen: NDArray[np.int64],
     space: SearchSpace | None,
-    objectives: list[str],
+    known: Collection[str],
 ) -> Networks:
-    """The networks of the rows `chosen` among `kept`, as far as their space draws them."""
+    """The networks of the rows `chosen` among `kept`, as far as their space draws them; `known` columns are shown elsewhere."""
     frame = run.frame.iloc[kept[chosen]]
-    known = RESERVED | set(objectives)
-    others = [name for name in frame.columns if name not in known and is_numeric_dtype(frame[name])]
+    others = [
+        name for name in frame.columns if name not in {*RESERVED, *known} and is_numeric_dtype(frame[name])
+    ]
     columns = {name: numbers(frame[name]) for name in others}
     drawn = [
         _network(

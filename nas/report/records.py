@@ -9,6 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 Number = float | int | None
+Cell = float | int | bool | str | None  # of a parameter; None while inactive
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """The values of one parameter over the rows: its different `cells`, and the place of each row's among them.
+
+    `rows` is a text with one sign of `nas.report.rows.SIGNS` a row, or with more cells than signs a list of numbers.
+    """
+
+    name: str
+    cells: Sequence[Cell]
+    rows: str | Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -33,7 +46,7 @@ class Rows:
 
     `values` has one column per objective. `trial` and `order` (counting all evaluations from 1) are None for results
     of an earlier run. `front`, `outside` (of a limit) and `superseded` (measured again later) are row numbers. `further`
-    has columns of some runs, such as `budget`. `left_out` evaluations are omitted to keep the page small,
+    has columns of some runs, such as `budget`, `parameters` those of the space by name. `left_out` evaluations are omitted to keep the page small,
     `front_left_out` of them on the front.
     """
 
@@ -46,6 +59,7 @@ class Rows:
     outside: Sequence[int]
     superseded: Sequence[int]
     further: Mapping[str, Sequence[Number | str]]
+    parameters: Sequence[Parameter]
     left_out: int
     front_left_out: int
 

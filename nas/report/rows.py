@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,25 +13,29 @@ from numpy.typing import NDArray
 from nas.core.records import FloatArray
 from nas.report.evaluated import Evaluated
 from nas.report.plots_axes import axis_of
-from nas.report.records import Measure, Number, Rows
+from nas.report.records import Cell, Measure, Number, Parameter, Rows
 from nas.runs.run_folder import RunTable
 
 MOST_ROWS = 10_000  # on a page, including the front
-MOST_CHARACTERS = 700_000  # of architectures, to keep a page under 1.5 MB
+MOST_CHARACTERS = 700_000  # of architectures and parameters, to keep a page under 1.5 MB
+SIGNS = (
+    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-"  # of `Parameter.rows`; also in data.js
+)
 _DIGITS = 10
 _FURTHER = ("budget", "measurements", "origin")
 
 Mask = NDArray[np.bool_]
 
 
-def share_of_rows(runs: Sequence[Evaluated]) -> list[NDArray[np.int64]]:
+def share_of_rows(runs: Sequence[Evaluated], parameters: int = 0) -> list[NDArray[np.int64]]:
     """The rows of each run on the page, ascending: the fronts, and an even selection of the rest.
 
-    Fronts that are too long are thinned evenly along the first objective, keeping the ends.
+    `parameters` is the largest number of a run. Fronts that are too long are thinned evenly along the first objective, keeping the ends.
     """
     total = sum(len(run.values) for run in runs)
     texts = pd.concat([run.frame["architecture"] for run in runs]).str.len()
-    room = min(MOST_ROWS, int(MOST_CHARACTERS / max(1.0, float(texts.mean()) if len(texts) else 1.0)))
+    length = parameters + (float(texts.mean()) if len(texts) else 0.0)
+    room = min(MOST_ROWS, int(MOST_CHARACTERS / max(1.0, length)))
     if total <= room:
         return [np.arange(len(run.values)) for run in runs]
     fronts = sum(int(run.front.sum()) for run in runs)
@@ -50,8 +55,8 @@ def evenly(rows: NDArray[np.int64], part: float) -> NDArray[np.int64]:
     return rows[np.unique(np.linspace(0, len(rows) - 1, int(part * len(rows))).round().astype(np.int64))]
 
 
-def rows(run: Evaluated, kept: NDArray[np.int64]) -> Rows:
-    """The columns of the rows `kept`."""
+def rows(run: Evaluated, kept: NDArray[np.int64], parameters: Sequence[str] = ()) -> Rows:
+    """The columns of the rows `kept`; `parameters` are the names of those of the space."""
     frame = run.frame.iloc[kept]
     trials = (
         pd.to_numeric(frame["trial"], errors="coerce") if "trial" in frame else pd.Series(np.nan, frame.index)
@@ -68,9 +73,27 @@ def rows(run: Evaluated, kept: NDArray[np.int64]) -> Rows:
         outside=np.flatnonzero(~run.feasible[kept]).tolist(),
         superseded=np.flatnonzero(~run.latest[kept]).tolist(),
         further={name: _column(frame[name]) for name in _FURTHER if _says_something(run.frame, name)},
+        parameters=[_parameter(name, frame[name]) for name in parameters],
         left_out=len(run.values) - len(kept),
         front_left_out=int(run.front.sum()) - int(run.front[kept].sum()),
     )
+
+
+def _parameter(name: str, values: pd.Series[Any]) -> Parameter:
+    """The column of a parameter, each different cell once."""
+    cells: dict[tuple[bool, Cell], int] = {}
+    places = [
+        cells.setdefault((isinstance(item, bool), item), len(cells)) for item in map(_cell, values.tolist())
+    ]
+    text = "".join(SIGNS[place] for place in places) if len(cells) <= len(SIGNS) else places
+    return Parameter(name, [item for _, item in cells], text)
+
+
+def _cell(value: Any) -> Cell:
+    """A cell for JSON: NaN is None, whole numbers have no point."""
+    if isinstance(value, float):
+        return None if math.isnan(value) else int(value) if value.is_integer() else value
+    return value  # type: ignore[no-any-return]
 
 
 def _says_something(frame: pd.DataFrame, name: str) -> bool:

@@ -165,7 +165,9 @@ def _check_columns(columns: Sequence[str], problem: Problem, named: str) -> None
 def _parameters(problem: Problem) -> Sequence[str]:
     """The parameters by which the space finds architectures."""
     space = problem.space
-    return space.parameters if isinstance(space, HasChoices) and isinstance(space, HasNamedArchitectures) else ()
+    return (
+        space.parameters if isinstance(space, HasChoices) and isinstance(space, HasNamedArchitectures) else ()
+    )
 
 
 def _read(row: Row, problem: Problem, wanted: float | None) -> tuple[Trial, dict[str, float]] | None:
@@ -179,7 +181,7 @@ def _read(row: Row, problem: Problem, wanted: float | None) -> tuple[Trial, dict
         return None
     parameters = {name: cells[name] for name in _parameters(problem) if name in cells}
     text = cells.get("architecture")
-    if parameters and _empty(text):
+    if parameters and not isinstance(text, Architecture) and (_empty(text) or not isinstance(text, str)):
         architecture = _by_name(parameters, problem)
     else:
         architecture = _architecture(text, problem, parameters)

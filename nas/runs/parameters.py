@@ -50,9 +50,8 @@ class Parameters:
             return frame
         absent = [None] * len(self.names)
         rows = [self.cells.get(text, absent) for text in frame["architecture"]]
-        columns = {name: column(cells) for name, cells in zip(self.names, zip(*rows, strict=True), strict=True)} if rows else {
-            name: column(()) for name in self.names
-        }  # fmt: skip
+        cells = zip(*rows, strict=True) if rows else [()] * len(self.names)
+        columns = {name: column(found) for name, found in zip(self.names, cells, strict=True)}
         taken = {name: f"reported_{name}" for name in self.names if name in frame.columns}
         new = pd.DataFrame(columns, index=frame.index)
         return pd.concat([frame.rename(columns=taken), new], axis=1)
@@ -95,11 +94,16 @@ def column(cells: Sequence[Cell]) -> pd.Series[Any]:
 
 def as_written(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
     """The table with the columns of parameters as files hold them: whole numbers without a point, mixed values as texts."""
-    changed = {}
+    changed: dict[str, pd.Series[Any]] = {}
     for name in names:
         values = frame[name]
         known = values.dropna()
-        if values.dtype == np.float64 and len(known) and (known % 1 == 0).all() and (known.abs() < _EXACT).all():
+        if (
+            values.dtype == np.float64
+            and len(known)
+            and (known % 1 == 0).all()
+            and (known.abs() < _EXACT).all()
+        ):
             changed[name] = values.astype("Int64")
         elif values.dtype == object and all(isinstance(value, bool) for value in known):
             changed[name] = values.astype("boolean")

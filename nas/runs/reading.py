@@ -27,4 +27,6 @@ def load_run(folder: str | Path, steps: int | None = CURVE_STEPS) -> tuple[RunTa
         objectives = [Objective(**values) for values in meta["objectives"]]
         limits = [Limit.parse(text) for text in meta["limits"]]
         imported = imported_table(meta)
-        return run_table(frame, objectives, limits, int(meta["initial"]), notes, imported, steps, parameters), meta
+        return run_table(
+            frame, objectives, limits, int(meta["initial"]), notes, imported, steps, parameters
+        ), meta

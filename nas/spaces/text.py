@@ -62,7 +62,9 @@ def from_mapping(declaration: Declaration, values: Mapping[str, Any]) -> tuple[i
     for gene, on in zip(declaration.genes, active, strict=True):
         if on and gene.name not in given and len(gene.options) > 1:
             hint = " (write None for its option None)" if "None" in gene.texts else ""
-            raise ArchitectureError(f"parameter {gene.name!r} is missing{did_you_mean(gene.name, given)}{hint}")
+            raise ArchitectureError(
+                f"parameter {gene.name!r} is missing{did_you_mean(gene.name, given)}{hint}"
+            )
         if not on and given.get(gene.name) is not None:
             raise ArchitectureError(
                 f"parameter {gene.name!r} is inactive with these values; remove it (got {given[gene.name]!r})"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import takewhile
+from typing import Any
 
 from nas.core.errors import ArchitectureError, ConfigError
 from search_spaces.muxnet.cost import (
@@ -38,13 +39,13 @@ def choice_names(options: SpaceOptions) -> list[str]:
     return ["resolution", "stem", "ds_se", "se", *stages, "head"]
 
 
-def choice_counts(options: SpaceOptions) -> list[int]:
-    """Number of choices of every entry of the full vector."""
-    counts = [len(options.resolutions), len(options.stems), len(options.ds_ratios), len(options.se_ratios)]
+def choice_values(options: SpaceOptions) -> list[Sequence[Any]]:
+    """The choices of every entry of the full vector."""
+    values: list[Sequence[Any]] = [options.resolutions, options.stems, options.ds_ratios, options.se_ratios]
     for s in options.stages:
-        counts += [len(s.widths), len(s.ir_kernels), len(s.ir_expansions), len(s.depths)]
-        counts += [len(s.sp_kernels), len(s.sp_expansions), len(s.splits), len(s.scales), len(s.groups)]
-    return [*counts, len(options.heads)]
+        values += [s.widths, s.ir_kernels, s.ir_expansions, s.depths]
+        values += [s.sp_kernels, s.sp_expansions, s.splits, s.scales, s.groups]
+    return [*values, options.heads]
 
 
 @lru_cache(maxsize=4096)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from nas.core.errors import ArchitectureError, ConfigError
 from nas.core.records import Architecture, Block, FloatArray
 from nas.core.space import SearchSpace, one_hot
 from nas.core.task_spec import TaskSpec, Unset
+from nas.spaces.by_name import genes_by_name
 from search_spaces.muxnet import genes as coding
 from search_spaces.muxnet.cost import features_cost
 from search_spaces.muxnet.description import describe
@@ -56,13 +57,15 @@ class MUXNetSpace(SearchSpace):
         for what, value in (("num_classes", self.num_classes), ("in_channels", self.in_channels)):
             if value < 1:
                 raise ConfigError(f"{what}: expected at least 1, got {value}")
-        counts = coding.choice_counts(self.options)
+        values = coding.choice_values(self.options)
+        counts = [len(choices) for choices in values]
         names = coding.choice_names(self.options)
         self._length = len(counts)
         self._positions = tuple(i for i, n in enumerate(counts) if n > 1)
         self.cardinalities = tuple(counts[i] for i in self._positions)
         self.size: int = coding.count_networks(self.options)
-        self.gene_names = tuple(names[i] for i in self._positions)
+        self.parameters = tuple(names[i] for i in self._positions)
+        self._values = tuple(tuple(values[i]) for i in self._positions)
 
     def for_task(self, task: TaskSpec) -> MUXNetSpace:
         """The same space for this task's channels and classes; a network resizes images to its own resolution.
@@ -77,6 +80,21 @@ class MUXNetSpace(SearchSpace):
     def canonical(self, architecture: Architecture) -> Architecture:
         full, _ = self._settled(architecture)
         return self._architecture(full)
+
+    def choices(self, architecture: Architecture) -> dict[str, Any]:
+        """The choice of each active gene by name, such as ``{"resolution": 8, "stage1.width": 16}``.
+
+        A width of 0 leaves the stage out. Kernels and scales are tuples. Raises `ArchitectureError` for genes out of range.
+        """
+        full, active = self._settled(architecture)
+        places = zip(self.parameters, self._values, self._positions, strict=True)
+        return {name: values[full[i]] for name, values, i in places if active[i]}
+
+    def architecture(self, values: Mapping[str, Any]) -> Architecture:
+        """The canonical architecture with these choices. Raises `ArchitectureError` that names the parameter."""
+        options = tuple(zip(self.parameters, self._values, strict=True))
+        genes = genes_by_name(options, values, lambda genes: self.choices(Architecture(self.name, genes)))
+        return self.canonical(Architecture(self.name, genes))
 
     def spec(self, architecture: Architecture) -> NetworkSpec:
         """The network that an architecture stands for."""

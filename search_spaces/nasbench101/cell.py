@@ -26,6 +26,9 @@ FULL_BITS = COLUMN_START[MAX_VERTICES]  # 21 possible edges
 INNER = MAX_VERTICES - 2
 CARDINALITIES = (2,) * FULL_BITS + (3,) * INNER
 
+EDGE_NAMES = tuple(f"edge{x}-{y}" for x in range(MAX_VERTICES) for y in range(x + 1, MAX_VERTICES))
+PARAMETERS = (*EDGE_NAMES, *(f"op{v}" for v in range(1, INNER + 1)))  # names of the genes
+
 Matrix = Sequence[Sequence[int]]
 
 

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,14 +14,17 @@ from nas.core.bounds import DRAWS, attempts, no_valid_sample
 from nas.core.records import Architecture, Block, FloatArray
 from nas.core.space import SearchSpace
 from nas.core.task_spec import Size, TaskSpec, Unset, UnsetSize, as_size
+from nas.spaces.by_name import genes_by_name
 from search_spaces.nasbench101 import drawing, structure
 from search_spaces.nasbench101.canonical import canonical_genes
 from search_spaces.nasbench101.cell import (
     CARDINALITIES,
     FULL_BITS,
     INNER,
+    MAX_VERTICES,
     MAXPOOL,
     OPERATIONS,
+    PARAMETERS,
     Cell,
     columns,
     from_genes,
@@ -69,6 +72,7 @@ class NASBench101(SearchSpace):
     name = "nasbench101"
     cardinalities = CARDINALITIES
     size = 423_624
+    parameters = PARAMETERS
 
     def __post_init__(self) -> None:
         if not isinstance(self.image_size, (int, UnsetSize)):  # a list comes from a YAML file
@@ -187,6 +191,29 @@ class NASBench101(SearchSpace):
         The number of vertices follows from the number of bits; '1-' is the cell that joins input and output.
         """
         return self.from_cell(parse_cell(text))
+
+    def choices(self, architecture: Architecture) -> dict[str, int | str]:
+        """The edges (``edge0-1``: 1 or 0) and operations (``op1``) of the vertices of the pruned cell.
+
+        The output is vertex 6. Raises `ArchitectureError` if not valid.
+        """
+        cell = self.cell(architecture)
+        used = {*range(cell.num_vertices - 1), MAX_VERTICES - 1}
+        values = dict(zip(PARAMETERS, to_genes(cell), strict=True))
+        edges = {
+            name: values[name]
+            for x in used
+            for y in range(x + 1, MAX_VERTICES)
+            if y in used and (name := f"edge{x}-{y}")
+        }
+        operations = {f"op{v}": OPERATIONS[values[f"op{v}"]] for v in range(1, cell.num_vertices - 1)}
+        return {**edges, **operations}
+
+    def architecture(self, values: Mapping[str, Any]) -> Architecture:
+        """The cell with these edges and operations, vertex order kept. Raises `ArchitectureError` that names the parameter."""
+        options = tuple((name, OPERATIONS if name.startswith("op") else (0, 1)) for name in PARAMETERS)
+        genes = genes_by_name(options, values, lambda genes: self.choices(Architecture(self.name, genes)))
+        return Architecture(self.name, genes)
 
     def cost(self, architecture: Architecture) -> Mapping[str, int]:
         """Exact `params` (trainable) and `madds` (multiply-adds of convolutions and classifier, one image).

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from search_spaces.nasbench201.cell import EDGES, OPERATIONS
+from search_spaces.nasbench201.cell import EDGES, OPERATIONS, PUBLISHED
 from search_spaces.nasbench201.cost import Skeleton, network_cost
-
-_PUBLISHED = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 
 _NODES = ((70, 190), (250, 115), (430, 275), (610, 190))  # centres, pixels
 _NAMES = ("input", "1", "2", "output")
@@ -23,7 +21,7 @@ def published(operations: Sequence[int]) -> str:
     nodes = []
     for end in (1, 2, 3):
         edges = [i for i, (target, _) in enumerate(EDGES) if target == end]
-        nodes.append("|" + "|".join(f"{_PUBLISHED[operations[i]]}~{EDGES[i][1]}" for i in edges) + "|")
+        nodes.append("|" + "|".join(f"{PUBLISHED[operations[i]]}~{EDGES[i][1]}" for i in edges) + "|")
     return "+".join(nodes)
 
 

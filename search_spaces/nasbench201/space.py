@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,8 +16,9 @@ from nas.core.errors import ArchitectureError
 from nas.core.records import Architecture, Block, FloatArray
 from nas.core.space import SearchSpace
 from nas.core.task_spec import Size, TaskSpec, Unset, UnsetSize, as_size
+from nas.spaces.by_name import genes_by_name
 from search_spaces.nasbench201 import drawing, structure
-from search_spaces.nasbench201.cell import CONV1X1, CONV3X3, EDGES, OPERATIONS
+from search_spaces.nasbench201.cell import CONV1X1, CONV3X3, EDGES, OPERATIONS, PARAMETERS, PUBLISHED
 from search_spaces.nasbench201.cost import Skeleton, network_cost
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class NASBench201(SearchSpace):
     name = "nasbench201"
     cardinalities = (len(OPERATIONS),) * len(EDGES)
     size = 15_625
+    parameters = PARAMETERS
 
     def __post_init__(self) -> None:
         if not isinstance(self.image_size, (int, UnsetSize)):  # a list comes from a YAML file
@@ -85,6 +87,20 @@ class NASBench201(SearchSpace):
                 f"{len(OPERATIONS) - 1} ({', '.join(f'{i} {name}' for i, name in enumerate(OPERATIONS))})"
             )
         return Architecture(self.name, tuple(int(d) for d in digits))
+
+    def choices(self, architecture: Architecture) -> dict[str, str]:
+        """The operation on each edge by its name in the benchmark, such as ``{"edge0-1": "nor_conv_3x3"}``."""
+        if not self.is_valid(architecture):
+            raise ArchitectureError(
+                f"genes {architecture.genes}: expected {len(EDGES)} from 0 to {len(OPERATIONS) - 1}"
+            )
+        return {name: PUBLISHED[g] for name, g in zip(PARAMETERS, architecture.genes, strict=True)}
+
+    def architecture(self, values: Mapping[str, Any]) -> Architecture:
+        """The cell with these operations by edge. Raises `ArchitectureError` that names the edge."""
+        options = tuple((name, PUBLISHED) for name in PARAMETERS)
+        genes = genes_by_name(options, values, lambda genes: self.choices(Architecture(self.name, genes)))
+        return Architecture(self.name, genes)
 
     @property
     def encodings(self) -> Mapping[str, Callable[[Sequence[Architecture]], FloatArray]]:

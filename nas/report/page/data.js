@@ -5,7 +5,8 @@ const measures = page.measures;
 const several = page.runs.length > 1;
 
 /** Per row: its run, its number in the run, and whether it is on its run's front, outside a limit, superseded. */
-const all = { run: [], row: [], architecture: [], trial: [], order: [], seconds: [], front: [], outside: [], superseded: [], values: measures.map(() => []), further: {} };
+const all = { run: [], row: [], architecture: [], trial: [], order: [], seconds: [], front: [], outside: [], superseded: [], values: measures.map(() => []), further: {}, parameters: {} };
+const SIGNS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-"; // one per row: its place among the cells of a parameter
 const networkOf = new Map();
 
 page.runs.forEach((run, r) => {
@@ -25,6 +26,10 @@ page.runs.forEach((run, r) => {
   for (const [name, column] of Object.entries(rows.further)) {
     all.further[name] ??= [];
     column.forEach((value, i) => { all.further[name][first + i] = value; });
+  }
+  for (const { name, cells, rows: places } of rows.parameters) {
+    all.parameters[name] ??= [];
+    for (let i = 0; i < places.length; i += 1) all.parameters[name][first + i] = cells[typeof places === "string" ? SIGNS.indexOf(places[i]) : places[i]];
   }
   for (const network of run.networks.drawn) networkOf.set(first + network.row, network);
 });

@@ -27,6 +27,7 @@ function showNetwork() {
     element("p", {}, several ? swatch(all.run[i]) : null, element("strong", {}, nameOf(i).replace(/^e/, "E")), " ", ...badges(i)),
     command("Architecture", architecture),
     numbersOf(i),
+    parametersOf(i),
     network ? null : element("p", { class: "small faint" }, whyNotDrawn(i, run)),
     ...(network ? drawingOf(network, architecture) : []),
     network?.parts.length ? blocks(network.parts) : genes(architecture, run),
@@ -34,6 +35,14 @@ function showNetwork() {
     element("details", { open: true }, element("summary", {}, "Commands for this network"), element("div", {}, ...run.picks.map(({ what, before, word, after }) => command(what, `${before}${quoted(word.replace("{}", architecture))}${after}`)))),
   ].filter(Boolean));
   byId("announced").textContent = `Selected: ${nameOf(i)}, ${measures.map((m, k) => `${m.name} ${withUnit(all.values[k][i], m.unit)}`).join(", ")}`;
+}
+
+/** The active parameters of a row by name. */
+function parametersOf(i) {
+  const pairs = Object.entries(all.parameters).filter(([, column]) => known(column[i]));
+  if (!pairs.length) return null;
+  const list = element("dl", { class: "pairs" }, pairs.flatMap(([name, column]) => [element("dt", {}, name), element("dd", {}, String(column[i]))]));
+  return element("details", { open: pairs.length <= FEW_PARAMETERS }, element("summary", {}, "Parameters"), list);
 }
 
 function numbersOf(i) {

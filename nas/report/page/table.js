@@ -6,6 +6,9 @@ const VIEWS = {
   best: ["best within the limits", null],
   all: ["all evaluations", () => true],
 };
+const FEW_PARAMETERS = 12; // more are shown on demand
+const parameterNames = Object.keys(all.parameters);
+const known = (value) => value !== null && value !== undefined;
 const table = { view: "front", sort: 0, ascending: true, page: 0, size: PER_PAGE[0], rows: [], focus: 0, body: null };
 
 /** The columns: { name, unit, value(i), cell(i), text(i) for CSV, label }. */
@@ -17,6 +20,12 @@ function columns() {
   for (const [name, column] of Object.entries(all.further)) {
     const numeric = column.some((value) => typeof value === "number");
     found.push({ name, label: name, unit: { budget: "epochs", measurements: "of one architecture" }[name], numeric, value: (i) => column[i] ?? "", cell: (i) => [numeric ? number(column[i] ?? null) : column[i] ?? ""], text: (i) => column[i] ?? "" });
+  }
+  for (const name of parameterNames) {
+    const column = all.parameters[name];
+    const numeric = column.every((value) => !known(value) || typeof value === "number");
+    const blank = numeric ? -Infinity : "";
+    found.push({ name, label: name, parameter: true, numeric, value: (i) => (known(column[i]) ? (numeric ? column[i] : String(column[i])) : blank), cell: (i) => [known(column[i]) ? String(column[i]) : ""], text: (i) => column[i] ?? "" });
   }
   found.push({ name: "architecture", value: (i) => all.architecture[i], cell: (i) => [element("code", {}, all.architecture[i]), ...badges(i)], text: (i) => all.architecture[i] });
   return found;
@@ -30,7 +39,8 @@ const badges = (i) => [
 ].filter(Boolean);
 
 function startTable() {
-  table.columns = columns();
+  table.every = columns();
+  table.columns = table.every.filter((column) => !column.parameter || parameterNames.length <= FEW_PARAMETERS);
   table.sort = table.columns.findIndex((column) => column.name === measures[0].name);
   table.ascending = !measures[0].maximize;
   const view = element("select", { id: "view", change: () => { table.view = view.value; table.page = 0; fillTable(); } },
@@ -40,21 +50,40 @@ function startTable() {
   byId("table-controls").append(element("label", {}, "Show", view), element("label", {}, "rows per page", size),
     element("button", { type: "button", id: "download", click: download }, "Download these rows (CSV)"),
     element("span", { class: "small faint" }, "Move with the arrow keys, select with Enter."));
-  table.headers = table.columns.map((column, c) => {
-    const button = element("button", { type: "button", click: () => sortBy(c) }, column.name, element("span", { class: "arrow", "aria-hidden": "true" }), column.unit ? element("span", { class: "unit" }, column.unit) : null);
-    return element("th", { scope: "col", role: "columnheader", class: column.numeric ? "number" : null }, button);
-  });
+  if (parameterNames.length > FEW_PARAMETERS) {
+    const box = element("input", { type: "checkbox", id: "show-parameters", change: () => showColumns(box.checked) });
+    byId("table-controls").append(element("label", {}, box, `show all ${number(parameterNames.length)} parameters`));
+  }
   table.body = element("tbody", { role: "rowgroup", keydown: moveInTable, click: (event) => {
     const row = event.target.closest("tr");
     if (row && !getSelection().toString()) chooseInTable(Number(row.dataset.place));
   } });
   const made = element("table", { role: "grid", "aria-labelledby": "table-title", id: "grid" },
-    element("thead", { role: "rowgroup" }, element("tr", { role: "row" }, table.headers)), table.body);
+    element("thead", { role: "rowgroup" }, element("tr", { role: "row", id: "headers" })), table.body);
   byId("rows").className = "wide rows";
   byId("rows").append(made);
+  makeHeaders();
   when("passing", () => { table.page = 0; fillTable(); });
   when("chosen", (from) => followInTable(from));
   when("theme", () => { if (several) fillTable(); });
+}
+
+function makeHeaders() {
+  table.headers = table.columns.map((column, c) => {
+    const button = element("button", { type: "button", click: () => sortBy(c) }, column.name, element("span", { class: "arrow", "aria-hidden": "true" }), column.unit ? element("span", { class: "unit" }, column.unit) : null);
+    return element("th", { scope: "col", role: "columnheader", class: column.numeric ? "number" : null }, button);
+  });
+  byId("headers").replaceChildren(...table.headers);
+}
+
+/** Show or hide the columns of many parameters; a hidden one no longer sorts. */
+function showColumns(parameters) {
+  const sorted = table.columns[table.sort];
+  table.columns = table.every.filter((column) => parameters || !column.parameter);
+  const at = table.columns.indexOf(sorted);
+  table.sort = at >= 0 ? at : table.columns.findIndex((column) => column.name === measures[0].name);
+  makeHeaders();
+  fillTable();
 }
 
 function sortBy(c) {
@@ -155,7 +184,7 @@ function followInTable(from) {
 const cellOfCsv = (value) => (/[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
 
 function download() {
-  const lines = [table.columns.map((column) => column.name), ...table.rows.map((i) => table.columns.map((column) => column.text(i)))];
+  const lines = [table.every.map((column) => column.name), ...table.rows.map((i) => table.every.map((column) => column.text(i)))];
   const text = lines.map((line) => line.map(cellOfCsv).join(",")).join("\n");
   const link = element("a", { download: "rows.csv", href: URL.createObjectURL(new Blob([`${text}\n`], { type: "text/csv" })) });
   link.click();

@@ -90,7 +90,7 @@ def test_crossover_takes_each_stage_whole_from_a_parent() -> None:
     space = MUXNetSpace("even", options=options)
     rng = np.random.default_rng(5)
     spans = [
-        [i for i, name in enumerate(space.gene_names) if name.startswith(f"stage{stage}")]
+        [i for i, name in enumerate(space.parameters) if name.startswith(f"stage{stage}")]
         for stage in (1, 2, 3)
     ]
     for first, second in zip(drawn(space, 50), drawn(space, 50, seed=9), strict=True):
@@ -117,7 +117,7 @@ def test_canonical_architectures_and_networks_are_one_to_one(preset: str) -> Non
 
 def test_genes_that_do_not_act_do_not_make_another_architecture() -> None:
     space = SPACES["tiny"]
-    at = {name: i for i, name in enumerate(space.gene_names)}
+    at = {name: i for i, name in enumerate(space.parameters)}
     genes = [0] * len(space.cardinalities)
     other = list(genes)
     other[at["stage1.sp_kernel"]] = 1  # stage 1 has no sp block
@@ -127,7 +127,7 @@ def test_genes_that_do_not_act_do_not_make_another_architecture() -> None:
 
 def test_scales_that_do_not_fit_the_map_fall_back_to_none() -> None:
     space = SPACES["tiny"]
-    at = {name: i for i, name in enumerate(space.gene_names)}
+    at = {name: i for i, name in enumerate(space.parameters)}
     genes = [0] * len(space.cardinalities)
     genes[at["resolution"]] = 1  # 12 pixels: maps of 12, 6 and 3
     genes[at["stage3.width"]], genes[at["stage3.depth"]], genes[at["stage3.scales"]] = 1, 1, 1
