@@ -41,7 +41,7 @@ class Parameters:
         return cls(tuple(names_of(space)), cells)
 
     def added(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The table with one further column a parameter, last; `architecture` is its column of text forms.
+        """The table with one further column per parameter, last; `architecture` is its column of text forms.
 
         Numbers are numbers, True and False truth values, anything else (None, strings, tuples) its text in a text form; NaN
         while inactive. A column of this name gets the prefix ``reported_``.

@@ -16,9 +16,7 @@ Options = tuple[tuple[str, tuple[Value, ...]], ...]
 
 
 def genes_by_name(
-    options: Options,
-    values: Mapping[str, Any],
-    choices: Callable[[tuple[int, ...]], Mapping[str, Any]],
+    options: Options, values: Mapping[str, Any], choices: Callable[[tuple[int, ...]], Mapping[str, Any]]
 ) -> tuple[int, ...]:
     """The genes with these values, 0 for parameters without one.
 
