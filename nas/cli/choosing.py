@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -66,17 +68,21 @@ def show_front(run: Path, options: FrontOptions) -> None:
 
 def _as_json(table: RunTable, picked: Picked | None, bend: Knee | None, options: FrontOptions) -> Any:
     if picked is None and not options.knee:
-        return table.front.head(options.top or len(table.front)).to_dict("records")
+        records = table.front.head(options.top or len(table.front)).to_dict("records")
+        return [{**row, **_parameters(row, table.parameters)} for row in records]
     front = table.front if picked is None else picked.ranked
     names = [o.name for o in table.objectives]
-    rows = [_row(row, names) for _, row in front.iterrows()]
+    rows = [_row(row, names, table.parameters) for _, row in front.iterrows()]
     result: dict[str, Any] = {"front_size": len(table.front)}
     if picked is not None:
         for i, row in enumerate(rows):
             row["score"] = float(picked.scores[i])
             row["worse_by"] = {str(k): float(v) for k, v in picked.worse_by.iloc[i].items()}
         nearest = [
-            {**_row(row, names), "misses": {str(k): float(v) for k, v in picked.misses.iloc[i].items()}}
+            {
+                **_row(row, names, table.parameters),
+                "misses": {str(k): float(v) for k, v in picked.misses.iloc[i].items()},
+            }
             for i, (_, row) in enumerate(picked.nearest.iterrows())
         ]
         result |= {
@@ -90,8 +96,19 @@ def _as_json(table: RunTable, picked: Picked | None, bend: Knee | None, options:
     return {**result, "rows": rows[: options.top]}
 
 
-def _row(row: pd.Series[Any], names: list[str]) -> dict[str, Any]:
-    return {"architecture": str(row["architecture"]), "objectives": {n: float(row[n]) for n in names}}
+def _row(row: pd.Series[Any], names: list[str], parameters: Sequence[str]) -> dict[str, Any]:
+    named = {"parameters": _parameters(row, parameters)} if parameters else {}
+    return {
+        "architecture": str(row["architecture"]),
+        "objectives": {n: float(row[n]) for n in names},
+        **named,
+    }
+
+
+def _parameters(row: Mapping[Any, Any] | pd.Series[Any], names: Sequence[str]) -> dict[str, Any]:
+    """The cells of the parameters for JSON, None while inactive."""
+    cells = {name: row[name] for name in names}
+    return {name: None if isinstance(cell, float) and isnan(cell) else cell for name, cell in cells.items()}
 
 
 def _print_rows(table: RunTable, picked: Picked | None, bend: Knee | None, options: FrontOptions) -> None:

@@ -22,7 +22,7 @@ from nas.core.files import make_folder, write_text
 from nas.core.owned import check_single
 from nas.core.plugins import registry
 from nas.core.records import Architecture, Block
-from nas.core.space import HasFeatures, SearchSpace, has_blocks, has_cost
+from nas.core.space import HasChoices, HasFeatures, SearchSpace, has_blocks, has_cost
 from nas.core.task_spec import Size, TaskSpec, size_text
 from nas.spaces.space import Space
 
@@ -228,6 +228,10 @@ class SpaceNetwork(Network):
         if has_blocks(self.space):
             return blocks_table(self.label, size, self.space.blocks(self.architecture))
         lines = [self.space.format(self.architecture)]
+        if isinstance(self.space, HasChoices):
+            choices = self.space.choices(self.architecture)
+            width = max(map(len, choices), default=0)
+            lines += [f"  {name:<{width}}  {value}" for name, value in choices.items()]
         if has_cost(self.space):
             lines += [f"{name:<8} {value:>15,}" for name, value in self.cost().items()]
         return "\n".join(lines)

@@ -16,13 +16,25 @@ from nas.core.objectives import Objective
 from nas.core.plugins import registry
 from nas.runs.run_folder import RunTable
 
+FEW_PARAMETERS = 12  # more are left to front.csv
 ROWS = 40  # printed rows of a front; the file has all
 READABLE = 30  # minimum columns of an architecture, if its text form is that long
 _BORDER, _PADDING = 1, 3  # columns of the frame; of the padding and separator per column
 
 
 def front_table(table: RunTable, by: str | None = None) -> Table:
-    """The front as a table, thinned evenly if long; `by` adds the column of a recorded value."""
+    """The front as a table, thinned evenly if long; `by` adds the column of a recorded value.
+
+    Up to `FEW_PARAMETERS` parameters of the space are columns too, if they fit the terminal.
+    """
+    if 0 < len(table.parameters) <= FEW_PARAMETERS:
+        wide = _front_table(table, by, [name for name in table.parameters if name != by])
+        if fits(wide, output()):
+            return wide
+    return _front_table(table, by, [])
+
+
+def _front_table(table: RunTable, by: str | None, parameters: Sequence[str]) -> Table:
     front = table.front
     shown = (
         front
@@ -32,9 +44,19 @@ def front_table(table: RunTable, by: str | None = None) -> Table:
     title = f"Pareto front: {len(front)} architectures" + (f", {ROWS} shown" if len(front) > ROWS else "")
     view = architecture_table(title, table.objectives, by)
     columns = value_columns(table.objectives, by)
+    for name in parameters:
+        view.add_column(name, justify="right", no_wrap=True)
     for _, row in shown.iterrows():
-        view.add_row(str(row["architecture"]), *[number(row[name]) for name in columns])
+        cells = [parameter_text(row[name]) for name in parameters]
+        view.add_row(str(row["architecture"]), *[number(row[name]) for name in columns], *cells)
     return view
+
+
+def parameter_text(cell: Any) -> str:
+    """The cell of a parameter: "" while inactive, whole numbers without a point."""
+    if isinstance(cell, float):
+        return "" if math.isnan(cell) else f"{cell:g}" if abs(cell) < 1e15 else str(cell)
+    return str(cell)
 
 
 def value_columns(objectives: Sequence[Objective], by: str | None = None) -> list[str]:
@@ -151,19 +173,23 @@ _LISTS = {
 }
 
 
+def fits(view: Table, console: Console) -> bool:
+    """Whether a table with architectures in its first column keeps them readable."""
+    longest = max((_width(cell) for cell in view.columns[0].cells), default=0)
+    return console.width - _others(view) - _BORDER - _PADDING >= min(longest, READABLE)
+
+
 def fitted(view: Table, console: Console) -> RenderableType:
     """A table with architectures in its first column, laid out to keep them readable.
 
     If space is short, first break the headers before the unit; then number the architectures and list
     their text forms below the table; then turn each row into a list of its values.
     """
-    longest = max((_width(cell) for cell in view.columns[0].cells), default=0)
-    needed = min(longest, READABLE)
-    if console.width - _others(view) - _BORDER - _PADDING >= needed:
+    if fits(view, console):
         return view
     for column in view.columns[1:]:
         column.header = str(column.header).replace(" (", "\n(", 1)
-    if console.width - _others(view) - _BORDER - _PADDING >= needed:
+    if fits(view, console):
         return view
     texts = [_plain(cell) for cell in view.columns[0].cells]
     numbers = [str(i + 1) for i in range(len(texts))]
