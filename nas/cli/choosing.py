@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from nas.core.errors import ConfigError
 from nas.pareto.decision import Knee, Picked, knee, minimised, pick
 from nas.pareto.preference_text import terms
 from nas.pareto.preferences import Preference
+from nas.runs.parameters import plain_cell
 from nas.runs.reading import load_run
 from nas.runs.run_folder import RunTable, write_history_csv
 
@@ -107,8 +107,7 @@ def _row(row: pd.Series[Any], names: list[str], parameters: Sequence[str]) -> di
 
 def _parameters(row: Mapping[Any, Any] | pd.Series[Any], names: Sequence[str]) -> dict[str, Any]:
     """The cells of the parameters for JSON, None while inactive."""
-    cells = {name: row[name] for name in names}
-    return {name: None if isinstance(cell, float) and isnan(cell) else cell for name, cell in cells.items()}
+    return {name: plain_cell(row[name]) for name in names}
 
 
 def _print_rows(table: RunTable, picked: Picked | None, bend: Knee | None, options: FrontOptions) -> None:

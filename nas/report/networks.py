@@ -10,7 +10,7 @@ from pandas.api.types import is_numeric_dtype
 
 from nas.core.errors import NasError
 from nas.core.records import RESERVED, Architecture
-from nas.core.space import HasDrawing, SearchSpace, has_blocks, parsed
+from nas.core.space import HasChoices, HasDrawing, SearchSpace, has_blocks, parsed
 from nas.core.tracebacks import summarize_exception
 from nas.report.evaluated import Evaluated
 from nas.report.records import Network, Networks, Part
@@ -60,8 +60,9 @@ def _note(space: SearchSpace | None) -> str:
     if space is None:
         return _UNKNOWN
     if not (has_blocks(space) or isinstance(space, HasDrawing)):
+        listed = "parameters" if isinstance(space, HasChoices) else "genes"
         return (
-            f"Space {space.name} has neither to_svg(architecture) nor blocks(architecture), so its genes are listed "
+            f"Space {space.name} has neither to_svg(architecture) nor blocks(architecture), so its {listed} are listed "
             "instead of a drawing."
         )
     return ""

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from nas.runs.parameters import Cell
+
 Number = float | int | None
-Cell = float | int | bool | str | None  # of a parameter; None while inactive
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from nas.core.records import FloatArray
 from nas.report.evaluated import Evaluated
 from nas.report.plots_axes import axis_of
-from nas.report.records import Cell, Measure, Number, Parameter, Rows
+from nas.report.records import Measure, Number, Parameter, Rows
+from nas.runs.parameters import Cell, plain_cell
 from nas.runs.run_folder import RunTable
 
 MOST_ROWS = 10_000  # on a page, including the front
@@ -83,17 +84,11 @@ def _parameter(name: str, values: pd.Series[Any]) -> Parameter:
     """The column of a parameter, each different cell once."""
     cells: dict[tuple[bool, Cell], int] = {}
     places = [
-        cells.setdefault((isinstance(item, bool), item), len(cells)) for item in map(_cell, values.tolist())
+        cells.setdefault((isinstance(item, bool), item), len(cells))
+        for item in map(plain_cell, values.tolist())
     ]
     text = "".join(SIGNS[place] for place in places) if len(cells) <= len(SIGNS) else places
     return Parameter(name, [item for _, item in cells], text)
-
-
-def _cell(value: Any) -> Cell:
-    """A cell for JSON: NaN is None, whole numbers have no point."""
-    if isinstance(value, float):
-        return None if math.isnan(value) else int(value) if value.is_integer() else value
-    return value  # type: ignore[no-any-return]
 
 
 def _says_something(frame: pd.DataFrame, name: str) -> bool:

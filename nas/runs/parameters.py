@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,6 +91,13 @@ def column(cells: Sequence[Cell]) -> pd.Series[Any]:
     if kinds == {bool}:
         return pd.Series(cells, dtype=bool)
     return pd.Series([np.nan if item is None else item for item in cells], dtype=object)
+
+
+def plain_cell(value: Any) -> Cell:
+    """A cell of a column for JSON: None for NaN, whole numbers without a point."""
+    if isinstance(value, float):
+        return None if math.isnan(value) else int(value) if value.is_integer() else value
+    return value  # type: ignore[no-any-return]
 
 
 def as_written(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:

@@ -74,6 +74,7 @@ function makeHeaders() {
     return element("th", { scope: "col", role: "columnheader", class: column.numeric ? "number" : null }, button);
   });
   byId("headers").replaceChildren(...table.headers);
+  byId("grid").classList.toggle("named", table.columns.some((column) => column.parameter));
 }
 
 /** Show or hide the columns of many parameters; a hidden one no longer sorts. */
