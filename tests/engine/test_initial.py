@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 from engine_parts import Grid, quick
 
+from space_zoo import ZOO
+
 import nas
 from nas.algorithms import ALGORITHMS
 from nas.algorithms.peers import PEERS
@@ -19,6 +21,7 @@ from nas.core.errors import ConfigError, HistoryError
 from nas.testing import ToySpace
 from nas.testing.toy import toy_error
 from nas.training import Halving
+from search_spaces.nasbench201 import NASBench201
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 LEAN = SAMOEADSettings(initial=6, surrogate="rbf", whole_space=100, pool=60, growth=0.5)
@@ -167,3 +170,65 @@ def test_a_resumed_run_has_them_in_its_log_and_takes_no_others(tmp_path: Path) -
         search(initial=GIVEN[:2], budget=9, out=tmp_path / "run", resume=True)
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["initial"] == GIVEN
+
+
+def named_loss(c: Any) -> float:
+    return float(sum((i + 1) * g for i, g in enumerate(c.genes)))
+
+
+def named(given: Any, space: nas.SearchSpace | None = None, **changes: Any) -> nas.SearchResult:
+    return nas.search(
+        space or ZOO["resnets"](), [named_loss], algorithm="random", budget=4, initial=given, **changes
+    )
+
+
+NAMED: list[Any] = [
+    {"depth": 1, "width": 32, "stages.0.kernel": 5, "stages.0.se": None, "activation": "silu", "dropout": 0.1},
+    {"depth": 1, "width": 16, "stages": [{"kernel": 3, "se": 0.25}], "activation": "relu"},
+]
+
+
+def test_mappings_of_parameters_come_first(tmp_path: Path) -> None:
+    expected = [
+        "depth=1/width=32/stages.0.kernel=5/stages.0.se=None/activation=silu/dropout=0.1",
+        "depth=1/width=16/stages.0.kernel=3/stages.0.se=0.25/activation=relu",
+    ]
+    assert asked(named(NAMED, out=tmp_path / "run"))[:2] == expected
+    assert asked(named((), out=tmp_path / "run", resume=True))[:2] == expected
+    rows = pd.DataFrame([ZOO["resnets"]().choices(ZOO["resnets"]().parse(text)).as_dict() for text in expected])
+    assert asked(named(rows.to_dict("records")))[:2] == expected
+    choices = [ZOO["resnets"]().choices(ZOO["resnets"]().parse(text)) for text in expected]
+    assert asked(named(choices))[:2] == expected
+
+
+def test_a_built_in_space_takes_mappings() -> None:
+    values = dict.fromkeys(NASBench201().parameters, "skip_connect")
+    assert asked(named([{**values, "edge0-3": "nor_conv_3x3"}], NASBench201()))[0] == "111311"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"width": 33}, r"initial: entry 2, \{.*\}: width: 33 is not an option; expected one of 16, 24, 32, 48"),
+        ({"widht": 33}, r"initial: entry 2, \{.*\}: unknown parameter 'widht' \(did you mean 'width'\?\)"),
+        ({"dropout": 0.1}, r"entry 2, .*parameter 'dropout' is inactive with these values; remove it \(got 0.1\)"),
+        ({"activation": None}, r"entry 2, .*parameter 'activation' is missing"),
+    ],
+)
+def test_errors_of_a_mapping_name_entry_parameter_and_value(change: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        named([NAMED[0], {**NAMED[1], **change}])
+
+
+def test_a_mapping_needs_a_space_with_names() -> None:
+    with pytest.raises(ConfigError, match=r"entry 1, .*: space 'grid' finds no architectures by the names of parameters"):
+        search(initial=[{"a": 1}])
+    with pytest.raises(ConfigError, match=r"initial: expected a list of architectures, got \{'depth': 1\}; give"):
+        named({"depth": 1})
+
+
+def test_a_config_takes_mappings(tmp_path: Path) -> None:
+    from nas.config.schema import SearchConfig
+
+    written = [{"depth": 1, "stages": [{"kernel": 3, "se": None}]}, "text", 3, [0, 1]]
+    assert SearchConfig.model_validate({"space": "muxnet-tiny", "initial": written}).initial == written

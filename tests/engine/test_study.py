@@ -16,6 +16,8 @@ import pandas as pd
 import pytest
 from engine_parts import Grid, quick
 
+from space_zoo import ZOO
+
 import nas
 from nas.algorithms import ALGORITHMS
 from nas.algorithms.moead import MOEADSettings
@@ -514,3 +516,26 @@ def test_an_objective_that_raises_anything_fails_its_trial() -> None:
     made.tell(made.ask(), {"error": 1.0})
     assert made.history["status"].tolist() == ["failed"]
     assert "CancelledError" in made.history["reason"][0]
+
+
+def test_a_trial_shows_its_choices_and_the_tables_have_them(tmp_path: Path) -> None:
+    def weight(c: Any) -> float:
+        return float(c.width)  # the choices
+
+    for out in (None, tmp_path / "run"):
+        space = ZOO["resnets"]()
+        with nas.Study(space, ["error", weight], out=out, algorithm="random") as made:
+            for i in range(3):
+                trial = made.ask()
+                assert trial.choices is not None
+                assert trial.choices == space.choices(space.parse(trial.text))
+                assert made.pending[0].choices == trial.choices
+                assert list(made.history.columns)[-1] == "dropout"
+                assert made.history["depth"].notna().all()
+                made.tell(trial, {"error": float(i)})
+            assert list(made.front.columns) == ["architecture", "error", "weight", *space.parameters]
+            assert (made.front["weight"] == made.front["width"]).all()
+
+
+def test_a_trial_of_a_space_without_names_has_no_choices() -> None:
+    assert study().ask().choices is None
