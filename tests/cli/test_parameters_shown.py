@@ -36,7 +36,14 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_plots: None) -> Path
 
 def test_the_front_has_a_column_per_parameter(run: Path, nas_command: Any) -> None:
     lines = nas_command("front", "run").out.splitlines()
-    assert [cell.strip() for cell in lines[2].strip("┃").split("┃")] == ["architecture", "loss", "size", "width", "se", "rate"]
+    assert [cell.strip() for cell in lines[2].strip("┃").split("┃")] == [
+        "architecture",
+        "loss",
+        "size",
+        "width",
+        "se",
+        "rate",
+    ]
     rows = [[c.strip() for c in line.strip("│").split("│")] for line in lines if line.startswith("│")]
     assert rows[0] == ["width=16/se=None", "0", "-16.00", "16", "None", ""]
     assert rows[1][3:] == ["32", "None", "0"]
@@ -59,4 +66,8 @@ def test_show_lists_the_parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     (tmp_path / "spaces.py").write_text(SPACE)
     shown = nas_command("show", "spaces.py:space", "width=32/se=None/rate=0.2").out
-    assert [line.split() for line in shown.splitlines()[1:4]] == [["width", "32"], ["se", "None"], ["rate", "0.2"]]
+    assert [line.split() for line in shown.splitlines()[1:4]] == [
+        ["width", "32"],
+        ["se", "None"],
+        ["rate", "0.2"],
+    ]

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from engine_parts import Grid, quick
-
 from space_zoo import ZOO
 
 import nas
@@ -183,7 +182,14 @@ def named(given: Any, space: nas.SearchSpace | None = None, **changes: Any) -> n
 
 
 NAMED: list[Any] = [
-    {"depth": 1, "width": 32, "stages.0.kernel": 5, "stages.0.se": None, "activation": "silu", "dropout": 0.1},
+    {
+        "depth": 1,
+        "width": 32,
+        "stages.0.kernel": 5,
+        "stages.0.se": None,
+        "activation": "silu",
+        "dropout": 0.1,
+    },
     {"depth": 1, "width": 16, "stages": [{"kernel": 3, "se": 0.25}], "activation": "relu"},
 ]
 
@@ -195,7 +201,7 @@ def test_mappings_of_parameters_come_first(tmp_path: Path) -> None:
     ]
     assert asked(named(NAMED, out=tmp_path / "run"))[:2] == expected
     assert asked(named((), out=tmp_path / "run", resume=True))[:2] == expected
-    rows = pd.DataFrame([ZOO["resnets"]().choices(ZOO["resnets"]().parse(text)).as_dict() for text in expected])
+    rows = named(NAMED).history.iloc[:2][list(ZOO["resnets"]().parameters)]
     assert asked(named(rows.to_dict("records")))[:2] == expected
     choices = [ZOO["resnets"]().choices(ZOO["resnets"]().parse(text)) for text in expected]
     assert asked(named(choices))[:2] == expected
@@ -209,9 +215,15 @@ def test_a_built_in_space_takes_mappings() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"width": 33}, r"initial: entry 2, \{.*\}: width: 33 is not an option; expected one of 16, 24, 32, 48"),
+        (
+            {"width": 33},
+            r"initial: entry 2, \{.*\}: width: 33 is not an option; expected one of 16, 24, 32, 48",
+        ),
         ({"widht": 33}, r"initial: entry 2, \{.*\}: unknown parameter 'widht' \(did you mean 'width'\?\)"),
-        ({"dropout": 0.1}, r"entry 2, .*parameter 'dropout' is inactive with these values; remove it \(got 0.1\)"),
+        (
+            {"dropout": 0.1},
+            r"entry 2, .*parameter 'dropout' is inactive with these values; remove it \(got 0.1\)",
+        ),
         ({"activation": None}, r"entry 2, .*parameter 'activation' is missing"),
     ],
 )
@@ -221,9 +233,13 @@ def test_errors_of_a_mapping_name_entry_parameter_and_value(change: Any, message
 
 
 def test_a_mapping_needs_a_space_with_names() -> None:
-    with pytest.raises(ConfigError, match=r"entry 1, .*: space 'grid' finds no architectures by the names of parameters"):
+    with pytest.raises(
+        ConfigError, match=r"entry 1, .*: space 'grid' finds no architectures by the names of parameters"
+    ):
         search(initial=[{"a": 1}])
-    with pytest.raises(ConfigError, match=r"initial: expected a list of architectures, got \{'depth': 1\}; give"):
+    with pytest.raises(
+        ConfigError, match=r"initial: expected a list of architectures, got \{'depth': 1\}; give"
+    ):
         named({"depth": 1})
 
 

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from engine_parts import Grid, quick
-
 from space_zoo import ZOO
 
 import nas
