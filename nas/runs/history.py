@@ -170,10 +170,10 @@ class History:
 
     def record_ask(self, trial: Trial | None, notes: Sequence[Note] = ()) -> None:
         """Record an ask (None: the space was exhausted), the parameters of its architecture, and its notes."""
-        named = [] if trial is None else self._named([trial.architecture])
+        text = "" if trial is None else text_of(self._space, trial.architecture)
+        named = [] if trial is None else self._named({text: trial.architecture})
         with self._transaction() as db:
             if trial is not None:
-                text = text_of(self._space, trial.architecture)
                 row = (trial.id, text, trial.seed, trial.budget, time.time())
                 db.execute("INSERT INTO trials VALUES (?, ?, ?, ?, ?)", row)
             db.execute("INSERT INTO log (event, trial) VALUES ('ask', ?)", (trial.id if trial else None,))
@@ -194,17 +194,18 @@ class History:
         with explained(self.path):
             query = "SELECT DISTINCT architecture FROM trials WHERE architecture NOT IN (SELECT architecture FROM parameters)"
             texts = [str(row[0]) for row in self._db.execute(query)]
-        rows = self._named([*known, *(self._parsed(text) for text in texts)])
+        rows = self._named({text: self._parsed(text) for text in texts})
+        rows += self._named({text_of(self._space, a): a for a in known})
         with self._transaction() as db:
             db.executemany(_INSERT_PARAMETERS, rows)
         self.write_meta({PARAMETERS: names})
 
-    def _named(self, architectures: Sequence[Architecture]) -> list[tuple[str, str]]:
+    def _named(self, architectures: Mapping[str, Architecture]) -> list[tuple[str, str]]:
         """Rows of the table of parameters; none where they have no names."""
         space = self._space
         if not isinstance(space, HasChoices):
             return []
-        return [(text_of(space, a), json.dumps(cells_of(space, a))) for a in architectures]
+        return [(text, json.dumps(cells_of(space, a))) for text, a in architectures.items()]
 
     def record_result(self, result: Result) -> None:
         """Record a result on arrival; in ordered mode its tell may come later."""

@@ -7,17 +7,18 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nas.core.errors import ConfigError, HistoryError, NasError
+from nas.core.errors import HistoryError
 from nas.core.records import RESERVED, Architecture
 from nas.core.space import HasChoices, SearchSpace, text_of
 from nas.core.text import storable
-from nas.core.tracebacks import summarize_exception
+from nas.core.tracebacks import called
 from nas.runs.log_file import connect_to_read, explained, well_formed
 from nas.spaces.parameters import plain_value, value_text
 
@@ -65,22 +66,25 @@ def names_of(space: HasChoices) -> list[str]:
 
 def cells_of(space: Any, architecture: Architecture) -> list[Cell]:
     """The cells of one architecture, in the order of the space's parameters. Raises `ConfigError` with the cause."""
-    try:
-        values = dict(space.choices(architecture))
-        return [cell(values[name]) if name in values else None for name in space.parameters]
-    except NasError:
-        raise
-    except Exception as error:
-        raise ConfigError(
-            f"space {space.name!r}: choices() failed for {architecture.genes}: {summarize_exception(error)}"
-        ) from error
+
+    def found() -> list[Cell]:
+        names, values = space.parameters, dict(space.choices(architecture))
+        return [cell(values[name]) if name in values else None for name in names]
+
+    what = f"space {space.name!r}: choices() failed for {architecture.genes}"
+    return called(what, found)  # type: ignore[no-any-return]
 
 
 def cell(value: Any) -> Cell:
     """A value in a table: numbers and truth values as they are, others as in a text form. Raises `ConfigError`."""
+    if type(value) is str:
+        return _text(value)
     plain = plain_value(value)
     exact = isinstance(plain, (bool, float)) or (isinstance(plain, int) and abs(plain) < _EXACT)
     return plain if exact else value_text(plain)
+
+
+_text = lru_cache(maxsize=10_000)(value_text)
 
 
 def column(cells: Sequence[Cell]) -> pd.Series[Any]:
