@@ -29,6 +29,11 @@ class Gene:
         """The options by text."""
         return {value_text(option): i for i, option in enumerate(self.options)}
 
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """The texts of the options."""
+        return tuple(self.texts)
+
     def index(self, value: Any) -> int:
         """The position of an option, also of a number in another type or of its text. Raises `ArchitectureError`."""
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nas.core.errors import ConfigError
@@ -18,6 +19,8 @@ if TYPE_CHECKING:  # torch is imported only to trace a network
 
 Function = Callable[..., Any]
 T = TypeVar("T")
+
+_OF_TASK = ("num_classes", "in_channels", "image_size")
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Networks:
             raise ConfigError(
                 f"space {self.name!r} builds no networks; decorate a function with @space.build"
             )
-        network = ask("build", self.build, choices, **_accepted(self.build, task))
+        network = ask("build", self.build, choices, **self._accepted("build", task))
         if not callable(getattr(network, "named_parameters", None)):
             raise ConfigError(
                 f"build: expected a torch.nn.Module for {choices}, got {type(network).__name__}"
@@ -51,7 +54,7 @@ class Networks:
     def costs(self, choices: Choices, task: TaskSpec) -> dict[str, float]:
         """The costs by name. Raises `ConfigError` with the choices."""
         if self.cost is not None:
-            costs = ask("cost", self.cost, choices, **_accepted(self.cost, task))
+            costs = ask("cost", self.cost, choices, **self._accepted("cost", task))
             if not isinstance(costs, Mapping) or not costs or not all(isinstance(key, str) for key in costs):
                 raise ConfigError(
                     f"cost: expected a mapping of names to numbers for {choices}, got {costs!r:.200}"
@@ -70,6 +73,14 @@ class Networks:
         from nas.spaces.layers import layers
 
         return self._traced(layers, choices, task)
+
+    @cached_property
+    def _takes(self) -> dict[str, tuple[str, ...]]:
+        return {"build": _keywords(self.build), "cost": _keywords(self.cost)}
+
+    def _accepted(self, kind: str, task: TaskSpec) -> dict[str, Any]:
+        """The keyword arguments of a task that a function takes."""
+        return {name: getattr(task, name) for name in self._takes[kind]}
 
     def _traced(self, count: Callable[..., T], choices: Choices, task: TaskSpec) -> T:
         assert task.image_size is not None
@@ -91,15 +102,14 @@ def checked_function(kind: str, function: Any) -> Function:
     return function  # type: ignore[no-any-return]
 
 
-def _accepted(function: Function, task: TaskSpec) -> dict[str, Any]:
-    """The keyword arguments of a task that a function takes."""
-    given = {
-        "num_classes": task.num_classes, "in_channels": task.in_channels, "image_size": task.image_size,
-    }  # fmt: skip
+def _keywords(function: Function | None) -> tuple[str, ...]:
+    """The names in `_OF_TASK` that a function takes by keyword."""
+    if function is None:
+        return ()
     try:
         parameters = list(inspect.signature(function).parameters.values())[1:]
     except (TypeError, ValueError):
-        return {}
+        return ()
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return given
-    return {p.name: given[p.name] for p in parameters if p.name in given and p.kind is not p.POSITIONAL_ONLY}
+        return _OF_TASK
+    return tuple(p.name for p in parameters if p.name in _OF_TASK and p.kind is not p.POSITIONAL_ONLY)

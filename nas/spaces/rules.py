@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from nas.core.bounds import check_time
@@ -35,12 +35,14 @@ class Rules:
 
     def _clear(self) -> None:
         self._total: int | None = None
+        self._size: int | None = None
         self._allowed: dict[Genes, bool] = {}
+        self._found: dict[Genes, Genes] = {}  # known representatives
         self._listed: list[Genes] | None = None
         self._representative: dict[Genes, Genes] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_allowed": {}, "_listed": None, "_representative": None}
+        return {**self.__dict__, "_allowed": {}, "_found": {}, "_listed": None, "_representative": None}
 
     def with_declaration(self, declaration: Declaration) -> Rules:
         """The same functions on another declaration."""
@@ -73,7 +75,9 @@ class Rules:
         """The number of different networks; None for a large space with rules."""
         if not vars(self.functions):
             return self.total
-        return sum(1 for _ in self.enumerate()) if self.total <= COUNTED else None
+        if self._size is None and self.total <= COUNTED:
+            self._size = sum(1 for _ in self.enumerate())
+        return self._size
 
     def allowed(self, genes: Genes) -> bool:
         """Whether no `forbid` excludes these canonical genes."""
@@ -107,9 +111,19 @@ class Rules:
 
     def representative(self, genes: Genes) -> Genes:
         """The combination that stands for these canonical genes and all that `same` declares equal."""
-        functions = self._of("same")
-        if not functions or not self.allowed(genes):
+        if not self.functions:
             return genes
+        found = self._found.get(genes)
+        if found is None:
+            functions = self._of("same")
+            found = self._settled(genes, functions) if functions and self.allowed(genes) else genes
+            if len(self._found) >= _KEPT:
+                self._found.clear()
+            self._found[genes] = found
+        return found
+
+    def _settled(self, genes: Genes, functions: Sequence[Callable[[Choices], Any]]) -> Genes:
+        """The combination that the `same` functions leave unchanged."""
         if self._representative is None and any(not self._is_mapping(f, genes) for f in functions):
             self._representative = self._merged(functions)
         for _ in range(_STEPS):

@@ -9,14 +9,13 @@ from typing import Any
 from nas.core.checks import did_you_mean
 from nas.core.errors import ArchitectureError
 from nas.spaces.declaration import Declaration
-from nas.spaces.parameters import value_text
 
 
 def text_of_genes(declaration: Declaration, genes: Sequence[int]) -> str:
     """The active parameters as ``name=value``, joined by slashes."""
     active = declaration.active(genes)
     return "/".join(
-        f"{gene.name}={value_text(gene.options[g])}"
+        f"{gene.name}={gene.words[g]}"
         for gene, g, on in zip(declaration.genes, genes, active, strict=True)
         if on
     )

@@ -25,24 +25,28 @@ class Variation:
         self._group_of = [
             numbers.setdefault(gene.group or gene.name, len(numbers)) for gene in declaration.genes
         ]
+        self._several = [i for i, card in enumerate(self._cards) if card > 1]
         self._groups = len(numbers)
         self._grouped = self._groups < len(declaration.genes)
 
     def mutate(self, genes: Genes, rng: np.random.Generator) -> Genes:
         """Change each active parameter with probability 1 / (number of active ones), at least one."""
-        active = self._declaration.active(genes)
-        free = [i for i, on in enumerate(active) if on and self._cards[i] > 1]
+        declaration = self._declaration
+        active = declaration.active(genes) if declaration.conditional else None
+        free = self._several if active is None else [i for i in self._several if active[i]]
         if not free:
             return genes
-        draws = rng.random((3, len(free)))
-        hit = draws[0] < 1.0 / len(free)
-        if not hit.any():
-            hit[int(rng.random() * len(free))] = True
-        child = self._filled(genes, active, rng)
-        for place in np.flatnonzero(hit).tolist():
-            i = free[place]
-            child[i] = self._changed(i, genes[i], float(draws[1, place]), float(draws[2, place]))
-        return self._declaration.canonical(tuple(child))
+        n = len(free)
+        draws: list[float] = rng.random(n + 1).tolist()
+        # n * draw is uniform again, given that draw < 1 / n
+        hit = [(i, n * draw) for i, draw in zip(free, draws, strict=False) if draw < 1.0 / n]
+        if not hit:
+            place, draw = divmod(n * draws[-1], 1.0)
+            hit = [(free[int(place)], draw)]
+        child = list(genes) if active is None else self._filled(genes, active, rng)
+        for i, draw in hit:
+            child[i] = self._changed(i, genes[i], draw)
+        return declaration.canonical(tuple(child))
 
     def _filled(self, genes: Genes, active: list[bool], rng: np.random.Generator) -> list[int]:
         """The genes with random options for the inactive ones."""
@@ -51,18 +55,23 @@ class Variation:
         random = rng.integers(0, self._cards).tolist()
         return [g if on else r for g, on, r in zip(genes, active, random, strict=True)]
 
-    def _changed(self, i: int, value: int, kind: float, draw: float) -> int:
-        """Another option of gene i, from two uniform numbers."""
+    def _changed(self, i: int, value: int, draw: float) -> int:
+        """Another option of gene i, from a uniform number."""
         card = self._cards[i]
-        if self._ordered[i] and kind < STEP:
-            step = 1 if draw < 0.5 else -1
-            return value + step if 0 <= value + step < card else value - step
+        if self._ordered[i]:
+            if draw < STEP:
+                step = 1 if draw < 0.5 * STEP else -1
+                return value + step if 0 <= value + step < card else value - step
+            draw = (draw - STEP) / (1.0 - STEP)
         return (value + 1 + min(card - 2, int(draw * (card - 1)))) % card
 
     def crossover(self, first: Genes, second: Genes, rng: np.random.Generator) -> Genes:
         """Each parameter, mostly each item of a repeat, from either parent; where only one has it active, from that one."""
         together = self._grouped and rng.random() < TOGETHER
         coin = (rng.random(self._groups if together else len(first)) < 0.5).tolist()
+        if not self._declaration.conditional:
+            group = self._group_of if together else range(len(first))
+            return tuple([a if coin[g] else b for a, b, g in zip(first, second, group, strict=True)])
         ours, theirs = self._declaration.active(first), self._declaration.active(second)
         random = None if all(ours) and all(theirs) else rng.integers(0, self._cards).tolist()
         child = []
