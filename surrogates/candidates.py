@@ -21,6 +21,9 @@ from surrogates import SURROGATES
 Encoding = Callable[[Sequence[Architecture]], FloatArray]
 
 _LESS_SURE = 0.05  # of Kendall's tau
+_DECLARED = (
+    0.5  # distance of a random pair: numbers whose order is declared change the target little by little
+)
 _LIGHT_WORK = 700  # one-hot columns times objectives up to which a light model has full size
 _LIGHT_MODELS = 4
 _FEWEST_ROWS = 40
@@ -68,8 +71,9 @@ def default_candidates(
 ) -> dict[str, Candidate]:
     """The pairs that `Selector` tries on a space: few, cheap to fit, different from each other.
 
-    Gaussian processes on genes (as categories, and as numbers where a gene has an order) and on a structural summary
-    where the space offers one as "summary"; cubic functions, ridge and trees on its "structure", else its default.
+    Gaussian processes on genes (as categories; and as the space describes them by order, category and absence, else as
+    numbers) and on a structural summary where the space offers one as "summary"; cubic functions, ridge and trees on its
+    "structure", else its default.
     `encodings` defaults to `encodings_of(space)`.
     """
     offered, genes = encodings or encodings_of(space), len(space.cardinalities)
@@ -77,13 +81,18 @@ def default_candidates(
     wide = ("structure" if "structure" in offered else "default") + cost
     process = SURROGATES["gaussian-process"]
     after_genes, all_columns = slice(genes, None), slice(None)
-    candidates = {"gp-genes": Candidate("genes" + cost, partial(process, numeric=after_genes))}
+    candidates = {}
+    if space.first_numeric is not None:
+        ordered = slice(space.first_numeric, None)
+        declared = partial(process, numeric=ordered, distance=_DECLARED)
+        candidates["gp-declared"] = Candidate("mixed" + cost, declared)
+    candidates["gp-genes"] = Candidate("genes" + cost, partial(process, numeric=after_genes))
     if "summary" in offered:
         candidates["gp-summary"] = Candidate("summary" + cost, partial(process, numeric=all_columns))
         candidates["gp-genes-summary"] = Candidate(
             "genes+summary" + cost, partial(process, numeric=after_genes)
         )
-    elif max(space.cardinalities) > 2:
+    elif space.first_numeric is None and max(space.cardinalities) > 2:
         candidates["gp-ordered-genes"] = Candidate("genes" + cost, partial(process, numeric=all_columns))
     candidates["rbf"] = Candidate(wide, SURROGATES["rbf"])
     candidates["ridge"] = Candidate(wide, SURROGATES["pairwise-ridge"])

@@ -44,6 +44,7 @@ class GaussianProcess:
     Hyperparameters maximise the posterior on at most `tune_points` rows (half as many when there are hundreds);
     predictions use at most
     `max_points` (half the best, half the newest, when there are more), which bounds the cost of both.
+    `distance` is that of a random pair before tuning, in length scales: smaller for smoother functions.
     `predict` gives the standard deviation of a new noisy observation.
     """
 
@@ -53,17 +54,20 @@ class GaussianProcess:
         tune_points: int = 250,
         max_points: int = 1000,
         max_iterations: int = 40,
+        distance: float = 1.5,
     ) -> None:
         self.numeric = numeric
         self.tune_points = tune_points
         self.max_points = max_points
         self.max_iterations = max_iterations
+        self.distance = distance
 
     def fit(self, X: FloatArray, y: FloatArray) -> GaussianProcess:
         """Learn from X (n, d), n >= 1, and finite y (n,). Raises `ConfigError` for anything else."""
         X, y = check_data(X, y)
         check_positive("tune_points", self.tune_points)
         check_positive("max_points", self.max_points)
+        check_positive("distance", self.distance)
         varies = np.ptp(y) > 0
         self.mean_, self.scale_ = float(y.mean()), float(y.std()) if varies else 1.0
         self.n_features_in_ = X.shape[1]
@@ -105,10 +109,10 @@ class GaussianProcess:
     def _prior_means(self) -> FloatArray:
         """Log of: signal, noise, trend, weights of genes, inverse squared length scales of numeric columns.
 
-        A random pair of architectures is at a distance of about 1.5, for any number of columns.
+        A random pair of architectures is at about `distance`, for any number of columns.
         """
         genes, numbers = len(self._levels), len(self._numeric)
-        share = 1.5 / max(1, genes + numbers)
+        share = self.distance / max(1, genes + numbers)
         weights = [share * len(levels) / (len(levels) - 1) for levels in self._levels]
         scales = np.exp([self._priors.signal[0], self._priors.noise[0], self._priors.trend[0]])
         return np.log([*scales, *weights, *[share] * numbers])

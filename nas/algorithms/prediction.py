@@ -6,6 +6,7 @@ The models are in `surrogates`, which `nas` imports only for a search that uses 
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -155,16 +156,22 @@ def by_parameters(space: SearchSpace, objective: Objective) -> Predictor:
 
 
 def work_of(problem: Problem) -> float:
-    """Work of a problem's models: one-hot columns times measured objectives.
+    """Work of a problem's models: columns times measured objectives.
 
     At most a hundred choices of a gene count, since results hold no more.
     """
-    return len(problem.measured) * sum(min(c, _CHOICES) for c in problem.space.cardinalities)
+    return len(problem.measured) * _columns(problem.space, _CHOICES)
 
 
 def is_light(problem: Problem) -> bool:
     """Whether the models must be light to propose within half a second: many objectives or many genes."""
-    return len(problem.measured) > _FEW_OBJECTIVES or sum(problem.space.cardinalities) > _FEW_COLUMNS
+    return len(problem.measured) > _FEW_OBJECTIVES or _columns(problem.space) > _FEW_COLUMNS
+
+
+def _columns(space: SearchSpace, most: float = math.inf) -> float:
+    """Columns of one-hot genes, at most `most` of a gene; those of the default encoding if fewer in an ordered space."""
+    one_hot = sum(min(c, most) for c in space.cardinalities)
+    return one_hot if space.first_numeric is None else min(one_hot, space.encode(()).shape[1])
 
 
 def check_surrogate(name: str, found: Any) -> None:

@@ -33,6 +33,9 @@ class SearchSpace:
     name: str = ""
     cardinalities: tuple[int, ...] = ()  # choices per gene; gene i takes 0 .. cardinalities[i] - 1
     size: int | None = None  # number of distinct architectures, if known
+    first_numeric: int | None = None
+    """First numeric column of the encoding "mixed", which a space with ordered or inactive genes offers: before it are
+    categories, from it on numbers on [0, 1]. None: all genes are categories."""
     lacks: frozenset[str] = frozenset()  # methods of the class that this object cannot offer, such as "build"
 
     def sample(self, rng: np.random.Generator) -> Architecture:

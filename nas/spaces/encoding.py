@@ -7,9 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from nas.core.records import FloatArray
-from nas.spaces.declaration import Declaration
+from nas.spaces.declaration import Declaration, Gene
 
 _ABSENT = 0.5  # of an absent ordered parameter, whose column is scaled to [0, 1]
+_TOO_FEW = (
+    -0.25
+)  # where it is absent because a number is too small, as in items of a repeat beyond their count
 
 
 class Encoding:
@@ -32,6 +35,10 @@ class Encoding:
                 presence.setdefault(genes[i].conditions, i)
         self._presence = list(presence.values())
         self._top = np.array([len(genes[i].options) - 1.0 for i in self._ordered])
+        self._conditional = [
+            (i, [(j, sorted(allowed), _absent(genes[j], allowed)) for j, allowed in conditions])
+            for i, conditions in declaration.conditional
+        ]
 
     @property
     def plain(self) -> bool:
@@ -43,37 +50,48 @@ class Encoding:
         """The number of categories in `mixed`; the columns from there on are numbers."""
         return len(self._categories) + len(self._presence)
 
-    def _table(self, vectors: Sequence[tuple[int, ...]]) -> tuple[np.ndarray, np.ndarray]:
-        """Genes (n, d), and whether they are active."""
+    def _table(self, vectors: Sequence[tuple[int, ...]]) -> tuple[np.ndarray, np.ndarray, FloatArray]:
+        """Genes, whether they are active, and the places of those that are not on an ordered scale, each (n, d)."""
         shape = (len(vectors), len(self._declaration.genes))
         genes = np.array(vectors, dtype=np.int64).reshape(shape)
-        active = np.ones(shape, dtype=bool)
-        for i, conditions in self._declaration.conditional:
-            for j, allowed in conditions:
-                active[:, i] &= active[:, j] & np.isin(genes[:, j], list(allowed))
-        return genes, active
+        active, absent = np.ones(shape, dtype=bool), np.full(shape, _ABSENT)
+        for i, conditions in self._conditional:
+            for j, allowed, place in conditions:
+                fails = active[:, i] & ~(active[:, j] & np.isin(genes[:, j], allowed))
+                absent[fails, i] = np.where(active[fails, j], place, absent[fails, j])
+                active[fails, i] = False
+        return genes, active, absent
 
     def mixed(self, vectors: Sequence[tuple[int, ...]]) -> FloatArray:
-        """Categories as numbers, then ordered parameters on [0, 1], shape (n, d)."""
-        genes, active = self._table(vectors)
+        """Categories as numbers, then ordered parameters on [0, 1], shape (n, d).
+
+        An absent ordered parameter is in the middle, or below the lowest option where a number is too small for it.
+        """
+        genes, active, absent = self._table(vectors)
         categories = np.where(active, genes, -1)[:, self._categories].astype(np.float64)
         present = active[:, self._presence].astype(np.float64)
-        return np.concatenate([categories, present, self._scaled(genes, active)], axis=1)
+        return np.concatenate([categories, present, self._scaled(genes, active, absent)], axis=1)
 
     def wide(self, vectors: Sequence[tuple[int, ...]]) -> FloatArray:
         """One-hot categories (all 0 while absent), presence, ordered parameters on [0, 1], shape (n, d)."""
-        genes, active = self._table(vectors)
+        genes, active, absent = self._table(vectors)
         cards = self._declaration.cardinalities
         parts = [
             ((genes[:, [i]] == np.arange(cards[i])) & active[:, [i]]).astype(np.float64)
             for i in self._categories
         ]
         present = active[:, self._presence].astype(np.float64)
-        found = np.concatenate([*parts, present, self._scaled(genes, active)], axis=1)
+        middle = np.full_like(absent, _ABSENT)
+        found = np.concatenate([*parts, present, self._scaled(genes, active, middle)], axis=1)
         return found if found.shape[1] else np.zeros((len(vectors), 1))
 
-    def _scaled(self, genes: np.ndarray, active: np.ndarray) -> FloatArray:
-        scaled: FloatArray = np.where(
-            active[:, self._ordered], genes[:, self._ordered] / np.maximum(self._top, 1.0), _ABSENT
-        )
+    def _scaled(self, genes: np.ndarray, active: np.ndarray, absent: FloatArray) -> FloatArray:
+        shown = self._ordered
+        scaled: FloatArray = np.where(active[:, shown], genes[:, shown] / self._top, absent[:, shown])
         return scaled
+
+
+def _absent(gene: Gene, allowed: frozenset[int]) -> float:
+    """The place on an ordered scale of a parameter that is absent unless `gene` has one of these options."""
+    largest = range(len(gene.options) - len(allowed), len(gene.options))
+    return _TOO_FEW if gene.ordered and allowed == set(largest) else _ABSENT

@@ -282,7 +282,7 @@ class Space(SearchSpace):
         return self._encoding.mixed([a.genes for a in architectures])
 
     @property
-    def first_numeric(self) -> int | None:
+    def first_numeric(self) -> int | None:  # type: ignore[override]
         """The first column of "mixed" that is a number; None where all parameters are categories and always active."""
         return None if self._encoding.plain else self._encoding.first_numeric
 

@@ -16,6 +16,7 @@ from nas.core.task_spec import TaskSpec, Unset
 from nas.spaces.by_name import genes_by_name
 from search_spaces.muxnet import genes as coding
 from search_spaces.muxnet.cost import features_cost
+from search_spaces.muxnet.declared import OrderedChoices
 from search_spaces.muxnet.description import describe
 from search_spaces.muxnet.models import MODELS
 from search_spaces.muxnet.presets import SpaceOptions, preset_options
@@ -66,6 +67,8 @@ class MUXNetSpace(SearchSpace):
         self.size: int = coding.count_networks(self.options)
         self.parameters = tuple(names[i] for i in self._positions)
         self._values = tuple(tuple(values[i]) for i in self._positions)
+        self._ordered = OrderedChoices(self.options)
+        self.first_numeric = self._ordered.first_numeric
 
     def for_task(self, task: TaskSpec) -> MUXNetSpace:
         """The same space for this task's channels and classes; a network resizes images to its own resolution.
@@ -158,8 +161,16 @@ class MUXNetSpace(SearchSpace):
 
     @property
     def encodings(self) -> Mapping[str, Callable[[Sequence[Architecture]], FloatArray]]:
-        """`default` (one-hot), `ordinal` (choices from 0 to 1), `cost` (ordinal, and log10 of the costs)."""
-        return {"default": self.encode, "ordinal": self._ordinal, "cost": self._with_cost}
+        """`default` (one-hot), `ordinal` (choices from 0 to 1), `cost` (ordinal, and log10 of the costs).
+
+        `mixed` has categories, -1 while inactive, and from column `first_numeric` on ordered choices from 0 to 1.
+        """
+        return {
+            "default": self.encode,
+            "ordinal": self._ordinal,
+            "cost": self._with_cost,
+            "mixed": self._mixed,
+        }
 
     def format(self, architecture: Architecture) -> str:
         return format_spec(self.spec(architecture))
@@ -248,6 +259,9 @@ class MUXNetSpace(SearchSpace):
         rows = np.array([self.canonical(a).genes for a in architectures], dtype=np.float64)
         scaled: FloatArray = rows.reshape(len(rows), -1) / (np.array(self.cardinalities) - 1)
         return scaled
+
+    def _mixed(self, architectures: Sequence[Architecture]) -> FloatArray:
+        return self._ordered.mixed([self._settled(a)[0] for a in architectures])
 
     def _with_cost(self, architectures: Sequence[Architecture]) -> FloatArray:
         costs = np.array([tuple(self.cost(a).values()) for a in architectures], dtype=np.float64)

@@ -214,12 +214,28 @@ def test_options_that_would_make_one_network_two_architectures_are_refused() -> 
 def test_encodings_have_one_row_per_architecture_and_distinguish_networks(preset: str) -> None:
     space = SPACES[preset]
     architectures = drawn(space, 60)
-    assert set(space.encodings) == {"default", "ordinal", "cost"}
+    assert set(space.encodings) == {"default", "ordinal", "cost", "mixed"}
     for encode in space.encodings.values():
         X = encode(architectures)
         assert X.shape[0] == len(architectures)
         assert np.isfinite(X).all()
         assert len(np.unique(X, axis=0)) == len(set(architectures))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_mixed_encoding_orders_numbers_by_size_and_shows_which_genes_act(preset: str) -> None:
+    space = SPACES[preset]
+    architectures = drawn(space, 60)
+    specs = [space.spec(a) for a in architectures]
+    encoded = space.encodings["mixed"](architectures)
+    assert space.first_numeric is not None
+    numbers = encoded[:, space.first_numeric :]
+    sides = sorted({spec.resolution for spec in specs})
+    assert numbers[:, 0].tolist() == [sides.index(spec.resolution) / (len(sides) - 1) for spec in specs]
+    for architecture in architectures:
+        full, active = space._settled(architecture)
+        ordered = space._ordered
+        assert ordered.declaration.active(ordered.ranks(full)) == active, space.format(architecture)
 
 
 def test_encodings_do_not_depend_on_genes_that_do_not_act() -> None:

@@ -59,6 +59,7 @@ class SegmentationSpace(SearchSpace):
         self.num_classes = num_classes
         self.in_channels: int = Unset(3) if in_channels is None else in_channels
         self.cardinalities = backbone.cardinalities
+        self.first_numeric = backbone.first_numeric
 
     def for_task(self, task: TaskSpec) -> SegmentationSpace:
         """The same space for this task. Raises `ConfigError` where a given setting contradicts it."""

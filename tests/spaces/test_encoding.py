@@ -1,0 +1,105 @@
+"""Encodings of declared spaces: order by distance, categories by equality, absence as a value of its own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import nas
+from nas.core.gene_table import distances, gene_table
+from nas.core.records import FloatArray
+from surrogates.candidates import candidates_for_search, encode, encodings_of
+from surrogates.gaussian_process import GaussianProcess
+
+
+def resnets() -> nas.Space:
+    return nas.Space(
+        "resnets",
+        depth=nas.Integer(1, 3),
+        stages=nas.Repeat("depth", width=nas.Integer(0, 4), kind=nas.Choice("a", "b", "c")),
+        act=nas.Choice("relu", "silu", "gelu"),
+        slope=nas.Integer(0, 2, when={"act": "relu"}),
+    )
+
+
+def mixed(space: nas.Space, *choices: dict[str, object]) -> FloatArray:
+    return space.encodings["mixed"]([space.architecture(c) for c in choices])
+
+
+BASE = {"depth": 1, "stages.0.width": 2, "stages.0.kind": "a", "act": "silu"}
+DEEPER = BASE | {"depth": 2, "stages.1.width": 2, "stages.1.kind": "b"}
+
+
+def test_categories_come_first_then_presence_then_ordered_parameters() -> None:
+    space = resnets()
+    base, deeper = mixed(space, BASE, DEEPER)
+    assert space.first_numeric == 5  # three kinds, the activation, the presence of the slope
+    assert base[:5].tolist() == [0, -1, -1, 1, 0]
+    assert deeper[:5].tolist() == [0, 1, -1, 1, 0]
+    assert base[5:].tolist() == [0, 0.5, -0.25, -0.25, 0.5]  # depth, three widths, slope
+    assert deeper[5:].tolist() == [0.5, 0.5, 0.5, -0.25, 0.5]
+
+
+def covariance(space: nas.Space, first: dict[str, object], second: dict[str, object]) -> float:
+    """The prior covariance of two architectures, on the columns of random ones."""
+    rng = np.random.default_rng(0)
+    drawn = [space.sample(rng) for _ in range(40)]
+    X = space.encodings["mixed"](drawn)
+    assert space.first_numeric is not None
+    process = GaussianProcess(numeric=slice(space.first_numeric, None), max_iterations=1)
+    process.fit(X, np.zeros(40))  # a constant target leaves the hyperparameters at their prior
+    one, other = (process._features(mixed(space, c)) for c in (first, second))
+    distance = process._distances(one, other, process.log_parameters_)
+    return float(process._local(one, other, process.log_parameters_, distance)[0, 0])
+
+
+def test_the_kernel_falls_with_the_distance_of_an_ordered_parameter() -> None:
+    values = [covariance(resnets(), BASE, BASE | {"stages.0.width": w}) for w in (2, 3, 4)]
+    assert values[0] > values[1] > values[2]
+
+
+def test_the_kernel_compares_categories_for_equality_alone() -> None:
+    values = [covariance(resnets(), BASE, BASE | {"stages.0.kind": k}) for k in "abc"]
+    assert values[0] > values[1]
+    assert values[1] == pytest.approx(values[2])
+
+
+def test_the_kernel_takes_absence_as_a_value_of_its_own() -> None:
+    space = resnets()
+    relu = BASE | {"act": "relu"}
+    present = [covariance(space, relu | {"slope": 1}, relu | {"slope": s}) for s in (1, 2)]
+    absent = covariance(space, BASE, BASE)
+    assert absent == pytest.approx(present[0])  # two absent ones are equal
+    other = covariance(space, BASE, relu | {"slope": 1})  # as far as possible in number, and apart
+    assert other < covariance(space, BASE, BASE | {"act": "gelu"})  # which leaves the slope absent
+
+
+def test_a_search_uses_order_where_it_is_declared_and_genes_where_there_is_none() -> None:
+    plain = nas.Space("plain", a=nas.Choice("x", "y", "z"), b=nas.Choice(1, 2, 3, ordered=False))
+    assert plain.first_numeric is None
+    assert "gp-declared" not in candidates_for_search(plain, encodings_of(plain))
+    space = resnets()
+    found = candidates_for_search(space, encodings_of(space))
+    assert [name for name in found if name.startswith("gp-")] == ["gp-declared", "gp-genes"]
+    assert found["gp-declared"].handicap == found["gp-genes"].handicap == 0.0
+
+
+def test_a_process_on_declared_order_predicts_unseen_options() -> None:
+    space = nas.Space("smooth", {f"n{i}": nas.Integer(0, 15) for i in range(4)})
+    rng = np.random.default_rng(0)
+    drawn = [space.sample(rng) for _ in range(140)]
+    y = np.array([sum((g / 15 - 0.3 * i) ** 2 for i, g in enumerate(a.genes)) for a in drawn])
+    errors = {}
+    for name, candidate in candidates_for_search(space, encodings_of(space)).items():
+        if name.startswith("gp-"):
+            X = encode(encodings_of(space), candidate.encoding, drawn)
+            mean, _ = candidate.make().fit(X[:60], y[:60]).predict(X[60:])
+            errors[name] = np.abs(mean - y[60:]).mean()
+    assert errors["gp-declared"] < 0.3 * errors["gp-genes"]
+
+
+def test_distances_add_up_categories_and_differences_of_numbers() -> None:
+    space = resnets()
+    drawn = [space.architecture(c) for c in (BASE, BASE | {"stages.0.width": 3}, BASE | {"act": "gelu"})]
+    table, categories = gene_table(space, drawn)
+    assert distances(table, table[:1], categories)[:, 0].tolist() == [0.0, 0.25, 1.0]
