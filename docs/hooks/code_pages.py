@@ -11,18 +11,7 @@ import nas.training
 from nas.cli.app import app
 
 # what most readers look for
-FIRST = (
-    "search",
-    "SearchResult",
-    "Space",
-    "Choice",
-    "Integer",
-    "Float",
-    "Repeat",
-    "Choices",
-    "load_run",
-    "load_network",
-)
+FIRST = "search SearchResult Space Choice Integer Float Repeat Choices load_run load_network".split()
 
 # Page: its title, what stands at its top, and the names that it documents.
 API: Mapping[str, tuple[str, str, list[str]]] = {
