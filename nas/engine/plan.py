@@ -18,23 +18,20 @@ from nas.core.evaluator import HasPrepare, HasWeights
 from nas.core.plugins import make as make_named
 from nas.core.plugins import registry
 from nas.core.problem import Problem
-from nas.core.space import SearchSpace
 from nas.core.tracebacks import called
+from nas.engine.declared import DECLARATION, check_parameters, declaration_of
 from nas.engine.initial import AnyArchitectures, InitialFirst, initial_architectures, listed
 from nas.engine.kept_weights import FOLDER, KeptWeights
 from nas.engine.loop import LoopSettings
 from nas.engine.warm_start import WarmStart
 from nas.runs.history import History
 from nas.runs.log_file import well_formed
-from nas.spaces.declaration import changed_parameters
-from nas.spaces.space import Space
 
 if TYPE_CHECKING:
     from nas.training.halving import Halving
 
 DEFAULT_ALGORITHM = "sa-moead"
 TASK = "task"  # key in a run's identity
-DECLARATION = "declaration"  # another: the parameters of a declared space
 _LOG = logging.getLogger(__name__)
 
 MakeAlgorithm = Callable[[Problem, np.random.Generator, Any], Algorithm]
@@ -99,7 +96,7 @@ class Plan:
             with well_formed(earlier.path):
                 evaluations = None if started["evaluations"] is None else int(started["evaluations"])
                 initial = initial or started.get("initial") or ()
-                _check_parameters(started, problem.space)
+                check_parameters(started, problem.space)
         if algorithm_settings is None and hasattr(make, "default_settings"):
             algorithm_settings = make.default_settings(problem.n_objectives, evaluations)
         elif isinstance(algorithm_settings, Mapping):
@@ -228,23 +225,6 @@ def _with_later_settings(started: dict[str, Any], settings: Any) -> dict[str, An
     if not isinstance(then, dict) or not dataclasses.is_dataclass(settings) or isinstance(settings, type):
         return started
     return {**started, "algorithm_settings": {**_plain(type(settings)()), **then}}
-
-
-def declaration_of(space: SearchSpace) -> dict[str, Any] | None:
-    """The parameters of a declared space as JSON values; None for another space."""
-    return space.declaration.as_json() if isinstance(space, Space) else None
-
-
-def _check_parameters(started: Mapping[str, Any], space: SearchSpace) -> None:
-    """Raise `HistoryError` with the parameters of a declared space that differ from those of the earlier session."""
-    then, now = started.get(DECLARATION), declaration_of(space)
-    if then is None or now is None or started["space"] != space.name:
-        return  # another space, or a run of an earlier version
-    if then != now or list(then) != list(now):
-        raise HistoryError(
-            f"this run was started with other parameters of space {space.name!r} ({changed_parameters(then, now)}): resume it "
-            "with the original ones, or start a new run in another folder"
-        )
 
 
 def _check_same(started: dict[str, Any], now: dict[str, Any]) -> None:

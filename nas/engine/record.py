@@ -17,8 +17,9 @@ from nas.core.space import SearchSpace
 from nas.core.versions import versions
 from nas.engine.changed_code import META as CODE
 from nas.engine.changed_code import RunCode
+from nas.engine.declared import DECLARATION
 from nas.engine.kept_weights import KeptWeights
-from nas.engine.plan import COST_SECONDS, DECLARATION, Plan
+from nas.engine.plan import COST_SECONDS, Plan
 from nas.engine.search_state import SearchState, numerics
 from nas.engine.stopping import StopRule
 from nas.report.run_tables import write_tables

@@ -25,6 +25,7 @@ from nas.core.task_spec import TaskSpec
 from nas.core.text import command
 from nas.engine.changed_code import META as CODE
 from nas.engine.changed_code import RunCode, check_accepted
+from nas.engine.declared import difference
 from nas.engine.replay import exact_difference
 from nas.runs.brought import META, imported_table
 from nas.runs.history import History, read_history
@@ -80,8 +81,8 @@ def read_warm_start(
 ) -> WarmStart:
     """Read the successful results at this `budget` of an earlier run, a CSV file or a DataFrame, for `problem`.
 
-    The run may still be running. Its genes may have had fewer choices: text forms are parsed, and added choices are logged
-    as a warning. Exact objectives that are missing are computed. Raises `ConfigError` for a run with another space or other
+    The run may still be running. Its genes may have had fewer choices, and a declared space other parameters: text forms are
+    parsed, and the changes are logged as a warning. Exact objectives that are missing are computed. Raises `ConfigError` for a run with another space or other
     objectives, without a result at this budget, or in the output folder (`out`); `HistoryError` when it is unreadable, an
     exact objective has changed, or the code that measured it differs from the hashes `now`.
     """
@@ -171,8 +172,11 @@ def _check_same_search(folder: str | Path, problem: Problem, meta: Mapping[str, 
             "run of the same space"
         )
     choices, now = then.get("cardinalities"), [int(c) for c in space.cardinalities]
+    by_name = _changed(folder, problem, meta) is not None  # then each result is read by its parameters
     whole = isinstance(choices, list) and all(isinstance(c, int) for c in choices)
-    if not whole or len(choices) != len(now) or any(a > b for a, b in zip(choices, now, strict=True)):
+    if not by_name and (
+        not whole or len(choices) != len(now) or any(a > b for a, b in zip(choices, now, strict=True))
+    ):
         raise ConfigError(
             f"warm_start: {folder} searched {space.name!r} with other settings: its genes had "
             f"{choices} choices, now they have {now}; choices may be added, not removed"
@@ -208,8 +212,22 @@ def _task_of(folder: str | Path, identity: Mapping[str, Any]) -> TaskSpec | None
         raise HistoryError(f"warm_start: {folder} is damaged: its task has {error}") from error
 
 
+def _changed(folder: str | Path, problem: Problem, meta: Mapping[str, Any]) -> str | None:
+    """As `nas.engine.declared.difference`. Raises `HistoryError` for a damaged record."""
+    try:
+        return difference(meta["identity"], problem.space)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise HistoryError(f"warm_start: {folder} is damaged: its parameters have {error}") from error
+
+
 def _added_choices(folder: str | Path, problem: Problem, meta: Mapping[str, Any]) -> str:
-    """Describe the genes with more choices than in the earlier run; "" if there are none."""
+    """Describe the parameters or genes that differ from those of the earlier run; "" if there are none."""
+    changed_by_name = _changed(folder, problem, meta)
+    if changed_by_name is not None:
+        return changed_by_name and (
+            f"warm_start: parameters of space {problem.space.name!r} changed since {folder} ({changed_by_name}). Its results are "
+            "read by the names and values of their parameters"
+        )
     then, now = meta["identity"]["cardinalities"], problem.space.cardinalities
     more = [f"gene {i}: {a} then, {b} now" for i, (a, b) in enumerate(zip(then, now, strict=True)) if a != b]
     if not more:

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from nas.core.errors import ArchitectureError, ConfigError
-from nas.core.records import Architecture
+from nas.core.records import RESERVED, Architecture
 from nas.core.space import (
+    HasChoices,
     HasEnumeration,
     HasForTask,
+    HasNamedArchitectures,
     HasVariation,
     SearchSpace,
     for_task,
@@ -20,6 +22,7 @@ from nas.core.space import (
     has_cost,
 )
 from nas.core.task_spec import TaskSpec
+from nas.spaces.parameters import plain_value
 from nas.testing.claims import check_architecture, check_number, check_pickle, ensure
 
 
@@ -43,6 +46,8 @@ def check_space(space: SearchSpace, seeds: Iterable[int] = range(30), *, same_co
     for architecture in sampled:
         check_architecture(space, architecture, "sample")
         _check_text(space, space.canonical(architecture))
+    if isinstance(space, HasChoices):
+        _check_names(space, [space.canonical(architecture) for architecture in sampled])
     _check_validity(space, sampled[0])
     _check_encoding(space, sampled)
     check_pickle(space, f"space {space.name!r}")
@@ -86,6 +91,33 @@ def _check_text(space: SearchSpace, canonical: Architecture) -> None:
         back == canonical,
         f"parse does not invert format: {canonical.genes} is written {text!r}, which is read as {back.genes}",
     )
+
+
+def _check_names(space: Any, architectures: Sequence[Architecture]) -> None:
+    """The parameters can be columns, and the values of an architecture lead back to it."""
+    finds = isinstance(space, HasNamedArchitectures)
+    names = list(space.parameters)
+    ensure(
+        all(isinstance(name, str) and name for name in names) and len(set(names)) == len(names),
+        f"parameters must be different names, got {names[:20]}",
+    )
+    taken = sorted(RESERVED.intersection(names))
+    ensure(not taken, f"parameters has {taken}, columns of every run's table")
+    for architecture in architectures:
+        choices = space.choices(architecture)
+        unknown = [name for name in choices if name not in names]
+        ensure(not unknown, f"choices({architecture.genes}) has {unknown}, which parameters lacks")
+        for name, value in choices.items():
+            try:
+                plain_value(value)
+            except ConfigError as error:
+                raise AssertionError(f"choices({architecture.genes}): {name}: {error}") from error
+        if finds:
+            back = space.canonical(space.architecture(dict(choices)))
+            ensure(
+                back == architecture,
+                f"architecture does not invert choices: {architecture.genes} has {dict(choices)}, which gives {back.genes}",
+            )
 
 
 def _check_validity(space: SearchSpace, valid: Architecture) -> None:

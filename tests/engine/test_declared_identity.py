@@ -92,3 +92,19 @@ def test_a_damaged_declaration_is_an_error_of_the_log(tmp_path: Path) -> None:
         db.commit()
     with pytest.raises(HistoryError, match="is damaged"):
         search(space(), tmp_path, resume=True, budget=6)
+
+
+def test_a_warm_start_reads_results_of_other_parameters_by_name(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    search(space(), tmp_path / "first", initial=[{"width": 16, "kind": "b"}], budget=1)
+    fewer = space(width=nas.Choice(8, 16))
+    found = search(fewer, tmp_path / "run", warm_start=tmp_path / "first")
+    assert found.table is not None
+    assert list(found.table.imported["architecture"]) == ["width=16/kind=b"]
+    assert "parameters of space 'mine' changed since" in caplog.text
+    assert "(width had options 16, 32, 64, now 8, 16)" in caplog.text
+    with pytest.raises(
+        HistoryError, match=r"'width=16/kind=b'.*: width: '?16'? is not an option; expected one of 32, 64"
+    ):
+        search(space(width=nas.Choice(32, 64)), tmp_path / "other", warm_start=tmp_path / "first")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import nas
 from nas.core.errors import ArchitectureError
+from nas.testing import check_space
 from search_spaces.muxnet import MUXNetSpace
 from search_spaces.nasbench101 import NASBench101
 from search_spaces.nasbench201 import NASBench201
@@ -103,3 +105,32 @@ def test_a_value_that_does_not_fit_the_others_is_an_error() -> None:
         ArchitectureError, match=r"parameter 'stage1.scales': .* does not fit the other values"
     ):
         space.architecture(changed)
+
+
+class Named(nas.SearchSpace):
+    name, cardinalities, parameters = "named", (4, 5), ("a", "b")
+
+    def choices(self, architecture: nas.Architecture) -> dict[str, Any]:
+        return dict(zip(("a", "b"), architecture.genes, strict=True))
+
+    def architecture(self, values: Mapping[str, Any]) -> nas.Architecture:
+        return nas.Architecture(self.name, (values["a"], values["b"]))
+
+
+def test_the_contract_of_a_space_checks_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_space(Named())
+    for attribute, wrong, message in (
+        ("parameters", ("a", "a"), "parameters must be different names"),
+        ("parameters", ("a", "b", "seed"), "columns of every run's table"),
+        ("parameters", ("a",), r"has \['b'\], which parameters lacks"),
+        ("choices", lambda self, architecture: {"a": object()}, r"a: option .* expected a number"),
+        (
+            "architecture",
+            lambda self, values: nas.Architecture("named", (0, 0)),
+            "architecture does not invert choices",
+        ),
+    ):
+        with monkeypatch.context() as changed:
+            changed.setattr(Named, attribute, wrong)
+            with pytest.raises(AssertionError, match=message):
+                check_space(Named())
