@@ -10,9 +10,8 @@ import pytest
 from engine_parts import Grid, quick
 
 import nas
-from nas.compare.runs import begun
 from nas.core.errors import ForeignFileError, HistoryError
-from nas.runs.files import APPLICATION, check_new
+from nas.runs.files import APPLICATION, asked, check_new
 from nas.runs.history import FILE, read_history
 
 pytestmark = pytest.mark.usefixtures("no_plots")
@@ -30,9 +29,9 @@ def search(folder: Path) -> None:
 
 def test_a_log_without_tables_is_begun_again_if_it_has_our_mark(tmp_path: Path) -> None:
     change(tmp_path, f"PRAGMA application_id={APPLICATION}", "PRAGMA journal_mode=WAL")
-    assert not begun(tmp_path)
+    assert not asked(tmp_path)
     search(tmp_path)
-    assert begun(tmp_path)
+    assert asked(tmp_path)
     assert len(read_history(tmp_path)[0]) == 12
 
 
