@@ -132,10 +132,17 @@ class _Table:
         """For these results and each of `free`, the architecture with this gene permuted; None where none is valid."""
         donors = np.stack([self._donors(j, rng) for j in range(self.genes.shape[1])], axis=1)
         filled = np.where(self.active, self.genes, donors)
-        return {
-            row: [self._valid(row, filled[row].tolist(), j, int(donors[row, j]), rng) for j in self.free]
-            for row in rows.tolist()
-        }
+        found = {}
+        for row in rows.tolist():
+            genes = self._filled(row, filled[row].tolist())
+            found[row] = [self._valid(row, genes.copy(), j, int(donors[row, j]), rng) for j in self.free]
+        return found
+
+    def _filled(self, row: int, genes: list[int]) -> list[int]:
+        """The genes with values for inactive ones; those of the result where such values change its network."""
+        known, filled = self.architectures[row], Architecture(self.space.name, tuple(genes))
+        same = self.space.is_valid(filled) and self.space.canonical(filled) == known
+        return genes if same else list(known.genes)
 
     def _donors(self, j: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """Gene j permuted among the results with it; for the others that of a random one of them."""

@@ -36,6 +36,7 @@ class FrontOptions:
     by: str | None = None
     largest: bool = False
     csv: bool = False
+    importance: bool = False
 
 
 def show_front(run: Path, options: FrontOptions) -> None:
@@ -55,8 +56,9 @@ def show_front(run: Path, options: FrontOptions) -> None:
     rows = table.front if picked is None else picked.ranked
     bend = knee(minimised(rows, table.objectives)) if options.knee and len(rows) else None
     if options.as_json:
-        print_json(_as_json(table, picked, bend, options), indent=2)
-    elif len(table.front) == 0:
+        print_json(_as_json(run, table, picked, bend, options), indent=2)
+        return
+    if len(table.front) == 0:
         output().print("The front is empty: no result meets the limits of the search yet.")
     elif picked is None and not options.knee and options.top is None:
         output().print(fitted(front_table(table, options.by), output()))
@@ -64,10 +66,16 @@ def show_front(run: Path, options: FrontOptions) -> None:
         _print_nearest(picked, options.top)
     else:
         _print_rows(table, picked, bend, options)
+    if options.importance:
+        from nas.cli.importance import importances_of, print_importances  # loads the surrogates
+
+        print_importances(importances_of(run))
 
 
-def _as_json(table: RunTable, picked: Picked | None, bend: Knee | None, options: FrontOptions) -> Any:
-    if picked is None and not options.knee:
+def _as_json(
+    run: Path, table: RunTable, picked: Picked | None, bend: Knee | None, options: FrontOptions
+) -> Any:
+    if picked is None and not options.knee and not options.importance:
         records = table.front.head(options.top or len(table.front)).to_dict("records")
         return [{**row, **_parameters(row, table.parameters)} for row in records]
     front = table.front if picked is None else picked.ranked
@@ -93,6 +101,10 @@ def _as_json(table: RunTable, picked: Picked | None, bend: Knee | None, options:
         }
     if options.knee:
         result["knee"] = bend and {**rows[bend.index], "bends": bend.bends, "depth": bend.depth}
+    if options.importance:
+        from nas.cli.importance import importances_as_json, importances_of
+
+        result["importance"] = importances_as_json(importances_of(run))
     return {**result, "rows": rows[: options.top]}
 
 

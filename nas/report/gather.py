@@ -19,6 +19,7 @@ from nas.core.yaml_text import dump_yaml
 from nas.pareto.decision import knee
 from nas.report.commands import pick_commands, run_commands
 from nas.report.evaluated import Evaluated, evaluated
+from nas.report.importance import on_page, run_importances
 from nas.report.networks import MOST_DRAWN, networks, rows_to_draw
 from nas.report.quality import own_curve, shared_curves, surrogates
 from nas.report.records import Curve, Failure, Measure, Report, Run
@@ -46,7 +47,7 @@ def describe(sources: Sequence[Source]) -> Report:
     curves = [own_curve(tables[0])] if len(sources) == 1 else shared_curves(tables, names)
     room = MOST_DRAWN // len(sources)
     shown = [
-        _Shown(name, _only(run, source, names), at, curve, room)
+        _Shown(name, _only(run, source, names), at, curve, room, len(sources) == 1)
         for source, name, run, at, curve in zip(sources, _names(sources), runs, kept, curves, strict=True)
     ]
     described = [_run(source, part, shared) for source, part in zip(sources, shown, strict=True)]
@@ -110,13 +111,14 @@ def _only(run: Evaluated, source: Source, names: Sequence[str]) -> Evaluated:
 
 @dataclass(frozen=True)
 class _Shown:
-    """The part of a run on the page: the rows `kept`, its curve, and at most `room` drawn networks."""
+    """The part of a run on the page: the rows `kept`, its curve, at most `room` drawn networks; `alone`: of the only run."""
 
     name: str
     run: Evaluated
     kept: NDArray[np.int64]
     curve: Curve | None
     room: int
+    alone: bool
 
 
 def _run(source: Source, shown: _Shown, shared: Sequence[Measure]) -> Run:
@@ -138,6 +140,9 @@ def _run(source: Source, shown: _Shown, shared: Sequence[Measure]) -> Run:
         ),
         curve=shown.curve,
         surrogates=surrogates(table.notes),
+        importances=[on_page(found) for found in run_importances(table, source.space or source.declared)]
+        if shown.alone
+        else [],
         timeline=timeline(table.frame, executor.get("name") == "simulated"),
         failures=failures(table.frame),
         commands=run_commands(source),

@@ -123,6 +123,26 @@ class Surrogate:
 
 
 @dataclass(frozen=True)
+class Importance:
+    """Importance of the parameters for one objective, the largest first: shares of the variance with 90% intervals.
+
+    `explained` is the share of the variance predicted on held-out results, by the surrogate `model`. With a `reason` there
+    are none. `left_out` parameters, the least important, are omitted.
+    """
+
+    objective: str
+    parameters: Sequence[str] = ()
+    share: Sequence[Number] = ()
+    low: Sequence[Number] = ()
+    high: Sequence[Number] = ()
+    left_out: int = 0
+    results: int = 0
+    model: str = ""
+    explained: Number = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Worker:
     """A lane of the timeline: intervals in seconds from the first start, without idle gaps.
 
@@ -188,6 +208,7 @@ class Run:
     networks: Networks
     curve: Curve | None
     surrogates: Sequence[Surrogate]
+    importances: Sequence[Importance]
     timeline: Timeline | None
     failures: Sequence[Failure]
     commands: Sequence[Command]

@@ -18,6 +18,8 @@ from nas.runs.log_file import well_formed
 from nas.runs.reading import load_run
 from nas.runs.run_folder import RunTable, summarise
 from nas.spaces.making import make_space
+from nas.spaces.recorded import recorded_space
+from nas.spaces.space import Space
 
 UNDER_WAY = "running, or ended without a summary"
 
@@ -26,7 +28,8 @@ UNDER_WAY = "running, or ended without a summary"
 class Source:
     """A run: its folder as named, its table, its resolved config, its final state.
 
-    `space` is None if unknown or built by user code, which reading a run does not execute.
+    `space` is None if unknown or built by user code, which reading a run does not execute. `declared` has the parameters of
+    a declared space as the log records them, without its functions.
     """
 
     folder: Path
@@ -35,6 +38,7 @@ class Source:
     state: str
     space: SearchSpace | None
     stopped_by: str = ""
+    declared: Space | None = None
 
     @cached_property
     def summary(self) -> Mapping[str, Any]:
@@ -59,8 +63,15 @@ def read_source(folder: Path, space: SearchSpace | None = None) -> Source:
     with well_formed(folder / FILE):
         source = Source(folder, table, dict(meta["config"]), UNDER_WAY, space)
         state, stopped_by = _ended(source)
-        source = replace(source, state=state, stopped_by=stopped_by)
+        source = replace(source, state=state, stopped_by=stopped_by, declared=declared_space_of(meta))
         return _of_its_task(source if space is not None else _with_space(source))
+
+
+def declared_space_of(meta: Mapping[str, Any]) -> Space | None:
+    """The declared space of a run's meta values, without its functions; None for another space. Raises `ConfigError`."""
+    identity = meta.get("identity") or {}
+    declaration = identity.get("declaration")
+    return None if declaration is None else recorded_space(str(identity.get("space")), declaration)
 
 
 def _of_its_task(source: Source) -> Source:

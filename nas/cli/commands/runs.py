@@ -110,7 +110,8 @@ def watch(
     epilog="Examples:\n\n`nas front runs/first`\n\n`nas front runs/first --json | jq '.[0].architecture'`\n\n"
     '`nas front runs/first --prefer "error=5%,params<1M" --knee` ranks by the distance to 5% error\n\n'
     '`nas front runs/first --prefer "error=5%,madds:2" --top 3 --json`\n\n'
-    "`nas front runs/first --by seconds` ranks the front by another recorded value, here the training time",
+    "`nas front runs/first --by seconds` ranks the front by another recorded value, here the training time\n\n"
+    "`nas front runs/first --importance` shows which parameters matter for the error",
 )
 def front(
     run: Annotated[Path, typer.Argument(help="Folder of a finished or running search.")],
@@ -133,17 +134,24 @@ def front(
     as_json: Annotated[
         bool,
         typer.Option(
-            "--json", help="Print JSON: a list of architectures; with --prefer or --knee an object."
+            "--json",
+            help="Print JSON: a list of architectures; with --prefer, --knee or --importance an object.",
         ),
     ] = False,
     csv: Annotated[
         bool, typer.Option("--csv", help="Also write every trial to RUN/history.csv, for spreadsheets.")
     ] = False,
+    importance: Annotated[
+        bool,
+        typer.Option(
+            "--importance", help="Also show how much each parameter matters for each measured objective."
+        ),
+    ] = False,
 ) -> None:
     """Print the Pareto front of a run, ranked by a preference or a value if you give one."""
     from nas.cli.choosing import FrontOptions, show_front
 
-    show_front(run, FrontOptions(prefer, knee, top, as_json, by, largest, csv))
+    show_front(run, FrontOptions(prefer, knee, top, as_json, by, largest, csv, importance))
 
 
 @runs.command(

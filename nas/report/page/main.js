@@ -11,6 +11,7 @@ startNetwork();
 fillTable();
 startProgress();
 startSurrogates();
+startImportance();
 startTimelines();
 listSections();
 axesControls();
