@@ -60,13 +60,15 @@ def on_page(found: Importances | Unknown) -> Importance:
     if isinstance(found, Unknown):
         return Importance(found.objective, reason=found.reason)
     shown = found.parameters[:_SHOWN]
+    share, low, high = (
+        numbers(np.array([getattr(one, end) for one in shown]), _DIGITS) for end in ("share", "low", "high")
+    )
     return Importance(
         found.objective,
         [one.parameter for one in shown],
-        *(
-            numbers(np.array([getattr(one, end) for one in shown]), _DIGITS)
-            for end in ("share", "low", "high")
-        ),
+        share,
+        low,
+        high,
         left_out=len(found.parameters) - len(shown),
         results=found.results,
         model=found.model,
