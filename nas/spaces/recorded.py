@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from nas.core.errors import ConfigError
 from nas.spaces.declaration import Declaration, Gene, Level
+from nas.spaces.parameters import Value
 from nas.spaces.rules import Rules
 from nas.spaces.space import Space
-
-
-@dataclass(frozen=True)
-class Text:
-    """An option by its text; its representation is that text, as it stands in an architecture."""
-
-    text: str
-
-    def __repr__(self) -> str:
-        return self.text
 
 
 def recorded_space(name: str, declaration: Mapping[str, Any]) -> Space:
@@ -32,7 +23,7 @@ def recorded_space(name: str, declaration: Mapping[str, Any]) -> Space:
         genes = [
             Gene(
                 parameter,
-                tuple(map(Text, texts)),
+                tuple(map(value_of, texts)),
                 bool(ordered),
                 tuple((places[other], frozenset(map(int, allowed))) for other, allowed in conditions),
             )
@@ -41,6 +32,37 @@ def recorded_space(name: str, declaration: Mapping[str, Any]) -> Space:
         space = Space(name, {"unknown": 0})
         space._rules = Rules(name, Declaration(genes, Level(places)))
         space._derive()
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"space {name!r}: its recorded parameters are damaged ({error})") from error
     return space
+
+
+_WORDS: dict[str, Value] = {"None": None, "True": True, "False": False}
+
+
+def value_of(text: str) -> Value:
+    """The value of a text, the inverse of `nas.spaces.parameters.value_text`."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] == "'":
+        return unquote(text[1:-1], errors="surrogatepass")
+    if text[0] == "(":
+        return tuple(value_of(part) for part in _parts(text[1:-1]) if part)
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    return unquote(text, errors="surrogatepass")
+
+
+def _parts(text: str) -> list[str]:
+    """The texts between the semicolons outside parentheses."""
+    parts, depth = [""], 0
+    for sign in text:
+        depth += (sign == "(") - (sign == ")")
+        if sign == ";" and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return parts
