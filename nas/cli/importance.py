@@ -58,13 +58,17 @@ def _print(one: Importances) -> None:
     for row in one.parameters[:_ROWS]:
         known = math.isfinite(row.share)
         bar = "█" * round(_BAR * min(1.0, max(0.0, row.share))) if known else ""
-        cells = (f"{row.share:.1%}", f"{row.low:.1%} to {row.high:.1%}") if known else ("", "")
+        cells = (_percent(row.share), f"{_percent(row.low)} to {_percent(row.high)}") if known else ("", "")
         view.add_row(row.parameter, str(row.values), *cells, bar)
     output().print(view)
     if len(one.parameters) > _ROWS:
         output().print(f"{len(one.parameters) - _ROWS} less important parameters: --json lists all")
     if not one.reliable:
         output().print(Text("The predictions are not reliable, and so are the shares", style="yellow"))
+
+
+def _percent(share: float) -> str:
+    return f"{round(share, 3) + 0.0:.1%}"  # no negative zero
 
 
 def importances_as_json(found: Sequence[Importances | Unknown]) -> list[dict[str, Any]]:

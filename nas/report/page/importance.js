@@ -12,7 +12,7 @@ function startImportance() {
 function importanceOf(one) {
   const most = Math.max(0.01, ...one.high.filter((value) => value !== null));
   const along = (value) => `${100 * Math.min(1, Math.max(0, value / most))}%`;
-  const percent = (value) => `${(100 * value).toFixed(1).replace("-", "−")}%`;
+  const percent = (value) => `${(Math.round(1000 * value) / 10 + 0).toFixed(1).replace("-", "−")}%`;
   const bar = (share, low, high) => element("div", { class: "track", "aria-hidden": "true" },
     element("div", { style: `left: 0; width: ${along(share)}` }),
     element("div", { class: "interval", style: `left: ${along(low)}; right: calc(100% - ${along(high)})` }));
