@@ -206,7 +206,7 @@ def _print_drawn(subject: Subject, drawn: Drawn, steps: Steps, seed: int) -> Non
     for name in drawn.costs:
         view.add_row(name, *[_cell(v) for v in drawn.quartiles(name).values()])
     if steps.seconds:
-        view.add_row(f"ms a training step, batch {steps.batch}", *[number(1000 * s) for s in steps.seconds])
+        view.add_row(f"ms a training step, batch {steps.batch}", *[_ms(s) for s in steps.seconds])
     say(view)
     first = next(iter(drawn.costs))
     for what, place in (("Smallest", 0), ("Largest", -1)):
@@ -215,6 +215,10 @@ def _print_drawn(subject: Subject, drawn: Drawn, steps: Steps, seed: int) -> Non
 
 def _cell(value: float) -> str:
     return f"{int(value):,}" if value == int(value) else number(value)
+
+
+def _ms(seconds: float) -> str:
+    return f"{1000 * seconds:,.0f}" if seconds >= 0.1 else number(1000 * seconds)
 
 
 def _print_limits(
@@ -246,12 +250,12 @@ def _print_time(steps: Steps, estimate: Estimate | None, budget: int | None) -> 
             else f" A search of {budget:,} networks needs the data: set --data, or --config."
         )
         say(
-            f"A training step takes {number(1000 * steps.mean)} ms on average (batch {steps.batch}, {steps.where}).{more}"
+            f"A training step takes {_ms(steps.mean)} ms on average (batch {steps.batch}, {steps.where}).{more}"
         )
     else:
         say(
             f"A search of {estimate.budget:,} networks trains for about {duration(estimate.seconds)}, one at a time: "
-            f"{number(1000 * steps.mean)} ms a step x {estimate.steps:,} steps an epoch x {estimate.epochs} epochs "
+            f"{_ms(steps.mean)} ms a step x {estimate.steps:,} steps an epoch x {estimate.epochs} epochs "
             f"({steps.where}). Workers divide this time; a search may prefer larger or smaller networks than random ones."
         )
 

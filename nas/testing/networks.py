@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,20 +41,32 @@ def check_networks(
     seeds = list(seeds)
     followed = space if task is None else for_task(space, task)
     task = task or default_task(space)
-    remarks: dict[str, None] = {}
+    bare: list[tuple[dict[str, Any], list[str]]] = []  # networks with parameters without a gradient
     for seed in seeds:
         try:
             architecture = space.sample(np.random.default_rng(seed))
         except Exception as error:
             raise NetworkFailed(None, None, f"sample fails for seed {seed}: {_reason(error)}") from error
         try:
-            remarks |= dict.fromkeys(_checked(followed, architecture, task, seed, passes))
+            names = _checked(followed, architecture, task, seed, passes)
         except BaseException as error:
             if is_interrupt(error):
                 raise
             raise NetworkFailed(seed, choices_of(space, architecture), _reason(error)) from error
+        if names:
+            bare.append((choices_of(space, architecture), names))
     _check_contract(followed, seeds)
-    return list(remarks)
+    return _remarks(bare, len(seeds))
+
+
+def _remarks(bare: Sequence[tuple[dict[str, Any], list[str]]], networks: int) -> list[str]:
+    if not bare:
+        return []
+    choices, names = bare[0]
+    shown = f"{', '.join(names[:3])}{', ...' * (len(names) > 3)}"
+    return [
+        f"{len(bare)} of {networks} networks have parameters without a gradient, such as {shown} of {choices}"
+    ]
 
 
 def default_task(space: SearchSpace) -> TaskSpec:
@@ -82,7 +94,7 @@ def choices_of(space: SearchSpace, architecture: Architecture) -> dict[str, Any]
 def _checked(
     space: SearchSpace, architecture: Architecture, task: TaskSpec, seed: int, passes: bool
 ) -> list[str]:
-    """Check one combination; returns remarks."""
+    """Check one combination; returns the names of parameters without a gradient."""
     check_architecture(space, architecture, "sample")
     canonical = space.canonical(architecture)
     text = space.format(canonical)
@@ -103,9 +115,7 @@ def _checked(
         counted is None or built is None or counted == built,
         f"cost gives {counted:,} parameters, the built network has {built:,} (for {task})",
     )
-    return (
-        [f"parameters without a gradient: {', '.join(bare[:5])}{', ...' * (len(bare) > 5)}"] if bare else []
-    )
+    return bare
 
 
 def _check_contract(space: SearchSpace, seeds: list[int]) -> None:

@@ -110,7 +110,9 @@ def test_a_parameter_without_a_gradient_is_a_remark(folder: Path, nas_command) -
     written(folder, source)
     done = nas_command("space", "check", "my.py:space", "--image-size", "8", "--networks", "2")
     assert done.code == 0, done.out
-    assert "parameters without a gradient: scale" in done.out
+    assert "2 of 2 networks have parameters without a gradient, such as scale of {'depth': " in " ".join(
+        done.out.split()
+    )
 
 
 def test_a_space_without_networks_checks_the_rest(folder: Path, nas_command) -> None:
