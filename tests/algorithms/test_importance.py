@@ -14,6 +14,7 @@ from nas.algorithms.importance import FEWEST, Importance, importances
 from nas.core.errors import ConfigError
 from nas.core.objectives import OBJECTIVES, Objective
 from nas.testing import ToySpace
+from search_spaces.nasbench101 import NASBench101
 
 PLAIN = Objective("value")  # no best value, so that the model's scale is linear
 
@@ -131,3 +132,11 @@ def test_too_few_or_equal_results_are_an_error() -> None:
     some = results(space, FEWEST)
     with pytest.raises(ConfigError, match="all results are equal"):
         importances(space, some, np.ones(len(some)), PLAIN)
+
+
+def test_genes_that_the_network_does_not_use_stay_as_they_are() -> None:
+    """In NASBench-101 a random value of an unused edge would make a vertex used, and every parameter important."""
+    space = NASBench101()
+    found = judged(space, lambda c: float(c.get("op1") == "conv3x3-bn-relu"), count=120)
+    assert found["op1"].share > 0.5
+    assert found["edge4-5"].share < 0.05
