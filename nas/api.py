@@ -11,7 +11,6 @@ from typing import Any
 from nas.core.errors import ConfigError
 from nas.core.evaluator import Evaluate
 from nas.core.objectives import AnyObjective, Limit, Objective
-from nas.core.plugins import find, make
 from nas.core.problem import Problem, as_objectives
 from nas.core.space import SearchSpace, can_build
 from nas.engine.callbacks import AnyCallback
@@ -23,6 +22,7 @@ from nas.engine.run import MakeExecutor, SearchSpec, run
 from nas.engine.stopping import AnyRules, stop_rules
 from nas.engine.warm_start import AnySource
 from nas.executors import executor_factory
+from nas.training.from_config import trained_on
 
 __all__ = ["SearchResult", "search"]
 
@@ -157,10 +157,4 @@ def _evaluator(
         logging.getLogger("nas.data").warning(
             "no data given: networks are trained on data='digits', as by the command line"
         )
-    settings = dict(training or {})
-    if data is not None:
-        if "data" in settings:
-            raise ConfigError("training: 'data' is given twice; remove it from training")
-        settings["data"] = data
-    found: Evaluate = make("evaluator", find("evaluator", "training"), settings, "training", space=space)
-    return found
+    return trained_on(data, training, space)

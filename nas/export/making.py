@@ -68,7 +68,9 @@ class Run:
             try:
                 config, base = run_config(folder)
             except ConfigError as error:
-                raise ConfigError(f"{error}: nas.export_run(run, space=..., evaluate=...)") from None
+                raise ConfigError(
+                    f"{error}: nas.export_run(run, space=..., data=..., or evaluate=...)"
+                ) from None
             plain = config.model_dump(mode="json")
             with allow_in_python(plain, base, NAMED, trust, f"nas.export_run({str(folder)!r})"):
                 try:

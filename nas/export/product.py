@@ -24,6 +24,7 @@ from nas.export.picks import KNEE, Pick, choose
 from nas.export.standalone import standalone
 from nas.spaces.modules import in_use
 from nas.training.folder import is_training
+from nas.training.from_config import trained_on
 
 SCHEMA = 1
 TRAINING = "training"  # subfolder of a full training
@@ -56,6 +57,8 @@ def export_run(
     *,
     space: SearchSpace | None = None,
     evaluate: object = None,
+    data: Any = None,
+    training: Mapping[str, Any] | None = None,
     onnx: bool = True,
     force: bool = False,
     opset: int | None = None,
@@ -63,11 +66,13 @@ def export_run(
 ) -> list[Exported]:
     """Export networks of a run with the weights kept by its search, one folder each, like `nas export`.
 
-    `picks` as for `--pick`, `out` None is `RUN/export`. `space` and `evaluate` (the `TrainingEvaluator`) are needed only if
-    the run was started from Python. `trust` imports code that the run's config names and you have not run before.
+    `picks` as for `--pick`, `out` None is `RUN/export`. `space`, and `data` and `training` or `evaluate` as
+    in `nas.search`, are needed only if the run was started from Python. `trust` imports code that the run's config names and you have not run before.
     `opset` is the version of ONNX's operator set (None: torch's default). Raises `ConfigError` for a pick without a match,
     an occupied folder or a network that cannot be a standalone file, `DataError` if weights or data are missing.
     """
+    if space is not None and evaluate is None and (data, training) != (None, None):
+        evaluate = trained_on(data, training, space)
     whole = Run.read(absolute(run), space, evaluate, trust=trust)
     chosen = choose(whole.table, picks)
     places = places_of(whole.folder, None if out is None else absolute(out), chosen, force)

@@ -55,6 +55,19 @@ def training(
     return WithProxies(evaluator, tuple(proxies))
 
 
+def trained_on(data: Any, settings: Mapping[str, Any] | None, space: SearchSpace) -> Evaluate:
+    """The evaluator `training` with the data and other settings of a call from Python; both may be None.
+
+    Raises `ConfigError` for a wrong setting, data that are named twice, or a space without networks.
+    """
+    given = dict(settings or {})
+    if data is not None:
+        if "data" in given:
+            raise ConfigError("training: 'data' is given twice; remove it from training")
+        given["data"] = data
+    return make("evaluator", training, given, "training", space=space)  # type: ignore[no-any-return]
+
+
 def _data(given: Any) -> Any:
     """A data set by name, path or settings; an object with `load` unchanged."""
     from nas.training import data_from_config

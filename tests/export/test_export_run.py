@@ -37,9 +37,21 @@ def test_a_run_from_python_is_exported_with_its_space_and_evaluator(run: Path, p
     assert exported.onnx_random is None
 
 
+def test_data_and_training_as_in_the_search_replace_the_evaluator(run: Path, parts, tmp_path: Path) -> None:
+    recipe = {"epochs": 1, "max_pictures": 100}
+    more = {"space": parts[0], "data": "digits", "training": {"recipe": recipe}, "onnx": False}
+    (exported,) = nas.export_run(run, ["params"], tmp_path / "out", **more)
+    (other,) = nas.export_run(
+        run, ["params"], tmp_path / "two", space=parts[0], evaluate=parts[1], onnx=False
+    )
+    for name in ("weights.pt", "network.py"):
+        assert (exported.folder / name).read_bytes() == (other.folder / name).read_bytes()
+
+
 def test_without_the_space_the_error_names_the_call(run: Path, tmp_path: Path) -> None:
     with pytest.raises(
-        ConfigError, match=r"started from Python; .* nas\.export_run\(run, space=\.\.\., evaluate=\.\.\.\)"
+        ConfigError,
+        match=r"started from Python; .* nas\.export_run\(run, space=\.\.\., data=\.\.\., or evaluate=\.\.\.\)",
     ):
         nas.export_run(run, out=tmp_path / "out")
 
