@@ -199,7 +199,11 @@ def size_text(size: int | None) -> str:
 def _print_drawn(subject: Subject, drawn: Drawn, steps: Steps, seed: int) -> None:
     say, space = output().print, subject.space
     which = "All networks" if drawn.whole else f"{len(drawn.architectures):,} random networks (seed {seed})"
-    view = Table(title=f"{which}, for {subject.task}", title_justify="left", header_style="bold")
+    view = Table(
+        title=f"{which}{f', for {subject.task}' if can_build(space) else ''}",
+        title_justify="left",
+        header_style="bold",
+    )
     view.add_column("")
     for title in QUARTILES:
         view.add_column(title, justify="right", no_wrap=True)
