@@ -25,7 +25,16 @@ from nas.config.schema import SearchConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 HOOKS = ROOT / "docs" / "hooks"
-SHOWN = ("index", "start", "moead", "own-space", "reference/schema", "reference/api/nas", "notebooks/search")
+SHOWN = (
+    "index",
+    "start",
+    "moead",
+    "define-space",
+    "own-space",
+    "reference/schema",
+    "reference/api/nas",
+    "notebooks/search",
+)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import runpy
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ import pytest
 import nas
 from nas.config.assemble import make_problem
 from nas.config.schema import check_config, read_config
+from nas.core.yaml_text import parse_yaml
+from nas.spaces.making import make_space
 from nas.testing import check_space
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
@@ -127,6 +130,16 @@ def test_a_config_declares_the_space_of_its_script(name: str, images: Path) -> N
     assert space.declaration.genes == script.declaration.genes
     assert (space.name, space.size, space.lacks) == (script.name, script.size, script.lacks)
     assert list(problem.names) == OBJECTIVES[name]
+
+
+def test_the_two_forms_of_a_parameter_in_the_guide_are_the_same() -> None:
+    page = (EXAMPLES.parent / "define-space.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| [^|]*\| `(nas\.\w+\(.*?\))` \| `(.*?)` \|$", page, re.MULTILINE)
+    assert len(rows) == 7
+    for python, text in rows:
+        by_python = nas.Space("s", a=eval(python, {"nas": nas}))
+        by_yaml = make_space("s", {"parameters": {"a": parse_yaml(text)}})
+        assert by_python.declaration.genes == by_yaml.declaration.genes, text  # type: ignore[attr-defined]
 
 
 def test_the_notebook_has_the_code_of_the_script() -> None:
