@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable
 from nas.core.errors import ConfigError
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint with the nearest known word, or nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+def did_you_mean(word: str, known: Iterable[str], similarity: float = 0.5) -> str:
+    """A hint with the nearest known word, or nothing if none has at least this similarity."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=similarity)
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 

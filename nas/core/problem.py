@@ -181,7 +181,7 @@ class Problem:
         if from_cost and not has_cost(self.space):
             raise ConfigError(
                 f"objectives {', '.join(from_cost)} are read from the space's cost(), but space "
-                f"{self.space.name!r} has none: give them a function, or the space a cost(architecture)"
+                f"{self.space.name!r} has none: give them a function, or the space a cost (@space.build or @space.cost; in a SearchSpace a method cost)"
             )
         for limit in self.limits:
             if limit.objective not in names:

@@ -82,7 +82,7 @@ def test_nothing_is_trained_where_no_objective_needs_it() -> None:
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"data": "no/such/folder"}, "data: 'no/such/folder' is unknown"),
+        ({"data": "images"}, "data: 'images' is unknown: expected .* or the path of an existing folder of images"),
         ({"data": 3}, "data: expected the path of a folder of images, .* got 3"),
         ({"data": {"name": "digits", "sise": 8}}, "data 'digits' has no setting 'sise'"),
         ({"data": "digits", "training": {"data": "digits"}}, "'data' is given twice"),

@@ -57,7 +57,7 @@ def data_from_config(config: Mapping[str, Any]) -> DataSource:
         kind = kind_at(name) if isinstance(name, str) else None
         if kind is None:
             raise ConfigError(
-                f"data: {name!r} is unknown{did_you_mean(str(name), DATASETS)}: expected one of {', '.join(DATASETS)}, "
+                f"data: {name!r} is unknown{did_you_mean(str(name), DATASETS, 0.7)}: expected one of {', '.join(DATASETS)}, "
                 "or the path of an existing folder of images or Parquet file"
             )
         if "path" in settings:
