@@ -31,7 +31,7 @@ _EXACT = 10**30  # size up to which all digits are printed
 
 @dataclass(frozen=True)
 class Steps:
-    """Seconds of a training step of the networks at the quartiles of their costs, or why there are none."""
+    """Seconds of a training step of the networks at the quartiles of their costs, sorted, or why there are none."""
 
     seconds: tuple[float, ...] = ()
     batch: int = 0
@@ -155,7 +155,7 @@ def _steps(subject: Subject, drawn: Drawn | None, samples: int, seed: int) -> St
         }
     except NasError as error:
         return Steps(reason=str(error))
-    return Steps(tuple(times[a] for a in chosen), batch, where)
+    return Steps(tuple(sorted(times[a] for a in chosen)), batch, where)
 
 
 def _estimate(subject: Subject, steps: Steps, budget: int | None) -> Estimate | None:
@@ -210,7 +210,7 @@ def _print_drawn(subject: Subject, drawn: Drawn, steps: Steps, seed: int) -> Non
     for name in drawn.costs:
         view.add_row(name, *[_cell(v) for v in drawn.quartiles(name).values()])
     if steps.seconds:
-        view.add_row(f"ms a training step, batch {steps.batch}", *[_ms(s) for s in steps.seconds])
+        view.add_row(f"ms per training step, batch {steps.batch}", *[_ms(s) for s in steps.seconds])
     say(view)
     first = next(iter(drawn.costs))
     for what, place in (("Smallest", 0), ("Largest", -1)):

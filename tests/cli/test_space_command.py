@@ -193,7 +193,7 @@ def test_a_profile_shows_the_space_its_costs_and_the_time(folder: Path, nas_comm
         "params",
         "madds",
         "activations",
-        "ms a training step, batch 100",
+        "ms per training step, batch 100",
         "Smallest by params",
     ):
         assert text in said
