@@ -244,7 +244,7 @@ class Space(SearchSpace):
     # -- search
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-        """Change each active parameter with probability 1 / (number of active ones): ordered ones mostly by a step."""
+        """Change each active parameter with probability 1 / (number of active ones); ordered ones at times by a step."""
         for _ in range(_TRIES):
             child = self._child(self._variation.mutate(architecture.genes, rng))
             if child is not None:

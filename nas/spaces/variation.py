@@ -8,7 +8,7 @@ import numpy as np
 
 from nas.spaces.declaration import Declaration
 
-STEP = 0.75  # of the mutations of an ordered parameter: to the next option up or down
+STEP = 0.25  # of the mutations of an ordered parameter: to the next option up or down; others jump, which explores
 TOGETHER = 0.8  # of the crossovers: an item of a repeat comes from one parent as a whole
 
 Genes = tuple[int, ...]

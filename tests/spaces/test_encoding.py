@@ -103,3 +103,26 @@ def test_distances_add_up_categories_and_differences_of_numbers() -> None:
     drawn = [space.architecture(c) for c in (BASE, BASE | {"stages.0.width": 3}, BASE | {"act": "gelu"})]
     table, categories = gene_table(space, drawn)
     assert distances(table, table[:1], categories)[:, 0].tolist() == [0.0, 0.25, 1.0]
+
+
+class Genes(nas.SearchSpace):
+    name = "genes"
+    cardinalities = (3,) * 4
+
+
+def test_a_space_of_plain_categories_is_searched_like_one_hot_genes() -> None:
+    def error(trial: nas.Trial) -> dict[str, float]:
+        genes = trial.architecture.genes
+        return {"error": 5.0 + genes[0] * genes[1] + (genes[2] == 1), "size": 9.0 - sum(genes)}
+
+    declared = nas.Space("declared", {f"g{i}": nas.Choice("a", "b", "c") for i in range(4)})
+    rng = np.random.default_rng(0)
+    begin = list(dict.fromkeys(declared.sample(rng).genes for _ in range(20)))[:8]
+    objectives, settings = [nas.Objective("error"), nas.Objective("size")], {"initial": 8}
+    texts = []
+    for space in (declared, Genes()):
+        found = nas.search(
+            space, objectives, error, budget=12, initial=begin, algorithm_settings=settings
+        ).history["architecture"]
+        texts.append([space.parse(text).genes for text in found])
+    assert texts[0] == texts[1]
