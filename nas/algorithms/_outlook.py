@@ -10,8 +10,8 @@ from scipy.special import ndtr
 
 from nas.algorithms._pool import CandidateBatch
 from nas.algorithms.acquisition import improvement_over, outcomes
+from nas.algorithms.cost_estimate import CostEstimate
 from nas.algorithms.prediction import Predictor
-from nas.core.cost_estimate import CostEstimate
 from nas.core.objectives import Limit
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Observation

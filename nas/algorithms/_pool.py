@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from nas.algorithms.cost_estimate import CostEstimate
 from nas.algorithms.moead import MOEAD, MOEADSettings
 from nas.algorithms.prediction import in_chunks, is_light, work_of
 from nas.core.bounds import SamplingError, TriesUsedUp, check_time, tries_at_most
-from nas.core.cost_estimate import CostEstimate
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Observation
 from nas.core.space import HasEnumeration
@@ -54,10 +54,11 @@ OptimisticObjectives = Callable[
 
 
 def whole_space(problem: Problem, most: int) -> tuple[Architecture, ...] | None:
-    """Every canonical architecture within the cheap constraints; None if there may be more than `most` or costs are slow."""
+    """Every canonical architecture within the cheap constraints; None if there may be more than `most`.
+
+    Where costs are slow, also those that violate the constraints.
+    """
     space = problem.space
-    if problem.slow_costs:
-        return None
     if isinstance(space, HasEnumeration) and (space.size or math.inf) <= most:
         found = space.enumerate()
     elif math.prod(space.cardinalities) <= _WALKED * most:
@@ -66,7 +67,7 @@ def whole_space(problem: Problem, most: int) -> tuple[Architecture, ...] | None:
         found = iter(dict.fromkeys(space.canonical(a) for a in every if space.is_valid(a)))
     else:
         return None
-    kept = tuple(a for a in found if problem.cheap_violation(a) == 0)
+    kept = tuple(a for a in found if problem.slow_costs or problem.cheap_violation(a) == 0)
     return kept if len(kept) <= most else None
 
 

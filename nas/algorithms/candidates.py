@@ -9,8 +9,8 @@ from contextlib import suppress
 
 import numpy as np
 
+from nas.algorithms.cost_estimate import CostEstimate
 from nas.core.bounds import DRAWS, SamplingError, TriesUsedUp, check_time, check_tries, tries_at_most
-from nas.core.cost_estimate import CostEstimate
 from nas.core.errors import InfeasibleError
 from nas.core.problem import Problem
 from nas.core.records import Architecture

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from nas.algorithms.candidates import Candidates
-from nas.core.cost_estimate import CostEstimate
+from nas.algorithms.cost_estimate import CostEstimate
 from nas.core.gene_table import distances, gene_table
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray

@@ -19,12 +19,12 @@ import numpy as np
 from nas.algorithms._outlook import InfillSelector, Models, Target
 from nas.algorithms._pool import CandidateBatch, InnerSearch, OptimisticObjectives, pool_size, whole_space
 from nas.algorithms.candidates import Candidates, without_cheap_limits
+from nas.algorithms.cost_estimate import CostEstimate
 from nas.algorithms.initial_design import initial_design
 from nas.algorithms.noise import averaged, posterior, worth_repeating
 from nas.algorithms.prediction import AUTO, make_predictors
 from nas.core.algorithm import Algorithm
 from nas.core.checks import check_fraction, check_positive
-from nas.core.cost_estimate import CostEstimate
 from nas.core.gene_table import distances, gene_table
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Note, Observation
@@ -37,7 +37,7 @@ _OPTIMISM = 1.0  # deviations by which the inner search assumes that a candidate
 _NEGLIGIBLE = 1e-5  # negligible improvement of the preferred region, as a share of the front's box
 _AT_LIMIT = 1e-6  # of the range: a candidate exactly at a preferred limit counts
 _VARIED = 100  # candidates drawn to find one that differs from all known
-_SAMPLED = 40  # random architectures that an estimate of slow costs learns from
+_SAMPLED = 80  # random architectures that an estimate of slow costs learns from
 _LEARNED_BY_INNER = 500  # most results that the inner search starts from
 
 
@@ -108,10 +108,9 @@ class SAMOEAD(Algorithm):
         self._archive: LatestFront[Architecture] = LatestFront(problem.n_objectives)
         self._told = 0
         self._design: list[Architecture] | None = None
-        self._sampled: list[Architecture] | None = (
-            None  # training data of the cost estimate, when costs are slow
-        )
-        self._whole: CandidateBatch | None = None  # of a small space, else empty
+        self._every: tuple[Architecture, ...] | None = None  # of a small space, else empty
+        self._whole: CandidateBatch | None = None
+        self._costs: CostEstimate | None = None  # when costs are slow
         self._fitted_at = (0, 0)  # results known and architectures asked when the models are to learn
         self._due_at = (
             0  # results at that time: a resumed search learns from the same and makes the same notes
@@ -192,10 +191,11 @@ class SAMOEAD(Algorithm):
 
     def _estimated(self, known: Sequence[Architecture]) -> CostEstimate:
         """Estimate cheap objectives from those of fixed random architectures and of known ones."""
-        if self._sampled is None:
+        if self._costs is None:
             drawn = Candidates(without_cheap_limits(self._problem), np.random.default_rng([self._seed, 1]))
-            self._sampled = drawn.peek(_SAMPLED)
-        return CostEstimate(self._problem, [*self._sampled, *known])
+            self._costs = CostEstimate(self._problem, drawn.peek(_SAMPLED))
+        self._costs.learn(known)
+        return self._costs
 
     def _repeats_next(self) -> bool:
         """Whether the next ask repeats a measurement."""
@@ -237,15 +237,16 @@ class SAMOEAD(Algorithm):
         means = averaged(self._problem, known)
         self._models.fit(means)
         self._notes += [predictor.note(self._due_at) for predictor in self._predictors]
-        if self._whole is None:
-            every = whole_space(self._problem, self._settings.whole_space) or ()
-            self._whole = CandidateBatch.of(self._problem, every)
+        slow = self._problem.slow_costs
+        estimate = self._estimated(asked) if slow else None
+        if self._whole is None or slow:
+            if self._every is None:
+                self._every = whole_space(self._problem, self._settings.whole_space) or ()
+            self._whole = CandidateBatch.of(self._problem, self._every, estimate)
         front = _front(means)
         points = np.array([seen.objectives for seen in front]).reshape(-1, self._problem.n_objectives)
         targets = self._targets(points, known)
-        pool, estimate = self._whole, None
-        if self._problem.slow_costs:
-            estimate = self._estimated(asked[-_LEARNED_BY_INNER:])
+        pool = self._whole
         if not pool.architectures:
             rng = np.random.default_rng([self._seed, len(asked)])
             start = [*means[-_LEARNED_BY_INNER:], *front]

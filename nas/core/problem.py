@@ -219,7 +219,7 @@ class Problem:
     def cheap_values(self, architecture: Architecture) -> dict[str, float]:
         """Exact objectives by name, without training. Raises `ConfigError` for a value that is not a finite number.
 
-        Cached for the last `nas.core.cost_estimate.KEPT` architectures.
+        Cached for the last `nas.core.cost_timing.KEPT` architectures.
         """
         return dict(self._kept.get(architecture, self._cheap_values)) if self._cheap else {}
 

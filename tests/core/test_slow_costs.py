@@ -14,9 +14,9 @@ import pytest
 
 import nas
 from nas.algorithms import ALGORITHMS
+from nas.algorithms.cost_estimate import CostEstimate
 from nas.algorithms.sa_moead import SAMOEAD
 from nas.core import cost_timing
-from nas.core.cost_estimate import CostEstimate
 from nas.core.cost_timing import Kept
 from nas.core.objectives import Objective
 from nas.core.problem import Problem
@@ -79,7 +79,7 @@ def calls_of_asks(problem: Problem, name: str, n: int) -> list[int]:
 
 def test_a_proposal_of_sa_moead_computes_few_exact_costs_where_they_are_slow() -> None:
     calls = calls_of_asks(slow(Costly()), "sa-moead", 14)
-    assert max(calls[:1]) <= 60
+    assert max(calls[:1]) <= 100  # the estimate begins with some random architectures
     assert max(calls[1:]) <= 40
     assert np.mean(calls[10:]) <= 25
 

@@ -1,0 +1,41 @@
+"""The estimate of slow costs on networks that it has not seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nas
+from nas.algorithms.cost_estimate import CostEstimate
+from nas.spaces.making import make_space
+
+pytest.importorskip("torch")
+EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
+
+
+@pytest.mark.parametrize(("name", "learned"), [("resnets", 80), ("vits", 240)])
+def test_nine_of_ten_unseen_networks_are_estimated_within_two_percent(name: str, learned: int) -> None:
+    problem = nas.Problem(make_space(f"{name}.py:space", {}, EXAMPLES), ["params", "madds"])
+    space, rng = problem.space, np.random.default_rng(0)
+    drawn = list(dict.fromkeys(space.canonical(space.sample(rng)) for _ in range(2 * learned)))[
+        : learned + 60
+    ]
+    estimate = CostEstimate(problem, drawn[:learned])
+    exact = np.array([problem.cheap_objectives(a) for a in drawn[learned:]])
+    wrong = np.abs(estimate(drawn[learned:]) / exact - 1.0)
+    assert (np.quantile(wrong, 0.9, axis=0) < 0.02).all()
+
+
+def test_a_search_keeps_a_limit_on_traced_costs() -> None:
+    space = make_space("resnets.py:space", {}, EXAMPLES)
+
+    found = nas.search(
+        space,
+        [nas.Objective("depth_error", function=lambda c: 1.0 / len(str(c))), "params"],
+        limits=["params <= 120e3"],
+        budget=25,
+    )
+    assert len(found.history) == 25
+    assert (found.history["params"] <= 120e3).all()
