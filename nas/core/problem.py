@@ -110,6 +110,7 @@ class Problem:
     limits: tuple[Limit, ...] = ()
     task: TaskSpec | None = None
     measured: frozenset[str] = field(init=False)  # names that a worker must return
+    named: HasChoices | None = field(init=False, repr=False)  # the space, where its parameters have names
     _given: tuple[Objective, ...] = field(init=False, repr=False)  # not yet bound to the space
     _cheap: tuple[Objective, ...] = field(init=False, repr=False)
     _cheap_limits: tuple[Limit, ...] = field(init=False, repr=False)
@@ -133,6 +134,7 @@ class Problem:
         put(self, "_given", as_objectives(objectives))
         if not isinstance(space, SearchSpace):
             raise ConfigError(f"space: expected a SearchSpace, got {type(space).__name__}")
+        put(self, "named", space if isinstance(space, HasChoices) else None)
         put(self, "objectives", tuple(o.bound(space, task) for o in self._given))
         put(self, "evaluate", evaluate)
         put(self, "limits", tuple(Limit.parse(text) for text in limits))
@@ -158,7 +160,7 @@ class Problem:
             raise ConfigError(
                 f"objectives: {taken[0]!r} is a reserved column of every run's table; choose another name"
             )
-        named = self.space.parameters if isinstance(self.space, HasChoices) else ()
+        named = () if self.named is None else self.named.parameters
         columns = sorted(RESERVED.intersection(named))
         if columns or len(set(named)) < len(named):
             what = f"{columns[0]!r} is a column of every run's table" if columns else "two have one name"
@@ -212,9 +214,8 @@ class Problem:
         evaluate: object = self.evaluate
         looked_up = isinstance(evaluate, HasTask) and not isinstance(evaluate, HasForSpace)
         trained = has_cost(self.space) and can_build(self.space) and not looked_up
-        named = self.space if isinstance(self.space, HasChoices) else None
-        by_choices = named is not None and takes_choices(self.evaluate)
-        return Measure(self.evaluate, functions, self.space if trained else None, named, by_choices)
+        by_choices = self.named is not None and takes_choices(self.evaluate)
+        return Measure(self.evaluate, functions, self.space if trained else None, self.named, by_choices)
 
     def cheap_values(self, architecture: Architecture) -> dict[str, float]:
         """Exact objectives by name, without training. Raises `ConfigError` for a value that is not a finite number.
@@ -285,7 +286,7 @@ class Problem:
     def _ask(self, what: str, function: Callable[[Architecture], Any], architecture: Architecture) -> Any:
         """Call a user's function of an architecture; report its exception with both names."""
         try:
-            return function(with_choices(self.space, architecture))
+            return function(with_choices(self.named, architecture))
         except NasError:
             raise
         except BaseException as error:

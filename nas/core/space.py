@@ -196,9 +196,9 @@ class HasNeighbours(Protocol):
         """All valid changes of one parameter, in random order."""
 
 
-def with_choices(space: object, architecture: Architecture) -> Architecture:
+def with_choices(named: HasChoices | None, architecture: Architecture) -> Architecture:
     """The architecture as the user's functions receive it: with its parameters by name, in a declared space."""
-    found = space.choices(architecture) if isinstance(space, HasChoices) else architecture
+    found = architecture if named is None else named.choices(architecture)
     return found if isinstance(found, Architecture) else architecture
 
 

@@ -410,7 +410,7 @@ class Study:
             if item.name not in values and item.function is not None:
                 try:
                     values[item.name] = float(
-                        item.function(with_choices(self._problem.space, trial.architecture))
+                        item.function(with_choices(self._problem.named, trial.architecture))
                     )
                 except BaseException as error:
                     if is_interrupt(error):

@@ -79,6 +79,8 @@ def cell(value: Any) -> Cell:
     """A value in a table: numbers and truth values as they are, others as in a text form. Raises `ConfigError`."""
     if type(value) is str:
         return _text(value)
+    if type(value) is bool or (type(value) is int and abs(value) < _EXACT):
+        return value
     plain = plain_value(value)
     exact = isinstance(plain, (bool, float)) or (isinstance(plain, int) and abs(plain) < _EXACT)
     return plain if exact else value_text(plain)

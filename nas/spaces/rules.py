@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from nas.core.bounds import check_time
@@ -18,6 +18,7 @@ _KEPT = 50_000  # answers to keep
 _STEPS = 20  # of a function that maps choices to the same network's
 
 Genes = tuple[int, ...]
+Rule = Callable[[Choices], Any]
 
 
 class Functions:
@@ -34,20 +35,32 @@ class Rules:
         self._clear()
 
     def _clear(self) -> None:
+        self._forbid, self._same = self._of("forbid"), self._of("same")
+        self._keys: list[Rule] | None = (
+            None  # the `same` functions that return keys, and those that return changes
+        )
+        self._changes: list[Rule] = []
         self._total: int | None = None
         self._size: int | None = None
         self._allowed: dict[Genes, bool] = {}
-        self._found: dict[Genes, Genes] = {}  # known representatives
+        self.representatives: dict[Genes, Genes] = {}  # known representatives
         self._listed: list[Genes] | None = None
         self._representative: dict[Genes, Genes] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_allowed": {}, "_found": {}, "_listed": None, "_representative": None}
+        return {
+            **self.__dict__,
+            "_allowed": {},
+            "representatives": {},
+            "_listed": None,
+            "_representative": None,
+        }
 
     def with_declaration(self, declaration: Declaration) -> Rules:
         """The same functions on another declaration."""
         rules = Rules(self.name, declaration)
         vars(rules.functions).update(vars(self.functions))
+        rules._clear()
         return rules
 
     def add(self, kind: str, function: Callable[[Choices], Any]) -> None:
@@ -57,7 +70,7 @@ class Rules:
         setattr(self.functions, f"{kind}_{len(vars(self.functions))}", function)
         self._clear()
 
-    def _of(self, kind: str) -> list[Callable[[Choices], Any]]:
+    def _of(self, kind: str) -> list[Rule]:
         return [f for name, f in vars(self.functions).items() if name.startswith(kind)]
 
     def choices(self, genes: Genes) -> Choices:
@@ -73,7 +86,7 @@ class Rules:
     @property
     def size(self) -> int | None:
         """The number of different networks; None for a large space with rules."""
-        if not vars(self.functions):
+        if not (self._forbid or self._same):
             return self.total
         if self._size is None and self.total <= COUNTED:
             self._size = sum(1 for _ in self.enumerate())
@@ -81,16 +94,20 @@ class Rules:
 
     def allowed(self, genes: Genes) -> bool:
         """Whether no `forbid` excludes these canonical genes."""
-        if not vars(self.functions):
+        if not self._forbid:
             return True
         found = self._allowed.get(genes)
         if found is None:
             choices = self.choices(genes)
-            found = not any(ask("forbid", function, choices) for function in self._of("forbid"))
+            found = not any(ask("forbid", function, choices) for function in self._forbid)
             if len(self._allowed) >= _KEPT:
                 self._allowed.clear()
             self._allowed[genes] = found
         return found
+
+    def known(self, genes: Genes) -> bool | None:
+        """Whether these genes, canonical or not, are known to be allowed; None if that must be found out."""
+        return self._allowed.get(genes)
 
     def listed(self) -> Iterable[Genes]:
         """All combinations that are not excluded; kept for a small space."""
@@ -111,26 +128,28 @@ class Rules:
 
     def representative(self, genes: Genes) -> Genes:
         """The combination that stands for these canonical genes and all that `same` declares equal."""
-        if not self.functions:
+        if not self._same:
             return genes
-        found = self._found.get(genes)
+        found = self.representatives.get(genes)
         if found is None:
-            functions = self._of("same")
-            found = self._settled(genes, functions) if functions and self.allowed(genes) else genes
-            if len(self._found) >= _KEPT:
-                self._found.clear()
-            self._found[genes] = found
+            found = self._settled(genes) if self.allowed(genes) else genes
+            if len(self.representatives) >= _KEPT:
+                self.representatives.clear()
+            self.representatives[genes] = found
         return found
 
-    def _settled(self, genes: Genes, functions: Sequence[Callable[[Choices], Any]]) -> Genes:
+    def _settled(self, genes: Genes) -> Genes:
         """The combination that the `same` functions leave unchanged."""
-        if self._representative is None and any(not self._is_mapping(f, genes) for f in functions):
-            self._representative = self._merged(functions)
+        if self._keys is None:
+            changes = [isinstance(self._asked(f, genes), Mapping) for f in self._same]
+            self._keys = [f for f, change in zip(self._same, changes, strict=True) if not change]
+            self._changes = [f for f, change in zip(self._same, changes, strict=True) if change]
+        if self._keys and self._representative is None:
+            self._representative = self._merged(self._keys)
         for _ in range(_STEPS):
             before = genes
-            for function in functions:
-                if self._representative is None or self._is_mapping(function, genes):
-                    genes = self._mapped(function, genes)
+            for function in self._changes:
+                genes = self._changed(function, genes)
             if self._representative is not None:
                 genes = self._representative.get(genes, genes)
             if genes == before:
@@ -139,22 +158,32 @@ class Rules:
             f"same: the function changes {self.choices(genes)} again and again; it must leave its own result unchanged"
         )
 
-    def _is_mapping(self, function: Callable[[Choices], Any], genes: Genes) -> bool:
-        return isinstance(ask("same", function, self.choices(genes)), Mapping)
+    def _asked(self, function: Rule, genes: Genes) -> Any:
+        return ask("same", function, self.choices(genes))
 
-    def _mapped(self, function: Callable[[Choices], Any], genes: Genes) -> Genes:
+    def _changed(self, function: Rule, genes: Genes) -> Genes:
         """The combination with the values that a `same` function returns."""
-        changes = ask("same", function, self.choices(genes))
+        changes = self._asked(function, genes)
+        if not isinstance(changes, Mapping):
+            raise ConfigError(
+                f"same: expected a dict of the parameters to change for {self.choices(genes)}, as for other choices, got "
+                f"{changes!r:.200}"
+            )
         child = list(genes)
         for name, value in changes.items():
             place = self.declaration.places.get(name)
             if place is None:
                 raise ConfigError(f"same: {self.declaration.unknown(str(name))}")
             child[place] = self.declaration.genes[place].index(value)
-        return self.declaration.canonical(tuple(child))
+        found = self.declaration.canonical(tuple(child))
+        if found != genes and not self.allowed(found):
+            raise ConfigError(
+                f"same: the function changes {self.choices(genes)} to {self.choices(found)}, which forbid excludes"
+            )
+        return found
 
-    def _merged(self, functions: Iterable[Callable[[Choices], Any]]) -> dict[Genes, Genes]:
-        """For each combination the first with an equal key, by any of the functions that return keys."""
+    def _merged(self, functions: Iterable[Rule]) -> dict[Genes, Genes]:
+        """For each combination the first with an equal key, by any of the functions."""
         if self.total > COUNTED:
             raise ConfigError(
                 f"same: finding all combinations with a key needs at most {COUNTED:,} of them; space {self.name!r} has "
@@ -171,14 +200,15 @@ class Rules:
             keys: dict[Any, Genes] = {}
             for genes in self.listed():
                 check_time()
-                key = ask("same", function, self.choices(genes))
-                if isinstance(key, Mapping):
-                    break
-                if not isinstance(key, Hashable):
+                key = self._asked(function, genes)
+                try:
+                    earlier = keys.setdefault(key, genes)
+                except TypeError:
                     raise ConfigError(
-                        f"same: expected a key that can be hashed (such as a tuple), or a dict of parameters, got {key!r:.200}"
-                    )
-                one, other = sorted((root(genes), root(keys.setdefault(key, genes))))
+                        f"same: expected a key that can be hashed (such as a tuple) for {self.choices(genes)}, or a dict of "
+                        f"parameters for all choices, got {key!r:.200}"
+                    ) from None
+                one, other = sorted((root(genes), root(earlier)))
                 first[other] = one
         return {genes: root(genes) for genes in first}
 

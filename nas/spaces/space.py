@@ -209,13 +209,19 @@ class Space(SearchSpace):
 
     def is_valid(self, architecture: Architecture) -> bool:
         """Whether the genes are in range and no `forbid` excludes their combination."""
+        known = self._rules.known(architecture.genes)
+        if known is not None:
+            return known
         return super().is_valid(architecture) and self._rules.allowed(
             self.declaration.canonical(architecture.genes)
         )
 
     def canonical(self, architecture: Architecture) -> Architecture:
         """The architecture that stands for all with the same network: inactive genes are 0, `same` is applied."""
-        genes = self._rules.representative(self.declaration.canonical(architecture.genes))
+        genes = architecture.genes
+        if self._rules.representatives.get(genes) == genes:
+            return architecture
+        genes = self._rules.representative(self.declaration.canonical(genes))
         return architecture if genes == architecture.genes else Architecture(self.name, genes)
 
     def sample(self, rng: np.random.Generator) -> Architecture:
