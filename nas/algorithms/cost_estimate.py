@@ -14,7 +14,6 @@ import numpy as np
 
 from nas.algorithms.prediction import in_chunks
 from nas.core.bounds import check_time
-from nas.core.gene_table import gene_table
 from nas.core.plugins import registry
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray
@@ -79,8 +78,13 @@ class CostEstimate:
 
     def _features(self, architectures: Sequence[Architecture]) -> FloatArray:
         """Categories, then numbers from column `self._first` on, shape (n, d). Genes of unknown order are both."""
-        table, self._first = gene_table(self._problem.space, architectures)
-        return np.concatenate([table, table], axis=1) if table.shape[1] == self._first else table
+        space = self._problem.space
+        if space.first_numeric is not None:
+            self._first = space.first_numeric
+            return space.encodings["mixed"](architectures)
+        genes = np.array([a.genes for a in architectures], dtype=np.float64).reshape(len(architectures), -1)
+        self._first = genes.shape[1]
+        return np.concatenate([genes, genes], axis=1)
 
     def _fit(self) -> None:
         if not self._exact:

@@ -9,7 +9,6 @@ import numpy as np
 
 from nas.algorithms.candidates import Candidates
 from nas.algorithms.cost_estimate import CostEstimate
-from nas.core.gene_table import distances, gene_table
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray
 
@@ -32,7 +31,7 @@ def initial_design(
 
     The first two have the lowest and highest cheap objectives found; the others follow in random order, evenly
     spread in cost: half by rank, to follow the density of the space, half by the logarithm, to cover both ends of
-    the front. Among architectures of similar cost the one whose genes are farthest from those chosen is taken;
+    the front. Among architectures of similar cost the one whose genes differ most from those chosen is taken;
     without cheap objectives this alone decides. With an `estimate` (slow costs) the costs are estimated, and
     `candidates` may ignore the constraints.
     """
@@ -47,13 +46,13 @@ def initial_design(
     if len(drawn) <= n:
         return drawn
     place = _places(costs_of(drawn), rng)
-    genes, categories = gene_table(problem.space, drawn)
+    genes = np.array([a.genes for a in drawn])
     order = np.argsort(place, kind="stable")
     chosen = [int(order[0]), int(order[-1])][: min(n, 2)]
     for level in rng.permutation(np.linspace(0.0, 1.0, n)[1:-1]):
         left = np.setdiff1d(order, chosen)
         near = left[np.argsort(np.abs(place[left] - level), kind="stable")[: max(5, _DRAWN // 2)]]
-        apart = distances(genes[near], genes[chosen], categories).min(axis=1)
+        apart = (genes[near][:, None] != genes[chosen][None]).sum(axis=2).min(axis=1)
         chosen.append(int(near[np.argmax(apart)]))
     return [drawn[i] for i in chosen]
 

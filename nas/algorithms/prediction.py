@@ -112,6 +112,8 @@ def make_predictors(problem: Problem, surrogate: str = AUTO) -> list[Predictor]:
     `surrogate` is "auto", a name from `nas list surrogates`, or your own class as package.module:Name or file.py:Name
     (relative to the current folder). Raises `ConfigError` if it does not exist.
     """
+    if not problem.measured:  # every objective is exact
+        return []
     module = importlib.import_module("surrogates.candidates")
     encodings: dict[str, Encoding] = {
         name: Remembered(encoding) for name, encoding in module.encodings_of(problem.space).items()

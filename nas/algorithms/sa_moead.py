@@ -25,7 +25,6 @@ from nas.algorithms.noise import averaged, posterior, worth_repeating
 from nas.algorithms.prediction import AUTO, make_predictors
 from nas.core.algorithm import Algorithm
 from nas.core.checks import check_fraction, check_positive
-from nas.core.gene_table import distances, gene_table
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Note, Observation
 from nas.pareto.archive import LatestFront, non_dominated
@@ -301,13 +300,13 @@ class SAMOEAD(Algorithm):
         return targets
 
     def _varied(self, candidates: Candidates) -> Architecture | None:
-        """The random candidate whose genes are farthest from all known."""
+        """The random candidate whose genes differ most from all known."""
         drawn = candidates.peek(_VARIED)
         if not drawn:
             return candidates.random()
-        known, categories = gene_table(self._problem.space, self._asked[-1000:])
-        genes, _ = gene_table(self._problem.space, drawn)
-        apart = distances(genes, known, categories).min(axis=1)
+        known = np.array([a.genes for a in self._asked[-1000:]])
+        genes = np.array([a.genes for a in drawn])
+        apart = (genes[:, None] != known[None]).sum(axis=2).min(axis=1)
         return candidates.accept(drawn[int(np.argmax(apart))])
 
 

@@ -2,59 +2,46 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from itertools import groupby
 
 from nas.spaces.declaration import Declaration
-
-INACTIVE = -1
-State = tuple[tuple[int, int], ...]  # the genes that later conditions refer to, with a value of each
 
 
 def number_of_architectures(declaration: Declaration) -> int:
     """The number of canonical gene vectors, exact, without enumerating them.
 
-    Genes are eliminated one by one; only those that later conditions refer to are kept, and of their values only one of
-    those that the conditions cannot tell apart.
+    Genes are eliminated one by one. Of those before, only one thing matters: which of the later genes a failed condition has
+    made inactive.
     """
-    last_use = {
-        j: place for place, i in enumerate(declaration.order) for j, _ in declaration.genes[i].conditions
-    }
     kinds = _kinds_of_values(declaration)
-    counts: dict[State, int] = {(): 1}
-    for place, i in enumerate(declaration.order):
-        gene = declaration.genes[i]
-        following: dict[State, int] = {}
-        for state, number in counts.items():
-            known = dict(state)
-            active = all(known[j] in allowed for j, allowed in gene.conditions)
-            kept = tuple((j, v) for j, v in state if last_use[j] > place)
-            if i not in last_use:
-                values = [(kept, len(gene.options) if active else 1)]
-            elif active:
-                values = [((*kept, (i, v)), many) for v, many in kinds[i]]
-            else:
-                values = [((*kept, (i, INACTIVE)), 1)]
-            for after, many in values:
+    counts: dict[frozenset[int], int] = {frozenset(): 1}  # by the later genes that are inactive
+    for i in declaration.order:
+        following: dict[frozenset[int], int] = {}
+        for inactive, number in counts.items():
+            left = inactive - {i}
+            for made_inactive, many in kinds[i] if i not in inactive else [(declaration.followers[i], 1)]:
+                after = left | made_inactive
                 following[after] = following.get(after, 0) + number * many
         counts = following
     return sum(counts.values())
 
 
-def _kinds_of_values(declaration: Declaration) -> dict[int, list[tuple[int, int]]]:
-    """For each gene in a condition: a value of each kind that the conditions tell apart, and how many there are."""
-    used: dict[int, set[frozenset[int]]] = {}
-    for gene in declaration.genes:
+def _kinds_of_values(declaration: Declaration) -> list[list[tuple[frozenset[int], int]]]:
+    """For each gene: the sets of genes that its values make inactive, and the number of values of each."""
+    conditions: list[list[tuple[int, frozenset[int]]]] = [[] for _ in declaration.genes]
+    for k, gene in enumerate(declaration.genes):
         for j, allowed in gene.conditions:
-            used.setdefault(j, set()).add(allowed)
-    found = {}
-    for j, conditions in used.items():
-        listed = list(conditions)
-        signs = sorted(
-            (tuple(v in allowed for allowed in listed), v) for v in range(len(declaration.genes[j].options))
+            conditions[j].append((k, allowed))
+    found = []
+    for gene, given in zip(declaration.genes, conditions, strict=True):
+        if not given:
+            found.append([(frozenset[int](), len(gene.options))])
+            continue
+        kinds = Counter(
+            frozenset(k for k, allowed in given if v not in allowed) for v in range(len(gene.options))
         )
-        grouped = [[v for _, v in members] for _, members in groupby(signs, key=lambda pair: pair[0])]
-        found[j] = [(members[0], len(members)) for members in grouped]
+        found.append(list(kinds.items()))
     return found
 
 

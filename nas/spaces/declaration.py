@@ -67,6 +67,11 @@ class Declaration:
         self.genes, self.root = tuple(genes), root
         self.places = {gene.name: i for i, gene in enumerate(self.genes)}
         self.cardinalities = tuple(len(gene.options) for gene in self.genes)
+        followers: list[set[int]] = [set() for _ in self.genes]
+        for i, gene in enumerate(self.genes):
+            for j, _ in gene.conditions:
+                followers[j].add(i)
+        self.followers = tuple(frozenset(found) for found in followers)  # genes with a condition on each gene
         self.order = self._ordered()
         conditional = [(i, self.genes[i].conditions) for i in self.order]
         self.conditional = tuple((i, given) for i, given in conditional if given)
@@ -74,10 +79,6 @@ class Declaration:
     def _ordered(self) -> tuple[int, ...]:
         """The genes such that each comes after those in its conditions, as soon as it can."""
         waiting = [len({j for j, _ in gene.conditions}) for gene in self.genes]
-        followers: list[list[int]] = [[] for _ in self.genes]
-        for i, gene in enumerate(self.genes):
-            for j in {j for j, _ in gene.conditions}:
-                followers[j].append(i)
         order: list[int] = []
         for first in [i for i, n in enumerate(waiting) if n == 0]:
             stack = [first]
@@ -85,7 +86,7 @@ class Declaration:
                 i = stack.pop()
                 order.append(i)
                 ready = []
-                for follower in followers[i]:
+                for follower in sorted(self.followers[i]):
                     waiting[follower] -= 1
                     if waiting[follower] == 0:
                         ready.append(follower)

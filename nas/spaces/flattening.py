@@ -55,6 +55,7 @@ class _Flattening:
         self._parameters: dict[str, Parameter] = {}  # by full name; a gene each
         self._given: list[tuple[_Given, ...]] = []
         self._groups: list[str] = []
+        self._number_of_items = 0
         self._scopes: dict[str, Mapping[str, Any]] = {}
 
     def declaration(self, parameters: Mapping[str, Any]) -> Declaration:
@@ -95,7 +96,11 @@ class _Flattening:
         self, path: str, prefix: str, group: str, given: Repeat, conditions: tuple[_Given, ...]
     ) -> _Items:
         items = []
-        for i in range(self._most(path, prefix, given)):
+        number = self._most(path, prefix, given)
+        self._number_of_items += number
+        if self._number_of_items > MOST_GENES:
+            raise ConfigError(f"parameter {path!r}: a space has at most {MOST_GENES:,} items of repeats")
+        for i in range(number):
             inside = f"{path}.{i}."
             counted = () if isinstance(given.count, int) else (_Given(prefix, given.count, item=i),)
             exists = (*conditions, *counted)

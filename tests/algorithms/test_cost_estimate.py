@@ -28,6 +28,12 @@ def test_nine_of_ten_unseen_networks_are_estimated_within_two_percent(name: str,
     assert (np.quantile(wrong, 0.9, axis=0) < 0.02).all()
 
 
+def test_a_search_by_exact_objectives_alone() -> None:
+    space = nas.Space("exact", {f"n{i}": nas.Integer(1, 60) for i in range(4)})
+    space.cost(lambda c: {"params": sum(c.values()), "madds": 1 / sum(c.values())})
+    assert len(nas.search(space, ["params", "madds"], budget=15).history) == 15
+
+
 def test_a_search_keeps_a_limit_on_traced_costs() -> None:
     space = make_space("resnets.py:space", {}, EXAMPLES)
 

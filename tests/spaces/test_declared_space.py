@@ -131,6 +131,7 @@ def test_fixing_leaves_the_space_unchanged() -> None:
         (lambda: nas.Space("s", r=nas.Repeat("depht", k=1), depth=nas.Integer(1, 2)), "'depht'.*did you mean 'depth'"),
         (lambda: nas.Space("s", d=nas.Choice(1.5, 2), r=nas.Repeat("d", k=1)), "whole number of at least 0"),
         (lambda: nas.Space("s", {"a": 1}, a=2), "given twice"),
+        (lambda: nas.Space("s", z=0, r=nas.Repeat(10**6, i=nas.Repeat("z", x=1))), "'r': a space has at most 10,000 items"),
         (lambda: nas.Space("no spaces", a=1), "space name"),
         (lambda: resnets().fix(width=17), "width: 17 is not an option; expected one of 16, 24, 32, 48"),
         (lambda: resnets().fix(widht=16), "unknown parameter 'widht'"),
@@ -204,3 +205,12 @@ def test_functions_receive_the_choices() -> None:
         return {"error": float(trial.choices["depth"])}
 
     assert len(nas.search(space, ["error"], by_trial, budget=12).front) > 0
+
+
+def test_many_conditions_on_one_parameter_are_counted_at_once() -> None:
+    many = {f"stages.{i}.op": "conv" for i in range(60)}
+    stages = nas.Repeat(60, op=nas.Choice("conv", "skip"))
+    assert nas.Space("s", stages=stages, head=nas.Choice(1, 2, when=many)).size == 2**60 + 1
+    switches = {f"s{i}": nas.Choice(True, False) for i in range(40)}
+    sizes = {f"d{i}": nas.Integer(1, 5, when={f"s{i}": True, "s0": True}) for i in range(40)}
+    assert nas.Space("s", {**switches, **sizes}).size == 6**39 * 5 + 2**39

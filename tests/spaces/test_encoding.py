@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import nas
-from nas.core.gene_table import distances, gene_table
 from nas.core.records import FloatArray
 from surrogates.candidates import candidates_for_search, encode, encodings_of
 from surrogates.gaussian_process import GaussianProcess
@@ -96,13 +95,6 @@ def test_a_process_on_declared_order_predicts_unseen_options() -> None:
             mean, _ = candidate.make().fit(X[:60], y[:60]).predict(X[60:])
             errors[name] = np.abs(mean - y[60:]).mean()
     assert errors["gp-declared"] < 0.3 * errors["gp-genes"]
-
-
-def test_distances_add_up_categories_and_differences_of_numbers() -> None:
-    space = resnets()
-    drawn = [space.architecture(c) for c in (BASE, BASE | {"stages.0.width": 3}, BASE | {"act": "gelu"})]
-    table, categories = gene_table(space, drawn)
-    assert distances(table, table[:1], categories)[:, 0].tolist() == [0.0, 0.25, 1.0]
 
 
 class Genes(nas.SearchSpace):
