@@ -32,6 +32,7 @@ from nas.export.trained import Trained, read_object
 from nas.runs.code_of_strangers import allow
 from nas.training import RECIPES, FullSettings, Recipe
 from nas.training.folder import NETWORK as NETWORK_FILE
+from nas.training.fresh import with_shapes
 from nas.training.judging import put_weights
 from nas.training.task import Classification
 
@@ -125,6 +126,7 @@ def _export_training(folder: Path, options: ExportOptions) -> None:
     build_options = BuildOptions(resolution=trained.resolution, head=identity.get("head") or {})
     shape, classes = trained.images.shape, len(trained.images.class_names)
     built = command.build(network, build_options)(num_classes=classes, in_channels=shape[0])
+    with_shapes(built, lambda: (1, *shape))
     put_weights(built, folder / "weights.pt")
     made = trained.made(command.product(built.eval(), shape), command.boxes)
     lead = f"A network for {trained.task}, trained by `nas train`"

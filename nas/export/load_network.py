@@ -28,6 +28,9 @@ def load_network(
     you started the search yourself with the same code. Raises `DataError` if the run kept no weights of the network,
     `ConfigError` if the space is missing or not trusted.
     """
+    import torch
+
+    from nas.training.fresh import with_shapes
     from nas.training.judging import put_weights
     from nas.training.weights import read
 
@@ -41,6 +44,8 @@ def load_network(
         num_classes=int(sizes["num_classes"]),
         in_channels=int(sizes["in_channels"]),
     )
+    with torch.random.fork_rng(devices=[]):
+        with_shapes(network, lambda: (1, int(sizes["in_channels"]), *sizes["image_size"]))
     put_weights(network, file)
     return network.eval()
 

@@ -25,6 +25,7 @@ from nas.runs.run_folder import RunTable
 from nas.training import FullSettings, Recipe, TrainingEvaluator, train_full
 from nas.training.evaluator import HasResolution, reproducible
 from nas.training.feed import Prepared
+from nas.training.fresh import with_shapes
 from nas.training.full import architecture_builder
 from nas.training.judging import put_weights
 from nas.training.latency import input_size
@@ -221,6 +222,7 @@ def from_training(run: Run, chosen: Pick, training: Training, folder: Path) -> M
     build = architecture_builder(space, architecture, training.rates)
     result = train_full(build, training.data, recipe, folder, settings=training.settings, task=training.task)
     network = build(num_classes=prepared.num_classes, in_channels=prepared.in_channels)
+    with_shapes(network, lambda: prepared.example().shape)
     put_weights(network, result.weights)
     last = result.log[-1] if result.log else {}
     logged = {k.removeprefix("validation_"): v for k, v in last.items() if k.startswith("validation_")}
@@ -251,6 +253,7 @@ def untrained(run: Run, chosen: Pick, seed: int, resolution: int | None) -> Made
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = space.build(architecture, num_classes=classes, in_channels=channels)
+        with_shapes(network, lambda: (1, channels, height, width))
     names = tuple(str(i) for i in range(classes))
     images = ImageSpec((channels, height, width), (0.0,) * channels, (1.0,) * channels, names)
     story = "THE NETWORK IS NOT TRAINED: its weights are random and its outputs meaningless."

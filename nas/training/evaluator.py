@@ -25,6 +25,7 @@ from nas.training.data import Digits
 from nas.training.data.account import announce
 from nas.training.data.base import DataSource
 from nas.training.feed import Feed, Prepared
+from nas.training.fresh import check_trainable, with_shapes
 from nas.training.loop import Training, precision, stream
 from nas.training.recipe import Recipe
 from nas.training.task import Classification, Scored, Task
@@ -202,13 +203,15 @@ class TrainingEvaluator:
         """The trial's network with its first weights.
 
         Raises `DataError` where the data differ from those at the start of the search, `ConfigError` where the network is
-        not the one that the search counts.
+        not the one that the search counts, or where it has nothing to train.
         """
         check_data(self.expected, prepared.spec())
         torch.manual_seed(stream(trial.seed, 0))
         network = self.space.build(
             trial.architecture, num_classes=prepared.num_classes, in_channels=prepared.in_channels
         )
+        with_shapes(network, lambda: prepared.example().shape)
+        check_trainable(network, self.space, trial.architecture)
         check_counted(counted_space(), trial.architecture, network, prepared.spec())
         memory = torch.channels_last if self.recipe.channels_last else torch.contiguous_format
         return network.to(device=self._device()).to(memory_format=memory)  # type: ignore[call-overload, no-any-return]

@@ -32,6 +32,7 @@ from nas.training.data.account import announce
 from nas.training.evaluator import reproducible
 from nas.training.feed import Feed, Prepared
 from nas.training.folder import FILES, training_files
+from nas.training.fresh import check_trainable, with_shapes
 from nas.training.loop import Loss, Shard, Training, stream
 from nas.training.recipe import Recipe
 from nas.training.task import Classification, Scored, Task
@@ -173,6 +174,7 @@ def _train(
         files.write_text("config.json", json.dumps(config, indent=2))
     torch.manual_seed(stream(settings.seed, 0))
     network = build(num_classes=prepared.num_classes, in_channels=prepared.in_channels)
+    check_trainable(with_shapes(network, lambda: prepared.example().shape))
     training = _training(network, recipe, settings, process, task.loss(recipe, prepared))
     log: list[Row] = []
     if state is not None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from nas.core.errors import DataError
 from nas.training.data.account import announce
 from nas.training.evaluator import reproducible
+from nas.training.fresh import with_shapes
 from nas.training.latency import LatencySettings, time_in_turns
 from nas.training.recipe import Recipe
 from nas.training.task import Classification, Scored, Task
@@ -130,6 +131,7 @@ def judge_weights(
     if not len(prepared.test):
         raise DataError(f"data {data}: there is no test image to evaluate on")
     network = build(num_classes=prepared.num_classes, in_channels=prepared.in_channels)
+    with_shapes(network, lambda: prepared.example().shape)
     put_weights(network, path)
     network.to(where).eval()
     with reproducible(threads or torch.get_num_threads(), where):

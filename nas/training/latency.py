@@ -253,6 +253,8 @@ class ArchitectureLatency:
     def _timing(self, architecture: Architecture) -> Timing:
         import torch
 
+        from nas.training.fresh import with_shapes
+
         size = input_size(self.space, architecture) if self.resolution is None else (self.resolution,) * 2
         sizes: dict[str, int] = {}
         if self.task is not None:
@@ -263,7 +265,7 @@ class ArchitectureLatency:
         channels = sizes.get("in_channels", int(getattr(self.space, "in_channels", 3)))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            network = self.space.build(architecture, **sizes)
+            network = with_shapes(self.space.build(architecture, **sizes), lambda: (1, channels, *size))
         network = enliven(network).to(self.settings.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network_timing(network, (self.batch, channels, *size), self.settings)
 

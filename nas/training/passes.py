@@ -16,6 +16,7 @@ from nas.core.task_spec import TaskSpec
 from nas.core.tracebacks import summarize_exception
 from nas.spaces.modules import parameters
 from nas.training.evaluator import reproducible
+from nas.training.fresh import check_trainable, with_shapes
 
 BATCH = 2  # images of `check_passes`
 _WARM, _ROUNDS, _MOST_S = 2, 7, 2.0  # steps before timing, timed steps, seconds after which the timing ends
@@ -26,13 +27,15 @@ def check_passes(
 ) -> tuple[int | None, list[str]]:
     """Build the network; run one forward and one backward pass in training mode on `BATCH` random images of the task.
 
-    Returns its number of parameters (None while some have no shape), and the names of those that get no gradient. Raises
-    `ConfigError` if a pass fails, if values or gradients are not finite, or if the output is a matrix of another number of
+    Returns its number of parameters, and the names of those that get no gradient. Raises
+    `ConfigError` if it has nothing to train, if a pass fails, if values or gradients are not finite, or if the output is a matrix of another number of
     rows or classes.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = space.build(architecture, num_classes=task.num_classes, in_channels=task.in_channels)
+        with_shapes(network, lambda: _batch(task, 1)[0].shape)
+        check_trainable(network)
         bare = _passed(network, task)
     return parameters(network), bare
 
@@ -82,6 +85,7 @@ def step_seconds(
     with reproducible(threads, torch.device(device)):
         try:
             network = space.build(architecture, num_classes=task.num_classes, in_channels=task.in_channels)
+            check_trainable(with_shapes(network, lambda: _batch(task, 1)[0].shape))
             network = network.to(device).train()
             images, labels = (t.to(device) for t in _batch(task, batch))
             optimiser = torch.optim.SGD(network.parameters(), lr=1e-3)

@@ -19,6 +19,7 @@ from nas.training.data import Digits
 from nas.training.data.base import DataSource
 from nas.training.evaluator import HasResolution, TrainingEvaluator, reproducible
 from nas.training.feed import prepare
+from nas.training.fresh import with_shapes
 from nas.training.loop import stream
 from nas.training.recipe import Recipe
 from nas.training.zero_cost import PROXIES, Batch
@@ -92,6 +93,7 @@ class Proxies:
             )
             torch.manual_seed(stream(self.seed, 0))
             network = self.space.build(architecture, num_classes=num_classes, in_channels=in_channels)
+            with_shapes(network, lambda: batch.images.shape)
             memory = torch.channels_last if self.recipe.channels_last else torch.contiguous_format
             network.to(device=device).to(memory_format=memory)  # type: ignore[call-overload]
             return {name: PROXIES[name](network, batch) for name in self.names}
