@@ -11,6 +11,7 @@ from typing import Any
 from nas.core.errors import ConfigError
 from nas.core.evaluator import Evaluate
 from nas.core.objectives import AnyObjective, Limit, Objective
+from nas.core.plugins import make
 from nas.core.problem import Problem, as_objectives
 from nas.core.space import SearchSpace, can_build
 from nas.engine.callbacks import AnyCallback
@@ -18,10 +19,10 @@ from nas.engine.initial import AnyArchitectures
 from nas.engine.loop import LoopSettings
 from nas.engine.plan import DEFAULT_ALGORITHM, MakeAlgorithm, named_algorithm
 from nas.engine.record import SearchResult
-from nas.engine.run import MakeExecutor, SearchSpec, run
+from nas.engine.run import SearchSpec, run
 from nas.engine.stopping import AnyRules, stop_rules
 from nas.engine.warm_start import AnySource
-from nas.executors import executor_factory
+from nas.executors import AnyExecutor, executor_factory
 from nas.training.from_config import trained_on
 
 __all__ = ["SearchResult", "search"]
@@ -36,12 +37,12 @@ def search(
     training: Mapping[str, Any] | None = None,
     algorithm: str | MakeAlgorithm = DEFAULT_ALGORITHM,
     algorithm_settings: Any = None,
-    executor: str | MakeExecutor = "serial",
+    executor: AnyExecutor = "serial",
     executor_settings: Any = None,
     budget: int | None = None,
     seed: int | None = None,
     limits: Sequence[Limit | str] = (),
-    loop: LoopSettings | None = None,
+    loop: LoopSettings | Mapping[str, Any] | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     keep_weights: bool = True,
@@ -68,12 +69,15 @@ def search(
         algorithm: a name in `nas.algorithms.ALGORITHMS`, or a class or function of (problem, rng, settings). The default,
             "sa-moead", is worthwhile when an evaluation takes a second or more; "moead" proposes in a fraction of its time.
         algorithm_settings: its `Settings`, or a mapping of some of them; defaults depend on the budget.
-        executor: ``serial``, ``ray``, or a factory of (evaluate, names to return).
-        executor_settings: `SerialSettings` or `RaySettings`; None for their defaults.
+        executor: ``serial``, ``ray``, ``simulated``, a mapping as in a config (``{"name": "ray", "workers": 4}``), or a factory
+            of (evaluate, names to return).
+        executor_settings: settings of a named executor, apart from it: `SerialSettings`, `RaySettings` or `SimulatedSettings` of
+            `nas.executors`, or a mapping of some of them; None for their defaults.
         budget: number of architectures to evaluate (100); candidates that violate a cheap limit cost none.
         seed: determines all random choices (0).
         limits: bounds on any objective, such as ``"madds <= 300e6"``.
-        loop: the other settings of the loop; `budget` and `seed` override its fields.
+        loop: the other settings of the loop, or a mapping of them (``{"halving": {"first": 1, "last": 9}}``); `budget` and
+            `seed` override its fields.
         out: a folder for the log, the front and the plots, new or empty; None keeps the search in memory.
         resume: continue the run in `out`. Same space, objectives, limits, algorithm and seed, or `HistoryError`.
         keep_weights: with `out` and an evaluator that trains (`nas.training.TrainingEvaluator`), keep the weights of
@@ -101,20 +105,21 @@ def search(
         HistoryError: the folder holds another run, or files of yours (`ForeignFileError`), or its log cannot be read or written.
         ExecutorError: workers cannot be reached. TooManyFailures: most candidates failed.
     """
-    settings = loop or LoopSettings()
+    settings = _loop(loop)
     if budget is not None:
         settings = replace(settings, evaluations=budget)
     if seed is not None:
         settings = replace(settings, seed=seed)
     wanted = as_objectives(objectives)
+    make_executor, settings_of_executor = executor_factory(executor, executor_settings)
     problem = Problem(space, wanted, _evaluator(space, wanted, evaluate, data, training), limits)
     return run(
         SearchSpec(
             problem=problem,
             algorithm=named_algorithm(algorithm),
             algorithm_settings=algorithm_settings,
-            executor=executor_factory(executor, executor_settings),
-            executor_settings=executor_settings,
+            executor=make_executor,
+            executor_settings=settings_of_executor,
             loop=settings,
             out=None if out is None else Path(out),
             resume=resume,
@@ -127,6 +132,14 @@ def search(
             csv=csv,
         )
     )
+
+
+def _loop(given: LoopSettings | Mapping[str, Any] | None) -> LoopSettings:
+    if given is None or isinstance(given, LoopSettings):
+        return given or LoopSettings()
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"loop: expected nas.LoopSettings or a mapping, got {given!r:.200}")
+    return make("loop", LoopSettings, given, "settings")  # type: ignore[no-any-return]
 
 
 def _evaluator(

@@ -23,9 +23,9 @@ from nas.core.problem import Problem
 from nas.core.space import SearchSpace
 from nas.engine.callbacks import AnyCallback, Callback, as_callback
 from nas.engine.plan import NamedAlgorithm, settings_of
-from nas.engine.run import MakeExecutor, SearchSpec
+from nas.engine.run import SearchSpec
 from nas.engine.stopping import stop_rules
-from nas.executors import EXECUTORS, SETTINGS
+from nas.executors import EXECUTORS, MakeExecutor, executor_factory
 from nas.spaces.making import make_space
 
 CONFIGS = Path(__file__).parent / "searches"
@@ -152,9 +152,7 @@ def make_executor(part: Part, base: Path | None = None) -> tuple[MakeExecutor, A
     Raises `ConfigError` for an unsuitable name, type or setting; starts nothing.
     """
     if part.name in EXECUTORS:
-        settings = make("executor", SETTINGS[part.name], part.settings, part.name)
-        factory = EXECUTORS[part.name]
-        return lambda evaluate, required: factory(evaluate, settings, required=required), settings
+        return executor_factory(part.name, part.settings)
     found = find("executor", part.name, base)
     if isinstance(found, type):
         check_class("executor", part.name, found, _EXECUTOR, "submit", "collect", "close")

@@ -11,7 +11,6 @@ from typing import Any
 
 from nas.core.code_files import code_of
 from nas.core.errors import ConfigError, NasError
-from nas.core.evaluator import Evaluate
 from nas.core.executor import Executor
 from nas.core.files import absolute
 from nas.core.interrupts import InterruptWatch, is_interrupt
@@ -31,12 +30,11 @@ from nas.engine.record import SearchResult, conclude, recorded_code, remember
 from nas.engine.settle import settled
 from nas.engine.stopping import StopRule
 from nas.engine.warm_start import AnySource, WarmStart, read_warm_start, recorded
+from nas.executors import MakeExecutor
 from nas.runs.files import check_new, check_resumable
 from nas.runs.history import FILE, History
 from nas.runs.history_table import check_readable
 from nas.runs.log_file import well_formed
-
-MakeExecutor = Callable[[Evaluate, frozenset[str]], Executor]  # the second argument: names to return
 
 
 @dataclass(frozen=True, kw_only=True)

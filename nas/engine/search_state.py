@@ -13,6 +13,7 @@ import numpy as np
 
 from nas.core.checks import check_fraction, check_positive, check_whole
 from nas.core.errors import ConfigError
+from nas.core.plugins import make
 from nas.core.problem import Problem
 from nas.core.records import Note, Result, Status, Trial, WorkerState
 from nas.engine.fidelity import Rungs
@@ -38,8 +39,8 @@ class LoopSettings:
     With `ordered`, results are told in the order of asking, so the outcome depends only on the seed and this number, not on
     the number and speed of workers; unordered, a free worker gets the next trial at once.
     fidelity: the budget of each trial (epochs, for trained networks); None for the evaluator's default.
-    halving: instead, rungs of budgets that new architectures climb (`nas.training.Halving`); each continuation is a trial
-    and an evaluation.
+    halving: instead, rungs of budgets that new architectures climb (`nas.training.Halving`, or a mapping of its
+    settings); each continuation is a trial and an evaluation.
     max_failures: a larger share of failed candidates (among the last 20 told, at least 10) stops the search.
     """
 
@@ -55,6 +56,7 @@ class LoopSettings:
     max_failures: float = 0.5
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "halving", halving_of(self.halving))
         if self.evaluations is not None:
             check_whole("evaluations", self.evaluations)
         check_whole("concurrency", self.concurrency)
@@ -71,6 +73,19 @@ class LoopSettings:
                 )
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
             raise ConfigError(f"seed: expected a whole number from 0 to 2**63 - 1, got {self.seed!r}")
+
+
+def halving_of(given: object) -> Halving | None:
+    """The rungs of budgets, also from a mapping of their settings. Raises `ConfigError` for anything else."""
+    from nas.training.halving import Halving
+
+    if isinstance(given, Mapping):
+        return make("halving", Halving, given, "settings")  # type: ignore[no-any-return]
+    if given is None or isinstance(given, Halving):
+        return given
+    raise ConfigError(
+        f"halving: expected nas.training.Halving, or a mapping such as {{'first': 1, 'last': 9, 'eta': 3}}, got {given!r:.200}"
+    )
 
 
 @dataclass

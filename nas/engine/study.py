@@ -35,6 +35,7 @@ from nas.engine.initial import AnyArchitectures
 from nas.engine.loop import LoopSettings, Search
 from nas.engine.plan import DEFAULT_ALGORITHM, MakeAlgorithm, Plan, named_algorithm
 from nas.engine.record import conclude, recorded_code, remember
+from nas.engine.search_state import halving_of
 from nas.engine.warm_start import AnySource, read_warm_start, recorded
 from nas.executors.worker import describe_failure, is_out_of_memory
 from nas.runs.brought import META, imported_table
@@ -107,7 +108,7 @@ class Study:
         seed: int = 0,
         limits: Sequence[Limit | str] = (),
         fidelity: float | None = None,
-        halving: Halving | None = None,
+        halving: Halving | Mapping[str, Any] | None = None,
         initial: AnyArchitectures = (),
         warm_start: AnySource | None = None,
         task: TaskSpec | None = None,
@@ -126,7 +127,7 @@ class Study:
             seed: determines all random choices.
             limits: bounds on any objective. Architectures that violate a cheap one are never returned by `ask`.
             fidelity: the budget of every trial, such as epochs.
-            halving: instead, the rungs of budgets that architectures climb (`nas.training.Halving`).
+            halving: instead, the rungs of budgets that architectures climb (`nas.training.Halving`, or a mapping of its settings).
             initial: architectures to ask first, as in `nas.search`.
             warm_start: results of an earlier run, as in `nas.search`.
             task: channels, classes and image size of your data, which costs and networks then follow.
@@ -144,11 +145,11 @@ class Study:
         chosen = named_algorithm(algorithm)
         now = code_of([*measuring(problem), chosen.make], absolute("."))
         settings = LoopSettings(
-            evaluations=None, seed=seed, concurrency=1, ordered=False, fidelity=fidelity, halving=halving, max_failures=1.0
+            evaluations=None, seed=seed, concurrency=1, ordered=False, fidelity=fidelity, halving=halving_of(halving), max_failures=1.0
         )  # fmt: skip
         warm = None
         if warm_start is not None and not resume:
-            warm = read_warm_start(warm_start, problem, Rungs(fidelity, halving).budgets[0], folder)
+            warm = read_warm_start(warm_start, problem, Rungs(fidelity, settings.halving).budgets[0], folder)
         self._lock = threading.RLock()
         self._problem = problem
         self._executor = _ByHand()

@@ -13,6 +13,8 @@ from engine_parts import Grid, quick
 import nas
 from nas.core.errors import ConfigError, ForeignFileError, HistoryError
 from nas.core.records import Architecture, Trial
+from nas.executors import SimulatedSettings
+from nas.training import Halving
 
 OBJECTIVES = ["error", "params", "madds"]
 
@@ -223,3 +225,60 @@ def test_one_objective_gives_a_front_of_one(tmp_path: Path) -> None:
     result = search(objectives=["error"], out=tmp_path / "run")
     assert len(result.front) == 1
     assert result.front["error"][0] == result.history["error"].min()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"executor": {"name": "simulated", "workers": 3, "generational": True}},
+        {"executor": "simulated", "executor_settings": {"workers": 3, "generational": True}},
+        {"executor": {"name": "simulated"}, "executor_settings": SimulatedSettings(3, generational=True)},
+    ],
+)
+def test_settings_of_an_executor_are_a_mapping_or_an_object(changes: dict[str, object]) -> None:
+    expected = SimulatedSettings(3, generational=True)
+    given = nas.search(Grid(), OBJECTIVES, quick, budget=4, algorithm="random", **changes)
+    plain = nas.search(
+        Grid(),
+        OBJECTIVES,
+        quick,
+        budget=4,
+        algorithm="random",
+        executor="simulated",
+        executor_settings=expected,
+    )
+    assert given.history["seconds"].tolist() == plain.history["seconds"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"executor": {"name": "ray", "wokers": 2}},
+            "executor ray: no setting 'wokers'.*did you mean 'workers'",
+        ),
+        ({"executor_settings": {"timeout": 2}}, "executor serial: no setting 'timeout'"),
+        ({"executor_settings": 2}, "executor_settings: expected a SerialSettings or a mapping .*, got int"),
+        ({"executor": {"workers": 2}}, "executor: expected one of serial, ray, simulated"),
+        (
+            {"executor": {"name": "ray", "workers": 2}, "executor_settings": {"retries": 1}},
+            "in one of the two",
+        ),
+        ({"loop": {"halving": {"frist": 1}}}, "halving settings: no setting 'frist'.*did you mean 'first'"),
+        ({"loop": {"halvin": {}}}, "loop settings: no setting 'halvin'.*did you mean 'halving'"),
+        ({"loop": 3}, r"loop: expected nas\.LoopSettings or a mapping, got 3"),
+    ],
+)
+def test_wrong_settings_in_a_mapping_are_named(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        nas.search(Grid(), OBJECTIVES, quick, budget=2, algorithm="random", **changes)
+
+
+def test_halving_is_a_mapping_or_an_object() -> None:
+    values = {"first": 1, "last": 4, "eta": 2}
+    assert nas.LoopSettings(halving=values).halving == Halving(**values)
+    with pytest.raises(ConfigError, match=r"halving: expected nas\.training\.Halving, or a mapping"):
+        nas.LoopSettings(halving=9)
+    given = nas.search(Grid(), OBJECTIVES, quick, budget=6, algorithm="random", loop={"halving": values})
+    assert given.history["budget"].notna().all()
+    assert nas.Study(Grid(), OBJECTIVES, algorithm="random", halving=values).ask().budget == 1
