@@ -16,7 +16,7 @@ from nas.algorithms.prediction import in_chunks, is_light, work_of
 from nas.core.bounds import SamplingError, TriesUsedUp, check_time, tries_at_most
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Observation
-from nas.core.space import HasEnumeration
+from nas.core.space import HasEnumeration, allowed_genes
 
 _LARGEST_LIGHT_POOL, _SMALLEST_POOL = 600, 150
 _POOL_WORK = 1_500_000  # candidates times one-hot columns times objectives
@@ -61,8 +61,8 @@ def whole_space(problem: Problem, most: int) -> tuple[Architecture, ...] | None:
     space = problem.space
     if isinstance(space, HasEnumeration) and (space.size or math.inf) <= most:
         found = space.enumerate()
-    elif math.prod(space.cardinalities) <= _WALKED * most:
-        combinations = itertools.product(*map(range, space.cardinalities))
+    elif math.prod(map(len, values := allowed_genes(space))) <= _WALKED * most:
+        combinations = itertools.product(*values)
         every = (Architecture(space.name, genes) for genes in combinations)
         found = iter(dict.fromkeys(space.canonical(a) for a in every if space.is_valid(a)))
     else:

@@ -14,7 +14,7 @@ from nas.core.bounds import DRAWS, SamplingError, TriesUsedUp, check_time, check
 from nas.core.errors import InfeasibleError
 from nas.core.problem import Problem
 from nas.core.records import Architecture
-from nas.core.space import HasEnumeration, HasVariation
+from nas.core.space import HasEnumeration, HasVariation, allowed_genes
 
 EXACT_CALLS = 50  # exact values that one proposal may compute when costs are slow
 _DESCENDED = 4  # times as many for a descent to the limits, where random architectures break them
@@ -282,12 +282,11 @@ class Candidates:
         if self._listed():
             assert isinstance(space, HasEnumeration)
             return space.enumerate()
-        ranges = [range(c) for c in space.cardinalities]
-        return (Architecture(space.name, genes) for genes in itertools.product(*ranges))
+        return (Architecture(space.name, genes) for genes in itertools.product(*allowed_genes(space)))
 
     def _walkable(self) -> bool:
         most = MAX_ENUMERATED if self._estimate is None else _WALKED_SLOWLY
-        return self._listed() or math.prod(self._space.cardinalities) <= most
+        return self._listed() or math.prod(map(len, allowed_genes(self._space))) <= most
 
     def _listed(self) -> bool:
         space = self._space

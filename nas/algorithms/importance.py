@@ -20,7 +20,7 @@ from nas.algorithms.prediction import Predictor, by_parameters, in_chunks
 from nas.core.errors import ConfigError
 from nas.core.objectives import Objective
 from nas.core.records import Architecture, FloatArray
-from nas.core.space import HasChoices, SearchSpace
+from nas.core.space import HasChoices, SearchSpace, allowed_genes
 
 FEWEST = 20  # results
 _FOLDS = 5
@@ -120,7 +120,8 @@ class _Table:
             self.names = tuple(space.parameters)
             present = [set(space.choices(a)) for a in architectures]
             self.active = np.array([[name in one for name in self.names] for one in present])
-        self.free = [j for j, options in enumerate(space.cardinalities) if options > 1]
+        self.allowed = allowed_genes(space)
+        self.free = [j for j, values in enumerate(self.allowed) if len(values) > 1]
 
     def distinct(self, j: int) -> int:
         """The number of values of gene j among the results."""
@@ -148,7 +149,7 @@ class _Table:
         """Gene j permuted among the results with it; for the others that of a random one of them."""
         rows = np.flatnonzero(self.active[:, j])
         if not len(rows):
-            return rng.integers(0, self.space.cardinalities[j], len(self.genes))
+            return rng.integers(self.allowed[j].start, self.allowed[j].stop, len(self.genes))
         donors: NDArray[np.int64] = self.genes[rng.choice(rows, len(self.genes)), j]
         donors[rows] = self.genes[rng.permutation(rows), j]
         return donors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -32,6 +33,7 @@ class SearchSpace:
 
     name: str = ""
     cardinalities: tuple[int, ...] = ()  # choices per gene; gene i takes 0 .. cardinalities[i] - 1
+    fixed_genes: Mapping[int, int] = MappingProxyType({})  # genes with one allowed value: gene to value
     size: int | None = None  # number of distinct architectures, if known
     first_numeric: int | None = None
     """First numeric column of the encoding "mixed", which a space with ordered or inactive genes offers: before it are
@@ -103,7 +105,7 @@ def rejection_sample(space: SearchSpace, rng: np.random.Generator, most: int) ->
     for done in bounds.attempts(most, failure):
         if done == _ONE_BY_ONE:
             break
-        drawn = Architecture(space.name, tuple(int(g) for g in rng.integers(0, cardinalities)))
+        drawn = with_fixed_genes(space, rng.integers(0, cardinalities).tolist())
         if space.is_valid(drawn):
             return drawn
     shape = (_BLOCK, len(cardinalities))
@@ -113,13 +115,28 @@ def rejection_sample(space: SearchSpace, rng: np.random.Generator, most: int) ->
         table = rng.integers(0, np.broadcast_to(cardinalities, shape)).tolist()
         for row, genes in enumerate(table):
             bounds.check_time()
-            drawn = Architecture(space.name, tuple(genes))
+            drawn = with_fixed_genes(space, genes)
             if space.is_valid(drawn):
                 # leave the generator in the state of single draws
                 rng.bit_generator.state = state
                 rng.integers(0, np.broadcast_to(cardinalities, (row + 1, len(cardinalities))))
                 return drawn
     raise failure()
+
+
+def with_fixed_genes(space: SearchSpace, genes: Sequence[int]) -> Architecture:
+    """The architecture with these genes, and the only allowed value in those that are fixed."""
+    if not space.fixed_genes:
+        return Architecture(space.name, tuple(genes))
+    return Architecture(space.name, tuple([space.fixed_genes.get(i, g) for i, g in enumerate(genes)]))
+
+
+def allowed_genes(space: SearchSpace) -> list[range]:
+    """The values that each gene may have; `is_valid` may exclude combinations."""
+    values = [range(c) for c in space.cardinalities]
+    for i, value in space.fixed_genes.items():
+        values[i] = range(value, value + 1)
+    return values
 
 
 def one_hot(genes: Sequence[Sequence[int]], cardinalities: Sequence[int]) -> FloatArray:

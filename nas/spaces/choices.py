@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from nas.core.records import Architecture
 from nas.spaces.declaration import Condition, Declaration, Level
@@ -109,6 +109,12 @@ class _Reading(Mapping[str, Any]):
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"choices cannot be changed: {name}")
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
 
 class Item(_Reading):
     """The active parameters of one item of a repeat, such as ``c.stages[1]``: a mapping with attributes."""
@@ -119,6 +125,9 @@ class Item(_Reading):
         self, declaration: Declaration, genes: tuple[int, ...], active: list[bool], level: Level, prefix: str
     ) -> None:
         self._begin(declaration, genes, active, level, prefix)
+
+    def __reduce__(self) -> Any:
+        return Item, (self._declaration, self._genes, self._active, self._level, self._prefix)
 
 
 class Choices(Architecture, _Reading):
@@ -134,6 +143,10 @@ class Choices(Architecture, _Reading):
     def __init__(self, space: str, genes: tuple[int, ...], declaration: Declaration) -> None:
         Architecture.__init__(self, space, genes)
         self._begin(declaration, genes, declaration.active(genes), declaration.root, "")
+
+    def _is_of(self, space: str, declaration: Declaration) -> bool:
+        """Whether these are choices of this declaration."""
+        return self.space == space and self._declaration is declaration
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Architecture):

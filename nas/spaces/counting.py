@@ -36,11 +36,9 @@ def _kinds_of_values(declaration: Declaration) -> list[list[tuple[frozenset[int]
     found = []
     for gene, given in zip(declaration.genes, conditions, strict=True):
         if not given:
-            found.append([(frozenset[int](), len(gene.options))])
+            found.append([(frozenset[int](), len(gene.allowed))])
             continue
-        kinds = Counter(
-            frozenset(k for k, allowed in given if v not in allowed) for v in range(len(gene.options))
-        )
+        kinds = Counter(frozenset(k for k, allowed in given if v not in allowed) for v in gene.allowed)
         found.append(list(kinds.items()))
     return found
 
@@ -53,7 +51,7 @@ def enumerate_genes(declaration: Declaration) -> Iterator[tuple[int, ...]]:
     def options(place: int) -> Iterator[int]:
         i = declaration.order[place]
         active[i] = all(active[j] and genes[j] in allowed for j, allowed in declaration.genes[i].conditions)
-        return iter(range(len(declaration.genes[i].options) if active[i] else 1))
+        return iter(declaration.genes[i].allowed if active[i] else range(1))
 
     stack = [options(0)]
     while stack:

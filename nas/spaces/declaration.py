@@ -16,13 +16,22 @@ Condition = tuple[int, frozenset[int]]  # a gene, and its values with which anot
 
 @dataclass(frozen=True)
 class Gene:
-    """One parameter of an architecture, such as ``stages.0.kernel``. `group`: the item of the outermost repeat, or ""."""
+    """One parameter of an architecture, such as ``stages.0.kernel``. `group`: the item of the outermost repeat, or "".
+
+    `fixed`: the only option that architectures may have; None if they may have any.
+    """
 
     name: str
     options: tuple[Value, ...]
     ordered: bool
     conditions: tuple[Condition, ...] = ()
     group: str = ""
+    fixed: int | None = None
+
+    @property
+    def allowed(self) -> range:
+        """The options that architectures may have."""
+        return range(len(self.options)) if self.fixed is None else range(self.fixed, self.fixed + 1)
 
     @cached_property
     def texts(self) -> dict[str, int]:
@@ -72,6 +81,7 @@ class Declaration:
             for j, _ in gene.conditions:
                 followers[j].add(i)
         self.followers = tuple(frozenset(found) for found in followers)  # genes with a condition on each gene
+        self.fixed = {i: gene.fixed for i, gene in enumerate(self.genes) if gene.fixed is not None}
         self.order = self._ordered()
         conditional = [(i, self.genes[i].conditions) for i in self.order]
         self.conditional = tuple((i, given) for i, given in conditional if given)
@@ -114,10 +124,19 @@ class Declaration:
             return genes
         return tuple([g if on else 0 for g, on in zip(genes, self.active(genes), strict=True)])
 
-    def fixed(self, values: Mapping[str, Any]) -> Declaration:
-        """A declaration in which these parameters have one option. `stages.kernel` fixes it in every item.
+    def misfit(self, genes: Sequence[int]) -> int | None:
+        """The first active gene that is fixed to another option; None if there is none."""
+        others = [i for i, value in self.fixed.items() if genes[i] != value]
+        if not others:
+            return None
+        active = self.active(genes)
+        return next((i for i in others if active[i]), None)
 
-        Raises `ConfigError` for an unknown parameter or a value that is not an option.
+    def with_fixed(self, values: Mapping[str, Any]) -> Declaration:
+        """The declaration with one value for each of these parameters. `stages.kernel` fixes it in every item.
+
+        Genes keep their options, so architectures of both have the same genes. Raises `ConfigError` for an unknown parameter,
+        a value that is not an option, or a parameter that is fixed to another value.
         """
         chosen: dict[int, int] = {}
         for name, value in values.items():
@@ -126,30 +145,16 @@ class Declaration:
                 raise ConfigError(self.unknown(name))
             for i in places:
                 chosen[i] = self.genes[i].index(value)
-        kept = {i: frozenset([g]) for i, g in chosen.items()}
+                if self.genes[i].fixed not in (None, chosen[i]):
+                    raise ConfigError(self.other_value(i, chosen[i]))
+        genes = [replace(gene, fixed=chosen.get(i, gene.fixed)) for i, gene in enumerate(self.genes)]
+        return Declaration(genes, self.root)
 
-        def remapped(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
-            return tuple(
-                (j, frozenset([0] if kept[j] <= allowed else []) if j in kept else allowed)
-                for j, allowed in conditions
-            )
-
-        def relevelled(level: Level) -> Level:
-            repeats = {
-                name: tuple((relevelled(inner), remapped(given)) for inner, given in items)
-                for name, items in level.repeats.items()
-            }
-            return Level(level.genes, repeats)
-
-        genes = [
-            replace(
-                gene,
-                options=(gene.options[chosen[i]],) if i in chosen else gene.options,
-                conditions=remapped(gene.conditions),
-            )
-            for i, gene in enumerate(self.genes)
-        ]
-        return Declaration(genes, relevelled(self.root))
+    def other_value(self, i: int, value: int) -> str:
+        """The message for a fixed gene with another option."""
+        gene = self.genes[i]
+        assert gene.fixed is not None
+        return f"parameter {gene.name!r} is fixed to {gene.words[gene.fixed]} in this space, got {gene.words[value]}"
 
     def unknown(self, name: str) -> str:
         """The message for a name that is not a parameter."""
@@ -160,12 +165,16 @@ class Declaration:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values that identify the declaration in a run's log: name to options, conditions, and whether ordered."""
+        """Plain values that identify the declaration in a run's log.
+
+        Name to options, conditions, whether ordered, and the place of the option that it is fixed to, if it is.
+        """
         return {
             gene.name: [
                 list(gene.texts),
                 [[self.genes[j].name, sorted(v)] for j, v in gene.conditions],
                 gene.ordered,
+                *([] if gene.fixed is None else [gene.fixed]),
             ]
             for gene in self.genes
         }
@@ -180,15 +189,23 @@ def changed_parameters(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         elif name not in then:
             found.append(f"{name} was added")
         elif then[name] != now[name]:
-            (old, conditions, ordered), (new, other, still) = then[name], now[name]
+            (old, conditions, ordered, *fixed), (new, other, still, *fixed_now) = then[name], now[name]
             if old != new:
                 found.append(f"{name} had options {_few(old)}, now {_few(new)}")
             elif conditions != other:
                 found.append(f"{name} was active under other conditions")
+            elif fixed != fixed_now:
+                found.append(
+                    f"{name} {_fixed_text('was', old, fixed)}, now {_fixed_text('it is', new, fixed_now)}"
+                )
             elif ordered != still:
                 found.append(f"{name} was {'ordered' if ordered else 'a category'}, now it is not")
     more = f"; {len(found) - 5} more" if len(found) > 5 else ""
     return "; ".join(found[:5]) + more if found else "they had another order"
+
+
+def _fixed_text(verb: str, texts: Sequence[str], fixed: Sequence[int]) -> str:
+    return f"{verb} fixed to {texts[fixed[0]]}" if fixed else f"{verb} not fixed"
 
 
 def _few(texts: Sequence[str], most: int = 12) -> str:

@@ -25,7 +25,7 @@ class Encoding:
     def __init__(self, declaration: Declaration) -> None:
         self._declaration = declaration
         genes = declaration.genes
-        several = [i for i, gene in enumerate(genes) if len(gene.options) > 1]
+        several = [i for i, gene in enumerate(genes) if len(gene.allowed) > 1]
         self._ordered = [i for i in several if genes[i].ordered and len(genes[i].options) > 2]
         self._categories = [i for i in several if i not in set(self._ordered)]
         shown = {genes[i].conditions for i in self._categories}

@@ -40,13 +40,13 @@ def parameter_rows(space: SearchSpace) -> list[ParameterRow]:
 
 
 def _kind(gene: Gene) -> str:
-    if len(gene.options) == 1:
+    if len(gene.allowed) == 1:
         return "fixed"
     return "ordered" if gene.ordered else "category"
 
 
 def _options(gene: Gene) -> str:
-    options = gene.options
+    options = [gene.options[v] for v in gene.allowed]
     if gene.ordered and len(options) > _SHOWN:
         return f"{value_text(options[0])}, {value_text(options[1])}, ..., {value_text(options[-1])} ({len(options):,})"
     return options_text(options)
@@ -56,9 +56,9 @@ def _condition(gene: Gene, genes: Sequence[Gene]) -> str:
     parts = []
     for j, allowed in gene.conditions:
         other = genes[j]
-        if len(allowed) == len(other.options) and not other.conditions:
-            continue  # such as the first item of a repeat
-        texts = [value_text(other.options[v]) for v in sorted(allowed)]
+        if allowed.issuperset(other.allowed) and set(other.conditions) <= set(gene.conditions):
+            continue  # always true with the other conditions, such as of the first item of a repeat
+        texts = [value_text(other.options[v]) for v in other.allowed if v in allowed]
         rest = f" or {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
         parts.append(f"{other.name} = {' or '.join(texts[:_SHOWN]) or 'never'}{rest}")
     return ", ".join(parts)

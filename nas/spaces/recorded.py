@@ -26,8 +26,9 @@ def recorded_space(name: str, declaration: Mapping[str, Any]) -> Space:
                 tuple(map(value_of, texts)),
                 bool(ordered),
                 tuple((places[other], frozenset(map(int, allowed))) for other, allowed in conditions),
+                fixed=int(fixed[0]) if fixed else None,
             )
-            for parameter, (texts, conditions, ordered) in declaration.items()
+            for parameter, (texts, conditions, ordered, *fixed) in declaration.items()
         ]
         space = Space(name, {"unknown": 0})
         space._rules = Rules(name, Declaration(genes, Level(places)))

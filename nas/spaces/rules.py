@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from nas.core.bounds import check_time
-from nas.core.errors import ConfigError, NasError
+from nas.core.errors import ArchitectureError, ConfigError, NasError
 from nas.core.interrupts import is_interrupt
 from nas.core.tracebacks import summarize_exception
 from nas.spaces.choices import Choices
@@ -46,6 +48,7 @@ class Rules:
         self.representatives: dict[Genes, Genes] = {}  # known representatives
         self._listed: list[Genes] | None = None
         self._representative: dict[Genes, Genes] | None = None
+        self._inside: dict[Genes, Genes] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -54,6 +57,7 @@ class Rules:
             "representatives": {},
             "_listed": None,
             "_representative": None,
+            "_inside": None,
         }
 
     def with_declaration(self, declaration: Declaration) -> Rules:
@@ -99,7 +103,7 @@ class Rules:
         found = self._allowed.get(genes)
         if found is None:
             choices = self.choices(genes)
-            found = not any(ask("forbid", function, choices) for function in self._forbid)
+            found = not any(_forbids(function, choices) for function in self._forbid)
             if len(self._allowed) >= _KEPT:
                 self._allowed.clear()
             self._allowed[genes] = found
@@ -132,7 +136,11 @@ class Rules:
             return genes
         found = self.representatives.get(genes)
         if found is None:
-            found = self._settled(genes) if self.allowed(genes) else genes
+            found = genes
+            if self.allowed(genes) and self.declaration.misfit(genes) is None:
+                found = self._settled(genes)
+                if self.declaration.fixed:
+                    found = self._within(genes, found)
             if len(self.representatives) >= _KEPT:
                 self.representatives.clear()
             self.representatives[genes] = found
@@ -158,8 +166,31 @@ class Rules:
             f"same: the function changes {self.choices(genes)} again and again; it must leave its own result unchanged"
         )
 
+    def _within(self, genes: Genes, settled: Genes) -> Genes:
+        """The combination with the fixed values that stands for all that the `same` functions change to `settled`.
+
+        In a small space the first of them. Else `settled` with the fixed values, where it is one of them; or `genes` itself,
+        so that equal networks may remain apart.
+        """
+        if self.total <= COUNTED:
+            if self._inside is None:
+                self._inside = {}
+                for each in self.listed():
+                    check_time()
+                    self._inside.setdefault(self._settled(each), each)
+            return self._inside.get(settled, genes)
+        fixed = [self.declaration.fixed.get(i, value) for i, value in enumerate(settled)]
+        found = self.declaration.canonical(tuple(fixed))
+        return found if self.allowed(found) and self._settled(found) == settled else genes
+
     def _asked(self, function: Rule, genes: Genes) -> Any:
-        return ask("same", function, self.choices(genes))
+        found = ask("same", function, self.choices(genes))
+        if found is None:
+            raise ConfigError(
+                f"same: expected a key or a dict of the parameters to change for {self.choices(genes)}, got None; does the "
+                "function return its result?"
+            )
+        return found
 
     def _changed(self, function: Rule, genes: Genes) -> Genes:
         """The combination with the values that a `same` function returns."""
@@ -173,8 +204,13 @@ class Rules:
         for name, value in changes.items():
             place = self.declaration.places.get(name)
             if place is None:
-                raise ConfigError(f"same: {self.declaration.unknown(str(name))}")
-            child[place] = self.declaration.genes[place].index(value)
+                raise ConfigError(
+                    f"same: failed for {self.choices(genes)}: {self.declaration.unknown(str(name))}"
+                )
+            try:
+                child[place] = self.declaration.genes[place].index(value)
+            except ArchitectureError as error:
+                raise ConfigError(f"same: failed for {self.choices(genes)}: {error}") from None
         found = self.declaration.canonical(tuple(child))
         if found != genes and not self.allowed(found):
             raise ConfigError(
@@ -211,6 +247,13 @@ class Rules:
                 one, other = sorted((root(genes), root(earlier)))
                 first[other] = one
         return {genes: root(genes) for genes in first}
+
+
+def _forbids(function: Rule, choices: Choices) -> bool:
+    found = ask("forbid", function, choices)
+    if not isinstance(found, (bool, np.bool_)):
+        raise ConfigError(f"forbid: expected True or False for {choices}, got {found!r:.200}")
+    return bool(found)
 
 
 def ask(kind: str, function: Callable[..., Any], choices: Choices, /, **more: Any) -> Any:

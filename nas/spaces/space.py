@@ -69,7 +69,7 @@ class Space(SearchSpace):
 
     def _derive(self) -> None:
         self.declaration = self._rules.declaration
-        self.cardinalities = self.declaration.cardinalities
+        self.cardinalities, self.fixed_genes = self.declaration.cardinalities, self.declaration.fixed
         self._variation, self._encoding = Variation(self.declaration), Encoding(self.declaration)
 
     def __repr__(self) -> str:
@@ -104,11 +104,12 @@ class Space(SearchSpace):
     def fix(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> Space:
         """A copy of the space in which these parameters have one value; this one is unchanged.
 
-        ``fix({"stages.kernel": 3})`` fixes a parameter in all items of a repeat. Raises `ConfigError` for an unknown parameter
-        or value.
+        ``fix({"stages.kernel": 3})`` fixes a parameter in all items of a repeat. Architectures of the copy are architectures
+        of this space, with the same genes. Raises `ConfigError` for an unknown parameter or value, or a parameter that is fixed
+        to another value.
         """
         fixed = copy.copy(self)
-        fixed._rules = self._rules.with_declaration(self.declaration.fixed({**(values or {}), **more}))
+        fixed._rules = self._rules.with_declaration(self.declaration.with_fixed({**(values or {}), **more}))
         fixed._derive()
         return fixed
 
@@ -171,9 +172,10 @@ class Space(SearchSpace):
     # -- architectures
 
     def choices(self, architecture: Architecture) -> Choices:
-        """The architecture with its active parameters by name. Raises `ArchitectureError` for other genes."""
-        if isinstance(architecture, Choices):
+        """The architecture with its active parameters by name. Raises `ArchitectureError` for another space's."""
+        if isinstance(architecture, Choices) and architecture._is_of(self.name, self.declaration):
             return architecture
+        self._check_name(architecture)
         if not self._in_range(architecture):
             raise ArchitectureError(
                 f"architecture {architecture.genes}: expected {len(self.cardinalities)} genes of space {self.name!r}, "
@@ -191,7 +193,14 @@ class Space(SearchSpace):
 
     def format(self, architecture: Architecture) -> str:
         """The active parameters as ``depth=2/width=32/stages.0.kernel=5``."""
+        self._check_name(architecture)
         return text_of_genes(self.declaration, architecture.genes)
+
+    def _check_name(self, architecture: Architecture) -> None:
+        if architecture.space != self.name:
+            raise ArchitectureError(
+                f"architecture {architecture.genes}: belongs to space {architecture.space!r}, expected one of {self.name!r}"
+            )
 
     def parse(self, text: str) -> Architecture:
         """Parse the text form, in any order. Raises `ArchitectureError` that names the parameter."""
@@ -208,13 +217,13 @@ class Space(SearchSpace):
         return super().is_valid(architecture)
 
     def is_valid(self, architecture: Architecture) -> bool:
-        """Whether the genes are in range and no `forbid` excludes their combination."""
-        known = self._rules.known(architecture.genes)
-        if known is not None:
-            return known
-        return super().is_valid(architecture) and self._rules.allowed(
-            self.declaration.canonical(architecture.genes)
-        )
+        """Whether the genes are in range, with the fixed values, and no `forbid` excludes their combination."""
+        genes, known = architecture.genes, self._rules.known(architecture.genes)
+        if known is None and not self._in_range(architecture):
+            return False
+        if known is False or self.declaration.misfit(genes) is not None:
+            return False
+        return known is True or self._rules.allowed(self.declaration.canonical(genes))
 
     def canonical(self, architecture: Architecture) -> Architecture:
         """The architecture that stands for all with the same network: inactive genes are 0, `same` is applied."""

@@ -56,10 +56,12 @@ def from_mapping(declaration: Declaration, values: Mapping[str, Any]) -> tuple[i
         for name, value in given.items()
         if value is not None or "None" in declaration.genes[declaration.places[name]].texts
     }
-    genes = [gene.index(given[gene.name]) if gene.name in given else 0 for gene in declaration.genes]
+    genes = [
+        gene.index(given[gene.name]) if gene.name in given else gene.allowed[0] for gene in declaration.genes
+    ]
     active = declaration.active(genes)
     for gene, on in zip(declaration.genes, active, strict=True):
-        if on and gene.name not in given and len(gene.options) > 1:
+        if on and gene.name not in given and len(gene.allowed) > 1:
             hint = " (write None for its option None)" if "None" in gene.texts else ""
             raise ArchitectureError(
                 f"parameter {gene.name!r} is missing{did_you_mean(gene.name, given)}{hint}"
@@ -68,6 +70,9 @@ def from_mapping(declaration: Declaration, values: Mapping[str, Any]) -> tuple[i
             raise ArchitectureError(
                 f"parameter {gene.name!r} is inactive with these values; remove it (got {given[gene.name]!r})"
             )
+    wrong = declaration.misfit(genes)
+    if wrong is not None:
+        raise ArchitectureError(declaration.other_value(wrong, genes[wrong]))
     return declaration.canonical(tuple(genes))
 
 

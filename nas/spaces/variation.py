@@ -25,7 +25,7 @@ class Variation:
         self._group_of = [
             numbers.setdefault(gene.group or gene.name, len(numbers)) for gene in declaration.genes
         ]
-        self._several = [i for i, card in enumerate(self._cards) if card > 1]
+        self._several = [i for i, gene in enumerate(declaration.genes) if len(gene.allowed) > 1]
         self._groups = len(numbers)
         self._grouped = self._groups < len(declaration.genes)
 
@@ -52,8 +52,15 @@ class Variation:
         """The genes with random options for the inactive ones."""
         if all(active):
             return list(genes)
-        random = rng.integers(0, self._cards).tolist()
+        random = self._random(rng)
         return [g if on else r for g, on, r in zip(genes, active, random, strict=True)]
+
+    def _random(self, rng: np.random.Generator) -> list[int]:
+        """A random option of each gene; that of the fixed ones."""
+        drawn: list[int] = rng.integers(0, self._cards).tolist()
+        for i, value in self._declaration.fixed.items():
+            drawn[i] = value
+        return drawn
 
     def _changed(self, i: int, value: int, draw: float) -> int:
         """Another option of gene i, from a uniform number."""
@@ -73,7 +80,7 @@ class Variation:
             group = self._group_of if together else range(len(first))
             return tuple([a if coin[g] else b for a, b, g in zip(first, second, group, strict=True)])
         ours, theirs = self._declaration.active(first), self._declaration.active(second)
-        random = None if all(ours) and all(theirs) else rng.integers(0, self._cards).tolist()
+        random = None if all(ours) and all(theirs) else self._random(rng)
         child = []
         for i, (a, b) in enumerate(zip(first, second, strict=True)):
             if ours[i] and theirs[i]:
@@ -90,8 +97,8 @@ class Variation:
         active = self._declaration.active(genes)
         steps = [
             (i, value)
-            for i, on in enumerate(active)
-            if on
+            for i in self._several
+            if active[i]
             for value in (
                 [v for v in (genes[i] - 1, genes[i] + 1) if 0 <= v < self._cards[i]]
                 if self._ordered[i]

@@ -53,6 +53,18 @@ def test_a_resume_with_other_parameters_names_them(tmp_path: Path, changes: Any,
     assert search(space(), tmp_path, resume=True, budget=6).summary["evaluations"] == 6
 
 
+def test_a_resume_with_another_fixed_value_is_refused(tmp_path: Path) -> None:
+    search(space().fix(kind="a"), tmp_path)
+    for other, message in (
+        (space(), "kind was fixed to a, now it is not fixed"),
+        (space().fix(kind="b"), "kind was fixed to a, now it is fixed to b"),
+        (space().fix(kind="a", width=16), "width was not fixed, now it is fixed to 16"),
+    ):
+        with pytest.raises(HistoryError, match=message):
+            search(other, tmp_path, resume=True, budget=6)
+    assert search(space().fix(kind="a"), tmp_path, resume=True, budget=6).summary["evaluations"] == 6
+
+
 def test_an_initial_architecture_does_not_hide_the_cause(tmp_path: Path) -> None:
     search(space(), tmp_path, initial=[{"width": 64, "kind": "b"}])
     with pytest.raises(HistoryError, match="width had options 16, 32, 64, now 16, 32"):

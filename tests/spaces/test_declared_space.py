@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from typing import Any
 
@@ -143,6 +144,105 @@ def test_fixing_leaves_the_space_unchanged() -> None:
 def test_errors_name_the_parameter_and_the_value(declare: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         declare()
+
+
+def test_an_architecture_means_the_same_in_a_fixed_space() -> None:
+    space = nas.Space(
+        "s",
+        w=nas.Choice(16, 32, 48),
+        k=nas.Choice(1, 2, when={"w": (32, 48)}),
+        m=nas.Choice(3, 4, when={"w": 16}),
+    )
+    fixed = space.fix(w=48)
+    assert fixed.size == 2
+    assert fixed.cardinalities == space.cardinalities
+    for architecture in space.enumerate():
+        assert fixed.is_valid(architecture) == (space.choices(architecture)["w"] == 48)
+        assert fixed.format(architecture) == space.format(architecture)
+    for architecture in fixed.enumerate():
+        assert fixed.parse(space.format(architecture)) == architecture
+    assert fixed.architecture({"k": 2}) == space.architecture({"w": 48, "k": 2})
+    assert fixed.fix(w=48, k=1).size == 1
+    for refused in (
+        lambda: fixed.parse("w=16/m=3"),
+        lambda: fixed.architecture({"w": 16, "m": 3}),
+        lambda: fixed.fix(w=16),
+    ):
+        with pytest.raises(ConfigError, match="parameter 'w' is fixed to 48 in this space, got 16"):
+            refused()
+
+
+def test_search_stays_in_a_fixed_space() -> None:
+    space = nas.Space("s", {f"p{i}": nas.Integer(0, 9) for i in range(30)})
+    fixed = space.fix({f"p{i}": i % 10 for i in range(28)})
+    assert fixed.size == 100
+    seen: set[nas.Architecture] = set()
+
+    def error(c: nas.Choices) -> float:
+        seen.add(nas.Architecture(c.space, c.genes))
+        return float(c.p28 + c.p29)
+
+    for algorithm in ("random", "local-search", "nsga2", "sa-moead"):
+        found = nas.search(fixed, [error], algorithm=algorithm, budget=30)
+        assert found.summary["evaluations"] == 30
+    assert all(map(fixed.is_valid, seen))
+    first = next(iter(seen))
+    assert all(map(fixed.is_valid, fixed.neighbours(first, np.random.default_rng(0))))
+
+
+def test_the_fixed_value_may_be_one_that_same_changes() -> None:
+    space = nas.Space("s", a=nas.Choice(1, 2, 3), b=nas.Choice(1, 2, 3))
+    space.same(lambda c: {"a": 1} if c.b == 1 else {})
+    assert space.size == 7
+    assert space.fix(a=2).size == 3
+    three = nas.Space("s", a=nas.Integer(0, 3), b=nas.Integer(0, 3), c=nas.Integer(0, 3))
+    three.same(lambda c: dict(zip("abc", sorted((c.a, c.b, c.c)), strict=True)))
+    fixed = three.fix(b=2)
+    check_space(fixed)
+    assert fixed.size == len({tuple(sorted(a.genes)) for a in three.enumerate() if 2 in a.genes}) == 10
+    large = mapped().fix(p1=7)
+    check_space(large)
+    genes = (0, 7, *[3] * 10)
+    assert large.canonical(nas.Architecture("mapped", genes)).genes == genes
+
+
+def test_architectures_of_another_space_are_refused() -> None:
+    space, other = resnets(), nas.Architecture("resnet", (0,) * len(resnets().cardinalities))
+    for use in (space.choices, space.format, space.cost, space.build):
+        with pytest.raises(ArchitectureError, match="belongs to space 'resnet', expected one of 'resnets'"):
+            use(other)
+    again = resnets()
+    choices = space.choices(space.sample(np.random.default_rng(0)))
+    assert again.choices(choices) == choices
+
+
+@pytest.mark.parametrize(
+    ("declare", "message"),
+    [
+        (lambda s: s.forbid(lambda c: np.array([True, False])), r"forbid: expected True or False for \{'a': 1\}, got array"),
+        (lambda s: s.forbid(lambda c: "no"), r"forbid: expected True or False for \{'a': 1\}, got 'no'"),
+        (lambda s: s.forbid(lambda c: None), r"forbid: expected True or False for \{'a': 1\}, got None"),
+        (lambda s: s.same(lambda c: None), r"same: expected a key or a dict .* for \{'a': 1\}, got None"),
+        (lambda s: s.same(lambda c: {"a": 7}), r"same: failed for \{'a': 1\}: a: 7 is not an option"),
+    ],
+)  # fmt: skip
+def test_results_of_rules_are_checked(declare: Any, message: str) -> None:
+    space = nas.Space("s", a=nas.Choice(1, 2))
+    declare(space)
+    with pytest.raises(ConfigError, match=message):
+        space.size  # noqa: B018
+    assert nas.Space("s", a=nas.Choice(1, 2)).forbid(lambda c: np.bool_(c.a == 1)).size == 1
+
+
+def test_choices_and_their_items_can_be_copied() -> None:
+    space = nested()
+    choices = space.choices(space.architecture({"stages": [{"depth": 0}, {"depth": 1, "blocks": [
+        {"kernel": 7, "skip": False}]}], "width": 8}))  # fmt: skip
+    for one in (choices, choices.stages[1], choices.stages[1].blocks[0]):
+        for again in (copy.copy(one), copy.deepcopy(one), pickle.loads(pickle.dumps(one))):  # noqa: S301
+            assert type(again) is type(one)
+            assert again == one
+    assert pickle.loads(pickle.dumps(choices.stages))[1].blocks[0].kernel == 7  # noqa: S301
 
 
 def test_a_space_without_a_valid_network_is_an_error() -> None:

@@ -63,7 +63,8 @@ def test_parameters_have_kind_options_and_condition() -> None:
     assert rows["dropout"].condition == "width = 32 or 48"
     assert rows["stages.0.kernel"].condition == ""
     assert rows["stages.1.kernel"].condition == "depth = 2 or 3"
-    assert {row.name: row for row in parameter_rows(resnets().fix(width=32))}["width"].kind == "fixed"
+    rows = {row.name: row for row in parameter_rows(resnets().fix(width=32))}
+    assert (rows["width"].kind, rows["width"].options) == ("fixed", "32")
     deep = {row.name: row for row in parameter_rows(three_deep())}
     assert deep["last"].condition == "third = x or y"
     assert parameter_rows(ToySpace()) == []

@@ -22,7 +22,7 @@ from nas.core.checks import check_positive
 from nas.core.errors import ConfigError
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Observation
-from nas.core.space import SearchSpace
+from nas.core.space import SearchSpace, with_fixed_genes
 
 Genes = tuple[int, ...]
 _SEEDS = 2**31 - 1  # accepted by every package
@@ -141,7 +141,7 @@ class OutsideAlgorithm(Algorithm):
         return None
 
     def _canonical(self, genes: Genes) -> Architecture | None:
-        architecture = Architecture(self._space.name, genes)
+        architecture = with_fixed_genes(self._space, genes)
         if not self._space.is_valid(architecture):
             return None
         canonical = self._space.canonical(architecture)

@@ -17,8 +17,8 @@ import numpy as np
 from nas.algorithms.peers.outside import Genes, OutsideAlgorithm, OutsideSettings, Task
 from nas.core.checks import check_known, check_positive
 from nas.core.errors import ConfigError
-from nas.core.records import Architecture, FloatArray
-from nas.core.space import SearchSpace
+from nas.core.records import FloatArray
+from nas.core.space import SearchSpace, with_fixed_genes
 from nas.pareto.directions import das_dennis
 
 _REPAIRS = 1000  # changes tried on invalid genes before a random architecture replaces them
@@ -91,7 +91,7 @@ def repaired(space: SearchSpace, genes: Any, rng: np.random.Generator) -> Genes:
     """Valid canonical genes: changed at random until they are valid, else replaced by a random architecture."""
     genes = np.around(np.asarray(genes, dtype=np.float64)).astype(int)
     for _ in range(_REPAIRS):
-        architecture = Architecture(space.name, tuple(genes.tolist()))
+        architecture = with_fixed_genes(space, genes.tolist())
         if space.is_valid(architecture):
             return space.canonical(architecture).genes
         place = int(rng.integers(len(genes)))
