@@ -62,7 +62,8 @@ def _print(one: Importances) -> None:
         view.add_row(row.parameter, str(row.values), *cells, bar)
     output().print(view)
     if len(one.parameters) > _ROWS:
-        output().print(f"{len(one.parameters) - _ROWS} less important parameters: --json lists all")
+        left = len(one.parameters) - _ROWS
+        output().print(f"{left} less important parameter{'s' * (left > 1)}: --json lists all")
     if not one.reliable:
         output().print(Text("The predictions are not reliable, and so are the shares", style="yellow"))
 

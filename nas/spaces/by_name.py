@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from nas.core.checks import did_you_mean
 from nas.core.errors import ArchitectureError
 from nas.spaces.declaration import Declaration, Gene, Level
 from nas.spaces.parameters import Value, same_value
@@ -44,7 +43,7 @@ def genes_by_name(
                 f"parameter {name!r}: {value!r} does not fit the other values; {active[name]!r} would"
             )
         if name not in given and name in active:
-            raise ArchitectureError(f"parameter {name!r} is missing{did_you_mean(name, given)}")
+            raise ArchitectureError(f"parameter {name!r} is missing")
     return genes
 
 

@@ -40,11 +40,14 @@ class _Reading(Mapping[str, Any]):
                 return self._declaration.genes[place].options[self._genes[place]]
             raise AttributeError(f"parameter {self._prefix + name!r} {self._why_absent(place)}")
         if name in level.repeats:
-            return tuple(
-                Item(self._declaration, self._genes, self._active, inner, f"{self._prefix}{name}.{i}.")
+            path = self._prefix + name
+            items = Items(
+                Item(self._declaration, self._genes, self._active, inner, f"{path}.{i}.")
                 for i, (inner, exists) in enumerate(level.repeats[name])
                 if self._holds(exists)
             )
+            items.name = path
+            return items
         if name.startswith("__"):
             raise AttributeError(name)
         raise AttributeError(self._declaration.unknown(self._prefix + name))
@@ -58,6 +61,13 @@ class _Reading(Mapping[str, Any]):
         if place is None:
             raise KeyError(self._declaration.unknown(self._prefix + str(name)))
         raise KeyError(f"parameter {self._prefix + name!r} {self._why_absent(place)}")
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a parameter, or the items of a repeat; `default` while inactive. Raises `KeyError` for another name."""
+        place = self._declaration.places.get(self._prefix + name)
+        if place is None:
+            return self[name]
+        return self._declaration.genes[place].options[self._genes[place]] if self._active[place] else default
 
     def _why_absent(self, place: int) -> str:
         for j, allowed in self._declaration.genes[place].conditions:
@@ -114,6 +124,20 @@ class _Reading(Mapping[str, Any]):
 
     def __deepcopy__(self, memo: object) -> Self:
         return self
+
+
+class Items(tuple[Any, ...]):
+    """The active items of a repeat."""
+
+    name = ""
+
+    def __getitem__(self, place: Any) -> Any:
+        try:
+            return super().__getitem__(place)
+        except IndexError:
+            raise IndexError(
+                f"repeat {self.name!r} has {len(self)} active items here, no item {place}"
+            ) from None
 
 
 class Item(_Reading):

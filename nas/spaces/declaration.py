@@ -9,7 +9,7 @@ from typing import Any
 
 from nas.core.checks import did_you_mean
 from nas.core.errors import ArchitectureError, ConfigError
-from nas.spaces.parameters import Value, options_text, plain_value, same_value, value_text
+from nas.spaces.parameters import Value, options_text, plain_value, position, value_of_text, value_text
 
 Condition = tuple[int, frozenset[int]]  # a gene, and its values with which another gene is active
 
@@ -47,13 +47,16 @@ class Gene:
         """The position of an option, also of a number in another type or of its text. Raises `ArchitectureError`."""
         try:
             value = plain_value(value)
-        except ConfigError:
-            value = repr(value)
+        except ConfigError as error:
+            raise ArchitectureError(f"{self.name}: {error}") from None
         found = self.texts.get(value_text(value))
         if found is None and not isinstance(value, str):
-            found = next((i for i, option in enumerate(self.options) if same_value(option, value)), None)
+            found = position(self.options, value)
         if found is None and isinstance(value, str):
             found = self.texts.get(value.capitalize() if value in ("TRUE", "FALSE") else value)
+            number = value_of_text(value)
+            if found is None and isinstance(number, (int, float)) and not isinstance(number, bool):
+                found = position(self.options, number)
         if found is None:
             raise ArchitectureError(
                 f"{self.name}: {value!r} is not an option; expected one of {options_text(self.options)}"
@@ -140,6 +143,10 @@ class Declaration:
         """
         chosen: dict[int, int] = {}
         for name, value in values.items():
+            if name in self.repeats:
+                raise ConfigError(
+                    f"{name!r} is a repeat; fix one of its parameters, such as {self.repeats[name]!r} (in all items)"
+                )
             places = [i for i, gene in enumerate(self.genes) if name in (gene.name, without_items(gene.name))]
             if not places:
                 raise ConfigError(self.unknown(name))
@@ -156,11 +163,27 @@ class Declaration:
         assert gene.fixed is not None
         return f"parameter {gene.name!r} is fixed to {gene.words[gene.fixed]} in this space, got {gene.words[value]}"
 
+    @cached_property
+    def repeats(self) -> dict[str, str]:
+        """The repeats by name, with a parameter of each without the numbers of items."""
+        found: dict[str, str] = {}
+
+        def add(level: Level, prefix: str) -> None:
+            for name, items in level.repeats.items():
+                for i, (inner, _) in enumerate(items):
+                    first = next(iter([*inner.genes, *inner.repeats]))
+                    for path in (prefix + name, without_items(prefix + name)):
+                        found.setdefault(path, f"{without_items(prefix + name)}.{first}")
+                    add(inner, f"{prefix}{name}.{i}.")
+
+        add(self.root, "")
+        return found
+
     def unknown(self, name: str) -> str:
         """The message for a name that is not a parameter."""
         known = [gene.name for gene in self.genes]
         return (
-            f"unknown parameter {name!r}{did_you_mean(name, known)}; parameters: {', '.join(known[:20])}"
+            f"unknown parameter {name!r}{did_you_mean(name, [*known, *self.repeats])}; parameters: {', '.join(known[:20])}"
             + (", ..." if len(known) > 20 else "")
         )
 

@@ -11,7 +11,7 @@ from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
 from nas.core.records import RESERVED
 from nas.spaces.declaration import Condition, Declaration, Gene, Level
-from nas.spaces.parameters import Choice, Parameter, Repeat, options_text, plain_value, same_value
+from nas.spaces.parameters import Choice, Parameter, Repeat, options_text, plain_value, position
 
 MOST_GENES = 10_000
 _TAKEN = ("space", "genes", "get", "keys", "items", "values", "as_dict")  # attributes of `Choices`
@@ -77,6 +77,10 @@ class _Flattening:
         genes: dict[str, int] = {}
         repeats: dict[str, _Items] = {}
         for name, given in parameters.items():
+            if not isinstance(name, str):
+                raise ConfigError(
+                    f"parameter {prefix}{name!r:.200}: expected a name, got {type(name).__name__}"
+                )
             path = prefix + name
             _check_name(path, name, top=not prefix)
             own = given.when if isinstance(given, (Parameter, Repeat)) else {}
@@ -168,17 +172,21 @@ def _outwards(scope: str) -> list[str]:
 def _allowed(name: str, other: str, options: Sequence[Any], given: Any) -> frozenset[int]:
     """The options of `other` that a condition names: one value, or a tuple, list or set of them."""
     several = isinstance(given, (tuple, list, set, frozenset, range))
-    if isinstance(given, tuple) and any(same_value(option, plain_value(given)) for option in options):
-        several = False  # an option that is a tuple
     found = set()
-    for value in given if several else [given]:
-        match = [i for i, option in enumerate(options) if same_value(option, plain_value(value))]
-        if not match:
+    try:
+        if isinstance(given, tuple) and position(options, plain_value(given)) is not None:
+            several = False  # an option that is a tuple
+        values = [plain_value(value) for value in (given if several else [given])]
+    except ConfigError as error:
+        raise ConfigError(f"parameter {name!r}: its condition on {other!r}: {error}") from None
+    for value in values:
+        place = position(options, value)
+        if place is None:
             raise ConfigError(
                 f"parameter {name!r}: its condition on {other!r} names {value!r}, which is not an option; "
                 f"options: {options_text(options)}"
             )
-        found.update(match)
+        found.add(place)
     if not found:
         raise ConfigError(f"parameter {name!r}: its condition on {other!r} names no value")
     return frozenset(found)
@@ -205,7 +213,7 @@ def _parameter(path: str, given: Any) -> Parameter:
 
 def _check_name(path: str, name: Any, top: bool) -> None:
     """Raise `ConfigError` for a name that cannot be an attribute, or is a column of every run's table."""
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
         raise ConfigError(
             f"parameter {path!r}: expected letters, digits and underscores, a letter first (it names a column)"
         )

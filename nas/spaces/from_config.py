@@ -67,10 +67,15 @@ def _function(kind: str, name: Any, base: Path | None) -> Callable[..., Any]:
 def _parameter(path: str, given: Any) -> Any:
     """A list is a `Choice`, a mapping names its kind, a plain value is the only option."""
     if isinstance(given, list):
+        if len(given) == 1 and isinstance(given[0], list):
+            raise ConfigError(
+                f"parameter {path!r}: expected a list of options, got a list within a list, {given!r:.200}; write "
+                f"{given[0]!r:.200}"
+            )
         return _made(path, Choice, *given)
     if not isinstance(given, Mapping):
         return given
-    kinds = [kind for kind in _KINDS if kind in given]
+    kinds = ["repeat"] if "repeat" in given else [kind for kind in _KINDS if kind in given]
     if len(kinds) != 1:
         raise ConfigError(
             f"parameter {path!r}: expected a list of options, or a mapping with one of {', '.join(_KINDS)} such as "
@@ -80,6 +85,11 @@ def _parameter(path: str, given: Any) -> Any:
     rest = {key: v for key, v in given.items() if key != kind}
     when = rest.pop("when", None)
     if kind == "repeat":
+        if when is not None and not isinstance(when, Mapping):
+            raise ConfigError(
+                f"parameter {path!r}: when is the condition of the repeat, a mapping of parameters to values, got {when!r:.200}; "
+                "give a parameter of its items another name"
+            )
         inner = {str(key): _parameter(f"{path}.{key}", v) for key, v in rest.items()}
         return _made(path, lambda: Repeat(value, when=when, **inner))
     unknown = [key for key in rest if key not in _OPTIONS[kind]]

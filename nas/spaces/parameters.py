@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote
@@ -44,6 +45,8 @@ class Choice(Parameter):
             raise ConfigError("Choice: expected at least one option, got none")
         check_number_of_options("Choice", len(options))
         found = [plain_value(option) for option in options]
+        if ordered is not None and not isinstance(ordered, (bool, np.bool_)):
+            raise ConfigError(f"Choice: ordered: expected True or False, got {ordered!r:.200}")
         numeric = all(_is_number(option) for option in found)
         if numeric and ordered is not False:
             found.sort()
@@ -60,14 +63,14 @@ class Integer(Parameter):
     def __init__(self, low: int, high: int, *, step: int = 1, when: When = None) -> None:
         for name, number in (("low", low), ("high", high), ("step", step)):
             if not isinstance(number, (int, np.integer)) or isinstance(number, bool):
-                raise ConfigError(f"Integer: {name}: expected a whole number, got {number!r}")
+                raise ConfigError(f"Integer: {name}: expected a whole number, got {number!r:.200}")
+            plain_value(number)
         if high < low or step < 1:
             raise ConfigError(
                 f"Integer: expected low <= high and step >= 1, got {low} to {high} in steps of {step}"
             )
-        options = range(int(low), int(high) + 1, int(step))
-        check_number_of_options("Integer", len(options))
-        super().__init__(options, True, when)
+        check_number_of_options("Integer", (int(high) - int(low)) // int(step) + 1)
+        super().__init__(range(int(low), int(high) + 1, int(step)), True, when)
 
 
 class Float(Parameter):
@@ -81,8 +84,11 @@ class Float(Parameter):
         self, low: float, high: float, *, levels: int = 6, log: bool = False, when: When = None
     ) -> None:
         for name, number in (("low", low), ("high", high)):
-            if not _is_number(number) or not math.isfinite(number):
-                raise ConfigError(f"Float: {name}: expected a finite number, got {number!r}")
+            if not _is_number(number):
+                raise ConfigError(f"Float: {name}: expected a finite number, got {number!r:.200}")
+            plain_value(number)
+        if not isinstance(log, bool):
+            raise ConfigError(f"Float: log: expected True or False, got {log!r:.200}")
         if not low < high or (log and low <= 0):
             raise ConfigError(f"Float: expected {'0 < ' * log}low < high, got {low!r} and {high!r}")
         if not isinstance(levels, (int, np.integer)) or isinstance(levels, bool) or levels < 2:
@@ -91,8 +97,11 @@ class Float(Parameter):
         spread = np.geomspace if log else np.linspace
         options = [float(f"{value:.10g}") for value in spread(float(low), float(high), int(levels))]
         options[0], options[-1] = float(low), float(high)
+        if len(set(options)) < levels:
+            raise ConfigError(
+                f"Float: {levels} levels from {low!r} to {high!r} are equal to 10 digits; use fewer levels or a wider range"
+            )
         super().__init__(options, True, when)
-        _check_repeats(self.options)
 
 
 class Repeat:
@@ -141,6 +150,10 @@ def plain_value(value: Any) -> Value:
         value = value.item()
     if isinstance(value, (tuple, list)):
         return tuple(plain_value(item) for item in value)
+    if isinstance(value, int) and abs(value) > sys.float_info.max:
+        raise ConfigError(
+            f"option with {value.bit_length():,} bits: expected a number below {sys.float_info.max:.1e}"
+        )
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):
@@ -203,6 +216,22 @@ def same_value(first: Any, second: Any) -> bool:
     if isinstance(first, tuple) and isinstance(second, tuple):
         return len(first) == len(second) and all(map(same_value, first, second))
     return isinstance(first, bool) == isinstance(second, bool) and bool(first == second)
+
+
+def position(options: Sequence[Value], value: Any) -> int | None:
+    """The position of an option; of a number, also that of the only `float` option within the errors of arithmetic.
+
+    Within a relative distance of 1e-6, or 1e-12 of the largest option. None where there is no such option.
+    """
+    for i, option in enumerate(options):
+        if same_value(option, value):
+            return i
+    if not _is_number(value):
+        return None
+    floats = [i for i, option in enumerate(options) if isinstance(option, float)]
+    tiny = 1e-12 * max((abs(options[i]) for i in floats), default=0.0)
+    near = [i for i in floats if math.isclose(options[i], value, rel_tol=1e-6, abs_tol=tiny)]
+    return near[0] if len(near) == 1 else None
 
 
 def _is_number(value: Any) -> bool:

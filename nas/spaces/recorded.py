@@ -30,6 +30,7 @@ def recorded_space(name: str, declaration: Mapping[str, Any]) -> Space:
             )
             for parameter, (texts, conditions, ordered, *fixed) in declaration.items()
         ]
+        _ = [gene.options[gene.fixed] for gene in genes if gene.fixed is not None]
         space = Space(name, {"unknown": 0})
         space._rules = Rules(name, Declaration(genes, Level(places)))
         space._derive()

@@ -55,9 +55,7 @@ class Space(SearchSpace):
             raise ConfigError(
                 f"space name {name!r}: expected letters, digits, '_', '.', '+' or '-' (it is stored with every architecture)"
             )
-        given = {**(parameters or {}), **more}
-        if len(given) < len(parameters or {}) + len(more):
-            raise ConfigError(f"space {name!r}: a parameter is given twice")
+        given = _merged(f"space {name!r}", parameters, more)
         self.name = name
         self.task = DEFAULT_TASK
         self._networks = Networks(name)
@@ -109,7 +107,7 @@ class Space(SearchSpace):
         to another value.
         """
         fixed = copy.copy(self)
-        fixed._rules = self._rules.with_declaration(self.declaration.with_fixed({**(values or {}), **more}))
+        fixed._rules = self._rules.with_declaration(self.declaration.with_fixed(_merged("fix", values, more)))
         fixed._derive()
         return fixed
 
@@ -204,6 +202,10 @@ class Space(SearchSpace):
 
     def parse(self, text: str) -> Architecture:
         """Parse the text form, in any order. Raises `ArchitectureError` that names the parameter."""
+        if not isinstance(text, str):
+            raise ArchitectureError(
+                f"architecture {text!r:.500}: expected its text form, got {type(text).__name__}"
+            )
         return self._permitted(Architecture(self.name, genes_of_text(self.declaration, text)), text)
 
     def _permitted(self, architecture: Architecture, given: Any) -> Architecture:
@@ -300,6 +302,16 @@ class Space(SearchSpace):
     def first_numeric(self) -> int | None:  # type: ignore[override]
         """The first column of "mixed" that is a number; None where all parameters are categories and always active."""
         return None if self._encoding.plain else self._encoding.first_numeric
+
+
+def _merged(where: str, values: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict[str, Any]:
+    """Both mappings of parameters. Raises `ConfigError` for another type, or a parameter in both."""
+    if values is not None and not isinstance(values, Mapping):
+        raise ConfigError(f"{where}: expected a mapping of parameters, got {values!r:.200}")
+    twice = [name for name in values or {} if name in more]
+    if twice:
+        raise ConfigError(f"{where}: parameter {twice[0]!r} is given twice")
+    return {**(values or {}), **more}
 
 
 __all__ = ["Space"]

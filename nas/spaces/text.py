@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from nas.core.checks import did_you_mean
 from nas.core.errors import ArchitectureError
 from nas.spaces.declaration import Declaration
 
@@ -63,9 +62,7 @@ def from_mapping(declaration: Declaration, values: Mapping[str, Any]) -> tuple[i
     for gene, on in zip(declaration.genes, active, strict=True):
         if on and gene.name not in given and len(gene.allowed) > 1:
             hint = " (write None for its option None)" if "None" in gene.texts else ""
-            raise ArchitectureError(
-                f"parameter {gene.name!r} is missing{did_you_mean(gene.name, given)}{hint}"
-            )
+            raise ArchitectureError(f"parameter {gene.name!r} is missing{hint}")
         if not on and given.get(gene.name) is not None:
             raise ArchitectureError(
                 f"parameter {gene.name!r} is inactive with these values; remove it (got {given[gene.name]!r})"
@@ -87,9 +84,12 @@ def _flat(values: Mapping[str, Any], prefix: str, declaration: Declaration) -> I
         path = f"{prefix}{name}"
         if path not in declaration.places and isinstance(value, Sequence) and not isinstance(value, str):
             for i, item in enumerate(value):
-                if isinstance(item, Mapping):
-                    yield from _flat(item, f"{path}.{i}.", declaration)
-                else:
-                    yield f"{path}.{i}", item
+                if not isinstance(item, Mapping):
+                    raise ArchitectureError(
+                        f"{path}.{i}: expected a mapping of the item's parameters to values, got {item!r:.200}"
+                        if path in declaration.repeats
+                        else declaration.unknown(path)
+                    )
+                yield from _flat(item, f"{path}.{i}.", declaration)
         else:
             yield path, value

@@ -131,7 +131,26 @@ def test_fixing_leaves_the_space_unchanged() -> None:
         (lambda: nas.Space("s", a=nas.Choice(1, 2, when={"b": 1}), b=nas.Choice(1, 2, when={"a": 1})), "a, b refer to each other"),
         (lambda: nas.Space("s", r=nas.Repeat("depht", k=1), depth=nas.Integer(1, 2)), "'depht'.*did you mean 'depth'"),
         (lambda: nas.Space("s", d=nas.Choice(1.5, 2), r=nas.Repeat("d", k=1)), "whole number of at least 0"),
-        (lambda: nas.Space("s", {"a": 1}, a=2), "given twice"),
+        (lambda: nas.Space("s", {"a": 1}, a=2), "'a' is given twice"),
+        (lambda: nas.Space("s", {1: nas.Choice(1, 2)}), "parameter 1: expected a name, got int"),
+        (lambda: nas.Space("s", [("a", 1)]), "expected a mapping of parameters, got"),
+        (lambda: resnets().fix([("depth", 1)]), "fix: expected a mapping of parameters, got"),
+        (lambda: resnets().fix({"depth": 1}, depth=2), "fix: parameter 'depth' is given twice"),
+        (lambda: resnets().fix(stages=1), "'stages' is a repeat; fix one of its parameters, such as 'stages.kernel'"),
+        (lambda: nas.Float(0, 10**400), "expected a number below"),
+        (lambda: nas.Float(0, 10**5000), "expected a number below"),
+        (lambda: nas.Float(0, 1, log="false"), "log: expected True or False, got 'false'"),
+        (lambda: nas.Float(1.0, 1.0 + 1e-12), "6 levels from 1.0 to 1.000000000001 are equal to 10 digits"),
+        (lambda: nas.Choice(10**5000, 1), "expected a number below"),
+        (lambda: nas.Choice(1, 2, ordered="no"), "ordered: expected True or False, got 'no'"),
+        (lambda: nas.Integer(0, 10**5000), "expected a number below"),
+        (lambda: nas.Integer(0, 10**50), "at most 100,000 options"),
+        (lambda: nas.Space("s", a=nas.Choice(1, 2), b=nas.Choice(1, 2, when={"a": len})), "'b': its condition on 'a': option <built-in"),
+        (lambda: nas.Space("s", a=nas.Choice(1, 2), b=nas.Choice(1, 2, when={"a": {1: 2}})), "'b': its condition on 'a': option {1: 2}"),
+        (lambda: resnets().parse(3), "architecture 3: expected its text form, got int"),
+        (lambda: resnets().architecture({"depth": object()}), "depth: option <object"),
+        (lambda: resnets().architecture({"depth": 1, "width": 16, "stages": [3]}), "stages.0: expected a mapping of the item's parameters"),
+        (lambda: resnets().architecture({"depth": 1, "width": 16, "stages": [{"kernel": 3}]}), "'stages.0.se' is missing .write None"),
         (lambda: nas.Space("s", z=0, r=nas.Repeat(10**6, i=nas.Repeat("z", x=1))), "'r': a space has at most 10,000 items"),
         (lambda: nas.Space("no spaces", a=1), "space name"),
         (lambda: resnets().fix(width=17), "width: 17 is not an option; expected one of 16, 24, 32, 48"),
@@ -144,6 +163,46 @@ def test_fixing_leaves_the_space_unchanged() -> None:
 def test_errors_name_the_parameter_and_the_value(declare: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         declare()
+
+
+def test_floats_may_differ_from_the_options_by_errors_of_arithmetic() -> None:
+    third = nas.Choice(1 / 3, 2.0, 0.0)
+    space = nas.Space(
+        "s", b=third, x=nas.Float(0.1, 0.5, levels=5), lr=nas.Float(1e-4, 0.1, levels=6, log=True, when={"b": 1 / 3}),
+        c=nas.Choice(1, 2, when={"x": 0.1 + 0.2, "b": nas.Float(0, 1, levels=4).options[1]}),
+    )  # fmt: skip
+    values = {"b": 0.333333333333, "x": 0.1 + 0.2, "lr": 1e-4 * 10 ** (3 / 5), "c": 2}
+    found = space.architecture(values)
+    assert space.format(found) == "b=0.3333333333333333/x=0.3/lr=0.0003981071706/c=2"
+    assert space.parse("b=0.333333333333/x=0.30000000000000004/lr=3.981071706e-4/c=2.0") == found
+    assert space.parse("b=2/x=0.3") == space.architecture({"b": 2, "x": 0.3})
+    assert space.fix(b=2).size == 5
+    assert space.architecture({"b": 0.1 + 0.2 - 0.3, "x": 0.3}) == space.architecture({"b": 0, "x": 0.3})
+    near = nas.Space("near", a=nas.Choice(1.0, 1.0 + 1e-7))
+    assert near.architecture({"a": 1.0 + 1e-7}).genes == (1,)
+    for value in (1.00000005, 1.1):
+        with pytest.raises(ArchitectureError, match="is not an option"):
+            near.architecture({"a": value})
+
+
+def test_names_that_are_no_parameter_are_errors() -> None:
+    space = resnets()
+    c = space.choices(space.fix(depth=2, width=16).sample(np.random.default_rng(0)))
+    assert c.get("dropout", 0.5) == 0.5
+    assert c.get("stages.2.kernel") is None
+    assert c.stages[1].get("kernel") == c.get("stages.1.kernel")
+    assert c.get("stages") == c.stages
+    with pytest.raises(KeyError, match=r"unknown parameter 'dropuot' .did you mean 'dropout'"):
+        c.get("dropuot", 0.0)
+    with pytest.raises(
+        KeyError, match=r"unknown parameter 'stages.1.kernal' .did you mean 'stages.1.kernel'"
+    ):
+        c.stages[1].get("kernal")
+    with pytest.raises(AttributeError, match=r"unknown parameter 'stage' .did you mean 'stages'"):
+        c.stage  # noqa: B018
+    with pytest.raises(IndexError, match="repeat 'stages' has 2 active items here, no item 5"):
+        c.stages[5]
+    assert c.stages[-1] == c.stages[1:][0]
 
 
 def test_an_architecture_means_the_same_in_a_fixed_space() -> None:
@@ -278,6 +337,34 @@ def test_the_code_of_all_functions_of_a_space_is_recorded(tmp_path: Any) -> None
     space = make_space("small", declared, tmp_path)
     assert space.size == 2
     assert set(code_of([space], tmp_path)) == {"networks.py", "rules.py"}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (
+            {"a": [[16, 32]]},
+            r"parameter 'a': expected a list of options, got a list within a list, .*; write \[16, 32\]",
+        ),
+        (
+            {"a": {"float": [0, 1], "log": "false"}},
+            "parameter 'a': Float: log: expected True or False, got 'false'",
+        ),
+        (
+            {"r": {"repeat": 2, "when": [3, 5]}},
+            "parameter 'r': when is the condition of the repeat.*another name",
+        ),
+    ],
+)
+def test_errors_of_a_config_name_the_parameter(parameters: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make_space("s", {"parameters": parameters})
+
+
+def test_parameters_of_a_repeat_may_be_named_as_kinds() -> None:
+    inner = {"repeat": 2, "choice": [1, 2], "integer": {"integer": [0, 2]}, "float": 1, "when": {"a": 1}}
+    space = make_space("s", {"parameters": {"a": [0, 1], "r": inner}})
+    assert space.size == 1 + 6**2
 
 
 def test_functions_receive_the_choices() -> None:

@@ -68,3 +68,15 @@ def test_parameters_have_kind_options_and_condition() -> None:
     deep = {row.name: row for row in parameter_rows(three_deep())}
     assert deep["last"].condition == "third = x or y"
     assert parameter_rows(ToySpace()) == []
+
+
+def test_conditions_that_the_others_imply_are_not_shown() -> None:
+    stage = nas.Repeat("depth", convs=nas.Integer(1, 2), blocks=nas.Repeat("convs", kernel=nas.Choice(3, 5)))
+    space = nas.Space("s", depth=nas.Integer(1, 2), stages=stage)
+    conditions = {row.name: row.condition for row in parameter_rows(space)}
+    assert conditions["stages.0.blocks.0.kernel"] == ""
+    assert conditions["stages.0.blocks.1.kernel"] == "stages.0.convs = 2"
+    assert conditions["stages.1.blocks.0.kernel"] == "depth = 2"
+    fixed = {row.name: row.condition for row in parameter_rows(space.fix(depth=1))}
+    assert fixed["stages.0.convs"] == ""
+    assert fixed["stages.1.convs"] == "depth = never"

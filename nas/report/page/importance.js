@@ -28,6 +28,6 @@ function importanceOf(one) {
     element("div", { class: "wide" }, element("table", { class: "importance" },
       element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "parameter"), element("th", {}, ""), element("th", { scope: "col", class: "number" }, "share"), element("th", { scope: "col", class: "number" }, "90% interval"))),
       element("tbody", {}, one.parameters.map(row)))),
-    one.left_out ? element("p", { class: "small faint" }, `${number(one.left_out)} less important parameters are left out.`) : null,
+    one.left_out ? element("p", { class: "small faint" }, `${number(one.left_out)} less important ${one.left_out === 1 ? "parameter is" : "parameters are"} left out.`) : null,
   ].filter(Boolean);
 }
