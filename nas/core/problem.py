@@ -23,6 +23,7 @@ from nas.core.objectives import AnyObjective, Limit, Objective, objective
 from nas.core.records import RESERVED, Architecture, FloatArray, Observation, Result, Status, Trial
 from nas.core.space import HasChoices, SearchSpace, can_build, has_cost, with_choices
 from nas.core.task_spec import TaskSpec
+from nas.core.text import message_of
 from nas.core.tracebacks import summarize_exception
 
 SPREAD = ("low", "high", "unsteady")  # suffixes of the columns beside an unsteady measurement
@@ -66,7 +67,16 @@ class Measure:
 
     def _evaluated(self, trial: Trial) -> Mapping[str, float]:
         evaluate: Any = self.evaluate
-        return evaluate(trial.choices if self.by_choices else trial)  # type: ignore[no-any-return]
+        try:
+            return evaluate(trial.choices if self.by_choices else trial)  # type: ignore[no-any-return]
+        except (TypeError, AttributeError) as error:
+            if self.named is None or self.by_choices or "'Trial'" not in message_of(error):
+                raise
+            text = (
+                f"{message_of(error)}; the evaluator received a nas.Trial: name its argument c or choices to receive the "
+                "choices, or use trial.choices"
+            )
+            raise type(error)(text).with_traceback(error.__traceback__) from None
 
     def _of_functions(self, trial: Trial) -> dict[str, float]:
         values: dict[str, float] = {}

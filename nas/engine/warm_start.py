@@ -26,9 +26,10 @@ from nas.core.text import command
 from nas.engine.changed_code import META as CODE
 from nas.engine.changed_code import RunCode, check_accepted
 from nas.engine.declared import difference
+from nas.engine.fitting import fitting
 from nas.engine.replay import exact_difference
 from nas.runs.brought import META, imported_table
-from nas.runs.history import History, read_history
+from nas.runs.history import History, foreign, read_history
 from nas.runs.imported import is_table, name_of, read_table
 from nas.runs.log_file import well_formed
 
@@ -81,8 +82,9 @@ def read_warm_start(
 ) -> WarmStart:
     """Read the successful results at this `budget` of an earlier run, a CSV file or a DataFrame, for `problem`.
 
-    The run may still be running. Its genes may have had fewer choices, and a declared space other parameters: text forms are
-    parsed, and the changes are logged as a warning. Exact objectives that are missing are computed. Raises `ConfigError` for a run with another space or other
+    The run may still be running. Its genes may have had fewer choices, and a declared space other parameters and rules: text
+    forms are parsed, changes are logged as a warning, and so are results that are left out, whose architectures the declared
+    space lacks. Exact objectives that are missing are computed. Raises `ConfigError` for a run with another space or other
     objectives, without a result at this budget, or in the output folder (`out`); `HistoryError` when it is unreadable, an
     exact objective has changed, or the code that measured it differs from the hashes `now`.
     """
@@ -121,11 +123,15 @@ def read_warm_start(
         raise ConfigError(
             f"warm_start: {folder} has no result {_named(budget)}{_others(rows)}; name another run"
         )
+    known = fitting(
+        folder, problem.space, kept["architecture"], narrowed=_changed(folder, problem, meta) is not None
+    )
+    records = [record for record in kept.to_dict("records") if str(record["architecture"]) in known]
     results = [
-        _result(folder, problem, record, number - len(kept))
-        for number, record in enumerate(kept.to_dict("records"))
+        _result(folder, problem, record, known[str(record["architecture"])], number - len(records))
+        for number, record in enumerate(records)
     ]
-    return WarmStart(str(folder), tuple(results), tuple(kept["origin"]))
+    return WarmStart(str(folder), tuple(results), tuple(str(record["origin"]) for record in records))
 
 
 def recorded(history: History, problem: Problem, asked: AnySource | None) -> WarmStart | None:
@@ -158,9 +164,7 @@ def recorded(history: History, problem: Problem, asked: AnySource | None) -> War
             )
             return WarmStart(meta["from"], results, tuple(row["origin"] for row in rows))
     except ArchitectureError as error:
-        raise HistoryError(
-            f"{history.path} does not belong to space {problem.space.name!r}: {error}"
-        ) from error
+        raise foreign(history.path, problem.space, error) from error
 
 
 def _check_same_search(folder: str | Path, problem: Problem, meta: Mapping[str, Any]) -> None:
@@ -265,15 +269,11 @@ def _others(rows: pd.DataFrame) -> str:
     return f" (it has budget {', '.join(named)}; results of different budgets are not comparable)"
 
 
-def _result(folder: str | Path, problem: Problem, record: Mapping[Any, Any], number: int) -> Result:
+def _result(
+    folder: str | Path, problem: Problem, record: Mapping[Any, Any], architecture: Architecture, number: int
+) -> Result:
     """Convert a row to a result of this problem; check or compute its exact objectives."""
     text, budget = str(record["architecture"]), record["budget"]
-    try:
-        architecture: Architecture = problem.space.canonical(parsed(problem.space, text))
-    except ArchitectureError as error:
-        raise HistoryError(
-            f"warm_start: {folder} does not belong to space {problem.space.name!r}: {error}"
-        ) from error
     reported = {
         str(name): float(value)
         for name, value in record.items()

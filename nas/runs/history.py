@@ -267,9 +267,7 @@ class History:
         try:
             return parsed(self._space, text)
         except ArchitectureError as error:
-            raise HistoryError(
-                f"{self.path} does not belong to space {self._space.name!r}: {error}"
-            ) from error
+            raise foreign(self.path, self._space, error) from error
 
     def results(self, trials: list[Trial]) -> dict[int, Result]:
         """All results, by trial id."""
@@ -343,6 +341,16 @@ class History:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def foreign(path: Path, space: SearchSpace, error: ArchitectureError) -> HistoryError:
+    """The error of a log with an architecture that is not in the space."""
+    if "forbids this combination" not in str(error):
+        return HistoryError(f"{path} does not belong to space {space.name!r}: {error}")
+    return HistoryError(
+        f"the rules of space {space.name!r} changed since the run was started: {error}. Resume it with the original rules "
+        f"(forbid), or start a new run in another folder with warm_start={str(path.parent)!r}, which keeps the results that fit"
+    )
 
 
 def _insert_notes(db: sqlite3.Connection, notes: Sequence[Note]) -> None:

@@ -164,7 +164,9 @@ _UNSOUND = {  # inconsistencies that this program never writes, and the query fo
     "an event is neither ask nor tell": "SELECT 1 FROM log WHERE event NOT IN ('ask', 'tell')",
     "an event is recorded twice": "SELECT 1 FROM log WHERE trial IS NOT NULL GROUP BY event, trial HAVING COUNT(*) > 1",
     "a trial was not asked for": "SELECT 1 FROM trials WHERE id NOT IN (SELECT trial FROM log WHERE event = 'ask' AND trial IS NOT NULL)",
-    "an unknown trial was asked for": "SELECT 1 FROM log WHERE event = 'ask' AND trial NOT IN (SELECT id FROM trials)",
+    "an unknown trial was asked for": (  # without trials, NULL (nothing left to ask) is not in their ids either
+        "SELECT 1 FROM log WHERE event = 'ask' AND trial IS NOT NULL AND trial NOT IN (SELECT id FROM trials)"
+    ),
     "a trial was told without a result": (
         "SELECT 1 FROM log WHERE event = 'tell' AND (trial IS NULL OR trial NOT IN (SELECT trial FROM results))"
     ),

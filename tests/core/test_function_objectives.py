@@ -14,6 +14,8 @@ import nas
 from nas.config.assemble import assemble
 from nas.config.schema import check_config
 from nas.core.errors import ConfigError
+from nas.core.problem import Problem
+from nas.executors import run_trial
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 
@@ -125,3 +127,29 @@ def test_a_run_with_a_function_is_resumed(tmp_path: Path) -> None:
     again = search(distance, "params", out=tmp_path / "run", resume=True, budget=15)
     assert len(again.history) == 15
     assert isinstance(again.front, pd.DataFrame)
+
+
+@pytest.mark.parametrize(
+    "evaluate",
+    [
+        lambda config: {"error": config["a"]},
+        lambda config: {"error": config.a},
+        lambda x: {"error": "a" in x},
+    ],
+    ids=["item", "attribute", "in"],
+)
+def test_an_evaluator_that_takes_the_trial_for_the_choices_is_told_so(evaluate: Any) -> None:
+    space = nas.Space("one", a=nas.Choice(1, 2))
+    measure = Problem(space, ["error"], evaluate).measure()
+    failed = run_trial(measure, nas.Trial(0, space.parse("a=1"), 0))
+    assert "Trial" in failed.error
+    assert "name its argument c or choices" in failed.error
+    assert Path(__file__).name in failed.error  # the traceback still shows the user's line
+
+
+def test_another_error_of_an_evaluator_is_unchanged() -> None:
+    space = nas.Space("one", a=nas.Choice(1, 2))
+    measure = Problem(space, ["error"], lambda trial: {"error": trial.choices["a"].x}).measure()
+    failed = run_trial(measure, nas.Trial(0, space.parse("a=1"), 0))
+    assert failed.error.startswith("AttributeError: 'int' object has no attribute 'x'")
+    assert "name its argument" not in failed.error

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import nas
-from nas.core.errors import HistoryError
+from nas.core.errors import ArchitectureError, HistoryError
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 
@@ -120,3 +120,51 @@ def test_a_warm_start_reads_results_of_other_parameters_by_name(
         HistoryError, match=r"'width=16/kind=b'.*: width: '?16'? is not an option; expected one of 32, 64"
     ):
         search(space(width=nas.Choice(32, 64)), tmp_path / "other", warm_start=tmp_path / "first")
+
+
+def narrowed(how: str) -> nas.Space:
+    if how == "fewer options":
+        return space(width=nas.Choice(16, 32))
+    return space().fix(width=16) if how == "fix" else space().forbid(lambda c: c.width != 16)
+
+
+@pytest.mark.parametrize("how", ["fewer options", "fix", "forbid"])
+def test_a_warm_start_of_a_narrower_space_keeps_the_results_that_fit(
+    tmp_path: Path, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    earlier = search(space(), tmp_path / "whole", budget=30)
+    made = narrowed(how)
+    texts = set(earlier.history["architecture"])
+    kept = {text for text in texts if is_in(made, text)}
+    assert 0 < len(kept) < len(texts)
+    found = search(made, tmp_path / "narrow", budget=1, warm_start=tmp_path / "whole")
+    assert f"left out {len(texts - kept)} of {len(texts)} architectures" in caplog.text
+    assert found.table is not None
+    assert set(found.table.imported["architecture"]) == kept
+    again = search(narrowed(how), tmp_path / "narrow", budget=2, resume=True)
+    assert again.front.equals(found.front)  # nothing was left to evaluate
+
+
+def is_in(made: nas.Space, text: str) -> bool:
+    try:
+        made.parse(text)
+    except ArchitectureError:
+        return False
+    return True
+
+
+def test_a_warm_start_of_which_nothing_fits_is_refused(tmp_path: Path) -> None:
+    search(space().forbid(lambda c: c.width == 64), tmp_path / "whole")
+    with pytest.raises(
+        HistoryError, match=r"none of its 4 architectures is in the space; the first: .*forbids"
+    ):
+        search(space().forbid(lambda c: c.width != 64), tmp_path / "other", warm_start=tmp_path / "whole")
+
+
+def test_a_resume_with_another_rule_names_the_rules(tmp_path: Path) -> None:
+    search(space(), tmp_path)
+    changed = space().forbid(lambda c: c.width != 16)
+    with pytest.raises(
+        HistoryError, match=r"the rules of space 'mine' changed since .*original rules.*warm_start="
+    ):
+        search(changed, tmp_path, resume=True, budget=6, accept_changed_code=True)
