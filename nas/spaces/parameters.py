@@ -136,6 +136,16 @@ def checked_when(when: When) -> dict[str, Any]:
     return dict(when)
 
 
+def merged_values(where: str, values: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict[str, Any]:
+    """Both mappings of parameters. Raises `ConfigError` for another type, or a parameter in both."""
+    if values is not None and not isinstance(values, Mapping):
+        raise ConfigError(f"{where}: expected a mapping of parameters, got {values!r:.200}")
+    twice = [name for name in values or {} if name in more]
+    if twice:
+        raise ConfigError(f"{where}: parameter {twice[0]!r} is given twice")
+    return {**(values or {}), **more}
+
+
 def check_number_of_options(kind: str, number: int) -> None:
     """Raise `ConfigError` for more options than a gene may have."""
     if number > MOST_OPTIONS:

@@ -15,7 +15,8 @@ from nas.spaces.choices import Choices
 from nas.spaces.counting import enumerate_genes, number_of_architectures
 from nas.spaces.declaration import Declaration
 
-COUNTED = 200_000  # combinations up to which a space with rules is enumerated
+LISTED = 200_000  # combinations of a space with rules that are kept in memory, and compared by keys
+COUNTED = 500_000  # combinations that are tried one by one for the size, in seconds
 _KEPT = 50_000  # answers to keep
 _STEPS = 20  # of a function that maps choices to the same network's
 
@@ -118,7 +119,7 @@ class Rules:
         if self._listed is not None:
             return self._listed
         every = (genes for genes in enumerate_genes(self.declaration) if self.allowed(genes))
-        if self.total > COUNTED:
+        if self.total > LISTED:
             return every
         self._listed = list(every)
         return self._listed
@@ -172,7 +173,7 @@ class Rules:
         In a small space the first of them. Else `settled` with the fixed values, where it is one of them; or `genes` itself,
         so that equal networks may remain apart.
         """
-        if self.total <= COUNTED:
+        if self.total <= LISTED:
             if self._inside is None:
                 self._inside = {}
                 for each in self.listed():
@@ -220,9 +221,9 @@ class Rules:
 
     def _merged(self, functions: Iterable[Rule]) -> dict[Genes, Genes]:
         """For each combination the first with an equal key, by any of the functions."""
-        if self.total > COUNTED:
+        if self.total > LISTED:
             raise ConfigError(
-                f"same: finding all combinations with a key needs at most {COUNTED:,} of them; space {self.name!r} has "
+                f"same: finding all combinations with a key needs at most {LISTED:,} of them; space {self.name!r} has "
                 f"{self.total:,}. Return a dict of the parameters to change instead, which names one of the equal networks"
             )
         first: dict[Genes, Genes] = {}

@@ -20,6 +20,7 @@ from nas.spaces.choices import Choices
 from nas.spaces.encoding import Encoding
 from nas.spaces.flattening import declare
 from nas.spaces.networks import Function, Networks, checked_function
+from nas.spaces.parameters import merged_values
 from nas.spaces.rules import Rules
 from nas.spaces.text import from_mapping, genes_of_text, text_of_genes
 from nas.spaces.variation import Variation
@@ -55,7 +56,7 @@ class Space(SearchSpace):
             raise ConfigError(
                 f"space name {name!r}: expected letters, digits, '_', '.', '+' or '-' (it is stored with every architecture)"
             )
-        given = _merged(f"space {name!r}", parameters, more)
+        given = merged_values(f"space {name!r}", parameters, more)
         self.name = name
         self.task = DEFAULT_TASK
         self._networks = Networks(name)
@@ -94,7 +95,7 @@ class Space(SearchSpace):
         """Declare combinations equal. Returns the space.
 
         The function returns a key, equal for equal networks (any hashable value, in a space of at most
-        `nas.spaces.rules.COUNTED` combinations), or a dict of the parameters to change, which names one of the equal networks.
+        `nas.spaces.rules.LISTED` combinations), or a dict of the parameters to change, which names one of the equal networks.
         """
         self._rules.add("same", function)
         return self
@@ -107,7 +108,9 @@ class Space(SearchSpace):
         to another value.
         """
         fixed = copy.copy(self)
-        fixed._rules = self._rules.with_declaration(self.declaration.with_fixed(_merged("fix", values, more)))
+        fixed._rules = self._rules.with_declaration(
+            self.declaration.with_fixed(merged_values("fix", values, more))
+        )
         fixed._derive()
         return fixed
 
@@ -302,16 +305,6 @@ class Space(SearchSpace):
     def first_numeric(self) -> int | None:  # type: ignore[override]
         """The first column of "mixed" that is a number; None where all parameters are categories and always active."""
         return None if self._encoding.plain else self._encoding.first_numeric
-
-
-def _merged(where: str, values: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict[str, Any]:
-    """Both mappings of parameters. Raises `ConfigError` for another type, or a parameter in both."""
-    if values is not None and not isinstance(values, Mapping):
-        raise ConfigError(f"{where}: expected a mapping of parameters, got {values!r:.200}")
-    twice = [name for name in values or {} if name in more]
-    if twice:
-        raise ConfigError(f"{where}: parameter {twice[0]!r} is given twice")
-    return {**(values or {}), **more}
 
 
 __all__ = ["Space"]
