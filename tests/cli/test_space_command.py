@@ -152,7 +152,7 @@ def test_the_space_of_a_config_is_checked_on_its_data(folder: Path, nas_command)
 def test_a_space_declared_in_a_config_is_checked(folder: Path, nas_command) -> None:
     written(folder)
     (folder / "declared.yaml").write_text(
-        "space: {name: plain, parameters: {depth: {integer: [1, 2]}, width: [4, 8], stages: {repeat: depth, kernel: [3, 5]}}, "
+        "space: {name: plain, parameters: {depth: {integer: [1, 2]}, width: [4, 8], stages: {repeat: depth, kernel: [3, 5]}, dropout: 0.0}, "
         "build: 'my.py:build'}\nbudget: 10\n"
     )
     done = nas_command("space", "check", "--config", "declared.yaml", "--networks", "2")
