@@ -183,6 +183,30 @@ def test_invalid_genes_are_repaired() -> None:
     assert space.is_valid(nas.Architecture(space.name, genes))
 
 
+def test_proposals_take_the_fixed_values() -> None:
+    space = nas.Space("s", {f"p{i}": nas.Integer(0, 9) for i in range(6)}).fix(p0=3, p1=7, p2=9)
+
+    class Draws:
+        rng = np.random.default_rng(0)
+
+        def ask(self) -> Any:
+            return None, tuple(self.rng.integers(0, 10, 6).tolist())
+
+        def tell(self, token: Any, objectives: Any) -> None:
+            pass
+
+    class Drawing(outside.OutsideAlgorithm):
+        def make(self, task: outside.Task) -> Any:
+            return Draws()
+
+    problem = nas.Problem(space, [nas.Objective("error")], lambda trial: {"error": 0.0})
+    asked = Drawing(problem, np.random.default_rng(0), outside.OutsideSettings(patience=1)).ask(5)
+    assert len(asked) == 5
+    assert all(map(space.is_valid, asked))
+    genes = repaired(space, [2.0] * 6, np.random.default_rng(0))
+    assert genes == (3, 7, 9, 2, 2, 2)
+
+
 @pytest.mark.parametrize("peer", ["pymoo-nsga3", "pymoo-moead"])
 def test_an_analysis_of_two_objectives_refuses_one(peer: str) -> None:
     algorithm = PEERS[peer](toy_problem(1), np.random.default_rng(0))
