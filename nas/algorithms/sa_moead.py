@@ -34,6 +34,7 @@ from nas.pareto.preferences import Preference
 _LEAST = 5  # least results to fit a model
 _OPTIMISM = 1.0  # deviations by which the inner search assumes that a candidate beats its prediction
 _NEGLIGIBLE = 1e-5  # negligible improvement of the preferred region, as a share of the front's box
+_FARTHEST = 2.0  # ranges of the front, with several measured objectives
 _AT_LIMIT = 1e-6  # of the range: a candidate exactly at a preferred limit counts
 _VARIED = 100  # candidates drawn to find one that differs from all known
 _SAMPLED = 80  # random architectures that an estimate of slow costs learns from
@@ -116,6 +117,7 @@ class SAMOEAD(Algorithm):
         )
         self._learn_from = max(_LEAST, min(self._settings.initial, 2 * self._settings.initial // 3))
         self._infill: InfillSelector | None = None
+        self._nadir: FloatArray | None = None  # of the front that was predicted with it
         self._notes: list[Note] = []
 
     @property
@@ -244,7 +246,7 @@ class SAMOEAD(Algorithm):
             self._whole = CandidateBatch.of(self._problem, self._every, estimate)
         front = _front(means)
         points = np.array([seen.objectives for seen in front]).reshape(-1, self._problem.n_objectives)
-        targets = self._targets(points, known)
+        self._nadir = None
         pool = self._whole
         if not pool.architectures:
             rng = np.random.default_rng([self._seed, len(asked)])
@@ -252,11 +254,15 @@ class SAMOEAD(Algorithm):
             search = InnerSearch(pool_size(self._problem, self._settings.pool))
             # with slow costs infeasible candidates are allowed here; their violation ranks them last
             within = self._problem if estimate is None else without_cheap_limits(self._problem)
-            found = search(within, self._optimistic(estimate), start, rng, self._distance(targets[0]))
+            first = self._targets(points, known)[0]
+            found = search(within, self._optimistic(estimate), start, rng, self._distance(first))
             pool = CandidateBatch.of(self._problem, found, estimate)
-        return InfillSelector(
-            self._problem, self._models, self._models.forecast(pool), points, targets, estimate
-        )
+        forecast = self._models.forecast(pool)
+        if len(self._problem.measured) > 1:
+            both = np.concatenate([forecast.middle, points])
+            self._nadir = both[non_dominated(both)].max(axis=0)
+        targets = self._targets(points, known)
+        return InfillSelector(self._problem, self._models, forecast, points, targets, estimate)
 
     def _optimistic(self, estimate: CostEstimate | None) -> OptimisticObjectives:
         def optimistic(architectures: Sequence[Architecture]) -> FloatArray:
@@ -279,7 +285,9 @@ class SAMOEAD(Algorithm):
     def _targets(self, front: FloatArray, known: Sequence[Observation]) -> list[Target]:
         """Regions in which improvement over front (k, m) counts: the preferred one, then the whole front.
 
-        The latter reaches beyond the nadir of the front (of all results, while the front has one member).
+        The latter reaches beyond the nadir of the front (of all results, while the front has one member); with several
+        measured objectives also to the nadir of the predicted front, at most `_FARTHEST`: without costs that are
+        known, whole parts of the front may not have been found yet.
         """
         reached = np.array([seen.objectives for seen in known])
         points = front if len(front) > 1 else reached
@@ -289,7 +297,11 @@ class SAMOEAD(Algorithm):
         widest = (reached.max(axis=0) - ideal) / scale + _AT_LIMIT
         cheap = [o.cheap for o in self._problem.objectives]
         beyond = np.full(len(ideal), 1.0 + self._settings.reference)
-        reference = np.where(cheap, np.maximum(beyond, widest), beyond)
+        farther = beyond
+        if self._nadir is not None:
+            predicted = (self._nadir - ideal) / scale + self._settings.reference
+            farther = np.maximum(beyond, np.minimum(predicted, _FARTHEST))
+        reference = np.where(cheap, np.maximum(beyond, widest), farther)
         nowhere = np.full(len(ideal), -np.inf)
         targets = [Target(ideal, scale, reference, nowhere, self._problem.limits)]
         if self._preference is not None:

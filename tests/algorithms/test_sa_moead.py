@@ -300,3 +300,26 @@ def test_features_are_computed_once_for_a_whole_space_and_for_late_architectures
     first = remembered(late)
     assert (remembered([*late, whole[20]])[:10] == first).all()
     assert calls == [30, 10, 1]
+
+
+def test_with_several_measured_objectives_improvement_counts_up_to_the_predicted_front() -> None:
+    space = ToySpace()
+    objectives = [nas.Objective("error"), nas.Objective("size")]
+
+    def measure(trial: Trial) -> dict[str, float]:
+        genes = np.array(trial.architecture.genes, dtype=float)
+        return {"error": 10.0 - genes.sum(), "size": 1.0 + genes.sum() ** 2}
+
+    problem = Problem(space, objectives, measure)
+    algorithm = SAMOEAD(problem, np.random.default_rng(0), QUICK)
+    seen = []
+    for _ in range(14):
+        (asked,) = algorithm.ask(1)
+        values = measure(Trial(0, asked, 0))
+        seen.append(problem.observe(nas.Result(Trial(0, asked, 0), nas.Status.OK, values)))
+        algorithm.tell(seen[-1:])
+    front = np.array([o.objectives for o in seen])
+    ideal, nadir = front.min(axis=0), front.max(axis=0)
+    for farther, reference in ((0.0, 1.1), (0.5, 1.6), (9.0, 2.0)):
+        algorithm._nadir = nadir + farther * (nadir - ideal)
+        assert algorithm._targets(front, seen)[0].reference == pytest.approx([reference] * 2)
