@@ -72,7 +72,8 @@ def search(
         executor: ``serial``, ``ray``, ``simulated``, a mapping as in a config (``{"name": "ray", "workers": 4}``), or a factory
             of (evaluate, names to return).
         executor_settings: settings of a named executor, apart from it: `SerialSettings`, `RaySettings` or `SimulatedSettings` of
-            `nas.executors`, or a mapping of some of them; None for their defaults.
+            `nas.executors`, or a mapping of some of them; None for their defaults. Without a `concurrency` in `loop`, a
+            new search on more than four workers evaluates other architectures than one on fewer.
         budget: number of architectures to evaluate (100); candidates that violate a cheap limit cost none.
         seed: determines all random choices (0).
         limits: bounds on any objective, such as ``"madds <= 300e6"``.

@@ -38,6 +38,7 @@ from nas.engine.loop import LoopSettings, SearchState
 from nas.engine.plan import Plan
 from nas.engine.record import SearchResult
 from nas.engine.run import SearchSpec, run
+from nas.engine.search_state import utilisation_line
 from nas.runs.code_of_strangers import allow
 from nas.runs.files import REPORT, check_log_is_file, check_resumable
 from nas.runs.history import FILE, read_history
@@ -179,7 +180,7 @@ class _Earlier:
         with well_formed(run / FILE):
             stored = meta["config"]["config"]
             base = None if not stored or stored.get("base") is None else Path(stored["base"])
-            planned = meta["identity"]["evaluations"]
+            planned, concurrency = (meta["identity"].get(key) for key in ("evaluations", "concurrency"))
             if not stored:
                 how = "nas.search" if planned is not None else "nas.Study"
                 raise HistoryError(
@@ -189,7 +190,7 @@ class _Earlier:
         evaluated = ~frame["status"].isin([Status.INVALID.value, "running"])
         code = RunCode.from_meta(meta.get(CODE))
         return cls(
-            stored["search"],
+            {**stored["search"], "concurrency": concurrency},  # chosen from the workers at the start
             base,
             planned,
             int(evaluated.sum()),
@@ -262,16 +263,18 @@ def _name(part: Any) -> Any:
 
 
 def _warn_idle(config: SearchConfig, parts: SearchSpec) -> None:
-    workers = getattr(parts.executor_settings, "workers", 1)
-    if config.ordered and workers > config.concurrency:
+    workers, number = parts.workers or 1, config.concurrency
+    if config.ordered and number is not None and workers > number:
         output().print(
-            f"Note: concurrency {config.concurrency} keeps at most {config.concurrency} of {workers} workers busy; "
-            f"--set concurrency={2 * workers} uses all (and evaluates other architectures).",
+            f"Note: concurrency {number} keeps at most {number} of {workers} workers busy; "
+            f"--set concurrency=null starts a search that uses all (and evaluates other architectures).",
             style="yellow",
         )
 
 
-def _announce(config: SearchConfig, out: Path, parts: SearchSpec, earlier: _Earlier | None, _: Plan) -> None:
+def _announce(
+    config: SearchConfig, out: Path, parts: SearchSpec, earlier: _Earlier | None, plan: Plan
+) -> None:
     size = parts.problem.space.size
     of = f" ({size:,} architectures)" if size else ""
     objectives = ", ".join(
@@ -292,6 +295,8 @@ def _announce(config: SearchConfig, out: Path, parts: SearchSpec, earlier: _Earl
             (f"{out}/", "bold"),
         )
     )
+    if parts.workers is not None and parts.workers > 1:
+        output().print(utilisation_line(plan.settings, parts.workers), highlight=False)
     if earlier is not None:  # the counter restarts at 0, as if the results were lost
         output().print(
             f"Found {earlier.results} results in the log; the counter restarts while they are replayed"

@@ -130,7 +130,7 @@ class SearchConfig(Closed):
         BeforeValidator(_listed, json_schema_input_type=list[dict[str, Any]] | dict[str, Any]),
     ] = Field(default_factory=list)
     seed: int = Field(default=0, ge=0, lt=2**63)
-    concurrency: int = Field(default=8, ge=1)
+    concurrency: int | None = Field(default=None, ge=1)
     ordered: bool = True
     max_failures: float = Field(default=0.5, ge=0, le=1)
     quiet_s: float | None = Field(default=None, gt=0)

@@ -165,7 +165,7 @@ class Search:
         if self._interrupted or self._time_is_up():
             return False
         if settings.ordered:
-            return len(self._in_flight) + len(self._arrived) < settings.concurrency
+            return len(self._in_flight) + len(self._arrived) < settings.in_flight
         return not self._arrived and self._executor.free > 0  # tell first
 
     def _time_is_up(self) -> bool:
@@ -330,7 +330,7 @@ class Search:
         events = history.events()
         more = self._settings.evaluations is None or len(evaluated) < self._settings.evaluations
         if self._settings.ordered and more:
-            kept = before_draining(events, self._settings.concurrency)
+            kept = before_draining(events, self._settings.in_flight)
             history.forget_events_after(kept)
             events = events[:kept]
         pending: dict[int, Trial] = {}

@@ -118,7 +118,7 @@ class Plan:
             "algorithm": name,
             "algorithm_settings": _plain(algorithm_settings),
             "seed": settings.seed,
-            "concurrency": settings.concurrency,
+            "concurrency": settings.in_flight,
             "ordered": settings.ordered,
             "fidelity": settings.fidelity,
             "halving": _plain(settings.halving),

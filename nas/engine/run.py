@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -22,11 +23,13 @@ from nas.engine.callbacks import AnyCallback, as_callback
 from nas.engine.changed_code import checked_code, measuring
 from nas.engine.fidelity import Rungs
 from nas.engine.heartbeat import HeartbeatWriter
+from nas.engine.in_flight import default_concurrency
 from nas.engine.initial import AnyArchitectures
 from nas.engine.kept_weights import KeptWeights
 from nas.engine.loop import LoopSettings, Search
 from nas.engine.plan import TASK, NamedAlgorithm, Plan, check_ready, with_weights
 from nas.engine.record import SearchResult, conclude, recorded_code, remember
+from nas.engine.search_state import utilisation_line
 from nas.engine.settle import settled
 from nas.engine.stopping import StopRule
 from nas.engine.warm_start import AnySource, WarmStart, read_warm_start, recorded
@@ -35,6 +38,8 @@ from nas.runs.files import check_new, check_resumable
 from nas.runs.history import FILE, History
 from nas.runs.history_table import check_readable
 from nas.runs.log_file import well_formed
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +76,12 @@ class SearchSpec:
         """Whether workers are on an existing cluster."""
         return getattr(self.executor_settings, "address", None) is not None
 
+    @property
+    def workers(self) -> int | None:
+        """The number of workers in the executor's settings; None if unknown."""
+        workers = getattr(self.executor_settings, "workers", None)
+        return workers if isinstance(workers, int) and workers > 0 else None
+
 
 def run(spec: SearchSpec, on_ready: Callable[[Plan], None] | None = None) -> SearchResult:
     """Run a search to its end. `on_ready` is called after all checks, before the first worker starts.
@@ -102,6 +113,8 @@ def _run_checked(spec: SearchSpec, on_ready: Callable[[Plan], None] | None) -> S
             history = History(spec.out, plan.problem.space, create=True)
         if history is not None:
             remember(history, plan, spec.record, spec.resume, spec.stop, made_of)
+        if spec.workers is not None and spec.workers > 1:
+            _LOG.info("%s", utilisation_line(plan.settings, spec.workers))
         if on_ready is not None:
             on_ready(plan)
         with nullcontext() if history is None else HeartbeatWriter(history.path.parent) as heartbeat:
@@ -124,8 +137,20 @@ def prepare(spec: SearchSpec, log: History | None) -> tuple[Plan, KeptWeights | 
     )
     warm = _warm_start(spec, problem) if log is None else recorded(log, problem, spec.warm_start)
     problem, kept = with_weights(problem, spec.loop.halving, spec.out, spec.keep_weights)
-    plan = Plan.make(problem, spec.algorithm, spec.algorithm_settings, spec.loop, log, warm, spec.initial)
+    loop = _with_concurrency(spec, log)
+    plan = Plan.make(problem, spec.algorithm, spec.algorithm_settings, loop, log, warm, spec.initial)
     return plan, kept
+
+
+def _with_concurrency(spec: SearchSpec, log: History | None) -> LoopSettings:
+    """The settings of the loop with a number of trials in flight: as given, as recorded, or chosen from the workers."""
+    if spec.loop.concurrency is not None:
+        return spec.loop
+    number = default_concurrency(spec.workers, spec.loop.evaluations)
+    if log is not None:
+        with well_formed(log.path):
+            number = int((log.meta("identity") or {}).get("concurrency") or number)
+    return replace(spec.loop, concurrency=number)
 
 
 def _checked(spec: SearchSpec) -> SearchSpec:

@@ -17,6 +17,7 @@ from nas.core.plugins import make
 from nas.core.problem import Problem
 from nas.core.records import Note, Result, Status, Trial, WorkerState
 from nas.engine.fidelity import Rungs
+from nas.engine.in_flight import SPREAD, default_concurrency, expected_utilisation
 from nas.pareto.archive import ParetoArchive
 from nas.runs.fold import Fold
 
@@ -35,7 +36,8 @@ class LoopSettings:
     limit for asking (None: none); it also ends a running ask, unless its code never checks the clock
     (`nas.core.bounds.check_time`). at_least: evaluations before `seconds` applies, so that a slow machine still gives
     results; `evaluations` remains the maximum. quiet_s: seconds without a result after which a warning names the running
-    trials (None: ten times the median trial, at least five minutes). concurrency: the *logical* number of running trials.
+    trials (None: ten times the median trial, at least five minutes). concurrency: the *logical* number of running trials
+    (None: chosen from the number of workers when the run starts, and recorded; see `nas.engine.in_flight`).
     With `ordered`, results are told in the order of asking, so the outcome depends only on the seed and this number, not on
     the number and speed of workers; unordered, a free worker gets the next trial at once.
     fidelity: the budget of each trial (epochs, for trained networks); None for the evaluator's default.
@@ -49,7 +51,7 @@ class LoopSettings:
     at_least: int = 0
     quiet_s: float | None = None
     seed: int = 0
-    concurrency: int = 8
+    concurrency: int | None = None
     ordered: bool = True
     fidelity: float | None = None
     halving: Halving | None = None
@@ -59,7 +61,8 @@ class LoopSettings:
         object.__setattr__(self, "halving", halving_of(self.halving))
         if self.evaluations is not None:
             check_whole("evaluations", self.evaluations)
-        check_whole("concurrency", self.concurrency)
+        if self.concurrency is not None:
+            check_whole("concurrency", self.concurrency)
         check_whole("at_least", self.at_least, 0)
         check_fraction("max_failures", self.max_failures)
         for name, seconds in (("seconds", self.seconds), ("quiet_s", self.quiet_s)):
@@ -73,6 +76,23 @@ class LoopSettings:
                 )
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
             raise ConfigError(f"seed: expected a whole number from 0 to 2**63 - 1, got {self.seed!r}")
+
+    @property
+    def in_flight(self) -> int:
+        """`concurrency`, or its default for an unknown number of workers."""
+        return self.concurrency or default_concurrency()
+
+
+def utilisation_line(settings: LoopSettings, workers: int) -> str:
+    """The trials in flight and the expected utilisation of the workers, with its assumption, for the log and the screen."""
+    share = expected_utilisation(
+        workers, settings.in_flight if settings.ordered else None, settings.evaluations or 0
+    )
+    flight = f"concurrency {settings.in_flight}" if settings.ordered else "unordered"
+    return (
+        f"{flight} on {workers} workers: expected utilisation {share:.0%}, "
+        f"if the slowest training takes {SPREAD:g} times as long as the fastest (log-uniform)"
+    )
 
 
 def halving_of(given: object) -> Halving | None:

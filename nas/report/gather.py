@@ -182,6 +182,10 @@ def _facts(source: Source, curve: Curve | None) -> list[tuple[str, str]]:
             f"{volume:.4f} of the box" + (", approximately" if numbers["hypervolume_approximate"] else ""),
         ),
         ("Seed", str(loop.get("seed", ""))),
+        (
+            "Trials in flight",
+            str(loop.get("concurrency", "")) if loop.get("ordered", True) else "one a worker",
+        ),
     ]
     facts += [("Beyond the best", sentence) for sentence in numbers["beyond_best"].values()]
     if numbers["imported"]:

@@ -220,20 +220,26 @@ def test_a_rest_of_a_config_may_be_set(folder: Path, nas_command) -> None:
     assert config["seed"] == 10
 
 
+_NO_CLUSTER = "--executor ray --workers 99 --address 127.0.0.1:1 --set executor.connect_timeout_s=0.5".split()
+
+
 def test_more_workers_than_concurrency_are_noted_by_the_command(folder: Path, nas_command) -> None:
-    done = nas_command(
-        "search",
-        "search.yaml",
-        "--executor",
-        "ray",
-        "--workers",
-        "99",
-        "--address",
-        "127.0.0.1:1",
-        "--set",
-        "executor.connect_timeout_s=0.5",
-    )
+    done = nas_command("search", "search.yaml", *_NO_CLUSTER, "--set", "concurrency=8")
     assert "concurrency 8 keeps at most 8 of 99 workers busy" in " ".join(done.out.split())
+
+
+def test_concurrency_follows_the_workers_and_the_command_prints_the_utilisation(
+    folder: Path, nas_command
+) -> None:
+    eight = ["--set", "executor={name: simulated, workers: 8}"]
+    done = nas_command("search", "search.yaml", *eight, "--budget", "70")
+    printed = " ".join(done.out.split())
+    assert "concurrency 16 on 8 workers: expected utilisation 8" in printed
+    assert "slowest training takes 10 times as long as the fastest (log-uniform)" in printed
+    fewer = ["--set", "executor.workers=2", "--budget", "80"]
+    done = nas_command("search", "--resume", "run", *fewer)
+    assert "concurrency 16 on 2 workers" in " ".join(done.out.split())
+    assert json.loads((folder / "run/config.json").read_text())["concurrency"] == 16
 
 
 def test_data_check_reports_the_contents_of_a_data_set(nas_command) -> None:

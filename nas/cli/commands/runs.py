@@ -32,7 +32,11 @@ def search(
     budget: Annotated[Number, typer.Option(help="Number of architectures to evaluate.")] = None,
     seed: Annotated[Number, typer.Option(help="Random seed.")] = None,
     workers: Annotated[
-        Number, typer.Option(help="Number of Ray workers; changes the speed, not the result.")
+        Number,
+        typer.Option(
+            help="Number of Ray workers. Changes the speed; changes the result only if the config sets no `concurrency`, "
+            "which then follows the workers."
+        ),
     ] = None,
     executor: Annotated[
         Text, typer.Option(help="`ray` (worker processes) or `serial` (this process).")

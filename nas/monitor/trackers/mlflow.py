@@ -180,5 +180,5 @@ def _described(state: SearchState) -> dict[str, str]:
         "limits": "; ".join(map(str, problem.limits)) or "none",
         "evaluations": str(settings.evaluations),
         "seed": str(settings.seed),
-        "concurrency": str(settings.concurrency),
+        "concurrency": str(settings.in_flight),
     }
