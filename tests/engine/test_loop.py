@@ -115,7 +115,7 @@ def test_the_time_limit_stops_asking() -> None:
         LoopSettings(seconds=5.0),
         callbacks=[pass_time],
     ).run()
-    assert 6 <= state.evaluated < 6 + LoopSettings().concurrency
+    assert 6 <= state.evaluated < 6 + LoopSettings().in_flight
 
 
 def test_failed_candidates_count_and_are_never_on_the_front() -> None:
