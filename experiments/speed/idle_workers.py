@@ -129,7 +129,7 @@ def main() -> None:
     parser.add_argument("--algorithms", nargs="+", default=["sa-moead", "moead"])
     parser.add_argument("--budgets", type=int, nargs="+", default=[100, 300])
     parser.add_argument("--workers", type=int, default=8)
-    parser.add_argument("--concurrency", type=int, nargs="+", default=[8, 12, 16, 20, 24, 32, 0])
+    parser.add_argument("--concurrency", type=int, nargs="+", default=[8, 16, 0])
     parser.add_argument("--first", type=int, default=0, help="first seed")
     parser.add_argument("--seeds", type=int, default=21)
     parser.add_argument("--out", type=Path, default=HERE / "results" / "idle_workers.csv")
