@@ -53,7 +53,7 @@ def executor_factory(executor: AnyExecutor, settings: Any = None) -> tuple[MakeE
     """The factory of an executor from (evaluate, required names), and its settings.
 
     `executor` is a name, a mapping of the name and settings as in a config, or a factory, which is returned; `settings` are
-    those in `SETTINGS`, a mapping of some of them, or None. Raises `ConfigError` for another name, setting or type.
+    those in `SETTINGS`, a mapping of some of them, or None for their defaults. Raises `ConfigError` for another name, setting or type.
     """
     if isinstance(executor, Mapping):
         given = {key: value for key, value in executor.items() if key != "name"}
@@ -75,7 +75,9 @@ def executor_factory(executor: AnyExecutor, settings: Any = None) -> tuple[MakeE
     factory, kind = EXECUTORS[name], SETTINGS[name]
     if isinstance(settings, Mapping):
         settings = make("executor", kind, settings, name)
-    elif settings is not None and not isinstance(settings, kind):
+    elif settings is None:
+        settings = kind()
+    elif not isinstance(settings, kind):
         raise ConfigError(
             f"executor_settings: expected a {kind.__name__} or a mapping for executor {name!r}, got "
             f"{type(settings).__name__}"
