@@ -185,8 +185,9 @@ class InfillSelector:
         recent = _recent(points)
         architectures, points = [architectures[i] for i in recent], points[recent]
         self._models.update(architectures, points)
+        pending = [a for a in pending if not self._problem.cost_failure(a)]  # until they are told
         if pending:
-            believed = self._models.forecast(CandidateBatch.of(self._problem, list(pending))).middle
+            believed = self._models.forecast(CandidateBatch.of(self._problem, pending)).middle
             self._models.update([*architectures, *pending], np.concatenate([points, believed]))
             front = np.concatenate([front, believed])
         forecast = self._models.forecast(self._short)[free]
@@ -211,8 +212,8 @@ class InfillSelector:
             if len(rows) == 0:
                 break
             some = forecast[rows]
-            costs = np.array([self._problem.cheap_objectives(a) for a in some.architectures])
-            meets = [self._problem.cheap_violation(a) == 0 for a in some.architectures]
+            costs = np.array([self._costs(a) for a in some.architectures])
+            meets = [self._meets(a) for a in some.architectures]
             middle = np.where(np.isfinite(costs), costs, some.middle)
             some = replace(some, middle=middle)
             exact[rows] = self._models.improvement(some, front, target) * meets
@@ -221,6 +222,16 @@ class InfillSelector:
             if exact.max() >= value.max():
                 break
         return exact
+
+    def _meets(self, architecture: Architecture) -> bool:
+        problem = self._problem
+        return not problem.cost_failure(architecture) and problem.cheap_violation(architecture) == 0
+
+    def _costs(self, architecture: Architecture) -> FloatArray:
+        """The cheap objectives (m,), NaN where unknown, as all are where they cannot be computed."""
+        if self._problem.cost_failure(architecture):
+            return np.full(self._problem.n_objectives, np.nan)
+        return self._problem.cheap_objectives(architecture)
 
 
 def _recent(points: FloatArray) -> np.ndarray:

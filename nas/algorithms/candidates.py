@@ -291,9 +291,3 @@ class Candidates:
     def _listed(self) -> bool:
         space = self._space
         return isinstance(space, HasEnumeration) and (space.size or math.inf) <= MAX_ENUMERATED // 20
-
-
-def without_cheap_limits(problem: Problem) -> Problem:
-    """The same problem without its limits on cheap objectives."""
-    limits = [limit for limit in problem.limits if limit.objective in problem.measured]
-    return Problem(problem.space, problem.objectives, problem.evaluate, limits, problem.task)

@@ -36,6 +36,9 @@ class CostEstimate:
         self._problem = problem
         self._cheap = [j for j, o in enumerate(problem.objectives) if o.cheap]
         self._exact: dict[Architecture, FloatArray] = {}
+        self._failed: set[Architecture] = (
+            set()
+        )  # whose exact values cannot be computed: predicted like unknown ones
         self._fitted = 0  # length of the prefix
         self._whole: tuple[Sequence[Architecture], int, FloatArray] | None = None  # a whole space, predicted
         self._models: list[Any] = []
@@ -45,13 +48,16 @@ class CostEstimate:
         return len(self._exact)
 
     def __contains__(self, architecture: Architecture) -> bool:
-        return architecture in self._exact
+        return architecture in self._exact or architecture in self._failed
 
     def learn(self, architectures: Iterable[Architecture]) -> None:
         """Compute and store the exact values of new architectures."""
         for architecture in architectures:
-            if architecture not in self._exact:
+            if architecture not in self:
                 check_time()
+                if self._problem.cost_failure(architecture):
+                    self._failed.add(architecture)
+                    continue
                 self._exact[architecture] = self._problem.cheap_objectives(architecture)
 
     def __call__(self, architectures: Sequence[Architecture]) -> FloatArray:

@@ -18,7 +18,7 @@ import numpy as np
 
 from nas.algorithms._outlook import InfillSelector, Models, Target
 from nas.algorithms._pool import CandidateBatch, InnerSearch, OptimisticObjectives, pool_size, whole_space
-from nas.algorithms.candidates import Candidates, without_cheap_limits
+from nas.algorithms.candidates import Candidates
 from nas.algorithms.cost_estimate import CostEstimate
 from nas.algorithms.initial_design import initial_design
 from nas.algorithms.noise import averaged, posterior, worth_repeating
@@ -187,13 +187,13 @@ class SAMOEAD(Algorithm):
         """The initial design; where costs are slow, by their estimates."""
         if not self._problem.slow_costs:
             return initial_design(self._problem, drawn, rng, self.initial)
-        estimate, loose = self._estimated([]), without_cheap_limits(self._problem)
+        estimate, loose = self._estimated([]), self._problem.without_cheap_limits()
         return initial_design(self._problem, Candidates(loose, rng), rng, self.initial, estimate)
 
     def _estimated(self, known: Sequence[Architecture]) -> CostEstimate:
         """Estimate cheap objectives from those of fixed random architectures and of known ones."""
         if self._costs is None:
-            drawn = Candidates(without_cheap_limits(self._problem), np.random.default_rng([self._seed, 1]))
+            drawn = Candidates(self._problem.without_cheap_limits(), np.random.default_rng([self._seed, 1]))
             self._costs = CostEstimate(self._problem, drawn.peek(_SAMPLED))
         self._costs.learn(known)
         return self._costs
@@ -253,7 +253,7 @@ class SAMOEAD(Algorithm):
             start = [*means[-_LEARNED_BY_INNER:], *front]
             search = InnerSearch(pool_size(self._problem, self._settings.pool))
             # with slow costs infeasible candidates are allowed here; their violation ranks them last
-            within = self._problem if estimate is None else without_cheap_limits(self._problem)
+            within = self._problem if estimate is None else self._problem.without_cheap_limits()
             first = self._targets(points, known)[0]
             found = search(within, self._optimistic(estimate), start, rng, self._distance(first))
             pool = CandidateBatch.of(self._problem, found, estimate)

@@ -1,17 +1,22 @@
-"""Cache of exact architecture costs, and their timing."""
+"""Exact costs of architectures: their cache, their failures and their timing."""
 
 from __future__ import annotations
 
+import logging
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 
 from nas.core.bounds import tries_at_most
+from nas.core.errors import ConfigError
 from nas.core.records import Architecture
 from nas.core.space import SearchSpace
 
+_LOG = logging.getLogger(__name__)
 SLOW_S = 1e-3  # seconds per architecture above which costs are estimated
 KEPT = 50_000  # cached architectures; the oldest are dropped
 _TIMED = 5  # architectures to time; the fastest counts, since the first call may load a package
@@ -23,6 +28,7 @@ class Kept:
     """Cache of a function of an architecture, for the last `KEPT` architectures."""
 
     def __init__(self) -> None:
+        self.computed = 0
         # of a plain dict the oldest takes ever longer to find
         self._values: OrderedDict[Architecture, dict[str, float]] = OrderedDict()
 
@@ -33,10 +39,47 @@ class Kept:
         found = self._values.get(architecture)
         if found is None:
             found = compute(architecture)
+            self.computed += 1
             if len(self._values) >= KEPT:
                 self._values.popitem(last=False)
             self._values[architecture] = found
         return found
+
+
+class CostFailed(ConfigError):
+    """The user's function of an exact objective fails for one architecture."""
+
+
+class Failing:
+    """Architectures whose exact objectives cannot be computed, with the reasons. They are invalid for the search."""
+
+    FIRST = 10  # architectures; if all of them fail, so does the search
+    MOST = 40  # architectures from which on it fails if more than half of them do
+
+    def __init__(self) -> None:
+        self.reasons: dict[Architecture, str] = {}
+
+    def add(self, space: SearchSpace, architecture: Architecture, error: CostFailed, computed: int) -> None:
+        """Remember a failure, and log the first; `computed` are the architectures without one.
+
+        Raises `ConfigError` when too many fail for their share of the space to be the cause.
+        """
+        self.reasons[architecture] = str(error)
+        failed = len(self.reasons)
+        few = min(self.FIRST, getattr(space, "size", None) or math.prod(map(int, space.cardinalities)))
+        if (computed == 0 and failed >= few) or (failed > computed and failed + computed >= self.MOST):
+            raise ConfigError(
+                f"{error}; {failed} of {failed + computed} architectures fail. Correct the function; if it is right to fail, "
+                f"{_EXCLUDE}"
+            ) from error
+        if failed == 1:
+            _LOG.warning(
+                "%s; the search leaves out this architecture, and others whose exact objectives fail (logged once): %s",
+                *(error, _EXCLUDE),
+            )
+
+
+_EXCLUDE = "exclude such architectures with space.forbid (in a SearchSpace by is_valid)"
 
 
 def seconds_of(space: SearchSpace, function: Callable[[Architecture], object]) -> float:
@@ -47,10 +90,11 @@ def seconds_of(space: SearchSpace, function: Callable[[Architecture], object]) -
             for number in range(_TIMED):
                 architecture = space.canonical(space.sample(rng))
                 start = time.perf_counter()
-                function(architecture)
-                fastest = min(fastest, time.perf_counter() - start)
+                with suppress(CostFailed):
+                    function(architecture)
+                    fastest = min(fastest, time.perf_counter() - start)
                 if fastest < SLOW_S or number * fastest > _TIMING_S:
                     break
     except Exception:  # the error is raised, with its place, where the value is used
         return 0.0
-    return float(fastest)
+    return float(fastest) if np.isfinite(fastest) else 0.0

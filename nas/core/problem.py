@@ -14,7 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from nas.core.checks import did_you_mean
-from nas.core.cost_timing import SLOW_S, Kept, seconds_of
+from nas.core.cost_timing import SLOW_S, CostFailed, Failing, Kept, seconds_of
 from nas.core.counting import counting
 from nas.core.errors import ConfigError, NasError
 from nas.core.evaluator import Evaluate, HasForSpace, HasResources, HasTask
@@ -127,6 +127,7 @@ class Problem:
     _needs_cost: bool = field(init=False, repr=False)
     _kept: Kept = field(init=False, repr=False, compare=False)  # cache of cheap values
     _kept_costs: Kept = field(init=False, repr=False, compare=False)  # cache of the space's costs
+    _failing: Failing = field(init=False, repr=False, compare=False)
     _timed: list[float] = field(init=False, repr=False, compare=False)  # seconds per architecture, once known
 
     def __init__(
@@ -150,6 +151,7 @@ class Problem:
         put(self, "limits", tuple(Limit.parse(text) for text in limits))
         put(self, "_kept", Kept())
         put(self, "_kept_costs", Kept())
+        put(self, "_failing", Failing())
         put(self, "_timed", [])
         self._check()
         cheap = tuple(o for o in self.objectives if o.cheap)
@@ -206,6 +208,14 @@ class Problem:
         """Return the problem with the space and evaluator settled for the data."""
         return Problem(space, self._given, evaluate, self.limits, task)
 
+    def without_cheap_limits(self) -> Problem:
+        """The same problem, with the same exact values, without its limits on cheap objectives."""
+        limits = [limit for limit in self.limits if limit.objective in self.measured]
+        loose = Problem(self.space, self.objectives, self.evaluate, limits, self.task)
+        for name in ("_kept", "_kept_costs", "_failing", "_timed"):
+            object.__setattr__(loose, name, getattr(self, name))
+        return loose
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the objectives, in order."""
@@ -230,7 +240,8 @@ class Problem:
     def cheap_values(self, architecture: Architecture) -> dict[str, float]:
         """Exact objectives by name, without training. Raises `ConfigError` for a value that is not a finite number.
 
-        Cached for the last `nas.core.cost_timing.KEPT` architectures.
+        Raises its subclass `CostFailed` where a function fails for this architecture. Cached for the last
+        `nas.core.cost_timing.KEPT` architectures.
         """
         return dict(self._kept.get(architecture, self._cheap_values)) if self._cheap else {}
 
@@ -238,6 +249,25 @@ class Problem:
         """The entries of the space's `cost`, cached like `cheap_values`."""
         cost = self.space.cost  # type: ignore[attr-defined]
         return self._kept_costs.get(architecture, lambda a: dict(self._ask("cost()", cost, a)))
+
+    def cost_failure(self, architecture: Architecture) -> str:
+        """Why a cheap objective of this architecture cannot be computed, so that it is invalid for the search; "" if all can.
+
+        Raises `ConfigError` when those of too many architectures cannot.
+        """
+        return "" if self._computed(architecture) is not None else self._failing.reasons[architecture]
+
+    def _computed(self, architecture: Architecture) -> dict[str, float] | None:
+        """The cheap objectives, not to be changed; None if they cannot be computed."""
+        if not self._cheap:
+            return {}
+        if architecture in self._failing.reasons:
+            return None
+        try:
+            return self._kept.get(architecture, self._cheap_values)
+        except CostFailed as error:
+            self._failing.add(self.space, architecture, error, self._kept.computed)
+            return None
 
     @property
     def cost_seconds(self) -> float:
@@ -297,21 +327,28 @@ class Problem:
         """Call a user's function of an architecture; report its exception with both names."""
         try:
             return function(with_choices(self.named, architecture))
+        except ConfigError as error:
+            raise CostFailed(str(error)) from error
         except NasError:
             raise
         except BaseException as error:
             if is_interrupt(error):
                 raise
-            raise ConfigError(
+            raise CostFailed(
                 f"{what}: failed for architecture {self.space.format(architecture)} of space "
                 f"{self.space.name!r}: {summarize_exception(error)}"
             ) from error
 
     def cheap_violation(self, architecture: Architecture) -> float:
-        """Total violation of the cheap limits; 0 when all hold."""
-        if not self._cheap_limits:
+        """Total violation of the cheap limits; 0 when all hold, infinite where a cheap objective cannot be computed.
+
+        Without such limits slow costs are not computed here.
+        """
+        if not self._cheap_limits and (not self._cheap or self.slow_costs):
             return 0.0
-        values = self.cheap_values(architecture)
+        values = self._computed(architecture)
+        if values is None:
+            return math.inf
         return sum(limit.excess(values[limit.objective]) for limit in self._cheap_limits)
 
     def cheap_objectives(self, architecture: Architecture) -> FloatArray:

@@ -46,7 +46,10 @@ def initial_architectures(
             raise ConfigError(
                 f"{named}, was measured already: warm_start contains it; remove it from initial"
             )
-        broken = _broken_limits(architecture, problem)
+        try:
+            broken = _broken_limits(architecture, problem)
+        except ConfigError as error:
+            raise ConfigError(f"{named}: {error}") from error
         if broken:
             raise ConfigError(f"{named}, breaks {broken}; remove it, or loosen the limit")
         places[architecture] = place
@@ -107,8 +110,6 @@ def _genes(item: Any, named: str) -> tuple[int, ...]:
 
 def _broken_limits(architecture: Architecture, problem: Problem) -> str:
     """The cheap limits that it violates, with its values."""
-    if problem.cheap_violation(architecture) == 0:
-        return ""
     values = problem.cheap_values(architecture)
     broken = [x for x in problem.limits if x.objective in values and x.excess(values[x.objective]) > 0]
     return ", ".join(f"the limit {x} (it has {x.objective} = {values[x.objective]:g})" for x in broken)

@@ -17,6 +17,7 @@ from nas.core.errors import EvaluationError, HistoryError, InfeasibleError, TooM
 from nas.core.executor import Executor, HasClock, HasWorkers
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Note, Observation, Result, Status, Trial
+from nas.core.text import storable
 from nas.core.values import reported
 from nas.engine.callbacks import AnyCallback, Callbacks
 from nas.engine.replay import before_draining, check_exact_values, check_whole
@@ -181,10 +182,11 @@ class Search:
         return self.state.rungs.first(number, found[0], trial_seed(self._settings.seed, number))
 
     def _start(self, trial: Trial) -> None:
-        """Submit a trial, unless a cheap limit rules it out."""
+        """Submit a trial, unless a cheap limit, or a cheap objective that cannot be computed, rules it out."""
+        reason = self._problem.cost_failure(trial.architecture)
         violation = self._problem.cheap_violation(trial.architecture)
-        if violation > 0:
-            reason = f"violates a limit before training (relative excess {violation:.3g})"
+        if reason or violation > 0:
+            reason = storable(reason) or f"violates a limit before training (relative excess {violation:.3g})"
             self._accept(Result(trial, Status.INVALID, error=reason))
             self._ruled_out += 1
             if self._ruled_out >= self.RULED_OUT:
