@@ -17,6 +17,7 @@ from nas.cli.console import output, print_json
 from nas.cli.show import number
 from nas.cli.spaces import SpaceOptions, Subject, read_subject
 from nas.core.checks import did_you_mean
+from nas.core.cost_timing import EXCLUDE, CostFailed
 from nas.core.errors import ConfigError, InfeasibleError, NasError
 from nas.core.objectives import Limit, Objective
 from nas.core.problem import Problem
@@ -65,7 +66,12 @@ def run_profile(
     problem = _problem(subject)
     drawn = None
     if problem is not None:
-        drawn = draw(space, lambda a: {**_all_costs(problem, a), **problem.cheap_values(a)}, samples, seed)
+        try:
+            drawn = draw(
+                space, lambda a: {**_all_costs(problem, a), **problem.cheap_values(a)}, samples, seed
+            )
+        except CostFailed as error:
+            raise _with_remedy(error) from error
     known, left_out = _split(subject, drawn, [*(subject.config.limits if subject.config else ()), *parsed])
     share = None if drawn is None or not known else drawn.within(known)
     found, infeasible = _meeting(problem, share, known, seed)
@@ -92,10 +98,18 @@ def _problem(subject: Subject) -> Problem | None:
     if has_cost(space):
         first = space.canonical(space.sample(np.random.default_rng(0)))
         taken = RESERVED | set(space.parameters if isinstance(space, HasChoices) else ())
-        for name in space.cost(first):
+        try:
+            costs = space.cost(first)
+        except ConfigError as error:
+            raise _with_remedy(error) from error
+        for name in costs:
             if re.fullmatch(r"[A-Za-z_]\w*", name) and name not in taken:
                 cheap.setdefault(name, Objective(name, cheap=True))
     return Problem(space, list(cheap.values())) if cheap else None
+
+
+def _with_remedy(error: ConfigError) -> ConfigError:
+    return ConfigError(f"{error}; if it is right to fail, {EXCLUDE}")
 
 
 def _all_costs(problem: Problem, architecture: Any) -> Mapping[str, float]:

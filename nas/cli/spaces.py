@@ -11,6 +11,7 @@ import typer
 
 from nas.cli.console import output, print_json
 from nas.config.schema import SearchConfig, check_config, override, read_config
+from nas.core.cost_timing import EXCLUDE
 from nas.core.errors import ConfigError
 from nas.core.problem import Problem
 from nas.core.space import SearchSpace, can_build, for_task, has_cost
@@ -186,6 +187,7 @@ def _say_failure(space: SearchSpace, error: Any) -> None:
     say(f"Space {space.name!r}: the first combination that fails (seed {error.seed}):", style="red")
     say(f"  {error.choices}")
     say(f"  {error.reason}")
+    say(f"Correct it; if these choices are right to fail, {EXCLUDE}")
 
 
 def _plain(choices: Mapping[str, Any] | None) -> Any:

@@ -70,16 +70,16 @@ class Failing:
         if (computed == 0 and failed >= few) or (failed > computed and failed + computed >= self.MOST):
             raise ConfigError(
                 f"{error}; {failed} of {failed + computed} architectures fail. Correct the function; if it is right to fail, "
-                f"{_EXCLUDE}"
+                f"{EXCLUDE}"
             ) from error
         if failed == 1:
             _LOG.warning(
                 "%s; the search leaves out this architecture, and others whose exact objectives fail (logged once): %s",
-                *(error, _EXCLUDE),
+                *(error, EXCLUDE),
             )
 
 
-_EXCLUDE = "exclude such architectures with space.forbid (in a SearchSpace by is_valid)"
+EXCLUDE = "exclude such architectures with space.forbid (in a SearchSpace by is_valid)"
 
 
 def seconds_of(space: SearchSpace, function: Callable[[Architecture], object]) -> float:

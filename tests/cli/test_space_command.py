@@ -59,6 +59,11 @@ def test_the_first_combination_that_fails_is_named(folder: Path, nas_command) ->
     assert shown.code == 1
     assert f"(seed {found['seed']})" in shown.out
     assert str(found["choices"]) in " ".join(shown.out.split())
+    assert "space.forbid" in shown.out
+    profiled = nas_command("space", "profile", "my.py:space")
+    assert profiled.code == 2
+    assert "'depth': 3" in " ".join(profiled.err.split())
+    assert "space.forbid" in profiled.err
     again = nas_command(
         "space", "check", "my.py:space", "--image-size", "8", "--seed", str(found["seed"]), "--networks", "1"
     )
