@@ -112,6 +112,9 @@ def make_predictors(problem: Problem, surrogate: str = AUTO) -> list[Predictor]:
     `surrogate` is "auto", a name from `nas list surrogates`, or your own class as package.module:Name or file.py:Name
     (relative to the current folder). Raises `ConfigError` if it does not exist.
     """
+    model = None if surrogate == AUTO else find("surrogate", surrogate)
+    if model is not None and surrogate not in registry("surrogate"):
+        check_surrogate(surrogate, model)
     if not problem.measured:  # every objective is exact
         return []
     module = importlib.import_module("surrogates.candidates")
@@ -123,13 +126,10 @@ def make_predictors(problem: Problem, surrogate: str = AUTO) -> list[Predictor]:
     elif "cost" not in encodings and problem.n_objectives > len(problem.measured):
         encodings["cost"] = Remembered(partial(_log_costs, problem))
     light = None
-    if surrogate == AUTO:
+    if model is None:
         candidates = module.candidates_for_search(problem.space, encodings)
         light = module.lightest(candidates, work_of(problem), len(problem.measured))
     else:
-        model = find("surrogate", surrogate)
-        if surrogate not in registry("surrogate"):
-            check_surrogate(surrogate, model)
         encoding = "default+cost" if "cost" in encodings else "default"
         candidates = {surrogate.rpartition(":")[2]: module.Candidate(encoding, model)}
     selector = importlib.import_module("surrogates.selector")
