@@ -13,7 +13,7 @@ import pandas as pd
 from nas.algorithms.noise import posterior_front
 from nas.core.errors import HistoryError
 from nas.core.objectives import Objective
-from nas.core.space import SearchSpace
+from nas.core.space import SearchSpace, text_of
 from nas.core.versions import versions
 from nas.engine.changed_code import META as CODE
 from nas.engine.changed_code import RunCode
@@ -133,12 +133,14 @@ def conclude(
     }
     every = [*state.imported, *state.results]
     posterior = posterior_front(problem, plan.algorithm, every)
-    named = Parameters()
+    named, texts = Parameters(), {}
     if history is None or posterior is not None:
-        named = Parameters.of(problem.space, [result.trial.architecture for result in every])
+        different = dict.fromkeys(result.trial.architecture for result in every)
+        texts = {architecture: text_of(problem.space, architecture) for architecture in different}
+        named = Parameters.of(problem.space, texts)
     posterior = None if posterior is None else named.added(posterior)
     if history is None:
-        frame = frame_of(problem.space, state.results)
+        frame = frame_of(problem.space, state.results, texts=texts)
         initial = plan.algorithm.initial
         warm = {} if plan.warm is None else {META: plan.warm.as_meta(problem)}
         table = run_table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from nas.core.errors import HistoryError
-from nas.core.records import RESERVED, Note, Result, Trial
+from nas.core.records import RESERVED, Architecture, Note, Result, Trial
 from nas.core.space import SearchSpace, text_of
 from nas.core.text import storable
 from nas.runs.log_file import connect_to_read, explained, well_formed
@@ -184,11 +184,20 @@ def check_sound(db: sqlite3.Connection, path: Path) -> None:
         raise HistoryError(f"{path} is damaged: {' '.join(wrong[0].split())}; restore it from a copy")
 
 
-def frame_of(space: SearchSpace, told: Sequence[Result], running: Iterable[Trial] = ()) -> pd.DataFrame:
-    """The table of `read_history`: results in the order of telling, then trials without one, one row each."""
+def frame_of(
+    space: SearchSpace,
+    told: Sequence[Result],
+    running: Iterable[Trial] = (),
+    texts: Mapping[Architecture, str] | None = None,
+) -> pd.DataFrame:
+    """The table of `read_history`: results in the order of telling, then trials without one, one row each.
+
+    `texts` are known text forms.
+    """
+    texts = texts or {}
     rows: list[tuple[Any, ...]] = [
         (
-            r.trial.id, text_of(space, r.trial.architecture), r.status.value, r.values, r.seconds, r.error, r.worker,
+            r.trial.id, texts.get(r.trial.architecture) or text_of(space, r.trial.architecture), r.status.value, r.values, r.seconds, r.error, r.worker,
             r.trial.seed, r.trial.budget, np.nan, r.started, r.finished, place, np.nan,
         )
         for place, r in enumerate(told)

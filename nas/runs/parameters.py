@@ -36,10 +36,12 @@ class Parameters:
 
     @classmethod
     def of(cls, space: SearchSpace, architectures: Iterable[Architecture]) -> Parameters:
-        """Those of a space; none for a space whose parameters have no names."""
+        """Those of a space; none for a space whose parameters have no names. A mapping gives the text forms."""
         if not isinstance(space, HasChoices):
             return cls()
-        cells = {text_of(space, a): cells_of(space, a) for a in dict.fromkeys(architectures)}
+        if not isinstance(architectures, Mapping):
+            architectures = {a: text_of(space, a) for a in architectures}
+        cells = {text: cells_of(space, a) for a, text in architectures.items()}
         return cls(tuple(names_of(space)), cells)
 
     def added(self, frame: pd.DataFrame) -> pd.DataFrame:
