@@ -80,4 +80,4 @@ if __name__ == "__main__":
     found = nas.search(
         space, ["error", "params"], Train(space), limits=["params <= 100e3"], budget=10, seed=1
     )
-    print(found.front.to_string(index=False))
+    print(found.front[["architecture", "error", "params"]].to_string(index=False))
