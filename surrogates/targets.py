@@ -98,6 +98,9 @@ class Logit:
         return self.scale * share
 
 
+_ROUNDING = 1e-9  # smaller distances of the best value from the median are errors of arithmetic
+
+
 @dataclass(frozen=True)
 class Tamed:
     """`base`, with the tail of bad values compressed: values far worse than the median do not stretch the scale.
@@ -114,7 +117,7 @@ class Tamed:
         raw = base.forward(np.asarray(y, dtype=np.float64))
         middle = float(np.median(raw))
         width = middle - float(raw.min())
-        if width <= 0:
+        if width <= _ROUNDING * max(1.0, abs(middle)):
             return FittedTamed(base, np.inf, 1.0, np.inf)
         return FittedTamed(base, middle + width, width, float(raw.max()) + width)
 
