@@ -28,6 +28,7 @@ from nas.core.errors import ConfigError, HistoryError, NasError
 from nas.core.files import absolute
 from nas.core.plugins import collecting, find
 from nas.core.records import Status
+from nas.core.space import can_build
 from nas.core.text import command
 from nas.core.trust import Named, Trusted, named_code
 from nas.engine.changed_code import META as CODE
@@ -148,10 +149,11 @@ def _fresh(config: Path | None, flags: Flags) -> tuple[dict[str, Any], Path]:
     space = flags.space or DEFAULT_SPACE
     built_in = built_in_config(space)
     if built_in is None:
-        find("space", space, Path.cwd())
+        if can_build(find("space", space, Path.cwd())):
+            return {"space": space}, Path.cwd()  # trained on the default data
         raise ConfigError(
             f"space {space!r} has no built-in search: write a config that names an evaluator and objectives "
-            "(docs/own-space.md shows one), and run: nas search my.yaml"
+            "(docs/define-space.md shows some), and run: nas search my.yaml"
         )
     values = read_config(built_in)
     if flags.out is None and space != DEFAULT_SPACE:

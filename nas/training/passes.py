@@ -50,7 +50,7 @@ def _passed(network: nn.Module, task: TaskSpec) -> list[str]:
     except Exception as error:
         raise ConfigError(
             f"the network fails for images of shape {shape} (batch, channels, height, width): {summarize_exception(error)}. "
-            "If it takes other images, set --data, or --in-channels, --classes and --image-size; if its input is no image, "
+            "If it takes other images, set --data, or --in-channels, --classes and --image-size; if its input is not an image, "
             "declare @space.cost and skip the passes with --no-passes"
         ) from error
     tensors = list(_tensors(output))

@@ -191,3 +191,22 @@ def test_a_declared_space_in_a_config_is_trained_reported_and_exported(
     assert run_command(monkeypatch, "search", "--resume", "out", "--budget", "8", "--trust") == 0, (
         capsys.readouterr().err
     )
+
+
+def test_the_command_trains_the_networks_of_a_space_without_a_config(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    declared = (
+        'space = nas.Space("tiny", width=nas.Choice(4, 8), depth=1, blocks=nas.Repeat("depth", kernel=3))\n'
+    )
+    Path("networks.py").write_text(
+        f"import nas\n{NETWORKS}\n{declared}space.build(build)\nspare = nas.Space('spare', a=1)\n"
+    )
+    done = run_command(monkeypatch, "search", "--space", "networks.py:space", "--executor", "serial", "--budget", "2",
+                       "--set", "evaluator.recipe={epochs: 1}", "--out", "out")  # fmt: skip
+    assert done == 0, capsys.readouterr().err
+    assert len(pd.read_csv("out/front.csv")) >= 1
+    assert run_command(monkeypatch, "search", "--space", "networks.py:spare") == 2
+    assert "write a config that names an evaluator" in " ".join(capsys.readouterr().err.split())

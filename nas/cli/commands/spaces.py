@@ -74,7 +74,9 @@ def check(
     image_size: Size = None,
     no_passes: Annotated[
         bool,
-        typer.Option("--no-passes", help="Build no networks: check the rest, where their input is no image."),
+        typer.Option(
+            "--no-passes", help="Build no networks: check the rest. For networks whose input is not an image."
+        ),
     ] = False,
     settings: Settings = None,
     as_json: Json = False,
