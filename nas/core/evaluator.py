@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -76,3 +77,15 @@ class HasWeights(Protocol):
 
     def weights_file(self, trial: Trial) -> Path:
         """The file of this trial's weights."""
+
+
+def takes_choices(evaluate: object) -> bool:
+    """Whether an evaluator is a function of the choices: its argument is annotated so, or else named ``c`` or ``choices``."""
+    try:
+        first = next(iter(inspect.signature(evaluate).parameters.values()))  # type: ignore[arg-type]
+    except (TypeError, ValueError, StopIteration):
+        return False
+    if first.annotation is first.empty:
+        return first.name in ("c", "choices")
+    annotation = getattr(first.annotation, "__name__", first.annotation)
+    return str(annotation).rpartition(".")[2] == "Choices"

@@ -5,7 +5,6 @@ Signs flip only here: users and files see their own units and directions, algori
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,7 @@ from nas.core.checks import did_you_mean
 from nas.core.cost_timing import SLOW_S, CostFailed, Failing, Kept, seconds_of
 from nas.core.counting import counting
 from nas.core.errors import ConfigError, NasError
-from nas.core.evaluator import Evaluate, HasForSpace, HasResources, HasTask
+from nas.core.evaluator import Evaluate, HasForSpace, HasResources, HasTask, takes_choices
 from nas.core.interrupts import is_interrupt
 from nas.core.objectives import AnyObjective, Limit, Objective, objective
 from nas.core.records import RESERVED, Architecture, FloatArray, Observation, Result, Status, Trial
@@ -384,18 +383,6 @@ def _check_list(argument: str, value: object) -> None:
         raise ConfigError(f"{argument}: expected a list, got {value!r} alone; write [{value!r}]")
     if not isinstance(value, Iterable):
         raise ConfigError(f"{argument}: expected a list, got {value!r:.200} alone")
-
-
-def takes_choices(evaluate: object) -> bool:
-    """Whether an evaluator is a function of the choices: its argument is annotated so, or else named ``c`` or ``choices``."""
-    try:
-        first = next(iter(inspect.signature(evaluate).parameters.values()))  # type: ignore[arg-type]
-    except (TypeError, ValueError, StopIteration):
-        return False
-    if first.annotation is first.empty:
-        return first.name in ("c", "choices")
-    annotation = getattr(first.annotation, "__name__", first.annotation)
-    return str(annotation).rpartition(".")[2] == "Choices"
 
 
 def violation_of(objectives: Sequence[Objective], limits: Sequence[Limit], point: FloatArray) -> float:
