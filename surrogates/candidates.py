@@ -26,6 +26,8 @@ _DECLARED = (
 )
 _LIGHT_WORK = 700  # one-hot columns times objectives up to which a light model has full size
 _LIGHT_MODELS = 4
+_MANY_LEVELS = 1000  # of all genes, at most _LEVELS each: more are too slow to compare as categories
+_LEVELS = 100
 _FEWEST_ROWS = 40
 
 
@@ -71,9 +73,9 @@ def default_candidates(
 ) -> dict[str, Candidate]:
     """The pairs that `Selector` tries on a space: few, cheap to fit, different from each other.
 
-    Gaussian processes on genes (as categories; and as the space describes them by order, category and absence, else as
-    numbers) and on a structural summary where the space offers one as "summary"; cubic functions, ridge and trees on its
-    "structure", else its default.
+    Gaussian processes on genes (as categories, unless an ordered space has very many; and as the space describes them by
+    order, category and absence, else as numbers) and on a structural summary where the space offers one as "summary";
+    cubic functions, ridge and trees on its "structure", else its default.
     `encodings` defaults to `encodings_of(space)`.
     """
     offered, genes = encodings or encodings_of(space), len(space.cardinalities)
@@ -86,7 +88,8 @@ def default_candidates(
         ordered = slice(space.first_numeric, None)
         declared = partial(process, numeric=ordered, distance=_DECLARED)
         candidates["gp-declared"] = Candidate("mixed" + cost, declared)
-    candidates["gp-genes"] = Candidate("genes" + cost, partial(process, numeric=after_genes))
+    if space.first_numeric is None or sum(min(c, _LEVELS) for c in space.cardinalities) <= _MANY_LEVELS:
+        candidates["gp-genes"] = Candidate("genes" + cost, partial(process, numeric=after_genes))
     if "summary" in offered:
         candidates["gp-summary"] = Candidate("summary" + cost, partial(process, numeric=all_columns))
         candidates["gp-genes-summary"] = Candidate(

@@ -1,7 +1,8 @@
 """Cost of a proposal of sa-moead on large problems: CPU seconds of one core, fitting included.
 
 `python experiments/speed/proposal_bounds.py [--asks N]`: a minute. The bound is half a second each: 10 measured
-objectives, 200 genes of 20 choices, a gene of 10,000 choices, 1,000 results; and combinations of these, without a bound.
+objectives, 200 genes of 20 choices (categories or numbers), a gene of 10,000 choices, 1,000 results; and combinations of
+these, without a bound.
 Values are made up; "mean" is over the asks, "most" the most expensive one, which chooses and tunes the models.
 """
 
@@ -15,6 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
+import nas
 from nas.algorithms.sa_moead import SAMOEAD
 from nas.core.objectives import Objective
 from nas.core.problem import Problem
@@ -22,10 +24,12 @@ from nas.core.records import Architecture, Observation, Trial
 from nas.core.space import SearchSpace
 
 USUAL, WIDE, LONG = (6,) * 12, (20,) * 200, (4,) * 6 + (10_000,)
-CASES = {  # cardinalities, measured objectives, results known
+NUMBERS = nas.Space("numbers", {f"p{i}": nas.Integer(1, 20) for i in range(200)})
+CASES = {  # cardinalities or a space, measured objectives, results known
     "usual": (USUAL, 1, 100),
     "10 objectives": (USUAL, 10, 100),
     "200 genes of 20 choices": (WIDE, 2, 100),
+    "200 numbers of 20 choices": (NUMBERS, 2, 100),
     "a gene of 10,000 choices": (LONG, 2, 100),
     "1,000 results": (USUAL, 2, 1000),
     "10 objectives, 1,000 results": (USUAL, 10, 1000),
@@ -55,9 +59,10 @@ def seen(problem: Problem, architecture: Architecture) -> Observation:
     return Observation(architecture, 10.0 + np.array(waves), 0.0, ok=True)
 
 
-def proposals(cardinalities: tuple[int, ...], m: int, known: int, asks: int) -> list[float]:
+def proposals(given: tuple[int, ...] | SearchSpace, m: int, known: int, asks: int) -> list[float]:
     """CPU seconds of each ask."""
-    problem = Problem(Genes(cardinalities), [Objective(f"o{j}") for j in range(m)], nothing)
+    space = given if isinstance(given, SearchSpace) else Genes(given)
+    problem = Problem(space, [Objective(f"o{j}") for j in range(m)], nothing)
     algorithm, rng = SAMOEAD(problem, np.random.default_rng(0)), np.random.default_rng(1)
     algorithm.tell([seen(problem, problem.space.sample(rng)) for _ in range(known)])
     seconds = []
@@ -75,8 +80,8 @@ def main() -> None:
     )
     parser.add_argument("--asks", type=int, default=10)
     asks = parser.parse_args().asks
-    for name, (cardinalities, m, known) in CASES.items():
-        seconds = proposals(cardinalities, m, known, asks)
+    for name, (space, m, known) in CASES.items():
+        seconds = proposals(space, m, known, asks)
         print(f"{name:32} mean {np.mean(seconds):.3f} s, most {max(seconds):.3f} s", flush=True)
 
 

@@ -30,6 +30,7 @@ _FLOOR = (
 _FEW_OBJECTIVES = 3  # measured ones: with more, their models are light
 _MANY = 700  # results with which all models are light
 _FEW_COLUMNS = 1000  # of a one-hot encoding; in wider spaces too
+_FEW_GENES = 150  # of an ordered space, each with a length scale to tune
 _CHOICES = 100
 _CHUNK = 2048  # architectures predicted at a time: a chunk fits the processor's cache
 
@@ -167,7 +168,10 @@ def work_of(problem: Problem) -> float:
 
 def is_light(problem: Problem) -> bool:
     """Whether the models must be light to propose within half a second: many objectives or many genes."""
-    return len(problem.measured) > _FEW_OBJECTIVES or _columns(problem.space) > _FEW_COLUMNS
+    space = problem.space
+    if len(problem.measured) > _FEW_OBJECTIVES or _columns(space) > _FEW_COLUMNS:
+        return True
+    return space.first_numeric is not None and len(space.cardinalities) > _FEW_GENES
 
 
 def _columns(space: SearchSpace, most: float = math.inf) -> float:
