@@ -64,7 +64,8 @@ AnyPart = Annotated[Part, BeforeValidator(_part, json_schema_input_type=str | Pa
 class ObjectivePart(Closed):
     """A built-in objective by name, or yours: `name` and `function`, or `file.py:function` alone.
 
-    `settings` are for built-in objectives measured on the space's networks, such as `latency`.
+    `settings` are for built-in objectives measured on the space's networks, such as `latency`. `noise` is the standard deviation
+    of one measurement (0: exact); `companions` are further values of the evaluation that inform about this one.
     """
 
     name: str
@@ -75,6 +76,8 @@ class ObjectivePart(Closed):
     best: float | None = None
     reference: float | None = None
     settings: dict[str, Any] | None = None
+    noise: float | None = Field(default=None, ge=0)
+    companions: list[str] | None = None
 
 
 class Budget(Closed):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Collection, Iterable
 
 from nas.core.errors import ConfigError
@@ -18,6 +19,13 @@ def check_positive(name: str, value: float) -> None:
     """Raise `ConfigError` unless the value is a number above zero."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
         raise ConfigError(f"{name}: expected a number above 0, got {value!r}")
+
+
+def check_not_negative(name: str, value: float) -> None:
+    """Raise `ConfigError` unless the value is a finite number of at least zero."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 0 <= value < math.inf:
+        raise ConfigError(f"{name}: expected a finite number of at least 0, got {value!r}")
 
 
 def check_whole(name: str, value: object, at_least: int = 1) -> None:

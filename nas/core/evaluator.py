@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from nas.core.objectives import companion_names
 from nas.core.records import Trial
 from nas.core.space import SearchSpace
 from nas.core.task_spec import TaskSpec
@@ -77,6 +78,34 @@ class HasWeights(Protocol):
 
     def weights_file(self, trial: Trial) -> Path:
         """The file of this trial's weights."""
+
+
+@runtime_checkable
+class HasCompanions(Protocol):
+    """An evaluator that returns further values which tell something about its objectives."""
+
+    @property
+    def companions(self) -> Sequence[str] | Mapping[str, Sequence[str]]:
+        """Names of these values, for every objective that it measures, or a mapping from objectives to names.
+
+        A value that is missing in a result, or not a finite number, never makes the trial fail.
+        """
+
+
+def companions_of(evaluate: object, objective: str) -> tuple[str, ...]:
+    """The companions that an evaluator declares for an objective, without the objective itself; () if it declares none.
+
+    Raises `ConfigError` unless they are a list of names, or a mapping to such lists.
+    """
+    if not isinstance(evaluate, HasCompanions):
+        return ()
+    declared: object = evaluate.companions
+    if isinstance(declared, Mapping):
+        declared = declared.get(objective, ())
+    if declared is None:
+        return ()
+    names = companion_names(declared, "evaluator: companions")
+    return tuple(name for name in names if name != objective)
 
 
 def takes_choices(evaluate: object) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from nas.core.checks import did_you_mean
+from nas.core.checks import check_not_negative, did_you_mean
 from nas.core.errors import ConfigError
 from nas.core.lazy import Lazy
 from nas.core.records import Architecture
@@ -27,6 +27,12 @@ class Objective:
     `best` is the best possible value, if known (0 for an error); `reference` is the value at which the hypervolume starts
     to count (printed in the summary; default: a tenth beyond the worst value of the initial design). Both are in the
     objective's own unit and direction.
+
+    `noise` is the standard deviation of one measurement in the objective's unit; 0 means that measurements are exact.
+    `companions` names further values of the same evaluation that tell something about this objective, such as the loss for
+    an error. None means: those that the evaluator declares (`nas.core.evaluator.HasCompanions`) for a value that it
+    measures. With `noise` None, an objective with companions is noisy and its noise is estimated; one without companions
+    counts as exact. The algorithm receives the companions with each result (docs/own-evaluator.md).
     """
 
     name: str
@@ -37,6 +43,8 @@ class Objective:
     best: float | None = None
     reference: float | None = None
     for_space: Callable[[SearchSpace], Callable[[Architecture], float]] | None = None
+    noise: float | None = None
+    companions: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.name):
@@ -46,6 +54,19 @@ class Objective:
         if self.function is not None and not callable(self.function):
             raise ConfigError(
                 f"objective {self.name!r}: function must be callable, got {type(self.function).__name__}"
+            )
+        if self.noise is not None:
+            check_not_negative(f"objective {self.name!r}: noise", self.noise)
+        if self.companions is not None:
+            names = companion_names(self.companions, f"objective {self.name!r}: companions")
+            object.__setattr__(self, "companions", names)
+            if self.name in names:
+                raise ConfigError(
+                    f"objective {self.name!r}: companions: it cannot be its own companion; remove it"
+                )
+        if self.cheap and (self.noise or self.companions):
+            raise ConfigError(
+                f"objective {self.name!r}: a cheap objective is exact; remove its noise and companions, or cheap=True"
             )
 
     def bound(self, space: SearchSpace, task: TaskSpec | None = None) -> Objective:
@@ -63,6 +84,11 @@ class Objective:
     def by_evaluator(self) -> bool:
         """Whether its value is an entry of the evaluator's return value."""
         return not self.cheap and self.function is None and self.for_space is None
+
+    @property
+    def noisy(self) -> bool:
+        """Whether its measurements vary, so that the expected value decides: see `noise`."""
+        return bool(self.companions) if self.noise is None else self.noise > 0
 
     @property
     def sign(self) -> float:
@@ -85,6 +111,16 @@ OBJECTIVES: dict[str, Objective] = {
 
 
 AnyObjective = Objective | str | Callable[[Architecture], float]
+
+
+def companion_names(given: object, named: str) -> tuple[str, ...]:
+    """A list of names as a tuple; `named` begins the `ConfigError` for anything else."""
+    if isinstance(given, (str, Mapping)) or not isinstance(given, Iterable):
+        raise ConfigError(f"{named}: expected a list of names of values, got {given!r:.100}")
+    names = tuple(given)
+    if not all(isinstance(name, str) and name for name in names):
+        raise ConfigError(f"{named}: expected names of values as text, got {list(names)!r:.100}")
+    return tuple(dict.fromkeys(names))
 
 
 def objective(value: AnyObjective) -> Objective:

@@ -16,7 +16,7 @@ from nas.core.checks import did_you_mean
 from nas.core.cost_timing import SLOW_S, CostFailed, Failing, Kept, seconds_of
 from nas.core.counting import counting
 from nas.core.errors import ConfigError, NasError
-from nas.core.evaluator import Evaluate, HasForSpace, HasResources, HasTask, takes_choices
+from nas.core.evaluator import Evaluate, HasForSpace, HasResources, HasTask, companions_of, takes_choices
 from nas.core.interrupts import is_interrupt
 from nas.core.objectives import AnyObjective, Limit, Objective, objective
 from nas.core.records import RESERVED, Architecture, FloatArray, Observation, Result, Status, Trial
@@ -119,6 +119,7 @@ class Problem:
     limits: tuple[Limit, ...] = ()
     task: TaskSpec | None = None
     measured: frozenset[str] = field(init=False)  # names that a worker must return
+    companions: tuple[str, ...] = field(init=False)  # names of values that inform about objectives
     named: HasChoices | None = field(init=False, repr=False)  # the space, where its parameters have names
     _given: tuple[Objective, ...] = field(init=False, repr=False)  # not yet bound to the space
     _cheap: tuple[Objective, ...] = field(init=False, repr=False)
@@ -145,7 +146,8 @@ class Problem:
         if not isinstance(space, SearchSpace):
             raise ConfigError(f"space: expected a SearchSpace, got {type(space).__name__}")
         put(self, "named", space if isinstance(space, HasChoices) else None)
-        put(self, "objectives", tuple(o.bound(space, task) for o in self._given))
+        put(self, "objectives", tuple(_whole(o.bound(space, task), evaluate) for o in self._given))
+        put(self, "companions", tuple(dict.fromkeys(c for o in self.objectives for c in o.companions or ())))
         put(self, "evaluate", evaluate)
         put(self, "limits", tuple(Limit.parse(text) for text in limits))
         put(self, "_kept", Kept())
@@ -369,13 +371,21 @@ class Problem:
         violation = (
             sum(limit.excess(values[limit.objective]) for limit in self.limits) if self.limits else 0.0
         )
-        return Observation(result.trial.architecture, vector, violation, ok=True)
+        companions = {name: values[name] for name in self.companions if name in values}
+        return Observation(result.trial.architecture, vector, violation, True, companions)
 
 
 def as_objectives(values: Sequence[AnyObjective]) -> tuple[Objective, ...]:
     """The objectives of a list of names, functions and objectives. Raises `ConfigError` for anything but a list."""
     _check_list("objectives", values)
     return tuple(objective(value) for value in values)
+
+
+def _whole(item: Objective, evaluate: Evaluate | None) -> Objective:
+    """The objective with its companions: its own, else those that the evaluator declares."""
+    if item.companions is None:
+        return replace(item, companions=companions_of(evaluate, item.name) if item.by_evaluator else ())
+    return item
 
 
 def _check_list(argument: str, value: object) -> None:

@@ -114,13 +114,15 @@ class Observation:
     """A result for an algorithm: all objectives minimised, limits folded into one number.
 
     `objectives` has shape (m,), in the order of the problem's objectives, NaN throughout when `ok` is false.
-    `violation` is 0 when every limit is met, else the sum of relative excesses (inf when `ok` is false).
+    `violation` is 0 when every limit is met, else the sum of relative excesses (inf when `ok` is false). `companions` are the
+    companions of the objectives by name, in their own units and directions; those that were not reported are missing.
     """
 
     architecture: Architecture
     objectives: FloatArray
     violation: float
     ok: bool
+    companions: Mapping[str, float] = field(default_factory=dict)
 
     def __eq__(self, other: Any) -> bool:
         return (
@@ -128,6 +130,7 @@ class Observation:
             and self.architecture == other.architecture
             and self.ok == other.ok
             and self.violation == other.violation
+            and self.companions == other.companions
             and np.array_equal(self.objectives, other.objectives, equal_nan=True)
         )
 

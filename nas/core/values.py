@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from nas.core.checks import did_you_mean
 from nas.core.errors import EvaluationError
 from nas.core.interrupts import is_interrupt
 from nas.core.text import class_name, one_line, repr_of, storable
@@ -72,6 +73,15 @@ def reported(returned: Any, required: frozenset[str] | None = None) -> Reported:
     if missing:
         raise EvaluationError(_missing_message(missing, list(values)))
     return Reported(values, _left_out(wrong))
+
+
+def absent_message(names: Sequence[str], values: Mapping[str, float]) -> str:
+    """A sentence on companions that an evaluation did not report; "" without names."""
+    if not names:
+        return ""
+    hints = "".join(did_you_mean(name, values) for name in names[:1])
+    shown = ", ".join(list(values)[:_NAMED]) or "nothing"
+    return f"lack the companions {', '.join(names[:_NAMED])}{hints}; the evaluation returned {shown}"
 
 
 def _left_out(wrong: Mapping[str, str]) -> str:

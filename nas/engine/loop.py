@@ -18,7 +18,7 @@ from nas.core.executor import Executor, HasClock, HasWorkers
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Note, Observation, Result, Status, Trial
 from nas.core.text import storable
-from nas.core.values import reported
+from nas.core.values import absent_message, reported
 from nas.engine.callbacks import AnyCallback, Callbacks
 from nas.engine.replay import before_draining, check_exact_values, check_whole
 from nas.engine.search_state import LoopSettings, SearchState, numerics, trial_seed
@@ -222,9 +222,11 @@ class Search:
             return replace(result, status=Status.FAILED, values={}, error=str(error))
         if found.left_out or found.values != result.values:
             result = replace(result, values=found.values, error=result.error or found.left_out)
-        if result.error and result.error not in self._said:
-            self._said.add(result.error)
-            _LOG.warning("trial %d: values %s (logged once)", result.trial.id, result.error)
+        absent = [name for name in self._problem.companions if name not in result.values]
+        for message in (result.error, absent_message(absent, result.values)):
+            if message and message not in self._said:
+                self._said.add(message)
+                _LOG.warning("trial %d: values %s (logged once)", result.trial.id, message)
         return result
 
     def _with_cheap_values(self, result: Result) -> Result:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 DEFAULT_ALGORITHM = "sa-moead"
 TASK = "task"  # key in a run's identity
+NOISE = "noise"  # key in a run's identity
 _LOG = logging.getLogger(__name__)
 
 MakeAlgorithm = Callable[[Problem, np.random.Generator, Any], Algorithm]
@@ -114,6 +115,7 @@ class Plan:
             "cardinalities": [int(c) for c in problem.space.cardinalities],
             DECLARATION: declaration_of(problem.space),
             "objectives": [f"{'max' if o.maximize else 'min'} {o.name}" for o in problem.objectives],
+            NOISE: {o.name: [o.noise, *(o.companions or ())] for o in problem.objectives if o.noisy},
             "limits": [str(limit) for limit in problem.limits],
             "algorithm": name,
             "algorithm_settings": _plain(algorithm_settings),
@@ -138,7 +140,8 @@ class Plan:
                 f"design of {name}; raise the budget, or reduce the design (its population)"
             )
         if started is not None:
-            then = {TASK: identity[TASK], **started}  # missing in runs of earlier versions
+            # missing in runs of earlier versions
+            then = {TASK: identity[TASK], NOISE: identity[NOISE], **started}
             _check_same(_with_later_settings(then, algorithm_settings), identity)
         if known:
             made.tell(known)

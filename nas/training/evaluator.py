@@ -77,6 +77,9 @@ class TrainingEvaluator:
     `also` is measured after the training on the network that was evaluated, such as `nas.training.robustness.Robustness`.
     `task` is the networks' task, and `data` a description of one of its data sets.
 
+    `companions` names the values that inform the search about its objectives (None: `loss`, `train_loss`, and for
+    classification `soft_error`); see `nas.core.evaluator.HasCompanions`.
+
     In a search, each network is checked against the reported cost before its training, and the data
     against `expected`, the task at the start of the search.
     """
@@ -91,8 +94,12 @@ class TrainingEvaluator:
     also: tuple[Also, ...] = ()
     task: Task = field(default_factory=Classification)
     expected: TaskSpec | None = None
+    companions: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        if self.companions is None:
+            own = getattr(self.task, "COMPANIONS", ())
+            object.__setattr__(self, "companions", ("loss", *own, "train_loss"))
         if not can_build(self.space):
             raise ConfigError(
                 f"space {getattr(self.space, 'name', self.space)!r} cannot build networks: training needs a "
@@ -104,7 +111,7 @@ class TrainingEvaluator:
     def __call__(self, trial: Trial) -> Mapping[str, float]:
         """The task's score on the validation images, and figures of the training.
 
-        For classification: `error`, `accuracy` and `top5_error` (percent), `loss`. Of the training:
+        For classification: `error`, `accuracy`, `top5_error` and `soft_error` (percent), `loss`. Of the training:
         `train_loss`, `epochs` (all that its weights have seen), `trained_epochs` (in this call: fewer when it
         continued), `train_seconds`. Raises `DataError` when the images cannot be read, `TrainingDiverged`
         when the loss is NaN or infinite, `ConfigError` for a budget that is not a whole number of epochs.

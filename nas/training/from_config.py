@@ -9,6 +9,7 @@ from typing import Any
 from nas.core.errors import ConfigError
 from nas.core.evaluator import Evaluate
 from nas.core.lazy import Lazy
+from nas.core.objectives import companion_names
 from nas.core.plugins import find, make
 from nas.core.space import SearchSpace
 from nas.spaces.making import make_space
@@ -24,12 +25,14 @@ def training(
     proxies: Sequence[str] = (),
     robustness: Mapping[str, Any] | None = None,
     task: Any = "classification",
+    companions: Sequence[str] | None = None,
 ) -> Evaluate:
     """Train each candidate for `task` on `data` (each a name, or a mapping with `name`) by `recipe` (a mapping).
 
     `data` may be the path of a folder of images or of a Parquet file, and from Python a `nas.training.data.base.DataSource`.
     `proxies` names zero-cost proxies to report beside (docs/proxies.md). `robustness` has the settings of
-    `nas.training.robustness.Robustness`, which then evaluates each trained network on corrupted images too.
+    `nas.training.robustness.Robustness`, which then evaluates each trained network on corrupted images too. `companions` names
+    the values that inform the search about its objectives (None: the losses and the soft error).
     """
     from nas.training import TrainingEvaluator, recipe_from_config
 
@@ -47,6 +50,7 @@ def training(
         device,
         also=also,
         task=_task(task),
+        companions=_companions(companions),
     )
     if not proxies:
         return evaluator
@@ -123,10 +127,12 @@ def segmentation(
     task: Mapping[str, Any] | None = None,
     threads: int = 1,
     device: str | None = None,
+    companions: Sequence[str] | None = None,
 ) -> Evaluate:
     """Train each candidate of a `segmentation` space on `data` (a mapping with `name`) by `recipe`.
 
-    `task` holds the settings of augmentation, class weights and test (docs/segmentation.md).
+    `task` holds the settings of augmentation, class weights and test (docs/segmentation.md). `companions` names the values
+    that inform the search about its objectives (None: the losses).
     """
     from nas.training import TrainingEvaluator, recipe_from_config
     from nas.training.tasks.segmentation.data import masks_from_config
@@ -135,7 +141,19 @@ def segmentation(
     settled = make("task", segmentation_task, task or {}, "segmentation")
     how = recipe_from_config({"base": "camvid", **(recipe or {})})
     described = masks_from_config(data)
-    return TrainingEvaluator(space, described, how, threads, device, task=settled)  # type: ignore[arg-type]
+    return TrainingEvaluator(
+        space,  # type: ignore[arg-type]
+        described,
+        how,
+        threads,
+        device,
+        task=settled,
+        companions=_companions(companions),
+    )
+
+
+def _companions(given: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if given is None else companion_names(given, "companions")
 
 
 def _named(value: Any) -> Any:

@@ -197,13 +197,18 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Score of a network on a split: errors in percent, mean cross-entropy in nats, error per class."""
+    """Score of a network on a split: errors in percent, mean cross-entropy in nats, error per class.
+
+    `soft_error` is the mean probability of the wrong classes, in percent: the expected error of a prediction drawn from the
+    network's probabilities. It varies less between trainings than the error, since each image counts by its probability.
+    """
 
     pictures: int
     loss: float
     error: float
     top5_error: float
     class_errors: tuple[float, ...]  # percent; NaN for a class without an image
+    soft_error: float
 
     LOGGED: ClassVar[tuple[str, ...]] = ("error", "top5_error", "loss")
 
@@ -214,6 +219,7 @@ class Score:
             "accuracy": 100.0 - self.error,
             "loss": self.loss,
             "top5_error": self.top5_error,
+            "soft_error": self.soft_error,
         }
 
     def report(self, class_names: tuple[str, ...]) -> dict[str, Any]:
@@ -244,7 +250,7 @@ def judge(
     shard = shard or Shard()
     training = network.training
     network.eval()
-    sums = torch.zeros(3, dtype=torch.float64)
+    sums = torch.zeros(4, dtype=torch.float64)
     classes = torch.zeros((2, num_classes), dtype=torch.float64)
     parts = shard.parts(torch.arange(len(feed)), JUDGE_BATCH)
     for x, y in feed.batches([part for part, _ in parts if len(part)], None):
@@ -257,8 +263,9 @@ def judge(
             )
         right = logits.argmax(1) == y
         near = (logits.topk(min(5, num_classes), dim=1).indices == y[:, None]).any(1)
-        loss = cross_entropy(logits, y, reduction="sum")
-        sums += torch.stack([loss.double(), right.sum().double(), near.sum().double()]).cpu()
+        loss = cross_entropy(logits, y, reduction="none").double()
+        wrong = -torch.expm1(-loss)  # the probability of all other classes
+        sums += torch.stack([loss.sum(), right.sum().double(), near.sum().double(), wrong.sum()]).cpu()
         classes[0] += torch.bincount(y, minlength=num_classes).cpu()
         classes[1] += torch.bincount(y[right], minlength=num_classes).cpu()
     network.train(training)
@@ -270,6 +277,7 @@ def judge(
         error=100.0 * (n - float(sums[1])) / n,
         top5_error=100.0 * (n - float(sums[2])) / n,
         class_errors=tuple(100.0 * (1 - c) if m else math.nan for m, c in _rates(classes)),
+        soft_error=100.0 * float(sums[3]) / n,
     )
 
 

@@ -125,6 +125,11 @@ class WithProxies:
         """The evaluator's values and the proxies'."""
         return {**self.proxies(trial), **self.evaluator(trial)}
 
+    @property
+    def companions(self) -> tuple[str, ...]:
+        """Those of the evaluator, and the proxies."""
+        return (*(self.evaluator.companions or ()), *self.names)
+
     def prepare(self) -> object:
         return self.evaluator.prepare()
 

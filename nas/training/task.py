@@ -40,7 +40,8 @@ class Scored(Protocol):
 class Task(Protocol):
     """The batches, the loss and the evaluation of a kind of training.
 
-    A frozen value. Its text form has all of its settings and distinguishes trainings of different tasks.
+    A frozen value. Its text form has all of its settings and distinguishes trainings of different tasks. `COMPANIONS`, if it
+    has any, names values of its score besides the loss that inform a search about the others.
     """
 
     def prepare(
@@ -64,6 +65,8 @@ class Task(Protocol):
 @dataclass(frozen=True, slots=True)
 class Classification:
     """One class an image."""
+
+    COMPANIONS: ClassVar[tuple[str, ...]] = ("soft_error",)
 
     def prepare(
         self, data: Any, recipe: Recipe, device: torch.device, resolution: int | None = None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gc
 import subprocess
@@ -16,6 +17,7 @@ from nas.core.records import Architecture, Trial
 from nas.training import Recipe, TrainingDiverged, TrainingEvaluator, evaluate_test
 from nas.training.data import Digits
 from nas.training.data import load as load_data
+from nas.training.from_config import training
 
 HERE = Path(__file__).resolve().parent
 QUICK = Recipe(epochs=2, subset=0.5)
@@ -30,6 +32,27 @@ def test_three_epochs_on_the_digits_pass_ninety_percent(space, architecture):
     values = TrainingEvaluator(space, recipe=Recipe(epochs=3))(Trial(0, architecture, seed=1))
     assert values["error"] < 10
     assert values["top5_error"] < 2
+    assert 0 < values["soft_error"] < 15
+
+
+def test_the_soft_error_is_the_mean_probability_of_the_wrong_classes(space, architecture):
+    evaluator = TrainingEvaluator(space, recipe=QUICK)
+    prepared = evaluator.prepare()
+    network = evaluator.build(Trial(0, architecture, seed=1), prepared).eval()
+    score = evaluator.task.judge(network, prepared.validation, prepared, contextlib.nullcontext)
+    (images, labels), *_ = prepared.validation.batches([torch.arange(len(prepared.validation))], None)
+    with torch.no_grad():
+        right = network(images).softmax(1)[torch.arange(len(labels)), labels]
+    assert score.values()["soft_error"] == pytest.approx(100 * float(1 - right.mean()), rel=1e-4)
+
+
+def test_the_losses_and_the_soft_error_are_companions_unless_others_are_named(space, architecture):
+    evaluator = TrainingEvaluator(space, recipe=QUICK)
+    assert evaluator.companions == ("loss", "soft_error", "train_loss")
+    assert set(evaluator.companions) <= evaluator(Trial(0, architecture, seed=1)).keys()
+    assert TrainingEvaluator(space, companions=("loss",)).companions == ("loss",)
+    other = training(space=space, proxies=["naswot"], companions=["loss"])
+    assert other.companions == ("loss", "naswot")
 
 
 @pytest.mark.parametrize(
