@@ -21,6 +21,7 @@ from nas.core.code_files import LOADED, Source, locate
 from nas.core.errors import ConfigError, NasError
 from nas.core.interrupts import is_interrupt
 from nas.core.kinds import in_standard_library
+from nas.core.text import shell_quoted
 from nas.core.tracebacks import called, summarize_exception
 
 _FOUND: ContextVar[tuple[list[ModuleType], ...]] = ContextVar("found", default=())
@@ -176,9 +177,20 @@ def _load_file(kind: str, place: str, base: Path | None) -> Any:
             sys.modules[name] = earlier
         if is_interrupt(error) or isinstance(error, NasError):
             raise
-        raise ConfigError(f"{kind}: {path} cannot be loaded: {summarize_exception(error)}") from error
+        raise ConfigError(
+            f"{kind}: {path} cannot be loaded: {summarize_exception(error)}{_not_on_path(path, error)}"
+        ) from error
     ship_by_value(module)  # workers cannot import the file
     return module
+
+
+def _not_on_path(file: Path, error: BaseException) -> str:
+    """The remedy for a missing module that lies beside the file that imports it."""
+    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    if name is None or not any((file.parent / found).exists() for found in (name, f"{name}.py")):
+        return ""
+    folder = shell_quoted(file.parent)
+    return f"; {name} lies beside it, in a folder that Python does not search: export PYTHONPATH={folder}"
 
 
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)

@@ -138,13 +138,18 @@ def test_a_missing_config_file_is_explained(name: str, folder: Path, nas_command
         ),
         ("def f(:\n", r"mine.py cannot be loaded: SyntaxError: .*mine.py, line 1\)"),
         ("import sys\nsys.exit(0)\n", r"mine.py cannot be loaded: SystemExit.*mine.py, line 2"),
-        ("import no_such_package\n", r"No module named 'no_such_package' .*mine.py, line 1"),
+        ("import no_such_package\n", r"No module named 'no_such_package' .*mine.py, line 1, in <module>\)$"),
+        (
+            "import beside\n",
+            r"No module named 'beside' .*; beside lies beside it, .*: export PYTHONPATH=/\S+$",
+        ),
     ],
 )
 def test_a_mistake_in_a_users_file_is_shown_with_its_line(
     text: str, message: str, folder: Path, nas_command
 ) -> None:
     (folder / "mine.py").write_text(text)
+    (folder / "beside.py").write_text("")
     done = nas_command("search", "search.yaml", "--space", "mine.py:Space")
     assert re.search(message, done.sentence), done.sentence
     assert done.code == 2
