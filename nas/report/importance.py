@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from nas.algorithms.importance import Importances, importances
 from nas.core.errors import NasError
@@ -39,7 +40,7 @@ def run_importances(table: RunTable, space: SearchSpace | None) -> list[Importan
     found: list[Importances | Unknown] = []
     rows = table.told[table.latest].drop_duplicates("architecture", keep="last")
     for objective in measured:
-        values = rows[objective.name].to_numpy(np.float64)
+        values = rows.get(objective.name, pd.Series(np.nan, rows.index)).to_numpy(np.float64)
         kept = np.isfinite(values)
         try:
             read = [space.canonical(parsed(space, str(text))) for text in rows["architecture"][kept]]

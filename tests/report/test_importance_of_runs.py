@@ -96,6 +96,18 @@ def test_few_results_are_too_few(tmp_path: Path) -> None:
     assert "15 results are too few; at least 20" in found.reason
 
 
+def test_a_run_in_which_everything_failed_has_reasons(tmp_path: Path) -> None:
+    def fails(trial: nas.Trial) -> dict[str, float]:
+        raise ValueError("no data")
+
+    loop = nas.LoopSettings(max_failures=1.0)
+    result = nas.search(declared(), ["error"], fails, algorithm="random", budget=4, loop=loop)
+    assert result.table is not None
+    (unknown,) = run_importances(result.table, declared())
+    assert isinstance(unknown, Unknown)
+    assert "0 results" in unknown.reason
+
+
 def test_the_page_shows_bars_with_intervals(run: Path, open_page: Open) -> None:
     opened = open_page(read_source(run))
     assert opened.errors == []
