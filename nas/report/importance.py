@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from nas.algorithms.importance import Importances, importances
 from nas.core.errors import NasError
@@ -39,8 +38,9 @@ def run_importances(table: RunTable, space: SearchSpace | None) -> list[Importan
         return [Unknown(o.name, reason) for o in measured]
     found: list[Importances | Unknown] = []
     rows = table.told[table.latest].drop_duplicates("architecture", keep="last")
+    columns = rows.reindex(columns=[o.name for o in measured])  # none of them if everything failed
     for objective in measured:
-        values = rows.get(objective.name, pd.Series(np.nan, rows.index)).to_numpy(np.float64)
+        values = columns[objective.name].to_numpy(np.float64)
         kept = np.isfinite(values)
         try:
             read = [space.canonical(parsed(space, str(text))) for text in rows["architecture"][kept]]
