@@ -1,0 +1,195 @@
+"""Train the networks of a pool with two seeds each, and append one row for each training to results/POOL.csv.
+
+    python experiments/real_pool/pool.py --pool muxnet --networks 250 --minutes 100 --threads 1
+
+A killed run continues where it stopped. Each row is complete on disk before the next training starts. Both seeds of a network
+are trained one after the other; no two trainings share a seed, so neither do networks share their shuffling.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import dataclasses
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from depthwise import speed_up
+from pools import POOLS, RESULTS, Pool, networks, pool_of
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from nas.core.records import Architecture
+from nas.training.data import Parquet
+from nas.training.evaluator import reproducible
+from nas.training.feed import Feed, Prepared, prepare
+from nas.training.loop import Training, stream
+from nas.training.recipe import Recipe
+from search_spaces.muxnet import MUXNet, fuse
+
+HERE = Path(__file__).parent
+DATA = Path(os.environ.get("NAS_SHARED_DATA", HERE.parents[2] / "shared" / "data"))
+SEEDS = ("A", "B")
+MUXNET = Recipe(
+    epochs=3,
+    batch_size=128,
+    lr=0.1,
+    augment=("crop", "flip"),
+    ema_decay=0.99,
+    resolution=24,
+    max_pictures=20_000,
+)
+RECIPES = {
+    "muxnet": MUXNET,
+    "resnets": dataclasses.replace(MUXNET, batch_size=64, lr=0.05, max_pictures=10_000),
+}
+CPU = torch.device("cpu")
+MEASURES = ("error", "loss", "soft")  # percent, nats, percent
+SPLITS = ("val", "test", "ema_val", "ema_test")
+COLUMNS = (
+    "index", "seed", "params", "madds", *(f"{split}_{name}" for split in SPLITS for name in MEASURES),
+    "train_loss", "curve_error", "curve_loss", "curve_train_loss", "seconds", "cpu_seconds", "version", "network",
+)  # fmt: skip
+
+
+@torch.inference_mode()
+def measure(network: nn.Module, feed: Feed, batch: int = 500) -> dict[str, float]:
+    """Error in percent, cross-entropy in nats, and soft error: 100 times one minus the mean probability of the true class."""
+    network.eval()
+    sums = torch.zeros(3, dtype=torch.float64)
+    for x, y in feed.batches(list(torch.arange(len(feed)).split(batch)), None):
+        logits: Tensor = network(x)
+        loss = cross_entropy(logits, y, reduction="none")
+        sums += torch.stack(
+            [(logits.argmax(1) != y).sum(), loss.sum(), (1 - torch.exp(-loss)).sum()]
+        ).double()
+    error, loss_sum, soft = (sums / len(feed)).tolist()
+    return {"error": 100 * error, "loss": loss_sum, "soft": 100 * soft}
+
+
+def faster(network: nn.Module) -> nn.Module:
+    """The network for evaluation: the same outputs, in half the time for a MUXNet."""
+    return fuse(network.eval()) if isinstance(network, MUXNet) else network
+
+
+def train(
+    pool: Pool, architecture: Architecture, seed: int, data: Prepared, recipe: Recipe
+) -> dict[str, Any]:
+    """One training of a network: every measured column of its row."""
+    began, cpu = time.perf_counter(), time.process_time()
+    torch.manual_seed(stream(seed, 0))
+    network = pool.space.build(architecture, num_classes=data.num_classes, in_channels=data.in_channels)
+    network = speed_up(network.to(memory_format=torch.channels_last))
+    training = Training(network, recipe, epochs=recipe.epochs, seed=seed, device=CPU)
+    train_losses, curve = [], []
+    while training.done < recipe.epochs:
+        train_losses.append(training.epoch(data.train))
+        curve.append(measure(faster(network), data.validation))
+    scores = {"val": curve[-1], "test": measure(faster(network), data.test)}
+    if training.average is not None:
+        average = faster(training.average)
+        scores |= {"ema_val": measure(average, data.validation), "ema_test": measure(average, data.test)}
+    return {
+        **{f"{split}_{name}": round(x, 5) for split, s in scores.items() for name, x in s.items()},
+        "train_loss": round(train_losses[-1], 5),
+        "curve_error": json.dumps([round(p["error"], 3) for p in curve]),
+        "curve_loss": json.dumps([round(p["loss"], 5) for p in curve]),
+        "curve_train_loss": json.dumps([round(x, 5) for x in train_losses]),
+        "seconds": round(time.perf_counter() - began, 1),
+        "cpu_seconds": round(time.process_time() - cpu, 1),
+    }
+
+
+def finished(path: Path) -> set[tuple[int, str]]:
+    """The (index, seed) of the complete rows in `path`; a last line that was cut off is removed."""
+    if not path.exists():
+        return set()
+    content = path.read_bytes()
+    if content and not content.endswith(b"\n"):
+        path.write_bytes(content[: content.rfind(b"\n") + 1])
+    with path.open(encoding="utf-8", newline="") as file:
+        return {(int(row["index"]), row["seed"]) for row in csv.DictReader(file)}
+
+
+def append(path: Path, row: dict[str, Any]) -> None:
+    """Add a row at the end of the table, and wait until it is on disk."""
+    new = not path.exists() or path.stat().st_size == 0
+    with path.open("a", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def fill(
+    pool: Pool,
+    listed: Iterable[Architecture],
+    data: Prepared,
+    path: Path,
+    recipe: Recipe,
+    seconds: float = float("inf"),
+) -> None:
+    """Train the listed networks that `path` lacks, until `seconds` have passed (the training in progress is finished)."""
+    end, done, made_by = time.monotonic() + seconds, finished(path), version()
+    for index, architecture in enumerate(listed):
+        for number, seed in enumerate(SEEDS):
+            if (index, seed) in done:
+                continue
+            if time.monotonic() > end:
+                return
+            values = train(pool, architecture, len(SEEDS) * index + number, data, recipe)
+            cost = pool.space.cost(architecture)
+            row = {"index": index, "seed": seed, "params": cost["params"], "madds": cost["madds"], **values}
+            append(path, row | {"version": made_by, "network": pool.space.format(architecture)})
+            print(
+                f"{pool.name} {index}{seed}: error {values['val_error']:.2f}, {values['seconds']} s",
+                flush=True,
+            )
+
+
+def version() -> str:
+    """The commit of this repository, and the release of PyTorch."""
+    command = ["git", "-C", str(HERE), "rev-parse", "--short=8", "HEAD"]
+    commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    return f"{commit or 'unknown'} torch {torch.__version__}"
+
+
+def cifar10(recipe: Recipe) -> Prepared:
+    """The recipe's training images and 10,000 for validation out of the 50,000, the same for every network, and the 10,000 for test."""
+    images = DATA / "images"
+    source = Parquet(
+        str(images / "cifar10_train.parquet"), str(images / "cifar10_test.parquet"), validation=0.2
+    )
+    return prepare(source, recipe, CPU, recipe.resolution)
+
+
+def main() -> None:
+    """Train until the list is done or the minutes are over."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pool", choices=POOLS, required=True)
+    parser.add_argument("--networks", type=int, default=250)
+    parser.add_argument(
+        "--minutes", type=float, default=float("inf"), help="start no training after this time"
+    )
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    pool = pool_of(args.pool)
+    listed = networks(pool, args.networks)
+    RESULTS.mkdir(exist_ok=True)
+    with reproducible(args.threads, CPU):
+        recipe = RECIPES[args.pool]
+        fill(pool, listed, cifar10(recipe), RESULTS / f"{args.pool}.csv", recipe, 60 * args.minutes)
+
+
+if __name__ == "__main__":
+    main()
