@@ -182,13 +182,13 @@ def main() -> None:
         "--minutes", type=float, default=float("inf"), help="start no training after this time"
     )
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the tables")
     args = parser.parse_args()
     pool = pool_of(args.pool)
-    listed = networks(pool, args.networks)
-    RESULTS.mkdir(exist_ok=True)
+    listed = networks(pool, args.networks, args.results)
     with reproducible(args.threads, CPU):
         recipe = RECIPES[args.pool]
-        fill(pool, listed, cifar10(recipe), RESULTS / f"{args.pool}.csv", recipe, 60 * args.minutes)
+        fill(pool, listed, cifar10(recipe), args.results / f"{args.pool}.csv", recipe, 60 * args.minutes)
 
 
 if __name__ == "__main__":

@@ -97,12 +97,12 @@ def draw(pool: Pool, index: int, seed: int) -> Architecture:
     )
 
 
-def networks(pool: Pool, count: int, seed: int = 20) -> list[Architecture]:
+def networks(pool: Pool, count: int, folder: Path = RESULTS, seed: int = 20) -> list[Architecture]:
     """The first `count` different networks of the pool; a longer list extends a shorter one.
 
-    Networks drawn before are read from results/networks_POOL.csv, and new ones are added to it.
+    Networks drawn before are read from networks_POOL.csv in the folder, and new ones are added to it.
     """
-    path = RESULTS / f"networks_{pool.name}.csv"
+    path = folder / f"networks_{pool.name}.csv"
     rows = list(csv.DictReader(path.open(encoding="utf-8"))) if path.exists() else []
     found = [pool.space.parse(row["network"]) for row in rows]
     index = int(rows[-1]["draw"]) + 1 if rows else 0
