@@ -1,0 +1,134 @@
+"""The pool of real trainings: resumed lists and tables, the noise ceiling, and the replays over a pool."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from nas.training.feed import MemoryFeed, Normalise, Prepared
+from nas.training.recipe import Recipe
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "experiments" / "real_pool"))
+
+import depthwise
+import noise_ceiling
+import pool
+import pools
+import recorded
+
+
+def tiny_data(images: int = 20) -> Prepared:
+    """Random images of 24 pixels in ten classes, the same in each split."""
+    pixels = torch.randint(0, 255, (images, 24, 24, 3), dtype=torch.uint8)
+    normalise = Normalise(torch.full((3,), 120.0), torch.full((3,), 60.0), channels_last=True)
+    feed = MemoryFeed(pixels, torch.arange(images) % 10, normalise)
+    return Prepared(feed, feed, feed, tuple("0123456789"), (0.0,) * 3, (1.0,) * 3)
+
+
+def made_up(path: Path, count: int = 40, noise: float = 1.0) -> None:
+    """A table of `count` networks of the ResNet pool: an error that falls with the cost, and noise of each seed."""
+    space, rng = pools.pool_of("resnets").space, np.random.default_rng(0)
+    rows, found = [], set()
+    while len(found) < count:
+        found.add(space.canonical(space.sample(rng)))
+    for index, architecture in enumerate(sorted(found, key=lambda a: a.genes)):
+        true = 60.0 - 0.5 * sum(architecture.genes)
+        for seed in "AB":
+            error = true + noise * rng.normal()
+            row: dict[str, object] = dict.fromkeys(pool.COLUMNS, error)
+            row |= {f"{split}_loss": true / 30 + 0.01 * rng.normal() for split in pool.SPLITS}
+            row |= {c: json.dumps([error + 2, error + 1, error]) for c in pool.COLUMNS if "curve" in c}
+            row |= {"index": index, "seed": seed, "params": 1000 + index, "madds": 2000 - index}
+            rows.append(row | {"network": space.format(architecture)})
+    pd.DataFrame(rows).to_csv(path, index=False)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> recorded.Recorded:
+    made_up(tmp_path / "resnets.csv")
+    return recorded.read(tmp_path / "resnets.csv")
+
+
+def test_a_longer_list_of_networks_extends_a_shorter_one(tmp_path: Path) -> None:
+    muxnet = pools.pool_of("muxnet")
+    first = pools.networks(muxnet, 3, tmp_path / "one")
+    longer = pools.networks(muxnet, 5, tmp_path / "one")
+    assert longer[:3] == first == pools.networks(muxnet, 3, tmp_path / "other")
+    assert len(set(longer)) == 5
+    assert all(muxnet.least <= pools.madds(muxnet, a) <= muxnet.most for a in longer)
+
+
+def test_the_committed_networks_are_those_of_the_seed() -> None:
+    path = pools.RESULTS / "networks_muxnet.csv"
+    rows = list(csv.DictReader(path.open(encoding="utf-8")))
+    muxnet = pools.pool_of("muxnet")
+    for row in rows[:3]:
+        assert muxnet.space.format(pools.draw(muxnet, int(row["draw"]), 20)) == row["network"]
+
+
+def test_a_killed_run_continues_after_its_last_whole_row(tmp_path: Path) -> None:
+    resnets, path = pools.pool_of("resnets"), tmp_path / "resnets.csv"
+    rng = np.random.default_rng(0)
+    listed = sorted((resnets.space.sample(rng) for _ in range(8)), key=lambda a: pools.madds(resnets, a))[:2]
+    recipe = Recipe(epochs=2, batch_size=10, ema_decay=0.5)
+    pool.fill(resnets, listed[:1], tiny_data(), path, recipe)
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"1,A,333,44")
+    pool.fill(resnets, listed, tiny_data(), path, recipe)
+    assert path.read_bytes().startswith(whole)
+    frame = pd.read_csv(path)
+    assert list(zip(frame["index"], frame["seed"], strict=True)) == [(0, "A"), (0, "B"), (1, "A"), (1, "B")]
+    assert tuple(frame.columns) == pool.COLUMNS
+    curve = json.loads(frame["curve_loss"][0])
+    assert len(curve) == 2
+    assert curve[-1] == frame["val_loss"][0]
+
+
+def test_the_faster_gradient_is_the_gradient() -> None:
+    if depthwise.kernel() is None:
+        pytest.skip("no AVX-512 or no compiler")
+    for channels, size, stride in ((40, 5, 1), (7, 7, 2), (16, 11, 1)):
+        plain = torch.nn.Conv2d(channels, channels, size, stride, size // 2, groups=channels, bias=False)
+        fast = torch.nn.Conv2d(channels, channels, size, stride, size // 2, groups=channels, bias=False)
+        fast.load_state_dict(plain.state_dict())
+        depthwise.speed_up(fast)
+        assert isinstance(fast, depthwise.FastDepthwise)
+        x = torch.randn(3, channels, 6, 6)
+        gradients = []
+        for conv in (plain, fast):
+            y = x.clone().to(memory_format=torch.channels_last).requires_grad_()
+            (conv(y) ** 2).sum().backward()
+            gradients += [y.grad, conv.weight.grad]
+        torch.testing.assert_close(gradients[0], gradients[2], rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(gradients[1], gradients[3], rtol=1e-4, atol=1e-3)
+
+
+def test_soft_error_is_one_minus_the_mean_probability_of_the_true_class() -> None:
+    class Constant(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.zeros(len(x), 10)
+
+    scores = pool.measure(Constant(), tiny_data().test)
+    assert scores == pytest.approx({"error": 90.0, "loss": np.log(10), "soft": 90.0})
+
+
+def test_the_ceiling_ranks_the_less_noisy_value_first(table: recorded.Recorded) -> None:
+    found = noise_ceiling.ceiling(table, rounds=20).set_index("value")
+    assert found.loc["loss", "tau_test"] > found.loc["error", "tau_test"]
+    assert found.loc["loss", "icc"] > found.loc["error", "icc"]
+    assert (found["tau_test_low"] <= found["tau_test_high"]).all()
+    assert len(noise_ceiling.markdown(found.reset_index())) == len(found) + 2
+
+
+def test_intraclass_correlation_of_equal_seeds_is_one_and_of_independent_ones_about_zero() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=500)
+    assert noise_ceiling.intraclass(np.stack([values, values], axis=1)) == pytest.approx(1.0)
+    assert abs(noise_ceiling.intraclass(rng.normal(size=(500, 2)))) < 0.15
