@@ -17,6 +17,7 @@ from nas.core.records import Architecture, FloatArray
 from nas.core.space import HasCost, SearchSpace, has_cost
 from nas.core.surrogate import Surrogate
 from surrogates import SURROGATES
+from surrogates.counts import Counts
 
 Encoding = Callable[[Sequence[Architecture]], FloatArray]
 
@@ -44,8 +45,14 @@ class Candidate:
 
 
 def encodings_of(space: SearchSpace) -> dict[str, Encoding]:
-    """The space's encodings by name, with "genes" and, where costs are known without building, "cost"."""
+    """The space's encodings by name, with "genes" and, where costs are known without building, "cost".
+
+    Where the space offers no structural "summary" or "counts", "counts" are those of its genes, if any are alike.
+    """
     found: dict[str, Encoding] = {"genes": _genes, **space.encodings}
+    counts = Counts(space.cardinalities)
+    if counts and not {"summary", "counts"} & found.keys():
+        found["counts"] = counts
     if has_cost(space):
         found["cost"] = partial(_log_cost, space)
     return found
@@ -95,7 +102,11 @@ def default_candidates(
         candidates["gp-genes-summary"] = Candidate(
             "genes+summary" + cost, partial(process, numeric=after_genes)
         )
-    elif space.first_numeric is None and max(space.cardinalities) > 2:
+    if "counts" in offered and space.first_numeric is None:
+        candidates["gp-counts"] = Candidate("genes+counts" + cost, partial(process, numeric=after_genes))
+    elif "counts" in offered:
+        candidates["gp-counts"] = Candidate("mixed+counts" + cost, declared)
+    elif "summary" not in offered and space.first_numeric is None and max(space.cardinalities) > 2:
         candidates["gp-ordered-genes"] = Candidate("genes" + cost, partial(process, numeric=all_columns))
     candidates["rbf"] = Candidate(wide, SURROGATES["rbf"])
     candidates["ridge"] = Candidate(wide, SURROGATES["pairwise-ridge"])

@@ -13,6 +13,7 @@ _ABSENT = 0.5  # of an absent ordered parameter, whose column is scaled to [0, 1
 _TOO_FEW = (
     -0.25
 )  # where it is absent because a number is too small, as in items of a repeat beyond their count
+_MOST_COUNTED = 12  # options of a category that are counted
 
 
 class Encoding:
@@ -34,6 +35,7 @@ class Encoding:
             if genes[i].conditions and genes[i].conditions not in shown:
                 presence.setdefault(genes[i].conditions, i)
         self._presence = list(presence.values())
+        self._alike = _alike(genes, self._categories)
         self._top = np.array([len(genes[i].options) - 1.0 for i in self._ordered])
         self._conditional = [
             (i, [(j, sorted(allowed), _absent(genes[j], allowed)) for j, allowed in conditions])
@@ -85,6 +87,22 @@ class Encoding:
         found = np.concatenate([*parts, present, self._scaled(genes, active, middle)], axis=1)
         return found if found.shape[1] else np.zeros((len(vectors), 1))
 
+    def counts(self, vectors: Sequence[tuple[int, ...]]) -> FloatArray:
+        """How many active categories with the same options have each option, shape (n, d)."""
+        genes, active, _ = self._table(vectors)
+        columns = [
+            ((genes[:, places] == option) & active[:, places]).sum(axis=1)
+            for places in self._alike
+            for option in range(len(self._declaration.genes[places[0]].options))
+        ]
+        found: FloatArray = np.array(columns, dtype=np.float64).reshape(len(columns), len(vectors)).T
+        return found
+
+    @property
+    def has_counts(self) -> bool:
+        """Whether some categories have the same options."""
+        return bool(self._alike)
+
     def _scaled(self, genes: np.ndarray, active: np.ndarray, absent: FloatArray) -> FloatArray:
         shown = self._ordered
         scaled: FloatArray = np.where(active[:, shown], genes[:, shown] / self._top, absent[:, shown])
@@ -95,3 +113,12 @@ def _absent(gene: Gene, allowed: frozenset[int]) -> float:
     """The place on an ordered scale of a parameter that is absent unless `gene` has one of these options."""
     largest = range(len(gene.options) - len(allowed), len(gene.options))
     return _TOO_FEW if gene.ordered and allowed == set(largest) else _ABSENT
+
+
+def _alike(genes: Sequence[Gene], categories: Sequence[int]) -> list[list[int]]:
+    """Groups of at least two categories with the same options."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for i in categories:
+        if len(genes[i].options) <= _MOST_COUNTED:
+            groups.setdefault(genes[i].words, []).append(i)
+    return [places for places in groups.values() if len(places) > 1]

@@ -295,8 +295,15 @@ class Space(SearchSpace):
 
     @property
     def encodings(self) -> Mapping[str, Callable[[Sequence[Architecture]], FloatArray]]:
-        """`encode`, and "mixed": categories as numbers, then ordered parameters from column `first_numeric` on."""
-        return {"default": self.encode, "mixed": self._mixed}
+        """`encode`; "mixed": categories as numbers, then ordered parameters from column `first_numeric` on; "counts".
+
+        "counts" say how many categories with the same options have each option; only where there are such.
+        """
+        counts = {"counts": self._counts} if self._encoding.has_counts else {}
+        return {"default": self.encode, "mixed": self._mixed, **counts}
+
+    def _counts(self, architectures: Sequence[Architecture]) -> FloatArray:
+        return self._encoding.counts([a.genes for a in architectures])
 
     def _mixed(self, architectures: Sequence[Architecture]) -> FloatArray:
         return self._encoding.mixed([a.genes for a in architectures])

@@ -79,8 +79,15 @@ def test_a_search_uses_order_where_it_is_declared_and_genes_where_there_is_none(
     assert "gp-declared" not in candidates_for_search(plain, encodings_of(plain))
     space = resnets()
     found = candidates_for_search(space, encodings_of(space))
-    assert [name for name in found if name.startswith("gp-")] == ["gp-declared", "gp-genes"]
+    assert [name for name in found if name.startswith("gp-")] == ["gp-declared", "gp-genes", "gp-counts"]
     assert found["gp-declared"].handicap == found["gp-genes"].handicap == 0.0
+
+
+def test_counts_are_of_active_categories_with_the_same_options() -> None:
+    space = resnets()
+    rows = space.encodings["counts"]([space.architecture(c) for c in (BASE, DEEPER)])
+    assert rows.tolist() == [[1, 0, 0], [1, 1, 0]]  # kinds a, b, c; the activations stand alone
+    assert "counts" not in nas.Space("alone", a=nas.Choice("x", "y"), b=nas.Integer(1, 9)).encodings
 
 
 def test_a_process_on_declared_order_predicts_unseen_options() -> None:
