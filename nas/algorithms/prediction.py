@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from nas.core.errors import ConfigError
 from nas.core.kinds import check_class
 from nas.core.objectives import Objective
 from nas.core.plugins import find, registry
@@ -182,10 +181,7 @@ def _columns(space: SearchSpace, most: float = math.inf) -> float:
 
 def check_surrogate(name: str, found: Any) -> None:
     """Raise `ConfigError` unless `found` is a class with the methods of a surrogate; it is not called."""
-    expected = "a class with fit and predict"
-    if not isinstance(found, type):
-        raise ConfigError(f"surrogate {name!r}: expected {expected}, got {type(found).__name__}")
-    check_class("surrogate", name, found, expected, "fit", "predict")
+    check_class("surrogate", name, found, "a class with fit and predict", "fit", "predict")
 
 
 def _log_costs(problem: Problem, architectures: Sequence[Architecture]) -> FloatArray:

@@ -78,8 +78,10 @@ def check_own(kind: str, name: str, found: Any, expected: str) -> None:
         )
 
 
-def check_class(kind: str, name: str, found: type, expected: str, *methods: str) -> None:
-    """Raise `ConfigError` for a class that lacks a required method."""
+def check_class(kind: str, name: str, found: Any, expected: str, *methods: str) -> None:
+    """Raise `ConfigError` for anything but a class with the required methods."""
+    if not isinstance(found, type):
+        raise ConfigError(f"{kind} {name!r}: expected {expected}, got {type(found).__name__}")
     check_own(kind, name, found, expected)
     missing = [m for m in methods if not any(m in vars(c) for c in found.__mro__)]
     if missing:

@@ -30,6 +30,7 @@ _NAME = re.compile(
     r"(?P<place>.+\.py|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):(?P<attribute>[A-Za-z_]\w*)", re.DOTALL
 )
 _NEVER_CODE = {"out", "warm_start", "initial", "stop", "unit", "limits", "address"}
+_FROM_HERE = {"surrogate", "backbone", "data", "task"}  # settings whose files count from the current folder
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Named:
 def named_code(config: Mapping[str, Any], base: Path | None) -> list[Named]:
     """All code in a config that is imported by name, and Ray clusters; built-in names are excluded.
 
-    Relative paths start at `base`, those of a surrogate at the current folder. Nothing is imported.
+    Relative paths start at `base`, those in a component's settings at the current folder. Nothing is imported.
     """
     found: list[Named] = []
     for part, value in config.items():
@@ -82,8 +83,8 @@ def named_code(config: Mapping[str, Any], base: Path | None) -> list[Named]:
         for number, item in items:
             where = part if number is None else f"{part}.{number}"
             settings = json.dumps(item, sort_keys=True, default=str)
-            for key, text in _texts(item):
-                named = _named(where, key, text, settings, base)
+            for start, text in _texts(item, base):
+                named = _named(where, text, settings, start)
                 if named is not None:
                     found.append(named)
             if part == "executor" and isinstance(item, Mapping) and item.get("address") is not None:
@@ -92,27 +93,28 @@ def named_code(config: Mapping[str, Any], base: Path | None) -> list[Named]:
     return list(dict.fromkeys(found))
 
 
-def _texts(value: Any, key: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+def _texts(value: Any, base: Path | None, depth: int = 0) -> Iterator[tuple[Path | None, str]]:
+    """Every text that may name code, with the folder where its path starts (None: the current one)."""
     if depth > 100:
         return
     if isinstance(value, str):
-        yield key, value
+        yield base, value
     elif isinstance(value, Mapping):
         for name, inner in value.items():
             if name not in _NEVER_CODE:
-                yield from _texts(inner, str(name), depth + 1)
+                yield from _texts(inner, None if name in _FROM_HERE else base, depth + 1)
     elif isinstance(value, (list, tuple)):
         for inner in value:
-            yield from _texts(inner, key, depth + 1)
+            yield from _texts(inner, base, depth + 1)
 
 
-def _named(part: str, key: str, text: str, settings: str, base: Path | None) -> Named | None:
+def _named(part: str, text: str, settings: str, base: Path | None) -> Named | None:
     match = _NAME.fullmatch(text)
     if match is None:
         return None
     place = match["place"]
     if place.endswith(".py"):
-        file = str(where_of(place, None if key == "surrogate" else base))
+        file = str(where_of(place, base))
         return Named(part, text, file, file, settings)
     file_of_module = _located(place)
     if file_of_module is not None and is_framework(file_of_module):

@@ -8,7 +8,7 @@ from typing import Any
 
 from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
-from nas.core.kinds import check_called
+from nas.core.kinds import check_called, check_own
 from nas.core.plugins import find
 from nas.spaces.parameters import Choice, Float, Integer, Repeat
 from nas.spaces.space import Space
@@ -59,7 +59,9 @@ def _function(kind: str, name: Any, base: Path | None) -> Callable[..., Any]:
     found = find(kind, name, base)
     if isinstance(found, type) or not callable(found):
         raise ConfigError(f"{kind} {name!r}: expected a function of the choices, got {type(found).__name__}")
-    if kind == "rule":
+    if kind == "build":  # needs the task too
+        check_own(kind, name, found, "a function of the choices")
+    else:
         check_called(kind, name, found, "a function of the choices", 1)
     return found  # type: ignore[no-any-return]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from nas.core.errors import ConfigError
 from nas.core.evaluator import Evaluate
+from nas.core.kinds import check_class
 from nas.core.lazy import Lazy
 from nas.core.objectives import companion_names
 from nas.core.plugins import find, make
@@ -92,7 +93,11 @@ def _task(described: Any) -> Any:
     name = settings.pop("name", None)
     if not isinstance(name, str):
         raise ConfigError(f"task: expected a name, or a mapping with `name`, got {described!r}")
-    return make("task", find("task", name), settings, name)
+    found = find("task", name)
+    if name not in TASKS:
+        expected = "a class with prepare, loss and judge"
+        check_class("task", name, found, expected, "prepare", "loss", "judge")
+    return make("task", found, settings, name)
 
 
 def segmentation_space(

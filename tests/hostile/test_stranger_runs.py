@@ -58,7 +58,20 @@ def measure(trial):
 
 class Executor(SerialExecutor):
     pass
+
+
+class Data:
+    def load(self):
+        called()
+
+    check = load
+
+
+def small(c, *, num_classes, in_channels):
+    called()
 """
+
+DECLARED = {"name": "mine", "parameters": {"a": [1, 2], "b": [1, 2, 3]}}
 
 SAFE = {
     "space": {"name": "nasbench201"},
@@ -90,8 +103,24 @@ PLANTED: dict[str, dict[str, Any]] = {
     "surrogate": {"algorithm": {"name": "sa-moead", "surrogate": "{}:Thing", "initial": 4}},
     "executor": {"executor": {"name": "{}:Executor"}},
     "callback": {"callbacks": [{"name": "{}:called"}]},
+    "build": {"space": {**DECLARED, "build": "{}:small"}},
+    "cost": {"space": {**DECLARED, "cost": "{}:called"}},
+    "forbid": {"space": {**DECLARED, "forbid": "{}:called"}},
+    "same": {"space": {**DECLARED, "same": ["{}:called"]}},
+    "images": {"evaluator": {"name": "training", "data": {"name": "{}:Data"}}},
+    "images by name alone": {"evaluator": {"name": "training", "data": "{}:Data"}},
+    "masks": {"evaluator": {"name": "segmentation", "data": {"name": "{}:Data"}}},
+    "task": {"evaluator": {"name": "training", "task": "{}:Thing"}},
 }
 EXPORTED = {
+    "build",
+    "cost",
+    "forbid",
+    "same",
+    "images",
+    "images by name alone",
+    "masks",
+    "task",
     "space",
     "evaluator",
     "backbone",
@@ -229,7 +258,8 @@ def test_a_package_on_the_way_to_a_module_is_not_imported_before_the_question(
 
 
 @pytest.mark.parametrize(
-    "kind", ["space", "evaluator", "algorithm", "executor", "callback", "function", "surrogate"]
+    "kind",
+    ["space", "evaluator", "algorithm", "executor", "callback", "function", "surrogate", "build", "images"],
 )
 @pytest.mark.parametrize("place", ["subprocess:getoutput", "os:mkdir"])
 def test_what_python_itself_brings_is_never_called_though_it_is_trusted(
@@ -240,6 +270,8 @@ def test_what_python_itself_brings_is_never_called_though_it_is_trusted(
         "callback": {"callbacks": [name]},
         "function": {"objectives": [{"name": "params"}, {"name": "x", "function": place}]},
         "surrogate": {"algorithm": {"name": "sa-moead", "surrogate": place, "initial": 4}},
+        "build": {"space": {**DECLARED, "build": place}},
+        "images": {"evaluator": {"name": "training", "data": name}},
     }.get(kind, {kind: name})
     run = plant(changes)
     for arguments in (
@@ -275,6 +307,13 @@ def test_what_python_itself_brings_is_never_called_though_it_is_trusted(
             {"algorithm": {"name": "sa-moead", "surrogate": "evil.py:Thing", "initial": 4}},
             "has no fit, predict",
         ),
+        ({"space": {**DECLARED, "build": "evil.py:getoutput"}}, "standard library"),
+        ({"space": {**DECLARED, "cost": "evil.py:getoutput"}}, "standard library"),
+        ({"space": {**DECLARED, "cost": "evil.py:small"}}, "a function of the choices, got a function of"),
+        ({"evaluator": {"name": "training", "data": "evil.py:called"}}, "a class with load and check"),
+        ({"evaluator": {"name": "training", "data": "evil.py:Thing"}}, "has no load, check"),
+        ({"evaluator": {"name": "segmentation", "data": {"name": "evil.py:Thing"}}}, "has no load, check"),
+        ({"evaluator": {"name": "training", "task": "evil.py:Thing"}}, "has no prepare, loss, judge"),
     ],
 )
 def test_a_name_that_is_not_of_the_expected_type_is_not_called_though_it_is_trusted(
@@ -359,6 +398,43 @@ def test_what_you_started_yourself_needs_no_question_and_a_copy_with_other_setti
     code, said = command("search", "--resume", "mine", "--budget", "10")
     assert code == 2
     assert "--trust" in said
+
+
+def test_code_named_in_settings_counts_from_the_current_folder_in_the_question_too(
+    mark: Path, tmp_path: Path, command: Callable[..., Any]
+) -> None:
+    config = tmp_path / "base" / "my.yaml"
+    config.write_text(
+        "space: {name: s, parameters: {a: [1, 2, 3]}, build: net.py:net}\nevaluator: {name: training, data: data.py:Mine, recipe: {epochs: 1, batch_size: 1024}}\n"
+        "executor: serial\nbudget: 1\nalgorithm: random\nkeep_weights: false\nout: mine\n"
+    )
+    (tmp_path / "base" / "net.py").write_text(
+        "from torch import nn\n\n\ndef net(c, *, num_classes, in_channels):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(64 * in_channels, num_classes))\n"
+    )
+    (tmp_path / "data.py").write_text(
+        "from nas.training.data.digits import Digits\n\n\nclass Mine(Digits):\n    pass\n"
+    )
+    code, said = command("search", "base/my.yaml")
+    assert code == 0, said
+    code, said = command("search", "--resume", "mine", "--budget", "2")
+    assert code == 0, said
+    (tmp_path / "data.py").write_text(EVIL)
+    code, said = command("search", "--resume", "mine", "--budget", "3")
+    assert code == 4, said
+    assert "data.py changed" in said
+    assert not mark.exists()
+    names = {
+        part: named_code(config, tmp_path / "base")[0].file
+        for part, config in (
+            ("space", {"space": {"name": "segmentation", "backbone": "evil.py:Space"}}),
+            ("task", {"evaluator": {"name": "training", "task": {"name": "evil.py:Task"}}}),
+            ("surrogate", {"algorithm": {"name": "sa-moead", "surrogate": "evil.py:Thing"}}),
+        )
+    }
+    assert set(names.values()) == {str(tmp_path / "evil.py")}
+    (build,) = named_code({"space": {**DECLARED, "build": "evil.py:small"}}, tmp_path / "base")
+    assert build.file == str(tmp_path / "base" / "evil.py")
 
 
 def test_a_callback_named_on_the_command_line_is_your_word(

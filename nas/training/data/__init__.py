@@ -9,6 +9,7 @@ from typing import Any
 
 from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
+from nas.core.kinds import check_class
 from nas.core.plugins import find, make
 from nas.training.data.base import Damage, DataReport, DataSource, MemoryPictures, Pictures, Splits
 from nas.training.data.cifar import Cifar10, Cifar100
@@ -51,7 +52,9 @@ def data_from_config(config: Mapping[str, Any]) -> DataSource:
     settings = dict(config)
     name = settings.pop("name", None)
     if isinstance(name, str) and ":" in name and kind_at(name) is None:
-        data: DataSource = make("data set", find("data set", name), settings, name)
+        found = find("data set", name)
+        check_class("data set", name, found, "a class with load and check", "load", "check")
+        data: DataSource = make("data set", found, settings, name)
         return data
     if name not in DATASETS:
         kind = kind_at(name) if isinstance(name, str) else None

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from nas.core.errors import DataError
+from nas.core.kinds import check_class
 from nas.core.plugins import find, make
 from nas.training.data.account import Damage, way_of
 from nas.training.data.splits import SPLIT_NAMES
@@ -147,7 +148,9 @@ def masks_from_config(config: Mapping[str, Any]) -> MaskSource:
     """
     settings = dict(config)
     name = str(settings.pop("name", None))
-    source: MaskSource = make("data", find("mask data set", name), settings, name)
+    found = find("mask data set", name)
+    check_class("data", name, found, "a class with load and check", "load", "check")
+    source: MaskSource = make("data", found, settings, name)
     return source
 
 
