@@ -43,8 +43,9 @@ SPACES = {
     "nasbench101": Case({"name": "nasbench101", "stem_channels": 4, "stacks": 2, "cells_per_stack": 1}),
     "nasbench201": Case({"name": "nasbench201", "channels": 4, "cells_per_stage": 1}),
     "custom": Case({"name": OWN}),
+    "declared": Case({"name": f"{HERE / 'task_parts.py'}:declared"}),
 }
-QUICK = [("muxnet", 100), ("nasbench101", 3), ("nasbench201", 100), ("custom", 3)]
+QUICK = [("muxnet", 100), ("nasbench101", 3), ("nasbench201", 100), ("custom", 3), ("declared", 100)]
 REST = [(name, classes) for name in SPACES for classes in (3, 100) if (name, classes) not in QUICK]
 SCENES = Case(
     {
@@ -91,13 +92,13 @@ def search(tmp_path: Path, case: Case, data: dict[str, Any], **changes: Any) -> 
 
 
 def cost(case: Case, text: str, data: list[str]) -> dict[str, float]:
-    """The output of `nas cost --json`."""
+    """Parameters and multiply-adds by `nas cost --json`."""
     name, *settings = case.space.items()
     given = [part for key, value in settings for part in ("--set", f"{key}={json.dumps(value)}")]
     done = CliRunner().invoke(app, ["cost", name[1], text, *given, *data, "--json"])
     assert done.exit_code == 0, done.output
     found: dict[str, float] = json.loads(done.stdout)
-    return found
+    return {name: found[name] for name in ("params", "madds")}
 
 
 def on_the_card(folder: Path) -> dict[str, int]:

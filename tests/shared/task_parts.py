@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -113,3 +114,13 @@ class Own(Fixed):
     def for_task(self, task: nas.TaskSpec) -> Own:
         assert task.image_size is not None
         return Own(task.num_classes, task.in_channels, task.image_size)
+
+
+declared = nas.Space("declared", width=nas.Choice(4, 8, 12), depth=nas.Integer(0, 2))
+
+
+@declared.build
+def declared_network(c: Any, *, num_classes: int, in_channels: int) -> nn.Module:
+    body = [nn.Conv2d(c.width, c.width, 3, padding=1, bias=False) for _ in range(c.depth)]
+    first = (nn.Conv2d(in_channels, c.width, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(c.width))
+    return nn.Sequential(*first, *body, nn.Flatten(), nn.LazyLinear(num_classes))
