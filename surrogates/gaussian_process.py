@@ -45,6 +45,7 @@ class GaussianProcess:
     predictions use at most
     `max_points` (half the best, half the newest, when there are more), which bounds the cost of both.
     `distance` is that of a random pair before tuning, in length scales: smaller for smoother functions.
+    `noise` is the prior median of the noise variance of standardised targets, `noise_width` the deviation of its logarithm.
     `predict` gives the standard deviation of a new noisy observation.
     """
 
@@ -55,12 +56,16 @@ class GaussianProcess:
         max_points: int = 1000,
         max_iterations: int = 40,
         distance: float = 1.5,
+        noise: float = 0.03,
+        noise_width: float = 1.0,
     ) -> None:
         self.numeric = numeric
         self.tune_points = tune_points
         self.max_points = max_points
         self.max_iterations = max_iterations
         self.distance = distance
+        self.noise = noise
+        self.noise_width = noise_width
 
     def fit(self, X: FloatArray, y: FloatArray) -> GaussianProcess:
         """Learn from X (n, d), n >= 1, and finite y (n,). Raises `ConfigError` for anything else."""
@@ -68,11 +73,13 @@ class GaussianProcess:
         check_positive("tune_points", self.tune_points)
         check_positive("max_points", self.max_points)
         check_positive("distance", self.distance)
+        check_positive("noise", self.noise)
+        check_positive("noise_width", self.noise_width)
         varies = np.ptp(y) > 0
         self.mean_, self.scale_ = float(y.mean()), float(y.std()) if varies else 1.0
         self.n_features_in_ = X.shape[1]
         self._learn_columns(X)
-        self._priors = _Priors()
+        self._priors = _Priors(noise=(float(np.log(self.noise)), self.noise_width))
         z = (y - self.mean_) / self.scale_
         rows = _spread_rows(z, self.tune_points if len(z) <= _MANY else self.tune_points // 2)
         self.log_parameters_ = self._tune(X[rows], z[rows]) if varies else self._prior_means()
@@ -245,6 +252,16 @@ class GaussianProcess:
         variance = prior - (explained**2).sum(axis=0)
         std = np.sqrt(np.maximum(variance, 1e-12))
         return self.mean_ + self.scale_ * (across @ self._alpha), self.scale_ * std
+
+    def leave_one_out(self) -> FloatArray:
+        """The mean prediction of each row of the last fit or `condition` from its other rows, (n,), in the units of y.
+
+        Rasmussen and Williams, equation 5.12; hyperparameters are those of all rows.
+        """
+        inverse = solve_triangular(self._lower, np.eye(len(self._alpha)), lower=True)
+        z = self._lower @ (self._lower.T @ self._alpha)
+        held_out: FloatArray = z - self._alpha / (inverse**2).sum(axis=0)
+        return self.mean_ + self.scale_ * held_out
 
     @property
     def noise_std_(self) -> float:

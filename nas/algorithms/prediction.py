@@ -42,26 +42,16 @@ class Predictor:
         self.objective = objective
         self._selector = selector
         self._light = light
-        self._targets = importlib.import_module("surrogates.targets")
         self._shift = 0.0
         self._least: float | None = None
 
     def fit(self, architectures: Sequence[Architecture], y: FloatArray) -> Predictor:
         """Learn from n >= 2 architectures and their minimised values y (n,), all finite."""
-        self._shift = 0.0
-        best = self.objective.best
-        if best is not None:
-            best *= self.objective.sign
-            typical = float(np.median(np.maximum(y - best, 0.0)))
-            self._shift = _FLOOR * (typical if typical > 0 else 1.0) - best
-        shifted = y + self._shift
-        positive = bool(shifted.min() > 0)
-        base = self._targets.Log() if positive else self._targets.Identity()
-        self._least = 1e-3 * float(shifted.min()) if positive else None
+        self._shift, transform, self._least = scale_of(self.objective, y)
         if self._light is not None and len(y) > _MANY:
             self._selector, self._light = self._light, None
-        self._selector.transform = self._targets.Tamed(base)
-        self._selector.fit(architectures, shifted)
+        self._selector.transform = transform
+        self._selector.fit(architectures, y + self._shift)
         return self
 
     def update(self, architectures: Sequence[Architecture], y: FloatArray) -> Predictor:
@@ -118,13 +108,7 @@ def make_predictors(problem: Problem, surrogate: str = AUTO) -> list[Predictor]:
     if not problem.measured:  # every objective is exact
         return []
     module = importlib.import_module("surrogates.candidates")
-    encodings: dict[str, Encoding] = {
-        name: Remembered(encoding) for name, encoding in module.encodings_of(problem.space).items()
-    }
-    if problem.slow_costs:
-        encodings.pop("cost", None)
-    elif "cost" not in encodings and problem.n_objectives > len(problem.measured):
-        encodings["cost"] = Remembered(partial(_log_costs, problem))
+    encodings = _encodings(problem)
     light = None
     if model is None:
         candidates = module.candidates_for_search(problem.space, encodings)
@@ -143,6 +127,48 @@ def make_predictors(problem: Problem, surrogate: str = AUTO) -> list[Predictor]:
         return Predictor(objective, selector.Selector(candidates, encodings, settings=usual), later)
 
     return [predictor(o) for o in problem.objectives if not o.cheap]
+
+
+def _encodings(problem: Problem) -> dict[str, Encoding]:
+    """The encodings of a problem's space by name; logarithms of exact costs as "cost", unless these are slow."""
+    found = importlib.import_module("surrogates.candidates").encodings_of(problem.space)
+    encodings: dict[str, Encoding] = {name: Remembered(encoding) for name, encoding in found.items()}
+    if problem.slow_costs:
+        encodings.pop("cost", None)
+    elif "cost" not in encodings and problem.n_objectives > len(problem.measured):
+        encodings["cost"] = Remembered(partial(_log_costs, problem))
+    return encodings
+
+
+def process_for(problem: Problem) -> tuple[Encoding, Callable[..., Any]]:
+    """The encoding of the Gaussian process that suits most spaces of this kind, and a function that makes the process."""
+    module = importlib.import_module("surrogates.candidates")
+    encodings = _encodings(problem)
+    candidates = module.candidates_for_search(problem.space, encodings)
+    chosen = next(c for name, c in candidates.items() if name.startswith("gp-") and not c.handicap)
+    return partial(module.encode, encodings, chosen.encoding), chosen.make
+
+
+def expected_value(make: Callable[..., Any], noise: float | None) -> Any:
+    """A `surrogates.expected_value.ExpectedValue`."""
+    return importlib.import_module("surrogates.expected_value").ExpectedValue(make, noise)
+
+
+def scale_of(objective: Objective, y: FloatArray) -> tuple[float, Any, float | None]:
+    """The scale on which models see an objective: what is added to its minimised values y (n,), and a transform.
+
+    The third is the least sum in the transform's domain (None: any): a later result may be better than all of y.
+    """
+    targets = importlib.import_module("surrogates.targets")
+    shift = 0.0
+    if objective.best is not None:
+        best = objective.best * objective.sign
+        typical = float(np.median(np.maximum(y - best, 0.0)))
+        shift = _FLOOR * (typical if typical > 0 else 1.0) - best
+    shifted = y + shift
+    positive = bool(shifted.min() > 0)
+    least = 1e-3 * float(shifted.min()) if positive else None
+    return shift, targets.Tamed(targets.Log() if positive else targets.Identity()), least
 
 
 def by_parameters(space: SearchSpace, objective: Objective) -> Predictor:

@@ -20,6 +20,7 @@ from nas.algorithms._outlook import InfillSelector, Models, Target
 from nas.algorithms._pool import CandidateBatch, InnerSearch, OptimisticObjectives, pool_size, whole_space
 from nas.algorithms.candidates import Candidates
 from nas.algorithms.cost_estimate import CostEstimate
+from nas.algorithms.expectation import Believed, Expectation
 from nas.algorithms.initial_design import initial_design
 from nas.algorithms.noise import averaged, posterior, worth_repeating
 from nas.algorithms.prediction import AUTO, make_predictors
@@ -106,6 +107,9 @@ class SAMOEAD(Algorithm):
         self._means = Means()  # of architectures measured more than once
         self._again: Counter[Architecture] = Counter()  # repeated measurements under way
         self._archive: LatestFront[Architecture] = LatestFront(problem.n_objectives)
+        self._expectation = Expectation(problem)  # where an objective is noisy
+        self._believed_at = (0, 0)  # results that it learned from and estimated
+        self._believed: Believed | None = None
         self._told = 0
         self._design: list[Architecture] | None = None
         self._every: tuple[Architecture, ...] | None = None  # of a small space, else empty
@@ -171,17 +175,31 @@ class SAMOEAD(Algorithm):
                 return candidates.accept(self._design[len(self._asked)]) or candidates.random()
         if self._fitted_at[0] == 0:
             return candidates.random()
-        if self._repeats_next() and len(self._archive.items):
-            count = [self._means.count(a) + self._again[a] for a in self._archive.items]
-            return self._archive.items[worth_repeating(self._archive.points, count)]
+        known, members, front = self._current()
+        if self._repeats_next() and len(members):
+            count = [self._means.count(a) + self._again[a] for a in members]
+            return members[worth_repeating(front, count)]
         if self._infill is None:
             self._infill = self._new_infill()
         if not self._infill.reliable and len(self._asked) % 2:
             return self._varied(candidates)
-        front = self._archive.points.copy()
-        targets = self._targets(front, self._known)
-        best = self._infill.best(self._known, list(self._pending), front, targets, self._seen)
+        targets = self._targets(front, known)
+        best = self._infill.best(known, list(self._pending), front, targets, self._seen)
         return best or self._varied(candidates)
+
+    def _current(self) -> tuple[Sequence[Observation], Sequence[Architecture], FloatArray]:
+        """The results that models learn from, and the members and points (k, m) of the front, by expected values if noisy."""
+        if not self._expectation.needed:
+            return self._known, self._archive.items, self._archive.points.copy()
+        fitted = self._fitted_at[0]
+        if self._believed is None or self._believed_at != (fitted, len(self._known)):
+            if self._believed is None or self._believed_at[0] != fitted:
+                self._expectation.fit(self._known[:fitted])
+            self._believed = self._expectation.believed(self._known)
+            self._believed_at = (fitted, len(self._known))
+        front = _front(self._believed.values)
+        points = np.array([seen.objectives for seen in front]).reshape(-1, self._problem.n_objectives)
+        return self._believed.learned, [seen.architecture for seen in front], points
 
     def _begin(self, drawn: Candidates, rng: np.random.Generator) -> list[Architecture]:
         """The initial design; where costs are slow, by their estimates."""
@@ -235,8 +253,12 @@ class SAMOEAD(Algorithm):
         """Fit the models to the results known when that was due, and find the promising candidates."""
         known = self._known[: self._fitted_at[0]]
         asked = self._asked[: self._fitted_at[1]]
-        means = averaged(self._problem, known)
-        self._models.fit(means)
+        learned = means = averaged(self._problem, known)
+        if self._expectation.needed:  # it learned from the same results
+            believed = self._expectation.believed(known)
+            learned, known = believed.learned, believed.values
+            means = known
+        self._models.fit(learned)
         self._notes += [predictor.note(self._due_at) for predictor in self._predictors]
         slow = self._problem.slow_costs
         estimate = self._estimated(asked) if slow else None

@@ -113,6 +113,11 @@ OBJECTIVES: dict[str, Objective] = {
 AnyObjective = Objective | str | Callable[[Architecture], float]
 
 
+def sampling_name(objective: str) -> str:
+    """Name of the value that reports how far an objective differs on other images drawn alike, as a standard deviation."""
+    return f"{objective}_sampling"
+
+
 def companion_names(given: object, named: str) -> tuple[str, ...]:
     """A list of names as a tuple; `named` begins the `ConfigError` for anything else."""
     if isinstance(given, (str, Mapping)) or not isinstance(given, Iterable):

@@ -18,7 +18,7 @@ from nas.core.counting import counting
 from nas.core.errors import ConfigError, NasError
 from nas.core.evaluator import Evaluate, HasForSpace, HasResources, HasTask, companions_of, takes_choices
 from nas.core.interrupts import is_interrupt
-from nas.core.objectives import AnyObjective, Limit, Objective, objective
+from nas.core.objectives import AnyObjective, Limit, Objective, objective, sampling_name
 from nas.core.records import RESERVED, Architecture, FloatArray, Observation, Result, Status, Trial
 from nas.core.space import HasChoices, SearchSpace, can_build, has_cost, with_choices
 from nas.core.task_spec import TaskSpec
@@ -121,6 +121,7 @@ class Problem:
     measured: frozenset[str] = field(init=False)  # names that a worker must return
     companions: tuple[str, ...] = field(init=False)  # names of values that inform about objectives
     named: HasChoices | None = field(init=False, repr=False)  # the space, where its parameters have names
+    _observed: tuple[str, ...] = field(init=False, repr=False)  # companions, and deviations due to sampling
     _given: tuple[Objective, ...] = field(init=False, repr=False)  # not yet bound to the space
     _cheap: tuple[Objective, ...] = field(init=False, repr=False)
     _cheap_limits: tuple[Limit, ...] = field(init=False, repr=False)
@@ -148,6 +149,8 @@ class Problem:
         put(self, "named", space if isinstance(space, HasChoices) else None)
         put(self, "objectives", tuple(_whole(o.bound(space, task), evaluate) for o in self._given))
         put(self, "companions", tuple(dict.fromkeys(c for o in self.objectives for c in o.companions or ())))
+        noisy = (sampling_name(o.name) for o in self.objectives if o.noisy)
+        put(self, "_observed", tuple(dict.fromkeys((*self.companions, *noisy))))
         put(self, "evaluate", evaluate)
         put(self, "limits", tuple(Limit.parse(text) for text in limits))
         put(self, "_kept", Kept())
@@ -371,7 +374,7 @@ class Problem:
         violation = (
             sum(limit.excess(values[limit.objective]) for limit in self.limits) if self.limits else 0.0
         )
-        companions = {name: values[name] for name in self.companions if name in values}
+        companions = {name: values[name] for name in self._observed if name in values}
         return Observation(result.trial.architecture, vector, violation, True, companions)
 
 

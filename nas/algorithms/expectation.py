@@ -1,0 +1,170 @@
+"""Expected values of noisy objectives, and the front by them.
+
+One measurement of each candidate favours lucky ones: of equal candidates the luckiest is on the front. The expected value
+corrects a measurement by its companions and by what similar architectures reached (`surrogates.expected_value`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.algorithms.acquisition import WEIGHTS, outcomes
+from nas.algorithms.prediction import expected_value, process_for, scale_of
+from nas.core.objectives import Objective, sampling_name
+from nas.core.problem import Problem
+from nas.core.records import Architecture, FloatArray, Observation
+
+Z90 = 1.6448536269514722  # half the width of a central 90% interval, in standard deviations
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """Of a different architectures: minimised objectives, each (a, m), those of exact ones as measured.
+
+    `measured` are the means of repeated measurements. `index` combines a measurement with its companions. `low` and `high`
+    hold the value of a further measurement, with another seed and other images, with a probability of 90%.
+    """
+
+    architectures: tuple[Architecture, ...]
+    measured: FloatArray
+    index: FloatArray
+    mean: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+
+@dataclass(frozen=True)
+class Believed:
+    """An observation of each architecture for the models, with its index, and one for the front, with its expected value."""
+
+    learned: list[Observation]
+    values: list[Observation]
+
+
+class Expectation:
+    """Estimates the expected values of a problem's noisy objectives; `needed` is false if it has none."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._noisy = [j for j, o in enumerate(problem.objectives) if o.noisy]
+        self.needed = bool(self._noisy)
+        if self.needed:
+            self._encode, self._make = process_for(problem)
+        self._models: dict[int, _Noisy] = {}
+
+    def fit(self, known: Sequence[Observation]) -> Expectation:
+        """Learn weights and hyperparameters from successful observations, at least one."""
+        table = _Measured.of(known)
+        X = self._encode(table.architectures)
+        for j in self._noisy:
+            self._models[j] = _Noisy(self._problem.objectives[j], self._make).fit(X, table, j)
+        return self
+
+    def estimate(self, known: Sequence[Observation]) -> Estimates:
+        """Estimate from all successful observations, with what was learned last."""
+        table = _Measured.of(known)
+        X = self._encode(table.architectures)
+        measured = table.means()
+        index, mean, low, high = (measured.copy() for _ in range(4))
+        for j, model in self._models.items():
+            index[:, j], mean[:, j], low[:, j], high[:, j] = model.estimate(X, table, j)
+        return Estimates(table.architectures, measured, index, mean, low, high)
+
+    def believed(self, known: Sequence[Observation]) -> Believed:
+        """The estimates as observations."""
+        found = self.estimate(known)
+        return Believed(self._observations(found, found.index), self._observations(found, found.mean))
+
+    def _observations(self, found: Estimates, points: FloatArray) -> list[Observation]:
+        violation = self._problem.violation if self._problem.limits else lambda point: 0.0
+        pairs = zip(found.architectures, points, strict=True)
+        return [Observation(a, point, violation(point), ok=True) for a, point in pairs]
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """n successful observations of a architectures: their rows `group` (n,), and objectives (n, m)."""
+
+    architectures: tuple[Architecture, ...]
+    group: NDArray[np.int64]
+    points: FloatArray
+    observations: Sequence[Observation]
+
+    @classmethod
+    def of(cls, known: Sequence[Observation]) -> _Measured:
+        rows: dict[Architecture, int] = {}
+        group = np.array([rows.setdefault(seen.architecture, len(rows)) for seen in known])
+        return cls(tuple(rows), group, np.array([seen.objectives for seen in known]), known)
+
+    def means(self) -> FloatArray:
+        """The mean of each architecture's measurements, (a, m); of a single one itself."""
+        counts = np.bincount(self.group)[:, None]
+        sums = np.zeros((len(counts), self.points.shape[1]))
+        np.add.at(sums, self.group, self.points)
+        return sums / counts
+
+    def companions(self, names: Sequence[str]) -> FloatArray:
+        """Companions (n, q), NaN where missing."""
+        return np.array([[seen.companions.get(name, np.nan) for name in names] for seen in self.observations])
+
+
+class _Noisy:
+    """The expected value of one noisy objective."""
+
+    def __init__(self, objective: Objective, make: Any) -> None:
+        self._objective = objective
+        self._make = make
+        self._names = [n for n in objective.companions or () if n != sampling_name(objective.name)]
+
+    def fit(self, X: FloatArray, table: _Measured, j: int) -> _Noisy:
+        y = table.points[:, j]
+        self._shift, transform, self._least = scale_of(self._objective, y)
+        self._fitted = transform.fit(y + self._shift)
+        noise = self._objective.noise
+        if noise:
+            step = max(0.01 * float(y.std()), 1e-9)
+            noise *= float(np.median(self._scores(y + step) - self._scores(y - step))) / (2.0 * step)
+        self._model = expected_value(self._make, noise)
+        self._model.fit(X, table.group, self._scores(y), table.companions(self._names))
+        return self
+
+    def estimate(self, X: FloatArray, table: _Measured, j: int) -> tuple[FloatArray, ...]:
+        """Index, expected value, and 90% interval of a further measurement, each (a,), minimised."""
+        y = table.points[:, j]
+        found = self._model.estimate(X, table.group, self._scores(y), table.companions(self._names))
+        std = np.hypot(found.std, found.noise)
+        mean = outcomes(found.mean, std, self._values) @ WEIGHTS
+        sampling = self._sampling(table)
+        low = mean - np.hypot(mean - self._values(found.mean - Z90 * std), Z90 * sampling)
+        high = mean + np.hypot(self._values(found.mean + Z90 * std) - mean, Z90 * sampling)
+        best = self._objective.best
+        if best is not None:
+            low = np.maximum(low, best * self._objective.sign)
+        return self._values(found.index), mean, low, high
+
+    def _sampling(self, table: _Measured) -> FloatArray:
+        """The deviation due to the number of images, (a,); 0 where it was not reported."""
+        reported = np.nan_to_num(table.companions([sampling_name(self._objective.name)])[:, 0])
+        return np.asarray(np.bincount(table.group, reported) / np.bincount(table.group), dtype=np.float64)
+
+    def _scores(self, y: FloatArray) -> FloatArray:
+        shifted = y + self._shift
+        return np.asarray(
+            self._fitted.forward(shifted if self._least is None else np.maximum(shifted, self._least))
+        )
+
+    def _values(self, scores: FloatArray) -> FloatArray:
+        return np.asarray(self._fitted.inverse(scores) - self._shift)
+
+
+def estimates(problem: Problem, known: Sequence[Observation]) -> Estimates | None:
+    """Estimates from all successful observations; None if no objective is noisy, or without observations."""
+    expectation = Expectation(problem)
+    if not expectation.needed or not known:
+        return None
+    return expectation.fit(known).estimate(known)

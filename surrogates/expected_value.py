@@ -1,0 +1,220 @@
+"""The expected value of noisy measurements, from their companions, repetitions, and other architectures.
+
+An evaluation reports the target and companions: other values, such as a loss beside an error. Their noise is related: a lucky
+training has a low error and a low loss. So a regression of the target on its companions predicts the luck too. The index used
+here avoids that. Its weights are those of the selection index (Hazel, "The genetic basis for constructing selection indexes",
+Genetics 28, 1943): P^-1 c with P the covariance of all values of an evaluation and c their covariance with the true target.
+That of a companion is taken as its covariance with the measured target (the observed correlation stands for the true one:
+Cheverud, Evolution 42, 1988), that of the target as its own reliable variance. Shrinkage of P keeps weights of similar
+companions alike.
+
+The index of an architecture and the prediction of a Gaussian process from all *other* architectures have independent errors.
+The expected value is their mean, weighted by precision; the variance of the prediction is that of its errors on held-out
+indices, less the noise of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+from scipy.stats import rankdata
+
+from nas.core.records import FloatArray
+from surrogates.gaussian_process import GaussianProcess
+
+IntArray = NDArray[np.int64]
+
+FEWEST = 8  # least architectures, and least values of a companion, to learn from
+_SHRINK = 0.5  # added to the variance of each standardised companion
+_UNEXPLAINED = 0.5  # share of the variance not explained by other architectures that counts as noise, where noise is unknown
+_HIGHEST = 0.95  # of correlations with the true target
+_REMAINING = 0.25  # least share of the noise variance that remains with companions
+_LEAST_NOISE = 1e-3  # of the variance of the target
+_PRIOR_REPEATS = 4.0  # repetitions that the assumed noise weighs as much as
+_LEAST_SPREAD = 0.1  # least share of the errors on held-out indices that is no noise
+_ROWS = 400  # most architectures that predict others
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Of a architectures: the index of their own measurements, the expected value with its deviation, each (a,).
+
+    `noise` is the standard deviation of one measurement of the target. All are in the units of the target.
+    """
+
+    index: FloatArray
+    mean: FloatArray
+    std: FloatArray
+    noise: float
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """Normal scores by rank: monotone, so that the scale and outliers of a companion do not matter."""
+
+    known: FloatArray
+    values: FloatArray
+
+    @classmethod
+    def of(cls, column: FloatArray) -> _Scores | None:
+        """The scores of the finite values; None if they are too few or all equal."""
+        finite = column[np.isfinite(column)]
+        if len(finite) < FEWEST or np.ptp(finite) == 0:
+            return None
+        known, first = np.unique(finite, return_index=True)
+        scores = ndtri((rankdata(finite) - 0.5) / len(finite))
+        return cls(known, scores[first] / scores.std())
+
+    def __call__(self, column: FloatArray) -> FloatArray:
+        return np.where(np.isfinite(column), np.interp(column, self.known, self.values), np.nan)
+
+
+class ExpectedValue:
+    """Learns how much each value of an evaluation tells about the target, then estimates the target's expected value.
+
+    `noise` is the standard deviation of one measurement of the target (None: from repetitions, else a share of the variance
+    that other architectures do not explain). `make` makes a `GaussianProcess` for the columns of X with further settings.
+    """
+
+    def __init__(
+        self, make: Callable[..., GaussianProcess] = GaussianProcess, noise: float | None = None
+    ) -> None:
+        self.make = make
+        self.noise = noise
+
+    def fit(self, X: FloatArray, group: IntArray, y: FloatArray, companions: FloatArray) -> ExpectedValue:
+        """Learn from n measurements y (n,) of the rows `group` (n,) of X (a, d), with companions (n, q), NaN where missing."""
+        self.centre_ = float(y.mean())
+        self.scale_ = float(y.std()) if np.ptp(y) > 0 else 1.0
+        z = (y - self.centre_) / self.scale_
+        found = [(j, _Scores.of(companions[:, j])) for j in range(companions.shape[1])]
+        self._scores = {j: scores for j, scores in found if scores is not None}
+        self._process: GaussianProcess | None = None
+        few = len(X) < FEWEST or np.ptp(y) == 0
+        means = _sums(group, z, len(X)) / np.maximum(_sums(group, np.ones(len(z)), len(X)), 1.0)
+        held_out = np.zeros(len(X)) if few else self._fitted(X, means).leave_one_out()
+        explained = 0.0 if few else 1.0 - _square(means[_newest(len(X))] - held_out) / float(means.var())
+        self.noise_ = self._variance_of_noise(max(0.0, explained), z, group, len(X))
+        table = self._table(z, companions)
+        self._covariance = _covariance(table)
+        squares = np.maximum(self._covariance[0] ** 2, 1e-12)
+        # less what chance alone gives
+        self._related = self._covariance[0] * np.maximum(0.0, 1.0 - 1.0 / (len(table) * squares))
+        if not few:
+            index, _ = self._indices(table, group, len(X))
+            self._process = self._fitted(X, index)
+        return self
+
+    def estimate(self, X: FloatArray, group: IntArray, y: FloatArray, companions: FloatArray) -> Expected:
+        """The expected value of each row of X (a, d), which all have measurements; arguments as of `fit`.
+
+        Weights, noise and hyperparameters are those of the last fit.
+        """
+        z = (y - self.centre_) / self.scale_
+        index, noise = self._indices(self._table(z, companions), group, len(X))
+        mean, variance = index, noise
+        if self._process is not None:
+            counts = _sums(group, np.ones(len(z)), len(X))
+            own = _sums(group, z, len(X)) / counts
+            predicted = _scaled_to(own, _held_out(self._process, X, index))
+            # of the prediction's two errors the larger: an index of unrelated companions is easy to predict
+            of_index = _square(index - predicted) - float(noise.mean())
+            of_own = _square(own - predicted) - self.noise_ * float(np.mean(1.0 / counts))
+            spread = max(of_index, of_own, _LEAST_SPREAD * _square(index - predicted))
+            variance = 1.0 / (1.0 / spread + 1.0 / noise)
+            mean = variance * (predicted / spread + index / noise)
+        return Expected(
+            self.centre_ + self.scale_ * index,
+            self.centre_ + self.scale_ * mean,
+            self.scale_ * np.sqrt(variance),
+            self.scale_ * float(np.sqrt(self.noise_)),
+        )
+
+    def _fitted(self, X: FloatArray, y: FloatArray) -> GaussianProcess:
+        """A process that is small, and begins with as much noise as signal."""
+        rows = _newest(len(X))
+        process = self.make(tune_points=120, max_points=_ROWS, max_iterations=20, noise=0.5, noise_width=0.5)
+        return process.fit(X[rows], y[rows])
+
+    def _variance_of_noise(self, explained: float, z: FloatArray, group: IntArray, n: int) -> float:
+        """Variance of the noise of one measurement, on the standardised scale."""
+        if self.noise is not None:
+            return float(np.clip((self.noise / self.scale_) ** 2, _LEAST_NOISE, _HIGHEST))
+        assumed = _UNEXPLAINED * (1.0 - explained)
+        counts = _sums(group, np.ones(len(z)), n)
+        means = _sums(group, z, n) / np.maximum(counts, 1.0)
+        repeats = float(np.maximum(counts - 1.0, 0.0).sum())
+        within = float(((z - means[group]) ** 2).sum())
+        variance = (within + _PRIOR_REPEATS * assumed) / (repeats + _PRIOR_REPEATS)
+        return float(np.clip(variance, _LEAST_NOISE, _HIGHEST))
+
+    def _table(self, z: FloatArray, companions: FloatArray) -> FloatArray:
+        """The target and the scores of its companions, (n, 1 + q), NaN where missing."""
+        return np.column_stack([z, *(scores(companions[:, j]) for j, scores in self._scores.items())])
+
+    def _indices(self, table: FloatArray, group: IntArray, n: int) -> tuple[FloatArray, FloatArray]:
+        """The index of each architecture, and the variance of its noise, each (n,), standardised."""
+        index, noise = np.empty(len(table)), np.empty(len(table))
+        known = np.isfinite(table)
+        for pattern in np.unique(known, axis=0):
+            rows = (known == pattern).all(axis=1)
+            weights, noise[rows] = self._weights(np.flatnonzero(pattern))
+            index[rows] = table[np.ix_(rows, pattern)] @ weights
+        precision = _sums(group, 1.0 / noise, n)
+        return _sums(group, index / noise, n) / precision, 1.0 / precision
+
+    def _weights(self, columns: np.ndarray) -> tuple[FloatArray, float]:
+        """Weights of these columns, the target's first, so that the index is the target plus noise, and its variance."""
+        true = 1.0 - self.noise_  # variance of the target without noise
+        covariance = self._covariance[np.ix_(columns, columns)]
+        highest = _HIGHEST * np.sqrt(true)
+        related = np.clip(self._related[columns], -highest, highest)
+        related[0] = true
+        weights = np.linalg.solve(covariance + _SHRINK * np.diag(columns > 0), related)
+        reached = float(related @ weights)
+        variance = true * (true / reached - 1.0)
+        variance = float(np.clip(variance, _REMAINING * self.noise_, self.noise_))
+        return weights * np.sqrt((true + variance) / (weights @ covariance @ weights)), variance
+
+
+def _covariance(table: FloatArray) -> FloatArray:
+    """Covariance of standardised columns over the rows where both are known, positive definite with shrinkage."""
+    known = np.isfinite(table)
+    filled = np.where(known, table, 0.0)
+    found = (filled.T @ filled) / np.maximum(known.T.astype(float) @ known, 1.0)
+    np.fill_diagonal(found, 1.0)
+    return np.asarray(np.clip(found, -1.0, 1.0), dtype=np.float64)
+
+
+def _square(values: FloatArray) -> float:
+    return float(np.mean(values**2))
+
+
+def _scaled_to(own: FloatArray, predicted: FloatArray) -> FloatArray:
+    """Predictions times the slope of the targets on them, from 0 to 1; a slope of 1 is assumed a priori."""
+    prior = 2.0 * _square(own - predicted)
+    slope = (float(own @ predicted) + prior) / (float(predicted @ predicted) + prior)
+    return predicted * float(np.clip(slope, 0.0, 1.0))
+
+
+def _sums(group: IntArray, values: FloatArray, n: int) -> FloatArray:
+    return np.asarray(np.bincount(group, values, n), dtype=np.float64)
+
+
+def _newest(n: int) -> np.ndarray:
+    return np.arange(max(0, n - _ROWS), n)
+
+
+def _held_out(process: GaussianProcess, X: FloatArray, y: FloatArray) -> FloatArray:
+    """Each y (n,) predicted from the other rows; older rows than the newest `_ROWS` from those."""
+    rows = _newest(len(X))
+    process = process.condition(X[rows], y[rows])
+    predicted = np.empty(len(X))
+    predicted[rows] = process.leave_one_out()
+    if rows[0] > 0:
+        predicted[: rows[0]] = process.predict(X[: rows[0]])[0]
+    return predicted
