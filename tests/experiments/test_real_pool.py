@@ -12,6 +12,10 @@ import pandas as pd
 import pytest
 import torch
 
+import nas
+from nas.core.errors import ConfigError
+from nas.core.records import Architecture, Trial
+from nas.testing import check_space
 from nas.training.feed import MemoryFeed, Normalise, Prepared
 from nas.training.recipe import Recipe
 
@@ -20,8 +24,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "experiments" / "re
 import depthwise
 import noise_ceiling
 import pool
+import pool_space
 import pools
 import recorded
+import replays
+import surrogate_share
 
 
 def tiny_data(images: int = 20) -> Prepared:
@@ -73,15 +80,17 @@ def test_the_committed_networks_are_those_of_the_seed() -> None:
         assert muxnet.space.format(pools.draw(muxnet, int(row["draw"]), 20)) == row["network"]
 
 
-def test_a_killed_run_continues_after_its_last_whole_row(tmp_path: Path) -> None:
-    resnets, path = pools.pool_of("resnets"), tmp_path / "resnets.csv"
-    rng = np.random.default_rng(0)
-    listed = sorted((resnets.space.sample(rng) for _ in range(8)), key=lambda a: pools.madds(resnets, a))[:2]
-    recipe = Recipe(epochs=2, batch_size=10, ema_decay=0.5)
-    pool.fill(resnets, listed[:1], tiny_data(), path, recipe)
+def test_a_killed_run_continues_after_its_last_whole_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "speed_up", lambda network: network)  # compiling takes seconds
+    muxnet, path = pools.pool_of("muxnet"), tmp_path / "muxnet.csv"
+    listed = pools.networks(muxnet, 2, tmp_path)
+    recipe = Recipe(epochs=2, batch_size=10, lr=0.01, ema_decay=0.5)
+    pool.fill(muxnet, listed[:1], tiny_data(), path, recipe)
     whole = path.read_bytes()
     path.write_bytes(whole + b"1,A,333,44")
-    pool.fill(resnets, listed, tiny_data(), path, recipe)
+    pool.fill(muxnet, listed, tiny_data(), path, recipe)
     assert path.read_bytes().startswith(whole)
     frame = pd.read_csv(path)
     assert list(zip(frame["index"], frame["seed"], strict=True)) == [(0, "A"), (0, "B"), (1, "A"), (1, "B")]
@@ -91,6 +100,7 @@ def test_a_killed_run_continues_after_its_last_whole_row(tmp_path: Path) -> None
     assert curve[-1] == frame["val_loss"][0]
 
 
+@pytest.mark.slow  # compiles
 def test_the_faster_gradient_is_the_gradient() -> None:
     if depthwise.kernel() is None:
         pytest.skip("no AVX-512 or no compiler")
@@ -132,3 +142,77 @@ def test_intraclass_correlation_of_equal_seeds_is_one_and_of_independent_ones_ab
     values = rng.normal(size=500)
     assert noise_ceiling.intraclass(np.stack([values, values], axis=1)) == pytest.approx(1.0)
     assert abs(noise_ceiling.intraclass(rng.normal(size=(500, 2)))) < 0.15
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> str:
+    made_up(tmp_path / "resnets.csv")
+    return str(tmp_path)
+
+
+def test_the_networks_of_a_pool_are_a_space(folder: str) -> None:
+    space = pool_space.space("resnets", folder)
+    check_space(space)
+    rng = np.random.default_rng(0)
+    members = set(space.members)
+    first, second = space.sample(rng), space.sample(rng)
+    for _ in range(20):
+        assert space.mutate(first, rng) in members - {first}
+        assert space.crossover(first, second, rng) in members - {first, second}
+    assert set(space.neighbours(first, rng)) <= members - {first}
+    outside = Architecture(space.name, tuple(int(g) for g in rng.integers(0, space.cardinalities)))
+    assert space.canonical(outside) in members
+
+
+def test_a_replay_sees_one_seed_and_reports_the_other(folder: str) -> None:
+    space, data = pool_space.space("resnets", folder), recorded.read(Path(folder) / "resnets.csv")
+    trial = Trial(0, space.members[3], 0)
+    plain = pool_space.Replay("resnets", results=folder)(trial)
+    assert plain["error"] == data.values["error"][3, 0]
+    assert plain["test_error"] == data.test[3, 1]
+    swapped = pool_space.Replay("resnets", "loss", swapped=True, results=folder)(trial)
+    assert swapped["error"] == data.values["loss"][3, 1]
+    assert swapped["test_error"] == data.test[3, 0]
+    with pytest.raises(ConfigError, match="expected a value"):
+        pool_space.Replay("resnets", "accuracy", results=folder)
+
+
+@pytest.mark.parametrize("algorithm", ["moead", "local-search"])
+def test_searches_move_through_the_pool(folder: str, algorithm: str) -> None:
+    space = pool_space.space("resnets", folder)
+    evaluate = pool_space.Replay("resnets", results=folder)
+    found = nas.search(space, ["error", "params", "madds"], evaluate, algorithm=algorithm, budget=30, seed=1)
+    assert found.history["architecture"].nunique() == 30
+
+
+def test_the_surrogates_are_compared_with_the_ceiling(folder: str, tmp_path: Path) -> None:
+    path = tmp_path / "surrogates.csv"
+    models = ["pairwise-ridge", "rbf"]
+    frame = surrogate_share.fill(path, ["resnets"], [20, 200], 2, models, folder)
+    again = surrogate_share.fill(path, ["resnets"], [20, 200], 2, models, folder)
+    assert len(frame) == len(again) == len(pd.read_csv(path)) == 8
+    summary = surrogate_share.summary(frame)
+    assert set(summary["results"]) == {20}
+    assert len(surrogate_share.markdown(summary)) == 4
+
+
+def test_the_report_of_the_replays_pairs_both_directions(tmp_path: Path) -> None:
+    rows = [
+        {"problem": problem, "values": "reported", "measure": "hypervolume", "algorithm": method}
+        | {"seed": seed, "evaluations": n, "value": 0.2 + 0.01 * seed + n / 500 + bonus}
+        for problem in ("resnets", "resnets-swapped")
+        for method, bonus in (("sa-moead", 0.1), ("random", 0.0))
+        for seed in range(5)
+        for n in (10, 50, 100)
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "quality.csv", index=False)
+    best = [
+        {"problem": problem, "values": "reported", "front_hypervolume": 0.5}
+        for problem in ("resnets", "resnets-swapped")
+    ]
+    pd.DataFrame(best).to_csv(tmp_path / "reference.csv", index=False)
+    table = replays.medians(replays.shares(tmp_path))
+    assert set(table["runs"]) == {10}
+    effort = replays.needed(table).set_index("method")
+    assert effort.loc["random", "reference_needs"] == 50
+    assert any("| random |" in line for line in replays.markdown(table, effort.reset_index(), [10, 100]))
