@@ -22,14 +22,13 @@ from typing import Any
 import torch
 from depthwise import speed_up
 from pools import POOLS, RESULTS, Pool, networks, pool_of
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch import nn
 
 from nas.core.records import Architecture
 from nas.training.data import Parquet
 from nas.training.evaluator import reproducible
 from nas.training.feed import Feed, Prepared, prepare
-from nas.training.loop import Training, stream
+from nas.training.loop import Training, judge, stream
 from nas.training.recipe import Recipe
 from search_spaces.muxnet import MUXNet, fuse
 
@@ -58,19 +57,10 @@ COLUMNS = (
 )  # fmt: skip
 
 
-@torch.inference_mode()
-def measure(network: nn.Module, feed: Feed, batch: int = 500) -> dict[str, float]:
-    """Error in percent, cross-entropy in nats, and soft error: 100 times one minus the mean probability of the true class."""
-    network.eval()
-    sums = torch.zeros(3, dtype=torch.float64)
-    for x, y in feed.batches(list(torch.arange(len(feed)).split(batch)), None):
-        logits: Tensor = network(x)
-        loss = cross_entropy(logits, y, reduction="none")
-        sums += torch.stack(
-            [(logits.argmax(1) != y).sum(), loss.sum(), (1 - torch.exp(-loss)).sum()]
-        ).double()
-    error, loss_sum, soft = (sums / len(feed)).tolist()
-    return {"error": 100 * error, "loss": loss_sum, "soft": 100 * soft}
+def measure(network: nn.Module, feed: Feed) -> dict[str, float]:
+    """Error and soft error in percent, and loss, of a classifier of ten classes."""
+    score = judge(network, feed, 10)
+    return {"error": score.error, "loss": score.loss, "soft": score.soft_error}
 
 
 def faster(network: nn.Module) -> nn.Module:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pools import RESULTS, pool_of
-from recorded import SINGLE, TEST, Recorded, read
+from recorded import TEST, Recorded, read
 
 import nas
 from nas.core.errors import ConfigError
@@ -19,6 +19,14 @@ from nas.core.records import Architecture, FloatArray, Trial
 
 NEAR = 5  # members among which variation chooses
 REPORTED = "test_error"
+NAMES = {  # of the values beside the error: as in an evaluation, and as in the tables
+    "loss": "loss",
+    "soft_error": "soft error",
+    "train_loss": "training loss",
+    "average_error": "error, averaged weights",
+    "average_loss": "loss, averaged weights",
+    "average_soft_error": "soft error, averaged weights",
+}
 
 
 class PoolSpace(nas.SearchSpace):
@@ -116,13 +124,14 @@ def space(pool: str = "muxnet", results: str = str(RESULTS)) -> PoolSpace:
 class Replay:
     """Returns the values of one seed's training, and the test error of the other seed's as `test_error`.
 
-    `value` is the recorded value returned as `error`; all values of the same seed are returned besides, under their labels
-    with underscores (`loss`, `training_loss`). With `swapped` the search sees seed B and seed A's test error is reported.
+    `value` is the recorded value returned as `error`; all other values of the same seed are returned besides (`NAMES`), and some of
+    them are its `companions`, by default those of a training. With `swapped` the search sees seed B and seed A's test error is reported.
     """
 
     pool: str = "muxnet"
     value: str = "error"
     swapped: bool = False
+    companions: Sequence[str] = ("loss", "soft_error", "train_loss")
     results: str = str(RESULTS)
 
     def __post_init__(self) -> None:
@@ -133,13 +142,8 @@ class Replay:
         """The looked-up values; the trial's seed and budget have no effect."""
         data, row = trained(self.pool, self.results), space(self.pool, self.results).row(trial.architecture)
         seen = int(self.swapped)
-        others = {_name(name): float(data.values[name][row, seen]) for name in SINGLE if name != "error"}
-        return {
+        others = {name: float(data.values[label][row, seen]) for name, label in NAMES.items()}
+        return others | {
             "error": float(data.values[self.value][row, seen]),
             REPORTED: float(data.test[row, 1 - seen]),
-            **others,
         }
-
-
-def _name(label: str) -> str:
-    return label.replace(",", "").replace(" ", "_")

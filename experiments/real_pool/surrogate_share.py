@@ -32,7 +32,7 @@ from surrogates.quality import kendall_tau
 KEY = ["pool", "networks", "results", "seed", "model", "value"]
 LEFT_OUT = ("constant", "graph-network", "lightgbm")  # no order, other spaces, an optional package
 MODELS = ("auto", *(name for name in SURROGATES if name not in LEFT_OUT))
-VALUES = ("error", "loss")
+VALUES = ("error", "loss", "loss, averaged weights", "all losses and errors")
 LEAST_TEST = 15  # networks to rank
 
 
@@ -58,7 +58,13 @@ def measure(
 
 
 def fill(
-    path: Path, pools: list[str], sizes: list[int], seeds: int, models: list[str], results: str
+    path: Path,
+    pools: list[str],
+    sizes: list[int],
+    seeds: int,
+    models: list[str],
+    values: list[str],
+    results: str,
 ) -> pd.DataFrame:
     """Compute the missing results, each on disk at once; return all."""
     frame = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=KEY)
@@ -67,7 +73,7 @@ def fill(
         data, of_pool = trained(pool, results), space(pool, results)
         evaluate = Replay(pool, results=results)
         for n in [n for n in sizes if n + LEAST_TEST <= len(data)]:
-            for key in [(pool, len(data), n, s, m, v) for s in range(seeds) for m in models for v in VALUES]:
+            for key in [(pool, len(data), n, s, m, v) for s in range(seeds) for m in models for v in values]:
                 if key in done:
                     continue
                 found = measure(of_pool, data, evaluate, *key[2:])
@@ -111,11 +117,12 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", type=int, default=[25, 50, 100, 200])
     parser.add_argument("--seeds", type=int, default=21)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--values", nargs="+", default=list(VALUES))
     parser.add_argument("--results", type=Path, default=RESULTS)
     args = parser.parse_args()
     path = args.results / "surrogates.csv"
     pools = [p for p in args.pools if (args.results / f"{p}.csv").exists()]
-    fill(path, pools, args.sizes, args.seeds, args.models, str(args.results))
+    fill(path, pools, args.sizes, args.seeds, args.models, args.values, str(args.results))
     if path.exists():
         print("\n".join(markdown(summary(pd.read_csv(path)))))
 

@@ -188,8 +188,8 @@ def test_searches_move_through_the_pool(folder: str, algorithm: str) -> None:
 def test_the_surrogates_are_compared_with_the_ceiling(folder: str, tmp_path: Path) -> None:
     path = tmp_path / "surrogates.csv"
     models = ["pairwise-ridge", "rbf"]
-    frame = surrogate_share.fill(path, ["resnets"], [20, 200], 2, models, folder)
-    again = surrogate_share.fill(path, ["resnets"], [20, 200], 2, models, folder)
+    frame = surrogate_share.fill(path, ["resnets"], [20, 200], 2, models, ["error", "loss"], folder)
+    again = surrogate_share.fill(path, ["resnets"], [20, 200], 2, models, ["error", "loss"], folder)
     assert len(frame) == len(again) == len(pd.read_csv(path)) == 8
     summary = surrogate_share.summary(frame)
     assert set(summary["results"]) == {20}
