@@ -41,9 +41,11 @@ def settled(problem: Problem, *, recorded: TaskSpec | None = None, optional: boo
     given: object = problem.evaluate
     evaluate = given.for_space(space, task) if isinstance(given, HasForSpace) else problem.evaluate
     if task is not None and any(isinstance(source, HasForSpace) for source in sources):
-        from nas.training.counts import check_counts  # imports torch
+        from nas.training.counts import check_counts, check_outputs  # imports torch
 
         check_counts(space, task)
+        if any(getattr(source, "classifies", False) for source in sources):
+            check_outputs(space, task)
     return problem.settled(space, evaluate, task)
 
 

@@ -40,6 +40,29 @@ def check_counts(space: object, task: TaskSpec) -> None:
             _check_madds(space, architecture, network, task, task.image_size)
 
 
+def check_outputs(space: object, task: TaskSpec) -> None:
+    """Raise `ConfigError` where a classifier of the space returns another number of values than the data have classes.
+
+    One network and one image; a network that fails is left to the search.
+    """
+    if not (isinstance(space, SearchSpace) and can_build(space)) or task.image_size is None:
+        return
+    shape = (1, task.in_channels, *task.image_size)
+    try:
+        architecture = space.canonical(space.sample(np.random.default_rng(0)))
+        network = _built(space, architecture, task)
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            output = network.eval()(torch.zeros(shape, device=next(network.parameters()).device))
+    except Exception:  # a failed candidate; the search continues
+        return
+    if isinstance(output, torch.Tensor) and output.ndim == 2 and output.shape[1] != task.num_classes:
+        name, text = _named(space, architecture)
+        raise ConfigError(
+            f"space {name!r}: the network of {text} returns {output.shape[1]:,} numbers for an image, but the data have "
+            f"{task.num_classes:,} classes: let build take num_classes and return one number a class"
+        )
+
+
 def check_params(
     space: object, architecture: Architecture, network: nn.Module, task: TaskSpec | None = None
 ) -> None:

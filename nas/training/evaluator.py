@@ -169,6 +169,11 @@ class TrainingEvaluator:
             device = torch.device("cpu")
         return self.task.prepare(self.data, self.recipe, device, None).spec()
 
+    @property
+    def classifies(self) -> bool:
+        """Whether its networks return one number a class."""
+        return isinstance(self.task, Classification)
+
     def for_space(self, space: SearchSpace, task: TaskSpec | None) -> TrainingEvaluator:
         """The same evaluator, for networks of `space` and data of this task; see `HasForSpace`."""
         return dataclasses.replace(self, space=space, expected=task)  # type: ignore[arg-type]

@@ -136,6 +136,11 @@ class WithProxies:
     def task_spec(self) -> TaskSpec:
         return self.evaluator.task_spec()
 
+    @property
+    def classifies(self) -> bool:
+        """Whether its networks return one number a class."""
+        return self.evaluator.classifies
+
     def for_space(self, space: SearchSpace, task: TaskSpec | None) -> WithProxies:
         """The same with an evaluator for this space."""
         return replace(self, evaluator=self.evaluator.for_space(space, task))

@@ -199,6 +199,25 @@ def test_a_space_that_follows_no_data_is_searched_where_it_agrees_with_them(imag
     assert len(search(space, TrainingEvaluator(space, images, RECIPE)).history) == 2
 
 
+@pytest.mark.parametrize("proxies", [False, True])
+@pytest.mark.parametrize("classes", [3, 200])
+def test_networks_with_another_number_of_outputs_than_classes_are_refused_before_any_training(
+    classes: int, proxies: bool, images: Folder
+) -> None:
+    space = nas.Space("outputs", width=nas.Choice(4, 8))
+
+    @space.build
+    def build(c: Any, *, in_channels: int) -> nn.Module:
+        first = nn.Conv2d(in_channels, c.width, 3)
+        return nn.Sequential(first, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LazyLinear(classes))
+
+    evaluate: Any = Untrained(space, images, RECIPE)
+    with pytest.raises(
+        ConfigError, match=rf"returns {classes} numbers for an image, but the data have 4 classes"
+    ):
+        search(space, WithProxies(evaluate, ("params",)) if proxies else evaluate)
+
+
 class WithoutBias(Fixed):
     """Counts multiply-adds by another convention."""
 
