@@ -12,7 +12,16 @@ from pandas.api.types import is_numeric_dtype
 from rich.table import Table
 
 from nas.cli.console import errors, output, print_json
-from nas.cli.show import ROWS, architecture_table, fitted, front_table, number, value_columns
+from nas.cli.show import (
+    ROWS,
+    add_expected,
+    architecture_table,
+    expected_cells,
+    fitted,
+    front_table,
+    number,
+    value_columns,
+)
 from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
 from nas.pareto.decision import Knee, Picked, knee, minimised, pick
@@ -131,6 +140,7 @@ def _print_rows(table: RunTable, picked: Picked | None, bend: Knee | None, optio
         left = f", {picked.dropped} excluded by limits" if picked.preference.limits else ""
         title = f"By {picked.preference}: {len(front)} of {len(table.front)} architectures{left}{some}"
     view = architecture_table(title, table.objectives, options.by)
+    expected = add_expected(view, table.objectives, front)
     targets = picked is not None and not picked.worse_by.columns.empty
     if targets:
         view.add_column("distance", no_wrap=True)
@@ -140,6 +150,7 @@ def _print_rows(table: RunTable, picked: Picked | None, bend: Knee | None, optio
     columns = value_columns(table.objectives, options.by)
     for i in range(shown):
         cells = [str(front["architecture"].iloc[i]), *[number(front[name].iloc[i]) for name in columns]]
+        cells += expected_cells(front.iloc[i], expected)
         if picked is not None:
             cells += [_distance(picked, i)] * targets + [f"{picked.scores[i]:.3f}"]
         view.add_row(*cells, _mark(i, picked, bend), style="bold" if picked is not None and i == 0 else None)

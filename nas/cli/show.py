@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -14,6 +15,7 @@ from rich.text import Text
 from nas.cli.console import output as output
 from nas.core.objectives import Objective
 from nas.core.plugins import registry
+from nas.runs.expected import ENDS
 from nas.runs.run_folder import RunTable
 
 FEW_PARAMETERS = 12  # more are left to front.csv
@@ -44,12 +46,27 @@ def _front_table(table: RunTable, by: str | None, parameters: Sequence[str]) -> 
     title = f"Pareto front: {len(front)} architectures" + (f", {ROWS} shown" if len(front) > ROWS else "")
     view = architecture_table(title, table.objectives, by)
     columns = value_columns(table.objectives, by)
+    expected = add_expected(view, table.objectives, front)
     for name in parameters:
         view.add_column(name, justify="right", no_wrap=True)
     for _, row in shown.iterrows():
-        cells = [parameter_text(row[name]) for name in parameters]
+        cells = [*expected_cells(row, expected), *(parameter_text(row[name]) for name in parameters)]
         view.add_row(str(row["architecture"]), *[number(row[name]) for name in columns], *cells)
     return view
+
+
+def add_expected(view: Table, objectives: Sequence[Objective], front: pd.DataFrame) -> list[str]:
+    """Add a column for the expected value of each noisy objective, with its interval; return their names."""
+    names = [o.name for o in objectives if f"{o.name}_expected" in front.columns]
+    for name in names:
+        view.add_column(f"{name} expected (90%)", justify="right", no_wrap=True)
+    return names
+
+
+def expected_cells(row: pd.Series[Any], names: Sequence[str]) -> list[str]:
+    """The cells of the columns of `add_expected`: the expected value and the ends of its interval."""
+    ends = [[number(row[f"{name}_{end}"]) for end in ENDS] for name in names]
+    return [f"{middle} ({low} to {high})" for middle, low, high in ends]
 
 
 def parameter_text(cell: Any) -> str:

@@ -32,7 +32,8 @@ class Objective:
     `companions` names further values of the same evaluation that tell something about this objective, such as the loss for
     an error. None means: those that the evaluator declares (`nas.core.evaluator.HasCompanions`) for a value that it
     measures. With `noise` None, an objective with companions is noisy and its noise is estimated; one without companions
-    counts as exact. The algorithm receives the companions with each result (docs/own-evaluator.md).
+    counts as exact. The algorithm receives the companions with each result, and the expected value of a noisy objective decides
+    about the front (docs/concepts.md, "Noise").
     """
 
     name: str

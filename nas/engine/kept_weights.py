@@ -14,6 +14,7 @@ from nas.core.records import Result, Trial
 from nas.core.space import SearchSpace, text_of
 from nas.core.text import command
 from nas.engine.callbacks import Callback
+from nas.engine.expected import ExpectedFront
 from nas.engine.search_state import SearchState
 from nas.runs.files import run_files
 from nas.runs.history import as_json
@@ -23,7 +24,7 @@ INDEX = "index.json"
 
 
 class KeptWeights(Callback):
-    """Removes weights as soon as neither the front nor a continuation needs them.
+    """Removes weights as soon as neither the front nor a continuation needs them, nor the front by expected values may.
 
     `evaluator` keeps them in `folder`. Files of trials without a processed result are left alone. The front's weights remain
     at the end only if `keep`; otherwise they only served continuations.
@@ -49,7 +50,9 @@ class KeptWeights(Callback):
         self._told = len(state.results)
         wanted = self._of(state.rungs.wanted())
         if self._keep:
-            wanted |= self._of(result.trial for result in state.front.items if result.trial.id >= 0)
+            front = ExpectedFront.of(state.problem, (*state.imported, *state.results))
+            members = [*state.front.items, *([] if front is None else front.possible)]
+            wanted |= self._of(result.trial for result in members if result.trial.id >= 0)
         if not self.folder.is_symlink():
             for path in self._files - wanted:
                 if not path.is_symlink():

@@ -18,12 +18,14 @@ from nas.core.versions import versions
 from nas.engine.changed_code import META as CODE
 from nas.engine.changed_code import RunCode
 from nas.engine.declared import DECLARATION
+from nas.engine.expected import ExpectedFront
 from nas.engine.kept_weights import KeptWeights
 from nas.engine.plan import COST_SECONDS, Plan
 from nas.engine.search_state import SearchState, numerics
 from nas.engine.stopping import StopRule
 from nas.report.run_tables import write_tables
 from nas.runs.brought import META, imported_table
+from nas.runs.expected import META as EXPECTED
 from nas.runs.files import run_files
 from nas.runs.history import History, as_json
 from nas.runs.history_table import frame_of
@@ -38,7 +40,7 @@ class SearchResult:
     """The result of a search.
 
     `front`: the non-dominated architectures that meet every limit, one row each, column ``architecture`` and one column an
-    objective in its own unit. `history`: one row per trial (see `nas.runs.history.read_history`). Both end in one column per
+    objective in its own unit, and for a noisy one the expected value with a 90% interval, as in front.csv. `history`: one row per trial (see `nas.runs.history.read_history`). Both end in one column per
     parameter, where these have names (see `nas.runs.parameters`). `summary`: the numbers of summary.json. `state`:
     ``finished``, ``exhausted`` (nothing new left in the space) or ``interrupted``.
     `front_posterior`: with repeated measurements and an algorithm with a model, the front by the model's posterior mean (see
@@ -133,11 +135,13 @@ def conclude(
     }
     every = [*state.imported, *state.results]
     posterior = posterior_front(problem, plan.algorithm, every)
+    front = ExpectedFront.of(problem, every)
     named, texts = Parameters(), {}
-    if history is None or posterior is not None:
+    if history is None or posterior is not None or front is not None:
         different = dict.fromkeys(result.trial.architecture for result in every)
         texts = {architecture: text_of(problem.space, architecture) for architecture in different}
         named = Parameters.of(problem.space, texts)
+    expected = None if front is None else front.values(texts.__getitem__, len(state.results))
     posterior = None if posterior is None else named.added(posterior)
     if history is None:
         frame = frame_of(problem.space, state.results, texts=texts)
@@ -151,17 +155,21 @@ def conclude(
             state.notes,
             imported_table(warm),
             parameters=named,
+            expected=expected,
         )
         return SearchResult(
             table.front, table.frame, summarise(table, extra), ended, None, table, posterior, problem.space
         )
     history.check_in_place()
     out = history.path.parent
+    if expected is not None:
+        history.write_meta({EXPECTED: expected.as_meta()})
     table, meta = load_run(out)
     recorded_code = RunCode.from_meta(meta.get(CODE))
     if recorded_code is not None and recorded_code.accepted:
         extra["code_changed"] = [dict(change) for change in recorded_code.accepted]
     summary = write_tables(out, table, extra, posterior, plots=plots, csv=csv)
     if kept is not None:
-        kept.conclude(problem.space, state.front.items, history.trials())
+        members = state.front.items if front is None else front.members
+        kept.conclude(problem.space, members, history.trials())
     return SearchResult(table.front, table.frame, summary, ended, out, table, posterior, problem.space)

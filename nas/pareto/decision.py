@@ -45,15 +45,23 @@ class Picked:
 
 
 def minimised(front: pd.DataFrame, objectives: Sequence[Objective]) -> FloatArray:
-    """The objectives of a front's rows, shape (n, m), minimised. Raises `ConfigError` for a missing column."""
+    """The objectives of a front's rows, shape (n, m), minimised; the expected values of noisy ones.
+
+    Raises `ConfigError` for a missing column.
+    """
     names = [o.name for o in objectives]
     missing = [name for name in names if name not in front.columns]
     if missing:
         raise ConfigError(
             f"front: expected a column for each of {', '.join(names)}, but {missing[0]!r} is missing"
         )
-    values = front[names].to_numpy(dtype=np.float64)
+    values = np.array([decisive(front, name) for name in names], dtype=np.float64).T
     return np.asarray(values * [o.sign for o in objectives], dtype=np.float64)
+
+
+def decisive(front: pd.DataFrame, name: str) -> pd.Series[float]:
+    """The values of an objective that decide: the column NAME_expected if the front has it, else NAME."""
+    return front[f"{name}_expected" if f"{name}_expected" in front.columns else name]
 
 
 def pick(front: pd.DataFrame, preference: Preference) -> Picked:
@@ -81,11 +89,13 @@ def pick(front: pd.DataFrame, preference: Preference) -> Picked:
         preference,
         ranked,
         scores[order],
-        pd.DataFrame({o.name: o.sign * (ranked[o.name] - a) for o, a in named}, index=ranked.index),
+        pd.DataFrame({o.name: o.sign * (decisive(ranked, o.name) - a) for o, a in named}, index=ranked.index),
         {o.name: float(o.sign * z) for o, z in zip(objectives, level, strict=True)},
         len(front) - len(kept),
         far,
-        pd.DataFrame({str(x): _beyond(far[x.objective], x.bound, x.upper) for x in preference.limits}),
+        pd.DataFrame(
+            {str(x): _beyond(decisive(far, x.objective), x.bound, x.upper) for x in preference.limits}
+        ),
     )
 
 

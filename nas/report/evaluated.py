@@ -83,7 +83,10 @@ def evaluated(table: RunTable, *, imported: bool = False) -> Evaluated:
     front = np.zeros(len(frame), dtype=bool)
     usable = np.flatnonzero(feasible & latest & shown)
     front[usable[non_dominated(points[usable])]] = True
-    if imported:
+    expected = any(f"{o.name}_expected" in table.front for o in table.objectives)
+    if expected:
+        front = shown & latest
+    if imported or expected:
         front &= frame["architecture"].isin(table.front["architecture"]).to_numpy(dtype=bool)
     return Evaluated(
         table.objectives,

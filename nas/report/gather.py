@@ -126,7 +126,7 @@ def _run(source: Source, shown: _Shown, shared: Sequence[Measure]) -> Run:
     table, config = source.table, source.config
     run, kept = shown.run, shown.kept
     executor = (source.search or {}).get("executor") or {}
-    bend = _knee(run, kept, shared)
+    bend = _knee(source, run, kept, shared)
     drawn = rows_to_draw(run, kept, shown.room, bend)
     return Run(
         name=shown.name,
@@ -152,13 +152,19 @@ def _run(source: Source, shown: _Shown, shared: Sequence[Measure]) -> Run:
     )
 
 
-def _knee(run: Evaluated, kept: NDArray[np.int64], shared: Sequence[Measure]) -> int | None:
+def _knee(source: Source, run: Evaluated, kept: NDArray[np.int64], shared: Sequence[Measure]) -> int | None:
     """The row of the knee point (or most balanced point) of the front in the page's objectives; None without a front."""
     front = np.flatnonzero(run.front[kept])
     if not len(front):
         return None
     signs = np.array([-1.0 if measure.maximize else 1.0 for measure in shared])
-    return int(front[knee(run.values[kept][front] * signs).index])
+    values = run.values[kept][front]
+    table = source.table.front.drop_duplicates("architecture").set_index("architecture")
+    table = table.reindex(run.frame["architecture"].iloc[kept[front]])
+    for k, item in enumerate(run.objectives):
+        if f"{item.name}_expected" in table:
+            values[:, k] = table[f"{item.name}_expected"]
+    return int(front[knee(values * signs).index])
 
 
 def _of_planned(done: int, planned: int | None) -> str:

@@ -9,6 +9,7 @@ from nas.core.errors import HistoryError
 from nas.core.objectives import Limit, Objective
 from nas.pareto.indicators import CURVE_STEPS
 from nas.runs.brought import imported_table
+from nas.runs.expected import ExpectedValues
 from nas.runs.history import FILE, read_history, read_notes
 from nas.runs.log_file import well_formed
 from nas.runs.parameters import META, read_parameters
@@ -27,6 +28,7 @@ def load_run(folder: str | Path, steps: int | None = CURVE_STEPS) -> tuple[RunTa
         objectives = [Objective(**values) for values in meta["objectives"]]
         limits = [Limit.parse(text) for text in meta["limits"]]
         imported = imported_table(meta)
+        expected = ExpectedValues.from_meta(meta, int(frame["told"].notna().sum()))
         return run_table(
-            frame, objectives, limits, int(meta["initial"]), notes, imported, steps, parameters
+            frame, objectives, limits, int(meta["initial"]), notes, imported, steps, parameters, expected
         ), meta

@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 
 from nas.core.errors import HistoryError
 from nas.core.objectives import Limit, Objective
+from nas.core.problem import violation_of
 from nas.core.records import FloatArray, Note
 from nas.core.tables import csv_text
+from nas.pareto.archive import non_dominated
 from nas.pareto.indicators import CURVE_STEPS, Box, beyond_best, hypervolume, igd_plus, is_approximate, places
+from nas.runs.expected import ExpectedValues
 from nas.runs.files import HISTORY_CSV, run_files
 from nas.runs.fold import Fold, fold_rows
 from nas.runs.parameters import Parameters, as_written
@@ -29,7 +32,8 @@ class RunTable:
     `points` (n, m) are minimised, in the order of telling, NaN for failed and infeasible trials; `told` has the same rows of
     the table. `box` is the box of the hypervolume. `front` has the feasible non-dominated architectures: `architecture` and
     one column per objective, best first, and the `budget` if budgets differ. `notes` are the algorithm's notes, oldest first.
-    For an architecture measured repeatedly at a budget, `told`, `points` and `front` have the mean so far. `imported` are the
+    With noisy objectives the front of a finished run is that by expected values, with the columns `NAME_expected`, `NAME_low`,
+    `NAME_high` of each. For an architecture measured repeatedly at a budget, `told`, `points` and `front` have the mean so far. `imported` are the
     results of a warm start (see `nas.runs.brought.imported_table`), `before` (k, m) their points: they come first in the box
     and the curve, and may be on the front, which then has the column `origin`. Of all k + n results, `latest` is false for
     failures and where the architecture has a later result; only the latest results form the front. `fronts` has the fronts
@@ -108,10 +112,12 @@ def run_table(
     imported: pd.DataFrame | None = None,
     steps: int | None = CURVE_STEPS,
     parameters: Parameters | None = None,
+    expected: ExpectedValues | None = None,
 ) -> RunTable:
     """Order a run's rows by telling and fold them; `initial` results set the hypervolume's box.
 
-    The table has the fronts at up to `steps` places; at every row if None.
+    The table has the fronts at up to `steps` places; at every row if None. With `expected` values of noisy objectives, these
+    decide which architectures are on the front and in which order.
     """
     objectives = tuple(objectives)
     own = frame[frame["told"].notna()].sort_values("told", ignore_index=True)
@@ -130,9 +136,14 @@ def run_table(
         for name, mean in zip(names, (folded.means * signs).T, strict=True):
             rows[name] = rows[name].where(~again, mean)
     points = np.where(folded.feasible[:, None], folded.means, np.nan)
-    front = _front(objectives, rows.iloc[sorted(fold.front.items)], _extra_columns(rows, first > 0))
     order = pd.Series(keys, dtype=object)
     latest = (order.notna() & ~order.duplicated(keep="last")).to_numpy(dtype=bool)
+    extra = _extra_columns(rows, first > 0)
+    if expected is None:
+        front = _front(objectives, rows.iloc[sorted(fold.front.items)], extra)
+    else:
+        seen = np.where(latest[:, None], expected.replaced(folded.means, keys, objectives), np.nan)
+        front = _expected_front(objectives, limits, expected, rows, seen, extra)
     told = rows.iloc[first:].reset_index(drop=True)
     named = parameters or Parameters()
     return RunTable(
@@ -162,6 +173,26 @@ def _front(objectives: Sequence[Objective], rows: pd.DataFrame, further: Sequenc
     ascending = [not o.maximize for o in objectives]
     table = rows.reindex(columns=["architecture", *names, *further])
     return table.sort_values([*names, "architecture"], ascending=[*ascending, True], ignore_index=True)
+
+
+def _expected_front(
+    objectives: Sequence[Objective],
+    limits: Sequence[Limit],
+    expected: ExpectedValues,
+    rows: pd.DataFrame,
+    points: FloatArray,
+    further: Sequence[str],
+) -> pd.DataFrame:
+    """The front by expected points (n, m), NaN for rows that do not count; sorted by them."""
+    meets = [np.isfinite(p).all() and violation_of(objectives, limits, p) == 0 for p in points]
+    kept = np.flatnonzero(meets)
+    kept = kept[non_dominated(points[kept])]
+    kept = kept[np.lexsort((rows["architecture"].iloc[kept], *points[kept].T[::-1]))]
+    table = rows.iloc[kept].reindex(columns=["architecture", *(o.name for o in objectives)])
+    table = expected.added(table)
+    for name in further:
+        table[name] = rows[name].iloc[kept]
+    return table.reset_index(drop=True)
 
 
 def summarise(table: RunTable, extra: Mapping[str, Any]) -> dict[str, Any]:

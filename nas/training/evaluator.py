@@ -16,6 +16,7 @@ from torch import nn
 
 from nas.core.counting import counted_space
 from nas.core.errors import ConfigError, DataError, TrainingDiverged
+from nas.core.objectives import sampling_name
 from nas.core.records import Architecture, Trial
 from nas.core.space import HasBuild, SearchSpace, can_build
 from nas.core.task_spec import TaskSpec
@@ -111,7 +112,8 @@ class TrainingEvaluator:
     def __call__(self, trial: Trial) -> Mapping[str, float]:
         """The task's score on the validation images, and figures of the training.
 
-        For classification: `error`, `accuracy`, `top5_error` and `soft_error` (percent), `loss`. Of the training:
+        For classification: `error`, `accuracy`, `top5_error` and `soft_error` (percent), `loss`; `error_sampling` and
+        `accuracy_sampling`, the standard deviation of the difference from as many other images. Of the training:
         `train_loss`, `epochs` (all that its weights have seen), `trained_epochs` (in this call: fewer when it
         continued), `train_seconds`. Raises `DataError` when the images cannot be read, `TrainingDiverged`
         when the loss is NaN or infinite, `ConfigError` for a budget that is not a whole number of epochs.
@@ -122,10 +124,12 @@ class TrainingEvaluator:
                 raise DataError(f"data {self.data}: there is no validation image to select by")
             outcome = self._train(trial, prepared, device)
             score = self._judge(outcome.network, prepared.validation, prepared, device)
+            sampling = _sampling(score, len(prepared.validation))
             side = self._wanted(trial.architecture) or self.recipe.resolution
             more = [one(outcome.network, self.data, side, device) for one in self.also]
         return {
             **score.values(),
+            **sampling,
             "train_loss": outcome.loss,
             "epochs": float(outcome.epochs),
             "trained_epochs": float(outcome.trained),
@@ -284,6 +288,16 @@ class TrainingEvaluator:
 
     def _device(self) -> torch.device:
         return torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def _sampling(score: Scored, images: int) -> dict[str, float]:
+    """The deviation of the difference from as many other images of the same distribution, in percent."""
+    error = score.values().get("error")
+    if error is None:
+        return {}
+    wrong = (error / 100.0 * images + 1.0) / (images + 2.0)  # never 0 or 1
+    spread = 100.0 * math.sqrt(2.0 * wrong * (1.0 - wrong) / images)
+    return {sampling_name(name): spread for name in ("error", "accuracy")}
 
 
 @contextmanager

@@ -33,6 +33,9 @@ def test_three_epochs_on_the_digits_pass_ninety_percent(space, architecture):
     assert values["error"] < 10
     assert values["top5_error"] < 2
     assert 0 < values["soft_error"] < 15
+    share, images = values["error"] / 100, len(TrainingEvaluator(space).prepare().validation)
+    expected = 100 * (2 * share * (1 - share) / images) ** 0.5
+    assert values["error_sampling"] == values["accuracy_sampling"] == pytest.approx(expected, rel=0.1)
 
 
 def test_the_soft_error_is_the_mean_probability_of_the_wrong_classes(space, architecture):
