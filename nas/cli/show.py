@@ -31,7 +31,7 @@ def front_table(table: RunTable, by: str | None = None) -> Table:
     """
     if 0 < len(table.parameters) <= FEW_PARAMETERS:
         wide = _front_table(table, by, [name for name in table.parameters if name != by])
-        if fits(wide, output()):
+        if fits(wide, output(), least=_width(wide.columns[0].header)):
             return wide
     return _front_table(table, by, [])
 
@@ -43,7 +43,9 @@ def _front_table(table: RunTable, by: str | None, parameters: Sequence[str]) -> 
         if len(front) <= ROWS
         else front.iloc[[round(i * (len(front) - 1) / (ROWS - 1)) for i in range(ROWS)]]
     )
-    title = f"Pareto front: {len(front)} architectures" + (f", {ROWS} shown" if len(front) > ROWS else "")
+    title = f"Pareto front: {len(front)} architecture{'s' * (len(front) != 1)}" + (
+        f", {ROWS} shown" if len(front) > ROWS else ""
+    )
     view = architecture_table(title, table.objectives, by)
     columns = value_columns(table.objectives, by)
     expected = add_expected(view, table.objectives, front)
@@ -190,9 +192,10 @@ _LISTS = {
 }
 
 
-def fits(view: Table, console: Console) -> bool:
-    """Whether a table with architectures in its first column keeps them readable."""
+def fits(view: Table, console: Console, least: int = 0) -> bool:
+    """Whether a table with architectures in its first column, of `least` columns or more, keeps them readable."""
     longest = max((_width(cell) for cell in view.columns[0].cells), default=0)
+    longest = max(longest, least)
     return console.width - _others(view) - _BORDER - _PADDING >= min(longest, READABLE)
 
 

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from nas.cli.show import READABLE, architecture_table, fitted, number
+from nas.cli.show import READABLE, architecture_table, fits, fitted, number
 from nas.core.objectives import Objective
 
 ARCHITECTURE = "r8/stem8s1/se0.25/ds8:v0/ir16:k5s2e4/sp:k5e3p0.75m-0+/ir16:k3.5e3/head32"
@@ -62,6 +62,17 @@ def test_a_wide_terminal_keeps_one_table_with_units_in_the_header() -> None:
 def test_short_architectures_need_no_more_than_their_length() -> None:
     out = printed(80, text="1-2-3")
     assert "│ 1-2-3" in out
+
+
+def test_a_table_with_a_least_width_keeps_its_header_whole() -> None:
+    view = architecture_table("Pareto front", FOUR)
+    view.add_row("1-2-3", *["1,234,567"] * 4)
+    consoles = {width: Console(file=io.StringIO(), width=width) for width in range(40, 200)}
+    narrowest = min(width for width, console in consoles.items() if fits(view, console))
+    whole = min(
+        width for width, console in consoles.items() if fits(view, console, least=len("architecture"))
+    )
+    assert whole - narrowest == len("architecture") - len("1-2-3")
 
 
 def test_a_number_that_is_missing_is_an_empty_cell() -> None:
