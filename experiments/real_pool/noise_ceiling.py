@@ -43,6 +43,11 @@ def cross_tau(pair: FloatArray, test: FloatArray) -> float:
     return (kendall_tau(pair[:, 0], test[:, 1]) + kendall_tau(pair[:, 1], test[:, 0])) / 2
 
 
+def gained(pair: FloatArray, error: FloatArray, test: FloatArray) -> float:
+    """How much larger `cross_tau` is for a value than for the error, each (n, 2)."""
+    return cross_tau(pair, test) - cross_tau(error, test)
+
+
 def better_half(test: FloatArray) -> np.ndarray:
     """Rows of the networks with the lower mean test error."""
     mean = test.mean(axis=1)
@@ -94,12 +99,14 @@ def ceiling(data: Recorded, rounds: int = BOOTSTRAPS) -> pd.DataFrame:
     """A row for each value: tau and intraclass correlation between the seeds, tau with the other seed's test error, intervals."""
     half, rows = better_half(data.test), []
     beside_test = beside_costs(data.test, data.table)
+    beside_error = beside_costs(data.values["error"], data.table)
     for name, pair in (data.values | {LEARNED: learned(data)}).items():
         tau, tau_low, tau_high = interval(seeds_tau, pair, rounds=rounds)
         icc, icc_low, icc_high = interval(intraclass, pair, rounds=rounds)
         cross, cross_low, cross_high = interval(cross_tau, pair, data.test, rounds=rounds)
         beside = beside_costs(pair, data.table)
         left, left_low, left_high = interval(cross_tau, beside, beside_test, rounds=rounds)
+        gain, gain_low, gain_high = interval(gained, beside, beside_error, beside_test, rounds=rounds)
         rows.append(
             {
                 "value": name,
@@ -111,6 +118,9 @@ def ceiling(data: Recorded, rounds: int = BOOTSTRAPS) -> pd.DataFrame:
                 "tau_beside_costs": left,
                 "tau_beside_costs_low": left_low,
                 "tau_beside_costs_high": left_high,
+                "gain_beside_costs": gain,
+                "gain_beside_costs_low": gain_low,
+                "gain_beside_costs_high": gain_high,
                 "tau_seeds": tau,
                 "tau_seeds_low": tau_low,
                 "tau_seeds_high": tau_high,
@@ -127,15 +137,16 @@ def ceiling(data: Recorded, rounds: int = BOOTSTRAPS) -> pd.DataFrame:
 def markdown(table: pd.DataFrame) -> list[str]:
     """The table as Markdown lines."""
     lines = [
-        "| value of one seed | tau with the other seed's test error (90%) | in the better half | beside costs (90%) | tau between seeds | ICC (90%) | ICC, better half | ICC beside costs |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|",
+        "| value of one seed | tau with the other seed's test error (90%) | in the better half | beside costs (90%) | gain over the error (90%) | tau between seeds | ICC (90%) | ICC, better half | ICC beside costs |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for row in table.to_dict("records"):
         test = f"{row['tau_test']:.2f} ({row['tau_test_low']:.2f} to {row['tau_test_high']:.2f})"
         left = f"{row['tau_beside_costs']:.2f} ({row['tau_beside_costs_low']:.2f} to {row['tau_beside_costs_high']:.2f})"
+        gain = f"{row['gain_beside_costs']:+.2f} ({row['gain_beside_costs_low']:+.2f} to {row['gain_beside_costs_high']:+.2f})"
         icc = f"{row['icc']:.2f} ({row['icc_low']:.2f} to {row['icc_high']:.2f})"
         lines.append(
-            f"| {row['value']} | {test} | {row['tau_test_better_half']:.2f} | {left} | {row['tau_seeds']:.2f} | {icc} | "
+            f"| {row['value']} | {test} | {row['tau_test_better_half']:.2f} | {left} | {gain} | {row['tau_seeds']:.2f} | {icc} | "
             f"{row['icc_better_half']:.2f} | {row['icc_beside_costs']:.2f} |"
         )
     return lines
