@@ -106,7 +106,7 @@ def default_candidates(
         candidates["gp-counts"] = Candidate("genes+counts" + cost, partial(process, numeric=after_genes))
     elif "counts" in offered:
         candidates["gp-counts"] = Candidate("mixed+counts" + cost, declared)
-    elif "summary" not in offered and space.first_numeric is None and max(space.cardinalities) > 2:
+    if "summary" not in offered and space.first_numeric is None and max(space.cardinalities) > 2:
         candidates["gp-ordered-genes"] = Candidate("genes" + cost, partial(process, numeric=all_columns))
     candidates["rbf"] = Candidate(wide, SURROGATES["rbf"])
     candidates["ridge"] = Candidate(wide, SURROGATES["pairwise-ridge"])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from nas.algorithms._refinement import Improvement, Refinement
 from nas.algorithms.cost_estimate import CostEstimate
 from nas.algorithms.moead import MOEAD, MOEADSettings
 from nas.algorithms.prediction import in_chunks, is_light, work_of
@@ -20,6 +21,7 @@ from nas.core.space import HasEnumeration, allowed_genes
 
 _LARGEST_LIGHT_POOL, _SMALLEST_POOL = 600, 150
 _POOL_WORK = 1_500_000  # candidates times one-hot columns times objectives
+_REFINED = 0.15  # children of each round of the refinement, as a share of the inner search's candidates
 _WALKED = 4  # gene combinations enumerated for each architecture that a whole pool may hold
 
 
@@ -46,6 +48,45 @@ class CandidateBatch:
 def _exact(problem: Problem, architecture: Architecture) -> FloatArray:
     check_time()
     return problem.cheap_objectives(architecture)
+
+
+class CandidatePool:
+    """The candidates that models predict at each fit: every architecture of a small space, else those of inner searches."""
+
+    def __init__(self, problem: Problem, whole_space: int, size: int) -> None:
+        """`whole_space`: largest space of which all are candidates; `size`: candidates of the inner MOEA/D elsewhere."""
+        self._problem = problem
+        self._most = whole_space
+        self._size = pool_size(problem, size)
+        self._every: tuple[Architecture, ...] | None = None  # of a small space, else empty
+        self._whole: CandidateBatch | None = None
+
+    def whole(self, estimate: CostEstimate | None) -> CandidateBatch | None:
+        """Every architecture of a small space, else None."""
+        if self._whole is None or estimate is not None:
+            if self._every is None:
+                self._every = whole_space(self._problem, self._most) or ()
+            self._whole = CandidateBatch.of(self._problem, self._every, estimate)
+        return self._whole if self._every else None
+
+    def search(
+        self,
+        optimistic: OptimisticObjectives,
+        improvement: Improvement,
+        start: Sequence[Observation],
+        seen: Collection[Architecture],
+        rng: np.random.Generator,
+        distance: Callable[[FloatArray], float],
+        estimate: CostEstimate | None,
+    ) -> CandidateBatch:
+        """Candidates along the whole predicted front, then around those whose `improvement` is largest."""
+        # with slow costs infeasible candidates are allowed here; their violation ranks them last
+        within = self._problem if estimate is None else self._problem.without_cheap_limits()
+        found = InnerSearch(self._size)(within, optimistic, start, rng, distance)
+        if found:
+            refine = Refinement(children=max(1, round(_REFINED * self._size)))
+            found = found + refine(within, improvement, found, seen, rng)
+        return CandidateBatch.of(self._problem, found, estimate)
 
 
 OptimisticObjectives = Callable[

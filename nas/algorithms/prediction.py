@@ -91,7 +91,7 @@ class Predictor:
         values["chosen"] = " + ".join(chosen.chosen)
         for name in ("rows", "tau", "tau_low", "tau_high", "coverage", "calibration", "rmse", "reliable"):
             values[name] = getattr(chosen, name)
-        fallback = "" if chosen.reliable else "; every other candidate is chosen for variety instead"
+        fallback = "" if chosen.reliable else "; every fifth candidate is chosen for variety instead"
         values["text"] = f"{self.objective.name}: {chosen.text}{fallback}"
         return Note(told, "surrogate", values)
 

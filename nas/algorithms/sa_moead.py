@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas.algorithms._outlook import InfillSelector, Models, Target
-from nas.algorithms._pool import CandidateBatch, InnerSearch, OptimisticObjectives, pool_size, whole_space
+from nas.algorithms._pool import CandidateBatch, CandidatePool, OptimisticObjectives
+from nas.algorithms._refinement import Improvement
 from nas.algorithms.candidates import Candidates
 from nas.algorithms.cost_estimate import CostEstimate
 from nas.algorithms.expectation import Believed, Expectation
@@ -37,6 +38,7 @@ _OPTIMISM = 1.0  # deviations by which the inner search assumes that a candidate
 _NEGLIGIBLE = 1e-5  # negligible improvement of the preferred region, as a share of the front's box
 _FARTHEST = 2.0  # ranges of the front, with several measured objectives
 _AT_LIMIT = 1e-6  # of the range: a candidate exactly at a preferred limit counts
+_VARIED_EVERY = 5  # while the models do not order architectures reliably
 _VARIED = 100  # candidates drawn to find one that differs from all known
 _SAMPLED = 80  # random architectures that an estimate of slow costs learns from
 _LEARNED_BY_INNER = 500  # most results that the inner search starts from
@@ -112,8 +114,7 @@ class SAMOEAD(Algorithm):
         self._believed: Believed | None = None
         self._told = 0
         self._design: list[Architecture] | None = None
-        self._every: tuple[Architecture, ...] | None = None  # of a small space, else empty
-        self._whole: CandidateBatch | None = None
+        self._pool = CandidatePool(problem, self._settings.whole_space, self._settings.pool)
         self._costs: CostEstimate | None = None  # when costs are slow
         self._fitted_at = (0, 0)  # results known and architectures asked when the models are to learn
         self._due_at = (
@@ -181,7 +182,7 @@ class SAMOEAD(Algorithm):
             return members[worth_repeating(front, count)]
         if self._infill is None:
             self._infill = self._new_infill()
-        if not self._infill.reliable and len(self._asked) % 2:
+        if not self._infill.reliable and len(self._asked) % _VARIED_EVERY == 0:
             return self._varied(candidates)
         targets = self._targets(front, known)
         best = self._infill.best(known, list(self._pending), front, targets, self._seen)
@@ -260,25 +261,17 @@ class SAMOEAD(Algorithm):
             means = known
         self._models.fit(learned)
         self._notes += [predictor.note(self._due_at) for predictor in self._predictors]
-        slow = self._problem.slow_costs
-        estimate = self._estimated(asked) if slow else None
-        if self._whole is None or slow:
-            if self._every is None:
-                self._every = whole_space(self._problem, self._settings.whole_space) or ()
-            self._whole = CandidateBatch.of(self._problem, self._every, estimate)
+        estimate = self._estimated(asked) if self._problem.slow_costs else None
         front = _front(means)
         points = np.array([seen.objectives for seen in front]).reshape(-1, self._problem.n_objectives)
         self._nadir = None
-        pool = self._whole
-        if not pool.architectures:
+        pool = self._pool.whole(estimate)
+        if pool is None:
             rng = np.random.default_rng([self._seed, len(asked)])
             start = [*means[-_LEARNED_BY_INNER:], *front]
-            search = InnerSearch(pool_size(self._problem, self._settings.pool))
-            # with slow costs infeasible candidates are allowed here; their violation ranks them last
-            within = self._problem if estimate is None else self._problem.without_cheap_limits()
             first = self._targets(points, known)[0]
-            found = search(within, self._optimistic(estimate), start, rng, self._distance(first))
-            pool = CandidateBatch.of(self._problem, found, estimate)
+            hoped, gained = self._optimistic(estimate), self._improvement(estimate, points, first)
+            pool = self._pool.search(hoped, gained, start, asked, rng, self._distance(first), estimate)
         forecast = self._models.forecast(pool)
         if len(self._problem.measured) > 1:
             both = np.concatenate([forecast.middle, points])
@@ -292,6 +285,13 @@ class SAMOEAD(Algorithm):
             return self._models.hoped(self._models.forecast(exact), _OPTIMISM)
 
         return optimistic
+
+    def _improvement(self, estimate: CostEstimate | None, front: FloatArray, target: Target) -> Improvement:
+        def improvement(architectures: Sequence[Architecture]) -> FloatArray:
+            exact = CandidateBatch.of(self._problem, architectures, estimate)
+            return self._models.improvement(self._models.forecast(exact), front, target)
+
+        return improvement
 
     def _distance(self, first: Target) -> Callable[[FloatArray], float]:
         """Distance of minimised objectives (m,) from the constraints and the preferred region."""
