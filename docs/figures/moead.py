@@ -38,7 +38,7 @@ def draw_pbi() -> None:
     xs, ys = np.meshgrid(grid, grid)
     points = np.column_stack([xs.ravel(), ys.ravel()])
     figure, axes = panels(3)
-    for ax, theta in zip(axes, (0.0, 1.0, 5.0), strict=True):
+    for ax, theta in zip(axes, (0.1, 1.0, 5.0), strict=True):
         values = pbi(points, np.tile(direction, (len(points), 1)), theta).reshape(xs.shape)
         ax.contour(xs, ys, values, levels=np.arange(0.25, 6, 0.25), colors=SKY, linewidths=0.9)
         ax.plot(*zip((0, 0), 1.5 * direction, strict=True), color=INK, lw=1.6)
@@ -56,7 +56,7 @@ def draw_pbi() -> None:
     for text, place in (("d1", (0.28, 0.29)), ("d2", (0.88, 0.39))):
         ax.text(*place, text, color=VERMILLION, fontsize=9, weight="bold")
     for ax, title in zip(
-        axes, ("θ = 0: a weighted sum", "θ = 1: the default", "θ = 5: near the direction"), strict=True
+        axes, ("θ = 0.1: the default", "θ = 1: between", "θ = 5: near the direction"), strict=True
     ):
         ax.set_title(title, loc="left", fontsize=9.5, color=INK)
     save(figure, "moead_pbi")
@@ -120,7 +120,7 @@ def seen(problem: nas.Problem, architecture: nas.Architecture, number: int) -> n
 
 def draw_replacement() -> None:
     """One newcomer settles in its neighbourhood: members before and after, in the algorithm's own scale."""
-    settings = MOEADSettings(population=9, neighbours=4, mate_nearby=1.0)
+    settings = MOEADSettings(population=9, neighbours=4, mate_nearby=1.0, theta=1.0)
     for seed in range(100):
         algorithm, problem = started(settings, seed)
         for number in range(100, 200):

@@ -1,7 +1,9 @@
-"""Pareto local search: explore all neighbours of the non-dominated architectures.
+"""Pareto local search: explore the neighbours of the non-dominated architectures.
 
 Paquete, Chiarandini and Stützle, "Pareto local optimum sets in the biobjective traveling salesman problem", 2004,
-section 3; for architectures (one objective) White, Nolen and Savani, UAI 2021, and Ottelander et al., EMO 2021.
+section 3; for architectures (one objective) White, Nolen and Savani, UAI 2021, and Ottelander et al., EMO 2021. As in
+Dubois-Lacoste, López-Ibáñez and Stützle, "Anytime Pareto local search", EJOR 243(2), 2015, a neighbourhood may be left
+before its end, and members are chosen where the front can grow, here by random Chebyshev weights.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from nas.core.problem import Problem
 from nas.core.records import Architecture, Observation
 from nas.core.space import HasNeighbours, HasVariation
 from nas.pareto.archive import ParetoArchive
+from nas.pareto.decomposition import random_chebyshev
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,13 @@ class LocalSearchSettings:
 
 
 class LocalSearch(Algorithm):
-    """Explores one random member of the archive after the other; leaves it when it is dominated.
+    """Asks for one neighbour of a member of the archive, and chooses a member again for the next.
 
-    The neighbourhood is every change of a single gene, in random order (one step of an ordered parameter, in a declared
-    space). In a space that defines its variation and no neighbours it is a number of mutants instead, since most changes of one gene are invalid there. When every member is
-    explored, it restarts at random. Until a candidate is feasible, the one with the smallest violation is explored.
+    The member has the smallest augmented Chebyshev value for random weights, of those with neighbours left. The
+    neighbourhood is every change of a single gene, in random order (one step of an ordered parameter, in a declared
+    space). In a space that defines its variation and no neighbours it is a number of mutants instead, since most changes
+    of one gene are invalid there. When every member is explored, it restarts at random. Until a candidate is feasible,
+    the one with the smallest violation is explored.
     """
 
     Settings = LocalSearchSettings
@@ -56,10 +61,8 @@ class LocalSearch(Algorithm):
         self._candidates = Candidates(problem, rng)
         self._archive: ParetoArchive[Architecture] = ParetoArchive(problem.n_objectives)
         self._nearest: Observation | None = None  # the smallest violation, while all are infeasible
+        self._neighbours: dict[Architecture, Iterator[Architecture]] = {}  # those left of members begun
         self._explored: set[Architecture] = set()
-        self._open: list[Architecture] = []  # members not yet explored
-        self._current: Architecture | None = None
-        self._neighbours: Iterator[Architecture] = iter(())
         self._asked = 0
 
     @property
@@ -68,7 +71,7 @@ class LocalSearch(Algorithm):
         return self._settings.starts
 
     def ask(self, n: int) -> list[Architecture]:
-        """The next new neighbours; random architectures at first and when all members are explored."""
+        """Unseen neighbours of members of the archive; random architectures first, and when none is left."""
         asked: list[Architecture] = []
         while len(asked) < n and (found := self._propose()) is not None:
             self._asked += 1
@@ -79,17 +82,26 @@ class LocalSearch(Algorithm):
         self._candidates.begin()
         if self._asked < self._settings.starts:
             return self._candidates.random()
-        while self._current is not None or self._open:
-            if self._current is None:
-                self._current = self._open.pop(int(self._rng.random() * len(self._open)))
-                self._neighbours = self._around(self._current)
-            for neighbour in self._neighbours:
+        while (member := self._member()) is not None:
+            if member not in self._neighbours:
+                self._neighbours[member] = self._around(member)
+            for neighbour in self._neighbours[member]:
                 found = self._candidates.accept(neighbour)
                 if found is not None:
                     return found
-            self._explored.add(self._current)
-            self._current = None
+            self._explored.add(member)
         return self._candidates.random()
+
+    def _member(self) -> Architecture | None:
+        """The member to explore, for new random weights; None when all are explored."""
+        members: Sequence[Architecture] = self._archive.items
+        points = self._archive.points
+        if not members and self._nearest is not None:
+            members, points = [self._nearest.architecture], self._nearest.objectives[None]
+        left = [i for i, a in enumerate(members) if a not in self._explored]
+        if not left:
+            return None
+        return members[left[int(np.argmin(random_chebyshev(points[left], points, self._rng)))]]
 
     def _around(self, centre: Architecture) -> Iterator[Architecture]:
         if isinstance(self._space, HasNeighbours):
@@ -108,7 +120,7 @@ class LocalSearch(Algorithm):
             yield Architecture(centre.space, tuple(genes))
 
     def tell(self, observations: Sequence[Observation]) -> None:
-        """Add successes to the archive; stop exploring members that it drops."""
+        """Add successes to the archive; forget the neighbours of members that it drops."""
         changed = False
         for seen in observations:
             if seen.architecture not in self._candidates.seen:  # known from elsewhere: as good as a start
@@ -121,15 +133,8 @@ class LocalSearch(Algorithm):
             elif len(self._archive) == 0 and self._is_nearer(seen):
                 self._nearest, changed = seen, True
         if changed:
-            self._refresh()
+            members = self._archive.items
+            self._neighbours = {a: self._neighbours[a] for a in members if a in self._neighbours}
 
     def _is_nearer(self, seen: Observation) -> bool:
         return self._nearest is None or seen.violation < self._nearest.violation
-
-    def _refresh(self) -> None:
-        members = list(self._archive.items)
-        if not members and self._nearest is not None:
-            members = [self._nearest.architecture]
-        if self._current not in members:
-            self._current = None
-        self._open = [a for a in members if a not in self._explored and a != self._current]

@@ -3,8 +3,8 @@
 Zhang and Li, "MOEA/D: a multiobjective evolutionary algorithm based on decomposition", IEEE TEVC 11(6), 2007
 (the algorithm; PBI in section III.C); Li and Zhang, IEEE TEVC 13(2), 2009 (occasional mating from the whole
 population, at most n_r replacements). Here any free worker gets the next sub-problem, a result updates its
-neighbourhood whenever it arrives, objectives are normalised by the ideal and nadir of the archive, and
-limits come before objectives (feasible first, then the smaller violation).
+neighbourhood whenever it arrives, objectives are normalised by the ideal and nadir of the archive, parents come
+from the archive, and limits come before objectives (feasible first, then the smaller violation).
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class MOEADSettings:
     neighbours: size T of a sub-problem's neighbourhood. theta: weight of the distance from the direction.
     mate_nearby: probability that mates and replacements come from the neighbourhood, else from everywhere.
     archive_parents: probability that the first parent is a member of the archive, else the sub-problem's own.
+    guided: probability that a parent from the archive is its best along the direction, else a random one.
     crossover: probability of crossover before mutation, else mutation alone.
     replacements: most members (n_r) that one newcomer may replace.
     directions: "das-dennis" (a regular grid) or "riesz" (any number, evenly spread).
@@ -39,9 +40,10 @@ class MOEADSettings:
 
     population: int = 45
     neighbours: int = 10
-    theta: float = 1.0
+    theta: float = 0.1
     mate_nearby: float = 0.9
-    archive_parents: float = 0.8
+    archive_parents: float = 1.0
+    guided: float = 0.9
     crossover: float = 0.3
     replacements: int = 2
     directions: str = "das-dennis"
@@ -52,6 +54,7 @@ class MOEADSettings:
         check_positive("theta", self.theta)
         check_fraction("mate_nearby", self.mate_nearby)
         check_fraction("archive_parents", self.archive_parents)
+        check_fraction("guided", self.guided)
         check_fraction("crossover", self.crossover)
         check_positive("replacements", self.replacements)
         check_known("directions", self.directions, DIRECTIONS)
@@ -129,15 +132,21 @@ class MOEAD(Algorithm):
         """
         settings, random = self._settings, self._rng.random
         from_archive = len(self._archive) > 0 and random() < settings.archive_parents
-        first = (
-            self._archive.items[int(random() * len(self._archive))] if from_archive else self._members[home]
-        )
+        first = self._from_archive(home) if from_archive else self._members[home]
         if first is None or random() < settings.crossover:
             mate = self._members[scope[int(random() * len(scope))]]
             first = first or mate
             if mate is not None and mate != first and first is not None:
                 return self._candidates.offspring(first, mate)
         return self._candidates.random() if first is None else self._candidates.mutant(first)
+
+    def _from_archive(self, home: int) -> Architecture:
+        """The member of the archive with the smallest value along the direction, or a random one."""
+        if self._rng.random() >= self._settings.guided:
+            return self._archive.items[int(self._rng.random() * len(self._archive))]
+        normalised = (self._archive.points - self._ideal) * self._scale
+        direction = np.broadcast_to(self._directions[home], normalised.shape)
+        return self._archive.items[int(np.argmin(pbi(normalised, direction, self._settings.theta)))]
 
     def tell(self, observations: Sequence[Observation]) -> None:
         """Let each valid newcomer replace members that it beats; forget failed ones."""

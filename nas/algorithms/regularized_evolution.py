@@ -23,41 +23,38 @@ from nas.core.errors import ConfigError
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Observation
 from nas.pareto.archive import ParetoArchive
-
-
-def augmented_chebyshev(points: FloatArray, weights: FloatArray, rho: float = 0.05) -> FloatArray:
-    """max_i(w_i f_i) + rho sum_i(w_i f_i) of normalised points (n, m) and weights (m,); shape (n,), minimised.
-
-    Knowles 2006 (ParEGO, IEEE TEVC 10(1)), equation 2; the sum keeps weakly dominated points from winning.
-    """
-    weighted = points * weights
-    return np.asarray(weighted.max(axis=1) + rho * weighted.sum(axis=1), dtype=np.float64)
+from nas.pareto.decomposition import random_chebyshev
 
 
 @dataclass(frozen=True)
 class ScalarizedEvolutionSettings:
     """Parameters of ageing evolution.
 
-    population: members alive at once (P). sample: size of a tournament (S), drawn with replacement.
-    The defaults are those of the NASBench-101 paper's experiments (P 50, S 10 there; Real et al.: 100 and 25).
+    population: members alive at once (P). sample: members in a tournament (S), drawn without replacement; by default all.
     """
 
     population: int = 50
-    sample: int = 10
+    sample: int = 50
 
     def __post_init__(self) -> None:
         check_positive("population", self.population)
         check_positive("sample", self.sample)
 
 
+@dataclass(frozen=True)
+class RegularizedEvolutionSettings(ScalarizedEvolutionSettings):
+    """Parameters of regularized evolution: those of ageing evolution, and the objective to optimise.
+
+    sample: drawn with replacement, as in the paper. objective: its name; None: the problem's first.
+    The defaults are those of the NASBench-101 paper's experiments (P 50, S 10 there; Real et al.: 100 and 25).
+    """
+
+    sample: int = 10
+    objective: str | None = None
+
+
 class _AgeingEvolution(Algorithm):
     """The newest results, and mutants of tournament winners: those with the smallest value of `_rank`."""
-
-    @classmethod
-    def default_settings(cls, n_objectives: int, evaluations: int | None) -> Any:
-        """About 20 evaluations per member, 10 to 100 members, a fifth of them in a tournament."""
-        population = 50 if evaluations is None else min(100, max(10, evaluations // 20))
-        return cls.Settings(population, max(2, population // 5))
 
     def __init__(
         self, problem: Problem, rng: np.random.Generator, settings: ScalarizedEvolutionSettings
@@ -75,6 +72,10 @@ class _AgeingEvolution(Algorithm):
         return self._size
 
     @abstractmethod
+    def _tournament(self) -> list[int]:
+        """The places of `sample` members."""
+
+    @abstractmethod
     def _rank(self, points: FloatArray) -> FloatArray:
         """Objectives of a sample, (s, m), to values to minimise, (s,)."""
 
@@ -89,8 +90,7 @@ class _AgeingEvolution(Algorithm):
     def _propose(self) -> Architecture | None:
         if self._asked < self._size or not self._members:
             return self._candidates.random()
-        drawn = (self._rng.random(self._sample) * len(self._members)).astype(np.int64).tolist()
-        sample = [self._members[i] for i in drawn]
+        sample = [self._members[i] for i in self._tournament()]
         least = min(s.violation for s in sample)  # limits come before objectives
         sample = [s for s in sample if s.violation == least]
         values = self._rank(np.array([s.objectives for s in sample]))
@@ -108,20 +108,16 @@ class _AgeingEvolution(Algorithm):
                 self._members.append(seen)
 
 
-@dataclass(frozen=True)
-class RegularizedEvolutionSettings(ScalarizedEvolutionSettings):
-    """Parameters of regularized evolution: those of ageing evolution, and the objective to optimise.
-
-    objective: its name; None: the problem's first.
-    """
-
-    objective: str | None = None
-
-
 class RegularizedEvolution(_AgeingEvolution):
     """Ageing evolution of one objective; the others are recorded, not optimised."""
 
     Settings = RegularizedEvolutionSettings
+
+    @classmethod
+    def default_settings(cls, n_objectives: int, evaluations: int | None) -> Any:
+        """About 20 evaluations per member, 10 to 100 members, a fifth of them in a tournament."""
+        population = 50 if evaluations is None else min(100, max(10, evaluations // 20))
+        return cls.Settings(population, max(2, population // 5))
 
     def __init__(
         self, problem: Problem, rng: np.random.Generator, settings: RegularizedEvolutionSettings | None = None
@@ -135,6 +131,10 @@ class RegularizedEvolution(_AgeingEvolution):
         self._index = problem.names.index(name)
         super().__init__(problem, rng, settings)
 
+    def _tournament(self) -> list[int]:
+        drawn: list[int] = (self._rng.random(self._sample) * len(self._members)).astype(np.int64).tolist()
+        return drawn
+
     def _rank(self, points: FloatArray) -> FloatArray:
         return points[:, self._index]
 
@@ -143,10 +143,16 @@ class ScalarizedEvolution(_AgeingEvolution):
     """Ageing evolution in which each tournament has a random direction.
 
     The winner has the smallest augmented Chebyshev value for weights uniform on the simplex, with objectives
-    normalised by the ideal and nadir of the results.
+    normalised by the ideal and nadir of the front of all results.
     """
 
     Settings = ScalarizedEvolutionSettings
+
+    @classmethod
+    def default_settings(cls, n_objectives: int, evaluations: int | None) -> Any:
+        """About 10 evaluations per member, 10 to 100 members, all of them in a tournament."""
+        population = 50 if evaluations is None else min(100, max(10, evaluations // 10))
+        return cls.Settings(population, population)
 
     def __init__(
         self, problem: Problem, rng: np.random.Generator, settings: ScalarizedEvolutionSettings | None = None
@@ -154,12 +160,13 @@ class ScalarizedEvolution(_AgeingEvolution):
         super().__init__(problem, rng, settings or self.Settings())
         self._archive: ParetoArchive[None] = ParetoArchive(problem.n_objectives)
 
+    def _tournament(self) -> list[int]:
+        drawn: list[int] = self._rng.permutation(len(self._members))[: self._sample].tolist()
+        return drawn
+
     def _rank(self, points: FloatArray) -> FloatArray:
         known = self._archive.points if len(self._archive) else points
-        ideal = known.min(axis=0)
-        spread = known.max(axis=0) - ideal
-        normalised = (points - ideal) / np.where(spread > 0, spread, 1.0)
-        return augmented_chebyshev(normalised, self._rng.dirichlet(np.ones(points.shape[1])))
+        return random_chebyshev(points, known, self._rng)
 
     def tell(self, observations: Sequence[Observation]) -> None:
         """Add feasible successes to the archive as well."""

@@ -19,3 +19,23 @@ def pbi(points: FloatArray, directions: FloatArray, theta: float) -> FloatArray:
         along, squared = np.einsum("ij,ij->i", points, directions), np.einsum("ij,ij->i", points, points)
     away = np.sqrt(np.maximum(squared - along * along, 0.0))
     return np.asarray(along + theta * away, dtype=np.float64)
+
+
+def augmented_chebyshev(points: FloatArray, weights: FloatArray, rho: float = 0.05) -> FloatArray:
+    """max_i(w_i f_i) + rho sum_i(w_i f_i) of normalised points (n, m) and weights (m,); shape (n,), minimised.
+
+    Knowles 2006 (ParEGO, IEEE TEVC 10(1)), equation 2; the sum keeps weakly dominated points from winning.
+    """
+    weighted = points * weights
+    return np.asarray(weighted.max(axis=1) + rho * weighted.sum(axis=1), dtype=np.float64)
+
+
+def random_chebyshev(points: FloatArray, known: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """The augmented Chebyshev value of points (n, m) for random weights, shape (n,), minimised.
+
+    Weights are uniform on the simplex; the ideal and nadir of `known` (k, m) normalise the objectives.
+    """
+    ideal = known.min(axis=0)
+    spread = known.max(axis=0) - ideal
+    normalised = (points - ideal) / np.where(spread > 0, spread, 1.0)
+    return augmented_chebyshev(normalised, rng.dirichlet(np.ones(points.shape[1])))

@@ -269,7 +269,7 @@ def test_local_search_moves_to_a_dominating_member_at_once() -> None:
     algorithm.tell([ok(centre, 5.0, 5.0)])
     for step in range(8):  # each neighbour is better than what came before
         (better,) = algorithm.ask(1)
-        assert distance(better, centre) == 1
+        assert distance(better, centre) <= 2  # one gene, and the last when it loses its meaning
         algorithm.tell([ok(better, 4.0 - step, 4.0 - step)])
         centre = better
 

@@ -159,7 +159,7 @@ def test_each_member_holds_the_best_result_for_its_direction_when_replacement_is
     for home, direction in enumerate(algorithm._directions):
         along = points @ direction
         away = np.linalg.norm(points - along[:, None] * direction, axis=1)
-        values = along + 1.0 * away  # theta is 1 by default
+        values = along + 0.1 * away  # theta is 0.1 by default
         assert algorithm._values[home] == pytest.approx(values.min())
         assert members(algorithm)[home] == first[int(values.argmin())]
 
@@ -199,6 +199,7 @@ def test_the_default_population_grows_with_the_budget_within_bounds() -> None:
         {"theta": 0.0},
         {"mate_nearby": 1.5},
         {"archive_parents": -0.1},
+        {"guided": 1.1},
         {"crossover": 2},
         {"replacements": 0},
         {"directions": "rieszz"},

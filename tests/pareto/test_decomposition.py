@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nas.algorithms.regularized_evolution import augmented_chebyshev
-from nas.pareto.decomposition import pbi
+from nas.pareto.decomposition import augmented_chebyshev, pbi
 from nas.pareto.directions import das_dennis, riesz
 
 
