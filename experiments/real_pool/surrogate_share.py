@@ -3,7 +3,8 @@
     python experiments/real_pool/surrogate_share.py [--pools muxnet resnets] [--sizes 25 50 100 200] [--seeds 21]
 
 A surrogate learns a value of one seed from n networks of a pool and predicts the others. Its tau with the other seed's test errors is
-divided by the ceiling: the tau, on the same networks, of the measured value itself. Seeds change the networks and, in turn, the
+divided by the ceiling: the tau, on the same networks, of the measured value itself. A surrogate can exceed it, since it averages the
+noise of many trainings. Both are also computed beside costs (see noise_ceiling.py). Seeds change the networks and, in turn, the
 direction. Each result is appended to results/surrogates.csv; results of a pool of the same length are not computed again.
 """
 
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from noise_ceiling import beside_costs
 from pool_space import PoolSpace, Replay, space, trained
 from pools import POOLS, RESULTS
 from recorded import Recorded
@@ -33,6 +35,7 @@ KEY = ["pool", "networks", "results", "seed", "model", "value"]
 LEFT_OUT = ("constant", "graph-network", "lightgbm")  # no order, other spaces, an optional package
 MODELS = ("auto", *(name for name in SURROGATES if name not in LEFT_OUT))
 VALUES = ("error", "loss", "loss, averaged weights", "all losses and errors")
+MEASURES = ["tau", "ceiling", "tau_beside", "ceiling_beside", "seconds"]
 LEAST_TEST = 15  # networks to rank
 
 
@@ -48,11 +51,15 @@ def measure(
     predictor.fit([space.members[i] for i in known], data.values[value][known, side])
     mean, _ = predictor.predict([[space.members[i] for i in hidden]])
     seconds = time.process_time() - start
-    truth = data.test[hidden, 1 - side]
+    truth, measured = data.test[hidden, 1 - side], data.values[value][hidden, side]
+    truth_beside, measured_beside, mean_beside = (
+        beside_costs(x[:, None], data.table.iloc[hidden])[:, 0] for x in (truth, measured, mean)
+    )
     return {
         "tau": kendall_tau(mean, truth),
-        "ceiling": kendall_tau(data.values[value][hidden, side], truth),
-        "params_tau": kendall_tau(-data.table["params"].to_numpy(dtype=np.float64)[hidden], truth),
+        "ceiling": kendall_tau(measured, truth),
+        "tau_beside": kendall_tau(mean_beside, truth_beside),
+        "ceiling_beside": kendall_tau(measured_beside, truth_beside),
         "seconds": seconds,
     }
 
@@ -87,24 +94,25 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
     """Mean tau, ceiling and share over seeds, of each pool's longest list."""
     longest = frame[frame["networks"] == frame.groupby("pool")["networks"].transform("max")]
     by = ["pool", "networks", "results", "value", "model"]
-    found = longest.groupby(by, sort=False)[["tau", "ceiling", "params_tau", "seconds"]].mean()
+    found = longest.groupby(by, sort=False)[MEASURES].mean()
     found["seeds"] = longest.groupby(by, sort=False).size()
     found["share"] = found["tau"] / found["ceiling"]
+    found["share_beside"] = found["tau_beside"] / found["ceiling_beside"]
     return found.reset_index()
 
 
 def markdown(table: pd.DataFrame) -> list[str]:
-    """Share of the ceiling by model, a column for each pool, value and number of results."""
-    wide = table.pivot(index="model", columns=["pool", "value", "results"], values=["tau", "share"])
-    columns = [c[1:] for c in wide.columns if c[0] == "tau"]
-    heads = [f"{pool}, {value}, {n}" for pool, value, n in columns]
-    lines = [f"| model | {' | '.join(heads)} |", "|---|" + "--:|" * len(heads)]
-    order = [m for m in MODELS if m in wide.index]
-    for model in order:
-        cells = [
-            f"{wide.loc[model, ('tau', *c)]:.2f} ({wide.loc[model, ('share', *c)]:.0%})" for c in columns
-        ]
-        lines.append(f"| {model} | {' | '.join(cells)} |")
+    """A row for each pool, value, number of results and model: tau, the ceiling and the share, overall and beside costs."""
+    lines = [
+        "| pool | learned from | results | model | tau | ceiling | share | beside costs: tau | ceiling | share |",
+        "|---|---|--:|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for row in table.to_dict("records"):
+        beside = f"{row['tau_beside']:.2f} | {row['ceiling_beside']:.2f} | {row['share_beside']:.0%}"
+        lines.append(
+            f"| {row['pool']} | {row['value']} | {row['results']} | {row['model']} | {row['tau']:.2f} | {row['ceiling']:.2f} | "
+            f"{row['share']:.0%} | {beside} |"
+        )
     return lines
 
 

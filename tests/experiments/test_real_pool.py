@@ -193,7 +193,7 @@ def test_the_surrogates_are_compared_with_the_ceiling(folder: str, tmp_path: Pat
     assert len(frame) == len(again) == len(pd.read_csv(path)) == 8
     summary = surrogate_share.summary(frame)
     assert set(summary["results"]) == {20}
-    assert len(surrogate_share.markdown(summary)) == 4
+    assert len(surrogate_share.markdown(summary)) == 2 + 4
 
 
 def test_the_report_of_the_replays_pairs_both_directions(tmp_path: Path) -> None:
