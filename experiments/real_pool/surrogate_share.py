@@ -34,7 +34,7 @@ from surrogates.quality import kendall_tau
 KEY = ["pool", "networks", "results", "seed", "model", "value"]
 LEFT_OUT = ("constant", "graph-network", "lightgbm")  # no order, other spaces, an optional package
 MODELS = ("auto", *(name for name in SURROGATES if name not in LEFT_OUT))
-VALUES = ("error", "loss", "loss, averaged weights", "all losses and errors")
+VALUES = ("error", "loss", "soft error", "training loss", "loss + training loss", "all losses and errors")
 MEASURES = ["tau", "ceiling", "tau_beside", "ceiling_beside", "seconds"]
 LEAST_TEST = 15  # networks to rank
 
