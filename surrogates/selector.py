@@ -42,7 +42,8 @@ class Settings:
     """How a `Selector` chooses; the defaults bound the cost for any number of rows.
 
     Cross-validation uses at most `rows` rows, in `folds` folds. All candidates have one repeat, the best `contenders`
-    have `repeats`. At most `members` are averaged. A choice holds until there are `growth` times more rows. Below
+    have `repeats`. At most `members` are averaged. A choice holds until there are `growth` times more rows, from `first` rows
+    on: with different first rows, several selectors do not choose at the same time. Below
     `least_tau` of mean minus deviation the prediction counts as unreliable. `tuned_once` tunes hyperparameters on all rows
     rather than in every fold: cheaper, slightly optimistic.
     """
@@ -53,6 +54,7 @@ class Settings:
     members: int = 3
     rows: int = 300
     growth: float = 0.25
+    first: int = _FEWEST
     least_tau: float = 0.1
     seed: int = 0
     tuned_once: bool = False
@@ -60,6 +62,8 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ("folds", "repeats", "contenders", "members", "rows", "growth"):
             check_positive(name, getattr(self, name))
+        if self.first < _FEWEST:
+            raise ConfigError(f"first: expected at least {_FEWEST} rows, got {self.first}")
         if self.folds < 2:
             raise ConfigError(f"folds: expected 2 or more, got {self.folds}")
 
@@ -125,7 +129,7 @@ class Selector:
             raise ConfigError("candidates: expected at least one pair of encoding and model")
         settings = self.settings or Settings()
         y = check_data(np.zeros((len(architectures), 1)), y)[1]
-        first = _milestone(len(y), settings.growth)
+        first = _milestone(len(y), settings.growth, settings.first)
         asked = (tuple(architectures[:first]), y[:first].tobytes())
         if getattr(self, "_asked", None) != asked:
             choose = _Choice(self.candidates, self.encodings, self.transform or RankNormal(), settings)
@@ -175,11 +179,11 @@ class Selector:
         return self.transform_.inverse(mean + float(ndtri(level)) * std)
 
 
-def _milestone(n: int, growth: float) -> int:
-    """The last of the row numbers 8, 10, 13, ... (each `growth` more, at least 1) that is at most n; n if below."""
-    if n <= _FEWEST:
+def _milestone(n: int, growth: float, first: int = _FEWEST) -> int:
+    """The last of the row numbers `first`, ... (each `growth` more, at least 1) that is at most n; n if below."""
+    if n <= first:
         return n
-    at = _FEWEST
+    at = first
     while (following := max(at + 1, int(np.ceil(at * (1.0 + growth))))) <= n:
         at = following
     return at

@@ -27,6 +27,7 @@ _FLOOR = (
     0.02  # share of the typical distance from the best possible value, added so that the logarithm exists
 )
 _FEW_OBJECTIVES = 3  # measured ones: with more, their models are light
+_FIRST_CHOICE = 8  # results with which the models of the first objective are chosen
 _MANY = 700  # results with which all models are light
 _FEW_COLUMNS = 1000  # of a one-hot encoding; in wider spaces too
 _FEW_GENES = 150  # of an ordered space, each with a length scale to tune
@@ -117,16 +118,17 @@ def make_predictors(problem: Problem, surrogate: str = AUTO) -> list[Predictor]:
         encoding = "default+cost" if "cost" in encodings else "default"
         candidates = {surrogate.rpartition(":")[2]: module.Candidate(encoding, model)}
     selector = importlib.import_module("surrogates.selector")
-    # choosing must stay a small part of a search whose evaluations take seconds
-    usual, quick = selector.Settings(rows=150, growth=0.5), selector.LIGHT
+    quick = selector.LIGHT
 
-    def predictor(objective: Objective) -> Predictor:
+    def predictor(number: int, objective: Objective) -> Predictor:
         if is_light(problem):
             return Predictor(objective, selector.Selector(light or candidates, encodings, settings=quick))
         later = None if light is None else selector.Selector(light, encodings, settings=quick)
+        # choosing must stay a small part of a proposal: one objective's models at a time, tuned once
+        usual = selector.Settings(rows=150, growth=0.5, tuned_once=True, first=_FIRST_CHOICE + number)
         return Predictor(objective, selector.Selector(candidates, encodings, settings=usual), later)
 
-    return [predictor(o) for o in problem.objectives if not o.cheap]
+    return [predictor(i, o) for i, o in enumerate(o for o in problem.objectives if not o.cheap)]
 
 
 def _encodings(problem: Problem) -> dict[str, Encoding]:

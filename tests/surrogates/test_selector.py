@@ -149,6 +149,11 @@ def test_milestones_are_a_quarter_apart(n: int, expected: int) -> None:
     assert _milestone(n, 0.25) == expected
 
 
+def test_selectors_with_other_first_rows_choose_at_other_times() -> None:
+    first, second = ({_milestone(n, 0.5, first) for n in range(20, 300)} for first in (8, 9))
+    assert len(first & second) <= 1
+
+
 @pytest.mark.parametrize("n", [1, 2, 5])
 def test_too_few_rows_are_unreliable_and_still_predict(n: int) -> None:
     known = drawn(n, 0)
