@@ -136,7 +136,9 @@ class InnerSearch:
 
         `optimistic` predicts optimistic objectives; `violation` is the distance of objectives (m,) from the target region.
         """
-        inner = MOEAD(problem, rng, MOEADSettings(population=self.population))
+        # MOEA/D's defaults find a better predicted front, but with less varied candidates the search as a whole gets worse
+        settings = MOEADSettings(self.population, theta=1.0, archive_parents=0.8, guided=0.0)
+        inner = MOEAD(problem, rng, settings)
         inner.tell([replace(seen, violation=violation(seen.objectives)) for seen in known])
         found: list[Architecture] = []
         with tries_at_most(self.draws):

@@ -142,7 +142,8 @@ class MOEAD(Algorithm):
 
     def _from_archive(self, home: int) -> Architecture:
         """The member of the archive with the smallest value along the direction, or a random one."""
-        if self._rng.random() >= self._settings.guided:
+        guided = self._settings.guided
+        if guided == 0 or self._rng.random() >= guided:
             return self._archive.items[int(self._rng.random() * len(self._archive))]
         normalised = (self._archive.points - self._ideal) * self._scale
         direction = np.broadcast_to(self._directions[home], normalised.shape)
