@@ -4,9 +4,9 @@ An evaluation reports the target and companions: other values, such as a loss be
 training has a low error and a low loss. So a regression of the target on its companions predicts the luck too. The index used
 here avoids that. Its weights are those of the selection index (Hazel, "The genetic basis for constructing selection indexes",
 Genetics 28, 1943): P^-1 c with P the covariance of all values of an evaluation and c their covariance with the true target.
-That of a companion is taken as its covariance with the measured target (the observed correlation stands for the true one:
-Cheverud, Evolution 42, 1988), that of the target as its own reliable variance. Shrinkage of P keeps weights of similar
-companions alike.
+That of the target is its own variance without noise. That of a companion is a part of its covariance with the measured target:
+true values and noise are taken as equally correlated, as correlations of both kinds often agree (Cheverud, Evolution 42, 1988).
+Shrinkage of P keeps weights of similar companions alike.
 
 The index of an architecture and the prediction of a Gaussian process from all *other* architectures have independent errors.
 The expected value is their mean, weighted by precision; the variance of the prediction is that of its errors on held-out
@@ -30,13 +30,45 @@ IntArray = NDArray[np.int64]
 
 FEWEST = 8  # least architectures, and least values of a companion, to learn from
 _SHRINK = 0.5  # added to the variance of each standardised companion
-_UNEXPLAINED = 0.5  # share of the variance not explained by other architectures that counts as noise, where noise is unknown
+_UNEXPLAINED = (
+    2 / 3
+)  # share of the variance not explained by other architectures that counts as noise, where noise is unknown
 _HIGHEST = 0.95  # of correlations with the true target
 _REMAINING = 0.25  # least share of the noise variance that remains with companions
 _LEAST_NOISE = 1e-3  # of the variance of the target
 _PRIOR_REPEATS = 4.0  # repetitions that the assumed noise weighs as much as
 _LEAST_SPREAD = 0.1  # least share of the errors on held-out indices that is no noise
+_NEAR = 20  # least architectures whose errors decide about the precision of a prediction
 _ROWS = 400  # most architectures that predict others
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """n measurements of a architectures with columns X (a, d): `group` (n,) are the rows of X.
+
+    `y` (n,) is the target, `companions` (n, q) are NaN where missing. `relative` (n,) is the noise variance of each measurement, with
+    a mean of about 1 (None: all have the same).
+    """
+
+    X: FloatArray
+    group: IntArray
+    y: FloatArray
+    companions: FloatArray
+    relative: FloatArray | None = None
+
+    def sums(self, values: FloatArray) -> FloatArray:
+        """Sums of values (n,) over the measurements of each architecture, (a,)."""
+        return np.asarray(np.bincount(self.group, values, len(self.X)), dtype=np.float64)
+
+    @property
+    def counts(self) -> FloatArray:
+        """Number of measurements of each architecture, (a,), at least 1."""
+        return self.sums(np.ones(len(self.y)))
+
+    @property
+    def noise(self) -> FloatArray:
+        """`relative`, (n,)."""
+        return np.ones(len(self.y)) if self.relative is None else self.relative
 
 
 @dataclass(frozen=True)
@@ -86,45 +118,41 @@ class ExpectedValue:
         self.make = make
         self.noise = noise
 
-    def fit(self, X: FloatArray, group: IntArray, y: FloatArray, companions: FloatArray) -> ExpectedValue:
-        """Learn from n measurements y (n,) of the rows `group` (n,) of X (a, d), with companions (n, q), NaN where missing."""
+    def fit(self, data: Measurements) -> ExpectedValue:
+        """Learn weights, the noise and hyperparameters from measurements of which each architecture has at least one."""
+        y, companions = data.y, data.companions
         self.centre_ = float(y.mean())
         self.scale_ = float(y.std()) if np.ptp(y) > 0 else 1.0
         z = (y - self.centre_) / self.scale_
         found = [(j, _Scores.of(companions[:, j])) for j in range(companions.shape[1])]
         self._scores = {j: scores for j, scores in found if scores is not None}
         self._process: GaussianProcess | None = None
-        few = len(X) < FEWEST or np.ptp(y) == 0
-        means = _sums(group, z, len(X)) / np.maximum(_sums(group, np.ones(len(z)), len(X)), 1.0)
-        held_out = np.zeros(len(X)) if few else self._fitted(X, means).leave_one_out()
-        explained = 0.0 if few else 1.0 - _square(means[_newest(len(X))] - held_out) / float(means.var())
-        self.noise_ = self._variance_of_noise(max(0.0, explained), z, group, len(X))
+        few = len(data.X) < FEWEST or np.ptp(y) == 0
+        own = data.sums(z) / data.counts
+        explained = 0.0 if few else _explained(self._fitted(data.X, own).leave_one_out(), own)
+        self.noise_ = self._variance_of_noise(max(0.0, explained), z, data)
         table = self._table(z, companions)
         self._covariance = _covariance(table)
         squares = np.maximum(self._covariance[0] ** 2, 1e-12)
         # less what chance alone gives
         self._related = self._covariance[0] * np.maximum(0.0, 1.0 - 1.0 / (len(table) * squares))
         if not few:
-            index, _ = self._indices(table, group, len(X))
-            self._process = self._fitted(X, index)
+            self._process = self._fitted(data.X, self._indices(table, data)[0])
         return self
 
-    def estimate(self, X: FloatArray, group: IntArray, y: FloatArray, companions: FloatArray) -> Expected:
-        """The expected value of each row of X (a, d), which all have measurements; arguments as of `fit`.
-
-        Weights, noise and hyperparameters are those of the last fit.
-        """
-        z = (y - self.centre_) / self.scale_
-        index, noise = self._indices(self._table(z, companions), group, len(X))
+    def estimate(self, data: Measurements) -> Expected:
+        """The expected value of each architecture, with the weights, noise and hyperparameters of the last fit."""
+        z = (data.y - self.centre_) / self.scale_
+        index, noise = self._indices(self._table(z, data.companions), data)
         mean, variance = index, noise
         if self._process is not None:
-            counts = _sums(group, np.ones(len(z)), len(X))
-            own = _sums(group, z, len(X)) / counts
-            predicted = _scaled_to(own, _held_out(self._process, X, index))
+            counts = data.counts
+            own, own_noise = data.sums(z) / counts, self.noise_ * data.sums(data.noise) / counts**2
+            predicted = _scaled_to(own, _held_out(self._process, data.X, index))
+            errors = (index - predicted) ** 2
             # of the prediction's two errors the larger: an index of unrelated companions is easy to predict
-            of_index = _square(index - predicted) - float(noise.mean())
-            of_own = _square(own - predicted) - self.noise_ * float(np.mean(1.0 / counts))
-            spread = max(of_index, of_own, _LEAST_SPREAD * _square(index - predicted))
+            of_both = [errors - noise, (own - predicted) ** 2 - own_noise, _LEAST_SPREAD * errors]
+            spread = np.max([_near(predicted, values) for values in of_both], axis=0)
             variance = 1.0 / (1.0 / spread + 1.0 / noise)
             mean = variance * (predicted / spread + index / noise)
         return Expected(
@@ -140,15 +168,14 @@ class ExpectedValue:
         process = self.make(tune_points=120, max_points=_ROWS, max_iterations=20, noise=0.5, noise_width=0.5)
         return process.fit(X[rows], y[rows])
 
-    def _variance_of_noise(self, explained: float, z: FloatArray, group: IntArray, n: int) -> float:
+    def _variance_of_noise(self, explained: float, z: FloatArray, data: Measurements) -> float:
         """Variance of the noise of one measurement, on the standardised scale."""
         if self.noise is not None:
             return float(np.clip((self.noise / self.scale_) ** 2, _LEAST_NOISE, _HIGHEST))
         assumed = _UNEXPLAINED * (1.0 - explained)
-        counts = _sums(group, np.ones(len(z)), n)
-        means = _sums(group, z, n) / np.maximum(counts, 1.0)
-        repeats = float(np.maximum(counts - 1.0, 0.0).sum())
-        within = float(((z - means[group]) ** 2).sum())
+        own = data.sums(z) / data.counts
+        repeats = float(len(z) - len(own))
+        within = float(((z - own[data.group]) ** 2).sum())
         variance = (within + _PRIOR_REPEATS * assumed) / (repeats + _PRIOR_REPEATS)
         return float(np.clip(variance, _LEAST_NOISE, _HIGHEST))
 
@@ -156,23 +183,26 @@ class ExpectedValue:
         """The target and the scores of its companions, (n, 1 + q), NaN where missing."""
         return np.column_stack([z, *(scores(companions[:, j]) for j, scores in self._scores.items())])
 
-    def _indices(self, table: FloatArray, group: IntArray, n: int) -> tuple[FloatArray, FloatArray]:
-        """The index of each architecture, and the variance of its noise, each (n,), standardised."""
+    def _indices(self, table: FloatArray, data: Measurements) -> tuple[FloatArray, FloatArray]:
+        """The index of each architecture, and the variance of its noise, each (a,), standardised."""
         index, noise = np.empty(len(table)), np.empty(len(table))
         known = np.isfinite(table)
         for pattern in np.unique(known, axis=0):
             rows = (known == pattern).all(axis=1)
             weights, noise[rows] = self._weights(np.flatnonzero(pattern))
             index[rows] = table[np.ix_(rows, pattern)] @ weights
-        precision = _sums(group, 1.0 / noise, n)
-        return _sums(group, index / noise, n) / precision, 1.0 / precision
+        noise *= data.noise
+        precision = data.sums(1.0 / noise)
+        return data.sums(index / noise) / precision, 1.0 / precision
 
     def _weights(self, columns: np.ndarray) -> tuple[FloatArray, float]:
         """Weights of these columns, the target's first, so that the index is the target plus noise, and its variance."""
         true = 1.0 - self.noise_  # variance of the target without noise
         covariance = self._covariance[np.ix_(columns, columns)]
         highest = _HIGHEST * np.sqrt(true)
-        related = np.clip(self._related[columns], -highest, highest)
+        # the companions' noise is taken as half the target's, and as related to it as the true values are
+        of_true, of_noise = np.sqrt(true * (1.0 + true) / 2.0), np.sqrt((1.0 - true) ** 2 / 2.0)
+        related = np.clip(self._related[columns] * of_true / (of_true + of_noise), -highest, highest)
         related[0] = true
         weights = np.linalg.solve(covariance + _SHRINK * np.diag(columns > 0), related)
         reached = float(related @ weights)
@@ -194,15 +224,28 @@ def _square(values: FloatArray) -> float:
     return float(np.mean(values**2))
 
 
+def _explained(held_out: FloatArray, own: FloatArray) -> float:
+    """Share of the variance of values (a,) that predictions of the newest of them explain."""
+    return 1.0 - _square(own[_newest(len(own))] - held_out) / float(own.var())
+
+
+def _near(places: FloatArray, values: FloatArray) -> FloatArray:
+    """The mean of `values` (n,) over a third of the rows, at least `_NEAR`, with the nearest ranks of `places` (n,)."""
+    n = len(values)
+    width = min(n, max(_NEAR, n // 3))
+    order = np.argsort(places, kind="stable")
+    sums = np.concatenate([[0.0], np.cumsum(values[order])])
+    starts = np.clip(np.arange(n) - width // 2, 0, n - width)
+    found = np.empty(n)
+    found[order] = (sums[starts + width] - sums[starts]) / width
+    return found
+
+
 def _scaled_to(own: FloatArray, predicted: FloatArray) -> FloatArray:
     """Predictions times the slope of the targets on them, from 0 to 1; a slope of 1 is assumed a priori."""
     prior = 2.0 * _square(own - predicted)
     slope = (float(own @ predicted) + prior) / (float(predicted @ predicted) + prior)
     return predicted * float(np.clip(slope, 0.0, 1.0))
-
-
-def _sums(group: IntArray, values: FloatArray, n: int) -> FloatArray:
-    return np.asarray(np.bincount(group, values, n), dtype=np.float64)
 
 
 def _newest(n: int) -> np.ndarray:

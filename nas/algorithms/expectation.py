@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.algorithms.acquisition import WEIGHTS, outcomes
-from nas.algorithms.prediction import expected_value, process_for, scale_of
+from nas.algorithms.prediction import expected_value, measurements, process_for, scale_of
 from nas.core.objectives import Objective, sampling_name
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Observation
 
-Z90 = 1.6448536269514722  # half the width of a central 90% interval, in standard deviations
+# Half the width of a central 90% interval, in standard deviations: of Student's distribution with 10 degrees of freedom, since the
+# noise is itself estimated from few results.
+T90 = 1.8125
 
 
 @dataclass(frozen=True)
@@ -126,22 +128,34 @@ class _Noisy:
         self._shift, transform, self._least = scale_of(self._objective, y)
         self._fitted = transform.fit(y + self._shift)
         noise = self._objective.noise
+        self._step = max(0.01 * float(y.std()), 1e-9)
+        self._squares = 1.0
         if noise:
-            step = max(0.01 * float(y.std()), 1e-9)
-            noise *= float(np.median(self._scores(y + step) - self._scores(y - step))) / (2.0 * step)
-        self._model = expected_value(self._make, noise)
-        self._model.fit(X, table.group, self._scores(y), table.companions(self._names))
+            self._squares = float(np.mean(self._slopes(y) ** 2))
+            noise *= self._squares**0.5
+        self._model = expected_value(self._make, noise).fit(self._measurements(X, table, y))
         return self
+
+    def _measurements(self, X: FloatArray, table: _Measured, y: FloatArray) -> Any:
+        """The table on the models' scale; a noise that is given varies there."""
+        relative = self._slopes(y) ** 2 / self._squares if self._objective.noise else None
+        return measurements(X, table.group, self._scores(y), table.companions(self._names), relative)
+
+    def _slopes(self, y: FloatArray) -> FloatArray:
+        """Of the models' scale, by the objective's, at values y (n,)."""
+        return (self._scores(y + self._step) - self._scores(y - self._step)) / (2.0 * self._step)
 
     def estimate(self, X: FloatArray, table: _Measured, j: int) -> tuple[FloatArray, ...]:
         """Index, expected value, and 90% interval of a further measurement, each (a,), minimised."""
         y = table.points[:, j]
-        found = self._model.estimate(X, table.group, self._scores(y), table.companions(self._names))
-        std = np.hypot(found.std, found.noise)
+        found = self._model.estimate(self._measurements(X, table, y))
+        given = self._objective.noise
+        noise = given * self._slopes(self._values(found.mean)) if given else found.noise
+        std = np.hypot(found.std, noise)
         mean = outcomes(found.mean, std, self._values) @ WEIGHTS
         sampling = self._sampling(table)
-        low = mean - np.hypot(mean - self._values(found.mean - Z90 * std), Z90 * sampling)
-        high = mean + np.hypot(self._values(found.mean + Z90 * std) - mean, Z90 * sampling)
+        low = mean - np.hypot(mean - self._values(found.mean - T90 * std), T90 * sampling)
+        high = mean + np.hypot(self._values(found.mean + T90 * std) - mean, T90 * sampling)
         best = self._objective.best
         if best is not None:
             low = np.maximum(low, best * self._objective.sign)

@@ -156,6 +156,11 @@ def expected_value(make: Callable[..., Any], noise: float | None) -> Any:
     return importlib.import_module("surrogates.expected_value").ExpectedValue(make, noise)
 
 
+def measurements(*columns: Any) -> Any:
+    """`surrogates.expected_value.Measurements`."""
+    return importlib.import_module("surrogates.expected_value").Measurements(*columns)
+
+
 def scale_of(objective: Objective, y: FloatArray) -> tuple[float, Any, float | None]:
     """The scale on which models see an objective: what is added to its minimised values y (n,), and a transform.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from surrogates.expected_value import FEWEST, Expected, ExpectedValue
+from surrogates.expected_value import FEWEST, Expected, ExpectedValue, Measurements
 from surrogates.gaussian_process import GaussianProcess
 from surrogates.quality import kendall_tau
 
@@ -31,8 +31,8 @@ def estimated(
     drawn: Drawn, companions: np.ndarray = NONE, noise: float | None = None, y: np.ndarray | None = None
 ) -> Expected:
     y = drawn.y if y is None else y
-    model = ExpectedValue(noise=noise).fit(drawn.X, drawn.group, y, companions)
-    return model.estimate(drawn.X, drawn.group, y, companions)
+    data = Measurements(drawn.X, drawn.group, y, companions)
+    return ExpectedValue(noise=noise).fit(data).estimate(data)
 
 
 def error(found: np.ndarray, drawn: Drawn) -> float:
@@ -107,7 +107,8 @@ def test_repetitions_tell_the_noise_and_the_mean_of_many_is_kept():
     drawn.group = np.repeat(np.arange(80), 20)
     y = drawn.true[drawn.group] + rng.normal(0, 0.8, 1600)
     empty = np.empty((1600, 0))
-    found = ExpectedValue().fit(drawn.X, drawn.group, y, empty).estimate(drawn.X, drawn.group, y, empty)
+    data = Measurements(drawn.X, drawn.group, y, empty)
+    found = ExpectedValue().fit(data).estimate(data)
     assert found.noise == pytest.approx(0.8, rel=0.1)
     means = y.reshape(80, 20).mean(axis=1)
     assert np.abs(found.mean - means).max() < 0.3
@@ -116,19 +117,20 @@ def test_repetitions_tell_the_noise_and_the_mean_of_many_is_kept():
 def test_few_or_equal_measurements_are_kept():
     few = FEWEST - 1
     X, y = np.arange(few)[:, None].astype(float), np.arange(few) ** 2.0
-    found = ExpectedValue().fit(X, np.arange(few), y, y[:, None])
-    assert found.estimate(X, np.arange(few), y, y[:, None]).mean == pytest.approx(y)
+    data = Measurements(X, np.arange(few), y, y[:, None])
+    assert ExpectedValue().fit(data).estimate(data).mean == pytest.approx(y)
     same = np.full(20, 3.0)
     X = np.arange(20.0)[:, None]
-    model = ExpectedValue().fit(X, np.arange(20), same, X)
-    assert model.estimate(X, np.arange(20), same, X).mean == pytest.approx(same)
+    data = Measurements(X, np.arange(20), same, X)
+    assert ExpectedValue().fit(data).estimate(data).mean == pytest.approx(same)
 
 
 def test_results_that_came_after_the_fit_are_estimated_too():
     drawn = Drawn(0)
     half = slice(0, 40)
-    model = ExpectedValue().fit(drawn.X[half], drawn.group[half], drawn.y[half], drawn.loss[half, None])
-    found = model.estimate(drawn.X, drawn.group, drawn.y, drawn.loss[:, None])
+    early = Measurements(drawn.X[half], drawn.group[half], drawn.y[half], drawn.loss[half, None])
+    model = ExpectedValue().fit(early)
+    found = model.estimate(Measurements(drawn.X, drawn.group, drawn.y, drawn.loss[:, None]))
     assert error(found.mean, drawn) < 0.8 * error(drawn.y, drawn)
 
 
@@ -148,3 +150,14 @@ def test_leaving_one_out_is_predicting_each_row_from_the_others():
         rest = np.delete(np.arange(80), i)
         alone = model.condition(drawn.X[rest], drawn.y[rest]).predict(drawn.X[[i]])[0][0]
         assert held_out[i] == pytest.approx(alone)
+
+
+def test_measurements_with_more_noise_count_less():
+    drawn, rng = Drawn(0), np.random.default_rng(1)
+    relative = np.where(np.arange(80) % 2, 1.9, 0.1)
+    y = drawn.true + 0.8 * np.sqrt(relative) * rng.normal(size=80)
+    data = Measurements(drawn.X, drawn.group, y, NONE, relative)
+    found = ExpectedValue(noise=0.8).fit(data).estimate(data)
+    assert found.std[relative < 1].mean() < 0.7 * found.std[relative > 1].mean()
+    moved = np.abs(found.mean - y)
+    assert moved[relative < 1].mean() < 0.5 * moved[relative > 1].mean()
