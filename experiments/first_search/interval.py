@@ -36,6 +36,9 @@ def tested(run: Path) -> pd.DataFrame:
     front = pd.read_csv(run / "front.csv")
     errors = []
     for text in front["architecture"]:
+        if text not in kept:  # its weights were removed
+            errors.append(float("nan"))
+            continue
         entry = kept[text]
         trial = Trial(entry["trial"], problem.space.parse(text), entry["seed"], entry["budget"])
         errors.append(evaluator.test(trial).values()["error"])
@@ -44,7 +47,7 @@ def tested(run: Path) -> pd.DataFrame:
 
 def row(run: Path) -> dict[str, float | str]:
     """The row of a run."""
-    front = tested(run)
+    front = tested(run).dropna(subset="test_error")
     low, high = front["error_low"] - _ROUNDING, front["error_high"] + _ROUNDING
     inside = (low <= front["test_error"]) & (front["test_error"] <= high)
     return {
