@@ -20,7 +20,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from nas.core.records import FloatArray
@@ -33,6 +32,9 @@ _SHRINK = 0.5  # added to the variance of each standardised companion
 _UNEXPLAINED = (
     2 / 3
 )  # share of the variance not explained by other architectures that counts as noise, where noise is unknown
+_BEYOND = (
+    2.0  # most that the noise is beyond the variance that companions leave unexplained: they share some of it
+)
 _HIGHEST = 0.95  # of correlations with the true target
 _REMAINING = 0.25  # least share of the noise variance that remains with companions
 _LEAST_NOISE = 1e-3  # of the variance of the target
@@ -86,20 +88,25 @@ class Expected:
 
 @dataclass(frozen=True)
 class _Scores:
-    """Normal scores by rank: monotone, so that the scale and outliers of a companion do not matter."""
+    """A companion on the target's scale: the quantile of the target at its rank, so that its scale and outliers do not matter."""
 
     known: FloatArray
     values: FloatArray
 
     @classmethod
-    def of(cls, column: FloatArray) -> _Scores | None:
-        """The scores of the finite values; None if they are too few or all equal."""
-        finite = column[np.isfinite(column)]
-        if len(finite) < FEWEST or np.ptp(finite) == 0:
+    def of(cls, column: FloatArray, z: FloatArray) -> _Scores | None:
+        """The scores beside targets z (n,), in the direction that agrees; None where finite values are too few or all equal."""
+        finite = np.isfinite(column)
+        found, target = column[finite], z[finite]
+        if len(found) < FEWEST or np.ptp(found) == 0 or np.ptp(target) == 0:
             return None
-        known, first = np.unique(finite, return_index=True)
-        scores = ndtri((rankdata(finite) - 0.5) / len(finite))
-        return cls(known, scores[first] / scores.std())
+        known, first = np.unique(found, return_index=True)
+        rank = rankdata(found)
+        sorted_z = np.sort(target)
+        if float((rank - rank.mean()) @ (target - target.mean())) < 0:
+            sorted_z = sorted_z[::-1]
+        scores = np.interp(rank, np.arange(1, len(found) + 1), sorted_z)
+        return cls(known, scores[first])
 
     def __call__(self, column: FloatArray) -> FloatArray:
         return np.where(np.isfinite(column), np.interp(column, self.known, self.values), np.nan)
@@ -124,14 +131,15 @@ class ExpectedValue:
         self.centre_ = float(y.mean())
         self.scale_ = float(y.std()) if np.ptp(y) > 0 else 1.0
         z = (y - self.centre_) / self.scale_
-        found = [(j, _Scores.of(companions[:, j])) for j in range(companions.shape[1])]
+        found = [(j, _Scores.of(companions[:, j], z)) for j in range(companions.shape[1])]
         self._scores = {j: scores for j, scores in found if scores is not None}
         self._process: GaussianProcess | None = None
         few = len(data.X) < FEWEST or np.ptp(y) == 0
         own = data.sums(z) / data.counts
         explained = 0.0 if few else _explained(self._fitted(data.X, own).leave_one_out(), own)
-        self.noise_ = self._variance_of_noise(max(0.0, explained), z, data)
         table = self._table(z, companions)
+        assumed = min(_UNEXPLAINED * (1.0 - max(0.0, explained)), _BEYOND * _residual(table))
+        self.noise_ = self._variance_of_noise(assumed, z, data)
         self._covariance = _covariance(table)
         squares = np.maximum(self._covariance[0] ** 2, 1e-12)
         # less what chance alone gives
@@ -168,11 +176,10 @@ class ExpectedValue:
         process = self.make(tune_points=120, max_points=_ROWS, max_iterations=20, noise=0.5, noise_width=0.5)
         return process.fit(X[rows], y[rows])
 
-    def _variance_of_noise(self, explained: float, z: FloatArray, data: Measurements) -> float:
+    def _variance_of_noise(self, assumed: float, z: FloatArray, data: Measurements) -> float:
         """Variance of the noise of one measurement, on the standardised scale."""
         if self.noise is not None:
             return float(np.clip((self.noise / self.scale_) ** 2, _LEAST_NOISE, _HIGHEST))
-        assumed = _UNEXPLAINED * (1.0 - explained)
         own = data.sums(z) / data.counts
         repeats = float(len(z) - len(own))
         within = float(((z - own[data.group]) ** 2).sum())
@@ -218,6 +225,16 @@ def _covariance(table: FloatArray) -> FloatArray:
     found = (filled.T @ filled) / np.maximum(known.T.astype(float) @ known, 1.0)
     np.fill_diagonal(found, 1.0)
     return np.asarray(np.clip(found, -1.0, 1.0), dtype=np.float64)
+
+
+def _residual(table: FloatArray) -> float:
+    """Variance of the target (the first column) around a linear regression on its companions, on held-out rows; 1 without any."""
+    z, columns = table[:, 0], np.nan_to_num(table[:, 1:])
+    if not columns.shape[1]:
+        return 1.0
+    X = np.column_stack([np.ones(len(z)), columns])
+    hat = X @ np.linalg.solve(X.T @ X + 1e-3 * len(z) * np.eye(X.shape[1]), X.T)
+    return float(np.mean(((z - hat @ z) / (1.0 - np.minimum(np.diag(hat), 0.9))) ** 2))
 
 
 def _square(values: FloatArray) -> float:

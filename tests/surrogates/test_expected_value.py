@@ -161,3 +161,15 @@ def test_measurements_with_more_noise_count_less():
     assert found.std[relative < 1].mean() < 0.7 * found.std[relative > 1].mean()
     moved = np.abs(found.mean - y)
     assert moved[relative < 1].mean() < 0.5 * moved[relative > 1].mean()
+
+
+def test_companions_that_explain_the_target_bound_its_noise():
+    """Then most of what other architectures leave unexplained belongs to the architecture."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 3, (60, 6)).astype(float)
+    y = rng.normal(size=60)  # unrelated to X
+    loss = y + 0.1 * rng.normal(size=60)
+    group = np.arange(60)
+    alone = ExpectedValue().fit(Measurements(X, group, y, np.empty((60, 0)))).noise_
+    assert alone > 0.5
+    assert ExpectedValue().fit(Measurements(X, group, y, loss[:, None])).noise_ < 0.1
