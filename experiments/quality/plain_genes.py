@@ -1,0 +1,132 @@
+"""Tables through plain genes: the share of the true front's hypervolume, with costs known, or measured by the evaluation.
+
+`nice python experiments/quality/plain_genes.py --methods sa-moead optuna-tpe [--measured]` runs what `results/plain_genes.csv` lacks and
+writes `results/plain_genes.md`. A user's own space looks like this: genes, validity, and no encoding made by hand. The forms of a problem:
+`genes` (one-hot genes), `declared` (a `nas.Space`), `hand` (the space of the package, with its encodings). Tune on the CIFAR-100 and
+ImageNet16-120 columns and on seeds from 100 on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import searches  # before numpy: one thread
+
+# isort: split
+import numpy as np
+import pandas as pd
+from five_vertices import cells
+from searches import Problem
+
+import nas
+from nas.core.records import Architecture, FloatArray
+from nas.pareto.archive import non_dominated
+from nas.pareto.indicators import Box, hypervolume
+from search_spaces.nasbench201 import NASBench201
+from search_spaces.nasbench201.cell import EDGES, OPERATIONS
+
+HERE = Path(__file__).resolve().parent
+DATA = Path(os.environ.get("NAS_SHARED_DATA", HERE.parents[2] / "shared" / "data"))
+OBJECTIVES = ("error", "params", "madds")
+NASBENCH201 = {
+    "nasbench201": "cifar10_test_acc_200",
+    "nasbench201-cifar100": "cifar100_test_acc_200",
+    "nasbench201-imagenet16": "imagenet16_test_acc_200",
+}
+FORMS = ("genes", "declared", "hand")
+NAMES = [f"{table}-{form}" for table in (*NASBENCH201, "five-vertices") for form in FORMS]
+
+
+class Genes(nas.SearchSpace):
+    """A space reduced to its genes; without costs, as where an evaluation measures them."""
+
+    def __init__(self, inner: nas.SearchSpace) -> None:
+        self.inner = inner
+        self.name, self.cardinalities, self.size = inner.name, inner.cardinalities, inner.size
+
+    def is_valid(self, architecture: Architecture) -> bool:
+        return self.inner.is_valid(architecture)
+
+    def canonical(self, architecture: Architecture) -> Architecture:
+        return self.inner.canonical(architecture)
+
+    def enumerate(self) -> Iterator[Architecture]:
+        return self.inner.enumerate()  # type: ignore[attr-defined,no-any-return]
+
+
+class GenesWithCosts(Genes):
+    """The same with known costs."""
+
+    def cost(self, architecture: Architecture) -> Mapping[str, float]:
+        return self.inner.cost(architecture)  # type: ignore[attr-defined,no-any-return]
+
+
+def declared(inner: nas.SearchSpace, known: bool) -> nas.Space:
+    """A `nas.Space` of the same genes."""
+    if isinstance(inner, NASBench201):
+        space = nas.Space("declared201", {f"edge{i}": nas.Choice(*OPERATIONS) for i in range(len(EDGES))})
+    else:
+        edges = {f"edge{i}": nas.Choice(False, True) for i in range(10)}
+        space = nas.Space(
+            "declared101", {**edges, **{f"op{i}": nas.Choice(0, 1, 2, ordered=False) for i in range(3)}}
+        )
+        space.forbid(lambda c: not inner.is_valid(Architecture(inner.name, c.genes)))
+        space.same(lambda c: inner.canonical(Architecture(inner.name, c.genes)).genes)
+    if known:
+        space.cost(lambda c: inner.cost(Architecture(inner.name, c.genes)))  # type: ignore[attr-defined]
+    return space
+
+
+def table_of(name: str) -> tuple[nas.SearchSpace, dict[tuple[int, ...], FloatArray]]:
+    """The package's space, and the objectives of each canonical architecture by genes."""
+    if name == "five-vertices":
+        known = cells(str(DATA / "nasbench101_5v"))
+        return known, {a.genes: np.array(row, dtype=np.float64) for a, row in known.values.items()}
+    bench = NASBench201()
+    frame = pd.read_parquet(DATA / "nasbench201" / "archs.parquet")
+    errors = 100.0 - frame[NASBENCH201[name]].to_numpy(dtype=np.float64)
+    by_genes = dict(zip((tuple(map(int, ops)) for ops in frame["ops"]), errors.tolist(), strict=True))
+    return bench, {a.genes: np.array([by_genes[a.genes], *bench.cost(a).values()]) for a in bench.enumerate()}
+
+
+@lru_cache
+def problem(name: str, known: bool) -> Problem:
+    """The table of `name` in the form of its last word."""
+    table, _, form = name.rpartition("-")
+    inner, values = table_of(table)
+    points = np.array(list(values.values()))
+    front = points[non_dominated(points)]
+    box = Box(front.min(axis=0), front.max(axis=0) + 0.1 * np.ptp(front, axis=0))
+    best = hypervolume(front, box)
+    forms: dict[str, Callable[[], nas.SearchSpace]] = {
+        "genes": lambda: (GenesWithCosts if known else Genes)(inner),
+        "declared": lambda: declared(inner, known),
+        "hand": lambda: inner,
+    }
+
+    def look_up(genes: FloatArray) -> FloatArray:
+        rows = [tuple(map(int, row)) for row in genes]
+        return np.array([values[inner.canonical(Architecture(inner.name, row)).genes] for row in rows])
+
+    return Problem(
+        name, forms[form], OBJECTIVES, ("error",), look_up, lambda points: hypervolume(points, box) / best
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    searches.add_arguments(parser, HERE / "results" / "plain_genes.csv")
+    parser.add_argument(
+        "--problems", nargs="+", choices=NAMES, default=["nasbench201-genes", "five-vertices-genes"]
+    )
+    args = parser.parse_args()
+    if args.measured and any(name.endswith("-hand") for name in args.problems):
+        sys.exit("the spaces of the package know their costs: --measured takes forms genes and declared")
+    searches.main(args, [problem(name, not args.measured) for name in args.problems])
