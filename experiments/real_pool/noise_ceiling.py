@@ -18,6 +18,8 @@ from pools import POOLS, RESULTS
 from recorded import Recorded, read, standardised
 
 from nas.core.records import FloatArray
+from nas.pareto.archive import non_dominated
+from nas.pareto.indicators import Box, hypervolume
 from surrogates.quality import kendall_tau
 
 BOOTSTRAPS = 1000
@@ -46,6 +48,22 @@ def cross_tau(pair: FloatArray, test: FloatArray) -> float:
 def gained(pair: FloatArray, error: FloatArray, test: FloatArray) -> float:
     """How much larger `cross_tau` is for a value than for the error, each (n, 2)."""
     return cross_tau(pair, test) - cross_tau(error, test)
+
+
+def front_share(pair: FloatArray, data: Recorded) -> float:
+    """Share of the best hypervolume, by the other seed's test errors and the costs, of the whole pool's front by a value (n, 2).
+
+    The score of a search (see replays.py) that trains every network once and reports the front by this value; mean of both directions.
+    """
+    costs, shares = data.table[["params", "madds"]].to_numpy(dtype=np.float64), []
+    for side in (0, 1):
+        truth = np.column_stack([data.test[:, 1 - side], costs])
+        best = truth[non_dominated(truth)]
+        ideal, nadir = best.min(axis=0), best.max(axis=0)
+        box = Box(ideal, nadir + 0.1 * (nadir - ideal))
+        chosen = truth[non_dominated(np.column_stack([pair[:, side], costs]))]
+        shares.append(hypervolume(chosen, box) / hypervolume(best, box))
+    return float(np.mean(shares))
 
 
 def better_half(test: FloatArray) -> np.ndarray:
@@ -129,6 +147,7 @@ def ceiling(data: Recorded, rounds: int = BOOTSTRAPS) -> pd.DataFrame:
                 "icc_high": icc_high,
                 "icc_better_half": intraclass(pair[half]),
                 "icc_beside_costs": intraclass(beside),
+                "front_share": front_share(pair, data),
             }
         )
     return pd.DataFrame(rows).sort_values("tau_beside_costs", ascending=False, ignore_index=True)
@@ -137,8 +156,8 @@ def ceiling(data: Recorded, rounds: int = BOOTSTRAPS) -> pd.DataFrame:
 def markdown(table: pd.DataFrame) -> list[str]:
     """The table as Markdown lines."""
     lines = [
-        "| value of one seed | tau with the other seed's test error (90%) | in the better half | beside costs (90%) | gain over the error (90%) | tau between seeds | ICC (90%) | ICC, better half | ICC beside costs |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| value of one seed | tau with the other seed's test error (90%) | in the better half | beside costs (90%) | gain over the error (90%) | tau between seeds | ICC (90%) | ICC, better half | ICC beside costs | front |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for row in table.to_dict("records"):
         test = f"{row['tau_test']:.2f} ({row['tau_test_low']:.2f} to {row['tau_test_high']:.2f})"
@@ -147,7 +166,7 @@ def markdown(table: pd.DataFrame) -> list[str]:
         icc = f"{row['icc']:.2f} ({row['icc_low']:.2f} to {row['icc_high']:.2f})"
         lines.append(
             f"| {row['value']} | {test} | {row['tau_test_better_half']:.2f} | {left} | {gain} | {row['tau_seeds']:.2f} | {icc} | "
-            f"{row['icc_better_half']:.2f} | {row['icc_beside_costs']:.2f} |"
+            f"{row['icc_better_half']:.2f} | {row['icc_beside_costs']:.2f} | {row['front_share']:.3f} |"
         )
     return lines
 
