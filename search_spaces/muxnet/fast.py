@@ -203,10 +203,10 @@ def _scaled(sign: int, layer: nn.Module, rows: Tensor) -> Tensor:
     """The output of a slice's convolution, moved back: a view of (b, h, w, c), h, w and c possibly in two parts."""
     b, h, w, c = rows.shape
     if sign < 0:
-        wide = _through(layer, _to_channel(rows)).reshape(b, h // 2, w // 2, 2, 2, c)
+        wide = _through(layer, rows_to_channel(rows)).reshape(b, h // 2, w // 2, 2, 2, c)
         return wide.permute(0, 1, 3, 2, 4, 5)
     if sign > 0:
-        large = _through(layer, _to_space(rows)).reshape(b, h, 2, w, 2, c // 4)
+        large = _through(layer, rows_to_space(rows)).reshape(b, h, 2, w, 2, c // 4)
         return large.permute(0, 1, 3, 2, 4, 5)
     return _through(layer, rows)
 
@@ -217,14 +217,14 @@ def _through(layer: nn.Module, rows: Tensor) -> Tensor:
     return y.permute(0, 2, 3, 1)
 
 
-def _to_channel(rows: Tensor) -> Tensor:
+def rows_to_channel(rows: Tensor) -> Tensor:
     """(b, 2h, 2w, c) to (b, h, w, 4c), block-major: runs of 2c numbers stay together."""
     b, h, w, c = rows.shape
     blocks = rows.reshape(b, h // 2, 2, w // 2, 2, c)
     return blocks.permute(0, 1, 3, 2, 4, 5).reshape(b, h // 2, w // 2, 4 * c)
 
 
-def _to_space(rows: Tensor) -> Tensor:
+def rows_to_space(rows: Tensor) -> Tensor:
     """(b, h, w, 4c) to (b, 2h, 2w, c), the inverse."""
     b, h, w, c = rows.shape
     blocks = rows.reshape(b, h, w, 2, 2, c // 4)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.core.errors import ConfigError
+from search_spaces.muxnet.fast import exporting, rows_to_channel, rows_to_space, spatial_mean
 from search_spaces.muxnet.spec import Activation, BlockSpec, check_scales, slice_widths
 
 ACTIVATIONS: dict[Activation, type[nn.Module]] = {
@@ -28,6 +29,19 @@ def norm(width: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(width, eps=1e-5, momentum=0.1)
 
 
+def channels_innermost(x: Tensor) -> bool:
+    """Whether the channels of a map lie together in memory (channels_last, or a slice of such a map); False in an export.
+
+    Moves of pixels and channels keep that order: maps in different orders make the layers around them several times slower.
+    """
+    return not exporting() and x.shape[1] > 1 and x.stride(1) == 1
+
+
+def channel_means(x: Tensor) -> Tensor:
+    """(b, c, h, w) to (b, c)."""
+    return spatial_mean(x) if channels_innermost(x) else x.mean((2, 3))
+
+
 def space_to_channel(x: Tensor) -> Tensor:
     """(b, c, 2h, 2w) to (b, 4c, h, w), block-major.
 
@@ -37,6 +51,8 @@ def space_to_channel(x: Tensor) -> Tensor:
     b, c, height, width = x.shape
     if height % 2 or width % 2:
         raise ConfigError(f"superpixel branch: expected an even height and width, got {height}x{width}")
+    if channels_innermost(x):
+        return rows_to_channel(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
     x = x.reshape(b, c, height // 2, 2, width // 2, 2)
     return x.permute(0, 3, 5, 1, 2, 4).reshape(b, 4 * c, height // 2, width // 2)
 
@@ -49,6 +65,8 @@ def channel_to_space(x: Tensor) -> Tensor:
     b, c, height, width = x.shape
     if c % 4:
         raise ConfigError(f"subpixel branch: expected a width divisible by 4, got {c}")
+    if channels_innermost(x):
+        return rows_to_space(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
     x = x.reshape(b, 2, 2, c // 4, height, width)
     return x.permute(0, 3, 4, 1, 5, 2).reshape(b, c // 4, 2 * height, 2 * width)
 
@@ -56,6 +74,9 @@ def channel_to_space(x: Tensor) -> Tensor:
 def channel_shuffle(x: Tensor, groups: int) -> Tensor:
     """out[i*groups + j] = in[j*(c/groups) + i]: 8 channels in 2 groups come out as 0, 4, 1, 5, 2, 6, 3, 7."""
     b, c, height, width = x.shape
+    if channels_innermost(x):
+        rows = x.permute(0, 2, 3, 1).reshape(b, height, width, groups, c // groups)
+        return rows.transpose(3, 4).reshape(b, height, width, c).permute(0, 3, 1, 2)
     return x.reshape(b, groups, c // groups, height, width).transpose(1, 2).reshape(b, c, height, width)
 
 
@@ -128,7 +149,7 @@ class SqueezeExcite(nn.Module):
         self.gate: nn.Module = nn.Hardsigmoid() if hard else nn.Sigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
-        weights: Tensor = self.expand(self.act(self.reduce(x.mean((2, 3), keepdim=True))))
+        weights: Tensor = self.expand(self.act(self.reduce(channel_means(x)[:, :, None, None])))
         return x * self.gate(weights)  # type: ignore[no-any-return]
 
 

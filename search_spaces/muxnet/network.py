@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from nas.core.errors import ConfigError
 from search_spaces.muxnet.blocks import BLOCKS
-from search_spaces.muxnet.layers import ACTIVATIONS, conv, norm
+from search_spaces.muxnet.layers import ACTIVATIONS, channel_means, conv, norm
 from search_spaces.muxnet.spec import NetworkSpec, check_network, placed
 
 FEATURE_STRIDES = (4, 8, 16, 32)
@@ -79,7 +79,7 @@ class MUXNet(nn.Module):
         return self.act2(self.bn2(self.conv_head(self.blocks(x))))  # type: ignore[no-any-return]
 
     def forward(self, x: Tensor) -> Tensor:
-        pooled = self.forward_features(x).mean((2, 3))
+        pooled = channel_means(self.forward_features(x))
         return self.classifier(self.dropout(self.neck(pooled)))  # type: ignore[no-any-return]
 
     def reset_classifier(self, num_classes: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -13,6 +15,7 @@ from search_spaces.muxnet.layers import (
     MixedConv,
     SpatialMultiplexing,
     SqueezeExcite,
+    channel_means,
     channel_shuffle,
     channel_to_space,
     space_to_channel,
@@ -60,6 +63,23 @@ def test_the_two_directions_are_inverse_also_in_channels_last() -> None:
     x = torch.randn(2, 8, 6, 4).to(memory_format=torch.channels_last)
     assert torch.equal(channel_to_space(space_to_channel(x)), x)
     assert torch.equal(space_to_channel(channel_to_space(x)), x)
+
+
+@pytest.mark.parametrize(
+    "move", [space_to_channel, channel_to_space, lambda x: channel_shuffle(x, 4), channel_means]
+)
+def test_moves_keep_channels_last_and_give_the_same_values(move: Callable[[Tensor], Tensor]) -> None:
+    x = torch.randn(2, 16, 6, 4)
+    expected = move(x)
+    for inside in (
+        x.to(memory_format=torch.channels_last),
+        torch.cat([x, x], 1).to(memory_format=torch.channels_last)[:, :16],
+    ):
+        found = move(inside)
+        torch.testing.assert_close(found, expected)
+        assert found.ndim == 2 or found.is_contiguous(memory_format=torch.channels_last)
+    if expected.ndim == 4:
+        assert expected.is_contiguous()
 
 
 def test_eight_channels_in_two_groups_are_shuffled_to_0_4_1_5_2_6_3_7() -> None:
