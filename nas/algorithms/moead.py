@@ -9,6 +9,7 @@ from the archive, and limits come before objectives (feasible first, then the sm
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,10 @@ from nas.pareto.archive import ParetoArchive
 from nas.pareto.decomposition import pbi
 from nas.pareto.directions import DIRECTIONS
 
+_CHILDREN = (
+    0.5  # children after which a parent counts as tried, for each architecture that differs in one gene
+)
+
 
 @dataclass(frozen=True)
 class MOEADSettings:
@@ -32,7 +37,8 @@ class MOEADSettings:
     neighbours: size T of a sub-problem's neighbourhood. theta: weight of the distance from the direction.
     mate_nearby: probability that mates and replacements come from the neighbourhood, else from everywhere.
     archive_parents: probability that the first parent is a member of the archive, else the sub-problem's own.
-    guided: probability that a parent from the archive is its best along the direction, else a random one.
+    guided: probability that a parent from the archive is its best along the direction, of those with few children so far,
+    else a random one.
     crossover: probability of crossover before mutation, else mutation alone.
     replacements: most members (n_r) that one newcomer may replace.
     directions: "das-dennis" (a regular grid) or "riesz" (any number, evenly spread).
@@ -43,7 +49,7 @@ class MOEADSettings:
     theta: float = 0.1
     mate_nearby: float = 0.9
     archive_parents: float = 1.0
-    guided: float = 0.9
+    guided: float = 1.0
     crossover: float = 0.3
     replacements: int = 2
     directions: str = "das-dennis"
@@ -91,6 +97,8 @@ class MOEAD(Algorithm):
         self._ideal = np.zeros(m)
         self._scale = np.ones(m)
         self._scopes: dict[Architecture, np.ndarray] = {}  # where each pending candidate may settle
+        self._children: Counter[Architecture] = Counter()  # of members of the archive, as first parents
+        self._most_children = _CHILDREN * sum(c - 1 for c in problem.space.cardinalities)
         self._asked = 0
         self._turn: list[int] = []
 
@@ -141,13 +149,20 @@ class MOEAD(Algorithm):
         return self._candidates.random() if first is None else self._candidates.mutant(first)
 
     def _from_archive(self, home: int) -> Architecture:
-        """The member of the archive with the smallest value along the direction, or a random one."""
-        guided = self._settings.guided
-        if guided == 0 or self._rng.random() >= guided:
-            return self._archive.items[int(self._rng.random() * len(self._archive))]
-        normalised = (self._archive.points - self._ideal) * self._scale
-        direction = np.broadcast_to(self._directions[home], normalised.shape)
-        return self._archive.items[int(np.argmin(pbi(normalised, direction, self._settings.theta)))]
+        """The member of the archive with the smallest value along the direction, of those with few children; or a random one.
+
+        A member whose neighbourhood is tried has mostly distant children left.
+        """
+        items, guided = self._archive.items, self._settings.guided
+        best = items[int(self._rng.random() * len(items))]
+        if guided == 1 or (guided > 0 and self._rng.random() < guided):
+            young = [i for i, a in enumerate(items) if self._children[a] < self._most_children]
+            if young:
+                normalised = (self._archive.points[young] - self._ideal) * self._scale
+                direction = np.broadcast_to(self._directions[home], normalised.shape)
+                best = items[young[int(np.argmin(pbi(normalised, direction, self._settings.theta)))]]
+        self._children[best] += 1
+        return best
 
     def tell(self, observations: Sequence[Observation]) -> None:
         """Let each valid newcomer replace members that it beats; forget failed ones."""
