@@ -11,19 +11,24 @@ from __future__ import annotations
 import argparse
 import csv
 import dataclasses
+import fcntl
+import io
 import json
+import math
 import os
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from depthwise import speed_up
 from pools import POOLS, RESULTS, Pool, networks, pool_of
 from torch import nn
 
+from nas.core.errors import TrainingDiverged
 from nas.core.records import Architecture
 from nas.training.data import Parquet
 from nas.training.evaluator import reproducible
@@ -96,25 +101,35 @@ def train(
     }
 
 
+@contextmanager
+def table(path: Path) -> Iterator[BinaryIO]:
+    """The table, for this process alone, positioned at its end; a last line that was cut off is removed."""
+    with path.open("a+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        content = file.read()
+        if not content.endswith(b"\n"):
+            file.truncate(content.rfind(b"\n") + 1)
+        yield file
+
+
 def finished(path: Path) -> set[tuple[int, str]]:
-    """The (index, seed) of the complete rows in `path`; a last line that was cut off is removed."""
-    if not path.exists():
-        return set()
-    content = path.read_bytes()
-    if content and not content.endswith(b"\n"):
-        path.write_bytes(content[: content.rfind(b"\n") + 1])
-    with path.open(encoding="utf-8", newline="") as file:
-        return {(int(row["index"]), row["seed"]) for row in csv.DictReader(file)}
+    """The (index, seed) of the rows in `path`."""
+    with table(path) as file:
+        file.seek(0)
+        rows = csv.DictReader(file.read().decode().splitlines())
+        return {(int(row["index"]), row["seed"]) for row in rows}
 
 
 def append(path: Path, row: dict[str, Any]) -> None:
     """Add a row at the end of the table, and wait until it is on disk."""
-    new = not path.exists() or path.stat().st_size == 0
-    with path.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        if new:
+    with table(path) as file:
+        lines = io.StringIO()
+        writer = csv.DictWriter(lines, COLUMNS, lineterminator="\n")
+        if file.seek(0, os.SEEK_END) == 0:
             writer.writeheader()
         writer.writerow(row)
+        file.write(lines.getvalue().encode())
         file.flush()
         os.fsync(file.fileno())
 
@@ -126,16 +141,24 @@ def fill(
     path: Path,
     recipe: Recipe,
     seconds: float = float("inf"),
+    part: tuple[int, int] = (0, 1),
 ) -> None:
-    """Train the listed networks that `path` lacks, until `seconds` have passed (the training in progress is finished)."""
+    """Train the listed networks of this part (number, parts) that `path` lacks; start no training after `seconds`."""
     end, done, made_by = time.monotonic() + seconds, finished(path), version()
+    number_of_part, parts = part
     for index, architecture in enumerate(listed):
+        if index % parts != number_of_part:
+            continue
         for number, seed in enumerate(SEEDS):
             if (index, seed) in done:
                 continue
             if time.monotonic() > end:
                 return
-            values = train(pool, architecture, len(SEEDS) * index + number, data, recipe)
+            try:
+                values = train(pool, architecture, len(SEEDS) * index + number, data, recipe)
+            except TrainingDiverged as error:  # the row has no values
+                values = {"val_error": math.nan, "seconds": math.nan}
+                print(f"{pool.name} {index}{seed}: {error}", flush=True)
             cost = pool.space.cost(architecture)
             row = {"index": index, "seed": seed, "params": cost["params"], "madds": cost["madds"], **values}
             append(path, row | {"version": made_by, "network": pool.space.format(architecture)})
@@ -172,13 +195,21 @@ def main() -> None:
         "--minutes", type=float, default=float("inf"), help="start no training after this time"
     )
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--part", default="0/1", help="with several processes, the number of this one: 0/2 and 1/2"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the tables")
     args = parser.parse_args()
+    part = tuple(map(int, args.part.split("/")))
+    if len(part) != 2 or not 0 <= part[0] < part[1]:
+        raise SystemExit(f"--part: expected NUMBER/PARTS, such as 0/2, not {args.part}")
     pool = pool_of(args.pool)
     listed = networks(pool, args.networks, args.results)
     with reproducible(args.threads, CPU):
         recipe = RECIPES[args.pool]
-        fill(pool, listed, cifar10(recipe), args.results / f"{args.pool}.csv", recipe, 60 * args.minutes)
+        fill(
+            pool, listed, cifar10(recipe), args.results / f"{args.pool}.csv", recipe, 60 * args.minutes, part
+        )
 
 
 if __name__ == "__main__":

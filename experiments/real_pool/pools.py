@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 from residual import space as resnets
 
+from nas.core.files import write_text
 from nas.core.records import Architecture
 from nas.core.task_spec import TaskSpec
 from search_spaces.muxnet import MUXNetSpace
@@ -106,6 +108,8 @@ def networks(pool: Pool, count: int, folder: Path = RESULTS, seed: int = 20) -> 
     rows = list(csv.DictReader(path.open(encoding="utf-8"))) if path.exists() else []
     found = [pool.space.parse(row["network"]) for row in rows]
     index = int(rows[-1]["draw"]) + 1 if rows else 0
+    if len(found) >= count:
+        return found[:count]
     while len(found) < count:
         drawn = draw(pool, index, seed)
         if drawn not in found:
@@ -114,9 +118,10 @@ def networks(pool: Pool, count: int, folder: Path = RESULTS, seed: int = 20) -> 
             network = pool.space.format(drawn)
             rows.append({"draw": index, "params": cost["params"], "madds": cost["madds"], "network": network})
         index += 1
-    path.parent.mkdir(exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, ["draw", "params", "madds", "network"], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    folder.mkdir(exist_ok=True)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ["draw", "params", "madds", "network"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
     return found[:count]

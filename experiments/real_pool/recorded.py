@@ -41,8 +41,8 @@ class Recorded:
 
 
 def read(path: Path) -> Recorded:
-    """The networks of a pool's table whose two trainings are both there, in the order of the list."""
-    rows = pd.read_csv(path).sort_values(["index", "seed"])
+    """The networks of a pool's table whose two trainings are both there and did not diverge, in the order of the list."""
+    rows = pd.read_csv(path).dropna(subset="val_error").sort_values(["index", "seed"])
     rows = rows[rows.groupby("index")["seed"].transform("size") == 2]
     first, second = (rows[rows["seed"] == seed].reset_index(drop=True) for seed in ("A", "B"))
 

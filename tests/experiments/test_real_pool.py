@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import nas
-from nas.core.errors import ConfigError
+from nas.core.errors import ConfigError, TrainingDiverged
 from nas.core.records import Architecture, Trial
 from nas.testing import check_space
 from nas.training.feed import MemoryFeed, Normalise, Prepared
@@ -90,7 +90,9 @@ def test_a_killed_run_continues_after_its_last_whole_row(
     pool.fill(muxnet, listed[:1], tiny_data(), path, recipe)
     whole = path.read_bytes()
     path.write_bytes(whole + b"1,A,333,44")
-    pool.fill(muxnet, listed, tiny_data(), path, recipe)
+    pool.fill(muxnet, listed, tiny_data(), path, recipe, part=(0, 2))  # the other part's network is left out
+    assert path.read_bytes() == whole
+    pool.fill(muxnet, listed, tiny_data(), path, recipe, part=(1, 2))
     assert path.read_bytes().startswith(whole)
     frame = pd.read_csv(path)
     assert list(zip(frame["index"], frame["seed"], strict=True)) == [(0, "A"), (0, "B"), (1, "A"), (1, "B")]
@@ -98,6 +100,21 @@ def test_a_killed_run_continues_after_its_last_whole_row(
     curve = json.loads(frame["curve_loss"][0])
     assert len(curve) == 2
     assert curve[-1] == frame["val_loss"][0]
+
+
+def test_a_training_that_diverges_leaves_an_empty_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverge(*arguments: object) -> None:
+        raise TrainingDiverged("the training loss became inf")
+
+    monkeypatch.setattr(pool, "train", diverge)
+    made_up(tmp_path / "muxnet.csv", 2)
+    muxnet = pools.pool_of("muxnet")
+    listed = [pools.draw(muxnet, 0, 20)] * 3
+    pool.fill(muxnet, listed, tiny_data(), tmp_path / "muxnet.csv", Recipe())
+    assert len(pd.read_csv(tmp_path / "muxnet.csv")) == 6
+    assert len(recorded.read(tmp_path / "muxnet.csv")) == 2
 
 
 @pytest.mark.slow  # compiles
