@@ -216,3 +216,15 @@ def test_a_space_smaller_than_the_population_is_searched_whole() -> None:
     algorithm = MOEAD(problem, np.random.default_rng(0), MOEADSettings(population=20))
     assert len(algorithm.ask(20)) == 2
     assert algorithm.ask(1) == []
+
+
+def test_parents_are_the_best_of_the_archive_along_the_direction_until_they_have_many_children() -> None:
+    algorithm, first = started(toy_problem(2))
+    n = len(first)
+    front = np.column_stack([np.linspace(0, 1, n), np.linspace(1, 0, n) ** 2])
+    algorithm.tell([Observation(a, p, 0.0, ok=True) for a, p in zip(first, front, strict=True)])
+    home = int(np.argmax(algorithm._directions[:, 0]))  # the weight of the first objective is the largest
+    bred = [algorithm._from_archive(home) for _ in range(2 * int(algorithm._most_children))]
+    assert bred[0] == first[0]
+    assert bred.count(first[0]) == np.ceil(algorithm._most_children)
+    assert set(bred) > {first[0]}

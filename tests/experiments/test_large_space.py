@@ -12,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "experiments" / "quality"))
 
+import baselines
 import large_space
 import many_objectives
 import searches
@@ -80,3 +81,12 @@ def test_ten_objectives_of_a_synthetic_table() -> None:
     cost = space.cost(Architecture(space.name, tuple(genes[0].tolist())))  # type: ignore[attr-defined]
     assert list(cost.values()) == values[0, -2:].tolist()
     assert 0.0 < problem.share(values[:3]) < problem.share(values) < 1.0
+
+
+def test_the_published_tables_are_looked_up(shared_data: Path) -> None:
+    problem = baselines.nasbench101(str(shared_data))
+    space = problem.space()
+    cells = [space.canonical(space.sample(np.random.default_rng(i))) for i in range(20)]
+    values = problem.values(np.array([cell.genes for cell in cells]))
+    assert list(space.cost(cells[3]).values()) == values[3, 1:].tolist()  # type: ignore[attr-defined]
+    assert problem.share(values[:2]) < problem.share(values) < 1.0
