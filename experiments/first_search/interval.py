@@ -5,7 +5,7 @@ and writes one row per run to results/interval.csv: members of the front, those 
 `error_high`, and the means of the measured, the expected and the test error.
 
     python experiments/first_search/first_search.py --seeds 1 2 3 --runs /tmp/first
-    python experiments/first_search/interval.py --runs /tmp/first
+    python experiments/first_search/interval.py --runs /tmp/first --engine COMMIT
 """
 
 from __future__ import annotations
@@ -45,12 +45,13 @@ def tested(run: Path) -> pd.DataFrame:
     return front.assign(test_error=errors)
 
 
-def row(run: Path) -> dict[str, float | str]:
-    """The row of a run."""
+def row(run: Path, engine: str) -> dict[str, float | str]:
+    """The row of a run that this commit made; networks whose weights were removed are left out."""
     front = tested(run).dropna(subset="test_error")
     low, high = front["error_low"] - _ROUNDING, front["error_high"] + _ROUNDING
     inside = (low <= front["test_error"]) & (front["test_error"] <= high)
     return {
+        "engine": engine,
         "run": run.name,
         "front": len(front),
         "inside": int(inside.sum()),
@@ -67,8 +68,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--runs", type=Path, required=True, help="folder of the runs, one per seed")
+    parser.add_argument("--engine", required=True, help="the commit that made the runs, for the table")
     given = parser.parse_args()
-    table = pd.DataFrame([row(path.parent) for path in sorted(given.runs.glob("*/front.csv"))])
+    table = pd.DataFrame([row(path.parent, given.engine) for path in sorted(given.runs.glob("*/front.csv"))])
     RESULTS.parent.mkdir(exist_ok=True)
     table.to_csv(RESULTS, index=False)
     print(table.to_string(index=False))

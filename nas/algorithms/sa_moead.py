@@ -4,7 +4,8 @@ An initial design covers the space. From then on models fitted to the results pr
 many unseen candidates (all of them in a small space, else those that an inner MOEA/D-PBI finds), and each free
 worker gets the candidate with the largest expected hypervolume improvement (Emmerich, Giannakoglou and Naujoks, IEEE
 TEVC 10(4), 2006). Candidates under way count as known, with their predictions as results, so one batch does not gather
-in one place. The idea of an inner evolutionary search on a predictor chosen by its rank correlation is that of Lu et
+in one place. Where an objective is noisy, models learn measurements combined with their companions, and the front has expected
+values (`nas.algorithms.expectation`). The idea of an inner evolutionary search on a predictor chosen by its rank correlation is that of Lu et
 al., "NSGANetV2", ECCV 2020, section 3.
 """
 
