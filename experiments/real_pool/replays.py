@@ -1,7 +1,7 @@
 """Medians, tests and evaluations needed, from the searches that `nas compare` replayed over the pools.
 
     PYTHONPATH=experiments/real_pool nas compare experiments/real_pool/replays.yaml
-    python experiments/real_pool/replays.py --runs runs/real_pool
+    python experiments/real_pool/replays.py --runs runs/real_pool --engine COMMIT
 
 The score is the hypervolume of the reported front's test errors (the other seed's), parameters and multiply-adds, as a share of that of the best
 front in the pool by these test errors. A run and its counterpart with the seeds exchanged count as two runs. Writes results/replays.csv.
@@ -104,10 +104,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--runs", type=Path, required=True, help="the folder of the comparison")
+    parser.add_argument("--engine", required=True, help="commit of the engine that made the runs")
     parser.add_argument("--results", type=Path, default=RESULTS)
     args = parser.parse_args()
     table = medians(shares(args.runs / "results"))
-    table.round(4).to_csv(args.results / "replays.csv", index=False, lineterminator="\n")
+    table.assign(engine=args.engine).round(4).to_csv(
+        args.results / "replays.csv", index=False, lineterminator="\n"
+    )
     print("\n".join(markdown(table, needed(table), [10, 20, 30, 50, 100])))
     print("\n`*`: differs from sa-moead at the same number of evaluations (Wilcoxon, Holm, p < .05)")
 

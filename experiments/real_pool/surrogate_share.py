@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from noise_ceiling import beside_costs
+from pool import version
 from pool_space import PoolSpace, Replay, space, trained
 from pools import POOLS, RESULTS
 from recorded import Recorded
@@ -77,14 +78,14 @@ def fill(
     frame = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=KEY)
     done = set(frame[KEY].itertuples(index=False, name=None))
     for pool in pools:
-        data, of_pool = trained(pool, results), space(pool, results)
+        engine, data, of_pool = version(), trained(pool, results), space(pool, results)
         evaluate = Replay(pool, results=results)
         for n in [n for n in sizes if n + LEAST_TEST <= len(data)]:
             for key in [(pool, len(data), n, s, m, v) for s in range(seeds) for m in models for v in values]:
                 if key in done:
                     continue
                 found = measure(of_pool, data, evaluate, *key[2:])
-                row = pd.DataFrame([dict(zip(KEY, key, strict=True)) | found])
+                row = pd.DataFrame([dict(zip(KEY, key, strict=True)) | found | {"engine": engine}])
                 row.to_csv(path, mode="a", header=not path.exists(), index=False, float_format="%.4f")
                 frame = pd.concat([frame, row]) if len(frame) else row
     return frame
