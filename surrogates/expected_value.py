@@ -46,7 +46,7 @@ _ROWS = 400  # most architectures that predict others
 
 @dataclass(frozen=True)
 class Measurements:
-    """n measurements of a architectures with columns X (a, d): `group` (n,) are the rows of X.
+    """n measurements of `a` architectures with columns X (a, d): `group` (n,) are the rows of X.
 
     `y` (n,) is the target, `companions` (n, q) are NaN where missing. `relative` (n,) is the noise variance of each measurement, with
     a mean of about 1 (None: all have the same).
@@ -75,7 +75,7 @@ class Measurements:
 
 @dataclass(frozen=True)
 class Expected:
-    """Of a architectures: the index of their own measurements, the expected value with its deviation, each (a,).
+    """Estimates for `a` architectures: the index of the measurements, the expected value and its deviation, each (a,).
 
     `noise` is the standard deviation of one measurement of the target. All are in the units of the target.
     """

@@ -62,10 +62,11 @@ class OneHot(nas.SearchSpace):
 
 
 @cache
-def errors_201(data: str) -> dict[Genes, float]:
+def errors_201(data: str, accuracy: str = "cifar10_test_acc_200") -> dict[Genes, float]:
+    """The errors of all genes, in percent, from a column of accuracies."""
     frame = pd.read_parquet(f"{data}/nasbench201/archs.parquet")
     keys = [tuple(map(int, text)) for text in frame["ops"]]
-    return dict(zip(keys, (100.0 - frame["cifar10_test_acc_200"]).tolist(), strict=True))
+    return dict(zip(keys, (100.0 - frame[accuracy]).tolist(), strict=True))
 
 
 def declared_201() -> nas.Space:

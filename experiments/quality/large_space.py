@@ -163,7 +163,7 @@ def problem(number: int) -> Problem:
 def best_front(instance: Instance, generations: int, seed: int) -> FloatArray:
     """The non-dominated points (k, m) of an evolutionary search on true values: 4,000 children of the archive a generation.
 
-    The archive keeps at most 1,500 members: of more, those with most hypervolume of their own.
+    The archive has at most 1,500 members; the members with the smallest exclusive hypervolume are removed.
     """
     rng = np.random.default_rng([22, instance.number, seed])
     cards = np.array(instance.cardinalities)

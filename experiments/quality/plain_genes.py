@@ -11,15 +11,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
 
 import searches  # before numpy: one thread
 
 # isort: split
 import numpy as np
-import pandas as pd
 from five_vertices import cells
 from searches import Problem
 
@@ -28,9 +27,11 @@ from nas.core.records import Architecture, FloatArray
 from nas.pareto.archive import non_dominated
 from nas.pareto.indicators import Box, hypervolume
 from search_spaces.nasbench201 import NASBench201
-from search_spaces.nasbench201.cell import EDGES, OPERATIONS
 
 HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent / "declared_spaces"))
+from spaces import OneHot, declared_101, declared_201, errors_201  # noqa: E402
+
 DATA = Path(os.environ.get("NAS_SHARED_DATA", HERE.parents[2] / "shared" / "data"))
 OBJECTIVES = ("error", "params", "madds")
 NASBENCH201 = {
@@ -42,44 +43,10 @@ FORMS = ("genes", "declared", "hand")
 NAMES = [f"{table}-{form}" for table in (*NASBENCH201, "five-vertices") for form in FORMS]
 
 
-class Genes(nas.SearchSpace):
-    """A space reduced to its genes; without costs, as where an evaluation measures them."""
+class WithoutCosts(OneHot):
+    """Plain genes whose costs only an evaluation knows."""
 
-    def __init__(self, inner: nas.SearchSpace) -> None:
-        self.inner = inner
-        self.name, self.cardinalities, self.size = inner.name, inner.cardinalities, inner.size
-
-    def is_valid(self, architecture: Architecture) -> bool:
-        return self.inner.is_valid(architecture)
-
-    def canonical(self, architecture: Architecture) -> Architecture:
-        return self.inner.canonical(architecture)
-
-    def enumerate(self) -> Iterator[Architecture]:
-        return self.inner.enumerate()  # type: ignore[attr-defined,no-any-return]
-
-
-class GenesWithCosts(Genes):
-    """The same with known costs."""
-
-    def cost(self, architecture: Architecture) -> Mapping[str, float]:
-        return self.inner.cost(architecture)  # type: ignore[attr-defined,no-any-return]
-
-
-def declared(inner: nas.SearchSpace, known: bool) -> nas.Space:
-    """A `nas.Space` of the same genes."""
-    if isinstance(inner, NASBench201):
-        space = nas.Space("declared201", {f"edge{i}": nas.Choice(*OPERATIONS) for i in range(len(EDGES))})
-    else:
-        edges = {f"edge{i}": nas.Choice(False, True) for i in range(10)}
-        space = nas.Space(
-            "declared101", {**edges, **{f"op{i}": nas.Choice(0, 1, 2, ordered=False) for i in range(3)}}
-        )
-        space.forbid(lambda c: not inner.is_valid(Architecture(inner.name, c.genes)))
-        space.same(lambda c: inner.canonical(Architecture(inner.name, c.genes)).genes)
-    if known:
-        space.cost(lambda c: inner.cost(Architecture(inner.name, c.genes)))  # type: ignore[attr-defined]
-    return space
+    lacks = frozenset({"cost"})
 
 
 def table_of(name: str) -> tuple[nas.SearchSpace, dict[tuple[int, ...], FloatArray]]:
@@ -88,9 +55,7 @@ def table_of(name: str) -> tuple[nas.SearchSpace, dict[tuple[int, ...], FloatArr
         known = cells(str(DATA / "nasbench101_5v"))
         return known, {a.genes: np.array(row, dtype=np.float64) for a, row in known.values.items()}
     bench = NASBench201()
-    frame = pd.read_parquet(DATA / "nasbench201" / "archs.parquet")
-    errors = 100.0 - frame[NASBENCH201[name]].to_numpy(dtype=np.float64)
-    by_genes = dict(zip((tuple(map(int, ops)) for ops in frame["ops"]), errors.tolist(), strict=True))
+    by_genes = errors_201(str(DATA), NASBENCH201[name])
     return bench, {a.genes: np.array([by_genes[a.genes], *bench.cost(a).values()]) for a in bench.enumerate()}
 
 
@@ -103,9 +68,10 @@ def problem(name: str, known: bool) -> Problem:
     front = points[non_dominated(points)]
     box = Box(front.min(axis=0), front.max(axis=0) + 0.1 * np.ptp(front, axis=0))
     best = hypervolume(front, box)
+    made_by = partial(declared_101, str(DATA)) if table == "five-vertices" else declared_201
     forms: dict[str, Callable[[], nas.SearchSpace]] = {
-        "genes": lambda: (GenesWithCosts if known else Genes)(inner),
-        "declared": lambda: declared(inner, known),
+        "genes": lambda: (OneHot if known else WithoutCosts)(inner),
+        "declared": made_by,
         "hand": lambda: inner,
     }
 
@@ -127,6 +93,6 @@ if __name__ == "__main__":
         "--problems", nargs="+", choices=NAMES, default=["nasbench201-genes", "five-vertices-genes"]
     )
     args = parser.parse_args()
-    if args.measured and any(name.endswith("-hand") for name in args.problems):
-        sys.exit("the spaces of the package know their costs: --measured takes forms genes and declared")
+    if args.measured and not all(name.endswith("-genes") for name in args.problems):
+        sys.exit("--measured takes the form genes alone: the other spaces know their costs")
     searches.main(args, [problem(name, not args.measured) for name in args.problems])

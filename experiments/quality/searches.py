@@ -125,7 +125,7 @@ def measures(problem: Problem, replay: Replay, budget: int) -> dict[str, float]:
 
 
 def spread_front(points: FloatArray, most: int) -> np.ndarray:
-    """Indices of the non-dominated points (n, m); of more than `most`, those with most hypervolume of their own."""
+    """Indices of the non-dominated points (n, m); at most `most`, those with the largest exclusive hypervolume."""
     kept = non_dominated(points)
     while len(kept) > most:
         drop = max(

@@ -26,7 +26,7 @@ T90 = 1.8125
 
 @dataclass(frozen=True)
 class Estimates:
-    """Of a different architectures: minimised objectives, each (a, m), those of exact ones as measured.
+    """Estimates for `a` different architectures: minimised objectives, each (a, m); exact ones as measured.
 
     `measured` are the means of repeated measurements. `index` combines a measurement with its companions. `low` and `high`
     hold the value of a further measurement, with another seed and other images, with a probability of 90%.
@@ -90,7 +90,7 @@ class Expectation:
 
 @dataclass(frozen=True)
 class _Measured:
-    """n successful observations of a architectures: their rows `group` (n,), and objectives (n, m)."""
+    """n successful observations of `a` architectures: their rows `group` (n,), and objectives (n, m)."""
 
     architectures: tuple[Architecture, ...]
     group: NDArray[np.int64]

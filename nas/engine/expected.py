@@ -47,7 +47,7 @@ class ExpectedFront:
 
     @property
     def possible(self) -> list[Result]:
-        """As `members`, with those that would be on the front with the low ends of their own intervals."""
+        """The members, and each result that would be a member at the low end of its interval."""
         mean, low = self.estimates.mean, self.estimates.low
         rivals = mean[self._feasible(mean)]
         return [
