@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
-from depthwise import speed_up
 from pools import POOLS, RESULTS, Pool, networks, pool_of
 from torch import nn
 
@@ -80,7 +79,7 @@ def train(
     began, cpu = time.perf_counter(), time.process_time()
     torch.manual_seed(stream(seed, 0))
     network = pool.space.build(architecture, num_classes=data.num_classes, in_channels=data.in_channels)
-    network = speed_up(network.to(memory_format=torch.channels_last))
+    network = network.to(memory_format=torch.channels_last)
     training = Training(network, recipe, epochs=recipe.epochs, seed=seed, device=CPU)
     train_losses, curve = [], []
     while training.done < recipe.epochs:

@@ -21,7 +21,6 @@ from nas.training.recipe import Recipe
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "experiments" / "real_pool"))
 
-import depthwise
 import noise_ceiling
 import pool
 import pool_space
@@ -83,7 +82,6 @@ def test_the_committed_networks_are_those_of_the_seed() -> None:
 def test_a_killed_run_continues_after_its_last_whole_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "speed_up", lambda network: network)  # compiling takes seconds
     muxnet, path = pools.pool_of("muxnet"), tmp_path / "muxnet.csv"
     listed = pools.networks(muxnet, 2, tmp_path)
     recipe = Recipe(epochs=2, batch_size=10, lr=0.01, ema_decay=0.5)
@@ -115,26 +113,6 @@ def test_a_training_that_diverges_leaves_an_empty_row(
     pool.fill(muxnet, listed, tiny_data(), tmp_path / "muxnet.csv", Recipe())
     assert len(pd.read_csv(tmp_path / "muxnet.csv")) == 6
     assert len(recorded.read(tmp_path / "muxnet.csv")) == 2
-
-
-@pytest.mark.slow  # compiles
-def test_the_faster_gradient_is_the_gradient() -> None:
-    if depthwise.kernel() is None:
-        pytest.skip("no AVX-512 or no compiler")
-    for channels, size, stride in ((40, 5, 1), (7, 7, 2), (16, 11, 1)):
-        plain = torch.nn.Conv2d(channels, channels, size, stride, size // 2, groups=channels, bias=False)
-        fast = torch.nn.Conv2d(channels, channels, size, stride, size // 2, groups=channels, bias=False)
-        fast.load_state_dict(plain.state_dict())
-        depthwise.speed_up(fast)
-        assert isinstance(fast, depthwise.FastDepthwise)
-        x = torch.randn(3, channels, 6, 6)
-        gradients = []
-        for conv in (plain, fast):
-            y = x.clone().to(memory_format=torch.channels_last).requires_grad_()
-            (conv(y) ** 2).sum().backward()
-            gradients += [y.grad, conv.weight.grad]
-        torch.testing.assert_close(gradients[0], gradients[2], rtol=1e-4, atol=1e-4)
-        torch.testing.assert_close(gradients[1], gradients[3], rtol=1e-4, atol=1e-3)
 
 
 def test_soft_error_is_one_minus_the_mean_probability_of_the_true_class() -> None:
