@@ -98,6 +98,7 @@ class MOEAD(Algorithm):
         self._scale = np.ones(m)
         self._scopes: dict[Architecture, np.ndarray] = {}  # where each pending candidate may settle
         self._children: Counter[Architecture] = Counter()  # of members of the archive, as first parents
+        self._tried: set[Architecture] = set()  # selection passes over them: they have enough children
         self._most_children = _CHILDREN * sum(c - 1 for c in problem.space.cardinalities)
         self._asked = 0
         self._turn: list[int] = []
@@ -156,12 +157,13 @@ class MOEAD(Algorithm):
         items, guided = self._archive.items, self._settings.guided
         best = items[int(self._rng.random() * len(items))]
         if guided == 1 or (guided > 0 and self._rng.random() < guided):
-            young = [i for i, a in enumerate(items) if self._children[a] < self._most_children]
-            if young:
-                normalised = (self._archive.points[young] - self._ideal) * self._scale
-                direction = np.broadcast_to(self._directions[home], normalised.shape)
-                best = items[young[int(np.argmin(pbi(normalised, direction, self._settings.theta)))]]
+            normalised = (self._archive.points - self._ideal) * self._scale
+            direction = np.broadcast_to(self._directions[home], normalised.shape)
+            order = np.argsort(pbi(normalised, direction, self._settings.theta), kind="stable").tolist()
+            best = next((items[i] for i in order if items[i] not in self._tried), best)
         self._children[best] += 1
+        if self._children[best] >= self._most_children:
+            self._tried.add(best)
         return best
 
     def tell(self, observations: Sequence[Observation]) -> None:
