@@ -10,7 +10,8 @@ Shrinkage of P keeps weights of similar companions alike.
 
 The index of an architecture and the prediction of a Gaussian process from all *other* architectures have independent errors.
 The expected value is their mean, weighted by precision; the variance of the prediction is that of its errors on held-out
-indices, less the noise of these.
+indices, less the noise of these, times the process's own variance there relative to its mean: an architecture that is unlike all others keeps
+more of its measurement.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ class ExpectedValue:
         self._process: GaussianProcess | None = None
         few = len(data.X) < FEWEST or np.ptp(y) == 0
         own = data.sums(z) / data.counts
-        explained = 0.0 if few else _explained(self._fitted(data.X, own).leave_one_out(), own)
+        explained = 0.0 if few else _explained(self._fitted(data.X, own).leave_one_out()[0], own)
         table = self._table(z, companions)
         assumed = min(_UNEXPLAINED * (1.0 - max(0.0, explained)), _BEYOND * _residual(table))
         self.noise_ = self._variance_of_noise(assumed, z, data)
@@ -156,11 +157,13 @@ class ExpectedValue:
         if self._process is not None:
             counts = data.counts
             own, own_noise = data.sums(z) / counts, self.noise_ * data.sums(data.noise) / counts**2
-            predicted = _scaled_to(own, _held_out(self._process, data.X, index))
+            held_out, doubt = _held_out(self._process, data.X, index)
+            predicted = _scaled_to(own, held_out)
             errors = (index - predicted) ** 2
             # of the prediction's two errors the larger: an index of unrelated companions is easy to predict
             of_both = [errors - noise, (own - predicted) ** 2 - own_noise, _LEAST_SPREAD * errors]
             spread = np.max([_near(predicted, values) for values in of_both], axis=0)
+            spread = spread * doubt / _near(predicted, doubt)  # larger for one that is unlike the others
             variance = 1.0 / (1.0 / spread + 1.0 / noise)
             mean = variance * (predicted / spread + index / noise)
         return Expected(
@@ -269,12 +272,12 @@ def _newest(n: int) -> np.ndarray:
     return np.arange(max(0, n - _ROWS), n)
 
 
-def _held_out(process: GaussianProcess, X: FloatArray, y: FloatArray) -> FloatArray:
-    """Each y (n,) predicted from the other rows; older rows than the newest `_ROWS` from those."""
+def _held_out(process: GaussianProcess, X: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Each y (n,) predicted from the other rows, and the variance without noise; older rows than the newest `_ROWS` from those."""
     rows = _newest(len(X))
     process = process.condition(X[rows], y[rows])
-    predicted = np.empty(len(X))
-    predicted[rows] = process.leave_one_out()
+    predicted, std = np.empty(len(X)), np.empty(len(X))
+    predicted[rows], std[rows] = process.leave_one_out()
     if rows[0] > 0:
-        predicted[: rows[0]] = process.predict(X[: rows[0]])[0]
-    return predicted
+        predicted[: rows[0]], std[: rows[0]] = process.predict(X[: rows[0]])
+    return predicted, np.maximum(std**2 - process.noise_std_**2, 1e-3 * std**2)

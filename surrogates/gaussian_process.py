@@ -256,15 +256,16 @@ class GaussianProcess:
         std = np.sqrt(np.maximum(variance, 1e-12))
         return self.mean_ + self.scale_ * (across @ self._alpha), self.scale_ * std
 
-    def leave_one_out(self) -> FloatArray:
-        """The mean prediction of each row of the last fit or `condition` from its other rows, (n,), in the units of y.
+    def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
+        """Mean and standard deviation of a new observation of each row of the last fit or `condition`, from its other rows.
 
-        Rasmussen and Williams, equation 5.12; hyperparameters are those of all rows.
+        Each (n,), in the units of y. Rasmussen and Williams, equation 5.12; hyperparameters are those of all rows.
         """
         inverse = solve_triangular(self._lower, np.eye(len(self._alpha)), lower=True)
+        precision = (inverse**2).sum(axis=0)
         z = self._lower @ (self._lower.T @ self._alpha)
-        held_out: FloatArray = z - self._alpha / (inverse**2).sum(axis=0)
-        return self.mean_ + self.scale_ * held_out
+        held_out = z - self._alpha / precision
+        return self.mean_ + self.scale_ * held_out, self.scale_ / np.sqrt(precision)
 
     @property
     def noise_std_(self) -> float:

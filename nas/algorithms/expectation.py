@@ -129,17 +129,30 @@ class _Noisy:
         self._fitted = transform.fit(y + self._shift)
         noise = self._objective.noise
         self._step = max(0.01 * float(y.std()), 1e-9)
-        self._squares = 1.0
+        spread = noise or self._sampling(table)
+        self._usual = float(np.mean((self._slopes(y) * spread) ** 2))
         if noise:
-            self._squares = float(np.mean(self._slopes(y) ** 2))
-            noise *= self._squares**0.5
+            noise = self._usual**0.5
         self._model = expected_value(self._make, noise).fit(self._measurements(X, table, y))
         return self
 
     def _measurements(self, X: FloatArray, table: _Measured, y: FloatArray) -> Any:
-        """The table on the models' scale; a noise that is given varies there."""
-        relative = self._slopes(y) ** 2 / self._squares if self._objective.noise else None
-        return measurements(X, table.group, self._scores(y), table.companions(self._names), relative)
+        """The table on the models' scale."""
+        names = self._names
+        relative = self._relative(y, self._sampling(table))
+        return measurements(X, table.group, self._scores(y), table.companions(names), relative)
+
+    def _relative(self, y: FloatArray, sampling: FloatArray) -> FloatArray:
+        """Noise variance on the models' scale at values y (n,), whose mean is about 1: exactly, where the noise is given.
+
+        Else a half is the same everywhere, and a half varies like the deviation due to the number of images, where reported: on a
+        logarithmic scale small errors have more noise.
+        """
+        if self._objective.noise:
+            return (self._slopes(y) * self._objective.noise) ** 2 / self._usual
+        if not self._usual:
+            return np.ones(len(y))
+        return 0.5 + 0.5 * (self._slopes(y) * sampling) ** 2 / self._usual
 
     def _slopes(self, y: FloatArray) -> FloatArray:
         """Of the models' scale, by the objective's, at values y (n,)."""
@@ -149,11 +162,10 @@ class _Noisy:
         """Index, expected value, and 90% interval of a further measurement, each (a,), minimised."""
         y = table.points[:, j]
         found = self._model.estimate(self._measurements(X, table, y))
-        given = self._objective.noise
-        noise = given * self._slopes(self._values(found.mean)) if given else found.noise
+        sampling = np.bincount(table.group, self._sampling(table)) / np.bincount(table.group)
+        noise = found.noise * np.sqrt(self._relative(self._values(found.mean), sampling))
         std = np.hypot(found.std, noise)
         mean = outcomes(found.mean, std, self._values) @ WEIGHTS
-        sampling = self._sampling(table)
         low = mean - np.hypot(mean - self._values(found.mean - T90 * std), T90 * sampling)
         high = mean + np.hypot(self._values(found.mean + T90 * std) - mean, T90 * sampling)
         best = self._objective.best
@@ -162,9 +174,8 @@ class _Noisy:
         return self._values(found.index), mean, low, high
 
     def _sampling(self, table: _Measured) -> FloatArray:
-        """The deviation due to the number of images, (a,); 0 where it was not reported."""
-        reported = np.nan_to_num(table.companions([sampling_name(self._objective.name)])[:, 0])
-        return np.asarray(np.bincount(table.group, reported) / np.bincount(table.group), dtype=np.float64)
+        """The deviation due to the number of images, (n,); 0 where it was not reported."""
+        return np.nan_to_num(table.companions([sampling_name(self._objective.name)])[:, 0])
 
     def _scores(self, y: FloatArray) -> FloatArray:
         shifted = y + self._shift

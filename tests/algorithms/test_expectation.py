@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -66,11 +67,31 @@ def test_nine_of_ten_further_measurements_lie_within_the_interval():
 
 
 def test_the_interval_is_wider_by_the_sampling_that_an_evaluation_reports():
-    estimate, _ = found(LOSS)
+    estimate, _ = found(LOSS, error_sampling=1.0)
     wider, _ = found(LOSS, error_sampling=10.0)
-    assert wider.mean[:, 0].tolist() == estimate.mean[:, 0].tolist()
+    assert wider.mean == pytest.approx(estimate.mean)  # only its differences count
     more = (wider.high - wider.low)[:, 0] / (estimate.high - estimate.low)[:, 0]
     assert (more > 1.2).all()
+
+
+def test_noise_is_larger_where_an_evaluation_reports_a_larger_deviation():
+    problem = Problem(Grid(), [LOSS, "params"], noisy)
+    seen = told(problem)
+    largest = int(np.argmax([o.objectives[0] for o in seen]))
+
+    def moved(deviation: float) -> float:
+        reported = [
+            dataclasses.replace(
+                o, companions={**o.companions, "error_sampling": deviation if i == largest else 2.0}
+            )
+            for i, o in enumerate(seen)
+        ]
+        estimate = estimates(problem, reported)
+        assert estimate is not None
+        row = estimate.architectures.index(seen[largest].architecture)
+        return abs(float(estimate.mean[row, 0] - estimate.measured[row, 0]))
+
+    assert moved(0.5) < 0.8 * moved(8.0)
 
 
 def test_an_interval_ends_at_the_best_possible_value():

@@ -145,11 +145,26 @@ def test_more_architectures_than_the_process_holds_are_estimated(monkeypatch: py
 def test_leaving_one_out_is_predicting_each_row_from_the_others():
     drawn = Drawn(1)
     model = GaussianProcess(noise=0.5, noise_width=0.5).fit(drawn.X, drawn.y)
-    held_out = model.leave_one_out()
+    held_out, std = model.leave_one_out()
     for i in (0, 17, 79):
         rest = np.delete(np.arange(80), i)
-        alone = model.condition(drawn.X[rest], drawn.y[rest]).predict(drawn.X[[i]])[0][0]
-        assert held_out[i] == pytest.approx(alone)
+        mean, doubt = model.condition(drawn.X[rest], drawn.y[rest]).predict(drawn.X[[i]])
+        assert held_out[i] == pytest.approx(mean[0])
+        assert std[i] == pytest.approx(doubt[0], rel=1e-5)
+
+
+def test_an_architecture_unlike_all_others_keeps_more_of_its_measurement():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 1))
+    y = 0.5 * X[:, 0] + 0.3 * rng.normal(size=40)
+    y[0] = 3.0
+    kept = []
+    for place in (0.0, 6.0):
+        X[0] = place
+        data = Measurements(X, np.arange(40), y, np.empty((40, 0)))
+        model = ExpectedValue(lambda **given: GaussianProcess(numeric=(0,), **given), noise=0.6)
+        kept.append(float(model.fit(data).estimate(data).mean[0]))
+    assert kept[0] < 0.85 * kept[1]
 
 
 def test_measurements_with_more_noise_count_less():
