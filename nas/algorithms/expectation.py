@@ -28,7 +28,7 @@ T90 = 1.8125
 class Estimates:
     """Estimates for `a` different architectures: minimised objectives, each (a, m); exact ones as measured.
 
-    `measured` are the means of repeated measurements. `index` combines a measurement with its companions. `low` and `high`
+    `noisy` are the columns of noisy ones. `measured` are the means of repeated measurements. `index` combines a measurement with its companions. `low` and `high`
     hold the value of a further measurement, with another seed and other images, with a probability of 90%.
     """
 
@@ -38,6 +38,7 @@ class Estimates:
     mean: FloatArray
     low: FloatArray
     high: FloatArray
+    noisy: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,14 @@ class Believed:
 
 
 class Expectation:
-    """Estimates the expected values of a problem's noisy objectives; `needed` is false if it has none."""
+    """Estimates the expected values of a problem's noisy objectives; `needed` is false if it has none.
 
-    def __init__(self, problem: Problem) -> None:
+    `noisy` are their columns (None: those declared noisy).
+    """
+
+    def __init__(self, problem: Problem, noisy: Sequence[int] | None = None) -> None:
         self._problem = problem
-        self._noisy = [j for j, o in enumerate(problem.objectives) if o.noisy]
+        self._noisy = noisy_objectives(problem, ()) if noisy is None else list(noisy)
         self.needed = bool(self._noisy)
         if self.needed:
             self._encode, self._make = process_for(problem)
@@ -75,7 +79,7 @@ class Expectation:
         index, mean, low, high = (measured.copy() for _ in range(4))
         for j, model in self._models.items():
             index[:, j], mean[:, j], low[:, j], high[:, j] = model.estimate(X, table, j)
-        return Estimates(table.architectures, measured, index, mean, low, high)
+        return Estimates(table.architectures, measured, index, mean, low, high, self._noisy)
 
     def believed(self, known: Sequence[Observation]) -> Believed:
         """The estimates as observations."""
@@ -189,7 +193,22 @@ class _Noisy:
 
 def estimates(problem: Problem, known: Sequence[Observation]) -> Estimates | None:
     """Estimates from all successful observations; None if no objective is noisy, or without observations."""
-    expectation = Expectation(problem)
+    expectation = Expectation(problem, noisy_objectives(problem, known))
     if not expectation.needed or not known:
         return None
     return expectation.fit(known).estimate(known)
+
+
+def noisy_objectives(problem: Problem, known: Sequence[Observation]) -> list[int]:
+    """The objectives that are noisy: as declared, or without a declared noise by repeated measurements that differ.
+
+    `known` are successful observations of one budget.
+    """
+    unknown = [j for j, o in enumerate(problem.objectives) if not o.cheap and o.noise is None and not o.noisy]
+    varies = dict.fromkeys(unknown, False)
+    first: dict[Architecture, FloatArray] = {}
+    for seen in known if unknown else ():
+        before = first.setdefault(seen.architecture, seen.objectives)
+        if before is not seen.objectives:
+            varies = {j: there or before[j] != seen.objectives[j] for j, there in varies.items()}
+    return [j for j, o in enumerate(problem.objectives) if o.noisy or varies.get(j, False)]

@@ -183,7 +183,7 @@ def _best(standing: RunStatus, width: int) -> list[Text]:
     """The best value of each objective, wrapped to the width."""
     lines: list[str] = []
     for best in standing.best:
-        said = f"{best.objective} {number(best.value)}{f' {best.unit}' if best.unit else ''}"
+        said = f"{best.objective} {number(best.value)}{f' {best.unit}' if best.unit else ''}{' expected' * best.expected}"
         if lines and len(lines[-1]) + 2 + len(said) <= width:
             lines[-1] += f", {said}"
         else:

@@ -14,7 +14,6 @@ from nas.core.records import Result, Trial
 from nas.core.space import SearchSpace, text_of
 from nas.core.text import command
 from nas.engine.callbacks import Callback
-from nas.engine.expected import ExpectedFront
 from nas.engine.search_state import SearchState
 from nas.runs.files import run_files
 from nas.runs.history import as_json
@@ -50,8 +49,10 @@ class KeptWeights(Callback):
         self._told = len(state.results)
         wanted = self._of(state.rungs.wanted())
         if self._keep:
-            front = ExpectedFront.of(state.problem, (*state.imported, *state.results))
-            members = [*state.front.items, *([] if front is None else front.possible)]
+            members, front = list(state.front.items), state.expected
+            if front is not None:
+                members += front.possible
+                members += state.results[front.results - len(state.imported) :]  # without an estimate yet
             wanted |= self._of(result.trial for result in members if result.trial.id >= 0)
         if not self.folder.is_symlink():
             for path in self._files - wanted:

@@ -20,6 +20,7 @@ from nas.core.records import Architecture, Note, Observation, Result, Status, Tr
 from nas.core.text import storable
 from nas.core.values import absent_message, reported
 from nas.engine.callbacks import AnyCallback, Callbacks
+from nas.engine.expected import ExpectedLog
 from nas.engine.replay import before_draining, check_exact_values, check_whole
 from nas.engine.search_state import LoopSettings, SearchState, numerics, trial_seed
 from nas.engine.silence import SilenceWatch
@@ -93,6 +94,7 @@ class Search:
         self._ruled_out = 0  # consecutive asks that violated a cheap limit
         self._earlier: frozenset[int] = frozenset()  # trials that an earlier session evaluated
         self._recent: deque[Result] = deque(maxlen=20)  # evaluated and told in this session
+        self._expected_log = None if history is None else ExpectedLog(history, problem.space)
 
     def run(self) -> SearchState:
         """Search until the budget is spent or the space is exhausted.
@@ -115,7 +117,13 @@ class Search:
     def begin(self) -> None:
         """Call `begin` of the callbacks, and start the rules of `stop`."""
         self._watch = Watch(self._stop, self.state)
+        self.record_expected()
         self._callbacks.begin(self.state)
+
+    def record_expected(self) -> None:
+        """Record expected values that were estimated again, for those who read the log."""
+        if self._expected_log is not None:
+            self._expected_log.record(self.state.expected, len(self.state.imported))
 
     def _fill(self) -> None:
         while self._wants_more():
@@ -258,6 +266,7 @@ class Search:
         notes = self._take_notes()
         if self._history is not None:
             self._history.record_tell(result.trial.id, self.state.seconds, notes)
+        self.record_expected()
         self._callbacks.told(self.state, result)
         self._stop_when_due()
         if not result.ok:

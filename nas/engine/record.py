@@ -18,7 +18,6 @@ from nas.core.versions import versions
 from nas.engine.changed_code import META as CODE
 from nas.engine.changed_code import RunCode
 from nas.engine.declared import DECLARATION
-from nas.engine.expected import ExpectedFront
 from nas.engine.kept_weights import KeptWeights
 from nas.engine.plan import COST_SECONDS, Plan
 from nas.engine.search_state import SearchState, numerics
@@ -135,13 +134,13 @@ def conclude(
     }
     every = [*state.imported, *state.results]
     posterior = posterior_front(problem, plan.algorithm, every)
-    front = ExpectedFront.of(problem, every)
+    front = state.settle_expected()
     named, texts = Parameters(), {}
     if history is None or posterior is not None or front is not None:
         different = dict.fromkeys(result.trial.architecture for result in every)
         texts = {architecture: text_of(problem.space, architecture) for architecture in different}
         named = Parameters.of(problem.space, texts)
-    expected = None if front is None else front.values(texts.__getitem__, len(state.results))
+    expected = None if front is None else front.values(texts.__getitem__, len(state.imported))
     posterior = None if posterior is None else named.added(posterior)
     if history is None:
         frame = frame_of(problem.space, state.results, texts=texts)
@@ -170,6 +169,5 @@ def conclude(
         extra["code_changed"] = [dict(change) for change in recorded_code.accepted]
     summary = write_tables(out, table, extra, posterior, plots=plots, csv=csv)
     if kept is not None:
-        members = state.front.items if front is None else front.members
-        kept.conclude(problem.space, members, history.trials())
+        kept.conclude(problem.space, state.front.items, history.trials())
     return SearchResult(table.front, table.frame, summary, ended, out, table, posterior, problem.space)

@@ -16,6 +16,7 @@ from nas.core.errors import ConfigError
 from nas.core.plugins import make
 from nas.core.problem import Problem
 from nas.core.records import Note, Result, Status, Trial, WorkerState
+from nas.engine.expected import ExpectedFront, LiveExpectation
 from nas.engine.fidelity import Rungs
 from nas.engine.in_flight import SPREAD, default_concurrency, expected_utilisation
 from nas.pareto.archive import ParetoArchive
@@ -137,6 +138,8 @@ class SearchState:
         self.rungs = Rungs(self.settings.fidelity, self.settings.halving)
         self._fold: Fold[Result] = Fold(self.problem.objectives, self.problem.limits)
         self._in_front = 0  # number of results that the front has processed
+        self._expectation = LiveExpectation(self.problem, self.imported, self.results)
+        self._expected: tuple[ExpectedFront, ParetoArchive[Result]] | None = None
         self._notes: dict[tuple[int, str, str], Note] = {}
         self._newest: dict[tuple[str, str], Note] = {}  # by kind and objective
         self._take_in(self.imported)
@@ -147,10 +150,32 @@ class SearchState:
 
         Includes those of a warm start. Of an architecture continued at a higher budget only the last result counts; one
         measured repeatedly at the same budget has the mean objectives, and its last result.
+        Where an objective is noisy, the points have its expected values, and these decide which results are there (see
+        `expected`); the items have the measured ones.
         """
+        found = self.expected
+        if found is not None:
+            if self._expected is None or self._expected[0] is not found:
+                self._expected = found, found.archive
+            return self._expected[1]
         self._take_in(self.results[self._in_front :])
         self._in_front = len(self.results)
         return self._fold.front.archive
+
+    @property
+    @numerics
+    def expected(self) -> ExpectedFront | None:
+        """Estimates of noisy objectives; None without such an objective, or without a result.
+
+        They follow from the first `expected.results` results, those of a warm start included: from all of them up to forty and at the
+        end of the search, else from all but the last few (5%).
+        """
+        return self._expectation.front
+
+    @numerics
+    def settle_expected(self) -> ExpectedFront | None:
+        """Estimate from all results, when the search ends."""
+        return self._expectation.settle()
 
     def _take_in(self, results: Sequence[Result]) -> None:
         for result in results:

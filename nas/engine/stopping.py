@@ -20,16 +20,14 @@ from nas.core.errors import ConfigError
 from nas.core.interrupts import is_interrupt
 from nas.core.objectives import Limit
 from nas.core.problem import Problem
-from nas.core.records import Result, Status
 from nas.core.space import text_of
 from nas.core.tracebacks import summarize_exception
-from nas.runs.fold import Fold
+from nas.engine.growth import ByExpectation, ByMeasurement
 
 if TYPE_CHECKING:
     from nas.engine.search_state import SearchState
 
 _LOG = logging.getLogger(__name__)
-_NOISE = 1e-12  # relative rounding error of hypervolumes
 
 Reason = Callable[[], str]
 
@@ -52,7 +50,10 @@ class StopRule(ABC):
 
 @dataclass(frozen=True)
 class Stalled(StopRule):
-    """Stop after `evaluations` without growth of the hypervolume, counted from the end of the initial design."""
+    """Stop after `evaluations` without growth of the hypervolume, counted from the end of the initial design.
+
+    Where an objective is noisy, the hypervolume is that of expected values.
+    """
 
     evaluations: int
 
@@ -61,12 +62,14 @@ class Stalled(StopRule):
 
     def start(self, state: SearchState) -> Reason:
         """Count the evaluations since the last growth."""
-        progress = _Progress(state)
+        measured, expected = ByMeasurement(state), ByExpectation(state, self.evaluations)
 
         def reason() -> str:
-            if progress.stalled() < self.evaluations:
+            noisy = state.expected is not None
+            if (expected.since() if noisy else measured.since()) < self.evaluations:
                 return ""
-            return f"stalled: the hypervolume has not grown for {self.evaluations} evaluations"
+            by = " by expected values" if noisy else ""
+            return f"stalled: the hypervolume{by} has not grown for {self.evaluations} evaluations"
 
         return reason
 
@@ -74,45 +77,9 @@ class Stalled(StopRule):
         return f"stalled: {self.evaluations}"
 
 
-class _Progress:
-    """Evaluations since the last growth of the hypervolume, updated on access."""
-
-    def __init__(self, state: SearchState) -> None:
-        self._state = state
-        problem = state.problem
-        self._fold: Fold[Result] = Fold(problem.objectives, problem.limits, state.initial)
-        self._left = max(2, state.initial)  # successes until the hypervolume's box is fixed
-        for result in state.imported:
-            self._put(result)
-        self._taken = 0
-        self._since = 0
-        self._best = self._fold.volume
-
-    def _put(self, result: Result) -> bool:
-        seen, trial = self._state.problem.observe(result), result.trial
-        if seen.ok:
-            self._fold.put(trial.architecture, trial.budget, seen.objectives, result)
-            self._left -= 1
-        return seen.ok
-
-    def stalled(self) -> int:
-        """Number of evaluations since the hypervolume first reached its maximum."""
-        for result in self._state.results[self._taken :]:
-            self._taken += 1
-            if result.status is Status.INVALID:
-                continue
-            ok = self._put(result)
-            self._since += 1
-            volume = self._fold.volume
-            # volumes are not comparable until the box is fixed
-            if (ok and self._left >= 0) or volume > self._best * (1 + _NOISE):
-                self._since, self._best = 0, volume
-        return self._since
-
-
 @dataclass(frozen=True)
 class Reached(StopRule):
-    """Stop when a member of the front meets every condition, such as ``"error <= 2, params <= 1e6"``."""
+    """Stop when a member of the front meets every condition, such as ``"error <= 2, params <= 1e6"``; by its expected values."""
 
     target: str
 
@@ -154,8 +121,10 @@ class Reached(StopRule):
                 return ""
             first = int(np.argmax(meets))
             text = text_of(problem.space, front.items[first].trial.architecture)
+            noisy = () if state.expected is None else state.expected.noisy
             named = ", ".join(
-                f"{c.objective} = {v:.6g}" for c, v in zip(conditions, values[first], strict=True)
+                f"{c.objective}{' expected' * (j in noisy)} = {v:.6g}"
+                for c, j, v in zip(conditions, columns, values[first], strict=True)
             )
             return f"reached: {', '.join(map(str, conditions))} by {text} ({named})"
 

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from nas.core.interrupts import is_interrupt
 from nas.core.objectives import AnyObjective, Limit
 from nas.core.problem import Problem
 from nas.core.records import Result, Status, Trial
-from nas.core.space import HasChoices, SearchSpace, can_build, for_task, with_choices
+from nas.core.space import HasChoices, SearchSpace, can_build, for_task, text_of, with_choices
 from nas.core.task_spec import TaskSpec
 from nas.core.text import storable
 from nas.engine.changed_code import checked_code, measuring
@@ -235,14 +236,22 @@ class Study:
 
     @property
     def front(self) -> pd.DataFrame:
-        """The non-dominated architectures so far, like `SearchResult.front`: objectives in their own units."""
+        """The non-dominated architectures so far, like `SearchResult.front`: objectives in their own units.
+
+        Where an objective is noisy its expected value decides, estimated from all results at each access.
+        """
         with self._lock:
-            if self.out is not None:
-                return load_run(self.out)[0].front
             problem, plan, state = self._problem, self._plan, self._search.state
+            expected = state.settle_expected()
+            if self.out is not None:
+                if not self._closed:
+                    self._search.record_expected()
+                return load_run(self.out)[0].front
             warm = {} if plan.warm is None else {META: plan.warm.as_meta(problem)}
             told = frame_of(problem.space, state.results)
             known = [result.trial.architecture for result in (*state.imported, *state.results)]
+            named = Parameters.of(problem.space, known)
+            text = partial(text_of, problem.space)
             return run_table(
                 told,
                 problem.objectives,
@@ -250,7 +259,8 @@ class Study:
                 plan.algorithm.initial,
                 state.notes,
                 imported_table(warm),
-                parameters=Parameters.of(problem.space, known),
+                parameters=named,
+                expected=None if expected is None else expected.values(text, len(state.imported)),
             ).front
 
     @property

@@ -7,10 +7,11 @@ import time
 
 from nas.core.records import Result
 from nas.engine.callbacks import Callback
+from nas.engine.expected import ExpectedFront
 from nas.engine.search_state import SearchState
 from nas.engine.work import workers_of
 from nas.monitor.records import Heading, RunStatus
-from nas.monitor.tally import RunTally, Told
+from nas.monitor.tally import Expected, RunTally, Told
 from nas.runs.notes import SURROGATE
 
 
@@ -23,6 +24,8 @@ class LiveStatus(Callback):
         self._state: SearchState | None = None
         self._tally: RunTally | None = None
         self._taken = 0  # results in the tally
+        self._front: ExpectedFront | None = None  # the newest, and the one in the tally
+        self._shown: ExpectedFront | None = None
         self._times: list[float] = []  # search time of each result of this session
         self._before = 0  # results of earlier sessions
         self._last_result: float | None = None
@@ -49,14 +52,17 @@ class LiveStatus(Callback):
         with self._lock:
             self._state, self._tally = state, tally
             self._before, self._taken, self._times = len(state.results), 0, []
+            self._front, self._shown = state.expected, None
 
     def told(self, state: SearchState, result: Result) -> None:
         """Record the time of the result."""
+        self._front = state.expected  # here, since other threads only read
         self._times.append(state.seconds)
         self._last_result = time.time()
 
     def end(self, state: SearchState, outcome: str) -> None:
         """Record how the search ended."""
+        self._front = state.expected
         self._outcome = outcome
 
     def now(self) -> RunStatus | None:
@@ -95,3 +101,8 @@ class LiveStatus(Callback):
                 )
             )
         self._taken = there
+        if self._front is not None and self._front is not self._shown:
+            self._shown = self._front
+            noisy = self._shown.noisy
+            values = {a: point[noisy] for a, point in self._shown.points.items()}
+            tally.expect(Expected(noisy, values, self._shown.budget))

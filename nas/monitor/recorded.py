@@ -20,8 +20,10 @@ from nas.core.records import Note, Status
 from nas.core.text import command
 from nas.engine.heartbeat import Heartbeat, read_heartbeat
 from nas.monitor.records import Heading, RunStatus
-from nas.monitor.tally import RunTally, Told
+from nas.monitor.tally import Expected, RunTally, Told
 from nas.runs.brought import META, imported_table
+from nas.runs.expected import ENDS, ExpectedValues
+from nas.runs.expected import META as EXPECTED
 from nas.runs.history_table import FILE, check_schema, values_of
 from nas.runs.log_file import connect_to_look, copy_to_read, explained, identity, signature, well_formed
 from nas.runs.notes import SURROGATE, values_from_text
@@ -40,6 +42,7 @@ class _Known:
     last_tell: tuple[int, int, float] = (0, -1, 0.0)  # its place in the log, its trial, when
     last_result: float | None = None
     notes: list[Note] = field(default_factory=list)
+    expected: str | None = None  # the expected values in the log, as JSON
 
 
 class RecordedStatus:
@@ -93,8 +96,25 @@ class RecordedStatus:
         known.tally.heading = self._heading(_meta(db, "config", self._path))
         self._read_tells(db, known)
         self._read_last_result(db, known)
+        self._read_expected(db, known)
         known.notes = self._newest_notes(db)
         self._known = known
+
+    def _read_expected(self, db: sqlite3.Connection, known: _Known) -> None:
+        """Read the expected values of noisy objectives when the search has estimated them again."""
+        row = db.execute("SELECT value FROM meta WHERE key = ?", (EXPECTED,)).fetchone()
+        if row is None or row[0] == known.expected:
+            return
+        known.expected = row[0]
+        told = int(db.execute("SELECT COUNT(*) FROM log WHERE event = 'tell'").fetchone()[0])
+        with well_formed(self._path):
+            found = ExpectedValues.from_meta({EXPECTED: json.loads(row[0])}, told)
+        if found is not None:
+            names = [o.name for o in known.objectives]
+            columns = [names.index(name) for name in found.names]
+            signs, middle = np.array([known.objectives[j].sign for j in columns]), slice(0, None, len(ENDS))
+            values = {text: signs * np.array(cells)[middle] for text, cells in found.values.items()}
+            known.tally.expect(Expected(columns, values, found.budget))
 
     def _begin(self, db: sqlite3.Connection, file: tuple[int, int] | None) -> _Known:
         config, described = _meta(db, "config", self._path), _meta(db, "objectives", self._path)

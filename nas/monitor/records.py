@@ -38,11 +38,12 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The best value of an objective on the front, in the objective's unit and direction."""
+    """The best value of an objective on the front, in the objective's unit and direction; `expected` for a noisy one."""
 
     objective: str
     value: float
     unit: str
+    expected: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -30,8 +32,21 @@ class Told:
     seconds: float | None = None
 
 
+@dataclass(frozen=True)
+class Expected:
+    """Expected values of the objectives `columns`, minimised, by architecture; all of one `budget` (0: the default; None: unknown)."""
+
+    columns: Sequence[int]
+    values: Mapping[Any, FloatArray]
+    budget: float | None
+
+
 class RunTally:
-    """The front, its hypervolume, the failures and the pace of a run; the cost per result does not grow with the run."""
+    """The front, its hypervolume, the failures and the pace of a run; the cost per result does not grow with the run.
+
+    Where an objective is noisy, `expect` gives the expected values, and everything about the front is by them: an
+    architecture counts with its newest expected value from its result on, and without one not yet.
+    """
 
     RECENT = 50  # newest results that give the pace
     CURVE = 64  # the curve has from this many to twice as many points
@@ -41,7 +56,13 @@ class RunTally:
     ) -> None:
         self.heading = heading
         self._objectives = tuple(objectives)
-        self._fold: Fold[Hashable] = Fold(objectives, limits, initial)
+        self._new_fold: Callable[[], Fold[Hashable]] = partial(Fold, objectives, limits, initial)
+        self._fold: Fold[Hashable] = self._new_fold()
+        self._points: list[
+            tuple[Hashable, float | None, FloatArray] | None
+        ] = []  # None for a failed evaluation
+        self._before = 0  # of them from a warm start
+        self._expected: Expected | None = None
         self._measured_in: Box | None = None  # the box of the curve
         self._evaluated = self._failed = 0
         self._kinds: Counter[tuple[str, str]] = Counter()
@@ -54,6 +75,7 @@ class RunTally:
     def begin_with(self, key: Hashable, budget: float | None, point: FloatArray) -> None:
         """Add a result of a warm start: it may be on the front but is not an evaluation."""
         self._put(key, budget, point)
+        self._before += 1
 
     def take(self, told: Told) -> None:
         """Add the next result."""
@@ -66,18 +88,43 @@ class RunTally:
         if told.point is not None:
             self._put(told.key, told.budget, told.point)
         else:
+            self._points.append(None)
             self._failed += 1
             kind = kind_of(told.status, told.error)
             self._kinds[kind] += 1
             self._examples.setdefault(kind, _named(told.status, told.error))
-        if self._evaluated % self._step == 0:
+        self._draw(self._evaluated)
+
+    def _draw(self, evaluated: int) -> None:
+        """Add to the curve after this evaluation."""
+        if evaluated % self._step == 0:
             value = self.hypervolume  # which may bring the curve to another box
             self._curve.append(value)
             if len(self._curve) == 2 * self.CURVE:
                 self._curve, self._step = self._curve[1::2], 2 * self._step
 
     def _put(self, key: Hashable, budget: float | None, point: FloatArray) -> None:
+        self._points.append((key, budget, point))
+        self._fold_in(key, budget, point)
+
+    def _fold_in(self, key: Hashable, budget: float | None, point: FloatArray) -> None:
+        if self._expected is not None:
+            values = self._expected.values.get(key)
+            if values is None or self._expected.budget not in (None, budget or 0.0):
+                return
+            point = point.copy()
+            point[self._expected.columns] = values
         self._fold.put(key, budget, point, (key, budget))
+
+    def expect(self, expected: Expected) -> None:
+        """Use expected values from now on, also for earlier results."""
+        self._expected = expected
+        self._fold, self._curve, self._step, self._measured_in = self._new_fold(), [], 1, None
+        for number, seen in enumerate(self._points, 1 - self._before):
+            if seen is not None:
+                self._fold_in(*seen)
+            if number > 0:
+                self._draw(number)
 
     @property
     def hypervolume(self) -> float:
@@ -158,8 +205,10 @@ class RunTally:
         if not len(points):
             return ()
         values = points.min(axis=0)
+        noisy = () if self._expected is None else self._expected.columns
         return tuple(
-            Best(o.name, o.sign * float(v), o.unit) for o, v in zip(self._objectives, values, strict=True)
+            Best(o.name, o.sign * float(v), o.unit, j in noisy)
+            for j, (o, v) in enumerate(zip(self._objectives, values, strict=True))
         )
 
     def _rungs(self) -> tuple[tuple[float, int], ...]:

@@ -1,4 +1,4 @@
-"""Expected values of noisy objectives, as a run's log stores them when the search ends."""
+"""Expected values of noisy objectives, as a run's log stores them while the search runs and when it ends."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nas.core.errors import HistoryError
 from nas.core.objectives import Objective
@@ -21,20 +22,26 @@ ENDS = ("expected", "low", "high")  # suffixes of the columns
 class ExpectedValues:
     """Of each architecture that may be on the front, by its text form: expected, low and high of each noisy objective.
 
-    In the objectives' own units and directions. `results` is the number of told results that they follow from.
+    In the objectives' own units and directions. They follow from the first `results` told results: in a search that runs or was
+    killed, the last few may be missing. All are of one `budget` (0: the evaluator's default; None: not recorded).
     """
 
     names: tuple[str, ...]
     values: Mapping[str, Sequence[float]]
     results: int
+    budget: float | None = None
 
     def as_meta(self) -> dict[str, Any]:
         """Plain JSON for the log."""
-        return {"names": list(self.names), "values": dict(self.values), "results": self.results}
+        plain: dict[str, Any] = {"names": list(self.names), "values": dict(self.values)}
+        return plain | {"results": self.results, "budget": self.budget}
 
     @classmethod
     def from_meta(cls, meta: Mapping[str, Any], results: int) -> ExpectedValues | None:
-        """Those in a log's meta values; None without any, or where results came later. Raises `HistoryError` if damaged."""
+        """Those in a log's meta values; None without any, or if they follow from more than the log's `results`.
+
+        Raises `HistoryError` if damaged.
+        """
         found = meta.get(META)
         if not found:
             return None
@@ -42,7 +49,9 @@ class ExpectedValues:
             names, values = tuple(found["names"]), dict(found["values"])
             if any(len(row) != len(ENDS) * len(names) for row in values.values()):
                 raise ValueError("a row of another length")
-            return cls(names, values, int(found["results"])) if found["results"] == results else None
+            if found["results"] > results:
+                return None
+            return cls(names, values, int(found["results"]), found.get("budget"))
         except (KeyError, TypeError, ValueError) as error:
             raise HistoryError(f"the expected values in the log are damaged: {error}") from error
 
@@ -60,16 +69,28 @@ class ExpectedValues:
             )
         )
 
+    def has(self, texts: Sequence[str | None], budgets: Sequence[float | None]) -> NDArray[np.bool_]:
+        """Which rows (n,) have an expected value: of an architecture that has one, at its budget."""
+        at = (self.budget is None or (budget or 0.0) == self.budget for budget in budgets)
+        pairs = zip(texts, at, strict=True)
+        return np.array([text in self.values and same for text, same in pairs], dtype=bool)
+
     def replaced(
-        self, points: FloatArray, texts: Sequence[str | None], objectives: Sequence[Objective]
+        self,
+        points: FloatArray,
+        texts: Sequence[str | None],
+        objectives: Sequence[Objective],
+        end: str = ENDS[0],
     ) -> FloatArray:
-        """Minimised points (n, m) with the expected values; NaN for rows whose architecture has none."""
-        found = points.copy()
+        """Minimised points (n, m) with one of the `ENDS` of noisy objectives; NaN for rows whose architecture has none."""
+        found, place = points.copy(), ENDS.index(end)
+        known = {name: len(ENDS) * i + place for i, name in enumerate(self.names)}
+        noisy = [(j, o.sign, known[o.name]) for j, o in enumerate(objectives) if o.name in known]
         for i, text in enumerate(texts):
-            row = None if text is None else self.values.get(text)
-            for j, o in enumerate(objectives):
-                if row is None:
-                    found[i, j] = np.nan
-                elif o.name in self.names:
-                    found[i, j] = o.sign * row[len(ENDS) * self.names.index(o.name)]
+            row = self.values.get(text) if text is not None else None
+            if row is None:
+                found[i] = np.nan
+                continue
+            for j, sign, at in noisy:
+                found[i, j] = sign * row[at]
         return found

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from nas.core.errors import HistoryError
 from nas.core.objectives import Limit, Objective
-from nas.core.problem import violation_of
 from nas.core.records import FloatArray, Note
 from nas.core.tables import csv_text
-from nas.pareto.archive import non_dominated
+from nas.pareto.decision import decisive
 from nas.pareto.indicators import CURVE_STEPS, Box, beyond_best, hypervolume, igd_plus, is_approximate, places
 from nas.runs.expected import ExpectedValues
 from nas.runs.files import HISTORY_CSV, run_files
@@ -32,11 +31,13 @@ class RunTable:
     `points` (n, m) are minimised, in the order of telling, NaN for failed and infeasible trials; `told` has the same rows of
     the table. `box` is the box of the hypervolume. `front` has the feasible non-dominated architectures: `architecture` and
     one column per objective, best first, and the `budget` if budgets differ. `notes` are the algorithm's notes, oldest first.
-    With noisy objectives the front of a finished run is that by expected values, with the columns `NAME_expected`, `NAME_low`,
-    `NAME_high` of each. For an architecture measured repeatedly at a budget, `told`, `points` and `front` have the mean so far. `imported` are the
+    With noisy objectives the front is that by `expected` values, with the columns `NAME_expected`, `NAME_low`,
+    `NAME_high` of each, and so are `points`, `fronts`, `box` and the hypervolume: an architecture counts with its newest expected value
+    from its result on. Results without one are not on the front: those of lower budgets, and the last few of a search that has
+    not ended. For an architecture measured repeatedly at a budget, `told`, `points` and `front` have the mean so far. `imported` are the
     results of a warm start (see `nas.runs.brought.imported_table`), `before` (k, m) their points: they come first in the box
     and the curve, and may be on the front, which then has the column `origin`. Of all k + n results, `latest` is false for
-    failures and where the architecture has a later result; only the latest results form the front. `fronts` has the fronts
+    failures and where the architecture has a later result; only the latest results form the front, and of these only the `compared` ones. `fronts` has the fronts
     along the run: the number of the result after which each was there, and those of its members. `beyond_best` has a sentence
     for each objective with a value better than its `best`. `parameters` are those of the space, by name: further columns
     of `frame`, `told`, `front` and `imported` (see `nas.runs.parameters`).
@@ -55,6 +56,20 @@ class RunTable:
     fronts: list[tuple[int, list[int]]]
     beyond_best: dict[str, str] = field(default_factory=dict)
     parameters: tuple[str, ...] = ()
+    compared: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=bool))
+    expected: ExpectedValues | None = None
+
+    def decisive(self, rows: pd.DataFrame, end: str = "expected") -> FloatArray:
+        """The values (n, m) of `told`, or of other rows with these columns, that decide: expected ones of noisy objectives, else measured.
+
+        In the objectives' own units; with another `end`, the `low` or `high` of the interval. Measured where a row has no expected value.
+        """
+        measured = rows.reindex(columns=[o.name for o in self.objectives]).to_numpy(dtype=np.float64)
+        if self.expected is None:
+            return measured
+        signs, texts = np.array([o.sign for o in self.objectives]), rows["architecture"].tolist()
+        found = signs * self.expected.replaced(signs * measured, texts, self.objectives, end)
+        return np.where(self.expected.has(texts, _budgets(rows))[:, None], found, measured)
 
     def along(
         self,
@@ -117,7 +132,7 @@ def run_table(
     """Order a run's rows by telling and fold them; `initial` results set the hypervolume's box.
 
     The table has the fronts at up to `steps` places; at every row if None. With `expected` values of noisy objectives, these
-    decide which architectures are on the front and in which order.
+    decide which architectures are on the front and in which order, also along the run.
     """
     objectives = tuple(objectives)
     own = frame[frame["told"].notna()].sort_values("told", ignore_index=True)
@@ -128,28 +143,38 @@ def run_table(
     signs = np.array([o.sign for o in objectives])
     points = rows.reindex(columns=names).to_numpy(dtype=np.float64) * signs
     keys = _keys(rows, points)
+    budgets = _budgets(rows)
     fold: Fold[int] = Fold(objectives, limits, initial)
-    budgets = [None if pd.isna(b) else b for b in rows.reindex(columns=["budget"])["budget"].tolist()]
     folded = fold_rows(fold, keys, budgets, points, steps or len(rows))
+    beyond = beyond_best(objectives, fold.best_seen)
     rows, again = rows.assign(measurements=folded.measurements), folded.measurements > 1
     if again.any():
         for name, mean in zip(names, (folded.means * signs).T, strict=True):
             rows[name] = rows[name].where(~again, mean)
-    points = np.where(folded.feasible[:, None], folded.means, np.nan)
     order = pd.Series(keys, dtype=object)
     latest = (order.notna() & ~order.duplicated(keep="last")).to_numpy(dtype=bool)
-    extra = _extra_columns(rows, first > 0)
-    if expected is None:
-        front = _front(objectives, rows.iloc[sorted(fold.front.items)], extra)
-    else:
-        seen = np.where(latest[:, None], expected.replaced(folded.means, keys, objectives), np.nan)
-        front = _expected_front(objectives, limits, expected, rows, seen, extra)
+    points, compared = (
+        np.where(folded.feasible[:, None], folded.means, np.nan),
+        np.ones(len(rows), dtype=bool),
+    )
+    if expected is not None:
+        compared = expected.has(keys, budgets)
+        counted = [key if there else None for key, there in zip(keys, compared, strict=True)]
+        seen = np.where(compared[:, None], expected.replaced(folded.means, keys, objectives), np.nan)
+        fold = Fold(objectives, limits, initial)
+        folded = fold_rows(fold, counted, budgets, seen, steps or len(rows))
+        points = np.where(compared[:, None], np.where(folded.feasible[:, None], seen, np.nan), points)
+    front = _front(objectives, rows.iloc[sorted(fold.front.items)], _extra_columns(rows, first > 0), expected)
     told = rows.iloc[first:].reset_index(drop=True)
     named = parameters or Parameters()
     return RunTable(
         objectives, named.added(frame), named.added(told), points[first:], fold.box, named.added(front), latest,
-        tuple(notes), named.added(imported), points[:first], folded.fronts, beyond_best(objectives, fold.best_seen), named.names,
+        tuple(notes), named.added(imported), points[:first], folded.fronts, beyond, named.names, compared, expected,
     )  # fmt: skip
+
+
+def _budgets(rows: pd.DataFrame) -> list[float | None]:
+    return [None if pd.isna(b) else b for b in rows.reindex(columns=["budget"])["budget"].tolist()]
 
 
 def _extra_columns(rows: pd.DataFrame, warm: bool) -> list[str]:
@@ -168,31 +193,21 @@ def _keys(rows: pd.DataFrame, points: FloatArray) -> list[str | None]:
     return [key if fine else None for key, fine in zip(rows["architecture"], ok.tolist(), strict=True)]
 
 
-def _front(objectives: Sequence[Objective], rows: pd.DataFrame, further: Sequence[str]) -> pd.DataFrame:
-    names = [o.name for o in objectives]
-    ascending = [not o.maximize for o in objectives]
-    table = rows.reindex(columns=["architecture", *names, *further])
-    return table.sort_values([*names, "architecture"], ascending=[*ascending, True], ignore_index=True)
-
-
-def _expected_front(
+def _front(
     objectives: Sequence[Objective],
-    limits: Sequence[Limit],
-    expected: ExpectedValues,
     rows: pd.DataFrame,
-    points: FloatArray,
     further: Sequence[str],
+    expected: ExpectedValues | None,
 ) -> pd.DataFrame:
-    """The front by expected points (n, m), NaN for rows that do not count; sorted by them."""
-    meets = [np.isfinite(p).all() and violation_of(objectives, limits, p) == 0 for p in points]
-    kept = np.flatnonzero(meets)
-    kept = kept[non_dominated(points[kept])]
-    kept = kept[np.lexsort((rows["architecture"].iloc[kept], *points[kept].T[::-1]))]
-    table = rows.iloc[kept].reindex(columns=["architecture", *(o.name for o in objectives)])
-    table = expected.added(table)
-    for name in further:
-        table[name] = rows[name].iloc[kept]
-    return table.reset_index(drop=True)
+    """The front's rows, sorted by the values that decide, with columns of the expected values."""
+    names = [o.name for o in objectives]
+    table = rows.reindex(columns=["architecture", *names])
+    if expected is not None:
+        table = expected.added(table)
+        names = [f"{name}_expected" if name in expected.names else name for name in names]
+    ascending = [*(not o.maximize for o in objectives), True]
+    table = table.assign(**{name: rows[name] for name in further})
+    return table.sort_values([*names, "architecture"], ascending=ascending, ignore_index=True)
 
 
 def summarise(table: RunTable, extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -234,7 +249,7 @@ def _spent(ran: pd.DataFrame) -> float | None:
 
 
 def _best(table: RunTable, item: Objective) -> float | None:
-    column = table.front[item.name]
+    column = decisive(table.front, item.name)
     return None if column.empty else float(column.max() if item.maximize else column.min())
 
 

@@ -153,9 +153,9 @@ def test_the_weights_of_the_networks_on_the_front_are_kept(tmp_path: Path):
     assert set(index) == set(result.front["architecture"])
 
 
-def test_expected_values_of_earlier_results_are_not_used():
+def test_expected_values_of_more_results_than_the_log_has_are_not_used():
     stored = ExpectedValues(("error",), {"a": [1.0, 0.5, 2.0]}, 7).as_meta()
-    assert ExpectedValues.from_meta({"expected": stored}, 8) is None
+    assert ExpectedValues.from_meta({"expected": stored}, 6) is None
     assert ExpectedValues.from_meta({}, 7) is None
     found = ExpectedValues.from_meta(json.loads(json.dumps({"expected": stored})), 7)
     assert found is not None
