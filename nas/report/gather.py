@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +106,7 @@ def _names(sources: Sequence[Source]) -> list[str]:
 def _only(run: Evaluated, source: Source, names: Sequence[str]) -> Evaluated:
     """The run with only the values of these objectives."""
     places = [[o.name for o in source.table.objectives].index(name) for name in names]
-    return replace(run, objectives=tuple(run.objectives[k] for k in places), values=run.values[:, places])
+    return run.only(places)
 
 
 @dataclass(frozen=True)
@@ -159,11 +159,6 @@ def _knee(source: Source, run: Evaluated, kept: NDArray[np.int64], shared: Seque
         return None
     signs = np.array([-1.0 if measure.maximize else 1.0 for measure in shared])
     values = run.values[kept][front]
-    table = source.table.front.drop_duplicates("architecture").set_index("architecture")
-    table = table.reindex(run.frame["architecture"].iloc[kept[front]])
-    for k, item in enumerate(run.objectives):
-        if f"{item.name}_expected" in table:
-            values[:, k] = table[f"{item.name}_expected"]
     return int(front[knee(values * signs).index])
 
 

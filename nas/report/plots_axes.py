@@ -180,6 +180,14 @@ def headline(figure: Figure, title: str, counts: str) -> None:
     figure.text(0.025, 0.915, counts, ha="left", va="top", fontsize=9, color=FAINT, parse_math=False)
 
 
+def explained(figure: Figure, text: str) -> None:
+    """Set a sentence in small type below the counts of `headline`, and make room for it."""
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(rect=(0.01, 0.01, 0.965, 0.86))
+    figure.text(0.025, 0.89, text, ha="left", va="top", fontsize=8, color=FAINT, parse_math=False)
+
+
 def plain(ax: Any) -> None:
     """Two spines, a faint grid under the data."""
     ax.spines[["top", "right"]].set_visible(False)

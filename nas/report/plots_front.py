@@ -10,7 +10,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from mpl_toolkits.mplot3d.art3d import Line3DCollection
 
 from nas.core.records import FloatArray
-from nas.report.evaluated import evaluated
+from nas.report.evaluated import Evaluated, evaluated
 from nas.report.plots_axes import (
     FAINT,
     INK,
@@ -19,6 +19,7 @@ from nas.report.plots_axes import (
     Axis,
     apply,
     axis_of,
+    explained,
     headline,
     new_figure,
     nothing,
@@ -47,7 +48,7 @@ def front_figure(table: RunTable, i: int, j: int) -> Figure:
         return nothing(figure)
     x, y = run.values[:, i], run.values[:, j]
     rows = run.best([i, j])
-    horizontal, vertical = axis_of(first, x, run.front), axis_of(second, y, run.front)
+    horizontal, vertical = axis_of(first, *run.in_view(i)), axis_of(second, *run.in_view(j))
     unseen = int((~(horizontal.inside(x) & vertical.inside(y))).sum())
     counts = run.counts + (f" · {unseen:,} poorer beyond the axes" if unseen else "")
     headline(figure, f"{first.name} and {second.name}", counts)
@@ -74,10 +75,25 @@ def front_figure(table: RunTable, i: int, j: int) -> Figure:
         name = "front" if len(run.objectives) == 2 else "front in these two"
         strong = {"color": VERMILLION, "edgecolors": "white", "linewidths": 0.6}
         ax.scatter(x[rows], y[rows], s=48 if len(rows) <= 100 else 24, zorder=5, label=name, **strong)
+    for k in {i, j} & set(run.noisy):
+        _beside(ax, run, i, j, k)
+    if {i, j} & set(run.noisy):
+        explained(figure, run.note)
     apply(ax, x=horizontal, y=vertical)
     _titles(ax, horizontal, vertical)
     _legend(figure)
     return figure
+
+
+def _beside(ax: Any, run: Evaluated, i: int, j: int, k: int) -> None:
+    """The front's measured values of noisy objective k, one of i and j, as faint crosses, and its intervals as thin bars."""
+    front = run.values[run.front].copy()
+    ends = np.abs(np.stack([run.low, run.high])[:, run.front, k] - front[:, k])
+    bars = {"fmt": "none", "ecolor": VERMILLION, "elinewidth": 0.8, "alpha": 0.35, "zorder": 2}
+    ax.errorbar(front[:, i], front[:, j], **{"xerr" if k == i else "yerr": ends}, **bars)
+    front[:, k] = run.measured[run.front, k]
+    cross = {"marker": "x", "color": VERMILLION, "linewidths": 0.9, "alpha": 0.5, "zorder": 2.5}
+    ax.scatter(front[:, i], front[:, j], s=22, label=f"{run.objectives[k].name} as measured", **cross)
 
 
 def staircase(values: FloatArray, signs: FloatArray) -> FloatArray:
@@ -109,7 +125,7 @@ def front_3d_figure(table: RunTable) -> Figure:
     if len(run.order) == 0:
         headline(figure, title, run.counts)
         return nothing(figure)
-    axes = [axis_of(run.objectives[k], run.values[:, k], run.front) for k in range(3)]
+    axes = [axis_of(run.objectives[k], *run.in_view(k)) for k in range(3)]
     seen = np.all([a.inside(run.values[:, k]) for k, a in enumerate(axes)], axis=0)
     unseen = int((~seen).sum())
     headline(figure, title, run.counts + (f" · {unseen:,} poorer beyond the axes" if unseen else ""))
@@ -134,8 +150,23 @@ def front_3d_figure(table: RunTable) -> Figure:
             )
         strong = {"color": VERMILLION, "edgecolors": "white", "linewidths": 0.5, "depthshade": False}
         ax.scatter(*front.T, s=40 if len(front) <= 100 else 18, zorder=4, label="front", **strong)
+        for k in set(range(3)) & set(run.noisy):
+            _beside_3d(ax, run, front, axes[k], k)
+    if run.note:
+        explained(figure, run.note)
     ax.legend(loc="upper right", frameon=False, fontsize=9)
     return figure
+
+
+def _beside_3d(ax: Any, run: Evaluated, front: FloatArray, axis: Axis, k: int) -> None:
+    """As `_beside`, for the placed front (n, 3)."""
+    low, high, measured = (front.copy() for _ in range(3))
+    for ends, values in ((low, run.low), (high, run.high), (measured, run.measured)):
+        ends[:, k] = axis.held(values[run.front, k])
+    bars = np.stack([low, high], axis=1)
+    ax.add_collection3d(Line3DCollection(bars, colors=VERMILLION, linewidths=0.9, alpha=0.45, zorder=3))
+    cross = {"marker": "x", "color": VERMILLION, "linewidths": 0.8, "alpha": 0.5, "depthshade": False}
+    ax.scatter(*measured.T, s=20, zorder=3, label=f"{run.objectives[k].name} as measured", **cross)
 
 
 def _space(ax: Any, axes: list[Axis]) -> None:
@@ -166,6 +197,7 @@ def parallel_figure(table: RunTable) -> Figure:
         return nothing(figure)
     columns = run.values.T
     axes = [axis_of(o, v, run.front) for o, v in zip(run.objectives, columns, strict=True)]
+    names = " and ".join(run.objectives[k].name for k in run.noisy)
     at = np.column_stack([_height(a, v) for a, v in zip(axes, columns, strict=True)])
     ax: Any = figure.subplots()
     ax.set(xlim=(-0.4, len(axes) - 0.6), ylim=(-0.02, 1.02), yticks=[])
@@ -189,6 +221,7 @@ def parallel_figure(table: RunTable) -> Figure:
             box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.8}
             ax.text(x - 0.03, height, text, ha="right", va="center", fontsize=8, bbox=box, zorder=5)
     note = f"colour: rank in {run.objectives[0].name}, yellow is best; grey: the other evaluations"
+    note += f"; {names}: expected values" if names else ""
     figure.supxlabel(note, fontsize=8, color=FAINT, parse_math=False)
     return figure
 

@@ -26,7 +26,7 @@ from nas.report.plots_axes import (
     plain,
     visible,
 )
-from nas.report.quality import box_text
+from nas.report.quality import box_text, expected_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,7 +59,8 @@ def hypervolume_figure(table: RunTable) -> Figure:
         "fontsize": 10,
     }
     panels[0][0].annotate(f"{curve[-1]:.4g}", (panels[0][1][-1], curve[-1]), **last)
-    box = "\n".join(textwrap.wrap(box_text(table.objectives, table.box), 130))
+    said = box_text(table.objectives, table.box) + expected_text(table)
+    box = "\n".join(textwrap.wrap(said, 130))
     figure.supxlabel(box, fontsize=7.5, color=FAINT, x=0.03, ha="left", parse_math=False)
     return figure
 
@@ -67,7 +68,7 @@ def hypervolume_figure(table: RunTable) -> Figure:
 def cloud_figure(table: RunTable) -> Figure:
     """Each objective over the evaluations, with the best so far: one panel per objective."""
     run, figure = evaluated(table), new_figure()
-    headline(figure, "Every evaluation, in the order of the search", run.counts)
+    headline(figure, "Every evaluation, in the order of the search", run.counts + _of_expected(run))
     if len(run.order) == 0:
         return nothing(figure)
     m = len(run.objectives)
@@ -103,7 +104,7 @@ def best_figure(table: RunTable) -> Figure:
     """A single objective: the best so far, over evaluations and over seconds."""
     run, figure = evaluated(table), new_figure()
     item = run.objectives[0]
-    headline(figure, f"Best {item.name} so far", run.counts)
+    headline(figure, f"Best {item.name} so far", run.counts + _of_expected(run))
     if len(run.order) == 0:
         return nothing(figure)
     panels = _panels(figure, run.order.astype(np.float64), run.seconds)
@@ -115,10 +116,16 @@ def best_figure(table: RunTable) -> Figure:
     return figure
 
 
+def _of_expected(run: Evaluated) -> str:
+    """The noisy objectives, after the counts of a figure."""
+    names = " and ".join(run.objectives[k].name for k in run.noisy)
+    return f" · {names}: expected values" if names else ""
+
+
 def running_best(run: Evaluated, k: int) -> FloatArray:
     """The best feasible value of objective k up to each row, shape (n,), in its unit; NaN before the first."""
     sign = run.objectives[k].sign
-    usable = np.where(run.feasible, sign * run.values[:, k], np.inf)
+    usable = np.where(run.feasible & run.compared, sign * run.values[:, k], np.inf)
     best = sign * np.minimum.accumulate(usable)
     return np.where(np.isfinite(best), best, np.nan)
 
@@ -126,7 +133,7 @@ def running_best(run: Evaluated, k: int) -> FloatArray:
 def _course(ax: Any, x: FloatArray, run: Evaluated, k: int) -> Axis:
     """Draw every value of objective k and the best so far over x (n,); return the vertical axis."""
     values, best = run.values[:, k], running_best(run, k)
-    final = run.feasible & (values == best[-1])
+    final = run.feasible & run.compared & (values == best[-1])
     axis = axis_of(run.objectives[k], values, final)
     plain(ax)
     size = 18 if len(x) <= 500 else 6

@@ -27,7 +27,10 @@ def own_curve(table: RunTable) -> Curve | None:
     if table.box is None or len(table.told) == 0:
         return None
     return _curve(
-        table, table.curve, table.distance(_steps(table.final)), box_text(table.objectives, table.box)
+        table,
+        table.curve,
+        table.distance(_steps(table.final)),
+        box_text(table.objectives, table.box) + expected_text(table),
     )
 
 
@@ -54,7 +57,7 @@ def shared_curves(tables: Sequence[RunTable], names: Sequence[str]) -> list[Curv
         first = len(table.before)
         volume = table.along(lambda front: hypervolume(front, box), 0.0, columns=at)
         distance = table.along(lambda front: igd_plus(front, goal, box), np.inf, _steps(goal), at)
-        found.append(_curve(table, volume[first:], distance[first:], text))
+        found.append(_curve(table, volume[first:], distance[first:], text + expected_text(table)))
     return found
 
 
@@ -86,6 +89,12 @@ def _curve(table: RunTable, volume: FloatArray, distance: FloatArray, box: str) 
         numbers(distance[ran][at], _DIGITS),
         box,
     )
+
+
+def expected_text(table: RunTable) -> str:
+    """A sentence about expected values for the caption of a hypervolume; "" without any."""
+    names = () if table.expected is None else table.expected.names
+    return f" Each result counts with its final expected {' and '.join(names)}." if names else ""
 
 
 def box_text(objectives: Sequence[Objective], box: Box) -> str:

@@ -42,11 +42,25 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class Noisy:
+    """Beside the expected values of objective number `objective`: the measured ones and the 90% interval, one entry per row.
+
+    The ends are None where a row has no expected value; its value is then the measured one.
+    """
+
+    objective: int
+    measured: Sequence[Number]
+    low: Sequence[Number]
+    high: Sequence[Number]
+
+
+@dataclass(frozen=True)
 class Rows:
     """The evaluations with values, in result order; every column has one entry per row.
 
-    `values` has one column per objective. `trial` and `order` (counting all evaluations from 1) are None for results
-    of an earlier run. `front`, `outside` (of a limit) and `superseded` (measured again later) are row numbers. `further`
+    `values` has one column per objective, of a noisy one the expected values, with its other columns in `noisy`. `trial` and `order` (counting all evaluations from 1) are None for results
+    of an earlier run. `front`, `outside` (of a limit), `superseded` (measured again later) and `unrated` (not compared, for want of
+    an expected value) are row numbers. `further`
     has columns of some runs, such as `budget`, `parameters` those of the space by name. `left_out` evaluations are omitted to keep the page small,
     `front_left_out` of them on the front.
     """
@@ -59,6 +73,8 @@ class Rows:
     front: Sequence[int]
     outside: Sequence[int]
     superseded: Sequence[int]
+    unrated: Sequence[int]
+    noisy: Sequence[Noisy]
     further: Mapping[str, Sequence[Number | str]]
     parameters: Sequence[Parameter]
     left_out: int

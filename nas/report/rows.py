@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nas.core.records import FloatArray
 from nas.report.evaluated import Evaluated
 from nas.report.plots_axes import axis_of
-from nas.report.records import Measure, Number, Parameter, Rows
+from nas.report.records import Measure, Noisy, Number, Parameter, Rows
 from nas.runs.parameters import Cell, plain_cell
 from nas.runs.run_folder import RunTable
 
@@ -73,6 +73,11 @@ def rows(run: Evaluated, kept: NDArray[np.int64], parameters: Sequence[str] = ()
         front=np.flatnonzero(run.front[kept]).tolist(),
         outside=np.flatnonzero(~run.feasible[kept]).tolist(),
         superseded=np.flatnonzero(~run.latest[kept]).tolist(),
+        unrated=np.flatnonzero(~run.compared[kept]).tolist(),
+        noisy=[
+            Noisy(k, numbers(run.measured[kept, k]), numbers(run.low[kept, k]), numbers(run.high[kept, k]))
+            for k in run.noisy
+        ],
         further={name: _column(frame[name]) for name in _FURTHER if _says_something(run.frame, name)},
         parameters=[_parameter(name, frame[name]) for name in parameters],
         left_out=len(run.values) - len(kept),
@@ -122,8 +127,8 @@ def measures(tables: Sequence[RunTable], runs: Sequence[Evaluated], limits: Sequ
     found = []
     for item in objectives:
         places = [[o.name for o in t.objectives].index(item.name) for t in tables]
-        values = np.concatenate([run.values[:, k] for run, k in zip(runs, places, strict=True)])
-        front = np.concatenate([run.front for run in runs])
+        seen = [run.in_view(k) for run, k in zip(runs, places, strict=True)]
+        values, front = (np.concatenate(parts) for parts in zip(*seen, strict=True))
         own = list(dict.fromkeys(text for text in limits if text.split(" ")[0] == item.name))
         if len(values):
             axis = axis_of(item, values, front)

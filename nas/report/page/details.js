@@ -20,7 +20,7 @@ function allFacts(r) {
   const front = everything.filter((i) => all.run[i] === r && all.front[i]);
   const best = measures.map((measure, k) => {
     const values = front.map((i) => all.values[k][i]);
-    return [`Best ${measure.name}`, values.length ? withUnit(measure.maximize ? Math.max(...values) : Math.min(...values), measure.unit) : "–"];
+    return [`Best ${measure.name}${beside[k] ? ", expected" : ""}`, values.length ? withUnit(measure.maximize ? Math.max(...values) : Math.min(...values), measure.unit) : "–"];
   });
   return [...page.runs[r].facts, ["Time of search", duration(page.runs[r].seconds)], ...best];
 }

@@ -95,6 +95,7 @@ function traces2d(a, b) {
   page.runs.forEach((_, r) => {
     const rows = state.passing.filter((i) => all.run[i] === r);
     const best = nonDominated(rows, a === b ? [a] : [a, b]);
+    if (a !== b) found.push(...besideTraces(r, rows.filter((i) => all.front[i]), { x: a, y: b }));
     if (best.length > 1) {
       found.push({ ...staircase(best, a, b), line: { color: several ? look(r).colour : colour("front"), width: 1.8, dash: look(r).line } });
     }
@@ -106,14 +107,34 @@ function traces2d(a, b) {
   return found;
 }
 
+/** The intervals and the measured values of front rows, where an objective of the `axes`, { x: place, ... }, is noisy. */
+function besideTraces(r, rows, axes) {
+  const found = [];
+  const names = Object.keys(axes);
+  const tone = several ? look(r).colour : colour("front");
+  const at = (i, name) => (axes[name] === null ? all.order[i] : all.values[axes[name]][i]);
+  for (const name of names) {
+    const k = axes[name];
+    const those = k !== null && beside[k] ? rows.filter((i) => known(beside[k].low[i])) : [];
+    if (!those.length) continue;
+    const column = (other, of) => (other === name ? of : those.map((i) => at(i, other)));
+    const bars = (other) => those.flatMap((i) => (other === name ? [beside[k].low[i], beside[k].high[i], null] : [at(i, other), at(i, other), null]));
+    found.push({ ...Object.fromEntries(names.map((other) => [other, bars(other)])), line: { color: tone, width: 0.9, opacity: 0.4 } });
+    found.push({ ...Object.fromEntries(names.map((other) => [other, column(other, those.map((i) => beside[k].measured[i]))])), title: `${measures[k].name} as measured`, named: !r, marker: { color: tone, size: 7, opacity: 0.55, symbol: "x" } });
+  }
+  return found;
+}
+
 function tracesOfOne() {
   const found = [];
   page.runs.forEach((_, r) => {
     const rows = state.passing.filter((i) => all.run[i] === r && all.order[i] !== null);
     const best = rows.filter((i) => all.front[i]);
+    found.push(...besideTraces(r, best, { x: null, y: 0 }));
     let reached = Infinity;
-    const course = rows.filter((i) => !all.outside[i]).map((i) => (reached = Math.min(reached, signs[0] * all.values[0][i])) * signs[0]);
-    const at = rows.filter((i) => !all.outside[i]).map((i) => all.order[i]);
+    const usable = rows.filter((i) => !all.outside[i] && !all.unrated[i]);
+    const course = usable.map((i) => (reached = Math.min(reached, signs[0] * all.values[0][i])) * signs[0]);
+    const at = usable.map((i) => all.order[i]);
     found.push({ x: at, y: course, line: { steps: true, width: 1.8, color: several ? look(r).colour : colour("front"), dash: look(r).line } });
     for (const group of groups(r, rows, best)) {
       const across = { get: (i) => all.order[i], low: 0, high: Math.max(...rows.map((i) => all.order[i])) || 1 };
@@ -129,6 +150,7 @@ function traces3d(a, b, c) {
   page.runs.forEach((_, r) => {
     const rows = state.passing.filter((i) => all.run[i] === r);
     const best = rows.filter((i) => all.front[i]);
+    found.push(...besideTraces(r, best, { x: a, y: b, z: c }));
     for (const group of groups(r, rows, best)) {
       const marker = { ...group.marker, size: group.top ? 9 : 4 };
       const drawn = group.top ? group.rows : visible(group.rows, [a, b, c].map((k) => along(k)));
@@ -154,6 +176,7 @@ function ring() {
 function showLegend(traces) {
   const named = traces.filter((trace) => trace.title && trace.named);
   const marks = { ...Object.fromEntries(MARKS.map((mark, m) => [mark, MARKS_AS_TEXT[m]])), ...Object.fromEntries(MARKS.map((mark, m) => [`${mark}-open`, OPEN_AS_TEXT[m]])) };
+  marks.x ??= "×";
   byId("legend").replaceChildren(...named.map((trace) => {
     const mark = element("span", { class: "swatch", "aria-hidden": "true" }, marks[trace.marker.symbol]);
     mark.style.color = trace.marker.color;
@@ -198,7 +221,9 @@ function noteOnFront() {
   const beyond = chart.three || chart.zoom ? 0 : state.passing.filter((i) => shown.some((k) => all.values[k][i] < measures[k].low || all.values[k][i] > measures[k].high)).length;
   const how = touch.matches ? "Tap a point to choose it." : `Click a point to choose it; drag to ${chart.three ? "turn the box" : "zoom"}, double-click to reset.`;
   const hiding = state.passing.length > DRAWN_ALL ? " Overlapping points are drawn once." : "";
-  return `${how}${hiding}${beyond ? ` ${number(beyond)} poorer beyond the axes.` : ""}`;
+  const noisy = noisyPlaces.filter((k) => shown.includes(k)).map((k) => measures[k].name).join(" and ");
+  const expected = noisy ? `${noisy}: expected values; bars of the front: 90% interval of a further measurement; crosses: as measured. ` : "";
+  return `${expected}${how}${hiding}${beyond ? ` ${number(beyond)} poorer beyond the axes.` : ""}`;
 }
 
 /** Reset the zoom for other axes. */
@@ -221,7 +246,7 @@ function showTip(i, at) {
   const tip = byId("tip");
   tip.replaceChildren(
     element("strong", {}, nameOf(i).replace(/^e/, "E")), element("br"), element("code", {}, clipped(all.architecture[i], 90)),
-    element("dl", { class: "pairs" }, measures.flatMap((measure, k) => [element("dt", {}, measure.name), element("dd", {}, withUnit(all.values[k][i], measure.unit))])));
+    element("dl", { class: "pairs" }, measures.flatMap((measure, k) => [element("dt", {}, measure.name), element("dd", {}, saidOf(i, k))])));
   placeTip(tip, at);
 }
 

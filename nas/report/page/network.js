@@ -34,7 +34,7 @@ function showNetwork() {
     reported(network),
     element("details", { open: true }, element("summary", {}, "Commands for this network"), element("div", {}, ...run.picks.map(({ what, before, word, after }) => command(what, `${before}${quoted(word.replace("{}", architecture))}${after}`)))),
   ].filter(Boolean));
-  byId("announced").textContent = `Selected: ${nameOf(i)}, ${measures.map((m, k) => `${m.name} ${withUnit(all.values[k][i], m.unit)}`).join(", ")}`;
+  byId("announced").textContent = `Selected: ${nameOf(i)}, ${measures.map((m, k) => `${m.name} ${saidOf(i, k)}`).join(", ")}`;
 }
 
 /** The active parameters of a row by name. */
@@ -46,7 +46,7 @@ function parametersOf(i) {
 }
 
 function numbersOf(i) {
-  const pairs = measures.map((measure, k) => [measure.name, withUnit(all.values[k][i], measure.unit)]);
+  const pairs = measures.map((measure, k) => [measure.name, saidOf(i, k)]);
   for (const [name, column] of Object.entries(all.further)) {
     if (column[i] !== undefined && column[i] !== null && column[i] !== "") pairs.push([name, name === "budget" ? `${number(column[i])} epochs` : typeof column[i] === "number" ? number(column[i]) : column[i]]);
   }

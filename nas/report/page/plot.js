@@ -82,7 +82,7 @@ function paths(trace) {
 }
 
 function paintLine(context, trace, at) {
-  const { color, width = 1.8, dash = "solid", fill = null } = trace.line;
+  const { color, width = 1.8, dash = "solid", fill = null, opacity = 1 } = trace.line;
   for (const path of paths(trace)) {
     context.beginPath();
     path.forEach(([x, y], n) => context[n ? "lineTo" : "moveTo"](...at(x, y)));
@@ -92,8 +92,9 @@ function paintLine(context, trace, at) {
       continue;
     }
     context.setLineDash(DASHES[dash]);
-    Object.assign(context, { strokeStyle: color, lineWidth: width });
+    Object.assign(context, { strokeStyle: color, lineWidth: width, globalAlpha: opacity });
     context.stroke();
+    context.globalAlpha = 1;
     context.setLineDash([]);
   }
 }
@@ -218,6 +219,16 @@ class Chart {
     };
     this.at = (a, b, c) => this.place([a, b, c].map((value, k) => shareOf(along[k], value)));
     this.drawBox(context, along, small);
+    for (const { x, y, z, line } of this.traces.filter((trace) => trace.line)) { // pairs of points, held at the ends of the axes
+      const held = (value, k) => Math.min(along[k].range[1], Math.max(along[k].range[0], value));
+      Object.assign(context, { strokeStyle: line.color, lineWidth: line.width, globalAlpha: line.opacity ?? 1 });
+      context.beginPath();
+      x.forEach((value, n) => {
+        if (value !== null) context[n % 3 ? "lineTo" : "moveTo"](...this.at(...[value, y[n], z[n]].map(held)).slice(0, 2));
+      });
+      context.stroke();
+      context.globalAlpha = 1;
+    }
     const marks = this.traces.filter((trace) => trace.marker).flatMap((trace) => trace.x.map((value, n) => ({ trace, n, value })))
       .filter(({ value }) => value !== null)
       .map(({ trace, n }) => ({ trace, n, place: this.at(trace.x[n], trace.y[n], trace.z[n]), inside: names.every((name, k) => shareOf(along[k], trace[name][n]) > -0.02 && shareOf(along[k], trace[name][n]) < 1.02) }))

@@ -16,7 +16,13 @@ function columns() {
   const found = [];
   if (several) found.push({ name: "run", value: (i) => all.run[i], cell: (i) => [swatch(all.run[i]), page.runs[all.run[i]].name], text: (i) => page.runs[all.run[i]].name });
   found.push({ name: "evaluation", label: "evaluation", numeric: true, value: (i) => all.order[i] ?? -1, cell: (i) => [number(all.order[i])], text: (i) => all.order[i] ?? "" });
-  measures.forEach((measure, k) => found.push({ name: measure.name, unit: measure.unit, label: measure.name, unitInCell: measure.unit, numeric: true, descendFirst: measure.maximize, value: (i) => all.values[k][i], cell: (i) => [number(all.values[k][i])], text: (i) => all.values[k][i] }));
+  const ofMeasure = (measure, name, of) => found.push({ name, unit: measure.unit, label: name, unitInCell: measure.unit, numeric: true, descendFirst: measure.maximize, value: (i) => of(i) ?? Infinity, cell: (i) => [number(of(i) ?? null)], text: (i) => of(i) ?? "" });
+  measures.forEach((measure, k) => {
+    ofMeasure(measure, measure.name, (i) => (beside[k] ? beside[k].measured[i] ?? all.values[k][i] : all.values[k][i]));
+    if (!beside[k]) return; // the columns of front.csv
+    ofMeasure(measure, `${measure.name}_expected`, (i) => (known(beside[k].low[i]) ? all.values[k][i] : null));
+    for (const end of ["low", "high"]) ofMeasure(measure, `${measure.name}_${end}`, (i) => beside[k][end][i]);
+  });
   for (const [name, column] of Object.entries(all.further)) {
     const numeric = column.some((value) => typeof value === "number");
     found.push({ name, label: name, unit: { budget: "epochs", measurements: "of one architecture" }[name], numeric, value: (i) => column[i] ?? "", cell: (i) => [numeric ? number(column[i] ?? null) : column[i] ?? ""], text: (i) => column[i] ?? "" });
@@ -31,17 +37,21 @@ function columns() {
   return found;
 }
 
+/** The column of the values of the first objective that decide about the front. */
+const firstDecisive = () => table.columns.findIndex((column) => column.name === (beside[0] ? `${measures[0].name}_expected` : measures[0].name));
+
 const badges = (i) => [
   all.front[i] ? element("span", { class: "badge front" }, "front") : null,
   kneeOf[all.run[i]] === i ? element("span", { class: "badge" }, "knee") : null,
   all.outside[i] ? element("span", { class: "badge" }, "outside the limits") : null,
   all.superseded[i] ? element("span", { class: "badge" }, "measured again later") : null,
+  all.unrated[i] && !all.superseded[i] ? element("span", { class: "badge" }, "no expected value") : null,
 ].filter(Boolean);
 
 function startTable() {
   table.every = columns();
   table.columns = table.every.filter((column) => !column.parameter || parameterNames.length <= FEW_PARAMETERS);
-  table.sort = table.columns.findIndex((column) => column.name === measures[0].name);
+  table.sort = firstDecisive();
   table.ascending = !measures[0].maximize;
   const view = element("select", { id: "view", change: () => { table.view = view.value; table.page = 0; fillTable(); } },
     Object.entries(VIEWS).map(([key, [words]]) => element("option", { value: key }, words)));
@@ -82,7 +92,7 @@ function showColumns(parameters) {
   const sorted = table.columns[table.sort];
   table.columns = table.every.filter((column) => parameters || !column.parameter);
   const at = table.columns.indexOf(sorted);
-  table.sort = at >= 0 ? at : table.columns.findIndex((column) => column.name === measures[0].name);
+  table.sort = at >= 0 ? at : firstDecisive();
   makeHeaders();
   fillTable();
 }
