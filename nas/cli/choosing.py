@@ -17,6 +17,7 @@ from nas.cli.show import (
     add_expected,
     architecture_table,
     expected_cells,
+    expected_note,
     fitted,
     front_table,
     number,
@@ -27,6 +28,7 @@ from nas.core.errors import ConfigError
 from nas.pareto.decision import Knee, Picked, knee, minimised, pick
 from nas.pareto.preference_text import terms
 from nas.pareto.preferences import Preference
+from nas.runs.expected import ENDS
 from nas.runs.parameters import plain_cell
 from nas.runs.reading import load_run
 from nas.runs.run_folder import RunTable, write_history_csv
@@ -75,6 +77,8 @@ def show_front(run: Path, options: FrontOptions) -> None:
         _print_nearest(picked, options.top)
     else:
         _print_rows(table, picked, bend, options)
+    if len(table.front) and expected_note(table):
+        _say(expected_note(table))
     if options.importance:
         from nas.cli.importance import importances_of, print_importances  # loads the surrogates
 
@@ -122,6 +126,7 @@ def _row(row: pd.Series[Any], names: list[str], parameters: Sequence[str]) -> di
     return {
         "architecture": str(row["architecture"]),
         "objectives": {n: float(row[n]) for n in names},
+        **{c: float(row[c]) for n in names for end in ENDS if (c := f"{n}_{end}") in row},
         **named,
     }
 
@@ -199,11 +204,13 @@ def _print_nearest(picked: Picked, top: int | None) -> None:
         f"By {preference}: none of {picked.dropped} architectures meets the limits; the nearest {count}",
         preference.objectives,
     )
+    expected = add_expected(view, preference.objectives, picked.nearest)
     view.add_column("misses", no_wrap=True)
     for i in range(count):
         row, misses = picked.nearest.iloc[i], picked.misses.iloc[i]
         said = "\n".join(f"{limit} by {number(by)}" for limit, by in misses.items() if by > 0)
-        view.add_row(str(row["architecture"]), *[number(row[o.name]) for o in preference.objectives], said)
+        cells = [*[number(row[o.name]) for o in preference.objectives], *expected_cells(row, expected)]
+        view.add_row(str(row["architecture"]), *cells, said)
     output().print(fitted(view, output()))
 
 
@@ -226,7 +233,7 @@ def front_by(table: RunTable, name: str, *, largest: bool | None = None) -> pd.D
     """The front with the recorded value or parameter `name` as a column, ranked by it; architectures without it come last.
 
     The value comes from the architecture's latest successful trial. `largest` ranks the largest first; None: an objective by
-    its direction, any other value smallest first. Raises `ConfigError` for a name without records.
+    its direction, any other value smallest first. A noisy objective ranks by its expected value. Raises `ConfigError` for a name without records.
     """
     names = recorded_names(table)
     if name not in names and not (name in table.parameters and is_numeric_dtype(table.front[name])):
@@ -240,4 +247,5 @@ def front_by(table: RunTable, name: str, *, largest: bool | None = None) -> pd.D
         front = front.assign(**{name: front["architecture"].map(latest.set_index("architecture")[name])})
     if largest is None:
         largest = any(o.name == name and o.maximize for o in table.objectives)
-    return front.sort_values(name, ascending=not largest, kind="stable", ignore_index=True)
+    decides = f"{name}_expected" if f"{name}_expected" in front.columns else name
+    return front.sort_values(decides, ascending=not largest, kind="stable", ignore_index=True)

@@ -19,7 +19,7 @@ from nas.cli.console import output
 from nas.cli.notices import notices
 from nas.cli.progress import Progress
 from nas.cli.reporting import report_at_the_end
-from nas.cli.show import fitted, front_table
+from nas.cli.show import expected_note, fitted, front_table
 from nas.cli.trusting import asking
 from nas.config.assemble import assemble, built_in_config
 from nas.config.schema import SearchConfig, check_config, flat, override, put, read_config
@@ -361,6 +361,8 @@ def _report(result: SearchResult, out: Path, loop: LoopSettings, page: Path | No
         console.print("The front is empty: no candidate succeeded within the limits.", style="yellow")
     elif result.table is not None:
         console.print(fitted(front_table(result.table), console))
+        if expected_note(result.table):
+            console.print(expected_note(result.table))
     go_on = continue_command(
         out, state=result.state, evaluations=summary["evaluations"], planned=planned,
         seconds=loop.seconds, spent=summary["seconds"], stopped_by=reason,

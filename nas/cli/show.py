@@ -57,6 +57,19 @@ def _front_table(table: RunTable, by: str | None, parameters: Sequence[str]) -> 
     return view
 
 
+def expected_note(table: RunTable) -> str:
+    """How the front follows from expected values, in one or two sentences; "" if no objective is noisy."""
+    expected = table.expected
+    if expected is None:
+        return ""
+    names = " and ".join(expected.names)
+    note = f"The front and its order follow from the expected {names}; in brackets the 90% interval of a further measurement."
+    missing = len(table.told) - expected.results
+    return (
+        note if missing <= 0 else f"{note} The last {missing} of {len(table.told)} results are not in it yet."
+    )
+
+
 def add_expected(view: Table, objectives: Sequence[Objective], front: pd.DataFrame) -> list[str]:
     """Add a column for the expected value of each noisy objective, with its interval; return their names."""
     names = [o.name for o in objectives if f"{o.name}_expected" in front.columns]

@@ -69,7 +69,8 @@ class RunResult:
     """A complete run.
 
     `rows` has one row per evaluation, in result order: the run's table with `evaluation` (from 1) and `clock`
-    (seconds since its start). `points` are its values by kind of view, (n, m), minimised. `steps` are the evaluations
+    (seconds since its start). `points` are its values by kind of view, (n, m), minimised; of noisy objectives without a reported
+    value the expected ones at the end of the run. `steps` are the evaluations
     (k,) after which the front changed, `members` the rows on it then; with one objective the best row.
     """
 
@@ -104,6 +105,11 @@ def _read(part: ProblemPart, key: RunKey, table: RunTable, folder: Path, views: 
     members = tuple(tuple(order[front].tolist()) for _, front in table.fronts)
     rows = rows.assign(evaluation=np.arange(1, len(rows) + 1), clock=clock(part, rows))
     seen = {view.kind: view.minimised(rows) for view in views}
+    if table.expected is not None:  # of noisy objectives: a lucky measurement is no merit
+        decisive = pd.DataFrame(table.decisive(rows), columns=[o.name for o in table.objectives])
+        for view in views:
+            names = [c for o, c in zip(view.objectives, view.columns, strict=True) if c == o.name]
+            seen[view.kind] = view.minimised(rows.assign(**{name: decisive[name] for name in names}))
     return RunResult(key, summary_of(folder), rows, seen, steps, members)
 
 

@@ -46,6 +46,11 @@ def described(study: Study) -> tuple[str, ...]:
     searched = ", ".join(o.name for o in study.view.objectives)
     shown = ", ".join(study.view.columns)
     said = [f"Searched: {searched}. Shown: {study.kind} values ({shown})."]
+    noisy = [o.name for o in study.view.objectives if o.noisy]
+    if noisy:
+        said.append(
+            f"Fronts are selected by the expected {' and '.join(noisy)} at the end of each run, which is also the value without a reported one."
+        )
     if study.reference is not None:
         corners = []
         for corner in (study.reference.box.ideal, study.reference.box.reference):

@@ -13,6 +13,7 @@ from nas.core.task_spec import TaskSpec
 from nas.core.text import markdown_code, markdown_text, printable
 from nas.export.making import Made, Run, without_folders
 from nas.export.picks import Pick
+from nas.runs.expected import ENDS
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,16 @@ def _search(
         )
         for item in run.table.objectives
         if item.name not in other
+    ]
+    rows += [
+        (
+            f"{item.name}, expected",
+            "{:,.6g} ({:,.6g} to {:,.6g})".format(*(chosen.row[f"{item.name}_{end}"] for end in ENDS)),
+            markdown_text(item.unit),
+            "90% interval of a further measurement",
+        )
+        for item in run.table.objectives
+        if f"{item.name}_{ENDS[0]}" in chosen.row
     ]
     limits = ", ".join(markdown_text(str(limit)) for limit in run.meta.get("limits", [])) or "none"
     results = len(run.table.told)

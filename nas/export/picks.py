@@ -13,7 +13,7 @@ import pandas as pd
 from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
 from nas.core.objectives import Objective
-from nas.pareto.decision import knee, minimised, pick
+from nas.pareto.decision import decisive, knee, minimised, pick
 from nas.pareto.preference_text import terms
 from nas.pareto.preferences import Preference
 from nas.runs.run_folder import RunTable
@@ -93,8 +93,7 @@ def _by_preference(front: pd.DataFrame, objectives: Sequence[Objective], text: s
     preference = Preference.parse(terms(text if item is None else limits), objectives)
     ranked = pick(front, preference)
     if ranked.ranked.empty:
-        nearest = ranked.nearest.iloc[0]
-        said = ", ".join(f"{o.name} {nearest[o.name]:g}" for o in objectives)
+        said = ", ".join(f"{o.name} {decisive(ranked.nearest, o.name).iloc[0]:g}" for o in objectives)
         raise ConfigError(
             f"--pick {text!r}: none of the {len(front)} networks of the front meets the limits; the nearest has {said}"
         )

@@ -61,14 +61,27 @@ class Measures:
 
 
 def front_rows(state: SearchState) -> list[tuple[str, ...]]:
-    """The front as texts: a header with units, then a row per architecture, sorted by the first objective."""
+    """The front as texts: a header with units, then a row per architecture, sorted by the first objective.
+
+    Noisy objectives have their expected values, and the measured ones in the last columns.
+    """
     objectives = state.problem.objectives
-    header = ("architecture", *(f"{o.name} ({o.unit})" if o.unit else o.name for o in objectives))
+    noisy = [] if state.expected is None else state.expected.noisy
+
+    def titled(name: str, unit: str) -> str:
+        return f"{name} ({unit})" if unit else name
+
+    titles = [
+        titled(f"{o.name} expected" if j in noisy else o.name, o.unit) for j, o in enumerate(objectives)
+    ]
+    titles += [titled(f"{objectives[j].name} measured", objectives[j].unit) for j in noisy]
+    header = ("architecture", *titles)
     items = sorted(zip(state.front.points.tolist(), state.front.items, strict=True), key=lambda item: item[0])
     rows = [
         (
             state.problem.space.format(result.trial.architecture),
             *(f"{o.sign * v:.6g}" for o, v in zip(objectives, point, strict=True)),
+            *(f"{result.values[objectives[j].name]:.6g}" for j in noisy),
         )
         for point, result in items
     ]

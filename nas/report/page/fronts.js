@@ -175,8 +175,7 @@ function ring() {
 /** The legend of the marks, as a list. */
 function showLegend(traces) {
   const named = traces.filter((trace) => trace.title && trace.named);
-  const marks = { ...Object.fromEntries(MARKS.map((mark, m) => [mark, MARKS_AS_TEXT[m]])), ...Object.fromEntries(MARKS.map((mark, m) => [`${mark}-open`, OPEN_AS_TEXT[m]])) };
-  marks.x ??= "×";
+  const marks = { ...Object.fromEntries(MARKS.map((mark, m) => [mark, MARKS_AS_TEXT[m]])), ...Object.fromEntries(MARKS.map((mark, m) => [`${mark}-open`, OPEN_AS_TEXT[m]])), x: "✕" };
   byId("legend").replaceChildren(...named.map((trace) => {
     const mark = element("span", { class: "swatch", "aria-hidden": "true" }, marks[trace.marker.symbol]);
     mark.style.color = trace.marker.color;
