@@ -6,15 +6,16 @@ corrects a measurement by its companions and by what similar architectures reach
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nas.algorithms.acquisition import WEIGHTS, outcomes
-from nas.algorithms.prediction import expected_value, measurements, process_for, scale_of
+from nas.algorithms.prediction import Encoding, expected_value, measurements, process_for, scale_of
 from nas.core.objectives import Objective, sampling_name
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Observation
@@ -50,36 +51,40 @@ class Believed:
 
 
 class Expectation:
-    """Estimates the expected values of a problem's noisy objectives; `needed` is false if it has none.
+    """Estimates the expected values of a problem's noisy objectives; see `noisy_objectives`."""
 
-    `noisy` are their columns (None: those declared noisy).
-    """
-
-    def __init__(self, problem: Problem, noisy: Sequence[int] | None = None) -> None:
+    def __init__(self, problem: Problem) -> None:
         self._problem = problem
-        self._noisy = noisy_objectives(problem, ()) if noisy is None else list(noisy)
-        self.needed = bool(self._noisy)
-        if self.needed:
-            self._encode, self._make = process_for(problem)
         self._models: dict[int, _Noisy] = {}
+
+    def needed(self, known: Sequence[Observation]) -> bool:
+        """Whether an objective is noisy."""
+        return bool(noisy_objectives(self._problem, known))
+
+    @cached_property
+    def _process(self) -> tuple[Encoding, Callable[..., Any]]:
+        return process_for(self._problem)
 
     def fit(self, known: Sequence[Observation]) -> Expectation:
         """Learn weights and hyperparameters from successful observations, at least one."""
         table = _Measured.of(known)
-        X = self._encode(table.architectures)
-        for j in self._noisy:
-            self._models[j] = _Noisy(self._problem.objectives[j], self._make).fit(X, table, j)
+        encode, make = self._process
+        X = encode(table.architectures)
+        self._models = {
+            j: _Noisy(self._problem.objectives[j], make).fit(X, table, j)
+            for j in noisy_objectives(self._problem, known)
+        }
         return self
 
     def estimate(self, known: Sequence[Observation]) -> Estimates:
         """Estimate from all successful observations, with what was learned last."""
         table = _Measured.of(known)
-        X = self._encode(table.architectures)
+        X = self._process[0](table.architectures)
         measured = table.means()
         index, mean, low, high = (measured.copy() for _ in range(4))
         for j, model in self._models.items():
             index[:, j], mean[:, j], low[:, j], high[:, j] = model.estimate(X, table, j)
-        return Estimates(table.architectures, measured, index, mean, low, high, self._noisy)
+        return Estimates(table.architectures, measured, index, mean, low, high, tuple(self._models))
 
     def believed(self, known: Sequence[Observation]) -> Believed:
         """The estimates as observations."""
@@ -193,8 +198,8 @@ class _Noisy:
 
 def estimates(problem: Problem, known: Sequence[Observation]) -> Estimates | None:
     """Estimates from all successful observations; None if no objective is noisy, or without observations."""
-    expectation = Expectation(problem, noisy_objectives(problem, known))
-    if not expectation.needed or not known:
+    expectation = Expectation(problem)
+    if not known or not expectation.needed(known):
         return None
     return expectation.fit(known).estimate(known)
 

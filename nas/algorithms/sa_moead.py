@@ -24,7 +24,7 @@ from nas.algorithms.candidates import Candidates
 from nas.algorithms.cost_estimate import CostEstimate
 from nas.algorithms.expectation import Believed, Expectation
 from nas.algorithms.initial_design import initial_design
-from nas.algorithms.noise import averaged, posterior, worth_repeating
+from nas.algorithms.noise import averaged, worth_repeating
 from nas.algorithms.prediction import AUTO, make_predictors
 from nas.core.algorithm import Algorithm
 from nas.core.checks import check_fraction, check_positive
@@ -191,7 +191,7 @@ class SAMOEAD(Algorithm):
 
     def _current(self) -> tuple[Sequence[Observation], Sequence[Architecture], FloatArray]:
         """The results that models learn from, and the members and points (k, m) of the front, by expected values if noisy."""
-        if not self._expectation.needed:
+        if not self._expectation.needed(self._known):
             return self._known, self._archive.items, self._archive.points.copy()
         fitted = self._fitted_at[0]
         if self._believed is None or self._believed_at != (fitted, len(self._known)):
@@ -246,17 +246,12 @@ class SAMOEAD(Algorithm):
         notes, self._notes = self._notes, []
         return notes
 
-    def posterior(self, architectures: Sequence[Architecture]) -> tuple[FloatArray, FloatArray]:
-        """Posterior mean and deviation of these architectures given all results, each (n, m), minimised."""
-        predictors = make_predictors(self._problem, self._settings.surrogate)
-        return posterior(self._problem, predictors, self._known, architectures)
-
     def _new_infill(self) -> InfillSelector:
         """Fit the models to the results known when that was due, and find the promising candidates."""
         known = self._known[: self._fitted_at[0]]
         asked = self._asked[: self._fitted_at[1]]
         learned = means = averaged(self._problem, known)
-        if self._expectation.needed:  # it learned from the same results
+        if self._expectation.needed(known):  # it learned from the same results
             believed = self._expectation.believed(known)
             learned, known = believed.learned, believed.values
             means = known

@@ -370,8 +370,6 @@ def _report(result: SearchResult, out: Path, loop: LoopSettings, page: Path | No
     further = "" if go_on is None else f"\n  {go_on}   continues this search"
     if result.out is not None and (result.out / WEIGHTS / INDEX).is_file():
         further = f"\n  {command('nas', 'export', out)}   exports the knee point: PyTorch, ONNX, model card{further}"
-    if result.front_posterior is not None:
-        further = f"\n  {out}/front_posterior.csv  the front by posterior mean of noisy measurements{further}"
     written = result.out is not None and (result.out / HISTORY_CSV).is_file()
     table = f"{HISTORY_CSV} and history.parquet" if written else "history.parquet"
     shown = "" if page is None else f"  {page}  all results on one page, opens offline\n"

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from nas.core.problem import Problem
-from nas.core.records import Architecture, FloatArray, Note, Observation
+from nas.core.records import Architecture, Note, Observation
 
 
 class Algorithm(ABC):
@@ -17,7 +17,7 @@ class Algorithm(ABC):
 
     Constructed as `Algorithm(problem, rng, settings)`; `Settings` is the frozen dataclass of its parameters, each with a
     default. Deterministic: the same generator state and the same calls give the same proposals, so a run resumes by
-    replay. Optional abilities: `HasNotes`, `HasRecall`, `HasPosterior`.
+    replay. Optional abilities: `HasNotes`, `HasRecall`.
     """
 
     Settings: ClassVar[type[Any]]
@@ -77,14 +77,3 @@ class TakesStarts(Protocol):
 
     def begin_with(self, architectures: Sequence[Architecture]) -> None:
         """Take the architectures that are evaluated first, in this order; `ask` must not propose them."""
-
-
-@runtime_checkable
-class HasPosterior(Protocol):
-    """An algorithm with a model of the objectives that smooths noisy measurements."""
-
-    def posterior(self, architectures: Sequence[Architecture]) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation of the minimised objectives, each (n, m), given all results so far.
-
-        Exact objectives have a deviation of 0. Calling this does not change later proposals.
-        """

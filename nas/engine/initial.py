@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nas.core.algorithm import Algorithm, HasRecall, TakesStarts
+from nas.core.algorithm import Algorithm, HasNotes, HasRecall, TakesStarts
 from nas.core.errors import ConfigError, NasError
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Observation
@@ -123,8 +123,7 @@ class InitialFirst(Algorithm):
     proposals of them are skipped.
     """
 
-    notes: Callable[[], Any]  # these three exist only if the algorithm has them
-    posterior: Callable[..., Any]
+    notes: Callable[[], Any]  # these two exist only if the algorithm has them
     recall: Callable[[Architecture | None], None]
 
     def __init__(self, inner: Algorithm, given: Sequence[Architecture]) -> None:
@@ -132,9 +131,8 @@ class InitialFirst(Algorithm):
         self._left = deque(given)
         self._untold: set[Architecture] = set()  # asked here, without a result yet
         self._given = len(given)
-        for ability in ("notes", "posterior"):
-            if hasattr(inner, ability):
-                setattr(self, ability, getattr(inner, ability))
+        if isinstance(inner, HasNotes):
+            self.notes = inner.notes
         self._recalls = inner if isinstance(inner, HasRecall) else None
         if self._recalls is not None:
             self.recall = self._recall

@@ -10,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 
-from nas.algorithms.noise import posterior_front
 from nas.core.errors import HistoryError
 from nas.core.objectives import Objective
 from nas.core.space import SearchSpace, text_of
@@ -42,8 +41,7 @@ class SearchResult:
     objective in its own unit, and for a noisy one the expected value with a 90% interval, as in front.csv. `history`: one row per trial (see `nas.runs.history.read_history`). Both end in one column per
     parameter, where these have names (see `nas.runs.parameters`). `summary`: the numbers of summary.json. `state`:
     ``finished``, ``exhausted`` (nothing new left in the space) or ``interrupted``.
-    `front_posterior`: with repeated measurements and an algorithm with a model, the front by the model's posterior mean (see
-    `nas.algorithms.noise.posterior_front`). `space`: the searched space, with the costs and networks of the data.
+    `space`: the searched space, with the costs and networks of the data.
     """
 
     front: pd.DataFrame
@@ -52,7 +50,6 @@ class SearchResult:
     state: str
     out: Path | None = None
     table: RunTable | None = field(default=None, repr=False)
-    front_posterior: pd.DataFrame | None = field(default=None, repr=False)
     space: SearchSpace | None = field(default=None, repr=False)
 
 
@@ -133,15 +130,13 @@ def conclude(
         "limits": [str(limit) for limit in problem.limits],
     }
     every = [*state.imported, *state.results]
-    posterior = posterior_front(problem, plan.algorithm, every)
     front = state.settle_expected()
     named, texts = Parameters(), {}
-    if history is None or posterior is not None or front is not None:
+    if history is None or front is not None:
         different = dict.fromkeys(result.trial.architecture for result in every)
         texts = {architecture: text_of(problem.space, architecture) for architecture in different}
         named = Parameters.of(problem.space, texts)
     expected = None if front is None else front.values(texts.__getitem__, len(state.imported))
-    posterior = None if posterior is None else named.added(posterior)
     if history is None:
         frame = frame_of(problem.space, state.results, texts=texts)
         initial = plan.algorithm.initial
@@ -157,7 +152,7 @@ def conclude(
             expected=expected,
         )
         return SearchResult(
-            table.front, table.frame, summarise(table, extra), ended, None, table, posterior, problem.space
+            table.front, table.frame, summarise(table, extra), ended, None, table, problem.space
         )
     history.check_in_place()
     out = history.path.parent
@@ -167,7 +162,7 @@ def conclude(
     recorded_code = RunCode.from_meta(meta.get(CODE))
     if recorded_code is not None and recorded_code.accepted:
         extra["code_changed"] = [dict(change) for change in recorded_code.accepted]
-    summary = write_tables(out, table, extra, posterior, plots=plots, csv=csv)
+    summary = write_tables(out, table, extra, plots=plots, csv=csv)
     if kept is not None:
         kept.conclude(problem.space, state.front.items, history.trials())
-    return SearchResult(table.front, table.frame, summary, ended, out, table, posterior, problem.space)
+    return SearchResult(table.front, table.frame, summary, ended, out, table, problem.space)

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from nas.core.errors import HistoryError
 from nas.core.files import write_stream, write_text
 from nas.core.tables import csv_text
@@ -20,18 +18,11 @@ from nas.runs.run_folder import HISTORY_CSV, RunTable, curves, summarise
 
 
 def write_tables(
-    folder: Path,
-    table: RunTable,
-    extra: Mapping[str, Any],
-    posterior: pd.DataFrame | None = None,
-    *,
-    plots: bool = True,
-    csv: bool = False,
+    folder: Path, table: RunTable, extra: Mapping[str, Any], *, plots: bool = True, csv: bool = False
 ) -> dict[str, Any]:
     """Write front.csv, curves.csv, history.parquet, summary.json and (with `plots`) plots/; return the summary.
 
-    Also surrogate.csv if the algorithm recorded the quality of its surrogates, front_posterior.csv for a front by
-    `posterior` mean, and history.csv with `csv` or if the run has one. Writes nothing if one of the names belongs to a
+    Also surrogate.csv if the algorithm recorded the quality of its surrogates, and history.csv with `csv` or if the run has one. Writes nothing if one of the names belongs to a
     file that the run did not write (`ForeignFileError`) or is read-only.
     """
     summary = summarise(table, extra)
@@ -39,8 +30,6 @@ def write_tables(
     files = run_files(folder)
     history = as_written(table.frame, table.parameters)
     tables = {"front.csv": as_written(table.front, table.parameters), "curves.csv": curves(table)}
-    if posterior is not None:
-        tables["front_posterior.csv"] = as_written(posterior, table.parameters)
     if len(judged):
         tables["surrogate.csv"] = judged
     if csv or files.owns(HISTORY_CSV):
@@ -52,6 +41,7 @@ def write_tables(
         names += [f"plots/{name}" for name in figures(table)]
     try:
         files.claim(*names)
+        files.remove("front_posterior.csv")  # of an earlier version
         for name, frame in tables.items():
             write_text(folder / name, csv_text(frame))
         write_stream(folder / "history.parquet", lambda file: history.to_parquet(file, index=False))

@@ -196,6 +196,6 @@ def _plots(folder: Path) -> list[str]:
 
 
 _AT_THE_END = (
-    *("config.json", "front.csv", "front_posterior.csv", "curves.csv", "surrogate.csv", "history.parquet"),
+    *("config.json", "front.csv", "curves.csv", "surrogate.csv", "history.parquet"),
     *("summary.json", "live.json", "plots/", "weights/", "weights/index.json"),
 )

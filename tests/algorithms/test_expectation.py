@@ -11,7 +11,7 @@ import pytest
 from engine_parts import Grid
 
 import nas
-from nas.algorithms.expectation import Estimates, Expectation, estimates
+from nas.algorithms.expectation import Estimates, Expectation, estimates, noisy_objectives
 from nas.algorithms.sa_moead import SAMOEAD, SAMOEADSettings
 from nas.core.objectives import Objective
 from nas.core.problem import Problem
@@ -115,8 +115,19 @@ def test_values_to_maximise_are_estimated_as_well():
 @pytest.mark.parametrize("objective", [Objective("error"), Objective("error", noise=0, companions=["loss"])])
 def test_an_exact_objective_needs_no_estimates(objective: Objective):
     problem = Problem(Grid(), [objective, "params"], noisy)
-    assert not Expectation(problem).needed
-    assert estimates(problem, told(problem)) is None
+    seen = list({o.architecture: o for o in told(problem)}.values())
+    assert not Expectation(problem).needed(seen)
+    assert estimates(problem, seen) is None
+
+
+def test_repeated_measurements_that_differ_make_an_objective_noisy_unless_it_is_declared_exact():
+    for noise, expected in ((None, [0]), (0.0, [])):
+        problem = Problem(Grid(), [Objective("error", noise=noise), "params"], noisy)
+        first = told(problem, 3)
+        again = dataclasses.replace(first[1], objectives=np.add(first[1].objectives, [1.0, 0.0]))
+        assert noisy_objectives(problem, first) == []
+        assert noisy_objectives(problem, [*first, first[1]]) == []
+        assert noisy_objectives(problem, [*first, again]) == expected
 
 
 def test_a_search_with_a_noise_of_zero_proposes_what_one_without_companions_does():

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from engine_parts import Grid, Keeping, interrupt_at
+from engine_parts import Keeping, interrupt_at
+from noisy_parts import COLUMNS, ERROR, noisy, search
 
 import nas
 from nas.algorithms.sa_moead import SAMOEADSettings
@@ -24,21 +25,7 @@ from nas.runs.expected import ExpectedValues
 from nas.training import Halving
 
 pytestmark = pytest.mark.usefixtures("no_plots")
-ERROR = Objective("error", "%", best=0.0, companions=["loss"])
 QUICK = SAMOEADSettings(initial=8, surrogate="rbf", whole_space=100, pool=100, growth=0.5)
-COLUMNS = ["architecture", "error", "params", "error_expected", "error_low", "error_high"]
-
-
-def noisy(trial: Trial) -> Mapping[str, float]:
-    luck = np.random.default_rng(trial.seed).normal()
-    error = 20 + sum((5 - g) ** 2 for g in trial.architecture.genes) / 3
-    return {"error": error + 6 * luck, "loss": (error + 3 * luck) / 40}
-
-
-def search(out: Path | None = None, objective: Objective = ERROR, **changes: Any) -> nas.SearchResult:
-    arguments: dict[str, Any] = {"algorithm": "random", "budget": 40, "seed": 3, "executor": "serial"}
-    arguments |= {"evaluate": noisy, "out": out}
-    return nas.search(Grid(), [objective, "params"], **arguments | changes)
 
 
 @pytest.fixture(scope="module")
