@@ -255,7 +255,7 @@ def test_files_placed_in_a_finished_run_are_left_alone_by_resume_report_and_expo
     assert [after[name] for name in names] == [before[name] for name in names]
 
 
-@pytest.mark.parametrize("name", ["report.html", "curves.csv", "weights/index.json", "live.json"])
+@pytest.mark.parametrize("name", ["report.html", "weights/index.json", "live.json"])
 @pytest.mark.parametrize("kind", ["file", "link", "dangling link", "folder"])
 def test_what_takes_the_name_of_a_file_of_the_run_is_refused_before_work_and_named(
     name: str, kind: str, run: Path, nas_command
