@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from noisy_parts import search as noisy_search
 
 
 @pytest.fixture
@@ -138,3 +139,20 @@ def test_an_empty_front_is_reported(folder: Path, nas_command) -> None:
     assert "The front is empty" in done.out
     said = json.loads(nas_command("front", "run", "--prefer", "error=5%,params<1k", "--knee", "--json").out)
     assert (said["front_size"], said["rows"], said["nearest"], said["knee"]) == (0, [], [], None)
+
+
+def test_a_noisy_front_is_printed_with_its_expected_values(tmp_path: Path, nas_command) -> None:
+    result = noisy_search(tmp_path / "noisy")
+    best = result.front["error_expected"].min()
+    run = str(tmp_path / "noisy")
+    done = nas_command("front", run)
+    assert "error expected (90%)" in " ".join(done.out.split())
+    assert "The front and its order follow from the expected error" in " ".join(done.out.split())
+    rows = json.loads(nas_command("front", run, "--by", "error", "--json").out)
+    assert rows[0]["error_expected"] == best
+    asked = f"error<={best + 1}"
+    found = json.loads(nas_command("front", run, "--prefer", asked, "--json").out)
+    assert {"error_expected", "error_low", "error_high"} < set(found["rows"][0])
+    assert all(row["error_expected"] <= best + 1 for row in found["rows"])
+    none = nas_command("front", run, "--prefer", f"error<={best - 1}").out
+    assert "error expected (90%)" in " ".join(none.split())

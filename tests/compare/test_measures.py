@@ -16,6 +16,7 @@ from nas.compare.measures import Curve, Measure, evaluation_grid, quartiles, tim
 from nas.compare.reference import references
 from nas.compare.results import read_runs
 from nas.compare.runs import Comparison, RunKey
+from nas.compare.tables import described
 from nas.core.errors import ConfigError
 from nas.core.records import Trial
 from nas.core.space import SearchSpace
@@ -320,3 +321,22 @@ def test_a_larger_value_may_be_better(comparison: Compare, tmp_path: Path) -> No
     for run in searched.runs:
         assert searched.curves["best"][run.key].at([24])[0] == run.rows["accuracy"].max()
     assert searched.matrix(24).max() == max(run.rows["accuracy"].max() for run in searched.runs)
+
+
+def test_with_a_noisy_objective_fronts_are_those_by_expected_values(
+    comparison: Compare, tmp_path: Path
+) -> None:
+    error = {"name": "error", "noise": 0.02}
+    problem = two_objectives(objectives=[error, "params"], reference={})
+    made = comparison(tmp_path, problems=[problem], algorithms=["random", "moead"], seeds=2)
+    assert not make_runs(made).failed
+    part = made.config.problems[0]
+    (searched, reported), (run, *_) = read_runs(made, part)
+    front = pd.read_csv(made.folder(run.key) / "front.csv")
+    by_expected = front[["error_expected", "params"]].sort_values("params").to_numpy()
+    assert sorted(map(tuple, run.front(searched))) == sorted(map(tuple, by_expected))
+    tested = run.rows.set_index("architecture")["test_error"][front["architecture"]]
+    assert sorted(run.front(reported)[:, 0]) == sorted(tested)
+    assert "Fronts are selected by the expected error at the end of each run" in " ".join(
+        described(study(made, part)[0])
+    )

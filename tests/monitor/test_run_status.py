@@ -21,8 +21,10 @@ from engine_parts import (
     quick,
     rising,
 )
+from noisy_parts import ERROR, noisy
 
 import nas
+from nas.cli import panel
 from nas.core.objectives import Limit, objective
 from nas.engine.loop import LoopSettings
 from nas.engine.search_state import SearchState
@@ -44,13 +46,20 @@ KINDS: dict[str, dict[str, Any]] = {
         "algorithm_settings": replace(QUICK_SETTINGS["sa-moead"], repeats=0.3),
     },
     "noting": {"algorithm": Noting},
+    "noisy": {"objectives": [ERROR, "params", "madds"], "evaluate": noisy, "budget": 50},
+    "noisy halving": {
+        "objectives": [ERROR, "params", "madds"],
+        "evaluate": noisy,
+        "loop": LoopSettings(halving=Halving(1, 9, 3)),
+        "limits": ["error <= 60"],
+    },
 }
 DEAR = ("repeats",)
 
 
 def search(out: Path | None, *callbacks: object, **changes: Any) -> nas.SearchResult:
     arguments = {"evaluate": quick, "budget": 40, "out": out, "callbacks": callbacks} | changes
-    return nas.search(Grid(), OBJECTIVES, **{"algorithm": "moead", **arguments})
+    return nas.search(Grid(), arguments.pop("objectives", OBJECTIVES), **{"algorithm": "moead", **arguments})
 
 
 def findings(standing: RunStatus | None) -> RunStatus:
@@ -94,6 +103,19 @@ def test_at_the_end_it_agrees_with_the_summary(kind: str, tmp_path: Path) -> Non
     assert {b.objective: b.value for b in standing.best} == pytest.approx(summary["best"])
     assert standing.outcome == summary["state"] == "finished"
     assert standing.seconds == pytest.approx(summary["seconds"], abs=1e-3)
+
+
+def test_the_best_of_a_noisy_objective_is_marked_as_expected(tmp_path: Path) -> None:
+    live = LiveStatus()
+    result = search(tmp_path / "run", live, **KINDS["noisy"])
+    standing = live.now()
+    assert standing is not None
+    best = {b.objective: b for b in standing.best}
+    assert best["error"].expected
+    assert not best["params"].expected
+    assert best["error"].value == pytest.approx(result.front["error_expected"].min())
+    assert "error" in str(panel._best(standing, 80)[0])
+    assert "% expected" in str(panel._best(standing, 80)[0])
 
 
 def test_results_of_a_warm_start_are_on_the_front_and_not_evaluations(tmp_path: Path) -> None:

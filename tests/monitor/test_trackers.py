@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 from engine_parts import Grid, Noting, interrupt_at, quick
+from noisy_parts import search as noisy_search
 
 import nas
+from nas.monitor.trackers.measures import front_rows
 from nas.monitor.trackers.mlflow import LINK, MLflow
 from nas.monitor.trackers.tensorboard import TensorBoard
 
@@ -186,3 +188,15 @@ def test_a_store_that_does_not_answer_is_a_warning_and_costs_no_result(
     (warning,) = [r.getMessage() for r in caplog.records if r.name == "nas.engine.callbacks"]
     assert "callback MLflow" in warning
     assert not (tmp_path / "run" / "mlflow.db").exists()
+
+
+def test_the_table_of_a_noisy_front_has_expected_and_measured_values() -> None:
+    tables: list[list[tuple[str, ...]]] = []
+    result = noisy_search(callbacks=[lambda state: tables.append(front_rows(state))])
+    header, *rows = tables[-1]
+    assert header == ("architecture", "error expected (%)", "params (parameters)", "error measured (%)")
+    assert len(rows) == len(result.front)
+    by_text = result.front.set_index("architecture")
+    for text, expected, _, measured in rows:
+        assert float(expected) == pytest.approx(by_text["error_expected"][text], rel=1e-5)
+        assert float(measured) == pytest.approx(by_text["error"][text], rel=1e-5)
