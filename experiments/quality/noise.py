@@ -70,9 +70,6 @@ def fronts(problem: Problem, known: list[Observation]) -> dict[str, tuple[list[A
     means = averaged(problem, known)
     architectures = [seen.architecture for seen in means]
     kinds = {"measured": np.array([seen.objectives for seen in means])}
-    algorithm = SAMOEAD(problem, np.random.default_rng(0))
-    algorithm.tell(known)
-    kinds["posterior"] = algorithm.posterior(architectures)[0]
     estimate = estimates(problem, known)
     if estimate is not None:
         kinds["expected"] = estimate.mean
