@@ -263,3 +263,20 @@ def test_a_trial_that_no_worker_ran_is_not_an_evaluation() -> None:
     ruled_out.take(Told(0, None, None, "invalid", "breaks a limit"))
     standing = ruled_out.status(1.0)
     assert (standing.evaluated, standing.failed, standing.failures) == (0, 0, ())
+
+
+def test_results_of_a_warm_start_have_expected_values_too(tmp_path: Path) -> None:
+    search(tmp_path / "earlier", seed=1, **KINDS["noisy"] | {"budget": 20})
+    live, recorded = LiveStatus(), RecordedStatus(tmp_path / "run")
+    pairs: list[tuple[RunStatus, RunStatus]] = []
+
+    def look(state: SearchState) -> None:
+        pairs.append((findings(live.now()), findings(recorded.look())))
+
+    given = KINDS["noisy"] | {"budget": 20, "warm_start": tmp_path / "earlier"}
+    result = search(tmp_path / "run", live, look, **given)
+    assert [told for told, _ in pairs] == [read for _, read in pairs]
+    assert recorded.look().front_size == len(result.front) == live.now().front_size  # type: ignore[union-attr]
+    assert recorded.look().hypervolume == pytest.approx(result.summary["hypervolume"])
+    assert (result.front["origin"] != "").any()
+    assert (result.front["error_low"] < result.front["error_high"]).all()
