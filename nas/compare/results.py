@@ -15,7 +15,10 @@ from nas.compare.runs import Comparison, RunKey, summary_of
 from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
 from nas.core.objectives import Objective
-from nas.core.records import FloatArray
+from nas.core.problem import Problem
+from nas.core.records import Architecture, FloatArray, Result, Status, Trial
+from nas.core.space import parsed
+from nas.engine.expected import ExpectedFront
 from nas.runs.reading import load_run
 from nas.runs.run_folder import RunTable
 
@@ -70,7 +73,7 @@ class RunResult:
 
     `rows` has one row per evaluation, in result order: the run's table with `evaluation` (from 1) and `clock`
     (seconds since its start). `points` are its values by kind of view, (n, m), minimised; of noisy objectives without a reported
-    value the expected ones at the end of the run. `steps` are the evaluations
+    value the expected ones of `shared_values`. `steps` are the evaluations
     (k,) after which the front changed, `members` the rows on it then; with one objective the best row.
     """
 
@@ -90,14 +93,22 @@ class RunResult:
 def read_runs(comparison: Comparison, part: ProblemPart) -> tuple[tuple[View, ...], list[RunResult]]:
     """All complete runs of a problem. Raises `ConfigError` if they lack a reported value."""
     keys = [key for key in comparison.every_run() if key.problem == part.name and comparison.done(key)]
-    runs, views = [], views_of(part, comparison.problem_of(part).objectives)
-    for key in keys:
-        table, _ = load_run(comparison.folder(key), steps=None)
-        runs.append(_read(part, key, table, comparison.folder(key), views))
+    problem = comparison.problem_of(part)
+    views = views_of(part, problem.objectives)
+    tables = {key: load_run(comparison.folder(key), steps=None)[0] for key in keys}
+    shared = shared_values(problem, list(tables.values()))
+    runs = [_read(part, key, table, comparison.folder(key), views, shared) for key, table in tables.items()]
     return views, runs
 
 
-def _read(part: ProblemPart, key: RunKey, table: RunTable, folder: Path, views: Sequence[View]) -> RunResult:
+def _read(
+    part: ProblemPart,
+    key: RunKey,
+    table: RunTable,
+    folder: Path,
+    views: Sequence[View],
+    shared: Mapping[str, FloatArray],
+) -> RunResult:
     ran = (table.told["status"] != "invalid").to_numpy(dtype=bool)
     rows, order = table.told[ran].reset_index(drop=True), np.cumsum(ran) - 1
     _check_columns(part, rows, views)
@@ -105,12 +116,37 @@ def _read(part: ProblemPart, key: RunKey, table: RunTable, folder: Path, views: 
     members = tuple(tuple(order[front].tolist()) for _, front in table.fronts)
     rows = rows.assign(evaluation=np.arange(1, len(rows) + 1), clock=clock(part, rows))
     seen = {view.kind: view.minimised(rows) for view in views}
-    if table.expected is not None:  # of noisy objectives: a lucky measurement is no merit
-        decisive = pd.DataFrame(table.decisive(rows), columns=[o.name for o in table.objectives])
-        for view in views:
-            names = [c for o, c in zip(view.objectives, view.columns, strict=True) if c == o.name]
-            seen[view.kind] = view.minimised(rows.assign(**{name: decisive[name] for name in names}))
+    for view in views if shared else ():
+        own = np.array([c == o.name for o, c in zip(view.objectives, view.columns, strict=True)])
+        for i, text in enumerate(rows["architecture"]):
+            if text in shared:
+                seen[view.kind][i, own] = shared[text][own]
     return RunResult(key, summary_of(folder), rows, seen, steps, members)
+
+
+def shared_values(problem: Problem, tables: Sequence[RunTable]) -> dict[str, FloatArray]:
+    """Minimised objectives (m,) of each architecture, with expected values from the results of all runs; empty if none is noisy.
+
+    One estimate for all runs is a common measure: an architecture has one value, whichever run found it. Measurements that runs
+    share, of an architecture with the same seed, count once.
+    """
+    if not any(table.expected is not None for table in tables):
+        return {}
+    results: dict[tuple[object, ...], Result] = {}
+    texts: dict[str, Architecture] = {}
+    for table in tables:
+        good = table.frame[table.frame["status"] == "ok"]
+        numbers = good.select_dtypes("number").columns.difference(["trial", "seed", "budget"])
+        for row in good.to_dict("records"):
+            text, budget = str(row["architecture"]), None if pd.isna(row["budget"]) else float(row["budget"])
+            architecture = texts.get(text) or texts.setdefault(text, parsed(problem.space, text))
+            values = {str(name): float(row[name]) for name in numbers if np.isfinite(row[name])}
+            trial = Trial(len(results), architecture, int(row["seed"]), budget)
+            results.setdefault((text, trial.seed, budget), Result(trial, Status.OK, values))
+    every = list(results.values())  # in random order, since the model learns from the last
+    front = ExpectedFront.of(problem, [every[i] for i in np.random.default_rng(0).permutation(len(every))])
+    points = {} if front is None else front.points
+    return {text: points[a] for text, a in texts.items() if a in points}
 
 
 def _check_columns(part: ProblemPart, rows: pd.DataFrame, views: Sequence[View]) -> None:
