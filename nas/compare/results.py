@@ -19,6 +19,7 @@ from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Result, Status, Trial
 from nas.core.space import parsed
 from nas.engine.expected import ExpectedFront
+from nas.runs.expected import FRONTS
 from nas.runs.reading import load_run
 from nas.runs.run_folder import RunTable
 
@@ -95,16 +96,32 @@ def read_runs(comparison: Comparison, part: ProblemPart) -> tuple[tuple[View, ..
     keys = [key for key in comparison.every_run() if key.problem == part.name and comparison.done(key)]
     problem = comparison.problem_of(part)
     views = views_of(part, problem.objectives)
-    tables = {key: load_run(comparison.folder(key), steps=None)[0] for key in keys}
-    shared = shared_values(problem, list(tables.values()))
-    runs = [_read(part, key, table, comparison.folder(key), views, shared) for key, table in tables.items()]
+    read = {key: load_run(comparison.folder(key), steps=None) for key in keys}
+    shared = shared_values(problem, [table for table, _ in read.values()])
+    runs = []
+    for key, (table, meta) in read.items():
+        fronts = _fronts(table, meta)
+        runs.append(_read(part, key, table, fronts, comparison.folder(key), views, shared))
     return views, runs
+
+
+def _fronts(table: RunTable, meta: Mapping[str, Any]) -> list[tuple[int, list[int]]]:
+    """As `RunTable.fronts`; with noisy objectives those that the run had at the time, without knowing later results."""
+    if not meta.get(FRONTS):
+        return table.fronts
+    row_of = {int(trial): i for i, trial in enumerate(table.told["trial"])}
+    return [
+        (told - 1, [row_of[trial] for trial in trials if trial in row_of])
+        for told, trials in meta[FRONTS]
+        if trials
+    ]
 
 
 def _read(
     part: ProblemPart,
     key: RunKey,
     table: RunTable,
+    fronts: Sequence[tuple[int, list[int]]],
     folder: Path,
     views: Sequence[View],
     shared: Mapping[str, FloatArray],
@@ -112,8 +129,8 @@ def _read(
     ran = (table.told["status"] != "invalid").to_numpy(dtype=bool)
     rows, order = table.told[ran].reset_index(drop=True), np.cumsum(ran) - 1
     _check_columns(part, rows, views)
-    steps = order[[row for row, _ in table.fronts]] + 1
-    members = tuple(tuple(order[front].tolist()) for _, front in table.fronts)
+    steps = order[[row for row, _ in fronts]] + 1
+    members = tuple(tuple(order[front].tolist()) for _, front in fronts)
     rows = rows.assign(evaluation=np.arange(1, len(rows) + 1), clock=clock(part, rows))
     seen = {view.kind: view.minimised(rows) for view in views}
     for view in views if shared else ():

@@ -49,7 +49,7 @@ def described(study: Study) -> tuple[str, ...]:
     noisy = [o.name for o in study.view.objectives if o.noisy]
     if noisy:
         said.append(
-            f"Fronts are selected by the expected {' and '.join(noisy)} of each run; without a reported value they count with that from the results of all runs."
+            f"Fronts are selected by the expected {' and '.join(noisy)} of each run at the time; without a reported value they count with that from the results of all runs."
         )
     if study.reference is not None:
         corners = []

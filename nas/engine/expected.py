@@ -13,7 +13,7 @@ from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Result
 from nas.core.space import SearchSpace, text_of
 from nas.pareto.archive import ParetoArchive, non_dominated
-from nas.runs.expected import META, ExpectedValues
+from nas.runs.expected import FRONTS, META, ExpectedValues
 from nas.runs.history import History
 
 GROWTH = 0.05  # of the number of results: a running search estimates again
@@ -149,7 +149,10 @@ class LiveExpectation:
 
 
 class ExpectedLog:
-    """Writes expected values to the log of a run, for `nas front` and `nas watch`, which have neither its space nor its code."""
+    """Writes expected values to the log of a run, for `nas front` and `nas watch`, which have neither its space nor its code.
+
+    Also the front after each estimate, for `nas compare`: later results must not decide what counts as found early.
+    """
 
     def __init__(self, history: History, space: SearchSpace) -> None:
         self._history = history
@@ -158,10 +161,14 @@ class ExpectedLog:
         self._recorded: ExpectedFront | None = None
 
     def record(self, front: ExpectedFront | None, imported: int) -> None:
-        """Write the values of a front that follows from `imported` results of a warm start and those of the run, unless it did."""
-        if front is not None and front is not self._recorded:
-            self._history.write_meta({META: front.values(self._text, imported).as_meta()})
-            self._recorded = front
+        """Write a front that follows from `imported` results of a warm start and those of the run, unless it did."""
+        if front is None or front is self._recorded:
+            return
+        values = front.values(self._text, imported)
+        earlier = [entry for entry in self._history.meta(FRONTS) or [] if entry[0] < values.results]
+        now = [values.results, [result.trial.id for result in front.members]]
+        self._history.write_meta({META: values.as_meta(), FRONTS: [*earlier, now]})
+        self._recorded = front
 
     def _text(self, architecture: Architecture) -> str:
         if architecture not in self._texts:

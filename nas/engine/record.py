@@ -17,13 +17,13 @@ from nas.core.versions import versions
 from nas.engine.changed_code import META as CODE
 from nas.engine.changed_code import RunCode
 from nas.engine.declared import DECLARATION
+from nas.engine.expected import ExpectedLog
 from nas.engine.kept_weights import KeptWeights
 from nas.engine.plan import COST_SECONDS, Plan
 from nas.engine.search_state import SearchState, numerics
 from nas.engine.stopping import StopRule
 from nas.report.run_tables import write_tables
 from nas.runs.brought import META, imported_table
-from nas.runs.expected import META as EXPECTED
 from nas.runs.files import run_files
 from nas.runs.history import History, as_json
 from nas.runs.history_table import frame_of
@@ -129,15 +129,10 @@ def conclude(
         "objectives": {o.name: {"unit": o.unit, "maximize": o.maximize} for o in problem.objectives},
         "limits": [str(limit) for limit in problem.limits],
     }
-    every = [*state.imported, *state.results]
     front = state.settle_expected()
-    named, texts = Parameters(), {}
-    if history is None or front is not None:
-        different = dict.fromkeys(result.trial.architecture for result in every)
-        texts = {architecture: text_of(problem.space, architecture) for architecture in different}
-        named = Parameters.of(problem.space, texts)
-    expected = None if front is None else front.values(texts.__getitem__, len(state.imported))
     if history is None:
+        different = dict.fromkeys(result.trial.architecture for result in [*state.imported, *state.results])
+        texts = {architecture: text_of(problem.space, architecture) for architecture in different}
         frame = frame_of(problem.space, state.results, texts=texts)
         initial = plan.algorithm.initial
         warm = {} if plan.warm is None else {META: plan.warm.as_meta(problem)}
@@ -148,16 +143,15 @@ def conclude(
             initial,
             state.notes,
             imported_table(warm),
-            parameters=named,
-            expected=expected,
+            parameters=Parameters.of(problem.space, texts),
+            expected=None if front is None else front.values(texts.__getitem__, len(state.imported)),
         )
         return SearchResult(
             table.front, table.frame, summarise(table, extra), ended, None, table, problem.space
         )
     history.check_in_place()
     out = history.path.parent
-    if expected is not None:
-        history.write_meta({EXPECTED: expected.as_meta()})
+    ExpectedLog(history, problem.space).record(front, len(state.imported))
     table, meta = load_run(out)
     recorded_code = RunCode.from_meta(meta.get(CODE))
     if recorded_code is not None and recorded_code.accepted:

@@ -15,6 +15,9 @@ from nas.core.objectives import Objective
 from nas.core.records import FloatArray
 
 META = "expected"  # key in the log's meta values
+FRONTS = (
+    "expected_fronts"  # another: of each estimate the number of told results, and the trials on the front
+)
 ENDS = ("expected", "low", "high")  # suffixes of the columns
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from engine_parts import Grid, quick
+from engine_parts import Grid, interrupt_at, quick
 from noisy_parts import COLUMNS, ERROR, noisy, search
 
 import nas
@@ -74,6 +74,23 @@ def test_it_is_estimated_after_each_of_the_first_forty_results_and_then_when_the
     assert watching.estimates >= set(range(1, 41))
     later = sorted(n for n in watching.estimates if n > 40)
     assert later == [42, 44, 46, 48, 50, 52, 54, 56, 58, 60, 63, 66, 69, 72, 75, 78]
+
+
+def test_the_log_has_the_front_after_each_estimate_also_after_an_interruption(tmp_path: Path) -> None:
+    seen: dict[int, list[int]] = {}
+
+    def look(state: SearchState) -> None:
+        if state.expected is not None:
+            seen[state.expected.results] = sorted(r.trial.id for r in state.front.items)
+
+    search(tmp_path / "whole", callbacks=[look], budget=46)
+    _, meta = nas.load_run(tmp_path / "whole")
+    assert {told: sorted(trials) for told, trials in meta["expected_fronts"]} == seen
+    search(tmp_path / "run", callbacks=[interrupt_at(23)], budget=46)
+    search(tmp_path / "run", resume=True, budget=46)
+    _, again = nas.load_run(tmp_path / "run")
+    assert again["expected"] == meta["expected"]
+    assert dict(map(tuple, again["expected_fronts"])) == dict(map(tuple, meta["expected_fronts"]))
 
 
 def test_an_exact_search_has_no_expected_values() -> None:
