@@ -80,8 +80,12 @@ def add_expected(view: Table, objectives: Sequence[Objective], front: pd.DataFra
 
 def expected_cells(row: pd.Series[Any], names: Sequence[str]) -> list[str]:
     """The cells of the columns of `add_expected`: the expected value and the ends of its interval."""
-    ends = [[number(row[f"{name}_{end}"]) for end in ENDS] for name in names]
-    return [f"{middle} ({low} to {high})" for middle, low, high in ends]
+    cells = []
+    for name in names:
+        ends = [float(row[f"{name}_{end}"]) for end in ENDS]
+        texts = [f"{end:.2f}" for end in ends] if 1 <= abs(ends[0]) < 100 else [number(end) for end in ends]
+        cells.append("{} ({} to {})".format(*texts))
+    return cells
 
 
 def parameter_text(cell: Any) -> str:
