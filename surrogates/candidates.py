@@ -75,6 +75,21 @@ def encode(encodings: Mapping[str, Encoding], name: str, architectures: Sequence
     return np.concatenate([encodings[part](architectures) for part in parts], axis=1)
 
 
+class Columns:
+    """Encoded architectures, each part of a joined name computed once."""
+
+    def __init__(self, encodings: Mapping[str, Encoding], architectures: Sequence[Architecture]) -> None:
+        self._encodings, self._architectures = encodings, architectures
+        self._known: dict[str, FloatArray] = {}
+
+    def __getitem__(self, name: str) -> FloatArray:
+        parts = name.split("+")
+        for part in parts:
+            if part not in self._known:
+                self._known[part] = encode(self._encodings, part, self._architectures)
+        return np.concatenate([self._known[part] for part in parts], axis=1)
+
+
 def default_candidates(
     space: SearchSpace, encodings: Mapping[str, Encoding] | None = None
 ) -> dict[str, Candidate]:

@@ -1,7 +1,8 @@
 """Adaptive switching: cross-validation chooses the surrogate, again each time the data have grown.
 
-Candidates are compared by mean minus one deviation of Kendall's tau, as in the adaptive switching of Lu et al.,
-"NSGANetV2", ECCV 2020, section 3.2; here a candidate is a pair of encoding and model, and the best may be averaged:
+This is the adaptive switching of Lu et al., "NSGANetV2", ECCV 2020, section 3.2, with two changes: candidates are compared by mean minus one
+deviation of a merit of the best part of the results (`surrogates.quality.merit`) instead of Kendall's tau of all, which often preferred a model
+that ranks known groups of networks and generalises less. A candidate is a pair of encoding and model, and the best may be averaged:
 greedy selection from a library (Caruana et al., ICML 2004, section 2), on predictions that exist already.
 """
 
@@ -18,23 +19,27 @@ from scipy.special import ndtri
 from nas.core.checks import check_positive
 from nas.core.errors import ConfigError
 from nas.core.records import Architecture, FloatArray
-from surrogates.candidates import Candidate, Encoding, encode
+from surrogates.candidates import Candidate, Columns, Encoding
 from surrogates.inputs import check_data
 from surrogates.quality import (
+    Estimate,
     Folds,
     OutOfFold,
-    TauEstimate,
+    best_half_tau,
+    best_tenth_precision,
     calibration,
     cross_validate,
+    estimate,
     estimate_tau,
     honest_coverage,
     make_folds,
+    merit,
     rmse,
 )
 from surrogates.targets import RankNormal, Transform, restore
 
 _FEWEST = 8  # least rows for cross-validation
-_GAIN = 0.002  # gain in cautious tau required of a further member of the average
+_GAIN = 0.002  # gain in cautious merit required of a further member of the average
 
 
 @dataclass(frozen=True)
@@ -75,9 +80,10 @@ LIGHT = Settings(folds=2, repeats=1, contenders=1, members=1, rows=80, growth=1.
 class Selection:
     """The models chosen, the number of rows, and their quality on held-out rows.
 
-    `coverage` is that of the 90% interval after calibration; `calibration` is the factor on the deviations;
-    `rmse` has the units of the target. `scores` has every candidate's tau, the best first. Without enough rows to
-    cross-validate, tau is 0 with an interval from -1 to 1, and coverage and rmse are NaN.
+    `coverage` is that of the 90% interval after calibration, `calibration` the factor on the deviations,
+    `tau_half` is the tau of the better half, `precision_tenth` the share of the best tenth that the predictions find.
+    `rmse` has the units of the target. `scores` has every candidate's merit, the best first. Without enough rows to
+    cross-validate, tau is 0 with an interval from -1 to 1, and coverage, rmse, `tau_half` and `precision_tenth` are NaN.
     """
 
     chosen: tuple[str, ...]
@@ -89,7 +95,9 @@ class Selection:
     calibration: float
     rmse: float
     reliable: bool
-    scores: tuple[tuple[str, TauEstimate], ...] = ()
+    tau_half: float = np.nan
+    precision_tenth: float = np.nan
+    scores: tuple[tuple[str, Estimate], ...] = ()
 
     @property
     def text(self) -> str:
@@ -137,7 +145,7 @@ class Selector:
             self._asked = asked
         self.transform_ = (self.transform or RankNormal()).fit(y)
         z = self.transform_.forward(y)
-        columns = _Columns(self.encodings, architectures)
+        columns = Columns(self.encodings, architectures)
         chosen = [self.candidates[name] for name in self.selection_.chosen]
         self.models_ = [(c.encoding, c.make().fit(columns[c.encoding], z)) for c in chosen]
         return self
@@ -148,7 +156,7 @@ class Selector:
         Models that have `condition` keep their hyperparameters, others are fitted again.
         """
         z = self.transform_.forward(check_data(np.zeros((len(architectures), 1)), y)[1])
-        columns = _Columns(self.encodings, architectures)
+        columns = Columns(self.encodings, architectures)
         models = []
         for name, (encoding, model) in zip(self.selection_.chosen, self.models_, strict=True):
             again = getattr(model, "condition", None) or self.candidates[name].make().fit
@@ -158,10 +166,10 @@ class Selector:
 
     def predict_transformed(self, architectures: Sequence[Architecture]) -> tuple[FloatArray, FloatArray]:
         """Mean and calibrated deviation, each (n,), of the transformed target (`transform_`)."""
-        columns = _Columns(self.encodings, architectures)
+        columns = Columns(self.encodings, architectures)
         parts = [model.predict(columns[encoding]) for encoding, model in self.models_]
-        mean, std = _average([OutOfFold(*part) for part in parts])
-        return mean, self.selection_.calibration * std
+        blend = _average([OutOfFold(*part) for part in parts])
+        return blend.mean, self.selection_.calibration * blend.std
 
     def predict(self, architectures: Sequence[Architecture]) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation, each (n,), in the units of y."""
@@ -189,26 +197,11 @@ def _milestone(n: int, growth: float, first: int = _FEWEST) -> int:
     return at
 
 
-class _Columns:
-    """Encoded architectures, each part of a joined name computed once."""
-
-    def __init__(self, encodings: Mapping[str, Encoding], architectures: Sequence[Architecture]) -> None:
-        self._encodings, self._architectures = encodings, architectures
-        self._known: dict[str, FloatArray] = {}
-
-    def __getitem__(self, name: str) -> FloatArray:
-        parts = name.split("+")
-        for part in parts:
-            if part not in self._known:
-                self._known[part] = encode(self._encodings, part, self._architectures)
-        return np.concatenate([self._known[part] for part in parts], axis=1)
-
-
-def _average(parts: Sequence[OutOfFold]) -> tuple[FloatArray, FloatArray]:
-    """Mean and deviation of an equal mixture."""
+def _average(parts: Sequence[OutOfFold]) -> OutOfFold:
+    """An equal mixture."""
     means = np.stack([p.mean for p in parts])
     spread = np.mean([p.std**2 for p in parts], axis=0)
-    return means.mean(axis=0), np.sqrt(spread + means.var(axis=0))
+    return OutOfFold(means.mean(axis=0), np.sqrt(spread + means.var(axis=0)))
 
 
 @dataclass(frozen=True)
@@ -238,20 +231,20 @@ class _Choice:
         rows = np.sort(rng.permutation(len(y))[: self.settings.rows])
         known, fitted = y[rows], self.transform.fit(y[rows])
         z = fitted.forward(known)
-        columns = _Columns(self.encodings, [architectures[i] for i in rows])
+        columns = Columns(self.encodings, [architectures[i] for i in rows])
         folds = [make_folds(len(rows), self.settings.folds, rng) for _ in range(self.settings.repeats)]
         runs = {name: [self._run(name, columns, z, folds[0])] for name in self.candidates}
-        scores = {name: estimate_tau([r.mean for r in run], z, folds[:1]) for name, run in runs.items()}
+        scores = {name: estimate(merit, run, z, folds[:1]) for name, run in runs.items()}
         contenders = sorted(runs, key=lambda name: self._handicap((name,)) - scores[name].cautious)
         contenders = contenders[: self.settings.contenders]
         for name in contenders:
             runs[name] += [self._run(name, columns, z, parts) for parts in folds[1:]]
-            scores[name] = estimate_tau([r.mean for r in runs[name]], z, folds)
+            scores[name] = estimate(merit, runs[name], z, folds)
         chosen = self._greedy({name: runs[name] for name in contenders}, z, folds)
         blends = [_average([runs[name][i] for name in chosen]) for i in range(len(folds))]
-        tau = estimate_tau([mean for mean, _ in blends], z, folds)
-        mean, std = (np.concatenate(both) for both in zip(*blends, strict=True))
-        covered = [honest_coverage(*b, z, f) for b, f in zip(blends, folds, strict=True)]
+        tau = estimate_tau(blends, z, folds)
+        mean, std = np.concatenate([b.mean for b in blends]), np.concatenate([b.std for b in blends])
+        covered = [honest_coverage(b.mean, b.std, z, f) for b, f in zip(blends, folds, strict=True)]
         return Selection(
             chosen=chosen,
             rows=len(y),
@@ -262,10 +255,12 @@ class _Choice:
             calibration=calibration(mean, std, np.tile(z, len(blends))),
             rmse=rmse(fitted.inverse(mean), np.tile(known, len(blends))),
             reliable=tau.cautious >= self.settings.least_tau,
+            tau_half=float(np.mean([best_half_tau(b.mean, z) for b in blends])),
+            precision_tenth=float(np.mean([best_tenth_precision(b.mean, z) for b in blends])),
             scores=tuple(sorted(scores.items(), key=lambda item: -item[1].cautious)),
         )
 
-    def _run(self, name: str, columns: _Columns, z: FloatArray, folds: Folds) -> OutOfFold:
+    def _run(self, name: str, columns: Columns, z: FloatArray, folds: Folds) -> OutOfFold:
         candidate, X = self.candidates[name], columns[self.candidates[name].encoding]
         make: Callable[[], Any] = candidate.make
         if self.settings.tuned_once and hasattr(tuned := candidate.make(), "condition"):
@@ -282,8 +277,8 @@ class _Choice:
         """The best candidate, and those that improve the average with it."""
 
         def score(names: tuple[str, ...]) -> float:
-            means = [_average([runs[n][i] for n in names])[0] for i in range(len(folds))]
-            return estimate_tau(means, z, folds).cautious - self._handicap(names)
+            blends = [_average([runs[n][i] for n in names]) for i in range(len(folds))]
+            return estimate(merit, blends, z, folds).cautious - self._handicap(names)
 
         chosen: tuple[str, ...] = ()
         best = -np.inf

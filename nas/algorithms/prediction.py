@@ -32,6 +32,10 @@ _MANY = 700  # results with which all models are light
 _FEW_COLUMNS = 1000  # of a one-hot encoding; in wider spaces too
 _FEW_GENES = 150  # of an ordered space, each with a length scale to tune
 _CHOICES = 100
+_NOTED = (  # of a `surrogates.selector.Selection`
+    *("rows", "tau", "tau_low", "tau_high", "tau_half", "precision_tenth"),
+    *("coverage", "calibration", "rmse", "reliable"),
+)
 _CHUNK = 2048  # architectures predicted at a time: a chunk fits the processor's cache
 
 
@@ -90,7 +94,7 @@ class Predictor:
         chosen = self._selector.selection_
         values: dict[str, float | int | str | bool] = {"objective": self.objective.name}
         values["chosen"] = " + ".join(chosen.chosen)
-        for name in ("rows", "tau", "tau_low", "tau_high", "coverage", "calibration", "rmse", "reliable"):
+        for name in _NOTED:
             values[name] = getattr(chosen, name)
         fallback = "" if chosen.reliable else "; every fifth candidate is chosen for variety instead"
         values["text"] = f"{self.objective.name}: {chosen.text}{fallback}"

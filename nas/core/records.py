@@ -144,7 +144,7 @@ class Note:
 
     `kind` names its subject, such as ``surrogate``; a later note of the same `key` replaces an earlier one. A number
     that is not finite is stored as null and read back as NaN. Notes of kind ``surrogate`` have the values objective,
-    chosen, rows, tau, tau_low, tau_high, coverage, calibration, rmse, reliable and text
+    chosen, rows, tau, tau_low, tau_high, tau_half, precision_tenth, coverage, calibration, rmse, reliable and text
     (see `surrogates.selector.Selection`).
     """
 

@@ -134,6 +134,8 @@ def test_it_notes_the_quality_of_its_model_at_each_fit():
     assert [n.told for n in notes] == sorted({n.told for n in notes})
     assert notes[-1].values["objective"] == "error"
     assert -1 <= notes[-1].values["tau_low"] <= notes[-1].values["tau"] <= notes[-1].values["tau_high"] <= 1
+    assert -1 <= notes[-1].values["tau_half"] <= 1
+    assert 0 <= notes[-1].values["precision_tenth"] <= 1
 
 
 def test_two_expensive_objectives_have_a_model_each():

@@ -13,7 +13,10 @@ from nas.core.records import FloatArray
 from surrogates.constant import Constant
 from surrogates.pairwise_ridge import PairwiseRidge
 from surrogates.quality import (
+    OutOfFold,
     TauEstimate,
+    best_half_tau,
+    best_tenth_precision,
     calibration,
     coverage,
     cross_validate,
@@ -21,6 +24,7 @@ from surrogates.quality import (
     honest_coverage,
     kendall_tau,
     make_folds,
+    merit,
     rmse,
 )
 
@@ -58,6 +62,43 @@ def test_tau_of_three_with_one_pair_reversed_is_a_third() -> None:
 @pytest.mark.parametrize("a", [[1.0, 1.0, 1.0], [1.0]])
 def test_tau_without_any_order_is_zero(a: list[float]) -> None:
     assert kendall_tau(np.array(a), np.arange(float(len(a)))) == 0.0
+
+
+def test_tau_of_the_better_half_ignores_the_order_of_the_rest() -> None:
+    observed = np.arange(8.0)
+    assert best_half_tau(np.array([0.0, 1, 2, 3, 7, 6, 5, 4]), observed) == 1.0
+    assert best_half_tau(np.array([0.0, 1, 3, 2, 4, 5, 6, 7]), observed) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    ("rows", "predicted_best", "expected"),
+    [(40, [0, 1, 2, 3], 1.0), (40, [0, 1, 20, 30], 0.5), (10, [1, 5], 0.5), (1, [0], 1.0)],
+)
+def test_precision_counts_the_best_tenth_among_the_lowest_predictions(
+    rows: int, predicted_best: list[int], expected: float
+) -> None:
+    predicted = np.ones(rows)
+    predicted[predicted_best] = 0.0
+    assert best_tenth_precision(predicted, np.arange(float(rows))) == expected
+
+
+def test_merit_prefers_a_model_of_the_better_half_to_one_of_all_rows() -> None:
+    y = np.arange(100.0)
+    shuffled = np.random.default_rng(0).permutation(50)
+    of_the_rest = np.concatenate([y[:50][shuffled], y[50:]])
+    of_the_best = np.concatenate([y[:50], y[:49:-1]])
+    assert kendall_tau(of_the_rest, y) > kendall_tau(of_the_best, y)
+    assert merit(OutOfFold(of_the_best, np.ones(100)), y) > merit(OutOfFold(of_the_rest, np.ones(100)), y)
+
+
+def test_merit_prefers_deviations_that_follow_the_errors_and_bounds_one_large_error() -> None:
+    rng = np.random.default_rng(0)
+    y, std = rng.normal(size=100), rng.uniform(0.1, 1.0, 100)
+    mean = y + std * rng.normal(size=100)
+    honest = merit(OutOfFold(mean, std), y)
+    assert honest > merit(OutOfFold(mean, np.full(100, 0.5)), y)
+    mean[int(np.argmin(y))] += 1e6
+    assert honest - merit(OutOfFold(mean, std), y) < 0.3
 
 
 def test_rmse_of_errors_three_and_four() -> None:
@@ -109,7 +150,7 @@ def test_the_mean_of_tau_is_over_repeats_and_the_deviation_is_the_jackknifes() -
     y = rng.normal(size=20)
     predictions = [y + rng.normal(0, s, 20) for s in (0.5, 1.0)]
     folds = [make_folds(20, 4, rng) for _ in predictions]
-    found = estimate_tau(predictions, y, folds)
+    found = estimate_tau([OutOfFold(p, np.ones(20)) for p in predictions], y, folds)
     assert found.mean == pytest.approx(np.mean([kendall_tau(p, y) for p in predictions]))
     variances = []
     for p, parts in zip(predictions, folds, strict=True):
@@ -125,7 +166,8 @@ def test_the_deviation_is_about_what_other_samples_would_give() -> None:
         y = rng.normal(size=60)
         predicted = y + rng.normal(size=60)
         taus.append(kendall_tau(predicted, y))
-        deviations.append(estimate_tau([predicted], y, [make_folds(60, 5, rng)]).deviation)
+        parts = OutOfFold(predicted, np.ones(60))
+        deviations.append(estimate_tau([parts], y, [make_folds(60, 5, rng)]).deviation)
     assert np.mean(deviations) == pytest.approx(np.std(taus), rel=0.25)
 
 

@@ -59,6 +59,8 @@ def test_the_good_pair_is_chosen_among_bad_ones() -> None:
     assert selector.selection_.reliable
     assert selector.selection_.tau > 0.6
     assert selector.selection_.scores[0][0] == "good"
+    assert selector.selection_.tau_half > 0.3
+    assert selector.selection_.precision_tenth >= 0.3
 
 
 def test_the_encoding_is_part_of_the_choice() -> None:
@@ -161,6 +163,7 @@ def test_too_few_rows_are_unreliable_and_still_predict(n: int) -> None:
     assert not selector.selection_.reliable
     assert (selector.selection_.tau_low, selector.selection_.tau_high) == (-1.0, 1.0)
     assert "too few" in selector.selection_.text
+    assert np.isnan([selector.selection_.tau_half, selector.selection_.precision_tenth]).all()
     assert np.isfinite(selector.predict(drawn(4, 1))).all()
 
 
