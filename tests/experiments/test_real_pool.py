@@ -21,6 +21,7 @@ from nas.training.recipe import Recipe
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "experiments" / "real_pool"))
 
+import expected_values
 import noise_ceiling
 import pool
 import pool_space
@@ -211,3 +212,13 @@ def test_the_report_of_the_replays_pairs_both_directions(tmp_path: Path) -> None
     effort = replays.needed(table).set_index("method")
     assert effort.loc["random", "reference_needs"] == 50
     assert any("| random |" in line for line in replays.markdown(table, effort.reset_index(), [10, 100]))
+
+
+def test_expected_values_of_one_seed_are_compared_with_the_test_errors_of_the_other(tmp_path: Path) -> None:
+    made_up(tmp_path / "resnets.csv", 30)
+    found = expected_values.table_of(recorded.read(tmp_path / "resnets.csv"), pools.pool_of("resnets"))
+    assert found["networks"].tolist() == [12, 25, 30]
+    data = recorded.read(tmp_path / "resnets.csv")
+    off = np.abs(data.values["error"] - data.test[:, ::-1]).mean()
+    assert found["off_measured"].iloc[-1] == pytest.approx(off)
+    assert found[[c for c in found if c.startswith("inside")]].stack().between(0, 1).all()
