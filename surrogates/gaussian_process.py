@@ -9,10 +9,11 @@ LION 2011, section 4.1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
-from scipy.linalg.blas import strsm
+from scipy.linalg.blas import strmm
 from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 from scipy.optimize import minimize
 
@@ -142,8 +143,11 @@ class GaussianProcess:
     def _distances(
         self, a: tuple[FloatArray, FloatArray], b: tuple[FloatArray, FloatArray], log_p: FloatArray
     ) -> FloatArray:
-        """Distances (n, m) in the numeric columns, in length scales, times the root of 5."""
-        return np.sqrt(_squared(a[1], b[1], 5.0 * np.exp(log_p[_FIRST + len(self._levels) :])))
+        """Distances (n, m) in the numeric columns, in length scales, times the root of 5; an empty array without such columns."""
+        if not len(self._numeric):
+            return np.empty((0, 0))
+        squared = _squared(a[1], b[1], 5.0 * np.exp(log_p[_FIRST + len(self._levels) :]))
+        return np.sqrt(squared, out=squared)
 
     def _local(
         self,
@@ -168,7 +172,7 @@ class GaussianProcess:
     def _trend(
         self, a: tuple[FloatArray, FloatArray], b: tuple[FloatArray, FloatArray], log_p: FloatArray
     ) -> FloatArray:
-        return np.asarray(np.exp(log_p[2]) / len(self._numeric) * (a[1] @ b[1].T), dtype=np.float64)
+        return np.asarray((a[1] * (np.exp(log_p[2]) / np.float32(len(self._numeric)))) @ b[1].T)
 
     def _tune(self, X: FloatArray, z: FloatArray) -> FloatArray:
         features, start = self._features(X), self._prior_means()
@@ -240,21 +244,25 @@ class GaussianProcess:
         covariance = self._kernel(self._known, self._known, self.log_parameters_)
         noise = np.exp(self.log_parameters_[1]) + _JITTER
         self._lower = cholesky(covariance + noise * np.eye(len(z)), lower=True)
-        self._lower32 = np.asfortranarray(self._lower, dtype=np.float32)
+        inverse = solve_triangular(self._lower, np.eye(len(z)), lower=True)
         self._alpha = cho_solve((self._lower, True), z)
+        # predictions do not need double precision, and a search makes millions
+        self._whitening = np.asfortranarray(inverse, dtype=np.float32)
+        self._alpha32 = self._alpha.astype(np.float32)
+        self._known32 = _single(self._known)
 
     def predict(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of a new observation, each (n,), in the units of y."""
         X = check_queries(X, self.n_features_in_)
-        features = self._features(X)
-        across = self._kernel(features, self._known, self.log_parameters_)
-        # the variance does not need double precision, and this takes most of the time
-        explained = strsm(1.0, self._lower32, across.T.astype(np.float32), lower=True)
+        features = _single(self._features(X))
+        across = self._kernel(features, self._known32, self.log_parameters_.astype(np.float32))
+        explained = strmm(1.0, self._whitening, across.T, lower=True)
         signal, noise, trend = np.exp(self.log_parameters_[:_FIRST])
         prior = signal + noise + trend * (features[1] ** 2).sum(axis=1) / max(1, len(self._numeric))
         variance = prior - np.einsum("ij,ij->j", explained, explained)
         std = np.sqrt(np.maximum(variance, 1e-12))
-        return self.mean_ + self.scale_ * (across @ self._alpha), self.scale_ * std
+        mean = (across @ self._alpha32).astype(np.float64)
+        return self.mean_ + self.scale_ * mean, self.scale_ * std.astype(np.float64)
 
     def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of a new observation of each row of the last fit or `condition`, from its other rows.
@@ -271,6 +279,10 @@ class GaussianProcess:
     def noise_std_(self) -> float:
         """Standard deviation of the noise, in the units of y."""
         return float(self.scale_ * np.exp(0.5 * self.log_parameters_[1]))
+
+
+def _single(features: tuple[FloatArray, FloatArray]) -> tuple[Any, Any]:
+    return features[0].astype(np.float32), features[1].astype(np.float32)
 
 
 def _matern(distances: FloatArray) -> FloatArray:

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from nas.algorithms._pool import CandidateBatch
-from nas.algorithms.acquisition import improvement_over, outcomes
+from nas.algorithms.acquisition import COARSE, FINE, Levels, improvement_over, outcomes
 from nas.algorithms.cost_estimate import CostEstimate
 from nas.algorithms.prediction import Predictor
 from nas.core.objectives import Limit
@@ -99,7 +99,9 @@ class Models:
             hoped[:, j] = predictor.values(forecast.mean[:, i] - deviations * forecast.std[:, i])
         return hoped
 
-    def improvement(self, forecast: Forecast, front: FloatArray, target: Target) -> FloatArray:
+    def improvement(
+        self, forecast: Forecast, front: FloatArray, target: Target, levels: Levels = FINE
+    ) -> FloatArray:
         """Expected hypervolume improvement over front (k, m), times the probability of meeting the limits, (n,)."""
         value = np.zeros(len(forecast.middle))
         front = target.scaled(front)
@@ -110,9 +112,9 @@ class Models:
         some = forecast[rows]
         objectives = list(target.scaled(some.middle).T)
         for i, (j, predictor) in enumerate(zip(self._measured, self._predictors, strict=True)):
-            drawn = outcomes(some.mean[:, i], some.std[:, i], predictor.values)
+            drawn = outcomes(some.mean[:, i], some.std[:, i], predictor.values, levels)
             objectives[j] = target.scaled(drawn, of=j)
-        value[rows] = improvement_over(objectives, front, target.reference)
+        value[rows] = improvement_over(objectives, front, target.reference, levels)
         value[rows] *= self._feasible(some, target.limits)
         return value
 
@@ -159,7 +161,7 @@ class InfillSelector:
         self.reliable = models.reliable
         places: dict[int, None] = {}
         for target in targets:
-            value = models.improvement(forecast, front, target)
+            value = models.improvement(forecast, front, target, COARSE)
             best = np.argsort(-value, kind="stable")[:_SHORT]
             places.update(dict.fromkeys(best[value[best] > 0].tolist()))
         self._short = CandidateBatch.of(problem, [forecast.architectures[i] for i in places], estimate)

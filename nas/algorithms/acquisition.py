@@ -19,9 +19,26 @@ from nas.core.records import FloatArray
 from nas.pareto.along_directions import expected_gain
 
 _CELLS = 1_000_000  # numbers in work at a time
-_LEVELS = np.linspace(-3.75, 3.75, 31)  # standard deviations at which an uncertain objective is evaluated
-WEIGHTS: FloatArray = np.exp(-0.5 * _LEVELS**2) / np.exp(-0.5 * _LEVELS**2).sum()
 
+
+@dataclass(frozen=True)
+class Levels:
+    """Deviations (s,) at which an uncertain objective is evaluated, and their weights (s,), which sum to 1."""
+
+    at: FloatArray
+    weights: FloatArray
+
+    @classmethod
+    def evenly(cls, most: float, n: int) -> Levels:
+        """n levels from -most to most, with the weights of a normal distribution."""
+        at = np.linspace(-most, most, n)
+        density = np.exp(-0.5 * at**2)
+        return cls(at, density / density.sum())
+
+
+FINE = Levels.evenly(3.75, 31)
+COARSE = Levels.evenly(3.0, 9)  # to order many candidates roughly, at a third of the cost
+WEIGHTS = FINE.weights
 
 EXACT_OBJECTIVES = 4  # beyond them the boxes are too many
 _LARGEST_FRONT = {3: 300, 4: 40}  # by the number of objectives: larger fronts give too many boxes as well
@@ -37,17 +54,17 @@ def has_boxes(front: FloatArray) -> bool:
 
 
 def improvement_over(
-    objectives: Sequence[FloatArray], front: FloatArray, reference: FloatArray
+    objectives: Sequence[FloatArray], front: FloatArray, reference: FloatArray, levels: Levels = FINE
 ) -> FloatArray:
     """Expected hypervolume that each of n candidates adds to a front (k, m) below `reference` (m,), shape (n,).
 
     Exact, by boxes, when these are few, else a mean over fixed directions. `objectives` as in `expected_improvement`.
     """
     if has_boxes(front):
-        return expected_improvement(objectives, undominated(front, reference))
+        return expected_improvement(objectives, undominated(front, reference), levels)
     n = len(objectives[0])
     directions = min(_DIRECTIONS, max(_FEWEST_DIRECTIONS, _REACHES // max(1, n)))
-    return expected_gain(objectives, WEIGHTS, front, reference, directions)
+    return expected_gain(objectives, levels.weights, front, reference, directions)
 
 
 @dataclass(frozen=True)
@@ -104,11 +121,11 @@ def _staircase(front: FloatArray, reference: FloatArray) -> tuple[FloatArray, Fl
     return np.column_stack([start, np.full(len(start), -np.inf)]), np.column_stack([end, top])
 
 
-def expected_improvement(objectives: Sequence[FloatArray], boxes: Boxes) -> FloatArray:
+def expected_improvement(objectives: Sequence[FloatArray], boxes: Boxes, levels: Levels = FINE) -> FloatArray:
     """Expected hypervolume that each of n candidates adds, shape (n,).
 
     `objectives` has an array for each objective, in the units of the boxes: (n,) when exact, else (n, s) possible
-    values from `outcomes`.
+    values from `outcomes` at the same `levels`.
     """
     n, k = len(objectives[0]), len(boxes.lower)
     total = np.empty(n)
@@ -117,15 +134,20 @@ def expected_improvement(objectives: Sequence[FloatArray], boxes: Boxes) -> Floa
         rows = slice(start, start + step)
         product = np.ones((len(objectives[0][rows]), k))
         for j, values in enumerate(objectives):
-            gain = _exact_gain if values.ndim == 1 else _expected_gain
-            product *= gain(values[rows], boxes.lower[:, j], boxes.upper[:, j])
+            ends = boxes.lower[:, j], boxes.upper[:, j]
+            exact = values.ndim == 1
+            product *= (
+                _exact_gain(values[rows], *ends) if exact else _expected_gain(values[rows], *ends, levels)
+            )
         total[rows] = product.sum(axis=1)
     return total
 
 
-def outcomes(mean: FloatArray, std: FloatArray, value: Callable[[FloatArray], FloatArray]) -> FloatArray:
-    """Possible values (n, s) of `value` of a normal quantity with mean and std (n,), at levels with `WEIGHTS`."""
-    return value(mean[:, None] + std[:, None] * _LEVELS[None])
+def outcomes(
+    mean: FloatArray, std: FloatArray, value: Callable[[FloatArray], FloatArray], levels: Levels = FINE
+) -> FloatArray:
+    """Possible values (n, s) of `value` of a normal quantity with mean and std (n,), at these levels."""
+    return value(mean[:, None] + std[:, None] * levels.at[None])
 
 
 def _exact_gain(values: FloatArray, lower: FloatArray, upper: FloatArray) -> FloatArray:
@@ -133,13 +155,13 @@ def _exact_gain(values: FloatArray, lower: FloatArray, upper: FloatArray) -> Flo
     return np.maximum(upper[None] - np.maximum(lower[None], values[:, None]), 0.0)
 
 
-def _expected_gain(values: FloatArray, lower: FloatArray, upper: FloatArray) -> FloatArray:
+def _expected_gain(values: FloatArray, lower: FloatArray, upper: FloatArray, levels: Levels) -> FloatArray:
     """E[(upper - max(lower, y))+] = E[(upper - y)+] - E[(lower - y)+], shape (n, k)."""
     # the same ends stand in many boxes
     ends, where = np.unique(np.concatenate([lower, upper]), return_inverse=True)
     finite = ends[None, None, :] if np.isfinite(ends[0]) else np.where(np.isfinite(ends), ends, -1e300)
     short = np.maximum(finite - values[:, :, None], 0.0)
-    shortfall = np.einsum("s,nsk->nk", WEIGHTS, short)
+    shortfall = np.einsum("s,nsk->nk", levels.weights, short)
     k = len(lower)
     gain: FloatArray = shortfall[:, where[k:]] - shortfall[:, where[:k]]
     return gain
