@@ -24,6 +24,7 @@ from surrogates.inputs import check_data, check_queries
 
 _JITTER = 1e-8
 _BOUND = 7.0  # of log hyperparameters, either side of their prior means
+_TOLERANCE = 1e-4  # relative, of the posterior: half the steps, and hardly another result
 _MANY = 700  # rows beyond which half of `tune_points` tune
 _FIRST = 3  # log hyperparameters before those of the columns: signal, noise, trend
 
@@ -184,7 +185,7 @@ class GaussianProcess:
             jac=True,
             method="L-BFGS-B",
             bounds=bounds,
-            options={"maxiter": self.max_iterations},
+            options={"maxiter": self.max_iterations, "ftol": _TOLERANCE},
         )
         return np.asarray(found.x if np.isfinite(found.fun) else start, dtype=np.float64)
 
