@@ -67,11 +67,10 @@ class Models:
         self._predictors = predictors
         self._measured = [j for j, o in enumerate(problem.objectives) if not o.cheap]
 
-    def fit(self, known: Sequence[Observation]) -> None:
-        """Choose and tune the models."""
-        points = np.array([seen.objectives for seen in known])
-        for j, predictor in zip(self._measured, self._predictors, strict=True):
-            predictor.fit([seen.architecture for seen in known], points[:, j])
+    def fit(self, number: int, known: Sequence[Observation]) -> None:
+        """Choose and tune the model of the expensive objective with this number."""
+        values = np.array([seen.objectives[self._measured[number]] for seen in known])
+        self._predictors[number].fit([seen.architecture for seen in known], values)
 
     def update(self, architectures: Sequence[Architecture], points: FloatArray) -> None:
         """Learn from results (n, m) with the models chosen and tuned last."""

@@ -19,9 +19,10 @@ from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Observation
 from nas.core.space import HasEnumeration, allowed_genes
 
-_LARGEST_LIGHT_POOL, _SMALLEST_POOL = 600, 150
+_LARGEST_LIGHT_POOL, _SMALLEST_POOL = 400, 150
 _POOL_WORK = 1_500_000  # candidates times one-hot columns times objectives
 _REFINED = 0.15  # children of each round of the refinement, as a share of the inner search's candidates
+_MOST_PREDICTED = 60_000  # architectures of a whole space times measured objectives
 _WALKED = 4  # gene combinations enumerated for each architecture that a whole pool may hold
 
 
@@ -56,7 +57,7 @@ class CandidatePool:
     def __init__(self, problem: Problem, whole_space: int, size: int) -> None:
         """`whole_space`: largest space of which all are candidates; `size`: candidates of the inner MOEA/D elsewhere."""
         self._problem = problem
-        self._most = whole_space
+        self._most = min(whole_space, _MOST_PREDICTED // max(1, len(problem.measured)))
         self._size = pool_size(problem, size)
         self._every: tuple[Architecture, ...] | None = None  # of a small space, else empty
         self._whole: CandidateBatch | None = None

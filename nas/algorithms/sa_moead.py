@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nas.algorithms._learning import LearningPlan, Moment, Renewal
 from nas.algorithms._outlook import InfillSelector, Models, Target
 from nas.algorithms._pool import CandidateBatch, CandidatePool, OptimisticObjectives
 from nas.algorithms._refinement import Improvement
@@ -117,12 +118,12 @@ class SAMOEAD(Algorithm):
         self._design: list[Architecture] | None = None
         self._pool = CandidatePool(problem, self._settings.whole_space, self._settings.pool)
         self._costs: CostEstimate | None = None  # when costs are slow
-        self._fitted_at = (0, 0)  # results known and architectures asked when the models are to learn
-        self._due_at = (
-            0  # results at that time: a resumed search learns from the same and makes the same notes
-        )
-        self._learn_from = max(_LEAST, min(self._settings.initial, 2 * self._settings.initial // 3))
-        self._infill: InfillSelector | None = None
+        first = max(_LEAST, min(self._settings.initial, 2 * self._settings.initial // 3))
+        expensive = len(problem.measured)
+        self._learning = LearningPlan(expensive, first, self._settings.growth)
+        self._tuned: list[Moment | None] = [None] * expensive
+        self._renewed: Renewal | None = None
+        self._infill: InfillSelector | None = None  # of that renewal
         self._nadir: FloatArray | None = None  # of the front that was predicted with it
         self._notes: list[Note] = []
 
@@ -158,12 +159,9 @@ class SAMOEAD(Algorithm):
             self._pending[architecture] = None
 
     def _plan(self) -> None:
-        """Decide whether the models learn again before the next ask; they learn when needed."""
-        known = len(self._known)
-        if known >= self._learn_from:
-            self._fitted_at, self._due_at = (known, len(self._asked)), self._told
-            self._learn_from = known + max(1, int(np.ceil(self._settings.growth * known)))
-            self._infill = None
+        """Decide what the models learn before the next ask; they learn when needed."""
+        at_once = self._expectation.needed(self._known)  # one estimate for all models
+        self._learning.step(Moment(len(self._known), len(self._asked), self._told), at_once)
 
     def _propose(self) -> Architecture | None:
         rng = np.random.default_rng([self._seed, len(self._asked)])
@@ -175,25 +173,29 @@ class SAMOEAD(Algorithm):
                 self._design = self._begin(drawn, start)
             if len(self._asked) < len(self._design):
                 return candidates.accept(self._design[len(self._asked)]) or candidates.random()
-        if self._fitted_at[0] == 0:
+        renewal = self._learning.renewal
+        if renewal is None:
             return candidates.random()
-        known, members, front = self._current()
+        known, members, front = self._current(renewal.at.known)
         if self._repeats_next() and len(members):
             count = [self._means.count(a) + self._again[a] for a in members]
             return members[worth_repeating(front, count)]
-        if self._infill is None:
-            self._infill = self._new_infill()
+        if self._infill is None or self._renewed != renewal:
+            self._infill, self._renewed = self._new_infill(renewal), renewal
+        self._tune(self._learning.tuned)
         if not self._infill.reliable and len(self._asked) % _VARIED_EVERY == 0:
             return self._varied(candidates)
         targets = self._targets(front, known)
         best = self._infill.best(known, list(self._pending), front, targets, self._seen)
         return best or self._varied(candidates)
 
-    def _current(self) -> tuple[Sequence[Observation], Sequence[Architecture], FloatArray]:
-        """The results that models learn from, and the members and points (k, m) of the front, by expected values if noisy."""
+    def _current(self, fitted: int) -> tuple[Sequence[Observation], Sequence[Architecture], FloatArray]:
+        """The results that models learn from, and the members and points (k, m) of the front.
+
+        Those of noisy objectives are expected values, with what the first `fitted` results tell.
+        """
         if not self._expectation.needed(self._known):
             return self._known, self._archive.items, self._archive.points.copy()
-        fitted = self._fitted_at[0]
         if self._believed is None or self._believed_at != (fitted, len(self._known)):
             if self._believed is None or self._believed_at[0] != fitted:
                 self._expectation.fit(self._known[:fitted])
@@ -246,17 +248,28 @@ class SAMOEAD(Algorithm):
         notes, self._notes = self._notes, []
         return notes
 
-    def _new_infill(self) -> InfillSelector:
-        """Fit the models to the results known when that was due, and find the promising candidates."""
-        known = self._known[: self._fitted_at[0]]
-        asked = self._asked[: self._fitted_at[1]]
-        learned = means = averaged(self._problem, known)
-        if self._expectation.needed(known):  # it learned from the same results
-            believed = self._expectation.believed(known)
-            learned, known = believed.learned, believed.values
-            means = known
-        self._models.fit(learned)
-        self._notes += [predictor.note(self._due_at) for predictor in self._predictors]
+    def _tune(self, moments: Sequence[Moment]) -> None:
+        """Choose and tune each model on the results of its moment, unless it did that last."""
+        for j, moment in enumerate(moments):
+            if self._tuned[j] != moment:
+                known = self._known[: moment.known]
+                learned = averaged(self._problem, known)
+                if self._expectation.needed(known):  # it learned from the same results
+                    learned = self._expectation.believed(known).learned
+                self._models.fit(j, learned)
+                self._tuned[j] = moment
+                self._notes.append(self._predictors[j].note(moment.told))
+
+    def _new_infill(self, renewal: Renewal) -> InfillSelector:
+        """The promising candidates, by the results and models of a renewal."""
+        known, asked = self._known[: renewal.at.known], self._asked[: renewal.at.asked]
+        self._tune(renewal.tuned)
+        means = averaged(self._problem, known)
+        if self._expectation.needed(known):
+            means = known = self._expectation.believed(known).values
+        elif any(moment != renewal.at for moment in renewal.tuned):
+            points = np.array([seen.objectives for seen in means])
+            self._models.update([seen.architecture for seen in means], points)
         estimate = self._estimated(asked) if self._problem.slow_costs else None
         front = _front(means)
         points = np.array([seen.objectives for seen in front]).reshape(-1, self._problem.n_objectives)

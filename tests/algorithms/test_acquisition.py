@@ -5,8 +5,18 @@ from __future__ import annotations
 import moocore
 import numpy as np
 import pytest
+from scipy.stats import kendalltau
 
-from nas.algorithms.acquisition import WEIGHTS, expected_improvement, outcomes, undominated
+from nas.algorithms.acquisition import (
+    COARSE,
+    FINE,
+    WEIGHTS,
+    Levels,
+    expected_improvement,
+    improvement_over,
+    outcomes,
+    undominated,
+)
 
 
 def a_front(rng: np.random.Generator, n: int, m: int) -> np.ndarray:
@@ -84,3 +94,22 @@ def test_parameters_and_multiply_adds_that_go_together_give_few_boxes():
     cost = np.sort(rng.random(100))
     front = np.column_stack([np.sort(rng.random(100))[::-1], cost, cost + 0.001 * rng.random(100)])
     assert len(undominated(front, np.full(3, 2.0)).lower) < 400
+
+
+def test_a_candidate_that_improves_only_if_all_its_predictions_err_alike_has_some_value():
+    # the volume added if all eight are at their predictions minus a deviation or more: 1 - 0.5 instead of 0.4 in each
+    drawn = [outcomes(np.array([0.7]), np.array([0.2]), lambda x: x) for _ in range(8)]
+    front = np.full((1, 8), 0.6)
+    assert improvement_over(drawn, front, np.ones(8))[0] > 0.1 * (0.5**8 - 0.4**8)
+
+
+def test_coarse_levels_order_candidates_as_the_fine_ones_do():
+    rng = np.random.default_rng(0)
+    front, reference = np.array([[0.2, 0.8], [0.5, 0.4], [0.8, 0.2]]), np.ones(2)
+    mean, std = rng.random((200, 2)), np.full((200, 2), 0.1)
+
+    def values(levels: Levels) -> np.ndarray:
+        drawn = [outcomes(mean[:, j], std[:, j], lambda x: x, levels) for j in range(2)]
+        return improvement_over(drawn, front, reference, levels)
+
+    assert kendalltau(values(COARSE), values(FINE)).statistic > 0.98

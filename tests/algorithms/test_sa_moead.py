@@ -202,7 +202,7 @@ def test_values_below_the_floor_of_a_target_count_as_the_floor(
     ]
     known = [replace(seen, objectives=np.array([20.0, 50.0, 50.0])) for seen in known]
     models = Models(problem, predictors)
-    models.fit(known)
+    models.fit(0, known)
     candidates = CandidateBatch(
         [known[0].architecture] * 2,
         [[known[0].architecture] * 2],

@@ -149,8 +149,8 @@ def test_leaving_one_out_is_predicting_each_row_from_the_others():
     for i in (0, 17, 79):
         rest = np.delete(np.arange(80), i)
         mean, doubt = model.condition(drawn.X[rest], drawn.y[rest]).predict(drawn.X[[i]])
-        assert held_out[i] == pytest.approx(mean[0])
-        assert std[i] == pytest.approx(doubt[0], rel=1e-5)
+        assert held_out[i] == pytest.approx(mean[0], abs=1e-4)  # single precision
+        assert std[i] == pytest.approx(doubt[0], rel=1e-3)
 
 
 def test_an_architecture_unlike_all_others_keeps_more_of_its_measurement():
