@@ -109,6 +109,7 @@ class SAMOEAD(Algorithm):
         self._pending: dict[Architecture, None] = {}
         self._known: list[Observation] = []  # those that succeeded
         self._means = Means()  # of architectures measured more than once
+        self._repeated = False
         self._again: Counter[Architecture] = Counter()  # repeated measurements under way
         self._archive: LatestFront[Architecture] = LatestFront(problem.n_objectives)
         self._expectation = Expectation(problem)  # where an objective is noisy
@@ -160,7 +161,8 @@ class SAMOEAD(Algorithm):
 
     def _plan(self) -> None:
         """Decide what the models learn before the next ask; they learn when needed."""
-        at_once = self._expectation.needed(self._known)  # one estimate for all models
+        # an estimate of noisy objectives serves all models; without repeated results nothing shows undeclared noise
+        at_once = self._expectation.needed(self._known if self._repeated else [])
         self._learning.step(Moment(len(self._known), len(self._asked), self._told), at_once)
 
     def _propose(self) -> Architecture | None:
@@ -239,6 +241,7 @@ class SAMOEAD(Algorithm):
                     self._asked.append(seen.architecture)
                 self._seen.add(seen.architecture)
                 self._known.append(seen)
+                self._repeated |= self._means.count(seen.architecture) > 0
                 mean, *_ = averaged(self._problem, [seen], self._means)
                 point = mean.objectives if mean.violation == 0 else None
                 self._archive.put(seen.architecture, point, seen.architecture)
