@@ -84,7 +84,8 @@ def _best(rows: pd.DataFrame, item: Objective, objectives: Sequence[Objective], 
     ordered = [item, *(o for o in objectives if o.name != item.name)]
     points = minimised(rows, ordered)
     index = int(np.lexsort(points.T[::-1])[0])
-    return _pick(rows, index, f"the {'highest' if item.maximize else 'lowest'} {item.name}{under}")
+    expected = "expected " if f"{item.name}_expected" in rows else ""
+    return _pick(rows, index, f"the {'highest' if item.maximize else 'lowest'} {expected}{item.name}{under}")
 
 
 def _by_preference(front: pd.DataFrame, objectives: Sequence[Objective], text: str) -> Pick:

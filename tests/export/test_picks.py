@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from noisy_parts import search as noisy_search
 
 import nas
 from nas.core.errors import ConfigError
@@ -135,3 +136,11 @@ def test_the_name_is_safe_for_files_and_differs_where_the_text_does(table: RunTa
     names = [Pick(text, "", row).name for text in texts]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[A-Za-z0-9-][A-Za-z0-9.-]{0,40}", name) for name in names)
+
+
+def test_a_pick_by_a_noisy_objective_is_by_its_expected_value() -> None:
+    table = noisy_search().table
+    assert table is not None
+    (picked,) = choose(table, ["error"])
+    assert picked.reason == "the lowest expected error"
+    assert picked.row["error_expected"] == table.front["error_expected"].min()

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from engine_parts import Grid
 from noisy_parts import ERROR, noisy, search
+from report_browser import Open
 
 import nas
 from nas.core.objectives import Objective
@@ -134,3 +135,20 @@ def test_an_exact_run_has_nothing_beside_its_values() -> None:
     assert run.note == ""
     assert np.array_equal(run.values, run.measured)
     assert not front_figure(table, 0, 1).axes[0].containers
+
+
+def test_the_opened_page_shows_both_values_and_says_which_is_which(
+    run: Path, front: pd.DataFrame, open_page: Open
+) -> None:
+    opened = open_page(read_source(run))
+    assert opened.errors == []
+    heads = opened.page.locator("#headers th button").all_inner_texts()
+    names = [text.split("\n")[0].strip(" ▲▼") for text in heads]
+    assert names[1:6] == ["error", "error_expected", "error_low", "error_high", "params"]
+    assert opened.page.locator('#grid th[aria-sort="ascending"]').inner_text().startswith("error_expected")
+    first = opened.page.locator("#grid tbody tr").first.inner_text()
+    for name in ("error", "error_expected", "error_low", "error_high"):
+        assert f"{front[name].iloc[0]:.2f}" in first
+    assert opened.text("#chart-note").startswith("error: expected values; bars of the front: 90% interval")
+    assert "error as measured" in opened.text("#legend")
+    assert f"Best error, expected\n{front['error_expected'].min():.2f} %" in opened.text("#facts")
