@@ -6,7 +6,7 @@ corrects a measurement by its companions and by what similar architectures reach
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.algorithms.acquisition import WEIGHTS, outcomes
-from nas.algorithms.prediction import Encoding, expected_value, measurements, process_for, scale_of
+from nas.algorithms.fidelities import Completion, Rung, by_budget, several_budgets, target_budget
+from nas.algorithms.prediction import Encoding, Scale, expected_value, measurements, process_for
 from nas.core.objectives import Objective, sampling_name
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Observation
@@ -51,14 +52,21 @@ class Believed:
 
 
 class Expectation:
-    """Estimates the expected values of a problem's noisy objectives; see `noisy_objectives`."""
+    """Estimates a problem's objectives where they are noisy (see `noisy_objectives`) or were measured at several budgets.
+
+    Of several budgets the estimates are of the target, the highest with enough results; see `nas.algorithms.fidelities`.
+    """
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         self._models: dict[int, _Noisy] = {}
+        self._target = 0.0
+        self._completion: Completion | None = None
 
     def needed(self, known: Sequence[Observation]) -> bool:
-        """Whether an objective is noisy."""
+        """Whether an objective is noisy, or the observations have several budgets."""
+        if several_budgets(known):
+            return bool(self._problem.measured)
         return bool(noisy_objectives(self._problem, known))
 
     @cached_property
@@ -67,17 +75,22 @@ class Expectation:
 
     def fit(self, known: Sequence[Observation]) -> Expectation:
         """Learn weights and hyperparameters from successful observations, at least one."""
-        table = _Measured.of(known)
+        self._target = target_budget(known)
+        own = self._at_target(known)
+        table = _Measured.of(own)
         encode, make = self._process
         X = encode(table.architectures)
         self._models = {
             j: _Noisy(self._problem.objectives[j], make).fit(X, table, j)
-            for j in noisy_objectives(self._problem, known)
+            for j in noisy_objectives(self._problem, own)
         }
+        self._completion = None
+        if several_budgets(known):
+            self._completion = Completion(self._problem).fit(self._rungs(known, self.estimate(own)))
         return self
 
     def estimate(self, known: Sequence[Observation]) -> Estimates:
-        """Estimate from all successful observations, with what was learned last."""
+        """Estimate from successful observations of one budget, with what was learned last."""
         table = _Measured.of(known)
         X = self._process[0](table.architectures)
         measured = table.means()
@@ -87,14 +100,31 @@ class Expectation:
         return Estimates(table.architectures, measured, index, mean, low, high, tuple(self._models))
 
     def believed(self, known: Sequence[Observation]) -> Believed:
-        """The estimates as observations."""
-        found = self.estimate(known)
-        return Believed(self._observations(found, found.index), self._observations(found, found.mean))
+        """All successful observations at the target budget: estimates of those measured there, predictions of the others."""
+        found = self.estimate(self._at_target(known))
+        learned, values = (
+            dict(zip(found.architectures, points, strict=True)) for points in (found.index, found.mean)
+        )
+        if self._completion is not None:
+            completed = self._completion(self._rungs(known, found))
+            learned, values = completed | learned, completed | values
+        return Believed(self._observations(learned), self._observations(values))
 
-    def _observations(self, found: Estimates, points: FloatArray) -> list[Observation]:
+    def _at_target(self, known: Sequence[Observation]) -> list[Observation]:
+        return [seen for seen in known if (seen.budget or 0.0) == self._target]
+
+    def _rungs(self, known: Sequence[Observation], target: Estimates) -> list[Rung]:
+        """The values at each budget up to the target, the lowest first."""
+        lower = [of for budget, of in by_budget(known).items() if budget < self._target]
+        tables = [_Measured.of(of) for of in lower]
+        return [
+            *(dict(zip(table.architectures, table.means(), strict=True)) for table in tables),
+            dict(zip(target.architectures, target.index, strict=True)),
+        ]
+
+    def _observations(self, points: Mapping[Architecture, FloatArray]) -> list[Observation]:
         violation = self._problem.violation if self._problem.limits else lambda point: 0.0
-        pairs = zip(found.architectures, points, strict=True)
-        return [Observation(a, point, violation(point), ok=True) for a, point in pairs]
+        return [Observation(a, point, violation(point), ok=True) for a, point in points.items()]
 
 
 @dataclass(frozen=True)
@@ -134,8 +164,7 @@ class _Noisy:
 
     def fit(self, X: FloatArray, table: _Measured, j: int) -> _Noisy:
         y = table.points[:, j]
-        self._shift, transform, self._least = scale_of(self._objective, y)
-        self._fitted = transform.fit(y + self._shift)
+        self._scale = Scale.of(self._objective, y)
         noise = self._objective.noise
         self._step = max(0.01 * float(y.std()), 1e-9)
         spread = noise or self._sampling(table)
@@ -149,7 +178,7 @@ class _Noisy:
         """The table on the models' scale."""
         names = self._names
         relative = self._relative(y, self._sampling(table))
-        return measurements(X, table.group, self._scores(y), table.companions(names), relative)
+        return measurements(X, table.group, self._scale.scores(y), table.companions(names), relative)
 
     def _relative(self, y: FloatArray, sampling: FloatArray) -> FloatArray:
         """Noise variance on the models' scale at values y (n,), whose mean is about 1: exactly, where the noise is given.
@@ -165,35 +194,26 @@ class _Noisy:
 
     def _slopes(self, y: FloatArray) -> FloatArray:
         """Of the models' scale, by the objective's, at values y (n,)."""
-        return (self._scores(y + self._step) - self._scores(y - self._step)) / (2.0 * self._step)
+        return (self._scale.scores(y + self._step) - self._scale.scores(y - self._step)) / (2.0 * self._step)
 
     def estimate(self, X: FloatArray, table: _Measured, j: int) -> tuple[FloatArray, ...]:
         """Index, expected value, and 90% interval of a further measurement, each (a,), minimised."""
         y = table.points[:, j]
         found = self._model.estimate(self._measurements(X, table, y))
         sampling = np.bincount(table.group, self._sampling(table)) / np.bincount(table.group)
-        noise = found.noise * np.sqrt(self._relative(self._values(found.mean), sampling))
+        noise = found.noise * np.sqrt(self._relative(self._scale.values(found.mean), sampling))
         std = np.hypot(found.std, noise)
-        mean = outcomes(found.mean, std, self._values) @ WEIGHTS
-        low = mean - np.hypot(mean - self._values(found.mean - T90 * std), T90 * sampling)
-        high = mean + np.hypot(self._values(found.mean + T90 * std) - mean, T90 * sampling)
+        mean = outcomes(found.mean, std, self._scale.values) @ WEIGHTS
+        low = mean - np.hypot(mean - self._scale.values(found.mean - T90 * std), T90 * sampling)
+        high = mean + np.hypot(self._scale.values(found.mean + T90 * std) - mean, T90 * sampling)
         best = self._objective.best
         if best is not None:
             low = np.maximum(low, best * self._objective.sign)
-        return self._values(found.index), mean, low, high
+        return self._scale.values(found.index), mean, low, high
 
     def _sampling(self, table: _Measured) -> FloatArray:
         """The deviation due to the number of images, (n,); 0 where it was not reported."""
         return np.nan_to_num(table.companions([sampling_name(self._objective.name)])[:, 0])
-
-    def _scores(self, y: FloatArray) -> FloatArray:
-        shifted = y + self._shift
-        return np.asarray(
-            self._fitted.forward(shifted if self._least is None else np.maximum(shifted, self._least))
-        )
-
-    def _values(self, scores: FloatArray) -> FloatArray:
-        return np.asarray(self._fitted.inverse(scores) - self._shift)
 
 
 def estimates(problem: Problem, known: Sequence[Observation]) -> Estimates | None:

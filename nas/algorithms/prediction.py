@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -162,6 +163,12 @@ def expected_value(make: Callable[..., Any], noise: float | None) -> Any:
     return importlib.import_module("surrogates.expected_value").ExpectedValue(make, noise)
 
 
+def relation() -> Any:
+    """A Gaussian process of one number; before it learns, half of the variance is noise."""
+    process = importlib.import_module("surrogates.gaussian_process").GaussianProcess
+    return process(numeric=(0,), tune_points=120, max_iterations=20, noise=0.5, noise_width=0.5)
+
+
 def measurements(*columns: Any) -> Any:
     """`surrogates.expected_value.Measurements`."""
     return importlib.import_module("surrogates.expected_value").Measurements(*columns)
@@ -182,6 +189,32 @@ def scale_of(objective: Objective, y: FloatArray) -> tuple[float, Any, float | N
     positive = bool(shifted.min() > 0)
     least = 1e-3 * float(shifted.min()) if positive else None
     return shift, targets.Tamed(targets.Log() if positive else targets.Identity()), least
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The scale of `scale_of`, both ways on arrays of any shape."""
+
+    shift: float
+    transform: Any  # learned
+    least: float | None
+
+    @classmethod
+    def of(cls, objective: Objective, y: FloatArray) -> Scale:
+        """Learned from minimised values y (n,)."""
+        shift, transform, least = scale_of(objective, y)
+        return cls(shift, transform.fit(y + shift), least)
+
+    def scores(self, values: FloatArray) -> FloatArray:
+        """From minimised values to the models' scale."""
+        shifted = values + self.shift
+        return np.asarray(
+            self.transform.forward(shifted if self.least is None else np.maximum(shifted, self.least))
+        )
+
+    def values(self, scores: FloatArray) -> FloatArray:
+        """From the models' scale to minimised values."""
+        return np.asarray(self.transform.inverse(scores) - self.shift)
 
 
 def by_parameters(space: SearchSpace, objective: Objective) -> Predictor:

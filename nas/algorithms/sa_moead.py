@@ -5,7 +5,8 @@ many unseen candidates (all of them in a small space, else those that an inner M
 worker gets the candidate with the largest expected hypervolume improvement (Emmerich, Giannakoglou and Naujoks, IEEE
 TEVC 10(4), 2006). Candidates under way count as known, with their predictions as results, so one batch does not gather
 in one place. Where an objective is noisy, models learn measurements combined with their companions, and the front has expected
-values (`nas.algorithms.expectation`). The idea of an inner evolutionary search on a predictor chosen by its rank correlation is that of Lu et
+values (`nas.algorithms.expectation`). With several budgets of trainings all of this is at the highest budget that has enough results: values of networks
+that were trained shorter are predicted from what they reached (`nas.algorithms.fidelities`). The idea of an inner evolutionary search on a predictor chosen by its rank correlation is that of Lu et
 al., "NSGANetV2", ECCV 2020, section 3.
 """
 
@@ -86,6 +87,7 @@ class SAMOEAD(Algorithm):
     """
 
     Settings = SAMOEADSettings
+    every_budget = True
 
     @classmethod
     def default_settings(cls, n_objectives: int, evaluations: int | None) -> SAMOEADSettings:
@@ -109,7 +111,7 @@ class SAMOEAD(Algorithm):
         self._pending: dict[Architecture, None] = {}
         self._known: list[Observation] = []  # those that succeeded
         self._means = Means()  # of architectures measured more than once
-        self._repeated = False
+        self._repeated = False  # also at another budget
         self._again: Counter[Architecture] = Counter()  # repeated measurements under way
         self._archive: LatestFront[Architecture] = LatestFront(problem.n_objectives)
         self._expectation = Expectation(problem)  # where an objective is noisy
@@ -236,12 +238,16 @@ class SAMOEAD(Algorithm):
             elif self._again[seen.architecture]:
                 self._told += 1
                 self._again[seen.architecture] -= 1
+            elif self._known and seen.budget != self._known[0].budget:  # a continuation
+                self._told += 1
             if seen.ok:
                 if seen.architecture not in self._seen:  # known from elsewhere: as good as one of the design
                     self._asked.append(seen.architecture)
                 self._seen.add(seen.architecture)
                 self._known.append(seen)
                 self._repeated |= self._means.count(seen.architecture) > 0
+                if seen.budget != self._known[0].budget:
+                    continue  # of several budgets the models make one result
                 mean, *_ = averaged(self._problem, [seen], self._means)
                 point = mean.objectives if mean.violation == 0 else None
                 self._archive.put(seen.architecture, point, seen.architecture)

@@ -31,6 +31,7 @@ class SharedDesign(Algorithm):
 
     def __init__(self, inner: Algorithm, design: Sequence[Architecture]) -> None:
         self._inner = inner
+        self.every_budget = inner.every_budget
         self._design = tuple(design)
         self._next = 0
         self._untold = set(design)

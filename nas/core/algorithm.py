@@ -21,6 +21,9 @@ class Algorithm(ABC):
     """
 
     Settings: ClassVar[type[Any]]
+    every_budget: bool = False
+    """Whether `tell` takes results of every budget, told apart by `Observation.budget`, when a search has several
+    (`halving`). Otherwise it receives those of the lowest alone, the one that every architecture has, and compares like with like."""
 
     @abstractmethod
     def __init__(self, problem: Problem, rng: np.random.Generator, settings: Any = None) -> None: ...

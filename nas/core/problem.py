@@ -368,14 +368,17 @@ class Problem:
         """The observation of a result for algorithms: minimised objectives and total violation of the limits."""
         if result.status is not Status.OK:
             nothing = np.full(len(self.objectives), np.nan)
-            return Observation(result.trial.architecture, nothing, math.inf, ok=False)
+            return Observation(
+                result.trial.architecture, nothing, math.inf, ok=False, budget=result.trial.budget
+            )
         values = result.values
         vector = np.array([o.sign * values[o.name] for o in self.objectives])
         violation = (
             sum(limit.excess(values[limit.objective]) for limit in self.limits) if self.limits else 0.0
         )
         companions = {name: values[name] for name in self._observed if name in values}
-        return Observation(result.trial.architecture, vector, violation, True, companions)
+        trial = result.trial
+        return Observation(trial.architecture, vector, violation, True, companions, trial.budget)
 
 
 def as_objectives(values: Sequence[AnyObjective]) -> tuple[Objective, ...]:

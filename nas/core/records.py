@@ -116,6 +116,7 @@ class Observation:
     `objectives` has shape (m,), in the order of the problem's objectives, NaN throughout when `ok` is false.
     `violation` is 0 when every limit is met, else the sum of relative excesses (inf when `ok` is false). `companions` are the
     companions of the objectives by name, in their own units and directions; those that were not reported are missing.
+    `budget` is that of the trial.
     """
 
     architecture: Architecture
@@ -123,6 +124,7 @@ class Observation:
     violation: float
     ok: bool
     companions: Mapping[str, float] = field(default_factory=dict)
+    budget: float | None = None
 
     def __eq__(self, other: Any) -> bool:
         return (
@@ -131,6 +133,7 @@ class Observation:
             and self.ok == other.ok
             and self.violation == other.violation
             and self.companions == other.companions
+            and self.budget == other.budget
             and np.array_equal(self.objectives, other.objectives, equal_nan=True)
         )
 

@@ -42,9 +42,9 @@ class Rungs:
     is a new trial with the architecture and seed of the first one and the budget of the next rung. Continuations precede new
     architectures. Everything depends on the order of results alone.
 
-    The algorithm receives results of the first rung only: it compares like with like, its surrogate learns one fidelity, and
-    algorithms need no knowledge of rungs. Limits on measured objectives do not prevent a promotion, since longer training
-    may satisfy them.
+    An algorithm receives results of the first rung only, unless it takes those of every budget (`Algorithm.every_budget`): a
+    population would compare results of different budgets, and a longer training is no better architecture. Limits on measured objectives do not
+    prevent a promotion, since longer training may satisfy them.
     """
 
     def __init__(self, fidelity: float | None = None, rule: Rule | None = None) -> None:
@@ -77,7 +77,7 @@ class Rungs:
         return trial
 
     def told(self, result: Result, seen: Observation) -> bool:
-        """Record a result; return whether the algorithm receives it."""
+        """Record a result; return whether it is one of the first rung."""
         trial = result.trial
         self.told_at[trial.budget] += 1
         if self._rule is None:

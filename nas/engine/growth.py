@@ -22,14 +22,14 @@ class _Progress:
         self._fold: Fold[Result] = Fold(problem.objectives, problem.limits, state.initial)
         self._left = max(2, state.initial)  # successes until the hypervolume's box is fixed
         self.since = 0
-        self._best = 0.0
+        self._best, self._budget = 0.0, self._fold.budget
 
     def begin_with(self, result: Result, point: FloatArray | None) -> None:
         """Add a result of a warm start; the `point` (m,) is minimised, None for one that does not count."""
         if point is not None:
             self._fold.put(result.trial.architecture, result.trial.budget, point, result)
             self._left -= 1
-        self._best = self._fold.volume
+        self._best, self._budget = self._fold.volume, self._fold.budget
 
     def take(self, result: Result, point: FloatArray | None) -> None:
         """Add the next result."""
@@ -40,9 +40,10 @@ class _Progress:
             self._left -= 1
         self.since += 1
         volume = self._fold.volume
-        # volumes are not comparable until the box is fixed
-        if (point is not None and self._left >= 0) or volume > self._best * (1 + _NOISE):
-            self.since, self._best = 0, volume
+        # volumes are not comparable until the box is fixed, nor those of fronts at different budgets
+        new = (point is not None and self._left >= 0) or self._fold.budget != self._budget
+        if new or volume > self._best * (1 + _NOISE):
+            self.since, self._best, self._budget = 0, volume, self._fold.budget
 
 
 class ByMeasurement:

@@ -128,6 +128,7 @@ class InitialFirst(Algorithm):
 
     def __init__(self, inner: Algorithm, given: Sequence[Architecture]) -> None:
         self._inner = inner
+        self.every_budget = inner.every_budget
         self._left = deque(given)
         self._untold: set[Architecture] = set()  # asked here, without a result yet
         self._given = len(given)

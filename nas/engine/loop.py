@@ -280,7 +280,7 @@ class Search:
         self.state.results.append(result)
         self.state.counts[result.status] += 1
         self._next = result.trial.id + 1
-        if self.state.rungs.told(result, seen):
+        if self.state.rungs.told(result, seen) or self._algorithm.every_budget:
             self._algorithm.tell([seen])
         self._dry = False
 

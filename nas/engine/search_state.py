@@ -148,8 +148,8 @@ class SearchState:
     def front(self) -> ParetoArchive[Result]:
         """The feasible non-dominated results, minimised; updated on access.
 
-        Includes those of a warm start. Of an architecture continued at a higher budget only the last result counts; one
-        measured repeatedly at the same budget has the mean objectives, and its last result.
+        Includes those of a warm start. With several budgets only results of the highest count, once a feasible one is
+        known; an architecture measured repeatedly at the same budget has the mean objectives, and its last result.
         Where an objective is noisy, the points have its expected values, and these decide which results are there (see
         `expected`); the items have the measured ones.
         """

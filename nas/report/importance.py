@@ -30,14 +30,17 @@ class Unknown:
 def run_importances(table: RunTable, space: SearchSpace | None) -> list[Importances | Unknown]:
     """The importances of the parameters for each objective that is not exact, from the latest result of each architecture.
 
-    See `nas.algorithms.importance`. Results that break limits count; failures and results of an earlier run do not.
+    Of several budgets the one with the most results counts. See `nas.algorithms.importance`. Results that break limits count; failures and results of an earlier run do not.
     """
     measured = [o for o in table.objectives if not o.cheap]
     if space is None:
         reason = "the space of this run is not loaded, because reading a run executes no user code"
         return [Unknown(o.name, reason) for o in measured]
     found: list[Importances | Unknown] = []
-    rows = table.told[table.latest].drop_duplicates("architecture", keep="last")
+    rows = table.told[table.told["status"] == "ok"]
+    if "budget" in rows and rows["budget"].nunique() > 1:
+        rows = rows[rows["budget"] == rows["budget"].mode()[0]]
+    rows = rows.drop_duplicates("architecture", keep="last")
     columns = rows.reindex(columns=[o.name for o in measured])  # none of them if everything failed
     for objective in measured:
         values = columns[objective.name].to_numpy(np.float64)

@@ -60,7 +60,7 @@ class Rows:
 
     `values` has one column per objective, of a noisy one the expected values, with its other columns in `noisy`. `trial` and `order` (counting all evaluations from 1) are None for results
     of an earlier run. `front`, `outside` (of a limit), `superseded` (measured again later) and `unrated` (not compared, for want of
-    an expected value) are row numbers. `further`
+    an expected value, or at a lower budget than the front) are row numbers. `further`
     has columns of some runs, such as `budget`, `parameters` those of the space by name. `left_out` evaluations are omitted to keep the page small,
     `front_left_out` of them on the front.
     """

@@ -17,6 +17,7 @@ from nas.pareto.means import Means
 
 T = TypeVar("T")
 _TOGETHER = 256  # points to compare with a front at a time
+NOTHING = -1.0  # budget of a front without a result
 
 
 class Put(NamedTuple):
@@ -31,8 +32,9 @@ class Put(NamedTuple):
 class Fold(Generic[T]):
     """The feasible front of results added one by one, and its hypervolume.
 
-    An architecture measured repeatedly at one budget has the mean; of several budgets the latest counts. The first
-    `initial` results span the box of the hypervolume.
+    An architecture measured repeatedly at one budget has the mean. Of several budgets the front has results of one alone: `budget`,
+    the highest with a feasible result (0 for the evaluator's default, `NOTHING` before any). The first `initial` results span the box of the
+    hypervolume.
     """
 
     def __init__(self, objectives: Sequence[Objective], limits: Sequence[Limit], initial: int = 2) -> None:
@@ -43,6 +45,7 @@ class Fold(Generic[T]):
         self._design: list[FloatArray] = []
         self.best_seen = np.full(len(self._objectives), np.inf)
         self._volume: float | None = None  # None when it must be measured
+        self.budget = NOTHING
         self.front: LatestFront[T] = LatestFront(len(self._objectives))
         self.design_box: Box | None = None  # of the initial design, once complete
 
@@ -63,7 +66,10 @@ class Fold(Generic[T]):
             self.best_seen = np.minimum(self.best_seen, mean)
             self._volume = None
         feasible = not self._limits or violation_of(self._objectives, self._limits, mean) == 0
-        changed = not beaten and self.front.put(key, mean if feasible else None, item)
+        at = budget or 0.0
+        if feasible and at > self.budget:
+            self.budget, self.front = at, LatestFront(len(self._objectives))
+        changed = not beaten and at == self.budget and self.front.put(key, mean if feasible else None, item)
         if changed:
             self._volume = None
         return Put(mean, self._means.count((key, budget)), feasible, changed)
@@ -117,7 +123,7 @@ def fold_rows(
     rows = FoldedRows(np.full_like(points, np.nan), np.zeros(n, dtype=np.int64), np.zeros(n, dtype=bool), [])
     due, changed = set(places(n, steps).tolist()), False
     given = [key for key in keys if key is not None]
-    once = len(set(given)) == len(given)  # then a dominated point stays so
+    once = len(set(given)) == len(given) and len(set(budgets)) < 2  # then a dominated point stays so
     beaten: set[int] = set()
     for i, key in enumerate(keys):
         if once and i % _TOGETHER == 0:

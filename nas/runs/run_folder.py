@@ -20,7 +20,7 @@ from nas.pareto.decision import decisive
 from nas.pareto.indicators import CURVE_STEPS, Box, beyond_best, hypervolume, igd_plus, is_approximate, places
 from nas.runs.expected import ExpectedValues
 from nas.runs.files import HISTORY_CSV, run_files
-from nas.runs.fold import Fold, fold_rows
+from nas.runs.fold import NOTHING, Fold, fold_rows
 from nas.runs.parameters import Parameters, as_written
 
 
@@ -37,7 +37,7 @@ class RunTable:
     not ended. For an architecture measured repeatedly at a budget, `told`, `points` and `front` have the mean so far. `imported` are the
     results of a warm start (see `nas.runs.brought.imported_table`), `before` (k, m) their points: they come first in the box
     and the curve, and may be on the front, which then has the column `origin`. Of all k + n results, `latest` is false for
-    failures and where the architecture has a later result; only the latest results form the front, and of these only the `compared` ones. `fronts` has the fronts
+    failures and where the architecture has a later result; only the latest results form the front, and of these only the `compared` ones: of several budgets those of the front's, see `nas.runs.fold.Fold`. `fronts` has the fronts
     along the run: the number of the result after which each was there, and those of its members. `beyond_best` has a sentence
     for each objective with a value better than its `best`. `parameters` are those of the space, by name: further columns
     of `frame`, `told`, `front` and `imported` (see `nas.runs.parameters`).
@@ -153,10 +153,8 @@ def run_table(
             rows[name] = rows[name].where(~again, mean)
     order = pd.Series(keys, dtype=object)
     latest = (order.notna() & ~order.duplicated(keep="last")).to_numpy(dtype=bool)
-    points, compared = (
-        np.where(folded.feasible[:, None], folded.means, np.nan),
-        np.ones(len(rows), dtype=bool),
-    )
+    points = np.where(folded.feasible[:, None], folded.means, np.nan)
+    compared = np.array([fold.budget in (budget or 0.0, NOTHING) for budget in budgets], dtype=bool)
     if expected is not None:
         compared = expected.has(keys, budgets)
         counted = [key if there else None for key, there in zip(keys, compared, strict=True)]

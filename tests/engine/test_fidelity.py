@@ -28,6 +28,7 @@ from nas.engine.plan import check_ready
 from nas.monitor import LiveStatus
 from nas.pareto.archive import LatestFront
 from nas.pareto.indicators import hypervolume
+from nas.runs.fold import Fold
 from nas.runs.history import read_history
 from nas.runs.run_folder import run_table
 from nas.training import Halving
@@ -76,17 +77,35 @@ def test_promoted_trials_were_among_the_best_third_of_the_results() -> None:
         assert place < len(before) / 3 + 1
 
 
-def test_the_algorithm_receives_the_first_rung_only() -> None:
+@pytest.mark.parametrize("every", [False, True])
+@pytest.mark.parametrize("initial", [(), ("1-2-3-1-2-3",)])
+def test_an_algorithm_receives_results_of_the_first_budget_or_of_all_it_asks_for(
+    every: bool, initial: tuple[str, ...]
+) -> None:
     told: list[Any] = []
 
     class Listening(Noting):
+        every_budget = every
+
         def tell(self, observations: Any) -> None:
             told.extend(observations)
             super().tell(observations)
 
-    frame = search(algorithm=Listening).history
-    first = frame[frame["budget"] == 2]
-    assert [seen.objectives[0] for seen in told] == first["error"].tolist()
+    frame = search(algorithm=Listening, initial=initial).history
+    wanted = frame if every else frame[frame["budget"] == 2]
+    assert [(seen.objectives[0], seen.budget) for seen in told] == list(
+        zip(wanted["error"], wanted["budget"], strict=True)
+    )
+
+
+def test_a_result_at_a_higher_budget_that_breaks_a_limit_replaces_no_front() -> None:
+    fold: Fold[str] = Fold([nas.Objective("x")], [Limit("x", 5.0)])
+    assert fold.put("a", 1.0, np.array([3.0]), "a1").changed
+    assert not fold.put("a", 3.0, np.array([9.0]), "a3").changed
+    assert (fold.budget, list(fold.front.items)) == (1.0, ["a1"])
+    assert fold.put("b", 3.0, np.array([4.0]), "b3").changed
+    assert not fold.put("c", 1.0, np.array([0.0]), "c1").changed
+    assert (fold.budget, list(fold.front.items)) == (3.0, ["b3"])
 
 
 def test_each_continuation_is_an_evaluation() -> None:
@@ -103,8 +122,8 @@ def test_the_summary_lists_the_spending_on_each_rung() -> None:
 
 
 def by_hand(frame: pd.DataFrame) -> set[tuple[str, float]]:
-    """The front of the last result of each architecture, by the definition."""
-    last = frame.sort_values("told").groupby("architecture").tail(1)
+    """The front of the results of the highest budget, by the definition."""
+    last = frame[frame["budget"] == frame["budget"].max()].sort_values("told")
     points = last[OBJECTIVES].to_numpy()
     beaten = [bool((np.all(points <= p, axis=1) & np.any(points < p, axis=1)).any()) for p in points]
     kept = last[~np.array(beaten)]
@@ -112,18 +131,21 @@ def by_hand(frame: pd.DataFrame) -> set[tuple[str, float]]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_front_is_that_of_the_highest_budget_of_each_architecture(seed: int) -> None:
+def test_the_front_has_results_of_the_highest_budget_alone(seed: int) -> None:
     states: list[SearchState] = []
     worse = lambda trial: {"error": -rising(trial)["error"]}  # noqa: E731 (a longer training is worse here)
     for evaluate in (rising, worse):
         result = search(evaluate=evaluate, budget=100, executor=shuffled(4, seed), callbacks=[states.append])
         found = set(zip(result.front["architecture"], result.front["budget"], strict=True))
         assert found == by_hand(result.history)
+        assert set(result.front["budget"]) == {18.0}
         live = {(Grid().format(r.trial.architecture), r.trial.budget) for r in states[-1].front.items}
         assert live == found
 
 
-def test_the_curve_ends_at_the_hypervolume_of_the_front_and_may_fall_where_a_network_got_worse() -> None:
+def test_the_curve_ends_at_the_hypervolume_of_the_front_and_may_fall_when_the_first_network_has_a_higher_budget() -> (
+    None
+):
     frame = pd.DataFrame({
         "architecture": ["a", "b", "a", "c", "b"], "status": ["ok", "ok", "ok", "failed", "ok"],
         "budget": [1.0, 1.0, 3.0, 1.0, 3.0], "x": [2.0, 1.0, 3.0, np.nan, 1.0], "y": [2.0, 3.0, 2.0, np.nan, 9.0],
@@ -131,8 +153,10 @@ def test_the_curve_ends_at_the_hypervolume_of_the_front_and_may_fall_where_a_net
     })  # fmt: skip
     table = run_table(frame, [nas.Objective("x"), nas.Objective("y")], [Limit("y", 5.0)], 2)
     size = table.along(lambda front: float(len(front) and 10 - front.sum(axis=1).min()), 0.0)
-    assert size.tolist() == [6, 6, 6, 6, 5]  # "a" got worse; a failure changes nothing; "b" breaks a limit
+    # "a" at 3 replaces the front at 1; a failure changes nothing; "b" breaks a limit
+    assert size.tolist() == [6, 6, 5, 5, 5]
     assert table.front["architecture"].tolist() == ["a"]
+    assert table.latest.tolist() == [False, False, True, False, True]
     assert table.curve[-1] == table.hypervolume == hypervolume(table.final, table.box)
 
 
@@ -246,7 +270,7 @@ def test_at_the_end_exactly_the_weights_of_the_front_are_left(
 ) -> None:
     result = search(tmp_path, evaluate=Keeping(), halving=halving, stop=stop)
     assert weights(tmp_path) == expected(result)
-    assert len(weights(tmp_path)) == len(result.front) > 1
+    assert len(weights(tmp_path)) == len(result.front) > 0
 
 
 def test_while_a_search_runs_few_weights_are_on_the_disk(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ const badges = (i) => [
   kneeOf[all.run[i]] === i ? element("span", { class: "badge" }, "knee") : null,
   all.outside[i] ? element("span", { class: "badge" }, "outside the limits") : null,
   all.superseded[i] ? element("span", { class: "badge" }, "measured again later") : null,
-  all.unrated[i] && !all.superseded[i] ? element("span", { class: "badge" }, "no expected value") : null,
+  all.unrated[i] && !all.superseded[i] ? element("span", { class: "badge" }, "not compared") : null,
 ].filter(Boolean);
 
 function startTable() {

@@ -1,0 +1,173 @@
+"""Results of several budgets as results of the highest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from engine_parts import Grid, interrupt_at, log_of
+
+import nas
+from nas.algorithms.expectation import Expectation
+from nas.algorithms.fidelities import LEAST, Completion, target_budget
+from nas.algorithms.prediction import process_for
+from nas.algorithms.sa_moead import SAMOEAD, SAMOEADSettings
+from nas.core.objectives import Objective
+from nas.core.problem import Problem
+from nas.core.records import Architecture, FloatArray, Observation
+from nas.training import Halving
+from surrogates.quality import kendall_tau
+
+pytestmark = pytest.mark.usefixtures("no_plots")
+EXACT = Objective("error", "%", best=0.0)
+NOISY = Objective("error", "%", best=0.0, companions=["loss"])
+QUICK = SAMOEADSettings(initial=8, surrogate="rbf", whole_space=100, pool=100, growth=0.5)
+
+
+def short(architecture: Architecture) -> float:
+    """The error after a short training: half of it has nothing to do with that after a long one."""
+    genes = architecture.genes
+    return 60.0 + 2.0 * sum(genes[:3]) + 3.0 * sum(genes[3:])
+
+
+def long(architecture: Architecture) -> float:
+    genes = architecture.genes
+    return 10.0 + 2.0 * sum(genes[:3]) + 0.2 * genes[5]
+
+
+def measured(trial: nas.Trial) -> Mapping[str, float]:
+    luck = 0.3 * np.random.default_rng(trial.seed).normal()
+    value = (short if trial.budget == 1 else long)(trial.architecture) + luck
+    return {"error": value, "loss": value / 40}
+
+
+def problem_of(objective: Objective = EXACT) -> Problem:
+    return Problem(Grid(), [objective, "params"], measured)
+
+
+def seen_at(problem: Problem, architecture: Architecture, budget: float) -> Observation:
+    value = (short if budget == 1 else long)(architecture)
+    params = problem.cheap_values(architecture)["params"]
+    return Observation(architecture, np.array([value, params]), 0.0, True, {"loss": value / 40}, budget)
+
+
+def drawn(problem: Problem, count: int, seed: int = 0) -> list[Architecture]:
+    rng = np.random.default_rng(seed)
+    return list(dict.fromkeys(problem.space.sample(rng) for _ in range(count)))
+
+
+def told(problem: Problem, count: int = 90, high: int = 30) -> list[Observation]:
+    """Everything at budget 1, and those with the best values there also at 3."""
+    architectures = drawn(problem, count)
+    best = sorted(architectures, key=short)[:high]
+    return [seen_at(problem, a, 1.0) for a in architectures] + [seen_at(problem, a, 3.0) for a in best]
+
+
+def believed(problem: Problem, known: list[Observation]) -> dict[Architecture, FloatArray]:
+    found = Expectation(problem).fit(known).believed(known)
+    return {seen.architecture: seen.objectives for seen in found.learned}
+
+
+@pytest.mark.parametrize("objective", [EXACT, NOISY])
+def test_values_of_short_trainings_are_predicted_for_long_ones_and_rank_better(objective: Objective):
+    problem = problem_of(objective)
+    found = believed(problem, told(problem))
+    low = [a for a in found if a not in sorted(found, key=short)[:30]]
+    truth = np.array([long(a) for a in low])
+    tau = kendall_tau(np.array([found[a][0] for a in low]), truth)
+    assert tau > kendall_tau(np.array([short(a) for a in low]), truth) + 0.2
+
+
+def test_measured_values_at_the_highest_budget_stay_and_exact_objectives_too():
+    problem = problem_of()
+    known = told(problem)
+    found = believed(problem, known)
+    assert len(found) == len({seen.architecture for seen in known})
+    for seen in known:
+        assert found[seen.architecture][1] == seen.objectives[1]
+        if seen.budget == 3:
+            assert found[seen.architecture][0] == seen.objectives[0]
+
+
+def test_a_budget_with_few_results_is_not_the_target():
+    problem = problem_of()
+    few = told(problem, high=LEAST - 1)
+    assert target_budget(few) == 1
+    assert target_budget(told(problem, high=LEAST)) == 3
+    found = believed(problem, few)
+    assert all(found[a][0] == short(a) for a in found)
+
+
+def test_predictions_pass_from_budget_to_budget():
+    problem = problem_of()
+    architectures = sorted(drawn(problem, 90), key=short)
+    points = [np.array([[f(a), 1.0] for a in architectures]) for f in (short, long, lambda a: long(a) / 2)]
+    rungs = [dict(zip(architectures[:k], p[:k], strict=True)) for k, p in zip((90, 60, 30), points, strict=True)]  # fmt: skip
+    found = Completion(problem, *process_for(problem)).fit(rungs)(rungs)
+    low = architectures[60:]
+    assert kendall_tau(np.array([found[a][0] for a in low]), np.array([long(a) for a in low])) > 0.5
+    assert [found[a][0] for a in architectures[:30]] == [long(a) / 2 for a in architectures[:30]]
+
+
+def test_an_objective_that_no_budget_changes_is_predicted_as_measured():
+    """Such as a latency."""
+    problem = problem_of()
+    architectures = drawn(problem, 60)
+    point = {a: np.array([long(a), 1.0]) for a in architectures}
+    rungs = [point, {a: point[a] for a in architectures[::2]}]
+    found = Completion(problem, *process_for(problem)).fit(rungs)(rungs)
+    off = [abs(found[a][0] - long(a)) for a in architectures[1::2]]
+    assert np.mean(off) < 0.1 * np.std([long(a) for a in architectures])
+
+
+def test_equal_values_and_one_budget_are_no_difficulty():
+    problem = problem_of()
+    architectures = drawn(problem, 20)
+    same = {a: np.array([5.0, 1.0]) for a in architectures}
+    rungs = [same, {a: same[a] for a in architectures[: LEAST + 1]}]
+    assert all(p[0] == pytest.approx(5.0) for p in Completion(problem, *process_for(problem)).fit(rungs)(rungs).values())  # fmt: skip
+    known = [seen_at(problem, a, 3.0) for a in architectures]
+    assert not Expectation(problem).needed(known)
+    assert Expectation(problem).needed([*known, seen_at(problem, architectures[0], 9.0)])
+
+
+def test_the_front_of_the_algorithm_is_at_the_highest_budget():
+    problem = problem_of()
+    algorithm = SAMOEAD(problem, np.random.default_rng(0), QUICK)
+    algorithm.tell(told(problem))
+    assert algorithm.ask(1)
+    known, members, points = algorithm._current()
+    assert points[:, 0].max() < 45 < min(map(short, members))
+    assert len(known) == len({seen.architecture for seen in known})
+
+
+def search(out: Path | None = None, objective: Objective = NOISY, **more: Any) -> nas.SearchResult:
+    loop = nas.LoopSettings(evaluations=34, seed=4, halving=Halving(1, 3, 3))
+    arguments: dict[str, Any] = {"algorithm": "sa-moead", "algorithm_settings": QUICK, **more}
+    return nas.search(Grid(), [objective, "params"], measured, loop=loop, out=out, **arguments)
+
+
+@pytest.mark.parametrize("objective", [EXACT, NOISY])
+def test_a_search_with_several_budgets_resumes_exactly(tmp_path: Path, objective: Objective):
+    search(tmp_path / "whole", objective)
+    for stop in (27, None):
+        search(tmp_path / "run", objective, resume=stop is None, callbacks=[interrupt_at(stop)])
+    assert log_of(tmp_path / "run") == log_of(tmp_path / "whole")
+    front = [(tmp_path / name / "front.csv").read_bytes() for name in ("run", "whole")]
+    assert front[0] == front[1]
+
+
+def test_results_of_higher_budgets_change_the_proposals():
+    def first_budget_only(*arguments: Any) -> SAMOEAD:
+        made = SAMOEAD(*arguments)
+        made.every_budget = False
+        return made
+
+    first_budget_only.Settings = SAMOEADSettings  # type: ignore[attr-defined]
+    ours = search(objective=EXACT).history["architecture"].tolist()
+    theirs = search(objective=EXACT, algorithm=first_budget_only).history["architecture"].tolist()
+    assert ours[:12] == theirs[:12]
+    assert ours != theirs
