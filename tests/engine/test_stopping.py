@@ -179,6 +179,18 @@ def test_halving_and_stopping_go_together() -> None:
     assert found.summary["stopped_by"]
 
 
+def test_a_front_at_a_higher_budget_starts_the_count_again_although_its_hypervolume_is_smaller() -> None:
+    def worse(trial: nas.Trial) -> dict[str, float]:
+        assert trial.budget is not None
+        return {"error": quick(trial)["error"] + 9 * trial.budget}
+
+    loop = nas.LoopSettings(concurrency=1, halving=Halving(1, 3, 3))
+    found = search(loop=loop, evaluate=worse, stop=[{"stalled": 12}])
+    at_first = next(i + 1 for i, budget in enumerate(found.history["budget"]) if budget == 3)
+    assert len(found.history) >= at_first + 12
+    assert "stalled" in found.summary["stopped_by"]
+
+
 @pytest.mark.parametrize(
     ("stop", "said"),
     [

@@ -87,12 +87,13 @@ def test_what_breaks_a_limit_is_shown_as_outside_and_not_on_the_front() -> None:
     assert report.measures[1].limits == ["params <= 1e+06"]
 
 
-def test_results_of_lower_budgets_are_superseded() -> None:
+def test_results_of_lower_budgets_are_not_compared() -> None:
     frame = frame_of(THREE, 6)
     frame["budget"] = [1.0, 1.0, 1.0, 3.0, 3.0, 9.0]
     frame["architecture"] = ["a", "b", "c", "a", "b", "a"]
     rows = describe([source_of(table_of(frame, THREE))]).runs[0].rows
-    assert rows.superseded == [0, 1, 2, 3, 4]
+    assert rows.superseded == [0, 1, 3]
+    assert rows.unrated == [0, 1, 2, 3, 4]
     assert rows.front == [5]
     assert rows.further["budget"] == [1, 1, 1, 3, 3, 9]
 
