@@ -140,7 +140,7 @@ def test_the_front_of_the_algorithm_is_at_the_highest_budget():
     algorithm = SAMOEAD(problem, np.random.default_rng(0), QUICK)
     algorithm.tell(told(problem))
     assert algorithm.ask(1)
-    known, members, points = algorithm._current()
+    known, members, points = algorithm._current(len(algorithm._known))
     assert points[:, 0].max() < 45 < min(map(short, members))
     assert len(known) == len({seen.architecture for seen in known})
 
