@@ -92,24 +92,6 @@ def cross_validate(make: Callable[[], Surrogate], X: FloatArray, y: FloatArray, 
     return OutOfFold(mean, std)
 
 
-_FAR = 4.0  # deviations: a residual beyond this counts as one of this size
-_RANKING, _DENSITY = 0.2, 0.3
-
-
-def merit(parts: OutOfFold, observed: FloatArray) -> float:
-    """Quality of held-out predictions of the best rows, by which models are chosen; larger is better.
-
-    The better half and the best tenth matter to a search: 0.2 (tau of the better half + precision of the best tenth) + 0.3 (mean log
-    density of the better half, with calibrated deviations). With few rows the density tells models apart where ranks cannot.
-    """
-    best = observed <= np.median(observed)
-    std = np.maximum(calibration(parts.mean, parts.std, observed) * parts.std[best], 1e-300)
-    residual = np.minimum(np.abs(observed[best] - parts.mean[best]) / std, _FAR)
-    density = -float(np.mean(0.5 * residual**2 + np.log(std)))
-    ranking = best_half_tau(parts.mean, observed) + best_tenth_precision(parts.mean, observed)
-    return _RANKING * ranking + _DENSITY * density
-
-
 @dataclass(frozen=True)
 class Estimate:
     """A measure of quality on unseen rows, with the standard error of that estimate."""

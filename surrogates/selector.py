@@ -1,8 +1,7 @@
 """Adaptive switching: cross-validation chooses the surrogate, again each time the data have grown.
 
-This is the adaptive switching of Lu et al., "NSGANetV2", ECCV 2020, section 3.2, with two changes: candidates are compared by mean minus one
-deviation of a merit of the best part of the results (`surrogates.quality.merit`) while there are fewer than 100, where Kendall's tau of all often
-preferred a model that ranks known groups of networks and generalises less; later by that tau. A candidate is a pair of encoding and model, and the best may be averaged:
+Candidates are compared by mean minus one deviation of Kendall's tau, as in the adaptive switching of Lu et al.,
+"NSGANetV2", ECCV 2020, section 3.2; here a candidate is a pair of encoding and model, and the best may be averaged:
 greedy selection from a library (Caruana et al., ICML 2004, section 2), on predictions that exist already.
 """
 
@@ -22,26 +21,22 @@ from nas.core.records import Architecture, FloatArray
 from surrogates.candidates import Candidate, Columns, Encoding
 from surrogates.inputs import check_data
 from surrogates.quality import (
-    Estimate,
     Folds,
     OutOfFold,
+    TauEstimate,
     best_half_tau,
     best_tenth_precision,
     calibration,
     cross_validate,
-    estimate,
     estimate_tau,
     honest_coverage,
-    kendall_tau,
     make_folds,
-    merit,
     rmse,
 )
 from surrogates.targets import RankNormal, Transform, restore
 
 _FEWEST = 8  # least rows for cross-validation
-_MANY = 100  # rows from which tau of all compares candidates
-_GAIN = 0.002  # gain in the score required of a further member of the average
+_GAIN = 0.002  # gain in cautious tau required of a further member of the average
 
 
 @dataclass(frozen=True)
@@ -84,7 +79,7 @@ class Selection:
 
     `coverage` is that of the 90% interval after calibration, `calibration` the factor on the deviations,
     `tau_half` is the tau of the better half, `precision_tenth` the share of the best tenth that the predictions find.
-    `rmse` has the units of the target. `scores` has every candidate's merit or tau, the best first. Without enough rows to
+    `rmse` has the units of the target. `scores` has every candidate's tau, the best first. Without enough rows to
     cross-validate, tau is 0 with an interval from -1 to 1, and coverage, rmse, `tau_half` and `precision_tenth` are NaN.
     """
 
@@ -99,7 +94,7 @@ class Selection:
     reliable: bool
     tau_half: float = np.nan
     precision_tenth: float = np.nan
-    scores: tuple[tuple[str, Estimate], ...] = ()
+    scores: tuple[tuple[str, TauEstimate], ...] = ()
 
     @property
     def text(self) -> str:
@@ -206,11 +201,6 @@ def _average(parts: Sequence[OutOfFold]) -> OutOfFold:
     return OutOfFold(means.mean(axis=0), np.sqrt(spread + means.var(axis=0)))
 
 
-def _measure(observed: FloatArray) -> Callable[[OutOfFold, FloatArray], float]:
-    """How candidates are compared: by the merit of the best part while rows are few, by tau of all later."""
-    return merit if len(observed) < _MANY else lambda parts, rows: kendall_tau(parts.mean, rows)
-
-
 @dataclass(frozen=True)
 class _Tuned:
     """A fitted model as one to fit again with its hyperparameters."""
@@ -241,12 +231,12 @@ class _Choice:
         columns = Columns(self.encodings, [architectures[i] for i in rows])
         folds = [make_folds(len(rows), self.settings.folds, rng) for _ in range(self.settings.repeats)]
         runs = {name: [self._run(name, columns, z, folds[0])] for name in self.candidates}
-        scores = {name: estimate(_measure(z), run, z, folds[:1]) for name, run in runs.items()}
+        scores = {name: estimate_tau(run, z, folds[:1]) for name, run in runs.items()}
         contenders = sorted(runs, key=lambda name: self._handicap((name,)) - scores[name].cautious)
         contenders = contenders[: self.settings.contenders]
         for name in contenders:
             runs[name] += [self._run(name, columns, z, parts) for parts in folds[1:]]
-            scores[name] = estimate(_measure(z), runs[name], z, folds)
+            scores[name] = estimate_tau(runs[name], z, folds)
         chosen = self._greedy({name: runs[name] for name in contenders}, z, folds)
         blends = [_average([runs[name][i] for name in chosen]) for i in range(len(folds))]
         tau = estimate_tau(blends, z, folds)
@@ -285,7 +275,7 @@ class _Choice:
 
         def score(names: tuple[str, ...]) -> float:
             blends = [_average([runs[n][i] for n in names]) for i in range(len(folds))]
-            return estimate(_measure(z), blends, z, folds).cautious - self._handicap(names)
+            return estimate_tau(blends, z, folds).cautious - self._handicap(names)
 
         chosen: tuple[str, ...] = ()
         best = -np.inf

@@ -24,7 +24,6 @@ from surrogates.quality import (
     honest_coverage,
     kendall_tau,
     make_folds,
-    merit,
     rmse,
 )
 
@@ -80,25 +79,6 @@ def test_precision_counts_the_best_tenth_among_the_lowest_predictions(
     predicted = np.ones(rows)
     predicted[predicted_best] = 0.0
     assert best_tenth_precision(predicted, np.arange(float(rows))) == expected
-
-
-def test_merit_prefers_a_model_of_the_better_half_to_one_of_all_rows() -> None:
-    y = np.arange(100.0)
-    shuffled = np.random.default_rng(0).permutation(50)
-    of_the_rest = np.concatenate([y[:50][shuffled], y[50:]])
-    of_the_best = np.concatenate([y[:50], y[:49:-1]])
-    assert kendall_tau(of_the_rest, y) > kendall_tau(of_the_best, y)
-    assert merit(OutOfFold(of_the_best, np.ones(100)), y) > merit(OutOfFold(of_the_rest, np.ones(100)), y)
-
-
-def test_merit_prefers_deviations_that_follow_the_errors_and_bounds_one_large_error() -> None:
-    rng = np.random.default_rng(0)
-    y, std = rng.normal(size=100), rng.uniform(0.1, 1.0, 100)
-    mean = y + std * rng.normal(size=100)
-    honest = merit(OutOfFold(mean, std), y)
-    assert honest > merit(OutOfFold(mean, np.full(100, 0.5)), y)
-    mean[int(np.argmin(y))] += 1e6
-    assert honest - merit(OutOfFold(mean, std), y) < 0.3
 
 
 def test_rmse_of_errors_three_and_four() -> None:
