@@ -5,7 +5,7 @@ at the highest budget that has enough results, the *target*. From one budget to 
 the lower one, on the architectures that have both, and predicts it for the others. Whether an architecture continues depends on its lower values,
 which are the input, so the selection does not bias the prediction. A model that also sees the architecture (Perdikaris et al., "Nonlinear
 information fusion algorithms for data-efficient multi-fidelity modelling", Proceedings of the Royal Society A 473, 2017) ranks architectures much
-better, but searches with it found worse fronts (experiments/halving).
+better, but searches with it did not find better fronts (experiments/halving).
 """
 
 from __future__ import annotations

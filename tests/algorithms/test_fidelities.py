@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_parts import Grid, interrupt_at, log_of
+from engine_parts import Grid, Noting, interrupt_at, log_of
 
 import nas
 from nas.algorithms.expectation import Expectation
 from nas.algorithms.fidelities import LEAST, Completion, target_budget
 from nas.algorithms.sa_moead import SAMOEAD, SAMOEADSettings
+from nas.compare.design import WithDesign
 from nas.core.objectives import Objective
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Observation
@@ -159,6 +160,13 @@ def test_a_search_with_several_budgets_resumes_exactly(tmp_path: Path, objective
     assert log_of(tmp_path / "run") == log_of(tmp_path / "whole")
     front = [(tmp_path / name / "front.csv").read_bytes() for name in ("run", "whole")]
     assert front[0] == front[1]
+
+
+def test_an_algorithm_that_begins_with_a_shared_design_takes_the_same_budgets():
+    problem, design = problem_of(), tuple(drawn(problem_of(), 5))
+    made = WithDesign(SAMOEAD, "sa-moead", design)(problem, np.random.default_rng(0), QUICK)
+    assert made.every_budget
+    assert not WithDesign(Noting, "noting", design)(problem, np.random.default_rng(0)).every_budget
 
 
 def test_results_of_higher_budgets_change_the_proposals():

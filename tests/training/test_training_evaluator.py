@@ -305,6 +305,17 @@ def grown(evaluator, architecture, count):
     return (process.memory_info().rss - before) / 2**20
 
 
+def test_averaged_weights_change_what_is_measured_and_not_the_training(space, architecture):
+    plain, averaged = (
+        TrainingEvaluator(space, recipe=Recipe(epochs=1, subset=0.2, ema_decay=decay))(
+            Trial(0, architecture, seed=3)
+        )
+        for decay in (0.0, 0.9)
+    )
+    assert averaged["train_loss"] == plain["train_loss"]
+    assert averaged["loss"] != plain["loss"]
+
+
 @pytest.mark.slow
 def test_memory_stays_flat_over_thirty_trainings(space, architecture):
     evaluator = TrainingEvaluator(space, recipe=Recipe(epochs=1, subset=0.2, ema_decay=0.9))
