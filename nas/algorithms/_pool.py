@@ -14,6 +14,7 @@ from nas.algorithms._refinement import Improvement, Refinement
 from nas.algorithms.cost_estimate import CostEstimate
 from nas.algorithms.moead import MOEAD, MOEADSettings
 from nas.algorithms.prediction import in_chunks, is_light, work_of
+from nas.core.algorithm import Algorithm
 from nas.core.bounds import SamplingError, TriesUsedUp, check_time, tries_at_most
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Observation
@@ -57,6 +58,7 @@ class CandidatePool:
     def __init__(self, problem: Problem, whole_space: int, size: int) -> None:
         """`whole_space`: largest space of which all are candidates; `size`: candidates of the inner MOEA/D elsewhere."""
         self._problem = problem
+        self.inner: Callable[[int], InnerSearch] = InnerSearch  # of a number of candidates
         self._most = min(whole_space, _MOST_PREDICTED // max(1, len(problem.measured)))
         self._size = pool_size(problem, size)
         self._every: tuple[Architecture, ...] | None = None  # of a small space, else empty
@@ -83,7 +85,7 @@ class CandidatePool:
         """Candidates along the whole predicted front, then around those whose `improvement` is largest."""
         # with slow costs infeasible candidates are allowed here; their violation ranks them last
         within = self._problem if estimate is None else self._problem.without_cheap_limits()
-        found = InnerSearch(self._size)(within, optimistic, start, rng, distance)
+        found = self.inner(self._size)(within, optimistic, start, rng, distance)
         if found:
             refine = Refinement(children=max(1, round(_REFINED * self._size)))
             found = found + refine(within, improvement, found, seen, rng)
@@ -125,6 +127,12 @@ class InnerSearch:
     population: int = 45
     draws: int = 50_000
 
+    def make(self, problem: Problem, rng: np.random.Generator) -> Algorithm:
+        """The search that finds them."""
+        # MOEA/D's defaults find a better predicted front, but with less varied candidates the search as a whole gets worse
+        settings = MOEADSettings(self.population, theta=1.0, archive_parents=0.8, guided=0.0)
+        return MOEAD(problem, rng, settings)
+
     def __call__(
         self,
         problem: Problem,
@@ -137,9 +145,7 @@ class InnerSearch:
 
         `optimistic` predicts optimistic objectives; `violation` is the distance of objectives (m,) from the target region.
         """
-        # MOEA/D's defaults find a better predicted front, but with less varied candidates the search as a whole gets worse
-        settings = MOEADSettings(self.population, theta=1.0, archive_parents=0.8, guided=0.0)
-        inner = MOEAD(problem, rng, settings)
+        inner = self.make(problem, rng)
         inner.tell([replace(seen, violation=violation(seen.objectives)) for seen in known])
         found: list[Architecture] = []
         with tries_at_most(self.draws):
@@ -155,7 +161,7 @@ class InnerSearch:
         return found
 
 
-def _asked(inner: MOEAD, n: int) -> list[Architecture]:
+def _asked(inner: Algorithm, n: int) -> list[Architecture]:
     """The next n candidates; fewer when the tries are used up."""
     asked: list[Architecture] = []
     with suppress(TriesUsedUp, SamplingError):
