@@ -175,6 +175,8 @@ class SAMOEAD(Algorithm):
                 start = np.random.default_rng(self._seed)
                 drawn = Candidates(self._problem, start)
                 self._design = self._begin(drawn, start)
+            elif not self._problem.slow_costs:
+                self._pool.whole(None)  # cached, so that the first proposal after the design is not slow
             if len(self._asked) < len(self._design):
                 return candidates.accept(self._design[len(self._asked)]) or candidates.random()
         renewal = self._learning.renewal

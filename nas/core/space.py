@@ -213,10 +213,18 @@ class HasNeighbours(Protocol):
         """All valid changes of one parameter, in random order."""
 
 
+_PLAIN: set[type] = set()  # spaces whose choices are mappings alone: not computed for each architecture
+
+
 def with_choices(named: HasChoices | None, architecture: Architecture) -> Architecture:
     """The architecture as the user's functions receive it: with its parameters by name, in a declared space."""
-    found = architecture if named is None else named.choices(architecture)
-    return found if isinstance(found, Architecture) else architecture
+    if named is None or type(named) in _PLAIN:
+        return architecture
+    found = named.choices(architecture)
+    if isinstance(found, Architecture):
+        return found
+    _PLAIN.add(type(named))
+    return architecture
 
 
 @runtime_checkable
