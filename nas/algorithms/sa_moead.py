@@ -53,7 +53,7 @@ class SAMOEADSettings:
 
     initial: evaluations of the initial design. surrogate: "auto" (chosen by cross-validation, repeated as results grow),
     one of `nas list surrogates`, or your own as file.py:Name. whole_space: largest space of which every architecture is
-    predicted. pool: candidates that the inner search makes in a larger space. growth: models are retuned when the number
+    predicted (at most 60,000 predictions of all measured objectives). pool: candidates that the inner search makes in a larger space. growth: models are retuned when the number
     of results has grown by this fraction (at least one). reference: distance of the reference point beyond the front's
     nadir, in ranges of the front; in a cheap objective at least the largest result.
     prefer: preferred part of the front, such as "error=5%, params<1M" (see `nas.pareto.preferences`); "" for all of it.
