@@ -20,6 +20,7 @@ ROOMS = (
     "pareto",  # dominance, archive, indicators, directions, decomposition, preference, decision
     "executors",  # serial, Ray, simulated
     "training",  # data, recipes, the training loop, tasks, latency
+    "sharing",  # weight sharing: shared tensors, networks that inherit them
     "algorithms",  # one algorithm a file, what they share, other packages' optimisers
     "runs",  # everything on disk: log, tables, files, notes, failures
     "report",  # figures, tables and the page of a run
@@ -247,7 +248,7 @@ def test_the_command_line_libraries_enter_in_the_command_line_alone() -> None:
 
 
 def test_torch_stays_out_of_the_engine() -> None:
-    trainers = ("nas.training", "nas.training.tasks", "nas.export")
+    trainers = ("nas.training", "nas.sharing", "nas.training.tasks", "nas.export")
     engine = {n for n in users("torch") if n.startswith("nas.") and not n.startswith(trainers)}
     assert engine <= {
         "nas.spaces.modules",

@@ -18,7 +18,7 @@ TARGET = ROOT / "CONTRIBUTING.md"
 BEGIN, END = "<!-- room sizes: begin -->", "<!-- room sizes: end -->"
 BEFORE = "b749d97"
 ROOMS = (
-    "core spaces pareto executors training algorithms runs report engine testing monitor config export compare cli"
+    "core spaces pareto executors training sharing algorithms runs report engine testing monitor config export compare cli"
 ).split()
 PRODUCT = ("nas", "search_spaces", "surrogates")
 # the rooms of the modules and packages that stood elsewhere at `BEFORE`

@@ -186,6 +186,14 @@ def has_cost(space: object) -> TypeIs[HasCost]:
 
 
 @runtime_checkable
+class HasSharedNames(Protocol):
+    """A space that says which parameters of its networks correspond, for weight sharing."""
+
+    def shared_name(self, architecture: Architecture, name: str) -> str:
+        """The name of the tensor that the parameter `name` of this architecture's network shares with other networks."""
+
+
+@runtime_checkable
 class HasChoices(Protocol):
     """A space whose architectures have parameters with names."""
 

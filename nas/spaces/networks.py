@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nas.core.errors import ConfigError
@@ -13,6 +13,7 @@ from nas.core.records import Block
 from nas.core.task_spec import TaskSpec
 from nas.spaces.choices import Choices
 from nas.spaces.rules import ask
+from nas.spaces.sharing import shared_name
 
 if TYPE_CHECKING:  # torch is imported only to trace a network
     from torch import nn
@@ -25,11 +26,12 @@ _OF_TASK = ("num_classes", "in_channels", "image_size")
 
 @dataclass(frozen=True)
 class Networks:
-    """`build` and `cost` of the space `name`, if declared."""
+    """`build`, `cost` and `shared_name` of the space `name`, if declared."""
 
     name: str
     build: Function | None = None
     cost: Function | None = None
+    shared_name: Function | None = None
 
     @property
     def lacks(self) -> frozenset[str]:
@@ -73,6 +75,15 @@ class Networks:
         from nas.spaces.layers import layers
 
         return self._traced(layers, choices, task)
+
+    def shared(self, choices: Choices, parameters: tuple[str, ...], name: str) -> str:
+        """The shared name of a network's parameter. Raises `ConfigError` with the choices."""
+        if self.shared_name is None:
+            return shared_name(choices, parameters, name)
+        found = ask("shared_name", partial(self.shared_name, name=name), choices)
+        if not isinstance(found, str):
+            raise ConfigError(f"shared_name: expected a text for {name!r} of {choices}, got {found!r:.200}")
+        return found
 
     @cached_property
     def _takes(self) -> dict[str, tuple[str, ...]]:

@@ -161,6 +161,21 @@ class Space(SearchSpace):
         """The layers of the network: a block per child of the module that `build` returns."""
         return self._networks.blocks(self.choices(architecture), self.task)
 
+    @overload
+    def shared_name(self, given: Architecture, name: str) -> str: ...
+    @overload
+    def shared_name(self, given: Function) -> Function: ...
+    def shared_name(self, given: Architecture | Function, name: str = "") -> Any:
+        """As a decorator, declare the function of shared names; with an architecture, return one (docs/weight-sharing.md).
+
+        The function takes the choices and the name of a parameter in the network, and returns the name of the tensor that
+        it shares with other networks. Without one, it is that of `nas.spaces.sharing.shared_name`.
+        """
+        if not isinstance(given, Architecture):
+            self._networks = replace(self._networks, shared_name=checked_function("shared_name", given))
+            return given
+        return self._networks.shared(self.choices(given), self.parameters, name)
+
     def for_task(self, task: TaskSpec) -> Space:
         """A copy for these data: channels, classes and image size."""
         followed = copy.copy(self)

@@ -94,6 +94,11 @@ def _built_on_meta(make: Make) -> nn.Module:
         return _meta_copy(_module(make()))
 
 
+def without_memory() -> AbstractContextManager[object]:
+    """A context in which new tensors are on the meta device where no device is named, and initial values are skipped."""
+    return _OnMeta(_CONSTRUCTORS)
+
+
 def _weights_on_meta(make: Make) -> nn.Module:
     """For code that reads `linspace`, `arange` or `tensor` while it builds, such as rates by depth."""
     with torch.device("cpu"), _OnMeta(_FILLED):

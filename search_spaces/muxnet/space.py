@@ -20,6 +20,7 @@ from search_spaces.muxnet.declared import OrderedChoices
 from search_spaces.muxnet.description import describe
 from search_spaces.muxnet.models import MODELS
 from search_spaces.muxnet.presets import SpaceOptions, preset_options
+from search_spaces.muxnet.sharing import block_names, renamed
 from search_spaces.muxnet.spec import NetworkSpec, halved, placed
 from search_spaces.muxnet.text import format_spec, parse_spec
 
@@ -69,6 +70,7 @@ class MUXNetSpace(SearchSpace):
         self._values = tuple(tuple(values[i]) for i in self._positions)
         self._ordered = OrderedChoices(self.options)
         self.first_numeric = self._ordered.first_numeric
+        self._named: tuple[Architecture | None, list[tuple[str, str]]] = (None, [])  # the last blocks named
 
     def for_task(self, task: TaskSpec) -> MUXNetSpace:
         """The same space for this task's channels and classes; a network resizes images to its own resolution.
@@ -205,6 +207,14 @@ class MUXNetSpace(SearchSpace):
             drop_connect=drop_connect,
             resize=True,
         )
+
+    def shared_name(self, architecture: Architecture, name: str) -> str:
+        """The tensor that a parameter shares with other networks: by stage, block, role, scale and kernel mixture."""
+        known, blocks = self._named
+        if known is not architecture:
+            blocks = block_names(self.options, self._settled(architecture)[0])
+            self._named = (architecture, blocks)
+        return renamed(name, blocks)
 
     def to_svg(self, architecture: Architecture) -> str:
         """A drawing of the network, block by block."""

@@ -241,6 +241,19 @@ class NASBench101(SearchSpace):
         )
         return build_network(from_genes(architecture.genes), skeleton)
 
+    def shared_name(self, architecture: Architecture, name: str) -> str:
+        """The tensor that a parameter shares with other networks: by cell, vertex and operation.
+
+        The projections of a cell's input are one convolution for all vertices that the input feeds, shared as a whole by
+        its first channels.
+        """
+        first, _, rest = name.partition(".operations.")
+        if not rest:
+            return name
+        number, _, leaf = rest.partition(".")
+        operation = OPERATIONS[from_genes(architecture.genes).ops[int(number)]]
+        return f"{first}.vertex{int(number) + 1}.{operation}.{leaf}"
+
     def enumerate(self) -> Iterator[Architecture]:
         """Each of the 423,624 canonical architectures once, in the benchmark's order."""
         return map(self.from_cell, all_cells())

@@ -18,7 +18,7 @@ from nas.core.space import SearchSpace
 from nas.core.task_spec import Size, TaskSpec, Unset, UnsetSize, as_size
 from nas.spaces.by_name import genes_by_name
 from search_spaces.nasbench201 import drawing, structure
-from search_spaces.nasbench201.cell import CONV1X1, CONV3X3, EDGES, OPERATIONS, PARAMETERS, PUBLISHED
+from search_spaces.nasbench201.cell import CONV1X1, CONV3X3, EDGES, NONE, OPERATIONS, PARAMETERS, PUBLISHED
 from search_spaces.nasbench201.cost import Skeleton, network_cost
 
 if TYPE_CHECKING:
@@ -135,6 +135,16 @@ class NASBench201(SearchSpace):
             in_channels=self.in_channels if in_channels is None else in_channels,
         )
         return CellNetwork(architecture.genes, skeleton)
+
+    def shared_name(self, architecture: Architecture, name: str) -> str:
+        """The tensor that a parameter shares with other networks: by cell, edge and operation."""
+        before, operations, after = name.partition(".operations.")
+        if not operations:
+            return name
+        number, _, rest = after.partition(".")
+        used = [edge for edge, gene in enumerate(architecture.genes) if gene != NONE]
+        edge = used[int(number)]
+        return f"{before}.{PARAMETERS[edge]}.{PUBLISHED[architecture.genes[edge]]}.{rest}"
 
     def enumerate(self) -> Iterator[Architecture]:
         """Each of the 15,625 architectures once, in ascending order of genes."""

@@ -1,0 +1,214 @@
+"""The shapes of a space's shared tensors: one tensor a shared name, as large as the largest network needs.
+
+A network's parameter is a slice of its shared tensor: the leading entries of each dimension, and the centre of the dimensions
+of a convolution's kernel. Once-for-all networks share weights in the same way (Cai et al., ICLR 2020, section 3.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from math import prod
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+
+from nas.core.errors import ConfigError
+from nas.core.records import Architecture
+from nas.core.space import HasSharedNames, SearchSpace
+
+Shape = tuple[int, ...]
+SharedName = Callable[[Architecture, str], str]  # (architecture, name of a parameter) -> shared name
+
+_REMEDY = "give the space a method shared_name(architecture, name) that returns different names for them (docs/weight-sharing.md)"
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A parameter in a network: its shape, and the layer that owns it.
+
+    `kernel` is the number of trailing dimensions that are a convolution's kernel; `group` the input channels of a group
+    in a grouped convolution (1: depthwise), else None.
+    """
+
+    kind: str  # such as "Conv2d.weight"
+    shape: Shape
+    kernel: int = 0
+    group: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A shared tensor: the element-wise largest shape, and the first network with the most entries of it."""
+
+    layer: Layer
+    witness: Architecture
+    entries: int  # of the witness
+
+    @property
+    def shape(self) -> Shape:
+        return self.layer.shape
+
+
+@dataclass
+class Layout:
+    """The shared tensors of a space by name; grows with every network that is added."""
+
+    space: SearchSpace
+    slots: dict[str, Slot] = field(default_factory=dict)
+
+    def add(self, architecture: Architecture, network: nn.Module) -> set[str]:
+        """Make room for a network; return the shared names whose tensors grew.
+
+        Raises `ConfigError` with both networks where a shared name stands for two kinds of layers, or for shapes that do not nest.
+        """
+        grown = set()
+        for name, layer in self._named(architecture, network):
+            known, entries = self.slots.get(name), prod(layer.shape)
+            merged = layer if known is None else self._merged(name, known, architecture, layer)
+            if known is None or merged.shape != known.shape:
+                grown.add(name)
+            if known is None or entries > known.entries:
+                self.slots[name] = Slot(merged, architecture, entries)
+            elif merged != known.layer:
+                self.slots[name] = replace(known, layer=merged)
+        return grown
+
+    def shapes(self, architecture: Architecture, network: nn.Module) -> dict[str, Shape]:
+        """The shape that a network needs of each of its shared tensors."""
+        return {name: layer.shape for name, layer in self._named(architecture, network)}
+
+    def _named(self, architecture: Architecture, network: nn.Module) -> Iterator[tuple[str, Layer]]:
+        named, used = shared_name(self.space), dict[str, str]()
+        for own, layer in layers_of(network):
+            name = named(architecture, own)
+            if name in used:
+                raise ConfigError(
+                    f"space {self.space.name!r}: the parameters {used[name]!r} and {own!r} of the network "
+                    f"{self.space.format(architecture)!r} have one shared name, {name!r}; shared_name must tell them apart"
+                )
+            used[name] = own
+            yield name, layer
+
+    def _merged(self, name: str, known: Slot, architecture: Architecture, layer: Layer) -> Layer:
+        reason = mismatch(known.layer, layer)
+        if reason is not None:
+            first, second = (self.space.format(a) for a in (known.witness, architecture))
+            raise ConfigError(
+                f"space {self.space.name!r}: the networks {first!r} and {second!r} cannot share the parameter {name!r}: "
+                f"{reason}; {_REMEDY}"
+            )
+        shape = tuple(map(max, known.layer.shape, layer.shape))
+        group = known.layer.group if layer.group is None else layer.group
+        return Layer(layer.kind, shape, layer.kernel, group)
+
+
+def mismatch(first: Layer, second: Layer) -> str | None:
+    """The reason why one of two layers cannot be a slice of a common tensor; None if both can."""
+    if first.kind != second.kind:
+        return f"one is {first.kind}, the other {second.kind}"
+    one, two = first.shape, second.shape
+    if len(one) != len(two):
+        return f"shapes {one} and {two} differ in rank"
+    group = first.group if second.group is None else second.group
+    if group is not None and (one[1] != group or two[1] != group or first.group not in (None, group)):
+        return f"convolutions with {one[1]} and {two[1]} input channels a group, at least one of them grouped"
+    kernels = zip(one[len(one) - first.kernel :], two[len(two) - second.kernel :], strict=True)
+    if any((a - b) % 2 for a, b in kernels):
+        return f"kernels of shapes {one} and {two} have no common centre: one side is even, the other odd"
+    return None
+
+
+def slices(shape: Shape, inner: Layer) -> tuple[slice, ...]:
+    """The part of a shared tensor of `shape` that is this layer's parameter."""
+    lead = len(shape) - inner.kernel
+    return tuple(
+        slice(0, size) if i < lead else slice((whole - size) // 2, (whole - size) // 2 + size)
+        for i, (whole, size) in enumerate(zip(shape, inner.shape, strict=True))
+    )
+
+
+def layers_of(network: nn.Module) -> Iterator[tuple[str, Layer]]:
+    """Every parameter of a network by its name. Raises `ConfigError` for a parameter that the network holds twice."""
+    seen: dict[int, str] = {}
+    for path, module in network.named_modules(remove_duplicate=False):
+        for leaf, parameter in module.named_parameters(recurse=False, remove_duplicate=False):
+            name = f"{path}.{leaf}" if path else leaf
+            if id(parameter) in seen:
+                raise ConfigError(
+                    f"the network uses the parameter {seen[id(parameter)]!r} a second time as {name!r}: weight sharing needs "
+                    "every module once; build a separate module for each use"
+                )
+            seen[id(parameter)] = name
+            yield name, _layer(module, leaf, parameter)
+
+
+def _layer(module: nn.Module, leaf: str, parameter: Tensor) -> Layer:
+    kind, shape = f"{type(module).__name__}.{leaf}", tuple(parameter.shape)
+    if not isinstance(module, _ConvNd) or parameter.ndim < 3:
+        return Layer(kind, shape)
+    group = module.in_channels // module.groups if module.groups > 1 else None
+    return Layer(kind, shape, parameter.ndim - 2, group)
+
+
+def shared_name(space: SearchSpace) -> SharedName:
+    """The shared name of a parameter: by the space's method if it has one, else the parameter's own name."""
+    return space.shared_name if isinstance(space, HasSharedNames) else _own_name
+
+
+def _own_name(architecture: Architecture, name: str) -> str:
+    return name
+
+
+def check_shareable(network: nn.Module, images: Tensor, about: str) -> None:
+    """Run a network in training mode on `images`; its own tensors on their device.
+
+    Raises `ConfigError`, beginning with `about`, where a module with parameters or buffers runs twice, where a buffer of a
+    layer other than batch norm changes (its state would be that of another network), or where the pass fails.
+    """
+    modules = {
+        path: m
+        for path, m in network.named_modules()
+        if [*m.parameters(recurse=False), *m.buffers(recurse=False)]
+    }
+    runs = dict.fromkeys(modules, 0)
+    before = {p: [(b, b._version) for b in m.buffers(recurse=False)] for p, m in modules.items()}
+    hooks = [m.register_forward_pre_hook(_counting(runs, path)) for path, m in modules.items()]
+    training = network.training
+    try:
+        network.train()(images)
+    except Exception as error:
+        raise ConfigError(
+            f"{about} fails for images of shape {tuple(images.shape)} in training mode: {error}"
+        ) from error
+    finally:
+        network.train(training)
+        for hook in hooks:
+            hook.remove()
+    for path, module in modules.items():
+        if runs[path] > 1:
+            raise ConfigError(
+                f"{about} runs its module {path or 'itself'!r} ({type(module).__name__}) {runs[path]} times in a forward pass: weight sharing "
+                "needs every module once; build a separate module for each use"
+            )
+        if not isinstance(module, _BatchNorm) and _changed(before[path], module):
+            raise ConfigError(
+                f"{about} has a layer with a state, {path or 'itself'!r} ({type(module).__name__}): weight sharing recalibrates batch "
+                "norm only; replace the layer"
+            )
+
+
+def _counting(runs: dict[str, int], path: str) -> Callable[[nn.Module, Any], None]:
+    def count(module: nn.Module, inputs: Any) -> None:
+        runs[path] += 1
+
+    return count
+
+
+def _changed(before: list[tuple[Tensor, int]], module: nn.Module) -> bool:
+    now = list(module.buffers(recurse=False))
+    return len(now) != len(before) or any(
+        b is not a or b._version != version for b, (a, version) in zip(now, before, strict=True)
+    )

@@ -1,0 +1,126 @@
+"""A supernet: the shared weights of a space for one task, and its networks with inherited weights."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from nas.core.errors import ConfigError
+from nas.core.records import Architecture
+from nas.core.space import SearchSpace, can_build, for_task, has_cost
+from nas.core.task_spec import TaskSpec
+from nas.sharing.extremes import Extremes, enlarged, find_extremes, sampler, variants
+from nas.sharing.layout import Layout, shared_name
+from nas.sharing.weights import Inherited, SharedWeights, allocate
+from nas.spaces.tracing import without_memory
+from nas.training.fresh import with_shapes
+
+NETWORKS = 256  # random ones from which the shapes of the tensors follow
+_IMAGES = 2  # of a check
+_SIZE = (32, 32)  # of its images where the data have several sizes
+
+
+@dataclass(frozen=True, eq=False)
+class Supernet:
+    """Shared weights, and the networks of `space` for images and classes of `task` that inherit them."""
+
+    space: SearchSpace
+    task: TaskSpec
+    shared: SharedWeights
+    extremes: Extremes
+
+    def network(self, architecture: Architecture, shared: SharedWeights | None = None) -> Inherited:
+        """The network with views of the shared tensors (or of another set of them) as parameters.
+
+        Batch norm has fresh statistics: `recalibrate` before an evaluation. Raises `ConfigError` for a network outside
+        the shapes of the shared tensors.
+        """
+        shared = shared or self.shared
+        device = shared.tensors[0].device
+        with torch.device(device):
+            network = build(self.space, self.task, architecture)
+        return Inherited(network, shared.views(network, architecture, shared_name(self.space)))
+
+    def copy(self, architecture: Architecture) -> nn.Module:
+        """The plain network with copies of its slices as parameters. Raises `ConfigError` as `network` does."""
+        inherited = self.network(architecture)
+        missing = inherited.network.load_state_dict(
+            {name: view.detach() for name, view in inherited.views.items()}, strict=False
+        )
+        assert not missing.unexpected_keys
+        return inherited.network
+
+
+def build(space: SearchSpace, task: TaskSpec, architecture: Architecture) -> nn.Module:
+    """A network of the space for the task, with its own first weights."""
+    built: Any = space
+    network: nn.Module = built.build(architecture, num_classes=task.num_classes, in_channels=task.in_channels)
+    return with_shapes(network, lambda: (1, task.in_channels, *(task.image_size or _SIZE)))
+
+
+def make_supernet(space: SearchSpace, task: TaskSpec, seed: int, networks: int = NETWORKS) -> Supernet:
+    """A supernet with initial weights; the same for the same arguments.
+
+    Shapes follow from random networks, the largest and the smallest that were found, every change of one gene of the
+    largest, and for layers that none of these has, the largest network with them. Raises `ConfigError` for a space
+    that builds no networks, or whose networks cannot share weights.
+    """
+    if not can_build(space):
+        raise ConfigError(f"space {space.name!r} has no build(architecture): it has no weights to share")
+    space = for_task(space, task)
+    rng = np.random.default_rng(seed)
+    draw = sampler(space)
+    drawn = [draw(rng) for _ in range(networks)]
+    extremes = find_extremes(space, drawn, lambda a: size_of(space, task, a))
+    layout = Layout(space)
+    for architecture in dict.fromkeys(
+        [extremes.largest, extremes.smallest, *variants(space, extremes.largest)]
+    ):
+        layout.add(architecture, on_meta(space, task, architecture))
+    for architecture in dict.fromkeys(drawn):
+        _add_enlarged(layout, task, architecture, extremes.largest)
+    images = torch.zeros(_IMAGES, task.in_channels, *(task.image_size or _SIZE))
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        torch.manual_seed(seed)
+        images = torch.randn(images.shape)
+        shared = allocate(layout, lambda a: build(space, task, a), images)
+    return Supernet(space, task, shared, extremes)
+
+
+def _add_enlarged(layout: Layout, task: TaskSpec, architecture: Architecture, largest: Architecture) -> None:
+    """Add a network, and, if tensors grow by it, the largest network that has them at least as large."""
+    grown = layout.add(architecture, on_meta(layout.space, task, architecture))
+    if not grown:
+        return
+    wanted = {name: layout.slots[name].shape for name in grown}
+
+    def keeps(other: Architecture) -> bool:
+        has = layout.shapes(other, on_meta(layout.space, task, other))
+        return all(n in has and all(map(operator.ge, has[n], shape)) for n, shape in wanted.items())
+
+    found = enlarged(layout.space, architecture, largest, keeps)
+    layout.add(found, on_meta(layout.space, task, found))
+
+
+def on_meta(space: SearchSpace, task: TaskSpec, architecture: Architecture) -> nn.Module:
+    """A network without memory for its weights; with memory if its code reads values while it is built."""
+    with torch.random.fork_rng(devices=[]):
+        try:
+            with without_memory():
+                return build(space, task, architecture)
+        except Exception:
+            return build(space, task, architecture)
+
+
+def size_of(space: SearchSpace, task: TaskSpec, architecture: Architecture) -> tuple[float, ...]:
+    """Parameters and multiply-adds; parameters alone in a space without costs."""
+    if has_cost(space):
+        costs = space.cost(architecture)
+        return tuple(float(costs[name]) for name in ("params", "madds") if name in costs)
+    network = on_meta(space, task, architecture)
+    return (float(sum(p.numel() for p in network.parameters())),)

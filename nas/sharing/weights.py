@@ -1,0 +1,115 @@
+"""Shared tensors, and networks whose parameters are slices of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from nas.core.errors import ConfigError
+from nas.core.records import Architecture
+from nas.sharing.layout import (
+    Layer,
+    Layout,
+    SharedName,
+    check_shareable,
+    layers_of,
+    mismatch,
+    shared_name,
+    slices,
+)
+
+Build = Callable[[Architecture], nn.Module]
+
+
+class SharedWeights(nn.Module):
+    """One parameter a shared name, from which the parameters of every network of a space are views."""
+
+    def __init__(self, layers: Mapping[str, Layer], values: Mapping[str, Tensor] | None = None) -> None:
+        """Without `values` the tensors are zeros."""
+        super().__init__()
+        self.layers = dict(layers)
+        self.places = {name: i for i, name in enumerate(self.layers)}
+        tensors = [
+            torch.zeros(layer.shape) if values is None else values[name]
+            for name, layer in self.layers.items()
+        ]
+        self.tensors = nn.ParameterList(nn.Parameter(t) for t in tensors)
+
+    def views(self, network: nn.Module, architecture: Architecture, named: SharedName) -> dict[str, Tensor]:
+        """The slices for the parameters of `network` by its own names; no copies: gradients flow into the shared tensors.
+
+        Raises `ConfigError` where the network needs a tensor that does not exist, or a larger one.
+        """
+        return {
+            own: self._view(named(architecture, own), own, layer, architecture)
+            for own, layer in layers_of(network)
+        }
+
+    def _view(self, name: str, own: str, layer: Layer, architecture: Architecture) -> Tensor:
+        known = self.layers.get(name)
+        reason = "there is no such tensor" if known is None else mismatch(known, layer)
+        if known is not None and reason is None:
+            if all(a >= b for a, b in zip(known.shape, layer.shape, strict=True)):
+                view: Tensor = self.tensors[self.places[name]][slices(known.shape, layer)]
+                return view
+            reason = f"the shared tensor has shape {known.shape}, the network needs {layer.shape}"
+        raise NotCovered(
+            f"network {architecture.genes}: its parameter {own!r} (shared name {name!r}) is not part of the shared weights: {reason}; "
+            "allocate the shared weights from more networks"
+        )
+
+
+class NotCovered(ConfigError):
+    """A network needs a tensor that the shared weights do not have, or a larger one."""
+
+
+class Inherited(nn.Module):
+    """A network that runs with tensors in place of its parameters; its buffers are its own."""
+
+    def __init__(self, network: nn.Module, views: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.network = network
+        self.views = dict(views)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional_call(self.network, self.views, (x,))  # type: ignore[no-any-return]
+
+
+def allocate(layout: Layout, build: Build, images: Tensor) -> SharedWeights:
+    """Shared tensors with the initial values of the layers, drawn from torch's global generator.
+
+    The network with the most entries of a tensor gives the values of its slice; the rest is normal with their mean and
+    standard deviation. Each of these networks is checked in a forward pass of `images` (`check_shareable`). Raises `ConfigError`.
+    """
+    witnesses: dict[Architecture, list[str]] = {}
+    for name, slot in layout.slots.items():
+        witnesses.setdefault(slot.witness, []).append(name)
+    values: dict[str, Tensor] = {}
+    for architecture, names in witnesses.items():
+        network = build(architecture)
+        check_shareable(
+            network, images, f"space {layout.space.name!r}: the network {layout.space.format(architecture)!r}"
+        )
+        values |= _initial(layout, architecture, network, set(names))
+    return SharedWeights({name: slot.layer for name, slot in layout.slots.items()}, values)
+
+
+def _initial(
+    layout: Layout, architecture: Architecture, network: nn.Module, wanted: set[str]
+) -> dict[str, Tensor]:
+    named, found = shared_name(layout.space), {}
+    parameters = dict(network.named_parameters())
+    for own, layer in layers_of(network):
+        name = named(architecture, own)
+        if name not in wanted:
+            continue
+        own_values = parameters[own].detach()
+        whole = layout.slots[name].shape
+        spread = own_values.std().item() if own_values.numel() > 1 else 0.0
+        tensor = torch.randn(whole) * spread + own_values.mean().item()
+        tensor[slices(whole, layer)] = own_values
+        found[name] = tensor
+    return found

@@ -1,0 +1,83 @@
+"""Spaces and supernets for the tests of weight sharing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+import nas
+from nas.core.task_spec import TaskSpec
+from search_spaces.muxnet import MUXNetSpace
+from search_spaces.muxnet.presets import PRESETS
+
+DIGITS = TaskSpec(1, 10, (8, 8))
+
+
+class Stage(nn.Module):
+    """A convolution or a depthwise one, with batch norm; wider inputs are cut off."""
+
+    def __init__(self, inputs: int, width: int, kernel: int, operation: str) -> None:
+        super().__init__()
+        if operation == "conv":
+            self.conv = nn.Conv2d(inputs, width, kernel, padding=kernel // 2, bias=False)
+        else:
+            self.conv = nn.Conv2d(width, width, kernel, padding=kernel // 2, groups=width, bias=False)
+        self.width = width
+        self.norm = nn.BatchNorm2d(width)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.shape[1] < self.width and self.conv.in_channels == self.width:
+            x = x.repeat(1, self.width // x.shape[1], 1, 1)
+        return self.norm(self.conv(x)).relu()
+
+
+class Net(nn.Module):
+    def __init__(self, c: Any, num_classes: int, in_channels: int) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList()
+        for index, stage in enumerate(c.stages):
+            self.stages.append(
+                Stage(c.width if index else in_channels, c.width, stage.kernel, stage.operation)
+            )
+        self.classifier = nn.Linear(c.width, num_classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for stage in self.stages:
+            x = stage(x)
+        return self.classifier(x.mean((2, 3)))
+
+
+def small_muxnet() -> MUXNetSpace:
+    """MUXNets of at most two stages."""
+    options = PRESETS["tiny"]
+    return MUXNetSpace("small", options=replace(options, stages=options.stages[:2]))
+
+
+def declared() -> nas.Space:
+    """A declared space of widths, depths, kernels and operations; small networks of each kind."""
+    space = nas.Space(
+        "shared-stages",
+        depth=nas.Integer(1, 2),
+        width=nas.Choice(4, 8),
+        stages=nas.Repeat("depth", kernel=nas.Choice(3, 5), operation=nas.Choice("conv", "depthwise")),
+    )
+
+    @space.build
+    def build(c: Any, *, num_classes: int, in_channels: int) -> nn.Module:
+        return Net(c, num_classes, in_channels)
+
+    return space
+
+
+def built(make: Any, **parameters: Any) -> nas.Space:
+    """A declared space that builds its networks by `make(c)`."""
+    space = nas.Space("built", parameters)
+
+    @space.build
+    def build(c: Any) -> nn.Module:
+        return make(c)
+
+    return space

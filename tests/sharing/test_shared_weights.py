@@ -1,0 +1,277 @@
+"""Every network of a space is a view of one set of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import nas
+from nas.core.errors import ConfigError
+from nas.core.records import Architecture
+from nas.core.space import SearchSpace
+from nas.sharing.extremes import sampler
+from nas.sharing.statistics import recalibrate
+from nas.sharing.supernet import Supernet, make_supernet
+from nas.sharing.weights import NotCovered
+from search_spaces.muxnet import MUXNetSpace
+from search_spaces.nasbench101 import NASBench101
+from search_spaces.nasbench201 import NASBench201
+from tests.shared.sharing_parts import DIGITS, built, declared, small_muxnet
+
+SPACES: dict[str, Callable[[], SearchSpace]] = {
+    "muxnet": small_muxnet,
+    "nasbench101": NASBench101.digits,
+    "nasbench201": NASBench201.digits,
+    "declared": declared,
+}
+every_space = pytest.mark.parametrize("name", SPACES)
+
+
+@cache
+def supernet(name: str) -> Supernet:
+    return make_supernet(SPACES[name](), DIGITS, seed=0, networks=160)
+
+
+def drawn(name: str, count: int, seed: int = 1) -> list[Architecture]:
+    rng, draw = np.random.default_rng(seed), sampler(supernet(name).space)
+    return [draw(rng) for _ in range(count)]
+
+
+def images(count: int = 4) -> torch.Tensor:
+    return torch.randn(count, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+@every_space
+def test_random_networks_get_views_of_their_shapes(name: str) -> None:
+    owned = {t.untyped_storage().data_ptr() for t in supernet(name).shared.parameters()}
+    for architecture in drawn(name, 10):
+        inherited = supernet(name).network(architecture)
+        own = dict(inherited.network.named_parameters())
+        assert {n: v.shape for n, v in inherited.views.items()} == {n: p.shape for n, p in own.items()}
+        assert {v.untyped_storage().data_ptr() for v in inherited.views.values()} <= owned
+        assert tuple(inherited.eval()(images()).shape) == (4, 10)
+
+
+@every_space
+def test_a_network_gives_the_outputs_of_a_plain_one_with_its_slices(name: str) -> None:
+    for architecture in drawn(name, 5, seed=2):
+        inherited, plain = supernet(name).network(architecture), supernet(name).copy(architecture)
+        for network in (inherited, plain):
+            recalibrate(network, [images(8), images(16)])
+        with torch.no_grad():
+            assert torch.equal(inherited(images()), plain(images()))
+
+
+@every_space
+def test_a_step_changes_the_slices_of_its_network_alone(name: str) -> None:
+    made = supernet(name)
+    smallest = made.extremes.smallest
+    before = [t.detach().clone() for t in made.shared.parameters()]
+    mask = [torch.zeros(t.shape, dtype=torch.bool) for t in before]
+    inherited = made.network(smallest)
+    for own, view in inherited.views.items():  # the same slices of the masks
+        place = next(i for i, t in enumerate(made.shared.tensors) if same_storage(t, view))
+        at = torch.as_strided(mask[place], view.shape, view.stride(), view.storage_offset())
+        at.fill_(True)
+        assert own in dict(inherited.network.named_parameters())
+    inherited.train()
+    loss = nn.functional.cross_entropy(inherited(images()), torch.arange(4))
+    loss.backward()
+    with torch.no_grad():
+        for tensor in made.shared.parameters():
+            if tensor.grad is not None:
+                tensor -= 0.1 * tensor.grad
+    changed = [t.detach() != b for t, b in zip(made.shared.parameters(), before, strict=True)]
+    try:
+        assert any(c.any() for c in changed)
+        assert not any((c & ~m).any() for c, m in zip(changed, mask, strict=True))
+    finally:
+        with torch.no_grad():
+            for tensor, value in zip(made.shared.parameters(), before, strict=True):
+                tensor.copy_(value)
+                tensor.grad = None
+
+
+def same_storage(first: torch.Tensor, second: torch.Tensor) -> bool:
+    return first.untyped_storage().data_ptr() == second.untyped_storage().data_ptr()
+
+
+@pytest.mark.parametrize("name", ["declared", "nasbench201"])
+def test_tensors_of_the_largest_network_are_shared_whole(name: str) -> None:
+    """Its slices are the whole tensors: no other network needs more of them."""
+    made = supernet(name)
+    for view in made.network(made.extremes.largest).views.values():
+        whole = next(t for t in made.shared.tensors if same_storage(t, view))
+        assert view.shape == whole.shape
+
+
+def test_kernels_share_their_centre_and_channels_their_beginning() -> None:
+    made = supernet("declared")
+
+    def weight(**values: Any) -> torch.Tensor:
+        space = made.space
+        assert isinstance(space, nas.Space)
+        given = {"depth": 1, **values, "stages": [{"kernel": values.pop("kernel"), "operation": "conv"}]}
+        given.pop("kernel")
+        return made.network(space.architecture(given)).views["stages.0.conv.weight"]
+
+    large, small = weight(width=8, kernel=5), weight(width=4, kernel=3)
+    assert torch.equal(small, large[:4, :, 1:4, 1:4])
+
+
+def test_a_space_of_texts_names_the_tensors_of_each_operation() -> None:
+    names = set(supernet("declared").shared.layers)
+    assert {f"stages.1.conv.weight[stages.1.operation={o}]" for o in ("conv", "depthwise")} <= names
+    assert "classifier.weight" in names
+
+
+@pytest.mark.parametrize("name", ["declared", "nasbench201"])
+def test_the_same_seed_gives_the_same_tensors(name: str) -> None:
+    again = make_supernet(SPACES[name](), DIGITS, seed=0, networks=160).shared
+    assert again.layers == supernet(name).shared.layers
+    assert all(torch.equal(a, b) for a, b in zip(again.tensors, supernet(name).shared.tensors, strict=True))
+
+
+def test_a_block_of_muxnet_is_named_by_its_stage() -> None:
+    space = MUXNetSpace("tiny")
+    text = "r16/stem24s1/ds24/ir32:k5s2e4/ir64:k3.5s2e4/sp:k5e4p1m-0x2/head128"
+    architecture = space.parse(text)
+    assert space.shared_name(architecture, "blocks.0.conv_dw.weight") == "ds.conv_dw.weight"
+    assert (
+        space.shared_name(architecture, "blocks.1.conv_dw.convs.0.weight")
+        == "stage1.ir.conv_dw.convs.0.weight"
+    )
+    assert (
+        space.shared_name(architecture, "blocks.2.conv_dw.convs.1.weight")
+        == "stage3.ir.conv_dw-kernels3_5.convs.1.weight"
+    )
+    assert (
+        space.shared_name(architecture, "blocks.4.conv_dw.convs.1.weight")
+        == "stage3.sp2.conv_dw-scales-1_0.convs.1.weight"
+    )
+    assert space.shared_name(architecture, "blocks.4.bn1.bias") == "stage3.sp2.bn1.bias"
+    assert space.shared_name(architecture, "conv_head.weight") == "conv_head.weight"
+
+
+def test_statistics_are_those_of_the_network_alone() -> None:
+    made = supernet("declared")
+    inherited = made.network(made.extremes.largest).train()
+    recalibrate(inherited, [images(16)])
+    norm = next(m for m in inherited.network.modules() if isinstance(m, nn.BatchNorm2d))
+    with torch.no_grad():
+        maps = nn.functional.conv2d(images(16), inherited.views["stages.0.conv.weight"], padding=2)
+    assert torch.allclose(norm.running_mean, maps.mean((0, 2, 3)), atol=1e-6)
+    assert norm.momentum == 0.1
+    assert not inherited.training
+
+
+class Twice(nn.Module):
+    """Runs its layer twice."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.stem, self.mix = nn.Conv2d(1, width, 1), nn.Conv2d(width, width, 1)
+        self.end = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 10))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.end(self.mix(self.mix(self.stem(x))))
+
+
+def registered_twice(width: int) -> nn.Module:
+    layer = nn.Conv2d(width, width, 1)
+    return nn.Sequential(nn.Conv2d(1, width, 1), layer, layer, nn.Flatten(), nn.Linear(64 * width, 10))
+
+
+def other_kinds(operation: int) -> nn.Module:
+    layer: nn.Module = nn.Conv2d(1, 4, 3) if operation else nn.ConvTranspose2d(1, 4, 3)
+    return nn.Sequential(layer, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 10))
+
+
+class Scaled(nn.Module):
+    """A classifier whose scale has as many dimensions as asked."""
+
+    def __init__(self, rank: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(64, 10)
+        self.scale = nn.Parameter(torch.ones((1,) * rank))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(x.flatten(1)) * self.scale
+
+
+def normalised(layer: Callable[[], nn.Module]) -> Callable[[Any], nn.Module]:
+    return lambda c: nn.Sequential(nn.Conv2d(1, c.width, 1), layer(), nn.Flatten(), nn.LazyLinear(10))
+
+
+def spectral(c: Any) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.utils.parametrizations.spectral_norm(nn.Linear(64, 10)))
+
+
+REFUSED = {
+    "used twice": (built(lambda c: Twice(c.width), width=nas.Choice(4, 8)), r"runs its module 'mix' \(Conv2d\) 2 times"),
+    "held twice": (built(lambda c: registered_twice(c.width), width=nas.Choice(4, 8)), "uses the parameter '1.weight' a second time as '2.weight'"),
+    "kinds": (built(lambda c: other_kinds(c.operation), operation=nas.Choice(0, 1)), r"'operation=[01]' and 'operation=[01]' cannot share .*ConvTranspose2d.*shared_name"),
+    "rank": (built(lambda c: Scaled(c.rank), rank=nas.Choice(1, 2)), r"the networks 'rank=[12]' and 'rank=[12]' cannot share the parameter 'scale': .*differ in rank"),
+    "centre": (built(lambda c: nn.Sequential(nn.Conv2d(1, 4, c.kernel), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 10)), kernel=nas.Choice(2, 3)), "one side is even, the other odd"),
+    "groups": (built(lambda c: nn.Sequential(nn.Conv2d(1, 4, 1), nn.Conv2d(4, 4, 1, groups=c.groups), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 10)), groups=nas.Choice(1, 2, 4)), "input channels a group"),
+    "instance norm": (built(normalised(lambda: nn.InstanceNorm2d(4, track_running_stats=True)), width=nas.Choice(4)), r"a layer with a state, '1' \(InstanceNorm2d\)"),
+    "spectral norm": (built(spectral, width=nas.Choice(4)), "a layer with a state"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+def test_networks_that_cannot_share_are_refused_by_name(reason: str) -> None:
+    space, message = REFUSED[reason]
+    with pytest.raises(ConfigError, match=message):
+        make_supernet(space, DIGITS, seed=0, networks=8)
+
+
+def test_the_user_names_the_tensors_of_layers_that_differ() -> None:
+    space = built(lambda c: other_kinds(c.operation), operation=nas.Choice(0, 1))
+
+    @space.shared_name
+    def shared_name(c: Any, name: str) -> str:
+        return f"{name}-{c.operation}" if name.startswith("0.") else name
+
+    layers = make_supernet(space, DIGITS, seed=0, networks=8).shared.layers
+    assert {"0.weight-0", "0.weight-1", "3.weight"} <= set(layers)
+
+
+def test_a_shared_name_for_two_parameters_of_one_network_is_refused() -> None:
+    space = declared()
+
+    @space.shared_name
+    def shared_name(c: Any, name: str) -> str:
+        return name.rpartition(".")[2]
+
+    with pytest.raises(ConfigError, match="have one shared name, 'weight'"):
+        make_supernet(space, DIGITS, seed=0, networks=8)
+
+
+def test_a_network_outside_the_tensors_is_refused_with_its_parameter() -> None:
+    small = make_supernet(declared().fix(width=4, depth=1), DIGITS, seed=0, networks=8)
+    larger = Supernet(declared().for_task(DIGITS), DIGITS, small.shared, small.extremes)
+    with pytest.raises(NotCovered, match="the shared tensor has shape"):
+        larger.network(supernet("declared").extremes.largest)
+
+
+def test_lazy_layers_and_drawing_without_images_of_one_size_work() -> None:
+    space = built(
+        lambda c: nn.Sequential(
+            nn.LazyConv2d(c.width, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LazyLinear(10)
+        ),
+        width=nas.Choice(4, 8),
+    )
+    made = make_supernet(space, nas.TaskSpec(1, 10), seed=0, networks=4)
+    assert made.shared.layers["0.weight"].shape == (8, 1, 3, 3)
+
+
+def test_a_space_without_networks_is_refused() -> None:
+    with pytest.raises(ConfigError, match="no build"):
+        make_supernet(nas.Space("none", width=nas.Choice(1, 2)), DIGITS, seed=0)
