@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ def make_supernet(space: SearchSpace, task: TaskSpec, seed: int, networks: int =
     rng = np.random.default_rng(seed)
     draw = sampler(space)
     drawn = [draw(rng) for _ in range(networks)]
-    extremes = find_extremes(space, drawn, lambda a: size_of(space, task, a))
+    extremes = find_extremes(space, drawn, cache(lambda a: size_of(space, task, a)))
     layout = Layout(space)
     for architecture in dict.fromkeys(
         [extremes.largest, extremes.smallest, *variants(space, extremes.largest)]

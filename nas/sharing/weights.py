@@ -27,6 +27,8 @@ Build = Callable[[Architecture], nn.Module]
 class SharedWeights(nn.Module):
     """One parameter a shared name, from which the parameters of every network of a space are views."""
 
+    sparse_steps = True  # a step trains some networks, so some tensors have no gradient
+
     def __init__(self, layers: Mapping[str, Layer], values: Mapping[str, Tensor] | None = None) -> None:
         """Without `values` the tensors are zeros."""
         super().__init__()

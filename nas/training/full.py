@@ -257,7 +257,7 @@ def _run(
                 files.claim("checkpoint.pt")
                 weights.save(files.folder / "checkpoint.pt", {**training.state_dict(), "log": log})
                 written = time.perf_counter()
-            files.write_text("log.csv", _table(log))
+            files.write_text("log.csv", log_table(log))
             if settings.on_epoch is not None:
                 settings.on_epoch(row)
 
@@ -320,7 +320,8 @@ def _result(test: Scored | None, prepared: Prepared, log: list[Row]) -> dict[str
     return result
 
 
-def _table(log: list[Row]) -> str:
+def log_table(log: list[Row]) -> str:
+    """The log as CSV."""
     text = io.StringIO()
     names = list(dict.fromkeys(name for row in log for name in row))
     writer = csv.DictWriter(text, names, restval="", lineterminator="\n")

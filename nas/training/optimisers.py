@@ -80,14 +80,20 @@ OPTIMISERS: dict[str, Callable[[Groups, Recipe], Optimizer]] = {
 
 
 def fusible(groups: Groups) -> bool:
-    """Whether torch's fused kernels take these parameters: one pass over memory instead of several."""
-    return all(
+    """Whether torch's fused kernels take these parameters: one pass over memory instead of several.
+
+    They need a gradient of every parameter in every step, so a group that is not sure of that says `fused` False.
+    """
+    return all(g.get("fused", True) for g in groups) and all(
         p.is_floating_point() and p.device.type in ("cpu", "cuda") for g in groups for p in g["params"]
     )
 
 
 def make_optimiser(network: nn.Module, recipe: Recipe) -> Optimizer:
-    """The recipe's optimiser; biases and normalisation have no weight decay unless `decay_all`."""
+    """The recipe's optimiser; biases and normalisation have no weight decay unless `decay_all`.
+
+    A network with a true `sparse_steps` has steps in which some of its parameters have no gradient; these stay as they are.
+    """
     parameters = [p for p in network.parameters() if p.requires_grad]
     plain: Iterable[Tensor] = [] if recipe.decay_all else [p for p in parameters if p.ndim <= 1]
     kept = {id(p) for p in plain}
@@ -95,4 +101,6 @@ def make_optimiser(network: nn.Module, recipe: Recipe) -> Optimizer:
         {"params": [p for p in parameters if id(p) not in kept], "weight_decay": recipe.weight_decay},
         {"params": [p for p in parameters if id(p) in kept], "weight_decay": 0.0},
     ]
+    if getattr(network, "sparse_steps", False):
+        groups = [{**g, "fused": False} for g in groups]
     return OPTIMISERS[recipe.optimiser]([g for g in groups if g["params"]], recipe)

@@ -69,6 +69,14 @@ def declared() -> nas.Space:
     def build(c: Any, *, num_classes: int, in_channels: int) -> nn.Module:
         return Net(c, num_classes, in_channels)
 
+    @space.cost
+    def cost(c: Any, *, num_classes: int, in_channels: int) -> dict[str, int]:
+        inputs, weights = in_channels, c.width * num_classes + num_classes
+        for stage in c.stages:
+            weights += c.width * stage.kernel**2 * (inputs if stage.operation == "conv" else 1) + 2 * c.width
+            inputs = c.width
+        return {"params": weights, "madds": 64 * weights}
+
     return space
 
 

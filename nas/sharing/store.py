@@ -1,0 +1,194 @@
+"""A supernet on disk: its folder, and the space, data and recipe that it belongs to."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nas.core.errors import ConfigError, DataError
+from nas.core.files import absolute, make_folder
+from nas.core.owned import open_folder
+from nas.core.records import Architecture
+from nas.core.space import SearchSpace, for_task
+from nas.core.task_spec import TaskSpec
+from nas.sharing.extremes import Extremes
+from nas.sharing.layout import Layer
+from nas.sharing.supernet import Supernet, size_of
+from nas.sharing.weights import NotCovered, SharedWeights
+from nas.training import weights
+from nas.training.full import log_table
+from nas.training.recipe import Recipe
+
+SCHEMA = 1
+ABOUT, LOG, CHECKPOINT, WEIGHTS = "supernet.json", "log.csv", "checkpoint.pt", "supernet.pt"
+
+Identity = dict[str, Any]  # plain values
+
+
+def identity(
+    space: SearchSpace, data: Any, recipe: Recipe, task: TaskSpec, seed: int, random: int
+) -> Identity:
+    """What a supernet belongs to; equal for trainings that give the same weights."""
+    return {
+        "schema": SCHEMA,
+        "space": space.name,
+        "cardinalities": list(space.cardinalities),
+        "task": task.as_json(),
+        "data": repr(data),
+        "recipe": {**dataclasses.asdict(recipe), "augment": list(recipe.augment)},
+        "random": random,
+        "seed": seed,
+    }
+
+
+def folder_name(about: Identity) -> str:
+    """The name of a supernet's folder: its space, and a key of everything that it belongs to."""
+    text = json.dumps(about, sort_keys=True)
+    return f"{about['space']}-{hashlib.blake2b(text.encode(), digest_size=6).hexdigest()}"
+
+
+class Store:
+    """The folder of one supernet. Raises `ForeignFileError` where it holds other files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._files = open_folder(
+            folder, "supernet", earlier=lambda _: (), advice="choose another folder with --out"
+        )
+
+    def begin(self, about: Identity) -> dict[str, Any] | None:
+        """The checkpoint to continue from, if any; else begin the folder.
+
+        Raises `ConfigError` for a supernet of something else, `DataError` for damaged files.
+        """
+        if (self.folder / CHECKPOINT).is_file():
+            _check_same(self.folder, read_about(self.folder), about)
+            return weights.read(self.folder / CHECKPOINT)
+        self._files.check([ABOUT, LOG, CHECKPOINT, WEIGHTS])
+        make_folder(self.folder)
+        self._files.write_text(ABOUT, json.dumps(about, indent=2) + "\n")
+        return None
+
+    def checkpoint(self, state: dict[str, Any], log: list[dict[str, float]]) -> None:
+        """Write the state after an epoch, and the log."""
+        self._files.claim(CHECKPOINT)
+        weights.save(self.folder / CHECKPOINT, state)
+        self._files.write_text(LOG, log_table(log))
+
+    def finish(self, supernet: Supernet) -> None:
+        """Write the trained weights."""
+        layers = [[name, *dataclasses.astuple(layer)] for name, layer in supernet.shared.layers.items()]
+        ends = supernet.extremes
+        self._files.claim(WEIGHTS)
+        weights.save(
+            self.folder / WEIGHTS,
+            {
+                "weights": supernet.shared.state_dict(),
+                "layers": layers,
+                "largest": list(ends.largest.genes),
+                "smallest": list(ends.smallest.genes),
+                "sizes": [
+                    list(size_of(supernet.space, supernet.task, a)) for a in (ends.largest, ends.smallest)
+                ],
+            },
+        )
+
+
+def read_about(folder: Path) -> Identity:
+    """The record of what a supernet belongs to. Raises `ConfigError` for another folder, `DataError` if it is damaged."""
+    file = folder / ABOUT
+    if not file.is_file():
+        raise ConfigError(f"{folder} is not the folder of a supernet: it has no {ABOUT}")
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(about, dict):
+            raise ValueError(f"expected an object, got {type(about).__name__}")
+        if about.get("schema") != SCHEMA:
+            raise ValueError(f"expected schema {SCHEMA}, got {about.get('schema')!r}")
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file}: cannot be read ({error})") from None
+    return about
+
+
+def load_supernet(
+    folder: str | Path, space: SearchSpace, *, task: TaskSpec | None = None, data: Any = None
+) -> Supernet:
+    """The trained supernet in `folder`, for networks of `space`, on the CPU.
+
+    `task` and `data` (a `DataSource`), if given, are those that it must have been trained on. Raises `ConfigError` for a
+    supernet of another space, data or number of classes, or one that is not finished; `DataError` for damaged files.
+    """
+    folder = absolute(folder)
+    about = read_about(folder)
+    asked: Identity = {"space": space.name, "cardinalities": list(space.cardinalities)}
+    if task is not None:
+        asked["task"] = task.as_json()
+    if data is not None:
+        asked["data"] = repr(data)
+    _check_same(folder, about, asked)
+    if not (folder / WEIGHTS).is_file():
+        raise ConfigError(f"{folder}: the training of this supernet is not finished; continue it first")
+    state = weights.read(folder / WEIGHTS)
+    try:
+        trained = TaskSpec.from_json(about["task"])
+        assert trained is not None
+        supernet = _restored(for_task(space, trained), trained, state)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise DataError(f"{folder / WEIGHTS}: damaged ({type(error).__name__}: {error})") from None
+    sizes = [list(size_of(supernet.space, trained, a)) for a in _ends(supernet.extremes)]
+    reason = f"its largest and smallest network have {state['sizes']} parameters and multiply-adds there, here {sizes}"
+    if sizes == [list(s) for s in state["sizes"]]:
+        try:
+            supernet.network(supernet.extremes.largest)
+            return supernet
+        except NotCovered as error:
+            reason = str(error)
+    raise ConfigError(
+        f"{folder} holds a supernet of another version of space {space.name!r}: {reason}; train a new one"
+    )
+
+
+def _ends(extremes: Extremes) -> tuple[Architecture, Architecture]:
+    return extremes.largest, extremes.smallest
+
+
+def _restored(space: SearchSpace, task: TaskSpec, state: Mapping[str, Any]) -> Supernet:
+    layers = {
+        str(name): Layer(
+            str(kind), tuple(map(int, shape)), int(kernel), None if group is None else int(group)
+        )
+        for name, kind, shape, kernel, group in state["layers"]
+    }
+    shared = SharedWeights(layers)
+    shared.load_state_dict(state["weights"])
+    largest, smallest = (Architecture(space.name, tuple(map(int, state[k]))) for k in ("largest", "smallest"))
+    return Supernet(space, task, shared, Extremes(largest, smallest))
+
+
+def _check_same(folder: Path, found: Identity, asked: Identity) -> None:
+    for key, value in asked.items():
+        if found.get(key) != value:
+            raise ConfigError(
+                f"{folder} holds a supernet of {_named(key)} {_shown(key, found.get(key), value)}; "
+                "choose another folder, or train a new supernet"
+            )
+
+
+def _named(key: str) -> str:
+    return {
+        "cardinalities": "another version of the space: options a gene",
+        "task": "other images or classes:",
+    }.get(key, f"another {key}:")
+
+
+def _shown(key: str, found: Any, asked: Any) -> str:
+    if isinstance(found, dict) and isinstance(asked, dict):
+        differing = [k for k in asked if found.get(k) != asked[k]]
+        return ", ".join(f"{k} {found.get(k)!r} there, {asked[k]!r} here" for k in differing)
+    return f"{found!r:.200} there, {asked!r:.200} here"

@@ -1,0 +1,179 @@
+"""Train a supernet: checkpointed, resumable, and stored with the space, data and recipe that it belongs to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nas.core.checks import check_whole
+from nas.core.errors import ConfigError
+from nas.core.files import absolute
+from nas.core.records import Architecture
+from nas.core.space import SearchSpace
+from nas.sharing.sandwich import EvenDraw, Sandwich
+from nas.sharing.statistics import recalibrate
+from nas.sharing.store import Store, identity
+from nas.sharing.supernet import Supernet, make_supernet
+from nas.sharing.weights import Inherited, SharedWeights
+from nas.training.data.account import announce
+from nas.training.evaluator import HasResolution, reproducible
+from nas.training.feed import Prepared, prepare
+from nas.training.loop import Score, Training, judge, precision, stream
+from nas.training.recipe import Recipe
+
+STATISTICS = 512  # training images from which statistics of batch norm follow
+_BATCH = 128  # of these images
+_REPORTS = 10  # evaluations during a training
+_SHOWN = 2  # random networks of an evaluation
+CLIP = 1.0  # the largest norm of the gradient, unless the recipe sets one
+
+Row = dict[str, float]  # one epoch in the log
+
+
+@dataclass(frozen=True, slots=True)
+class SupernetSettings:
+    """Settings of a supernet's training beside the recipe.
+
+    `epochs` None: ten times those of the recipe, which are a candidate's. `random` is the number of random networks in a step.
+    Raises `ConfigError` for numbers out of range.
+    """
+
+    epochs: int | None = None
+    random: int = 2
+
+    def __post_init__(self) -> None:
+        if self.epochs is not None:
+            check_whole("supernet: epochs", self.epochs)
+        check_whole("supernet: random", self.random)
+
+    def recipe(self, recipe: Recipe) -> Recipe:
+        """The recipe of the supernet."""
+        epochs = 10 * recipe.epochs if self.epochs is None else self.epochs
+        return replace(recipe, epochs=epochs, clip=recipe.clip or CLIP)
+
+
+def train_supernet(
+    space: SearchSpace,
+    data: Any,
+    recipe: Recipe,
+    folder: str | Path,
+    *,
+    settings: SupernetSettings | None = None,
+    seed: int = 0,
+    threads: int = 1,
+    device: str | None = None,
+    on_epoch: Callable[[Row], None] | None = None,
+) -> Supernet:
+    """Train a supernet of `space` on the training images of `data` (a `DataSource`), and return it.
+
+    Writes `supernet.json`, `log.csv`, `checkpoint.pt` (after each epoch) and `supernet.pt` (the moving average, if the recipe
+    has one) to `folder`. An interrupted training continues from its last whole epoch, to the same weights on a CPU; a finished
+    one is read. `on_epoch` receives each row of the log: `train_loss`, and in some epochs `largest_error`, `smallest_error` and
+    `random_error` on the validation images in percent.
+
+    Raises `ConfigError` for a space whose networks cannot share weights, or a `folder` with a supernet of another space, data,
+    recipe or seed; `DataError` for unreadable data or files; `TrainingDiverged`.
+    """
+    settings = settings or SupernetSettings()
+    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    store = Store(absolute(folder))
+    with reproducible(threads, where):
+        return _train(space, data, settings.recipe(recipe), store, settings, seed, where, on_epoch)
+
+
+def _train(
+    space: SearchSpace,
+    data: Any,
+    recipe: Recipe,
+    store: Store,
+    settings: SupernetSettings,
+    seed: int,
+    device: torch.device,
+    on_epoch: Callable[[Row], None] | None,
+) -> Supernet:
+    if isinstance(space, HasResolution):
+        raise ConfigError(
+            f"space {space.name!r} has images of another size for each architecture (resolution); weight sharing needs one size"
+        )
+    prepared = prepare(data, recipe, device, None)
+    announce(prepared.account)
+    about = identity(space, data, recipe, prepared.spec(), seed, settings.random)
+    state = store.begin(about)
+    supernet = make_supernet(space, prepared.spec(), stream(seed, 0))
+    shared = supernet.shared.to(device)
+    draw = EvenDraw(supernet, seed)
+    loss = Sandwich(supernet, draw, settings.random, recipe.label_smoothing, seed, lambda: training.steps)
+    training = Training(shared, recipe, epochs=recipe.epochs, seed=seed, device=device, loss=loss)
+    log: list[Row] = []
+    if state is not None:
+        training.load_state_dict(state)
+        log = [dict(row) for row in state["log"]]
+    every = max(1, recipe.epochs // _REPORTS)
+    while training.done < recipe.epochs:
+        start = time.perf_counter()
+        mean_loss = training.epoch(prepared.train)
+        row = {
+            "epoch": training.done,
+            "lr": training.optimiser.param_groups[0]["lr"],
+            "train_loss": mean_loss,
+            "seconds": round(time.perf_counter() - start, 3),
+        }
+        if len(prepared.validation) and (training.done % every == 0 or training.done == recipe.epochs):
+            row |= _progress(replace(supernet, shared=_judged(training)), draw, prepared, recipe, seed)
+        log.append(row)
+        store.checkpoint({**training.state_dict(), "log": log}, log)
+        if on_epoch is not None:
+            on_epoch(row)
+    trained = replace(supernet, shared=_judged(training))
+    store.finish(trained)
+    return trained
+
+
+def _judged(training: Training) -> SharedWeights:
+    judged = training.judged
+    assert isinstance(judged, SharedWeights)
+    return judged
+
+
+def _progress(supernet: Supernet, draw: EvenDraw, prepared: Prepared, recipe: Recipe, seed: int) -> Row:
+    """Validation errors of the largest, the smallest, and (their mean) two fixed random networks, in percent."""
+    rng = np.random.default_rng(stream(seed, 6))
+    random = [score(draw.network(rng, supernet.shared), prepared, recipe).error for _ in range(_SHOWN)]
+    return {
+        "largest_error": inherited_score(supernet, supernet.extremes.largest, prepared, recipe).error,
+        "smallest_error": inherited_score(supernet, supernet.extremes.smallest, prepared, recipe).error,
+        "random_error": sum(random) / _SHOWN,
+    }
+
+
+def inherited_score(
+    supernet: Supernet, architecture: Architecture, prepared: Prepared, recipe: Recipe
+) -> Score:
+    """The score of a network with inherited weights on the validation images.
+
+    Statistics of batch norm follow from the same 512 training images for every network, without augmentation. Raises
+    `nas.sharing.weights.NotCovered` for a network outside the shared weights.
+    """
+    return score(supernet.network(architecture), prepared, recipe)
+
+
+def score(network: Inherited, prepared: Prepared, recipe: Recipe) -> Score:
+    """The score of a network of a supernet; see `inherited_score`."""
+    device = next(iter(network.views.values())).device
+    autocast = precision(recipe, device)
+    with autocast():
+        recalibrate(network, _statistics(prepared))
+    return judge(network, prepared.validation, prepared.num_classes, autocast=autocast)
+
+
+def _statistics(prepared: Prepared) -> list[Tensor]:
+    order = torch.randperm(len(prepared.train), generator=torch.Generator().manual_seed(0))[:STATISTICS]
+    steps = -(-len(order) // _BATCH)
+    return [x for x, _ in prepared.train.batches(list(order.tensor_split(steps)), None)]

@@ -1,0 +1,197 @@
+"""A supernet learns, resumes to identical weights, and is stored with what it belongs to."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import nas
+from nas.core.errors import ConfigError, DataError, TrainingDiverged
+from nas.core.records import Architecture
+from nas.core.space import SearchSpace
+from nas.sharing import SupernetSettings, inherited_score, load_supernet, train_supernet
+from nas.sharing.sandwich import EvenDraw, Sandwich
+from nas.sharing.store import folder_name, identity
+from nas.sharing.supernet import make_supernet, size_of
+from nas.training import Recipe
+from nas.training.data import Digits
+from nas.training.feed import prepare
+from search_spaces.nasbench201 import NASBench201
+from tests.shared.sharing_parts import DIGITS, declared
+
+RECIPE = Recipe(batch_size=64, max_pictures=256, ema_decay=0.9, lr=0.1, augment=("crop",))
+
+
+def train(
+    folder: Path, epochs: int = 3, recipe: Recipe = RECIPE, space: SearchSpace | None = None, **more: Any
+) -> Any:
+    settings = SupernetSettings(epochs=epochs)
+    return train_supernet(space or declared(), Digits(), recipe, folder, settings=settings, **more)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished supernet."""
+    folder = tmp_path_factory.mktemp("supernets") / "whole"
+    train(folder)
+    return folder
+
+
+def test_a_killed_training_continues_to_identical_weights(tmp_path: Path, trained: Path) -> None:
+    def kill(row: dict[str, float]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "s", on_epoch=kill)
+    seen: list[float] = []
+    again = train(tmp_path / "s", on_epoch=lambda row: seen.append(row["epoch"]))
+    assert seen == [2, 3]
+    whole = load_supernet(trained, declared())
+    for first, second in zip(again.shared.tensors, whole.shared.tensors, strict=True):
+        assert torch.equal(first, second)
+    assert _errors(tmp_path / "s") == _errors(trained)
+
+
+def _errors(folder: Path) -> list[str]:
+    header, *rows = (folder / "log.csv").read_text().splitlines()
+    timed = header.split(",").index("seconds")
+    return [",".join(c for i, c in enumerate(row.split(",")) if i != timed) for row in rows]
+
+
+def test_the_log_shows_the_errors_of_the_largest_smallest_and_random_networks(trained: Path) -> None:
+    header, *rows = (trained / "log.csv").read_text().splitlines()
+    names = header.split(",")
+    assert {"epoch", "lr", "train_loss", "largest_error", "smallest_error", "random_error"} <= set(names)
+    values = [dict(zip(names, map(float, row.split(",")), strict=True)) for row in rows]
+    assert [v["epoch"] for v in values] == [1, 2, 3]
+    assert all(0 <= v["random_error"] <= 100 for v in values)
+
+
+def test_a_supernet_learns_all_of_its_networks(tmp_path: Path) -> None:
+    space = declared()
+    supernet = train(tmp_path / "s", epochs=8, recipe=Recipe(batch_size=64, lr=0.2))
+    recipe = Recipe()
+    prepared = prepare(Digits(), recipe, torch.device("cpu"), None)
+    rng = np.random.default_rng(0)
+    errors = [
+        inherited_score(supernet, space.canonical(space.sample(rng)), prepared, recipe).error
+        for _ in range(8)
+    ]
+    assert np.median(errors) < 75  # of small networks, some with 4 channels; guessing has 90
+
+
+def test_a_finished_supernet_is_read_and_gives_the_same_scores(trained: Path) -> None:
+    supernet = load_supernet(trained, declared(), task=DIGITS, data=Digits())
+    recipe = Recipe()
+    prepared = prepare(Digits(), recipe, torch.device("cpu"), None)
+    rows = (trained / "log.csv").read_text().splitlines()
+    last = dict(zip(rows[0].split(","), rows[-1].split(","), strict=True))
+    capped = prepare(Digits(), RECIPE, torch.device("cpu"), None)
+    score = inherited_score(supernet, supernet.extremes.largest, capped, RECIPE)
+    assert score.error == pytest.approx(float(last["largest_error"]))
+    assert inherited_score(supernet, supernet.extremes.smallest, prepared, recipe).loss > 0
+
+
+def test_a_supernet_of_something_else_is_refused(trained: Path) -> None:
+    with pytest.raises(ConfigError, match="another space: 'shared-stages' there"):
+        load_supernet(trained, nas.Space("other", width=nas.Choice(1, 2)))
+    with pytest.raises(ConfigError, match=r"another data: .*split_seed=1"):
+        load_supernet(trained, declared(), data=Digits(split_seed=1))
+    with pytest.raises(ConfigError, match="num_classes 10 there, 100 here"):
+        load_supernet(trained, declared(), task=replace(DIGITS, num_classes=100))
+    with pytest.raises(ConfigError, match="not the folder of a supernet"):
+        load_supernet(trained.parent, declared())
+
+
+def test_a_space_whose_networks_changed_is_refused(trained: Path) -> None:
+    space = declared()
+    build = space._networks.build
+
+    @space.build
+    def wider(c: Any, *, num_classes: int, in_channels: int) -> Any:
+        network = build(c, num_classes=num_classes, in_channels=in_channels)
+        network.extra = torch.nn.Linear(1, 1)
+        return network
+
+    with pytest.raises(ConfigError, match="another version of space"):
+        load_supernet(trained, space)
+
+
+def test_a_folder_keeps_the_supernet_that_it_has(trained: Path) -> None:
+    with pytest.raises(ConfigError, match=r"another recipe: lr 0.1 there, 0.2 here"):
+        train(trained, recipe=replace(RECIPE, lr=0.2))
+    with pytest.raises(ConfigError, match="another seed"):
+        train(trained, seed=1)
+
+
+def test_an_unfinished_supernet_is_not_read(tmp_path: Path) -> None:
+    def kill(row: dict[str, float]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, on_epoch=kill)
+    with pytest.raises(ConfigError, match="not finished"):
+        load_supernet(tmp_path, declared())
+
+
+def test_damaged_files_are_refused(tmp_path: Path, trained: Path) -> None:
+    for name in ("supernet.json", "supernet.pt"):
+        (tmp_path / name).write_bytes((trained / name).read_bytes())
+    (tmp_path / "supernet.pt").write_bytes(b"damaged")
+    with pytest.raises(DataError, match="cannot be read"):
+        load_supernet(tmp_path, declared())
+    (tmp_path / "supernet.json").write_text("[]")
+    with pytest.raises(DataError, match="expected an object"):
+        load_supernet(tmp_path, declared())
+
+
+def test_divergence_is_an_error_with_a_remedy(tmp_path: Path) -> None:
+    with pytest.raises(TrainingDiverged, match=r"training loss became nan.*lower the rate"):
+        train(tmp_path, recipe=replace(RECIPE, lr=1e30, warmup_epochs=0.0, clip=1e30))
+
+
+def test_random_networks_are_spread_over_the_costs() -> None:
+    space = NASBench201.digits()
+    supernet = make_supernet(space, DIGITS, seed=0, networks=8)
+    draw, rng = EvenDraw(supernet, 0), np.random.default_rng(0)
+
+    def spread(found: list[Architecture]) -> float:
+        return float(np.std(np.log([size_of(supernet.space, DIGITS, a)[-1] for a in found])))
+
+    assert spread([draw(rng) for _ in range(200)]) > 1.1 * spread([space.sample(rng) for _ in range(200)])
+
+
+def test_the_gradient_is_the_mean_over_the_networks() -> None:
+    supernet = make_supernet(declared(), DIGITS, seed=0, networks=16)
+    x, y = torch.randn(8, 1, 8, 8), torch.arange(8)
+    draw = EvenDraw(supernet, 0)
+    one = Sandwich(supernet, draw, 2, 0.0, 0, lambda: 5)(supernet.shared, x, y)
+    again = Sandwich(supernet, draw, 2, 0.0, 0, lambda: 5)(supernet.shared, x, y)
+    other = Sandwich(supernet, draw, 2, 0.0, 0, lambda: 6)(supernet.shared, x, y)
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+    assert 1.0 < one.item() < 6.0  # a mean of cross-entropies, not a sum
+
+
+def test_folders_are_keyed_by_space_data_and_recipe() -> None:
+    about = identity(declared(), Digits(), RECIPE, DIGITS, 0, 2)
+    names = {
+        folder_name(about),
+        folder_name(identity(declared(), Digits(split_seed=1), RECIPE, DIGITS, 0, 2)),
+        folder_name(identity(declared(), Digits(), replace(RECIPE, lr=0.2), DIGITS, 0, 2)),
+    }
+    assert len(names) == 3
+    assert all(name.startswith("shared-stages-") for name in names)
+    assert json.loads(json.dumps(about)) == about
+
+
+@pytest.mark.parametrize("settings", [{"epochs": 0}, {"epochs": 1.5}, {"random": 0}])
+def test_settings_out_of_range_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"supernet: {next(iter(settings))}"):
+        SupernetSettings(**settings)
