@@ -60,8 +60,8 @@ class Store:
             folder, "supernet", earlier=lambda _: (), advice="choose another folder with --out"
         )
 
-    def begin(self, about: Identity) -> dict[str, Any] | None:
-        """The checkpoint to continue from, if any; else begin the folder.
+    def begin(self, about: Identity, config: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+        """The checkpoint to continue from, if any; else begin the folder. `config` is kept, and not compared.
 
         Raises `ConfigError` for a supernet of something else, `DataError` for damaged files.
         """
@@ -70,7 +70,8 @@ class Store:
             return weights.read(self.folder / CHECKPOINT)
         self._files.check([ABOUT, LOG, CHECKPOINT, WEIGHTS])
         make_folder(self.folder)
-        self._files.write_text(ABOUT, json.dumps(about, indent=2) + "\n")
+        kept = about if config is None else {**about, "config": dict(config)}
+        self._files.write_text(ABOUT, json.dumps(kept, indent=2) + "\n")
         return None
 
     def checkpoint(self, state: dict[str, Any], log: list[dict[str, float]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from nas.core.checks import check_whole
-from nas.core.errors import ConfigError
+from nas.core.errors import ConfigError, DataError
 from nas.core.files import absolute
 from nas.core.records import Architecture
 from nas.core.space import SearchSpace
 from nas.sharing.sandwich import EvenDraw, Sandwich
 from nas.sharing.statistics import recalibrate
-from nas.sharing.store import Store, identity
+from nas.sharing.store import Store, folder_name, identity
 from nas.sharing.supernet import Supernet, make_supernet
 from nas.sharing.weights import Inherited, SharedWeights
 from nas.training.data.account import announce
@@ -70,13 +70,14 @@ def train_supernet(
     threads: int = 1,
     device: str | None = None,
     on_epoch: Callable[[Row], None] | None = None,
+    config: Mapping[str, Any] | None = None,
 ) -> Supernet:
     """Train a supernet of `space` on the training images of `data` (a `DataSource`), and return it.
 
     Writes `supernet.json`, `log.csv`, `checkpoint.pt` (after each epoch) and `supernet.pt` (the moving average, if the recipe
     has one) to `folder`. An interrupted training continues from its last whole epoch, to the same weights on a CPU; a finished
     one is read. `on_epoch` receives each row of the log: `train_loss`, and in some epochs `largest_error`, `smallest_error` and
-    `random_error` on the validation images in percent.
+    `random_error` on the validation images in percent. `config` (plain values) is kept in `supernet.json`.
 
     Raises `ConfigError` for a space whose networks cannot share weights, or a `folder` with a supernet of another space, data,
     recipe or seed; `DataError` for unreadable data or files; `TrainingDiverged`.
@@ -85,7 +86,18 @@ def train_supernet(
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     store = Store(absolute(folder))
     with reproducible(threads, where):
-        return _train(space, data, settings.recipe(recipe), store, settings, seed, where, on_epoch)
+        return _train(space, data, settings.recipe(recipe), store, settings, seed, where, on_epoch, config)
+
+
+def default_folder(
+    space: SearchSpace, data: Any, recipe: Recipe, settings: SupernetSettings, seed: int, device: str | None
+) -> Path:
+    """The folder of a supernet whose user names none: `runs/supernets/KEY`, by space, data, recipe and seed."""
+    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    trained = settings.recipe(recipe)
+    task = prepare(data, trained, where, None).spec()
+    about = identity(space, data, trained, task, seed, settings.random)
+    return Path("runs") / "supernets" / folder_name(about)
 
 
 def _train(
@@ -97,6 +109,7 @@ def _train(
     seed: int,
     device: torch.device,
     on_epoch: Callable[[Row], None] | None,
+    config: Mapping[str, Any] | None,
 ) -> Supernet:
     if isinstance(space, HasResolution):
         raise ConfigError(
@@ -105,7 +118,7 @@ def _train(
     prepared = prepare(data, recipe, device, None)
     announce(prepared.account)
     about = identity(space, data, recipe, prepared.spec(), seed, settings.random)
-    state = store.begin(about)
+    state = store.begin(about, config)
     supernet = make_supernet(space, prepared.spec(), stream(seed, 0))
     shared = supernet.shared.to(device)
     draw = EvenDraw(supernet, seed)
@@ -162,6 +175,21 @@ def inherited_score(
     `nas.sharing.weights.NotCovered` for a network outside the shared weights.
     """
     return score(supernet.network(architecture), prepared, recipe)
+
+
+def evaluate_inherited(
+    supernet: Supernet, architecture: Architecture, data: Any, recipe: Recipe, threads: int = 1
+) -> Score:
+    """The `inherited_score` on `data` (a `DataSource`), the same in every process.
+
+    Raises `DataError` where the data cannot be read or have no validation image.
+    """
+    device = supernet.shared.tensors[0].device
+    with reproducible(threads, device):
+        prepared = prepare(data, recipe, device, None)
+        if len(prepared.validation) == 0:
+            raise DataError(f"data {data}: there is no validation image to evaluate on")
+        return inherited_score(supernet, architecture, prepared, recipe)
 
 
 def score(network: Inherited, prepared: Prepared, recipe: Recipe) -> Score:
