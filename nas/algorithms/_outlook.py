@@ -11,6 +11,7 @@ from scipy.special import ndtr
 from nas.algorithms._pool import CandidateBatch
 from nas.algorithms.acquisition import COARSE, FINE, Levels, improvement_over, outcomes
 from nas.algorithms.cost_estimate import CostEstimate
+from nas.algorithms.fidelities import Continuation
 from nas.algorithms.prediction import Predictor
 from nas.core.objectives import Limit
 from nas.core.problem import Problem
@@ -62,9 +63,13 @@ class Target:
 class Models:
     """The predictors of a problem's expensive objectives."""
 
-    def __init__(self, problem: Problem, predictors: Sequence[Predictor]) -> None:
+    def __init__(
+        self, problem: Problem, predictors: Sequence[Predictor], first: Sequence[Predictor] | None = None
+    ) -> None:
+        """`first` are the predictors of what is learned, where `predictors` continue these to another budget."""
         self._problem = problem
         self._predictors = predictors
+        self._first = first or predictors
         self._measured = [j for j, o in enumerate(problem.objectives) if not o.cheap]
 
     def fit(self, number: int, known: Sequence[Observation]) -> None:
@@ -76,6 +81,20 @@ class Models:
         """Learn from results (n, m) with the models chosen and tuned last."""
         for j, predictor in zip(self._measured, self._predictors, strict=True):
             predictor.update(architectures, points[:, j])
+
+    def continued(self, continuation: Continuation | None) -> Models:
+        """These models, which learn values at the first of several budgets, with predictions at the last; None: the same."""
+        if continuation is None:
+            return self
+        continued = continuation.predictors(self._problem, self._predictors)
+        return Models(self._problem, continued, self._predictors)
+
+    def learnable(self, exact: CandidateBatch) -> FloatArray:
+        """Predictions (n, m) of these candidates that `update` takes in place of results."""
+        points = exact.objectives.copy()
+        for j, predictor in zip(self._measured, self._first, strict=True):
+            points[:, j] = predictor.values(predictor.predict(exact.chunks)[0])
+        return points
 
     @property
     def reliable(self) -> bool:
@@ -156,7 +175,6 @@ class InfillSelector:
         """
         self._estimate = estimate
         self._problem = problem
-        self._models = models
         self.reliable = models.reliable
         places: dict[int, None] = {}
         for target in targets:
@@ -167,6 +185,7 @@ class InfillSelector:
 
     def best(
         self,
+        models: Models,
         known: Sequence[Observation],
         pending: Collection[Architecture],
         front: FloatArray,
@@ -185,23 +204,24 @@ class InfillSelector:
         points = np.array([o.objectives for o in known])
         recent = _recent(points)
         architectures, points = [architectures[i] for i in recent], points[recent]
-        self._models.update(architectures, points)
+        models.update(architectures, points)
         pending = [a for a in pending if not self._problem.cost_failure(a)]  # until they are told
         if pending:
-            believed = self._models.forecast(CandidateBatch.of(self._problem, pending)).middle
-            self._models.update([*architectures, *pending], np.concatenate([points, believed]))
+            batch = CandidateBatch.of(self._problem, pending)
+            believed, learnable = models.forecast(batch).middle, models.learnable(batch)
+            models.update([*architectures, *pending], np.concatenate([points, learnable]))
             front = np.concatenate([front, believed])
-        forecast = self._models.forecast(self._short)[free]
+        forecast = models.forecast(self._short)[free]
         for target in targets:
-            value = self._models.improvement(forecast, front, target)
+            value = models.improvement(forecast, front, target)
             if self._estimate is not None:
-                value = self._exactly(forecast, value, front, target)
+                value = self._exactly(models, forecast, value, front, target)
             if value.max() > target.least:
                 return forecast.architectures[int(np.argmax(value))]
         return None
 
     def _exactly(
-        self, forecast: Forecast, value: FloatArray, front: FloatArray, target: Target
+        self, models: Models, forecast: Forecast, value: FloatArray, front: FloatArray, target: Target
     ) -> FloatArray:
         """Improvement (n,) of the most promising candidates with their exact costs; 0 for all others."""
         assert self._estimate is not None
@@ -217,7 +237,7 @@ class InfillSelector:
             meets = [self._meets(a) for a in some.architectures]
             middle = np.where(np.isfinite(costs), costs, some.middle)
             some = replace(some, middle=middle)
-            exact[rows] = self._models.improvement(some, front, target) * meets
+            exact[rows] = models.improvement(some, front, target) * meets
             known[rows] = True
             value = np.where(known, 0.0, value)
             if exact.max() >= value.max():

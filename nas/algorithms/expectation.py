@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.algorithms.acquisition import WEIGHTS, outcomes
-from nas.algorithms.fidelities import Completion, Rung, by_budget, several_budgets, target_budget
+from nas.algorithms.fidelities import Continuation, Rung, budgets_to_learn, by_budget, several_budgets
 from nas.algorithms.prediction import Encoding, Scale, expected_value, measurements, process_for
 from nas.core.objectives import Objective, sampling_name
 from nas.core.problem import Problem
@@ -45,23 +45,28 @@ class Estimates:
 
 @dataclass(frozen=True)
 class Believed:
-    """An observation of each architecture for the models, with its index, and one for the front, with its expected value."""
+    """An observation of each architecture for the models, with its index, and one for the front, with its expected value.
+
+    With several budgets the models learn the first, and `continuation` predicts the last from it; `values` are of the last.
+    """
 
     learned: list[Observation]
     values: list[Observation]
+    continuation: Continuation | None = None
 
 
 class Expectation:
     """Estimates a problem's objectives where they are noisy (see `noisy_objectives`) or were measured at several budgets.
 
-    Of several budgets the estimates are of the target, the highest with enough results; see `nas.algorithms.fidelities`.
+    With several budgets the estimates are of the highest with enough results; see `nas.algorithms.fidelities`.
     """
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         self._models: dict[int, _Noisy] = {}
-        self._target = 0.0
-        self._completion: Completion | None = None
+        self._budgets = [0.0]  # of which it learned, in order
+        self._first: Expectation | None = None  # of the most frequent of several budgets
+        self._continuation: Continuation | None = None
 
     def needed(self, known: Sequence[Observation]) -> bool:
         """Whether an objective is noisy, or the observations have several budgets."""
@@ -75,8 +80,8 @@ class Expectation:
 
     def fit(self, known: Sequence[Observation]) -> Expectation:
         """Learn weights and hyperparameters from successful observations, at least one."""
-        self._target = target_budget(known)
-        own = self._at_target(known)
+        self._budgets = budgets_to_learn(known)
+        own = self._at(self._budgets[-1], known)
         table = _Measured.of(own)
         encode, make = self._process
         X = encode(table.architectures)
@@ -84,9 +89,11 @@ class Expectation:
             j: _Noisy(self._problem.objectives[j], make).fit(X, table, j)
             for j in noisy_objectives(self._problem, own)
         }
-        self._completion = None
-        if several_budgets(known):
-            self._completion = Completion(self._problem).fit(self._rungs(known, self.estimate(own)))
+        self._first = self._continuation = None
+        if len(self._budgets) > 1:
+            self._first = Expectation(self._problem).fit(self._at(self._budgets[0], known))
+            rungs = self._rungs(known)
+            self._continuation = Continuation.learn(self._problem, self._process, rungs)
         return self
 
     def estimate(self, known: Sequence[Observation]) -> Estimates:
@@ -100,27 +107,27 @@ class Expectation:
         return Estimates(table.architectures, measured, index, mean, low, high, tuple(self._models))
 
     def believed(self, known: Sequence[Observation]) -> Believed:
-        """All successful observations at the target budget: estimates of those measured there, predictions of the others."""
-        found = self.estimate(self._at_target(known))
-        learned, values = (
-            dict(zip(found.architectures, points, strict=True)) for points in (found.index, found.mean)
-        )
-        if self._completion is not None:
-            completed = self._completion(self._rungs(known, found))
-            learned, values = completed | learned, completed | values
-        return Believed(self._observations(learned), self._observations(values))
+        """All successful observations; with several budgets, measured at the last or predicted there."""
+        found = self.estimate(self._at(self._budgets[-1], known))
+        index, mean = (dict(zip(found.architectures, v, strict=True)) for v in (found.index, found.mean))
+        if self._continuation is None:
+            return Believed(self._observations(index), self._observations(mean))
+        rungs = self._rungs(known)
+        continuation = self._continuation.condition(rungs)
+        values = continuation.complete(rungs) | mean
+        return Believed(self._observations(rungs[0]), self._observations(values), continuation)
 
-    def _at_target(self, known: Sequence[Observation]) -> list[Observation]:
-        return [seen for seen in known if (seen.budget or 0.0) == self._target]
+    def _at(self, budget: float, known: Sequence[Observation]) -> list[Observation]:
+        return [seen for seen in known if (seen.budget or 0.0) == budget]
 
-    def _rungs(self, known: Sequence[Observation], target: Estimates) -> list[Rung]:
-        """The values at each budget up to the target, the lowest first."""
-        lower = [of for budget, of in by_budget(known).items() if budget < self._target]
-        tables = [_Measured.of(of) for of in lower]
-        return [
-            *(dict(zip(table.architectures, table.means(), strict=True)) for table in tables),
-            dict(zip(target.architectures, target.index, strict=True)),
-        ]
+    def _rungs(self, known: Sequence[Observation]) -> list[Rung]:
+        """The values at each budget, the lowest first: the index at the first and the last, means between."""
+        assert self._first is not None
+        first, *between, last = (by_budget(known)[budget] for budget in self._budgets)
+        ends = self._first.estimate(first), self.estimate(last)
+        low, high = (dict(zip(e.architectures, e.index, strict=True)) for e in ends)
+        tables = [_Measured.of(of) for of in between]
+        return [low, *(dict(zip(t.architectures, t.means(), strict=True)) for t in tables), high]
 
     def _observations(self, points: Mapping[Architecture, FloatArray]) -> list[Observation]:
         violation = self._problem.violation if self._problem.limits else lambda point: 0.0

@@ -163,10 +163,10 @@ def expected_value(make: Callable[..., Any], noise: float | None) -> Any:
     return importlib.import_module("surrogates.expected_value").ExpectedValue(make, noise)
 
 
-def relation() -> Any:
-    """A Gaussian process of one number; before it learns, half of the variance is noise."""
-    process = importlib.import_module("surrogates.gaussian_process").GaussianProcess
-    return process(numeric=(0,), tune_points=120, max_iterations=20, noise=0.5, noise_width=0.5)
+def process_of_number(**settings: Any) -> Any:
+    """A Gaussian process of one number."""
+    module = importlib.import_module("surrogates.gaussian_process")
+    return module.GaussianProcess(numeric=(0,), **settings)
 
 
 def measurements(*columns: Any) -> Any:

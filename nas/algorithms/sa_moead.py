@@ -5,8 +5,8 @@ many unseen candidates (all of them in a small space, else those that an inner M
 worker gets the candidate with the largest expected hypervolume improvement (Emmerich, Giannakoglou and Naujoks, IEEE
 TEVC 10(4), 2006). Candidates under way count as known, with their predictions as results, so one batch does not gather
 in one place. Where an objective is noisy, models learn measurements combined with their companions, and the front has expected
-values (`nas.algorithms.expectation`). With several budgets of trainings all of this is at the highest budget that has enough results: values of networks
-that were trained shorter are predicted from what they reached (`nas.algorithms.fidelities`). The idea of an inner evolutionary search on a predictor chosen by its rank correlation is that of Lu et
+values (`nas.algorithms.expectation`). With several budgets of trainings the models learn the results of the lowest; predictions and the front
+are continued to the highest budget that has enough results (`nas.algorithms.fidelities`). The idea of an inner evolutionary search on a predictor chosen by its rank correlation is that of Lu et
 al., "NSGANetV2", ECCV 2020, section 3.
 """
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -77,6 +78,16 @@ class SAMOEADSettings:
         check_fraction("growth", self.growth)
         check_positive("reference", self.reference)
         check_fraction("repeats", self.repeats)
+
+
+class _Start(NamedTuple):
+    """What a proposal starts from."""
+
+    models: Models
+    learned: Sequence[Observation]
+    reached: Sequence[Observation]  # the same, or with several budgets at the last of them
+    members: Sequence[Architecture]  # of the front
+    front: FloatArray  # their points (k, m)
 
 
 class SAMOEAD(Algorithm):
@@ -182,7 +193,7 @@ class SAMOEAD(Algorithm):
         renewal = self._learning.renewal
         if renewal is None:
             return candidates.random()
-        known, members, front = self._current(renewal.at.known)
+        models, known, reached, members, front = self._current(renewal.at.known)
         if self._repeats_next() and len(members):
             count = [self._means.count(a) + self._again[a] for a in members]
             return members[worth_repeating(front, count)]
@@ -191,25 +202,29 @@ class SAMOEAD(Algorithm):
         self._tune(self._learning.tuned)
         if not self._infill.reliable and len(self._asked) % _VARIED_EVERY == 0:
             return self._varied(candidates)
-        targets = self._targets(front, known)
-        best = self._infill.best(known, list(self._pending), front, targets, self._seen)
+        targets = self._targets(front, reached)
+        best = self._infill.best(models, known, list(self._pending), front, targets, self._seen)
         return best or self._varied(candidates)
 
-    def _current(self, fitted: int) -> tuple[Sequence[Observation], Sequence[Architecture], FloatArray]:
-        """The results that models learn from, and the members and points (k, m) of the front.
+    def _current(self, fitted: int) -> _Start:
+        """The models, the results that they learn, all reached values, and the front.
 
         Those of noisy objectives are expected values, with what the first `fitted` results tell.
         """
         if not self._expectation.needed(self._known):
-            return self._known, self._archive.items, self._archive.points.copy()
+            items, points = self._archive.items, self._archive.points.copy()
+            return _Start(self._models, self._known, self._known, items, points)
         if self._believed is None or self._believed_at != (fitted, len(self._known)):
             if self._believed is None or self._believed_at[0] != fitted:
                 self._expectation.fit(self._known[:fitted])
             self._believed = self._expectation.believed(self._known)
             self._believed_at = (fitted, len(self._known))
-        front = _front(self._believed.values)
+        found = self._believed
+        front = _front(found.values)
         points = np.array([seen.objectives for seen in front]).reshape(-1, self._problem.n_objectives)
-        return self._believed.learned, [seen.architecture for seen in front], points
+        models = self._models.continued(found.continuation)
+        reached = found.learned if found.continuation is None else found.values
+        return _Start(models, found.learned, reached, [seen.architecture for seen in front], points)
 
     def _begin(self, drawn: Candidates, rng: np.random.Generator) -> list[Architecture]:
         """The initial design; where costs are slow, by their estimates."""
@@ -275,9 +290,11 @@ class SAMOEAD(Algorithm):
         """The promising candidates, by the results and models of a renewal."""
         known, asked = self._known[: renewal.at.known], self._asked[: renewal.at.asked]
         self._tune(renewal.tuned)
-        means = averaged(self._problem, known)
+        means, models = averaged(self._problem, known), self._models
         if self._expectation.needed(known):
-            means = known = self._expectation.believed(known).values
+            believed = self._expectation.believed(known)
+            means = known = believed.values
+            models = models.continued(believed.continuation)
         elif any(moment != renewal.at for moment in renewal.tuned):
             points = np.array([seen.objectives for seen in means])
             self._models.update([seen.architecture for seen in means], points)
@@ -290,26 +307,31 @@ class SAMOEAD(Algorithm):
             rng = np.random.default_rng([self._seed, len(asked)])
             start = [*means[-_LEARNED_BY_INNER:], *front]
             first = self._targets(points, known)[0]
-            hoped, gained = self._optimistic(estimate), self._improvement(estimate, points, first)
+            hoped, gained = (
+                self._optimistic(models, estimate),
+                self._improvement(models, estimate, points, first),
+            )
             pool = self._pool.search(hoped, gained, start, asked, rng, self._distance(first), estimate)
-        forecast = self._models.forecast(pool)
+        forecast = models.forecast(pool)
         if len(self._problem.measured) > 1:
             both = np.concatenate([forecast.middle, points])
             self._nadir = both[non_dominated(both)].max(axis=0)
         targets = self._targets(points, known)
-        return InfillSelector(self._problem, self._models, forecast, points, targets, estimate)
+        return InfillSelector(self._problem, models, forecast, points, targets, estimate)
 
-    def _optimistic(self, estimate: CostEstimate | None) -> OptimisticObjectives:
+    def _optimistic(self, models: Models, estimate: CostEstimate | None) -> OptimisticObjectives:
         def optimistic(architectures: Sequence[Architecture]) -> FloatArray:
             exact = CandidateBatch.of(self._problem, architectures, estimate)
-            return self._models.hoped(self._models.forecast(exact), _OPTIMISM)
+            return models.hoped(models.forecast(exact), _OPTIMISM)
 
         return optimistic
 
-    def _improvement(self, estimate: CostEstimate | None, front: FloatArray, target: Target) -> Improvement:
+    def _improvement(
+        self, models: Models, estimate: CostEstimate | None, front: FloatArray, target: Target
+    ) -> Improvement:
         def improvement(architectures: Sequence[Architecture]) -> FloatArray:
             exact = CandidateBatch.of(self._problem, architectures, estimate)
-            return self._models.improvement(self._models.forecast(exact), front, target)
+            return models.improvement(models.forecast(exact), front, target)
 
         return improvement
 

@@ -147,7 +147,7 @@ def test_the_front_of_the_algorithm_is_that_of_expected_values():
     algorithm = SAMOEAD(problem, np.random.default_rng(0), QUICK)
     algorithm.tell(told(problem))
     algorithm.ask(1)
-    _, members, points = algorithm._current(len(algorithm._known))
+    _, _, _, members, points = algorithm._current(len(algorithm._known))
     estimate = estimates(problem, told(problem))
     assert estimate is not None
     rows = non_dominated(estimate.mean)
