@@ -4,7 +4,8 @@
 
 Two tables with results of several budgets: NAS-Bench-201 on CIFAR-10 (validation error after 12 epochs, test error after 200, a schedule of its own) and
 the NASBench-101 cells of at most five vertices (validation error after two and four epochs, test error after 108). Each rung continues a third of
-the last. `every` is `sa-moead`; `first` the same algorithm told the results of the first rung alone. A run is scored by the hypervolume
+the last. `every` is `sa-moead`; `first` the same algorithm told the results of the first rung alone
+(rows of `value` are of an earlier model). A run is scored by the hypervolume
 of the true errors after the longest training and the parameters, up to the worst tenth of the errors: `front` of the networks that had the highest budget, `trained` of
 all that were trained at all, both as shares of the whole table's. Each result is appended to results.csv; what is there is not computed again.
 """
