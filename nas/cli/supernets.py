@@ -24,11 +24,11 @@ def run_supernet_training(config: Path, settings: Sequence[str], out: Path | Non
     from nas.sharing.from_config import described
     from nas.sharing.training import default_folder, train_supernet
 
-    parts, seed = _parts(config, settings)
+    parts = _parts(config, settings)
     Trusted().remember(named_code(parts, config.parent))
     supernet = described(parts["space"], parts["evaluator"], config.parent)
     space, data, recipe, own = supernet.space, supernet.data, supernet.recipe, supernet.settings
-    folder = out or default_folder(space, data, recipe, own, seed, supernet.device)
+    folder = out or default_folder(space, data, recipe, own, supernet.device)
     epochs = own.recipe(recipe).epochs
     _say(f"Supernet of {space.name}: {epochs} epochs, in {folder}")
     try:
@@ -39,7 +39,6 @@ def run_supernet_training(config: Path, settings: Sequence[str], out: Path | Non
                 recipe,
                 folder,
                 settings=own,
-                seed=seed,
                 threads=supernet.threads,
                 device=supernet.device,
                 on_epoch=lambda row: _say(progress_line(row, epochs)),
@@ -63,7 +62,7 @@ def run_supernet_evaluation(
         raise ConfigError("--set changes a config: name it with --config")
     about = read_about(folder)
     parts, base = (
-        (_of_folder(folder, about), None) if config is None else (_parts(config, settings)[0], config.parent)
+        (_of_folder(folder, about), None) if config is None else (_parts(config, settings), config.parent)
     )
     with allowing(named_code(parts, base) if config is not None else []):
         supernet = described(parts["space"], parts["evaluator"], base)
@@ -88,13 +87,13 @@ def progress_line(row: Mapping[str, float], epochs: int) -> str:
     return "  ".join([*parts, f"{row['seconds']:.1f} s"])
 
 
-def _parts(config: Path, settings: Sequence[str]) -> tuple[dict[str, Any], int]:
-    """The space and evaluator of a config as mappings with `name`, and its seed. Raises `ConfigError`."""
+def _parts(config: Path, settings: Sequence[str]) -> dict[str, Any]:
+    """The space and evaluator of a config as mappings with `name`. Raises `ConfigError`."""
     checked = check_config(override(read_config(config), settings))
     if checked.evaluator is None:
         raise ConfigError(f"config: {config} has no evaluator; a supernet needs its data")
     named = {"space": checked.space, "evaluator": checked.evaluator}
-    return {key: {"name": part.name, **part.settings} for key, part in named.items()}, checked.seed
+    return {key: {"name": part.name, **part.settings} for key, part in named.items()}
 
 
 def _of_folder(folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:

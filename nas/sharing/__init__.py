@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from nas.core.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from nas.sharing.evaluator import SharedEvaluator
+    from nas.sharing.settings import SupernetSettings
     from nas.sharing.store import load_supernet
     from nas.sharing.supernet import Supernet, make_supernet
-    from nas.sharing.training import SupernetSettings, inherited_score, train_supernet
+    from nas.sharing.training import inherited_score, train_supernet
     from nas.sharing.weights import NotCovered
 
 __all__ = [
-    "NotCovered", "Supernet", "SupernetSettings", "inherited_score", "load_supernet", "make_supernet", "train_supernet",
+    "NotCovered", "SharedEvaluator", "Supernet", "SupernetSettings", "inherited_score", "load_supernet", "make_supernet", "train_supernet",
 ]  # fmt: skip
 
 __getattr__ = lazy_names(
@@ -21,7 +23,9 @@ __getattr__ = lazy_names(
     {
         ".store": ("load_supernet",),
         ".supernet": ("Supernet", "make_supernet"),
-        ".training": ("SupernetSettings", "inherited_score", "train_supernet"),
+        ".evaluator": ("SharedEvaluator",),
+        ".settings": ("SupernetSettings",),
+        ".training": ("inherited_score", "train_supernet"),
         ".weights": ("NotCovered",),
     },
 )

@@ -1,23 +1,53 @@
-"""A supernet as the config of a search describes it: the space, and the settings of its evaluator."""
+"""The evaluator `shared` and supernets, as configs name them. Importing this loads no torch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
+from nas.core.evaluator import Evaluate
 from nas.core.plugins import make
 from nas.core.space import SearchSpace
-from nas.sharing.training import SupernetSettings
+from nas.sharing.settings import SupernetSettings
 from nas.spaces.making import make_space
 from nas.training.from_config import trained_on
 from nas.training.recipe import Recipe
 
-EVALUATORS = ("shared", "training")  # whose settings describe a supernet
+_NAMES = ("shared", "training")  # evaluators whose settings describe a supernet
 _TRAINED = ("data", "recipe", "threads", "device")
+
+
+def shared(
+    *,
+    space: SearchSpace,
+    data: Any = "digits",
+    recipe: Any = None,
+    supernet: Any = None,
+    threads: int = 1,
+    device: str | None = None,
+) -> Evaluate:
+    """Evaluate each candidate with the weights of a supernet, without its own training.
+
+    `data` (a name, a path, or a mapping with `name`) and `recipe` are those of the supernet's training. `supernet` is the folder of a trained one, or
+    has the settings of its training (`epochs`, `random`, `seed`), which then begins the search.
+    """
+    from nas.sharing.evaluator import SharedEvaluator
+
+    trainer: Any = trained_on(
+        None, {"data": data, "recipe": recipe, "threads": threads, "device": device}, space
+    )
+    own = supernet
+    if not isinstance(supernet, (str, os.PathLike)):
+        own = make("supernet", SupernetSettings, supernet or {}, "supernet")
+    return SharedEvaluator(space, trainer.data, trainer.recipe, own, threads, device)
+
+
+EVALUATORS: dict[str, Callable[..., Evaluate]] = {"shared": shared}
 
 
 @dataclass(frozen=True)
@@ -40,8 +70,8 @@ def described(space: Mapping[str, Any], evaluator: Mapping[str, Any], base: Path
     """
     settings = dict(evaluator)
     name = settings.pop("name")
-    if name not in EVALUATORS:
-        raise ConfigError(f"evaluator {name!r}: a supernet needs the evaluator {' or '.join(EVALUATORS)}")
+    if name not in _NAMES:
+        raise ConfigError(f"evaluator {name!r}: a supernet needs the evaluator {' or '.join(_NAMES)}")
     known = (*_TRAINED, "supernet")
     for key in settings:
         if key not in known:

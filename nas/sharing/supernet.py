@@ -85,10 +85,9 @@ def make_supernet(space: SearchSpace, task: TaskSpec, seed: int, networks: int =
         layout.add(architecture, on_meta(space, task, architecture))
     for architecture in dict.fromkeys(drawn):
         _add_enlarged(layout, task, architecture, extremes.largest)
-    images = torch.zeros(_IMAGES, task.in_channels, *(task.image_size or _SIZE))
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.manual_seed(seed)
-        images = torch.randn(images.shape)
+        images = torch.randn(_IMAGES, task.in_channels, *(task.image_size or _SIZE))
         shared = allocate(layout, lambda a: build(space, task, a), images)
     return Supernet(space, task, shared, extremes)
 
@@ -119,9 +118,11 @@ def on_meta(space: SearchSpace, task: TaskSpec, architecture: Architecture) -> n
 
 
 def size_of(space: SearchSpace, task: TaskSpec, architecture: Architecture) -> tuple[float, ...]:
-    """Parameters and multiply-adds; parameters alone in a space without costs."""
+    """Parameters and multiply-adds; parameters alone in a space without these costs."""
     if has_cost(space):
         costs = space.cost(architecture)
-        return tuple(float(costs[name]) for name in ("params", "madds") if name in costs)
+        found = tuple(float(costs[name]) for name in ("params", "madds") if name in costs)
+        if found:
+            return found
     network = on_meta(space, task, architecture)
     return (float(sum(p.numel() for p in network.parameters())),)

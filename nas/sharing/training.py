@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nas.core.checks import check_whole
 from nas.core.errors import ConfigError, DataError
 from nas.core.files import absolute
 from nas.core.records import Architecture
 from nas.core.space import SearchSpace
 from nas.sharing.sandwich import EvenDraw, Sandwich
+from nas.sharing.settings import SupernetSettings
 from nas.sharing.statistics import recalibrate
 from nas.sharing.store import Store, folder_name, identity
 from nas.sharing.supernet import Supernet, make_supernet
@@ -32,31 +32,8 @@ STATISTICS = 512  # training images from which statistics of batch norm follow
 _BATCH = 128  # of these images
 _REPORTS = 10  # evaluations during a training
 _SHOWN = 2  # random networks of an evaluation
-CLIP = 1.0  # the largest norm of the gradient, unless the recipe sets one
 
 Row = dict[str, float]  # one epoch in the log
-
-
-@dataclass(frozen=True, slots=True)
-class SupernetSettings:
-    """Settings of a supernet's training beside the recipe.
-
-    `epochs` None: ten times those of the recipe, which are a candidate's. `random` is the number of random networks in a step.
-    Raises `ConfigError` for numbers out of range.
-    """
-
-    epochs: int | None = None
-    random: int = 2
-
-    def __post_init__(self) -> None:
-        if self.epochs is not None:
-            check_whole("supernet: epochs", self.epochs)
-        check_whole("supernet: random", self.random)
-
-    def recipe(self, recipe: Recipe) -> Recipe:
-        """The recipe of the supernet."""
-        epochs = 10 * recipe.epochs if self.epochs is None else self.epochs
-        return replace(recipe, epochs=epochs, clip=recipe.clip or CLIP)
 
 
 def train_supernet(
@@ -66,7 +43,6 @@ def train_supernet(
     folder: str | Path,
     *,
     settings: SupernetSettings | None = None,
-    seed: int = 0,
     threads: int = 1,
     device: str | None = None,
     on_epoch: Callable[[Row], None] | None = None,
@@ -86,17 +62,17 @@ def train_supernet(
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     store = Store(absolute(folder))
     with reproducible(threads, where):
-        return _train(space, data, settings.recipe(recipe), store, settings, seed, where, on_epoch, config)
+        return _train(space, data, settings.recipe(recipe), store, settings, where, on_epoch, config)
 
 
 def default_folder(
-    space: SearchSpace, data: Any, recipe: Recipe, settings: SupernetSettings, seed: int, device: str | None
+    space: SearchSpace, data: Any, recipe: Recipe, settings: SupernetSettings, device: str | None
 ) -> Path:
     """The folder of a supernet whose user names none: `runs/supernets/KEY`, by space, data, recipe and seed."""
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     trained = settings.recipe(recipe)
     task = prepare(data, trained, where, None).spec()
-    about = identity(space, data, trained, task, seed, settings.random)
+    about = identity(space, data, trained, task, settings.seed, settings.random)
     return Path("runs") / "supernets" / folder_name(about)
 
 
@@ -106,7 +82,6 @@ def _train(
     recipe: Recipe,
     store: Store,
     settings: SupernetSettings,
-    seed: int,
     device: torch.device,
     on_epoch: Callable[[Row], None] | None,
     config: Mapping[str, Any] | None,
@@ -115,7 +90,7 @@ def _train(
         raise ConfigError(
             f"space {space.name!r} has images of another size for each architecture (resolution); weight sharing needs one size"
         )
-    prepared = prepare(data, recipe, device, None)
+    prepared, seed = prepare(data, recipe, device, None), settings.seed
     announce(prepared.account)
     about = identity(space, data, recipe, prepared.spec(), seed, settings.random)
     state = store.begin(about, config)

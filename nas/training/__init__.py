@@ -25,5 +25,6 @@ __getattr__ = lazy_names(
     {
         ".evaluator": ("TrainingEvaluator", "evaluate_test"),
         ".full": ("FullResult", "FullSettings", "train_full"),
+        "nas.sharing.evaluator": ("SharedEvaluator",),  # of another room, under the name of its kind
     },
 )

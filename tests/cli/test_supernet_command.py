@@ -55,7 +55,7 @@ def _refusals(nas: Callable[..., Done], folder: Path) -> None:
         "supernet", "evaluate", str(folder), "333333", "--config", "my.yaml", "--set", "space.channels=8"
     )
     assert (other.code, "another version of space" in other.sentence) == (2, True)
-    data = nas("supernet", "train", "my.yaml", "--out", str(folder), "--set", "seed=5")
+    data = nas("supernet", "train", "my.yaml", "--out", str(folder), "--set", "evaluator.supernet.seed=5")
     assert (data.code, "another seed" in data.sentence) == (2, True)
 
 

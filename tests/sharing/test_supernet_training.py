@@ -29,9 +29,14 @@ RECIPE = Recipe(batch_size=64, max_pictures=256, ema_decay=0.9, lr=0.1, augment=
 
 
 def train(
-    folder: Path, epochs: int = 3, recipe: Recipe = RECIPE, space: SearchSpace | None = None, **more: Any
+    folder: Path,
+    epochs: int = 3,
+    recipe: Recipe = RECIPE,
+    space: SearchSpace | None = None,
+    seed: int = 0,
+    **more: Any,
 ) -> Any:
-    settings = SupernetSettings(epochs=epochs)
+    settings = SupernetSettings(epochs=epochs, seed=seed)
     return train_supernet(space or declared(), Digits(), recipe, folder, settings=settings, **more)
 
 
@@ -191,7 +196,7 @@ def test_folders_are_keyed_by_space_data_and_recipe() -> None:
     assert json.loads(json.dumps(about)) == about
 
 
-@pytest.mark.parametrize("settings", [{"epochs": 0}, {"epochs": 1.5}, {"random": 0}])
+@pytest.mark.parametrize("settings", [{"epochs": 0}, {"epochs": 1.5}, {"random": 0}, {"seed": -1}])
 def test_settings_out_of_range_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"supernet: {next(iter(settings))}"):
         SupernetSettings(**settings)
