@@ -74,6 +74,11 @@ class Store:
         self._files.write_text(ABOUT, json.dumps(kept, indent=2) + "\n")
         return None
 
+    @property
+    def finished(self) -> bool:
+        """Whether the trained weights are there."""
+        return (self.folder / WEIGHTS).is_file()
+
     def checkpoint(self, state: dict[str, Any], log: list[dict[str, float]]) -> None:
         """Write the state after an epoch, and the log."""
         self._files.claim(CHECKPOINT)

@@ -64,10 +64,10 @@ def build(space: SearchSpace, task: TaskSpec, architecture: Architecture) -> nn.
     return with_shapes(network, lambda: (1, task.in_channels, *(task.image_size or _SIZE)))
 
 
-def make_supernet(space: SearchSpace, task: TaskSpec, seed: int, networks: int = NETWORKS) -> Supernet:
+def make_supernet(space: SearchSpace, task: TaskSpec, seed: int, networks: int | None = None) -> Supernet:
     """A supernet with initial weights; the same for the same arguments.
 
-    Shapes follow from random networks, the largest and the smallest that were found, every change of one gene of the
+    Shapes follow from `networks` random networks (None: 256), the largest and the smallest that were found, every change of one gene of the
     largest, and for layers that none of these has, the largest network with them. Raises `ConfigError` for a space
     that builds no networks, or whose networks cannot share weights.
     """
@@ -76,7 +76,7 @@ def make_supernet(space: SearchSpace, task: TaskSpec, seed: int, networks: int =
     space = for_task(space, task)
     rng = np.random.default_rng(seed)
     draw = sampler(space)
-    drawn = [draw(rng) for _ in range(networks)]
+    drawn = [draw(rng) for _ in range(networks or NETWORKS)]
     extremes = find_extremes(space, drawn, cache(lambda a: size_of(space, task, a)))
     layout = Layout(space)
     for architecture in dict.fromkeys(

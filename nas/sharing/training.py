@@ -19,7 +19,7 @@ from nas.core.space import SearchSpace
 from nas.sharing.sandwich import EvenDraw, Sandwich
 from nas.sharing.settings import SupernetSettings
 from nas.sharing.statistics import recalibrate
-from nas.sharing.store import Store, folder_name, identity
+from nas.sharing.store import Store, folder_name, identity, load_supernet
 from nas.sharing.supernet import Supernet, make_supernet
 from nas.sharing.weights import Inherited, SharedWeights
 from nas.training.data.account import announce
@@ -94,6 +94,10 @@ def _train(
     announce(prepared.account)
     about = identity(space, data, recipe, prepared.spec(), seed, settings.random)
     state = store.begin(about, config)
+    if state is not None and store.finished:
+        finished = load_supernet(store.folder, space, task=prepared.spec(), data=data)
+        finished.shared.to(device)
+        return finished
     supernet = make_supernet(space, prepared.spec(), stream(seed, 0))
     shared = supernet.shared.to(device)
     draw = EvenDraw(supernet, seed)

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from commands import Done, nas_in
 
+from tests.shared.sharing_parts import few_networks as few_networks
+
+pytestmark = pytest.mark.usefixtures("few_networks")
 CONFIG = """
 space: {name: nasbench201, channels: 4, cells_per_stage: 1}
 evaluator:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 
 import nas
 from nas.core.task_spec import TaskSpec
+from nas.sharing import supernet
 from search_spaces.muxnet import MUXNetSpace
 from search_spaces.muxnet.presets import PRESETS
 
@@ -48,6 +51,14 @@ class Net(nn.Module):
         for stage in self.stages:
             x = stage(x)
         return self.classifier(x.mean((2, 3)))
+
+
+@pytest.fixture(scope="module")
+def few_networks() -> Iterator[None]:
+    """Shapes from few random networks, which is quick and enough for NAS-Bench-201 and `declared`."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(supernet, "NETWORKS", 16)
+        yield
 
 
 def small_muxnet() -> MUXNetSpace:

@@ -16,7 +16,9 @@ from nas.sharing import SharedEvaluator, SupernetSettings
 from nas.training import Recipe
 from search_spaces.nasbench201 import NASBench201
 from tests.shared.sharing_parts import declared
+from tests.shared.sharing_parts import few_networks as few_networks
 
+pytestmark = pytest.mark.usefixtures("few_networks")
 RECIPE = Recipe(batch_size=64, max_pictures=128)
 CONFIG = """
 space: {name: nasbench201, channels: 4, cells_per_stage: 1}

@@ -24,7 +24,9 @@ from nas.training.data import Digits
 from nas.training.feed import prepare
 from search_spaces.nasbench201 import NASBench201
 from tests.shared.sharing_parts import DIGITS, declared
+from tests.shared.sharing_parts import few_networks as few_networks
 
+pytestmark = pytest.mark.usefixtures("few_networks")
 RECIPE = Recipe(batch_size=64, max_pictures=256, ema_decay=0.9, lr=0.1, augment=("crop",))
 
 
@@ -41,7 +43,7 @@ def train(
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(few_networks: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished supernet."""
     folder = tmp_path_factory.mktemp("supernets") / "whole"
     train(folder)
@@ -78,17 +80,14 @@ def test_the_log_shows_the_errors_of_the_largest_smallest_and_random_networks(tr
     assert all(0 <= v["random_error"] <= 100 for v in values)
 
 
-def test_a_supernet_learns_all_of_its_networks(tmp_path: Path) -> None:
-    space = declared()
-    supernet = train(tmp_path / "s", epochs=8, recipe=Recipe(batch_size=64, lr=0.2))
-    recipe = Recipe()
+def test_a_supernet_learns_networks_of_its_space(tmp_path: Path) -> None:
+    space = NASBench201(channels=8, cells_per_stage=1)
+    recipe = Recipe(batch_size=64, lr=0.1)
+    supernet = train(tmp_path / "s", epochs=5, recipe=recipe, space=space)
     prepared = prepare(Digits(), recipe, torch.device("cpu"), None)
     rng = np.random.default_rng(0)
-    errors = [
-        inherited_score(supernet, space.canonical(space.sample(rng)), prepared, recipe).error
-        for _ in range(8)
-    ]
-    assert np.median(errors) < 75  # of small networks, some with 4 channels; guessing has 90
+    errors = [inherited_score(supernet, space.sample(rng), prepared, recipe).error for _ in range(8)]
+    assert np.median(errors) < 70  # guessing has 90
 
 
 def test_a_finished_supernet_is_read_and_gives_the_same_scores(trained: Path) -> None:
