@@ -80,7 +80,7 @@ class IndifferentModels(CertainModels):
         super().__init__(problem, predictors)
         self._rng = rng
 
-    def improvement(self, forecast: Forecast, front: FloatArray, target: Any) -> FloatArray:
+    def improvement(self, forecast: Forecast, front: FloatArray, target: Any, *levels: Any) -> FloatArray:
         """A random number for each candidate that improves, 0 for the others."""
-        value = super().improvement(forecast, front, target)
+        value = super().improvement(forecast, front, target, *levels)
         return np.where(value > 0, self._rng.random(len(value)), 0.0)
