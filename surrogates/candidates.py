@@ -14,7 +14,7 @@ import numpy as np
 
 from nas.core.checks import check_known
 from nas.core.records import Architecture, FloatArray
-from nas.core.space import HasCost, SearchSpace, has_cost
+from nas.core.space import SearchSpace, has_cost
 from nas.core.surrogate import Surrogate
 from surrogates import SURROGATES
 from surrogates.counts import Counts
@@ -44,8 +44,12 @@ class Candidate:
     handicap: float = 0.0
 
 
-def encodings_of(space: SearchSpace) -> dict[str, Encoding]:
-    """The space's encodings by name, with "genes" and, where costs are known without building, "cost".
+def encodings_of(
+    space: SearchSpace, cost: Callable[[Architecture], Mapping[str, float]] | None = None
+) -> dict[str, Encoding]:
+    """The space's encodings by name, with "genes" and, where costs are known without building, "cost": their logarithms.
+
+    `cost` computes the costs, by default the space.
 
     Where the space offers no structural "summary" or "counts", "counts" are those of its genes, if any are alike.
     """
@@ -54,7 +58,7 @@ def encodings_of(space: SearchSpace) -> dict[str, Encoding]:
     if counts and not {"summary", "counts"} & found.keys():
         found["counts"] = counts
     if has_cost(space):
-        found["cost"] = partial(_log_cost, space)
+        found["cost"] = partial(_log_cost, cost or space.cost)
     return found
 
 
@@ -62,8 +66,10 @@ def _genes(architectures: Sequence[Architecture]) -> FloatArray:
     return np.array([a.genes for a in architectures], dtype=np.float64)
 
 
-def _log_cost(space: HasCost, architectures: Sequence[Architecture]) -> FloatArray:
-    rows = [list(space.cost(a).values()) for a in architectures]
+def _log_cost(
+    cost: Callable[[Architecture], Mapping[str, float]], architectures: Sequence[Architecture]
+) -> FloatArray:
+    rows = [list(cost(a).values()) for a in architectures]
     return np.log1p(np.maximum(np.array(rows, dtype=np.float64), 0.0))
 
 

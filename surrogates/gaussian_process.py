@@ -241,23 +241,23 @@ class GaussianProcess:
         return widths
 
     def _condition(self, X: FloatArray, z: FloatArray) -> None:
-        self._known = self._features(X)
-        covariance = self._kernel(self._known, self._known, self.log_parameters_)
+        known = self._features(X)
+        covariance = self._kernel(known, known, self.log_parameters_)
         noise = np.exp(self.log_parameters_[1]) + _JITTER
-        self._lower = cholesky(covariance + noise * np.eye(len(z)), lower=True)
-        inverse = solve_triangular(self._lower, np.eye(len(z)), lower=True)
-        self._alpha = cho_solve((self._lower, True), z)
+        lower = cholesky(covariance + noise * np.eye(len(z)), lower=True)
+        self._z, self._alpha = z, cho_solve((lower, True), z)
+        self._inverse = solve_triangular(lower, np.eye(len(z)), lower=True)
         # predictions do not need double precision, and a search makes millions
-        self._whitening = np.asfortranarray(inverse, dtype=np.float32)
+        self._known32 = _single(known)
         self._alpha32 = self._alpha.astype(np.float32)
-        self._known32 = _single(self._known)
+        self._inverse32 = np.asfortranarray(self._inverse, dtype=np.float32)
 
     def predict(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of a new observation, each (n,), in the units of y."""
         X = check_queries(X, self.n_features_in_)
         features = _single(self._features(X))
         across = self._kernel(features, self._known32, self.log_parameters_.astype(np.float32))
-        explained = strmm(1.0, self._whitening, across.T, lower=True)
+        explained = strmm(1.0, self._inverse32, across.T, lower=True)
         signal, noise, trend = np.exp(self.log_parameters_[:_FIRST])
         prior = signal + noise + trend * (features[1] ** 2).sum(axis=1) / max(1, len(self._numeric))
         variance = prior - np.einsum("ij,ij->j", explained, explained)
@@ -270,10 +270,8 @@ class GaussianProcess:
 
         Each (n,), in the units of y. Rasmussen and Williams, equation 5.12; hyperparameters are those of all rows.
         """
-        inverse = solve_triangular(self._lower, np.eye(len(self._alpha)), lower=True)
-        precision = (inverse**2).sum(axis=0)
-        z = self._lower @ (self._lower.T @ self._alpha)
-        held_out = z - self._alpha / precision
+        precision = (self._inverse**2).sum(axis=0)
+        held_out = self._z - self._alpha / precision
         return self.mean_ + self.scale_ * held_out, self.scale_ / np.sqrt(precision)
 
     @property

@@ -38,7 +38,6 @@ class Levels:
 
 FINE = Levels.evenly(3.75, 31)
 COARSE = Levels.evenly(3.0, 9)  # to order many candidates roughly, at a third of the cost
-WEIGHTS = FINE.weights
 
 EXACT_OBJECTIVES = 4  # beyond them the boxes are too many
 _LARGEST_FRONT = {3: 300, 4: 40}  # by the number of objectives: larger fronts give too many boxes as well

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.algorithms.acquisition import WEIGHTS, outcomes
+from nas.algorithms.acquisition import FINE, outcomes
 from nas.algorithms.fidelities import Continuation, Rung, budgets_to_learn, by_budget, several_budgets
 from nas.algorithms.prediction import Encoding, Scale, expected_value, measurements, process_for
 from nas.core.objectives import Objective, sampling_name
@@ -210,7 +210,7 @@ class _Noisy:
         sampling = np.bincount(table.group, self._sampling(table)) / np.bincount(table.group)
         noise = found.noise * np.sqrt(self._relative(self._scale.values(found.mean), sampling))
         std = np.hypot(found.std, noise)
-        mean = outcomes(found.mean, std, self._scale.values) @ WEIGHTS
+        mean = outcomes(found.mean, std, self._scale.values) @ FINE.weights
         low = mean - np.hypot(mean - self._scale.values(found.mean - T90 * std), T90 * sampling)
         high = mean + np.hypot(self._scale.values(found.mean + T90 * std) - mean, T90 * sampling)
         best = self._objective.best

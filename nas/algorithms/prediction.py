@@ -19,7 +19,7 @@ from nas.core.objectives import Objective
 from nas.core.plugins import find, registry
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Note
-from nas.core.space import SearchSpace, has_cost
+from nas.core.space import SearchSpace
 
 Encoding = Callable[[Sequence[Architecture]], FloatArray]
 
@@ -138,13 +138,12 @@ def make_predictors(problem: Problem, surrogate: str = AUTO) -> list[Predictor]:
 
 def _encodings(problem: Problem) -> dict[str, Encoding]:
     """The encodings of a problem's space by name; logarithms of exact costs as "cost", unless these are slow."""
-    found = importlib.import_module("surrogates.candidates").encodings_of(problem.space)
+    # the costs come from the problem's cache
+    found = importlib.import_module("surrogates.candidates").encodings_of(problem.space, problem.costs)
     encodings: dict[str, Encoding] = {name: Remembered(encoding) for name, encoding in found.items()}
     if problem.slow_costs:
         encodings.pop("cost", None)
-    elif has_cost(problem.space):  # the same, from the problem's cache
-        encodings["cost"] = Remembered(partial(_log_costs_of_space, problem))
-    elif problem.n_objectives > len(problem.measured):
+    elif "cost" not in encodings and problem.n_objectives > len(problem.measured):
         encodings["cost"] = Remembered(partial(_log_costs, problem))
     return encodings
 
@@ -254,11 +253,6 @@ def _columns(space: SearchSpace, most: float = math.inf) -> float:
 def check_surrogate(name: str, found: Any) -> None:
     """Raise `ConfigError` unless `found` is a class with the methods of a surrogate; it is not called."""
     check_class("surrogate", name, found, "a class with fit and predict", "fit", "predict")
-
-
-def _log_costs_of_space(problem: Problem, architectures: Sequence[Architecture]) -> FloatArray:
-    costs = np.array([list(problem.costs(a).values()) for a in architectures], dtype=np.float64)
-    return np.asarray(np.log1p(np.maximum(costs, 0.0)), dtype=np.float64)
 
 
 def _log_costs(problem: Problem, architectures: Sequence[Architecture]) -> FloatArray:

@@ -6,8 +6,8 @@ worker gets the candidate with the largest expected hypervolume improvement (Emm
 TEVC 10(4), 2006). Candidates under way count as known, with their predictions as results, so one batch does not gather
 in one place. Where an objective is noisy, models learn measurements combined with their companions, and the front has expected
 values (`nas.algorithms.expectation`). With several budgets of trainings the models learn the results of the lowest; predictions and the front
-are continued to the highest budget that has enough results (`nas.algorithms.fidelities`). The idea of an inner evolutionary search on a predictor chosen by its rank correlation is that of Lu et
-al., "NSGANetV2", ECCV 2020, section 3.
+are continued to the highest budget that has enough results (`nas.algorithms.fidelities`). The idea of an inner evolutionary
+search on a predictor chosen by its rank correlation is that of Lu et al., "NSGANetV2", ECCV 2020, section 3.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class SAMOEADSettings:
 
     initial: evaluations of the initial design. surrogate: "auto" (chosen by cross-validation, repeated as results grow),
     one of `nas list surrogates`, or your own as file.py:Name. whole_space: largest space of which every architecture is
-    predicted (at most 60,000 predictions of all measured objectives). pool: candidates that the inner search makes in a larger space. growth: models are retuned when the number
-    of results has grown by this fraction (at least one). reference: distance of the reference point beyond the front's
+    predicted (at most 60,000 predictions of all measured objectives). pool: candidates that the inner search makes in a
+    larger space. growth: models are retuned when the number of results has grown by this fraction (at least one). reference: distance of the reference point beyond the front's
     nadir, in ranges of the front; in a cheap objective at least the largest result.
     prefer: preferred part of the front, such as "error=5%, params<1M" (see `nas.pareto.preferences`); "" for all of it.
     repeats: share of the evaluations after the initial design that measure a member of the front again, for
@@ -307,10 +307,8 @@ class SAMOEAD(Algorithm):
             rng = np.random.default_rng([self._seed, len(asked)])
             start = [*means[-_LEARNED_BY_INNER:], *front]
             first = self._targets(points, known)[0]
-            hoped, gained = (
-                self._optimistic(models, estimate),
-                self._improvement(models, estimate, points, first),
-            )
+            hoped = self._optimistic(models, estimate)
+            gained = self._improvement(models, estimate, points, first)
             pool = self._pool.search(hoped, gained, start, asked, rng, self._distance(first), estimate)
         forecast = models.forecast(pool)
         if len(self._problem.measured) > 1:

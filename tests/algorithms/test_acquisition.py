@@ -10,7 +10,6 @@ from scipy.stats import kendalltau
 from nas.algorithms.acquisition import (
     COARSE,
     FINE,
-    WEIGHTS,
     Levels,
     expected_improvement,
     improvement_over,
@@ -65,9 +64,9 @@ def test_for_uncertain_objectives_it_is_the_mean_over_many_draws():
 
 def test_the_levels_of_an_uncertain_objective_have_its_mean_and_spread():
     (values,) = outcomes(np.array([3.0]), np.array([2.0]), lambda z: z)
-    mean = WEIGHTS @ values
+    mean = FINE.weights @ values
     assert mean == pytest.approx(3.0)
-    assert np.sqrt(WEIGHTS @ (values - mean) ** 2) == pytest.approx(2.0, rel=0.01)
+    assert np.sqrt(FINE.weights @ (values - mean) ** 2) == pytest.approx(2.0, rel=0.01)
 
 
 def test_without_a_front_everything_below_the_reference_counts():

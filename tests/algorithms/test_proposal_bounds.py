@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nas
-from nas.algorithms.acquisition import WEIGHTS, expected_improvement, has_boxes, improvement_over, undominated
+from nas.algorithms.acquisition import FINE, expected_improvement, has_boxes, improvement_over, undominated
 from nas.algorithms.sa_moead import SAMOEAD
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Observation, Trial
@@ -136,10 +136,10 @@ def front_of(m: int, n: int) -> FloatArray:
 @pytest.mark.parametrize("m", [2, 3, 4])
 def test_the_gain_along_directions_agrees_with_the_exact_one(m: int) -> None:
     rng, front, reference = np.random.default_rng(0), front_of(m, 30), np.full(m, 1.1)
-    uncertain = rng.uniform(0, 1, size=(200, 1)) + 0.05 * np.linspace(-3, 3, len(WEIGHTS))[None]
+    uncertain = rng.uniform(0, 1, size=(200, 1)) + 0.05 * np.linspace(-3, 3, len(FINE.weights))[None]
     objectives = [uncertain, *rng.uniform(0, 1, size=(m - 1, 200))]
     exact = expected_improvement(objectives, undominated(front, reference))
-    approximate = expected_gain(objectives, WEIGHTS, front, reference, 2048)
+    approximate = expected_gain(objectives, FINE.weights, front, reference, 2048)
     assert np.corrcoef(exact, approximate)[0, 1] > 0.995
     assert approximate.sum() == pytest.approx(exact.sum(), rel=0.05)
     assert exact[np.argmax(approximate)] > 0.97 * exact.max()

@@ -147,7 +147,7 @@ def test_memory_and_tuning_are_bounded_as_data_grow(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(model, "_negative_log_posterior", spy)
     model.fit(X, y)
     assert set(seen) == {50}
-    assert model._lower.shape == (80, 80)
+    assert model._inverse.shape == (80, 80)
 
 
 def test_the_best_and_the_newest_are_kept() -> None:
@@ -155,7 +155,7 @@ def test_the_best_and_the_newest_are_kept() -> None:
     X = rng.normal(size=(300, 2))
     y = rng.normal(size=300)
     model = GaussianProcess(numeric=slice(None), tune_points=40, max_points=60).fit(X, y)
-    kept = model._known[1] * X.std(axis=0) + X.mean(axis=0)
+    kept = model._known32[1] * X.std(axis=0) + X.mean(axis=0)
     best = X[np.argsort(y)[:30]]
     assert all(np.isclose(kept, row).all(axis=1).any() for row in best)
     assert np.isclose(kept, X[-1]).all(axis=1).any()
