@@ -43,7 +43,7 @@ def shared(
     )
     own = supernet
     if not isinstance(supernet, (str, os.PathLike)):
-        own = make("supernet", SupernetSettings, supernet or {}, "supernet")
+        own = make("evaluator shared:", SupernetSettings, supernet or {}, "supernet")
     return SharedEvaluator(space, trainer.data, trainer.recipe, own, threads, device)
 
 
@@ -89,7 +89,7 @@ def described(space: Mapping[str, Any], evaluator: Mapping[str, Any], base: Path
         made,
         trainer.data,
         trainer.recipe,
-        make("supernet", SupernetSettings, own, "supernet"),
+        make(f"evaluator {name}:", SupernetSettings, own, "supernet"),
         trainer.threads,
         trainer.device,
         {"space": dict(space), "evaluator": dict(evaluator)},

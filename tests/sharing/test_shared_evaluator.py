@@ -13,6 +13,7 @@ import nas.training
 from nas.core.errors import ConfigError
 from nas.core.records import Trial
 from nas.sharing import SharedEvaluator, SupernetSettings
+from nas.sharing.from_config import shared
 from nas.training import Recipe
 from search_spaces.nasbench201 import NASBench201
 from tests.shared.sharing_parts import declared
@@ -88,3 +89,8 @@ def test_a_space_without_networks_is_refused() -> None:
     with pytest.raises(ConfigError, match="builds no networks"):
         SharedEvaluator(nas.Space("none", width=nas.Choice(1, 2)))
     assert SharedEvaluator(declared()).classifies
+
+
+def test_an_unknown_setting_of_the_supernet_is_named_with_its_place() -> None:
+    with pytest.raises(ConfigError, match="evaluator shared: supernet: no setting 'epoch'"):
+        shared(space=NASBench201(), supernet={"epoch": 3})
