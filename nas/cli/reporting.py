@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nas.cli.console import output
 from nas.core.errors import ConfigError, NasError
+from nas.core.json_text import read_json
 from nas.core.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def report_at_the_end(result: SearchResult, space: SearchSpace) -> Path | None:
     try:
         from nas.report import Source, write_page
 
-        config = json.loads((result.out / "config.json").read_text(encoding="utf-8"))
+        config = read_json((result.out / "config.json").read_text(encoding="utf-8"))
         return write_page([Source(result.out, result.table, config, result.state, space)])
     except Exception as error:  # must not fail the finished search
         reason = str(error) if isinstance(error, NasError) else f"{type(error).__name__}: {error}"

@@ -22,6 +22,7 @@ from nas.config.schema import override
 from nas.core.checks import check_known, check_positive
 from nas.core.errors import ConfigError, DataError
 from nas.core.files import absolute, make_folder
+from nas.core.json_text import read_json
 from nas.core.text import shell_quoted
 from nas.core.trust import Trusted, named_code
 from nas.runs.code_of_strangers import allowing
@@ -222,7 +223,7 @@ def _settle(out: Path, identity: dict[str, Any], epochs: int) -> None:
             raise ConfigError(f"{error.filename or file}: cannot be written ({error.strerror})") from None
         return
     try:
-        before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else identity
+        before = read_json(file.read_text(encoding="utf-8")) if file.is_file() else identity
         if not isinstance(before, dict):
             raise ValueError(f"expected an object, got {type(before).__name__}")
     except (OSError, ValueError) as error:
@@ -255,7 +256,7 @@ def _trained_head(weights: Path, task: str) -> dict[str, Any]:
         beside = (
             read_object(index)["network"]
             if index.is_file()
-            else json.loads(weights.with_name(NETWORK_FILE).read_text(encoding="utf-8"))
+            else read_json(weights.with_name(NETWORK_FILE).read_text(encoding="utf-8"))
         )
         head = beside["head"] if beside["task"] == task else {}
     except (OSError, ValueError, KeyError, TypeError):

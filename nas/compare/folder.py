@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from nas.compare.config import SPREAD, CompareConfig, ProblemPart
 from nas.compare.runs import Comparison
 from nas.core.errors import ConfigError, ForeignFileError, HistoryError
+from nas.core.json_text import read_json
 from nas.core.owned import OwnedFiles, open_folder, present
 from nas.core.versions import versions
 from nas.engine.changed_code import META as CODE
@@ -93,7 +93,7 @@ def recorded(out: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path.read_text(encoding="utf-8"))
         schema = values["schema"]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise HistoryError(

@@ -16,6 +16,7 @@ from nas.config.schema import Part
 from nas.core.code_files import code_of
 from nas.core.errors import DataError, EvaluationError, HistoryError
 from nas.core.files import check_no_links
+from nas.core.json_text import read_json
 from nas.core.plugins import collecting
 from nas.core.problem import Problem
 from nas.core.records import Trial
@@ -97,7 +98,7 @@ class Comparison:
 
 @lru_cache(maxsize=4)
 def _problem(text: str) -> Problem:
-    values, base = json.loads(text)
+    values, base = read_json(text)
     from nas.config.schema import check_config
 
     problem = make_problem(check_config(values), Path(base))
@@ -110,7 +111,7 @@ def _problem(text: str) -> Problem:
 def summary_of(folder: Path) -> dict[str, Any]:
     """The summary of a finished run; empty before."""
     try:
-        found = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        found = read_json((folder / "summary.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -28,6 +28,28 @@ def check_not_negative(name: str, value: float) -> None:
         raise ConfigError(f"{name}: expected a finite number of at least 0, got {value!r}")
 
 
+LONGEST = 1e9  # seconds, thirty years: timers and dates fail beyond
+
+
+def check_seconds(name: str, value: float) -> None:
+    """Raise `ConfigError` unless the value is a number of seconds above zero, at most `LONGEST`."""
+    check_positive(name, value)
+    if value > LONGEST:
+        raise ConfigError(
+            f"{name}: expected at most {LONGEST:g} seconds, got {value!r}; leave it out for no limit"
+        )
+
+
+MOST_THREADS = 4096
+
+
+def check_threads(value: object) -> None:
+    """Raise `ConfigError` unless the value is a number of threads that a machine can have."""
+    check_whole("threads", value)
+    if isinstance(value, int) and value > MOST_THREADS:
+        raise ConfigError(f"threads: expected at most {MOST_THREADS}, got {value}")
+
+
 def check_whole(name: str, value: object, at_least: int = 1) -> None:
     """Raise `ConfigError` unless the value is a whole number of at least `at_least`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < at_least:

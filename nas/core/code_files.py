@@ -113,17 +113,32 @@ def static_code(file: str | Path) -> dict[str, str]:
 
 
 def changed(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Return the keys of `then` with a different hash in `now`. A moved file is matched by its name if that is unique."""
+    """Return the keys of `then` with a different hash in `now`. A moved file is matched by its name if that is unique.
+
+    A module that became a package, or the reverse, has changed, also where its former file is still there.
+    """
     different = []
     for key, text in then.items():
         if key in now:
             if now[key] != text:
                 different.append(key)
             continue
+        if key.endswith(".py") and (other := _other_form(key)) in now and other not in then:
+            different.append(other)
+            continue
         moved = [k for k in now if k not in then and PurePath(k).name == PurePath(key).name]
         if len(moved) == 1 and now[moved[0]] != text:
             different.append(moved[0])
     return different
+
+
+def _other_form(key: str) -> str:
+    """The path of the same module as a package, or of the same package as a module."""
+    path = PurePath(key)
+    other = (
+        path.parent.with_suffix(".py") if path.name == "__init__.py" else path.with_suffix("") / "__init__.py"
+    )
+    return other.as_posix()
 
 
 def named_from(path: str, base: Path | None) -> str:

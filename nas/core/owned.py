@@ -23,6 +23,7 @@ from nas.core.files import (
     write_text,
     write_whole,
 )
+from nas.core.json_text import read_json
 
 _HEAD = 4096  # bytes in which a file's mark must appear
 MANIFEST = ".nas-files"  # of a training, an export, a comparison; a run records names in its log
@@ -207,7 +208,7 @@ def _lines(path: Path) -> list[object]:
     found: list[object] = []
     for line in text.splitlines():
         try:
-            found.append(json.loads(line))
+            found.append(read_json(line))
         except ValueError:  # a truncated line
             continue
     return found

@@ -221,6 +221,22 @@ class HasNeighbours(Protocol):
         """All valid changes of one parameter, in random order."""
 
 
+def with_whole_genes(architecture: Architecture) -> Architecture:
+    """The architecture with genes of the type `int`; the text form of others, such as 1.0 or True, could not be read again.
+
+    Raises `ArchitectureError` for a gene that is no whole number.
+    """
+    if all(type(gene) is int for gene in architecture.genes):
+        return architecture
+    try:
+        genes = tuple(int(operator.index(gene)) for gene in architecture.genes)
+    except TypeError:
+        raise ArchitectureError(
+            f"architecture {architecture.genes!r:.200}: expected whole numbers as genes"
+        ) from None
+    return Architecture(architecture.space, genes)
+
+
 _PLAIN: set[type] = set()  # spaces whose choices are mappings alone: not computed for each architecture
 
 

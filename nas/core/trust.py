@@ -21,6 +21,7 @@ from typing import Any
 
 from nas.core.code_files import is_framework, locate, static_code
 from nas.core.files import write_whole
+from nas.core.json_text import read_json
 
 FILE = "trusted.json"
 _SCHEMA = 1
@@ -182,7 +183,7 @@ class Trusted:
                 ours = not hasattr(os, "getuid") or found.st_uid == os.getuid()
                 if not ours or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
                     return {}
-                content = json.loads(file.read())
+                content = read_json(file.read())
             entries = content["trusted"] if content["schema"] == _SCHEMA else {}
             return {k: e for k, e in entries.items() if isinstance(e["texts"], list)}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):

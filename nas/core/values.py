@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
 
+import numpy as np
+
 from nas.core.checks import did_you_mean
 from nas.core.errors import EvaluationError
 from nas.core.interrupts import is_interrupt
@@ -99,6 +101,8 @@ def _number(value: Any) -> float | None:
 
 def _as_float(value: Any) -> float | None:
     plain = value
+    if np.ma.is_masked(value):
+        return None  # missing, although its item is a number
     if not isinstance(plain, (numbers.Number, str, bytes)) and hasattr(plain, "item"):
         plain = plain.item()  # NumPy and PyTorch; raises for more than one element
     if isinstance(plain, bool) or not isinstance(plain, (numbers.Real, Decimal)):
@@ -123,6 +127,8 @@ def _kind(value: Any) -> str:
         return "None" if value is None else "a bool"
     if isinstance(value, int):
         return "too large"
+    if _harmless(lambda: bool(np.ma.is_masked(value)), False):
+        return "masked"
     shape = _shape(value)
     named = f"{class_name(value)} of shape {shape}" if shape else class_name(value)
     return _harmless(lambda: "nan" if math.isnan(value) else "infinite", named)

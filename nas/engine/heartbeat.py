@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import time
@@ -17,6 +16,7 @@ import psutil
 
 from nas.core.errors import ForeignFileError, HistoryError
 from nas.core.files import write_text
+from nas.core.json_text import read_json
 from nas.core.timer import RepeatingTimer
 from nas.engine.callbacks import Callback
 from nas.engine.search_state import SearchState
@@ -128,7 +128,7 @@ class Heartbeat:
 def read_heartbeat(folder: Path) -> Heartbeat | None:
     """Read the heartbeat in a run's folder; None if missing or unreadable."""
     try:
-        values = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        values = read_json((folder / FILE).read_text(encoding="utf-8"))
         return _heartbeat(values)
     except (OSError, ValueError, TypeError, KeyError):
         return None

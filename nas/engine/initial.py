@@ -64,7 +64,7 @@ def _resolved(item: Any, problem: Problem, named: str) -> Architecture:
         ):  # YAML reads the text of a single gene as int
             return space.canonical(space.parse(str(item)))
         if isinstance(item, Architecture):
-            architecture = item
+            architecture = Architecture(item.space, _genes(item.genes, named))
         elif isinstance(item, Mapping):
             architecture = _by_name(item, space, named)
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from nas.core.errors import DataError, HistoryError
 from nas.core.evaluator import HasWeights
 from nas.core.files import remove_folders
+from nas.core.json_text import read_json
 from nas.core.records import Result, Trial
 from nas.core.space import SearchSpace, text_of
 from nas.core.text import command
@@ -100,7 +100,7 @@ def weights_entry(run: str | Path, architecture: str) -> dict[str, Any]:
     """The index entry of an architecture: `file`, `trial`, `seed`, `budget`. Raises `DataError`."""
     folder = Path(run) / FOLDER
     try:
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        index = read_json((folder / INDEX).read_text(encoding="utf-8"))
         entry = index[architecture]
         return {"seed": None, "budget": None, **entry, "file": str(entry["file"])}
     except FileNotFoundError:

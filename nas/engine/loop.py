@@ -17,6 +17,7 @@ from nas.core.errors import EvaluationError, HistoryError, InfeasibleError, TooM
 from nas.core.executor import Executor, HasClock, HasWorkers
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Note, Observation, Result, Status, Trial
+from nas.core.space import with_whole_genes
 from nas.core.text import storable
 from nas.core.values import absent_message, reported
 from nas.engine.callbacks import AnyCallback, Callbacks
@@ -187,7 +188,8 @@ class Search:
         if not found:
             return None
         number = self.state.asked
-        return self.state.rungs.first(number, found[0], trial_seed(self._settings.seed, number))
+        architecture = with_whole_genes(found[0])
+        return self.state.rungs.first(number, architecture, trial_seed(self._settings.seed, number))
 
     def _start(self, trial: Trial) -> None:
         """Submit a trial, unless a cheap limit, or a cheap objective that cannot be computed, rules it out."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas.core.checks import check_fraction, check_positive, check_whole
+from nas.core.checks import check_fraction, check_positive, check_seconds, check_whole
 from nas.core.errors import ConfigError
 from nas.core.plugins import make
 from nas.core.problem import Problem
@@ -68,7 +68,7 @@ class LoopSettings:
         check_fraction("max_failures", self.max_failures)
         for name, seconds in (("seconds", self.seconds), ("quiet_s", self.quiet_s)):
             if seconds is not None:
-                check_positive(name, seconds)
+                check_seconds(name, seconds)
         if self.fidelity is not None:
             check_positive("fidelity", self.fidelity)
             if self.halving is not None:

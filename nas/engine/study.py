@@ -482,9 +482,13 @@ def _number(value: Any) -> float | None:
     if isinstance(value, (str, bytes, bool)) or value is None:
         return None
     try:
+        if np.ma.is_masked(value):
+            return math.nan
         plain = value.item() if hasattr(value, "item") else value
         return None if isinstance(plain, (str, bytes, bool, complex)) else float(plain)
     except OverflowError:
         return math.inf
-    except Exception:
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
         return None

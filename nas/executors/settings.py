@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from nas.core.checks import check_whole
+from nas.core.checks import LONGEST, check_whole
 from nas.core.errors import ConfigError
 from nas.executors.capacity import Share, check_share
 
@@ -100,5 +99,7 @@ class RaySettings:
 def _check_positive(name: str, value: object, *, optional: bool = False) -> None:
     if value is None and optional:
         return
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
-        raise ConfigError(f"{name}: expected a number above 0{' or none' * optional}, got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= LONGEST:
+        raise ConfigError(
+            f"{name}: expected a number above 0, at most {LONGEST:g}{', or none' * optional}, got {value!r}"
+        )

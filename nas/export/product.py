@@ -14,6 +14,7 @@ import torch
 
 from nas.core.errors import ConfigError, DataError, ForeignFileError
 from nas.core.files import absolute, check_no_links, make_folder
+from nas.core.json_text import read_json
 from nas.core.owned import OwnedFiles, check_empty, present
 from nas.core.space import SearchSpace
 from nas.export.card import Facts, card, counts
@@ -146,7 +147,7 @@ class _Index:
 
 def _index(folder: Path) -> dict[str, Any]:
     try:
-        values = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        values = read_json((folder / INDEX).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return values if isinstance(values, dict) else {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 from torch import nn
 
 from nas.core.errors import DataError
+from nas.core.json_text import read_json
 from nas.export.making import TRAINED, Described, Made, Scores, epochs
 from nas.export.standalone import ImageSpec
 
@@ -103,7 +103,7 @@ def _scores(said: Any, prefix: str, images: int) -> Scores | None:
 def read_object(file: Path) -> dict[str, Any]:
     """A JSON file that holds an object. Raises `DataError` naming it."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = read_json(file.read_text(encoding="utf-8"))
         if not isinstance(found, dict):
             raise ValueError(f"expected an object, got {type(found).__name__}")
     except (OSError, ValueError) as error:

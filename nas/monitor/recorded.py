@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import tempfile
 import time
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from nas.core.errors import HistoryError
+from nas.core.json_text import read_json
 from nas.core.objectives import Limit, Objective
 from nas.core.records import Note, Status
 from nas.core.text import command
@@ -108,7 +108,7 @@ class RecordedStatus:
         known.expected = row[0]
         told = int(db.execute("SELECT COUNT(*) FROM log WHERE event = 'tell'").fetchone()[0])
         with well_formed(self._path):
-            found = ExpectedValues.from_meta({EXPECTED: json.loads(row[0])}, told)
+            found = ExpectedValues.from_meta({EXPECTED: read_json(row[0])}, told)
         if found is not None:
             names = [o.name for o in known.objectives]
             columns = [names.index(name) for name in found.names]
@@ -222,7 +222,7 @@ class RecordedStatus:
     def _outcome(self) -> str:
         """How the run ended, from its summary; "" when it has none."""
         try:
-            summary = json.loads((self._folder / "summary.json").read_text(encoding="utf-8"))
+            summary = read_json((self._folder / "summary.json").read_text(encoding="utf-8"))
             return str(summary["state"])
         except (OSError, ValueError, TypeError, KeyError):
             return ""
@@ -239,7 +239,7 @@ def _goes_on(db: sqlite3.Connection, known: _Known) -> bool:
 def _meta(db: sqlite3.Connection, key: str, path: Path) -> Any:
     row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
     with well_formed(path):
-        return None if row is None else json.loads(row[0])
+        return None if row is None else read_json(row[0])
 
 
 def _told(objectives: Sequence[Objective], row: Sequence[Any], reported: Mapping[str, Any]) -> Told:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.core.errors import ConfigError, DataError
+from nas.core.json_text import read_json
 from nas.core.plugins import built_in_alone
 from nas.core.space import SearchSpace, for_task
 from nas.core.task_spec import TaskSpec
@@ -85,7 +85,7 @@ def _of_its_task(source: Source) -> Source:
 def _ended(source: Source) -> tuple[str, str]:
     """The final state and stopping rule of the run's summary, unless it has newer evaluations."""
     try:
-        summary = json.loads((source.folder / "summary.json").read_text(encoding="utf-8"))
+        summary = read_json((source.folder / "summary.json").read_text(encoding="utf-8"))
         state, evaluations = str(summary["state"]), summary["evaluations"]
         stopped_by = str(summary.get("stopped_by") or "")
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 from collections.abc import Iterable
 from itertools import combinations
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from nas.core.errors import ConfigError, ForeignFileError, HistoryError
 from nas.core.files import check_replaceable
+from nas.core.json_text import read_json
 from nas.core.owned import OwnedFiles, check_empty, present
 from nas.core.text import shell_quoted
 from nas.runs.log_file import (
@@ -185,7 +185,7 @@ def _plots(folder: Path) -> list[str]:
     with explained(path), contextlib.closing(connect_to_look(path, _WAIT_S)) as db:
         row = db.execute("SELECT value FROM meta WHERE key = 'objectives'").fetchone()
     with well_formed(path):
-        objectives = [] if row is None else [str(item["name"]) for item in json.loads(row[0])]
+        objectives = [] if row is None else [str(item["name"]) for item in read_json(row[0])]
     drawn = (
         combinations(objectives, 2) if len(objectives) <= 5 else ((objectives[0], b) for b in objectives[1:])
     )

@@ -18,6 +18,7 @@ from typing import Any
 
 from nas.core.errors import ArchitectureError, HistoryError
 from nas.core.files import check_no_links, remove_folders
+from nas.core.json_text import read_json
 from nas.core.records import Architecture, Note, Result, Status, Trial
 from nas.core.space import HasChoices, SearchSpace, parsed, text_of
 from nas.core.text import shell_quoted, storable
@@ -166,7 +167,7 @@ class History:
         with explained(self.path):
             row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         with well_formed(self.path):
-            return None if row is None else json.loads(row[0])
+            return None if row is None else read_json(row[0])
 
     def record_ask(self, trial: Trial | None, notes: Sequence[Note] = ()) -> None:
         """Record an ask (None: the space was exhausted), the parameters of its architecture, and its notes."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from nas.core.errors import HistoryError
+from nas.core.json_text import read_json
 from nas.core.records import RESERVED, Architecture, Note, Result, Trial
 from nas.core.space import SearchSpace, text_of
 from nas.core.text import storable
@@ -65,7 +65,7 @@ def read_history(folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
                 for row, reported in zip(rows, values, strict=True)
             ]
         )
-        return frame, {key: json.loads(value) for key, value in entries}
+        return frame, {key: read_json(value) for key, value in entries}
 
 
 def values_of(texts: Sequence[str], path: Path) -> list[dict[str, Any]]:
@@ -74,7 +74,7 @@ def values_of(texts: Sequence[str], path: Path) -> list[dict[str, Any]]:
     Raises `HistoryError` for invalid JSON, or a value that is not a mapping.
     """
     with well_formed(path):
-        values: list[dict[str, Any]] = json.loads(f"[{','.join(texts)}]")
+        values: list[dict[str, Any]] = read_json(f"[{','.join(texts)}]")
     if len(values) != len(texts) or not all(isinstance(reported, dict) for reported in values):
         raise HistoryError(f"{path} is damaged: a result is not a mapping; restore it from a copy")
     if "\\ud" in "".join(texts):  # names with lone surrogates, stored but unreadable by earlier versions
@@ -149,7 +149,7 @@ def check_schema(db: sqlite3.Connection, path: Path) -> None:
     with explained(path):
         row = db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
     with well_formed(path):
-        schema = json.loads(row[0]) if row else None
+        schema = read_json(row[0]) if row else None
     if schema is None:
         raise HistoryError(f"no run in {path.parent}: {path} is empty; start the search again")
     if not isinstance(schema, int) or not 1 <= schema <= SCHEMA:

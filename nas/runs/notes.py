@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nas.core.json_text import read_json
 from nas.core.records import Note
 from nas.core.text import MESSAGE_LIMIT, repr_of, storable
 
@@ -36,7 +37,7 @@ def _plain(value: Any) -> float | int | str | bool | None:
 
 def values_from_text(text: str) -> dict[str, float | int | str | bool]:
     """The inverse of `values_as_text`, null as NaN. Raises `ValueError` unless it is a JSON object."""
-    values = json.loads(text)
+    values = read_json(text)
     if not isinstance(values, dict):
         raise ValueError(f"a note holds {text:.100}, expected a JSON object")
     return {key: math.nan if value is None else value for key, value in values.items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from nas.core.errors import HistoryError
+from nas.core.json_text import read_json
 from nas.core.records import RESERVED, Architecture
 from nas.core.space import HasChoices, SearchSpace, text_of
 from nas.core.text import storable
@@ -135,7 +135,7 @@ def read_parameters(path: Path, names: Any) -> Parameters:
     with explained(path), contextlib.closing(connect_to_read(path)) as db:
         rows = db.execute("SELECT architecture, cells FROM parameters").fetchall()
     with well_formed(path):
-        cells = json.loads(f"[{','.join(row[1] for row in rows)}]")
+        cells = read_json(f"[{','.join(row[1] for row in rows)}]")
     proper = isinstance(names, list) and all(isinstance(name, str) for name in names)
     if not proper or len(set(names)) < len(names) or RESERVED & set(names):
         raise HistoryError(f"{path} is damaged: the names of the parameters; restore it from a copy")

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from nas.core.checks import check_threads
 from nas.core.errors import ConfigError, DataError
 from nas.core.files import absolute
 from nas.core.records import Trial
@@ -50,6 +51,7 @@ class SharedEvaluator:
     root: str = ""  # the folder where the search began: workers may have another one
 
     def __post_init__(self) -> None:
+        check_threads(self.threads)
         if not can_build(self.space):
             raise ConfigError(f"space {self.space.name!r} builds no networks: there are no weights to share")
         if not self.root:

@@ -43,6 +43,10 @@ def shared(
     )
     own = supernet
     if not isinstance(supernet, (str, os.PathLike)):
+        if not isinstance(supernet or {}, Mapping):
+            raise ConfigError(
+                f"evaluator shared: supernet: expected a folder or a mapping such as {{epochs: 50}}, got {supernet!r:.200}"
+            )
         own = make("evaluator shared:", SupernetSettings, supernet or {}, "supernet")
     return SharedEvaluator(space, trainer.data, trainer.recipe, own, threads, device)
 

@@ -11,10 +11,12 @@ from typing import Any
 
 from nas.core.errors import ConfigError, DataError
 from nas.core.files import absolute, make_folder
+from nas.core.json_text import read_json
 from nas.core.owned import open_folder
 from nas.core.records import Architecture
 from nas.core.space import SearchSpace, for_task
 from nas.core.task_spec import TaskSpec
+from nas.core.text import one_line
 from nas.sharing.extremes import Extremes
 from nas.sharing.layout import Layer
 from nas.sharing.supernet import Supernet, size_of
@@ -110,7 +112,7 @@ def read_about(folder: Path) -> Identity:
     if not file.is_file():
         raise ConfigError(f"{folder} is not the folder of a supernet: it has no {ABOUT}")
     try:
-        about = json.loads(file.read_text(encoding="utf-8"))
+        about = read_json(file.read_text(encoding="utf-8"))
         if not isinstance(about, dict):
             raise ValueError(f"expected an object, got {type(about).__name__}")
         if about.get("schema") != SCHEMA:
@@ -143,13 +145,17 @@ def load_supernet(
         trained = TaskSpec.from_json(about["task"])
         assert trained is not None
         supernet = _restored(for_task(space, trained), trained, state)
+        recorded = [list(size) for size in state["sizes"]]
     except ConfigError:
         raise
     except Exception as error:
-        raise DataError(f"{folder / WEIGHTS}: damaged ({type(error).__name__}: {error})") from None
+        what = one_line(f"{type(error).__name__}: {error}", 200)
+        raise DataError(f"{folder / WEIGHTS}: damaged ({what})") from None
     sizes = [list(size_of(supernet.space, trained, a)) for a in _ends(supernet.extremes)]
-    reason = f"its largest and smallest network have {state['sizes']} parameters and multiply-adds there, here {sizes}"
-    if sizes == [list(s) for s in state["sizes"]]:
+    reason = (
+        f"its largest and smallest network have {recorded} parameters and multiply-adds there, here {sizes}"
+    )
+    if sizes == recorded:
         try:
             supernet.network(supernet.extremes.largest)
             return supernet
@@ -173,6 +179,8 @@ def _restored(space: SearchSpace, task: TaskSpec, state: Mapping[str, Any]) -> S
     }
     shared = SharedWeights(layers)
     shared.load_state_dict(state["weights"])
+    if not all(bool(t.isfinite().all()) for t in shared.tensors):
+        raise ValueError("weights that are not finite numbers")
     largest, smallest = (Architecture(space.name, tuple(map(int, state[k]))) for k in ("largest", "smallest"))
     return Supernet(space, task, shared, Extremes(largest, smallest))
 

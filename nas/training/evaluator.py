@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import nn
 
+from nas.core.checks import check_threads
 from nas.core.counting import counted_space
 from nas.core.errors import ConfigError, DataError, TrainingDiverged
 from nas.core.objectives import sampling_name
@@ -106,8 +107,7 @@ class TrainingEvaluator:
                 f"space {getattr(self.space, 'name', self.space)!r} cannot build networks: training needs a "
                 f"space with build(architecture, *, num_classes, in_channels)"
             )
-        if self.threads < 1:
-            raise ConfigError(f"threads must be at least 1, not {self.threads!r}")
+        check_threads(self.threads)
 
     def __call__(self, trial: Trial) -> Mapping[str, float]:
         """The task's score on the validation images, and figures of the training.
@@ -303,6 +303,7 @@ def _sampling(score: Scored, images: int) -> dict[str, float]:
 @contextmanager
 def reproducible(threads: int, device: torch.device) -> Iterator[torch.device]:
     """Run with this many threads and a separate random state; both are restored afterwards."""
+    check_threads(threads)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from nas.core.json_text import read_json
 from nas.core.owned import Manifest, OwnedFiles, open_folder, present
 
 KIND = "training"
@@ -33,7 +33,7 @@ def _earlier(folder: Path) -> Iterable[str]:
     """Files of a training written by a version that kept no list of them."""
     for name, keys in _SAYS:
         try:
-            values = json.loads((folder / name).read_text(encoding="utf-8"))
+            values = read_json((folder / name).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
         if isinstance(values, dict) and keys <= values.keys():

@@ -23,6 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from nas.core.errors import ConfigError
 from nas.core.files import absolute, make_folder
+from nas.core.json_text import read_json
 from nas.core.owned import OwnedFiles
 from nas.core.records import Architecture
 from nas.core.space import SearchSpace, can_build, for_task
@@ -289,7 +290,7 @@ def _previous(out: Path, config: dict[str, Any], resume: bool) -> dict[str, Any]
         return None
     if not resume:
         raise ConfigError(f"{out} already holds a training; resume it or choose another folder")
-    earlier = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    earlier = read_json(file.read_text(encoding="utf-8")) if file.is_file() else {}
     earlier = {
         "task": repr(Classification()),
         **earlier,

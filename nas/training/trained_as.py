@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.core.errors import DataError
+from nas.core.json_text import read_json
 from nas.training import weights
 
 _RESOLUTION = re.compile(r"\bresolution=(\d+)")
@@ -40,7 +40,7 @@ def trained_as(file: Path) -> TrainedAs:
     if exported is not None:
         return exported
     try:
-        config = json.loads(file.with_name("config.json").read_text(encoding="utf-8"))
+        config = read_json(file.with_name("config.json").read_text(encoding="utf-8"))
         side = config["recipe"]["resolution"]
         return TrainedAs(side if isinstance(side, int) else None, *_described(str(config["data"])))
     except (OSError, ValueError, KeyError, TypeError):
@@ -59,7 +59,7 @@ def trained_as(file: Path) -> TrainedAs:
 def _exported(index: Path) -> TrainedAs | None:
     """The notes of `nas export` beside the weights; None without them."""
     try:
-        said = json.loads(index.read_text(encoding="utf-8"))
+        said = read_json(index.read_text(encoding="utf-8"))
         _, height, width = said["input"]
         return TrainedAs(int(height) if height == width else None, *_described(str(said.get("data", ""))))
     except (OSError, ValueError, KeyError, TypeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import sys
@@ -314,3 +315,16 @@ def test_a_run_in_which_every_candidate_failed_continues_once_its_cause_is_fixed
     assert done.code == 0, done.err
     summary = json.loads((own / "run" / "summary.json").read_text())
     assert summary["code_changed"][0]["files"] == ["measure.py"]
+
+
+def test_a_module_that_became_a_package_is_named(own: Path, nas_command: Any) -> None:
+    assert nas_command("search", "search.yaml").code == 0
+    sys.modules.pop("helper", None)
+    (own / "helper.py").unlink()
+    (own / "helper").mkdir()
+    (own / "helper" / "__init__.py").write_text("scale = 1\n")
+    importlib.invalidate_caches()
+    done = nas_command("search", "--resume", "run", "--budget", "24", "--trust")
+    assert done.code == 4
+    assert "helper/__init__.py changed" in done.err
+    assert "--accept-changed-code" in done.err

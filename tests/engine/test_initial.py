@@ -117,6 +117,8 @@ def test_the_canonical_form_is_evaluated() -> None:
         ([(1, 2, 3, 4, 5, 6)], r"entry 1.*\[6, 6, 6, 6, 6, 6\] choices"),
         ([(1, 2, 3, 4, 5, True)], r"entry 1.*is not an architecture"),
         ([(1.0, 2, 3, 4, 5, 0)], r"entry 1.*is not an architecture"),
+        ([nas.Architecture("grid", (1.0, 2, 3, 4, 5, 0))], r"entry 1.*is not an architecture"),  # type: ignore[arg-type]
+        ([nas.Architecture("grid", (True, 2, 3, 4, 5, 0))], r"entry 1.*is not an architecture"),
         ([None], r"entry 1, None"),
         ([{"a": 1}], r"entry 1"),
         (

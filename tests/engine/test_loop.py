@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from engine_parts import Grid, Listed, Shuffled, interrupt_at, log_of, quick
 
 import nas
-from nas.core.errors import ConfigError, InfeasibleError, TooManyFailures
+from nas.core.errors import ArchitectureError, ConfigError, InfeasibleError, TooManyFailures
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Result, Status, Trial
 from nas.engine.loop import LoopSettings, Search, SearchState
@@ -302,3 +303,16 @@ def test_a_maximised_objective_is_maximised() -> None:
     best = result.history.loc[result.history["gain"].idxmax(), "gain"]
     assert result.front["gain"].max() == best == result.summary["best"]["gain"]
     assert np.all(np.diff(result.front.sort_values("params")["gain"]) > 0)
+
+
+def test_whole_numbers_of_other_types_are_genes_and_others_are_refused(tmp_path: Path) -> None:
+    def asking(*genes: Any) -> Any:
+        return lambda problem, rng, settings: Listed([nas.Architecture("grid", genes)])
+
+    kwargs: Any = {"space": Grid(), "objectives": ["error"], "evaluate": quick, "budget": 2}
+    found = nas.search(algorithm=asking(*np.arange(6)), out=tmp_path / "run", **kwargs)
+    assert list(found.history["architecture"]) == ["0-1-2-3-4-5"]
+    again = nas.search(algorithm=asking(*np.arange(6)), out=tmp_path / "run", resume=True, **kwargs)
+    assert list(again.history["architecture"]) == ["0-1-2-3-4-5"]
+    with pytest.raises(ArchitectureError, match="expected whole numbers as genes"):
+        nas.search(algorithm=asking(0.0, 1.0, 2.0, 3.0, 4.0, 5.0), **kwargs)

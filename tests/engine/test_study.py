@@ -160,7 +160,7 @@ def test_an_exception_is_a_failed_trial_with_its_reason(
     assert row["reason"].startswith(type(error).__name__)
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, np.float32("nan"), 10**400])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, np.float32("nan"), 10**400, np.ma.masked])
 def test_an_objective_that_is_not_finite_is_a_failed_trial(value: Any) -> None:
     made = study()
     made.tell(made.ask(), {"error": value, "loss": 1.0})

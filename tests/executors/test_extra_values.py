@@ -45,7 +45,7 @@ class Exits:
 
 NO_NUMBERS: dict[str, Any] = {
     "nan": math.nan, "none": None, "text": "0.5", "bytes": b"1", "bool": True, "numpy bool": np.bool_(True), "inf": math.inf,
-    "numpy nan": np.float32("nan"), "array": np.zeros((3, 4)), "empty array": np.zeros(0), "dict": {"a": 1}, "list": [1.0],
+    "numpy nan": np.float32("nan"), "masked": np.ma.masked, "array": np.zeros((3, 4)), "empty array": np.zeros(0), "dict": {"a": 1}, "list": [1.0],
     "huge": 10**400, "complex": 1 + 2j, "real complex": 1 + 0j, "decimal nan": decimal.Decimal("sNaN"), "function": len,
     "class": int, "hostile": Hostile(), "exits": Exits(), "date": np.datetime64("2020-01-01"), "surrogate": "\ud800",
 }  # fmt: skip

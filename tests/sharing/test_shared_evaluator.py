@@ -94,3 +94,7 @@ def test_a_space_without_networks_is_refused() -> None:
 def test_an_unknown_setting_of_the_supernet_is_named_with_its_place() -> None:
     with pytest.raises(ConfigError, match="evaluator shared: supernet: no setting 'epoch'"):
         shared(space=NASBench201(), supernet={"epoch": 3})
+    with pytest.raises(ConfigError, match=r"supernet: expected a folder or a mapping.*got 5"):
+        shared(space=NASBench201(), supernet=5)
+    with pytest.raises(ConfigError, match="threads: expected at most 4096"):
+        shared(space=NASBench201(), threads=2**31)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,19 @@ def test_damaged_files_are_refused(tmp_path: Path, trained: Path) -> None:
         (tmp_path / name).write_bytes((trained / name).read_bytes())
     (tmp_path / "supernet.pt").write_bytes(b"damaged")
     with pytest.raises(DataError, match="cannot be read"):
+        load_supernet(tmp_path, declared())
+    state = torch.load(trained / "supernet.pt", weights_only=True)
+    for change in ({"sizes": 5}, {"sizes": [1, 2]}, {"largest": ["a"]}, {"weights": {}}):
+        torch.save(state | change, tmp_path / "supernet.pt")
+        with pytest.raises(DataError, match="damaged") as told:
+            load_supernet(tmp_path, declared())
+        assert "\n" not in str(told.value)
+    name, tensor = next(iter(state["weights"].items()))
+    torch.save(state | {"weights": state["weights"] | {name: tensor * math.nan}}, tmp_path / "supernet.pt")
+    with pytest.raises(DataError, match="not finite numbers"):
+        load_supernet(tmp_path, declared())
+    (tmp_path / "supernet.json").write_text("[" * 100_000)
+    with pytest.raises(DataError, match="nested too deeply"):
         load_supernet(tmp_path, declared())
     (tmp_path / "supernet.json").write_text("[]")
     with pytest.raises(DataError, match="expected an object"):

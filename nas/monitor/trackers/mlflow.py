@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import threading
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas.core.errors import ConfigError
+from nas.core.json_text import read_json
 from nas.core.records import Result
 from nas.core.timer import RepeatingTimer
 from nas.engine.callbacks import Callback
@@ -156,7 +156,7 @@ class _Store:
 def _known_run(link: Path, address: str) -> str | None:
     """The run that an earlier session made in this store."""
     try:
-        values = json.loads(link.read_text(encoding="utf-8"))
+        values = read_json(link.read_text(encoding="utf-8"))
         return str(values["run"]) if values["tracking_uri"] == address else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
