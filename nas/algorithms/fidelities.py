@@ -48,9 +48,14 @@ def by_budget(known: Sequence[Observation]) -> dict[float, list[Observation]]:
 
 
 def budgets_to_learn(known: Sequence[Observation]) -> list[float]:
-    """The most frequent budget, and the higher ones that share at least `LEAST` architectures with the one before, in order."""
+    """The most frequent budget, and the higher ones that share at least `LEAST` architectures with the one before, in order.
+
+    Not a lower one than that on which the newest architecture started: a search that has left its lowest budget does not trust it.
+    """
     counts = Counter(seen.budget or 0.0 for seen in known)
-    first = min(counts, key=lambda budget: (-counts[budget], budget))
+    started = {seen.architecture: seen.budget or 0.0 for seen in reversed(known)}  # by the first result of each
+    newest = next(reversed(dict.fromkeys(seen.architecture for seen in known)))
+    first = max(min(counts, key=lambda budget: (-counts[budget], budget)), started[newest])
     found = [first]
     members = {budget: {seen.architecture for seen in of} for budget, of in by_budget(known).items()}
     for budget, there in members.items():

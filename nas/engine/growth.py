@@ -57,8 +57,9 @@ class ByMeasurement:
         self._taken = 0
 
     def _point(self, result: Result) -> FloatArray | None:
-        seen = self._state.problem.observe(result)
-        return seen.objectives if seen.ok else None
+        seen, searched = self._state.problem.observe(result), self._state.rungs.searched
+        counts = seen.ok and (searched is None or seen.budget == searched)
+        return seen.objectives if counts else None
 
     def since(self) -> int:
         """Number of evaluations since the hypervolume first reached its maximum."""

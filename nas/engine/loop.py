@@ -17,11 +17,13 @@ from nas.core.errors import EvaluationError, HistoryError, InfeasibleError, TooM
 from nas.core.executor import Executor, HasClock, HasWorkers
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Note, Observation, Result, Status, Trial
+from nas.core.rungs import Rule
 from nas.core.space import with_whole_genes
 from nas.core.text import storable
 from nas.core.values import absent_message, reported
 from nas.engine.callbacks import AnyCallback, Callbacks
 from nas.engine.expected import ExpectedLog
+from nas.engine.fidelity import Rungs
 from nas.engine.replay import before_draining, check_exact_values, check_whole
 from nas.engine.search_state import LoopSettings, SearchState, numerics, trial_seed
 from nas.engine.silence import SilenceWatch
@@ -52,8 +54,9 @@ class Search:
         callbacks: Sequence[AnyCallback] = (),
         imported: Sequence[Result] = (),
         stop: Sequence[StopRule] = (),
+        rule: Rule | None = None,
     ) -> None:
-        """`imported` are results of earlier runs, which the algorithm already has; they join the front.
+        """`rule` gives architectures several budgets (None: `halving` of the settings, if any). `imported` are results of earlier runs, which the algorithm already has; they join the front.
 
         `stop` are rules that end the search before its budget is spent (`nas.engine.stopping`).
         """
@@ -69,6 +72,7 @@ class Search:
             initial=initial,
             imported=tuple(imported),
             out=None if history is None else history.path.parent,
+            rule=settings.halving if rule is None else rule,
         )
         self._problem = problem
         self._algorithm = algorithm
@@ -109,7 +113,9 @@ class Search:
             while True:
                 self._fill()
                 if not self._in_flight and not self._arrived:
-                    self.state.exhausted = self._dry and not self.state.stopped_by
+                    self.state.exhausted |= self._dry and not self.state.stopped_by
+                    if self.state.rungs.finish():
+                        continue
                     self._stop_when_all_failed()
                     return self.state
                 if not self.tell_next():
@@ -135,11 +141,11 @@ class Search:
 
         A trial that a cheap limit rules out has its result at once. Until the next tell, a further call returns None again.
         """
-        # an ask before a tell would make the outcome depend on when results arrive
-        if self._dry or self._interrupted:
-            return None
         trial = self.state.rungs.next(self.state.asked)
         if trial is None:
+            # an ask before a tell would make the outcome depend on when results arrive
+            if self._dry or self._interrupted:
+                return None
             found = self._found()
             if found is None:
                 return None
@@ -167,16 +173,19 @@ class Search:
             return None
 
     def _wants_more(self) -> bool:
-        settings = self._settings
-        if self._dry or self.state.stopped_by:
-            return False
-        if settings.evaluations is not None and self._spent >= settings.evaluations:
-            return False
-        if self._interrupted or self._time_is_up():
+        settings, rungs = self._settings, self.state.rungs
+        if not (self._searches_on() or (rungs.at_end and rungs.due)):
             return False
         if settings.ordered:
             return len(self._in_flight) + len(self._arrived) < settings.in_flight
         return not self._arrived and self._executor.free > 0  # tell first
+
+    def _searches_on(self) -> bool:
+        """Whether the search has something left to ask for before its end."""
+        limit = self._settings.evaluations
+        if self._dry or self.state.stopped_by or self._interrupted or self._time_is_up():
+            return False
+        return limit is None or self._spent < limit - self.state.rungs.reserve
 
     def _time_is_up(self) -> bool:
         """Whether the time limit ends the asking now; it applies once `at_least` evaluations were asked for."""
@@ -266,6 +275,9 @@ class Search:
         if result.trial.id not in self._earlier and result.status is not Status.INVALID:
             self._recent.append(result)
         notes = self._take_notes()
+        for note in notes:
+            if note.kind == Rungs.KIND and note.values.get("text"):
+                _LOG.warning("%s", note.values["text"])
         if self._history is not None:
             self._history.record_tell(result.trial.id, self.state.seconds, notes)
         self.record_expected()
@@ -295,7 +307,8 @@ class Search:
 
     def _take_notes(self) -> list[Note]:
         """Collect the algorithm's notes since the last ask or tell."""
-        notes = [] if self._notes_of is None else self._notes_of.notes()
+        notes = [] if self._notes_of is None else list(self._notes_of.notes())
+        notes += self.state.rungs.take_notes()
         self.state.take_notes(notes)
         return notes
 
@@ -372,7 +385,10 @@ class Search:
     def _replay_ask(self, logged: Trial | None, pending: dict[int, Trial]) -> None:
         self._dry = logged is None
         number = self.state.asked
-        trial = self.state.rungs.next(number)
+        rungs = self.state.rungs
+        trial = rungs.next(number)
+        if trial is None and logged is not None and logged.budget != rungs.starting and rungs.finish():
+            trial = rungs.next(number)
         if trial is None and self._recalls is not None:
             self._recalls.recall(None if logged is None else logged.architecture)
             trial = self._new([] if logged is None else [logged.architecture])

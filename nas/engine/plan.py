@@ -18,6 +18,7 @@ from nas.core.evaluator import HasPrepare, HasWeights
 from nas.core.plugins import make as make_named
 from nas.core.plugins import registry
 from nas.core.problem import Problem
+from nas.core.rungs import HasRule, Rule
 from nas.core.tracebacks import called
 from nas.engine.declared import DECLARATION, check_parameters, declaration_of
 from nas.engine.initial import AnyArchitectures, InitialFirst, initial_architectures, listed
@@ -64,6 +65,7 @@ class Plan:
     settings: LoopSettings
     identity: dict[str, Any]
     warm: WarmStart | None = None
+    rule: Rule | None = None
 
     @classmethod
     def make(
@@ -102,9 +104,11 @@ class Plan:
             algorithm_settings = make.default_settings(problem.n_objectives, evaluations)
         elif isinstance(algorithm_settings, Mapping):
             algorithm_settings = settings_of(name, make, algorithm_settings, problem, evaluations)
-        if settings.halving is not None and getattr(algorithm_settings, "repeats", False):
+        rule = rule_of(problem, settings, evaluations)
+        if rule is not None and getattr(algorithm_settings, "repeats", False):
+            what = "halving" if settings.halving else "own trainings (evaluator: final)"
             raise ConfigError(
-                "repeats and halving cannot be combined, since halving continues each architecture once; set only one"
+                f"repeats and {what} cannot be combined: each architecture continues once; set only one"
             )
         known = [] if warm is None else warm.observations(problem)
         first = initial_architectures(initial, problem, {seen.architecture for seen in known})
@@ -124,6 +128,9 @@ class Plan:
             "ordered": settings.ordered,
             "fidelity": settings.fidelity,
             "halving": _plain(settings.halving),
+            **(
+                {} if rule is settings.halving else {"own_trainings": _plain(getattr(rule, "settings", None))}
+            ),
             "warm_start": None if warm is None else warm.summary,
             TASK: None if problem.task is None else problem.task.as_json(),
             "initial": [problem.space.format(a) for a in first] or None,
@@ -147,7 +154,23 @@ class Plan:
             made.tell(known)
         if first:
             made = InitialFirst(made, first)
-        return cls(problem, made, settings, identity, warm)
+        return cls(problem, made, settings, identity, warm, rule)
+
+
+def rule_of(problem: Problem, settings: LoopSettings, evaluations: int | None) -> Rule | None:
+    """The rule of the budgets: halving, or a new one of the evaluator, for a search that began with this number of evaluations.
+
+    Raises `ConfigError` for both, or a fidelity beside the latter.
+    """
+    evaluator: object = problem.evaluate
+    if not isinstance(evaluator, HasRule):
+        return settings.halving
+    for name in ("halving", "fidelity"):
+        if getattr(settings, name) is not None:
+            raise ConfigError(
+                f"{name}: the evaluator {type(evaluator).__name__} decides on the budget of each trial; remove {name}"
+            )
+    return evaluator.rule(evaluations)
 
 
 COST_SECONDS = "cost_seconds"  # of the log: time of exact costs at the start of the run

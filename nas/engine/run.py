@@ -27,7 +27,7 @@ from nas.engine.in_flight import default_concurrency
 from nas.engine.initial import AnyArchitectures
 from nas.engine.kept_weights import KeptWeights
 from nas.engine.loop import LoopSettings, Search
-from nas.engine.plan import TASK, NamedAlgorithm, Plan, check_ready, with_weights
+from nas.engine.plan import TASK, NamedAlgorithm, Plan, check_ready, rule_of, with_weights
 from nas.engine.record import SearchResult, conclude, recorded_code, remember
 from nas.engine.search_state import utilisation_line
 from nas.engine.settle import settled
@@ -193,7 +193,8 @@ def _warm_start(spec: SearchSpec, problem: Problem) -> WarmStart | None:
     if spec.warm_start is None:
         return None
     now = None if spec.accept_changed_code else code_of(measuring(problem), spec.base or absolute("."))
-    first = Rungs(spec.loop.fidelity, spec.loop.halving).budgets[0]
+    rule = rule_of(problem, spec.loop, spec.loop.evaluations)
+    first = Rungs(spec.loop.fidelity, rule).budgets[0]
     return read_warm_start(spec.warm_start, problem, first, spec.out, now)
 
 
@@ -223,7 +224,15 @@ def _search(
     with _opened(spec.executor(problem.measure(), problem.measured)) as executor:
         imported = () if plan.warm is None else plan.warm.results
         loop = Search(
-            problem, plan.algorithm, executor, plan.settings, history, callbacks, imported, spec.stop
+            problem,
+            plan.algorithm,
+            executor,
+            plan.settings,
+            history,
+            callbacks,
+            imported,
+            spec.stop,
+            plan.rule,
         )
         try:
             if spec.resume:

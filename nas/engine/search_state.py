@@ -16,6 +16,7 @@ from nas.core.errors import ConfigError
 from nas.core.plugins import make
 from nas.core.problem import Problem
 from nas.core.records import Note, Result, Status, Trial, WorkerState
+from nas.core.rungs import Rule
 from nas.engine.expected import ExpectedFront, LiveExpectation
 from nas.engine.fidelity import Rungs
 from nas.engine.in_flight import SPREAD, default_concurrency, expected_utilisation
@@ -131,11 +132,12 @@ class SearchState:
     silence: str = ""  # running trials during a long silence (see `nas.engine.silence`)
     stopped_by: str = ""  # reason for ending before the budget is spent; "" otherwise
     out: Path | None = None  # the run's folder
+    rule: Rule | None = None  # of several budgets
     rungs: Rungs = field(init=False)  # continuations at higher budgets
 
     def __post_init__(self) -> None:
         self.started = self.clock()
-        self.rungs = Rungs(self.settings.fidelity, self.settings.halving)
+        self.rungs = Rungs(self.settings.fidelity, self.rule)
         self._fold: Fold[Result] = Fold(self.problem.objectives, self.problem.limits)
         self._in_front = 0  # number of results that the front has processed
         self._expectation = LiveExpectation(self.problem, self.imported, self.results)

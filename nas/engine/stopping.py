@@ -65,7 +65,7 @@ class Stalled(StopRule):
         measured, expected = ByMeasurement(state), ByExpectation(state, self.evaluations)
 
         def reason() -> str:
-            noisy = state.expected is not None
+            noisy = state.expected is not None and state.rungs.searched is None
             if (expected.since() if noisy else measured.since()) < self.evaluations:
                 return ""
             by = " by expected values" if noisy else ""

@@ -8,14 +8,14 @@ from nas.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from nas.sharing.evaluator import SharedEvaluator
-    from nas.sharing.settings import SupernetSettings
+    from nas.sharing.settings import FinalSettings, SupernetSettings, TrustSettings
     from nas.sharing.store import load_supernet
     from nas.sharing.supernet import Supernet, make_supernet
     from nas.sharing.training import inherited_score, train_supernet
     from nas.sharing.weights import NotCovered
 
 __all__ = [
-    "NotCovered", "SharedEvaluator", "Supernet", "SupernetSettings", "inherited_score", "load_supernet", "make_supernet", "train_supernet",
+    "FinalSettings", "NotCovered", "SharedEvaluator", "Supernet", "SupernetSettings", "TrustSettings", "inherited_score", "load_supernet", "make_supernet", "train_supernet",
 ]  # fmt: skip
 
 __getattr__ = lazy_names(
@@ -24,7 +24,7 @@ __getattr__ = lazy_names(
         ".store": ("load_supernet",),
         ".supernet": ("Supernet", "make_supernet"),
         ".evaluator": ("SharedEvaluator",),
-        ".settings": ("SupernetSettings",),
+        ".settings": ("FinalSettings", "SupernetSettings", "TrustSettings"),
         ".training": ("inherited_score", "train_supernet"),
         ".weights": ("NotCovered",),
     },

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from nas.core.checks import check_threads
 from nas.core.errors import ConfigError, DataError
@@ -17,14 +18,15 @@ from nas.core.files import absolute
 from nas.core.records import Trial
 from nas.core.space import SearchSpace, can_build
 from nas.core.task_spec import TaskSpec
-from nas.sharing.settings import SupernetSettings
+from nas.sharing.own_trainings import OwnTrainings
+from nas.sharing.settings import FinalSettings, SupernetSettings, TrustSettings
 from nas.sharing.store import WEIGHTS, load_supernet
-from nas.sharing.supernet import Supernet
+from nas.sharing.supernet import Supernet, size_of
 from nas.sharing.training import Row, default_folder, inherited_score, train_supernet
 from nas.training.counts import check_data
 from nas.training.data import Digits
 from nas.training.data.account import NOTICES
-from nas.training.evaluator import reproducible
+from nas.training.evaluator import TrainingEvaluator, reproducible
 from nas.training.feed import Prepared, prepare
 from nas.training.recipe import Recipe
 
@@ -33,11 +35,15 @@ _LOADED: dict[tuple[str, int, int], tuple[SearchSpace, Supernet]] = {}  # the la
 
 @dataclass(frozen=True)
 class SharedEvaluator:
-    """Evaluates a trial's network with inherited weights; implements `nas.core.evaluator.Evaluate`.
+    """Evaluates a trial's network with inherited weights, or by an own training; implements `nas.core.evaluator.Evaluate`.
 
     `supernet` is the folder of a trained one (`train_supernet`), or has the settings of its training, which `prepare` then
-    runs in `runs/supernets/KEY`, by space, data and recipe; a later search with the same ones reuses it. The trial's seed
-    and budget have no effect. `threads` are set for the call and put back. Raises `ConfigError` for a space without networks.
+    runs in `runs/supernets/KEY`, by space, data and recipe; a later search with the same ones reuses it. `threads` are set for the call
+    and put back.
+
+    A trial with a budget above 0 is trained for this number of epochs, as `final` says and by the recipe; others inherit their weights, whatever their
+    seed. In a search, `final` and `trust` decide which candidates are trained (`nas.sharing.own_trainings`); with `final` None none is.
+    With `weights_dir` the weights of own trainings are kept there. Raises `ConfigError` for a space without networks.
     """
 
     space: SearchSpace
@@ -46,30 +52,75 @@ class SharedEvaluator:
     supernet: SupernetSettings | str | os.PathLike[str] = field(default_factory=SupernetSettings)
     threads: int = 1
     device: str | None = None
+    final: FinalSettings | None = field(default_factory=FinalSettings)
+    trust: TrustSettings | None = field(default_factory=TrustSettings)
     expected: TaskSpec | None = None
-    companions: tuple[str, ...] = ("loss", "soft_error")
+    weights_dir: str | None = None
     root: str = ""  # the folder where the search began: workers may have another one
 
     def __post_init__(self) -> None:
         check_threads(self.threads)
         if not can_build(self.space):
             raise ConfigError(f"space {self.space.name!r} builds no networks: there are no weights to share")
+        if self.final is None:
+            object.__setattr__(self, "trust", None)  # it needs own trainings
         if not self.root:
             object.__setattr__(self, "root", str(absolute(Path.cwd())))
 
     def __call__(self, trial: Trial) -> Mapping[str, float]:
         """`inherited_error` (percent) and `inherited_loss` on the validation images.
 
-        `error`, `accuracy`, `top5_error`, `soft_error` and `loss` are the same, for the objectives of the search. Raises
-        `nas.sharing.weights.NotCovered` for a network outside the shared weights, `ConfigError` for a supernet of another
-        space or data, or none; `DataError` for unreadable files.
+        `error`, `accuracy`, `top5_error`, `soft_error` and `loss`, for the objectives of the search, are the same, or those of an own
+        training, which also reports the figures of `nas.training.TrainingEvaluator`. Raises `nas.sharing.weights.NotCovered` for a network
+        outside the shared weights, `ConfigError` for a supernet of another space or data, or none; `DataError` for unreadable files.
         """
         device = self._device()
         with reproducible(self.threads, device):
             prepared = self._prepared()
             check_data(self.expected, prepared.spec())
-            score = inherited_score(self._loaded(device), trial.architecture, prepared, self._recipe())
-        return {**score.values(), "inherited_error": score.error, "inherited_loss": score.loss}
+            score = inherited_score(self.loaded(device), trial.architecture, prepared, self._recipe())
+        inherited = {"inherited_error": score.error, "inherited_loss": score.loss}
+        if trial.budget:
+            return {**self._training()(trial), **inherited}
+        return {**score.values(), **inherited}
+
+    @property
+    def companions(self) -> tuple[str, ...]:
+        """Of own trainings; inherited values do not depend on chance."""
+        return () if self.final is None else ("loss", "soft_error")
+
+    def rule(self, evaluations: int | None) -> OwnTrainings | None:
+        """The candidates to train in a search with this budget; see `nas.core.rungs.HasRule`."""
+        if self.final is None:
+            return None
+        spec = self._prepared().spec()
+        epochs = self.final.epochs or self.recipe.epochs
+        return OwnTrainings(
+            epochs, self.final, self.trust, lambda a: size_of(self.space, spec, a), evaluations
+        )
+
+    def keeping(self, folder: str | None, horizon: float | None) -> SharedEvaluator:
+        """The same evaluator with another `weights_dir`."""
+        return dataclasses.replace(self, weights_dir=folder)
+
+    def weights_file(self, trial: Trial) -> Path:
+        """File of the weights of an own training. Raises `ConfigError` when there is no `weights_dir`."""
+        return self._training().weights_file(trial)
+
+    def _training(self) -> TrainingEvaluator:
+        space: Any = self.space
+        made = TrainingEvaluator(
+            space,
+            self.data,
+            self.recipe,
+            threads=self.threads,
+            device=self.device,
+            weights_dir=self.weights_dir,
+            expected=self.expected,
+        )
+        if self.final is None or self.final.start == "scratch":
+            return made
+        return Inheriting(**{f.name: getattr(made, f.name) for f in dataclasses.fields(made)}, shared=self)
 
     def prepare(self) -> None:
         """Train the supernet, or continue its training, unless it is finished.
@@ -91,7 +142,7 @@ class SharedEvaluator:
                 device=self.device,
                 on_epoch=lambda row: _report(row, epochs),
             )
-        self._loaded(self._device())
+        self.loaded(self._device())
 
     @property
     def folder(self) -> Path:
@@ -122,7 +173,7 @@ class SharedEvaluator:
     def _prepared(self) -> Prepared:
         return prepare(self.data, self._recipe(), self._device(), None)
 
-    def _loaded(self, device: torch.device) -> Supernet:
+    def loaded(self, device: torch.device) -> Supernet:
         """The trained supernet, read once per process."""
         file = self.folder / WEIGHTS
         key = (str(file), file.stat().st_mtime_ns if file.is_file() else 0, id(self.space))
@@ -135,6 +186,25 @@ class SharedEvaluator:
 
     def _device(self) -> torch.device:
         return torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+@dataclass(frozen=True)
+class Inheriting(TrainingEvaluator):
+    """Trains a trial's network from the weights that it inherits."""
+
+    shared: SharedEvaluator | None = None
+
+    def build(self, trial: Trial, prepared: Prepared) -> nn.Module:
+        """The trial's network with inherited weights; raises as `TrainingEvaluator.build`, and `NotCovered`."""
+        assert self.shared is not None
+        network = super().build(trial, prepared)
+        copy = self.shared.loaded(self._device()).copy(trial.architecture)
+        network.load_state_dict(copy.state_dict())
+        return network
+
+    def _settings(self) -> str:
+        assert self.shared is not None
+        return f"{super()._settings()} from {self.shared.folder.name}"
 
 
 def _report(row: Row, epochs: int) -> None:

@@ -6,20 +6,22 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
 from nas.core.evaluator import Evaluate
 from nas.core.plugins import make
 from nas.core.space import SearchSpace
-from nas.sharing.settings import SupernetSettings
+from nas.sharing.settings import FinalSettings, SupernetSettings, TrustSettings
 from nas.spaces.making import make_space
 from nas.training.from_config import trained_on
 from nas.training.recipe import Recipe
 
+T = TypeVar("T")
 _NAMES = ("shared", "training")  # evaluators whose settings describe a supernet
 _TRAINED = ("data", "recipe", "threads", "device")
+_SEARCHED = ("final", "trust")  # of a search alone
 
 
 def shared(
@@ -28,13 +30,16 @@ def shared(
     data: Any = "digits",
     recipe: Any = None,
     supernet: Any = None,
+    final: Any = None,
+    trust: Any = None,
     threads: int = 1,
     device: str | None = None,
 ) -> Evaluate:
     """Evaluate each candidate with the weights of a supernet, without its own training.
 
     `data` (a name, a path, or a mapping with `name`) and `recipe` are those of the supernet's training. `supernet` is the folder of a trained one, or
-    has the settings of its training (`epochs`, `random`, `seed`), which then begins the search.
+    has the settings of its training (`epochs`, `random`, `seed`), which then begins the search. `final` (`epochs`, `networks`, `start`: scratch or
+    inherited) describes own trainings, `trust` (`networks`, `after`, `threshold`) those that measure inherited values; false: none.
     """
     from nas.sharing.evaluator import SharedEvaluator
 
@@ -48,7 +53,26 @@ def shared(
                 f"evaluator shared: supernet: expected a folder or a mapping such as {{epochs: 50}}, got {supernet!r:.200}"
             )
         own = make("evaluator shared:", SupernetSettings, supernet or {}, "supernet")
-    return SharedEvaluator(space, trainer.data, trainer.recipe, own, threads, device)
+    return SharedEvaluator(
+        space,
+        trainer.data,
+        trainer.recipe,
+        own,
+        threads,
+        device,
+        _settings(FinalSettings, final, "final"),
+        _settings(TrustSettings, trust, "trust"),
+    )
+
+
+def _settings(kind: type[T], given: Any, name: str) -> T | None:
+    """The settings of a mapping, the defaults for None; None for false."""
+    if given is False:
+        return None
+    if not isinstance(given or {}, Mapping):
+        raise ConfigError(f"evaluator shared: {name}: expected a mapping or false, got {given!r:.200}")
+    made: T = make("evaluator shared:", kind, given or {}, name)
+    return made
 
 
 EVALUATORS: dict[str, Callable[..., Evaluate]] = {"shared": shared}
@@ -76,13 +100,15 @@ def described(space: Mapping[str, Any], evaluator: Mapping[str, Any], base: Path
     name = settings.pop("name")
     if name not in _NAMES:
         raise ConfigError(f"evaluator {name!r}: a supernet needs the evaluator {' or '.join(_NAMES)}")
-    known = (*_TRAINED, "supernet")
+    known = (*_TRAINED, "supernet", *(_SEARCHED if name == "shared" else ()))
     for key in settings:
         if key not in known:
             raise ConfigError(
                 f"evaluator {name}: {key!r} has no meaning for a supernet{did_you_mean(key, known)}; it has: {', '.join(known)}"
             )
     own = settings.pop("supernet", None) or {}
+    for key in _SEARCHED:
+        settings.pop(key, None)
     if not isinstance(own, Mapping):
         raise ConfigError(
             f"supernet: expected a mapping such as {{epochs: 50}}, got {own!r:.200}: a trained supernet needs no training"

@@ -1,13 +1,15 @@
-"""Settings of a supernet's training. Importing this loads no torch."""
+"""Settings of weight sharing: a supernet's training, the trainings of candidates. Importing this loads no torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from nas.core.checks import check_whole
+from nas.core.checks import check_known, check_whole
+from nas.core.errors import ConfigError
 from nas.training.recipe import Recipe
 
 CLIP = 1.0  # the largest norm of the gradient, unless the recipe sets one
+STARTS = ("scratch", "inherited")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +35,45 @@ class SupernetSettings:
         """The recipe of the supernet."""
         epochs = 10 * recipe.epochs if self.epochs is None else self.epochs
         return replace(recipe, epochs=epochs, clip=recipe.clip or CLIP)
+
+
+@dataclass(frozen=True, slots=True)
+class FinalSettings:
+    """The own training of candidates: `epochs` (None: those of the recipe) from new weights (``scratch``) or ``inherited`` ones.
+
+    At the end of a search the `networks` best by inherited values are trained, and the reported front has their values; it is
+    at most a quarter of the budget. Raises `ConfigError` for other values.
+    """
+
+    epochs: int | None = None
+    networks: int = 10
+    start: str = "scratch"
+
+    def __post_init__(self) -> None:
+        if self.epochs is not None:
+            check_whole("final: epochs", self.epochs)
+        check_whole("final: networks", self.networks)
+        check_known("final: start", self.start, STARTS)
+
+
+@dataclass(frozen=True, slots=True)
+class TrustSettings:
+    """The measurement of inherited values by own trainings during a search.
+
+    After `after` evaluations, `networks` candidates are trained, spread over the multiply-adds of the front. When the partial tau of
+    inherited and own errors, given the costs, is below `threshold`, the remaining candidates are trained. Both numbers are at most a quarter
+    of the budget; below 5 networks nothing is measured. Raises `ConfigError` for numbers out of range.
+    """
+
+    networks: int = 10
+    after: int = 30
+    threshold: float = 0.2
+
+    def __post_init__(self) -> None:
+        check_whole("trust: networks", self.networks)
+        check_whole("trust: after", self.after)
+        value = self.threshold
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not -1 <= value <= 1:
+            raise ConfigError(
+                f"trust: threshold: expected a number from -1 (always trust) to 1 (never), got {value!r:.200}"
+            )

@@ -9,6 +9,7 @@ Schmucker et al. 2021, "Multi-objective asynchronous successive halving".
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -52,7 +53,7 @@ class Halving:
         return (*rungs, self.last) if self.last > rungs[-1] else tuple(rungs)
 
     def promote(
-        self, rung: int, observed: Sequence[tuple[K, Sequence[float]]], promoted: frozenset[K] | set[K]
+        self, rung: int, observed: Sequence[tuple[K, Sequence[float]]], promoted: AbstractSet[K]
     ) -> list[K]:
         """Keys of `observed` at rung `rung` (0 is the first) that continue to the next, best first.
 
@@ -69,9 +70,7 @@ class Halving:
         left = places - sum(key in promoted for key in ranked)
         return [key for key in ranked[:places] if key not in promoted][: max(0, left)]
 
-    def in_line(
-        self, observed: Sequence[tuple[K, Sequence[float]]], promoted: frozenset[K] | set[K]
-    ) -> list[K]:
+    def in_line(self, observed: Sequence[tuple[K, Sequence[float]]], promoted: AbstractSet[K]) -> list[K]:
         """Keys that have not continued, best first: the order in which further places are filled."""
         return [key for key in _ranked(observed) if key not in promoted]
 

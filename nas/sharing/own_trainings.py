@@ -1,0 +1,158 @@
+"""The candidates of a search by inherited values that are trained themselves, and what their trainings say about these values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+import numpy as np
+
+from nas.core.records import Architecture, Result
+from nas.core.rungs import Observed
+from nas.pareto.indicators import pareto_ranks
+from nas.sharing.agreement import LEAST, Agreement, Measured, agreement
+from nas.sharing.settings import FinalSettings, TrustSettings
+from nas.training.halving import ranking
+
+_SHARE = 4  # at most one evaluation in four is of each kind
+
+
+class OwnTrainings:
+    """The rule of a search by inherited values, budget 0, with own trainings, budget `epochs`; see `nas.core.rungs.FinishingRule`.
+
+    After some evaluations it trains a few candidates, spread evenly over the order of the multiply-adds of those that cost as much as the front. Their
+    inherited errors are not selected, so that they show how well these rank networks. If they add too little to the costs, new candidates start
+    with their own training (`start` 1). At the end it trains the best by inherited values: by fronts, then by crowding distance.
+
+    `costs` returns parameters and multiply-adds, or one of them, of an architecture.
+    """
+
+    def __init__(
+        self,
+        epochs: int,
+        final: FinalSettings,
+        trust: TrustSettings | None,
+        costs: Callable[[Architecture], tuple[float, ...]],
+        evaluations: int | None = None,
+    ) -> None:
+        most = 10**9 if evaluations is None else evaluations // _SHARE
+        self.epochs = epochs
+        self.finals = min(final.networks, max(1, most))
+        self.probes = 0 if trust is None else min(trust.networks, most)
+        self.probes *= self.probes >= LEAST
+        self.after = 0 if trust is None else min(trust.after, most)
+        self.threshold = -1.0 if trust is None else trust.threshold
+        self._costs = costs
+        self._inherited: dict[Architecture, Mapping[str, float]] = {}
+        self._own: dict[Architecture, Mapping[str, float]] = {}
+        self._probes: set[Architecture] = set()
+        self._waiting: set[Architecture] = set()  # probes without a result
+        self.start = 0
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a resumed run must have in common."""
+        names = ("epochs", "finals", "probes", "after", "threshold")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def budgets(self) -> tuple[float, float]:
+        """0, by inherited weights, and the epochs of an own training."""
+        return 0.0, float(self.epochs)
+
+    @property
+    def reserve(self) -> int:
+        """Evaluations that are left for the end; none where all candidates are trained."""
+        return 0 if self.start else self.finals
+
+    def promote(
+        self, rung: int, observed: Observed, promoted: AbstractSet[Architecture]
+    ) -> list[Architecture]:
+        """The candidates that measure the trust, once."""
+        if rung or self._probes or not self.probes or len(observed) < self.after:
+            return []
+        chosen = self._spread(observed)
+        self._probes, self._waiting = set(chosen), set(chosen)
+        return chosen
+
+    def _spread(self, observed: Observed) -> list[Architecture]:
+        sound = [(a, values) for a, values in observed if np.isfinite(values).all()]
+        if not sound:
+            return []
+        ranks = pareto_ranks(np.array([values for _, values in sound]))
+        by_cost = sorted((self._costs(a)[-1], a.genes, a) for a, _ in sound)
+        on_front = [self._costs(a)[-1] for (a, _), rank in zip(sound, ranks, strict=True) if rank == 0]
+        as_front = [a for cost, _, a in by_cost if min(on_front) <= cost <= max(on_front)]
+        found = as_front if len(as_front) >= self.probes else [a for _, _, a in by_cost]
+        places = np.linspace(0, len(found) - 1, min(self.probes, len(found))).round().astype(int)
+        return [found[i] for i in places]
+
+    def in_line(self, observed: Observed, promoted: AbstractSet[Architecture]) -> list[Architecture]:
+        """None: inherited weights are those of the supernet."""
+        return []
+
+    def finish(self, observed: Observed, promoted: AbstractSet[Architecture]) -> list[Architecture]:
+        """The best by inherited values that are not trained yet; none where all candidates are trained."""
+        if self.start:
+            return []
+        sound = [(a, values) for a, values in observed if np.isfinite(values).all()]
+        if not sound:
+            return []
+        order = ranking(np.array([values for _, values in sound]))
+        return [sound[i][0] for i in order if sound[i][0] not in promoted][: self.finals]
+
+    def told(self, result: Result) -> Mapping[str, Any] | None:
+        """Take in a result; a new measurement of the trust once the candidates for it are trained, and after each later training."""
+        trial = result.trial
+        architecture = trial.architecture
+        if not trial.budget:
+            if result.ok:
+                self._inherited[architecture] = result.values
+            return None
+        if result.ok:
+            self._own[architecture] = result.values
+        complete = self._waiting == {architecture}
+        self._waiting.discard(architecture)
+        if self._waiting or not (complete or result.ok):
+            return None
+        found = self.measured()
+        if found.networks < LEAST:
+            return None
+        if complete and not self.start and found.partial.value < self.threshold:
+            self.start = 1
+        return self._note(found, complete)
+
+    def measured(self, name: str = "error") -> Agreement:
+        """The agreement of inherited with own values of this name, of all candidates with both."""
+        both = [a for a in self._own if f"inherited_{name}" in self._values(a)]
+        inherited = np.array([self._values(a)[f"inherited_{name}"] for a in both])
+        own = np.array([self._own[a][name] for a in both])
+        return agreement(inherited, own, np.array([self._costs(a) for a in both]))
+
+    def _values(self, architecture: Architecture) -> Mapping[str, float]:
+        """Inherited values: of an own row, or of the earlier evaluation."""
+        return self._inherited.get(architecture, self._own.get(architecture, {}))
+
+    def _note(self, found: Agreement, complete: bool) -> dict[str, Any]:
+        values: dict[str, Any] = {"networks": found.networks, "threshold": self.threshold}
+        for name, part in (("tau", found.tau), ("partial", found.partial), ("bias", found.bias)):
+            values |= _flat(name, part)
+        loss = self.measured("loss")
+        values |= _flat("loss_tau", loss.tau) | _flat("loss_partial", loss.partial)
+        return values | {"trusted": not self.start, "text": self._text(found) if complete else ""}
+
+    def _text(self, found: Agreement) -> str:
+        said = (
+            f"inherited errors of {found.networks} networks against own trainings of {self.epochs} epochs: tau {found.tau}, given the costs "
+            f"{found.partial}; bias {found.bias.value:+.1f} points"
+        )
+        if not self.start:
+            return f"{said}. The search goes on with inherited errors."
+        return (
+            f"{said}. This is below the threshold of {self.threshold:g}: from here on candidates are trained."
+        )
+
+
+def _flat(name: str, part: Measured) -> dict[str, float]:
+    return {name: part.value, f"{name}_low": part.low, f"{name}_high": part.high}
