@@ -24,7 +24,7 @@ RECIPE = Recipe(batch_size=64, max_pictures=128)
 CONFIG = """
 space: {name: nasbench201, channels: 4, cells_per_stage: 1}
 objectives: [error, params]
-evaluator: {name: shared, data: digits, recipe: {batch_size: 64, max_pictures: 128}, supernet: {epochs: 1}}
+evaluator: {name: shared, data: digits, recipe: {batch_size: 64, max_pictures: 128}, supernet: {epochs: 1}, final: false}
 executor: serial
 algorithm: {name: random}
 budget: 4
@@ -83,6 +83,7 @@ def test_values_do_not_depend_on_the_seed_or_the_process(
     fresh = SharedEvaluator(space, recipe=RECIPE, supernet=evaluator.folder)
     assert evaluator(trials[0]) == evaluator(trials[1]) == fresh(trials[0])
     assert evaluator.companions == ("loss", "soft_error")
+    assert SharedEvaluator(space, final=None).companions == ()
 
 
 def test_a_space_without_networks_is_refused() -> None:
