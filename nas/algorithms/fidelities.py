@@ -53,7 +53,9 @@ def budgets_to_learn(known: Sequence[Observation]) -> list[float]:
     Not a lower one than that on which the newest architecture started: a search that has left its lowest budget does not trust it.
     """
     counts = Counter(seen.budget or 0.0 for seen in known)
-    started = {seen.architecture: seen.budget or 0.0 for seen in reversed(known)}  # by the first result of each
+    started = {
+        seen.architecture: seen.budget or 0.0 for seen in reversed(known)
+    }  # by the first result of each
     newest = next(reversed(dict.fromkeys(seen.architecture for seen in known)))
     first = max(min(counts, key=lambda budget: (-counts[budget], budget)), started[newest])
     found = [first]
