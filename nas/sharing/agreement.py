@@ -10,7 +10,7 @@ from scipy.stats import kendalltau, norm, t
 
 from nas.core.records import FloatArray
 
-LEAST = 5  # networks below which nothing is estimated
+LEAST = 8  # networks below which nothing is estimated
 CONFIDENCE = 0.9
 _ROWS_FOR_SQUARES = 25
 

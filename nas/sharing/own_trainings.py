@@ -38,7 +38,7 @@ class OwnTrainings:
     ) -> None:
         most = 10**9 if evaluations is None else evaluations // _SHARE
         self.epochs = epochs
-        self.finals = min(final.networks, max(1, most))
+        self.finals = min(final.networks, most)
         self.probes = 0 if trust is None else min(trust.networks, most)
         self.probes *= self.probes >= LEAST
         self.after = 0 if trust is None else min(trust.after, most)

@@ -62,7 +62,7 @@ class TrustSettings:
 
     After `after` evaluations, `networks` candidates are trained, spread over the multiply-adds of the front. When the partial tau of
     inherited and own errors, given the costs, is below `threshold`, the remaining candidates are trained. Both numbers are at most a quarter
-    of the budget; below 5 networks nothing is measured. Raises `ConfigError` for numbers out of range.
+    of the budget; below 8 networks nothing is measured. Raises `ConfigError` for numbers out of range.
     """
 
     networks: int = 10

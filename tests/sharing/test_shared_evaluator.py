@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from commands import Done, nas_in
 
+import nas
 import nas.training
 from nas.core.errors import ConfigError
 from nas.core.records import Trial
-from nas.sharing import SharedEvaluator, SupernetSettings
+from nas.executors.settings import RaySettings
+from nas.sharing import FinalSettings, SharedEvaluator, SupernetSettings
 from nas.sharing.from_config import shared
 from nas.training import Recipe
 from search_spaces.nasbench201 import NASBench201
@@ -99,3 +105,105 @@ def test_an_unknown_setting_of_the_supernet_is_named_with_its_place() -> None:
         shared(space=NASBench201(), supernet=5)
     with pytest.raises(ConfigError, match="threads: expected at most 4096"):
         shared(space=NASBench201(), threads=2**31)
+
+
+def test_candidates_are_trained_too_and_keep_their_weights(run: Callable[..., Done], tmp_path: Path) -> None:
+    trained = ["--set", "evaluator.final={epochs: 1}", "--set", "evaluator.trust={threshold: -1}"]
+    done = run("search", "my.yaml", "--csv", "--budget", "36", *trained)
+    assert done.code == 0, done.err
+    assert "inherited errors of 9 networks against own trainings of 1 epochs" in done.out + done.err
+    rows = pd.read_csv(tmp_path / "runs" / "mine" / "history.csv")
+    own = rows[rows["budget"] == 1]
+    assert len(own) == 18
+    assert (own["epochs"] == 1).all()
+    assert own["inherited_error"].notna().all()
+    before = rows[rows["budget"] == 0].set_index("architecture")["inherited_error"]
+    assert (before[own["architecture"]].to_numpy() == own["inherited_error"].to_numpy()).all()
+    front = pd.read_csv(tmp_path / "runs" / "mine" / "front.csv")
+    assert set(front["architecture"]) <= set(own["architecture"])
+    index = json.loads((tmp_path / "runs" / "mine" / "weights" / "index.json").read_text())
+    assert set(index) == set(front["architecture"])
+    assert all((tmp_path / "runs" / "mine" / "weights" / entry["file"]).is_file() for entry in index.values())
+    assert run("export", "runs/mine").code == 0
+
+
+def test_an_own_training_can_start_with_inherited_weights(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    space = NASBench201(channels=4, cells_per_stage=1)
+    recipe = Recipe(batch_size=64)
+    inheriting = SharedEvaluator(
+        space,
+        recipe=recipe,
+        supernet=SupernetSettings(epochs=3),
+        final=FinalSettings(epochs=1, start="inherited"),
+    )
+    inheriting.prepare()
+    scratch = replace(inheriting, final=FinalSettings(epochs=1))
+    trial = Trial(0, space.parse("333333"), seed=1, budget=1.0)
+    first, other = inheriting(trial), scratch(trial)
+    assert first["train_loss"] < other["train_loss"]
+    assert first["inherited_error"] == other["inherited_error"]
+    alone = nas.training.TrainingEvaluator(space, recipe=recipe)(trial)
+    assert alone["error"] == other["error"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"final": {"start": "new"}}, "final: start: unknown 'new'; known: scratch, inherited"),
+        ({"final": {"epochs": 0}}, "final: epochs"),
+        ({"final": 5}, "final: expected a mapping or false, got 5"),
+        ({"trust": {"threshold": 2}}, "trust: threshold: expected a number from -1"),
+        ({"trust": {"network": 2}}, "evaluator shared: trust: no setting 'network' .did you mean 'networks'"),
+    ],
+)
+def test_wrong_settings_of_own_trainings_are_named(setting: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        shared(space=NASBench201(), **setting)
+
+
+class Counted:
+    """The shared evaluator, which also reports its process and how often this process has read a supernet."""
+
+    def __init__(self, evaluator: SharedEvaluator) -> None:
+        self.inner = evaluator
+
+    def __call__(self, trial: Trial) -> dict[str, float]:
+        import nas.sharing.evaluator as module
+
+        if not hasattr(module, "reads"):
+            module.reads, read = [0], module.load_supernet  # type: ignore[attr-defined]
+
+            def counting(*args: Any, **named: Any) -> Any:
+                module.reads[0] += 1  # type: ignore[attr-defined]
+                return read(*args, **named)
+
+            module.load_supernet = counting  # type: ignore[assignment]
+        values = self.inner(trial)
+        return {**values, "process": os.getpid(), "reads": module.reads[0]}  # type: ignore[attr-defined]
+
+
+@pytest.mark.slow
+def test_each_worker_of_a_cluster_reads_the_supernet_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    space = NASBench201(channels=4, cells_per_stage=1)
+    evaluator = SharedEvaluator(space, recipe=RECIPE, supernet=SupernetSettings(epochs=1), final=None)
+    evaluator.prepare()
+    same = {"algorithm": "random", "budget": 16, "seed": 0}
+    workers = RaySettings(workers=2)
+    found = nas.search(
+        space,
+        ["error", "params"],
+        evaluate=Counted(evaluator),
+        executor="ray",
+        executor_settings=workers,
+        **same,
+    )
+    alone = nas.search(space, ["error", "params"], evaluate=evaluator, **same)
+    assert (found.history["reads"] == 1).all()
+    assert found.history["process"].nunique() == 2
+    assert list(found.history["inherited_error"]) == list(alone.history["inherited_error"])

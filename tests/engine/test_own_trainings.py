@@ -1,0 +1,227 @@
+"""A search by inherited values that trains some candidates itself: which ones, when, and how it resumes."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from engine_parts import QUICK_SETTINGS, Grid, Shuffled, interrupt_at
+
+import nas
+from nas.core.errors import ConfigError
+from nas.core.records import Architecture, Trial
+from nas.engine.loop import LoopSettings
+from nas.runs.history import read_history
+from nas.runs.reading import load_run
+from nas.sharing.own_trainings import OwnTrainings
+from nas.sharing.settings import FinalSettings, TrustSettings
+
+EPOCHS = 5
+FINAL, TRUST = FinalSettings(epochs=EPOCHS), TrustSettings()
+pytestmark = pytest.mark.usefixtures("no_plots")
+SPACE = Grid()
+
+
+def costs(architecture: Architecture) -> tuple[float, ...]:
+    return (float(SPACE.cost(architecture)["params"]),)
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """Own errors fall with the genes; inherited ones are 30 points higher and follow them, or chance if not `good`."""
+
+    good: bool = True
+    final: FinalSettings = FINAL
+    trust: TrustSettings | None = TRUST
+    failing: bool = False
+
+    def __call__(self, trial: Trial) -> dict[str, float]:
+        rng = np.random.default_rng(trial.architecture.genes)
+        own = 60.0 - sum(trial.architecture.genes) + 5 * rng.normal()
+        inherited = own + 30.0 + rng.normal() if self.good else 90.0 + rng.normal()
+        values = {"inherited_error": inherited, "inherited_loss": inherited / 10}
+        if not trial.budget:
+            return {"error": inherited, "loss": inherited / 10, **values}
+        if self.failing and rng.random() < 0.7:
+            raise RuntimeError("out of luck")
+        return {"error": own, "loss": own / 10, **values}
+
+    def rule(self, evaluations: int | None) -> OwnTrainings:
+        return OwnTrainings(EPOCHS, self.final, self.trust, costs, evaluations)
+
+
+def search(
+    out: Path | None = None, budget: int = 120, stop: int | None = None, **more: Any
+) -> nas.SearchResult:
+    loop = LoopSettings(
+        evaluations=budget, seed=3, concurrency=more.pop("concurrency", 4), **more.pop("loop", {})
+    )
+    settings: dict[str, Any] = {"evaluate": Sharing(), "callbacks": [interrupt_at(stop)], **more}
+    return nas.search(SPACE, ["error", "params"], loop=loop, out=out, **{"algorithm": "moead", **settings})
+
+
+def own(history: pd.DataFrame) -> pd.DataFrame:
+    return history[history["budget"] == EPOCHS]
+
+
+def without_times(history: pd.DataFrame) -> pd.DataFrame:
+    return history[["trial", "architecture", "budget", "seed", "status", "error", "told"]]
+
+
+def test_some_are_trained_for_the_trust_and_the_best_at_the_end() -> None:
+    history = search().history
+    trained = own(history)
+    assert len(history) == 120
+    assert len(trained) == 20
+    assert list(trained["trial"].iloc[10:]) == list(range(110, 120))
+    assert trained["trial"].iloc[0] >= 30
+    inherited = history[history["budget"] == 0].set_index("architecture")
+    assert set(trained["architecture"]) <= set(inherited.index)
+    first = trained["params"].iloc[:10]
+    assert first.is_monotonic_increasing
+    before = inherited[inherited["told"] <= 30]
+    assert first.iloc[0] <= before["params"].quantile(0.3)
+    assert first.iloc[-1] >= before["params"].median()
+
+
+def test_the_front_has_the_values_of_own_trainings_alone() -> None:
+    found = search()
+    values = own(found.history).set_index("architecture")["error"]
+    assert len(found.front) > 2
+    assert (found.front.set_index("architecture")["error"] == values[found.front["architecture"]]).all()
+    assert found.front["error"].max() < 65
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "stop"),
+    [*(("moead", stop) for stop in (20, 34, 60, 114)), ("sa-moead", 60), ("regularized-evolution", 114)],
+)
+def test_an_interrupted_search_resumes_like_an_uninterrupted_one(
+    algorithm: str, stop: int, tmp_path: Path
+) -> None:
+    same = {"algorithm": algorithm, "algorithm_settings": QUICK_SETTINGS.get(algorithm)}
+    whole = search(**same).history
+    search(tmp_path / "run", stop=stop, **same)
+    resumed = search(tmp_path / "run", resume=True, **same).history
+    pd.testing.assert_frame_equal(without_times(resumed), without_times(whole))
+
+
+def test_the_number_and_speed_of_the_workers_change_nothing() -> None:
+    whole = search().history
+    for seed in range(2):
+        other = search(executor=lambda evaluate, required, s=seed: Shuffled(evaluate, 4, s)).history
+        pd.testing.assert_frame_equal(without_times(other), without_times(whole))
+
+
+def test_a_finished_search_goes_on_with_a_larger_budget(tmp_path: Path) -> None:
+    first = search(tmp_path / "run").history
+    more = search(tmp_path / "run", budget=180, resume=True).history
+    pd.testing.assert_frame_equal(without_times(more.iloc[:120]), without_times(first))
+    assert len(more) == 180
+    assert len(own(more)) == 30
+    assert list(own(more)["trial"].iloc[20:]) == list(range(170, 180))
+    again = search(tmp_path / "run", budget=180, resume=True).history
+    pd.testing.assert_frame_equal(without_times(again), without_times(more))
+
+
+def test_inherited_values_that_add_nothing_are_left(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    with caplog.at_level(logging.WARNING):
+        history = search(tmp_path / "run", evaluate=Sharing(good=False), stop=70).history
+    (told,) = [r.getMessage() for r in caplog.records if "inherited errors" in r.getMessage()]
+    assert "below the threshold of 0.2: from here on candidates are trained" in told
+    decided = own(history)["told"].iloc[9]
+    assert (history[history["trial"] > decided + 8]["budget"] == EPOCHS).all()
+    whole = search(evaluate=Sharing(good=False)).history
+    resumed = search(tmp_path / "run", evaluate=Sharing(good=False), resume=True).history
+    pd.testing.assert_frame_equal(without_times(resumed), without_times(whole))
+    table, _ = load_run(tmp_path / "run")
+    notes = [note for note in table.notes if note.kind == "sharing"]
+    assert not notes[-1].values["trusted"]
+    assert notes[-1].values["partial"] < notes[-1].values["tau"]
+
+
+def test_the_surrogate_of_a_search_that_left_inherited_values_learns_own_ones() -> None:
+    found = nas.search(
+        SPACE,
+        ["error"],
+        evaluate=Sharing(good=False),
+        algorithm="sa-moead",
+        algorithm_settings=QUICK_SETTINGS["sa-moead"],
+        budget=90,
+        seed=1,
+    )
+    trained = own(found.history)["error"]
+    assert trained.iloc[-10:].mean() < trained.iloc[:10].mean() - trained.iloc[:10].std()
+
+
+def test_the_measurement_is_recorded_and_the_search_goes_on(tmp_path: Path) -> None:
+    search(tmp_path / "run")
+    table, _ = load_run(tmp_path / "run")
+    first, *_, last = [note.values for note in table.notes if note.kind == "sharing"]
+    assert first["networks"] == 10
+    assert last["networks"] == 20
+    assert first["trusted"]
+    assert first["tau_low"] < first["tau"] < first["tau_high"]
+    assert first["bias_low"] < 31 < first["bias_high"] + 2
+    assert "The search goes on with inherited errors" in first["text"]
+
+
+def test_a_stop_rule_counts_inherited_values_and_leaves_time_for_the_end() -> None:
+    history = nas.search(
+        SPACE,
+        ["error", "params"],
+        evaluate=Sharing(),
+        algorithm="random",
+        budget=2000,
+        stop=[{"stalled": 60}],
+        seed=1,
+    ).history
+    assert len(history) < 2000
+    assert len(own(history)) == 20
+    assert (own(history)["trial"].iloc[10:] >= len(history) - 10).all()
+
+
+def test_a_time_limit_leaves_the_trainings_at_the_end() -> None:
+    history = search(budget=10_000, loop={"seconds": 1e-6, "at_least": 60}).history
+    assert len(history) == 60 + 10
+    assert len(own(history)) == 20
+
+
+def test_failed_trainings_are_no_measurement(tmp_path: Path) -> None:
+    found = search(tmp_path / "run", evaluate=Sharing(failing=True), loop={"max_failures": 1.0})
+    table, _ = load_run(tmp_path / "run")
+    notes = [note.values for note in table.notes if note.kind == "sharing"]
+    good = own(read_history(tmp_path / "run")[0]).query("status == 'ok'")
+    assert len(own(found.history)) == 20
+    assert all(note["networks"] <= len(good) for note in notes)
+
+
+@pytest.mark.parametrize("budget", [1, 4, 13, 24, 40])
+def test_small_budgets_have_few_trainings(budget: int) -> None:
+    history = search(budget=budget, algorithm="random").history
+    assert len(history) == budget
+    assert len(own(history)) == min(10, budget // 4) + (min(10, budget // 4) if budget >= 32 else 0)
+
+
+@pytest.mark.parametrize("setting", [{"halving": {"first": 1, "last": 9}}, {"fidelity": 3.0}])
+def test_a_second_rule_of_budgets_is_refused(setting: dict[str, Any]) -> None:
+    (name,) = setting
+    with pytest.raises(ConfigError, match=f"{name}: the evaluator Sharing decides on the budget"):
+        search(loop=setting)
+
+
+def test_repeats_are_refused() -> None:
+    with pytest.raises(
+        ConfigError, match=r"repeats and own trainings \(evaluator: final\) cannot be combined"
+    ):
+        search(algorithm="sa-moead", algorithm_settings={"repeats": 0.5})
+
+
+def test_without_trust_only_the_end_is_trained() -> None:
+    history = search(evaluate=Sharing(trust=None)).history
+    assert list(own(history)["trial"]) == list(range(110, 120))
