@@ -107,6 +107,11 @@ class SharedEvaluator:
         """File of the weights of an own training. Raises `ConfigError` when there is no `weights_dir`."""
         return self._training().weights_file(trial)
 
+    @property
+    def evaluator(self) -> TrainingEvaluator | None:
+        """That of own trainings; None without them. `nas export` reads its data and recipe."""
+        return None if self.final is None else self._training()
+
     def _training(self) -> TrainingEvaluator:
         space: Any = self.space
         made = TrainingEvaluator(
