@@ -16,6 +16,7 @@ from nas.core.errors import ConfigError
 from nas.core.records import Architecture
 from nas.core.space import HasVariation
 from nas.sharing.extremes import sampler, with_gene
+from nas.sharing.layout import shared_name
 from nas.sharing.supernet import Supernet, size_of
 from nas.sharing.weights import Inherited, NotCovered, SharedWeights
 from nas.training.loop import stream
@@ -84,6 +85,8 @@ class Sandwich:
         step: Callable[[], int],
     ) -> None:
         self._supernet = supernet
+        ends = supernet.extremes
+        self._ends = {a: supernet.network(a).network for a in (ends.largest, ends.smallest)}  # built once
         self._draw = draw
         self._random = random
         self._smoothing = smoothing
@@ -95,13 +98,17 @@ class Sandwich:
         assert isinstance(shared, SharedWeights)
         extremes = self._supernet.extremes
         rng = np.random.default_rng(stream(self._seed, 4, self._step()))
-        output = self._supernet.network(extremes.largest, shared).train()(x)
+        output = self._end(extremes.largest, shared).train()(x)
         total: Tensor = cross_entropy(output, y, label_smoothing=self._smoothing)
         soft = output.detach().float().softmax(1)
-        others = [self._supernet.network(extremes.smallest, shared)]
+        others = [self._end(extremes.smallest, shared)]
         others += [self._draw.network(rng, shared) for _ in range(self._random)]
         for network in others:
             output = network.train()(x)
             own = cross_entropy(output, y, label_smoothing=self._smoothing)
             total = total + 0.5 * own + 0.5 * cross_entropy(output, soft)
         return total / (1 + len(others))
+
+    def _end(self, architecture: Architecture, shared: SharedWeights) -> Inherited:
+        network = self._ends[architecture]
+        return Inherited(network, shared.views(network, architecture, shared_name(self._supernet.space)))

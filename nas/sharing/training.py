@@ -109,13 +109,14 @@ def _train(
         log = [dict(row) for row in state["log"]]
     every = max(1, recipe.epochs // _REPORTS)
     while training.done < recipe.epochs:
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         mean_loss = training.epoch(prepared.train)
         row = {
             "epoch": training.done,
             "lr": training.optimiser.param_groups[0]["lr"],
             "train_loss": mean_loss,
             "seconds": round(time.perf_counter() - start, 3),
+            "cpu_seconds": round(time.process_time() - cpu, 3),
         }
         if len(prepared.validation) and (training.done % every == 0 or training.done == recipe.epochs):
             row |= _progress(replace(supernet, shared=_judged(training)), draw, prepared, recipe, seed)
