@@ -12,9 +12,10 @@ from nas.core.tables import csv_text
 from nas.core.text import command
 from nas.runs.files import run_files
 from nas.runs.history import as_json
-from nas.runs.notes import notes_table
+from nas.runs.notes import SURROGATE, notes_table
 from nas.runs.parameters import as_written
 from nas.runs.run_folder import HISTORY_CSV, RunTable, curves, summarise
+from nas.runs.sharing_quality import SHARING
 
 
 def write_tables(
@@ -22,16 +23,17 @@ def write_tables(
 ) -> dict[str, Any]:
     """Write front.csv, curves.csv, history.parquet, summary.json and (with `plots`) plots/; return the summary.
 
-    Also surrogate.csv if the algorithm recorded the quality of its surrogates, and history.csv with `csv` or if the run has one. Writes nothing if one of the names belongs to a
-    file that the run did not write (`ForeignFileError`) or is read-only.
+    Also surrogate.csv if the algorithm recorded the quality of its surrogates, sharing.csv if the search compared inherited values with own
+    trainings, and history.csv with `csv` or if the run has one. Writes nothing if one of the names belongs to a file that the run did not
+    write (`ForeignFileError`) or is read-only.
     """
     summary = summarise(table, extra)
-    judged = notes_table(table.notes)
     files = run_files(folder)
     history = as_written(table.frame, table.parameters)
     tables = {"front.csv": as_written(table.front, table.parameters), "curves.csv": curves(table)}
-    if len(judged):
-        tables["surrogate.csv"] = judged
+    for name, kind in (("surrogate.csv", SURROGATE), ("sharing.csv", SHARING)):
+        if len(notes := notes_table(table.notes, kind)):
+            tables[name] = notes
     if csv or files.owns(HISTORY_CSV):
         tables[HISTORY_CSV] = history
     names = [*tables, "history.parquet", "summary.json"]

@@ -192,10 +192,10 @@ def _plots(folder: Path) -> list[str]:
     pairs = [f"front_{a}_{b}" for a, b in drawn]
     rest = {0: [], 1: ["best"], 2: [], 3: ["front_3d"]}.get(len(objectives), ["parallel"])
     both = ["hypervolume", "cloud"] if len(objectives) > 1 else []
-    return [f"plots/{name}.png" for name in [*pairs, *rest, *both, "surrogate"]]
+    return [f"plots/{name}.png" for name in [*pairs, *rest, *both, "surrogate", "sharing"]]
 
 
 _AT_THE_END = (
-    *("config.json", "front.csv", "curves.csv", "surrogate.csv", "history.parquet"),
+    *("config.json", "front.csv", "curves.csv", "surrogate.csv", "sharing.csv", "history.parquet"),
     *("summary.json", "live.json", "plots/", "weights/", "weights/index.json"),
 )

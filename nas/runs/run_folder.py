@@ -22,6 +22,7 @@ from nas.runs.expected import ExpectedValues
 from nas.runs.files import HISTORY_CSV, run_files
 from nas.runs.fold import NOTHING, Fold, fold_rows
 from nas.runs.parameters import Parameters, as_written
+from nas.runs.sharing_quality import sharing_summary
 
 
 @dataclass(frozen=True, eq=False)  # compared by identity: == of tables is not a bool
@@ -235,6 +236,7 @@ def summarise(table: RunTable, extra: Mapping[str, Any]) -> dict[str, Any]:
         "hypervolume_ideal": None if box is None else dict(zip(best, (box.ideal * signs).tolist(), strict=True)),
         "hypervolume_approximate": is_approximate(len(table.objectives)),
         "beyond_best": table.beyond_best,
+        **sharing_summary(table.notes),
         **extra,
     }  # fmt: skip
 
