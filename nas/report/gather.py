@@ -24,6 +24,7 @@ from nas.report.networks import MOST_DRAWN, networks, rows_to_draw
 from nas.report.quality import own_curve, shared_curves, surrogates
 from nas.report.records import Curve, Failure, Measure, Report, Run
 from nas.report.rows import measures, rows, share_of_rows
+from nas.report.sharing import on_page as sharing_on_page
 from nas.report.sources import UNDER_WAY, Source
 from nas.report.timeline import timeline
 from nas.runs.failures import first_line, kind_of
@@ -140,6 +141,7 @@ def _run(source: Source, shown: _Shown, shared: Sequence[Measure]) -> Run:
         ),
         curve=shown.curve,
         surrogates=surrogates(table.notes),
+        sharing=sharing_on_page(table),
         importances=[on_page(found) for found in run_importances(table, source.space or source.declared)]
         if shown.alone
         else [],

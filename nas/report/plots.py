@@ -17,7 +17,9 @@ from nas.core.text import take_literally
 from nas.report.plots_axes import standard_style
 from nas.report.plots_front import front_3d_figure, front_figure, parallel_figure
 from nas.report.plots_progress import best_figure, cloud_figure, hypervolume_figure
+from nas.report.plots_sharing import sharing_figure
 from nas.report.plots_surrogate import surrogate_figure
+from nas.report.sharing import own_trainings
 from nas.runs.notes import SURROGATE
 
 if TYPE_CHECKING:
@@ -34,13 +36,15 @@ _ALL_PAIRS = (
 def figures(table: RunTable) -> dict[str, Callable[[], Figure]]:
     """The plots of a run by file name: with one objective its progress, else the front in each pair of objectives.
 
-    Also the quality of the surrogates, if the algorithm recorded it.
+    Also the quality of the surrogates, if the algorithm recorded it, and inherited errors against those of own trainings, if there are any.
     """
     objectives = table.objectives
     m = len(objectives)
     judged: dict[str, Callable[[], Figure]] = {}
     if any(note.kind == SURROGATE for note in table.notes):
         judged["surrogate.png"] = partial(surrogate_figure, table)
+    if own_trainings(table).architecture:
+        judged["sharing.png"] = partial(sharing_figure, table)
     if m == 1:
         return {"best.png": partial(best_figure, table), **judged}
     draw: dict[str, Callable[[], Figure]] = {

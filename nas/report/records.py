@@ -159,6 +159,38 @@ class Importance:
 
 
 @dataclass(frozen=True)
+class SharingStage:
+    """Agreement of inherited and own values of `networks` networks at a moment `name`, one entry per measure of `Sharing`."""
+
+    name: str
+    networks: int
+    value: Sequence[Number]
+    low: Sequence[Number]
+    high: Sequence[Number]
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """How well inherited errors agree with own trainings: `text` is the sentence of the decision, "" without one.
+
+    `measures` are the names of the entries of each stage. `architecture`, `inherited`, `own` (percent) and `cost` have one entry per
+    network with both errors; `decided` are the numbers of those by which the search decided. `of_cost` is "" without a cost.
+    """
+
+    text: str
+    trusted: bool
+    measures: Sequence[str]
+    stages: Sequence[SharingStage]
+    architecture: Sequence[str]
+    inherited: Sequence[Number]
+    own: Sequence[Number]
+    cost: Sequence[Number]
+    of_cost: str
+    unit: str
+    decided: Sequence[int]
+
+
+@dataclass(frozen=True)
 class Worker:
     """A lane of the timeline: intervals in seconds from the first start, without idle gaps.
 
@@ -224,6 +256,7 @@ class Run:
     networks: Networks
     curve: Curve | None
     surrogates: Sequence[Surrogate]
+    sharing: Sharing | None
     importances: Sequence[Importance]
     timeline: Timeline | None
     failures: Sequence[Failure]

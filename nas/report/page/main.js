@@ -11,6 +11,7 @@ startNetwork();
 fillTable();
 startProgress();
 startSurrogates();
+startSharing();
 startImportance();
 startTimelines();
 listSections();

@@ -11,7 +11,7 @@ function smallChart(box, title, note, said, draw) {
     const [traces, axes] = draw();
     view.show(traces, axes);
     legend.replaceChildren(...traces.filter((trace) => trace.title).map(({ title: named, line, marker }) => {
-      const key = element("span", { class: "swatch" }, marker ? MARKS_AS_TEXT[MARKS.indexOf(marker.symbol)] ?? "✕" : "▬");
+      const key = element("span", { class: "swatch" }, marker ? MARKS_AS_TEXT[MARKS.indexOf(marker.symbol)] ?? OPEN_AS_TEXT[MARKS.indexOf(marker.symbol.replace("-open", ""))] ?? "✕" : "▬");
       key.style.color = marker?.color ?? line.fill ?? line.color;
       return element("li", {}, key, named);
     }));
