@@ -13,6 +13,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.panel import Panel
 from rich.text import Text
 
+from nas.cli.sharing_lines import sharing_section
 from nas.cli.show import number
 from nas.core.text import duration
 from nas.monitor import Judgement, RunStatus, Work
@@ -86,6 +87,7 @@ def _lines(standing: RunStatus, width: int, room: int, glyphs: Glyphs) -> list[T
         _Section("front", [_front(standing, wide, glyphs)], 2),
         _Section("best", _best(standing, wide), 4),
         _Section("surrogate", [_judged(j, wide) for j in standing.surrogates], 6),
+        _Section("sharing", sharing_section(standing.sharing, wide), 6),
         _Section("budgets", [Text(rungs(standing))] if standing.rungs else [], 9),
         _Section("failures", [Text(f"{n} x {why}", style="yellow") for why, n in standing.failures], 7),
         _Section("workers", _workers(standing, wide, glyphs), 8),

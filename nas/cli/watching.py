@@ -13,6 +13,7 @@ from rich.text import Text
 from nas.cli.console import output
 from nas.cli.panel import StatusPanel, line, surrogate_lines
 from nas.cli.progress import LOG_S, REFRESHES
+from nas.cli.sharing_lines import sharing_lines
 from nas.core.errors import ConfigError, HistoryError
 from nas.monitor import RunStatus
 from nas.monitor.recorded import RecordedStatus
@@ -75,7 +76,8 @@ def _write(watched: _Watched, every: float) -> None:
             text = watched.waiting
         else:
             output().print(line(standing))
-            text = "\n".join([*(line for line, _ in surrogate_lines(standing)), standing.trouble]).strip()
+            reports = surrogate_lines(standing) + sharing_lines(standing.sharing)
+            text = "\n".join([*(line for line, _ in reports), standing.trouble]).strip()
         if text != printed and text:
             output().print(Text(text))
         printed = text

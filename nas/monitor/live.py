@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from nas.core.records import Result
+from nas.core.records import Note, Result
 from nas.engine.callbacks import Callback
 from nas.engine.expected import ExpectedFront
 from nas.engine.search_state import SearchState
@@ -13,6 +13,7 @@ from nas.engine.work import workers_of
 from nas.monitor.records import Heading, RunStatus
 from nas.monitor.tally import Expected, RunTally, Told
 from nas.runs.notes import SURROGATE
+from nas.runs.sharing_quality import SHARING
 
 
 class LiveStatus(Callback):
@@ -78,7 +79,7 @@ class LiveStatus(Callback):
                 seconds,
                 workers=workers,
                 waiting=waiting,
-                notes=state.newest(SURROGATE),
+                notes=state.newest(SURROGATE) + _on_sharing(state),
                 ticking=state.clock is time.monotonic,
                 last_result=self._last_result,
                 outcome=self._outcome,
@@ -106,3 +107,8 @@ class LiveStatus(Callback):
             noisy = self._shown.noisy
             values = {a: point[noisy] for a, point in self._shown.points.items()}
             tally.expect(Expected(noisy, values, self._shown.budget))
+
+
+def _on_sharing(state: SearchState) -> list[Note]:
+    """All notes on inherited errors; most searches have none."""
+    return [note for note in state.notes if note.kind == SHARING] if state.newest(SHARING) else []

@@ -27,6 +27,7 @@ from nas.runs.expected import META as EXPECTED
 from nas.runs.history_table import FILE, check_schema, values_of
 from nas.runs.log_file import connect_to_look, copy_to_read, explained, identity, signature, well_formed
 from nas.runs.notes import SURROGATE, values_from_text
+from nas.runs.sharing_quality import SHARING
 
 _PATIENCE_S = 1.0  # wait for a log that another process locks; the next call comes soon
 _ROWS = 5_000  # results per read
@@ -168,11 +169,16 @@ class RecordedStatus:
     def _newest_notes(self, db: sqlite3.Connection) -> list[Note]:
         if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'notes'").fetchone() is None:
             return []  # a log of the first format
-        query = 'SELECT MAX(told), "values" FROM notes WHERE kind = ? GROUP BY objective ORDER BY objective'
+        newest = (
+            'SELECT MAX(told), kind, "values" FROM notes WHERE kind = ? GROUP BY objective ORDER BY objective'
+        )
+        first = 'SELECT MIN(told), kind, "values" FROM notes WHERE kind = ? GROUP BY objective'  # it has the decision
+        asked = ((newest, SURROGATE), (first, SHARING), (newest, SHARING))
         with well_formed(self._path):
             return [
-                Note(told, SURROGATE, values_from_text(text))
-                for told, text in db.execute(query, (SURROGATE,))
+                Note(told, kind, values_from_text(text))
+                for query, name in asked
+                for told, kind, text in db.execute(query, (name,))
             ]
 
     def _standing(self, known: _Known, pulse: Heartbeat | None) -> RunStatus:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from nas.engine.work import Work
+from nas.runs.sharing_quality import SharingQuality
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ class RunStatus:
 
     evaluated, failed: results passed to the algorithm; failures among them. hypervolume: of the front, in the box of
     summary.json (before the initial design is done: in the box of all results); `curve` has it over the evaluations, at
-    even steps. failures: reasons with their counts, most frequent first. rungs: budgets with their numbers of results,
+    even steps. sharing: how well inherited errors agree with own trainings, with the sentence of the decision, of a search by
+    inherited weights. failures: reasons with their counts, most frequent first. rungs: budgets with their numbers of results,
     if there are several. workers: the trial of each, as far as known; `waiting` trials wait for a worker. seconds:
     search time without pauses between sessions. rate: evaluations per minute, over the last ones. left: estimated
     seconds. taken: time of this status (Unix time); `ticking` is whether search time follows the wall clock.
@@ -68,6 +70,7 @@ class RunStatus:
     curve: tuple[float, ...] = ()
     best: tuple[Best, ...] = ()
     surrogates: tuple[Judgement, ...] = ()
+    sharing: SharingQuality | None = None
     failures: tuple[tuple[str, int], ...] = ()
     rungs: tuple[tuple[float, int], ...] = ()
     workers: tuple[Work, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,8 @@ from nas.monitor.records import Best, Heading, Judgement, RunStatus
 from nas.pareto.indicators import Box
 from nas.runs.failures import first_line, kind_of
 from nas.runs.fold import Fold
+from nas.runs.notes import SURROGATE
+from nas.runs.sharing_quality import SharingQuality, decision, sharing_qualities
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ class RunTally:
         outcome: str = "",
         trouble: str = "",
     ) -> RunStatus:
-        """The status at search time `seconds`; `notes` are the newest on each surrogate."""
+        """The status at search time `seconds`; `notes` are the newest on each surrogate, and those on inherited errors: at least the first and the newest."""
         volume = self.hypervolume
         rate = self._rate(seconds)
         return RunStatus(
@@ -166,7 +168,8 @@ class RunTally:
             hypervolume=volume,
             curve=(*self._curve, volume) if self._evaluated else (),
             best=self._best(),
-            surrogates=tuple(judgement(note.values) for note in notes),
+            surrogates=tuple(judgement(note.values) for note in notes if note.kind == SURROGATE),
+            sharing=_sharing(notes),
             failures=tuple((self._examples[kind], times) for kind, times in self._kinds.most_common()),
             rungs=self._rungs(),
             workers=tuple(workers),
@@ -220,6 +223,15 @@ def _named(status: str, error: str) -> str:
     """The status and the reason, without repetition."""
     line = first_line(status, error)
     return line if line == status else f"{status}: {line}"
+
+
+def _sharing(notes: Sequence[Note]) -> SharingQuality | None:
+    """The newest quality of inherited errors, with the sentence of the decision."""
+    found = sharing_qualities(notes)
+    if not found:
+        return None
+    decided = decision(found)
+    return replace(found[-1], text="" if decided is None else decided.text)
 
 
 def judgement(values: Mapping[str, float | int | str | bool]) -> Judgement:

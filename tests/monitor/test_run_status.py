@@ -22,6 +22,7 @@ from engine_parts import (
     rising,
 )
 from noisy_parts import ERROR, noisy
+from sharing_notes import DECISION, Sharing
 
 import nas
 from nas.cli import panel
@@ -46,6 +47,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "algorithm_settings": replace(QUICK_SETTINGS["sa-moead"], repeats=0.3),
     },
     "noting": {"algorithm": Noting},
+    "sharing": {"algorithm": Sharing},
     "noisy": {"objectives": [ERROR, "params", "madds"], "evaluate": noisy, "budget": 50},
     "noisy halving": {
         "objectives": [ERROR, "params", "madds"],
@@ -194,6 +196,26 @@ def test_the_newest_evaluation_of_a_surrogate_is_read(tmp_path: Path) -> None:
     wanted = judgement(30)
     assert (judged.tau, judged.low, judged.high) == (wanted["tau"], wanted["tau_low"], wanted["tau_high"])
     assert judged.text == wanted["text"]
+
+
+def test_the_newest_quality_of_inherited_errors_is_read_with_the_decision(tmp_path: Path) -> None:
+    live = LiveStatus()
+    search(tmp_path / "run", live, algorithm=Sharing, budget=23)
+    recorded = RecordedStatus(tmp_path / "run").look()
+    for standing in (live.now(), recorded):
+        assert standing is not None
+        assert standing.sharing is not None
+        assert (standing.sharing.told, standing.sharing.networks, standing.sharing.tau.value) == (20, 8, 0.3)
+        assert (standing.sharing.text, standing.sharing.trusted) == (DECISION, False)
+        assert standing.surrogates == ()
+
+
+def test_a_search_without_inherited_errors_has_no_quality_of_them(tmp_path: Path) -> None:
+    live = LiveStatus()
+    search(tmp_path / "run", live, algorithm=Noting)
+    now = live.now()
+    assert now is not None
+    assert now.sharing is RecordedStatus(tmp_path / "run").look().sharing is None
 
 
 def test_a_log_of_the_first_format_is_read(tmp_path: Path) -> None:

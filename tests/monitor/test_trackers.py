@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from engine_parts import Grid, Noting, interrupt_at, quick
 from noisy_parts import search as noisy_search
+from sharing_notes import Sharing
 
 import nas
-from nas.monitor.trackers.measures import front_rows
+from nas.monitor.trackers.measures import Measures, front_rows
 from nas.monitor.trackers.mlflow import LINK, MLflow
 from nas.monitor.trackers.tensorboard import TensorBoard
 
@@ -81,6 +82,23 @@ def test_tensorboard_continues_with_a_resumed_run(first: dict[str, int], tmp_pat
     )
     result = search(tmp_path / "run", TensorBoard(), resume=True)
     check(scalars(tmp_path / "run" / "tensorboard"), result)
+
+
+def test_the_numbers_of_a_search_by_inherited_weights_have_its_tau() -> None:
+    logged: list[dict[str, float]] = []
+    measures = Measures()
+
+    class Measured(nas.Callback):
+        def begin(self, state: nas.SearchState) -> None:
+            measures.begin(state)
+
+        def told(self, state: nas.SearchState, result: nas.Result) -> None:
+            logged.append(measures.told(state, result))
+
+    search(None, Measured(), algorithm=Sharing)  # type: ignore[arg-type]
+    assert "sharing/tau" not in logged[8]
+    assert (logged[10]["sharing/tau"], logged[10]["sharing/partial_tau"]) == (0.5, 0.4)
+    assert logged[-1]["sharing/tau"] == 0.3
 
 
 @tensorboard

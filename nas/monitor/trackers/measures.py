@@ -55,6 +55,9 @@ class Measures:
             if status not in (Status.OK, Status.INVALID) and state.counts[status]
         }
         found |= {f"surrogate/tau_{j.objective}": j.tau for j in standing.surrogates}
+        if standing.sharing is not None:
+            quality = standing.sharing
+            found |= {"sharing/tau": quality.tau.value, "sharing/partial_tau": quality.partial.value}
         if standing.rate is not None:
             found["pace/evaluations_per_minute"] = standing.rate
         return {name: float(value) for name, value in found.items() if math.isfinite(value)}
