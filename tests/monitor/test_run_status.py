@@ -22,7 +22,7 @@ from engine_parts import (
     rising,
 )
 from noisy_parts import ERROR, noisy
-from sharing_notes import DECISION, Sharing
+from sharing_notes import DECISION, Inherits, Sharing
 
 import nas
 from nas.cli import panel
@@ -48,6 +48,7 @@ KINDS: dict[str, dict[str, Any]] = {
     },
     "noting": {"algorithm": Noting},
     "sharing": {"algorithm": Sharing},
+    "own trainings": {"evaluate": Inherits(), "budget": 44},
     "noisy": {"objectives": [ERROR, "params", "madds"], "evaluate": noisy, "budget": 50},
     "noisy halving": {
         "objectives": [ERROR, "params", "madds"],

@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from engine_parts import Grid, Noting, interrupt_at, quick
-from sharing_notes import DECISION, Sharing, later_note, sharing_note
+from sharing_notes import DECISION, Inherits, Sharing, later_note, sharing_note
 
 import nas
 from nas.core.errors import ForeignFileError
 from nas.core.records import Note
 from nas.engine.fidelity import Rungs
+from nas.report.sharing import own_trainings
 from nas.runs.history import FILE
 from nas.runs.sharing_quality import SHARING, decision, sharing_qualities, sharing_summary
 
@@ -106,6 +107,26 @@ def test_a_finished_run_that_is_written_again_has_them(tmp_path: Path) -> None:
     search(tmp_path / "run", resume=True)
     assert (tmp_path / "run" / "sharing.csv").read_bytes() == before
     assert read(tmp_path / "run") == IN_SUMMARY
+
+
+def test_every_number_of_a_search_with_own_trainings_is_known(tmp_path: Path) -> None:
+    result = nas.search(
+        Grid(), ["error", "params"], Inherits(), algorithm="moead", budget=44, seed=3, out=tmp_path / "run"
+    )
+    found = read(tmp_path / "run")
+    assert found == in_summary(result.summary)
+    assert found.keys() == IN_SUMMARY.keys()
+    assert found["sharing_tau"] > 0.7
+    assert 30 < found["sharing_bias"] < 32
+    assert all(np.isfinite(value).all() for value in found.values())
+    assert result.table is not None
+    qualities = sharing_qualities(result.table.notes)
+    assert found["sharing_networks"] == len(own_trainings(result.table).own) == qualities[-1].networks
+    assert decision(qualities) == qualities[0]
+    assert own_trainings(result.table).decided.sum() == qualities[0].networks
+    assert not any(
+        math.isnan(getattr(qualities[0], name).low) for name in ("tau", "partial", "bias", "loss_tau")
+    )
 
 
 def test_a_search_without_a_folder_has_the_summary() -> None:

@@ -11,9 +11,11 @@ from engine_parts import Noting
 from report_parts import ERROR, frame_of, source_of
 
 from nas.core.objectives import Objective
-from nas.core.records import Note
+from nas.core.records import Note, Trial
 from nas.report import Source
 from nas.runs.run_folder import RunTable, run_table
+from nas.sharing.own_trainings import OwnTrainings
+from nas.sharing.settings import FinalSettings, TrustSettings
 
 EXACT = (ERROR, Objective("params", "parameters", cheap=True, best=0.0))
 DECISION = "inherited errors of 6 networks against own trainings of 2 epochs: tau 0.50 (0.10 to 0.80). The search goes on with inherited errors."
@@ -64,3 +66,20 @@ def sharing_source(table: RunTable | None = None, folder: str = "runs/mine") -> 
 def trained(table: RunTable) -> pd.DataFrame:
     """The rows with own trainings, in result order."""
     return table.told[table.told["budget"] > 0]
+
+
+class Inherits:
+    """An evaluator with the rule of own trainings: inherited errors are 30 points above own ones, and their order is nearly the same."""
+
+    def __call__(self, trial: Trial) -> dict[str, float]:
+        own = 20.0 + sum(trial.architecture.genes)
+        inherited = own + 30.0 + trial.architecture.genes[0] / 7
+        now = own if trial.budget else inherited
+        return {
+            "error": now, "loss": now / 10, "inherited_error": inherited, "inherited_loss": inherited / 10,
+        }  # fmt: skip
+
+    def rule(self, evaluations: int | None) -> OwnTrainings:
+        return OwnTrainings(
+            5, FinalSettings(epochs=5), TrustSettings(), lambda a: (1.0 + a.genes[1],), evaluations
+        )
