@@ -22,7 +22,7 @@ class SupernetSettings:
     """
 
     epochs: int | None = None
-    random: int = 2
+    random: int = 3
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ from nas.core.errors import ConfigError, DataError
 from nas.core.files import absolute
 from nas.core.records import Architecture
 from nas.core.space import SearchSpace
-from nas.sharing.sandwich import EvenDraw, Sandwich
+from nas.sharing.distillation import Distillation, EvenDraw
 from nas.sharing.settings import SupernetSettings
 from nas.sharing.statistics import recalibrate
 from nas.sharing.store import Store, folder_name, identity, load_supernet
@@ -101,7 +101,7 @@ def _train(
     supernet = make_supernet(space, prepared.spec(), stream(seed, 0))
     shared = supernet.shared.to(device)
     draw = EvenDraw(supernet, seed)
-    loss = Sandwich(supernet, draw, settings.random, recipe.label_smoothing, seed, lambda: training.steps)
+    loss = Distillation(supernet, draw, settings.random, recipe.label_smoothing, seed, lambda: training.steps)
     training = Training(shared, recipe, epochs=recipe.epochs, seed=seed, device=device, loss=loss)
     log: list[Row] = []
     if state is not None:

@@ -17,7 +17,7 @@ from nas.core.errors import ConfigError, DataError, TrainingDiverged
 from nas.core.records import Architecture
 from nas.core.space import SearchSpace
 from nas.sharing import SupernetSettings, inherited_score, load_supernet, train_supernet
-from nas.sharing.sandwich import EvenDraw, Sandwich
+from nas.sharing.distillation import Distillation, EvenDraw
 from nas.sharing.store import folder_name, identity
 from nas.sharing.supernet import make_supernet, size_of
 from nas.training import Recipe
@@ -189,9 +189,9 @@ def test_the_gradient_is_the_mean_over_the_networks() -> None:
     supernet = make_supernet(declared(), DIGITS, seed=0, networks=16)
     x, y = torch.randn(8, 1, 8, 8), torch.arange(8)
     draw = EvenDraw(supernet, 0)
-    one = Sandwich(supernet, draw, 2, 0.0, 0, lambda: 5)(supernet.shared, x, y)
-    again = Sandwich(supernet, draw, 2, 0.0, 0, lambda: 5)(supernet.shared, x, y)
-    other = Sandwich(supernet, draw, 2, 0.0, 0, lambda: 6)(supernet.shared, x, y)
+    one = Distillation(supernet, draw, 2, 0.0, 0, lambda: 5)(supernet.shared, x, y)
+    again = Distillation(supernet, draw, 2, 0.0, 0, lambda: 5)(supernet.shared, x, y)
+    other = Distillation(supernet, draw, 2, 0.0, 0, lambda: 6)(supernet.shared, x, y)
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
     assert 1.0 < one.item() < 6.0  # a mean of cross-entropies, not a sum

@@ -1,7 +1,8 @@
-"""The loss of a step of a supernet: the largest, the smallest and some random networks, with distillation.
+"""The loss of a step of a supernet: the largest and some random networks, with distillation.
 
-The sandwich rule and in-place distillation are those of Yu and Huang, "Universally Slimmable Networks and Improved Training
-Techniques", ICCV 2019, sections 3.2 and 3.3. Gradients are averaged over the networks, where they are summed in the paper.
+In-place distillation is that of Yu and Huang, "Universally Slimmable Networks and Improved Training Techniques", ICCV 2019, section
+3.3. Their sandwich (section 3.2) has the smallest network too, and sums the gradients; here they are averaged over the networks. In
+small ResNets, training the smallest network in each step spoiled the ranking of the others (experiments/weight_sharing).
 """
 
 from __future__ import annotations
@@ -68,8 +69,8 @@ class EvenDraw:
         )
 
 
-class Sandwich:
-    """The mean loss of the largest, the smallest and `random` random networks on a batch.
+class Distillation:
+    """The mean loss of the largest and `random` random networks on a batch.
 
     The largest learns from the labels; the others half from the labels and half from its output. The random networks of a
     step follow from the seed and `step()`, the number of steps before it.
@@ -85,8 +86,7 @@ class Sandwich:
         step: Callable[[], int],
     ) -> None:
         self._supernet = supernet
-        ends = supernet.extremes
-        self._ends = {a: supernet.network(a).network for a in (ends.largest, ends.smallest)}  # built once
+        self._largest = supernet.network(supernet.extremes.largest).network  # built once
         self._draw = draw
         self._random = random
         self._smoothing = smoothing
@@ -96,19 +96,14 @@ class Sandwich:
     def __call__(self, shared: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         """The loss of a step; a `nas.training.loop.Loss`."""
         assert isinstance(shared, SharedWeights)
-        extremes = self._supernet.extremes
+        supernet, largest = self._supernet, self._supernet.extremes.largest
         rng = np.random.default_rng(stream(self._seed, 4, self._step()))
-        output = self._end(extremes.largest, shared).train()(x)
+        views = shared.views(self._largest, largest, shared_name(supernet.space))
+        output = Inherited(self._largest, views).train()(x)
         total: Tensor = cross_entropy(output, y, label_smoothing=self._smoothing)
         soft = output.detach().float().softmax(1)
-        others = [self._end(extremes.smallest, shared)]
-        others += [self._draw.network(rng, shared) for _ in range(self._random)]
-        for network in others:
-            output = network.train()(x)
+        for _ in range(self._random):
+            output = self._draw.network(rng, shared).train()(x)
             own = cross_entropy(output, y, label_smoothing=self._smoothing)
             total = total + 0.5 * own + 0.5 * cross_entropy(output, soft)
-        return total / (1 + len(others))
-
-    def _end(self, architecture: Architecture, shared: SharedWeights) -> Inherited:
-        network = self._ends[architecture]
-        return Inherited(network, shared.views(network, architecture, shared_name(self._supernet.space)))
+        return total / (1 + self._random)
