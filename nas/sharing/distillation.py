@@ -1,13 +1,14 @@
 """The loss of a step of a supernet: the largest and some random networks, with distillation.
 
 In-place distillation is that of Yu and Huang, "Universally Slimmable Networks and Improved Training Techniques", ICCV 2019, section
-3.3. Their sandwich (section 3.2) has the smallest network too, and sums the gradients; here they are averaged over the networks. In
-small ResNets, training the smallest network in each step spoiled the ranking of the others (experiments/weight_sharing).
+3.3. Their sandwich (section 3.2) has the smallest network too, and sums the gradients; here they are averaged over the networks, and the
+smallest is a setting: in small ResNets, training it in each step spoiled the ranking of the others (experiments/weight_sharing).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from nas.core.records import Architecture
 from nas.core.space import HasVariation
 from nas.sharing.extremes import sampler, with_gene
 from nas.sharing.layout import shared_name
+from nas.sharing.settings import SupernetSettings
 from nas.sharing.supernet import Supernet, size_of
 from nas.sharing.weights import Inherited, NotCovered, SharedWeights
 from nas.training.loop import stream
@@ -44,9 +46,10 @@ class EvenDraw:
         bins = np.searchsorted(edges, costs)
         self._bins = [[a for a, i in zip(pool, bins, strict=True) if i == b] for b in np.unique(bins)]
 
-    def __call__(self, rng: np.random.Generator) -> Architecture:
-        """A random network."""
-        found = self._bins[int(rng.integers(len(self._bins)))]
+    def __call__(self, rng: np.random.Generator, share: float = 1.0) -> Architecture:
+        """A random network, of the upper `share` of the range of costs."""
+        bins = self._bins[-max(1, math.ceil(share * len(self._bins))) :]
+        found = bins[int(rng.integers(len(bins)))]
         return self._changed(found[int(rng.integers(len(found)))], rng)
 
     def _changed(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
@@ -57,11 +60,13 @@ class EvenDraw:
         option = int(rng.integers(space.cardinalities[gene]))
         return with_gene(space, architecture, gene, option) or architecture
 
-    def network(self, rng: np.random.Generator, shared: SharedWeights | None = None) -> Inherited:
-        """A drawn network that the shared weights cover."""
+    def network(
+        self, rng: np.random.Generator, shared: SharedWeights | None = None, share: float = 1.0
+    ) -> Inherited:
+        """A drawn network that the shared weights cover, of the upper `share` of the range of costs."""
         for _ in range(_TRIES):
             try:
-                return self._supernet.network(self(rng), shared)
+                return self._supernet.network(self(rng, share), shared)
             except NotCovered as error:
                 missed = error
         raise ConfigError(
@@ -70,40 +75,49 @@ class EvenDraw:
 
 
 class Distillation:
-    """The mean loss of the largest and `random` random networks on a batch.
+    """The mean loss of the largest and `random` random networks on a batch, and of the smallest if wanted.
 
     The largest learns from the labels; the others half from the labels and half from its output. The random networks of a
-    step follow from the seed and `step()`, the number of steps before it.
+    step follow from the seed and `step()`, the number of steps before it. `share()` is the upper share of the range of costs from which they
+    are drawn now; the smallest takes part once it is 1.
     """
 
     def __init__(
         self,
         supernet: Supernet,
         draw: EvenDraw,
-        random: int,
+        settings: SupernetSettings,
         smoothing: float,
-        seed: int,
         step: Callable[[], int],
+        share: Callable[[], float] = lambda: 1.0,
     ) -> None:
         self._supernet = supernet
-        self._largest = supernet.network(supernet.extremes.largest).network  # built once
+        ends = supernet.extremes
+        wanted = (ends.largest, ends.smallest) if settings.smallest else (ends.largest,)
+        self._ends = {a: supernet.network(a).network for a in wanted}  # built once
         self._draw = draw
-        self._random = random
+        self._settings = settings
         self._smoothing = smoothing
-        self._seed = seed
         self._step = step
+        self._share = share
 
-    def __call__(self, shared: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        """The loss of a step; a `nas.training.loop.Loss`."""
+    def __call__(self, shared: nn.Module, x: Tensor, y: Tensor) -> Iterator[Tensor]:
+        """The summands of the loss of a step, one a network, so that the activations of one are in memory; a `nas.training.loop.Loss`."""
         assert isinstance(shared, SharedWeights)
-        supernet, largest = self._supernet, self._supernet.extremes.largest
-        rng = np.random.default_rng(stream(self._seed, 4, self._step()))
-        views = shared.views(self._largest, largest, shared_name(supernet.space))
-        output = Inherited(self._largest, views).train()(x)
-        total: Tensor = cross_entropy(output, y, label_smoothing=self._smoothing)
+        settings, ends, share = self._settings, self._supernet.extremes, self._share()
+        rng = np.random.default_rng(stream(settings.seed, 4, self._step()))
+        smallest = settings.smallest and share >= 1.0
+        networks = 1 + smallest + settings.random
+        output = self._end(ends.largest, shared).train()(x)
+        yield cross_entropy(output, y, label_smoothing=self._smoothing) / networks
         soft = output.detach().float().softmax(1)
-        for _ in range(self._random):
-            output = self._draw.network(rng, shared).train()(x)
-            own = cross_entropy(output, y, label_smoothing=self._smoothing)
-            total = total + 0.5 * own + 0.5 * cross_entropy(output, soft)
-        return total / (1 + self._random)
+        for number in range(1, networks):
+            own = smallest and number == 1
+            network = self._end(ends.smallest, shared) if own else self._draw.network(rng, shared, share)
+            output = network.train()(x)
+            labels = cross_entropy(output, y, label_smoothing=self._smoothing)
+            yield (0.5 * labels + 0.5 * cross_entropy(output, soft)) / networks
+
+    def _end(self, architecture: Architecture, shared: SharedWeights) -> Inherited:
+        network = self._ends[architecture]
+        return Inherited(network, shared.views(network, architecture, shared_name(self._supernet.space)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from nas.core.checks import check_known, check_whole
+from nas.core.checks import check_fraction, check_known, check_whole
 from nas.core.errors import ConfigError
 from nas.training.recipe import Recipe
 
@@ -17,17 +17,24 @@ class SupernetSettings:
     """Settings of a supernet's training beside the recipe.
 
     `epochs` None: ten times those of the recipe, which are a candidate's. `random` is the number of random networks in a step; `seed`
-    decides the first weights, the shuffling, the transforms and the random networks.
+    decides the first weights, the shuffling, the transforms and the random networks. Over the first `shrink` of the epochs (0 to 1) the
+    random networks go from the most expensive ones to all (progressive shrinking of depth and width: Cai et al., "Once-for-All", ICLR 2020, section 3.3).
+    `smallest` adds the smallest network to each step (the sandwich of Yu and Huang, ICCV 2019).
     Raises `ConfigError` for numbers out of range.
     """
 
     epochs: int | None = None
     random: int = 3
     seed: int = 0
+    shrink: float = 0.0
+    smallest: bool = False
 
     def __post_init__(self) -> None:
         if self.epochs is not None:
             check_whole("supernet: epochs", self.epochs)
+        check_fraction("supernet: shrink", self.shrink)
+        if not isinstance(self.smallest, bool):
+            raise ConfigError(f"supernet: smallest: expected true or false, got {self.smallest!r:.200}")
         check_whole("supernet: random", self.random)
         check_whole("supernet: seed", self.seed, at_least=0)
 

@@ -19,6 +19,7 @@ from nas.core.task_spec import TaskSpec
 from nas.core.text import one_line
 from nas.sharing.extremes import Extremes
 from nas.sharing.layout import Layer
+from nas.sharing.settings import SupernetSettings
 from nas.sharing.supernet import Supernet, size_of
 from nas.sharing.weights import NotCovered, SharedWeights
 from nas.training import weights
@@ -28,11 +29,16 @@ from nas.training.recipe import Recipe
 SCHEMA = 1
 ABOUT, LOG, CHECKPOINT, WEIGHTS = "supernet.json", "log.csv", "checkpoint.pt", "supernet.pt"
 
+_OFF: dict[str, Any] = {
+    "shrink": 0.0,
+    "smallest": False,
+}  # settings that are recorded where they have an effect
+
 Identity = dict[str, Any]  # plain values
 
 
 def identity(
-    space: SearchSpace, data: Any, recipe: Recipe, task: TaskSpec, seed: int, random: int
+    space: SearchSpace, data: Any, recipe: Recipe, task: TaskSpec, settings: SupernetSettings
 ) -> Identity:
     """What a supernet belongs to; equal for trainings that give the same weights."""
     return {
@@ -42,8 +48,9 @@ def identity(
         "task": task.as_json(),
         "data": repr(data),
         "recipe": {**dataclasses.asdict(recipe), "augment": list(recipe.augment)},
-        "random": random,
-        "seed": seed,
+        "random": settings.random,
+        "seed": settings.seed,
+        **{name: getattr(settings, name) for name, off in _OFF.items() if getattr(settings, name) != off},
     }
 
 
@@ -62,19 +69,22 @@ class Store:
             folder, "supernet", earlier=lambda _: (), advice="choose another folder with --out"
         )
 
-    def begin(self, about: Identity, config: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
-        """The checkpoint to continue from, if any; else begin the folder. `config` is kept, and not compared.
+    def earlier(self, about: Identity) -> dict[str, Any] | None:
+        """The checkpoint to continue from, if any.
 
         Raises `ConfigError` for a supernet of something else, `DataError` for damaged files.
         """
-        if (self.folder / CHECKPOINT).is_file():
-            _check_same(self.folder, read_about(self.folder), about)
-            return weights.read(self.folder / CHECKPOINT)
+        if not (self.folder / CHECKPOINT).is_file():
+            return None
+        _check_same(self.folder, {**_OFF, **read_about(self.folder)}, {**_OFF, **about})
+        return weights.read(self.folder / CHECKPOINT)
+
+    def begin(self, about: Identity, config: Mapping[str, Any] | None = None) -> None:
+        """Write what the supernet belongs to. `config` is kept, and not compared."""
         self._files.check([ABOUT, LOG, CHECKPOINT, WEIGHTS])
         make_folder(self.folder)
         kept = about if config is None else {**about, "config": dict(config)}
         self._files.write_text(ABOUT, json.dumps(kept, indent=2) + "\n")
-        return None
 
     @property
     def finished(self) -> bool:

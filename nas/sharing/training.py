@@ -25,6 +25,7 @@ from nas.sharing.weights import Inherited, SharedWeights
 from nas.training.data.account import announce
 from nas.training.evaluator import HasResolution, reproducible
 from nas.training.feed import Prepared, prepare
+from nas.training.full import Process, processes
 from nas.training.loop import Score, Training, judge, precision, stream
 from nas.training.recipe import Recipe
 
@@ -45,6 +46,7 @@ def train_supernet(
     settings: SupernetSettings | None = None,
     threads: int = 1,
     device: str | None = None,
+    distributed: bool | None = None,
     on_epoch: Callable[[Row], None] | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> Supernet:
@@ -55,14 +57,16 @@ def train_supernet(
     one is read. `on_epoch` receives each row of the log: `train_loss`, and in some epochs `largest_error`, `smallest_error` and
     `random_error` on the validation images in percent. `config` (plain values) is kept in `supernet.json`.
 
+    Started by torchrun, several processes (one for each GPU) train on a part of each batch, with statistics of batch norm of their parts; `distributed` True demands
+    this, False forbids it.
+
     Raises `ConfigError` for a space whose networks cannot share weights, or a `folder` with a supernet of another space, data,
     recipe or seed; `DataError` for unreadable data or files; `TrainingDiverged`.
     """
     settings = settings or SupernetSettings()
-    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     store = Store(absolute(folder))
-    with reproducible(threads, where):
-        return _train(space, data, settings.recipe(recipe), store, settings, where, on_epoch, config)
+    with processes(distributed, device) as process, reproducible(threads, process.device):
+        return _train(space, data, settings.recipe(recipe), store, settings, process, on_epoch, config)
 
 
 def default_folder(
@@ -72,7 +76,7 @@ def default_folder(
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     trained = settings.recipe(recipe)
     task = prepare(data, trained, where, None).spec()
-    about = identity(space, data, trained, task, settings.seed, settings.random)
+    about = identity(space, data, trained, task, settings)
     return Path("runs") / "supernets" / folder_name(about)
 
 
@@ -82,7 +86,7 @@ def _train(
     recipe: Recipe,
     store: Store,
     settings: SupernetSettings,
-    device: torch.device,
+    process: Process,
     on_epoch: Callable[[Row], None] | None,
     config: Mapping[str, Any] | None,
 ) -> Supernet:
@@ -90,34 +94,32 @@ def _train(
         raise ConfigError(
             f"space {space.name!r} has images of another size for each architecture (resolution); weight sharing needs one size"
         )
-    prepared, seed = prepare(data, recipe, device, None), settings.seed
-    announce(prepared.account)
-    about = identity(space, data, recipe, prepared.spec(), seed, settings.random)
-    state = store.begin(about, config)
+    device, seed = process.device, settings.seed
+    prepared = prepare(data, recipe, device, None)
+    if process.first:
+        announce(prepared.account)
+    about = identity(space, data, recipe, prepared.spec(), settings)
+    state = store.earlier(about)
+    process.wait()
+    if state is None and process.first:
+        store.begin(about, config)
     if state is not None and store.finished:
         finished = load_supernet(store.folder, space, task=prepared.spec(), data=data)
         finished.shared.to(device)
         return finished
     supernet = make_supernet(space, prepared.spec(), stream(seed, 0))
-    shared = supernet.shared.to(device)
+    supernet.shared.to(device)
     draw = EvenDraw(supernet, seed)
-    loss = Distillation(supernet, draw, settings.random, recipe.label_smoothing, seed, lambda: training.steps)
-    training = Training(shared, recipe, epochs=recipe.epochs, seed=seed, device=device, loss=loss)
+    training = _training(supernet, draw, recipe, settings, process)
     log: list[Row] = []
     if state is not None:
         training.load_state_dict(state)
         log = [dict(row) for row in state["log"]]
     every = max(1, recipe.epochs // _REPORTS)
     while training.done < recipe.epochs:
-        start, cpu = time.perf_counter(), time.process_time()
-        mean_loss = training.epoch(prepared.train)
-        row = {
-            "epoch": training.done,
-            "lr": training.optimiser.param_groups[0]["lr"],
-            "train_loss": mean_loss,
-            "seconds": round(time.perf_counter() - start, 3),
-            "cpu_seconds": round(time.process_time() - cpu, 3),
-        }
+        row = _epoch(training, prepared)
+        if not process.first:
+            continue
         if len(prepared.validation) and (training.done % every == 0 or training.done == recipe.epochs):
             row |= _progress(replace(supernet, shared=_judged(training)), draw, prepared, recipe, seed)
         log.append(row)
@@ -125,8 +127,42 @@ def _train(
         if on_epoch is not None:
             on_epoch(row)
     trained = replace(supernet, shared=_judged(training))
-    store.finish(trained)
+    if process.first:
+        store.finish(trained)
     return trained
+
+
+def _training(
+    supernet: Supernet, draw: EvenDraw, recipe: Recipe, settings: SupernetSettings, process: Process
+) -> Training:
+    def share() -> float:
+        end = settings.shrink * recipe.epochs
+        return 1.0 if training.done >= end else training.done / end
+
+    loss = Distillation(supernet, draw, settings, recipe.label_smoothing, lambda: training.steps, share)
+    training = Training(
+        supernet.shared,
+        recipe,
+        epochs=recipe.epochs,
+        seed=settings.seed,
+        device=process.device,
+        shard=process.shard,
+        loss=loss,
+    )
+    return training
+
+
+def _epoch(training: Training, prepared: Prepared) -> Row:
+    """Train for an epoch; its row in the log."""
+    start, cpu = time.perf_counter(), time.process_time()
+    loss = training.epoch(prepared.train)
+    return {
+        "epoch": training.done,
+        "lr": training.optimiser.param_groups[0]["lr"],
+        "train_loss": loss,
+        "seconds": round(time.perf_counter() - start, 3),
+        "cpu_seconds": round(time.process_time() - cpu, 3),
+    }
 
 
 def _judged(training: Training) -> SharedWeights:

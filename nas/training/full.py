@@ -117,6 +117,10 @@ class Process:
     def first(self) -> bool:
         return self.shard.rank == 0
 
+    def wait(self) -> None:
+        """Return when every process is here."""
+        self.shard.sum(torch.zeros(1))
+
 
 def train_full(
     build: Build,

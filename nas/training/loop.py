@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -43,8 +43,8 @@ class Shard:
         return [(b.tensor_split(self.world)[self.rank] if self.world > 1 else b, len(b)) for b in whole]
 
 
-# (network, images, targets) -> the mean loss over the images
-Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]
+# (network, images, targets) -> the mean loss over the images, or its summands: each is differentiated before the next is computed
+Loss = Callable[[nn.Module, Tensor, Tensor], Tensor | Iterator[Tensor]]
 
 
 def classification_loss(recipe: Recipe) -> Loss:
@@ -134,12 +134,14 @@ class Training:
 
     def step(self, x: Tensor, y: Tensor, weight: float = 1.0) -> Tensor:
         """One update from a batch; the loss, times `weight`, still on the device."""
-        with self.precision():
-            loss = self.loss(self.forward, x, y)
-        if weight != 1.0:
-            loss = loss * weight
         self.optimiser.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        total = torch.zeros((), device=x.device)
+        for loss in self._summands(x, y):
+            loss = loss * weight if weight != 1.0 else loss
+            self.scaler.scale(loss).backward()
+            total = total + loss.detach()
+        if self.shard.world > 1 and self.forward is self.network:
+            self._average_gradients()
         if self.recipe.clip > 0:
             self.scaler.unscale_(self.optimiser)
             nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
@@ -148,7 +150,28 @@ class Training:
         self.steps += 1
         if self.average is not None:
             self._follow(self.average)
-        return loss.detach()
+        return total
+
+    def _summands(self, x: Tensor, y: Tensor) -> Iterator[Tensor]:
+        """The summands of the loss, computed one by one."""
+        with self.precision():
+            found = self.loss(self.forward, x, y)
+        if isinstance(found, Tensor):
+            yield found
+            return
+        while True:
+            with self.precision():
+                loss = next(found, None)
+            if loss is None:
+                return
+            yield loss
+
+    def _average_gradients(self) -> None:
+        """The mean over the processes, which have gradients of the same parameters; a distributed wrapper does it itself."""
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        mean = self.shard.sum(torch.cat([g.flatten() for g in gradients])) / self.shard.world
+        for gradient, part in zip(gradients, torch.split(mean, [g.numel() for g in gradients]), strict=True):
+            gradient.copy_(part.view_as(gradient))
 
     @torch.no_grad()
     def _follow(self, average: nn.Module) -> None:

@@ -91,6 +91,21 @@ def declared() -> nas.Space:
     return space
 
 
+def plain() -> nas.Space:
+    """A space of networks without batch norm, whose loss on a batch is the mean of those on its parts."""
+
+    def make(c: Any) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, c.width), nn.ReLU(), nn.Linear(c.width, 10))
+
+    space = nas.Space("plain", width=nas.Choice(4, 8, 16))
+
+    @space.build
+    def build(c: Any) -> nn.Module:
+        return make(c)
+
+    return space
+
+
 def built(make: Any, **parameters: Any) -> nas.Space:
     """A declared space that builds its networks by `make(c)`."""
     space = nas.Space("built", parameters)

@@ -185,31 +185,66 @@ def test_random_networks_are_spread_over_the_costs() -> None:
     assert spread([draw(rng) for _ in range(200)]) > 1.1 * spread([space.sample(rng) for _ in range(200)])
 
 
+def test_random_networks_shrink_from_the_most_expensive_ones() -> None:
+    space = NASBench201.digits()
+    supernet = make_supernet(space, DIGITS, seed=0, networks=8)
+    draw, rng = EvenDraw(supernet, 0), np.random.default_rng(0)
+    means = [
+        np.mean([np.log(size_of(supernet.space, DIGITS, draw(rng, share))[-1]) for _ in range(60)])
+        for share in (0.0, 0.5, 1.0)
+    ]
+    assert means[0] > means[1] > means[2]
+
+
+def test_a_supernet_with_other_settings_of_a_step_resumes_too(tmp_path: Path) -> None:
+    def kill(row: dict[str, float]) -> None:
+        raise KeyboardInterrupt
+
+    settings = SupernetSettings(epochs=3, shrink=0.7, smallest=True)
+    same: Any = {"space": declared(), "data": Digits(), "recipe": RECIPE, "settings": settings}
+    whole = train_supernet(folder=tmp_path / "whole", **same)
+    with pytest.raises(KeyboardInterrupt):
+        train_supernet(folder=tmp_path / "s", on_epoch=kill, **same)
+    with pytest.raises(ConfigError, match=r"another shrink: 0.0 here|another shrink: 0.7 there, 0.0 here"):
+        train(tmp_path / "s")
+    again = train_supernet(folder=tmp_path / "s", **same)
+    assert all(torch.equal(a, b) for a, b in zip(again.shared.tensors, whole.shared.tensors, strict=True))
+
+
 def test_the_gradient_is_the_mean_over_the_networks() -> None:
     supernet = make_supernet(declared(), DIGITS, seed=0, networks=16)
     x, y = torch.randn(8, 1, 8, 8), torch.arange(8)
     draw = EvenDraw(supernet, 0)
-    one = Distillation(supernet, draw, 2, 0.0, 0, lambda: 5)(supernet.shared, x, y)
-    again = Distillation(supernet, draw, 2, 0.0, 0, lambda: 5)(supernet.shared, x, y)
-    other = Distillation(supernet, draw, 2, 0.0, 0, lambda: 6)(supernet.shared, x, y)
+
+    def loss(step: int, share: float = 1.0, **settings: Any) -> torch.Tensor:
+        own = SupernetSettings(random=2, **settings)
+        parts = Distillation(supernet, draw, own, 0.0, lambda: step, lambda: share)(supernet.shared, x, y)
+        return sum(parts, torch.zeros(()))
+
+    one, again, other = loss(5), loss(5), loss(6)
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
+    assert not torch.equal(one, loss(5, 0.1))
+    assert not torch.equal(one, loss(5, smallest=True))
+    assert torch.equal(loss(5, 0.1), loss(5, 0.1, smallest=True))  # not yet
     assert 1.0 < one.item() < 6.0  # a mean of cross-entropies, not a sum
 
 
 def test_folders_are_keyed_by_space_data_and_recipe() -> None:
-    about = identity(declared(), Digits(), RECIPE, DIGITS, 0, 2)
+    about = identity(declared(), Digits(), RECIPE, DIGITS, SupernetSettings())
     names = {
         folder_name(about),
-        folder_name(identity(declared(), Digits(split_seed=1), RECIPE, DIGITS, 0, 2)),
-        folder_name(identity(declared(), Digits(), replace(RECIPE, lr=0.2), DIGITS, 0, 2)),
+        folder_name(identity(declared(), Digits(split_seed=1), RECIPE, DIGITS, SupernetSettings())),
+        folder_name(identity(declared(), Digits(), replace(RECIPE, lr=0.2), DIGITS, SupernetSettings())),
     }
     assert len(names) == 3
     assert all(name.startswith("shared-stages-") for name in names)
     assert json.loads(json.dumps(about)) == about
 
 
-@pytest.mark.parametrize("settings", [{"epochs": 0}, {"epochs": 1.5}, {"random": 0}, {"seed": -1}])
+@pytest.mark.parametrize(
+    "settings", [{"epochs": 0}, {"epochs": 1.5}, {"random": 0}, {"seed": -1}, {"shrink": 2}, {"smallest": 1}]
+)
 def test_settings_out_of_range_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"supernet: {next(iter(settings))}"):
         SupernetSettings(**settings)
