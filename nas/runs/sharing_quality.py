@@ -62,16 +62,20 @@ def decision(found: Sequence[SharingQuality]) -> SharingQuality | None:
 
 
 def sharing_summary(notes: Sequence[Note]) -> dict[str, Any]:
-    """The entries of summary.json, by the newest note; empty without one. Unknown values are None."""
+    """The entries of summary.json, by the note of the decision, whose networks are not selected, else by the newest one.
+
+    Empty without a note. Unknown values are None.
+    """
     found = sharing_qualities(notes)
     if not found:
         return {}
+    shown = decision(found) or found[-1]
     entries: dict[str, Any] = {}
     for key, name in _IN_SUMMARY.items():
-        part: Estimate = getattr(found[-1], name)
+        part: Estimate = getattr(shown, name)
         entries[key] = _known(part.value)
         entries[f"{key}_interval"] = [_known(part.low), _known(part.high)]
-    return {**entries, "sharing_networks": found[-1].networks, "sharing_trusted": found[-1].trusted}
+    return {**entries, "sharing_networks": shown.networks, "sharing_trusted": found[-1].trusted}
 
 
 def _quality(note: Note) -> SharingQuality:

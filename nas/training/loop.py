@@ -138,7 +138,7 @@ class Training:
         total = torch.zeros((), device=x.device)
         for loss in self._summands(x, y):
             loss = loss * weight if weight != 1.0 else loss
-            self.scaler.scale(loss).backward()
+            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             total = total + loss.detach()
         if self.shard.world > 1 and self.forward is self.network:
             self._average_gradients()

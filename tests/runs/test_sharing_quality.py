@@ -24,13 +24,13 @@ from nas.runs.sharing_quality import SHARING, decision, sharing_qualities, shari
 pytestmark = pytest.mark.usefixtures("no_plots")
 NEWEST = later_note(20, trusted=False)
 IN_SUMMARY = {
-    "sharing_tau": 0.3,
-    "sharing_tau_interval": [0.0, 0.8],
+    "sharing_tau": 0.5,
+    "sharing_tau_interval": [0.1, 0.8],
     "sharing_partial_tau": 0.4,
     "sharing_partial_tau_interval": [-0.1, 0.75],
     "sharing_bias": 41.06,
     "sharing_bias_interval": [28.5, 53.0],
-    "sharing_networks": 8,
+    "sharing_networks": 6,
     "sharing_trusted": False,
 }
 
@@ -52,8 +52,9 @@ def test_the_loop_and_its_readers_name_the_notes_alike() -> None:
     assert Rungs.KIND == SHARING
 
 
-def test_the_summary_is_by_the_newest_note() -> None:
+def test_the_summary_is_by_the_decision_else_by_the_newest_note() -> None:
     assert sharing_summary([sharing_note(12), NEWEST]) == IN_SUMMARY
+    assert sharing_summary([NEWEST])["sharing_tau"] == 0.3
     assert sharing_summary([Note(3, "surrogate", {"tau": 0.1})]) == {}
 
 
@@ -94,7 +95,7 @@ def test_a_finished_run_has_the_summary_and_the_table(tmp_path: Path) -> None:
 def test_an_interrupted_and_a_resumed_run_have_them_too(tmp_path: Path) -> None:
     search(tmp_path / "run", callbacks=[interrupt_at(17)])
     assert pd.read_csv(tmp_path / "run" / "sharing.csv")["told"].tolist() == [10, 15]
-    assert read(tmp_path / "run")["sharing_networks"] == 8
+    assert read(tmp_path / "run")["sharing_networks"] == 6
     search(tmp_path / "run", resume=True)
     assert pd.read_csv(tmp_path / "run" / "sharing.csv")["told"].tolist() == [10, 15, 20]
 
@@ -121,7 +122,8 @@ def test_every_number_of_a_search_with_own_trainings_is_known(tmp_path: Path) ->
     assert all(np.isfinite(value).all() for value in found.values())
     assert result.table is not None
     qualities = sharing_qualities(result.table.notes)
-    assert found["sharing_networks"] == len(own_trainings(result.table).own) == qualities[-1].networks
+    assert found["sharing_networks"] == qualities[0].networks
+    assert len(own_trainings(result.table).own) == qualities[-1].networks
     assert decision(qualities) == qualities[0]
     assert own_trainings(result.table).decided.sum() == qualities[0].networks
     assert not any(
