@@ -39,6 +39,10 @@ class FinishingRule(Rule, Protocol):
     def reserve(self) -> int:
         """Evaluations of the budget that are left for `finish`."""
 
+    @property
+    def end_seconds(self) -> float:
+        """Expected seconds of the trials of `finish` on one worker; 0 while unknown."""
+
     def told(self, result: Result) -> Mapping[str, Any] | None:
         """Take in a result; return what it changes as values of a note, None for nothing."""
 

@@ -188,9 +188,12 @@ class Search:
         return limit is None or self._spent < limit - self.state.rungs.reserve
 
     def _time_is_up(self) -> bool:
-        """Whether the time limit ends the asking now; it applies once `at_least` evaluations were asked for."""
+        """Whether the time limit ends the asking now, so that the end of the search fits; it applies once `at_least` evaluations were asked for."""
         limit = self._settings.seconds
-        return limit is not None and self._spent >= self._settings.at_least and self.state.seconds >= limit
+        if limit is None or self._spent < self._settings.at_least:
+            return False
+        end = self.state.rungs.end_seconds / max(1, len(self.state.workers()))
+        return self.state.seconds >= limit - end
 
     def _new(self, found: Sequence[Architecture]) -> Trial | None:
         """The first trial of the proposed architecture, if there is one."""

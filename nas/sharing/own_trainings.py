@@ -48,6 +48,7 @@ class OwnTrainings:
         self._own: dict[Architecture, Mapping[str, float]] = {}
         self._probes: set[Architecture] = set()
         self._waiting: set[Architecture] = set()  # probes without a result
+        self._seconds: list[float] = []  # of own trainings
         self.start = 0
 
     @property
@@ -65,6 +66,11 @@ class OwnTrainings:
     def reserve(self) -> int:
         """Evaluations that are left for the end; none where all candidates are trained."""
         return 0 if self.start else self.finals
+
+    @property
+    def end_seconds(self) -> float:
+        """Expected seconds of the trainings at the end: the median of those before, for each."""
+        return self.reserve * float(np.median(self._seconds)) if self._seconds else 0.0
 
     def promote(
         self, rung: int, observed: Observed, promoted: AbstractSet[Architecture]
@@ -112,6 +118,7 @@ class OwnTrainings:
             return None
         if result.ok:
             self._own[architecture] = result.values
+            self._seconds.append(result.seconds)
         complete = self._waiting == {architecture}
         self._waiting.discard(architecture)
         if self._waiting or not (complete or result.ok):

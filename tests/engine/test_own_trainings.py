@@ -16,6 +16,7 @@ import nas
 from nas.core.errors import ConfigError
 from nas.core.records import Architecture, Trial
 from nas.engine.loop import LoopSettings
+from nas.executors import SimulatedSettings
 from nas.runs.history import read_history
 from nas.runs.reading import load_run
 from nas.sharing.own_trainings import OwnTrainings
@@ -190,6 +191,28 @@ def test_a_time_limit_leaves_the_trainings_at_the_end() -> None:
     history = search(budget=10_000, loop={"seconds": 1e-6, "at_least": 60}).history
     assert len(history) == 60 + 10
     assert len(own(history)) == 20
+
+
+class Timed(Sharing):
+    """An inherited evaluation takes a second, a training ten."""
+
+    def __call__(self, trial: Trial) -> dict[str, float]:
+        return {**super().__call__(trial), "took": 10.0 if trial.budget else 1.0}
+
+
+def test_a_time_limit_includes_the_end() -> None:
+    settings = SimulatedSettings(seconds="took", workers=1)
+    history = search(
+        budget=10_000,
+        concurrency=1,
+        evaluate=Timed(),
+        executor="simulated",
+        executor_settings=settings,
+        loop={"seconds": 300.0},
+    ).history
+    assert len(own(history)) == 20
+    assert 290 <= history["finished"].max() <= 310
+    assert 95 <= (history["budget"] == 0).sum() <= 105
 
 
 def test_failed_trainings_are_no_measurement(tmp_path: Path) -> None:
