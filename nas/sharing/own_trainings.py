@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nas.core.records import Architecture, Result
+from nas.core.records import Architecture, FloatArray, Result
 from nas.core.rungs import Observed
 from nas.pareto.indicators import pareto_ranks
 from nas.sharing.agreement import LEAST, Agreement, Measured, agreement
@@ -22,8 +22,8 @@ class OwnTrainings:
     """The rule of a search by inherited values, budget 0, with own trainings, budget `epochs`; see `nas.core.rungs.FinishingRule`.
 
     After some evaluations it trains a few candidates, spread evenly over the order of the multiply-adds of those that cost as much as the front. Their
-    inherited errors are not selected, so that they show how well these rank networks. If they add too little to the costs, new candidates start
-    with their own training (`start` 1). At the end it trains the best by inherited values: by fronts, then by crowding distance.
+    inherited errors are not selected, so that they show how well these rank networks. If neither errors nor losses add enough to the costs, new candidates start
+    with their own training (`start` 1). At the end it trains the best by inherited errors and losses: by fronts, then by crowding distance.
 
     `costs` returns parameters and multiply-adds, or one of them, of an architecture.
     """
@@ -105,8 +105,23 @@ class OwnTrainings:
         sound = [(a, values) for a, values in observed if np.isfinite(values).all()]
         if not sound:
             return []
-        order = ranking(np.array([values for _, values in sound]))
+        order = ranking(self._with_losses(sound))
         return [sound[i][0] for i in order if sound[i][0] not in promoted][: self.finals]
+
+    def _with_losses(self, sound: Observed) -> FloatArray:
+        """The objectives (n, m), with the mean of standardised error and loss in place of the error, on its scale: both rank better than one."""
+        points = np.array([values for _, values in sound])
+        inherited = [self._inherited.get(a, {}) for a, _ in sound]
+        error, loss = (
+            np.array([v.get(f"inherited_{n}", np.nan) for v in inherited]) for n in ("error", "loss")
+        )
+        if not np.isfinite(loss).all() or np.ptp(loss) == 0:
+            return points
+        as_error = error.mean() + (loss - loss.mean()) * error.std() / loss.std()
+        for j in range(points.shape[1]):
+            if np.ptp(points[:, j] - error) < 1e-9:  # error, or minus accuracy
+                points[:, j] += (as_error - error) / 2.0
+        return points
 
     def told(self, result: Result) -> Mapping[str, Any] | None:
         """Take in a result; a new measurement of the trust once the candidates for it are trained, and after each later training."""
@@ -126,9 +141,10 @@ class OwnTrainings:
         found = self.measured()
         if found.networks < LEAST:
             return None
-        if complete and not self.start and found.partial.value < self.threshold:
+        loss = self.measured("loss")
+        if complete and not self.start and max(found.partial.value, loss.partial.value) < self.threshold:
             self.start = 1
-        return self._note(found, complete)
+        return self._note(found, loss, complete)
 
     def measured(self, name: str = "error") -> Agreement:
         """The agreement of inherited with own values of this name, of all candidates with both."""
@@ -141,24 +157,21 @@ class OwnTrainings:
         """Inherited values: of an own row, or of the earlier evaluation."""
         return self._inherited.get(architecture, self._own.get(architecture, {}))
 
-    def _note(self, found: Agreement, complete: bool) -> dict[str, Any]:
+    def _note(self, found: Agreement, loss: Agreement, complete: bool) -> dict[str, Any]:
         values: dict[str, Any] = {"networks": found.networks, "threshold": self.threshold}
         for name, part in (("tau", found.tau), ("partial", found.partial), ("bias", found.bias)):
             values |= _flat(name, part)
-        loss = self.measured("loss")
         values |= _flat("loss_tau", loss.tau) | _flat("loss_partial", loss.partial)
-        return values | {"trusted": not self.start, "text": self._text(found) if complete else ""}
+        return values | {"trusted": not self.start, "text": self._text(found, loss) if complete else ""}
 
-    def _text(self, found: Agreement) -> str:
+    def _text(self, found: Agreement, loss: Agreement) -> str:
         said = (
             f"inherited errors of {found.networks} networks against own trainings of {self.epochs} epochs: tau {found.tau}, given the costs "
-            f"{found.partial}; bias {found.bias.value:+.1f} points"
+            f"{found.partial}; losses: tau {loss.tau}, given the costs {loss.partial}; bias of the error {found.bias.value:+.1f} points"
         )
         if not self.start:
-            return f"{said}. The search goes on with inherited errors."
-        return (
-            f"{said}. This is below the threshold of {self.threshold:g}: from here on candidates are trained."
-        )
+            return f"{said}. The search goes on with inherited values."
+        return f"{said}. Both are below the threshold of {self.threshold:g} given the costs: from here on candidates are trained."
 
 
 def _flat(name: str, part: Measured) -> dict[str, float]:

@@ -67,8 +67,8 @@ class FinalSettings:
 class TrustSettings:
     """The measurement of inherited values by own trainings during a search.
 
-    After `after` evaluations, `networks` candidates are trained, spread over the multiply-adds of the front. When the partial tau of
-    inherited and own errors, given the costs, is below `threshold`, the remaining candidates are trained. Both numbers are at most a quarter
+    After `after` evaluations, `networks` candidates are trained, spread over the multiply-adds of the front. When the partial taus of
+    inherited and own errors and losses, given the costs, are below `threshold`, the remaining candidates are trained. Both numbers are at most a quarter
     of the budget; below 8 networks nothing is measured. Raises `ConfigError` for numbers out of range.
     """
 

@@ -134,7 +134,7 @@ def test_inherited_values_that_add_nothing_are_left(caplog: pytest.LogCaptureFix
     with caplog.at_level(logging.WARNING):
         history = search(tmp_path / "run", evaluate=Sharing(good=False), stop=70).history
     (told,) = [r.getMessage() for r in caplog.records if "inherited errors" in r.getMessage()]
-    assert "below the threshold of 0.2: from here on candidates are trained" in told
+    assert "below the threshold of 0.2 given the costs: from here on candidates are trained" in told
     decided = own(history)["told"].iloc[9]
     assert (history[history["trial"] > decided + 8]["budget"] == EPOCHS).all()
     whole = search(evaluate=Sharing(good=False)).history
@@ -169,7 +169,7 @@ def test_the_measurement_is_recorded_and_the_search_goes_on(tmp_path: Path) -> N
     assert first["trusted"]
     assert first["tau_low"] < first["tau"] < first["tau_high"]
     assert first["bias_low"] < 31 < first["bias_high"] + 2
-    assert "The search goes on with inherited errors" in first["text"]
+    assert "The search goes on with inherited values" in first["text"]
 
 
 def test_a_stop_rule_counts_inherited_values_and_leaves_time_for_the_end() -> None:
