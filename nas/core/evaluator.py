@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from nas.core.objectives import companion_names
 from nas.core.records import Trial
@@ -40,6 +40,14 @@ class HasTask(Protocol):
 
         Raises a `NasError` when the data cannot be read.
         """
+
+
+@runtime_checkable
+class HasIdentity(Protocol):
+    """An evaluator whose values depend on something that a search must not change when it is resumed."""
+
+    def identity(self) -> Mapping[str, Any]:
+        """Plain values that describe it, recorded with the run. Raises a `NasError` where it cannot be read."""
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ import numpy as np
 from nas.core.algorithm import Algorithm
 from nas.core.checks import check_known
 from nas.core.errors import ConfigError, HistoryError
-from nas.core.evaluator import HasPrepare, HasWeights
+from nas.core.evaluator import HasIdentity, HasPrepare, HasWeights
 from nas.core.plugins import make as make_named
 from nas.core.plugins import registry
 from nas.core.problem import Problem
@@ -131,6 +131,7 @@ class Plan:
             **(
                 {} if rule is settings.halving else {"own_trainings": _plain(getattr(rule, "settings", None))}
             ),
+            **_evaluator_identity(problem),
             "warm_start": None if warm is None else warm.summary,
             TASK: None if problem.task is None else problem.task.as_json(),
             "initial": [problem.space.format(a) for a in first] or None,
@@ -155,6 +156,11 @@ class Plan:
         if first:
             made = InitialFirst(made, first)
         return cls(problem, made, settings, identity, warm, rule)
+
+
+def _evaluator_identity(problem: Problem) -> dict[str, Any]:
+    evaluator: object = problem.evaluate
+    return {"evaluator": _plain(evaluator.identity())} if isinstance(evaluator, HasIdentity) else {}
 
 
 def rule_of(problem: Problem, settings: LoopSettings, evaluations: int | None) -> Rule | None:

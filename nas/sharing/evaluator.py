@@ -20,7 +20,7 @@ from nas.core.space import SearchSpace, can_build
 from nas.core.task_spec import TaskSpec
 from nas.sharing.own_trainings import OwnTrainings
 from nas.sharing.settings import FinalSettings, SupernetSettings, TrustSettings
-from nas.sharing.store import WEIGHTS, load_supernet
+from nas.sharing.store import WEIGHTS, folder_name, load_supernet, read_about
 from nas.sharing.supernet import Supernet, size_of
 from nas.sharing.training import Row, default_folder, inherited_score, train_supernet
 from nas.training.counts import check_data
@@ -98,6 +98,13 @@ class SharedEvaluator:
         return OwnTrainings(
             epochs, self.final, self.trust, lambda a: size_of(self.space, spec, a), evaluations
         )
+
+    def identity(self) -> dict[str, Any]:
+        """The supernet, by the name of its folder or by what it belongs to: a resumed search must not mix the values of two. Raises `ConfigError`, `DataError`."""
+        if isinstance(self.supernet, SupernetSettings):
+            return {"supernet": self.folder.name}
+        about = {key: value for key, value in read_about(self.folder).items() if key != "config"}
+        return {"supernet": folder_name(about)}
 
     def keeping(self, folder: str | None, horizon: float | None) -> SharedEvaluator:
         """The same evaluator with another `weights_dir`."""

@@ -15,7 +15,7 @@ from commands import Done, nas_in
 
 import nas
 import nas.training
-from nas.core.errors import ConfigError
+from nas.core.errors import ConfigError, HistoryError
 from nas.core.records import Trial
 from nas.executors.settings import RaySettings
 from nas.sharing import FinalSettings, SharedEvaluator, SupernetSettings
@@ -209,3 +209,20 @@ def test_each_worker_of_a_cluster_reads_the_supernet_once(
     assert (found.history["reads"] == 1).all()
     assert found.history["process"].nunique() == 2
     assert list(found.history["inherited_error"]) == list(alone.history["inherited_error"])
+
+
+def test_a_resumed_search_refuses_another_supernet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    space = NASBench201(channels=4, cells_per_stage=1)
+
+    def search(supernet: Any, **more: Any) -> nas.SearchResult:
+        evaluator = SharedEvaluator(space, recipe=RECIPE, supernet=supernet, final=None)
+        return nas.search(
+            space, ["error", "params"], evaluate=evaluator, algorithm="random", out="run", seed=0, **more
+        )
+
+    search(SupernetSettings(epochs=1), budget=2)
+    with pytest.raises(HistoryError, match=r"evaluator: \{'supernet': 'nasbench201-"):
+        search(SupernetSettings(epochs=1, seed=1), budget=4, resume=True)
+    (folder,) = (tmp_path / "runs" / "supernets").iterdir()
+    assert len(search(folder, budget=4, resume=True).history) == 4  # the same one
