@@ -89,11 +89,17 @@ def progress_line(row: Mapping[str, float], epochs: int) -> str:
 
 def _parts(config: Path, settings: Sequence[str]) -> dict[str, Any]:
     """The space and evaluator of a config as mappings with `name`. Raises `ConfigError`."""
+    from nas.sharing.limited import cost_limits
+
     checked = check_config(override(read_config(config), settings))
     if checked.evaluator is None:
         raise ConfigError(f"config: {config} has no evaluator; a supernet needs its data")
     named = {"space": checked.space, "evaluator": checked.evaluator}
-    return {key: {"name": part.name, **part.settings} for key, part in named.items()}
+    parts = {key: {"name": part.name, **part.settings} for key, part in named.items()}
+    own = parts["evaluator"].get("supernet") or {}
+    if checked.limits and isinstance(own, Mapping):  # as a search with this config
+        parts["evaluator"]["supernet"] = {"limits": list(cost_limits(checked.limits)), **own}
+    return parts
 
 
 def _of_folder(folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from nas.core.objectives import companion_names
+from nas.core.objectives import Limit, companion_names
 from nas.core.records import Trial
 from nas.core.space import SearchSpace
 from nas.core.task_spec import TaskSpec
@@ -59,6 +59,14 @@ class HasForSpace(Protocol):
 
         `task` is the task that the data must have (None: unknown in the driver's process).
         """
+
+
+@runtime_checkable
+class HasLimits(Protocol):
+    """An evaluator that serves only the networks within the limits of the search."""
+
+    def for_limits(self, limits: Sequence[Limit]) -> Evaluate:
+        """Return the same evaluator for a search with these limits, such as ``"madds <= 5e6"``."""
 
 
 @runtime_checkable

@@ -8,7 +8,7 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from nas.core.errors import ConfigError, NasError
-from nas.core.evaluator import HasForSpace, HasTask
+from nas.core.evaluator import HasForSpace, HasLimits, HasTask
 from nas.core.problem import Problem
 from nas.core.space import SearchSpace, for_task
 from nas.core.task_spec import TaskSpec
@@ -39,7 +39,9 @@ def settled(problem: Problem, *, recorded: TaskSpec | None = None, optional: boo
         task = recorded
     space = problem.space if task is None else for_task(problem.space, task)
     given: object = problem.evaluate
-    evaluate = given.for_space(space, task) if isinstance(given, HasForSpace) else problem.evaluate
+    evaluate: Any = given.for_space(space, task) if isinstance(given, HasForSpace) else problem.evaluate
+    if isinstance(evaluate, HasLimits):
+        evaluate = evaluate.for_limits(problem.limits)
     if task is not None and any(isinstance(source, HasForSpace) for source in sources):
         from nas.training.counts import check_counts, check_outputs  # imports torch
 

@@ -16,9 +16,8 @@ from torch.nn.functional import cross_entropy
 
 from nas.core.errors import ConfigError
 from nas.core.records import Architecture
-from nas.core.space import HasVariation
-from nas.sharing.extremes import sampler, with_gene
 from nas.sharing.layout import shared_name
+from nas.sharing.limited import Draws
 from nas.sharing.settings import SupernetSettings
 from nas.sharing.supernet import Supernet, size_of
 from nas.sharing.weights import Inherited, NotCovered, SharedWeights
@@ -36,9 +35,10 @@ class EvenDraw:
     256 random networks, from a range of costs that is drawn first; it needs no costs, which may be slow.
     """
 
-    def __init__(self, supernet: Supernet, seed: int) -> None:
+    def __init__(self, supernet: Supernet, seed: int, limits: tuple[str, ...] = ()) -> None:
         self._supernet = supernet
-        draw, rng = sampler(supernet.space), np.random.default_rng(stream(seed, 5))
+        draw, rng = Draws(supernet.space, limits), np.random.default_rng(stream(seed, 5))
+        self._draws = draw
         pool = [draw(rng) for _ in range(_POOL)]
         sizes = {a: size_of(supernet.space, supernet.task, a)[-1] for a in dict.fromkeys(pool)}
         costs = np.log([max(sizes[a], 1.0) for a in pool])
@@ -53,12 +53,8 @@ class EvenDraw:
         return self._changed(found[int(rng.integers(len(found)))], rng)
 
     def _changed(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-        space = self._supernet.space
-        if isinstance(space, HasVariation):
-            return space.canonical(space.mutate(architecture, rng))
-        gene = int(rng.integers(len(space.cardinalities)))
-        option = int(rng.integers(space.cardinalities[gene]))
-        return with_gene(space, architecture, gene, option) or architecture
+        changed = self._draws.mutated(architecture, rng)
+        return changed if self._draws.holds(changed) else architecture
 
     def network(
         self, rng: np.random.Generator, shared: SharedWeights | None = None, share: float = 1.0

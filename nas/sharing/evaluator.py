@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ from torch import nn
 from nas.core.checks import check_threads
 from nas.core.errors import ConfigError, DataError
 from nas.core.files import absolute
+from nas.core.objectives import Limit
 from nas.core.records import Trial
 from nas.core.space import SearchSpace, can_build
 from nas.core.task_spec import TaskSpec
+from nas.sharing.limited import cost_limits
 from nas.sharing.own_trainings import OwnTrainings
 from nas.sharing.settings import FinalSettings, SupernetSettings, TrustSettings
 from nas.sharing.store import WEIGHTS, folder_name, load_supernet, read_about
@@ -177,6 +179,13 @@ class SharedEvaluator:
     def for_space(self, space: SearchSpace, task: TaskSpec | None) -> SharedEvaluator:
         """The same evaluator, for networks of `space` and data of this task; see `HasForSpace`."""
         return dataclasses.replace(self, space=space, expected=task)
+
+    def for_limits(self, limits: Sequence[str | Limit]) -> SharedEvaluator:
+        """The same evaluator with a supernet of the networks within the limits on costs, unless its settings have others; see `HasLimits`."""
+        own = self.supernet
+        if not isinstance(own, SupernetSettings) or own.limits is not None:
+            return self
+        return dataclasses.replace(self, supernet=dataclasses.replace(own, limits=cost_limits(limits)))
 
     def _recipe(self) -> Recipe:
         settings = self.supernet if isinstance(self.supernet, SupernetSettings) else SupernetSettings()

@@ -38,23 +38,30 @@ def sampler(space: SearchSpace) -> Callable[[np.random.Generator], Architecture]
     return draw
 
 
-def find_extremes(space: SearchSpace, drawn: Sequence[Architecture], size: Size) -> Extremes:
-    """Start from the largest and the smallest of some random networks, and change one gene at a time."""
+def find_extremes(
+    space: SearchSpace,
+    drawn: Sequence[Architecture],
+    size: Size,
+    holds: Callable[[Architecture], bool] = lambda _: True,
+) -> Extremes:
+    """Start from the largest and the smallest of some random networks, and change one gene at a time, as far as `holds` does."""
     sizes = [size(a) for a in drawn]
     order = sorted(range(len(drawn)), key=sizes.__getitem__)
-    largest = _climb(space, drawn[order[-1]], size)
-    smallest = _climb(space, drawn[order[0]], lambda a: tuple(-s for s in size(a)))
+    largest = _climb(space, drawn[order[-1]], size, holds)
+    smallest = _climb(space, drawn[order[0]], lambda a: tuple(-s for s in size(a)), holds)
     return Extremes(largest, smallest)
 
 
-def _climb(space: SearchSpace, start: Architecture, value: Size) -> Architecture:
+def _climb(
+    space: SearchSpace, start: Architecture, value: Size, holds: Callable[[Architecture], bool]
+) -> Architecture:
     best, reached = start, value(start)
     for _ in range(_PASSES):
         before = reached
         for gene, options in enumerate(allowed_genes(space)):
             for option in _spread(options):
                 changed = with_gene(space, best, gene, option)
-                if changed is not None and (found := value(changed)) > reached:
+                if changed is not None and (found := value(changed)) > reached and holds(changed):
                     best, reached = changed, found
         if reached == before:
             break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from nas.core.checks import check_fraction, check_known, check_whole
@@ -19,7 +20,8 @@ class SupernetSettings:
     `epochs` None: ten times those of the recipe, which are a candidate's. `random` is the number of random networks in a step; `seed`
     decides the first weights, the shuffling, the transforms and the random networks. Over the first `shrink` of the epochs (0 to 1) the
     random networks go from the most expensive ones to all (progressive shrinking of depth and width: Cai et al., "Once-for-All", ICLR 2020, section 3.3).
-    `smallest` adds the smallest network to each step (the sandwich of Yu and Huang, ICCV 2019).
+    `smallest` adds the smallest network to each step (the sandwich of Yu and Huang, ICCV 2019). `limits` on `params` and `madds`, such as
+    ``["madds <= 5e6"]``: the supernet serves the networks within them (None: those of the search).
     Raises `ConfigError` for numbers out of range.
     """
 
@@ -28,6 +30,7 @@ class SupernetSettings:
     seed: int = 0
     shrink: float = 0.0
     smallest: bool = False
+    limits: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.epochs is not None:
@@ -37,6 +40,13 @@ class SupernetSettings:
             raise ConfigError(f"supernet: smallest: expected true or false, got {self.smallest!r:.200}")
         check_whole("supernet: random", self.random)
         check_whole("supernet: seed", self.seed, at_least=0)
+        given: object = self.limits
+        if given is not None:
+            if isinstance(given, str) or not isinstance(given, Sequence):
+                raise ConfigError(
+                    f"supernet: limits: expected a list such as ['madds <= 5e6'], got {given!r:.200}"
+                )
+            object.__setattr__(self, "limits", tuple(map(str, given)))
 
     def recipe(self, recipe: Recipe) -> Recipe:
         """The recipe of the supernet."""

@@ -32,6 +32,7 @@ ABOUT, LOG, CHECKPOINT, WEIGHTS = "supernet.json", "log.csv", "checkpoint.pt", "
 _OFF: dict[str, Any] = {
     "shrink": 0.0,
     "smallest": False,
+    "limits": [],
 }  # settings that are recorded where they have an effect
 
 Identity = dict[str, Any]  # plain values
@@ -50,8 +51,12 @@ def identity(
         "recipe": {**dataclasses.asdict(recipe), "augment": list(recipe.augment)},
         "random": settings.random,
         "seed": settings.seed,
-        **{name: getattr(settings, name) for name, off in _OFF.items() if getattr(settings, name) != off},
+        **{name: value for name, value in _optional(settings).items() if value != _OFF[name]},
     }
+
+
+def _optional(settings: SupernetSettings) -> dict[str, Any]:
+    return {"shrink": settings.shrink, "smallest": settings.smallest, "limits": sorted(settings.limits or ())}
 
 
 def folder_name(about: Identity) -> str:

@@ -15,8 +15,9 @@ from nas.core.errors import ConfigError
 from nas.core.records import Architecture
 from nas.core.space import SearchSpace, can_build, for_task, has_cost
 from nas.core.task_spec import TaskSpec
-from nas.sharing.extremes import Extremes, enlarged, find_extremes, sampler, variants
+from nas.sharing.extremes import Extremes, enlarged, find_extremes, variants
 from nas.sharing.layout import Layout, shared_name
+from nas.sharing.limited import Draws
 from nas.sharing.weights import Inherited, SharedWeights, allocate
 from nas.spaces.tracing import without_memory
 from nas.training.fresh import with_shapes
@@ -64,27 +65,29 @@ def build(space: SearchSpace, task: TaskSpec, architecture: Architecture) -> nn.
     return with_shapes(network, lambda: (1, task.in_channels, *(task.image_size or _SIZE)))
 
 
-def make_supernet(space: SearchSpace, task: TaskSpec, seed: int, networks: int | None = None) -> Supernet:
+def make_supernet(
+    space: SearchSpace, task: TaskSpec, seed: int, networks: int | None = None, limits: tuple[str, ...] = ()
+) -> Supernet:
     """A supernet with initial weights; the same for the same arguments.
 
     Shapes follow from `networks` random networks (None: 256), the largest and the smallest that were found, every change of one gene of the
-    largest, and for layers that none of these has, the largest network with them. Raises `ConfigError` for a space
-    that builds no networks, or whose networks cannot share weights.
+    largest, and for layers that none of these has, the largest network with them; with `limits` on costs, such as ``"madds <= 5e6"``, of
+    the networks within them. Raises `ConfigError` for a space that builds no networks, or whose networks cannot share weights, and for limits
+    that no network meets.
     """
     if not can_build(space):
         raise ConfigError(f"space {space.name!r} has no build(architecture): it has no weights to share")
     space = for_task(space, task)
     rng = np.random.default_rng(seed)
-    draw = sampler(space)
+    draw = Draws(space, limits)
     drawn = [draw(rng) for _ in range(networks or NETWORKS)]
-    extremes = find_extremes(space, drawn, cache(lambda a: size_of(space, task, a)))
+    extremes = find_extremes(space, drawn, cache(lambda a: size_of(space, task, a)), draw.holds)
     layout = Layout(space)
-    for architecture in dict.fromkeys(
-        [extremes.largest, extremes.smallest, *variants(space, extremes.largest)]
-    ):
+    nearby = filter(draw.holds, variants(space, extremes.largest))
+    for architecture in dict.fromkeys([extremes.largest, extremes.smallest, *nearby]):
         layout.add(architecture, on_meta(space, task, architecture))
     for architecture in dict.fromkeys(drawn):
-        _add_enlarged(layout, task, architecture, extremes.largest)
+        _add_enlarged(layout, task, architecture, extremes.largest, draw)
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.manual_seed(seed)
         images = torch.randn(_IMAGES, task.in_channels, *(task.image_size or _SIZE))
@@ -92,7 +95,9 @@ def make_supernet(space: SearchSpace, task: TaskSpec, seed: int, networks: int |
     return Supernet(space, task, shared, extremes)
 
 
-def _add_enlarged(layout: Layout, task: TaskSpec, architecture: Architecture, largest: Architecture) -> None:
+def _add_enlarged(
+    layout: Layout, task: TaskSpec, architecture: Architecture, largest: Architecture, draw: Draws
+) -> None:
     """Add a network, and, if tensors grow by it, the largest network that has them at least as large."""
     grown = layout.add(architecture, on_meta(layout.space, task, architecture))
     if not grown:
@@ -100,6 +105,8 @@ def _add_enlarged(layout: Layout, task: TaskSpec, architecture: Architecture, la
     wanted = {name: layout.slots[name].shape for name in grown}
 
     def keeps(other: Architecture) -> bool:
+        if not draw.holds(other):
+            return False
         has = layout.shapes(other, on_meta(layout.space, task, other))
         return all(n in has and all(map(operator.ge, has[n], shape)) for n, shape in wanted.items())
 

@@ -94,7 +94,7 @@ def _train(
         raise ConfigError(
             f"space {space.name!r} has images of another size for each architecture (resolution); weight sharing needs one size"
         )
-    device, seed = process.device, settings.seed
+    device, seed, limits = process.device, settings.seed, settings.limits or ()
     prepared = prepare(data, recipe, device, None)
     if process.first:
         announce(prepared.account)
@@ -107,9 +107,9 @@ def _train(
         finished = load_supernet(store.folder, space, task=prepared.spec(), data=data)
         finished.shared.to(device)
         return finished
-    supernet = make_supernet(space, prepared.spec(), stream(seed, 0))
+    supernet = make_supernet(space, prepared.spec(), stream(seed, 0), limits=limits)
     supernet.shared.to(device)
-    draw = EvenDraw(supernet, seed)
+    draw = EvenDraw(supernet, seed, limits)
     training = _training(supernet, draw, recipe, settings, process)
     log: list[Row] = []
     if state is not None:
