@@ -19,6 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "experiments" / "re
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "experiments" / "weight_sharing"))
 
 import curve
+import equal_compute
+import overhead
 import pools
 import recorded
 import residual
@@ -92,3 +94,29 @@ def test_the_curve_of_the_committed_rows(
     assert table["partial"].to_numpy() == pytest.approx(known["partial"].to_numpy(), nan_ok=True)
     assert (tmp_path / "curve_resnets.png").stat().st_size > 10_000
     assert "| inherited loss |" in capsys.readouterr().out
+
+
+def test_overhead_leaves_out_the_first_evaluations_of_each_worker() -> None:
+    history = pd.DataFrame(
+        {
+            "worker": ["a"] * 4 + ["b"] * 3,
+            "started": [0.0, 10.0, 11.1, 12.2, 0.0, 9.0, 10.5],
+            "finished": [9.0, 11.0, 12.1, 13.2, 8.0, 10.0, 11.5],
+            "seconds": [9.0, 1.0, 1.0, 1.0, 8.0, 1.0, 1.0],
+            "evaluation_seconds": [8.0, 0.9, 0.9, 1.0, 8.0, 1.0, 0.8],
+        }
+    )
+    found = overhead.overheads(history)
+    assert found["overhead"].round(3).tolist() == [0.2, 0.1, 0.7]
+
+
+def test_a_front_is_scored_by_recorded_test_errors(tmp_path: Path) -> None:
+    table = tmp_path / "finalists.csv"
+    for network, madds, error in (("a", 1e5, 60.0), ("b", 4e6, 45.0), ("c", 1e6, 80.0)):
+        equal_compute.append(
+            table, {"network": network, "madds": madds, "test_error": error, "test_loss": 1.0}
+        )
+    front = pd.DataFrame({"architecture": ["a", "b", "c"], "madds": [1e5, 4e6, 1e6]})
+    volume, members = equal_compute.score(front, table)
+    assert members == 3
+    assert volume == pytest.approx(0.5)  # the second lies on the edge of the box

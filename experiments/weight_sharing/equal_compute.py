@@ -1,0 +1,196 @@
+"""Searches with equal compute: weight sharing, successive halving, regularized evolution; the supernet's training counts.
+
+    python experiments/weight_sharing/equal_compute.py [--minutes 10 30] [--seeds 0 1 2] [--methods shared halving evolution]
+
+The space is that of the small ResNets of experiments/real_pool. Every search has the same number of CPU minutes (`time.process_time`, so that other load
+does not matter) and minimises validation error and multiply-adds. All members of its final front, at most ten, are trained again with the same recipe and another seed,
+and scored by their *test* errors: `hypervolume` is the share of the box from 45 to 75 percent and from 0.1 to 4 million multiply-adds (logarithmic). Appends a row for each search to
+results/equal_compute.csv, and one for each of these trainings to results/finalists.csv. A killed run continues.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy loads its libraries
+
+import argparse
+import csv
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from supernets import RESULTS, source, space_of  # first: it finds the modules of the pools
+
+# isort: split
+import pool
+
+import nas
+from nas.core.records import FloatArray, Result, Trial
+from nas.engine.loop import LoopSettings
+from nas.executors import SerialExecutor
+from nas.pareto.archive import non_dominated
+from nas.pareto.indicators import Box, hypervolume
+from nas.sharing import SharedEvaluator, SupernetSettings, train_supernet
+from nas.training import Halving, TrainingEvaluator
+
+METHODS = ("shared", "halving", "evolution")
+SUPERNET_SHARE = 0.25  # of the CPU time
+EPOCH_SECONDS = 15.0  # CPU time of an epoch of the supernet, to choose its epochs
+MOST = 10  # members of the front that are trained again
+MEASURING_SEED = 1000  # of these trainings
+BOX = Box(ideal=np.array([45.0, np.log10(0.1e6)]), reference=np.array([75.0, np.log10(4e6)]))
+RECIPE = pool.RECIPES["resnets"]
+
+
+class OnCpuClock(SerialExecutor):
+    """The serial executor on a clock of CPU seconds, from `spent` on."""
+
+    def now(self) -> float:
+        """CPU seconds of this process."""
+        return time.process_time()
+
+    def collect(self, timeout: float | None = None) -> list[Result]:
+        """The next result, with CPU seconds as its time."""
+        start = time.process_time()
+        return [replace(r, seconds=time.process_time() - start) for r in super().collect(timeout)]
+
+
+def search(method: str, seconds: float, seed: int, folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The front of a search, and facts about it; continued where the folder has it."""
+    space, data = space_of("resnets"), source()
+    facts: dict[str, Any] = {}
+    evaluate: Any = TrainingEvaluator(space, data, RECIPE, device="cpu")
+    loop: dict[str, Any] = {}
+    if method == "shared":
+        epochs = max(1, round(SUPERNET_SHARE * seconds / EPOCH_SECONDS))
+        settings = SupernetSettings(epochs=epochs, seed=seed)
+        train_supernet(space, data, RECIPE, folder / "supernet", settings=settings, device="cpu")
+        spent = float(pd.read_csv(folder / "supernet" / "log.csv")["cpu_seconds"].sum())
+        facts |= {"supernet_epochs": epochs, "supernet_seconds": round(spent, 1)}
+        seconds -= spent
+        evaluate = SharedEvaluator(space, data, RECIPE, folder / "supernet", device="cpu")
+    if method == "halving":
+        loop["halving"] = Halving(1, RECIPE.epochs, 3)
+    run = folder / "run"
+    found = nas.search(
+        space,
+        ["error", "madds"],
+        evaluate=evaluate,
+        algorithm="regularized-evolution" if method == "evolution" else "sa-moead",
+        loop=LoopSettings(evaluations=3000, seconds=seconds, seed=seed, concurrency=1, **loop),
+        executor=lambda evaluate, required: OnCpuClock(evaluate, required=required),
+        keep_weights=False,
+        out=run,
+        resume=(run / "history.sqlite").is_file(),
+    )
+    names = ("sharing_tau", "sharing_partial_tau", "sharing_trusted")
+    facts |= {name: found.summary[name] for name in names if name in found.summary}
+    counts = found.history["budget"].fillna(RECIPE.epochs).value_counts()
+    return found.front, facts | {
+        "evaluations": json.dumps({f"{k:g}": int(v) for k, v in sorted(counts.items())})
+    }
+
+
+def finalist(network: str, path: Path) -> tuple[float, float]:
+    """Test error (percent) and multiply-adds of a network that is trained once more; recorded in `path`."""
+    known = pd.read_csv(path, dtype={"network": str}) if path.is_file() else pd.DataFrame({"network": []})
+    rows = known[known["network"] == network]
+    if rows.empty:
+        space = space_of("resnets")
+        architecture = space.parse(network)
+        evaluator = TrainingEvaluator(space, source(), RECIPE, device="cpu")
+        scored = evaluator.test(Trial(0, architecture, MEASURING_SEED, None)).values()
+        row = {
+            "network": network,
+            "madds": space.cost(architecture)["madds"],
+            "test_error": round(scored["error"], 3),
+            "test_loss": round(scored["loss"], 5),
+        }
+        append(path, row)
+        return row["test_error"], row["madds"]
+    return float(rows["test_error"].iloc[0]), float(rows["madds"].iloc[0])
+
+
+def append(path: Path, row: dict[str, Any]) -> None:
+    """Add a row at the end of a table, with a heading where it is new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(row), lineterminator="\n")
+        if file.tell() == 0:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def score(front: pd.DataFrame, path: Path) -> tuple[float, int]:
+    """The hypervolume of the front by test errors, and its number of members."""
+    texts = front.sort_values("madds")["architecture"].tolist()
+    kept = [
+        texts[i] for i in np.unique(np.linspace(0, len(texts) - 1, min(MOST, len(texts))).round().astype(int))
+    ]
+    points: FloatArray = np.array([finalist(text, path) for text in kept])
+    points[:, 1] = np.log10(points[:, 1])
+    points = np.minimum(points, BOX.reference)
+    return float(hypervolume(points[non_dominated(points)], BOX)), len(texts)
+
+
+COLUMNS = (
+    "minutes", "method", "seed", "hypervolume", "front", "supernet_epochs", "supernet_seconds", "sharing_tau", "sharing_partial_tau",
+    "sharing_trusted", "evaluations", "version",
+)  # fmt: skip
+
+
+def main() -> None:
+    """Run the missing searches, and print medians."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, nargs="+", default=[10, 30])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--runs", type=Path, default=Path("runs/equal_compute"))
+    args = parser.parse_args()
+    path = args.results / "equal_compute.csv"
+    for minutes in args.minutes:
+        for seed in args.seeds:
+            for method in args.methods:
+                if (minutes, method, seed) in finished(path):
+                    continue
+                folder = args.runs / f"{minutes:g}-{method}-{seed}"
+                front, facts = search(method, 60.0 * minutes, seed, folder)
+                volume, members = score(front, args.results / "finalists.csv")
+                row = {
+                    "minutes": minutes,
+                    "method": method,
+                    "seed": seed,
+                    "hypervolume": round(volume, 4),
+                    "front": members,
+                    **facts,
+                    "version": pool.version(),
+                }
+                append(path, {name: row.get(name, "") for name in COLUMNS})
+                print(row, flush=True)
+    if path.is_file():
+        table = pd.read_csv(path)
+        print(
+            table.groupby(["minutes", "method"])["hypervolume"]
+            .describe()[["count", "min", "50%", "max"]]
+            .round(3)
+            .to_string()
+        )
+
+
+def finished(path: Path) -> set[tuple[float, str, int]]:
+    """(minutes, method, seed) of the rows."""
+    if not path.is_file():
+        return set()
+    return set(pd.read_csv(path)[["minutes", "method", "seed"]].itertuples(index=False, name=None))
+
+
+if __name__ == "__main__":
+    main()
