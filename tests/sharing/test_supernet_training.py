@@ -243,8 +243,15 @@ def test_folders_are_keyed_by_space_data_and_recipe() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"epochs": 0}, {"epochs": 1.5}, {"random": 0}, {"seed": -1}, {"shrink": 2}, {"smallest": 1}]
+    "settings",
+    [{"epochs": 0}, {"epochs": 1.5}, {"random": 0}, {"seed": -1}, {"lr": 0}, {"shrink": 2}, {"smallest": 1}],
 )
 def test_settings_out_of_range_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"supernet: {next(iter(settings))}"):
         SupernetSettings(**settings)
+
+
+def test_a_supernet_can_have_a_learning_rate_of_its_own() -> None:
+    recipe = Recipe(epochs=3, lr=0.05)
+    assert SupernetSettings(lr=0.15).recipe(recipe) == replace(recipe, epochs=30, lr=0.15, clip=1.0)
+    assert SupernetSettings(epochs=2).recipe(recipe) == replace(recipe, epochs=2, clip=1.0)
