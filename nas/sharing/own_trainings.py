@@ -22,8 +22,8 @@ class OwnTrainings:
     """The rule of a search by inherited values, budget 0, with own trainings, budget `epochs`; see `nas.core.rungs.FinishingRule`.
 
     After some evaluations it trains a few candidates, spread evenly over the order of the multiply-adds of those that cost as much as the front. Their
-    inherited errors are not selected, so that they show how well these rank networks. If neither errors nor losses add enough to the costs, new candidates start
-    with their own training (`start` 1). At the end it trains the best by inherited errors and losses: by fronts, then by crowding distance.
+    inherited errors are not selected, so that they show how well these rank networks. If neither errors nor losses add enough to the costs, as many again are trained,
+    and if that remains, new candidates start with their own training (`start` 1). At the end it trains the best by inherited errors and losses: by fronts, then by crowding distance.
 
     `costs` returns parameters and multiply-adds, or one of them, of an architecture.
     """
@@ -46,7 +46,8 @@ class OwnTrainings:
         self._costs = costs
         self._inherited: dict[Architecture, Mapping[str, float]] = {}
         self._own: dict[Architecture, Mapping[str, float]] = {}
-        self._probes: set[Architecture] = set()
+        self._most = most
+        self._left = int(self.probes > 0)  # times that candidates are chosen to measure the trust
         self._waiting: set[Architecture] = set()  # probes without a result
         self._seconds: list[float] = []  # of own trainings
         self.start = 0
@@ -76,10 +77,11 @@ class OwnTrainings:
         self, rung: int, observed: Observed, promoted: AbstractSet[Architecture]
     ) -> list[Architecture]:
         """The candidates that measure the trust, once."""
-        if rung or self._probes or not self.probes or len(observed) < self.after:
+        if rung or not self._left or self._waiting or len(observed) < self.after:
             return []
-        chosen = self._spread(observed)
-        self._probes, self._waiting = set(chosen), set(chosen)
+        chosen = self._spread([one for one in observed if one[0] not in promoted])
+        self._left -= 1
+        self._waiting = set(chosen)
         return chosen
 
     def _spread(self, observed: Observed) -> list[Architecture]:
@@ -142,9 +144,19 @@ class OwnTrainings:
         if found.networks < LEAST:
             return None
         loss = self.measured("loss")
-        if complete and not self.start and max(found.partial.value, loss.partial.value) < self.threshold:
-            self.start = 1
-        return self._note(found, loss, complete)
+        return self._note(found, loss, self._decision(found, loss) if complete else "")
+
+    def _decision(self, found: Agreement, loss: Agreement) -> str:
+        """Decide with the measurement of all candidates for it, in a sentence."""
+        if max(found.partial.value, loss.partial.value) >= self.threshold or self.start:
+            return "The search goes on with inherited values."
+        below = f"Both are below the threshold of {self.threshold:g} given the costs"
+        doubtful = max(found.partial.high, loss.partial.high) >= self.threshold
+        if doubtful and len(self._own) < 2 * self.probes <= self._most:
+            self._left += 1  # few networks say little, and a search without inherited values costs much
+            return f"{below}: {self.probes} more networks are trained before the decision."
+        self.start = 1
+        return f"{below}: from here on candidates are trained."
 
     def measured(self, name: str = "error") -> Agreement:
         """The agreement of inherited with own values of this name, of all candidates with both."""
@@ -157,21 +169,18 @@ class OwnTrainings:
         """Inherited values: of an own row, or of the earlier evaluation."""
         return self._inherited.get(architecture, self._own.get(architecture, {}))
 
-    def _note(self, found: Agreement, loss: Agreement, complete: bool) -> dict[str, Any]:
+    def _note(self, found: Agreement, loss: Agreement, decision: str) -> dict[str, Any]:
         values: dict[str, Any] = {"networks": found.networks, "threshold": self.threshold}
         for name, part in (("tau", found.tau), ("partial", found.partial), ("bias", found.bias)):
             values |= _flat(name, part)
         values |= _flat("loss_tau", loss.tau) | _flat("loss_partial", loss.partial)
-        return values | {"trusted": not self.start, "text": self._text(found, loss) if complete else ""}
+        return values | {"trusted": not self.start, "text": self._text(found, loss, decision)}
 
-    def _text(self, found: Agreement, loss: Agreement) -> str:
-        said = (
+    def _text(self, found: Agreement, loss: Agreement, decision: str) -> str:
+        return decision and (
             f"inherited errors of {found.networks} networks against own trainings of {self.epochs} epochs: tau {found.tau}, given the costs "
-            f"{found.partial}; losses: tau {loss.tau}, given the costs {loss.partial}; bias of the error {found.bias.value:+.1f} points"
+            f"{found.partial}; losses: tau {loss.tau}, given the costs {loss.partial}; bias of the error {found.bias.value:+.1f} points. {decision}"
         )
-        if not self.start:
-            return f"{said}. The search goes on with inherited values."
-        return f"{said}. Both are below the threshold of {self.threshold:g} given the costs: from here on candidates are trained."
 
 
 def _flat(name: str, part: Measured) -> dict[str, float]:

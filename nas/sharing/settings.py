@@ -82,7 +82,8 @@ class TrustSettings:
     """The measurement of inherited values by own trainings during a search.
 
     After `after` evaluations, `networks` candidates are trained, spread over the multiply-adds of the front. When the partial taus of
-    inherited and own errors and losses, given the costs, are below `threshold`, the remaining candidates are trained. Both numbers are at most a quarter
+    inherited and own errors and losses, given the costs, are below `threshold`, as many again are trained, where the
+    budget allows it; when they still are, the remaining candidates are trained. Both numbers are at most a quarter
     of the budget; below 8 networks nothing is measured. Raises `ConfigError` for numbers out of range.
     """
 
