@@ -34,6 +34,7 @@ from noise_ceiling import beside_costs  # noqa: E402
 from nas.core.records import FloatArray  # noqa: E402
 from nas.sharing.agreement import partial_tau, tau  # noqa: E402
 
+ARRAYS = ("networks", "inherited_error", "inherited_loss")
 COSTS = ("madds", "params")
 ROUNDS = 1000  # samples of the networks with replacement
 
@@ -100,11 +101,11 @@ def ranked(predictor: str, values: list[FloatArray], own: Own, **about: float) -
 
 
 def supernets(name: str, results: Path) -> pd.DataFrame:
-    """The trained supernets of a pool, with arrays in place of JSON."""
+    """The trained supernets of a pool, with arrays in place of JSON: of the networks that all of them cover."""
     table = pd.read_csv(results / f"supernets_{name}.csv")
-    for column in ("networks", "inherited_error", "inherited_loss"):
-        table[column] = [np.array(json.loads(text)) for text in table[column]]
-    return table
+    arrays = {c: np.array([json.loads(text) for text in table[c]]) for c in ARRAYS}
+    covered = np.isfinite(arrays["inherited_loss"]).all(axis=0)
+    return table.assign(**{c: list(values[:, covered]) for c, values in arrays.items()})
 
 
 def curve(table: pd.DataFrame, own: Own) -> pd.DataFrame:

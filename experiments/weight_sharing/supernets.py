@@ -38,6 +38,7 @@ from nas.core.records import FloatArray  # noqa: E402
 from nas.sharing.settings import SupernetSettings  # noqa: E402
 from nas.sharing.supernet import Supernet  # noqa: E402
 from nas.sharing.training import inherited_score, train_supernet  # noqa: E402
+from nas.sharing.weights import NotCovered  # noqa: E402
 from nas.training.data import Parquet  # noqa: E402
 from nas.training.evaluator import reproducible  # noqa: E402
 from nas.training.feed import prepare  # noqa: E402
@@ -82,10 +83,18 @@ def source() -> Parquet:
 def evaluated(
     supernet: Supernet, networks: Sequence[str], data: Any, recipe: Recipe
 ) -> tuple[FloatArray, float]:
-    """Inherited error (percent) and loss of each network, (n, 2), and the CPU seconds of one evaluation."""
-    prepared, began = prepare(data, recipe, pool.CPU, None), time.process_time()
-    scores = [inherited_score(supernet, supernet.space.parse(text), prepared, recipe) for text in networks]
-    found = [(score.error, score.loss) for score in scores]
+    """Inherited error (percent) and loss of each network, (n, 2), and the CPU seconds of one evaluation.
+
+    NaN for a network that the shared weights do not cover.
+    """
+    prepared, began, found = prepare(data, recipe, pool.CPU, None), time.process_time(), []
+    for text in networks:
+        try:
+            score = inherited_score(supernet, supernet.space.parse(text), prepared, recipe)
+            found.append((score.error, score.loss))
+        except NotCovered as error:
+            print(error, flush=True)
+            found.append((np.nan, np.nan))
     return np.array(found), (time.process_time() - began) / len(found)
 
 
