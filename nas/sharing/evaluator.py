@@ -62,8 +62,19 @@ class SharedEvaluator:
 
     def __post_init__(self) -> None:
         check_threads(self.threads)
+        own: object = self.supernet
+        if not isinstance(own, (SupernetSettings, str, os.PathLike)):
+            raise ConfigError(
+                f"SharedEvaluator: supernet: expected SupernetSettings or a folder, got {own!r:.200}"
+            )
         if not can_build(self.space):
             raise ConfigError(f"space {self.space.name!r} builds no networks: there are no weights to share")
+        for name, kind in (("final", FinalSettings), ("trust", TrustSettings)):
+            given: object = getattr(self, name)
+            if given is not None and not isinstance(given, kind):
+                raise ConfigError(
+                    f"SharedEvaluator: {name}: expected {kind.__name__} or None, got {given!r:.200}"
+                )
         if self.final is None:
             object.__setattr__(self, "trust", None)  # it needs own trainings
         if not self.root:

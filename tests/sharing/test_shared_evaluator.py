@@ -98,6 +98,12 @@ def test_a_space_without_networks_is_refused() -> None:
     assert SharedEvaluator(declared()).classifies
 
 
+@pytest.mark.parametrize("name", ["final", "trust", "supernet"])
+def test_settings_of_another_kind_are_named(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"SharedEvaluator: {name}: expected .*Settings"):
+        SharedEvaluator(NASBench201(), **{name: {"epochs": 2}})  # type: ignore[arg-type]
+
+
 def test_an_unknown_setting_of_the_supernet_is_named_with_its_place() -> None:
     with pytest.raises(ConfigError, match="evaluator shared: supernet: no setting 'epoch'"):
         shared(space=NASBench201(), supernet={"epoch": 3})
