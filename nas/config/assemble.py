@@ -43,7 +43,7 @@ def make_problem(config: SearchConfig, base: Path | None = None) -> Problem:
     return Problem(
         space,
         [_objective(part, base) for part in config.objectives],
-        _evaluator(config.evaluator, space, base),
+        _evaluator(config, space, base),
         config.limits,
     )
 
@@ -85,7 +85,8 @@ def assemble(
 _TRIAL = "a function of a trial"
 
 
-def _evaluator(part: Part | None, space: SearchSpace, base: Path | None) -> Evaluate | None:
+def _evaluator(config: SearchConfig, space: SearchSpace, base: Path | None) -> Evaluate | None:
+    part = config.evaluator
     if part is None:
         return None
     built_in = part.name in registry("evaluator")
@@ -93,7 +94,10 @@ def _evaluator(part: Part | None, space: SearchSpace, base: Path | None) -> Eval
     if built_in or isinstance(found, type):
         if isinstance(found, type) and not takes("space", found):  # only an evaluator's class does
             check_class("evaluator", part.name, found, f"{_TRIAL}, or a class of such objects", "__call__")
-        found = make("evaluator", found, part.settings, part.name, space=space)
+        parts = {"space": config.space, "evaluator": part}
+        plain = {key: {"name": one.name, **one.settings} for key, one in parts.items()}
+        own = {"described_by": plain} if built_in else {}  # for what it stores
+        found = make("evaluator", found, part.settings, part.name, space=space, **own)
     elif part.settings:
         raise ConfigError(
             f"evaluator {part.name!r} is a function; remove its settings: {', '.join(part.settings)}"

@@ -56,3 +56,6 @@ class HasRule(Protocol):
 
     def rule(self, evaluations: int | None) -> FinishingRule | None:
         """A new rule for a search with this budget; None where all trials have one budget."""
+
+    def notice(self, evaluations: int | None) -> str:
+        """What a search with this budget does not do, in a sentence for its user; "" if nothing."""

@@ -114,7 +114,7 @@ class Search:
                 self._fill()
                 if not self._in_flight and not self._arrived:
                     self.state.exhausted |= self._dry and not self.state.stopped_by
-                    if self.state.rungs.finish():
+                    if self.state.rungs.finish() and self._wants_more():
                         continue
                     self._stop_when_all_failed()
                     return self.state
@@ -174,7 +174,8 @@ class Search:
 
     def _wants_more(self) -> bool:
         settings, rungs = self._settings, self.state.rungs
-        if not (self._searches_on() or (rungs.at_end and rungs.due)):
+        left = settings.evaluations is None or self._spent < settings.evaluations
+        if not (self._searches_on() or (rungs.at_end and rungs.due and left)):
             return False
         if settings.ordered:
             return len(self._in_flight) + len(self._arrived) < settings.in_flight

@@ -174,7 +174,7 @@ def rule_of(problem: Problem, settings: LoopSettings, evaluations: int | None) -
     for name in ("halving", "fidelity"):
         if getattr(settings, name) is not None:
             raise ConfigError(
-                f"{name}: the evaluator {type(evaluator).__name__} decides on the budget of each trial; remove {name}"
+                f"{name}: cannot be combined with the evaluator {type(evaluator).__name__}, whose trials have budgets of its own; remove {name}"
             )
     return evaluator.rule(evaluations)
 

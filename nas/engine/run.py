@@ -17,6 +17,7 @@ from nas.core.files import absolute
 from nas.core.interrupts import InterruptWatch, is_interrupt
 from nas.core.plugins import collecting
 from nas.core.problem import Problem
+from nas.core.rungs import HasRule
 from nas.core.task_spec import TaskSpec
 from nas.core.tracebacks import summarize_exception
 from nas.engine.callbacks import AnyCallback, as_callback
@@ -115,6 +116,9 @@ def _run_checked(spec: SearchSpec, on_ready: Callable[[Plan], None] | None) -> S
             remember(history, plan, spec.record, spec.resume, spec.stop, made_of)
         if spec.workers is not None and spec.workers > 1:
             _LOG.info("%s", utilisation_line(plan.settings, spec.workers))
+        evaluator: object = plan.problem.evaluate
+        if isinstance(evaluator, HasRule) and (notice := evaluator.notice(_begun_with(plan))):
+            _LOG.warning("%s", notice)
         if on_ready is not None:
             on_ready(plan)
         with nullcontext() if history is None else HeartbeatWriter(history.path.parent) as heartbeat:
@@ -170,6 +174,12 @@ def _checked(spec: SearchSpec) -> SearchSpec:
 
 def _is_folder(source: AnySource | None, folder: Path) -> bool:
     return isinstance(source, (str, Path)) and absolute(source) == folder
+
+
+def _begun_with(plan: Plan) -> int | None:
+    """The budget with which the run began."""
+    evaluations = plan.identity["evaluations"]
+    return None if evaluations is None else int(evaluations)
 
 
 def _planned(spec: SearchSpec) -> int:

@@ -117,6 +117,9 @@ class Reached(StopRule):
             front = state.front
             values = (front.points * signs)[:, columns]
             meets = (values * turned <= bounds).all(axis=1)
+            if state.rungs.searched is not None:  # inherited values are not those of a training
+                last = state.rungs.budgets[-1]
+                meets &= np.array([item.trial.budget == last for item in front.items], dtype=bool)
             if not meets.any():
                 return ""
             first = int(np.argmax(meets))

@@ -69,13 +69,14 @@ def sharing_summary(notes: Sequence[Note]) -> dict[str, Any]:
     found = sharing_qualities(notes)
     if not found:
         return {}
-    shown = decision(found) or found[-1]
+    decided = decision(found)
+    shown = decided or found[-1]
     entries: dict[str, Any] = {}
     for key, name in _IN_SUMMARY.items():
         part: Estimate = getattr(shown, name)
         entries[key] = _known(part.value)
         entries[f"{key}_interval"] = [_known(part.low), _known(part.high)]
-    return {**entries, "sharing_networks": shown.networks, "sharing_trusted": found[-1].trusted}
+    return {**entries, "sharing_networks": shown.networks, "sharing_trusted": decided and found[-1].trusted}
 
 
 def _quality(note: Note) -> SharingQuality:

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.stats import kendalltau, norm, t
 
 from nas.core.records import FloatArray
+from nas.sharing.settings import LEAST
 
-LEAST = 8  # networks below which nothing is estimated
 CONFIDENCE = 0.9
 _ROWS_FOR_SQUARES = 25
 

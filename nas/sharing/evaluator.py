@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from nas.core.objectives import Limit
 from nas.core.records import Trial
 from nas.core.space import SearchSpace, can_build
 from nas.core.task_spec import TaskSpec
+from nas.core.text import duration
 from nas.sharing.limited import cost_limits
 from nas.sharing.own_trainings import OwnTrainings
 from nas.sharing.settings import FinalSettings, SupernetSettings, TrustSettings
@@ -28,7 +30,7 @@ from nas.sharing.training import Row, default_folder, inherited_score, train_sup
 from nas.training.counts import check_data
 from nas.training.data import Digits
 from nas.training.data.account import NOTICES
-from nas.training.evaluator import TrainingEvaluator, reproducible
+from nas.training.evaluator import TrainingEvaluator, device_of, reproducible
 from nas.training.feed import Prepared, prepare
 from nas.training.recipe import Recipe
 
@@ -58,6 +60,7 @@ class SharedEvaluator:
     trust: TrustSettings | None = field(default_factory=TrustSettings)
     expected: TaskSpec | None = None
     weights_dir: str | None = None
+    described_by: Mapping[str, Any] | None = None  # the space and the evaluator as a config has them
     root: str = ""  # the folder where the search began: workers may have another one
 
     def __post_init__(self) -> None:
@@ -112,6 +115,21 @@ class SharedEvaluator:
             epochs, self.final, self.trust, lambda a: size_of(self.space, spec, a), evaluations
         )
 
+    def notice(self, evaluations: int | None) -> str:
+        """What a search with this budget does not measure, in a sentence; ""."""
+        if self.final is None:
+            return (
+                "evaluator shared, final: false: no candidate is trained, so the front has inherited errors"
+            )
+        made = self.rule(evaluations)
+        if made is None or not made.finals:
+            return (
+                f"a budget of {evaluations} evaluations has no own trainings: the front has inherited errors"
+            )
+        if self.trust is not None and not made.probes:
+            return f"a budget of {evaluations} evaluations is too small to measure the trust in inherited errors (32 at least)"
+        return ""
+
     def identity(self) -> dict[str, Any]:
         """The supernet, by the name of its folder or by what it belongs to: a resumed search must not mix the values of two. Raises `ConfigError`, `DataError`."""
         if isinstance(self.supernet, SupernetSettings):
@@ -152,22 +170,53 @@ class SharedEvaluator:
 
         Progress is reported on the logger `nas.data`. Raises `DataError`, `ConfigError`, `TrainingDiverged`.
         """
+        device = self._device()
+        if device.type == "cuda" and not torch.cuda.is_available():
+            raise ConfigError(
+                f"device: {self.device!r} is not available: PyTorch finds no GPU; use device: cpu, or remove the setting"
+            )
         if len(self._prepared().validation) == 0:
             raise DataError(f"data {self.data}: there is no validation image to evaluate on")
         if isinstance(self.supernet, SupernetSettings) and not (self.folder / WEIGHTS).is_file():
-            epochs = self._recipe().epochs
-            NOTICES.warning("Training the supernet: %d epochs, in %s", epochs, self.folder)
+            self._train_supernet(self.supernet)
+        self.loaded(self._device())
+
+    def _train_supernet(self, settings: SupernetSettings) -> None:
+        epochs = self._recipe().epochs
+        NOTICES.warning("Training the supernet: %d epoch%s, in %s", epochs, "s" * (epochs != 1), self.folder)
+        own = self.described_by
+        if own is not None and settings.limits:
+            own = {
+                **own,
+                "evaluator": {
+                    **own["evaluator"],
+                    "supernet": {**(own["evaluator"].get("supernet") or {}), "limits": list(settings.limits)},
+                },
+            }
+        start, done = time.monotonic(), 0
+
+        def report(row: Row) -> None:
+            nonlocal done
+            done += 1
+            _report(row, epochs, (time.monotonic() - start) / done, first=done == 1)
+
+        try:
             train_supernet(
                 self.space,
                 self.data,
                 self.recipe,
                 self.folder,
-                settings=self.supernet,
+                settings=settings,
                 threads=self.threads,
                 device=self.device,
-                on_epoch=lambda row: _report(row, epochs),
+                on_epoch=report,
+                config=own,
             )
-        self.loaded(self._device())
+        except KeyboardInterrupt:
+            NOTICES.warning(
+                "Interrupted in the supernet; the same command continues after its last whole epoch"
+            )
+            raise
 
     @property
     def folder(self) -> Path:
@@ -217,7 +266,7 @@ class SharedEvaluator:
         return _LOADED[key][1]
 
     def _device(self) -> torch.device:
-        return torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        return device_of(self.device)
 
 
 @dataclass(frozen=True)
@@ -239,9 +288,13 @@ class Inheriting(TrainingEvaluator):
         return f"{super()._settings()} from {self.shared.folder.name}"
 
 
-def _report(row: Row, epochs: int) -> None:
+def _report(row: Row, epochs: int, seconds: float, *, first: bool) -> None:
+    """A line for the first epoch with the expected time, and for those with errors."""
+    left = duration(seconds * (epochs - row["epoch"]))
     if "largest_error" in row:
         NOTICES.warning(
-            "Supernet: epoch %d of %d, error of the largest network %.1f%%, smallest %.1f%%, random ones %.1f%%",
-            *(row["epoch"], epochs, row["largest_error"], row["smallest_error"], row["random_error"]),
+            "Supernet: epoch %d of %d, error of the largest network %.1f%%, smallest %.1f%%, random ones %.1f%%, about %s left",
+            *(row["epoch"], epochs, row["largest_error"], row["smallest_error"], row["random_error"], left),
         )
+    elif first:
+        NOTICES.warning("Supernet: epoch %d of %d, about %s left", row["epoch"], epochs, left)

@@ -34,12 +34,14 @@ def shared(
     trust: Any = None,
     threads: int = 1,
     device: str | None = None,
+    described_by: Mapping[str, Any] | None = None,
 ) -> Evaluate:
     """Evaluate each candidate with the weights of a supernet, without its own training.
 
     `data` (a name, a path, or a mapping with `name`) and `recipe` are those of the supernet's training. `supernet` is the folder of a trained one, or
     has the settings of its training (`epochs`, `random`, `seed`), which then begins the search. `final` (`epochs`, `networks`, `start`: scratch or
-    inherited) describes own trainings, `trust` (`networks`, `after`, `threshold`) those that measure inherited values; false: none.
+    inherited) describes own trainings, `trust` (`networks`, `after`, `threshold`) those that measure inherited values; false: none. `described_by`, the
+    space and the evaluator as a config has them, is stored with the supernet.
     """
     from nas.sharing.evaluator import SharedEvaluator
 
@@ -47,8 +49,8 @@ def shared(
         None, {"data": data, "recipe": recipe, "threads": threads, "device": device}, space
     )
     own = supernet
-    if not isinstance(supernet, (str, os.PathLike)):
-        if not isinstance(supernet or {}, Mapping):
+    if not isinstance(supernet, (str, os.PathLike)) or not str(supernet).strip():
+        if supernet is not None and not isinstance(supernet, Mapping):
             raise ConfigError(
                 f"evaluator shared: supernet: expected a folder or a mapping such as {{epochs: 50}}, got {supernet!r:.200}"
             )
@@ -62,6 +64,7 @@ def shared(
         device,
         _settings(FinalSettings, final, "final"),
         _settings(TrustSettings, trust, "trust"),
+        described_by=described_by,
     )
 
 
@@ -69,7 +72,7 @@ def _settings(kind: type[T], given: Any, name: str) -> T | None:
     """The settings of a mapping, the defaults for None; None for false."""
     if given is False:
         return None
-    if not isinstance(given or {}, Mapping):
+    if given is not None and not isinstance(given, Mapping):
         raise ConfigError(f"evaluator shared: {name}: expected a mapping or false, got {given!r:.200}")
     made: T = make("evaluator shared:", kind, given or {}, name)
     return made

@@ -11,8 +11,8 @@ import numpy as np
 from nas.core.records import Architecture, FloatArray, Result
 from nas.core.rungs import Observed
 from nas.pareto.indicators import pareto_ranks
-from nas.sharing.agreement import LEAST, Agreement, Measured, agreement
-from nas.sharing.settings import FinalSettings, TrustSettings
+from nas.sharing.agreement import Agreement, Measured, agreement
+from nas.sharing.settings import LEAST, FinalSettings, TrustSettings
 from nas.training.halving import ranking
 
 _SHARE = 4  # at most one evaluation in four is of each kind
@@ -48,6 +48,7 @@ class OwnTrainings:
         self._own: dict[Architecture, Mapping[str, float]] = {}
         self._most = most
         self._left = int(self.probes > 0)  # times that candidates are chosen to measure the trust
+        self._unselected: set[Architecture] = set()  # chosen whatever their inherited values
         self._waiting: set[Architecture] = set()  # probes without a result
         self._seconds: list[float] = []  # of own trainings
         self.start = 0
@@ -65,13 +66,13 @@ class OwnTrainings:
 
     @property
     def reserve(self) -> int:
-        """Evaluations that are left for the end; none where all candidates are trained."""
-        return 0 if self.start else self.finals
+        """Evaluations that are left for the end, and for the candidates that measure the trust; none where all candidates are trained."""
+        return 0 if self.start else self.finals + self._left * self.probes
 
     @property
     def end_seconds(self) -> float:
         """Expected seconds of the trainings at the end: the median of those before, for each."""
-        return self.reserve * float(np.median(self._seconds)) if self._seconds else 0.0
+        return self.finals * float(np.median(self._seconds)) if self._seconds and not self.start else 0.0
 
     def promote(
         self, rung: int, observed: Observed, promoted: AbstractSet[Architecture]
@@ -82,6 +83,7 @@ class OwnTrainings:
         chosen = self._spread([one for one in observed if one[0] not in promoted])
         self._left -= 1
         self._waiting = set(chosen)
+        self._unselected |= self._waiting
         return chosen
 
     def _spread(self, observed: Observed) -> list[Architecture]:
@@ -107,8 +109,19 @@ class OwnTrainings:
         sound = [(a, values) for a, values in observed if np.isfinite(values).all()]
         if not sound:
             return []
-        order = ranking(self._with_losses(sound))
-        return [sound[i][0] for i in order if sound[i][0] not in promoted][: self.finals]
+        found: list[Architecture] = []
+        known = {self._alike(a) for a in promoted}
+        for a in (sound[i][0] for i in ranking(self._with_losses(sound))):
+            if len(found) < self.finals and self._alike(a) not in known:
+                known.add(self._alike(a))
+                found.append(a)
+        return found
+
+    def _alike(self, architecture: Architecture) -> tuple[Any, ...]:
+        """Equal for networks with the same inherited values and costs: they are the same function, but for what has no effect."""
+        values = self._inherited.get(architecture, {})
+        same = values.get("inherited_error"), values.get("inherited_loss")
+        return (*(same if None not in same else (architecture,)), *self._costs(architecture))
 
     def _with_losses(self, sound: Observed) -> FloatArray:
         """The objectives (n, m), with the mean of standardised error and loss in place of the error, on its scale: both rank better than one."""
@@ -140,10 +153,10 @@ class OwnTrainings:
         self._waiting.discard(architecture)
         if self._waiting or not (complete or result.ok):
             return None
-        found = self.measured()
+        among = self._unselected if complete else None
+        found, loss = self.measured("error", among), self.measured("loss", among)
         if found.networks < LEAST:
             return None
-        loss = self.measured("loss")
         return self._note(found, loss, self._decision(found, loss) if complete else "")
 
     def _decision(self, found: Agreement, loss: Agreement) -> str:
@@ -152,15 +165,16 @@ class OwnTrainings:
             return "The search goes on with inherited values."
         below = f"Both are below the threshold of {self.threshold:g} given the costs"
         doubtful = max(found.partial.high, loss.partial.high) >= self.threshold
-        if doubtful and len(self._own) < 2 * self.probes <= self._most:
+        if doubtful and len(self._unselected) < 2 * self.probes <= self._most:
             self._left += 1  # few networks say little, and a search without inherited values costs much
             return f"{below}: {self.probes} more networks are trained before the decision."
         self.start = 1
         return f"{below}: from here on candidates are trained."
 
-    def measured(self, name: str = "error") -> Agreement:
-        """The agreement of inherited with own values of this name, of all candidates with both."""
+    def measured(self, name: str = "error", among: AbstractSet[Architecture] | None = None) -> Agreement:
+        """The agreement of inherited with own values of this name, of all candidates (or those `among` them) with both."""
         both = [a for a in self._own if f"inherited_{name}" in self._values(a)]
+        both = [a for a in both if among is None or a in among]
         inherited = np.array([self._values(a)[f"inherited_{name}"] for a in both])
         own = np.array([self._own[a][name] for a in both])
         return agreement(inherited, own, np.array([self._costs(a) for a in both]))

@@ -11,14 +11,16 @@ from nas.training.recipe import Recipe
 
 CLIP = 1.0  # the largest norm of the gradient, unless the recipe sets one
 STARTS = ("scratch", "inherited")
+LEAST = 8  # networks below which nothing is estimated
+FASTER = 3.0  # the rate of a supernet, relative to that of a network
 
 
 @dataclass(frozen=True, slots=True)
 class SupernetSettings:
     """Settings of a supernet's training beside the recipe.
 
-    `epochs` None: ten times those of the recipe, which are a candidate's. `lr` is the learning rate (None: the recipe's; three times as much ranked
-    better in experiments/weight_sharing, since gradients are averaged over the networks of a step). `random` is the number of random networks in a step; `seed`
+    `epochs` None: ten times those of the recipe, which are a candidate's. `lr` is the learning rate (None: three times the recipe's, since
+    gradients are averaged over the networks of a step; it ranked better in experiments/weight_sharing). `random` is the number of random networks in a step; `seed`
     decides the first weights, the shuffling, the transforms and the random networks. Over the first `shrink` of the epochs (0 to 1) the
     random networks go from the most expensive ones to all (progressive shrinking of depth and width: Cai et al., "Once-for-All", ICLR 2020, section 3.3).
     `smallest` adds the smallest network to each step (the sandwich of Yu and Huang, ICCV 2019). `limits` on `params` and `madds`, such as
@@ -55,7 +57,9 @@ class SupernetSettings:
     def recipe(self, recipe: Recipe) -> Recipe:
         """The recipe of the supernet."""
         epochs = 10 * recipe.epochs if self.epochs is None else self.epochs
-        return replace(recipe, epochs=epochs, lr=self.lr or recipe.lr, clip=recipe.clip or CLIP)
+        return replace(
+            recipe, epochs=epochs, lr=self.lr or round(FASTER * recipe.lr, 12), clip=recipe.clip or CLIP
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ class TrustSettings:
     threshold: float = 0.2
 
     def __post_init__(self) -> None:
-        check_whole("trust: networks", self.networks)
+        check_whole("trust: networks", self.networks, at_least=LEAST)
         check_whole("trust: after", self.after)
         value = self.threshold
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not -1 <= value <= 1:

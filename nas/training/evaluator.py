@@ -287,7 +287,15 @@ class TrainingEvaluator:
         return score
 
     def _device(self) -> torch.device:
-        return torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        return device_of(self.device)
+
+
+def device_of(name: str | None) -> torch.device:
+    """The device of this name; None: a GPU if there is one, else the CPU. Raises `ConfigError` for an unknown name."""
+    try:
+        return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except RuntimeError:
+        raise ConfigError(f"device: {name!r} is unknown; expected cpu, cuda or cuda:NUMBER") from None
 
 
 def _sampling(score: Scored, images: int) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,9 @@ class Sharing:
         if self.failing and rng.random() < 0.7:
             raise RuntimeError("out of luck")
         return {"error": own, "loss": own / 10, **values}
+
+    def notice(self, evaluations: int | None) -> str:
+        return ""
 
     def rule(self, evaluations: int | None) -> OwnTrainings:
         return OwnTrainings(EPOCHS, self.final, self.trust, costs, evaluations)
@@ -236,7 +239,7 @@ def test_small_budgets_have_few_trainings(budget: int) -> None:
 @pytest.mark.parametrize("setting", [{"halving": {"first": 1, "last": 9}}, {"fidelity": 3.0}])
 def test_a_second_rule_of_budgets_is_refused(setting: dict[str, Any]) -> None:
     (name,) = setting
-    with pytest.raises(ConfigError, match=f"{name}: the evaluator Sharing decides on the budget"):
+    with pytest.raises(ConfigError, match=f"{name}: cannot be combined with the evaluator Sharing"):
         search(loop=setting)
 
 
@@ -250,3 +253,54 @@ def test_repeats_are_refused() -> None:
 def test_without_trust_only_the_end_is_trained() -> None:
     history = search(evaluate=Sharing(trust=None)).history
     assert list(own(history)["trial"]) == list(range(110, 120))
+
+
+@pytest.mark.parametrize("concurrency", [8, 16, 40])
+def test_many_trials_in_flight_stay_within_the_budget(concurrency: int) -> None:
+    history = search(budget=40, concurrency=concurrency).history
+    assert len(history) == 40
+    assert len(own(history)) == 20
+
+
+def test_a_search_that_ended_early_trains_nothing_twice_when_it_goes_on(tmp_path: Path) -> None:
+    stopped: dict[str, Any] = {
+        "evaluate": Sharing(),
+        "algorithm": "random",
+        "seed": 1,
+        "out": tmp_path / "run",
+    }
+    first = nas.search(SPACE, ["error", "params"], budget=60, stop=[{"stalled": 4}], **stopped).history
+    assert len(first) < 60
+    more = nas.search(SPACE, ["error", "params"], budget=60, resume=True, **stopped).history
+    assert len(more) <= 60
+    assert own(more)["architecture"].is_unique
+    table, _ = load_run(tmp_path / "run")
+    decided = [note.values for note in table.notes if note.kind == "sharing" and note.values["text"]]
+    assert all(values["networks"] in (10, 20) for values in decided)
+
+
+def test_a_target_is_reached_by_own_trainings_alone() -> None:
+    target = {"reached": "error <= 100"}
+    history = nas.search(
+        SPACE, ["error", "params"], evaluate=Sharing(), algorithm="random", budget=60, stop=[target], seed=1
+    ).history
+    assert len(own(history)) > 0
+    assert history["budget"].iloc[:15].eq(0).all()
+
+
+@dataclass(frozen=True)
+class Alike(Sharing):
+    """Networks that differ in the first three genes alone are the same function."""
+
+    def __call__(self, trial: Trial) -> dict[str, float]:
+        a = trial.architecture
+        return super().__call__(replace(trial, architecture=Architecture(a.space, (0, 0, 0, *a.genes[3:]))))
+
+    def rule(self, evaluations: int | None) -> OwnTrainings:
+        return OwnTrainings(EPOCHS, self.final, None, lambda a: (1.0,), evaluations)
+
+
+def test_the_same_function_is_trained_once_at_the_end() -> None:
+    history = nas.search(SPACE, ["error"], evaluate=Alike(), algorithm="random", budget=200, seed=1).history
+    assert len(own(history)) == 10
+    assert own(history)["inherited_error"].is_unique

@@ -62,7 +62,7 @@ def test_numbers_that_are_not_known_are_null_in_the_summary() -> None:
     found = sharing_summary([sharing_note(9, tau=math.nan, tau_low=math.inf, tau_high="high")])
     assert (found["sharing_tau"], found["sharing_tau_interval"]) == (None, [None, None])
     bare = sharing_summary([Note(3, SHARING, {})])
-    assert (bare["sharing_tau"], bare["sharing_networks"], bare["sharing_trusted"]) == (None, 0, True)
+    assert (bare["sharing_tau"], bare["sharing_networks"], bare["sharing_trusted"]) == (None, 0, None)
 
 
 def test_the_decision_is_the_newest_note_with_a_sentence() -> None:

@@ -79,6 +79,9 @@ class Inherits:
             "error": now, "loss": now / 10, "inherited_error": inherited, "inherited_loss": inherited / 10,
         }  # fmt: skip
 
+    def notice(self, evaluations: int | None) -> str:
+        return ""
+
     def rule(self, evaluations: int | None) -> OwnTrainings:
         return OwnTrainings(
             5, FinalSettings(epochs=5), TrustSettings(), lambda a: (1.0 + a.genes[1],), evaluations

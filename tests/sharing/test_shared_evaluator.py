@@ -48,11 +48,11 @@ def run(
 
 
 def test_a_search_trains_its_supernet_and_a_later_one_reuses_it(
-    run: Callable[..., Done], tmp_path: Path
+    run: Callable[..., Done], caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     done = run("search", "my.yaml", "--csv")
     assert done.code == 0, done.err
-    assert "Training the supernet: 1 epochs" in done.out + done.err
+    assert "Training the supernet: 1 epoch," in done.out + done.err
     first = pd.read_csv(tmp_path / "runs" / "mine" / "history.csv")
     assert len(first) == 4
     assert (first["inherited_error"] == first["error"]).all()
@@ -60,6 +60,10 @@ def test_a_search_trains_its_supernet_and_a_later_one_reuses_it(
     again = run("search", "my.yaml", "--csv", "--out", "runs/again")
     assert "Training the supernet" not in again.out + again.err
     (folder,) = (tmp_path / "runs" / "supernets").iterdir()
+    assert "final: false: no candidate is trained, so the front has inherited errors" in " ".join(
+        caplog.messages
+    )
+    assert run("supernet", "evaluate", str(folder), "333333").code == 0
     named = run(
         *("search", "my.yaml", "--csv", "--out", "runs/named", "--set"),
         f"evaluator.supernet={folder.relative_to(tmp_path)}",
@@ -163,13 +167,17 @@ def test_an_own_training_can_start_with_inherited_weights(
         ({"final": {"start": "new"}}, "final: start: unknown 'new'; known: scratch, inherited"),
         ({"final": {"epochs": 0}}, "final: epochs"),
         ({"final": 5}, "final: expected a mapping or false, got 5"),
+        ({"final": 0}, "final: expected a mapping or false, got 0"),
+        ({"supernet": ""}, "supernet: expected a folder or a mapping"),
+        ({"device": "foo"}, "device: 'foo' is unknown; expected cpu, cuda or cuda:NUMBER"),
+        ({"trust": {"networks": 6}}, "trust: networks: expected a whole number of at least 8"),
         ({"trust": {"threshold": 2}}, "trust: threshold: expected a number from -1"),
         ({"trust": {"network": 2}}, "evaluator shared: trust: no setting 'network' .did you mean 'networks'"),
     ],
 )
 def test_wrong_settings_of_own_trainings_are_named(setting: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        shared(space=NASBench201(), **setting)
+        shared(space=NASBench201(), **setting).prepare()  # type: ignore[attr-defined]
 
 
 class Counted:

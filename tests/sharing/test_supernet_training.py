@@ -129,7 +129,7 @@ def test_a_space_whose_networks_changed_is_refused(trained: Path) -> None:
 
 
 def test_a_folder_keeps_the_supernet_that_it_has(trained: Path) -> None:
-    with pytest.raises(ConfigError, match=r"another recipe: lr 0.1 there, 0.2 here"):
+    with pytest.raises(ConfigError, match=r"another recipe: lr 0.3 there, 0.6 here"):
         train(trained, recipe=replace(RECIPE, lr=0.2))
     with pytest.raises(ConfigError, match="another seed"):
         train(trained, seed=1)
@@ -254,4 +254,4 @@ def test_settings_out_of_range_are_refused(settings: dict[str, Any]) -> None:
 def test_a_supernet_can_have_a_learning_rate_of_its_own() -> None:
     recipe = Recipe(epochs=3, lr=0.05)
     assert SupernetSettings(lr=0.15).recipe(recipe) == replace(recipe, epochs=30, lr=0.15, clip=1.0)
-    assert SupernetSettings(epochs=2).recipe(recipe) == replace(recipe, epochs=2, clip=1.0)
+    assert SupernetSettings(epochs=2).recipe(recipe) == replace(recipe, epochs=2, lr=0.15, clip=1.0)
