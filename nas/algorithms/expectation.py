@@ -171,8 +171,11 @@ class _Noisy:
 
     def fit(self, X: FloatArray, table: _Measured, j: int) -> _Noisy:
         y = table.points[:, j]
-        self._scale = Scale.of(self._objective, y)
         noise = self._objective.noise
+        self._constant = bool(np.ptp(y) == 0)
+        if self._constant:  # a single result, or equal ones, have no scale
+            return self
+        self._scale = Scale.of(self._objective, y)
         self._step = max(0.01 * float(y.std()), 1e-9)
         spread = noise or self._sampling(table)
         self._usual = float(np.mean((self._slopes(y) * spread) ** 2))
@@ -206,8 +209,12 @@ class _Noisy:
     def estimate(self, X: FloatArray, table: _Measured, j: int) -> tuple[FloatArray, ...]:
         """Index, expected value, and 90% interval of a further measurement, each (a,), minimised."""
         y = table.points[:, j]
-        found = self._model.estimate(self._measurements(X, table, y))
         sampling = np.bincount(table.group, self._sampling(table)) / np.bincount(table.group)
+        if self._constant:
+            mean = table.means()[:, j]
+            half = T90 * np.maximum(sampling, self._objective.noise or 0.0)
+            return mean, mean, mean - half, mean + half
+        found = self._model.estimate(self._measurements(X, table, y))
         noise = found.noise * np.sqrt(self._relative(self._scale.values(found.mean), sampling))
         std = np.hypot(found.std, noise)
         mean = outcomes(found.mean, std, self._scale.values) @ FINE.weights

@@ -82,7 +82,8 @@ class Layout:
 
     def _named(self, architecture: Architecture, network: nn.Module) -> Iterator[tuple[str, Layer]]:
         named, used = shared_name(self.space), dict[str, str]()
-        for own, layer in layers_of(network):
+        about = f"space {self.space.name!r}: the network {self.space.format(architecture)!r}"
+        for own, layer in layers_of(network, about):
             name = named(architecture, own)
             if name in used:
                 raise ConfigError(
@@ -130,15 +131,15 @@ def slices(shape: Shape, inner: Layer) -> tuple[slice, ...]:
     )
 
 
-def layers_of(network: nn.Module) -> Iterator[tuple[str, Layer]]:
-    """Every parameter of a network by its name. Raises `ConfigError` for a parameter that the network holds twice."""
+def layers_of(network: nn.Module, about: str = "the network") -> Iterator[tuple[str, Layer]]:
+    """Every parameter of a network by its name. Raises `ConfigError`, beginning with `about`, for a parameter that it holds twice."""
     seen: dict[int, str] = {}
     for path, module in network.named_modules(remove_duplicate=False):
         for leaf, parameter in module.named_parameters(recurse=False, remove_duplicate=False):
             name = f"{path}.{leaf}" if path else leaf
             if id(parameter) in seen:
                 raise ConfigError(
-                    f"the network uses the parameter {seen[id(parameter)]!r} a second time as {name!r}: weight sharing needs "
+                    f"{about} uses the parameter {seen[id(parameter)]!r} a second time as {name!r}: weight sharing needs "
                     "every module once; build a separate module for each use"
                 )
             seen[id(parameter)] = name

@@ -155,7 +155,11 @@ def load_supernet(
     _check_same(folder, about, asked)
     if not (folder / WEIGHTS).is_file():
         raise ConfigError(f"{folder}: the training of this supernet is not finished; continue it first")
-    state = weights.read(folder / WEIGHTS)
+    try:
+        state = weights.read(folder / WEIGHTS)
+    except DataError as error:
+        said = str(error).replace("delete the file to train again", "train the supernet again")
+        raise DataError(said) from None
     try:
         trained = TaskSpec.from_json(about["task"])
         assert trained is not None

@@ -86,6 +86,10 @@ def allocate(layout: Layout, build: Build, images: Tensor) -> SharedWeights:
     The network with the most entries of a tensor gives the values of its slice; the rest is normal with their mean and
     standard deviation. Each of these networks is checked in a forward pass of `images` (`check_shareable`). Raises `ConfigError`.
     """
+    if not layout.slots:
+        raise ConfigError(
+            f"space {layout.space.name!r}: its networks have no parameters: there are no weights to share"
+        )
     witnesses: dict[Architecture, list[str]] = {}
     for name, slot in layout.slots.items():
         witnesses.setdefault(slot.witness, []).append(name)

@@ -170,3 +170,14 @@ def test_estimates_do_not_depend_on_what_was_learned_before():
     once = Expectation(problem).fit(known).estimate(known)
     again = Expectation(problem).fit(known[:20]).fit(known).estimate(known)
     assert np.array_equal(once.mean, again.mean)
+
+
+def test_equal_results_are_their_own_expected_values():
+    objective = nas.Objective("error", companions=["loss"])
+    for count in (1, 12):
+        problem = Problem(Grid(), [objective, "params"], noisy)
+        estimate = estimates(problem, told(problem, count, error=89.97))
+        assert estimate is not None
+        assert (estimate.mean[:, 0] == 89.97).all()
+        assert (estimate.low[:, 0] == 89.97).all()
+        assert (estimate.high[:, 0] == 89.97).all()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from commands import Done, nas_in
 
 import nas
@@ -105,3 +106,10 @@ def test_the_command_trains_the_supernet_of_the_search(
     assert (pd.read_csv(tmp_path / "runs" / "mine" / "history.csv")["params"] <= 9000).all()
     (folder,) = (tmp_path / "runs" / "supernets").iterdir()
     assert run("supernet", "evaluate", str(folder), "000000").code == 0
+
+
+def test_networks_without_parameters_are_refused() -> None:
+    space = nas.Space("bare", k=nas.Choice(1, 2))
+    space.build(lambda c, *, num_classes, in_channels: torch.nn.Flatten())
+    with pytest.raises(ConfigError, match="space 'bare': its networks have no parameters"):
+        make_supernet(space, DIGITS, seed=0, networks=4)
