@@ -93,7 +93,7 @@ class TrustSettings:
 
     networks: int = 10
     after: int = 30
-    threshold: float = 0.2
+    threshold: float = 0.1
 
     def __post_init__(self) -> None:
         check_whole("trust: networks", self.networks, at_least=LEAST)

@@ -138,7 +138,7 @@ def test_inherited_values_that_add_nothing_are_left(caplog: pytest.LogCaptureFix
         history = search(tmp_path / "run", evaluate=Sharing(good=False), stop=70).history
     *more, told = [r.getMessage() for r in caplog.records if "inherited errors" in r.getMessage()]
     assert all(m.endswith("given the costs: 10 more networks are trained before the decision.") for m in more)
-    assert told.endswith("below the threshold of 0.2 given the costs: from here on candidates are trained.")
+    assert told.endswith("below the threshold of 0.1 given the costs: from here on candidates are trained.")
     trained = 10 * (1 + len(more))
     assert f"of {trained} networks" in told
     decided = own(history)["told"].iloc[trained - 1]
