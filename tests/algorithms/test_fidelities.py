@@ -127,14 +127,15 @@ def test_a_budget_with_few_results_is_not_learned():
     assert all(found[a][0] == short(a) for a in found)
 
 
-def test_learning_begins_at_the_most_frequent_budget_and_needs_common_architectures():
-    """Results of earlier runs may have any budgets."""
+def test_learning_begins_at_the_most_frequent_budget_unless_new_architectures_start_above_it():
+    """Results of earlier runs may have any budgets; a search that starts at a higher one now has left the lower."""
     problem = problem_of()
     some, others = drawn(problem, 20), drawn(problem, 60, seed=1)[-10:]
     apart = [seen_at(problem, a, 1.0) for a in some] + [
         seen_at(problem, a, 3.0) for a in others if a not in some
     ]
-    assert budgets_to_learn(apart) == [1]
+    assert budgets_to_learn(apart) == [3]
+    assert budgets_to_learn(apart[::-1]) == [1]
     longer = [seen_at(problem, a, 1.0) for a in some[:6]] + [seen_at(problem, a, 3.0) for a in some]
     assert budgets_to_learn(longer) == [3]
     for known in (apart, longer):
