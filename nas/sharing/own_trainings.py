@@ -11,9 +11,9 @@ import numpy as np
 from nas.core.records import Architecture, FloatArray, Result
 from nas.core.rungs import Observed
 from nas.pareto.indicators import pareto_ranks
+from nas.pareto.subset import spread_subset
 from nas.sharing.agreement import Agreement, Measured, agreement
 from nas.sharing.settings import LEAST, FinalSettings, TrustSettings
-from nas.training.halving import ranking
 
 _SHARE = 4  # at most one evaluation in four is of each kind
 
@@ -23,7 +23,7 @@ class OwnTrainings:
 
     After some evaluations it trains a few candidates, spread evenly over the order of the multiply-adds of those that cost as much as the front. Their
     inherited errors are not selected, so that they show how well these rank networks. If neither errors nor losses add enough to the costs, as many again are trained,
-    and if that remains, new candidates start with their own training (`start` 1). At the end it trains the best by inherited errors and losses: by fronts, then by crowding distance.
+    and if that remains, new candidates start with their own training (`start` 1). At the end it trains the best by inherited errors and losses: those that add the most hypervolume.
 
     `costs` returns parameters and multiply-adds, or one of them, of an architecture.
     """
@@ -109,13 +109,14 @@ class OwnTrainings:
         sound = [(a, values) for a, values in observed if np.isfinite(values).all()]
         if not sound:
             return []
-        found: list[Architecture] = []
-        known = {self._alike(a) for a in promoted}
-        for a in (sound[i][0] for i in ranking(self._with_losses(sound))):
-            if len(found) < self.finals and self._alike(a) not in known:
-                known.add(self._alike(a))
-                found.append(a)
-        return found
+        different: dict[tuple[Any, ...], int] = {}  # the first of each function
+        for i, (a, _) in enumerate(sound):
+            if a in promoted or self._alike(a) not in different:
+                different[self._alike(a)] = i
+        rows = sorted(different.values())
+        taken = [k for k, i in enumerate(rows) if sound[i][0] in promoted]
+        found = spread_subset(self._with_losses(sound)[rows], self.finals, taken)
+        return [sound[rows[k]][0] for k in found]
 
     def _alike(self, architecture: Architecture) -> tuple[Any, ...]:
         """Equal for networks with the same inherited values and costs: they are the same function, but for what has no effect."""

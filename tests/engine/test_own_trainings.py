@@ -134,17 +134,18 @@ def test_a_finished_search_goes_on_with_a_larger_budget(tmp_path: Path) -> None:
 
 
 def test_inherited_values_that_add_nothing_are_left(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    useless = Sharing(good=False, trust=TrustSettings(threshold=0.2))
     with caplog.at_level(logging.WARNING):
-        history = search(tmp_path / "run", evaluate=Sharing(good=False), stop=70).history
+        history = search(tmp_path / "run", evaluate=useless, stop=70).history
     *more, told = [r.getMessage() for r in caplog.records if "inherited errors" in r.getMessage()]
     assert all(m.endswith("given the costs: 10 more networks are trained before the decision.") for m in more)
-    assert told.endswith("below the threshold of 0.1 given the costs: from here on candidates are trained.")
+    assert told.endswith("below the threshold of 0.2 given the costs: from here on candidates are trained.")
     trained = 10 * (1 + len(more))
     assert f"of {trained} networks" in told
     decided = own(history)["told"].iloc[trained - 1]
     assert (history[history["trial"] > decided + 8]["budget"] == EPOCHS).all()
-    whole = search(evaluate=Sharing(good=False)).history
-    resumed = search(tmp_path / "run", evaluate=Sharing(good=False), resume=True).history
+    whole = search(evaluate=useless).history
+    resumed = search(tmp_path / "run", evaluate=useless, resume=True).history
     pd.testing.assert_frame_equal(without_times(resumed), without_times(whole))
     table, _ = load_run(tmp_path / "run")
     notes = [note for note in table.notes if note.kind == "sharing"]
