@@ -74,7 +74,7 @@ class Rungs:
     @property
     def end_seconds(self) -> float:
         """Expected seconds of the end of the search on one worker."""
-        return 0.0 if self._finishing is None or self.at_end else self._finishing.end_seconds
+        return 0.0 if self._finishing is None else self._finishing.end_seconds
 
     @property
     def due(self) -> int:

@@ -217,6 +217,7 @@ def test_a_time_limit_includes_the_end() -> None:
         loop={"seconds": 300.0},
     ).history
     assert len(own(history)) == 20
+    assert (own(history)["trial"].iloc[10:] >= len(history) - 10).all()
     assert 290 <= history["finished"].max() <= 310
     assert 95 <= (history["budget"] == 0).sum() <= 105
 
