@@ -18,7 +18,7 @@ import math
 import os
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -120,11 +120,11 @@ def finished(path: Path) -> set[tuple[int, str]]:
         return {(int(row["index"]), row["seed"]) for row in rows}
 
 
-def append(path: Path, row: dict[str, Any]) -> None:
+def append(path: Path, row: dict[str, Any], columns: Sequence[str] = COLUMNS) -> None:
     """Add a row at the end of the table, and wait until it is on disk."""
     with table(path) as file:
         lines = io.StringIO()
-        writer = csv.DictWriter(lines, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(lines, columns, lineterminator="\n")
         if file.seek(0, os.SEEK_END) == 0:
             writer.writeheader()
         writer.writerow(row)

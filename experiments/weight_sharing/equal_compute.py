@@ -15,7 +15,6 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy loads its libraries
 
 import argparse
-import csv
 import json
 import time
 from dataclasses import replace
@@ -112,19 +111,10 @@ def finalist(network: str, path: Path) -> tuple[float, float]:
             "test_error": round(scored["error"], 3),
             "test_loss": round(scored["loss"], 5),
         }
-        append(path, row)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pool.append(path, row, list(row))
         return row["test_error"], row["madds"]
     return float(rows["test_error"].iloc[0]), float(rows["madds"].iloc[0])
-
-
-def append(path: Path, row: dict[str, Any]) -> None:
-    """Add a row at the end of a table, with a heading where it is new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(row), lineterminator="\n")
-        if file.tell() == 0:
-            writer.writeheader()
-        writer.writerow(row)
 
 
 def score(front: pd.DataFrame, path: Path) -> tuple[float, int]:
@@ -174,7 +164,8 @@ def main() -> None:
                     **facts,
                     "version": pool.version(),
                 }
-                append(path, {name: row.get(name, "") for name in COLUMNS})
+                path.parent.mkdir(parents=True, exist_ok=True)
+                pool.append(path, {name: row.get(name, "") for name in COLUMNS}, COLUMNS)
                 print(row, flush=True)
     if path.is_file():
         table = pd.read_csv(path)

@@ -9,11 +9,8 @@ in a search. A killed run continues after its last whole epoch; a supernet with 
 from __future__ import annotations
 
 import argparse
-import csv
 import dataclasses
-import io
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -133,13 +130,7 @@ def measured(
 def add(path: Path, row: dict[str, Any]) -> None:
     """Append a row, whole and on disk when this returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with pool.table(path) as file:
-        lines = io.StringIO()
-        writer = csv.DictWriter(lines, COLUMNS, lineterminator="\n")
-        if file.seek(0, os.SEEK_END) == 0:
-            writer.writeheader()
-        writer.writerow(row)
-        file.write(lines.getvalue().encode())
+    pool.append(path, row, COLUMNS)
 
 
 def done(path: Path) -> set[tuple[int, int]]:

@@ -57,5 +57,5 @@ class HasRule(Protocol):
     def rule(self, evaluations: int | None) -> FinishingRule | None:
         """A new rule for a search with this budget; None where all trials have one budget."""
 
-    def notice(self, evaluations: int | None) -> str:
-        """What a search with this budget does not do, in a sentence for its user; "" if nothing."""
+    def notice(self, rule: Any) -> str:
+        """What a search with this rule, which `rule` made, does not do, in a sentence for its user; "" if nothing."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from nas.core.records import Architecture, FloatArray, Note, Observation, Result, Trial
 from nas.core.rungs import FinishingRule, Rule
+from nas.runs.sharing_quality import SHARING
 
 IN_LINE = 8  # next candidates of each rung whose weights are kept
 
@@ -24,8 +25,6 @@ class Rungs:
 
     A rule that finishes (`nas.core.rungs.FinishingRule`) also promotes at the end of the search, and may let new architectures start on its second rung.
     """
-
-    KIND = "sharing"  # of the notes of such a rule
 
     def __init__(self, fidelity: float | None = None, rule: Rule | None = None) -> None:
         self._rule = rule
@@ -114,7 +113,7 @@ class Rungs:
         self._under_way.pop(trial.architecture, None)
         self._observed[rung][trial.architecture] = seen.objectives
         if self._finishing is not None and (found := self._finishing.told(result)) is not None:
-            self._notes.append(Note(self.told_at.total(), self.KIND, found))
+            self._notes.append(Note(self.told_at.total(), SHARING, found))
         if rung < len(self.budgets) - 1:
             self._trials[trial.architecture] = trial
             observed = list(self._observed[rung].items())

@@ -23,7 +23,6 @@ from nas.core.text import storable
 from nas.core.values import absent_message, reported
 from nas.engine.callbacks import AnyCallback, Callbacks
 from nas.engine.expected import ExpectedLog
-from nas.engine.fidelity import Rungs
 from nas.engine.replay import before_draining, check_exact_values, check_whole
 from nas.engine.search_state import LoopSettings, SearchState, numerics, trial_seed
 from nas.engine.silence import SilenceWatch
@@ -31,6 +30,7 @@ from nas.engine.stopping import StopRule, Watch
 from nas.pareto.indicators import beyond_best
 from nas.runs.failures import in_common
 from nas.runs.history import History
+from nas.runs.sharing_quality import SHARING
 
 __all__ = ["LoopSettings", "Search", "SearchState", "trial_seed"]
 
@@ -280,7 +280,7 @@ class Search:
             self._recent.append(result)
         notes = self._take_notes()
         for note in notes:
-            if note.kind == Rungs.KIND and note.values.get("text"):
+            if note.kind == SHARING and note.values.get("text"):
                 _LOG.warning("%s", note.values["text"])
         if self._history is not None:
             self._history.record_tell(result.trial.id, self.state.seconds, notes)

@@ -117,7 +117,7 @@ def _run_checked(spec: SearchSpec, on_ready: Callable[[Plan], None] | None) -> S
         if spec.workers is not None and spec.workers > 1:
             _LOG.info("%s", utilisation_line(plan.settings, spec.workers))
         evaluator: object = plan.problem.evaluate
-        if isinstance(evaluator, HasRule) and (notice := evaluator.notice(_begun_with(plan))):
+        if isinstance(evaluator, HasRule) and (notice := evaluator.notice(plan.rule)):
             _LOG.warning("%s", notice)
         if on_ready is not None:
             on_ready(plan)
@@ -174,12 +174,6 @@ def _checked(spec: SearchSpec) -> SearchSpec:
 
 def _is_folder(source: AnySource | None, folder: Path) -> bool:
     return isinstance(source, (str, Path)) and absolute(source) == folder
-
-
-def _begun_with(plan: Plan) -> int | None:
-    """The budget with which the run began."""
-    evaluations = plan.identity["evaluations"]
-    return None if evaluations is None else int(evaluations)
 
 
 def _planned(spec: SearchSpec) -> int:

@@ -30,7 +30,7 @@ from nas.sharing.training import Row, default_folder, inherited_score, train_sup
 from nas.training.counts import check_data
 from nas.training.data import Digits
 from nas.training.data.account import NOTICES
-from nas.training.evaluator import TrainingEvaluator, device_of, reproducible
+from nas.training.evaluator import TrainingEvaluator, available_device, device_of, reproducible
 from nas.training.feed import Prepared, prepare
 from nas.training.recipe import Recipe
 
@@ -115,19 +115,18 @@ class SharedEvaluator:
             epochs, self.final, self.trust, lambda a: size_of(self.space, spec, a), evaluations
         )
 
-    def notice(self, evaluations: int | None) -> str:
-        """What a search with this budget does not measure, in a sentence; ""."""
-        if self.final is None:
+    def notice(self, rule: OwnTrainings | None) -> str:
+        """What a search with this rule does not measure, in a sentence; "" if nothing; see `nas.core.rungs.HasRule`."""
+        if rule is None:
             return (
                 "evaluator shared, final: false: no candidate is trained, so the front has inherited errors"
             )
-        made = self.rule(evaluations)
-        if made is None or not made.finals:
+        if not rule.finals:
+            return "the budget is too small for own trainings (4 evaluations at least): the front has inherited errors"
+        if self.trust is not None and not rule.probes:
             return (
-                f"a budget of {evaluations} evaluations has no own trainings: the front has inherited errors"
+                "the budget is too small to measure the trust in inherited errors (32 evaluations at least)"
             )
-        if self.trust is not None and not made.probes:
-            return f"a budget of {evaluations} evaluations is too small to measure the trust in inherited errors (32 at least)"
         return ""
 
     def identity(self) -> dict[str, Any]:
@@ -170,11 +169,7 @@ class SharedEvaluator:
 
         Progress is reported on the logger `nas.data`. Raises `DataError`, `ConfigError`, `TrainingDiverged`.
         """
-        device = self._device()
-        if device.type == "cuda" and not torch.cuda.is_available():
-            raise ConfigError(
-                f"device: {self.device!r} is not available: PyTorch finds no GPU; use device: cpu, or remove the setting"
-            )
+        available_device(self.device)
         if len(self._prepared().validation) == 0:
             raise DataError(f"data {self.data}: there is no validation image to evaluate on")
         if isinstance(self.supernet, SupernetSettings) and not (self.folder / WEIGHTS).is_file():

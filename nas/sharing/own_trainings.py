@@ -77,7 +77,7 @@ class OwnTrainings:
     def promote(
         self, rung: int, observed: Observed, promoted: AbstractSet[Architecture]
     ) -> list[Architecture]:
-        """The candidates that measure the trust, once."""
+        """The candidates that measure the trust, once or twice."""
         if rung or not self._left or self._waiting or len(observed) < self.after:
             return []
         chosen = self._spread([one for one in observed if one[0] not in promoted])
@@ -162,7 +162,7 @@ class OwnTrainings:
 
     def _decision(self, found: Agreement, loss: Agreement) -> str:
         """Decide with the measurement of all candidates for it, in a sentence."""
-        if max(found.partial.value, loss.partial.value) >= self.threshold or self.start:
+        if max(found.partial.value, loss.partial.value) >= self.threshold:
             return "The search goes on with inherited values."
         below = f"Both are below the threshold of {self.threshold:g} given the costs"
         doubtful = max(found.partial.high, loss.partial.high) >= self.threshold

@@ -197,11 +197,7 @@ class TrainingEvaluator:
         Raises `DataError` when the data cannot be read or (without an architecture) have no validation image, and
         `ConfigError` for an unavailable device.
         """
-        device = self._device()
-        if device.type == "cuda" and not torch.cuda.is_available():
-            raise ConfigError(
-                f"device: {self.device!r} is not available: PyTorch finds no GPU; use device: cpu, or remove the setting"
-            )
+        device = available_device(self.device)
         prepared = self.task.prepare(self.data, self.recipe, device, self._wanted(architecture))
         if architecture is None and len(prepared.validation) == 0:
             raise DataError(f"data {self.data}: there is no validation image to select by")
@@ -296,6 +292,16 @@ def device_of(name: str | None) -> torch.device:
         return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
     except RuntimeError:
         raise ConfigError(f"device: {name!r} is unknown; expected cpu, cuda or cuda:NUMBER") from None
+
+
+def available_device(name: str | None) -> torch.device:
+    """As `device_of`; raises `ConfigError` also for a GPU where PyTorch finds none."""
+    device = device_of(name)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            f"device: {name!r} is not available: PyTorch finds no GPU; use device: cpu, or remove the setting"
+        )
+    return device
 
 
 def _sampling(score: Scored, images: int) -> dict[str, float]:

@@ -52,7 +52,7 @@ class Sharing:
             raise RuntimeError("out of luck")
         return {"error": own, "loss": own / 10, **values}
 
-    def notice(self, evaluations: int | None) -> str:
+    def notice(self, rule: Any) -> str:
         return ""
 
     def rule(self, evaluations: int | None) -> OwnTrainings:

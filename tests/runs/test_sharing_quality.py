@@ -16,7 +16,6 @@ from sharing_notes import DECISION, Inherits, Sharing, later_note, sharing_note
 import nas
 from nas.core.errors import ForeignFileError
 from nas.core.records import Note
-from nas.engine.fidelity import Rungs
 from nas.report.sharing import own_trainings
 from nas.runs.history import FILE
 from nas.runs.sharing_quality import SHARING, decision, sharing_qualities, sharing_summary
@@ -46,10 +45,6 @@ def in_summary(values: Any) -> dict[str, Any]:
 
 def read(out: Path) -> dict[str, Any]:
     return in_summary(json.loads((out / "summary.json").read_text()))
-
-
-def test_the_loop_and_its_readers_name_the_notes_alike() -> None:
-    assert Rungs.KIND == SHARING
 
 
 def test_the_summary_is_by_the_decision_else_by_the_newest_note() -> None:

@@ -79,7 +79,7 @@ class Inherits:
             "error": now, "loss": now / 10, "inherited_error": inherited, "inherited_loss": inherited / 10,
         }  # fmt: skip
 
-    def notice(self, evaluations: int | None) -> str:
+    def notice(self, rule: Any) -> str:
         return ""
 
     def rule(self, evaluations: int | None) -> OwnTrainings:

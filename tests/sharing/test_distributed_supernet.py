@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from processes import launch
 
 from nas.training.weights import read
 
@@ -24,25 +21,11 @@ train_supernet(plain(), Digits(), recipe, sys.argv[1], settings=SupernetSettings
 """
 
 
-def launch(folder: Path, processes: int) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    script = folder.parent / "script.py"
-    script.write_text(SCRIPT)
-    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}"]
-    command += ["--master-addr=127.0.0.1", f"--master-port={port}", str(script), str(folder)]
-    root = Path(__file__).resolve().parents[2]
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-3000:]
-
-
 @pytest.mark.slow
 def test_two_processes_train_the_supernet_that_one_trains(tmp_path: Path) -> None:
     """Without batch norm or transforms a batch split over processes has the same gradient."""
-    launch(tmp_path / "one", 1)
-    launch(tmp_path / "two", 2)
+    launch(SCRIPT, tmp_path / "one", 1, timeout=300)
+    launch(SCRIPT, tmp_path / "two", 2, timeout=300)
     one, two = (read(tmp_path / name / "supernet.pt")["weights"] for name in ("one", "two"))
     assert all(torch.allclose(one[name], two[name], atol=1e-5) for name in one)
     assert any(not torch.equal(one[name], two[name]) for name in one)

@@ -3,15 +3,12 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from processes import launch
 from torch import nn
 
 from nas.core.errors import ConfigError, DataError
@@ -153,24 +150,11 @@ train_full(build, Digits(), recipe, sys.argv[1], settings=settings)
 """
 
 
-def launch(folder: Path, processes: int, epochs: int = 2) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    script = folder.parent / "script.py"
-    script.write_text(SCRIPT)
-    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}"]
-    command += ["--master-addr=127.0.0.1", f"--master-port={port}", str(script), str(folder), str(epochs)]
-    env = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=110)
-    assert done.returncode == 0, done.stderr[-3000:]
-
-
 @pytest.mark.slow
 def test_two_processes_train_what_one_trains(tmp_path):
     """Without batch normalisation or transforms a batch split over processes has the same gradient."""
-    launch(tmp_path / "one", 1)
-    launch(tmp_path / "two", 2)
+    launch(SCRIPT, tmp_path / "one", 1, 2)
+    launch(SCRIPT, tmp_path / "two", 2, 2)
     one, two = (read(tmp_path / n / "weights.pt")["network"] for n in ("one", "two"))
     assert all(torch.allclose(one[k], two[k], atol=1e-5) for k in one)
     first, second = (list(csv.DictReader((tmp_path / n / "log.csv").open())) for n in ("one", "two"))
