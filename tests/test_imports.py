@@ -21,6 +21,7 @@ ROOMS = (
     "executors",  # serial, Ray, simulated
     "training",  # data, recipes, the training loop, tasks, latency
     "sharing",  # weight sharing: shared tensors, networks that inherit them
+    "deployment",  # the deployed network: ONNX file, int8, targets, measurement on devices
     "algorithms",  # one algorithm a file, what they share, other packages' optimisers
     "runs",  # everything on disk: log, tables, files, notes, failures
     "report",  # figures, tables and the page of a run

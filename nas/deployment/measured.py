@@ -1,0 +1,97 @@
+"""The result of a measurement on a device, from the device's answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nas.deployment.faults import Broken
+from nas.training.latency import Timing
+
+FAR = 2.0  # a drift by more than this factor is flagged: the corrected latency counts as unsteady
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The latency and memory of one network on a device.
+
+    `milliseconds` is the median time of a run, `low` and `high` the bounds of the median with 95% confidence; all three
+    are corrected where the device's speed has changed (`drift`), and `raw` is the median as timed. `unsteadiness` is that
+    of `nas.training.latency.Timing`, and at least the drift less one where that is above a factor of 2. `reference_ms` is
+    the median of the reference network in the same rounds and `drift` its ratio to the first one since the device's
+    start. `peak_memory` is in bytes, beyond the loaded network; None where the system does not count it. `began` and
+    `ended` are seconds of the device's clock, `runs` the number of timed runs, `device` a description.
+    """
+
+    milliseconds: float
+    raw: float
+    low: float
+    high: float
+    unsteadiness: float
+    reference_ms: float
+    drift: float
+    peak_memory: int | None
+    runs: int
+    began: float
+    ended: float
+    device: str
+
+    @property
+    def corrected(self) -> bool:
+        """Whether the drift was above the tolerance, so that the times are corrected."""
+        return self.milliseconds != self.raw
+
+
+def measured_from(answer: Mapping[str, Any], tolerance: float, device: str) -> Measured:
+    """The result in a device's answer, corrected for a drift above the tolerance. Raises `Broken` for nonsense."""
+    try:
+        found = answer["measured"]
+        timing, reference = (_timing(found[name]) for name in ("seconds", "reference"))
+        first = reference.median if found["baseline"] is None else _number(found["baseline"])
+        memory = found["peak_memory"]
+        began, ended = float(found["began"]), float(found["ended"])
+        if memory is not None and (type(memory) is not int or memory < 0):
+            raise ValueError
+    except (KeyError, TypeError, ValueError):
+        raise Broken(f"a result that is not of the protocol: {str(dict(answer))[:200]}") from None
+    drift = reference.median / first
+    factor = 1e3 if abs(drift - 1) <= tolerance else 1e3 / drift
+    far = max(drift, 1 / drift)
+    low, high = timing.interval
+    return Measured(
+        milliseconds=timing.median * factor,
+        raw=timing.milliseconds,
+        low=low * factor,
+        high=high * factor,
+        unsteadiness=max(timing.unsteadiness, far - 1 if far > FAR else 0.0),
+        reference_ms=reference.milliseconds,
+        drift=drift,
+        peak_memory=memory,
+        runs=len(timing.seconds),
+        began=began,
+        ended=ended,
+        device=device,
+    )
+
+
+def described(name: str, hello: Mapping[str, Any]) -> str:
+    """One line about a device, from what it announced."""
+    return (
+        f"{name}: {hello.get('processor')}, {hello.get('cores')} cores, {hello.get('system')} {hello.get('machine')}, "
+        f"onnxruntime {hello.get('onnxruntime')}, Python {hello.get('python')}"
+    )
+
+
+def _timing(seconds: Any) -> Timing:
+    if not isinstance(seconds, list) or len(seconds) < 2:
+        raise ValueError
+    return Timing(tuple(_number(value) for value in seconds))
+
+
+def _number(value: Any) -> float:
+    """A finite number above zero. Raises `ValueError` and `TypeError`."""
+    if isinstance(value, bool) or not 0 < float(value) < math.inf:
+        raise ValueError
+    return float(value)
