@@ -65,7 +65,7 @@ class Connection:
             raise Broken(f"no answer for {seconds:g} s while {doing}{self._heard()}") from None
         if line is None:
             raise self._ended(doing)
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             found = json.loads(line)
             if isinstance(found, dict):
                 return found

@@ -90,7 +90,7 @@ class Device:
         """The Python that runs there."""
         if self.ssh is None:
             return os.path.expanduser(self.python) if self.python else sys.executable
-        return (self.python or "python3").removeprefix("~/")  # ssh starts in the home folder
+        return self.python or "python3"
 
     def command(self) -> list[str]:
         """The arguments that start the script: of a Python here, or of ssh."""
@@ -108,7 +108,7 @@ class Device:
             "RemoteCommand": "none",
         }
         ours = [part for name, value in settings.items() for part in ("-o", f"{name}={value}")]
-        return ["ssh", "-T", *ours, *self.options, "--", self.ssh, shlex.join(script)]
+        return ["ssh", "-T", *ours, *self.options, "--", self.ssh, _shell_words(script)]
 
     def check(self) -> str:
         """Connect, and return a description of the device. Raises `DeviceError`."""
@@ -125,9 +125,13 @@ class Device:
 
         `on_wait` gets the seconds of waiting, every few seconds, while another process uses the device. Raises
         `ModelRefused` for a network that onnxruntime there cannot run, `DeviceError` for faults of the device, and
-        `ConfigError` where the package onnx is missing here.
+        `ConfigError` where the package onnx is missing here or the settings are of a GPU.
         """
         settings = settings or LatencySettings()
+        if settings.device != "cpu":
+            raise ConfigError(
+                f"{self.name}: measures on a CPU, and the settings have device {settings.device!r}"
+            )
         values = asdict(settings)
         request = {name: values[name] for name in SENT} | {"timeout_s": self.timeout_s}
         blobs = {"model": model, "reference": reference_network()}
@@ -214,3 +218,9 @@ def _is_name(value: object, forbidden: str) -> bool:
     return (
         not value.rpartition("@")[2].startswith("-") and value[0] != "-" and not set(value) & set(forbidden)
     )
+
+
+def _shell_words(words: list[str]) -> str:
+    """Words for a remote shell, which expands `~/` at the start and nothing else."""
+    home = "~/" if words[0].startswith("~/") else ""
+    return home + shlex.join([words[0].removeprefix("~/"), *words[1:]])

@@ -86,6 +86,8 @@ class Wire:
 
 def versions() -> dict[str, Any]:
     """What the client is told first. Raises `Refused` where a package is missing."""
+    # onnxruntime 1.29 and later send facts about each network to its maker, from a thread that takes time
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     missing = []
     for name in ("numpy", "onnxruntime"):
         try:
@@ -300,9 +302,10 @@ def baseline(folder: str, request: dict[str, Any], median: float, steady: bool) 
             return float(kept["seconds"])
     if not steady:
         return None
-    with open(path + ".new", "w", encoding="ascii") as file:
-        json.dump({"key": key, "seconds": median}, file)
-    os.replace(path + ".new", path)
+    with contextlib.suppress(OSError):  # a full disk costs the correction, not the measurement
+        with open(path + ".new", "w", encoding="ascii") as file:
+            json.dump({"key": key, "seconds": median}, file)
+        os.replace(path + ".new", path)
     return median
 
 
@@ -311,6 +314,7 @@ def measure(request: dict[str, Any], folder: str) -> dict[str, Any]:
     began = time.monotonic()
     calls = [caller(request[name], request["threads"]) for name in ("model", "reference")]
     seconds, reference = time_in_turns(calls, request)
+    del calls  # its memory, before the network is loaded again
     steady = unsteadiness(reference) <= request["tolerance"]
     return {
         "seconds": seconds,

@@ -50,13 +50,13 @@ def measured_from(answer: Mapping[str, Any], tolerance: float, device: str) -> M
         found = answer["measured"]
         timing, reference = (_timing(found[name]) for name in ("seconds", "reference"))
         first = reference.median if found["baseline"] is None else _number(found["baseline"])
+        drift = _number(reference.median / first)
         memory = found["peak_memory"]
-        began, ended = float(found["began"]), float(found["ended"])
-        if memory is not None and (type(memory) is not int or memory < 0):
+        began, ended = _number(found["began"]), _number(found["ended"])
+        if memory is not None and (type(memory) is not int or not 0 <= memory < 1 << 63):
             raise ValueError
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, ArithmeticError):
         raise Broken(f"a result that is not of the protocol: {str(dict(answer))[:200]}") from None
-    drift = reference.median / first
     factor = 1e3 if abs(drift - 1) <= tolerance else 1e3 / drift
     far = max(drift, 1 / drift)
     low, high = timing.interval
@@ -78,10 +78,11 @@ def measured_from(answer: Mapping[str, Any], tolerance: float, device: str) -> M
 
 def described(name: str, hello: Mapping[str, Any]) -> str:
     """One line about a device, from what it announced."""
-    return (
-        f"{name}: {hello.get('processor')}, {hello.get('cores')} cores, {hello.get('system')} {hello.get('machine')}, "
+    text = (
+        f"{hello.get('processor')}, {hello.get('cores')} cores, {hello.get('system')} {hello.get('machine')}, "
         f"onnxruntime {hello.get('onnxruntime')}, Python {hello.get('python')}"
     )
+    return f"{name}: {''.join(c for c in text[:300] if c.isprintable())}"
 
 
 def _timing(seconds: Any) -> Timing:
@@ -91,7 +92,7 @@ def _timing(seconds: Any) -> Timing:
 
 
 def _number(value: Any) -> float:
-    """A finite number above zero. Raises `ValueError` and `TypeError`."""
-    if isinstance(value, bool) or not 0 < float(value) < math.inf:
+    """A finite number above zero. Raises `ValueError` and `OverflowError`."""
+    if type(value) not in (int, float) or not 0 < value < math.inf:
         raise ValueError
     return float(value)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from device_parts import QUICK, has_ended, lock_of, network, program
+from device_parts import HELLO, QUICK, SILENT, has_ended, lock_of, network, program
 
 from nas.core.errors import ConfigError
 from nas.deployment.device import Device, DeviceError, ModelRefused
@@ -22,9 +22,6 @@ from nas.training.latency import LatencySettings
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
-
-HELLO = 'printf \'nas-device: {"started": 1}\\nnas-device: {"hello": {"protocol": 1}}\\n\'\n'
-SILENT = "cat > /dev/null\n"  # reads, and never answers
 
 
 @pytest.fixture(autouse=True)
@@ -318,4 +315,4 @@ def test_a_device_of_a_mapping() -> None:
     assert Device.of({"ssh": "board", "options": ["-F", "config"]}) == Device(
         "board", options=("-F", "config")
     )
-    assert Device("board", python="~/venv/bin/python").program == "venv/bin/python"
+    assert Device("board", python="~/my venv/python").command()[-1].startswith("~/'my venv/python' -u -c ")

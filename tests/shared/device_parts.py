@@ -14,6 +14,9 @@ from nas.training.latency import LatencySettings
 
 # The time is of no account in these tests, so any unsteadiness will do.
 QUICK = LatencySettings(rounds=6, warm_up=1, least_seconds=0, extensions=0, tolerance=1e9)
+# What a program of a device may do: announce itself; read without an answer.
+HELLO = 'printf \'nas-device: {"started": 1}\\nnas-device: {"hello": {"protocol": 1}}\\n\'\n'
+SILENT = "cat > /dev/null\n"
 
 
 @cache

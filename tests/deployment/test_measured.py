@@ -1,0 +1,111 @@
+"""The result of a device's answer: correction by the reference network, and answers that are nonsense."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nas.deployment import device_script
+from nas.deployment.connection import PREFIX
+from nas.deployment.device import PROTOCOL
+from nas.deployment.faults import Broken, unsupported_operator
+from nas.deployment.measured import measured_from
+from nas.training.latency import Timing
+
+
+def answer(**changes: Any) -> dict[str, Any]:
+    """Ten runs of 2 ms and of the reference's 1 ms, as at the start."""
+    found = {
+        "seconds": [0.002] * 10,
+        "reference": [0.001] * 10,
+        "baseline": 0.001,
+        "peak_memory": 4096,
+        "began": 1.0,
+        "ended": 2.0,
+    }
+    return {"measured": {**found, **changes}}
+
+
+def test_a_device_at_its_first_speed_is_not_corrected() -> None:
+    found = measured_from(answer(), 0.1, "board")
+    assert (found.milliseconds, found.raw, found.drift, found.corrected) == (2, 2, 1, False)
+    assert (found.low, found.high, found.reference_ms, found.runs) == (2, 2, 1, 10)
+
+
+def test_a_drift_within_the_tolerance_is_not_corrected() -> None:
+    found = measured_from(answer(reference=[0.00109] * 10), 0.1, "board")
+    assert found.drift == pytest.approx(1.09)
+    assert found.milliseconds == found.raw == 2
+
+
+@pytest.mark.parametrize("drift", [0.6, 1.25, 1.9])
+def test_a_drift_above_the_tolerance_is_corrected_and_not_flagged(drift: float) -> None:
+    found = measured_from(answer(reference=[0.001 * drift] * 10), 0.1, "board")
+    assert found.raw == 2
+    assert found.milliseconds == found.low == found.high == pytest.approx(2 / drift)
+    assert found.corrected
+    assert found.unsteadiness == 0
+
+
+@pytest.mark.parametrize("drift", [0.25, 4])
+def test_a_drift_far_off_is_flagged(drift: float) -> None:
+    found = measured_from(answer(reference=[0.001 * drift] * 10), 0.1, "board")
+    assert found.unsteadiness == pytest.approx(3)
+
+
+def test_without_a_first_time_there_is_no_drift() -> None:
+    assert measured_from(answer(baseline=None), 0.1, "board").drift == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seconds": []},
+        {"seconds": "fast"},
+        {"seconds": [0.1, float("nan")]},
+        {"seconds": [0.1, -1]},
+        {"seconds": [0.1, "0.1"]},
+        {"seconds": [0.1, True]},
+        {"seconds": [0.1, 10**400]},
+        {"baseline": 0},
+        {"baseline": 5e-324},
+        {"peak_memory": -1},
+        {"peak_memory": 1.5},
+        {"peak_memory": 10**30},
+        {"began": None},
+    ],
+)
+def test_nonsense_breaks_the_connection(changes: dict[str, Any]) -> None:
+    with pytest.raises(Broken, match="not of the protocol"):
+        measured_from(answer(**changes), 0.1, "board")
+    with pytest.raises(Broken):
+        measured_from({"measured": 1}, 0.1, "board")
+
+
+def test_the_script_and_the_client_agree() -> None:
+    assert device_script.PREFIX.encode() == PREFIX
+    assert device_script.PROTOCOL == PROTOCOL
+    seconds = [0.9, 1.3, 1.0, 1.1, 1.0, 1.2, 0.8, 1.0, 1.4, 1.2]
+    assert device_script.unsteadiness(seconds) == Timing(tuple(seconds)).unsteadiness
+
+
+def test_the_script_is_read_by_python_3_8() -> None:
+    ast.parse(Path(device_script.__file__).read_text(), feature_version=(3, 8))
+
+
+@pytest.mark.parametrize(
+    ("message", "operator"),
+    [
+        ("Could not find an implementation for Cast(13) node with name ''", "Cast"),
+        ("Load failed: Fatal error: Frobnicate(-1) is not a registered function/op", "Frobnicate"),
+        ("Fatal error: ai.onnx:Frobnicate(-1) is not a registered function/op", "Frobnicate"),
+        ("Fatal error: my.domain:Frobnicate(-1) is not a registered function/op", "my.domain:Frobnicate"),
+        ("No Op registered for Frobnicate with domain_version of 12", "Frobnicate"),
+        ("Protobuf parsing failed", None),
+    ],
+)
+def test_the_operator_of_a_refusal_is_named(message: str, operator: str | None) -> None:
+    assert unsupported_operator(message) == operator
