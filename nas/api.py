@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from nas.core.objectives import AnyObjective, Limit, Objective
 from nas.core.plugins import make
 from nas.core.problem import Problem, as_objectives
 from nas.core.space import SearchSpace, can_build
+from nas.deployment.target import Target, read_target
+from nas.deployment.wiring import BY_TRAINED, MEASURED, with_deployment
 from nas.engine.callbacks import AnyCallback
 from nas.engine.initial import AnyArchitectures
 from nas.engine.loop import LoopSettings
@@ -42,6 +45,7 @@ def search(
     budget: int | None = None,
     seed: int | None = None,
     limits: Sequence[Limit | str] = (),
+    target: Target | str | os.PathLike[str] | None = None,
     loop: LoopSettings | Mapping[str, Any] | None = None,
     out: str | Path | None = None,
     resume: bool = False,
@@ -76,7 +80,11 @@ def search(
             new search on more than four workers evaluates other architectures than one on fewer.
         budget: number of architectures to evaluate (100); candidates that violate a cheap limit cost none.
         seed: determines all random choices (0).
-        limits: bounds on any objective, such as ``"madds <= 300e6"``.
+        limits: bounds on any objective, and on ``params``, ``madds``, ``activations``, ``peak_memory`` and ``file_size`` also where
+            they are not objectives, such as ``"madds <= 300e6"``.
+        target: the device to deploy on: the path of a YAML file, the name of a built-in target, or a `nas.deployment.target.Target`.
+            Networks that exceed its memory or use other operators are never trained; ``ort_latency``, ``int8_error`` and the other
+            objectives of deployment are measured for it.
         loop: the other settings of the loop, or a mapping of them (``{"halving": {"first": 1, "last": 9}}``); `budget` and
             `seed` override its fields.
         out: a folder for the log, the front and the plots, new or empty; None keeps the search in memory.
@@ -113,7 +121,10 @@ def search(
         settings = replace(settings, seed=seed)
     wanted = as_objectives(objectives)
     make_executor, settings_of_executor = executor_factory(executor, executor_settings)
-    problem = Problem(space, wanted, _evaluator(space, wanted, evaluate, data, training), limits)
+    given_target = read_target(os.fspath(target)) if isinstance(target, (str, os.PathLike)) else target
+    evaluator = _evaluator(space, wanted, evaluate, data, training)
+    parts = with_deployment(space, wanted, evaluator, limits, given_target)
+    problem = Problem(space, *parts[:3], quantities=parts.quantities)
     return run(
         SearchSpec(
             problem=problem,
@@ -166,7 +177,8 @@ def _evaluator(
             )
         return None
     if not asked:
-        if not any(o.by_evaluator for o in objectives):
+        untrained = set(MEASURED) - set(BY_TRAINED)
+        if not any(o.by_evaluator and o.name not in untrained for o in objectives):
             return None
         logging.getLogger("nas.data").warning(
             "no data given: networks are trained on data='digits', as by the command line"

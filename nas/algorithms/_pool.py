@@ -41,6 +41,10 @@ class CandidateBatch:
     ) -> CandidateBatch:
         """Compute, or estimate, the cheap objectives of these architectures."""
         if estimate is not None:
+            if problem.requirements:  # which the objectives do not show
+                over = estimate.excess(architectures)
+                within = [a for a, excess in zip(architectures, over.tolist(), strict=True) if excess == 0]
+                architectures = within or architectures
             rows = estimate(architectures)
         else:
             rows = np.array([_exact(problem, a) for a in architectures], dtype=np.float64)

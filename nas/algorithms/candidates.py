@@ -11,6 +11,7 @@ import numpy as np
 
 from nas.algorithms.cost_estimate import CostEstimate
 from nas.core.bounds import DRAWS, SamplingError, TriesUsedUp, check_time, check_tries, tries_at_most
+from nas.core.cost_timing import affordable
 from nas.core.errors import InfeasibleError
 from nas.core.problem import Problem
 from nas.core.records import Architecture
@@ -18,6 +19,8 @@ from nas.core.space import HasEnumeration, HasVariation, allowed_genes
 
 EXACT_CALLS = 50  # exact values that one proposal may compute when costs are slow
 _DESCENDED = 4  # times as many for a descent to the limits, where random architectures break them
+_EXACT_S, _FEWEST = 2.0, 5  # seconds of them, where a few take longer than that; at least so many
+_WALKED_S, _FEWEST_WALKED = 120.0, 100  # likewise, to find the last unseen architectures
 _LEARNED = 20  # exact values needed to fit the estimate
 _SCREENED = 10  # candidates rejected by the estimate for each one of them that is computed exactly
 _GUESSED = 20  # mutants; only the nearest by the estimate is computed exactly
@@ -100,7 +103,8 @@ class Candidates:
         self._rest: Iterator[Architecture] | None = None
         slow = problem.has_cheap_limits and problem.slow_costs
         self._estimate = CostEstimate(problem) if slow else None
-        self._exact_left = EXACT_CALLS
+        self._exact_calls = affordable(EXACT_CALLS, self._cost_seconds(), _EXACT_S, _FEWEST)
+        self._exact_left = self._exact_calls
         self._screened = 0
         self._unlikely: SamplingError | None = None  # the error that `sample` raised
 
@@ -111,7 +115,10 @@ class Candidates:
 
     def begin(self) -> None:
         """Start a proposal with its own number of exact evaluations of slow costs; `peek` and the proposing methods call it."""
-        self._exact_left = EXACT_CALLS
+        self._exact_left = self._exact_calls
+
+    def _cost_seconds(self) -> float:
+        return self._problem.cost_seconds if self._estimate is not None else 0.0
 
     def accept(self, architecture: Architecture) -> Architecture | None:
         """Mark and return the canonical form if it is new, valid and within the cheap constraints; else None."""
@@ -155,7 +162,7 @@ class Candidates:
         if self._estimate is None:
             return self._problem.cheap_violation(canonical)
         if len(self._estimate) >= _LEARNED:
-            return self._problem.cheap_excess(self._estimate([canonical])[0])
+            return float(self._estimate.excess([canonical])[0])
         return self._exact_violation(canonical) if self._exact_left > 0 else math.inf
 
     def peek(self, n: int) -> list[Architecture]:
@@ -219,10 +226,10 @@ class Candidates:
     def _descend(self, restarts: int = 10, steps: int = 200) -> Architecture | None:
         """Mutate random architectures to reduce the violation; accept the first new feasible one."""
         problem, rng = self._problem, self._rng
-        if not any(limit.objective not in problem.measured for limit in problem.limits):
+        if not problem.has_cheap_limits:
             return None
         closest, least = None, math.inf
-        self._exact_left = _DESCENDED * EXACT_CALLS
+        self._exact_left = _DESCENDED * self._exact_calls
         for _ in range(restarts):
             current = self._space.canonical(self._space.sample(rng))
             violation = self._exact_violation(current)
@@ -244,10 +251,12 @@ class Candidates:
         if least > 0 and closest is not None and not self._seen:
             values = problem.cheap_values(closest)
             nearest = ", ".join(
-                f"{x.objective} = {values[x.objective]:g}" for x in problem.limits if x.objective in values
+                f"{x.objective} = {values[x.objective]:g}"
+                for x in problem.all_limits
+                if x.objective in values
             )
             raise InfeasibleError(
-                f"limits {'; '.join(map(str, problem.limits))}: no architecture of space "
+                f"limits {'; '.join(map(str, problem.all_limits))}: no architecture of space "
                 f"{self._space.name!r} was found that meets them; the nearest had {nearest}. Loosen the limit."
             )
         return None
@@ -262,8 +271,7 @@ class Candidates:
         mutants = [a for a in new if a not in self._estimate]
         if not mutants:
             return None
-        guessed = [self._problem.cheap_excess(row) for row in self._estimate(mutants)]
-        return mutants[int(np.argmin(guessed))]
+        return mutants[int(np.argmin(self._estimate.excess(mutants)))]
 
     def _unseen(self) -> Architecture | None:
         """The next unseen architecture, in order, of a space small enough to enumerate."""
@@ -285,7 +293,9 @@ class Candidates:
         return (Architecture(space.name, genes) for genes in itertools.product(*allowed_genes(space)))
 
     def _walkable(self) -> bool:
-        most = MAX_ENUMERATED if self._estimate is None else _WALKED_SLOWLY
+        most = MAX_ENUMERATED
+        if self._estimate is not None:
+            most = affordable(_WALKED_SLOWLY, self._cost_seconds(), _WALKED_S, _FEWEST_WALKED)
         return self._listed() or math.prod(map(len, allowed_genes(self._space))) <= most
 
     def _listed(self) -> bool:

@@ -1,4 +1,4 @@
-"""Estimates of cheap objectives whose exact computation is slow.
+"""Estimates of cheap objectives and quantities whose exact computation is slow.
 
 At more than about a millisecond an architecture, a proposal cannot compute exact costs for its thousands of candidates.
 There a model fitted to exact values replaces them; proposals, limits and records use exact values.
@@ -25,9 +25,9 @@ _GROWN = 1.25  # refit when their number has grown by this factor
 
 
 class CostEstimate:
-    """Minimised cheap objectives of a problem: exact for learned architectures, predicted for others.
+    """Minimised cheap objectives of a problem, and its cheap quantities: exact for learned architectures, predicted for others.
 
-    A Gaussian process per objective on the genes, with a relevance for each (`surrogates.gaussian_process`); on a logarithmic
+    A Gaussian process for each on the genes, with a relevance for each (`surrogates.gaussian_process`); on a logarithmic
     scale where all values have one sign. Depends only on the learned sequence: the models are fitted to prefixes of it whose
     lengths grow by a quarter, so that one that learned in steps equals one that learned at once.
     """
@@ -35,7 +35,9 @@ class CostEstimate:
     def __init__(self, problem: Problem, architectures: Iterable[Architecture] = ()) -> None:
         self._problem = problem
         self._cheap = [j for j, o in enumerate(problem.objectives) if o.cheap]
-        self._exact: dict[Architecture, FloatArray] = {}
+        self._items = [*(problem.objectives[j] for j in self._cheap), *problem.quantities]
+        self._signs = np.array([o.sign for o in self._items])
+        self._exact: dict[Architecture, FloatArray] = {}  # of the items, minimised
         self._failed: set[Architecture] = (
             set()
         )  # whose exact values cannot be computed: predicted like unknown ones
@@ -58,20 +60,35 @@ class CostEstimate:
                 if self._problem.cost_failure(architecture):
                     self._failed.add(architecture)
                     continue
-                self._exact[architecture] = self._problem.cheap_objectives(architecture)
+                values = self._problem.cheap_values(architecture)
+                self._exact[architecture] = self._signs * [values[o.name] for o in self._items]
 
     def __call__(self, architectures: Sequence[Architecture]) -> FloatArray:
         """Rows (n, m), NaN where an objective is measured. Predictions of a tuple, a whole space, are kept."""
         rows = np.full((len(architectures), self._problem.n_objectives), np.nan)
+        rows[:, self._cheap] = self._of(architectures)[:, : len(self._cheap)]
+        return rows
+
+    def excess(self, architectures: Sequence[Architecture]) -> FloatArray:
+        """Total violation of the cheap limits, shape (n,)."""
+        names = [o.name for o in self._items]
+        rows = self._signs * self._of(architectures)
+        return np.array(
+            [self._problem.cheap_excess(dict(zip(names, row, strict=True))) for row in rows.tolist()]
+        )
+
+    def _of(self, architectures: Sequence[Architecture]) -> FloatArray:
+        """The items, minimised, shape (n, k)."""
+        rows = np.full((len(architectures), len(self._items)), np.nan)
         known = [i for i, a in enumerate(architectures) if a in self._exact]
-        if len(known) < len(architectures) and self._cheap:
+        if len(known) < len(architectures) and self._items:
             check_time()
             self._fit()
             if isinstance(architectures, tuple):
-                rows[:, self._cheap] = self._of_whole(architectures)
+                rows[:] = self._of_whole(architectures)
             else:
                 unknown = np.setdiff1d(np.arange(len(architectures)), known)
-                rows[unknown[:, None], self._cheap] = self._predict([architectures[i] for i in unknown])
+                rows[unknown] = self._predict([architectures[i] for i in unknown])
         for i in known:
             rows[i] = self._exact[architectures[i]]
         return rows
@@ -102,7 +119,7 @@ class CostEstimate:
             return
         self._fitted = due
         known = list(self._exact)[:due][-_ROWS:]
-        values = np.array([self._exact[a] for a in known])[:, self._cheap]
+        values = np.array([self._exact[a] for a in known])
         self._sign = np.where((values > 0).all(axis=0), 1.0, np.where((values < 0).all(axis=0), -1.0, 0.0))
         scores = np.where(self._sign != 0, np.log(np.where(self._sign != 0, np.abs(values), 1.0)), values)
         features = self._features(known)

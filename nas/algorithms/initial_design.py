@@ -41,7 +41,7 @@ def initial_design(
         climbed = [a for up in (False, True) for a in _climb(costs_of, candidates, drawn, rng, up)]
         drawn = list(dict.fromkeys([*drawn, *climbed]))
     if estimate is not None and problem.has_cheap_limits:
-        within = [a for a, row in zip(drawn, estimate(drawn), strict=True) if problem.cheap_excess(row) == 0]
+        within = [a for a, over in zip(drawn, estimate.excess(drawn), strict=True) if over == 0]
         drawn = within or drawn
     if len(drawn) <= n:
         return drawn

@@ -31,6 +31,7 @@ from nas.algorithms.noise import averaged, worth_repeating
 from nas.algorithms.prediction import AUTO, make_predictors
 from nas.core.algorithm import Algorithm
 from nas.core.checks import check_fraction, check_positive
+from nas.core.cost_timing import affordable
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Note, Observation
 from nas.pareto.archive import LatestFront, non_dominated
@@ -45,6 +46,7 @@ _AT_LIMIT = 1e-6  # of the range: a candidate exactly at a preferred limit count
 _VARIED_EVERY = 5  # while the models do not order architectures reliably
 _VARIED = 100  # candidates drawn to find one that differs from all known
 _SAMPLED = 80  # random architectures that an estimate of slow costs learns from
+_SAMPLED_S, _FEWEST_SAMPLED = 40.0, 20  # seconds for them; fewer where each takes longer
 _LEARNED_BY_INNER = 500  # most results that the inner search starts from
 
 
@@ -237,7 +239,8 @@ class SAMOEAD(Algorithm):
         """Estimate cheap objectives from those of fixed random architectures and of known ones."""
         if self._costs is None:
             drawn = Candidates(self._problem.without_cheap_limits(), np.random.default_rng([self._seed, 1]))
-            self._costs = CostEstimate(self._problem, drawn.peek(_SAMPLED))
+            number = affordable(_SAMPLED, self._problem.cost_seconds, _SAMPLED_S, _FEWEST_SAMPLED)
+            self._costs = CostEstimate(self._problem, drawn.peek(number))
         self._costs.learn(known)
         return self._costs
 

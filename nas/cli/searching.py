@@ -282,7 +282,7 @@ def _announce(
     objectives = ", ".join(
         f"{'maximise' if o.maximize else 'minimise'} {o.name}" for o in parts.problem.objectives
     )
-    limits = "".join(f", {limit}" for limit in parts.problem.limits)
+    limits = "".join(f", {limit}" for limit in parts.problem.all_limits)
     number = getattr(parts.executor_settings, "workers", None)
     workers = (
         "this process" if number is None else f"{number} {_WORKERS.get(config.executor.name, 'workers')}"

@@ -21,6 +21,8 @@ from nas.core.objectives import OBJECTIVES, Objective
 from nas.core.plugins import check_settings, find, make, registry
 from nas.core.problem import Problem
 from nas.core.space import SearchSpace
+from nas.deployment.target import read_target
+from nas.deployment.wiring import with_deployment
 from nas.engine.callbacks import AnyCallback, Callback, as_callback
 from nas.engine.plan import NamedAlgorithm, settings_of
 from nas.engine.run import SearchSpec
@@ -40,12 +42,15 @@ def built_in_config(space: str) -> Path | None:
 def make_problem(config: SearchConfig, base: Path | None = None) -> Problem:
     """The space, the objectives and the evaluator. Raises `ConfigError`."""
     space = make_space(config.space.name, config.space.settings, base)
-    return Problem(
+    target = None if config.target is None else read_target(config.target, base)
+    parts = with_deployment(
         space,
         [_objective(part, base) for part in config.objectives],
         _evaluator(config, space, base),
         config.limits,
+        target,
     )
+    return Problem(space, *parts[:3], quantities=parts.quantities)
 
 
 def assemble(

@@ -79,6 +79,11 @@ class Failing:
             )
 
 
+def affordable(number: int, each: float, seconds: float, least: int) -> int:
+    """`number` computations of `each` seconds, or as many as fit in `seconds`, at least `least`."""
+    return number if number * each <= seconds else min(number, max(least, int(seconds / each)))
+
+
 EXCLUDE = "exclude such architectures with space.forbid (in a SearchSpace by is_valid)"
 
 

@@ -75,7 +75,7 @@ class Objective:
 
         Raises `ConfigError` if there is none.
         """
-        if self.for_space is None or self.function is not None or self.cheap:
+        if self.for_space is None or self.function is not None:
             return self
         function = self.for_space(space)
         follow = getattr(function, "for_task", None)
@@ -108,6 +108,21 @@ OBJECTIVES: dict[str, Objective] = {
     "latency": Objective(
         "latency", "ms", best=0.0, for_space=Lazy("nas.training.latency", "architecture_latency")
     ),
+    # of the deployed network (nas.deployment)
+    "file_size": Objective(
+        "file_size", "bytes", cheap=True, best=0.0, for_space=Lazy("nas.deployment.untrained", "file_size_of")
+    ),
+    "peak_memory": Objective(
+        "peak_memory",
+        "bytes",
+        cheap=True,
+        best=0.0,
+        for_space=Lazy("nas.deployment.untrained", "peak_memory_of"),
+    ),
+    "ort_latency": Objective("ort_latency", "ms", best=0.0, companions=()),
+    "int8_error": Objective("int8_error", "%", best=0.0),
+    "int8_latency": Objective("int8_latency", "ms", best=0.0, companions=()),
+    "int8_size": Objective("int8_size", "bytes", best=0.0, companions=()),
 }
 
 
@@ -199,4 +214,7 @@ class Limit:
         return max(0.0, over) / (abs(self.bound) or 1.0)
 
     def __str__(self) -> str:
-        return f"{self.objective} {'<=' if self.upper else '>='} {self.bound:g}"
+        bound = f"{self.bound:g}"
+        if float(bound) != self.bound:  # six digits are too few
+            bound = str(int(self.bound)) if self.bound.is_integer() else repr(self.bound)
+        return f"{self.objective} {'<=' if self.upper else '>='} {bound}"

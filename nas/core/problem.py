@@ -18,7 +18,7 @@ from nas.core.counting import counting
 from nas.core.errors import ConfigError, NasError
 from nas.core.evaluator import Evaluate, HasForSpace, HasResources, HasTask, companions_of, takes_choices
 from nas.core.interrupts import is_interrupt
-from nas.core.objectives import AnyObjective, Limit, Objective, objective, sampling_name
+from nas.core.objectives import OBJECTIVES, AnyObjective, Limit, Objective, objective, sampling_name
 from nas.core.records import RESERVED, Architecture, FloatArray, Observation, Result, Status, Trial
 from nas.core.space import HasChoices, SearchSpace, can_build, has_cost, with_choices
 from nas.core.task_spec import TaskSpec
@@ -111,6 +111,10 @@ class Problem:
     `objectives` takes `Objective` values, built-in names or plain functions; `limits` takes `Limit` values or texts such as
     ``"madds <= 300e6"``. `evaluate` may be None only when every objective is cheap or has a function. `task` is the task
     of the data, once settled (`nas.engine.settle`). Raises `ConfigError` when the parts do not fit together.
+
+    A limit may also bound a cheap quantity that is not an objective: a built-in one by its name (``"params <= 1e6"`` beside
+    other objectives), or one of `quantities`. Such limits are `requirements`, not `limits`: they decide which architectures are
+    trained, and their quantities are part of `cheap_values` alone.
     """
 
     space: SearchSpace
@@ -118,17 +122,21 @@ class Problem:
     evaluate: Evaluate | None = None
     limits: tuple[Limit, ...] = ()
     task: TaskSpec | None = None
+    quantities: tuple[Objective, ...] = ()
+    requirements: tuple[Limit, ...] = field(init=False)
     measured: frozenset[str] = field(init=False)  # names that a worker must return
     companions: tuple[str, ...] = field(init=False)  # names of values that inform about objectives
     named: HasChoices | None = field(init=False, repr=False)  # the space, where its parameters have names
     _observed: tuple[str, ...] = field(init=False, repr=False)  # companions, and deviations due to sampling
     _given: tuple[Objective, ...] = field(init=False, repr=False)  # not yet bound to the space
+    _given_quantities: tuple[Objective, ...] = field(init=False, repr=False)  # likewise
     _cheap: tuple[Objective, ...] = field(init=False, repr=False)
     _cheap_limits: tuple[Limit, ...] = field(init=False, repr=False)
     _needs_cost: bool = field(init=False, repr=False)
     _kept: Kept = field(init=False, repr=False, compare=False)  # cache of cheap values
     _kept_costs: Kept = field(init=False, repr=False, compare=False)  # cache of the space's costs
     _failing: Failing = field(init=False, repr=False, compare=False)
+    _excluded: dict[str, int] = field(init=False, repr=False, compare=False)  # by cheap limit
     _timed: list[float] = field(init=False, repr=False, compare=False)  # seconds per architecture, once known
 
     def __init__(
@@ -138,6 +146,7 @@ class Problem:
         evaluate: Evaluate | None = None,
         limits: Sequence[Limit | str] = (),
         task: TaskSpec | None = None,
+        quantities: Sequence[Objective] = (),
     ) -> None:
         put = object.__setattr__
         put(self, "space", space)
@@ -152,16 +161,22 @@ class Problem:
         noisy = (sampling_name(o.name) for o in self.objectives if o.noisy)
         put(self, "_observed", tuple(dict.fromkeys((*self.companions, *noisy))))
         put(self, "evaluate", evaluate)
+        put(self, "_given_quantities", tuple(quantities))
         put(self, "limits", tuple(Limit.parse(text) for text in limits))
+        put(self, "quantities", tuple(o.bound(space, task) for o in self._limited()))
+        named = {o.name for o in self.quantities}
+        put(self, "requirements", tuple(x for x in self.limits if x.objective in named))
+        put(self, "limits", tuple(x for x in self.limits if x.objective not in named))
+        put(self, "_excluded", {})
         put(self, "_kept", Kept())
         put(self, "_kept_costs", Kept())
         put(self, "_failing", Failing())
         put(self, "_timed", [])
         self._check()
-        cheap = tuple(o for o in self.objectives if o.cheap)
+        cheap = (*(o for o in self.objectives if o.cheap), *self.quantities)
         cheap_names = {o.name for o in cheap}
         put(self, "_cheap", cheap)
-        put(self, "_cheap_limits", tuple(x for x in self.limits if x.objective in cheap_names))
+        put(self, "_cheap_limits", tuple(x for x in self.all_limits if x.objective in cheap_names))
         put(self, "_needs_cost", any(o.function is None for o in cheap))
         put(self, "measured", frozenset(o.name for o in self.objectives if not o.cheap))
 
@@ -195,7 +210,7 @@ class Problem:
                 f"{'it' if len(wanting) == 1 else 'them'} by name; or, for networks that the space builds (@space.build), "
                 'data="FOLDER" trains them (in a config: evaluator: training)'
             )
-        from_cost = [o.name for o in self.objectives if o.cheap and o.function is None]
+        from_cost = [o.name for o in (*self.objectives, *self.quantities) if o.cheap and o.function is None]
         if from_cost and not has_cost(self.space):
             raise ConfigError(
                 f"objectives {', '.join(from_cost)} are read from the space's cost(), but space "
@@ -208,15 +223,23 @@ class Problem:
                     f"{did_you_mean(limit.objective, names)}; objectives: {', '.join(names)}"
                 )
 
+    def _limited(self) -> list[Objective]:
+        """The quantities that limits bound and that are not objectives: those given, else built-in ones that are known before training."""
+        names = {o.name for o in self.objectives}
+        known = {o.name: o for o in (*OBJECTIVES.values(), *self._given_quantities) if o.cheap}
+        wanted = dict.fromkeys(limit.objective for limit in self.limits)
+        return [known[name] for name in wanted if name in known and name not in names]
+
     def settled(self, space: SearchSpace, evaluate: Evaluate | None, task: TaskSpec | None) -> Problem:
         """Return the problem with the space and evaluator settled for the data."""
-        return Problem(space, self._given, evaluate, self.limits, task)
+        return Problem(space, self._given, evaluate, self.all_limits, task, self._given_quantities)
 
     def without_cheap_limits(self) -> Problem:
         """The same problem, with the same exact values, without its limits on cheap objectives."""
         limits = [limit for limit in self.limits if limit.objective in self.measured]
         loose = Problem(self.space, self.objectives, self.evaluate, limits, self.task)
-        for name in ("_kept", "_kept_costs", "_failing", "_timed"):
+        # with the same cache, the quantities of the limits included
+        for name in ("quantities", "_cheap", "_needs_cost", "_kept", "_kept_costs", "_failing", "_timed"):
             object.__setattr__(loose, name, getattr(self, name))
         return loose
 
@@ -293,19 +316,38 @@ class Problem:
         return self.cost_seconds > SLOW_S
 
     @property
+    def has_cheap_values(self) -> bool:
+        """Whether an objective or a quantity is known before training."""
+        return bool(self._cheap)
+
+    @property
     def has_cheap_limits(self) -> bool:
         """Whether a limit applies to a cheap objective."""
         return bool(self._cheap_limits)
 
-    def cheap_excess(self, objectives: FloatArray) -> float:
-        """Total violation of the cheap limits by a minimised vector of shape (m,); only its cheap entries are known."""
-        values = {o.name: o.sign * float(v) for o, v in zip(self.objectives, objectives, strict=True)}
+    def cheap_excess(self, values: Mapping[str, float]) -> float:
+        """Total violation of the cheap limits by the values of cheap objectives and quantities, by name."""
         return sum(limit.excess(values[limit.objective]) for limit in self._cheap_limits)
+
+    @property
+    def all_limits(self) -> tuple[Limit, ...]:
+        """The limits on objectives, then those on other quantities."""
+        return (*self.limits, *self.requirements)
+
+    @property
+    def excluded(self) -> dict[str, int]:
+        """For every cheap limit the number of architectures that this process has checked and that violate it."""
+        return dict(self._excluded)
+
+    @property
+    def checked(self) -> int:
+        """Number of architectures whose cheap values this process has computed."""
+        return self._kept.computed
 
     def _cheap_values(self, architecture: Architecture) -> dict[str, float]:
         costs = self.costs(architecture) if self._needs_cost else {}
         values: dict[str, float] = {}
-        for item in self._cheap:
+        for item in self._cheap:  # objectives, then quantities
             if item.function is None and item.name not in costs:
                 raise ConfigError(
                     f"objective {item.name!r}: the cost of space {self.space.name!r} has no such entry; "
@@ -325,6 +367,9 @@ class Problem:
                     f"objective {item.name!r}: expected a finite number for architecture "
                     f"{self.space.format(architecture)}, got {value!r}"
                 )
+        for limit in self._cheap_limits:
+            if limit.excess(values[limit.objective]) > 0:
+                self._excluded[str(limit)] = self._excluded.get(str(limit), 0) + 1
         return values
 
     def _ask(self, what: str, function: Callable[[Architecture], Any], architecture: Architecture) -> Any:

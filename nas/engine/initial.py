@@ -111,7 +111,7 @@ def _genes(item: Any, named: str) -> tuple[int, ...]:
 def _broken_limits(architecture: Architecture, problem: Problem) -> str:
     """The cheap limits that it violates, with its values."""
     values = problem.cheap_values(architecture)
-    broken = [x for x in problem.limits if x.objective in values and x.excess(values[x.objective]) > 0]
+    broken = [x for x in problem.all_limits if x.objective in values and x.excess(values[x.objective]) > 0]
     return ", ".join(f"the limit {x} (it has {x.objective} = {values[x.objective]:g})" for x in broken)
 
 

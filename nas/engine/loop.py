@@ -213,7 +213,7 @@ class Search:
             self._accept(Result(trial, Status.INVALID, error=reason))
             self._ruled_out += 1
             if self._ruled_out >= self.RULED_OUT:
-                limits = "; ".join(map(str, self._problem.limits))
+                limits = "; ".join(map(str, self._problem.all_limits))
                 raise InfeasibleError(
                     f"limits {limits}: the last {self._ruled_out:,} candidates of the algorithm violate them; "
                     "loosen the limits, or use an algorithm that proposes candidates within them"
@@ -253,7 +253,7 @@ class Search:
         return result
 
     def _with_cheap_values(self, result: Result) -> Result:
-        if result.status is not Status.OK or len(self._problem.measured) == self._problem.n_objectives:
+        if result.status is not Status.OK or not self._problem.has_cheap_values:
             return result
         values = {**result.values, **self._problem.cheap_values(result.trial.architecture)}
         return replace(result, values=values)

@@ -15,6 +15,7 @@ from nas.core.algorithm import Algorithm
 from nas.core.checks import check_known
 from nas.core.errors import ConfigError, HistoryError
 from nas.core.evaluator import HasIdentity, HasPrepare, HasWeights
+from nas.core.objectives import Limit
 from nas.core.plugins import make as make_named
 from nas.core.plugins import registry
 from nas.core.problem import Problem
@@ -120,7 +121,7 @@ class Plan:
             DECLARATION: declaration_of(problem.space),
             "objectives": [f"{'max' if o.maximize else 'min'} {o.name}" for o in problem.objectives],
             NOISE: {o.name: [o.noise, *(o.companions or ())] for o in problem.objectives if o.noisy},
-            "limits": [str(limit) for limit in problem.limits],
+            "limits": [str(limit) for limit in problem.all_limits],
             "algorithm": name,
             "algorithm_settings": _plain(algorithm_settings),
             "seed": settings.seed,
@@ -260,6 +261,9 @@ def _with_later_settings(started: dict[str, Any], settings: Any) -> dict[str, An
 
 
 def _check_same(started: dict[str, Any], now: dict[str, Any]) -> None:
+    if "limits" in started:  # earlier versions wrote six digits of a bound
+        same = [_six_digits(one) for one in started["limits"]] == [_six_digits(one) for one in now["limits"]]
+        started = {**started, "limits": now["limits"] if same else started["limits"]}
     different = [key for key in now if key != DECLARATION and started.get(key) != now[key]]
     if different:
         changes = "; ".join(f"{key}: {started.get(key)!r} then, {now[key]!r} now" for key in different)
@@ -267,6 +271,11 @@ def _check_same(started: dict[str, Any], now: dict[str, Any]) -> None:
             f"this run was started with another configuration ({changes}): resume it with the original one, or "
             "start a new run in another folder"
         )
+
+
+def _six_digits(limit: str) -> str:
+    parsed = Limit.parse(limit)
+    return f"{parsed.objective} {parsed.upper} {parsed.bound:g}"
 
 
 def _plain(settings: Any) -> Any:

@@ -128,6 +128,10 @@ def conclude(
         "seed": plan.settings.seed,
         "objectives": {o.name: {"unit": o.unit, "maximize": o.maximize} for o in problem.objectives},
         "limits": [str(limit) for limit in problem.limits],
+        "requirements": [str(limit) for limit in problem.requirements],
+        **(
+            {"excluded": {"checked": problem.checked, **problem.excluded}} if problem.has_cheap_limits else {}
+        ),
     }
     front = state.settle_expected()
     if history is None:

@@ -41,7 +41,7 @@ def settled(problem: Problem, *, recorded: TaskSpec | None = None, optional: boo
     given: object = problem.evaluate
     evaluate: Any = given.for_space(space, task) if isinstance(given, HasForSpace) else problem.evaluate
     if isinstance(evaluate, HasLimits):
-        evaluate = evaluate.for_limits(problem.limits)
+        evaluate = evaluate.for_limits(problem.all_limits)
     if task is not None and any(isinstance(source, HasForSpace) for source in sources):
         from nas.training.counts import check_counts, check_outputs  # imports torch
 

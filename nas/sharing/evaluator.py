@@ -26,11 +26,20 @@ from nas.sharing.own_trainings import OwnTrainings
 from nas.sharing.settings import FinalSettings, SupernetSettings, TrustSettings
 from nas.sharing.store import WEIGHTS, folder_name, load_supernet, read_about
 from nas.sharing.supernet import Supernet, size_of
-from nas.sharing.training import Row, default_folder, inherited_score, train_supernet
+from nas.sharing.training import Row, default_folder, train_supernet
+from nas.sharing.training import score as network_score
+from nas.sharing.weights import Inherited
 from nas.training.counts import check_data
 from nas.training.data import Digits
 from nas.training.data.account import NOTICES
-from nas.training.evaluator import TrainingEvaluator, available_device, device_of, reproducible
+from nas.training.evaluator import (
+    Also,
+    HasCheck,
+    TrainingEvaluator,
+    available_device,
+    device_of,
+    reproducible,
+)
 from nas.training.feed import Prepared, prepare
 from nas.training.recipe import Recipe
 
@@ -61,6 +70,7 @@ class SharedEvaluator:
     expected: TaskSpec | None = None
     weights_dir: str | None = None
     described_by: Mapping[str, Any] | None = None  # the space and the evaluator as a config has them
+    also: tuple[Also, ...] = ()  # measured on each network, as by `nas.training.TrainingEvaluator`
     root: str = ""  # the folder where the search began: workers may have another one
 
     def __post_init__(self) -> None:
@@ -94,11 +104,22 @@ class SharedEvaluator:
         with reproducible(self.threads, device):
             prepared = self._prepared()
             check_data(self.expected, prepared.spec())
-            score = inherited_score(self.loaded(device), trial.architecture, prepared, self._recipe())
+            network = self.loaded(device).network(trial.architecture)
+            score = network_score(network, prepared, self._recipe())
+            more = {} if trial.budget else self._further(network, trial, device)
         inherited = {"inherited_error": score.error, "inherited_loss": score.loss}
         if trial.budget:
             return {**self._training()(trial), **inherited}
-        return {**score.values(), **inherited}
+        return {**score.values(), **inherited, **more}
+
+    def _further(self, network: Inherited, trial: Trial, device: torch.device) -> dict[str, float]:
+        """What `also` measures on an ordinary network with the same weights and statistics."""
+        if not self.also:
+            return {}
+        plain = self.loaded(device).copy(trial.architecture)
+        plain.load_state_dict(dict(network.network.named_buffers()), strict=False)
+        values = (one(plain, self.data, self._recipe().resolution, device) for one in self.also)
+        return {name: value for found in values for name, value in found.items()}
 
     @property
     def companions(self) -> tuple[str, ...]:
@@ -159,6 +180,7 @@ class SharedEvaluator:
             device=self.device,
             weights_dir=self.weights_dir,
             expected=self.expected,
+            also=self.also,
         )
         if self.final is None or self.final.start == "scratch":
             return made
@@ -172,6 +194,9 @@ class SharedEvaluator:
         available_device(self.device)
         if len(self._prepared().validation) == 0:
             raise DataError(f"data {self.data}: there is no validation image to evaluate on")
+        for one in self.also:
+            if isinstance(one, HasCheck):
+                one.check(self._prepared())
         if isinstance(self.supernet, SupernetSettings) and not (self.folder / WEIGHTS).is_file():
             self._train_supernet(self.supernet)
         self.loaded(self._device())

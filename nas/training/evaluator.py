@@ -43,6 +43,14 @@ class Also(Protocol):
 
 
 @runtime_checkable
+class HasCheck(Protocol):
+    """A further measurement that checks its requirements before a search."""
+
+    def check(self, prepared: Prepared) -> None:
+        """Raise a `NasError` that names what is missing. Called once, in the driver's process."""
+
+
+@runtime_checkable
 class HasResolution(Protocol):
     """A space whose architectures define the side of their input images in pixels, or None."""
 
@@ -203,6 +211,9 @@ class TrainingEvaluator:
             raise DataError(f"data {self.data}: there is no validation image to select by")
         if architecture is None:
             announce(prepared.account)
+            for one in self.also:
+                if isinstance(one, HasCheck):
+                    one.check(prepared)
         return prepared
 
     def _wanted(self, architecture: Architecture | None) -> int | None:

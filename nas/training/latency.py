@@ -253,21 +253,35 @@ class ArchitectureLatency:
     def _timing(self, architecture: Architecture) -> Timing:
         import torch
 
-        from nas.training.fresh import with_shapes
+        network, shape = untrained(self.space, architecture, self.resolution, self.task, "latency")
+        network = network.to(self.settings.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return network_timing(network, (self.batch, *shape), self.settings)
 
-        size = input_size(self.space, architecture) if self.resolution is None else (self.resolution,) * 2
-        sizes: dict[str, int] = {}
-        if self.task is not None:
-            size = size or self.task.image_size
-            sizes = {"num_classes": self.task.num_classes, "in_channels": self.task.in_channels}
-        if size is None:
-            raise ConfigError("objective 'latency': the architecture has no image size; set resolution")
-        channels = sizes.get("in_channels", int(getattr(self.space, "in_channels", 3)))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            network = with_shapes(self.space.build(architecture, **sizes), lambda: (1, channels, *size))
-        network = enliven(network).to(self.settings.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return network_timing(network, (self.batch, channels, *size), self.settings)
+
+def untrained(
+    space: Any, architecture: Architecture, resolution: int | None, task: TaskSpec | None, objective: str
+) -> tuple[nn.Module, tuple[int, int, int]]:
+    """An architecture's network with weights like trained ones (`enliven`), and the shape (c, h, w) of its images.
+
+    The side of the images is `resolution`, else that of the space, else that of the data (`task`). Raises `ConfigError` that names the
+    `objective` where none of them says it.
+    """
+    import torch
+
+    from nas.training.fresh import with_shapes
+
+    size = input_size(space, architecture) if resolution is None else (resolution,) * 2
+    sizes: dict[str, int] = {}
+    if task is not None:
+        size = size or task.image_size
+        sizes = {"num_classes": task.num_classes, "in_channels": task.in_channels}
+    if size is None:
+        raise ConfigError(f"objective {objective!r}: the architecture has no image size; set resolution")
+    channels = sizes.get("in_channels", int(getattr(space, "in_channels", 3)))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = with_shapes(space.build(architecture, **sizes), lambda: (1, channels, *size))
+    return enliven(network), (channels, *size)
 
 
 def architecture_latency(

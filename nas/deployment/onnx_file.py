@@ -1,0 +1,133 @@
+"""Write a network as the ONNX file that a device runs: for one image of fixed size, constants folded, batch norm in the convolutions."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import io
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from nas.core.errors import ConfigError, EvaluationError
+
+PACKAGES = ("onnx", "onnxscript", "onnxruntime")  # of the extra `onnx`
+INPUT, OUTPUT = "images", "outputs"
+OPSET = 17  # version of ONNX's operator set by default
+_OLDEST_BY_DYNAMO = 18  # of torch's newer exporter
+
+
+class NotExportable(EvaluationError):
+    """A network that torch cannot write as ONNX, or that onnxruntime cannot load."""
+
+
+def missing_packages() -> list[str]:
+    """The missing packages of the extra `onnx`."""
+    return [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+
+
+def check_packages(needed_by: str) -> None:
+    """Raises `ConfigError` that begins with `needed_by` where a package of the extra `onnx` is missing."""
+    missing = missing_packages()
+    if missing:
+        raise ConfigError(
+            f"{needed_by}: needs {', '.join(missing)}; install with: pip install 'multiobjective-nas[onnx]'"
+        )
+
+
+def deployed_model(network: nn.Module, shape: tuple[int, int, int], opset: int = OPSET) -> bytes:
+    """The ONNX file of a network for one image (1, *shape), as `images` to `outputs`; the network is not changed.
+
+    `opset` is the version of the operator set. Names of nodes begin with the path of their module where torch's earlier exporter can
+    write the network; it takes a second. Raises `NotExportable`.
+    """
+    frozen = copy.deepcopy(network).to("cpu").eval()
+    return simplified(_exported(frozen, torch.zeros(1, *shape), opset))
+
+
+def _exported(network: nn.Module, example: torch.Tensor, opset: int) -> bytes:
+    """By the earlier exporter, ten times faster; by the newer one for operators that it lacks."""
+    try:
+        return _written(network, example, opset, dynamo=False)
+    except Exception as first:  # torch raises many kinds
+        try:
+            return _written(network, example, max(opset, _OLDEST_BY_DYNAMO), dynamo=True)
+        except Exception as error:
+            raise NotExportable(
+                f"ONNX: torch cannot write this network for opset {opset} ({_reason(error)}; by its earlier exporter: {_reason(first)})"
+            ) from error
+
+
+def _written(network: nn.Module, example: torch.Tensor, opset: int, *, dynamo: bool) -> bytes:
+    settings: dict[str, Any] = {"external_data": False} if dynamo else {}
+    with tempfile.TemporaryDirectory(prefix="nas-onnx-") as folder, silence():
+        path = Path(folder) / "network.onnx"
+        torch.onnx.export(
+            network,
+            (example,),
+            str(path),
+            dynamo=dynamo,
+            verbose=False,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            opset_version=opset,
+            **settings,
+        )
+        return path.read_bytes()
+
+
+def simplified(model: bytes) -> bytes:
+    """The same network with onnxruntime's basic optimisations, such as batch norm within convolutions. Raises `NotExportable`."""
+    import onnxruntime
+
+    with tempfile.TemporaryDirectory(prefix="nas-onnx-") as folder:
+        path = Path(folder) / "simplified.onnx"
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.optimized_model_filepath = str(path)
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 4
+        try:
+            onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime raises many kinds
+            raise NotExportable(f"ONNX: onnxruntime cannot load this network ({_reason(error)})") from error
+        return path.read_bytes()
+
+
+def session(model: bytes, threads: int = 1) -> Any:
+    """An onnxruntime session on the CPU. Raises `NotExportable`."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises many kinds
+        raise NotExportable(f"ONNX: onnxruntime cannot load this network ({_reason(error)})") from error
+
+
+def _reason(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Suppress messages of torch and onnxscript, not errors."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,196 @@
+"""Targets: what a device runs and how much memory it has, as YAML files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas.core.checks import check_whole, did_you_mean
+from nas.core.errors import ConfigError
+from nas.core.plugins import make
+from nas.core.yaml_text import YamlError, parse_yaml
+
+if TYPE_CHECKING:
+    from nas.deployment.device import Device
+
+TARGETS = Path(__file__).parent / "targets"
+DEFAULT = "cpu-1-thread"
+PRECISIONS = ("float32", "int8")
+_UNITS = {
+    "": 1,
+    "b": 1,
+    "kb": 1000,
+    "mb": 1000**2,
+    "gb": 1000**3,
+    "kib": 1024,
+    "mib": 1024**2,
+    "gib": 1024**3,
+}
+_SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
+
+
+@dataclass(frozen=True)
+class Int8:
+    """Settings of the quantisation to 8 bits.
+
+    `calibration` training images decide the ranges of activations. `images` is the number of validation images on which the quantised network
+    runs; with more validation images the others count by the float network (`nas.deployment.measure`). `float_layers` stay in floating point.
+    """
+
+    calibration: int = 128
+    images: int = 1000
+    float_layers: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_whole("int8: calibration", self.calibration)
+        check_whole("int8: images", self.images)
+        given: object = self.float_layers
+        if isinstance(given, str) or not all(isinstance(x, str) for x in self.float_layers):
+            raise ConfigError(f"int8: float_layers: expected a list of names of layers, got {given!r:.100}")
+        object.__setattr__(self, "float_layers", tuple(self.float_layers))
+
+
+@dataclass(frozen=True)
+class Target:
+    """A device and its limits. Raises `ConfigError` for a wrong value.
+
+    `threads` of onnxruntime, `opset` of the ONNX file, `operators` that the device runs (None: all), `ram` for activations and `flash` for
+    the weights in bytes (None: no limit), `precision` at which they count, `input_size`, the side of the images in pixels (None: that of
+    the space or the data), `int8` and `timing` (settings of `nas.training.latency.LatencySettings`), and the `device` that measures (None: this
+    machine, in a process of its own).
+    """
+
+    name: str = DEFAULT
+    description: str = ""
+    threads: int = 1
+    opset: int = 17
+    operators: tuple[str, ...] | None = None
+    ram: int | None = None
+    flash: int | None = None
+    precision: str = "float32"
+    input_size: int | None = None
+    int8: Int8 = field(default_factory=Int8)
+    timing: Mapping[str, Any] = field(default_factory=dict)
+    device: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        check_whole("target: threads", self.threads)
+        check_whole("target: opset", self.opset, 9)
+        for name in ("ram", "flash"):
+            put(self, name, _bytes(name, getattr(self, name)))
+        if self.input_size is not None:
+            check_whole("target: input_size", self.input_size)
+        if self.precision not in PRECISIONS:
+            raise ConfigError(f"target: precision: expected float32 or int8, got {self.precision!r:.100}")
+        if self.operators is not None:
+            given: object = self.operators
+            if isinstance(given, (str, Mapping)) or not all(isinstance(x, str) for x in self.operators):
+                raise ConfigError(
+                    f"target: operators: expected a list of ONNX operators such as [Conv, Relu], got {given!r:.100}"
+                )
+            put(self, "operators", tuple(self.operators))
+        for name, expected in (("timing", "{rounds: 15}"), ("device", "{ssh: HOST}")):
+            given = getattr(self, name)
+            if not isinstance(given, Mapping):
+                raise ConfigError(
+                    f"target: {name}: expected a mapping such as {expected}, got {given!r:.100}"
+                )
+        inner: object = self.int8
+        if not isinstance(inner, Int8):
+            if not isinstance(inner, Mapping):
+                raise ConfigError(
+                    f"target: int8: expected a mapping such as {{calibration: 128}}, got {inner!r:.100}"
+                )
+            put(self, "int8", make("target:", Int8, inner, "int8"))
+        self.made_device()
+        self.timing_settings()
+
+    def made_device(self) -> Device:
+        """The device that measures. Raises `ConfigError` for a wrong setting."""
+        from nas.deployment.device import Device
+
+        made: Device = make("target:", Device, self.device, "device")
+        return made
+
+    def timing_settings(self) -> Any:
+        """`nas.training.latency.LatencySettings`, with the target's threads. Raises `ConfigError`."""
+        from nas.training.latency import LatencySettings
+
+        if "threads" in self.timing or "device" in self.timing:
+            raise ConfigError(
+                "target: timing: threads and device are settings of the target itself; move them there"
+            )
+        return make("target:", LatencySettings, {**self.timing, "threads": self.threads}, "timing")
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values that decide what is measured, for the identity of a run."""
+        return {
+            "name": self.name,
+            "threads": self.threads,
+            "opset": self.opset,
+            "operators": None if self.operators is None else list(self.operators),
+            "ram": self.ram,
+            "flash": self.flash,
+            "precision": self.precision,
+            "input_size": self.input_size,
+            "int8": [self.int8.calibration, self.int8.images, list(self.int8.float_layers)],
+            "timing": dict(self.timing),
+            "ssh": self.device.get("ssh"),
+        }
+
+
+def _bytes(name: str, given: object) -> int | None:
+    """A number of bytes, from a number or a text such as `512 KiB`."""
+    if given is None:
+        return None
+    found = (
+        _SIZE.fullmatch(str(given)) if isinstance(given, (int, str)) and not isinstance(given, bool) else None
+    )
+    unit = None if found is None else _UNITS.get(found[2].lower())
+    if found is None or unit is None:
+        raise ConfigError(f"target: {name}: expected bytes, such as 524288 or 512 KiB, got {given!r:.100}")
+    size = int(float(found[1]) * unit)
+    if size < 1:
+        raise ConfigError(f"target: {name}: expected at least 1 byte, got {given!r:.100}")
+    return size
+
+
+def built_in_targets() -> dict[str, Path]:
+    """Files of the built-in targets, by name."""
+    return {path.stem: path for path in sorted(TARGETS.glob("*.yaml"))}
+
+
+def read_target(name: str, base: Path | None = None) -> Target:
+    """A target by the path of its file (from `base` if relative), or by the name of a built-in one. Raises `ConfigError`."""
+    known = built_in_targets()
+    path = Path(name) if base is None else base / name
+    if not path.is_file():
+        stem = name.removesuffix(".yaml")
+        if stem not in known:
+            raise ConfigError(
+                f"target: no file {path}, and no built-in target {name!r}{did_you_mean(stem, known)}; built in: {', '.join(known)}"
+            )
+        path = known[stem]
+    try:
+        values = parse_yaml(path.read_text(encoding="utf-8"))
+    except YamlError as error:
+        raise ConfigError(f"target: {path} {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"target: cannot read {path}: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"target: {path}: expected a mapping such as 'threads: 1', got {values!r:.100}")
+    unknown = [key for key in values if key not in {f.name for f in fields(Target)}]
+    if unknown:
+        own = [f.name for f in fields(Target)]
+        raise ConfigError(
+            f"target: {path}: no key {unknown[0]!r}{did_you_mean(str(unknown[0]), own)}; it has: {', '.join(own)}"
+        )
+    try:
+        made: Target = make("target", Target, {"name": path.stem, **values}, path.name)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    return made
