@@ -249,7 +249,7 @@ def test_the_command_line_libraries_enter_in_the_command_line_alone() -> None:
 
 
 def test_torch_stays_out_of_the_engine() -> None:
-    trainers = ("nas.training", "nas.sharing", "nas.training.tasks", "nas.export")
+    trainers = ("nas.training", "nas.sharing", "nas.deployment", "nas.export")
     engine = {n for n in users("torch") if n.startswith("nas.") and not n.startswith(trainers)}
     assert engine <= {
         "nas.spaces.modules",

@@ -119,10 +119,10 @@ OBJECTIVES: dict[str, Objective] = {
         best=0.0,
         for_space=Lazy("nas.deployment.untrained", "peak_memory_of"),
     ),
-    "ort_latency": Objective("ort_latency", "ms", best=0.0, companions=()),
+    "ort_latency": Objective("ort_latency", "ms", best=0.0, noise=0.0),
     "int8_error": Objective("int8_error", "%", best=0.0),
-    "int8_latency": Objective("int8_latency", "ms", best=0.0, companions=()),
-    "int8_size": Objective("int8_size", "bytes", best=0.0, companions=()),
+    "int8_latency": Objective("int8_latency", "ms", best=0.0, noise=0.0),
+    "int8_size": Objective("int8_size", "bytes", best=0.0, noise=0.0),
 }
 
 

@@ -151,7 +151,7 @@ class Problem:
         put = object.__setattr__
         put(self, "space", space)
         put(self, "task", task)
-        _check_list("limits", limits)
+        check_list("limits", limits)
         put(self, "_given", as_objectives(objectives))
         if not isinstance(space, SearchSpace):
             raise ConfigError(f"space: expected a SearchSpace, got {type(space).__name__}")
@@ -428,7 +428,7 @@ class Problem:
 
 def as_objectives(values: Sequence[AnyObjective]) -> tuple[Objective, ...]:
     """The objectives of a list of names, functions and objectives. Raises `ConfigError` for anything but a list."""
-    _check_list("objectives", values)
+    check_list("objectives", values)
     return tuple(objective(value) for value in values)
 
 
@@ -439,7 +439,7 @@ def _whole(item: Objective, evaluate: Evaluate | None) -> Objective:
     return item
 
 
-def _check_list(argument: str, value: object) -> None:
+def check_list(argument: str, value: object) -> None:
     if isinstance(value, (str, Objective, Limit)):
         raise ConfigError(f"{argument}: expected a list, got {value!r} alone; write [{value!r}]")
     if not isinstance(value, Iterable):

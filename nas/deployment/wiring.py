@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from nas.core.errors import ConfigError
 from nas.core.evaluator import Evaluate
 from nas.core.objectives import Limit, Objective
+from nas.core.problem import check_list
 from nas.core.space import SearchSpace
 from nas.deployment.target import Target
 
@@ -39,6 +40,7 @@ def with_deployment(
     the target's memory or use operators that it lacks are excluded before training. Raises `ConfigError` for an objective that needs trained networks
     without an evaluator that trains them, or a space that builds none.
     """
+    check_list("limits", limits)
     named = [o.name for o in objectives if o.name in (*EXACT, *MEASURED) and not o.function]
     bounded = [Limit.parse(text).objective for text in limits]
     if target is None and not named and not set(bounded) & set(EXACT):
