@@ -440,6 +440,7 @@ def _whole(item: Objective, evaluate: Evaluate | None) -> Objective:
 
 
 def check_list(argument: str, value: object) -> None:
+    """Raises `ConfigError`, naming the argument, for one value in place of a list, and for anything that is not iterable."""
     if isinstance(value, (str, Objective, Limit)):
         raise ConfigError(f"{argument}: expected a list, got {value!r} alone; write [{value!r}]")
     if not isinstance(value, Iterable):
