@@ -12,6 +12,7 @@ from nas.cli.commands.parts import data, parts
 from nas.cli.commands.runs import runs
 from nas.cli.commands.spaces import spaces
 from nas.cli.commands.supernets import supernets
+from nas.cli.commands.targets import targets
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,6 +27,7 @@ app.add_typer(networks)
 app.add_typer(weights, name="weights", rich_help_panel="One network")
 app.add_typer(spaces, name="space", rich_help_panel=PARTS)
 app.add_typer(supernets, name="supernet", rich_help_panel=PARTS)
+app.add_typer(targets)
 app.add_typer(parts)
 app.add_typer(data, name="data", rich_help_panel=PARTS)
 

@@ -16,14 +16,13 @@ from nas.cli.console import output
 from nas.cli.networks import Network, network_spec, space_part
 from nas.cli.tasks import TASKS, BuildOptions, DataOptions, TaskCommand
 from nas.cli.training import progress_line
-from nas.cli.trusting import asking
+from nas.cli.trusting import asking, read_run
 from nas.core.checks import check_known, check_positive
 from nas.core.errors import ConfigError
 from nas.core.files import check_no_links
 from nas.core.task_spec import TaskSpec
 from nas.core.trust import named_code
-from nas.export.load_network import run_config
-from nas.export.making import NAMED, Made, Run, Training, from_kept, from_training, untrained
+from nas.export.making import Made, Run, Training, from_kept, from_training, untrained
 from nas.export.onnx_file import OPSETS
 from nas.export.origin import Origin, of_search
 from nas.export.picks import KNEE, Pick, choose
@@ -64,7 +63,7 @@ def run_export(folder: Path, options: ExportOptions) -> None:
         _export_training(folder, options)
         return
     _check(options)
-    run = _with_data(_read(folder, options), options)
+    run = _with_data(read_run(folder, options.trust, "nas export"), options)
     chosen = choose(run.table, options.picks or (KNEE,))
     places = places_of(folder, options.out, chosen, options.force)
     training = _training(run, options) if options.train else None
@@ -82,18 +81,6 @@ def run_export(folder: Path, options: ExportOptions) -> None:
         whole = whole and (exported.onnx_random is not None or not options.onnx)
     if not whole:
         raise typer.Exit(1)
-
-
-def _read(folder: Path, options: ExportOptions) -> Run:
-    """Read the run after the user has allowed the code that its config names."""
-    try:
-        config, base = run_config(folder)
-    except ConfigError:  # started from Python: `Run.read` reports it
-        return Run.read(folder)
-    plain = config.model_dump(mode="json")
-    named = named_code({key: plain[key] for key in NAMED}, base)
-    with allow(named, trust=options.trust, what=f"nas export {folder}", ask=asking()):
-        return Run.read(folder, trust=True)
 
 
 def _network(folder: Path, identity: Mapping[str, Any], options: ExportOptions) -> Network:

@@ -36,6 +36,14 @@ class HasSpread(Protocol):
         """Return the value as `name`; if unsteady, also `name_low`, `name_high` and `name_unsteady` (spread, above 0)."""
 
 
+@runtime_checkable
+class HasReasons(Protocol):
+    """A cheap quantity's function that says why an architecture violates a limit on it."""
+
+    def reasons(self, architecture: Architecture) -> Sequence[str]:
+        """Short texts, the same for all architectures with the same fault, such as ``"the operator Resize"``."""
+
+
 @dataclass(frozen=True)
 class Measure:
     """The function that workers run: the user's evaluator, then each expensive objective with a function."""
@@ -136,7 +144,7 @@ class Problem:
     _kept: Kept = field(init=False, repr=False, compare=False)  # cache of cheap values
     _kept_costs: Kept = field(init=False, repr=False, compare=False)  # cache of the space's costs
     _failing: Failing = field(init=False, repr=False, compare=False)
-    _excluded: dict[str, int] = field(init=False, repr=False, compare=False)  # by cheap limit
+    _excluded: dict[str, int] = field(init=False, repr=False, compare=False)  # by reason
     _timed: list[float] = field(init=False, repr=False, compare=False)  # seconds per architecture, once known
 
     def __init__(
@@ -336,7 +344,7 @@ class Problem:
 
     @property
     def excluded(self) -> dict[str, int]:
-        """For every cheap limit the number of architectures that this process has checked and that violate it."""
+        """For every reason the number of architectures that this process has checked and that violate a cheap limit for it."""
         return dict(self._excluded)
 
     @property
@@ -367,10 +375,31 @@ class Problem:
                     f"objective {item.name!r}: expected a finite number for architecture "
                     f"{self.space.format(architecture)}, got {value!r}"
                 )
+        for reason in self._reasons(architecture, values):
+            self._excluded[reason] = self._excluded.get(reason, 0) + 1
+        return values
+
+    def _reasons(self, architecture: Architecture, values: Mapping[str, float]) -> list[str]:
+        """Why an architecture with these values violates the cheap limits: a text for each, or those of its function."""
+        found: list[str] = []
         for limit in self._cheap_limits:
             if limit.excess(values[limit.objective]) > 0:
-                self._excluded[str(limit)] = self._excluded.get(str(limit), 0) + 1
-        return values
+                function = next(o.function for o in self._cheap if o.name == limit.objective)
+                own = function.reasons(architecture) if isinstance(function, HasReasons) else ()
+                found += own or [str(limit)]
+        return found
+
+    def why_excluded(self, architecture: Architecture) -> str:
+        """The cheap limits that an architecture violates, with its values, or the reasons; "" if none."""
+        values = self._computed(architecture)
+        if values is None or not self._cheap_limits:
+            return ""
+        return "; ".join(
+            f"{reason} (it has {values[reason.split(' ')[0]]:g})"
+            if reason.split(" ")[0] in values
+            else reason
+            for reason in self._reasons(architecture, values)
+        )
 
     def _ask(self, what: str, function: Callable[[Architecture], Any], architecture: Architecture) -> Any:
         """Call a user's function of an architecture; report its exception with both names."""

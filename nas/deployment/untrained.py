@@ -13,7 +13,7 @@ from nas.core.records import Architecture
 from nas.core.space import SearchSpace, can_build
 from nas.core.task_spec import TaskSpec
 from nas.deployment.graph import GraphFacts, facts_of
-from nas.deployment.onnx_file import check_packages, deployed_model
+from nas.deployment.onnx_file import NotExportable, check_packages, deployed_model
 from nas.deployment.target import Target
 
 _KEPT = 20_000  # facts of one space
@@ -48,7 +48,7 @@ def unsupported(facts: GraphFacts, known: Any) -> list[str]:
 
 @dataclass(frozen=True)
 class GraphValue:
-    """A value of an architecture's graph: the function of a cheap objective or quantity. Raises `NotExportable`."""
+    """A value of an architecture's graph: the function of a cheap objective or quantity."""
 
     value: Callable[[GraphFacts, Target], float]
     space: Any
@@ -66,7 +66,22 @@ class GraphValue:
         return replace(self, task=task)
 
     def __call__(self, architecture: Architecture) -> float:
-        return self.value(architecture_facts(self.space, architecture, self.target, self.task), self.target)
+        """Raises `ConfigError` for a network that cannot be written as ONNX."""
+        return self.value(self._facts(architecture), self.target)
+
+    def _facts(self, architecture: Architecture) -> GraphFacts:
+        try:
+            return architecture_facts(self.space, architecture, self.target, self.task)
+        except NotExportable as error:
+            raise ConfigError(str(error)) from error
+
+    def reasons(self, architecture: Architecture) -> list[str]:
+        """The operators that the target lacks, and a newer operator set; see `nas.core.problem.HasReasons`."""
+        if self.value is not unsupported_operators:
+            return []
+        facts, target = self._facts(architecture), self.target
+        found = [f"the operator {name}" for name in unsupported(facts, target.operators or facts.operators)]
+        return found + [f"opset {facts.opset}"] * (facts.opset > target.opset)
 
 
 @dataclass(frozen=True)

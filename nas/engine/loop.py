@@ -209,7 +209,10 @@ class Search:
         reason = self._problem.cost_failure(trial.architecture)
         violation = self._problem.cheap_violation(trial.architecture)
         if reason or violation > 0:
-            reason = storable(reason) or f"violates a limit before training (relative excess {violation:.3g})"
+            reason = storable(
+                reason
+                or f"violates a limit before training: {self._problem.why_excluded(trial.architecture)}"
+            )
             self._accept(Result(trial, Status.INVALID, error=reason))
             self._ruled_out += 1
             if self._ruled_out >= self.RULED_OUT:

@@ -1,0 +1,171 @@
+"""`nas targets` and `nas check`: the devices that networks are meant for, and whether networks fit them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.table import Table
+
+from nas.cli.console import output, print_json
+from nas.cli.networks import Sizes, SpaceNetwork, network_of
+from nas.core.errors import ConfigError
+from nas.deployment.graph import GraphFacts
+from nas.deployment.onnx_file import NotExportable, check_packages, deployed_model
+from nas.deployment.target import Target, built_in_targets, read_target
+
+_KINDS = {"ram": "RAM", "flash": "flash"}
+
+
+def list_targets(as_json: bool) -> None:
+    """Print the built-in targets."""
+    targets = [read_target(name) for name in built_in_targets()]
+    if as_json:
+        print_json([{**t.as_json(), "description": t.description} for t in targets])
+        return
+    table = Table(header_style="bold")
+    for name in ("target", "threads", "precision", "RAM", "flash", "operators", "description"):
+        table.add_column(name, justify="right" if name in ("threads", "RAM", "flash") else "left")
+    for t in targets:
+        known = "all" if t.operators is None else f"{len(t.operators)} types"
+        table.add_row(t.name, str(t.threads), t.precision, _size(t.ram), _size(t.flash), known, t.description)
+    output().print(table)
+    output().print(
+        "Copy one to change it: a config names its file with the key target; docs/deployment.md describes the keys."
+    )
+
+
+def _size(number: float | None) -> str:
+    """Bytes in the largest binary unit that they fill."""
+    if number is None:
+        return "any"
+    for unit, factor in (("MiB", 1024**2), ("KiB", 1024)):
+        if number >= factor:
+            return f"{number / factor:.4g} {unit}"
+    return f"{number:.0f} B"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A network on a target; `faults` are the reasons why it does not fit (none: it fits)."""
+
+    network: str
+    facts: GraphFacts | None
+    faults: tuple[str, ...]
+
+    def as_json(self, target: Target) -> dict[str, Any]:
+        """Plain values; sizes in bytes."""
+        known: Mapping[str, Any] = {}
+        if self.facts is not None:
+            known = {
+                "peak_memory": self.facts.peak_memory(target.precision),
+                "model_size": self.facts.model_size(target.precision),
+                "file_size": self.facts.file_size,
+                "operators": dict(sorted(self.facts.operators.items())),
+            }
+        return {"network": self.network, "feasible": not self.faults, "reasons": list(self.faults), **known}
+
+
+def checked(name: str, facts: GraphFacts, target: Target) -> Checked:
+    """Compare a network with its target."""
+    from nas.deployment.untrained import unsupported
+
+    faults = []
+    for kind, needed, bound in (
+        ("ram", facts.peak_memory(target.precision), target.ram),
+        ("flash", facts.model_size(target.precision), target.flash),
+    ):
+        if bound is not None and needed > bound:
+            what = "activations" if kind == "ram" else "weights"
+            faults.append(f"{what} need {_size(needed)}, {_KINDS[kind]} has {_size(bound)}")
+    missing = [] if target.operators is None else unsupported(facts, target.operators)
+    if missing:
+        faults.append(f"operators that it lacks: {', '.join(missing)}")
+    if facts.opset > target.opset:
+        faults.append(f"operator set {facts.opset}, it has {target.opset}")
+    return Checked(name, facts, tuple(faults))
+
+
+def run_check(
+    target_name: str, what: str, architecture: str | None, settings: Sequence[str], trust: bool, as_json: bool
+) -> None:
+    """Print whether the front of a run, or one network, fits a target; exit with 1 if none does. Raises `ConfigError`."""
+    target = read_target(target_name)
+    check_packages("nas check")
+    found = list(
+        _of_run(Path(what), target, trust)
+        if architecture is None and Path(what).is_dir()
+        else _of_network(what, architecture, settings, target)
+    )
+    if as_json:
+        print_json({"target": target.as_json(), "networks": [one.as_json(target) for one in found]})
+    else:
+        _print(found, target)
+    if all(one.faults for one in found):
+        raise typer.Exit(1)
+
+
+def _of_run(folder: Path, target: Target, trust: bool) -> Iterator[Checked]:
+    from nas.cli.trusting import read_run
+    from nas.deployment.untrained import architecture_facts
+
+    run = read_run(folder, trust, "nas check")
+    if len(run.table.front) == 0:
+        raise ConfigError(f"{folder}: the front is empty; let the search evaluate networks first")
+    for text in run.table.front["architecture"]:
+        try:
+            facts = architecture_facts(run.space, run.space.parse(text), target, run.task)
+            yield checked(text, facts, target)
+        except NotExportable as error:
+            yield Checked(text, None, (str(error),))
+
+
+def _of_network(first: str, second: str | None, settings: Sequence[str], target: Target) -> Iterator[Checked]:
+    from nas.deployment.graph import facts_of
+    from nas.deployment.untrained import architecture_facts
+    from nas.training.latency import enliven
+
+    network: Any = network_of(
+        first, second, settings, Sizes(target.input_size) if second is None else Sizes()
+    )
+    try:
+        if isinstance(network, SpaceNetwork):
+            facts = architecture_facts(network.space, network.architecture, target)
+        else:
+            side = target.input_size or network.spec.resolution
+            built = network.builder(0.0, 0.0, side)(num_classes=network.classes, in_channels=network.channels)
+            facts = facts_of(deployed_model(enliven(built), (network.channels, side, side), target.opset))
+    except NotExportable as error:
+        yield Checked(network.label, None, (str(error),))
+        return
+    yield checked(network.label, facts, target)
+
+
+def _print(found: Sequence[Checked], target: Target) -> None:
+    table = Table(
+        header_style="bold", title=f"Target {target.name} ({target.precision})", title_justify="left"
+    )
+    table.add_column("network", overflow="fold")
+    for name in ("activations", "weights", "ONNX file"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("fits")
+    for one in found:
+        sizes = ["", "", ""]
+        if one.facts is not None:
+            facts = one.facts
+            sizes = [
+                _size(n)
+                for n in (
+                    facts.peak_memory(target.precision),
+                    facts.model_size(target.precision),
+                    facts.file_size,
+                )
+            ]
+        table.add_row(one.network, *sizes, "yes" if not one.faults else "no: " + "; ".join(one.faults))
+    output().print(table)
+    fitting = sum(not one.faults for one in found)
+    if len(found) > 1:
+        output().print(f"{fitting} of {len(found)} networks fit.")
