@@ -33,8 +33,8 @@ FLOAT_LAYERS = "float_layers"  # attribute of a network: paths of its modules th
 class DeployedValues:
     """Values of a trained network's ONNX file by name; measured after the training (`nas.training.evaluator.Also`).
 
-    `names` are among ort_latency and int8_latency (ms), int8_size (bytes) and int8_error (percent). Where a latency is unsteady or was corrected,
-    its bounds, unsteadiness, raw value and drift are beside it (`LATENCY_low` and so on). Layers in the network's attribute `float_layers`, a list of
+    `names` are among ort_latency and int8_latency (ms), int8_size (bytes) and int8_error (percent). Where a latency is unsteady or the device's speed
+    has changed, its bounds, unsteadiness, raw value and drift are beside it (`LATENCY_low` and so on). Layers in the network's attribute `float_layers`, a list of
     paths of modules that `build` may set, stay in floating point, and those of the target.
     """
 
@@ -117,7 +117,7 @@ class Deployed:
                 f"{name}_high": measured.high,
                 f"{name}_unsteady": measured.unsteadiness,
             }
-        if measured.corrected:
+        if measured.drifted:
             found |= {f"{name}_raw": measured.raw, f"{name}_drift": measured.drift}
         if name == "ort_latency" and measured.peak_memory is not None:
             found["measured_memory"] = float(measured.peak_memory)

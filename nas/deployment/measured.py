@@ -10,7 +10,7 @@ from typing import Any
 from nas.deployment.faults import Broken
 from nas.training.latency import Timing
 
-FAR = 2.0  # a drift by more than this factor is flagged: the corrected latency counts as unsteady
+FAR = 2.0  # a change of speed by more than this factor makes the latency count as unsteady
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,12 @@ class Measured:
     """The latency and memory of one network on a device.
 
     `milliseconds` is the median time of a run, `low` and `high` the bounds of the median with 95% confidence; all three
-    are corrected where the device's speed has changed (`drift`), and `raw` is the median as timed. `unsteadiness` is that
-    of `nas.training.latency.Timing`, and at least the drift less one where that is above a factor of 2. `reference_ms` is
-    the median of the reference network in the same rounds and `drift` its ratio to the first one since the device's
-    start. `peak_memory` is in bytes, beyond the loaded network; None where the system does not count it. `began` and
-    `ended` are seconds of the device's clock, `runs` the number of timed runs, `device` a description.
+    are divided by `drift`, which corrects them for changes of the device's speed. `raw` is the median as timed.
+    `reference_ms` is the median of the reference network in the same rounds, `drift` its ratio to the first one since the
+    device's start (above 1: slower); `drifted` is whether it lies further from 1 than the tolerance. `unsteadiness` is
+    that of `nas.training.latency.Timing`, and at least the change of speed less one where that is above a factor of 2.
+    `peak_memory` is in bytes, beyond the loaded network; None where the system does not count it. `began` and `ended` are
+    seconds of the device's clock, `runs` the number of timed runs, `device` a description.
     """
 
     milliseconds: float
@@ -32,20 +33,16 @@ class Measured:
     unsteadiness: float
     reference_ms: float
     drift: float
+    drifted: bool
     peak_memory: int | None
     runs: int
     began: float
     ended: float
     device: str
 
-    @property
-    def corrected(self) -> bool:
-        """Whether the drift was above the tolerance, so that the times are corrected."""
-        return self.milliseconds != self.raw
-
 
 def measured_from(answer: Mapping[str, Any], tolerance: float, device: str) -> Measured:
-    """The result in a device's answer, corrected for a drift above the tolerance. Raises `Broken` for nonsense."""
+    """The result in a device's answer. Raises `Broken` for nonsense."""
     try:
         found = answer["measured"]
         timing, reference = (_timing(found[name]) for name in ("seconds", "reference"))
@@ -57,7 +54,8 @@ def measured_from(answer: Mapping[str, Any], tolerance: float, device: str) -> M
             raise ValueError
     except (KeyError, TypeError, ValueError, ArithmeticError):
         raise Broken(f"a result that is not of the protocol: {str(dict(answer))[:200]}") from None
-    factor = 1e3 if abs(drift - 1) <= tolerance else 1e3 / drift
+    # Every drift is corrected: on a busy machine that spreads repeated times less than correcting large ones alone.
+    factor = 1e3 / drift
     far = max(drift, 1 / drift)
     low, high = timing.interval
     return Measured(
@@ -68,6 +66,7 @@ def measured_from(answer: Mapping[str, Any], tolerance: float, device: str) -> M
         unsteadiness=max(timing.unsteadiness, far - 1 if far > FAR else 0.0),
         reference_ms=reference.milliseconds,
         drift=drift,
+        drifted=abs(drift - 1) > tolerance,
         peak_memory=memory,
         runs=len(timing.seconds),
         began=began,

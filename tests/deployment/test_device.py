@@ -127,10 +127,17 @@ def test_a_device_that_reads_nothing_does_not_block(tmp_path: Path) -> None:
         used.measure(bytes(10_000_000), QUICK)
 
 
-@pytest.mark.parametrize("first", ["exit 1", SILENT, "printf 'nas-device: nonsense\\n'\n" + SILENT])
-def test_a_broken_connection_is_made_again_once(tmp_path: Path, first: str) -> None:
+@pytest.mark.parametrize(
+    ("first", "timeout_s"),
+    [
+        ("exit 1", 120),
+        ("printf 'nas-device: nonsense\\n'\n" + SILENT, 120),
+        pytest.param(SILENT, 10, marks=pytest.mark.slow),
+    ],
+)
+def test_a_broken_connection_is_made_again_once(tmp_path: Path, first: str, timeout_s: float) -> None:
     text = f'if mkdir {tmp_path}/seen 2>/dev/null; then\n{HELLO}{first}\nfi\nexec REAL "$@"'
-    used = device(tmp_path, text, timeout_s=2)
+    used = device(tmp_path, text, timeout_s=timeout_s)
     assert used.measure(network(), QUICK).milliseconds > 0
 
 
@@ -139,8 +146,7 @@ def test_a_connection_that_ended_between_two_networks_costs_no_attempt(tmp_path:
     used.measure(network(), QUICK)
     pid = int((tmp_path / "pid").read_text())
     os.kill(pid, signal.SIGKILL)
-    while not has_ended(pid):
-        pass
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     assert used.measure(network(), QUICK).milliseconds > 0
 
 
@@ -269,7 +275,7 @@ def test_a_link_in_place_of_the_folder_is_refused(temporary: Path, tmp_path: Pat
 def test_the_first_reference_is_kept_and_later_times_are_corrected_by_it(temporary: Path) -> None:
     first = Device().measure(network(), QUICK)
     assert first.drift == 1
-    assert not first.corrected
+    assert not first.drifted
     (kept,) = temporary.glob("nas-device-*/baseline-*.json")
     content = json.loads(kept.read_text())
     assert 1e3 * content["seconds"] == pytest.approx(first.reference_ms)
@@ -280,7 +286,7 @@ def test_the_first_reference_is_kept_and_later_times_are_corrected_by_it(tempora
         network(), LatencySettings(rounds=6, least_seconds=0, extensions=0, tolerance=0.1)
     )
     assert later.drift > 100
-    assert later.corrected
+    assert later.drifted
     assert later.milliseconds == pytest.approx(later.raw / later.drift)
 
 

@@ -31,22 +31,19 @@ def answer(**changes: Any) -> dict[str, Any]:
 
 def test_a_device_at_its_first_speed_is_not_corrected() -> None:
     found = measured_from(answer(), 0.1, "board")
-    assert (found.milliseconds, found.raw, found.drift, found.corrected) == (2, 2, 1, False)
+    assert (found.milliseconds, found.raw, found.drift, found.drifted) == (2, 2, 1, False)
     assert (found.low, found.high, found.reference_ms, found.runs) == (2, 2, 1, 10)
 
 
-def test_a_drift_within_the_tolerance_is_not_corrected() -> None:
-    found = measured_from(answer(reference=[0.00109] * 10), 0.1, "board")
-    assert found.drift == pytest.approx(1.09)
-    assert found.milliseconds == found.raw == 2
-
-
-@pytest.mark.parametrize("drift", [0.6, 1.25, 1.9])
-def test_a_drift_above_the_tolerance_is_corrected_and_not_flagged(drift: float) -> None:
+@pytest.mark.parametrize(
+    ("drift", "drifted"), [(0.6, True), (0.95, False), (1.09, False), (1.25, True), (1.9, True)]
+)
+def test_a_drift_is_corrected_and_told_where_it_is_above_the_tolerance(drift: float, drifted: bool) -> None:
     found = measured_from(answer(reference=[0.001 * drift] * 10), 0.1, "board")
     assert found.raw == 2
     assert found.milliseconds == found.low == found.high == pytest.approx(2 / drift)
-    assert found.corrected
+    assert found.drift == pytest.approx(drift)
+    assert found.drifted == drifted
     assert found.unsteadiness == 0
 
 
