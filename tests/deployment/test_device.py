@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,22 @@ def test_a_network_is_measured_in_another_process() -> None:
     assert found.reference_ms > 0
     assert found.began < found.ended
     assert "onnxruntime" in found.device
+
+
+def test_with_several_threads_the_clock_is_the_wall() -> None:
+    assert Device().measure(network(), replace(QUICK, threads=2)).milliseconds > 0
+
+
+def test_settings_of_a_gpu_are_refused() -> None:
+    with pytest.raises(ConfigError, match="measures on a CPU"):
+        Device().measure(network(), replace(QUICK, device="cuda"))
+
+
+def test_threads_of_one_process_take_turns() -> None:
+    with ThreadPoolExecutor(3) as threads:
+        found = list(threads.map(lambda side: Device().measure(network(side=side), QUICK), (4, 8, 16)))
+    times = sorted((one.began, one.ended) for one in found)
+    assert all(first[1] <= second[0] for first, second in pairwise(times))
 
 
 def test_memory_of_a_run_is_that_of_its_output() -> None:
@@ -322,3 +340,12 @@ def test_a_device_of_a_mapping() -> None:
         "board", options=("-F", "config")
     )
     assert Device("board", python="~/my venv/python").command()[-1].startswith("~/'my venv/python' -u -c ")
+
+
+def test_onnxruntime_sends_nothing_to_its_maker() -> None:
+    code = "import os, nas.deployment; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    env = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    assert (
+        subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, check=True).stdout
+        == b"1\n"
+    )

@@ -143,10 +143,15 @@ def test_a_connection_lost_in_a_measurement_is_made_again(server: Server, tmp_pa
         pass
 
 
-def test_the_script_on_the_device_ends_with_the_client(server: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["end_connections()", "os.kill(os.getpid(), 9)"])
+def test_the_script_on_the_device_ends_with_the_client(server: Server, tmp_path: Path, end: str) -> None:
     python, pids = recorder(server, tmp_path)
-    device(server, python=python).check()
-    end_connections()
+    code = (
+        "import os\nfrom nas.deployment.device import Device\n"
+        "from nas.deployment.kept_connections import end_connections\n"
+        f"{device(server, python=python)!r}.check()\n{end}\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False)
     while not has_ended(int(pids.read_text())):
         pass
 
