@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import IO, Any
 
-from nas.deployment.faults import Broken
+from nas.deployment.faults import Broken, printable
 
 PREFIX = b"nas-device: "  # as in device_script.py
 LONGEST_LINE = 1 << 20  # bytes; a device that sends more without a line's end sends no answer
@@ -149,5 +149,4 @@ class Connection:
 
 
 def _shown(data: bytes) -> str:
-    text = data[:300].decode(errors="replace")
-    return "".join(c if c.isprintable() else " " for c in text).strip()
+    return printable(data[:300].decode(errors="replace")).strip()

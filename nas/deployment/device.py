@@ -192,19 +192,23 @@ class Device:
         return connection
 
     def _answer(self, connection: Connection, on_wait: Callable[[float], None] | None) -> Mapping[str, Any]:
+        """The result, after the device's turn has come. Raises `Broken`, `ModelRefused` and `DeviceError`."""
         start = time.monotonic()
-        while True:
-            answer = connection.answer(self.timeout_s, "measuring")
-            if "refused" in answer:
-                raise self._refused(answer, connection.hello.get("executable"))
-            if "measured" in answer:
-                return answer
-            if "waiting" in answer and on_wait is not None:
-                on_wait(time.monotonic() - start)
-            if "waiting" in answer and time.monotonic() - start > self.queue_s:
+        answer = connection.answer(self.timeout_s, "measuring")
+        while "waiting" in answer:
+            waited = time.monotonic() - start
+            if on_wait is not None:
+                on_wait(waited)
+            if waited > self.queue_s:
                 raise DeviceError(
                     f"{self.name}: other processes used it for {self.queue_s:g} s (queue_s); use fewer workers, or raise it"
                 )
+            answer = connection.answer(self.timeout_s, "measuring")
+        if "measuring" in answer:
+            answer = connection.answer(self.timeout_s, "measuring")
+        if "refused" in answer:
+            raise self._refused(answer, connection.hello.get("executable"))
+        return answer
 
     def _refused(self, answer: Mapping[str, Any], python: object) -> DeviceError | ModelRefused:
         kind, message = answer["refused"], str(answer.get("message"))

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 PROTOCOL = 1
 PREFIX = "nas-device: "
 WAITING_S = 2.0  # seconds between two `waiting` lines
+FEWEST = 6  # rounds
+LATE = 0.8  # part of a measurement's limit after which no more rounds are begun
 KILL_AFTER_S = 5.0  # seconds beyond a measurement's limit, after which the system ends this process
 TYPES = {"float": "f4", "float16": "f2", "double": "f8"}
 
@@ -133,9 +135,11 @@ def private_folder() -> str:
             os.mkdir(path, 0o700)
         found = os.lstat(path)
     except OSError as error:
-        raise Refused("folder", f"cannot make the folder {path}: {error.strerror}") from error
+        raise Refused(
+            "folder", f"cannot make the folder {path}: {error.strerror}; set TMPDIR there"
+        ) from error
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise Refused("folder", f"{path} is not a folder that its user alone can use; remove it")
+        raise Refused("folder", f"{path} is not a folder that its user alone can use; remove it there")
     return path
 
 
@@ -149,9 +153,11 @@ def turn(folder: str, say: Say) -> Iterator[None]:
             got = threading.Event()
             teller = threading.Thread(target=tell_waiting, args=(got, say), daemon=True)
             teller.start()
-            fcntl.flock(file, fcntl.LOCK_EX)
-            got.set()
-            teller.join()
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX)
+            finally:
+                got.set()
+                teller.join()
         yield
 
 
@@ -173,9 +179,8 @@ def make_session(model: bytes, threads: int, arena: bool = True) -> tuple[Any, d
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
     options.enable_cpu_mem_arena = options.enable_mem_pattern = arena
-    options.add_session_config_entry(
-        "session.force_spinning_stop", "1"
-    )  # or threads of one disturb the other
+    # or waiting threads of one network disturb the other
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:
@@ -221,7 +226,7 @@ def unsteadiness(seconds: list[float]) -> float:
 
 
 def time_in_turns(calls: list[Call], request: dict[str, Any]) -> list[list[float]]:
-    """Seconds of a run of each call, in rounds; more rounds while one is unsteady and the time limit allows them.
+    """Seconds of a run of each call, in rounds: more while one is unsteady, fewer where the time limit comes near.
 
     With one thread the clock counts processor time, of which the calling thread uses all: other processes do not count.
     """
@@ -233,32 +238,31 @@ def time_in_turns(calls: list[Call], request: dict[str, Any]) -> list[list[float
             call()
         return max(clock() - start, 1e-9) / times
 
-    start = time.monotonic()
     for _ in range(request["warm_up"]):
         last = [run(call, 1) for call in calls]
-    check_speed(sum(max(one, request["least_seconds"]) for one in last) * request["rounds"], request)
+    check_speed(sum(max(one, request["least_seconds"]) for one in last), request)
     times = [max(1, min(1000, math.ceil(request["least_seconds"] / one))) for one in last]
     seconds: list[list[float]] = [[] for _ in calls]
-    for extension in range(1 + request["extensions"]):
-        for _ in range(request["rounds"]):
-            for i, call in enumerate(calls):
-                seconds[i].append(run(call, times[i]))
-        spent = time.monotonic() - start
-        enough = all(unsteadiness(kept) <= request["tolerance"] for kept in seconds)
-        if enough or spent * (extension + 2) / (extension + 1) > 0.8 * request["timeout_s"]:
+    for done in range(1, request["rounds"] * (1 + request["extensions"]) + 1):
+        for i, call in enumerate(calls):
+            seconds[i].append(run(call, times[i]))
+        steady = done % request["rounds"] == 0 and all(
+            unsteadiness(kept) <= request["tolerance"] for kept in seconds
+        )
+        if steady or (done >= FEWEST and time.monotonic() > request["late"]):
             break
     return seconds
 
 
 def check_speed(needed: float, request: dict[str, Any]) -> None:
-    """Raise `Refused` where the rounds would not end in time."""
-    if needed > 0.8 * request["timeout_s"]:
-        raise Refused("slow", f"{request['rounds']} rounds would take about {needed:.3g} s")
+    """Raise `Refused` where the fewest rounds, of `needed` seconds each, would not end in time."""
+    if FEWEST * needed > request["late"] - time.monotonic():
+        raise Refused("slow", f"{FEWEST} rounds would take about {FEWEST * needed:.3g} s")
 
 
-def peak_memory(model: bytes, threads: int) -> int | None:
+def peak_memory(request: dict[str, Any]) -> int | None:
     """Bytes that a run needs beyond the loaded network, the least of three runs; None where the system has no count."""
-    session, inputs = make_session(model, threads, arena=False)
+    session, inputs = make_session(request["model"], request["threads"], arena=False)
     session.run(None, inputs)
     found = []
     try:
@@ -270,6 +274,8 @@ def peak_memory(model: bytes, threads: int) -> int | None:
             before = resident("VmRSS")
             session.run(None, inputs)
             found.append(max(0, resident("VmHWM") - before))
+            if time.monotonic() > request["late"]:
+                break
     except (OSError, ValueError):
         return None
     return min(found)
@@ -310,7 +316,10 @@ def baseline(folder: str, request: dict[str, Any], median: float, steady: bool) 
 
 
 def measure(request: dict[str, Any], folder: str) -> dict[str, Any]:
-    """The answer to one request: times in seconds, memory in bytes, `began` and `ended` on the device's clock."""
+    """The answer to one request: times in seconds, memory in bytes, `began` and `ended` on the device's clock.
+
+    Raises `Refused`.
+    """
     began = time.monotonic()
     calls = [caller(request[name], request["threads"]) for name in ("model", "reference")]
     seconds, reference = time_in_turns(calls, request)
@@ -320,7 +329,7 @@ def measure(request: dict[str, Any], folder: str) -> dict[str, Any]:
         "seconds": seconds,
         "reference": reference,
         "baseline": baseline(folder, request, statistics.median(reference), steady),
-        "peak_memory": peak_memory(request["model"], request["threads"]),
+        "peak_memory": peak_memory(request),
         "began": began,
         "ended": time.monotonic(),
     }
@@ -330,6 +339,7 @@ def answer(request: dict[str, Any], say: Say) -> None:
     """Measure when it is this process's turn; the system ends the process when the time limit has passed."""
     with turn(private_folder(), say):
         say(measuring=True)
+        request["late"] = time.monotonic() + LATE * request["timeout_s"]
         signal.setitimer(signal.ITIMER_REAL, request["timeout_s"] + KILL_AFTER_S)
         try:
             measured = measure(request, private_folder())

@@ -85,6 +85,7 @@ def refused(
     name: str, kind: object, message: str, python: str, timeout_s: float
 ) -> DeviceError | ModelRefused:
     """The error for a `refused` answer of the device script."""
+    message = "\n".join(printable(line) for line in message.splitlines())
     if kind == "packages":
         packages, _, reason = message.partition("\n")
         return DeviceError(
@@ -96,9 +97,7 @@ def refused(
         cause = f"it does not support the operator {operator!r}" if operator else "it cannot load or run it"
         return ModelRefused(f"{name}: onnxruntime refuses the network: {cause} ({_first_line(message)})")
     if kind == "slow":
-        return DeviceError(
-            f"{name}: {message}, and a measurement may take {timeout_s:g} s; raise timeout_s, or lower rounds"
-        )
+        return DeviceError(f"{name}: {message}, and a measurement may take {timeout_s:g} s; raise timeout_s")
     return DeviceError(f"{name}: {message}")
 
 
@@ -122,5 +121,10 @@ def _first_line(text: str) -> str:
 
 def _quoted(said: str) -> str:
     """The last lines of a program's errors, for the end of a message."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [printable(line).strip() for line in said.splitlines() if line.strip()]
     return f"\n  it wrote: {' / '.join(lines[-3:])[:500]}" if lines else ""
+
+
+def printable(text: str) -> str:
+    """The text without characters that could control a terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nas.deployment.faults import Broken
+from nas.deployment.faults import Broken, printable
 from nas.training.latency import Timing
 
 FAR = 2.0  # a change of speed by more than this factor makes the latency count as unsteady
@@ -81,7 +81,7 @@ def described(name: str, hello: Mapping[str, Any]) -> str:
         f"{hello.get('processor')}, {hello.get('cores')} cores, {hello.get('system')} {hello.get('machine')}, "
         f"onnxruntime {hello.get('onnxruntime')}, Python {hello.get('python')}"
     )
-    return f"{name}: {''.join(c for c in text[:300] if c.isprintable())}"
+    return f"{name}: {printable(text[:300])}"
 
 
 def _timing(seconds: Any) -> Timing:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nas.deployment import device_script
-from nas.deployment.connection import PREFIX
-from nas.deployment.device import PROTOCOL
 from nas.deployment.faults import Broken, unsupported_operator
 from nas.deployment.measured import measured_from
-from nas.training.latency import Timing
 
 
 def answer(**changes: Any) -> dict[str, Any]:
@@ -80,17 +74,6 @@ def test_nonsense_breaks_the_connection(changes: dict[str, Any]) -> None:
         measured_from(answer(**changes), 0.1, "board")
     with pytest.raises(Broken):
         measured_from({"measured": 1}, 0.1, "board")
-
-
-def test_the_script_and_the_client_agree() -> None:
-    assert device_script.PREFIX.encode() == PREFIX
-    assert device_script.PROTOCOL == PROTOCOL
-    seconds = [0.9, 1.3, 1.0, 1.1, 1.0, 1.2, 0.8, 1.0, 1.4, 1.2]
-    assert device_script.unsteadiness(seconds) == Timing(tuple(seconds)).unsteadiness
-
-
-def test_the_script_is_read_by_python_3_8() -> None:
-    ast.parse(Path(device_script.__file__).read_text(), feature_version=(3, 8))
 
 
 @pytest.mark.parametrize(
