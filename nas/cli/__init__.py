@@ -17,7 +17,15 @@ def main() -> None:
     try:
         _run()
     finally:
+        _end_connections()
         left.end()
+
+
+def _end_connections() -> None:
+    """End the processes that measure on devices, if there are any: they are not leftovers."""
+    connections = sys.modules.get("nas.deployment.kept_connections")
+    if connections is not None:
+        connections.end_connections()
 
 
 def _run() -> None:

@@ -3,197 +3,66 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
-import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from nas.cli.console import output
-from nas.cli.networks import Network, network_spec, space_part
-from nas.cli.tasks import TASKS, BuildOptions, DataOptions, TaskCommand
+from nas.cli.export_options import ExportOptions, check_options
+from nas.cli.export_report import is_whole, report, say, typed
+from nas.cli.export_trained import export_training
+from nas.cli.tasks import TASKS, DataOptions, TaskCommand
 from nas.cli.training import progress_line
-from nas.cli.trusting import asking, read_run
-from nas.core.checks import check_known, check_positive
+from nas.cli.trusting import read_run
 from nas.core.errors import ConfigError
-from nas.core.files import check_no_links
-from nas.core.task_spec import TaskSpec
-from nas.core.trust import named_code
+from nas.deployment.target import Target, read_target
 from nas.export.making import Made, Run, Training, from_kept, from_training, untrained
-from nas.export.onnx_file import OPSETS
-from nas.export.origin import Origin, of_search
+from nas.export.origin import of_search
 from nas.export.picks import KNEE, Pick, choose
-from nas.export.product import FOLDER, TRAINING, Exported, check_free, places_of, write
-from nas.export.trained import Trained, read_object
-from nas.runs.code_of_strangers import allow
+from nas.export.product import TRAINING, places_of, write
+from nas.export.quantised import check_int8, check_int8_run, prepared_images, target_of
 from nas.training import RECIPES, FullSettings, Recipe
 from nas.training.folder import NETWORK as NETWORK_FILE
-from nas.training.fresh import with_shapes
-from nas.training.judging import put_weights
 from nas.training.task import Classification
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """Arguments of `nas export`."""
-
-    picks: tuple[str, ...] = ()
-    out: Path | None = None
-    train: bool = False
-    untrained: bool = False
-    recipe: str | None = None
-    epochs: int | None = None
-    data: str | None = None
-    path: Path | None = None
-    seed: int = 0
-    threads: int | None = None
-    resolution: int | None = None
-    onnx: bool = True
-    force: bool = False
-    trust: bool = False
-    opset: int | None = None
 
 
 def run_export(folder: Path, options: ExportOptions) -> None:
     """Export the picked networks; exit with 130 if interrupted, with 1 if a file was omitted."""
     if (folder / NETWORK_FILE).is_file():
-        _export_training(folder, options)
+        export_training(folder, options)
         return
-    _check(options)
+    check_options(options)
     run = _with_data(read_run(folder, options.trust, "nas export"), options)
     chosen = choose(run.table, options.picks or (KNEE,))
     places = places_of(folder, options.out, chosen, options.force)
     training = _training(run, options) if options.train else None
+    target = _target(run, training, options) if options.int8 else None
     whole = True
     for each, place in zip(chosen, places, strict=True):
-        _say(f"{each.architecture}: {each.reason}")
+        say(f"{each.architecture}: {each.reason}")
         try:
             made = _made(run, each, options, training, place / TRAINING)
             origin = of_search(run, each, made)
-            exported = write(origin, made, place, _typed(), options.onnx, _say, options.opset)
+            exported = write(origin, made, place, typed(), options.onnx, say, options.opset, target)
         except KeyboardInterrupt:
-            _say(f"Interrupted; continue with: {_typed()}")
+            say(f"Interrupted; continue with: {typed()}")
             raise typer.Exit(130) from None
-        _report(exported, made)
-        whole = whole and (exported.onnx_random is not None or not options.onnx)
+        report(exported, made)
+        whole = whole and is_whole(exported, options)
     if not whole:
         raise typer.Exit(1)
 
 
-def _network(folder: Path, identity: Mapping[str, Any], options: ExportOptions) -> Network:
-    """The network of a training, after the user has allowed the code that its file names."""
-    spec, settings = str(identity.get("network")), identity.get("space") or {}
-    named = named_code({"space": space_part(spec, settings)}, Path.cwd())
-    with allow(named, trust=options.trust, what=f"nas export {folder}", ask=asking()):
-        return network_spec(spec, settings)
-
-
-def _export_training(folder: Path, options: ExportOptions) -> None:
-    """Export the network of `nas train`; exit with 1 if a file was omitted."""
-    _check_opset(options)
-    meant = ExportOptions(
-        out=options.out, onnx=options.onnx, force=options.force, opset=options.opset, trust=options.trust
-    )
-    for given in dataclasses.fields(ExportOptions):
-        if getattr(options, given.name) != getattr(meant, given.name):
-            flag = "--pick" if given.name == "picks" else f"--{given.name}"
-            raise ConfigError(
-                f"{flag} requires the run of a search; {folder} holds a training with one network and its weights"
-            )
-    out = options.out or folder / FOLDER
-    check_no_links(out, options.out or folder)
-    check_free(out, options.force)
-    trained, identity = Trained.read(folder), read_object(folder / NETWORK_FILE)
-    check_known(f"{folder / 'config.json'}: task", trained.task, TASKS)
-    command = TASKS[trained.task]
-    network = _network(folder, identity, options)
-    build_options = BuildOptions(resolution=trained.resolution, head=identity.get("head") or {})
-    shape, classes = trained.images.shape, len(trained.images.class_names)
-    built = command.build(network, build_options)(num_classes=classes, in_channels=shape[0])
-    with_shapes(built, lambda: (1, *shape))
-    put_weights(built, folder / "weights.pt")
-    made = trained.made(command.product(built.eval(), shape), command.boxes)
-    lead = f"A network for {trained.task}, trained by `nas train`"
-    origin = Origin(
-        folder.resolve().name,
-        network.label,
-        lead,
-        f"{lead}: {network.label}\n\n{trained.story}",
-        "training",
-        *_looks(network, trained),
-        index={
-            "architecture": network.label,
-            "task": trained.task,
-            "network": {**identity, "task": trained.task},
-        },
-        versions={"torch": trained.torch},
-    )
-    exported = write(origin, made, out, _typed(), options.onnx, _say, options.opset)
-    _report(exported, made)
-    if options.onnx and exported.onnx_random is None:
-        raise typer.Exit(1)
-
-
-def _looks(network: Network, trained: Trained) -> tuple[Mapping[str, float], str | None]:
-    """Exact costs and a drawing of a classifier; nothing for other tasks, whose heads cannot be drawn."""
-    channels, height, width = trained.images.shape
-    if trained.task != "classification":
-        return {}, None
-    try:
-        sized = network.for_task(TaskSpec(channels, len(trained.images.class_names), (height, width)))
-        return sized.cost(), sized.svg()
-    except ConfigError:  # optional in a user's space
-        return {}, None
-
-
-def _typed() -> str:
-    """The command line as typed."""
-    return f"nas {shlex.join(sys.argv[1:])}"
-
-
-def _check_opset(options: ExportOptions) -> None:
-    if options.opset is None:
-        return
-    if not options.onnx:
-        raise ConfigError("--opset and --no-onnx contradict each other: remove one")
-    if not OPSETS[0] <= options.opset <= OPSETS[1]:
-        raise ConfigError(f"--opset: expected a version from {OPSETS[0]} to {OPSETS[1]}, got {options.opset}")
-
-
-def _check(options: ExportOptions) -> None:
-    _check_opset(options)
-    if options.train and options.untrained:
-        raise ConfigError("--train and --untrained contradict each other: remove one")
-    if not options.train:
-        for flag, value in (
-            ("--recipe", options.recipe),
-            ("--epochs", options.epochs),
-            ("--threads", options.threads),
-        ):
-            if value is not None:
-                raise ConfigError(f"{flag} requires --train: add --train or remove {flag}")
-    elif options.recipe is None and options.epochs is None:
-        raise ConfigError(
-            f"--train: set --recipe ({', '.join(RECIPES)}), or --epochs to train longer by the search's recipe"
-        )
-    if options.resolution is not None and not options.untrained:
-        raise ConfigError(
-            "--resolution requires --untrained: trained networks have the image size of their data"
-        )
-    if options.untrained and (options.data is not None or options.path is not None):
-        raise ConfigError("--data and --path have no effect with --untrained: remove them")
-    if options.recipe is not None:
-        check_known("--recipe", options.recipe, RECIPES)
-    for flag, value in (
-        ("--epochs", options.epochs),
-        ("--threads", options.threads),
-        ("--resolution", options.resolution),
-    ):
-        if value is not None:
-            check_positive(flag, value)
+def _target(run: Run, training: Training | None, options: ExportOptions) -> Target:
+    """The target of the 8-bit file, after a check that its networks can be quantised."""
+    target = target_of(run) if options.target is None else read_target(options.target)
+    if training is None:
+        check_int8_run(run, target)
+    else:
+        prepared = prepared_images(training.task, training.data, training.recipe)
+        check_int8(training.task, prepared, target)
+    return target
 
 
 def _command(run: Run) -> TaskCommand:
@@ -254,7 +123,7 @@ def _training(run: Run, options: ExportOptions) -> Training:
 
 def _progress(recipe: Recipe, command: TaskCommand) -> Callable[[Mapping[str, float]], None]:
     def print_epoch(row: Mapping[str, float]) -> None:
-        _say(progress_line(row, recipe.epochs, command.scores.progress(row)))
+        say(progress_line(row, recipe.epochs, command.scores.progress(row)))
 
     return print_epoch
 
@@ -265,20 +134,3 @@ def _made(run: Run, each: Pick, options: ExportOptions, training: Training | Non
     if training is not None:
         return from_training(run, each, training, folder)
     return from_kept(run, each)
-
-
-def _report(exported: Exported, made: Made) -> None:
-    for name, scores in (("validation", made.validation), ("test", made.test)):
-        if scores is not None:
-            values = ", ".join(f"{key} {value:.4g}" for key, value in scores.values.items())
-            _say(f"  {name}: {values} ({scores.images:,} images)")
-    if exported.onnx_random is not None:
-        real = "" if exported.onnx_real is None else f", on real ones {exported.onnx_real:.1e}"
-        _say(
-            f"  ONNX against PyTorch: largest difference on random images {exported.onnx_random:.1e}{real} of the largest output"
-        )
-    _say(f"  {made.weights} weights, exported to {exported.folder}; see README.md there for usage")
-
-
-def _say(line: str) -> None:
-    output().print(line)

@@ -8,7 +8,9 @@ from importlib import metadata
 
 from nas.core.text import markdown_code, markdown_text
 from nas.core.versions import versions
+from nas.export import int8_card
 from nas.export.making import UNTRAINED, Made, Scores
+from nas.export.models import Models
 from nas.export.origin import Origin, one_line, table
 
 # By the name of the class that reads a data set. Sources: the data sets' own pages.
@@ -23,13 +25,13 @@ _SHOWN_CLASSES = 20
 
 @dataclass(frozen=True)
 class Facts:
-    """The content of the card. Differences are relative to the largest output."""
+    """The content of the card; whether there is a script."""
 
     origin: Origin
     made: Made
     command: str
-    onnx_random: float | None
-    onnx_real: float | None
+    models: Models | None
+    scripted: bool
 
 
 def counts(origin: Origin, made: Made) -> dict[str, int]:
@@ -45,6 +47,7 @@ def card(facts: Facts) -> str:
         _title(facts),
         _numbers(facts),
         _images(facts),
+        _int8(facts),
         _use(facts),
         _weights(facts),
         facts.origin.section,
@@ -103,9 +106,9 @@ def _few(values: tuple[float, ...]) -> str:
     return ", ".join(f"{value:.4g}" for value in values)
 
 
-_SCORES = """scores = load("weights.pt")(torch.zeros(1, *PICTURE))  # images, normalised as above
+_SCORES = """scores = load("weights.pt")(torch.zeros(1, *IMAGE))  # images, normalised as above
 print(CLASSES[scores.argmax(1).flatten()[0]])"""
-_BOXES = """(rows,) = load("weights.pt")(torch.zeros(1, *PICTURE))  # images, normalised as above
+_BOXES = """(rows,) = load("weights.pt")(torch.zeros(1, *IMAGE))  # images, normalised as above
 scores, labels = rows[:, 4:].max(1)  # one row per anchor box of the network
 surest = scores.argmax()
 print(CLASSES[labels[surest]], scores[surest], rows[surest, :4])  # left, top, right, bottom: fractions of the image"""
@@ -115,25 +118,50 @@ _SUPPRESS = (
 )
 
 
+def _int8(facts: Facts) -> str:
+    export = None if facts.models is None else facts.models.export
+    return "" if export is None else int8_card.section(export)
+
+
 def _use(facts: Facts) -> str:
-    boxes, shape = facts.made.boxes, facts.made.images.shape
+    boxes = facts.made.boxes
     text = (
         "## Use\n\nWith PyTorch (`network.py` needs no other package):\n\n"
-        "```python\nimport torch\nfrom network import CLASSES, PICTURE, load\n\n"
+        "```python\nimport torch\nfrom network import CLASSES, IMAGE, load\n\n"
         f"{_BOXES if boxes else _SCORES}\n```{_SUPPRESS if boxes else ''}"
     )
     text += "\n\n`python network.py weights.pt` checks that the outputs equal those at the export."
-    if facts.onnx_random is None:
+    if facts.models is None:
         return text + "\n\nThere is no ONNX file."
-    zeros = f"numpy.zeros((1, {', '.join(map(str, shape))}), dtype=numpy.float32)"
-    text += (
-        "\n\nWith onnxruntime:\n\n```python\nimport numpy\nimport onnxruntime\n\n"
-        'session = onnxruntime.InferenceSession("network.onnx")\n'
-        f'({"rows" if boxes else "scores"},) = session.run(None, {{"pictures": {zeros}}})\n```\n\n'
-        f"Its outputs differ from PyTorch's by at most {facts.onnx_random:.1e} of the largest one on random images"
+    return f"{text}\n\n{_with_onnxruntime(facts, facts.models)}"
+
+
+def _with_onnxruntime(facts: Facts, models: Models) -> str:
+    channels, height, width = facts.made.images.shape
+    text = (
+        "With onnxruntime: the input `images` is decoded images, uint8, (images, height, width, channels), of any number"
+        f"{'' if models.int8 is None else ' (of `network.int8.onnx` one)'}; the normalisation is in the file."
     )
-    real = "" if facts.onnx_real is None else f", by {facts.onnx_real:.1e} on real ones"
-    return f"{text}{real}."
+    if facts.scripted:
+        more = "" if models.int8 is None else "\npython classify.py --int8 photo.png"
+        text += (
+            " `classify.py` reads image files as in the training and needs numpy, pillow and onnxruntime alone:\n\n"
+            f"```sh\npython classify.py photo.png{more}\n```"
+        )
+    else:
+        mode = "L" if channels == 1 else "RGB"
+        text += (
+            "\n\n```python\nimport numpy\nimport onnxruntime\nfrom PIL import Image\n\n"
+            f'image = Image.open("photo.png").convert("{mode}").resize(({width}, {height}))\n'
+            f"images = numpy.asarray(image).reshape(1, {height}, {width}, {channels})\n"
+            'session = onnxruntime.InferenceSession("network.onnx")\n'
+            f'({"rows" if facts.made.boxes else "scores"},) = session.run(None, {{"images": images}})\n```'
+        )
+    real = "" if models.on_real is None else f", by {models.on_real:.1e} on real ones"
+    return (
+        f"{text}\n\nThe outputs of `network.onnx` differ from PyTorch's by at most {models.on_random:.1e} of the largest one on random "
+        f"images{real}."
+    )
 
 
 def _weights(facts: Facts) -> str:

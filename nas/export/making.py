@@ -18,6 +18,7 @@ from nas.engine.kept_weights import weights_entry
 from nas.engine.plan import TASK
 from nas.export.load_network import load_network, run_config
 from nas.export.picks import Pick
+from nas.export.pixels import Reading, spec_and_examples
 from nas.export.standalone import ImageSpec
 from nas.runs.code_of_strangers import allow_in_python
 from nas.runs.reading import load_run
@@ -30,9 +31,8 @@ from nas.training.full import architecture_builder
 from nas.training.judging import put_weights
 from nas.training.latency import input_size
 from nas.training.loop import precision
-from nas.training.task import Scored, Task
+from nas.training.task import Classification, Scored, Task
 
-REAL = 8  # real images to compare exports on
 NAMED = ("space", "evaluator", "objectives")  # parts of a run's config that an export recreates
 KEPT, TRAINED, UNTRAINED = "kept", "trained", "untrained"
 _CPU = torch.device("cpu")
@@ -147,7 +147,8 @@ class Made:
 
     `weights` is one of `KEPT`, `TRAINED`, `UNTRAINED`; `story` gives their origin in a sentence. `real` are images
     of the data, normalised (b, c, h, w), None without data. `data` describes the data, and `recipe` has the settings of
-    the training. `boxes`: whether the network's output is that of `BoxesAndScores`.
+    the training. `boxes`: whether the network's output is that of `BoxesAndScores`. `reading` (of a classifier, if known) is how its
+    images are read, `prepared` the data, where they were read.
     """
 
     network: nn.Module
@@ -161,6 +162,8 @@ class Made:
     validation: Scores | None
     test: Scores | None
     boxes: bool = False
+    reading: Reading | None = None
+    prepared: Prepared | None = None
 
 
 def from_kept(run: Run, chosen: Pick) -> Made:
@@ -199,7 +202,7 @@ def from_kept(run: Run, chosen: Pick) -> Made:
     count = int(entry["budget"] or recipe.epochs)
     return Made(
         network,
-        *_images(prepared),
+        *spec_and_examples(prepared),
         weights=KEPT,
         story=f"The weights are those of the search: {epochs(count)} with its short recipe, seed "
         f"{entry['seed']}. They served to compare networks; `nas export --train` trains fully.",
@@ -208,6 +211,8 @@ def from_kept(run: Run, chosen: Pick) -> Made:
         splits=_sizes(prepared),
         validation=judged[0],
         test=judged[1],
+        reading=_reading(evaluator.task, evaluator.data, prepared),
+        prepared=prepared,
     )
 
 
@@ -228,7 +233,7 @@ def from_training(run: Run, chosen: Pick, training: Training, folder: Path) -> M
     logged = {k.removeprefix("validation_"): v for k, v in last.items() if k.startswith("validation_")}
     return Made(
         network.eval(),
-        *_images(prepared),
+        *spec_and_examples(prepared),
         weights=TRAINED,
         story=f"The weights are from a full training: {epochs(recipe.epochs)} with {training.name}, seed "
         f"{training.settings.seed}, from scratch, without the weights of the search.",
@@ -237,6 +242,8 @@ def from_training(run: Run, chosen: Pick, training: Training, folder: Path) -> M
         splits=_sizes(prepared),
         validation=Scores(logged, len(prepared.validation)) if logged else None,
         test=None if result.test is None else _scores(result.test),
+        reading=_reading(training.task, training.data, prepared),
+        prepared=prepared,
     )
 
 
@@ -283,9 +290,5 @@ def _sizes(prepared: Prepared) -> dict[str, int]:
     return {name: len(feed) for name, feed in parts.items()}
 
 
-def _images(prepared: Prepared) -> tuple[ImageSpec, Tensor]:
-    """The input of the network, and sample images."""
-    real = prepared.example(REAL)
-    channels, height, width = real.shape[1:]
-    mean, std = (tuple(float(x) for x in values) for values in (prepared.mean, prepared.std))
-    return ImageSpec((channels, height, width), mean, std, prepared.class_names), real
+def _reading(task: Task, data: Any, prepared: Prepared) -> Reading | None:
+    return Reading.of(data, prepared) if isinstance(task, Classification) else None

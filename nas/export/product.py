@@ -1,4 +1,4 @@
-"""Write an export's folder: weights, a file that needs only PyTorch, ONNX, a drawing, a model card."""
+"""Write an export's folder: weights, a file that needs only PyTorch, ONNX files and their script, a drawing, a model card."""
 
 from __future__ import annotations
 
@@ -12,16 +12,21 @@ from typing import Any
 
 import torch
 
-from nas.core.errors import ConfigError, DataError, ForeignFileError
+from nas.core.errors import ConfigError, ForeignFileError
 from nas.core.files import absolute, check_no_links, make_folder
 from nas.core.json_text import read_json
 from nas.core.owned import OwnedFiles, check_empty, present
 from nas.core.space import SearchSpace
+from nas.deployment.target import Target, read_target
 from nas.export.card import Facts, card, counts
-from nas.export.making import Made, Run, from_kept
-from nas.export.onnx_file import compare_onnx, missing_packages, note, opset_of, write_onnx
+from nas.export.int8_card import as_json
+from nas.export.making import UNTRAINED, Made, Run, from_kept
+from nas.export.models import ONNX, onnx_models
+from nas.export.onnx_file import opset_of
 from nas.export.origin import Origin, of_search
 from nas.export.picks import KNEE, Pick, choose
+from nas.export.quantised import Int8Export, check_int8_run, classifies, target_of
+from nas.export.script import SCRIPT, script
 from nas.export.standalone import standalone
 from nas.spaces.modules import in_use
 from nas.training.folder import is_training
@@ -30,25 +35,22 @@ from nas.training.from_config import trained_on
 SCHEMA = 1
 TRAINING = "training"  # subfolder of a full training
 FOLDER = "export"  # default subfolder of the run
-INDEX, WEIGHTS, NETWORK, ONNX, DRAWING, CARD = (
-    "export.json",
-    "weights.pt",
-    "network.py",
-    "network.onnx",
-    "network.svg",
-    "README.md",
-)
-_FILES = (INDEX, WEIGHTS, NETWORK, ONNX, DRAWING, CARD)
-BATCHES = (1, 2, 5)  # batch sizes of random images to compare ONNX on
+INDEX, CARD, DRAWING = "export.json", "README.md", "network.svg"
+WEIGHTS, NETWORK, INT8 = "weights.pt", "network.py", "network.int8.onnx"
+_FILES = (INDEX, WEIGHTS, NETWORK, ONNX, INT8, SCRIPT, DRAWING, CARD)
 
 
 @dataclass(frozen=True)
 class Exported:
-    """A written export; differences are relative to the largest output, None without a comparison."""
+    """A written export; differences are relative to the largest output, None without a comparison.
+
+    `int8` has the values of the float and the 8-bit file, None without the latter.
+    """
 
     folder: Path
     onnx_random: float | None
     onnx_real: float | None
+    int8: Int8Export | None = None
 
 
 def export_run(
@@ -63,26 +65,43 @@ def export_run(
     onnx: bool = True,
     force: bool = False,
     opset: int | None = None,
+    int8: bool = False,
+    target: str | Path | Target | None = None,
     trust: bool = False,
 ) -> list[Exported]:
     """Export networks of a run with the weights kept by its search, one folder each, like `nas export`.
 
     `picks` as for `--pick`, `out` None is `RUN/export`. `space`, and `data` and `training` or `evaluate` as
     in `nas.search`, are needed only if the run was started from Python. `trust` imports code that the run's config names and you have not run before.
-    `opset` is the version of ONNX's operator set (None: torch's default). Raises `ConfigError` for a pick without a match,
+    `opset` is the version of ONNX's operator set (None: torch's default). `int8` also writes the network in 8 bits, measured for `target`: the
+    name of a built-in target, the path of its file, or None for that of the run. Raises `ConfigError` for a pick without a match,
     an occupied folder or a network that cannot be a standalone file, `DataError` if weights or data are missing.
     """
+    if target is not None and not int8:
+        raise ConfigError("target: requires int8=True")
+    if int8 and not onnx:
+        raise ConfigError("int8=True and onnx=False contradict each other: remove one")
     if space is not None and evaluate is None and (data, training) != (None, None):
         evaluate = trained_on(data, training, space)
     whole = Run.read(absolute(run), space, evaluate, trust=trust)
     chosen = choose(whole.table, picks)
     places = places_of(whole.folder, None if out is None else absolute(out), chosen, force)
+    wanted = _target(whole, target) if int8 else None
+    if wanted is not None:
+        check_int8_run(whole, wanted)
     command = f"nas.export_run({str(run)!r}, {list(picks)!r})"
     exported = []
     for each, place in zip(chosen, places, strict=True):
         made = from_kept(whole, each)
-        exported.append(write(of_search(whole, each, made), made, place, command, onnx, warnings.warn, opset))
+        origin = of_search(whole, each, made)
+        exported.append(write(origin, made, place, command, onnx, warnings.warn, opset, wanted))
     return exported
+
+
+def _target(run: Run, given: str | Path | Target | None) -> Target:
+    if isinstance(given, Target):
+        return given
+    return target_of(run) if given is None else read_target(str(given))
 
 
 def places_of(run: Path, out: Path | None, chosen: Sequence[Pick], force: bool) -> list[Path]:
@@ -161,8 +180,9 @@ def write(
     onnx: bool,
     tell: Callable[[str], None],
     opset: int | None = None,
+    target: Target | None = None,
 ) -> Exported:
-    """Write an export; the next call rewrites an interrupted one.
+    """Write an export; the next call rewrites an interrupted one. With a `target`, also in 8 bits (after `check_int8`).
 
     Without the packages of the extra `onnx`, skip that file with a notice. Raises `NotExportable` for a network that
     cannot be a standalone file, `DataError` if the outputs of ONNX differ.
@@ -170,16 +190,41 @@ def write(
     made = dataclasses.replace(made, network=in_use(made.network))
     use = f'It needs only PyTorch: load("{WEIGHTS}") returns the network, `python {NETWORK} {WEIGHTS}` checks it.'
     text = standalone(made.network, made.images, f"{origin.about}\n\n{use}")
+    models = onnx_models(made, tell, opset, target, counts(origin, made)) if onnx else None
+    scripted = None
+    if models is not None and made.weights != UNTRAINED and made.reading is not None and classifies(made):
+        scripted = script(made.images, made.reading, f"Classify image files with {origin.name}.")
+    exported = Exported(folder, None, None)
+    if models is not None:
+        exported = Exported(folder, models.on_random, models.on_real, models.export)
+    contents: dict[str, str | bytes | None] = {
+        NETWORK: text,
+        DRAWING: origin.drawing,
+        SCRIPT: scripted,
+        ONNX: None if models is None else models.float32,
+        INT8: None if models is None else models.int8,
+    }
+    files = _begun(folder, origin, made, [name for name, held in contents.items() if held is not None])
+    index = _index(folder)
+    files.write_stream(WEIGHTS, lambda file: torch.save(made.network.state_dict(), file))
+    for name, content in contents.items():
+        _put(files, name, content)
+    facts = Facts(origin, made, command, models, scripted is not None)
+    files.write_text(CARD, card(facts))
+    if models is not None:
+        index["opset"] = opset_of(models.float32)
+    if exported.int8 is not None:
+        index["int8"] = as_json(exported.int8)
+    written = [f for f in _FILES[1:] if f in index["files"] and (folder / f).is_file()]
+    files.write_text(INDEX, json.dumps({**index, "complete": True, "files": written}, indent=2) + "\n")
+    return exported
+
+
+def _begun(folder: Path, origin: Origin, made: Made, further: Sequence[str]) -> OwnedFiles:
+    """The folder's files, with an index of an incomplete export that names those to be written."""
     make_folder(folder)
     files = export_files(folder)
-    planned = [
-        WEIGHTS,
-        NETWORK,
-        CARD,
-        *([] if origin.drawing is None else [DRAWING]),
-        *([ONNX] if onnx else []),
-    ]
-    known = {*planned, *files.recorded()} - {INDEX}
+    planned = [WEIGHTS, CARD, *further]
     index: dict[str, Any] = {
         "schema": SCHEMA,
         "complete": False,
@@ -188,49 +233,18 @@ def write(
         "input": list(made.images.shape),
         **counts(origin, made),
         **({} if made.data is None else {"data": made.data.text}),
+        "files": sorted({*planned, *files.recorded()} - {INDEX}),
     }
     files.check([INDEX, *planned])
-    files.write_text(INDEX, json.dumps({**index, "files": sorted(known)}, indent=2) + "\n")
-    files.write_stream(WEIGHTS, lambda file: torch.save(made.network.state_dict(), file))
-    files.write_text(NETWORK, text)
-    if origin.drawing is not None:
-        files.write_text(DRAWING, origin.drawing)
-    compared = _onnx(made, files, tell, opset, counts(origin, made)) if onnx else None
-    if compared is None:
-        files.remove(ONNX)
-    exported = Exported(folder, *(compared or (None, None)))
-    facts = Facts(origin, made, command, exported.onnx_random, exported.onnx_real)
-    files.write_text(CARD, card(facts))
-    if compared is not None:
-        index["opset"] = opset_of(folder / ONNX)
-    written = [f for f in (WEIGHTS, NETWORK, ONNX, DRAWING, CARD) if f in known and (folder / f).is_file()]
-    files.write_text(INDEX, json.dumps({**index, "complete": True, "files": written}, indent=2) + "\n")
-    return exported
+    files.write_text(INDEX, json.dumps(index, indent=2) + "\n")
+    return files
 
 
-def _onnx(
-    made: Made, files: OwnedFiles, tell: Callable[[str], None], opset: int | None, counted: Mapping[str, int]
-) -> tuple[float, float | None] | None:
-    """The largest differences on random and real images; None if the packages are missing."""
-    missing = missing_packages()
-    if missing:
-        tell(
-            f"no {ONNX}: {', '.join(missing)} not installed; install them with pip install 'multiobjective-nas[onnx]', "
-            f"or use --no-onnx"
-        )
-        return None
-    path = files.folder / ONNX
-
-    def written(place: Path) -> None:
-        write_onnx(made.network, made.images.shape, place, opset)
-        note(place, {name: str(value) for name, value in counted.items()})
-
-    try:
-        files.write_whole(ONNX, written)
-        generator = torch.Generator().manual_seed(0)
-        random = [torch.randn(n, *made.images.shape, generator=generator) for n in BATCHES]
-        on_random = compare_onnx(path, made.network, random)
-        return on_random, None if made.real is None else compare_onnx(path, made.network, [made.real])
-    except DataError:
-        files.remove(ONNX)
-        raise
+def _put(files: OwnedFiles, name: str, content: str | bytes | None) -> None:
+    """Write a file, or remove that of an earlier export."""
+    if content is None:
+        files.remove(name)
+    elif isinstance(content, str):
+        files.write_text(name, content)
+    else:
+        files.write_whole(name, lambda path: path.write_bytes(content))

@@ -15,7 +15,7 @@ from nas.export.source import Source
 
 TOLERANCE = 1e-6  # of the largest output, between the network and that of the file
 SHOWN = 8  # outputs compared by the file's check
-_TAKEN = ("build", "load", "check", "given", "Parts", "PICTURE", "MEAN", "STD", "CLASSES", "EXPECTED")
+_TAKEN = ("build", "load", "check", "given", "Parts", "IMAGE", "MEAN", "STD", "CLASSES", "EXPECTED")
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def _file(
     first = [float(f"{x:.6g}") for x in expected.flatten()[:SHOWN].tolist()]
     head = "\n".join(
         [
-            f"PICTURE = {plain(images.shape)}  # channels, height, width",
+            f"IMAGE = {plain(images.shape)}  # channels, height, width",
             f"MEAN = {plain(images.mean)}  # of the stored pixels, by channel",
             f"STD = {plain(images.std)}",
             Call("CLASSES = ", tuple(("", plain(n)) for n in images.class_names), ("[", "]")).laid_out(),
@@ -130,7 +130,7 @@ def _imports(lines: list[str]) -> str:
 
 _BUILD = '"""The network with its initial weights; `load` loads the trained ones."""'
 _USE = '''def load(path="weights.pt"):
-    """The trained network in evaluation mode, for images (b, *PICTURE) as (pixels - MEAN) / STD."""
+    """The trained network in evaluation mode, for images (b, *IMAGE) as (pixels - MEAN) / STD."""
     network = build()
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     return network.eval()
@@ -138,8 +138,8 @@ _USE = '''def load(path="weights.pt"):
 
 def check(path="weights.pt"):
     """Run the network on fixed images and compare its outputs with those at the export."""
-    size = 2 * math.prod(PICTURE)
-    images = torch.sin(torch.arange(size, dtype=torch.float64)).float().reshape(2, *PICTURE)
+    size = 2 * math.prod(IMAGE)
+    images = torch.sin(torch.arange(size, dtype=torch.float64)).float().reshape(2, *IMAGE)
     with torch.no_grad():
         outputs = load(path)(images)
     expected = torch.tensor(EXPECTED)
@@ -149,5 +149,5 @@ def check(path="weights.pt"):
 
 if __name__ == "__main__":
     shape, difference = check(*sys.argv[1:2])
-    print(f"images {(2, *PICTURE)} give {shape}; largest difference {difference:.1e} of the largest output")
+    print(f"images {(2, *IMAGE)} give {shape}; largest difference {difference:.1e} of the largest output")
     sys.exit(0 if difference < 1e-4 else "The outputs of the network differ from those at the export.")'''

@@ -189,6 +189,7 @@ def report(
     '`nas export runs/first --pick knee --pick "params<=10k:error" --pick r8/stem8s1`\n\n'
     "`nas export runs/first --train --recipe digits` trains fully first; repeat it to continue after Ctrl-C\n\n"
     "`nas export runs/nb101 --train --recipe cifar-transfer --data cifar10 --path cifar-10-batches-bin`\n\n"
+    "`nas export runs/first --int8 --target microcontroller-512k` also writes the network in 8 bits, with its measured error and latency\n\n"
     "`nas export runs/voc` exports the network trained by `nas train ... --out runs/voc`",
 )
 def export(
@@ -222,17 +223,33 @@ def export(
         Number, typer.Option(help="Image side of `--untrained` if the space has none.")
     ] = None,
     no_onnx: Annotated[bool, typer.Option("--no-onnx", help="Do not write network.onnx.")] = False,
-    opset: Annotated[Number, typer.Option(help="ONNX operator set version; default: torch's.")] = None,
+    opset: Annotated[
+        Number, typer.Option(help="ONNX operator set version; default: torch's, with `--int8` the target's.")
+    ] = None,
+    int8: Annotated[
+        bool,
+        typer.Option(
+            "--int8",
+            help="Write network.int8.onnx too, and measure both files: error, size, latency, memory.",
+        ),
+    ] = False,
+    target: Annotated[
+        Text,
+        typer.Option(
+            help="Target of `--int8`: a YAML file or a built-in name (`nas targets`); default: the search's, else cpu-1-thread."
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing export.")] = False,
     trust: Trust = False,
 ) -> None:
     """Export networks of a search or training: weights, Python file that needs only PyTorch, ONNX, model card."""
-    from nas.cli.exporting import ExportOptions, run_export
+    from nas.cli.export_options import ExportOptions
+    from nas.cli.exporting import run_export
 
     options = ExportOptions(
         picks=tuple(pick or ()), out=out, train=train, untrained=untrained, recipe=recipe, epochs=epochs, data=data,
         path=path, seed=seed, threads=threads, resolution=resolution, onnx=not no_onnx, force=force, opset=opset,
-        trust=trust,
+        int8=int8, target=target, trust=trust,
     )  # fmt: skip
     run_export(run, options)
 

@@ -70,7 +70,7 @@ def test_a_trained_detector_is_a_file_that_needs_pytorch_alone(
     folder = trained / "export"
     module = runpy.run_path(str(folder / "network.py"))
     assert module["CLASSES"] == ["disc", "square"]
-    assert module["PICTURE"] == (3, 64, 64)
+    assert module["IMAGE"] == (3, 64, 64)
 
     network = make_detector(network_spec(NETWORK, {}).features(3, 0.0), HeadSettings(maps=3), 2).eval()
     put_weights(network, trained / "weights.pt")

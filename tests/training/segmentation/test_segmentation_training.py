@@ -208,8 +208,8 @@ def test_the_command_line_trains_and_evaluates_a_segmentation(
     assert f"test: miou {test['miou']:.4g}" in capsys.readouterr().out
     module = runpy.run_path(str(out / "export" / "network.py"))
     with torch.no_grad():
-        scores = module["load"](out / "export" / "weights.pt")(torch.zeros(1, *module["PICTURE"]))
-    assert scores.shape == (1, len(module["CLASSES"]), *module["PICTURE"][1:])
+        scores = module["load"](out / "export" / "weights.pt")(torch.zeros(1, *module["IMAGE"]))
+    assert scores.shape == (1, len(module["CLASSES"]), *module["IMAGE"][1:])
 
 
 @pytest.mark.parametrize(

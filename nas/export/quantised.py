@@ -1,0 +1,257 @@
+"""The 8-bit file of an export: quantised for a target, and measured beside the float file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from nas.core.errors import ConfigError, DataError, EvaluationError
+from nas.deployment.graph import GraphFacts, facts_of
+from nas.deployment.int8 import FEWEST_IMAGES, calibration_images, quantised
+from nas.deployment.measure import FLOAT_LAYERS
+from nas.deployment.measured import Measured
+from nas.deployment.onnx_file import INPUT, check_packages, deployed_model, session
+from nas.deployment.target import Target, read_target
+from nas.deployment.untrained import unsupported
+from nas.export.load_network import run_config
+from nas.export.making import Made, Run
+from nas.export.onnx_file import PREPROCESSING, with_preprocessing
+from nas.export.pixels import normalised, to_pixels
+from nas.export.standalone import ImageSpec, outputs, probe
+from nas.training.feed import Feed, Prepared
+from nas.training.recipe import Recipe
+from nas.training.task import Classification, Task
+
+COLLAPSE = 10.0  # points of error that quantisation may add
+STANDARD_ERRORS = 3.0  # beyond which a difference is not chance
+_BATCH = 256  # images of a feed at a time
+
+
+@dataclass(frozen=True)
+class FileValues:
+    """Values of one file.
+
+    `wrong` counts misclassified images by split, by onnxruntime on the file. `size` and `weights` are bytes of the file and of the
+    weights alone, `memory` bytes of activations that are in memory at once. `latency` is a text with the reason where it was not measured.
+    `exceeded` are the limits of the target that this file does not meet.
+    """
+
+    wrong: Mapping[str, int]
+    size: int
+    weights: int
+    memory: int
+    latency: Measured | str
+    exceeded: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Int8Export:
+    """The float and the 8-bit file, measured for a target.
+
+    `images` has the number of images by split, `device` describes the device, `float_layers` stayed in floating point, `calibration` is the
+    number of calibration images.
+    """
+
+    target: Target
+    device: str
+    images: Mapping[str, int]
+    calibration: int
+    float_layers: tuple[str, ...]
+    float32: FileValues
+    int8: FileValues
+
+    def error(self, values: FileValues, split: str) -> float:
+        """Percent of misclassified images of a split."""
+        return 100.0 * values.wrong[split] / self.images[split]
+
+    @property
+    def added_error(self) -> float:
+        """Points of error that quantisation adds, over all images."""
+        return 100.0 * self._difference() / sum(self.images.values())
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether quantisation adds more than `COLLAPSE` points of error, and more than `STANDARD_ERRORS` of them."""
+        count = sum(self.images.values())
+        rates = [sum(values.wrong.values()) / count for values in (self.float32, self.int8)]
+        deviation = 100.0 * math.sqrt(sum(rate * (1 - rate) for rate in rates) / count)
+        return self.added_error > max(COLLAPSE, STANDARD_ERRORS * deviation)
+
+    def _difference(self) -> int:
+        return sum(self.int8.wrong.values()) - sum(self.float32.wrong.values())
+
+    @property
+    def lacking_for_pixels(self) -> list[str]:
+        """Operators of the preprocessing that the target does not list."""
+        return (
+            [] if self.target.operators is None else sorted(set(PREPROCESSING) - set(self.target.operators))
+        )
+
+    @property
+    def unmeasured(self) -> bool:
+        """Whether a latency is missing."""
+        return isinstance(self.float32.latency, str) or isinstance(self.int8.latency, str)
+
+
+def check_int8(task: object, prepared: Prepared | None, target: Target) -> None:
+    """Check that a network can be quantised, before anything is trained or written.
+
+    Raises `ConfigError` for another task than classification, too few calibration images or missing packages, `DataError` without images and
+    `DeviceError` for a device that cannot be used.
+    """
+    check_packages("--int8")
+    if not isinstance(task, Classification):
+        raise ConfigError(
+            f"--int8: measures classifiers alone, and this network is for {type(task).__name__.lower()}; remove --int8"
+        )
+    if prepared is None:
+        raise DataError("--int8: calibration needs images; name them with --data and --path")
+    if len(prepared.train) < FEWEST_IMAGES:
+        raise ConfigError(
+            f"--int8: the data have {len(prepared.train)} training image{'s' * (len(prepared.train) != 1)}: calibration needs at least "
+            f"{FEWEST_IMAGES}"
+        )
+    if min(target.int8.calibration, len(prepared.train)) < FEWEST_IMAGES:
+        raise ConfigError(
+            f"--int8: target {target.name}: int8: calibration is {target.int8.calibration}: expected at least {FEWEST_IMAGES} images"
+        )
+    if not len(prepared.validation) and not len(prepared.test):
+        raise DataError("--int8: the data have no validation and no test images to measure the error on")
+    target.made_device().check()
+
+
+def check_int8_run(run: Run, target: Target) -> None:
+    """`check_int8` for networks of a run with the weights that its search kept."""
+    if run.evaluator is None:
+        raise DataError(
+            f"--int8: {run.folder}: the search trained no networks, so there are no images to calibrate with"
+        )
+    task = run.evaluator.task
+    check_int8(task, prepared_images(task, run.evaluator.data, run.evaluator.recipe), target)
+
+
+def prepared_images(task: Task, data: Any, recipe: Recipe) -> Prepared | None:
+    """The images of a classification; None for another task. Raises `DataError`."""
+    return task.prepare(data, recipe, torch.device("cpu")) if isinstance(task, Classification) else None
+
+
+def target_of(run: Run) -> Target:
+    """The target in the run's config, or the default one."""
+    try:
+        config, base = run_config(run.folder)
+    except ConfigError:  # started from Python
+        return Target()
+    return Target() if config.target is None else read_target(config.target, base)
+
+
+def classifies(made: Made) -> bool:
+    """Whether the network's output is a score for each class."""
+    if made.boxes:
+        return False
+    shape = outputs(made.network, probe(made.images.shape, 1)).shape
+    return tuple(shape) == (1, len(made.images.class_names))
+
+
+@dataclass(frozen=True)
+class Int8File:
+    """The 8-bit file, and the facts of its float graph without the preprocessing."""
+
+    model: bytes
+    facts: GraphFacts
+    calibration: int
+    float_layers: tuple[str, ...]
+
+
+def int8_file(made: Made, target: Target) -> Int8File:
+    """Quantise a network for a target; its input is pixels, one image at a time.
+
+    Raises `NotExportable`, `QuantisationFailed`, and `ConfigError` for a layer that it lacks or images of another size than the target's.
+    """
+    assert made.prepared is not None
+    side, (_, height, width) = target.input_size, made.images.shape
+    if side is not None and (height, width) != (side, side):
+        raise ConfigError(
+            f"--target {target.name}: input_size is {side}, but this network takes images of {height} x {width} pixels"
+        )
+    plain = deployed_model(made.network, made.images.shape, target.opset)
+    own = getattr(made.network, FLOAT_LAYERS, ())
+    layers = tuple(dict.fromkeys((*own, *target.int8.float_layers)))
+    images = calibration_images(made.prepared.train, target.int8.calibration)
+    pixels = to_pixels(torch.from_numpy(images), _spec_of(made.prepared))
+    model = quantised(plain, normalised(pixels, made.images).numpy(), layers)
+    return Int8File(with_preprocessing(model, made.images), facts_of(plain), len(images), layers)
+
+
+def measured(made: Made, float32: bytes, int8: Int8File, target: Target) -> Int8Export:
+    """Evaluate both files on all validation and test images, and time them on the target's device."""
+    assert made.prepared is not None
+    splits = {"validation": made.prepared.validation, "test": made.prepared.test}
+    feeds = {name: feed for name, feed in splits.items() if len(feed)}
+    spec = _spec_of(made.prepared)
+    values = [
+        FileValues(
+            {name: _wrong(model, feed, spec, batch, target.threads) for name, feed in feeds.items()},
+            len(model),
+            int8.facts.model_size(precision),
+            int8.facts.peak_memory(precision),
+            _latency(model, target),
+            exceeded(int8.facts, target, precision),
+        )
+        for model, precision, batch in ((float32, "float32", _BATCH), (int8.model, "int8", 1))
+    ]
+    found = next((v.latency for v in values if isinstance(v.latency, Measured)), None)
+    device = target.made_device().name if found is None else found.device
+    sizes = {name: len(feed) for name, feed in feeds.items()}
+    return Int8Export(target, device, sizes, int8.calibration, int8.float_layers, values[0], values[1])
+
+
+def exceeded(facts: GraphFacts, target: Target, precision: str) -> tuple[str, ...]:
+    """The limits of a target that a network does not meet at this precision, as text."""
+    found = []
+    for name, bound, needed in (
+        ("ram", target.ram, facts.peak_memory(precision)),
+        ("flash", target.flash, facts.model_size(precision)),
+    ):
+        if bound is not None and needed > bound:
+            found.append(f"{name}: needs {needed:,} bytes of {bound:,}")
+    if target.operators is not None:
+        lacking = unsupported(facts, target.operators)
+        if lacking:
+            found.append(f"operators: the target lacks {', '.join(lacking)}")
+    if facts.opset > target.opset:
+        found.append(f"opset: the file needs {facts.opset}, the target has {target.opset}")
+    return tuple(found)
+
+
+def _spec_of(prepared: Prepared) -> ImageSpec:
+    """The normalisation of the data, which may differ from that of a network trained on other data."""
+    example: Any = prepared.example()
+    channels, height, width = example.shape[1:]
+    return ImageSpec(
+        (channels, height, width), tuple(prepared.mean), tuple(prepared.std), prepared.class_names
+    )
+
+
+def _wrong(model: bytes, feed: Feed, spec: ImageSpec, batch: int, threads: int) -> int:
+    """Number of images of a feed that a file classifies wrongly."""
+    runner = session(model, threads)
+    count = 0
+    for images, labels in feed.batches(list(torch.split(torch.arange(len(feed)), _BATCH)), None):
+        pixels, truth = to_pixels(images, spec), labels.cpu().numpy()
+        for start in range(0, len(pixels), batch):
+            (scores,) = runner.run(None, {INPUT: pixels[start : start + batch]})
+            count += int((np.argmax(scores, axis=1) != truth[start : start + batch]).sum())
+    return count
+
+
+def _latency(model: bytes, target: Target) -> Measured | str:
+    """The latency on the target's device, or the reason why it could not be measured."""
+    try:
+        return target.made_device().measure(model, target.timing_settings())
+    except EvaluationError as error:
+        return str(error)
