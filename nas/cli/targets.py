@@ -13,11 +13,10 @@ from rich.table import Table
 from nas.cli.console import output, print_json
 from nas.cli.networks import Sizes, SpaceNetwork, network_of
 from nas.core.errors import ConfigError
+from nas.deployment.fitting import faults, in_bytes
 from nas.deployment.graph import GraphFacts
 from nas.deployment.onnx_file import NotExportable, check_packages, deployed_model
 from nas.deployment.target import Target, built_in_targets, read_target
-
-_KINDS = {"ram": "RAM", "flash": "flash"}
 
 
 def list_targets(as_json: bool) -> None:
@@ -31,21 +30,13 @@ def list_targets(as_json: bool) -> None:
         table.add_column(name, justify="right" if name in ("threads", "RAM", "flash") else "left")
     for t in targets:
         known = "all" if t.operators is None else f"{len(t.operators)} types"
-        table.add_row(t.name, str(t.threads), t.precision, _size(t.ram), _size(t.flash), known, t.description)
+        table.add_row(
+            t.name, str(t.threads), t.precision, in_bytes(t.ram), in_bytes(t.flash), known, t.description
+        )
     output().print(table)
     output().print(
         "Copy one to change it: a config names its file with the key target; docs/deployment.md describes the keys."
     )
-
-
-def _size(number: float | None) -> str:
-    """Bytes in the largest binary unit that they fill."""
-    if number is None:
-        return "any"
-    for unit, factor in (("MiB", 1024**2), ("KiB", 1024)):
-        if number >= factor:
-            return f"{number / factor:.4g} {unit}"
-    return f"{number:.0f} B"
 
 
 @dataclass(frozen=True)
@@ -67,26 +58,6 @@ class Checked:
                 "operators": dict(sorted(self.facts.operators.items())),
             }
         return {"network": self.network, "feasible": not self.faults, "reasons": list(self.faults), **known}
-
-
-def checked(name: str, facts: GraphFacts, target: Target) -> Checked:
-    """Compare a network with its target."""
-    from nas.deployment.untrained import unsupported
-
-    faults = []
-    for kind, needed, bound in (
-        ("ram", facts.peak_memory(target.precision), target.ram),
-        ("flash", facts.model_size(target.precision), target.flash),
-    ):
-        if bound is not None and needed > bound:
-            what = "activations" if kind == "ram" else "weights"
-            faults.append(f"{what} need {_size(needed)}, {_KINDS[kind]} has {_size(bound)}")
-    missing = [] if target.operators is None else unsupported(facts, target.operators)
-    if missing:
-        faults.append(f"operators that it lacks: {', '.join(missing)}")
-    if facts.opset > target.opset:
-        faults.append(f"operator set {facts.opset}, it has {target.opset}")
-    return Checked(name, facts, tuple(faults))
 
 
 def run_check(
@@ -118,7 +89,7 @@ def _of_run(folder: Path, target: Target, trust: bool) -> Iterator[Checked]:
     for text in run.table.front["architecture"]:
         try:
             facts = architecture_facts(run.space, run.space.parse(text), target, run.task)
-            yield checked(text, facts, target)
+            yield Checked(text, facts, faults(facts, target))
         except NotExportable as error:
             yield Checked(text, None, (str(error),))
 
@@ -141,7 +112,7 @@ def _of_network(first: str, second: str | None, settings: Sequence[str], target:
     except NotExportable as error:
         yield Checked(network.label, None, (str(error),))
         return
-    yield checked(network.label, facts, target)
+    yield Checked(network.label, facts, faults(facts, target))
 
 
 def _print(found: Sequence[Checked], target: Target) -> None:
@@ -157,7 +128,7 @@ def _print(found: Sequence[Checked], target: Target) -> None:
         if one.facts is not None:
             facts = one.facts
             sizes = [
-                _size(n)
+                in_bytes(n)
                 for n in (
                     facts.peak_memory(target.precision),
                     facts.model_size(target.precision),

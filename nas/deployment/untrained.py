@@ -12,6 +12,7 @@ from nas.core.errors import ConfigError
 from nas.core.records import Architecture
 from nas.core.space import SearchSpace, can_build
 from nas.core.task_spec import TaskSpec
+from nas.deployment.fitting import unsupported
 from nas.deployment.graph import GraphFacts, facts_of
 from nas.deployment.onnx_file import NotExportable, check_packages, deployed_model
 from nas.deployment.target import Target
@@ -39,11 +40,6 @@ def unsupported_operators(facts: GraphFacts, target: Target) -> float:
     """Number of operator types that the target does not run; one more where the file needs a newer operator set."""
     known = facts.operators if target.operators is None else target.operators
     return float(len(unsupported(facts, known)) + (facts.opset > target.opset))
-
-
-def unsupported(facts: GraphFacts, known: Any) -> list[str]:
-    """The graph's operator types that are not among the known ones."""
-    return sorted(set(facts.operators) - set(known))
 
 
 @dataclass(frozen=True)

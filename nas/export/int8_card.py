@@ -33,12 +33,12 @@ def section(export: Int8Export) -> str:
 
 
 def remarks(export: Int8Export) -> list[str]:
-    """Whether each file meets the target's limits, and what to do about a collapse or a missing value."""
+    """Whether each file fits the target, and what to do about a collapse or a missing value."""
     lines = []
     target = export.target
     for name, values in (("network.onnx", export.float32), ("network.int8.onnx", export.int8)):
-        met = "meets its limits" if values.exceeded == () else "exceeds its limits: "
-        lines.append(f"Target {target.name}: {name} {met}{'; '.join(values.exceeded)}.")
+        fits = f"does not fit: {'; '.join(values.faults)}" if values.faults else "fits"
+        lines.append(f"Target {target.name}: {name} {fits}.")
         if isinstance(values.latency, str):
             lines.append(f"Latency of {name} not measured: {values.latency}.")
         elif values.latency.unsteadiness > target.timing_settings().tolerance:
@@ -90,7 +90,8 @@ def _values(export: Int8Export, values: FileValues) -> dict[str, Any]:
         "model_size": values.weights,
         "peak_memory": values.memory,
         "latency": latency.milliseconds if isinstance(latency, Measured) else None,
-        "exceeded": list(values.exceeded),
+        "fits": not values.faults,
+        "reasons": list(values.faults),
     }
 
 

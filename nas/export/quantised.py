@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from nas.core.errors import ConfigError, DataError, EvaluationError
+from nas.deployment.fitting import faults
 from nas.deployment.graph import GraphFacts, facts_of
 from nas.deployment.int8 import FEWEST_IMAGES, calibration_images, quantised
 from nas.deployment.measure import FLOAT_LAYERS
 from nas.deployment.measured import Measured
 from nas.deployment.onnx_file import INPUT, check_packages, deployed_model, session
 from nas.deployment.target import Target, read_target
-from nas.deployment.untrained import unsupported
 from nas.export.load_network import run_config
 from nas.export.making import Made, Run
 from nas.export.onnx_file import PREPROCESSING, with_preprocessing
@@ -38,7 +38,7 @@ class FileValues:
 
     `wrong` counts misclassified images by split, by onnxruntime on the file. `size` and `weights` are bytes of the file and of the
     weights alone, `memory` bytes of activations that are in memory at once. `latency` is a text with the reason where it was not measured.
-    `exceeded` are the limits of the target that this file does not meet.
+    `faults` are the reasons why this file does not fit the target.
     """
 
     wrong: Mapping[str, int]
@@ -46,7 +46,7 @@ class FileValues:
     weights: int
     memory: int
     latency: Measured | str
-    exceeded: tuple[str, ...]
+    faults: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def measured(made: Made, float32: bytes, int8: Int8File, target: Target) -> Int8
             int8.facts.model_size(precision),
             int8.facts.peak_memory(precision),
             _latency(model, target),
-            exceeded(int8.facts, target, precision),
+            faults(int8.facts, target, precision),
         )
         for model, precision, batch in ((float32, "float32", _BATCH), (int8.model, "int8", 1))
     ]
@@ -208,24 +208,6 @@ def measured(made: Made, float32: bytes, int8: Int8File, target: Target) -> Int8
     device = target.made_device().name if found is None else found.device
     sizes = {name: len(feed) for name, feed in feeds.items()}
     return Int8Export(target, device, sizes, int8.calibration, int8.float_layers, values[0], values[1])
-
-
-def exceeded(facts: GraphFacts, target: Target, precision: str) -> tuple[str, ...]:
-    """The limits of a target that a network does not meet at this precision, as text."""
-    found = []
-    for name, bound, needed in (
-        ("ram", target.ram, facts.peak_memory(precision)),
-        ("flash", target.flash, facts.model_size(precision)),
-    ):
-        if bound is not None and needed > bound:
-            found.append(f"{name}: needs {needed:,} bytes of {bound:,}")
-    if target.operators is not None:
-        lacking = unsupported(facts, target.operators)
-        if lacking:
-            found.append(f"operators: the target lacks {', '.join(lacking)}")
-    if facts.opset > target.opset:
-        found.append(f"opset: the file needs {facts.opset}, the target has {target.opset}")
-    return tuple(found)
 
 
 def _spec_of(prepared: Prepared) -> ImageSpec:
