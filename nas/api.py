@@ -124,7 +124,7 @@ def search(
     given_target = read_target(os.fspath(target)) if isinstance(target, (str, os.PathLike)) else target
     evaluator = _evaluator(space, wanted, evaluate, data, training)
     parts = with_deployment(space, wanted, evaluator, limits, given_target)
-    problem = Problem(space, *parts[:3], quantities=parts.quantities)
+    problem = Problem(space, *parts[:3], quantities=parts.quantities, deployment=parts.deployment)
     return run(
         SearchSpec(
             problem=problem,

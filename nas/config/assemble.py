@@ -50,7 +50,7 @@ def make_problem(config: SearchConfig, base: Path | None = None) -> Problem:
         config.limits,
         target,
     )
-    return Problem(space, *parts[:3], quantities=parts.quantities)
+    return Problem(space, *parts[:3], quantities=parts.quantities, deployment=parts.deployment)
 
 
 def assemble(

@@ -108,6 +108,14 @@ class HasCompanions(Protocol):
         """
 
 
+@runtime_checkable
+class HasMeasuredAgain(Protocol):
+    """An evaluator with values that differ from measurement to measurement, such as a latency."""
+
+    def measured_again(self, trial: Trial) -> Mapping[str, float]:
+        """Such values of a trial, measured once more without a training; empty where there are none, or no weights."""
+
+
 def companions_of(evaluate: object, objective: str) -> tuple[str, ...]:
     """The companions that an evaluator declares for an objective, without the objective itself; () if it declares none.
 

@@ -16,7 +16,15 @@ from nas.core.checks import did_you_mean
 from nas.core.cost_timing import SLOW_S, CostFailed, Failing, Kept, seconds_of
 from nas.core.counting import counting
 from nas.core.errors import ConfigError, NasError
-from nas.core.evaluator import Evaluate, HasForSpace, HasResources, HasTask, companions_of, takes_choices
+from nas.core.evaluator import (
+    Evaluate,
+    HasForSpace,
+    HasMeasuredAgain,
+    HasResources,
+    HasTask,
+    companions_of,
+    takes_choices,
+)
 from nas.core.interrupts import is_interrupt
 from nas.core.objectives import OBJECTIVES, AnyObjective, Limit, Objective, objective, sampling_name
 from nas.core.records import RESERVED, Architecture, FloatArray, Observation, Result, Status, Trial
@@ -107,6 +115,14 @@ class Measure:
                     values = {k: v for k, v in values.items() if k not in ours} | dict(second)
         return values
 
+    def again(self, trial: Trial) -> dict[str, float]:
+        """The values of a trial that differ from measurement to measurement, measured once more, by name."""
+        found: dict[str, float] = (
+            dict(self.evaluate.measured_again(trial)) if isinstance(self.evaluate, HasMeasuredAgain) else {}
+        )
+        varying = tuple((name, f) for name, f in self.functions if isinstance(f, HasSpread))
+        return found | replace(self, functions=varying)._of_functions(trial)
+
     def resources(self, trial: Trial) -> Mapping[str, float]:
         """The trial's resources according to the user's evaluator; empty if it states none."""
         return self.evaluate.resources(trial) if isinstance(self.evaluate, HasResources) else {}
@@ -131,6 +147,7 @@ class Problem:
     limits: tuple[Limit, ...] = ()
     task: TaskSpec | None = None
     quantities: tuple[Objective, ...] = ()
+    deployment: Mapping[str, Any] | None = None  # plain values of the target that values are measured for
     requirements: tuple[Limit, ...] = field(init=False)
     measured: frozenset[str] = field(init=False)  # names that a worker must return
     companions: tuple[str, ...] = field(init=False)  # names of values that inform about objectives
@@ -155,10 +172,12 @@ class Problem:
         limits: Sequence[Limit | str] = (),
         task: TaskSpec | None = None,
         quantities: Sequence[Objective] = (),
+        deployment: Mapping[str, Any] | None = None,
     ) -> None:
         put = object.__setattr__
         put(self, "space", space)
         put(self, "task", task)
+        put(self, "deployment", deployment)
         check_list("limits", limits)
         put(self, "_given", as_objectives(objectives))
         if not isinstance(space, SearchSpace):
@@ -240,7 +259,9 @@ class Problem:
 
     def settled(self, space: SearchSpace, evaluate: Evaluate | None, task: TaskSpec | None) -> Problem:
         """Return the problem with the space and evaluator settled for the data."""
-        return Problem(space, self._given, evaluate, self.all_limits, task, self._given_quantities)
+        return Problem(
+            space, self._given, evaluate, self.all_limits, task, self._given_quantities, self.deployment
+        )
 
     def without_cheap_limits(self) -> Problem:
         """The same problem, with the same exact values, without its limits on cheap objectives."""

@@ -65,6 +65,13 @@ class DeployedValues:
             values["int8_error"] = deployed.int8_error(prepared.validation)
         return values
 
+    def again(
+        self, network: nn.Module, data: Any, resolution: int | None, device: torch.device
+    ) -> Mapping[str, float]:
+        """The latencies, measured once more; raises as a call."""
+        names = tuple(name for name in self.names if name.endswith("_latency"))
+        return replace(self, names=names)(network, data, resolution, device) if names else {}
+
 
 @dataclass(frozen=True)
 class Deployed:

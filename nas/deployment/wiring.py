@@ -25,6 +25,7 @@ class Parts(NamedTuple):
     evaluate: Evaluate | None
     limits: list[Limit | str]
     quantities: list[Objective]
+    deployment: dict[str, Any] | None
 
 
 def with_deployment(
@@ -44,14 +45,14 @@ def with_deployment(
     named = [o.name for o in objectives if o.name in (*EXACT, *MEASURED) and not o.function]
     bounded = [Limit.parse(text).objective for text in limits]
     if target is None and not named and not set(bounded) & set(EXACT):
-        return Parts(list(objectives), evaluate, list(limits), [])
+        return Parts(list(objectives), evaluate, list(limits), [], None)
     chosen = target or Target()
     measured = tuple(name for name in named if name in MEASURED)
     evaluate, by_functions = _measuring(evaluate, measured, chosen)
     made = [_with_function(o, chosen, o.name in by_functions) if o.name in named else o for o in objectives]
     required = _requirements(chosen) if target is not None else []
     quantities = [_quantity(name, chosen) for name in (*EXACT, "model_size", "unsupported_operators")]
-    return Parts(made, evaluate, [*limits, *required], quantities)
+    return Parts(made, evaluate, [*limits, *required], quantities, chosen.as_json())
 
 
 def _with_function(item: Objective, target: Target, by_function: bool) -> Objective:

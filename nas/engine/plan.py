@@ -133,6 +133,7 @@ class Plan:
                 {} if rule is settings.halving else {"own_trainings": _plain(getattr(rule, "settings", None))}
             ),
             **_evaluator_identity(problem),
+            **({} if problem.deployment is None else {"target": dict(problem.deployment)}),
             "warm_start": None if warm is None else warm.summary,
             TASK: None if problem.task is None else problem.task.as_json(),
             "initial": [problem.space.format(a) for a in first] or None,

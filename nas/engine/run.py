@@ -20,6 +20,7 @@ from nas.core.problem import Problem
 from nas.core.rungs import HasRule
 from nas.core.task_spec import TaskSpec
 from nas.core.tracebacks import summarize_exception
+from nas.engine.again import repeat_measurements
 from nas.engine.callbacks import AnyCallback, as_callback
 from nas.engine.changed_code import checked_code, measuring
 from nas.engine.fidelity import Rungs
@@ -259,4 +260,6 @@ def _search(
         ended = "exhausted"
     result = conclude(plan, loop.state, history, ended, kept, spec.plots, spec.csv)
     loop.end(ended)
+    if ended in ("finished", "exhausted") and result.out is not None and not spec.remote:
+        repeat_measurements(problem, loop.state.front.items, result.out)
     return result

@@ -112,6 +112,10 @@ class SharedEvaluator:
             return {**self._training()(trial), **inherited}
         return {**score.values(), **inherited, **more}
 
+    def measured_again(self, trial: Trial) -> Mapping[str, float]:
+        """Of own trainings; see `nas.core.evaluator.HasMeasuredAgain`."""
+        return self._training().measured_again(trial) if trial.budget else {}
+
     def _further(self, network: Inherited, trial: Trial, device: torch.device) -> dict[str, float]:
         """What `also` measures on an ordinary network with the same weights and statistics."""
         if not self.also:

@@ -43,6 +43,16 @@ class Also(Protocol):
 
 
 @runtime_checkable
+class HasAgain(Protocol):
+    """A further measurement with values that differ from measurement to measurement."""
+
+    def again(
+        self, network: nn.Module, data: DataSource, resolution: int | None, device: torch.device
+    ) -> Mapping[str, float]:
+        """These values alone, measured once more."""
+
+
+@runtime_checkable
 class HasCheck(Protocol):
     """A further measurement that checks its requirements before a search."""
 
@@ -156,6 +166,19 @@ class TrainingEvaluator:
                 raise DataError(f"data {self.data}: there is no test image to report on")
             network = self._train(trial, prepared, device).network
             return self._judge(network, prepared.test, prepared, device)
+
+    def measured_again(self, trial: Trial) -> Mapping[str, float]:
+        """What `also` measures once more of the trial's kept network; see `nas.core.evaluator.HasMeasuredAgain`."""
+        varying = [one for one in self.also if isinstance(one, HasAgain)]
+        if not varying:
+            return {}
+        with reproducible(self.threads, self._device()) as device:
+            if self._kept(trial) is None:
+                return {}
+            network = self._train(trial, self.prepare(trial.architecture), device).network
+            side = self._wanted(trial.architecture) or self.recipe.resolution
+            values = [one.again(network, self.data, side, device) for one in varying]
+        return {name: value for found in values for name, value in found.items()}
 
     def weights_file(self, trial: Trial) -> Path:
         """File of this trial's weights. Raises `ConfigError` when there is no `weights_dir`."""

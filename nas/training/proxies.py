@@ -149,6 +149,9 @@ class WithProxies:
         """The same with an evaluator that keeps weights in `folder`."""
         return replace(self, evaluator=self.evaluator.keeping(folder, horizon))
 
+    def measured_again(self, trial: Trial) -> Mapping[str, float]:
+        return self.evaluator.measured_again(trial)
+
     def weights_file(self, trial: Trial) -> Path:
         return self.evaluator.weights_file(trial)
 

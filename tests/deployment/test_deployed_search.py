@@ -1,0 +1,168 @@
+"""Searches over values of the deployed network, for a target."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from torch import nn
+
+pytest.importorskip("onnxruntime")
+
+import nas
+from nas.core.errors import ConfigError, HistoryError
+from nas.deployment.target import Target
+from nas.deployment.wiring import MEASURED, with_deployment
+from nas.engine.again import FILE
+
+QUICK = {"rounds": 6, "warm_up": 1, "least_seconds": 0, "extensions": 0, "tolerance": 1e9}
+
+
+def boards() -> Any:
+    """Networks of a convolution with 4 to 64 channels, its activation, and a layer that may stay in floating point."""
+    from nas import Space
+
+    made = Space(
+        "boards",
+        width=nas.Choice(*range(4, 65, 4)),
+        activation=nas.Choice("relu", "gelu"),
+        float_head=nas.Choice(False, True),
+    )
+
+    @made.build
+    def build(c: Any, *, num_classes: int, in_channels: int) -> nn.Module:
+        activation = nn.ReLU() if c.activation == "relu" else nn.GELU()
+        network = nn.Sequential(
+            nn.Conv2d(in_channels, c.width, 3, stride=2), activation, nn.Flatten(), nn.LazyLinear(num_classes)
+        )
+        network.float_layers = ["3"] if c.float_head else []
+        return network
+
+    return made
+
+
+def training(**changes: Any) -> dict[str, Any]:
+    return {"data": "digits", "training": {"recipe": {"epochs": 1}}, "seed": 0, **changes}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished search over all values that are measured after training."""
+    out = tmp_path_factory.mktemp("deployed") / "run"
+    target = Target("board", timing=QUICK, ram=1200, operators=("Conv", "Relu", "Reshape", "Flatten", "Gemm"))
+    nas.search(
+        boards(),
+        ["error", *MEASURED, "peak_memory", "file_size"],
+        algorithm="random",
+        budget=4,
+        target=target,
+        out=out,
+        **training(),
+    )
+    return out
+
+
+def test_every_value_is_measured_and_exact_ones_agree(run: Path) -> None:
+    table = pd.read_parquet(run / "history.parquet")
+    found = table[table["status"] == "ok"]
+    assert len(found) == 4
+    for name in (*MEASURED, "peak_memory", "file_size"):
+        assert (found[name] > 0).all() or name == "int8_error", name
+    assert (found["peak_memory"] <= 1200).all()
+    assert (found["int8_size"] < found["file_size"] + 8000).all()
+    assert (found["int8_error"] - found["error"]).abs().max() < 30
+
+
+def test_networks_beyond_the_target_are_not_trained_and_the_reasons_are_counted(run: Path) -> None:
+    table = pd.read_parquet(run / "history.parquet")
+    assert set(table.loc[table["status"] == "ok", "activation"]) == {"relu"}
+    excluded = json.loads((run / "summary.json").read_text())["excluded"]
+    assert excluded.pop("checked") > 4
+    assert "the operator Erf" in excluded
+    assert "peak_memory <= 1200" in excluded
+
+
+def test_the_front_is_measured_again(run: Path) -> None:
+    rows = list(csv.DictReader((run / FILE).open()))
+    front = pd.read_csv(run / "front.csv")
+    assert {row["architecture"] for row in rows} == set(front["architecture"])
+    assert {row["objective"] for row in rows} == {"ort_latency", "int8_latency"}
+    for row in rows:
+        assert row["measurements"] == "3"
+        assert float(row["least"]) <= float(row["median"]) <= float(row["largest"])
+
+
+def test_a_run_is_not_continued_for_another_target(run: Path) -> None:
+    with pytest.raises(HistoryError, match="target"):
+        nas.search(
+            boards(),
+            ["error", *MEASURED, "peak_memory", "file_size"],
+            algorithm="random",
+            budget=8,
+            target=Target("board", threads=2, timing=QUICK, ram=1200),
+            out=run,
+            resume=True,
+            **training(),
+        )
+
+
+def error(trial: nas.Trial) -> Mapping[str, float]:
+    return {"error": float(sum(trial.architecture.genes))}
+
+
+def test_with_your_evaluator_latency_and_size_are_those_of_untrained_networks() -> None:
+    result = nas.search(
+        boards(),
+        ["error", "ort_latency", "int8_size"],
+        error,
+        algorithm="random",
+        budget=3,
+        target=Target(timing=QUICK, input_size=8),
+    )
+    assert (result.history["ort_latency"] > 0).all()
+    assert (result.history["int8_size"] > 1000).all()
+
+
+def test_an_error_in_8_bits_needs_trained_networks() -> None:
+    with pytest.raises(ConfigError, match="'int8_error': needs trained networks"):
+        nas.search(boards(), ["error", "int8_error"], error, budget=3)
+
+
+def test_a_space_without_networks_is_refused() -> None:
+    class Bare(nas.SearchSpace):
+        name = "bare"
+        cardinalities = (3, 3)
+
+    for name in ("file_size", "ort_latency"):
+        with pytest.raises(ConfigError, match=f"objective '{name}': space 'bare' builds no networks"):
+            nas.search(Bare(), ["error", name], error, budget=3)
+
+
+def test_a_limit_needs_no_objective_where_the_value_is_known_before_training() -> None:
+    result = nas.search(
+        boards(), ["error"], error, algorithm="random", budget=4, limits=["file_size <= 9000"],
+        target=Target(input_size=8),
+    )  # fmt: skip
+    assert (result.history["file_size"] <= 9000).all()
+    assert result.summary["requirements"] == ["file_size <= 9000"]
+
+
+def test_a_device_that_cannot_be_used_stops_the_search_before_it_begins(tmp_path: Path) -> None:
+    target = Target(device={"python": str(tmp_path / "no-python")})
+    with pytest.raises(nas.core.errors.NasError, match="cannot run .*no-python"):
+        nas.search(
+            boards(), ["error", "ort_latency"], target=target, budget=3, out=tmp_path / "run", **training()
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_a_target_nothing_changes() -> None:
+    parts = with_deployment(boards(), [nas.Objective("error")], error, ["error <= 5"], None)
+    assert parts.evaluate is error
+    assert parts.quantities == []
+    assert parts.deployment is None

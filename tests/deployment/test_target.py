@@ -1,0 +1,73 @@
+"""Targets: reading, limits, and what a wrong file says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nas.core.errors import ConfigError
+from nas.deployment.target import Target, built_in_targets, read_target
+
+
+@pytest.mark.parametrize("name", sorted(built_in_targets()))
+def test_built_in_targets_are_read(name: str) -> None:
+    found = read_target(name)
+    assert found.name == name
+    assert found.description
+    assert read_target(f"{name}.yaml") == found
+
+
+def test_the_three_that_others_rely_on() -> None:
+    assert set(built_in_targets()) >= {"cpu-1-thread", "microcontroller-512k", "phone-arm"}
+    assert read_target("microcontroller-512k").ram == 524_288
+
+
+def test_a_file_of_the_user_starts_at_the_configs_folder(tmp_path: Path) -> None:
+    (tmp_path / "board.yaml").write_text(
+        "ram: 1.5 MiB\nflash: 2MB\noperators: [Conv, Relu]\nint8: {calibration: 64}\n"
+    )
+    found = read_target("board.yaml", tmp_path)
+    assert (found.name, found.ram, found.flash) == ("board", 1_572_864, 2_000_000)
+    assert found.operators == ("Conv", "Relu")
+    assert found.int8.calibration == 64
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rma: 5", r"no key 'rma' \(did you mean 'ram'\?\); it has: name, description, threads"),
+        ("ram: much", "target: ram: expected bytes, such as 524288 or 512 KiB, got 'much'"),
+        ("ram: 0", "expected at least 1 byte"),
+        ("ram: true", "expected bytes"),
+        ("threads: 0", "target: threads: expected a whole number of at least 1"),
+        ("precision: int4", "expected float32 or int8, got 'int4'"),
+        ("operators: Conv", r"expected a list of ONNX operators such as \[Conv, Relu\], got 'Conv'"),
+        ("int8: {calibrations: 3}", "no setting 'calibrations'"),
+        ("int8: {float_layers: stem}", "float_layers: expected a list"),
+        ("int8: 3", "int8: expected a mapping"),
+        ("timing: {threads: 2}", "threads and device are settings of the target itself"),
+        ("timing: {rouns: 20}", r"no setting 'rouns' \(did you mean 'rounds'\?\)"),
+        ("device: phone", "device: expected a mapping such as {ssh: HOST}"),
+        ("device: {ssh: -oProxyCommand=x}", "does not start with '-'"),
+        ("device: {shh: phone}", "no setting 'shh'"),
+        ("- 1", "expected a mapping"),
+        ("ram: [", "board.yaml"),
+    ],
+)
+def test_a_wrong_file_is_named_with_its_fault(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "board.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=message) as found:
+        read_target(str(tmp_path / "board.yaml"))
+    assert "board.yaml" in str(found.value)
+
+
+def test_an_unknown_target_names_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r"no built-in target 'phone_arm' \(did you mean 'phone-arm'\?\)"):
+        read_target("phone_arm")
+
+
+def test_plain_values_tell_targets_apart() -> None:
+    assert Target().as_json() == Target().as_json()
+    assert Target(threads=2).as_json() != Target().as_json()
+    assert Target(device={"ssh": "phone"}).as_json() != Target().as_json()
