@@ -27,6 +27,7 @@ from nas.compare.config import CompareConfig, ProblemPart, ReferencePart, check_
 from nas.config.schema import Budget, HalvingPart, ObjectivePart, SearchConfig, check_config, read_config
 from nas.core import errors
 from nas.core.records import Status
+from nas.deployment.target import Target
 from nas.executors import SETTINGS
 from nas.training.from_config import training
 
@@ -212,6 +213,9 @@ def test_yaml_in_a_page_has_only_keys_that_exist(block: str, tmp_path: Path) -> 
     values = read_config(tmp_path / "shown.yaml")
     if "problems" in values:
         check_comparison(values)
+        return
+    if values.keys() <= inspect.signature(Target).parameters.keys():
+        Target(**values)
         return
     if values.keys() <= inspect.signature(training).parameters.keys():  # settings of an evaluator, alone
         values = {"evaluator": {"name": "training", **values}}
