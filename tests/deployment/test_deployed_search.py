@@ -154,7 +154,7 @@ def test_a_limit_needs_no_objective_where_the_value_is_known_before_training() -
 
 def test_a_device_that_cannot_be_used_stops_the_search_before_it_begins(tmp_path: Path) -> None:
     target = Target(device={"python": str(tmp_path / "no-python")})
-    with pytest.raises(nas.core.errors.NasError, match="cannot run .*no-python"):
+    with pytest.raises(nas.core.errors.NasError, match=r"cannot run .*no-python"):
         nas.search(
             boards(), ["error", "ort_latency"], target=target, budget=3, out=tmp_path / "run", **training()
         )

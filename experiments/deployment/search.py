@@ -1,0 +1,158 @@
+"""Searches over deployed values against searches over multiply-adds, judged by deployed values.
+
+    python experiments/deployment/search.py [--seeds 0 1 2 3 4] [--evaluations 40] [--minutes 180]
+
+Both search muxnet-cifar with sa-moead and the same number of candidates, each trained for two epochs on 5,000 images of CIFAR-10 at the network's own resolution:
+
+- `deployed` minimises (int8_error, int8_latency, int8_size),
+- `costs` minimises (error, params, madds).
+
+Every member of a final front (at most ten, evenly spread by size) is then judged in the same way, whatever the search measured: its kept weights are quantised, `test_int8_error` is the error on all test images, its latency is
+measured three times (the median counts), its size is that of the quantised file. `hypervolume` is the share of the box from 40 to 90 percent, 0.5 to 30 ms and 100 kB to 3 MB (latency and size logarithmic).
+Fixed before the first run. Appends a row for each judged network to results/judged.csv and one for each search to results/searches.csv; a killed run continues. Prints medians and an exact Wilcoxon
+signed-rank test over seeds.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy loads its libraries
+
+import argparse
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from latencies import HERE, version
+from scipy.stats import wilcoxon
+
+import nas
+from nas.core.records import FloatArray
+from nas.deployment.int8 import calibration_images, wrong
+from nas.deployment.measure import Deployed
+from nas.deployment.target import Target
+from nas.pareto.archive import non_dominated
+from nas.pareto.indicators import Box, hypervolume
+from nas.spaces.making import make_space
+from nas.training import TrainingEvaluator
+from nas.training.data import Parquet
+from nas.training.recipe import Recipe
+
+DATA = Path(os.environ.get("NAS_SHARED_DATA", HERE.parents[2] / "shared" / "data")) / "images"
+OBJECTIVES = {"deployed": ("int8_error", "int8_latency", "int8_size"), "costs": ("error", "params", "madds")}
+RECIPE = Recipe(epochs=2, batch_size=64, lr=0.05, augment=("flip",), max_pictures=5000)
+TARGET = Target(int8={"calibration": 64, "images": 500}, timing={"rounds": 9})  # type: ignore[arg-type]
+MOST, REPEATS = 10, 3
+LOG = np.log10
+BOX = Box(ideal=np.array([40.0, LOG(0.5), LOG(1e5)]), reference=np.array([90.0, LOG(30.0), LOG(3e6)]))
+
+
+def evaluator(space: Any) -> TrainingEvaluator:
+    """Trains a candidate on few images."""
+    data = Parquet(str(DATA / "cifar10_train.parquet"), str(DATA / "cifar10_test.parquet"), validation=0.1)
+    return TrainingEvaluator(space, data, RECIPE, device="cpu")
+
+
+def search(method: str, seed: int, evaluations: int, folder: Path) -> pd.DataFrame:
+    """The front of a search; continued where the folder has it."""
+    space = make_space("muxnet-cifar", {})
+    return nas.search(
+        space,
+        list(OBJECTIVES[method]),
+        evaluate=evaluator(space),
+        budget=evaluations,
+        seed=seed,
+        target=TARGET,
+        out=folder,
+        resume=(folder / "history.sqlite").is_file(),
+    ).front
+
+
+def judged(folder: Path, front: pd.DataFrame, key: dict[str, Any], path: Path) -> pd.DataFrame:
+    """The deployed values of a front's networks."""
+    space: Any = make_space("muxnet-cifar", {})
+    made = evaluator(space)
+    ordered = front.assign(params=[space.cost(space.parse(a))["params"] for a in front["architecture"]])
+    texts = ordered.sort_values("params")["architecture"].tolist()
+    chosen = np.unique(np.linspace(0, len(texts) - 1, min(MOST, len(texts))).round().astype(int))
+    rows = []
+    for text in (texts[i] for i in chosen):
+        architecture = space.parse(text)
+        prepared = made.prepare(architecture)
+        network = nas.load_network(folder, text, space)
+        deployed = Deployed.of(network, calibration_images(prepared.train, TARGET.int8.calibration), TARGET)
+        error = (
+            100 * wrong(deployed.int8, prepared.test, torch.arange(len(prepared.test))) / len(prepared.test)
+        )
+        times = [
+            deployed.device.measure(deployed.int8, TARGET.timing_settings()).milliseconds
+            for _ in range(REPEATS)
+        ]
+        size = len(deployed.int8)
+        rows.append(
+            key
+            | {
+                "network": text,
+                "test_int8_error": error,
+                "int8_ms": statistics.median(times),
+                "int8_size": size,
+            }
+        )
+    table = pd.DataFrame(rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, mode="a", header=not path.is_file(), index=False, float_format="%.6g")
+    return table
+
+
+def score(table: pd.DataFrame) -> float:
+    """The hypervolume of judged networks."""
+    points: FloatArray = table[["test_int8_error", "int8_ms", "int8_size"]].to_numpy(dtype=float)
+    points[:, 1:] = LOG(points[:, 1:])
+    points = points[(points < BOX.reference).all(axis=1)]
+    points = np.maximum(points, BOX.ideal)
+    return float(hypervolume(points[non_dominated(points)], BOX)) if len(points) else 0.0
+
+
+def main() -> None:
+    """Run the missing searches, and print the comparison."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--evaluations", type=int, default=40)
+    parser.add_argument("--minutes", type=float, default=180, help="start no search after this time")
+    parser.add_argument("--results", type=Path, default=HERE / "results")
+    parser.add_argument("--runs", type=Path, default=Path("runs/deployment"))
+    args = parser.parse_args()
+    end, path = time.monotonic() + 60 * args.minutes, args.results / "searches.csv"
+    for seed in args.seeds:
+        for method in OBJECTIVES:
+            key = {"method": method, "seed": seed, "evaluations": args.evaluations}
+            known = pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=list(key))
+            if (known[list(key)] == pd.Series(key)).all(axis=1).any() or time.monotonic() > end:
+                continue
+            folder = args.runs / f"{method}_{args.evaluations}_{seed}"
+            front = search(method, seed, args.evaluations, folder)
+            table = judged(folder, front, key, args.results / "judged.csv")
+            row = key | {"hypervolume": score(table), "front": len(front), "version": version()}
+            pd.DataFrame([row]).to_csv(path, mode="a", header=not path.is_file(), index=False)
+            print(row, flush=True)
+    report(pd.read_csv(path))
+
+
+def report(table: pd.DataFrame) -> None:
+    """Print quartiles by method, and the test over the seeds that both have."""
+    print(table.groupby("method")["hypervolume"].describe()[["count", "25%", "50%", "75%"]].round(3))
+    both = table.pivot_table(index="seed", columns="method", values="hypervolume").dropna()
+    if len(both) > 1:
+        found = wilcoxon(both["deployed"], both["costs"])
+        print(f"{len(both)} seeds: p = {found.pvalue:.3g}")
+
+
+if __name__ == "__main__":
+    main()
