@@ -15,10 +15,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
-from nas.core.checks import check_known, check_seconds, check_whole
+from nas.core.checks import check_known, check_not_negative, check_seconds, check_whole
 from nas.core.errors import ConfigError
 from nas.deployment.connection import BOOTSTRAP, Connection
-from nas.deployment.faults import Broken, DeviceError, ModelRefused, known_fault, refused
+from nas.deployment.faults import Broken, DeviceAway, DeviceError, ModelRefused, known_fault, refused
 from nas.deployment.kept_connections import kept_connection
 from nas.deployment.measured import Measured, described, measured_from
 from nas.deployment.reference import reference_network
@@ -29,6 +29,8 @@ SENT = ("rounds", "warm_up", "least_seconds", "tolerance", "extensions", "thread
 UNSAFE = (
     " \t'`\"$\\;&<>|(){}"  # in a host's name: a ProxyCommand of ssh's configuration may pass it to a shell
 )
+
+PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0  # between attempts to reach a device that is away
 
 T = TypeVar("T")
 
@@ -42,7 +44,8 @@ class Device:
     `ssh` is a host as in your ~/.ssh/config, or user@host; None measures in a process on this machine. `python` is the
     Python to run there (`python3`; on this machine the running one), `options` are further arguments of ssh. Seconds:
     `timeout_s` for one measurement in its turn, `connect_s` for connecting, `queue_s` for waiting for the device's turn.
-    A measurement whose connection breaks is repeated until there were `attempts`.
+    A measurement whose connection breaks is repeated until there were `attempts`. For `patience_s` a search waits for a device over ssh that
+    is away (`patient_measure`).
     """
 
     ssh: str | None = None
@@ -51,6 +54,7 @@ class Device:
     connect_s: float = 15.0
     queue_s: float = 3600.0
     attempts: int = 2
+    patience_s: float = 600.0
     options: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -62,6 +66,7 @@ class Device:
                 )
         for name in ("timeout_s", "connect_s", "queue_s"):
             check_seconds(f"device: {name}", getattr(self, name))
+        check_not_negative("device: patience_s", self.patience_s)
         check_whole("device: attempts", self.attempts)
         options: Any = self.options
         if not isinstance(options, (list, tuple)) or not all(isinstance(option, str) for option in options):
@@ -143,6 +148,18 @@ class Device:
 
         return self._with_connection(ask)
 
+    def patient_measure(self, model: bytes, settings: LatencySettings | None = None) -> Measured:
+        """As `measure`; a device over ssh that is away is asked again for `patience_s`, so that a finished training is not lost."""
+        end, pause = time.monotonic() + (self.patience_s if self.ssh else 0.0), PAUSE_S
+        while True:
+            try:
+                return self.measure(model, settings)
+            except DeviceAway:
+                if time.monotonic() + pause > end:
+                    raise
+                time.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_S)
+
     def _with_connection(self, ask: Callable[[Connection], T]) -> T:
         """Ask over the kept connection; make it again where it breaks."""
         broken: list[Broken] = []
@@ -161,7 +178,7 @@ class Device:
                 except BaseException:
                     kept.end()
                     raise
-        raise DeviceError(
+        raise DeviceAway(
             f"{self.name}: {broken[-1]}; attempts: {self.attempts}. Check that the device is on and not overloaded, "
             f"{'' if self.ssh is None else f'that ssh {self.ssh} works, '}or raise timeout_s ({self.timeout_s:g})"
         )

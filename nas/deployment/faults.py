@@ -11,6 +11,10 @@ class DeviceError(EvaluationError):
     """A device cannot be reached, or it stalled, ended or returned nonsense; the message has the remedy."""
 
 
+class DeviceAway(DeviceError):
+    """A device that did not answer, or not in the protocol; it may come back."""
+
+
 class ModelRefused(EvaluationError):
     """The device's onnxruntime cannot load or run this network; the device itself works."""
 
@@ -24,6 +28,7 @@ class Broken(Exception):
         self.stderr = stderr
 
 
+_AWAY = "it does not accept the connection"
 _SSH = (  # pattern in ssh's message, cause, remedy; the first that matches
     (
         r"REMOTE HOST IDENTIFICATION HAS CHANGED",
@@ -49,7 +54,7 @@ _SSH = (  # pattern in ssh's message, cause, remedy; the first that matches
     ),
     (
         r"Connection refused|timed out|No route to host|Network is unreachable|Host is down",
-        "it does not accept the connection",
+        _AWAY,
         "check that it is on, that its ssh server runs, and that 'ssh {host}' works",
     ),
     (
@@ -69,7 +74,8 @@ def known_fault(name: str, host: str | None, python: str, error: Broken) -> Devi
     if host is not None and error.status == 255:
         for pattern, cause, remedy in _SSH:
             if re.search(pattern, said):
-                return DeviceError(f"{name}: {cause}; {remedy.format(host=host)}{_quoted(said)}")
+                kind = DeviceAway if cause == _AWAY else DeviceError
+                return kind(f"{name}: {cause}; {remedy.format(host=host)}{_quoted(said)}")
     if "nas needs Python" in said:
         return DeviceError(
             f"{name}: {python!r} is too old; give another one with 'python: PATH'{_quoted(said)}"

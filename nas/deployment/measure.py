@@ -116,7 +116,7 @@ class Deployed:
 
     def _latency(self, name: str, model: bytes) -> dict[str, float]:
         settings = self.target.timing_settings()
-        measured = self.device.measure(model, settings)
+        measured = self.device.patient_measure(model, settings)
         found = {name: measured.milliseconds}
         if measured.unsteadiness > settings.tolerance:
             found |= {

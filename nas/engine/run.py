@@ -20,6 +20,7 @@ from nas.core.problem import Problem
 from nas.core.rungs import HasRule
 from nas.core.task_spec import TaskSpec
 from nas.core.tracebacks import summarize_exception
+from nas.deployment.collapse import collapse_notice
 from nas.engine.again import repeat_measurements
 from nas.engine.callbacks import AnyCallback, as_callback
 from nas.engine.changed_code import checked_code, measuring
@@ -262,4 +263,6 @@ def _search(
     loop.end(ended)
     if ended in ("finished", "exhausted") and result.out is not None and not spec.remote:
         repeat_measurements(problem, loop.state.front.items, result.out)
+    if notice := collapse_notice(r.values for r in loop.state.results if r.ok):
+        _LOG.warning("%s", notice)
     return result
