@@ -109,6 +109,15 @@ class HasCompanions(Protocol):
 
 
 @runtime_checkable
+class HasReports(Protocol):
+    """An evaluator that knows the names of its values before it measures any."""
+
+    @property
+    def reports(self) -> Sequence[str] | None:
+        """The names; None if unknown. An objective outside of them is refused before the search."""
+
+
+@runtime_checkable
 class HasMeasuredAgain(Protocol):
     """An evaluator with values that differ from measurement to measurement, such as a latency."""
 

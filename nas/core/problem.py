@@ -20,6 +20,7 @@ from nas.core.evaluator import (
     Evaluate,
     HasForSpace,
     HasMeasuredAgain,
+    HasReports,
     HasResources,
     HasTask,
     companions_of,
@@ -237,6 +238,13 @@ class Problem:
                 f"{'it' if len(wanting) == 1 else 'them'} by name; or, for networks that the space builds (@space.build), "
                 'data="FOLDER" trains them (in a config: evaluator: training)'
             )
+        evaluator: object = self.evaluate
+        known = evaluator.reports if isinstance(evaluator, HasReports) else None
+        for name in wanting:
+            if known is not None and name not in known:
+                raise ConfigError(
+                    f"objective {name!r}: the evaluator does not report it{did_you_mean(name, known)}; it reports: {', '.join(known)}"
+                )
         from_cost = [o.name for o in (*self.objectives, *self.quantities) if o.cheap and o.function is None]
         if from_cost and not has_cost(self.space):
             raise ConfigError(

@@ -43,6 +43,11 @@ class DeployedValues:
     recipe: Recipe
     task: Any
 
+    @property
+    def reports(self) -> tuple[str, ...]:
+        """Names of the values that are always there."""
+        return self.names
+
     def check(self, prepared: Prepared) -> None:
         """Raises `ConfigError`, before the search, for too few calibration images or a device that cannot be used."""
         check_packages(f"objective {self.names[0]!r}")

@@ -33,12 +33,14 @@ from nas.training.counts import check_data
 from nas.training.data import Digits
 from nas.training.data.account import NOTICES
 from nas.training.evaluator import (
+    SCORES,
     Also,
     HasCheck,
     TrainingEvaluator,
     available_device,
     device_of,
     reproducible,
+    with_further,
 )
 from nas.training.feed import Prepared, prepare
 from nas.training.recipe import Recipe
@@ -129,6 +131,11 @@ class SharedEvaluator:
     def companions(self) -> tuple[str, ...]:
         """Of own trainings; inherited values do not depend on chance."""
         return () if self.final is None else ("loss", "soft_error")
+
+    @property
+    def reports(self) -> tuple[str, ...] | None:
+        """Names of the values that every candidate has; None if a further measurement does not say its own."""
+        return with_further((*SCORES, "inherited_error", "inherited_loss"), self.also)
 
     def rule(self, evaluations: int | None) -> OwnTrainings | None:
         """The candidates to train in a search with this budget; see `nas.core.rungs.HasRule`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -209,6 +209,11 @@ class TrainingEvaluator:
         """Whether its networks return one number a class."""
         return isinstance(self.task, Classification)
 
+    @property
+    def reports(self) -> tuple[str, ...] | None:
+        """Names of its values; None if the task, or a further measurement, does not say its own."""
+        return with_further(REPORTED, self.also) if isinstance(self.task, Classification) else None
+
     def for_space(self, space: SearchSpace, task: TaskSpec | None) -> TrainingEvaluator:
         """The same evaluator, for networks of `space` and data of this task; see `HasForSpace`."""
         return dataclasses.replace(self, space=space, expected=task)  # type: ignore[arg-type]
@@ -318,6 +323,20 @@ class TrainingEvaluator:
 
     def _device(self) -> torch.device:
         return device_of(self.device)
+
+
+SCORES = ("error", "accuracy", "top5_error", "soft_error", "loss")  # of classifiers
+REPORTED = (
+    *SCORES, *map(sampling_name, ("error", "accuracy")), "train_loss", "epochs", "trained_epochs", "train_seconds",
+)  # fmt: skip
+
+
+def with_further(names: tuple[str, ...], also: Sequence[Also]) -> tuple[str, ...] | None:
+    """These names and those of further measurements; None if one of them does not say its own (`reports`)."""
+    more: list[Sequence[str] | None] = [getattr(one, "reports", None) for one in also]
+    if any(found is None for found in more):
+        return None
+    return (*names, *(name for found in more for name in found or ()))
 
 
 def device_of(name: str | None) -> torch.device:

@@ -130,6 +130,12 @@ class WithProxies:
         """Those of the evaluator, and the proxies."""
         return (*(self.evaluator.companions or ()), *self.names)
 
+    @property
+    def reports(self) -> tuple[str, ...] | None:
+        """Names of the evaluator's values, and the proxies; None if unknown."""
+        known = self.evaluator.reports
+        return None if known is None else (*known, *self.names)
+
     def prepare(self) -> object:
         return self.evaluator.prepare()
 

@@ -54,6 +54,11 @@ class Robustness:
         for name in ("pictures", "white"):
             check_whole(f"robustness: {name}", getattr(self, name))
 
+    @property
+    def reports(self) -> tuple[str, ...]:
+        """Names of its values."""
+        return ("robustness",)
+
     def __call__(
         self, network: nn.Module, data: DataSource, resolution: int | None, device: torch.device
     ) -> dict[str, float]:

@@ -240,3 +240,14 @@ def test_a_resumed_search_refuses_another_supernet(monkeypatch: pytest.MonkeyPat
         search(SupernetSettings(epochs=1, seed=1), budget=4, resume=True)
     (folder,) = (tmp_path / "runs" / "supernets").iterdir()
     assert len(search(folder, budget=4, resume=True).history) == 4  # the same one
+
+
+def test_an_objective_that_it_does_not_report_is_refused_before_the_supernets_training(
+    tmp_path: Path,
+) -> None:
+    space = NASBench201()
+    with pytest.raises(
+        ConfigError, match=r"'eror': the evaluator does not report it \(did you mean 'error'\?\)"
+    ):
+        nas.search(space, [nas.Objective("eror"), "params"], SharedEvaluator(space), out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
