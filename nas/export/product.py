@@ -74,7 +74,7 @@ def export_run(
     `picks` as for `--pick`, `out` None is `RUN/export`. `space`, and `data` and `training` or `evaluate` as
     in `nas.search`, are needed only if the run was started from Python. `trust` imports code that the run's config names and you have not run before.
     `opset` is the version of ONNX's operator set (None: torch's default). `int8` also writes the network in 8 bits, measured for `target`: the
-    name of a built-in target, the path of its file, or None for that of the run. Raises `ConfigError` for a pick without a match,
+    name of a built-in target, the path of its file, or None for that of the run if it is built in. Raises `ConfigError` for a pick without a match,
     an occupied folder or a network that cannot be a standalone file, `DataError` if weights or data are missing.
     """
     if target is not None and not int8:

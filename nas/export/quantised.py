@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from nas.deployment.int8 import FEWEST_IMAGES, calibration_images, quantised
 from nas.deployment.measure import FLOAT_LAYERS
 from nas.deployment.measured import Measured
 from nas.deployment.onnx_file import INPUT, check_packages, deployed_model, session
-from nas.deployment.target import Target, read_target
+from nas.deployment.target import Target, built_in_targets, read_target
 from nas.export.load_network import run_config
 from nas.export.making import Made, Run
 from nas.export.onnx_file import PREPROCESSING, with_preprocessing
@@ -141,12 +142,23 @@ def prepared_images(task: Task, data: Any, recipe: Recipe) -> Prepared | None:
 
 
 def target_of(run: Run) -> Target:
-    """The target in the run's config, or the default one."""
+    """The built-in target in the run's config, or the default one.
+
+    Raises `ConfigError` where it is a file: the file may name a program to run, and the run may come from a stranger.
+    """
     try:
         config, base = run_config(run.folder)
     except ConfigError:  # started from Python
         return Target()
-    return Target() if config.target is None else read_target(config.target, base)
+    if config.target is None:
+        return Target()
+    file, known = (base or Path()) / config.target, built_in_targets()
+    name = config.target.removesuffix(".yaml")
+    if file.is_file() or name not in known:
+        raise ConfigError(
+            f"--int8: the target of the search is a file; name it, if you trust it: --target {file}"
+        )
+    return read_target(str(known[name]))
 
 
 def classifies(made: Made) -> bool:

@@ -33,7 +33,8 @@ budget: 2
 seed: 2
 out: run
 """
-SMALL = (
+SMALL = "small.yaml"
+SMALL_TARGET = (
     "description: a small device\nflash: 64 KiB\nopset: 18\nint8: {calibration: 32}\ntiming: {rounds: 6}\n"
 )
 
@@ -43,7 +44,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a search of two cells, for a target."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "cells.yaml").write_text(CONFIG)
-    (folder / "small.yaml").write_text(SMALL)
+    (folder / SMALL).write_text(SMALL_TARGET)
     flags = Flags(None, None, None, None, None, None, None, folder / "run", ())
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("nas.report.plots.write_plots", lambda folder, table: [])
@@ -55,6 +56,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def here(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run").symlink_to(run)
+    (tmp_path / SMALL).write_text(SMALL_TARGET)
     (tmp_path / "few.yaml").write_text("int8: {calibration: 7}\n")
     (tmp_path / "gone.yaml").write_text("device: {python: /does/not/exist}\n")
     return tmp_path
@@ -71,6 +73,7 @@ def index(folder: Path) -> dict[str, Any]:
         (["--untrained"], 2, "--int8 and --untrained contradict each other: the error"),
         (["--no-onnx"], 2, "--int8 and --no-onnx contradict each other"),
         (["--target", "microcontroler-512k"], 2, "did you mean 'microcontroller-512k'"),
+        ([], 2, "the target of the search is a file; name it, if you trust it: --target"),
         (["--target", "few.yaml"], 2, "calibration is 7: expected at least 8 images"),
         (["--target", "few.yaml", "--train", "--epochs", "2"], 2, "calibration is 7: expected at least 8"),
         (["--target", "gone.yaml"], 1, "give the path of a Python with 'python: PATH'"),
@@ -95,7 +98,7 @@ def test_a_target_without_int8_is_refused(here: Path, nas_command) -> None:
 
 @pytest.mark.slow
 def test_the_8_bit_file_comes_with_measured_values_a_card_and_a_script(here: Path, nas_command) -> None:
-    done = nas_command("export", "run", "--pick", "error", "--int8", "--out", "out")
+    done = nas_command("export", "run", "--pick", "error", "--int8", "--target", SMALL, "--out", "out")
     assert done.code == 0, done.err
     (folder,) = (here / "out").iterdir()
     assert {"network.onnx", "network.int8.onnx", "classify.py"} <= {p.name for p in folder.iterdir()}
@@ -143,7 +146,7 @@ def test_a_device_that_fails_in_between_leaves_the_other_values(
         raise EvaluationError("device d: is off")
 
     monkeypatch.setattr("nas.deployment.device.Device.measure", measure)
-    done = nas_command("export", "run", "--pick", "error", "--int8", "--out", "out")
+    done = nas_command("export", "run", "--pick", "error", "--int8", "--target", SMALL, "--out", "out")
     assert done.code == 1
     assert "Latency of network.int8.onnx not measured: device d: is off." in " ".join(done.out.split())
     (folder,) = (here / "out").iterdir()

@@ -236,7 +236,7 @@ def export(
     target: Annotated[
         Text,
         typer.Option(
-            help="Target of `--int8`: a YAML file or a built-in name (`nas targets`); default: the search's, else cpu-1-thread."
+            help="Target of `--int8`: a YAML file or a built-in name (`nas targets`); default: the search's if built in, else cpu-1-thread."
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing export.")] = False,
