@@ -24,7 +24,7 @@ from nas.report.plots_axes import (
     tick_labels,
 )
 from nas.report.sharing import OwnTrainings, own_trainings, ranges
-from nas.runs.sharing_quality import sharing_qualities
+from nas.runs.sharing_quality import decision, sharing_qualities
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,13 +37,17 @@ COST = LinearSegmentedColormap.from_list("cost", colormaps["viridis"](np.linspac
 def sharing_figure(table: RunTable) -> Figure:
     """Own error over inherited error of each network with both, coloured by a cost, with the line of equality.
 
-    Filled marks are the networks by which the search decided whether to trust inherited errors, hollow ones were trained later.
+    The title has the numbers of the decision, whose networks were not selected. Filled marks are the networks by which the search decided whether to trust inherited errors, hollow ones were trained later.
     """
     found, figure = own_trainings(table), new_figure()
     qualities = sharing_qualities(table.notes)
     n = len(found.own)
     counts = f"{n} network{'' if n == 1 else 's'}, too few to measure the agreement"
-    headline(figure, "Inherited errors and own trainings", str(qualities[-1]) if qualities else counts)
+    headline(
+        figure,
+        "Inherited errors and own trainings",
+        str(decision(qualities) or qualities[-1]) if qualities else counts,
+    )
     ax: Any = figure.subplots()
     plain(ax)
     across, up = ranges(found.inherited, found.own)

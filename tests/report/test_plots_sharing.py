@@ -91,7 +91,7 @@ def test_the_plot_shows_every_network_with_both_errors() -> None:
     assert drawn(figure, "trained later").tolist() == rows[6:].tolist()
     said = texts(figure)
     assert (
-        "tau 0.30 (0.00 to 0.80), given the costs 0.40 (-0.10 to 0.75), bias +41.1 points, 8 networks" in said
+        "tau 0.50 (0.10 to 0.80), given the costs 0.40 (-0.10 to 0.75), bias +41.1 points, 6 networks" in said
     )
     assert figure.axes[1].get_ylabel() == "params (parameters)"
     (line,) = figure.axes[0].lines
