@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from nas.config.schema import check_config, read_config
+from nas.training.data import Digits
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
@@ -132,14 +134,22 @@ def test_two_methods_are_compared_with_a_test(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_network_is_deployed_unchanged_in_pytorch(tmp_path: Path) -> None:
+def test_a_network_is_deployed_and_classifies_image_files(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    run(tmp_path, str(EXAMPLES / "deploy.py"), "out")
-    card = json.loads((tmp_path / "out" / "card.json").read_text(encoding="utf-8"))
-    assert card["onnx_differs_by"] < 1e-4
-    assert card["test_error_percent"] < 20
-    assert card["params"] <= 60_000
+    run(tmp_path, "-c", NAS, "search", str(EXAMPLES / "deploy.yaml"))
+    flags = ["--pick", "error=5%,params<60k", "--train", "--epochs", "10", "--int8"]
+    run(tmp_path, "-c", NAS, "export", "runs/deployed", *flags)
+    (folder,) = (tmp_path / "runs" / "deployed" / "export").iterdir()
+    index = json.loads((folder / "export.json").read_text(encoding="utf-8"))
+    assert index["params"] <= 60_000
+    assert index["int8"]["float32"]["test_error"] < 10
+    assert index["int8"]["int8"]["test_error"] < 10
+    test = Digits().load().test
+    Image.fromarray(test.images[0, 0]).save(tmp_path / "photo.png")
+    for flag in ([], ["--int8"]):
+        said = run(tmp_path, str(folder / "classify.py"), *flag, "photo.png")
+        assert said.splitlines()[1].endswith(f"  {test.labels[0]}")
 
 
 @pytest.mark.slow
