@@ -9,7 +9,10 @@ from nas.deployment.target import Target
 
 
 def faults(facts: GraphFacts, target: Target, precision: str | None = None) -> tuple[str, ...]:
-    """The reasons why a network does not fit a target at a precision (None: the target's); empty if it fits."""
+    """The reasons why a network does not fit a target at a precision (None: the target's); empty if it fits.
+
+    As in a search, a newer operator set than the target's is one only where the target lists its operators.
+    """
     precision = precision or target.precision
     found = []
     for what, needed, where, bound in (
@@ -21,7 +24,7 @@ def faults(facts: GraphFacts, target: Target, precision: str | None = None) -> t
     missing = [] if target.operators is None else unsupported(facts, target.operators)
     if missing:
         found.append(f"operators that it lacks: {', '.join(missing)}")
-    if facts.opset > target.opset:
+    if target.operators is not None and facts.opset > target.opset:
         found.append(f"operator set {facts.opset}, it has {target.opset}")
     return tuple(found)
 

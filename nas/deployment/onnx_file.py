@@ -22,6 +22,7 @@ PACKAGES = ("onnx", "onnxscript", "onnxruntime")  # of the extra `onnx`
 INPUT, OUTPUT = "images", "outputs"
 OPSET = 17  # version of ONNX's operator set by default
 _OLDEST_BY_DYNAMO = 18  # of torch's newer exporter
+_PRINTS = "_jit_onnx_log"  # function of torch's earlier exporter
 
 
 class NotExportable(EvaluationError):
@@ -126,8 +127,27 @@ def silence() -> Iterator[None]:
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        with (
+            warnings.catch_warnings(),
+            redirect_stdout(io.StringIO()),
+            redirect_stderr(io.StringIO()),
+            _without_graphs(),
+        ):
             warnings.simplefilter("ignore")
             yield
     finally:
         logging.disable(before)
+
+
+@contextmanager
+def _without_graphs() -> Iterator[None]:
+    """Keep torch's earlier exporter from printing the graph of a network that it cannot write; torch has no setting for it."""
+    printing = getattr(torch._C, _PRINTS, None)
+    if printing is None:
+        yield
+        return
+    setattr(torch._C, _PRINTS, lambda *_: None)
+    try:
+        yield
+    finally:
+        setattr(torch._C, _PRINTS, printing)
