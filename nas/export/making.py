@@ -187,18 +187,10 @@ def from_kept(run: Run, chosen: Pick) -> Made:
         raise DataError(
             f"{error}; use --train to train the network now, --untrained to export it without weights"
         ) from None
-    architecture = parsed(run.space, chosen.architecture)
-    recipe, wanted = evaluator.recipe, None
-    if isinstance(run.space, HasResolution):
-        wanted = run.space.resolution(architecture)
+    architecture, recipe = parsed(run.space, chosen.architecture), evaluator.recipe
+    wanted = run.space.resolution(architecture) if isinstance(run.space, HasResolution) else None
     prepared = evaluator.task.prepare(evaluator.data, recipe, _CPU, wanted)
-    with reproducible(evaluator.threads, _CPU):
-        judged = [
-            _scores(evaluator.task.judge(network, feed, prepared, precision(recipe, _CPU)))
-            if len(feed)
-            else None
-            for feed in (prepared.validation, prepared.test)
-        ]
+    judged = _judged(evaluator, network, prepared)
     count = int(entry["budget"] or recipe.epochs)
     return Made(
         network,
@@ -214,6 +206,16 @@ def from_kept(run: Run, chosen: Pick) -> Made:
         reading=_reading(evaluator.task, evaluator.data, prepared),
         prepared=prepared,
     )
+
+
+def _judged(evaluator: TrainingEvaluator, network: nn.Module, prepared: Prepared) -> list[Scores | None]:
+    """The scores on the validation and the test images."""
+    task, autocast = evaluator.task, precision(evaluator.recipe, _CPU)
+    with reproducible(evaluator.threads, _CPU):
+        return [
+            _scores(task.judge(network, feed, prepared, autocast)) if len(feed) else None
+            for feed in (prepared.validation, prepared.test)
+        ]
 
 
 def from_training(run: Run, chosen: Pick, training: Training, folder: Path) -> Made:

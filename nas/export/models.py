@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from nas.core.errors import ConfigError
 from nas.deployment.onnx_file import missing_packages
 from nas.deployment.target import Target
+from nas.export import int8_card
 from nas.export.making import Made
-from nas.export.onnx_file import compare_onnx, onnx_model, with_notes
+from nas.export.onnx_file import compare_onnx, onnx_model, opset_of, with_notes
 from nas.export.pixels import random_pixels, to_pixels
 from nas.export.quantised import Int8Export, int8_file, measured
 
@@ -32,6 +34,11 @@ class Models:
     on_real: float | None
     int8: bytes | None = None
     export: Int8Export | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The values for `export.json`."""
+        measured = {} if self.export is None else {"int8": int8_card.as_json(self.export)}
+        return {"opset": opset_of(self.float32), **measured}
 
 
 def onnx_models(

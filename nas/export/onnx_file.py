@@ -28,30 +28,19 @@ def onnx_model(network: nn.Module, images: ImageSpec, opset: int | None = None) 
     `opset` is the version of ONNX's operator set; None takes torch's default. Raises `ConfigError` where torch cannot
     export the network, or not for that opset.
     """
-    example = torch.zeros(2, *images.shape)
-    older = opset is not None and opset < _OLDEST_BY_DYNAMO
-    shapes: dict[str, Any] = (
-        {"dynamo": False, "dynamic_axes": {INPUT: {0: "batch"}, OUTPUT: {0: "batch"}}}
-        if older
-        else {
-            "dynamo": True,
-            "dynamic_shapes": ({0: torch.export.Dim("batch", min=1)},),
-            "external_data": False,
-        }
-    )
     with tempfile.TemporaryDirectory(prefix="nas-onnx-") as folder:
         path = Path(folder) / "network.onnx"
         try:
             with silence():
                 torch.onnx.export(
                     network,
-                    (example,),
+                    (torch.zeros(2, *images.shape),),
                     str(path),
                     verbose=False,
                     input_names=[INPUT],
                     output_names=[OUTPUT],
                     opset_version=opset,
-                    **shapes,
+                    **_any_batch(opset),
                 )
         except Exception as error:  # torch raises many kinds
             reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
@@ -64,6 +53,14 @@ def onnx_model(network: nn.Module, images: ImageSpec, opset: int | None = None) 
             f"--opset {opset}: torch cannot write it for this network; try --opset {opset_of(model)}"
         )
     return with_preprocessing(model, images)
+
+
+def _any_batch(opset: int | None) -> dict[str, Any]:
+    """Arguments of torch's exporter for this opset, for any number of images."""
+    if opset is not None and opset < _OLDEST_BY_DYNAMO:
+        return {"dynamo": False, "dynamic_axes": {INPUT: {0: "batch"}, OUTPUT: {0: "batch"}}}
+    batch = torch.export.Dim("batch", min=1)
+    return {"dynamo": True, "dynamic_shapes": ({0: batch},), "external_data": False}
 
 
 def with_preprocessing(model: bytes, images: ImageSpec) -> bytes:

@@ -19,10 +19,8 @@ from nas.core.owned import OwnedFiles, check_empty, present
 from nas.core.space import SearchSpace
 from nas.deployment.target import Target, read_target
 from nas.export.card import Facts, card, counts
-from nas.export.int8_card import as_json
 from nas.export.making import UNTRAINED, Made, Run, from_kept
 from nas.export.models import ONNX, onnx_models
-from nas.export.onnx_file import opset_of
 from nas.export.origin import Origin, of_search
 from nas.export.picks import KNEE, Pick, choose
 from nas.export.quantised import Int8Export, check_int8_run, classifies, target_of
@@ -77,10 +75,7 @@ def export_run(
     name of a built-in target, the path of its file, or None for that of the run if it is built in. Raises `ConfigError` for a pick without a match,
     an occupied folder or a network that cannot be a standalone file, `DataError` if weights or data are missing.
     """
-    if target is not None and not int8:
-        raise ConfigError("target: requires int8=True")
-    if int8 and not onnx:
-        raise ConfigError("int8=True and onnx=False contradict each other: remove one")
+    _check_int8(int8, target, onnx)
     if space is not None and evaluate is None and (data, training) != (None, None):
         evaluate = trained_on(data, training, space)
     whole = Run.read(absolute(run), space, evaluate, trust=trust)
@@ -96,6 +91,13 @@ def export_run(
         origin = of_search(whole, each, made)
         exported.append(write(origin, made, place, command, onnx, warnings.warn, opset, wanted))
     return exported
+
+
+def _check_int8(int8: bool, target: object, onnx: bool) -> None:
+    if target is not None and not int8:
+        raise ConfigError("target: requires int8=True")
+    if int8 and not onnx:
+        raise ConfigError("int8=True and onnx=False contradict each other: remove one")
 
 
 def _target(run: Run, given: str | Path | Target | None) -> Target:
@@ -191,12 +193,7 @@ def write(
     use = f'It needs only PyTorch: load("{WEIGHTS}") returns the network, `python {NETWORK} {WEIGHTS}` checks it.'
     text = standalone(made.network, made.images, f"{origin.about}\n\n{use}")
     models = onnx_models(made, tell, opset, target, counts(origin, made)) if onnx else None
-    scripted = None
-    if models is not None and made.weights != UNTRAINED and made.reading is not None and classifies(made):
-        scripted = script(made.images, made.reading, f"Classify image files with {origin.name}.")
-    exported = Exported(folder, None, None)
-    if models is not None:
-        exported = Exported(folder, models.on_random, models.on_real, models.export)
+    scripted = None if models is None else _script(origin, made)
     contents: dict[str, str | bytes | None] = {
         NETWORK: text,
         DRAWING: origin.drawing,
@@ -211,13 +208,19 @@ def write(
         _put(files, name, content)
     facts = Facts(origin, made, command, models, scripted is not None)
     files.write_text(CARD, card(facts))
-    if models is not None:
-        index["opset"] = opset_of(models.float32)
-    if exported.int8 is not None:
-        index["int8"] = as_json(exported.int8)
+    index |= {} if models is None else models.as_json()
     written = [f for f in _FILES[1:] if f in index["files"] and (folder / f).is_file()]
     files.write_text(INDEX, json.dumps({**index, "complete": True, "files": written}, indent=2) + "\n")
-    return exported
+    if models is None:
+        return Exported(folder, None, None)
+    return Exported(folder, models.on_random, models.on_real, models.export)
+
+
+def _script(origin: Origin, made: Made) -> str | None:
+    """The script of a trained classifier."""
+    if made.weights == UNTRAINED or made.reading is None or not classifies(made):
+        return None
+    return script(made.images, made.reading, f"Classify image files with {origin.name}.")
 
 
 def _begun(folder: Path, origin: Origin, made: Made, further: Sequence[str]) -> OwnedFiles:
