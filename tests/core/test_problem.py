@@ -167,3 +167,46 @@ def test_peak_activation_memory_is_an_entry_of_the_cost() -> None:
     assert problem.objectives[0].unit == "bytes"
     with pytest.raises(ConfigError, match="'activations': the cost of space 'toy' has no such entry"):
         Problem(ToySpace(), ["activations"]).cheap_values(ARCHITECTURE)
+
+
+def test_a_limit_on_a_cost_needs_no_objective() -> None:
+    problem = Problem(ToySpace(), ["error"], toy_error, ["params <= 12", "error <= 50"])
+    assert list(map(str, problem.limits)) == ["error <= 50"]
+    assert list(map(str, problem.requirements)) == ["params <= 12"]
+    assert problem.cheap_violation(ARCHITECTURE) == pytest.approx(1 / 12)
+    assert problem.cheap_values(ARCHITECTURE) == {"params": 13.0}
+    assert told(problem, error=40.0).violation == 0
+    assert problem.why_excluded(ARCHITECTURE) == "params <= 12 (it has 13)"
+    assert (problem.checked, problem.excluded) == (1, {"params <= 12": 1})
+    assert problem.without_cheap_limits().cheap_violation(ARCHITECTURE) == 0
+
+
+def test_a_limit_on_a_measured_value_needs_an_objective() -> None:
+    with pytest.raises(ConfigError, match="'ort_latency' is not an objective of this search"):
+        Problem(ToySpace(), ["error"], toy_error, ["ort_latency <= 5"])
+
+
+@pytest.mark.parametrize("bound", [524288.0, 1234567.0, 3e8, 0.5, 1 / 3, 2.5e-7, 1e21])
+def test_the_text_of_a_limit_has_its_bound(bound: float) -> None:
+    limit = Limit("params", bound)
+    assert Limit.parse(str(limit)) == limit
+
+
+class Reasoned:
+    """A cheap value with reasons."""
+
+    def __call__(self, architecture: Architecture) -> float:
+        return float(architecture.genes[1])
+
+    def reasons(self, architecture: Architecture) -> list[str]:
+        return ["the operator Resize", "the operator Erf"]
+
+
+def test_the_reasons_of_an_exclusion_are_counted_each() -> None:
+    lacking = Objective("lacking", function=Reasoned(), cheap=True)
+    problem = Problem(ToySpace(), ["error"], toy_error, ["lacking <= 0"], quantities=[lacking])
+    problem.cheap_values(ARCHITECTURE)
+    problem.cheap_values(ARCHITECTURE)  # known
+    problem.cheap_values(Architecture("toy", (0,) * 6))
+    assert problem.checked == 2
+    assert problem.excluded == {"the operator Resize": 1, "the operator Erf": 1}

@@ -228,3 +228,39 @@ def test_a_cost_of_seconds_is_timed_by_two_calls(monkeypatch: pytest.MonkeyPatch
     space = Costly()
     assert problem_of(space).cost_seconds == 1.0
     assert sum(space.calls.values()) == 2
+
+
+@pytest.mark.parametrize("name", ["moead", "sa-moead", "regularized-evolution", "random"])
+def test_slow_limits_on_other_values_exclude_candidates_before_their_training(name: str) -> None:
+    space = Costly()
+    problem = Problem(space, ["error"], error_of, ["madds <= 900"])
+    problem.set_cost_seconds(0.01)
+    result = nas.search(
+        space, ["error"], error_of, limits=["madds <= 900"], algorithm=name, budget=25,
+        loop={"concurrency": 1},
+    )  # fmt: skip
+    assert len(result.history) == 25
+    assert (result.history["madds"] <= 900).all()
+    made = ALGORITHMS[name](problem, np.random.default_rng(0), None)
+    asked = [a for _ in range(15) for a in made.ask(1)]
+    assert max(problem.cheap_values(a)["madds"] for a in asked) <= 900
+
+
+def test_an_estimate_of_the_excess_follows_from_objectives_and_other_values() -> None:
+    space = Costly()
+    problem = Problem(space, ["error", "params"], error_of, ["params <= 30", "madds <= 100"])
+    rng = np.random.default_rng(0)
+    drawn = [space.sample(rng) for _ in range(120)]
+    estimate = CostEstimate(problem, drawn[:80])
+    exact = np.array([problem.cheap_violation(a) for a in drawn])
+    np.testing.assert_allclose(estimate.excess(drawn[:80]), exact[:80])
+    unknown = estimate.excess(drawn[80:])
+    assert np.corrcoef(unknown, exact[80:])[0, 1] > 0.9
+    assert estimate(drawn[:3]).shape == (3, 2)
+
+
+def test_very_slow_costs_are_computed_for_fewer_architectures() -> None:
+    assert cost_timing.affordable(50, 0.01, 2.0, 5) == 50
+    assert cost_timing.affordable(50, 0.5, 2.0, 5) == 5
+    assert cost_timing.affordable(50, 0.1, 2.0, 5) == 20
+    assert cost_timing.affordable(3, 9.0, 2.0, 5) == 3
