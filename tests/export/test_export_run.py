@@ -8,6 +8,7 @@ import pytest
 
 import nas
 from nas.core.errors import ConfigError, DataError
+from nas.deployment.target import Target
 from nas.training import Recipe, TrainingEvaluator
 from search_spaces.nasbench101 import NASBench101
 
@@ -67,3 +68,30 @@ def test_imported_results_are_exported_from_their_run(run: Path, parts, tmp_path
     brought = found.front[found.front["origin"] != ""]["architecture"].iloc[0]
     with pytest.raises(DataError, match=r"was evaluated by the earlier run .* export it from there"):
         nas.export_run(later, [brought], tmp_path / "out", space=space, evaluate=train, onnx=False)
+
+
+def test_few_calibration_images_are_refused_before_anything_is_written(
+    run: Path, parts, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    few = TrainingEvaluator(parts[0], recipe=Recipe(epochs=1, max_pictures=5))
+    with pytest.raises(ConfigError, match="the data have 5 training images: calibration needs at least 8"):
+        nas.export_run(run, ["params"], tmp_path / "out", space=parts[0], evaluate=few, int8=True)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_run_from_python_is_exported_in_8_bits(run: Path, parts, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    space, train = parts
+    target = Target(name="mine", flash=100, timing={"rounds": 6})
+    given = {"space": space, "evaluate": train, "int8": True, "target": target}
+    (exported,) = nas.export_run(run, ["params"], tmp_path / "out", **given)
+    found = exported.int8
+    assert found is not None
+    assert not found.unmeasured
+    assert found.images == {"validation": 359, "test": 360}
+    assert found.int8.faults[0].startswith("weights need")
+    assert (exported.folder / "network.int8.onnx").stat().st_size == found.int8.size
