@@ -33,7 +33,7 @@ def read_run(folder: Path, trust: bool, command: str) -> Run:
     except ConfigError:  # started from Python: `Run.read` reports it
         return Run.read(folder)
     plain = config.model_dump(mode="json")
-    named = named_code({key: plain[key] for key in NAMED}, base)
+    named = named_code({key: plain[key] for key in (*NAMED, "target")}, base)
     with allow(named, trust=trust, what=f"{command} {folder}", ask=asking()):
         return Run.read(folder, trust=True)
 

@@ -36,7 +36,7 @@ _FROM_HERE = {"surrogate", "backbone", "data", "task"}  # settings whose files c
 
 @dataclass(frozen=True)
 class Named:
-    """A piece of code that a part of a config names, or a Ray cluster that it joins.
+    """A piece of code that a part of a config names, a Ray cluster that it joins, or a target's file.
 
     `part` is the key (`space`, `callbacks.0`), `name` its value, `place` the file or module to import, `file` that file if
     found. `settings` is the whole part, which the code receives.
@@ -72,13 +72,16 @@ class Named:
 
 
 def named_code(config: Mapping[str, Any], base: Path | None) -> list[Named]:
-    """All code in a config that is imported by name, and Ray clusters; built-in names are excluded.
+    """All code in a config that is imported by name, Ray clusters, and the file of a target; built-in names are excluded.
 
     Relative paths start at `base`, those in a component's settings at the current folder. Nothing is imported.
     """
     found: list[Named] = []
     for part, value in config.items():
         if part in _NEVER_CODE:
+            continue
+        if part == "target":
+            found += _target(value, base)
             continue
         items = enumerate(value) if isinstance(value, list) else [(None, value)]
         for number, item in items:
@@ -92,6 +95,16 @@ def named_code(config: Mapping[str, Any], base: Path | None) -> list[Named]:
                 address = str(item["address"])
                 found.append(Named(where, address, f"the Ray cluster at {address}", None, settings))
     return list(dict.fromkeys(found))
+
+
+def _target(value: Any, base: Path | None) -> list[Named]:
+    """The file of a target, which may name a Python or an ssh host to run; built-in ones are excluded."""
+    file = where_of(value, base) if isinstance(value, str) else None
+    if file is None or not file.is_file():
+        return []
+    with suppress(OSError):
+        return [Named("target", str(value), str(file), None, file.read_text("utf-8", "replace"))]
+    return [Named("target", str(value), str(file), None, "")]
 
 
 def _texts(value: Any, base: Path | None, depth: int = 0) -> Iterator[tuple[Path | None, str]]:

@@ -73,7 +73,7 @@ class Run:
                     f"{error}: nas.export_run(run, space=..., data=..., or evaluate=...)"
                 ) from None
             plain = config.model_dump(mode="json")
-            with allow_in_python(plain, base, NAMED, trust, f"nas.export_run({str(folder)!r})"):
+            with allow_in_python(plain, base, (*NAMED, "target"), trust, f"nas.export_run({str(folder)!r})"):
                 try:
                     problem = make_problem(config, base)
                     space, evaluator = problem.space, problem.evaluate

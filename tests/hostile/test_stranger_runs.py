@@ -513,3 +513,35 @@ def test_a_space_by_a_function_needs_its_annotation(tmp_path: Path) -> None:
     assert isinstance(make_space("made.py:small", {}, tmp_path), ToySpace)
     with pytest.raises(ConfigError, match="annotated to return one"):
         make_space("made.py:plain", {}, tmp_path)
+
+
+def test_the_file_of_a_target_counts_as_code_since_it_may_name_a_program(tmp_path: Path) -> None:
+    file = tmp_path / "board.yaml"
+    file.write_text("device: {python: /tmp/evil}\n")
+    (named,) = named_code({"space": "muxnet-tiny", "target": "board.yaml"}, tmp_path)
+    assert str(named) == f"target: board.yaml, in {file}"
+    assert named_code({"target": "cpu-1-thread"}, tmp_path) == []
+    trusted = Trusted(tmp_path / "trusted.json")
+    trusted.remember([named])
+    assert trusted.knows(named)
+    file.write_text("device: {python: /tmp/worse}\n")
+    assert not trusted.knows(named_code({"target": "board.yaml"}, tmp_path)[0])
+
+
+def test_a_strangers_target_is_not_used_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "board.yaml").write_text("device: {python: /tmp/evil}\n")
+    (tmp_path / "search.yaml").write_text(
+        "{space: muxnet-tiny, objectives: [params, madds], evaluator: null, target: board.yaml, algorithm: random, budget: 3, executor: serial}"
+    )
+    out = str(tmp_path / "run")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "mine"))
+    run = nas_in(monkeypatch, capsys)
+    assert run("search", str(tmp_path / "search.yaml"), "--out", out).code == 0
+    assert run("search", "--resume", out, "--budget", "4").code == 0
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "yours"))
+    refused = run("search", "--resume", out, "--budget", "5")
+    assert refused.code != 0
+    assert "target: board.yaml" in refused.sentence
+    assert run("search", "--resume", out, "--budget", "5", "--trust").code == 0
