@@ -255,9 +255,10 @@ class Candidates:
                 for x in problem.all_limits
                 if x.objective in values
             )
+            why = f" and violates: {problem.why_excluded(closest)}" if problem.requirements else ""
             raise InfeasibleError(
                 f"limits {'; '.join(map(str, problem.all_limits))}: no architecture of space "
-                f"{self._space.name!r} was found that meets them; the nearest had {nearest}. Loosen the limit."
+                f"{self._space.name!r} was found that meets them; the nearest had {nearest}{why}. Loosen the limit."
             )
         return None
 

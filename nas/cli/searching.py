@@ -26,6 +26,7 @@ from nas.config.schema import SearchConfig, check_config, flat, override, put, r
 from nas.core.code_files import changed, named_from, static_code
 from nas.core.errors import ConfigError, HistoryError, NasError
 from nas.core.files import absolute
+from nas.core.interrupts import note_interrupt
 from nas.core.plugins import collecting, find
 from nas.core.records import Status
 from nas.core.space import can_build
@@ -329,6 +330,7 @@ def _stop_cleanly_on_sigterm() -> Callable[[SearchState], None]:
     """
 
     def end(number: int, frame: FrameType | None) -> None:
+        note_interrupt()
         raise KeyboardInterrupt
 
     def callback(state: SearchState) -> None:

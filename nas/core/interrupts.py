@@ -59,6 +59,12 @@ class InterruptWatch:
         return handle
 
 
+def note_interrupt() -> None:
+    """Tell the open watches that a signal arrived; for a handler that was set while they are open, before it raises."""
+    for watch in _open:
+        watch.arrived = True
+
+
 def is_interrupt(error: BaseException) -> bool:
     """Whether an exception terminates the program: by a signal, or as a KeyboardInterrupt where no watch is open."""
     kind = type(error)  # isinstance would ask the object for its class

@@ -6,6 +6,7 @@ import copy
 import importlib.util
 import io
 import logging
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -23,6 +24,9 @@ INPUT, OUTPUT = "images", "outputs"
 OPSET = 17  # version of ONNX's operator set by default
 _OLDEST_BY_DYNAMO = 18  # of torch's newer exporter
 _PRINTS = "_jit_onnx_log"  # function of torch's earlier exporter
+
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*m")  # colours of a terminal
 
 
 class NotExportable(EvaluationError):
@@ -117,7 +121,7 @@ def session(model: bytes, threads: int = 1) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
+    lines = _ESCAPES.sub("", str(error)).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.core.checks import check_whole, did_you_mean
+from nas.core.checks import check_threads, check_whole, did_you_mean
 from nas.core.errors import ConfigError
 from nas.core.plugins import make
 from nas.core.yaml_text import YamlError, parse_yaml
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 TARGETS = Path(__file__).parent / "targets"
 DEFAULT = "cpu-1-thread"
+OLDEST, NEWEST = 9, 23  # versions of ONNX's operator set
 PRECISIONS = ("float32", "int8")
 _UNITS = {
     "": 1,
@@ -78,8 +79,10 @@ class Target:
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        check_whole("target: threads", self.threads)
-        check_whole("target: opset", self.opset, 9)
+        check_threads(self.threads)
+        check_whole("target: opset", self.opset, OLDEST)
+        if self.opset > NEWEST:
+            raise ConfigError(f"target: opset: expected {OLDEST} to {NEWEST}, got {self.opset}")
         for name in ("ram", "flash"):
             put(self, name, _bytes(name, getattr(self, name)))
         if self.input_size is not None:
@@ -92,6 +95,11 @@ class Target:
                 raise ConfigError(
                     f"target: operators: expected a list of ONNX operators such as [Conv, Relu], got {given!r:.100}"
                 )
+            if not self.operators:
+                raise ConfigError(
+                    "target: operators: expected at least one, such as [Conv, Relu]; leave the key out to allow all"
+                )
+            _check_operators(self.operators)
             put(self, "operators", tuple(self.operators))
         for name, expected in (("timing", "{rounds: 15}"), ("device", "{ssh: HOST}")):
             given = getattr(self, name)
@@ -124,7 +132,10 @@ class Target:
             raise ConfigError(
                 "target: timing: threads and device are settings of the target itself; move them there"
             )
-        return make("target:", LatencySettings, {**self.timing, "threads": self.threads}, "timing")
+        try:
+            return make("target:", LatencySettings, {**self.timing, "threads": self.threads}, "timing")
+        except ConfigError as error:
+            raise ConfigError(str(error).replace("latency: ", "target: timing: ")) from None
 
     def as_json(self) -> dict[str, Any]:
         """Plain values that decide what is measured, for the identity of a run."""
@@ -141,6 +152,18 @@ class Target:
             "timing": dict(self.timing),
             "ssh": self.device.get("ssh"),
         }
+
+
+def _check_operators(names: Sequence[str]) -> None:
+    """Raises `ConfigError` for a name that ONNX does not have; without the package onnx nothing is checked."""
+    try:
+        from onnx import defs
+    except ImportError:
+        return
+    known = {schema.name for schema in defs.get_all_schemas()}
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"target: operators: ONNX has no operator {name!r}{did_you_mean(name, known)}")
 
 
 def _bytes(name: str, given: object) -> int | None:

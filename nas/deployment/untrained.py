@@ -67,7 +67,8 @@ class GraphValue:
 
     def _facts(self, architecture: Architecture) -> GraphFacts:
         try:
-            return architecture_facts(self.space, architecture, self.target, self.task)
+            name = self.value.__name__
+            return architecture_facts(self.space, architecture, self.target, self.task, name)
         except NotExportable as error:
             raise ConfigError(str(error)) from error
 
@@ -113,7 +114,11 @@ def check_buildable(space: SearchSpace, objective: str) -> None:
 
 
 def architecture_facts(
-    space: Any, architecture: Architecture, target: Target, task: TaskSpec | None = None
+    space: Any,
+    architecture: Architecture,
+    target: Target,
+    task: TaskSpec | None = None,
+    objective: str = "peak_memory",
 ) -> GraphFacts:
     """The facts of an architecture's graph, for images of the target's size, else the space's, else the data's. Cached. Raises `NotExportable`, `ConfigError`."""
     kept = _FACTS.setdefault(space, OrderedDict())
@@ -122,7 +127,7 @@ def architecture_facts(
     if found is None:
         from nas.training.latency import untrained
 
-        network, shape = untrained(space, architecture, target.input_size, task, "file_size")
+        network, shape = untrained(space, architecture, target.input_size, task, objective)
         found = facts_of(deployed_model(network, shape, target.opset))
         if len(kept) >= _KEPT:
             kept.popitem(last=False)

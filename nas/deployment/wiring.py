@@ -42,6 +42,11 @@ def with_deployment(
     without an evaluator that trains them, or a space that builds none.
     """
     check_list("limits", limits)
+    given: object = target
+    if given is not None and not isinstance(given, Target):
+        raise ConfigError(
+            f"target: expected the path of a YAML file, the name of a built-in target (nas targets), or a Target, got {given!r:.100}"
+        )
     named = [o.name for o in objectives if o.name in (*EXACT, *MEASURED) and not o.function]
     bounded = [Limit.parse(text).objective for text in limits]
     if target is None and not named and not set(bounded) & set(EXACT):

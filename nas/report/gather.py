@@ -204,6 +204,11 @@ def _facts(source: Source, curve: Curve | None) -> list[tuple[str, str]]:
                 ", ".join(f"{text} {units.get(text.split(' ')[0], '')}".strip() for text in source.limits),
             )
         )
+    excluded = dict(source.excluded)
+    checked = excluded.pop("checked", 0)
+    if excluded:
+        by_reason = ", ".join(f"{n:,} {reason}" for reason, n in excluded.items())
+        facts.append(("Excluded before training", f"of {checked:,} checked architectures: {by_reason}"))
     return facts
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -44,6 +45,16 @@ class Source:
     def summary(self) -> Mapping[str, Any]:
         """The current numbers of summary.json."""
         return summarise(self.table, {})
+
+    @cached_property
+    def excluded(self) -> Mapping[str, int]:
+        """The architectures that the search checked and excluded before training, by reason; empty if unknown."""
+        with suppress(OSError, ValueError):
+            written = read_json((self.folder / "summary.json").read_text(encoding="utf-8"))
+            found = written.get("excluded") if isinstance(written, dict) else None
+            if isinstance(found, dict) and all(isinstance(n, int) for n in found.values()):
+                return found
+        return {}
 
     @property
     def search(self) -> Mapping[str, Any] | None:

@@ -258,6 +258,10 @@ class ArchitectureLatency:
         return network_timing(network, (self.batch, *shape), self.settings)
 
 
+REMEDY = "give the target an input_size (docs/deployment.md)"
+REMEDIES = {"latency": "give resolution: {name: latency, settings: {resolution: 32}}"}
+
+
 def untrained(
     space: Any, architecture: Architecture, resolution: int | None, task: TaskSpec | None, objective: str
 ) -> tuple[nn.Module, tuple[int, int, int]]:
@@ -272,11 +276,16 @@ def untrained(
 
     size = input_size(space, architecture) if resolution is None else (resolution,) * 2
     sizes: dict[str, int] = {}
+    own = getattr(space, "task", None)  # of a declared space: the one that its costs are counted for
+    if task is None and isinstance(own, TaskSpec):
+        task = own
     if task is not None:
         size = size or task.image_size
         sizes = {"num_classes": task.num_classes, "in_channels": task.in_channels}
     if size is None:
-        raise ConfigError(f"objective {objective!r}: the architecture has no image size; set resolution")
+        raise ConfigError(
+            f"objective {objective!r}: the size of the images is unknown; {REMEDIES.get(objective, REMEDY)}"
+        )
     channels = sizes.get("in_channels", int(getattr(space, "in_channels", 3)))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

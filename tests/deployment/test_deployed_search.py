@@ -166,3 +166,22 @@ def test_without_a_target_nothing_changes() -> None:
     assert parts.evaluate is error
     assert parts.quantities == []
     assert parts.deployment is None
+
+
+def test_a_target_of_another_type_is_refused() -> None:
+    with pytest.raises(ConfigError, match="target: expected the path of a YAML file"):
+        nas.search(boards(), ["error"], error, budget=3, target=5)  # type: ignore[arg-type]
+
+
+def test_a_declared_space_gives_the_size_of_its_images_to_your_evaluator() -> None:
+    result = nas.search(
+        boards(), ["error", "peak_memory"], error, algorithm="random", budget=3, target="cpu-1-thread"
+    )
+    assert (result.history["peak_memory"] > 0).all()
+
+
+def test_operators_that_exclude_everything_are_named() -> None:
+    with pytest.raises(ConfigError, match="violates: .*the operator Conv; .*the operator Gemm"):
+        nas.search(
+            boards(), ["error"], error, algorithm="random", budget=3, target=Target(operators=("Relu",))
+        )

@@ -40,7 +40,7 @@ def test_a_file_of_the_user_starts_at_the_configs_folder(tmp_path: Path) -> None
         ("ram: much", "target: ram: expected bytes, such as 524288 or 512 KiB, got 'much'"),
         ("ram: 0", "expected at least 1 byte"),
         ("ram: true", "expected bytes"),
-        ("threads: 0", "target: threads: expected a whole number of at least 1"),
+        ("threads: 0", "threads: expected a whole number of at least 1"),
         ("precision: int4", "expected float32 or int8, got 'int4'"),
         ("operators: Conv", r"expected a list of ONNX operators such as \[Conv, Relu\], got 'Conv'"),
         ("int8: {calibrations: 3}", "no setting 'calibrations'"),
@@ -71,3 +71,20 @@ def test_plain_values_tell_targets_apart() -> None:
     assert Target().as_json() == Target().as_json()
     assert Target(threads=2).as_json() != Target().as_json()
     assert Target(device={"ssh": "phone"}).as_json() != Target().as_json()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("operators: []", "expected at least one"),
+        ("operators: [Conv, Rellu]", r"ONNX has no operator 'Rellu' \(did you mean 'Relu'\?\)"),
+        ("opset: 99", "target: opset: expected 9 to 23, got 99"),
+        ("threads: 100000000", "threads"),
+        ("timing: {rounds: 3}", "target: timing: rounds: expected a whole number of at least 6, got 3"),
+    ],
+)
+def test_values_that_no_device_has_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    pytest.importorskip("onnx")
+    (tmp_path / "board.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        read_target(str(tmp_path / "board.yaml"))

@@ -35,7 +35,7 @@ PANEL = "One network"
 @networks.command(
     rich_help_panel=PANEL,
     epilog="Examples:\n\n`nas show muxnet_m --resolution 224 --svg muxnet_m.svg`\n\n"
-    "`nas show 100110100001001010101-02001`\n\n`nas show nasbench101 1-1 --set stem_channels=16`",
+    "`nas show 100110100001001010101-02001`\n\n`nas show nasbench101 101-1 --set stem_channels=16`",
 )
 def show(
     network: Network,
@@ -59,9 +59,9 @@ def show(
 @networks.command(
     rich_help_panel=PANEL,
     epilog="Examples:\n\n`nas cost nasbench101 100110100001001010101-02001`\n\n"
-    "`nas cost nasbench101 1-1 --set stem_channels=16 --json`\n\n"
+    "`nas cost nasbench101 101-1 --set stem_channels=16 --json`\n\n"
     "`nas cost muxnet_m --resolution 224 --json`\n\n"
-    "`nas cost nasbench101 1-1 --data folder --path images --resolution 32`",
+    "`nas cost nasbench101 101-1 --data folder --path images --resolution 32`",
 )
 def cost(
     network: Network,
@@ -91,7 +91,7 @@ def cost(
 @networks.command(
     rich_help_panel=PANEL,
     epilog="Examples:\n\n`nas train muxnet_m --data imagenet --recipe imagenet`\n\n"
-    "`nas train nasbench101:1-1 --data digits --epochs 5 --set space.stem_channels=16 --out runs/cell`\n\n"
+    "`nas train nasbench101:101-1 --data digits --epochs 5 --set space.stem_channels=16 --out runs/cell`\n\n"
     "`nas train muxnet_m --data cifar10 --path cifar-10-batches-bin --recipe cifar-transfer "
     "--weights muxnet_m.pt --out runs/transfer`\n\n"
     "`nas train muxnet_m --task segmentation --head ppm --data camvid --path camvid.parquet --out runs/camvid`\n\n"

@@ -25,7 +25,7 @@ def targets_(as_json: Json = False) -> None:
 @targets.command(
     rich_help_panel=PANEL,
     epilog="Examples:\n\n`nas check microcontroller-512k runs/first`\n\n`nas check my-board.yaml muxnet_m`\n\n"
-    "`nas check phone-arm nasbench101 1-1 --set stem_channels=16 --json`",
+    "`nas check phone-arm nasbench101 101-1 --set stem_channels=16 --json`",
 )
 def check(
     target: Annotated[str, typer.Argument(help="Name of a built-in target (`nas targets`), or a YAML file.")],
