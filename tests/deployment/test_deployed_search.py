@@ -181,7 +181,7 @@ def test_a_declared_space_gives_the_size_of_its_images_to_your_evaluator() -> No
 
 
 def test_operators_that_exclude_everything_are_named() -> None:
-    with pytest.raises(ConfigError, match="violates: .*the operator Conv; .*the operator Gemm"):
+    with pytest.raises(ConfigError, match=r"violates: .*the operator Conv; .*the operator Gemm"):
         nas.search(
             boards(), ["error"], error, algorithm="random", budget=3, target=Target(operators=("Relu",))
         )
