@@ -324,6 +324,11 @@ def network_of(first: str, second: str | None, settings: Sequence[str], sizes: S
     return named_network(first, sizes)
 
 
+def is_muxnet(text: str) -> bool:
+    """Whether a text begins like that of a MUXNet."""
+    return _MUXNET.match(text) is not None
+
+
 def names_code(text: str) -> bool:
     """Whether building the network of a specification imports code that it names: a file or a module."""
     first, colon, _ = text.partition(":")

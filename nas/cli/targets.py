@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from nas.cli.console import output, print_json
-from nas.cli.networks import Sizes, SpaceNetwork, network_of
+from nas.cli.networks import Sizes, SpaceNetwork, is_muxnet, network_of
 from nas.core.errors import ConfigError
 from nas.deployment.fitting import faults, in_bytes
 from nas.deployment.graph import GraphFacts
@@ -66,6 +66,14 @@ def run_check(
     """Print whether the front of a run, or one network, fits a target; exit with 1 if none does. Raises `ConfigError`."""
     target = read_target(target_name)
     check_packages("nas check")
+    if (
+        architecture is None
+        and "/" in what
+        and not Path(what).is_dir()
+        and not is_muxnet(what)
+        and ":" not in what
+    ):
+        raise ConfigError(f"no folder {what}: expected that of a search, or a network (nas list models)")
     found = list(
         _of_run(Path(what), target, trust)
         if architecture is None and Path(what).is_dir()
