@@ -2,13 +2,14 @@
 
     python experiments/deployment/search.py [--seeds 0 1 2 3 4] [--evaluations 40] [--minutes 180]
 
-Both search muxnet-cifar with sa-moead and the same number of candidates, each trained for two epochs on 5,000 images of CIFAR-10 at the network's own resolution:
+Both search the MUXNets of experiments/real_pool (the preset `cifar` at 24 pixels, a stem of stride 2) of at most 5 million multiply-adds, a quarter of the space, with sa-moead and the same number of candidates, each trained for
+two epochs on 5,000 images of CIFAR-10:
 
 - `deployed` minimises (int8_error, int8_latency, int8_size),
 - `costs` minimises (error, params, madds).
 
-Every member of a final front (at most ten, evenly spread by size) is then judged in the same way, whatever the search measured: its kept weights are quantised, `test_int8_error` is the error on all test images, its latency is
-measured three times (the median counts), its size is that of the quantised file. `hypervolume` is the share of the box from 40 to 90 percent, 0.5 to 30 ms and 100 kB to 3 MB (latency and size logarithmic).
+Every member of a final front (at most ten, evenly spread by size) is then judged in the same way, whatever the search measured: its kept weights are quantised, `test_int8_error` is the error on 2,000 test images, its latency is
+measured three times (the median counts), its size is that of the quantised file. `hypervolume` is the share of the box from 50 to 90 percent, 0.2 to 6 ms and 200 kB to 3 MB (latency and size logarithmic).
 Fixed before the first run. Appends a row for each judged network to results/judged.csv and one for each search to results/searches.csv; a killed run continues. Prints medians and an exact Wilcoxon
 signed-rank test over seeds.
 """
@@ -16,6 +17,7 @@ signed-rank test over seeds.
 from __future__ import annotations
 
 import os
+import sys
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy loads its libraries
 
@@ -31,6 +33,10 @@ import torch
 from latencies import HERE, version
 from scipy.stats import wilcoxon
 
+sys.path.insert(0, str(HERE.parent / "real_pool"))
+
+import pools
+
 import nas
 from nas.core.records import FloatArray
 from nas.deployment.int8 import calibration_images, wrong
@@ -38,18 +44,23 @@ from nas.deployment.measure import Deployed
 from nas.deployment.target import Target
 from nas.pareto.archive import non_dominated
 from nas.pareto.indicators import Box, hypervolume
-from nas.spaces.making import make_space
 from nas.training import TrainingEvaluator
 from nas.training.data import Parquet
 from nas.training.recipe import Recipe
 
 DATA = Path(os.environ.get("NAS_SHARED_DATA", HERE.parents[2] / "shared" / "data")) / "images"
 OBJECTIVES = {"deployed": ("int8_error", "int8_latency", "int8_size"), "costs": ("error", "params", "madds")}
-RECIPE = Recipe(epochs=2, batch_size=64, lr=0.05, augment=("flip",), max_pictures=5000)
+RECIPE = Recipe(epochs=2, batch_size=64, lr=0.05, augment=("flip",), max_pictures=5000, resolution=24)
+TESTED = torch.arange(0, 10_000, 5)  # test images
 TARGET = Target(int8={"calibration": 64, "images": 500}, timing={"rounds": 9})  # type: ignore[arg-type]
 MOST, REPEATS = 10, 3
 LOG = np.log10
-BOX = Box(ideal=np.array([40.0, LOG(0.5), LOG(1e5)]), reference=np.array([90.0, LOG(30.0), LOG(3e6)]))
+BOX = Box(ideal=np.array([50.0, LOG(0.2), LOG(2e5)]), reference=np.array([90.0, LOG(6.0), LOG(3e6)]))
+
+
+def muxnets() -> Any:
+    """The space of the pool."""
+    return pools.pool_of("muxnet").space
 
 
 def evaluator(space: Any) -> TrainingEvaluator:
@@ -60,7 +71,7 @@ def evaluator(space: Any) -> TrainingEvaluator:
 
 def search(method: str, seed: int, evaluations: int, folder: Path) -> pd.DataFrame:
     """The front of a search; continued where the folder has it."""
-    space = make_space("muxnet-cifar", {})
+    space = muxnets()
     return nas.search(
         space,
         list(OBJECTIVES[method]),
@@ -68,6 +79,7 @@ def search(method: str, seed: int, evaluations: int, folder: Path) -> pd.DataFra
         budget=evaluations,
         seed=seed,
         target=TARGET,
+        limits=["madds <= 5e6"],
         out=folder,
         resume=(folder / "history.sqlite").is_file(),
     ).front
@@ -75,7 +87,7 @@ def search(method: str, seed: int, evaluations: int, folder: Path) -> pd.DataFra
 
 def judged(folder: Path, front: pd.DataFrame, key: dict[str, Any], path: Path) -> pd.DataFrame:
     """The deployed values of a front's networks."""
-    space: Any = make_space("muxnet-cifar", {})
+    space: Any = muxnets()
     made = evaluator(space)
     ordered = front.assign(params=[space.cost(space.parse(a))["params"] for a in front["architecture"]])
     texts = ordered.sort_values("params")["architecture"].tolist()
@@ -86,9 +98,7 @@ def judged(folder: Path, front: pd.DataFrame, key: dict[str, Any], path: Path) -
         prepared = made.prepare(architecture)
         network = nas.load_network(folder, text, space)
         deployed = Deployed.of(network, calibration_images(prepared.train, TARGET.int8.calibration), TARGET)
-        error = (
-            100 * wrong(deployed.int8, prepared.test, torch.arange(len(prepared.test))) / len(prepared.test)
-        )
+        error = 100 * wrong(deployed.int8, prepared.test, TESTED) / len(TESTED)
         times = [
             deployed.device.measure(deployed.int8, TARGET.timing_settings()).milliseconds
             for _ in range(REPEATS)
