@@ -41,10 +41,6 @@ class CandidateBatch:
     ) -> CandidateBatch:
         """Compute, or estimate, the cheap objectives of these architectures."""
         if estimate is not None:
-            if problem.requirements:  # which the objectives do not show
-                over = estimate.excess(architectures)
-                within = [a for a, excess in zip(architectures, over.tolist(), strict=True) if excess == 0]
-                architectures = within or architectures
             rows = estimate(architectures)
         else:
             rows = np.array([_exact(problem, a) for a in architectures], dtype=np.float64)
@@ -73,7 +69,8 @@ class CandidatePool:
         if self._whole is None or estimate is not None:
             if self._every is None:
                 self._every = whole_space(self._problem, self._most) or ()
-            self._whole = CandidateBatch.of(self._problem, self._every, estimate)
+            kept = _within_requirements(self._problem, self._every, estimate)
+            self._whole = CandidateBatch.of(self._problem, kept, estimate)
         return self._whole if self._every else None
 
     def search(
@@ -89,11 +86,24 @@ class CandidatePool:
         """Candidates along the whole predicted front, then around those whose `improvement` is largest."""
         # with slow costs infeasible candidates are allowed here; their violation ranks them last
         within = self._problem if estimate is None else self._problem.without_cheap_limits()
-        found = self.inner(self._size)(within, optimistic, start, rng, distance)
+        over = estimate.excess if estimate is not None and self._problem.requirements else None
+        found = self.inner(self._size)(within, optimistic, start, rng, distance, over)
         if found:
             refine = Refinement(children=max(1, round(_REFINED * self._size)))
             found = found + refine(within, improvement, found, seen, rng)
-        return CandidateBatch.of(self._problem, found, estimate)
+        kept = _within_requirements(self._problem, found, estimate)
+        return CandidateBatch.of(self._problem, kept, estimate)
+
+
+def _within_requirements(
+    problem: Problem, architectures: Sequence[Architecture], estimate: CostEstimate | None
+) -> Sequence[Architecture]:
+    """Those that meet the limits on values other than objectives by their estimates, which their objectives do not show; all if none does."""
+    if estimate is None or not problem.requirements or not architectures:
+        return architectures
+    over = estimate.excess(architectures).tolist()
+    within = [a for a, excess in zip(architectures, over, strict=True) if excess == 0]
+    return within or architectures
 
 
 OptimisticObjectives = Callable[
@@ -144,10 +154,12 @@ class InnerSearch:
         known: Sequence[Observation],
         rng: np.random.Generator,
         violation: Callable[[FloatArray], float],
+        excess: Callable[[Sequence[Architecture]], FloatArray] | None = None,
     ) -> list[Architecture]:
         """New candidates, found from the observations `known`.
 
-        `optimistic` predicts optimistic objectives; `violation` is the distance of objectives (m,) from the target region.
+        `optimistic` predicts optimistic objectives; `violation` is the distance of objectives (m,) from the target region, to which the `excess` (n,)
+        of architectures is added.
         """
         inner = self.make(problem, rng)
         inner.tell([replace(seen, violation=violation(seen.objectives)) for seen in known])
@@ -159,8 +171,12 @@ class InnerSearch:
                     break
                 found += asked
                 rows = optimistic(asked)
+                over = np.zeros(len(asked)) if excess is None else excess(asked)
                 inner.tell(
-                    [Observation(a, row, violation(row), ok=True) for a, row in zip(asked, rows, strict=True)]
+                    [
+                        Observation(a, row, violation(row) + float(more), ok=True)
+                        for a, row, more in zip(asked, rows, over, strict=True)
+                    ]
                 )
         return found
 

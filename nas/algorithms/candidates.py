@@ -19,7 +19,8 @@ from nas.core.space import HasEnumeration, HasVariation, allowed_genes
 
 EXACT_CALLS = 50  # exact values that one proposal may compute when costs are slow
 _DESCENDED = 4  # times as many for a descent to the limits, where random architectures break them
-_EXACT_S, _FEWEST = 2.0, 5  # seconds of them, where a few take longer than that; at least so many
+_ROUNDS = 5  # of draws and a descent, where costs are slow, before the space counts as exhausted
+_EXACT_S, _FEWEST = 20.0, 20  # seconds of them, where a few take longer than that; at least so many
 _WALKED_S, _FEWEST_WALKED = 120.0, 100  # likewise, to find the last unseen architectures
 _LEARNED = 20  # exact values needed to fit the estimate
 _SCREENED = 10  # candidates rejected by the estimate for each one of them that is computed exactly
@@ -202,6 +203,16 @@ class Candidates:
         """A new architecture by random draws or by descent from them."""
         if self._unlikely is not None and self._walkable():
             return None
+        # where few exact values of slow costs may be computed at once, several rounds, in which the estimate learns
+        rounds = 1 if self._estimate is None or self._walkable() else _ROUNDS
+        for _ in range(rounds):
+            found = self._drawn_once()
+            if found is not None or self._unlikely is not None:
+                return found
+            self.begin()
+        return None
+
+    def _drawn_once(self) -> Architecture | None:
         try:
             with tries_at_most(self.DRAWS):
                 for _ in range(self.RANDOM_TRIES):

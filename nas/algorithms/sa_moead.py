@@ -46,7 +46,7 @@ _AT_LIMIT = 1e-6  # of the range: a candidate exactly at a preferred limit count
 _VARIED_EVERY = 5  # while the models do not order architectures reliably
 _VARIED = 100  # candidates drawn to find one that differs from all known
 _SAMPLED = 80  # random architectures that an estimate of slow costs learns from
-_SAMPLED_S, _FEWEST_SAMPLED = 40.0, 20  # seconds for them; fewer where each takes longer
+_SAMPLED_S, _FEWEST_SAMPLED = 60.0, 40  # seconds for them; fewer where each takes longer
 _LEARNED_BY_INNER = 500  # most results that the inner search starts from
 
 

@@ -264,3 +264,21 @@ def test_very_slow_costs_are_computed_for_fewer_architectures() -> None:
     assert cost_timing.affordable(50, 0.5, 2.0, 5) == 5
     assert cost_timing.affordable(50, 0.1, 2.0, 5) == 20
     assert cost_timing.affordable(3, 9.0, 2.0, 5) == 3
+
+
+@pytest.mark.parametrize("name", ["sa-moead", "moead", "random"])
+def test_very_slow_costs_and_a_strict_limit_do_not_exhaust_a_large_space(name: str) -> None:
+    space = Costly()
+    problem = Problem(space, ["error"], error_of, ["madds <= 250"])
+    problem.set_cost_seconds(0.6)
+    make = ALGORITHMS[name]
+    algorithm = make(problem, np.random.default_rng(0), None)
+    rng = np.random.default_rng(1)
+    share = np.mean([problem.cheap_violation(space.sample(rng)) == 0 for _ in range(2000)])
+    assert share < 0.1
+    asked = []
+    for _ in range(12):
+        asked += algorithm.ask(1)
+        algorithm.tell([observe(problem, asked[-1])])
+    assert len(set(asked)) == 12
+    assert max(problem.cheap_values(a)["madds"] for a in asked) <= 250
