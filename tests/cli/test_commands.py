@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [
     ("search",), ("front",), ("list",), ("cost",), ("data", "enumerate"), ("data", "import"), ("data", "check"),
     ("show",), ("train",), ("evaluate",), ("weights", "convert"), ("compare",), ("watch",), ("report",),
-    ("export",), ("doctor",), ("space", "check"), ("space", "profile"), ("supernet", "train"),
+    ("export",), ("doctor",), ("targets",), ("check",), ("space", "check"), ("space", "profile"), ("supernet", "train"),
     ("supernet", "evaluate"),
 ]  # fmt: skip
 

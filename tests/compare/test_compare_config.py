@@ -100,7 +100,7 @@ def test_a_config_that_cannot_be_used_is_explained(changes: dict[str, Any], mess
         ({"problems": [two_objectives(space="tyo")]}, r"space: unknown 'tyo'"),
         ({"problems": [two_objectives(evaluator="parts.py:nosy")]}, r"did you mean 'noisy'"),
         ({"algorithms": ["moead", {"name": "nsga2", "population": 30}]}, r"24 evaluations are fewer than the 30 of the initial design"),
-        ({"problems": [two_objectives(limits=["madds <= 3"])]}, r"'madds' is not an objective"),
+        ({"problems": [two_objectives(limits=["loss <= 3"])]}, r"'loss' is not an objective"),
     ],
 )  # fmt: skip
 def test_parts_that_do_not_fit_are_explained_before_anything_runs(
