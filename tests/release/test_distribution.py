@@ -73,6 +73,7 @@ def test_the_wheel_has_the_packages_their_configs_and_their_types_and_nothing_el
         names = archive.namelist()
     assert {
         "nas/config/searches/muxnet-tiny.yaml",
+        "nas/deployment/targets/cpu-1-thread.yaml",
         "nas/py.typed",
         "search_spaces/py.typed",
         "surrogates/py.typed",
