@@ -50,7 +50,7 @@ def listed(name: str, count: int) -> Iterator[tuple[str, nn.Module, tuple[int, i
     space, rng = make_space(name, {}), np.random.default_rng(0)
     for _ in range(count):
         architecture = space.canonical(space.sample(rng))
-        made, shape = untrained(space, architecture, None, None, "latency")
+        made, shape = untrained(space, architecture, None, None, "ort_latency", "")
         yield space.format(architecture), made, shape, dict(space.cost(architecture))
 
 

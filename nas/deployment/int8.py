@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from nas.core.errors import ConfigError, EvaluationError
 from nas.deployment.onnx_file import INPUT, session, silence
+from nas.deployment.target import FEWEST_IMAGES
 from nas.training.feed import Feed
 
-FEWEST_IMAGES = 8  # calibration images below which ranges of activations are chance
 _BATCH = 256  # images of a feed at a time
 
 

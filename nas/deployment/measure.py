@@ -18,9 +18,9 @@ from nas.core.records import Architecture
 from nas.core.space import SearchSpace
 from nas.core.task_spec import TaskSpec
 from nas.deployment.device import Device
-from nas.deployment.int8 import FEWEST_IMAGES, calibration_images, float_wrong, quantised, wrong
+from nas.deployment.int8 import calibration_images, float_wrong, quantised, wrong
 from nas.deployment.onnx_file import check_packages, deployed_model
-from nas.deployment.target import Target
+from nas.deployment.target import FEWEST_IMAGES, GIVE_SIZE, Target
 from nas.deployment.untrained import check_buildable
 from nas.training.feed import Feed, Prepared
 from nas.training.recipe import Recipe
@@ -172,10 +172,12 @@ class UntrainedValue:
         return self.with_spread(self.name, architecture)[self.name]
 
     def with_spread(self, name: str, architecture: Architecture) -> dict[str, float]:
-        """See `nas.core.problem.HasSpread`."""
+        """See `nas.core.measure.HasSpread`."""
         from nas.training.latency import untrained
 
-        network, shape = untrained(self.space, architecture, self.target.input_size, self.task, name)
+        network, shape = untrained(
+            self.space, architecture, self.target.input_size, self.task, name, GIVE_SIZE
+        )
         count = self.target.int8.calibration if _needs_int8((name,)) else 1
         images = np.random.default_rng(0).standard_normal((count, *shape), dtype=np.float32)
         return Deployed.of(network, images, self.target).values([name])

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 TARGETS = Path(__file__).parent / "targets"
 DEFAULT = "cpu-1-thread"
 OLDEST, NEWEST = 9, 23  # versions of ONNX's operator set
+FEWEST_IMAGES = 8  # for calibration; with fewer, ranges of activations are chance
+GIVE_SIZE = "give the target an input_size (docs/deployment.md)"
 PRECISIONS = ("float32", "int8")
 _UNITS = {
     "": 1,
@@ -46,7 +48,7 @@ class Int8:
     float_layers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        check_whole("int8: calibration", self.calibration)
+        check_whole("int8: calibration", self.calibration, FEWEST_IMAGES)
         check_whole("int8: images", self.images)
         given: object = self.float_layers
         if isinstance(given, str) or not all(isinstance(x, str) for x in self.float_layers):

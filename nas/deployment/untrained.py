@@ -15,7 +15,7 @@ from nas.core.task_spec import TaskSpec
 from nas.deployment.fitting import unsupported
 from nas.deployment.graph import GraphFacts, facts_of
 from nas.deployment.onnx_file import NotExportable, check_packages, deployed_model
-from nas.deployment.target import Target
+from nas.deployment.target import GIVE_SIZE, Target
 
 _KEPT = 20_000  # facts of one space
 _FACTS: WeakKeyDictionary[Any, OrderedDict[Any, GraphFacts]] = WeakKeyDictionary()
@@ -127,7 +127,7 @@ def architecture_facts(
     if found is None:
         from nas.training.latency import untrained
 
-        network, shape = untrained(space, architecture, target.input_size, task, objective)
+        network, shape = untrained(space, architecture, target.input_size, task, objective, GIVE_SIZE)
         found = facts_of(deployed_model(network, shape, target.opset))
         if len(kept) >= _KEPT:
             kept.popitem(last=False)

@@ -9,10 +9,10 @@ import statistics
 from collections.abc import Iterable
 from pathlib import Path
 
-from nas.core.errors import NasError
 from nas.core.problem import Problem
 from nas.core.records import Result
 from nas.core.space import text_of
+from nas.core.tracebacks import summarize_exception
 from nas.runs.files import run_files
 
 FILE = "repeated.csv"
@@ -48,8 +48,10 @@ def repeat_measurements(problem: Problem, front: Iterable[Result], out: Path, ti
             for name in names:
                 values = [member.values[name], *(one[name] for one in found)]
                 rows.append([text, name, units[name], str(len(values)), *_summary(values)])
-    except (NasError, KeyboardInterrupt) as error:
-        _LOG.warning("the measurements of the front were not all repeated: %s", error or "interrupted")
+    except KeyboardInterrupt:
+        _LOG.warning("interrupted: the measurements of the front were not all repeated")
+    except Exception as error:  # the results of the search are complete without
+        _LOG.warning("the measurements of the front were not all repeated: %s", summarize_exception(error))
     finally:
         if told:
             _write(out, rows)

@@ -12,13 +12,14 @@ import numpy as np
 import torch
 
 from nas.core.errors import ConfigError, DataError, EvaluationError
+from nas.deployment.collapse import POINTS
 from nas.deployment.fitting import faults
 from nas.deployment.graph import GraphFacts, facts_of
-from nas.deployment.int8 import FEWEST_IMAGES, calibration_images, quantised
+from nas.deployment.int8 import calibration_images, quantised
 from nas.deployment.measure import FLOAT_LAYERS
 from nas.deployment.measured import Measured
 from nas.deployment.onnx_file import INPUT, check_packages, deployed_model, session
-from nas.deployment.target import Target, built_in_targets, read_target
+from nas.deployment.target import FEWEST_IMAGES, Target, built_in_targets, read_target
 from nas.export.load_network import run_config
 from nas.export.making import Made, Run
 from nas.export.onnx_file import PREPROCESSING, with_preprocessing
@@ -28,7 +29,6 @@ from nas.training.feed import Feed, Prepared
 from nas.training.recipe import Recipe
 from nas.training.task import Classification, Task
 
-COLLAPSE = 10.0  # points of error that quantisation may add
 STANDARD_ERRORS = 3.0  # beyond which a difference is not chance
 _BATCH = 256  # images of a feed at a time
 
@@ -77,11 +77,11 @@ class Int8Export:
 
     @property
     def collapsed(self) -> bool:
-        """Whether quantisation adds more than `COLLAPSE` points of error, and more than `STANDARD_ERRORS` of them."""
+        """Whether quantisation adds more than `POINTS` points of error, and more than `STANDARD_ERRORS` of them."""
         count = sum(self.images.values())
         rates = [sum(values.wrong.values()) / count for values in (self.float32, self.int8)]
         deviation = 100.0 * math.sqrt(sum(rate * (1 - rate) for rate in rates) / count)
-        return self.added_error > max(COLLAPSE, STANDARD_ERRORS * deviation)
+        return self.added_error > max(POINTS, STANDARD_ERRORS * deviation)
 
     def _difference(self) -> int:
         return sum(self.int8.wrong.values()) - sum(self.float32.wrong.values())
@@ -116,10 +116,6 @@ def check_int8(task: object, prepared: Prepared | None, target: Target) -> None:
         raise ConfigError(
             f"--int8: the data have {len(prepared.train)} training image{'s' * (len(prepared.train) != 1)}: calibration needs at least "
             f"{FEWEST_IMAGES}"
-        )
-    if min(target.int8.calibration, len(prepared.train)) < FEWEST_IMAGES:
-        raise ConfigError(
-            f"--int8: target {target.name}: int8: calibration is {target.int8.calibration}: expected at least {FEWEST_IMAGES} images"
         )
     if not len(prepared.validation) and not len(prepared.test):
         raise DataError("--int8: the data have no validation and no test images to measure the error on")

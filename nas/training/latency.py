@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 Call = Callable[[], object]
+_GIVE_SIZE = "give resolution: {name: latency, settings: {resolution: 32}}"
 _SAID_BY = ("picture", "resolution", "image_size", "spec")  # attributes of a space that give its images' size
 
 
@@ -253,22 +254,25 @@ class ArchitectureLatency:
     def _timing(self, architecture: Architecture) -> Timing:
         import torch
 
-        network, shape = untrained(self.space, architecture, self.resolution, self.task, "latency")
+        network, shape = untrained(
+            self.space, architecture, self.resolution, self.task, "latency", _GIVE_SIZE
+        )
         network = network.to(self.settings.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network_timing(network, (self.batch, *shape), self.settings)
 
 
-REMEDY = "give the target an input_size (docs/deployment.md)"
-REMEDIES = {"latency": "give resolution: {name: latency, settings: {resolution: 32}}"}
-
-
 def untrained(
-    space: Any, architecture: Architecture, resolution: int | None, task: TaskSpec | None, objective: str
+    space: Any,
+    architecture: Architecture,
+    resolution: int | None,
+    task: TaskSpec | None,
+    objective: str,
+    remedy: str,
 ) -> tuple[nn.Module, tuple[int, int, int]]:
     """An architecture's network with weights like trained ones (`enliven`), and the shape (c, h, w) of its images.
 
-    The side of the images is `resolution`, else that of the space, else that of the data (`task`). Raises `ConfigError` that names the
-    `objective` where none of them says it.
+    The side of the images is `resolution`, else that of the space, else that of the data (`task`). Raises `ConfigError` with the
+    `objective` and the `remedy` where none of them says it.
     """
     import torch
 
@@ -283,9 +287,7 @@ def untrained(
         size = size or task.image_size
         sizes = {"num_classes": task.num_classes, "in_channels": task.in_channels}
     if size is None:
-        raise ConfigError(
-            f"objective {objective!r}: the size of the images is unknown; {REMEDIES.get(objective, REMEDY)}"
-        )
+        raise ConfigError(f"objective {objective!r}: the size of the images is unknown; {remedy}")
     channels = sizes.get("in_channels", int(getattr(space, "in_channels", 3)))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -311,10 +313,7 @@ def architecture_latency(
     for name, value in (("batch", batch), ("resolution", 1 if resolution is None else resolution)):
         check_whole(f"objective 'latency': {name}", value)
     if resolution is None and not has_input_size(space):
-        raise ConfigError(
-            f"objective 'latency': space {space.name!r} gives no image size; "
-            "give resolution: {name: latency, settings: {resolution: 32}}"
-        )
+        raise ConfigError(f"objective 'latency': space {space.name!r} gives no image size; {_GIVE_SIZE}")
     return ArchitectureLatency(space, batch, resolution, LatencySettings(**settings))
 
 

@@ -74,8 +74,12 @@ def index(folder: Path) -> dict[str, Any]:
         (["--no-onnx"], 2, "--int8 and --no-onnx contradict each other"),
         (["--target", "microcontroler-512k"], 2, "did you mean 'microcontroller-512k'"),
         ([], 2, "the target of the search is a file; name it, if you trust it: --target"),
-        (["--target", "few.yaml"], 2, "calibration is 7: expected at least 8 images"),
-        (["--target", "few.yaml", "--train", "--epochs", "2"], 2, "calibration is 7: expected at least 8"),
+        (["--target", "few.yaml"], 2, "int8: calibration: expected a whole number of at least 8, got 7"),
+        (
+            ["--target", "few.yaml", "--train", "--epochs", "2"],
+            2,
+            "int8: calibration: expected a whole number of at least 8, got 7",
+        ),
         (["--target", "gone.yaml"], 1, "give the path of a Python with 'python: PATH'"),
     ],
 )

@@ -80,6 +80,7 @@ def test_plain_values_tell_targets_apart() -> None:
         ("operators: [Conv, Rellu]", r"ONNX has no operator 'Rellu' \(did you mean 'Relu'\?\)"),
         ("opset: 99", "target: opset: expected 9 to 23, got 99"),
         ("threads: 100000000", "threads"),
+        ("int8: {calibration: 1}", "int8: calibration: expected a whole number of at least 8, got 1"),
         ("timing: {rounds: 3}", "target: timing: rounds: expected a whole number of at least 6, got 3"),
     ],
 )

@@ -199,8 +199,8 @@ def test_few_calibration_images_other_tasks_and_no_images_are_refused() -> None:
     with pytest.raises(ConfigError, match="the data have 7 training images: calibration needs at least 8"):
         check_int8(Classification(), few, LOCAL)
     enough = images_of(Recipe(max_pictures=8))
-    with pytest.raises(ConfigError, match="calibration is 7: expected at least 8 images"):
-        check_int8(Classification(), enough, Target(int8=Int8(calibration=7)))
+    with pytest.raises(ConfigError, match="int8: calibration: expected a whole number of at least 8, got 7"):
+        Target(int8=Int8(calibration=7))
     with pytest.raises(ConfigError, match="classifiers alone, and this network is for segmentation"):
         check_int8(segmentation(), None, LOCAL)
     with pytest.raises(DataError, match="calibration needs images; name them with --data and --path"):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import nas
+from nas.core.measure import Measure
 from nas.core.objectives import Objective
-from nas.core.problem import Measure
 from nas.core.records import Architecture, Trial
 from nas.core.space import SearchSpace
 from nas.training import latency
