@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
 from nas.core.records import Architecture
 from nas.core.space import SearchSpace
@@ -27,6 +28,7 @@ from nas.training.recipe import Recipe
 
 CPU = torch.device("cpu")
 FLOAT_LAYERS = "float_layers"  # attribute of a network: paths of its modules that stay in floating point
+_SAMPLED = 32  # networks in which the float layers of a target are looked for
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,16 @@ class DeployedValues:
         """Names of the values that are always there."""
         return self.names
 
-    def check(self, prepared: Prepared) -> None:
-        """Raises `ConfigError`, before the search, for too few calibration images or a device that cannot be used."""
+    def check(self, prepared: Prepared, space: Any) -> None:
+        """Raises `ConfigError`, before the search, for too few calibration images, an unknown float layer, or a device that cannot be used."""
         check_packages(f"objective {self.names[0]!r}")
         if _needs_int8(self.names) and len(prepared.train) < FEWEST_IMAGES:
             raise ConfigError(
                 f"int8: the data have {len(prepared.train)} training images: calibration needs at least {FEWEST_IMAGES}"
             )
+        if _needs_int8(self.names):
+            sizes = {"num_classes": prepared.num_classes, "in_channels": prepared.in_channels}
+            check_float_layers(self.target, space, sizes)
         if _needs_device(self.names):
             self.target.made_device().check()
 
@@ -107,7 +112,10 @@ class Deployed:
     def int8(self) -> bytes:
         """The ONNX file in 8 bits."""
         own = getattr(self.network, FLOAT_LAYERS, ())
-        return quantised(self.model, self.images, (*own, *self.target.int8.float_layers))
+        modules = dict(self.network.named_modules())
+        # the target's list is for all networks of a space: some may lack a layer
+        of_target = [name for name in self.target.int8.float_layers if "/" in name or name in modules]
+        return quantised(self.model, self.images, (*own, *of_target))
 
     def values(self, names: Sequence[str]) -> dict[str, float]:
         """The named ones of ort_latency, int8_latency and int8_size, and what is to be said about them."""
@@ -164,7 +172,10 @@ class UntrainedValue:
     task: TaskSpec | None = None
 
     def for_task(self, task: TaskSpec) -> UntrainedValue:
-        """The same for networks and images of the data."""
+        """The same for networks and images of the data. Raises `ConfigError` for an unknown float layer."""
+        if _needs_int8((self.name,)):
+            sizes = {"num_classes": task.num_classes, "in_channels": task.in_channels}
+            check_float_layers(self.target, self.space, sizes)
         return replace(self, task=task)
 
     def __call__(self, architecture: Architecture) -> float:
@@ -193,7 +204,28 @@ class MakeUntrainedValue:
     def __call__(self, space: SearchSpace) -> UntrainedValue:
         check_buildable(space, self.name)
         check_packages(f"objective {self.name!r}")
-        return UntrainedValue(self.name, space, self.target)
+        made, task = UntrainedValue(self.name, space, self.target), getattr(space, "task", None)
+        return made.for_task(task) if isinstance(task, TaskSpec) else made
+
+
+def check_float_layers(target: Target, space: Any, sizes: Mapping[str, int]) -> None:
+    """Raises `ConfigError` for a float layer of the target that none of some random networks has.
+
+    `sizes` are the arguments of `build` beside the architecture. Names of ONNX nodes, which have a slash, are not checked.
+    """
+    missing = [name for name in target.int8.float_layers if "/" not in name]
+    rng, known = np.random.default_rng(0), dict[str, None]()
+    for _ in range(_SAMPLED if missing else 0):
+        network = space.build(space.sample(rng), **sizes)
+        known |= {name: None for name, _ in network.named_modules() if name}
+        missing = [name for name in missing if name not in known]
+        if not missing:
+            return
+    if missing:
+        raise ConfigError(
+            f"target {target.name}: int8: float_layers: no network of space {space.name!r} has a layer "
+            f"{missing[0]!r}{did_you_mean(missing[0], known)}; layers are {', '.join(list(known)[:12])}{', ...' if len(known) > 12 else ''}"
+        )
 
 
 def _needs_int8(names: Sequence[str]) -> bool:

@@ -28,6 +28,7 @@ from nas.report.sharing import on_page as sharing_on_page
 from nas.report.sources import UNDER_WAY, Source
 from nas.report.timeline import timeline
 from nas.runs.failures import first_line, kind_of
+from nas.runs.repeated import read_repeated
 
 MOST_RUNS = 28  # with distinct colours and lines
 _MOST_REASONS = 50  # of failures
@@ -142,6 +143,7 @@ def _run(source: Source, shown: _Shown, shared: Sequence[Measure]) -> Run:
         curve=shown.curve,
         surrogates=surrogates(table.notes),
         sharing=sharing_on_page(table),
+        repeated=read_repeated(source.folder),
         importances=[on_page(found) for found in run_importances(table, source.space or source.declared)]
         if shown.alone
         else [],

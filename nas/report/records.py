@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nas.runs.parameters import Cell
+from nas.runs.repeated import Repeated
 
 Number = float | int | None
 
@@ -257,6 +258,7 @@ class Run:
     curve: Curve | None
     surrogates: Sequence[Surrogate]
     sharing: Sharing | None
+    repeated: Sequence[Repeated]
     importances: Sequence[Importance]
     timeline: Timeline | None
     failures: Sequence[Failure]

@@ -34,7 +34,7 @@ PAGE, COMPARISON = REPORT, "comparison.html"
 _STYLES = ("base.css", "charts.css", "table.css")
 _SCRIPTS = (
     "format.js", "data.js", "state.js", "colours.js", "plot.js", "fronts.js", "parallel.js", "limits.js", "table.js", "network.js",
-    "progress.js", "sharing.js", "importance.js", "timeline.js", "details.js", "main.js",
+    "progress.js", "sharing.js", "repeated.js", "importance.js", "timeline.js", "details.js", "main.js",
 )  # fmt: skip
 
 

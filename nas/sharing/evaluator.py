@@ -207,7 +207,7 @@ class SharedEvaluator:
             raise DataError(f"data {self.data}: there is no validation image to evaluate on")
         for one in self.also:
             if isinstance(one, HasCheck):
-                one.check(self._prepared())
+                one.check(self._prepared(), self.space)
         if isinstance(self.supernet, SupernetSettings) and not (self.folder / WEIGHTS).is_file():
             self._train_supernet(self.supernet)
         self.loaded(self._device())

@@ -56,8 +56,8 @@ class HasAgain(Protocol):
 class HasCheck(Protocol):
     """A further measurement that checks its requirements before a search."""
 
-    def check(self, prepared: Prepared) -> None:
-        """Raise a `NasError` that names what is missing. Called once, in the driver's process."""
+    def check(self, prepared: Prepared, space: Any) -> None:
+        """Raise a `NasError` that names what is missing. Called once, in the driver's process, with the space of the networks."""
 
 
 @runtime_checkable
@@ -241,7 +241,7 @@ class TrainingEvaluator:
             announce(prepared.account)
             for one in self.also:
                 if isinstance(one, HasCheck):
-                    one.check(prepared)
+                    one.check(prepared, self.space)
         return prepared
 
     def _wanted(self, architecture: Architecture | None) -> int | None:

@@ -16,9 +16,9 @@ pytest.importorskip("onnxruntime")
 
 import nas
 from nas.core.errors import ConfigError, HistoryError
-from nas.deployment.target import Target
+from nas.deployment.target import Int8, Target
 from nas.deployment.wiring import MEASURED, with_deployment
-from nas.engine.again import FILE
+from nas.runs.repeated import FILE
 
 QUICK = {"rounds": 6, "warm_up": 1, "least_seconds": 0, "extensions": 0, "tolerance": 1e9}
 
@@ -95,6 +95,17 @@ def test_the_front_is_measured_again(run: Path) -> None:
     for row in rows:
         assert row["measurements"] == "3"
         assert float(row["least"]) <= float(row["median"]) <= float(row["largest"])
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["trained", "untrained"])
+def test_an_unknown_float_layer_is_refused_before_the_search(own: bool) -> None:
+    target = Target("board", timing=QUICK, int8=Int8(float_layers=("3", "haed")))
+    given: dict[str, Any] = {"evaluate": lambda a: {"error": 1.0}} if own else training()
+    with pytest.raises(
+        ConfigError,
+        match=r"target board: int8: float_layers: no network of space 'boards' has a layer 'haed'.* 0, 1, 2, 3",
+    ):
+        nas.search(boards(), ["error", "int8_size"], algorithm="random", budget=1, target=target, **given)
 
 
 def test_a_run_is_not_continued_for_another_target(run: Path) -> None:

@@ -12,6 +12,7 @@ fillTable();
 startProgress();
 startSurrogates();
 startSharing();
+startRepeated();
 startImportance();
 startTimelines();
 listSections();
