@@ -30,6 +30,7 @@ ROOMS = (
     "monitor",  # live status, trackers
     "config",  # the YAML schema, and assembling
     "export",  # products of a run
+    "shrinking",  # smaller networks within a trained one: its description, fine-tuning with distillation
     "compare",  # algorithms x problems x seeds
     "cli",  # commands: parse, call, print
 )
@@ -249,7 +250,7 @@ def test_the_command_line_libraries_enter_in_the_command_line_alone() -> None:
 
 
 def test_torch_stays_out_of_the_engine() -> None:
-    trainers = ("nas.training", "nas.sharing", "nas.deployment", "nas.export")
+    trainers = ("nas.training", "nas.sharing", "nas.deployment", "nas.export", "nas.shrinking")
     engine = {n for n in users("torch") if n.startswith("nas.") and not n.startswith(trainers)}
     assert engine <= {
         "nas.spaces.modules",

@@ -92,9 +92,12 @@ class Budget(Closed):
 
 
 class HalvingPart(Closed):
-    """Successive halving: new architectures get the budget `first`; one in `eta` continues at each rung, up to `last`."""
+    """Successive halving: new architectures get the budget `first`; one in `eta` continues at each rung, up to `last`.
 
-    first: int = Field(default=1, ge=1)
+    `first: 0` evaluates them without training, for an evaluator of inherited weights such as `tuning`.
+    """
+
+    first: int = Field(default=1, ge=0)
     last: int = Field(default=9, ge=1)
     eta: float = Field(default=3.0, gt=1)
 

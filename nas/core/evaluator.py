@@ -97,6 +97,15 @@ class HasWeights(Protocol):
 
 
 @runtime_checkable
+class HasLeastBudget(Protocol):
+    """An evaluator whose trials have a budget of at least this."""
+
+    @property
+    def least_budget(self) -> float:
+        """The smallest budget, such as 1 epoch; 0 where a network can be evaluated without training."""
+
+
+@runtime_checkable
 class HasCompanions(Protocol):
     """An evaluator that returns further values which tell something about its objectives."""
 

@@ -14,7 +14,7 @@ import numpy as np
 from nas.core.algorithm import Algorithm
 from nas.core.checks import check_known
 from nas.core.errors import ConfigError, HistoryError
-from nas.core.evaluator import HasIdentity, HasPrepare, HasWeights
+from nas.core.evaluator import HasIdentity, HasLeastBudget, HasPrepare, HasWeights
 from nas.core.objectives import Limit
 from nas.core.plugins import make as make_named
 from nas.core.plugins import registry
@@ -172,6 +172,7 @@ def rule_of(problem: Problem, settings: LoopSettings, evaluations: int | None) -
     """
     evaluator: object = problem.evaluate
     if not isinstance(evaluator, HasRule):
+        _check_first(evaluator, settings.halving)
         return settings.halving
     for name in ("halving", "fidelity"):
         if getattr(settings, name) is not None:
@@ -179,6 +180,17 @@ def rule_of(problem: Problem, settings: LoopSettings, evaluations: int | None) -
                 f"{name}: cannot be combined with the evaluator {type(evaluator).__name__}, whose trials have budgets of its own; remove {name}"
             )
     return evaluator.rule(evaluations)
+
+
+def _check_first(evaluator: object, halving: Halving | None) -> None:
+    """Raise `ConfigError` for a first rung below the least budget of the evaluator."""
+    if halving is None or not isinstance(evaluator, HasLeastBudget):
+        return
+    if halving.first < evaluator.least_budget:
+        raise ConfigError(
+            f"halving: first {halving.first}: this evaluator needs a budget of at least {evaluator.least_budget:g}; raise "
+            "first (0 is for networks with inherited weights, evaluator tuning)"
+        )
 
 
 COST_SECONDS = "cost_seconds"  # of the log: time of exact costs at the start of the run

@@ -191,7 +191,7 @@ def from_kept(run: Run, chosen: Pick) -> Made:
     wanted = run.space.resolution(architecture) if isinstance(run.space, HasResolution) else None
     prepared = evaluator.task.prepare(evaluator.data, recipe, _CPU, wanted)
     judged = _judged(evaluator, network, prepared)
-    count = int(entry["budget"] or recipe.epochs)
+    count = recipe.epochs if entry["budget"] is None else int(entry["budget"])
     return Made(
         network,
         *spec_and_examples(prepared),

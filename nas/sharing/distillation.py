@@ -21,7 +21,7 @@ from nas.sharing.limited import Draws
 from nas.sharing.settings import SupernetSettings
 from nas.sharing.supernet import Supernet, size_of
 from nas.sharing.weights import Inherited, NotCovered, SharedWeights
-from nas.training.loop import stream
+from nas.training.loop import distilled, stream
 
 _POOL = 256  # networks from which the distribution of costs is estimated
 _BINS = 12  # of the logarithm of the costs
@@ -111,8 +111,7 @@ class Distillation:
             own = smallest and number == 1
             network = self._end(ends.smallest, shared) if own else self._draw.network(rng, shared, share)
             output = network.train()(x)
-            labels = cross_entropy(output, y, label_smoothing=self._smoothing)
-            yield (0.5 * labels + 0.5 * cross_entropy(output, soft)) / networks
+            yield distilled(output, y, soft, self._smoothing) / networks
 
     def _end(self, architecture: Architecture, shared: SharedWeights) -> Inherited:
         network = self._ends[architecture]

@@ -8,6 +8,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from nas.training.feed import Prepared
+
+STATISTICS = 512  # training images from which statistics of batch norm follow
+_BATCH = 128  # of these images
+
+
+def some_images(prepared: Prepared) -> list[Tensor]:
+    """Batches of training images for `recalibrate`, always the same."""
+    order = torch.randperm(len(prepared.train), generator=torch.Generator().manual_seed(0))[:STATISTICS]
+    steps = -(-len(order) // _BATCH)
+    return [x for x, _ in prepared.train.batches(list(order.tensor_split(steps)), None)]
+
 
 @torch.no_grad()
 def recalibrate(network: nn.Module, batches: Iterable[Tensor]) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from nas.core.errors import ConfigError, DataError
 from nas.core.files import absolute
@@ -18,7 +17,7 @@ from nas.core.records import Architecture
 from nas.core.space import SearchSpace
 from nas.sharing.distillation import Distillation, EvenDraw
 from nas.sharing.settings import SupernetSettings
-from nas.sharing.statistics import recalibrate
+from nas.sharing.statistics import recalibrate, some_images
 from nas.sharing.store import Store, folder_name, identity, load_supernet
 from nas.sharing.supernet import Supernet, make_supernet
 from nas.sharing.weights import Inherited, SharedWeights
@@ -29,8 +28,6 @@ from nas.training.full import Process, processes
 from nas.training.loop import Score, Training, judge, precision, stream
 from nas.training.recipe import Recipe
 
-STATISTICS = 512  # training images from which statistics of batch norm follow
-_BATCH = 128  # of these images
 _REPORTS = 10  # evaluations during a training
 _SHOWN = 2  # random networks of an evaluation
 
@@ -213,11 +210,5 @@ def score(network: Inherited, prepared: Prepared, recipe: Recipe) -> Score:
     device = next(iter(network.views.values())).device
     autocast = precision(recipe, device)
     with autocast():
-        recalibrate(network, _statistics(prepared))
+        recalibrate(network, some_images(prepared))
     return judge(network, prepared.validation, prepared.num_classes, autocast=autocast)
-
-
-def _statistics(prepared: Prepared) -> list[Tensor]:
-    order = torch.randperm(len(prepared.train), generator=torch.Generator().manual_seed(0))[:STATISTICS]
-    steps = -(-len(order) // _BATCH)
-    return [x for x, _ in prepared.train.batches(list(order.tensor_split(steps)), None)]

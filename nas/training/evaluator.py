@@ -28,7 +28,7 @@ from nas.training.data.account import announce
 from nas.training.data.base import DataSource
 from nas.training.feed import Feed, Prepared
 from nas.training.fresh import check_trainable, with_shapes
-from nas.training.loop import Training, precision, stream
+from nas.training.loop import Loss, Training, precision, stream
 from nas.training.recipe import Recipe
 from nas.training.task import Classification, Scored, Task
 
@@ -145,10 +145,11 @@ class TrainingEvaluator:
             sampling = _sampling(score, len(prepared.validation))
             side = self._wanted(trial.architecture) or self.recipe.resolution
             more = [one(outcome.network, self.data, side, device) for one in self.also]
+        trained = {"train_loss": outcome.loss} if outcome.epochs else {}
         return {
             **score.values(),
             **sampling,
-            "train_loss": outcome.loss,
+            **trained,
             "epochs": float(outcome.epochs),
             "trained_epochs": float(outcome.trained),
             "train_seconds": outcome.seconds,
@@ -179,6 +180,12 @@ class TrainingEvaluator:
             side = self._wanted(trial.architecture) or self.recipe.resolution
             values = [one.again(network, self.data, side, device) for one in varying]
         return {name: value for found in values for name, value in found.items()}
+
+    def scores_of(self, network: nn.Module) -> dict[str, float]:
+        """The task's score of a trained network, as it is, on the validation images. The network moves to the device."""
+        with reproducible(self.threads, self._device()) as device:
+            prepared = self.prepare()
+            return dict(self._judge(network.to(device), prepared.validation, prepared, device).values())
 
     def weights_file(self, trial: Trial) -> Path:
         """File of this trial's weights. Raises `ConfigError` when there is no `weights_dir`."""
@@ -221,9 +228,16 @@ class TrainingEvaluator:
     def epochs(self, trial: Trial) -> int:
         """Epochs of the trial."""
         budget = self.recipe.epochs if trial.budget is None else trial.budget
-        if budget != int(budget) or budget < 1:
-            raise ConfigError(f"trial.budget must be a whole number of epochs, at least 1, not {budget!r}")
+        if budget != int(budget) or budget < self.least_budget:
+            raise ConfigError(
+                f"trial.budget must be a whole number of epochs, at least {self.least_budget}, not {budget!r}"
+            )
         return int(budget)
+
+    @property
+    def least_budget(self) -> int:
+        """The smallest budget of a trial, in epochs; see `nas.core.evaluator.HasLeastBudget`."""
+        return 1
 
     def prepare(self, architecture: Architecture | None = None) -> Prepared:
         """Read the data, to find missing or damaged images before any training.
@@ -271,12 +285,15 @@ class TrainingEvaluator:
         epochs = self.epochs(trial)
         start = time.perf_counter()
         network = self.build(trial, prepared)
-        end = max(epochs, self.horizon or 0)
-        loss_of = self.task.loss(self.recipe, prepared)
-        training = Training(network, self.recipe, epochs=end, seed=trial.seed, device=device, loss=loss_of)
+        end = max(epochs, self.horizon or 1)
         kept = self._kept(trial)
+        continued = kept is not None and int(kept["done"]) <= epochs
+        if not continued:
+            self._begin(network, prepared)
+        loss_of = self._loss(prepared, device)
+        training = Training(network, self.recipe, epochs=end, seed=trial.seed, device=device, loss=loss_of)
         loss = math.nan
-        if kept is not None and int(kept["done"]) <= epochs:
+        if kept is not None and continued:
             training.load_state_dict(kept)
             loss = float(kept["train_loss"])
         begun = training.done
@@ -291,6 +308,13 @@ class TrainingEvaluator:
             about = {"settings": self._settings(), "train_loss": loss, **made, **self._images(prepared)}
             weights.save(self.weights_file(trial), training.state_dict() | about)
         return Outcome(training.judged, loss, training.done, trained, seconds)
+
+    def _begin(self, network: nn.Module, prepared: Prepared) -> None:
+        """Prepare a new network for its first epoch."""
+
+    def _loss(self, prepared: Prepared, device: torch.device) -> Loss:
+        """The loss of a training step."""
+        return self.task.loss(self.recipe, prepared)
 
     def _images(self, prepared: Prepared) -> dict[str, Any]:
         """Facts for using a network: its sizes, and the normalisation of its images."""

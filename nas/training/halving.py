@@ -27,8 +27,9 @@ K = TypeVar("K", bound=Hashable)
 class Halving:
     """Budgets `first`, `first * eta`, ... up to `last` (epochs); one in `eta` continues at each.
 
-    Budgets are rounded to whole numbers; the last rung is `last` itself. Raises `ConfigError` otherwise than
-    1 <= first <= last and eta > 1.
+    Budgets are rounded to whole numbers; the last rung is `last` itself. With `first` 0 the first rung has no training, for
+    networks that inherit weights, and the second has one epoch: 0, 1, `eta`, ... Raises `ConfigError` otherwise than
+    0 <= first <= last, last >= 1 and eta > 1.
     """
 
     first: int = 1
@@ -36,16 +37,18 @@ class Halving:
     eta: float = 3.0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.first <= self.last:
-            raise ConfigError(f"halving: expected 1 <= first <= last, got {self.first} and {self.last}")
+        if not 0 <= self.first <= self.last or self.last < 1:
+            raise ConfigError(
+                f"halving: expected 0 <= first <= last and last of at least 1, got {self.first} and {self.last}"
+            )
         if self.eta <= 1:
             raise ConfigError(f"halving: eta must be above 1, not {self.eta!r}")
 
     @property
     def budgets(self) -> tuple[int, ...]:
         """The rungs, increasing."""
-        rungs = [self.first]
-        power = self.first * self.eta
+        rungs = [0, 1][: 1 + (self.last > 1)] if self.first == 0 else [self.first]
+        power = max(1, self.first) * self.eta
         while round(power) < self.last:
             if round(power) > rungs[-1]:
                 rungs.append(round(power))

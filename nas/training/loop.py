@@ -56,6 +56,15 @@ def classification_loss(recipe: Recipe) -> Loss:
     return loss
 
 
+def distilled(output: Tensor, y: Tensor, soft: Tensor, smoothing: float, share: float = 0.5) -> Tensor:
+    """Cross-entropy with the labels y (b,), and by `share` with the probabilities `soft` (b, classes) of a teacher.
+
+    Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, at temperature 1.
+    """
+    labels = cross_entropy(output, y, label_smoothing=smoothing)
+    return (1.0 - share) * labels + share * cross_entropy(output, soft)
+
+
 def stream(seed: int, *path: int) -> int:
     """A seed for one purpose, independent of those for other paths."""
     return int(np.random.SeedSequence([seed, *path]).generate_state(1, np.uint64)[0] >> np.uint64(1))

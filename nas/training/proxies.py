@@ -147,6 +147,11 @@ class WithProxies:
         """Whether its networks return one number a class."""
         return self.evaluator.classifies
 
+    @property
+    def least_budget(self) -> int:
+        """That of the evaluator."""
+        return self.evaluator.least_budget
+
     def for_space(self, space: SearchSpace, task: TaskSpec | None) -> WithProxies:
         """The same with an evaluator for this space."""
         return replace(self, evaluator=self.evaluator.for_space(space, task))

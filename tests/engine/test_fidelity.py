@@ -451,7 +451,7 @@ def test_a_config_describes_the_ladder() -> None:
 @pytest.mark.parametrize(
     ("halving", "said"),
     [
-        ({"first": 6, "last": 2}, "halving: expected 1 <= first <= last, got 6 and 2"),
+        ({"first": 6, "last": 2}, "halving: expected 0 <= first <= last and last of at least 1, got 6 and 2"),
         ({"eta": 1}, "halving.eta: should be greater than 1"),
         ({"frist": 2}, r"unknown key 'halving.frist' \(did you mean 'first'\?\)"),
         (3, r"halving: should be a mapping such as \{first: 2, last: 18, eta: 3\}, got 3"),

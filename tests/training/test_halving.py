@@ -25,7 +25,7 @@ def test_budgets_grow_by_eta_up_to_the_last(halving, budgets):
     assert halving.budgets == budgets
 
 
-@pytest.mark.parametrize("settings", [(0, 3, 3), (4, 3, 3), (1, 3, 1.0)])
+@pytest.mark.parametrize("settings", [(-1, 3, 3), (0, 0, 3), (4, 3, 3), (1, 3, 1.0)])
 def test_budgets_that_make_no_ladder_are_refused(settings):
     with pytest.raises(ConfigError, match="halving"):
         Halving(*settings)
