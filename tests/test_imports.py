@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # that moves is a decision. The root of `nas` (`__init__`, `api`) may import every room, and no room imports `nas.api`.
 ROOMS = (
     "core",  # values, contracts, errors, checks, names, files, text
+    "pruning",  # what of a network can be cut, and the cut network
     "spaces",  # declared spaces: parameters, conditions, costs by tracing
     "pareto",  # dominance, archive, indicators, directions, decomposition, preference, decision
     "executors",  # serial, Ray, simulated
@@ -250,9 +251,10 @@ def test_the_command_line_libraries_enter_in_the_command_line_alone() -> None:
 
 
 def test_torch_stays_out_of_the_engine() -> None:
-    trainers = ("nas.training", "nas.sharing", "nas.deployment", "nas.export", "nas.shrinking")
+    trainers = ("nas.pruning", "nas.training", "nas.sharing", "nas.deployment", "nas.export", "nas.shrinking")
     engine = {n for n in users("torch") if n.startswith("nas.") and not n.startswith(trainers)}
     assert engine <= {
+        "nas.spaces.cut_networks",
         "nas.spaces.modules",
         "nas.spaces.tracing",
         "nas.spaces.layers",

@@ -14,7 +14,8 @@ from nas.spaces.declaration import Condition, Declaration, Gene, Level
 from nas.spaces.parameters import Choice, Parameter, Repeat, options_text, plain_value, position
 
 MOST_GENES = 10_000
-_TAKEN = ("space", "genes", "get", "keys", "items", "values", "as_dict")  # attributes of `Choices`
+_NAME = "[A-Za-z][A-Za-z0-9_]*"
+TAKEN = ("space", "genes", "get", "keys", "items", "values", "as_dict")  # attributes of `Choices`
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ class _Flattening:
             if isinstance(given, Repeat):
                 repeats[name] = self._items(path, prefix, group, given, conditions)
                 continue
+            if path in self._parameters:
+                raise ConfigError(f"parameter {path!r}: an item of a repeat has this name; choose another")
             genes[name] = len(self._parameters)
             self._parameters[path] = _parameter(path, given)
             self._given.append(conditions)
@@ -213,11 +216,11 @@ def _parameter(path: str, given: Any) -> Parameter:
 
 def _check_name(path: str, name: Any, top: bool) -> None:
     """Raise `ConfigError` for a name that cannot be an attribute, or is a column of every run's table."""
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+    if not re.fullmatch(_NAME if not top else rf"{_NAME}(\.\w+)*", name, re.ASCII):
         raise ConfigError(
-            f"parameter {path!r}: expected letters, digits and underscores, a letter first (it names a column)"
+            f"parameter {path!r}: expected letters, digits and underscores, a letter first (it names a column); dots between them outside of a repeat"
         )
-    if name in _TAKEN:
+    if name in TAKEN:
         raise ConfigError(
             f"parameter {path!r}: the choices have an attribute of this name; choose another name"
         )

@@ -1,0 +1,105 @@
+"""Make the cut network: a copy of the original whose tensors have the remaining channels alone."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nas.pruning.labels import FIXED, Vector
+from nas.pruning.structure import Structure
+
+
+def cut(
+    network: nn.Module,
+    structure: Structure,
+    gone: Collection[int],
+    removed: Collection[str] = (),
+    share: bool = False,
+) -> nn.Module:
+    """A copy of the network without the units `gone` and the blocks `removed`, with the weights that remain.
+
+    The original is unchanged; with `share` the copy has the same tensors where they stay whole. Tensors on the meta device have shapes alone.
+    """
+    lost = np.fromiter(gone, dtype=np.int64, count=len(gone))
+    memo: dict[int, Any] = {}
+    for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
+        if any(name.startswith(f"{block}.") for block in removed):
+            memo[id(tensor)] = torch.empty(0)  # not copied
+            continue
+        memo[id(tensor)] = _remaining(tensor, structure.tensors.get(name, ()), lost, share)
+    made = copy.deepcopy(network, memo)
+    for block in removed:
+        parent, _, own = block.rpartition(".")
+        setattr(made.get_submodule(parent), own, nn.Identity())
+    modules = dict(made.named_modules())
+    for name, module in modules.items():
+        _set_sizes(module, name in structure.depthwise)
+    _resize(modules, structure, lost)
+    return made
+
+
+def _remaining(tensor: Tensor, axes: Sequence[Vector], lost: Vector, share: bool) -> Tensor:
+    stays = [~np.isin(units, lost) | (units == FIXED) for units in axes]
+    partly = {d: np.flatnonzero(s) for d, s in enumerate(stays) if not s.all()}
+    if share and not partly:
+        return tensor
+    if tensor.is_meta:
+        found = tensor.new_empty([len(partly.get(d, range(size))) for d, size in enumerate(tensor.shape)])
+    else:
+        found = tensor.detach().clone(memory_format=torch.contiguous_format)
+        for d, places in partly.items():
+            found = found.index_select(d, torch.from_numpy(places).to(found.device))
+    return nn.Parameter(found, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else found
+
+
+def _set_sizes(module: nn.Module, depthwise: bool) -> None:
+    """Set the attributes of a layer that describe its tensors."""
+    if isinstance(module, nn.modules.conv._ConvNd):
+        first, second = module.weight.shape[:2]
+        if depthwise:
+            module.groups = second if module.transposed and module.groups == 1 else _groups(module)
+        results, arguments = (second, first) if module.transposed else (first, second)
+        module.out_channels = results * (module.groups if module.transposed else 1)
+        module.in_channels = arguments * (1 if module.transposed else module.groups)
+    elif isinstance(module, nn.Linear):
+        module.out_features, module.in_features = module.weight.shape
+    elif isinstance(module, nn.modules.batchnorm._NormBase):
+        for tensor in (module.weight, module.running_mean):
+            if tensor is not None:
+                module.num_features = len(tensor)
+    elif isinstance(module, nn.LayerNorm) and module.weight is not None:
+        module.normalized_shape = tuple(module.weight.shape)
+    elif isinstance(module, nn.GroupNorm) and module.weight is not None:
+        module.num_channels = len(module.weight)
+    elif isinstance(module, nn.PReLU):
+        module.num_parameters = len(module.weight)
+
+
+def _groups(module: Any) -> int:
+    """The groups of a depthwise convolution: results by the results of each channel."""
+    times: int = module.out_channels // module.groups
+    return int(module.weight.shape[0]) // times
+
+
+def _resize(modules: Mapping[str, nn.Module], structure: Structure, lost: Vector) -> None:
+    """Set the numbers of channels that modules keep as attributes."""
+    sizes: dict[tuple[str, str, int | None], set[int]] = {}
+    for one in structure.resized:
+        size = int((~np.isin(one.labels, lost) | (one.labels == FIXED)).sum())
+        sizes.setdefault((one.module, one.name, one.item), set()).add(size)
+    for (path, name, item), found in sizes.items():
+        module = modules.get(path)
+        if module is None or len(found) > 1:
+            continue  # of a removed block; or a number that means several things: it stays
+        size = found.pop()
+        if item is None:
+            setattr(module, name, size)
+        else:
+            value = list(getattr(module, name))
+            value[item] = size
+            setattr(module, name, type(getattr(module, name))(value))

@@ -1,0 +1,103 @@
+"""Run a network once while its labels are followed."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from nas.core.errors import ConfigError
+from nas.core.tracebacks import summarize_exception
+from nas.pruning.tracing import Call, Trace, tensors_in
+
+
+class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    def __init__(self, trace: Trace) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._trace = trace
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """False: torch then does not import its compiler, which takes a second."""
+        return False
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        out = func(*args, **(kwargs or {}))
+        self._trace.operator(func, args, kwargs or {}, out)
+        return out
+
+
+def traced(network: nn.Module, example: Tensor, choices: Mapping[int, int] | None = None) -> Trace:
+    """Run a network in evaluation mode on `example` (1, c, h, w), and follow its channels; its outputs are never cut.
+
+    `choices`: see `Trace.chosen`. Raises `ConfigError` if the network fails, or its code reads values of tensors that depend on the images.
+    """
+    trace = Trace(network, choices=choices or {})
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(evaluating(network))
+            stack.enter_context(plain_operators())
+            for name, module in trace.modules.items():
+                for handle in _watched(trace, name, module):
+                    stack.callback(handle.remove)
+            trace.begin(example)
+            with _Mode(trace):
+                out = network(example)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"the network fails for an image of shape {tuple(example.shape)}: {summarize_exception(error)}"
+        ) from error
+    for tensor in tensors_in(out if isinstance(out, (tuple, list)) else [out]):
+        for vector in trace.axes(tensor):
+            trace.labels.fix(vector)
+    return trace
+
+
+def _watched(trace: Trace, name: str, module: nn.Module) -> list[Any]:
+    """Hooks that record the calls of a module."""
+
+    def begin(_: nn.Module, args: tuple[Any, ...]) -> None:
+        trace.enter(name)
+
+    def end(_: nn.Module, args: tuple[Any, ...], out: Any) -> None:
+        trace.leave()
+        if len(args) == 1 and isinstance(args[0], Tensor) and isinstance(out, Tensor):
+            axes = list(trace.axes(args[0])), list(trace.axes(out))
+            trace.calls.append(Call(name, module, args[0], out, *axes))
+
+    return [module.register_forward_pre_hook(begin), module.register_forward_hook(end)]
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """The network is in evaluation mode meanwhile."""
+    modes = [(module, module.training) for module in network.modules()]
+    try:
+        network.eval()
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@contextmanager
+def plain_operators() -> Iterator[None]:
+    """Run attention as matrix products, without gradients."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)

@@ -1,0 +1,190 @@
+"""The parts of a network that can be cut: groups of channels, and residual blocks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from torch import nn
+
+from nas.core.checks import did_you_mean
+from nas.core.errors import ConfigError
+from nas.pruning.attention import HeadsAttention
+from nas.pruning.labels import FIXED, Vector
+from nas.pruning.tracing import Resized, Trace
+
+_WEIGHTED = (
+    *(nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.Linear),
+    HeadsAttention,
+)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Channels that are cut together: `units` are the labels of what is cut at once, in the order of the first layer's results.
+
+    `name` is the path of the first layer that makes them, `layers` those of all that do. Of each of `parts` one unit must stay, so that no layer is empty. `averaged`: statistics
+    are computed over these channels, so a cut changes the values of others.
+    """
+
+    name: str
+    units: Vector
+    layers: tuple[str, ...]
+    parts: tuple[Vector, ...]
+    averaged: bool = False
+
+    def kept(self, order: Sequence[int], count: int) -> Vector:
+        """The first `count` units in this order (places in `units`), and as many more as `parts` ask for; sorted by place."""
+        ranked = self.units[np.asarray(order)]
+        chosen = np.isin(self.units, ranked[: max(1, count)])
+        for part in self.parts:
+            if not np.isin(self.units[chosen], part).any():
+                chosen |= self.units == ranked[np.isin(ranked, part)][0]
+        return self.units[chosen]
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What can be cut in a network, and what cannot.
+
+    `tensors` has the units of every dimension of each parameter and buffer in use (0: never cut). `blocks` are the paths of modules that can be replaced by the identity. `left_alone`
+    has the reasons by path.
+    """
+
+    groups: tuple[Group, ...]
+    blocks: tuple[str, ...]
+    tensors: Mapping[str, Sequence[Vector]]
+    resized: tuple[Resized, ...] = ()
+    depthwise: frozenset[str] = frozenset()
+    left_alone: Mapping[str, str] = field(default_factory=dict)
+
+    def group(self, name: str) -> Group:
+        """The group of this name. Raises `ConfigError` for another."""
+        for group in self.groups:
+            if group.name == name:
+                return group
+        names = [group.name for group in self.groups]
+        raise ConfigError(f"no group {name!r}{did_you_mean(name, names)}; groups: {', '.join(names)}")
+
+
+def check_unshared(network: nn.Module) -> None:
+    """Raises `ConfigError` for a parameter that two modules share."""
+    known: dict[int, str] = {}
+    for name, parameter in network.named_parameters(remove_duplicate=False):
+        other = known.setdefault(id(parameter), name)
+        if other != name:
+            raise ConfigError(
+                f"parameters {other!r} and {name!r} are one tensor: a network with shared parameters cannot be cut; give each layer its own weights"
+            )
+
+
+def structure_of_trace(trace: Trace) -> Structure:
+    """The parts of a network from its trace."""
+    labels = trace.labels
+    tensors = {name: [labels.roots(v) for v in axes] for name, axes in trace.tensors.items()}
+    made = _made_by(trace)
+    averaged = {int(label) for vector in trace.averaged for label in labels.roots(vector)}
+    groups, left = list[Group](), dict[str, str]()
+    for names in _families(made):
+        units = units_of(np.concatenate([made[name] for name in names]))
+        if len(units) > 1:
+            groups.append(Group(names[0], units, tuple(names), (), bool(averaged & set(units.tolist()))))
+        elif len(units):
+            left |= dict.fromkeys(names, "all its channels must be cut together")
+        else:
+            left |= {name: _why_fixed(trace, name) for name in names}
+    groups = [dataclasses.replace(group, parts=_parts(group, tensors)) for group in groups]
+    usable = {int(u) for group in groups for u in group.units}
+    kept = {
+        name: [np.where(np.isin(v, list(usable)), v, FIXED) for v in axes] for name, axes in tensors.items()
+    }
+    resized = tuple(Resized(r.module, r.name, labels.roots(r.labels), r.item) for r in trace.resized)
+    return Structure(tuple(groups), tuple(_blocks(trace)), kept, resized, frozenset(trace.depthwise), left)
+
+
+def units_of(vector: Vector) -> Vector:
+    """The different labels of a vector that may be cut, in their order."""
+    return np.array(list(dict.fromkeys(x for x in vector.tolist() if x != FIXED)), dtype=np.int64)
+
+
+def _made_by(trace: Trace) -> dict[str, Vector]:
+    """By layer with weights, in the order of their use, the labels of its results."""
+    found: dict[str, Vector] = {}
+    for name, axes in trace.tensors.items():
+        path, _, own = name.rpartition(".")
+        module = trace.modules[path]
+        if not isinstance(module, _WEIGHTED) or own not in ("weight", "in_proj_weight"):
+            continue
+        transposed = isinstance(module, (nn.ConvTranspose1d, nn.ConvTranspose2d))
+        if path not in trace.depthwise:
+            found[path] = trace.labels.roots(axes[1 if transposed else 0])
+    return found
+
+
+def _families(made: Mapping[str, Vector]) -> list[list[str]]:
+    """The layers by families: those whose results have a unit in common."""
+    family: dict[str, list[str]] = {}
+    owner: dict[int, str] = {}
+    for name, vector in made.items():
+        family[name] = [name]
+        for unit in units_of(vector).tolist():
+            other = owner.setdefault(unit, name)
+            if family[other] is not family[name]:
+                joined = family[other]
+                joined += family[name]
+                for member in family[name]:
+                    family[member] = joined
+    return list({id(names): names for names in family.values()}.values())
+
+
+def _parts(group: Group, tensors: Mapping[str, Sequence[Vector]]) -> tuple[Vector, ...]:
+    """The sets of units, fewer than all, that are a whole dimension of a tensor."""
+    found: dict[bytes, Vector] = {}
+    for axes in tensors.values():
+        for vector in axes:
+            units = np.unique(vector)
+            if len(units) < len(group.units) and np.isin(units, group.units).all():
+                found[units.tobytes()] = units
+    return tuple(found.values())
+
+
+def _why_fixed(trace: Trace, name: str) -> str:
+    if trace.unknown:
+        operator, where = next(iter(trace.unknown.items()))
+        return f"its channels reach the network's output, or an operator without a rule ({operator} in {where or 'the network'})"
+    return "its channels are the network's output, or must keep their number"
+
+
+def _blocks(trace: Trace) -> list[str]:
+    """Innermost modules with weights whose result is their argument plus a branch."""
+    found: list[str] = []
+    for call in trace.calls:
+        if not call.name or any(inner.startswith(f"{call.name}.") for inner in found):
+            continue
+        if call.given.shape != call.made.shape or not any(
+            isinstance(module, _WEIGHTED) for module in call.module.modules()
+        ):
+            continue
+        alike = all(
+            np.array_equal(trace.labels.roots(a), trace.labels.roots(b))
+            for a, b in zip(call.given_axes, call.made_axes, strict=True)
+        )
+        if alike and _adds_to(trace, id(call.made), id(call.given)):
+            found.append(call.name)
+    return found
+
+
+def _adds_to(trace: Trace, made: int, given: int) -> bool:
+    """Whether a tensor is a sum with `given` as a summand, or a function of it element by element."""
+    todo, seen = [(made, made in trace.added)], set[tuple[int, bool]]()
+    while todo:
+        tensor, added = todo.pop()
+        if tensor == given and added:
+            return True
+        if (tensor, added) in seen:
+            continue
+        seen.add((tensor, added))
+        todo += [(t, added or t in trace.added) for t in trace.sums.get(tensor, ())]
+    return False

@@ -1,0 +1,246 @@
+"""A declared space of the networks that remain when channels and residual blocks of a trained network are cut."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nas.core.errors import ConfigError
+from nas.core.records import RESERVED, Architecture, Block, FloatArray
+from nas.core.task_spec import TaskSpec
+from nas.pruning.analysis import analyse, meta_copy
+from nas.pruning.attention import with_heads
+from nas.pruning.cutting import cut
+from nas.pruning.ranking import magnitudes
+from nas.pruning.running import evaluating, plain_operators
+from nas.pruning.structure import Structure
+from nas.spaces.choices import Choices
+from nas.spaces.flattening import TAKEN
+from nas.spaces.layers import layers
+from nas.spaces.parameters import Choice
+from nas.spaces.space import Space
+from nas.spaces.tracing import trace
+
+SHARES = (1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8, 1.0)  # of the channels that stay
+SIDES = (1 / 2, 5 / 8, 3 / 4, 7 / 8, 1.0)  # of the images' side
+RESOLUTION = "resolution"
+
+
+@dataclass(frozen=True, eq=False)
+class Cutter:
+    """Builds the cut networks of an original.
+
+    `names` are parameters by path of a group's first layer or a block's module; `orders` the places of each group's units, the most important first.
+    """
+
+    original: nn.Module
+    bare: nn.Module  # on the meta device
+    structure: Structure
+    names: Mapping[str, str]
+    orders: Mapping[str, Sequence[int]]
+    task: TaskSpec
+
+    def __call__(self, c: Choices, *, num_classes: int, in_channels: int) -> nn.Module:
+        """The network with inherited weights. Raises `ConfigError` for other classes or channels than the original's."""
+        self.check(num_classes, in_channels)
+        return self._cut(self.original, c)
+
+    def check(self, num_classes: int, in_channels: int) -> None:
+        """Raises `ConfigError` for other classes or channels than the original's."""
+        for what, has, given in (
+            ("classes", self.task.num_classes, num_classes),
+            ("input channels", self.task.in_channels, in_channels),
+        ):
+            if has != given:
+                raise ConfigError(
+                    f"the network has {has} {what}, but the data have {given}: use data of {has}, or a network for {given}"
+                )
+
+    def without_memory(self, c: Choices) -> nn.Module:
+        """The network on the meta device."""
+        return self._cut(self.bare, c)
+
+    def _cut(self, network: nn.Module, c: Choices) -> nn.Module:
+        structure = self.structure
+        removed = [block for block in structure.blocks if not c[self.names[block]]]
+        gone: list[int] = []
+        for group in structure.groups:
+            share = c.get(self.names[group.name], 1.0)  # inactive within a removed block
+            if share < 1:
+                kept = group.kept(self.orders[group.name], round(share * len(group.units)))
+                gone += np.setdiff1d(group.units, kept).tolist()
+        return cut(network, structure, gone, removed)
+
+
+class ModuleSpace(Space):
+    """The networks that remain when a trained network is cut, with the weights that remain; made by `from_module`.
+
+    Parameters are named by module: `layer2.1.conv1` is the share of the channels that this layer makes (and all that must be cut with them) that stays, `layer2.1`
+    whether a residual block stays, `resolution` the side of the images. `original` is the network itself, `whole` its architecture, `left_alone` says by module what cannot be
+    cut, and why.
+    """
+
+    def __init__(
+        self, name: str, cutter: Cutter, parameters: Mapping[str, Any], left_alone: Mapping[str, str]
+    ) -> None:
+        super().__init__(name, parameters)
+        self.cutter, self.left_alone, self.task = cutter, dict(left_alone), cutter.task
+        self.build(cutter.__call__)
+
+    @property
+    def original(self) -> nn.Module:
+        """The network that is cut; not a copy."""
+        return self.cutter.original
+
+    @property
+    def whole(self) -> Architecture:
+        """The architecture of the original: everything stays."""
+        return self.uniform(1.0)
+
+    def uniform(self, share: float) -> Architecture:
+        """The architecture in which every group keeps the nearest offered share to `share`; blocks and images stay as they are."""
+        values: dict[str, Any] = {}
+        for gene in self.declaration.genes:
+            values[gene.name] = gene.options[-1]
+            if gene.name != RESOLUTION and gene.options[-1] is not True:
+                values[gene.name] = min(gene.options, key=lambda option: abs(option - share))
+        return self.architecture(values)
+
+    def resolution(self, architecture: Architecture) -> int | None:
+        """The side of the network's images in pixels; None: that of the data."""
+        side: int | None = self.choices(architecture).get(RESOLUTION) if self._has_resolution else None
+        return side
+
+    @property
+    def _has_resolution(self) -> bool:
+        return RESOLUTION in self.parameters
+
+    def cost(self, given: Any) -> Any:
+        """As `nas.Space.cost`, at the architecture's resolution."""
+        if not isinstance(given, Architecture):
+            return super().cost(given)
+        return trace(lambda: self.cutter.without_memory(self.choices(given)), self._shape(given))
+
+    def blocks(self, architecture: Architecture) -> Sequence[Block]:
+        """As `nas.Space.blocks`."""
+        return layers(
+            lambda: self.cutter.without_memory(self.choices(architecture)), self._shape(architecture)
+        )
+
+    def _shape(self, architecture: Architecture) -> tuple[int, ...]:
+        side = self.resolution(architecture)
+        size = self.task.image_size if side is None else (side, side)
+        assert size is not None
+        return (self.task.in_channels, *size)
+
+    def for_task(self, task: TaskSpec) -> Space:
+        """As `nas.Space.for_task`. Raises `ConfigError` for other classes or channels than the network's."""
+        self.cutter.check(task.num_classes, task.in_channels)
+        return super().for_task(task)
+
+
+def from_module(
+    module: nn.Module,
+    example: Tensor | tuple[int, int, int],
+    *,
+    keep: Collection[str] = (),
+    scores: Mapping[str, FloatArray] | None = None,
+    resolutions: Collection[int] | None = None,
+    name: str = "module",
+) -> ModuleSpace:
+    """The space of the networks that remain when `module`, a classifier of images, is cut; `module` itself is not changed.
+
+    `example` is an image (1, c, h, w), or its shape (c, h, w). `keep` are paths of modules that stay as they are. Channels are ranked by `scores`, by group (None: by
+    `nas.pruning.ranking.magnitudes`). `resolutions` are the sides of images to choose from (None: half of the example's side to all of it, where the network runs). Each cut is tried before it is
+    offered. Raises `ConfigError` for a network that cannot be analysed or has nothing to cut.
+    """
+    generator = torch.Generator().manual_seed(0)
+    image = example if isinstance(example, Tensor) else torch.randn(1, *example, generator=generator)
+    original = with_heads(module, image)
+    structure = analyse(original, image, keep)
+    if not structure.groups and not structure.blocks:
+        reasons = "; ".join(f"{path}: {why}" for path, why in list(structure.left_alone.items())[:3])
+        raise ConfigError(f"nothing of the network can be cut ({reasons or 'it has no layer with weights'})")
+    task = TaskSpec(image.shape[1], _classes(original, image), (image.shape[2], image.shape[3]))
+    found = magnitudes(original, structure) | dict(scores or {})
+    orders = {
+        group.name: np.argsort(-found[group.name], kind="stable").tolist() for group in structure.groups
+    }
+    sides = _sides(original, image) if resolutions is None else sorted(set(resolutions))
+    names = _names(original, structure)
+    cutter = Cutter(original, meta_copy(original), structure, names, orders, task)
+    return ModuleSpace(name, cutter, _parameters(original, structure, names, sides), structure.left_alone)
+
+
+def _classes(network: nn.Module, image: Tensor) -> int:
+    with evaluating(network), plain_operators():
+        out = network(image)
+    if not isinstance(out, Tensor) or out.dim() != 2:
+        shape = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
+        raise ConfigError(
+            f"the network returns {shape} for one image: expected one number a class, shape (1, classes)"
+        )
+    return int(out.shape[1])
+
+
+def _sides(network: nn.Module, image: Tensor) -> list[int]:
+    """The sides of images at which the network returns as many numbers."""
+    height, width = image.shape[2:]
+    if height != width:
+        return []
+    found = []
+    with evaluating(network), plain_operators():
+        shape = network(image).shape
+        for side in sorted({max(1, round(share * height)) for share in SIDES}):
+            try:
+                fits = network(image[:, :, :side, :side].contiguous()).shape == shape
+            except Exception:
+                fits = False
+            if fits:
+                found.append(side)
+    return found
+
+
+def _names(network: nn.Module, structure: Structure) -> dict[str, str]:
+    """A parameter's name for each path: letters, digits, underscores and dots, a letter first."""
+    found: dict[str, str] = {}
+    for path in (*structure.blocks, *(group.name for group in structure.groups)):
+        name = re.sub(r"[^\w.]", "_", path, flags=re.ASCII)
+        if not name[0].isalpha() or name in (*RESERVED, *TAKEN, RESOLUTION):
+            name = f"net.{name}"
+        while name in found.values():
+            name += "_"
+        found[path] = name
+    return found
+
+
+def _parameters(
+    network: nn.Module, structure: Structure, names: Mapping[str, str], sides: Sequence[int]
+) -> dict[str, Choice]:
+    """The parameters, in the order of the network's modules."""
+    found: dict[str, Choice] = {RESOLUTION: Choice(*sides)} if len(sides) > 1 else {}
+    groups = {group.name: group for group in structure.groups}
+    for path, _ in network.named_modules():
+        if path in structure.blocks:
+            found[names[path]] = Choice(False, True, ordered=True)
+        if path in groups:
+            group = groups[path]
+            around = [b for b in structure.blocks if all(layer.startswith(f"{b}.") for layer in group.layers)]
+            found[names[path]] = Choice(
+                *_shares(len(group.units)), when={names[b]: True for b in around} or None
+            )
+    return found
+
+
+def _shares(count: int) -> list[float]:
+    """The shares that keep different numbers of `count` units."""
+    kept: dict[int, float] = {}
+    for share in SHARES:
+        kept[max(1, round(share * count))] = share
+    return list(kept.values())

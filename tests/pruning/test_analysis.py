@@ -1,0 +1,344 @@
+"""What can be cut in networks of every listed family and in plain modules, and that a cut network computes what remains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nas.core.errors import ConfigError
+from nas.pruning.analysis import analyse, silenced
+from nas.pruning.attention import with_heads
+from nas.pruning.cutting import cut
+from nas.pruning.running import evaluating, plain_operators
+from nas.pruning.structure import Structure
+from search_spaces.networks.models import create_network
+
+IMAGE = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+
+
+def analysed(
+    network: nn.Module, image: Tensor = IMAGE, keep: tuple[str, ...] = ()
+) -> tuple[nn.Module, Structure]:
+    made = with_heads(network, image)
+    return made, analyse(made, image, keep)
+
+
+def check_random_cuts(
+    network: nn.Module, structure: Structure, image: Tensor = IMAGE, tries: int = 3
+) -> None:
+    """Cut several groups at once: the results are those of the original with these channels at zero."""
+    rng = np.random.default_rng(0)
+    for _ in range(tries):
+        gone: list[int] = []
+        for group in structure.groups:
+            if not group.averaged:
+                count = len(group.units)
+                kept = group.kept(rng.permutation(count), int(rng.integers(1, count + 1)))
+                gone += np.setdiff1d(group.units, kept).tolist()
+        made = cut(network, structure, gone)
+        with plain_operators(), evaluating(network):
+            with silenced(network, structure, gone):
+                wanted = network(image)
+            assert torch.allclose(
+                made.eval()(image), wanted, rtol=1e-3, atol=1e-4 + 1e-3 * float(wanted.abs().max())
+            )
+
+
+@pytest.mark.parametrize(
+    ("name", "groups", "blocks"),
+    [
+        ("resnet18", 12, 5),
+        ("mobilenet_v2_050", 25, 10),
+        ("mobilenet_v3_small", 27, 6),
+        ("shufflenet_v2", 19, 0),
+        pytest.param("muxnet_xs", 41, 1, marks=pytest.mark.slow),
+        pytest.param("muxnet_m", 43, 1, marks=pytest.mark.slow),
+        pytest.param("efficientnet_b0", 40, 9, marks=pytest.mark.slow),
+        pytest.param("mnasnet_a1", 32, 9, marks=pytest.mark.slow),
+        pytest.param("mixnet_m", 41, 14, marks=pytest.mark.slow),
+        pytest.param("fbnet_c", 29, 15, marks=pytest.mark.slow),
+        pytest.param("mobilenet_v1", 14, 0, marks=pytest.mark.slow),
+        pytest.param("vgg16", 15, 0, marks=pytest.mark.slow),
+    ],
+)
+def test_listed_networks(name: str, groups: int, blocks: int) -> None:
+    torch.manual_seed(0)
+    network, structure = analysed(create_network(name, num_classes=10, resolution=64))
+    assert (len(structure.groups), len(structure.blocks)) == (groups, blocks)
+    assert "classifier" in structure.left_alone
+    check_random_cuts(network, structure)
+
+
+TORCHVISION = {
+    "resnet18": (12, 5),
+    "mobilenet_v2": (25, 10),
+    "efficientnet_b0": (40, 9),
+    "vgg11_bn": (10, 0),
+    "shufflenet_v2_x0_5": (20, 0),
+    "squeezenet1_1": (25, 0),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_networks_of_torchvision(torchvision: ModuleType, name: str) -> None:
+    from torchvision import models
+
+    torch.manual_seed(0)
+    network, structure = analysed(getattr(models, name)(num_classes=10))
+    assert (len(structure.groups), len(structure.blocks)) == TORCHVISION[name]
+    check_random_cuts(network, structure)
+
+
+def test_a_transformer_of_torchvision_loses_heads_hidden_units_and_blocks(torchvision: ModuleType) -> None:
+    from torchvision.models import VisionTransformer
+
+    torch.manual_seed(0)
+    network, structure = analysed(
+        VisionTransformer(
+            image_size=64, patch_size=16, num_layers=2, num_heads=4, hidden_dim=32, mlp_dim=48, num_classes=10
+        )
+    )
+    layers = [f"encoder.layers.encoder_layer_{i}" for i in range(2)]
+    assert list(structure.blocks) == layers
+    assert [len(structure.group(f"{layer}.self_attention").units) for layer in layers] == [4, 4]
+    assert [len(structure.group(f"{layer}.mlp.0").units) for layer in layers] == [48, 48]
+    assert structure.group("conv_proj").averaged  # by layer norms
+    check_random_cuts(network, structure)
+    half = structure.group("conv_proj").units[::2].tolist()
+    assert cut(network, structure, half, [layers[0]])(IMAGE).shape == (1, 10)
+
+
+def test_a_transformer_of_timm_loses_heads(torchvision: ModuleType) -> None:
+    timm = pytest.importorskip("timm", reason="timm is not installed; it comes with the extra 'dev'")
+    torch.manual_seed(0)
+    network, structure = analysed(
+        timm.create_model("vit_tiny_patch16_224", num_classes=10, img_size=64, depth=2)
+    )
+    assert [len(structure.group(f"blocks.{i}.attn.qkv").units) for i in range(2)] == [3, 3]
+    assert list(structure.blocks) == ["blocks.0", "blocks.1"]
+    check_random_cuts(network, structure)
+
+
+# -- plain modules
+
+
+class Net(nn.Module):
+    """A stem, a middle that a test gives, and a head, for images of 16 pixels."""
+
+    def __init__(self, middle: nn.Module, forward: Callable[[Any, Tensor], Tensor], width: int = 16) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3, padding=1)
+        self.middle = middle
+        self.head = nn.Linear(width, 5)
+        self.run = forward
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.run(self.middle, self.stem(x).relu()).mean((2, 3)))
+
+
+SMALL = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(2))
+
+
+def small(
+    middle: nn.Module, forward: Callable[[Any, Tensor], Tensor], width: int = 16
+) -> tuple[nn.Module, Structure]:
+    torch.manual_seed(0)
+    network, structure = analysed(Net(middle, forward, width), SMALL)
+    check_random_cuts(network, structure, SMALL)
+    return network, structure
+
+
+def names(structure: Structure) -> dict[str, int]:
+    return {group.name: len(group.units) for group in structure.groups}
+
+
+def test_a_concatenation_is_cut_by_its_parts() -> None:
+    middle = nn.ModuleList([nn.Conv2d(16, 6, 1), nn.Conv2d(16, 4, 3, padding=1)])
+    _, structure = small(middle, lambda m, x: torch.cat([m[0](x), m[1](x)], 1), 10)
+    assert names(structure) == {"stem": 16, "middle.0": 6, "middle.1": 4}
+
+
+def test_a_sum_ties_its_parts() -> None:
+    middle = nn.ModuleList([nn.Conv2d(16, 16, 1), nn.Conv2d(16, 16, 1)])
+    _, structure = small(middle, lambda m, x: x + m[1](m[0](x)))
+    assert names(structure) == {"stem": 16, "middle.0": 16}
+    assert structure.group("stem").layers == ("stem", "middle.1")
+
+
+def test_grouped_convolutions_lose_whole_groups_or_the_same_channels_of_each() -> None:
+    _, many = small(nn.Conv2d(16, 16, 3, padding=1, groups=8), lambda m, x: m(x))
+    assert names(many) == {"stem": 8}
+    _, few = small(nn.Conv2d(16, 24, 3, padding=1, groups=2), lambda m, x: m(x), 24)
+    assert names(few) == {"stem": 8, "middle": 12}
+    _, depthwise = small(nn.Conv2d(16, 32, 3, padding=1, groups=16), lambda m, x: m(x), 32)
+    assert names(depthwise) == {"stem": 16}
+
+
+def test_transposed_convolutions() -> None:
+    middle = nn.Sequential(nn.ConvTranspose2d(16, 12, 2, stride=2), nn.ConvTranspose2d(12, 12, 2, groups=12))
+    _, structure = small(middle, lambda m, x: m(x), 12)
+    assert names(structure) == {"stem": 16, "middle.0": 12}
+
+
+def test_a_flattened_map_loses_the_inputs_of_its_channels() -> None:
+    middle = nn.Linear(16 * 16 * 16, 7)
+    network, structure = small(middle, lambda m, x: m(x.flatten(1))[:, :, None, None], 7)
+    assert names(structure) == {"stem": 16, "middle": 7}
+    made: Any = cut(network, structure, structure.group("stem").units[:4].tolist())
+    assert made.middle.in_features == 12 * 256
+
+
+def test_channels_that_a_shuffle_moves() -> None:
+    def shuffled(m: Any, x: Tensor) -> Tensor:
+        b, c, h, w = x.shape
+        return m(x.reshape(b, 2, c // 2, h, w).transpose(1, 2).reshape(b, c, h, w))
+
+    _, structure = small(nn.Conv2d(16, 16, 1), shuffled)
+    assert names(structure) == {"stem": 8, "middle": 16}
+
+
+def test_norms_and_gates() -> None:
+    class Gated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm, self.wide, self.act = nn.BatchNorm2d(16), nn.Conv2d(16, 24, 1), nn.PReLU(12)
+            self.scale = nn.Parameter(torch.ones(12, 1, 1))
+
+        def forward(self, x: Tensor) -> Tensor:
+            a, b = self.wide(self.norm(x)).chunk(2, 1)
+            return self.act(a * b.sigmoid()) * self.scale
+
+    _, structure = small(Gated(), lambda m, x: m(x), 12)
+    assert names(structure) == {"stem": 16, "middle.wide": 12}
+
+
+def test_group_norm_keeps_its_groups() -> None:
+    network, structure = small(nn.GroupNorm(4, 16), lambda m, x: m(x))
+    assert names(structure) == {"stem": 4}
+    assert structure.group("stem").averaged
+    assert cut(network, structure, structure.group("stem").units[:1].tolist())(SMALL).shape == (1, 5)
+
+
+def test_sizes_in_attributes_follow() -> None:
+    class Split(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.sizes, self.first, self.second = [4, 12], nn.Conv2d(4, 6, 1), nn.Conv2d(12, 10, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            a, b = torch.split(x, self.sizes, dim=1)
+            return torch.cat([self.first(a), self.second(b)], 1)
+
+    network, structure = small(Split(), lambda m, x: m(x))
+    assert names(structure) == {"stem": 16, "middle.first": 6, "middle.second": 10}
+    made: Any = cut(network, structure, structure.group("stem").units[:3].tolist())
+    assert made.middle.sizes == [1, 12]
+    original: Any = network
+    assert original.middle.sizes == [4, 12]
+
+
+def test_no_part_of_a_split_loses_all_channels() -> None:
+    class Split(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.sizes, self.first, self.second = [2, 14], nn.Conv2d(2, 6, 1), nn.Conv2d(14, 10, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            a, b = torch.split(x, self.sizes, dim=1)
+            return torch.cat([self.first(a), self.second(b)], 1)
+
+    _, structure = small(Split(), lambda m, x: m(x))
+    group = structure.group("stem")
+    order = [*range(2, 16), 0, 1]
+    assert group.kept(order, 3).tolist() == sorted(group.units[[0, 2, 3, 4]].tolist())
+
+
+def test_a_fixed_number_of_channels_is_left_alone_with_the_reason() -> None:
+    _, structure = small(nn.Conv2d(16, 16, 1), lambda m, x: m(x).reshape(1, 16, 16, 16))
+    assert names(structure) == {"stem": 16}
+    assert "the cut network fails" in structure.left_alone["middle"]
+
+
+def test_an_operator_without_a_rule_is_named() -> None:
+    _, structure = small(nn.Conv2d(16, 16, 1), lambda m, x: torch.sort(m(x), dim=1).values)
+    assert names(structure) == {"stem": 16}
+    assert "sort" in structure.left_alone["middle"]
+
+
+def test_kept_modules_stay() -> None:
+    torch.manual_seed(0)
+    network = create_network("resnet18", num_classes=10, resolution=64)
+    _, structure = analysed(network, keep=("blocks.0.conv1", "blocks.3"))
+    assert "blocks.0.conv1" in structure.left_alone
+    assert "blocks.0" not in structure.blocks
+    assert "blocks.3" not in structure.blocks
+    assert "blocks.3.conv1" not in names(structure)
+    assert "blocks.2.conv2" not in names(structure)  # blocks.3.conv2 is cut with it
+    with pytest.raises(ConfigError, match=r"keep: the network has no module 'blocks.33'.*did you mean"):
+        analyse(network, IMAGE, ["blocks.33"])
+
+
+class Twice(nn.Module):
+    """A block that is a residual only by what its module does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two = nn.Conv2d(16, 8, 1), nn.Conv2d(8, 16, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu(x + self.two(self.one(x).relu()))
+
+
+def test_residual_blocks_can_be_removed() -> None:
+    network, structure = small(nn.Sequential(Twice(), Twice()), lambda m, x: m(x))
+    assert structure.blocks == ("middle.0", "middle.1")
+    made = cut(network, structure, (), structure.blocks)
+    assert torch.equal(made.eval()(SMALL), network.eval().head(network.stem(SMALL).relu().mean((2, 3))))
+    assert sum(p.numel() for p in network.parameters()) > sum(p.numel() for p in made.parameters())
+
+
+def test_a_module_that_is_used_twice_is_cut_once() -> None:
+    _, structure = small(nn.Conv2d(16, 16, 1), lambda m, x: m(m(x).relu()))
+    assert names(structure) == {"stem": 16}
+    assert structure.group("stem").layers == ("stem", "middle")
+
+
+# -- refused
+
+
+def test_shared_parameters_are_refused_by_name() -> None:
+    middle = nn.Sequential(nn.Conv2d(16, 16, 1), nn.Conv2d(16, 16, 1))
+    middle[1].weight = middle[0].weight
+    with pytest.raises(ConfigError, match=r"'middle.0.weight' and 'middle.1.weight' are one tensor"):
+        analysed(Net(middle, lambda m, x: m(x)), SMALL)
+
+
+def test_code_that_depends_on_the_data_is_refused() -> None:
+    def branching(m: Any, x: Tensor) -> Tensor:
+        return m(x) if x.mean() > 0 else x
+
+    with pytest.raises(ConfigError, match=r"its code reads values of tensors .*depends on the data"):
+        analysed(Net(nn.Conv2d(16, 16, 1), branching), SMALL)
+
+
+def test_a_network_that_fails_is_refused_with_its_error() -> None:
+    with pytest.raises(ConfigError, match=r"the network fails for an image of shape \(1, 4, 16, 16\)"):
+        analyse(Net(nn.Identity(), lambda m, x: x), torch.zeros(1, 4, 16, 16))
+
+
+def test_the_original_is_unchanged() -> None:
+    torch.manual_seed(0)
+    network = create_network("mobilenet_v3_small", num_classes=10, resolution=64)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    _, structure = analysed(network)
+    cut(network, structure, structure.groups[0].units[:2].tolist(), structure.blocks[:1])
+    assert network.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())

@@ -1,0 +1,162 @@
+"""The declared space of a network's cut networks: names, costs, inherited weights, resolutions, refusals."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import cloudpickle
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import nas
+from nas.core.errors import ConfigError
+from nas.core.task_spec import TaskSpec
+from nas.pruning.ranking import magnitudes, taylor
+from nas.spaces import from_module
+from nas.spaces.cut_networks import ModuleSpace
+from search_spaces.networks.models import create_network
+
+
+@pytest.fixture(scope="module")
+def space() -> ModuleSpace:
+    torch.manual_seed(0)
+    return from_module(create_network("resnet18", num_classes=7, resolution=32), (3, 32, 32))
+
+
+def plain() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 3, 3), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 10),
+    )  # fmt: skip
+
+
+def test_parameters_are_modules_in_their_order(space: ModuleSpace) -> None:
+    assert space.parameters[:5] == ("resolution", "stem.0", "blocks.0", "blocks.0.conv1", "blocks.1")
+    genes = {gene.name: gene for gene in space.declaration.genes}
+    assert genes["blocks.0.conv1"].options == (0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
+    assert genes["blocks.0"].options == (False, True)
+    assert genes["resolution"].options == (16, 20, 24, 28, 32)
+    text = space.format(space.whole)
+    assert text.startswith("resolution=32/stem.0=1.0/blocks.0=True/blocks.0.conv1=1.0/")
+    assert space.parse(text) == space.whole
+    without = space.architecture(
+        {**space.choices(space.whole).as_dict(), "blocks.0": False} | {"blocks.0.conv1": None}
+    )
+    assert "blocks.0.conv1" not in space.choices(without)
+
+
+def test_the_whole_architecture_is_the_original(space: ModuleSpace) -> None:
+    x = torch.randn(2, 3, 32, 32)
+    network = space.build(space.whole).eval()
+    assert torch.equal(network(x), copy.deepcopy(space.original).eval()(x))
+    assert network is not space.original
+    assert "classifier" in space.left_alone
+
+
+def test_costs_are_those_of_the_built_network(space: ModuleSpace) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(6):
+        architecture = space.sample(rng)
+        side = space.resolution(architecture)
+        network, cost = space.build(architecture).eval(), space.cost(architecture)
+        assert sum(p.numel() for p in network.parameters()) == cost["params"]
+        assert network(torch.randn(1, 3, side, side)).shape == (1, 7)
+        assert sum(block.params for block in space.blocks(architecture)) == cost["params"]
+    assert space.cost(space.whole)["madds"] > 2 * space.cost(space.uniform(0.5))["madds"]
+
+
+def test_the_smallest_and_every_uniform_network_run(space: ModuleSpace) -> None:
+    for share in (0.25, 0.5, 0.75):
+        assert space.build(space.uniform(share)).eval()(torch.randn(1, 3, 32, 32)).shape == (1, 7)
+    least = {gene.name: gene.options[0] for gene in space.declaration.genes}
+    smallest = space.architecture(
+        {name: v for name, v in least.items() if ".conv1" not in name or name[:8] not in least}
+    )
+    assert space.build(smallest).eval()(torch.randn(1, 3, 16, 16)).shape == (1, 7)
+
+
+def test_the_most_important_channels_stay() -> None:
+    network = plain()
+    layer: Any = network[0]
+    with torch.no_grad():
+        layer.weight[[1, 4]] *= 0.01
+        network[3].weight[:, [1, 4]] *= 0.01  # type: ignore[index, operator]
+    space = from_module(network, (1, 8, 8))
+    made: Any = space.build(space.architecture({**space.choices(space.whole).as_dict(), "net.0": 0.75}))
+    stays = [0, 2, 3, 5, 6, 7]
+    assert torch.equal(made[0].weight, layer.weight[stays])
+    assert torch.equal(made[1].running_mean, network[1].running_mean[stays])  # type: ignore[index]
+    assert torch.equal(made[3].weight, network[3].weight[:, stays])  # type: ignore[index]
+
+
+def test_scores_by_gradients_replace_magnitudes() -> None:
+    network = plain()
+    space = from_module(network, (1, 8, 8))
+    structure = space.cutter.structure
+    x, y = torch.randn(16, 1, 8, 8), torch.randint(10, (16,))
+    with torch.no_grad():
+        network[3].weight[:, 2] = 0  # type: ignore[index, operator]  # nothing follows from this channel
+    losses = (nn.functional.cross_entropy(network.eval()(x), y) for _ in range(2))
+    scores = taylor(network, structure, losses)
+    assert {name: len(values) for name, values in scores.items()} == {"0": 8, "3": 3}
+    assert scores["0"].argmin() == 2
+    assert scores["0"][2] == 0
+    assert network[0].weight.grad is None  # type: ignore[union-attr]
+    ranked = from_module(network, (1, 8, 8), scores={"0": np.arange(8.0)})
+    assert ranked.cutter.orders["0"] == list(range(7, -1, -1))
+    assert set(magnitudes(network, structure)) == {"0", "3"}
+
+
+def test_small_groups_have_the_shares_that_differ() -> None:
+    space = from_module(plain(), (1, 8, 8))
+    genes = {gene.name: gene.options for gene in space.declaration.genes}
+    assert genes["net.3"] == (0.375, 0.75, 1.0)  # 1, 2 and 3 channels
+    assert len({round(share * 8) for share in genes["net.0"]}) == len(genes["net.0"])
+
+
+def test_a_space_goes_to_other_processes_and_is_the_same_each_time(space: ModuleSpace) -> None:
+    sent = pickle.loads(cloudpickle.dumps(space))  # noqa: S301
+    architecture = space.sample(np.random.default_rng(3))
+    assert sent.parameters == space.parameters
+    first, second = space.build(architecture).state_dict(), sent.build(architecture).state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    again = from_module(space.original, (3, 32, 32))
+    assert again.declaration.as_json() == space.declaration.as_json()
+
+
+def test_other_data_are_refused(space: ModuleSpace) -> None:
+    with pytest.raises(ConfigError, match="the network has 7 classes, but the data have 10"):
+        space.for_task(TaskSpec(3, 10, (32, 32)))
+    with pytest.raises(ConfigError, match="the network has 3 input channels, but the data have 1"):
+        space.build(space.whole, num_classes=7, in_channels=1)
+    assert space.for_task(TaskSpec(3, 7, (32, 32))).parameters == space.parameters
+
+
+def test_refusals() -> None:
+    with pytest.raises(ConfigError, match="nothing of the network can be cut"):
+        from_module(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), (1, 8, 8))
+    with pytest.raises(
+        ConfigError, match=r"returns \(1, 3, 6, 6\) for one image: expected one number a class"
+    ):
+        from_module(plain()[:5], (1, 8, 8))
+    with pytest.raises(ConfigError, match="no module 'layer9'"):
+        from_module(plain(), (1, 8, 8), keep=["layer9"])
+
+
+def test_it_is_an_ordinary_search_with_a_function() -> None:
+    space = from_module(plain(), (1, 8, 8))
+    found = nas.search(
+        space,
+        ["params", "madds"],
+        evaluate=lambda a: {},
+        budget=10,
+        seed=0,
+        initial=[dict(space.choices(space.whole))],
+    )
+    assert {"net.0", "net.3", "resolution"} <= set(found.front.columns)
+    assert found.front["params"].min() < space.cost(space.whole)["params"]
