@@ -95,6 +95,9 @@ def structure_of_trace(trace: Trace) -> Structure:
             left |= dict.fromkeys(names, "all its channels must be cut together")
         else:
             left |= {name: _why_fixed(trace, name) for name in names}
+    for name, module in trace.modules.items():
+        if isinstance(module, _WEIGHTED) and name not in (*made, *trace.depthwise):
+            left[name] = "it is not used, or computes its weights"
     groups = [dataclasses.replace(group, parts=_parts(group, tensors)) for group in groups]
     usable = {int(u) for group in groups for u in group.units}
     kept = {

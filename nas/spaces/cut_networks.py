@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from nas.core.errors import ConfigError
 from nas.core.records import RESERVED, Architecture, Block, FloatArray
@@ -162,7 +164,7 @@ def from_module(
     """
     generator = torch.Generator().manual_seed(0)
     image = example if isinstance(example, Tensor) else torch.randn(1, *example, generator=generator)
-    original = with_heads(module, image)
+    original = with_heads(_plain_copy(module, image), image)
     structure = analyse(original, image, keep)
     if not structure.groups and not structure.blocks:
         reasons = "; ".join(f"{path}: {why}" for path, why in list(structure.left_alone.items())[:3])
@@ -176,6 +178,19 @@ def from_module(
     names = _names(original, structure)
     cutter = Cutter(original, meta_copy(original), structure, names, orders, task)
     return ModuleSpace(name, cutter, _parameters(original, structure, names, sides), structure.left_alone)
+
+
+def _plain_copy(module: nn.Module, image: Tensor) -> nn.Module:
+    """A copy on the CPU whose lazy layers have their shapes. Raises `ConfigError` for a compiled module."""
+    if not isinstance(module, nn.Module):
+        raise ConfigError(f"expected a torch.nn.Module to cut, got {type(module).__name__}")
+    if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
+        raise ConfigError("a TorchScript module cannot be cut: give the Python module from which it was made")
+    made = copy.deepcopy(module).cpu()
+    if any(map(is_lazy, (*made.parameters(), *made.buffers()))):
+        with evaluating(made), plain_operators():
+            made(image)
+    return made
 
 
 def _classes(network: nn.Module, image: Tensor) -> int:

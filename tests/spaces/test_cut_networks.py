@@ -160,3 +160,23 @@ def test_it_is_an_ordinary_search_with_a_function() -> None:
     )
     assert {"net.0", "net.3", "resolution"} <= set(found.front.columns)
     assert found.front["params"].min() < space.cost(space.whole)["params"]
+
+
+def test_lazy_layers_get_their_shapes_in_a_copy() -> None:
+    lazy = nn.Sequential(
+        nn.LazyConv2d(8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LazyLinear(10)
+    )
+    space = from_module(lazy, (1, 8, 8))
+    assert space.build(space.uniform(0.5))(torch.randn(1, 1, 8, 8)).shape == (1, 10)
+    assert isinstance(lazy[0], nn.LazyConv2d)
+
+
+@pytest.mark.filterwarnings("ignore")  # of torch.jit.trace
+def test_compiled_and_computed_layers() -> None:
+    network = plain()
+    torch.nn.utils.parametrizations.weight_norm(network[0])  # type: ignore[arg-type]
+    space = from_module(network, (1, 8, 8))
+    assert space.parameters[1:] == ("net.3",)
+    assert "computes its weights" in space.left_alone["0"]
+    with pytest.raises(ConfigError, match="a TorchScript module cannot be cut"):
+        from_module(torch.jit.trace(plain(), torch.zeros(1, 1, 8, 8)), (1, 8, 8))
