@@ -11,7 +11,7 @@ from nas.core import moved
 from nas.core.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from nas.api import SearchResult, search
+    from nas.api import SearchResult, search, shrink
     from nas.core.algorithm import Algorithm
     from nas.core.errors import NasError
     from nas.core.evaluator import Evaluate
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 moved.install()
 
 _HOMES = {
-    "nas.api": ("SearchResult", "search"),
+    "nas.api": ("SearchResult", "search", "shrink"),
     "nas.runs.reading": ("load_run",),
     "nas.engine.callbacks": ("Callback",),
     "nas.core.task_spec": ("TaskSpec",),
@@ -67,7 +67,7 @@ __all__ = [
     "Integer", "Limit", "LoopSettings", "NasError", "Note", "Objective", "Observation", "Picked",
     "Preference", "Problem", "Reached", "Repeat", "Result", "SearchResult", "SearchSpace", "SearchState",
     "Space", "Stalled", "Status", "StopRule", "Study", "StudyTrial", "Surrogate", "TaskSpec", "Trial",
-    "export_run", "knee", "load_network", "load_run", "pick", "search",
+    "export_run", "knee", "load_network", "load_run", "pick", "search", "shrink",
 ]  # fmt: skip
 
 

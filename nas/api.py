@@ -11,6 +11,7 @@ from typing import Any
 
 from nas.core.errors import ConfigError
 from nas.core.evaluator import Evaluate
+from nas.core.files import absolute
 from nas.core.objectives import AnyObjective, Limit, Objective
 from nas.core.plugins import make
 from nas.core.problem import Problem, as_objectives
@@ -23,12 +24,14 @@ from nas.engine.loop import LoopSettings
 from nas.engine.plan import DEFAULT_ALGORITHM, MakeAlgorithm, named_algorithm
 from nas.engine.record import SearchResult
 from nas.engine.run import SearchSpec, run
+from nas.engine.settle import settled
 from nas.engine.stopping import AnyRules, stop_rules
 from nas.engine.warm_start import AnySource
 from nas.executors import AnyExecutor, executor_factory
+from nas.runs.files import check_new
 from nas.training.from_config import trained_on
 
-__all__ = ["SearchResult", "search"]
+__all__ = ["SearchResult", "search", "shrink"]
 
 
 def search(
@@ -143,6 +146,74 @@ def search(
             accept_changed_code=accept_changed_code,
             csv=csv,
         )
+    )
+
+
+def shrink(
+    model: Any,
+    *,
+    data: Any = None,
+    weights: str | os.PathLike[str] | None = None,
+    keep: Sequence[str] = (),
+    objectives: Sequence[AnyObjective] = ("error", "params", "madds"),
+    budget: int = 40,
+    limits: Sequence[Limit | str] = (),
+    target: Target | str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+    resume: bool = False,
+    pick: str = "knee",
+    training: Mapping[str, Any] | None = None,
+    train: Mapping[str, Any] | None = None,
+    trust: bool = False,
+    **search_arguments: Any,
+) -> SearchResult:
+    """Search for smaller networks within a trained one; the front is from the original to the smallest (docs/shrink.md).
+
+    Candidates inherit the weights, are fine-tuned by the evaluator ``tuning`` and evaluated on the validation images. The first
+    ones are the whole network and uniformly narrower ones.
+
+    Args:
+        model: a trained `torch.nn.Module` (it is copied); a function that returns one, called with ``num_classes`` and
+            ``in_channels`` if it takes them; ``"file.py:function"``; a listed network (``"resnet18"``); or the folder of a run.
+        data: the images, as in `search`; None takes those of a run.
+        weights: a PyTorch file with the network's tensors. A network that is not a module, and has none, is trained first.
+        keep: names of modules to leave alone.
+        pick: the network of a run, as in `nas export`.
+        training: settings of the evaluator ``tuning``: ``{"recipe": {"epochs": 5}, "distillation": 0.5}``.
+        train: the recipe of an original network that is trained first, such as ``{"epochs": 30}``.
+        trust: import the code that a run names.
+        search_arguments: further arguments of `search`, such as ``executor`` or ``loop``.
+
+    The others are those of `search`. With `out` the original network is kept in `out/original`. Returns and raises as `search`.
+    """
+    from nas.shrinking.python import Asked, shrinking_parts  # imports torch
+
+    folder = None if out is None else absolute(out)
+    if folder is not None and not resume:
+        check_new(folder)
+    own = Asked(model, data, weights, keep, pick, training or {}, train, limits, folder, resume, seed, trust)
+    space, evaluator = shrinking_parts(own, logging.getLogger("nas.data").warning)
+    given = search_arguments.pop("initial", None)
+    if given is None and not resume:
+        from nas.shrinking.start import starting_texts
+
+        aim = read_target(os.fspath(target)) if isinstance(target, (str, os.PathLike)) else target
+        parts = with_deployment(space, as_objectives(objectives), evaluator, limits, aim)
+        problem = Problem(space, *parts[:3], quantities=parts.quantities, deployment=parts.deployment)
+        given = starting_texts(settled(problem), budget)
+    return search(
+        space,
+        objectives,
+        evaluator,
+        budget=budget,
+        limits=limits,
+        target=target,
+        seed=seed,
+        out=folder,
+        resume=resume,
+        initial=given or (),
+        **search_arguments,
     )
 
 

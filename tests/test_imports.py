@@ -36,9 +36,9 @@ ROOMS = (
     "cli",  # commands: parse, call, print
 )
 PACKAGES = ("nas", "search_spaces", "surrogates", "experiments")
-# Where `nas` imports spaces or surrogates late: `nas data` (its benchmark), `nas show` (networks that have names), the
+# Where `nas` imports spaces or surrogates late: `nas data` (its benchmark), `nas show` and `nas shrink` (networks that have names), the
 # surrogates of a search that predicts. Components are looked up by name in `nas.core.plugins` alone.
-KNOWS = {"nas.cli.benchmarks", "nas.cli.networks", "nas.algorithms.prediction"}
+KNOWS = {"nas.cli.benchmarks", "nas.cli.networks", "nas.algorithms.prediction", "nas.shrinking.models"}
 
 
 def modules(package: str) -> list[Path]:

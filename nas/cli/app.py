@@ -10,6 +10,7 @@ from nas.cli.commands.networks import networks, weights
 from nas.cli.commands.parts import PANEL as PARTS
 from nas.cli.commands.parts import data, parts
 from nas.cli.commands.runs import runs
+from nas.cli.commands.shrinking import shrinking
 from nas.cli.commands.spaces import spaces
 from nas.cli.commands.supernets import supernets
 from nas.cli.commands.targets import targets
@@ -23,6 +24,7 @@ app = typer.Typer(
     "First try: `nas search`, then `nas front runs/first`.",
 )
 app.add_typer(runs)
+app.add_typer(shrinking)
 app.add_typer(networks)
 app.add_typer(weights, name="weights", rich_help_panel="One network")
 app.add_typer(spaces, name="space", rich_help_panel=PARTS)

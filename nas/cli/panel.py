@@ -86,6 +86,7 @@ def _lines(standing: RunStatus, width: int, room: int, glyphs: Glyphs) -> list[T
         _Section("pace", [Text(_pace(standing))], 5),
         _Section("front", [_front(standing, wide, glyphs)], 2),
         _Section("best", _best(standing, wide), 4),
+        _Section("original", _original(standing), 4),
         _Section("surrogate", [_judged(j, wide) for j in standing.surrogates], 6),
         _Section("sharing", sharing_section(standing.sharing, wide), 6),
         _Section("budgets", [Text(rungs(standing))] if standing.rungs else [], 9),
@@ -191,6 +192,17 @@ def _best(standing: RunStatus, width: int) -> list[Text]:
         else:
             lines.append(said)
     return [Text(line) for line in lines] or [Text("no result yet", style="dim")]
+
+
+def _original(standing: RunStatus) -> list[Text]:
+    """The original network of a shrink run, in the objectives."""
+    values = standing.heading.original
+    parts = [
+        f"{best.objective} {number(values[best.objective])}{f' {best.unit}' if best.unit else ''}"
+        for best in standing.best
+        if best.objective in values
+    ]
+    return [Text(", ".join(parts))] if parts else []
 
 
 def _judged(judgement: Judgement, width: int) -> Text:

@@ -20,6 +20,7 @@ from nas.cli.notices import notices
 from nas.cli.progress import Progress
 from nas.cli.reporting import report_at_the_end
 from nas.cli.show import expected_note, fitted, front_table
+from nas.cli.shrinking_lines import model_text, values_text
 from nas.cli.trusting import asking
 from nas.config.assemble import assemble, built_in_config
 from nas.config.schema import SearchConfig, check_config, flat, override, put, read_config
@@ -42,11 +43,13 @@ from nas.engine.record import SearchResult
 from nas.engine.run import SearchSpec, run
 from nas.engine.search_state import utilisation_line
 from nas.runs.code_of_strangers import allow
-from nas.runs.files import REPORT, check_log_is_file, check_resumable
+from nas.runs.files import ORIGINAL, REPORT, check_log_is_file, check_resumable
 from nas.runs.history import FILE, read_history
 from nas.runs.log_file import well_formed
 from nas.runs.next_steps import continue_command
+from nas.runs.original import original_values, with_own_weights
 from nas.runs.run_folder import HISTORY_CSV
+from nas.shrinking.from_config import SHRINKABLE
 
 DEFAULT_SPACE = "muxnet-tiny"
 _WORKERS = {"ray": "Ray workers", "simulated": "simulated workers"}
@@ -73,12 +76,20 @@ class Flags:
     csv: bool = False
 
 
-def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
-    """Search and print the front; exit with 130 if interrupted. Raises `NasError`."""
+def run_search(
+    config: Path | None,
+    flags: Flags,
+    resume: Path | None,
+    described: tuple[dict[str, Any], Path] | None = None,
+) -> None:
+    """Search and print the front; exit with 130 if interrupted. Raises `NasError`.
+
+    `described` is a config with the folder of its relative paths, in place of a file.
+    """
     if resume is not None:
         check_log_is_file(resume)
     earlier = None if resume is None else _Earlier.read(resume, config, flags)
-    values, base = (earlier.search, earlier.base) if earlier else _fresh(config, flags)
+    values, base = (earlier.search, earlier.base) if earlier else described or _fresh(config, flags)
     checked = check_config(_with_flags(values, flags))
     if earlier is not None:
         _check_unchanged(check_config(earlier.search), checked)
@@ -89,6 +100,9 @@ def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
     named = named_code(checked.model_dump(mode="json"), base)
     try:
         with _allowed(named, earlier, flags, resume), collecting() as code:
+            if earlier is None:
+                checked = _prepared(checked, base, place)
+                named = named_code(checked.model_dump(mode="json"), base)
             parts = assemble(checked, base, earlier.planned if earlier else None)
             _warn_idle(checked, parts)
             if not flags.trust:  # your config, or code you allowed
@@ -104,8 +118,11 @@ def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
                 )
                 result = _run(spec, progress, partial(_announce, checked, out, parts, earlier))
     except KeyboardInterrupt:  # while workers start, or while results are written
+        again = "; repeat the command to continue" if (place / ORIGINAL).exists() else ""
         go_on = (
-            f"; continue with: {command('nas', 'search', '--resume', out)}" if (place / FILE).exists() else ""
+            f"; continue with: {command('nas', 'search', '--resume', out)}"
+            if (place / FILE).exists()
+            else again
         )
         output().print(f"Interrupted{go_on}")
         raise typer.Exit(130) from None
@@ -113,6 +130,15 @@ def run_search(config: Path | None, flags: Flags, resume: Path | None) -> None:
     _report(result, out, parts.loop, None if page is None else out / page.name)
     if result.state == "interrupted":
         raise typer.Exit(130)
+
+
+def _prepared(config: SearchConfig, base: Path | None, out: Path) -> SearchConfig:
+    """The config of a new run; that of a shrink run completed from its data and network."""
+    if config.space.name != SHRINKABLE:
+        return config
+    from nas.shrinking.start import prepared  # imports torch
+
+    return prepared(config, base, out, lambda line: output().print(line, highlight=False, markup=False))
 
 
 def _allowed(
@@ -193,7 +219,10 @@ class _Earlier:
         evaluated = ~frame["status"].isin([Status.INVALID.value, "running"])
         code = RunCode.from_meta(meta.get(CODE))
         return cls(
-            {**stored["search"], "concurrency": concurrency},  # chosen from the workers at the start
+            {
+                **with_own_weights(stored["search"], run),
+                "concurrency": concurrency,
+            },  # chosen from the workers at the start
             base,
             planned,
             int(evaluated.sum()),
@@ -289,15 +318,19 @@ def _announce(
         "this process" if number is None else f"{number} {_WORKERS.get(config.executor.name, 'workers')}"
     )
     known = f", warm start from {config.warm_start}" if config.warm_start else ""
+    original = original_values({"evaluator": {} if config.evaluator is None else config.evaluator.settings})
+    model = config.space.settings.get("model") if original else None
     output().print(
         Text.assemble(
-            f"{'Resuming' if earlier else 'Searching'} ",
-            (config.space.name, "bold"),
+            f"{'Resuming' if earlier else 'Shrinking' if original else 'Searching'} ",
+            (config.space.name if model is None else model_text(model), "bold"),
             f"{of}: {objectives}{limits}\n{config.algorithm.name}, {_how_far(parts.loop)} on {workers}, "
             f"seed {parts.loop.seed}{known}; output folder ",
             (f"{out}/", "bold"),
         )
     )
+    if original:
+        output().print(f"Original: {values_text(original, parts.problem.objectives)}", highlight=False)
     if parts.workers is not None and parts.workers > 1:
         output().print(utilisation_line(plan.settings, parts.workers), highlight=False)
     if earlier is not None:  # the counter restarts at 0, as if the results were lost
@@ -362,7 +395,7 @@ def _report(result: SearchResult, out: Path, loop: LoopSettings, page: Path | No
     if result.front.empty:
         console.print("The front is empty: no candidate succeeded within the limits.", style="yellow")
     elif result.table is not None:
-        console.print(fitted(front_table(result.table), console))
+        console.print(fitted(front_table(result.table, original=summary.get("original")), console))
         if expected_note(result.table):
             console.print(expected_note(result.table))
     go_on = continue_command(

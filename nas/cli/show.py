@@ -16,6 +16,7 @@ from nas.cli.console import output as output
 from nas.core.objectives import Objective
 from nas.core.plugins import registry
 from nas.runs.expected import ENDS
+from nas.runs.original import difference_text
 from nas.runs.run_folder import RunTable
 
 FEW_PARAMETERS = 12  # more are left to front.csv
@@ -24,19 +25,23 @@ READABLE = 30  # minimum columns of an architecture, if its text form is that lo
 _BORDER, _PADDING = 1, 3  # columns of the frame; of the padding and separator per column
 
 
-def front_table(table: RunTable, by: str | None = None) -> Table:
+def front_table(table: RunTable, by: str | None = None, original: Mapping[str, float] | None = None) -> Table:
     """The front as a table, thinned evenly if long; `by` adds the column of a recorded value.
+
+    `original` are the values of the network that the run shrinks: a column has the differences from them.
 
     Up to `FEW_PARAMETERS` parameters of the space are columns too, if they fit the terminal.
     """
     if 0 < len(table.parameters) <= FEW_PARAMETERS:
-        wide = _front_table(table, by, [name for name in table.parameters if name != by])
+        wide = _front_table(table, by, [name for name in table.parameters if name != by], original)
         if fits(wide, output(), least=_width(wide.columns[0].header)):
             return wide
-    return _front_table(table, by, [])
+    return _front_table(table, by, [], original)
 
 
-def _front_table(table: RunTable, by: str | None, parameters: Sequence[str]) -> Table:
+def _front_table(
+    table: RunTable, by: str | None, parameters: Sequence[str], original: Mapping[str, float] | None
+) -> Table:
     front = table.front
     shown = (
         front
@@ -49,10 +54,17 @@ def _front_table(table: RunTable, by: str | None, parameters: Sequence[str]) -> 
     view = architecture_table(title, table.objectives, by)
     columns = value_columns(table.objectives, by)
     expected = add_expected(view, table.objectives, front)
+    if original:
+        view.add_column("against the original", no_wrap=True)
     for name in parameters:
         view.add_column(name, justify="right", no_wrap=True)
     for _, row in shown.iterrows():
-        cells = [*expected_cells(row, expected), *(parameter_text(row[name]) for name in parameters)]
+        against = [difference_text(dict(row), original, table.objectives)] if original else []
+        cells = [
+            *expected_cells(row, expected),
+            *against,
+            *(parameter_text(row[name]) for name in parameters),
+        ]
         view.add_row(str(row["architecture"]), *[number(row[name]) for name in columns], *cells)
     return view
 

@@ -61,16 +61,22 @@ def built_in_alone() -> AbstractContextManager[None]:
 
 # The registries of each kind of component: dictionaries by name, imported when a name is looked up.
 _REGISTRIES: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "space": (("search_spaces", "SEARCH_SPACES"), ("nas.training.from_config", "SPACES")),
+    "space": (
+        ("search_spaces", "SEARCH_SPACES"),
+        ("nas.training.from_config", "SPACES"),
+        ("nas.shrinking.from_config", "SPACES"),
+    ),
     "evaluator": (
         ("nas.training.from_config", "EVALUATORS"),
         ("nas.sharing.from_config", "EVALUATORS"),
+        ("nas.shrinking.from_config", "EVALUATORS"),
         ("search_spaces", "TABLES"),
     ),
     "algorithm": (("nas.algorithms", "ALGORITHMS"), ("nas.algorithms.peers", "PEERS")),
     "surrogate": (("surrogates", "SURROGATES"),),
     "executor": (("nas.executors", "EXECUTORS"),),
     "build": (),
+    "model": (),
     "cost": (),
     "rule": (),
     "objective": (("nas.core.objectives", "OBJECTIVES"),),

@@ -28,6 +28,7 @@ from nas.runs.files import run_files
 from nas.runs.history import History, as_json
 from nas.runs.history_table import frame_of
 from nas.runs.log_file import well_formed
+from nas.runs.original import original_values
 from nas.runs.parameters import Parameters
 from nas.runs.reading import load_run
 from nas.runs.run_folder import RunTable, run_table, summarise
@@ -133,6 +134,8 @@ def conclude(
             {"excluded": {"checked": problem.checked, **problem.excluded}} if problem.has_cheap_limits else {}
         ),
     }
+    if original := original_values(plan.identity):
+        extra["original"] = original
     front = state.settle_expected()
     if history is None:
         different = dict.fromkeys(result.trial.architecture for result in [*state.imported, *state.results])

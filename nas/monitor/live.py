@@ -44,6 +44,7 @@ class LiveStatus(Callback):
             settings.seconds,
             "" if state.out is None else str(state.out),
             settings.at_least,
+            dict(getattr(state.problem.evaluate, "original", None) or {}),
         )
         tally = RunTally(heading, state.problem.objectives, state.problem.limits, state.initial)
         for result in state.imported:

@@ -27,6 +27,7 @@ from nas.runs.expected import META as EXPECTED
 from nas.runs.history_table import FILE, check_schema, values_of
 from nas.runs.log_file import connect_to_look, copy_to_read, explained, identity, signature, well_formed
 from nas.runs.notes import SURROGATE, values_from_text
+from nas.runs.original import original_values
 from nas.runs.sharing_quality import SHARING
 
 _PATIENCE_S = 1.0  # wait for a log that another process locks; the next call comes soon
@@ -143,6 +144,7 @@ class RecordedStatus:
                 None if loop["seconds"] is None else float(loop["seconds"]),
                 str(self._folder),
                 int(loop.get("at_least", 0)),
+                original_values(config),
             )
 
     def _read_tells(self, db: sqlite3.Connection, known: _Known) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from nas.engine.work import Work
 from nas.runs.sharing_quality import SharingQuality
@@ -23,6 +24,7 @@ class Heading:
     seconds: float | None = None
     out: str = ""
     at_least: int = 0
+    original: Mapping[str, float] = field(default_factory=dict)  # values of the network that the run shrinks
 
 
 @dataclass(frozen=True, slots=True)

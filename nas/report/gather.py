@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,12 @@ from nas.report.sharing import on_page as sharing_on_page
 from nas.report.sources import UNDER_WAY, Source
 from nas.report.timeline import timeline
 from nas.runs.failures import first_line, kind_of
+from nas.runs.original import difference_text, original_values
 from nas.runs.repeated import read_repeated
 
 MOST_RUNS = 28  # with distinct colours and lines
 _MOST_REASONS = 50  # of failures
+_MOST_GAINS = 20  # differences from an original network
 _FINE = ("ok", "running", "invalid")
 
 
@@ -192,6 +194,8 @@ def _facts(source: Source, curve: Curve | None) -> list[tuple[str, str]]:
             str(loop.get("concurrency", "")) if loop.get("ordered", True) else "one a worker",
         ),
     ]
+    if original := original_values(config):
+        facts.append(("Original network", _values_of(original, source)))
     facts += [("Beyond the best", sentence) for sentence in numbers["beyond_best"].values()]
     if numbers["imported"]:
         facts.append(("Known before", f"{numbers['imported']:,} results of an earlier run"))
@@ -212,6 +216,17 @@ def _facts(source: Source, curve: Curve | None) -> list[tuple[str, str]]:
         by_reason = ", ".join(f"{n:,} {reason}" for reason, n in excluded.items())
         facts.append(("Excluded before training", f"of {checked:,} checked architectures: {by_reason}"))
     return facts
+
+
+def _values_of(original: Mapping[str, float], source: Source) -> str:
+    """The values of the original network in the objectives, and the differences of the front's networks from it."""
+    units = {o.name: o.unit for o in source.table.objectives}
+    values = ", ".join(
+        f"{name} {original[name]:,.6g} {unit}".strip() for name, unit in units.items() if name in original
+    )
+    front = source.table.front
+    gains = [difference_text(dict(row), original, source.table.objectives) for _, row in front.iterrows()]
+    return f"{values}; the front against it: {'; '.join(gains[:_MOST_GAINS])}" if gains else values
 
 
 def _config_text(config: Any) -> str:

@@ -16,6 +16,7 @@ from nas.core.space import SearchSpace, for_task
 from nas.core.task_spec import TaskSpec
 from nas.runs.history import FILE
 from nas.runs.log_file import well_formed
+from nas.runs.original import with_own_weights
 from nas.runs.reading import load_run
 from nas.runs.run_folder import RunTable, summarise
 from nas.spaces.making import make_space
@@ -106,7 +107,7 @@ def _ended(source: Source) -> tuple[str, str]:
 
 def _with_space(source: Source) -> Source:
     search = source.search
-    described = None if search is None else search["space"]
+    described = None if search is None else with_own_weights(search, source.folder)["space"]
     if described is None or not _only_ours(described):
         return source
     base = source.config["config"].get("base")

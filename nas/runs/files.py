@@ -22,6 +22,7 @@ from nas.runs.log_file import (
     patiently,
     well_formed,
 )
+from nas.training.folder import is_training
 
 LOG = "history.sqlite"
 APPLICATION = (
@@ -39,6 +40,7 @@ _EARLIER = (
 )
 REPORT = "report.html"
 HISTORY_CSV = "history.csv"
+ORIGINAL = "original"  # folder of the network that a run shrinks
 _WAIT_S = 30.0
 _ADVICE = "choose another folder with --out (out= in Python)"
 
@@ -128,6 +130,8 @@ def check_new(folder: Path, *, runs: bool = False) -> None:
     with explained(folder / LOG):
         check_replaceable(folder / LOG)
     ours: frozenset[str] = frozenset()
+    if is_training(folder / ORIGINAL):  # a network to shrink, which is trained before the search starts
+        ours |= {f"{ORIGINAL}/"}
     lock = folder / LOCK_FILE
     if lock.is_file() and lock.stat().st_size == 0:
         ours |= {LOCK_FILE}

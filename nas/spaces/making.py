@@ -34,7 +34,8 @@ def make_space(name: str, settings: Mapping[str, Any], base: Path | None = None)
             f"space {name!r}: expected a SearchSpace, got {what}; name a class that derives from nas.SearchSpace, an "
             "object of one, or a function annotated to return one (def small() -> nas.SearchSpace)"
         )
-    space = make("space", found, settings, name)
+    own = {"base": base} if name in registry("space") else {}  # accepted where paths are among the settings
+    space = make("space", found, settings, name, **own)
     if not isinstance(space, SearchSpace):
         raise ConfigError(f"space {name!r}: expected a SearchSpace, got {type(space).__name__}")
     given = {key: settings[key] for key in ("num_classes", "in_channels", "image_size") if key in settings}

@@ -37,7 +37,7 @@ def training(
     """
     from nas.training import TrainingEvaluator, recipe_from_config
 
-    described = _data(data)
+    described = data_source(data)
     also: tuple[Any, ...] = ()
     if robustness is not None:
         from nas.training.robustness import Robustness
@@ -73,7 +73,7 @@ def trained_on(data: Any, settings: Mapping[str, Any] | None, space: SearchSpace
     return make("evaluator", training, given, "training", space=space)  # type: ignore[no-any-return]
 
 
-def _data(given: Any) -> Any:
+def data_source(given: Any) -> Any:
     """A data set by name, path or settings; an object with `load` unchanged."""
     from nas.training import data_from_config
 

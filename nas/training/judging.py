@@ -21,6 +21,7 @@ from nas.training.task import Classification, Scored, Task
 
 SCHEMA = 1
 _PLACES = ("average", "network", "state_dict")  # in our files; the moving average is preferred
+_COUNTER = "num_batches_tracked"
 _ANCHORS = "anchors"  # an exported detector stores its boxes; the detector itself computes them
 _TIMING = LatencySettings(rounds=30, warm_up=5, extensions=0)
 
@@ -71,7 +72,18 @@ def put_weights(network: nn.Module, path: str | Path, *, other_classes: bool = F
     With `other_classes`, a last linear layer of another size stays unchanged (for a training that continues with
     other classes). Raises `DataError` naming the first tensor that does not fit.
     """
-    theirs, ours = read_state(path), network.state_dict()
+    return put_state(network, read_state(path), path, other_classes=other_classes)
+
+
+def put_state(
+    network: nn.Module, theirs: dict[str, Tensor], path: str | Path, *, other_classes: bool = False
+) -> bool:
+    """Load tensors by name, read from `path`, into `network`; arguments and result as in `put_weights`.
+
+    Counters of batches that older files lack stay unchanged. Raises `DataError` naming the first tensor that does not fit.
+    """
+    ours = network.state_dict()
+    theirs = {n: t for n, t in ours.items() if n.endswith(_COUNTER) and t.ndim == 0} | theirs
     last = _last_linear(network) if other_classes else ""
     kept = {name for name in ours if last and name.rpartition(".")[0] == last}
     whole = all(name in theirs and theirs[name].shape == ours[name].shape for name in kept)
@@ -87,7 +99,8 @@ def put_weights(network: nn.Module, path: str | Path, *, other_classes: bool = F
             )
     extra = next((name for name in theirs if name not in ours), None)
     if extra is not None:
-        raise DataError(f"weights {path}: tensor {extra} has no place in the network: {_OTHER}")
+        shape = tuple(theirs[extra].shape)
+        raise DataError(f"weights {path}: tensor {extra} {shape} has no place in the network: {_OTHER}")
     network.load_state_dict(theirs)
     return whole
 

@@ -16,6 +16,7 @@ from search_spaces.networks.models import (
     create_features,
     create_network,
     fuse_network,
+    network_builder,
     network_named,
     plain_features,
     rows_of,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnySpec", "FeatureExtractor", "LISTED_NETWORKS", "NETWORKS", "ResNet", "ResNetSpec", "VGG", "VGGSpec",
-    "build_plain", "create_features", "create_network", "dilate", "fuse_network", "network_named",
+    "build_plain", "create_features", "create_network", "dilate", "fuse_network", "network_builder", "network_named",
     "plain_features", "rows_of",
 ]  # fmt: skip
 

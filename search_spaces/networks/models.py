@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from nas.core.checks import check_known
+from nas.core.errors import ConfigError
 from nas.core.records import Block
 from search_spaces.muxnet.description import describe
 from search_spaces.muxnet.models import LISTED_MODELS, MODELS
 from search_spaces.muxnet.spec import NetworkSpec
+from search_spaces.muxnet.text import parse_spec
 from search_spaces.networks.mobile import MOBILE
 from search_spaces.networks.resnet import ResNetSpec
 from search_spaces.networks.vgg import VGGSpec
@@ -80,6 +82,28 @@ def create_network(
     return MUXNet(
         spec, num_classes=num_classes, in_channels=in_channels, dropout=dropout, drop_connect=drop_connect
     )
+
+
+def network_builder(text: str, image_size: tuple[int, int] | None = None) -> Callable[..., nn.Module]:
+    """A function of `num_classes` and `in_channels` that builds a network by its name or its MUXNet text, without dropout.
+
+    A named network is built for images of this size (None: 224), which must be square; a MUXNet by its text resizes images of
+    another size to its own. Raises `ConfigError` for an unknown name, and for images that are not square.
+    """
+    side = 224 if image_size is None else image_size[0]
+    if image_size is not None and image_size[0] != image_size[1]:
+        raise ConfigError(f"network {text}: expected square images, got {image_size[0]}x{image_size[1]}")
+    spec = parse_spec(text) if "/" in text else network_named(text).at(side)
+
+    def build(*, num_classes: int, in_channels: int) -> nn.Module:
+        if not isinstance(spec, NetworkSpec):
+            return build_plain(spec, num_classes=num_classes, in_channels=in_channels, dropout=0.0)
+        from search_spaces.muxnet.network import MUXNet
+
+        resize = spec.resolution != side
+        return MUXNet(spec, num_classes=num_classes, in_channels=in_channels, dropout=0.0, resize=resize)
+
+    return build
 
 
 def build_plain(

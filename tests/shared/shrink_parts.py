@@ -12,6 +12,20 @@ from torch import Tensor, nn
 import nas
 from nas.spaces.choices import Choices
 
+NETWORK = """from tests.shared.shrink_parts import Plain
+
+def make_model(num_classes, in_channels):
+    return Plain(num_classes, in_channels)
+
+def of_thousand():
+    return Plain(1000, 1)
+
+def of_colours(num_classes):
+    return Plain(num_classes, 3)
+
+def number():
+    return 3
+"""
 SHARES = (0.25, 0.5, 0.75, 1.0)
 
 

@@ -1,0 +1,26 @@
+"""Lines about the original network of a shrink run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nas.cli.show import number
+from nas.core.objectives import Objective
+
+
+def model_text(model: Any) -> str:
+    """The network to shrink as a config names it, in a few words."""
+    if not isinstance(model, Mapping):
+        return str(model)
+    space = model.get("space")
+    return f"{space.get('name') if isinstance(space, Mapping) else space}:{model.get('architecture')}"
+
+
+def values_text(original: Mapping[str, float], objectives: Sequence[Objective]) -> str:
+    """The values of the original network in the objectives, and its costs."""
+    percent = {o.name for o in objectives if o.unit == "%"}
+    names = dict.fromkeys([*(o.name for o in objectives), "params", "madds"])
+    return ", ".join(
+        f"{name} {number(original[name])}{'%' * (name in percent)}" for name in names if name in original
+    )

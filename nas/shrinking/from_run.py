@@ -1,0 +1,63 @@
+"""A network of a finished run as the original of another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nas.core.errors import ConfigError
+from nas.core.files import absolute
+from nas.core.trust import Named, named_code, where_of
+from nas.engine.kept_weights import FOLDER, weights_entry
+from nas.export.load_network import run_config
+from nas.export.picks import choose
+from nas.runs.history import FILE
+from nas.runs.reading import load_run
+from nas.shrinking.from_config import SHRINKABLE
+
+
+@dataclass(frozen=True)
+class Picked:
+    """A picked network: its description for a config, its weights, the data of its search, and the code that builds it."""
+
+    model: dict[str, Any]
+    weights: Path
+    data: Any
+    code: list[Named]
+
+
+def is_run(model: str) -> bool:
+    """Whether a model names the folder of a run."""
+    return (Path(model) / FILE).is_file()
+
+
+def picked(run: str | Path, pick: str = "knee") -> Picked:
+    """The network of a run's front that `pick` names, as for `nas export`; runs no code.
+
+    Raises `ConfigError` for a pick without a match, and a run from Python; `DataError` if the run kept no weights of it.
+    """
+    folder = absolute(run)
+    table, _ = load_run(folder)
+    architecture = choose(table, [pick])[0].architecture
+    weights = folder / FOLDER / weights_entry(folder, architecture)["file"]
+    config, base = run_config(folder)
+    space = _absolute(config.space.model_dump(mode="json"), base)
+    if space["name"] == SHRINKABLE:
+        space.pop("weights", None)  # those of the smaller network replace them
+    if space["name"] == "segmentation":
+        raise ConfigError(f"{run}: expected a run that searches classifiers, not segmentations")
+    evaluator = {} if config.evaluator is None else config.evaluator.settings
+    model = {"space": space, "architecture": architecture}
+    return Picked(model, weights, evaluator.get("data"), named_code({"space": space}, None))
+
+
+def _absolute(value: Any, base: Path | None) -> Any:
+    """Plain values with absolute paths of the files that they name code in."""
+    if isinstance(value, Mapping):
+        return {key: _absolute(inner, base) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_absolute(inner, base) for inner in value]
+    place, colon, attribute = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    return f"{where_of(place, base)}:{attribute}" if colon and place.endswith(".py") else value

@@ -1,0 +1,197 @@
+"""`nas shrink`, and a shrink run as an ordinary one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+import nas
+from nas.runs.history import read_history
+from tests.shared.commands import Done
+
+Run = Callable[..., Done]
+SHORT = (
+    *("--data", "digits", "--executor", "serial", "--algorithm", "random"),
+    *("--set", "evaluator.recipe={epochs: 1, max_pictures: 256}"),
+)
+
+
+def shrink(command: Run, *arguments: str, budget: int = 5, out: str = "runs/smaller") -> Done:
+    return command("shrink", *arguments, *SHORT, "--budget", str(budget), "--out", out)
+
+
+def test_a_checkpoint_becomes_a_front_with_differences_from_the_original(command: Run, folder: Path) -> None:
+    done = shrink(command, "my_net.py:make_model", "--weights", "trained.pt")
+    assert done.code == 0, done.err
+    assert "Shrinking my_net.py:make_model" in done.out
+    assert "Original: error" in done.out
+    assert "against the original" in " ".join(done.out.split())
+    summary = json.loads(Path("runs/smaller/summary.json").read_text())
+    assert summary["original"]["params"] == 770.0
+    frame, _ = read_history(Path("runs/smaller"))
+    assert frame["architecture"][0] == "conv1=1.0/conv2=1.0"  # the original network comes first
+    assert frame["architecture"][1] == "conv1=0.75/conv2=0.75"  # then uniform ones
+    page = Path("runs/smaller/report.html").read_text()
+    assert "Original network" in page
+
+
+def test_a_run_does_not_depend_on_the_file_of_weights_nor_on_its_place(command: Run, folder: Path) -> None:
+    assert shrink(command, "my_net.py:make_model", "--weights", "trained.pt").code == 0
+    Path("trained.pt").unlink()
+    shutil.move("runs/smaller", "moved")
+    done = command("shrink", "--resume", "moved", "--budget", "6", "--trust")
+    assert done.code == 0, done.err
+    best = pd.read_csv("moved/front.csv")["architecture"][0]
+    done = command("export", "moved", "--pick", best, "--no-onnx", "--trust")
+    assert done.code == 0, done.err
+    network = nas.load_network("moved", best, trust=True)
+    assert network(torch.zeros(1, 1, 8, 8)).shape == (1, 10)
+
+
+def test_without_weights_the_original_is_trained_first_and_the_search_resumes(
+    command: Run, folder: Path
+) -> None:
+    train = ("--set", "space.train={epochs: 2, max_pictures: 256}")
+    done = shrink(command, "my_net.py:make_model", *train)
+    assert done.code == 0, done.err
+    assert "Original: epoch 2 of 2" in done.out
+    assert Path("runs/smaller/original/original.pt").is_file()
+    done = command("search", "--resume", "runs/smaller", "--budget", "7")
+    assert done.code == 0, done.err
+    frame, _ = read_history(Path("runs/smaller"))
+    assert len(frame) == 7
+
+
+def test_an_interrupted_training_of_the_original_continues_with_the_same_command(
+    command: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nas.training.loop import Training
+
+    epoch, calls = Training.epoch, []
+
+    def interrupted(self: Training, feed: Any) -> float:
+        calls.append(self.done)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return epoch(self, feed)
+
+    train = ("--set", "space.train={epochs: 2, max_pictures: 256}")
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "epoch", interrupted)
+        done = shrink(command, "my_net.py:make_model", *train)
+    assert done.code == 130
+    assert "repeat the command" in done.out
+    done = shrink(command, "my_net.py:make_model", *train)
+    assert done.code == 0, done.err
+    assert "Original: epoch 1" not in done.out
+    other = shrink(command, "my_net.py:of_thousand", *train, out="runs/other")
+    assert other.code != 0
+
+
+def test_a_network_of_a_run_is_shrunk_with_its_weights(command: Run, folder: Path) -> None:
+    assert shrink(command, "my_net.py:make_model", "--weights", "trained.pt", out="runs/first").code == 0
+    done = command(
+        *(
+            "shrink",
+            "runs/first",
+            "--pick",
+            "error",
+            *SHORT[2:],
+            "--budget",
+            "3",
+            "--out",
+            "runs/second",
+            "--trust",
+        )
+    )
+    assert done.code == 0, done.err
+    best = pd.read_csv("runs/first/front.csv").sort_values("error").iloc[0]
+    original = json.loads(Path("runs/second/summary.json").read_text())["original"]
+    assert original["error"] == pytest.approx(best["error"])
+
+
+def test_code_of_a_run_is_imported_after_a_question_alone(
+    command: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert shrink(command, "my_net.py:make_model", "--weights", "trained.pt").code == 0
+    assert command("export", "runs/smaller", "--no-onnx").code == 0  # the same user
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "another"))
+    for arguments in (
+        ("export", "runs/smaller", "--no-onnx", "--out", "there"),
+        ("shrink", "--resume", "runs/smaller"),
+        ("shrink", "runs/smaller", "--out", "runs/next"),
+    ):
+        done = command(*arguments)
+        assert done.code != 0
+        assert "my_net.py:make_model" in done.sentence
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("my_net.py:of_thousand", "the data have 10 classes"),
+        ("my_net.py:of_colours", "forward pass fails"),
+        ("my_net.py:number", "expected a torch.nn.Module, got int"),
+        ("my_net.py:nothing", "has no 'nothing'"),
+        ("resnet19", "did you mean 'resnet18'"),
+    ],
+)
+def test_a_network_that_does_not_fit_the_data_is_refused(
+    command: Run, folder: Path, model: str, said: str
+) -> None:
+    done = shrink(command, model)
+    assert done.code != 0
+    assert said in done.sentence
+    assert not Path("runs/smaller/original").exists()
+
+
+def test_weights_that_do_not_fit_are_named_with_both_shapes(command: Run, folder: Path) -> None:
+    state = torch.load("trained.pt", weights_only=True)
+    torch.save({**state, "conv1.weight": torch.zeros(4, 1, 3, 3)}, "other.pt")
+    done = shrink(command, "my_net.py:make_model", "--weights", "other.pt")
+    assert "conv1.weight: expected shape (8, 1, 3, 3), got (4, 1, 3, 3)" in done.sentence
+
+
+def test_a_limit_below_the_smallest_candidate_is_refused_before_any_training(
+    command: Run, folder: Path
+) -> None:
+    done = shrink(command, "my_net.py:make_model", "--limit", "params<=50")
+    assert done.code != 0
+    assert "the smallest candidate has 92 params, the original 770" in done.sentence
+    assert not Path("runs/smaller/original").exists()
+
+
+def test_a_limit_below_the_original_leaves_it_out_of_the_candidates(command: Run, folder: Path) -> None:
+    done = shrink(command, "my_net.py:make_model", "--weights", "trained.pt", "--limit", "params<=500")
+    assert done.code == 0, done.err
+    frame, _ = read_history(Path("runs/smaller"))
+    assert frame["architecture"][0] == "conv1=0.75/conv2=0.75"
+    assert json.loads(Path("runs/smaller/summary.json").read_text())["original"]["params"] == 770.0
+
+
+def test_a_config_describes_a_shrink_run(command: Run, folder: Path) -> None:
+    Path("mine.yaml").write_text(
+        "space: {name: module, model: my_net.py:make_model, weights: trained.pt, keep: [fc]}\n"
+        "evaluator: {name: tuning, data: digits, recipe: {epochs: 1, max_pictures: 256}, distillation: 0}\n"
+        "executor: serial\nalgorithm: random\nbudget: 4\nhalving: {first: 0, last: 1}\nconcurrency: 1\nout: runs/mine\n"
+    )
+    done = command("search", "mine.yaml")
+    assert done.code == 0, done.err
+    summary = json.loads(Path("runs/mine/summary.json").read_text())
+    assert summary["budgets"] == {"0": 3, "1": 1}
+    config = json.loads(Path("runs/mine/config.json").read_text())
+    assert config["evaluator"]["distillation"] == 0.0
+
+
+def test_missing_arguments_are_named(command: Run, folder: Path) -> None:
+    assert "MODEL is missing" in command("shrink", "--out", "x").sentence
+    assert "--out is missing" in command("shrink", "my_net.py:make_model", "--data", "digits").sentence
+    assert "--data is missing" in command("shrink", "my_net.py:make_model", "--out", "x").sentence
+    assert "remove MODEL" in command("shrink", "resnet18", "--resume", "x").sentence

@@ -1,0 +1,90 @@
+"""`nas.shrink` from Python."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import nas
+from nas.core.errors import ConfigError, HistoryError
+from tests.shared.shrink_parts import Plain, plain
+
+QUICK: dict[str, Any] = {
+    "data": "digits",
+    "training": {"recipe": {"epochs": 1, "max_pictures": 256}},
+    "algorithm": "random",
+    "budget": 4,
+}
+
+
+def test_a_trained_module_becomes_a_front(trained: Plain, tmp_path: Path) -> None:
+    before = copy.deepcopy(trained.state_dict())
+    result = nas.shrink(trained, out=tmp_path / "run", **QUICK)
+    assert result.summary["original"]["params"] == 770.0
+    assert result.history["architecture"][0] == "conv1=1.0/conv2=1.0"
+    assert all(torch.equal(tensor, before[name]) for name, tensor in trained.state_dict().items())
+    best = str(result.front["architecture"][0])
+    network = nas.load_network(tmp_path / "run", best, space=result.space)
+    assert network(torch.zeros(1, 1, 8, 8)).shape == (1, 10)
+
+
+def test_a_run_continues_with_its_own_original(trained: Plain, tmp_path: Path) -> None:
+    nas.shrink(trained, out=tmp_path / "run", **QUICK)
+    later = nas.shrink(Plain(), out=tmp_path / "run", resume=True, **{**QUICK, "budget": 6})
+    assert later.summary["evaluations"] == 6
+    whole = nas.shrink(trained, **{**QUICK, "budget": 6})
+    assert list(later.history["architecture"]) == list(whole.history["architecture"])
+    assert list(later.history["error"]) == list(whole.history["error"])
+
+
+def test_a_function_is_trained_first(tmp_path: Path) -> None:
+    train = {"epochs": 2, "max_pictures": 256}
+    result = nas.shrink(plain, out=tmp_path / "run", train=train, **QUICK)
+    assert (tmp_path / "run" / "original" / "original.pt").is_file()
+    alone = nas.shrink(plain, train=train, **QUICK)  # without a folder
+    assert alone.summary["original"] == result.summary["original"]
+
+
+def test_weights_replace_those_of_a_module(trained: Plain, tmp_path: Path) -> None:
+    torch.save(trained.state_dict(), tmp_path / "trained.pt")
+    result = nas.shrink(Plain(), weights=tmp_path / "trained.pt", **QUICK)
+    assert result.summary["original"] == nas.shrink(trained, **QUICK).summary["original"]
+
+
+@pytest.mark.slow
+def test_workers_of_ray_give_the_same_values(trained: Plain) -> None:
+    alone = nas.shrink(trained, loop={"concurrency": 2}, **QUICK)
+    on_ray = nas.shrink(trained, loop={"concurrency": 2}, executor={"name": "ray", "workers": 1}, **QUICK)
+    assert list(on_ray.history["error"]) == list(alone.history["error"])
+
+
+def test_wrong_arguments_are_refused_before_any_training(trained: Plain, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="data: expected the images"):
+        nas.shrink(trained)
+    with pytest.raises(ConfigError, match="10 classes"):
+        nas.shrink(Plain(num_classes=7), **QUICK)
+    with pytest.raises(ConfigError, match="smallest candidate"):
+        nas.shrink(trained, limits=["madds <= 10"], **QUICK)
+    with pytest.raises(ConfigError, match="train: not used"):
+        nas.shrink(trained, train={"epochs": 1}, **QUICK)
+    with pytest.raises(ConfigError, match="no setting 'distilation'"):
+        nas.shrink(trained, **{**QUICK, "training": {"distilation": 0.1}})
+    with pytest.raises(ConfigError, match=r"expected a torch\.nn\.Module"):
+        nas.shrink(lambda: 3, **QUICK)  # type: ignore[arg-type, return-value, unused-ignore]
+    with pytest.raises(ConfigError, match="setting 'epoch' is unknown"):
+        nas.shrink(trained, **{**QUICK, "training": {"recipe": {"epoch": 1}}})
+
+
+def test_a_folder_with_a_run_is_refused_before_any_training(trained: Plain, tmp_path: Path) -> None:
+    nas.shrink(trained, out=tmp_path / "run", **QUICK)
+
+    def never() -> nn.Module:
+        raise AssertionError
+
+    with pytest.raises(HistoryError, match="already holds a run"):
+        nas.shrink(never, out=tmp_path / "run", **QUICK)
