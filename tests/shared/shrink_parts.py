@@ -1,16 +1,9 @@
-"""A tiny plain network, and a stand-in of a space of smaller networks within it."""
+"""A tiny plain network to shrink."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
-from typing import Any
-
 import torch
 from torch import Tensor, nn
-
-import nas
-from nas.spaces.choices import Choices
 
 NETWORK = """from tests.shared.shrink_parts import Plain
 
@@ -26,7 +19,6 @@ def of_colours(num_classes):
 def number():
     return 3
 """
-SHARES = (0.25, 0.5, 0.75, 1.0)
 
 
 class Plain(nn.Module):
@@ -51,37 +43,3 @@ def plain(num_classes: int, in_channels: int) -> nn.Module:
     """The network for these sizes, with random weights."""
     torch.manual_seed(0)
     return Plain(num_classes, in_channels)
-
-
-class Narrower(nas.Space):
-    """The networks within a `Plain` with the first channels of each convolution."""
-
-    def __init__(self, original: Plain) -> None:
-        super().__init__(
-            "module", {"conv1": nas.Choice(*SHARES, ordered=True), "conv2": nas.Choice(*SHARES, ordered=True)}
-        )
-        self.original = original
-        nas.Space.build(self, self._network)
-        self.left_alone: dict[str, str] = {}
-
-    @property
-    def whole(self) -> nas.Architecture:
-        return self.architecture({"conv1": 1.0, "conv2": 1.0})
-
-    def _network(self, c: Choices, *, num_classes: int, in_channels: int) -> nn.Module:
-        first, second = (round(c[name] * 8) for name in ("conv1", "conv2"))
-        network = Plain(num_classes, in_channels, first, second)
-        if network.fc.weight.is_meta:  # traced for its costs
-            return network
-        whole, state = self.original.state_dict(), network.state_dict()
-        network.load_state_dict(
-            {name: whole[name][tuple(map(slice, tensor.shape))].clone() for name, tensor in state.items()}
-        )
-        return network
-
-
-def narrower(module: nn.Module, example: Tensor, *, keep: Sequence[str] = (), **more: Any) -> Narrower:
-    """Stands in for `nas.spaces.from_module`."""
-    assert isinstance(module, Plain)
-    del example, keep, more
-    return Narrower(copy.deepcopy(module))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import types
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,15 +13,7 @@ from nas.training.data import Digits
 from nas.training.feed import prepare
 from nas.training.loop import Training
 from tests.shared.commands import Done, nas_in
-from tests.shared.shrink_parts import NETWORK, Plain, narrower
-
-
-@pytest.fixture(autouse=True)
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The stand-in of the space."""
-    module = types.ModuleType("nas.spaces.from_module")
-    module.from_module = narrower  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "nas.spaces.from_module", module)
+from tests.shared.shrink_parts import NETWORK, Plain
 
 
 @pytest.fixture(autouse=True)

@@ -36,8 +36,8 @@ def test_a_checkpoint_becomes_a_front_with_differences_from_the_original(command
     summary = json.loads(Path("runs/smaller/summary.json").read_text())
     assert summary["original"]["params"] == 770.0
     frame, _ = read_history(Path("runs/smaller"))
-    assert frame["architecture"][0] == "conv1=1.0/conv2=1.0"  # the original network comes first
-    assert frame["architecture"][1] == "conv1=0.75/conv2=0.75"  # then uniform ones
+    assert frame["architecture"][0] == "resolution=8/conv1=1.0/conv2=1.0"  # the original network comes first
+    assert frame["architecture"][1] == "resolution=8/conv1=0.875/conv2=0.875"  # then uniform ones
     page = Path("runs/smaller/report.html").read_text()
     assert "Original network" in page
 
@@ -172,7 +172,7 @@ def test_a_limit_below_the_original_leaves_it_out_of_the_candidates(command: Run
     done = shrink(command, "my_net.py:make_model", "--weights", "trained.pt", "--limit", "params<=500")
     assert done.code == 0, done.err
     frame, _ = read_history(Path("runs/smaller"))
-    assert frame["architecture"][0] == "conv1=0.75/conv2=0.75"
+    assert frame["architecture"][0] == "resolution=8/conv1=0.75/conv2=0.75"
     assert json.loads(Path("runs/smaller/summary.json").read_text())["original"]["params"] == 770.0
 
 

@@ -26,7 +26,7 @@ def test_a_trained_module_becomes_a_front(trained: Plain, tmp_path: Path) -> Non
     before = copy.deepcopy(trained.state_dict())
     result = nas.shrink(trained, out=tmp_path / "run", **QUICK)
     assert result.summary["original"]["params"] == 770.0
-    assert result.history["architecture"][0] == "conv1=1.0/conv2=1.0"
+    assert result.history["architecture"][0] == "resolution=8/conv1=1.0/conv2=1.0"
     assert all(torch.equal(tensor, before[name]) for name, tensor in trained.state_dict().items())
     best = str(result.front["architecture"][0])
     network = nas.load_network(tmp_path / "run", best, space=result.space)
@@ -34,10 +34,10 @@ def test_a_trained_module_becomes_a_front(trained: Plain, tmp_path: Path) -> Non
 
 
 def test_a_run_continues_with_its_own_original(trained: Plain, tmp_path: Path) -> None:
-    nas.shrink(trained, out=tmp_path / "run", **QUICK)
-    later = nas.shrink(Plain(), out=tmp_path / "run", resume=True, **{**QUICK, "budget": 6})
-    assert later.summary["evaluations"] == 6
-    whole = nas.shrink(trained, **{**QUICK, "budget": 6})
+    nas.shrink(trained, out=tmp_path / "run", **{**QUICK, "budget": 8})
+    later = nas.shrink(Plain(), out=tmp_path / "run", resume=True, **{**QUICK, "budget": 10})
+    assert later.summary["evaluations"] == 10
+    whole = nas.shrink(trained, **{**QUICK, "budget": 10})
     assert list(later.history["architecture"]) == list(whole.history["architecture"])
     assert list(later.history["error"]) == list(whole.history["error"])
 
