@@ -29,6 +29,7 @@ from nas.core.errors import ConfigError, HistoryError, NasError
 from nas.core.files import absolute
 from nas.core.interrupts import note_interrupt
 from nas.core.plugins import collecting, find
+from nas.core.problem import Problem
 from nas.core.records import Status
 from nas.core.space import can_build
 from nas.core.text import command
@@ -100,10 +101,11 @@ def run_search(
     named = named_code(checked.model_dump(mode="json"), base)
     try:
         with _allowed(named, earlier, flags, resume), collecting() as code:
+            problem = None
             if earlier is None:
-                checked = _prepared(checked, base, place)
+                checked, problem = _prepared(checked, base, place)
                 named = named_code(checked.model_dump(mode="json"), base)
-            parts = assemble(checked, base, earlier.planned if earlier else None)
+            parts = assemble(checked, base, earlier.planned if earlier else None, problem)
             _warn_idle(checked, parts)
             if not flags.trust:  # your config, or code you allowed
                 Trusted().remember(named)
@@ -132,10 +134,10 @@ def run_search(
         raise typer.Exit(130)
 
 
-def _prepared(config: SearchConfig, base: Path | None, out: Path) -> SearchConfig:
-    """The config of a new run; that of a shrink run completed from its data and network."""
+def _prepared(config: SearchConfig, base: Path | None, out: Path) -> tuple[SearchConfig, Problem | None]:
+    """The config of a new run; that of a shrink run completed from its data and network, with its problem."""
     if config.space.name != SHRINKABLE:
-        return config
+        return config, None
     from nas.shrinking.start import prepared  # imports torch
 
     return prepared(config, base, out, lambda line: output().print(line, highlight=False, markup=False))

@@ -39,9 +39,10 @@ def built_in_config(space: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def make_problem(config: SearchConfig, base: Path | None = None) -> Problem:
-    """The space, the objectives and the evaluator. Raises `ConfigError`."""
-    space = make_space(config.space.name, config.space.settings, base)
+def make_problem(config: SearchConfig, base: Path | None = None, space: SearchSpace | None = None) -> Problem:
+    """The space (that of the config, unless it is given), the objectives and the evaluator. Raises `ConfigError`."""
+    if space is None:
+        space = make_space(config.space.name, config.space.settings, base)
     target = None if config.target is None else read_target(config.target, base)
     parts = with_deployment(
         space,

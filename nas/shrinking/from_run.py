@@ -20,12 +20,21 @@ from nas.shrinking.from_config import SHRINKABLE
 
 @dataclass(frozen=True)
 class Picked:
-    """A picked network: its description for a config, its weights, the data of its search, and the code that builds it."""
+    """A picked network: its description for a config, its weights, and the data of its search.
+
+    `space` is the space as the run's own config has it, with files relative to `base`.
+    """
 
     model: dict[str, Any]
     weights: Path
     data: Any
-    code: list[Named]
+    space: dict[str, Any]
+    base: Path | None
+
+    @property
+    def code(self) -> list[Named]:
+        """The code that builds the network."""
+        return named_code({"space": self.space}, self.base)
 
 
 def is_run(model: str) -> bool:
@@ -43,14 +52,15 @@ def picked(run: str | Path, pick: str = "knee") -> Picked:
     architecture = choose(table, [pick])[0].architecture
     weights = folder / FOLDER / weights_entry(folder, architecture)["file"]
     config, base = run_config(folder)
-    space = _absolute(config.space.model_dump(mode="json"), base)
+    own = config.space.model_dump(mode="json")
+    space = _absolute(own, base)
     if space["name"] == SHRINKABLE:
         space.pop("weights", None)  # those of the smaller network replace them
     if space["name"] == "segmentation":
         raise ConfigError(f"{run}: expected a run that searches classifiers, not segmentations")
     evaluator = {} if config.evaluator is None else config.evaluator.settings
     model = {"space": space, "architecture": architecture}
-    return Picked(model, weights, evaluator.get("data"), named_code({"space": space}, None))
+    return Picked(model, weights, evaluator.get("data"), own, base)
 
 
 def _absolute(value: Any, base: Path | None) -> Any:

@@ -70,12 +70,14 @@ def shrinking_parts(asked: Asked, say: Say) -> tuple[Any, TuningEvaluator]:
         load_weights(network, original_file(asked.out))
     elif weights is not None:
         load_weights(network, os.fspath(weights))
-    check_limits(shrinkable(network, task, asked.keep), asked.limits)
+    space = shrinkable(network, task, asked.keep)
+    check_limits(space, asked.limits)
     if not kept and weights is None and not isinstance(asked.model, nn.Module):
         network = _trained(asked, build, source, recipe_of_original(asked.train, recipe), say)
+        space = shrinkable(network, task, asked.keep)
     elif asked.train is not None:
         raise ConfigError("train: not used with a network that has weights; remove train")
-    return _parts(asked, network, source, task, kept)
+    return space, _evaluator(asked, space, network, source, task, kept)
 
 
 def _picked(asked: Asked) -> Picked | None:
@@ -86,9 +88,8 @@ def _picked(asked: Asked) -> Picked | None:
             f"weights: {asked.model} is a run, which has the weights of its networks; remove weights"
         )
     found = picked(os.fspath(asked.model), asked.pick)
-    with allow_in_python(
-        {"space": found.model["space"]}, None, ["space"], asked.trust, f"nas.shrink({asked.model!r})"
-    ):
+    what = f"nas.shrink({os.fspath(asked.model)!r})"
+    with allow_in_python({"space": found.space}, found.base, ["space"], asked.trust, what):
         return found
 
 
@@ -121,10 +122,10 @@ def _trained(asked: Asked, build: Callable[[], nn.Module], data: Any, recipe: An
         return train_original(build, named, data, recipe, Path(folder), **more)
 
 
-def _parts(
-    asked: Asked, network: nn.Module, data: Any, task: TaskSpec, kept: bool
-) -> tuple[Any, TuningEvaluator]:
-    space = shrinkable(network, task, asked.keep)
+def _evaluator(
+    asked: Asked, space: Any, network: nn.Module, data: Any, task: TaskSpec, kept: bool
+) -> TuningEvaluator:
+    """The evaluator with the values of the original network, which it keeps in the run's folder."""
     settings = {**asked.training, "data": data}
     evaluator = make("evaluator", tuning, settings, "tuning", space=space)
     assert isinstance(evaluator, TuningEvaluator)
@@ -134,4 +135,4 @@ def _parts(
         values = evaluator.original_values()
         if asked.out is not None:
             keep_original(network, task, values, asked.out)
-    return space, dataclasses.replace(evaluator, original=values)
+    return dataclasses.replace(evaluator, original=values)

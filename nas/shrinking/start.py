@@ -13,6 +13,7 @@ from nas.config.schema import SearchConfig, check_config
 from nas.core.errors import ConfigError
 from nas.core.files import absolute
 from nas.core.problem import Problem
+from nas.core.space import SearchSpace
 from nas.core.task_spec import TaskSpec
 from nas.engine.settle import settled
 from nas.runs.files import check_new
@@ -36,8 +37,8 @@ def shrinks(config: SearchConfig) -> bool:
 
 def prepared(
     config: SearchConfig, base: Path | None, out: Path, say: Say = lambda line: None
-) -> SearchConfig:
-    """The config of a new shrink run that depends on the run's folder and the data alone.
+) -> tuple[SearchConfig, Problem]:
+    """The config of a new shrink run that depends on the run\'s folder and the data alone, and its problem.
 
     Finds the classes, channels and image size from the data; builds the network and loads its weights, or trains it by the
     recipe `space.train` and reports progress to `say`; evaluates it; writes `out/original/original.pt`. The initial design becomes
@@ -73,7 +74,8 @@ def prepared(
             device=evaluator.get("device"),
             say=say,
         )
-    return _completed(config, settings, network, task, base, out)
+        space = shrinkable(network, task, settings.get("keep") or (), settings.get("resolutions"))
+    return _completed(config, settings, space, network, task, base, out)
 
 
 def _data(config: SearchConfig, settings: Mapping[str, Any]) -> tuple[TaskSpec, Any, Recipe]:
@@ -117,27 +119,25 @@ def _from(base: Path | None, file: str) -> Path:
 def _completed(
     config: SearchConfig,
     settings: dict[str, Any],
+    space: SearchSpace,
     network: nn.Module,
     task: TaskSpec,
     base: Path | None,
     out: Path,
-) -> SearchConfig:
+) -> tuple[SearchConfig, Problem]:
     """The config with the data's sizes, the run's own weights and the values of the original network."""
     assert config.evaluator is not None
-    sizes = task.as_json()
     file = keep_original(network, task, {}, out)
-    space = {**settings, **sizes, "weights": str(file)}
     plain = config.model_dump(mode="json")
-    plain["space"] = {"name": config.space.name, **space}
-    problem = settled(make_problem(check_config(plain), base))
-    evaluator: Any = problem.evaluate
-    evaluator = getattr(evaluator, "evaluator", evaluator)  # of a wrapper that reports more values
-    values = evaluator.original_values()
+    plain["space"] = {"name": config.space.name, **settings, **task.as_json(), "weights": str(file)}
+    evaluator: Any = make_problem(check_config(plain), base, space).evaluate
+    values = getattr(evaluator, "evaluator", evaluator).original_values()
     keep_original(network, task, values, out)
     plain["evaluator"] = {**plain["evaluator"], "original": values}
+    problem = make_problem(check_config(plain), base, space)
     if not plain["initial"]:
-        plain["initial"] = starting_texts(problem, config.budget.evaluations)
-    return check_config(plain)
+        plain["initial"] = starting_texts(settled(problem), config.budget.evaluations)
+    return check_config(plain), problem
 
 
 def starting_texts(problem: Problem, evaluations: int | None) -> list[str]:

@@ -97,20 +97,8 @@ def test_an_interrupted_training_of_the_original_continues_with_the_same_command
 
 def test_a_network_of_a_run_is_shrunk_with_its_weights(command: Run, folder: Path) -> None:
     assert shrink(command, "my_net.py:make_model", "--weights", "trained.pt", out="runs/first").code == 0
-    done = command(
-        *(
-            "shrink",
-            "runs/first",
-            "--pick",
-            "error",
-            *SHORT[2:],
-            "--budget",
-            "3",
-            "--out",
-            "runs/second",
-            "--trust",
-        )
-    )
+    flags = ("--budget", "3", "--out", "runs/second")
+    done = command("shrink", "runs/first", "--pick", "error", *SHORT[2:], *flags)
     assert done.code == 0, done.err
     best = pd.read_csv("runs/first/front.csv").sort_values("error").iloc[0]
     original = json.loads(Path("runs/second/summary.json").read_text())["original"]
