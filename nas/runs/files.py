@@ -119,7 +119,11 @@ def check_new(folder: Path, *, runs: bool = False) -> None:
     It may be missing, or hold only the files of an earlier start that ended before its first ask. Raises `ForeignFileError`
     for foreign files, `HistoryError` for a run (unless `runs`), `ConfigError` when it is not a folder.
     """
-    if not folder.is_dir():
+    try:
+        exists = folder.is_dir()
+    except OSError as error:  # such as a name that is too long
+        raise ConfigError(f"out: {str(folder)[:100]}...: {error.strerror}; choose another folder") from None
+    if not exists:
         place = folder
         while not place.exists() and not place.is_symlink() and place != place.parent:
             place = place.parent

@@ -220,6 +220,11 @@ def test_a_file_in_place_of_the_folder_is_named(inside: str, tmp_path: Path) -> 
     assert (tmp_path / "file").read_text() == "mine"
 
 
+def test_a_name_that_is_too_long_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"out: .*x\.\.\.: File name too long; choose another folder"):
+        search(out=tmp_path / ("x" * 300))
+
+
 @pytest.mark.usefixtures("no_plots")
 def test_one_objective_gives_a_front_of_one(tmp_path: Path) -> None:
     result = search(objectives=["error"], out=tmp_path / "run")
