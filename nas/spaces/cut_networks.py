@@ -32,6 +32,7 @@ from nas.spaces.tracing import trace
 SHARES = (1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8, 1.0)  # of the channels that stay
 SIDES = (1 / 2, 5 / 8, 3 / 4, 7 / 8, 1.0)  # of the images' side
 RESOLUTION = "resolution"
+_SPREAD, _BLOCK_STAYS, _WHOLE_SIDE = 0.15, 0.85, 0.5  # of random networks
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +114,24 @@ class ModuleSpace(Space):
             if gene.name != RESOLUTION and gene.options[-1] is not True:
                 values[gene.name] = min(gene.options, key=lambda option: abs(option - share))
         return self.architecture(values)
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """Draw shares around a common one; most blocks, and in half of the networks the resolution, stay.
+
+        Independent draws would leave some layer of a network with few channels nearly always, and such networks are poor. Every architecture is possible.
+        """
+        common, whole = rng.uniform(SHARES[0], 1.0), rng.random() < _WHOLE_SIDE
+        genes = []
+        for gene in self.declaration.genes:
+            options, last = gene.options, len(gene.options) - 1
+            if gene.name == RESOLUTION:
+                place = last if whole else int(rng.integers(len(options)))
+            elif options[-1] is True:
+                place = int(rng.random() < _BLOCK_STAYS)
+            else:
+                place = int(np.argmin(np.abs(np.array(options) - rng.normal(common, _SPREAD))))
+            genes.append(place if gene.fixed is None else gene.fixed)
+        return Architecture(self.name, tuple(genes))
 
     def resolution(self, architecture: Architecture) -> int | None:
         """The side of the network's images in pixels; None: that of the data."""

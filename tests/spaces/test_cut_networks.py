@@ -180,3 +180,16 @@ def test_compiled_and_computed_layers() -> None:
     assert "computes its weights" in space.left_alone["0"]
     with pytest.raises(ConfigError, match="a TorchScript module cannot be cut"):
         from_module(torch.jit.trace(plain(), torch.zeros(1, 1, 8, 8)), (1, 8, 8))
+
+
+def test_random_networks_have_shares_around_a_common_one(space: ModuleSpace) -> None:
+    rng = np.random.default_rng(0)
+    drawn = [space.sample(rng) for _ in range(300)]
+    choices = [dict(zip(space.parameters, a.genes, strict=True)) for a in drawn]
+    first, second = (np.array([c[name] for c in choices]) for name in ("stem.0", "blocks.2.conv1"))
+    assert np.corrcoef(first, second)[0, 1] > 0.5
+    for gene in space.declaration.genes:  # every option occurs
+        assert {c[gene.name] for c in choices} == set(range(len(gene.options)))
+    fixed = space.fix({"stem.0": 0.5, "resolution": 32})
+    assert all(fixed.is_valid(fixed.sample(rng)) for _ in range(20))
+    assert {fixed.choices(fixed.sample(rng))["stem.0"] for _ in range(20)} == {0.5}
