@@ -71,7 +71,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-__getattr__ = lazy_names(__name__, _HOMES)
+__getattr__ = lazy_names(__name__, _HOMES, packages=("spaces", "testing", "training"))
 
 
 def __dir__() -> list[str]:

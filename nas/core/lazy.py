@@ -8,14 +8,19 @@ from importlib import import_module
 from typing import Any
 
 
-def lazy_names(package: str, modules: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
+def lazy_names(
+    package: str, modules: Mapping[str, Sequence[str]], packages: Sequence[str] = ()
+) -> Callable[[str], Any]:
     """A package's ``__getattr__`` that imports each name from its module when it is first used.
 
-    `package` is the package's ``__name__``; `modules` maps a module, relative to it if it begins with ".", to names.
+    `package` is the package's ``__name__``; `modules` maps a module, relative to it if it begins with ".", to names. `packages`
+    are names within it that are imported themselves.
     """
     homes = {name: module for module, names in modules.items() for name in names}
 
     def get(name: str) -> Any:
+        if name in packages:
+            return import_module(f"{package}.{name}")
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(import_module(homes[name], package), name)
