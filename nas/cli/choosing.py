@@ -29,6 +29,7 @@ from nas.pareto.decision import Knee, Picked, knee, minimised, pick
 from nas.pareto.preference_text import terms
 from nas.pareto.preferences import Preference
 from nas.runs.expected import ENDS
+from nas.runs.original import original_values
 from nas.runs.parameters import plain_cell
 from nas.runs.reading import load_run
 from nas.runs.run_folder import RunTable, write_history_csv
@@ -57,7 +58,7 @@ def show_front(run: Path, options: FrontOptions) -> None:
     if options.largest and options.by is None:
         raise ConfigError("--largest requires --by: add --by NAME or remove --largest")
     asked = None if options.prefer is None else terms(options.prefer)  # report a typo before reading the run
-    table, _ = load_run(run)
+    table, meta = load_run(run)
     if options.csv:
         written = write_history_csv(run, table)
         (errors() if options.as_json else output()).print(f"All trials written to {written}")
@@ -72,7 +73,9 @@ def show_front(run: Path, options: FrontOptions) -> None:
     if len(table.front) == 0:
         output().print("The front is empty: no result meets the limits of the search yet.")
     elif picked is None and not options.knee and options.top is None:
-        output().print(fitted(front_table(table, options.by), output()))
+        output().print(
+            fitted(front_table(table, options.by, original_values(meta.get("identity") or {})), output())
+        )
     elif picked is not None and picked.ranked.empty:
         _print_nearest(picked, options.top)
     else:

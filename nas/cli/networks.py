@@ -5,7 +5,6 @@ Only this module of the command line knows MUXNet, NASBench-101 and the named ne
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from nas.config.schema import override
 from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
 from nas.core.files import make_folder, write_text
+from nas.core.network_names import CELL, MUXNET, OWN
 from nas.core.owned import check_single
 from nas.core.plugins import registry
 from nas.core.records import Architecture, Block
@@ -35,10 +35,6 @@ if TYPE_CHECKING:
 SEGMENTATION = "segmentation"  # the space and the task
 _MARK = "<!-- drawn by nas show -->"
 CLASSES = 1000  # for a network named without its space
-
-_MUXNET = re.compile(r"r\d+/")
-_CELL = re.compile(r"[01]+-\d*")
-_OWN = re.compile(r"([^:]+:\w+):(.+)")  # file.py:Name:TEXT
 
 
 @dataclass(frozen=True)
@@ -283,14 +279,14 @@ def named_network(text: str, sizes: Sizes | None = None) -> Network:
     for name, value in (("--resolution", sizes.resolution), ("--classes", sizes.classes)):
         if value is not None and value < 1:
             raise ConfigError(f"{name}: expected at least 1, got {value}")
-    if text in NETWORKS or _MUXNET.match(text):
+    if text in NETWORKS or MUXNET.match(text):
         named = NETWORKS[text] if text in NETWORKS else parse_spec(text)
         spec = named if sizes.resolution is None else named.at(sizes.resolution)
         classes = CLASSES if sizes.classes is None else sizes.classes
         if isinstance(spec, NetworkSpec):
             return MUXNetwork(text, spec, text not in NETWORKS, classes)
         return PlainNetwork(text, spec, classes)
-    if _CELL.fullmatch(text):
+    if CELL.fullmatch(text):
         return space_network("nasbench101", text, (), sizes)
     if text in registry("space"):
         raise ConfigError(f"space {text!r}: add an architecture in its text form, as in front.csv")
@@ -326,21 +322,19 @@ def network_of(first: str, second: str | None, settings: Sequence[str], sizes: S
 
 def is_muxnet(text: str) -> bool:
     """Whether a text begins like that of a MUXNet."""
-    return _MUXNET.match(text) is not None
+    return MUXNET.match(text) is not None
 
 
 def names_code(text: str) -> bool:
     """Whether building the network of a specification imports code that it names: a file or a module."""
     first, colon, _ = text.partition(":")
-    return bool(colon) and not _MUXNET.match(text) and first not in registry("space")
+    return bool(colon) and not MUXNET.match(text) and first not in registry("space")
 
 
 def space_part(text: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The space that `network_spec` makes, as a part of a config."""
     first, colon, _ = text.partition(":")
-    own = (
-        _OWN.fullmatch(text) if colon and first not in registry("space") and not _MUXNET.match(text) else None
-    )
+    own = OWN.fullmatch(text) if colon and first not in registry("space") and not MUXNET.match(text) else None
     return {"name": first if own is None else own[1], **settings}
 
 
@@ -349,11 +343,11 @@ def network_spec(text: str, settings: Mapping[str, Any]) -> Network:
     from nas.spaces.making import make_space
 
     first, colon, rest = text.partition(":")
-    if not _MUXNET.match(text) and colon:
-        own = _OWN.fullmatch(text) if first not in registry("space") else None
+    if not MUXNET.match(text) and colon:
+        own = OWN.fullmatch(text) if first not in registry("space") else None
         name, rest = (own[1], own[2]) if own else (first, rest)
     elif settings:
-        name, rest = "nasbench101" if _CELL.fullmatch(text) else "", text
+        name, rest = "nasbench101" if CELL.fullmatch(text) else "", text
         if not name:
             raise ConfigError(f"--set space.{next(iter(settings))}: network {text!r} has no space to set")
     else:

@@ -8,13 +8,16 @@ from typing import Any
 from nas.cli.show import number
 from nas.core.objectives import Objective
 
+_LONG = 60  # characters of an architecture
+
 
 def model_text(model: Any) -> str:
     """The network to shrink as a config names it, in a few words."""
     if not isinstance(model, Mapping):
         return str(model)
     space = model.get("space")
-    return f"{space.get('name') if isinstance(space, Mapping) else space}:{model.get('architecture')}"
+    text = f"{space.get('name') if isinstance(space, Mapping) else space}:{model.get('architecture')}"
+    return text if len(text) <= _LONG else f"{text[: _LONG - 3]}..."
 
 
 def values_text(original: Mapping[str, float], objectives: Sequence[Objective]) -> str:

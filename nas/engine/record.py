@@ -12,6 +12,7 @@ import pandas as pd
 
 from nas.core.errors import HistoryError
 from nas.core.objectives import Objective
+from nas.core.problem import Problem
 from nas.core.space import SearchSpace, text_of
 from nas.core.versions import versions
 from nas.engine.changed_code import META as CODE
@@ -109,6 +110,13 @@ def _described(item: Objective) -> dict[str, Any]:
     return {key: value for key, value in dataclasses.asdict(plain).items() if key not in _CODE}
 
 
+def _of_whole(problem: Problem, state: SearchState) -> dict[str, float]:
+    """The objectives of the candidate that is the whole original network, such as its latency; {} if there is none."""
+    whole = getattr(problem.space, "whole", None)
+    found = next((r for r in state.results if r.ok and r.trial.architecture == whole), None)
+    return {} if found is None else {o.name: float(found.values[o.name]) for o in problem.objectives}
+
+
 @numerics
 def conclude(
     plan: Plan,
@@ -135,7 +143,7 @@ def conclude(
         ),
     }
     if original := original_values(plan.identity):
-        extra["original"] = original
+        extra["original"] = {**_of_whole(problem, state), **original}
     front = state.settle_expected()
     if history is None:
         different = dict.fromkeys(result.trial.architecture for result in [*state.imported, *state.results])

@@ -22,7 +22,7 @@ from nas.report.evaluated import Evaluated, evaluated
 from nas.report.importance import on_page, run_importances
 from nas.report.networks import MOST_DRAWN, networks, rows_to_draw
 from nas.report.quality import own_curve, shared_curves, surrogates
-from nas.report.records import Curve, Failure, Measure, Report, Run
+from nas.report.records import Curve, Failure, Measure, Number, Report, Run
 from nas.report.rows import measures, rows, share_of_rows
 from nas.report.sharing import on_page as sharing_on_page
 from nas.report.sources import UNDER_WAY, Source
@@ -33,7 +33,6 @@ from nas.runs.repeated import read_repeated
 
 MOST_RUNS = 28  # with distinct colours and lines
 _MOST_REASONS = 50  # of failures
-_MOST_GAINS = 20  # differences from an original network
 _FINE = ("ok", "running", "invalid")
 
 
@@ -137,7 +136,7 @@ def _run(source: Source, shown: _Shown, shared: Sequence[Measure]) -> Run:
         state=source.state,
         facts=_facts(source, shown.curve),
         seconds=float(source.summary["seconds"]),
-        rows=rows(run, kept, table.parameters),
+        rows=rows(run, kept, table.parameters, _against(source, run, kept)),
         knee=bend,
         networks=networks(
             run, kept, drawn, source.space, [*table.parameters, *(o.name for o in table.objectives)]
@@ -219,14 +218,21 @@ def _facts(source: Source, curve: Curve | None) -> list[tuple[str, str]]:
 
 
 def _values_of(original: Mapping[str, float], source: Source) -> str:
-    """The values of the original network in the objectives, and the differences of the front's networks from it."""
+    """The values of the original network in the objectives."""
     units = {o.name: o.unit for o in source.table.objectives}
-    values = ", ".join(
+    return ", ".join(
         f"{name} {original[name]:,.6g} {unit}".strip() for name, unit in units.items() if name in original
     )
-    front = source.table.front
-    gains = [difference_text(dict(row), original, source.table.objectives) for _, row in front.iterrows()]
-    return f"{values}; the front against it: {'; '.join(gains[:_MOST_GAINS])}" if gains else values
+
+
+def _against(source: Source, run: Evaluated, kept: NDArray[np.int64]) -> dict[str, list[Number | str]]:
+    """A column with the differences from the original network of a shrink run; none for other runs."""
+    original = original_values(source.config)
+    if not original:
+        return {}
+    found = run.frame.iloc[kept]
+    texts = [difference_text(dict(row), original, source.table.objectives) for _, row in found.iterrows()]
+    return {"against the original": [*texts]}
 
 
 def _config_text(config: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,8 +56,13 @@ def evenly(rows: NDArray[np.int64], part: float) -> NDArray[np.int64]:
     return rows[np.unique(np.linspace(0, len(rows) - 1, int(part * len(rows))).round().astype(np.int64))]
 
 
-def rows(run: Evaluated, kept: NDArray[np.int64], parameters: Sequence[str] = ()) -> Rows:
-    """The columns of the rows `kept`; `parameters` are the names of those of the space."""
+def rows(
+    run: Evaluated,
+    kept: NDArray[np.int64],
+    parameters: Sequence[str] = (),
+    further: Mapping[str, Sequence[Number | str]] | None = None,
+) -> Rows:
+    """The columns of the rows `kept`; `parameters` are the names of those of the space, `further` more columns."""
     frame = run.frame.iloc[kept]
     trials = (
         pd.to_numeric(frame["trial"], errors="coerce") if "trial" in frame else pd.Series(np.nan, frame.index)
@@ -78,7 +83,10 @@ def rows(run: Evaluated, kept: NDArray[np.int64], parameters: Sequence[str] = ()
             Noisy(k, numbers(run.measured[kept, k]), numbers(run.low[kept, k]), numbers(run.high[kept, k]))
             for k in run.noisy
         ],
-        further={name: _column(frame[name]) for name in _FURTHER if _says_something(run.frame, name)},
+        further={
+            **{name: _column(frame[name]) for name in _FURTHER if _says_something(run.frame, name)},
+            **(further or {}),
+        },
         parameters=[_parameter(name, frame[name]) for name in parameters],
         left_out=len(run.values) - len(kept),
         front_left_out=int(run.front.sum()) - int(run.front[kept].sum()),

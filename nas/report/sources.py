@@ -16,7 +16,7 @@ from nas.core.space import SearchSpace, for_task
 from nas.core.task_spec import TaskSpec
 from nas.runs.history import FILE
 from nas.runs.log_file import well_formed
-from nas.runs.original import with_own_weights
+from nas.runs.original import original_file, with_own_weights
 from nas.runs.reading import load_run
 from nas.runs.run_folder import RunTable, summarise
 from nas.spaces.making import make_space
@@ -110,6 +110,8 @@ def _with_space(source: Source) -> Source:
     described = None if search is None else with_own_weights(search, source.folder)["space"]
     if described is None or not _only_ours(described):
         return source
+    if described.get("weights", str(original_file(source.folder))) != str(original_file(source.folder)):
+        return source  # a file elsewhere, which a stranger's log may name
     base = source.config["config"].get("base")
     settings = {key: value for key, value in described.items() if key != "name"}
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from torch import nn
 
 from nas.core.errors import ConfigError
+from nas.core.network_names import CELL, MUXNET, OWN
 from nas.core.plugins import find, registry
 from nas.core.space import can_build, for_task, parsed
 from nas.core.task_spec import TaskSpec
@@ -19,9 +19,6 @@ from nas.core.tracebacks import called, summarize_exception
 from nas.spaces.making import make_space
 
 AnyModel = str | Mapping[str, Any]
-_MUXNET = re.compile(r"r\d+/")
-_CELL = re.compile(r"[01]+-\d*")
-_OWN = re.compile(r"([^:]+:\w+):(.+)", re.DOTALL)  # file.py:Space:TEXT
 _FORMS = (
     "expected file.py:function, a listed network (nas list models), a MUXNet text, SPACE:ARCHITECTURE, or a mapping of space and "
     "architecture"
@@ -39,13 +36,13 @@ def normal_model(model: Any) -> AnyModel:
         return {"space": _part(model["space"]), "architecture": str(model["architecture"])}
     if not isinstance(model, str) or not model.strip():
         raise ConfigError(f"model: {_FORMS}, got {model!r:.200}")
-    if _CELL.fullmatch(model):
+    if CELL.fullmatch(model):
         return {"space": {"name": "nasbench101"}, "architecture": model}
     first, colon, rest = model.partition(":")
-    if colon and not _MUXNET.match(model):
+    if colon and not MUXNET.match(model):
         if first in registry("space"):
             return {"space": {"name": first}, "architecture": rest}
-        own = _OWN.fullmatch(model)
+        own = OWN.fullmatch(model)
         if own is not None:
             return {"space": {"name": own[1]}, "architecture": own[2]}
     return model
@@ -80,7 +77,7 @@ def _builder(model: AnyModel, task: TaskSpec, base: Path | None) -> Callable[[],
         built: Any = for_task(space, task)
         architecture = parsed(built, str(model["architecture"]))
         return lambda: built.build(architecture, **sizes)
-    if ":" in model and not _MUXNET.match(model):
+    if ":" in model and not MUXNET.match(model):
         function = find("model", model, base)
         return lambda: called_with(function, sizes, f"model {model}")
     from search_spaces.networks import network_builder

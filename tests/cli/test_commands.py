@@ -22,7 +22,7 @@ COMMANDS = [
     ("search",), ("front",), ("list",), ("cost",), ("data", "enumerate"), ("data", "import"), ("data", "check"),
     ("show",), ("train",), ("evaluate",), ("weights", "convert"), ("compare",), ("watch",), ("report",),
     ("export",), ("doctor",), ("targets",), ("check",), ("space", "check"), ("space", "profile"), ("supernet", "train"),
-    ("supernet", "evaluate"),
+    ("supernet", "evaluate"), ("shrink",),
 ]  # fmt: skip
 
 

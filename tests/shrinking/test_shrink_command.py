@@ -40,6 +40,8 @@ def test_a_checkpoint_becomes_a_front_with_differences_from_the_original(command
     assert frame["architecture"][1] == "resolution=8/conv1=0.875/conv2=0.875"  # then uniform ones
     page = Path("runs/smaller/report.html").read_text()
     assert "Original network" in page
+    assert "against the original" in page
+    assert "params +0%, madds +0%" in " ".join(command("front", "runs/smaller").out.split())
 
 
 def test_a_run_does_not_depend_on_the_file_of_weights_nor_on_its_place(command: Run, folder: Path) -> None:
