@@ -52,6 +52,19 @@ API: Mapping[str, tuple[str, str, list[str]]] = {
         ],
     ),
     "latency": ("nas.training.latency", "How long networks take.", ["nas.training.latency"]),
+    "cut-networks": (
+        "nas.spaces.from_module",
+        "The space of the networks that remain when a trained network is cut, and its parts.",
+        [
+            "nas.spaces.cut_networks.from_module",
+            "nas.spaces.cut_networks.ModuleSpace",
+            "nas.pruning.analysis.analyse",
+            "nas.pruning.structure",
+            "nas.pruning.cutting.cut",
+            "nas.pruning.ranking",
+            "nas.shrinking.evaluator.TuningEvaluator",
+        ],
+    ),
     "testing": (
         "nas.testing",
         "Checks for custom components: each returns None, or raises `AssertionError` that names the broken rule.",
