@@ -17,7 +17,7 @@ from nas.core.plugins import make
 from nas.core.problem import Problem, as_objectives
 from nas.core.space import SearchSpace, can_build
 from nas.deployment.target import Target, read_target
-from nas.deployment.wiring import BY_TRAINED, MEASURED, with_deployment
+from nas.deployment.wiring import BY_TRAINED, MEASURED, Parts, with_deployment
 from nas.engine.callbacks import AnyCallback
 from nas.engine.initial import AnyArchitectures
 from nas.engine.loop import LoopSettings
@@ -193,13 +193,18 @@ def shrink(
     if folder is not None and not resume:
         check_new(folder)
     own = Asked(model, data, weights, keep, pick, training or {}, train, limits, folder, resume, seed, trust)
-    space, evaluator = shrinking_parts(own, logging.getLogger("nas.data").warning)
+    aim = read_target(os.fspath(target)) if isinstance(target, (str, os.PathLike)) else target
+
+    def parts_of(space: SearchSpace, evaluate: Evaluate) -> Parts:
+        return with_deployment(space, as_objectives(objectives), evaluate, limits, aim)
+
+    say = logging.getLogger("nas.data").warning
+    space, evaluator = shrinking_parts(own, say, lambda *of: parts_of(*of).evaluate)
     given = search_arguments.pop("initial", None)
     if given is None and not resume:
         from nas.shrinking.start import starting_texts
 
-        aim = read_target(os.fspath(target)) if isinstance(target, (str, os.PathLike)) else target
-        parts = with_deployment(space, as_objectives(objectives), evaluator, limits, aim)
+        parts = parts_of(space, evaluator)
         problem = Problem(space, *parts[:3], quantities=parts.quantities, deployment=parts.deployment)
         given = starting_texts(settled(problem), budget)
     return search(

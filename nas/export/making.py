@@ -238,7 +238,7 @@ def from_training(run: Run, chosen: Pick, training: Training, folder: Path) -> M
         *spec_and_examples(prepared),
         weights=TRAINED,
         story=f"The weights are from a full training: {epochs(recipe.epochs)} with {training.name}, seed "
-        f"{training.settings.seed}, from scratch, without the weights of the search.",
+        f"{training.settings.seed}, {_begun(space)}, without the weights of the search.",
         data=Described.of(training.data),
         recipe=dataclasses.asdict(recipe),
         splits=_sizes(prepared),
@@ -266,7 +266,21 @@ def untrained(run: Run, chosen: Pick, seed: int, resolution: int | None) -> Made
     names = tuple(str(i) for i in range(classes))
     images = ImageSpec((channels, height, width), (0.0,) * channels, (1.0,) * channels, names)
     story = "THE NETWORK IS NOT TRAINED: its weights are random and its outputs meaningless."
+    if _inherits(space):
+        story = (
+            "THE NETWORK IS NOT TRAINED: its weights are those left of a larger network, without fine-tuning."
+        )
     return Made(network.eval(), images, None, UNTRAINED, story, None, None, {}, None, None)
+
+
+def _inherits(space: object) -> bool:
+    """Whether the networks of a space start from the weights of an original network (`nas.spaces.from_module`)."""
+    return hasattr(space, "original")
+
+
+def _begun(space: object) -> str:
+    """The first weights of a full training."""
+    return "from the weights left of the original network" if _inherits(space) else "from scratch"
 
 
 def _sides(space: Any, architecture: Any, resolution: int | None) -> tuple[int, int]:

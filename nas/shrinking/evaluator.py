@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from nas.core.errors import ConfigError
 from nas.core.space import for_task
 from nas.sharing.statistics import recalibrate, some_images
-from nas.training.evaluator import TrainingEvaluator
+from nas.training.evaluator import TrainingEvaluator, reproducible
 from nas.training.feed import Prepared
 from nas.training.loop import Loss, distilled, precision
 from nas.training.task import Classification
@@ -70,11 +71,16 @@ class TuningEvaluator(TrainingEvaluator):
         return {"distillation": float(self.distillation), "original": dict(self.original or {}) or None}
 
     def original_values(self) -> dict[str, float]:
-        """The scores of the original network on the validation images, as it is, and its exact costs."""
+        """The scores of the original network on the validation images, as it is, its exact costs, and what `also` measures."""
         given: Any = self.space
-        scores = self.scores_of(copy.deepcopy(given.original))
+        network = copy.deepcopy(given.original)
+        values = self.scores_of(network)
+        with reproducible(self.threads, self._device()) as device:
+            for one in self.also:
+                values |= one(network, self.data, self.recipe.resolution, device)
         space: Any = for_task(given, self.task_spec())
-        return {**scores, **{name: float(value) for name, value in space.cost(space.whole).items()}}
+        values |= {name: float(value) for name, value in space.cost(space.whole).items()}
+        return {name: float(value) for name, value in values.items() if math.isfinite(value)}
 
     def _begin(self, network: nn.Module, prepared: Prepared) -> None:
         with precision(self.recipe, self._device())():

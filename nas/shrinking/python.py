@@ -51,8 +51,12 @@ class Asked:
     trust: bool
 
 
-def shrinking_parts(asked: Asked, say: Say) -> tuple[Any, TuningEvaluator]:
+def shrinking_parts(
+    asked: Asked, say: Say, measured: Callable[[Any, TuningEvaluator], Any]
+) -> tuple[Any, TuningEvaluator]:
     """The space of the smaller networks and their evaluator; trains the original network where it has no weights.
+
+    `measured` returns, for a space and an evaluator, the evaluator that also measures the other objectives of the search.
 
     Raises `ConfigError` and `DataError` before any training for a network, weights or limits that do not fit.
     """
@@ -77,7 +81,7 @@ def shrinking_parts(asked: Asked, say: Say) -> tuple[Any, TuningEvaluator]:
         space = shrinkable(network, task, asked.keep)
     elif asked.train is not None:
         raise ConfigError("train: not used with a network that has weights; remove train")
-    return space, _evaluator(asked, space, network, source, task, kept)
+    return space, _evaluator(asked, space, network, source, task, kept, measured)
 
 
 def _picked(asked: Asked) -> Picked | None:
@@ -123,7 +127,13 @@ def _trained(asked: Asked, build: Callable[[], nn.Module], data: Any, recipe: An
 
 
 def _evaluator(
-    asked: Asked, space: Any, network: nn.Module, data: Any, task: TaskSpec, kept: bool
+    asked: Asked,
+    space: Any,
+    network: nn.Module,
+    data: Any,
+    task: TaskSpec,
+    kept: bool,
+    measured: Callable[[Any, TuningEvaluator], Any],
 ) -> TuningEvaluator:
     """The evaluator with the values of the original network, which it keeps in the run's folder."""
     settings = {**asked.training, "data": data}
@@ -132,7 +142,7 @@ def _evaluator(
     if kept and asked.out is not None:
         values = kept_values(asked.out)
     else:
-        values = evaluator.original_values()
+        values = measured(space, evaluator).original_values()
         if asked.out is not None:
             keep_original(network, task, values, asked.out)
     return dataclasses.replace(evaluator, original=values)
