@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -14,6 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from nas.core.errors import ConfigError
 from nas.core.tracebacks import summarize_exception
+from nas.pruning.axes import Axes
+from nas.pruning.labels import FIXED, Vector
 from nas.pruning.tracing import Call, Trace, tensors_in
 
 
@@ -57,10 +59,19 @@ def traced(network: nn.Module, example: Tensor, choices: Mapping[int, int] | Non
         raise ConfigError(
             f"the network fails for an image of shape {tuple(example.shape)}: {summarize_exception(error)}"
         ) from error
-    for tensor in tensors_in(out if isinstance(out, (tuple, list)) else [out]):
-        for vector in trace.axes(tensor):
-            trace.labels.fix(vector)
+    ends = [
+        axes for t in tensors_in(out if isinstance(out, (tuple, list)) else [out]) for axes in trace.axes(t)
+    ]
+    trace.outputs = {name for name, axes in trace.tensors.items() if _meet(trace, axes, ends)}
+    for vector in ends:
+        trace.labels.fix(vector)
     return trace
+
+
+def _meet(trace: Trace, axes: Axes, ends: Sequence[Vector]) -> bool:
+    """Whether a tensor has labels of the network's outputs."""
+    at_end = {int(label) for vector in ends for label in trace.labels.roots(vector)} - {FIXED}
+    return any(at_end & set(trace.labels.roots(vector).tolist()) for vector in axes)
 
 
 def _watched(trace: Trace, name: str, module: nn.Module) -> list[Any]:

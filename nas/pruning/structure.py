@@ -154,10 +154,10 @@ def _parts(group: Group, tensors: Mapping[str, Sequence[Vector]]) -> tuple[Vecto
 
 
 def _why_fixed(trace: Trace, name: str) -> str:
-    if trace.unknown:
-        operator, where = next(iter(trace.unknown.items()))
-        return f"its channels reach the network's output, or an operator without a rule ({operator} in {where or 'the network'})"
-    return "its channels are the network's output, or must keep their number"
+    if any(f"{name}.{own}" in trace.outputs for own in ("weight", "in_proj_weight")):
+        return "its channels are the network's output"
+    where = "; ".join(f"{operator} in {path or 'the network'}" for operator, path in trace.unknown.items())
+    return f"its channels must keep their number{f' (operators without a rule: {where})' if where else ''}"
 
 
 def _blocks(trace: Trace) -> list[str]:

@@ -68,6 +68,7 @@ class Trace:
     sums: dict[int, set[int]] = field(
         default_factory=dict
     )  # the tensors that a tensor is the sum of, or a function element by element
+    outputs: set[str] = field(default_factory=set)  # tensors with channels of the network's outputs
     added: set[int] = field(default_factory=set)  # tensors that are sums of several
     choices: Mapping[int, int] = field(default_factory=dict)
     sites: list[tuple[Vector, int]] = field(

@@ -97,6 +97,25 @@ def test_networks_of_torchvision(torchvision: ModuleType, name: str) -> None:
     check_random_cuts(network, structure)
 
 
+TIMM = {
+    "resnet18": (12, 5),
+    "mobilenetv2_100": (25, 10),
+    "efficientnet_b0": (40, 9),
+    "vgg11": (10, 0),
+    "mixnet_s": (40, 11),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TIMM)
+def test_networks_of_timm(torchvision: ModuleType, name: str) -> None:
+    timm = pytest.importorskip("timm", reason="timm is not installed; it comes with the extra 'dev'")
+    torch.manual_seed(0)
+    network, structure = analysed(timm.create_model(name, num_classes=10))
+    assert (len(structure.groups), len(structure.blocks)) == TIMM[name]
+    check_random_cuts(network, structure)
+
+
 def test_a_transformer_of_torchvision_loses_heads_hidden_units_and_blocks(torchvision: ModuleType) -> None:
     from torchvision.models import VisionTransformer
 
@@ -342,3 +361,13 @@ def test_the_original_is_unchanged() -> None:
     cut(network, structure, structure.groups[0].units[:2].tolist(), structure.blocks[:1])
     assert network.training
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+def test_the_reasons_of_layers_that_are_left_alone() -> None:
+    middle = nn.ModuleList([nn.Conv2d(16, 16, 1), nn.Conv2d(16, 16, 1)])
+    buffered = torch.randn(16, 1, 1)
+    _, structure = small(middle, lambda m, x: m[1](m[0](x) + buffered))
+    assert structure.left_alone == {
+        "middle.0": "its channels must keep their number",
+        "head": "its channels are the network's output",
+    }
