@@ -17,6 +17,7 @@ from nas.core.space import can_build, for_task, parsed
 from nas.core.task_spec import TaskSpec
 from nas.core.tracebacks import called, summarize_exception
 from nas.spaces.making import make_space
+from nas.training.evaluator import HasResolution
 
 AnyModel = str | Mapping[str, Any]
 _FORMS = (
@@ -53,6 +54,19 @@ def _part(space: Any) -> dict[str, Any]:
     if not isinstance(part, Mapping) or not isinstance(part.get("name"), str):
         raise ConfigError(f"model: space: expected a name, or a mapping with `name`, got {space!r:.200}")
     return dict(part)
+
+
+def recipe_of_model(model: AnyModel, recipe: Any, base: Path | None = None) -> Any:
+    """The settings of a recipe with the image side of the model, if that is an architecture which defines one and they have none."""
+    given = {} if recipe is None else recipe
+    if not isinstance(model, Mapping) or not isinstance(given, Mapping) or given.get("resolution"):
+        return recipe
+    part = dict(model["space"])
+    space = make_space(str(part.pop("name")), part, base)
+    if not isinstance(space, HasResolution):
+        return recipe
+    side = space.resolution(parsed(space, str(model["architecture"])))
+    return recipe if side is None else {**given, "resolution": side}
 
 
 def built_model(model: Any, task: TaskSpec, base: Path | None = None) -> nn.Module:

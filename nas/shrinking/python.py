@@ -21,7 +21,7 @@ from nas.runs.original import original_file
 from nas.shrinking.evaluator import TuningEvaluator
 from nas.shrinking.from_config import tuning, tuning_recipe
 from nas.shrinking.from_run import Picked, is_run, picked
-from nas.shrinking.models import built_model, called_with, checked_network
+from nas.shrinking.models import built_model, called_with, checked_network, normal_model, recipe_of_model
 from nas.shrinking.original import Say, keep_original, kept_values, train_original
 from nas.shrinking.spaces import check_limits, shrinkable
 from nas.shrinking.start import recipe_of_original
@@ -64,9 +64,14 @@ def shrinking_parts(
     data = found.data if asked.data is None and found is not None else asked.data
     if data is None:
         raise ConfigError("data: expected the images that the network was trained on, got None")
+    model: Any = asked.model if found is None else found.model
+    if isinstance(model, (str, Mapping)):
+        model = normal_model(model)
+        settings = recipe_of_model(model, asked.training.get("recipe"), Path.cwd())
+        asked = dataclasses.replace(asked, training={**asked.training, "recipe": settings})
     source, recipe = (data_source(data), recipe_from_config(tuning_recipe(asked.training.get("recipe"))))
     task = spec_of(Classification(), source, recipe)
-    build = _builder(asked.model if found is None else found.model, task)
+    build = _builder(model, task)
     network = build()
     kept = asked.out is not None and asked.resume and original_file(asked.out).is_file()
     weights = found.weights if found is not None else asked.weights

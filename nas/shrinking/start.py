@@ -18,7 +18,7 @@ from nas.core.task_spec import TaskSpec
 from nas.engine.settle import settled
 from nas.runs.files import check_new
 from nas.shrinking.from_config import SHRINKABLE, TUNED, tuning_recipe
-from nas.shrinking.models import built_model, normal_model
+from nas.shrinking.models import AnyModel, built_model, normal_model, recipe_of_model
 from nas.shrinking.original import Say, keep_original, train_original
 from nas.shrinking.spaces import check_limits, initial_design, shrinkable
 from nas.shrinking.weights import load_weights
@@ -38,7 +38,7 @@ def shrinks(config: SearchConfig) -> bool:
 def prepared(
     config: SearchConfig, base: Path | None, out: Path, say: Say = lambda line: None
 ) -> tuple[SearchConfig, Problem]:
-    """The config of a new shrink run that depends on the run\'s folder and the data alone, and its problem.
+    """The config of a new shrink run that depends on the run's folder and the data alone, and its problem.
 
     Finds the classes, channels and image size from the data; builds the network and loads its weights, or trains it by the
     recipe `space.train` and reports progress to `say`; evaluates it; writes `out/original/original.pt`. The initial design becomes
@@ -50,10 +50,11 @@ def prepared(
     check_new(absolute(out))
     settings = dict(config.space.settings)
     given = settings.pop("train", None)
-    task, data, recipe = _data(config, settings)
     if "model" not in settings:
         raise ConfigError("space module: needs the setting 'model', such as my_net.py:make_model")
     settings["model"] = normal_model(settings["model"])
+    config = _with_resolution(config, settings["model"], base)
+    task, data, recipe = _data(config, settings)
     network = built_model(settings["model"], task, base)
     if settings.get("weights") is not None:
         if given is not None:
@@ -76,6 +77,17 @@ def prepared(
         )
         space = shrinkable(network, task, settings.get("keep") or (), settings.get("resolutions"))
     return _completed(config, settings, space, network, task, base, out)
+
+
+def _with_resolution(config: SearchConfig, model: AnyModel, base: Path | None) -> SearchConfig:
+    """The config with the image side of the model in the recipe, if the model has one."""
+    if config.evaluator is None:
+        return config
+    plain = config.model_dump(mode="json")
+    recipe = recipe_of_model(model, plain["evaluator"].get("recipe"), base)
+    if recipe is not None:
+        plain["evaluator"]["recipe"] = recipe
+    return check_config(plain)
 
 
 def _data(config: SearchConfig, settings: Mapping[str, Any]) -> tuple[TaskSpec, Any, Recipe]:

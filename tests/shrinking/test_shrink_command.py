@@ -107,6 +107,35 @@ def test_a_network_of_a_run_is_shrunk_with_its_weights(command: Run, folder: Pat
     assert original["error"] == pytest.approx(best["error"])
 
 
+def test_a_network_for_smaller_images_keeps_its_images(command: Run, folder: Path) -> None:
+    small = '--set=initial=["resolution=6/conv1=1.0/conv2=1.0"]'
+    done = shrink(
+        command, "my_net.py:make_model", "--weights", "trained.pt", small, budget=1, out="runs/first"
+    )
+    assert done.code == 0, done.err
+    done = command("shrink", "runs/first", *SHORT[2:], "--budget", "2", "--out", "runs/second")
+    assert done.code == 0, done.err
+    first = pd.read_csv("runs/first/front.csv").iloc[0]
+    summary = json.loads(Path("runs/second/summary.json").read_text())
+    assert summary["original"]["error"] == pytest.approx(first["error"])
+    assert summary["original"]["madds"] == first["madds"]
+    assert "resolution=6/" in pd.read_csv("runs/second/front.csv")["architecture"][0]
+
+
+def test_an_architecture_of_a_space_is_shrunk_from_python_too() -> None:
+    model = "muxnet-tiny:r12/stem16s1/se0/ds16:v0/ir8:k3s2e4/head32"
+    settings = {"recipe": {"epochs": 1, "max_pictures": 64}}
+    result = nas.shrink(
+        model,
+        data="digits",
+        training=settings,
+        train={"epochs": 1, "max_pictures": 64},
+        budget=2,
+        algorithm="random",
+    )
+    assert result.summary["original"]["params"] == result.front["params"].max()
+
+
 def test_code_of_a_run_is_imported_after_a_question_alone(
     command: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
