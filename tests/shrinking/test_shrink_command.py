@@ -133,7 +133,7 @@ def test_an_architecture_of_a_space_is_shrunk_from_python_too() -> None:
         budget=2,
         algorithm="random",
     )
-    assert result.summary["original"]["params"] == result.front["params"].max()
+    assert result.summary["original"]["params"] == result.history["params"][0]
 
 
 def test_code_of_a_run_is_imported_after_a_question_alone(
