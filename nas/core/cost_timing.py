@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -24,17 +25,18 @@ _TIMED = 5  # architectures to time; the fastest counts, since the first call ma
 _TIMING_S = 0.5  # after which two are enough
 
 
-class Kept:
+Values = TypeVar("Values")
+
+
+class Kept(Generic[Values]):
     """Cache of a function of an architecture, for the last `KEPT` architectures."""
 
     def __init__(self) -> None:
         self.computed = 0
         # of a plain dict the oldest takes ever longer to find
-        self._values: OrderedDict[Architecture, dict[str, float]] = OrderedDict()
+        self._values: OrderedDict[Architecture, Values] = OrderedDict()
 
-    def get(
-        self, architecture: Architecture, compute: Callable[[Architecture], dict[str, float]]
-    ) -> dict[str, float]:
+    def get(self, architecture: Architecture, compute: Callable[[Architecture], Values]) -> Values:
         """Return the values; the caller must not change them."""
         found = self._values.get(architecture)
         if found is None:

@@ -63,8 +63,10 @@ class Problem:
     _cheap: tuple[Objective, ...] = field(init=False, repr=False)
     _cheap_limits: tuple[Limit, ...] = field(init=False, repr=False)
     _needs_cost: bool = field(init=False, repr=False)
-    _kept: Kept = field(init=False, repr=False, compare=False)  # cache of cheap values
-    _kept_costs: Kept = field(init=False, repr=False, compare=False)  # cache of the space's costs
+    _kept: Kept[dict[str, float]] = field(init=False, repr=False, compare=False)  # cache of cheap values
+    _kept_costs: Kept[Mapping[str, float]] = field(
+        init=False, repr=False, compare=False
+    )  # cache of the space's costs
     _failing: Failing = field(init=False, repr=False, compare=False)
     _excluded: dict[str, int] = field(init=False, repr=False, compare=False)  # by reason
     _timed: list[float] = field(init=False, repr=False, compare=False)  # seconds per architecture, once known
@@ -213,10 +215,17 @@ class Problem:
         """
         return dict(self._kept.get(architecture, self._cheap_values)) if self._cheap else {}
 
-    def costs(self, architecture: Architecture) -> dict[str, float]:
+    def costs(self, architecture: Architecture) -> Mapping[str, float]:
         """The entries of the space's `cost`, cached like `cheap_values`."""
         cost = self.space.cost  # type: ignore[attr-defined]
-        return self._kept_costs.get(architecture, lambda a: dict(self._ask("cost()", cost, a)))
+
+        def found(a: Architecture) -> Mapping[str, float]:
+            entries = self._ask("cost()", cost, a)
+            return (
+                entries if isinstance(entries, Mapping) else dict(entries)
+            )  # a mapping may compute some on demand
+
+        return self._kept_costs.get(architecture, found)
 
     def cost_failure(self, architecture: Architecture) -> str:
         """Why a cheap objective of this architecture cannot be computed, so that it is invalid for the search; "" if all can.

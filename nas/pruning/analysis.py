@@ -53,7 +53,9 @@ def analyse(network: nn.Module, example: Tensor, keep: Collection[str] = ()) -> 
         for i in sites:
             choices[i] = choices.get(i, 0) + 1
     left = {name: first.get(name, why) for name, why in structure.left_alone.items()}
-    return _without(dataclasses.replace(structure, left_alone=left), reasons, keep)
+    return _without(
+        dataclasses.replace(structure, left_alone=left, choices=dict(trace.choices)), reasons, keep
+    )
 
 
 def meta_copy(network: nn.Module) -> nn.Module:

@@ -37,6 +37,9 @@ class Following(Protocol):
     def resized_groups(self) -> None:
         """The running convolution has as many groups as its channels allow."""
 
+    def worked(self, times: int, vectors: Sequence[Vector]) -> None:
+        """An operator has `times` multiply-adds for each combination of indices of these dimensions."""
+
     def normalised(self, vectors: Sequence[Vector]) -> None:
         """Statistics are computed over these dimensions."""
 

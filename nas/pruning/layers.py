@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ def _mm(trace: Following, args: tuple[Any, ...], out: Tensor) -> Axes:
     trace.labels.tie(a[-1], b[-2])
     for first, second in zip(a[:-2], b[:-2], strict=True):
         trace.labels.tie(first, second)
+    trace.worked(1, [*a, b[-1]])
     return [*a[:-1], b[-1]]
 
 
@@ -63,6 +65,8 @@ def _convolution(trace: Following, args: tuple[Any, ...], out: Tensor) -> Axes:
         results = np.tile(first, groups) if transposed else first
     if bias is not None:
         trace.labels.tie(results, trace.axes(bias)[0])
+    places = (x if transposed else out).shape
+    trace.worked(places[0] * math.prod(places[2:]), axes)
     found = zeros(out.shape)
     found[1] = results
     return found

@@ -50,7 +50,7 @@ class Structure:
     """What can be cut in a network, and what cannot.
 
     `tensors` has the units of every dimension of each parameter and buffer in use (0: never cut). `blocks` are the paths of modules that can be replaced by the identity. `left_alone`
-    has the reasons by path.
+    has the reasons by path. `choices` repeat the trace (`nas.pruning.running.traced`).
     """
 
     groups: tuple[Group, ...]
@@ -59,6 +59,7 @@ class Structure:
     resized: tuple[Resized, ...] = ()
     depthwise: frozenset[str] = frozenset()
     left_alone: Mapping[str, str] = field(default_factory=dict)
+    choices: Mapping[int, int] = field(default_factory=dict)
 
     def group(self, name: str) -> Group:
         """The group of this name. Raises `ConfigError` for another."""

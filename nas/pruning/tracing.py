@@ -35,6 +35,15 @@ class Resized:
     item: int | None = None
 
 
+@dataclass(frozen=True)
+class Work:
+    """Multiply-adds of an operator in a module: `times` by the number of indices of each of the dimensions."""
+
+    module: str
+    times: int
+    dimensions: tuple[Vector, ...]
+
+
 @dataclass
 class Call:
     """A module with one tensor as argument and one as result: their labels, and the tensors."""
@@ -56,6 +65,7 @@ class Trace:
     tensors: dict[str, Axes] = field(default_factory=dict)  # of parameters and buffers, by name
     calls: list[Call] = field(default_factory=list)
     resized: list[Resized] = field(default_factory=list)
+    work: list[Work] = field(default_factory=list)
     depthwise: set[str] = field(
         default_factory=set
     )  # convolutions whose number of groups is that of their channels
@@ -174,6 +184,10 @@ class Trace:
     def resized_groups(self) -> None:
         """Record that the running convolution has as many groups as channels."""
         self.depthwise.add(self.owner)
+
+    def worked(self, times: int, vectors: Sequence[Vector]) -> None:
+        """Record multiply-adds."""
+        self.work.append(Work(self.owner, times, tuple(vectors)))
 
     def normalised(self, vectors: Sequence[Vector]) -> None:
         """Record that statistics are computed over these dimensions."""

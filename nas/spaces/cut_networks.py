@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,15 @@ from nas.core.records import RESERVED, Architecture, Block, FloatArray
 from nas.core.task_spec import TaskSpec
 from nas.pruning.analysis import analyse, meta_copy
 from nas.pruning.attention import with_heads
+from nas.pruning.costs import Counts
 from nas.pruning.cutting import cut
 from nas.pruning.ranking import magnitudes
-from nas.pruning.running import evaluating, plain_operators
+from nas.pruning.running import evaluating, plain_operators, traced
 from nas.pruning.structure import Structure
 from nas.spaces.choices import Choices
 from nas.spaces.flattening import TAKEN
 from nas.spaces.layers import layers
+from nas.spaces.modules import training_only
 from nas.spaces.parameters import Choice
 from nas.spaces.space import Space
 from nas.spaces.tracing import trace
@@ -32,6 +35,7 @@ from nas.spaces.tracing import trace
 SHARES = (1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8, 1.0)  # of the channels that stay
 SIDES = (1 / 2, 5 / 8, 3 / 4, 7 / 8, 1.0)  # of the images' side
 RESOLUTION = "resolution"
+TRACED = ("params", "madds", "activations")  # of nas.spaces.tracing.trace
 _SPREAD, _BLOCK_STAYS, _WHOLE_SIDE = 0.15, 0.85, 0.5  # of random networks
 
 
@@ -48,6 +52,8 @@ class Cutter:
     names: Mapping[str, str]
     orders: Mapping[str, Sequence[int]]
     task: TaskSpec
+    counts: Counts | None = None  # None: costs are traced
+    _gone: dict[tuple[str, float], list[int]] = field(default_factory=dict)  # units by group and share
 
     def __call__(self, c: Choices, *, num_classes: int, in_channels: int) -> nn.Module:
         """The network with inherited weights. Raises `ConfigError` for other classes or channels than the original's."""
@@ -70,15 +76,41 @@ class Cutter:
         return self._cut(self.bare, c)
 
     def _cut(self, network: nn.Module, c: Choices) -> nn.Module:
-        structure = self.structure
-        removed = [block for block in structure.blocks if not c[self.names[block]]]
+        return cut(network, self.structure, *self.gone(c))
+
+    def gone(self, c: Choices) -> tuple[list[int], list[str]]:
+        """The units and the blocks that are cut."""
+        removed = [block for block in self.structure.blocks if not c[self.names[block]]]
         gone: list[int] = []
-        for group in structure.groups:
+        for group in self.structure.groups:
             share = c.get(self.names[group.name], 1.0)  # inactive within a removed block
             if share < 1:
-                kept = group.kept(self.orders[group.name], round(share * len(group.units)))
-                gone += np.setdiff1d(group.units, kept).tolist()
-        return cut(network, structure, gone, removed)
+                if (group.name, share) not in self._gone:
+                    kept = group.kept(self.orders[group.name], round(share * len(group.units)))
+                    self._gone[group.name, share] = np.setdiff1d(group.units, kept).tolist()
+                gone += self._gone[group.name, share]
+        return gone, removed
+
+
+class CutCosts(Mapping[str, float]):
+    """Exact costs; those that take a pass through the network are computed when they are read."""
+
+    def __init__(self, known: Mapping[str, float], traced: Callable[[], Mapping[str, float]]) -> None:
+        self._known, self._traced = dict(known), traced
+
+    def __getitem__(self, name: str) -> float:
+        if name not in self._known and name in TRACED:
+            self._known |= self._traced()
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(TRACED)
+
+    def __len__(self) -> int:
+        return len(TRACED)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 class ModuleSpace(Space):
@@ -146,7 +178,14 @@ class ModuleSpace(Space):
         """As `nas.Space.cost`, at the architecture's resolution."""
         if not isinstance(given, Architecture):
             return super().cost(given)
-        return trace(lambda: self.cutter.without_memory(self.choices(given)), self._shape(given))
+        counts, side = self.cutter.counts, self.resolution(given)
+        if counts is None or (side is None and self.task.image_size != self.cutter.task.image_size):
+            return self._traced(given)
+        return CutCosts(counts(*self.cutter.gone(self.choices(given)), side), partial(self._traced, given))
+
+    def _traced(self, architecture: Architecture) -> dict[str, float]:
+        choices = self.choices(architecture)
+        return trace(lambda: self.cutter.without_memory(choices), self._shape(architecture))
 
     def blocks(self, architecture: Architecture) -> Sequence[Block]:
         """As `nas.Space.blocks`."""
@@ -195,8 +234,42 @@ def from_module(
     }
     sides = _sides(original, image) if resolutions is None else sorted(set(resolutions))
     names = _names(original, structure)
-    cutter = Cutter(original, meta_copy(original), structure, names, orders, task)
-    return ModuleSpace(name, cutter, _parameters(original, structure, names, sides), structure.left_alone)
+    counts = _counts(original, structure, image, sides)
+    if len({counts((), (), side)["madds"] for side in sides}) == 1:
+        sides = []  # the network resizes its images itself
+    parameters = _parameters(original, structure, names, sides)
+    slow = Cutter(original, meta_copy(original), structure, names, orders, task)
+    made, exact = (
+        ModuleSpace(name, cutter, parameters, structure.left_alone)
+        for cutter in (replace(slow, counts=counts), slow)
+    )
+    return made if _agree(made, exact) else exact
+
+
+def _counts(network: nn.Module, structure: Structure, image: Tensor, sides: Sequence[int]) -> Counts:
+    spare = tuple(f"{name}." for name in training_only(network))
+    used = {name for name, _ in network.named_parameters() if not name.startswith(spare)}
+    images: dict[int | None, Tensor] = {None: image}
+    images |= {side: image[:, :, :side, :side].contiguous() for side in sides}
+    traces = {side: traced(network, one, structure.choices) for side, one in images.items()}
+    return Counts(network, structure, used, traces)
+
+
+def _agree(quick: ModuleSpace, slow: ModuleSpace) -> bool:
+    """Whether quick costs are those of traced networks, for the whole network and a random one at every resolution."""
+    rng = np.random.default_rng(0)
+    side = next((i for i, gene in enumerate(quick.declaration.genes) if gene.name == RESOLUTION), None)
+    tried = [quick.whole]
+    for number in range(max(3, 1 if side is None else quick.cardinalities[side])):
+        genes = list(quick.sample(rng).genes)
+        if side is not None:
+            genes[side] = number % quick.cardinalities[side]
+        tried.append(Architecture(quick.name, tuple(genes)))
+    for architecture in tried:
+        exact, fast = slow.cost(architecture), quick.cost(architecture)
+        if any(exact[name] != fast[name] for name in ("params", "madds")):
+            return False
+    return True
 
 
 def _plain_copy(module: nn.Module, image: Tensor) -> nn.Module:

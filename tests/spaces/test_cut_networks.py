@@ -193,3 +193,51 @@ def test_random_networks_have_shares_around_a_common_one(space: ModuleSpace) -> 
     fixed = space.fix({"stem.0": 0.5, "resolution": 32})
     assert all(fixed.is_valid(fixed.sample(rng)) for _ in range(20))
     assert {fixed.choices(fixed.sample(rng))["stem.0"] for _ in range(20)} == {0.5}
+
+
+@pytest.mark.parametrize("name", ["resnet18", pytest.param("muxnet_xs", marks=pytest.mark.slow)])
+def test_quick_costs_are_those_of_the_traced_network(name: str) -> None:
+    torch.manual_seed(0)
+    space = from_module(create_network(name, num_classes=5, resolution=32), (3, 32, 32))
+    assert space.cutter.counts is not None
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        architecture = space.sample(rng)
+        quick, exact = space.cost(architecture), space._traced(architecture)
+        assert list(quick) == ["params", "madds", "activations"]
+        assert dict(quick) == exact
+
+
+def test_costs_are_traced_where_quick_ones_differ() -> None:
+    class Repeated(nn.Module):
+        """Runs its layer as often as it has channels, which no trace of the original can know."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.layer, self.head = nn.Conv2d(1, 8, 1), nn.Conv2d(8, 8, 1), nn.Linear(8, 10)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.stem(x)
+            for _ in range(x.shape[1]):
+                x = x + 0 * self.layer(x)
+            return self.head(x.mean((2, 3)))
+
+    space = from_module(Repeated(), (1, 8, 8))
+    assert space.cutter.counts is None
+    half = space.uniform(0.5)
+    assert space.cost(half)["madds"] == 64 * (4 + 4 * 16) + 40
+    assert space.build(half)(torch.zeros(1, 1, 8, 8)).shape == (1, 10)
+
+
+def test_a_network_that_resizes_its_images_has_no_resolution() -> None:
+    class Resizing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = plain()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.inner(nn.functional.interpolate(x, (8, 8)))  # type: ignore[no-any-return]
+
+    space = from_module(Resizing(), (1, 16, 16))
+    assert "resolution" not in space.parameters
+    assert space.resolution(space.whole) is None
