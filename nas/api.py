@@ -155,6 +155,7 @@ def shrink(
     data: Any = None,
     weights: str | os.PathLike[str] | None = None,
     keep: Sequence[str] = (),
+    ranking: str = "magnitude",
     objectives: Sequence[AnyObjective] = ("error", "params", "madds"),
     budget: int = 40,
     limits: Sequence[Limit | str] = (),
@@ -179,6 +180,7 @@ def shrink(
         data: the images, as in `search`; None takes those of a run.
         weights: a PyTorch file with the network's tensors. A network that is not a module, and has none, is trained first.
         keep: names of modules to leave alone.
+        ranking: of channels: ``"magnitude"`` of their weights, or ``"taylor"``, the change of the loss without them on training images.
         pick: the network of a run, as in `nas export`.
         training: settings of the evaluator ``tuning``: ``{"recipe": {"epochs": 5}, "distillation": 0.5}``.
         train: the recipe of an original network that is trained first, such as ``{"epochs": 30}``.
@@ -192,7 +194,9 @@ def shrink(
     folder = None if out is None else absolute(out)
     if folder is not None and not resume:
         check_new(folder)
-    own = Asked(model, data, weights, keep, pick, training or {}, train, limits, folder, resume, seed, trust)
+    own = Asked(
+        model, data, weights, keep, ranking, pick, training or {}, train, limits, folder, resume, seed, trust
+    )
     aim = read_target(os.fspath(target)) if isinstance(target, (str, os.PathLike)) else target
 
     def parts_of(space: SearchSpace, evaluate: Evaluate) -> Parts:

@@ -24,6 +24,7 @@ def module(
     weights: str | None = None,
     keep: Sequence[str] = (),
     resolutions: Sequence[int] | None = None,
+    ranking: str = "magnitude",
     num_classes: int | None = None,
     in_channels: int | None = None,
     image_size: Any = None,
@@ -32,10 +33,11 @@ def module(
     """The smaller networks within `model`, with its `weights` (docs/shrink.md).
 
     `model` is `file.py:function`, a listed network, or a mapping of `space` and `architecture`; `weights` a file of tensors, and
-    `keep` the names of modules to leave alone. `num_classes`, `in_channels` and `image_size` are those of the data: `nas shrink`
+    `keep` the names of modules to leave alone. `ranking` of channels is `magnitude` or `taylor` (`nas.shrinking.ranking`). `num_classes`, `in_channels` and `image_size` are those of the data: `nas shrink`
     and `nas search` set them.
     """
     from nas.shrinking.models import built_model
+    from nas.shrinking.ranking import TAYLOR, check_ranking, kept_scores
     from nas.shrinking.spaces import shrinkable
     from nas.shrinking.weights import load_weights
 
@@ -46,9 +48,13 @@ def module(
         )
     task = TaskSpec(in_channels, num_classes, as_size("space module: image_size", image_size))
     network = built_model(model, task, base)
+    check_ranking(ranking)
+    scores = None
     if weights is not None:
-        load_weights(network, Path(weights) if base is None else base / weights)
-    found: SearchSpace = shrinkable(network, task, keep, resolutions)
+        file = Path(weights) if base is None else base / weights
+        load_weights(network, file)
+        scores = kept_scores(file) if ranking == TAYLOR else None
+    found: SearchSpace = shrinkable(network, task, keep, resolutions, scores)
     return found
 
 

@@ -13,6 +13,7 @@ from torch import nn
 from nas.core.errors import ConfigError, DataError
 from nas.core.files import absolute, make_folder
 from nas.core.json_text import read_json
+from nas.core.records import FloatArray
 from nas.core.task_spec import TaskSpec
 from nas.core.text import duration
 from nas.runs.files import ORIGINAL
@@ -82,14 +83,21 @@ def _check_same(folder: Path, named: Any) -> None:
     files.write_text(NETWORK, json.dumps({"schema": 1, "network": json.loads(text), "space": {}}) + "\n")
 
 
-def keep_original(network: nn.Module, task: TaskSpec, values: Mapping[str, float], run: Path) -> Path:
-    """Write the weights of the original network to a run's folder, with its sizes and values; return the file."""
+def keep_original(
+    network: nn.Module,
+    task: TaskSpec,
+    values: Mapping[str, float],
+    run: Path,
+    scores: Mapping[str, FloatArray] | None = None,
+) -> Path:
+    """Write the weights of the original network to a run's folder, with its sizes, values and scores of channels; return the file."""
     file = original_file(run)
     files = training_files(file.parent)
     make_folder(file.parent)
     files.claim(WEIGHTS)
     state = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
-    weights.save(file, {"network": state, "values": dict(values), **task.as_json()})
+    ranked = {} if scores is None else {"scores": {g: torch.from_numpy(s) for g, s in scores.items()}}
+    weights.save(file, {"network": state, "values": dict(values), **ranked, **task.as_json()})
     return file
 
 

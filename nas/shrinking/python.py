@@ -15,6 +15,7 @@ from torch import nn
 
 from nas.core.errors import ConfigError
 from nas.core.plugins import make
+from nas.core.records import FloatArray
 from nas.core.task_spec import TaskSpec
 from nas.runs.code_of_strangers import allow_in_python
 from nas.runs.original import original_file
@@ -23,6 +24,7 @@ from nas.shrinking.from_config import tuning, tuning_recipe
 from nas.shrinking.from_run import Picked, is_run, picked
 from nas.shrinking.models import built_model, called_with, checked_network, normal_model, recipe_of_model
 from nas.shrinking.original import Say, keep_original, kept_values, train_original
+from nas.shrinking.ranking import TAYLOR, check_ranking, kept_scores, scores_by
 from nas.shrinking.spaces import check_limits, shrinkable
 from nas.shrinking.start import recipe_of_original
 from nas.shrinking.weights import load_weights
@@ -41,6 +43,7 @@ class Asked:
     data: Any
     weights: str | os.PathLike[str] | None
     keep: Sequence[str]
+    ranking: str
     pick: str
     training: Mapping[str, Any]
     train: Mapping[str, Any] | None
@@ -79,6 +82,7 @@ def shrinking_parts(
         load_weights(network, original_file(asked.out))
     elif weights is not None:
         load_weights(network, os.fspath(weights))
+    check_ranking(asked.ranking)
     space = shrinkable(network, task, asked.keep)
     check_limits(space, asked.limits)
     if not kept and weights is None and not isinstance(asked.model, nn.Module):
@@ -86,7 +90,17 @@ def shrinking_parts(
         space = shrinkable(network, task, asked.keep)
     elif asked.train is not None:
         raise ConfigError("train: not used with a network that has weights; remove train")
-    return space, _evaluator(asked, space, network, source, task, kept, measured)
+    if kept and asked.out is not None and asked.ranking == TAYLOR:
+        scores: Mapping[str, FloatArray] | None = kept_scores(original_file(asked.out))
+    else:
+        scores = scores_by(asked.ranking, space, source, recipe)
+    space = space if scores is None else space.ranked(scores)
+
+    def keep(values: Mapping[str, float]) -> None:
+        if asked.out is not None:
+            keep_original(network, task, values, asked.out, scores)
+
+    return space, _evaluator(asked, space, source, keep, kept, measured)
 
 
 def _picked(asked: Asked) -> Picked | None:
@@ -134,13 +148,12 @@ def _trained(asked: Asked, build: Callable[[], nn.Module], data: Any, recipe: An
 def _evaluator(
     asked: Asked,
     space: Any,
-    network: nn.Module,
     data: Any,
-    task: TaskSpec,
+    keep: Callable[[Mapping[str, float]], None],
     kept: bool,
     measured: Callable[[Any, TuningEvaluator], Any],
 ) -> TuningEvaluator:
-    """The evaluator with the values of the original network, which it keeps in the run's folder."""
+    """The evaluator with the values of the original network, which `keep` writes to the run's folder."""
     settings = {**asked.training, "data": data}
     evaluator = make("evaluator", tuning, settings, "tuning", space=space)
     assert isinstance(evaluator, TuningEvaluator)
@@ -148,6 +161,5 @@ def _evaluator(
         values = kept_values(asked.out)
     else:
         values = measured(space, evaluator).original_values()
-        if asked.out is not None:
-            keep_original(network, task, values, asked.out)
+        keep(values)
     return dataclasses.replace(evaluator, original=values)

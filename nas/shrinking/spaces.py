@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
 
 from nas.core.errors import ConfigError
 from nas.core.objectives import Limit
-from nas.core.records import Architecture
+from nas.core.records import Architecture, FloatArray
 from nas.core.space import for_task
 from nas.core.task_spec import TaskSpec
 from nas.spaces import from_module
@@ -18,14 +18,19 @@ UNIFORM = (0.875, 0.75, 0.625, 0.5, 0.375, 0.25)  # shares of the channels of ev
 
 
 def shrinkable(
-    network: nn.Module, task: TaskSpec, keep: Sequence[str] = (), resolutions: Sequence[int] | None = None
+    network: nn.Module,
+    task: TaskSpec,
+    keep: Sequence[str] = (),
+    resolutions: Sequence[int] | None = None,
+    scores: Mapping[str, FloatArray] | None = None,
 ) -> Any:
-    """The space of the smaller networks within `network`, for images and classes of `task`. Raises `ConfigError`."""
+    """The space of the smaller networks within `network`, for images and classes of `task`; see `from_module`. Raises `ConfigError`."""
     if isinstance(keep, str):
         keep = [name.strip() for name in keep.split(",") if name.strip()]
     assert task.image_size is not None
     shape = (task.in_channels, *task.image_size)
-    return for_task(from_module(network, shape, keep=tuple(keep), resolutions=resolutions), task)
+    found = from_module(network, shape, keep=tuple(keep), resolutions=resolutions, scores=scores)
+    return for_task(found, task)
 
 
 def smallest(space: Any) -> Architecture:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-
-from torch import nn
 
 from nas.config.assemble import make_problem
 from nas.config.schema import SearchConfig, check_config
@@ -20,6 +18,7 @@ from nas.runs.files import check_new
 from nas.shrinking.from_config import SHRINKABLE, TUNED, tuning_recipe
 from nas.shrinking.models import AnyModel, built_model, normal_model, recipe_of_model
 from nas.shrinking.original import Say, keep_original, train_original
+from nas.shrinking.ranking import MAGNITUDE, check_ranking, scores_by
 from nas.shrinking.spaces import check_limits, initial_design, shrinkable
 from nas.shrinking.weights import load_weights
 from nas.training import recipe_from_config
@@ -60,6 +59,7 @@ def prepared(
         if given is not None:
             raise ConfigError("space module: train: not used with weights; remove one of the two")
         load_weights(network, _from(base, str(settings["weights"])))
+    ranking = check_ranking(settings.get("ranking", MAGNITUDE))
     space = shrinkable(network, task, settings.get("keep") or (), settings.get("resolutions"))
     check_limits(space, config.limits)
     if settings.get("weights") is None:
@@ -76,7 +76,13 @@ def prepared(
             say=say,
         )
         space = shrinkable(network, task, settings.get("keep") or (), settings.get("resolutions"))
-    return _completed(config, settings, space, network, task, base, out)
+    scores = scores_by(ranking, space, data, recipe)
+    ranked = space if scores is None else space.ranked(scores)
+
+    def keep(values: Mapping[str, float]) -> Path:
+        return keep_original(network, task, values, out, scores)
+
+    return _completed(config, settings, ranked, keep, task, base)
 
 
 def _with_resolution(config: SearchConfig, model: AnyModel, base: Path | None) -> SearchConfig:
@@ -132,19 +138,18 @@ def _completed(
     config: SearchConfig,
     settings: dict[str, Any],
     space: SearchSpace,
-    network: nn.Module,
+    keep: Callable[[Mapping[str, float]], Path],
     task: TaskSpec,
     base: Path | None,
-    out: Path,
 ) -> tuple[SearchConfig, Problem]:
-    """The config with the data's sizes, the run's own weights and the values of the original network."""
+    """The config with the data's sizes, the run's own weights and the values of the original network, which `keep` writes."""
     assert config.evaluator is not None
-    file = keep_original(network, task, {}, out)
+    file = keep({})
     plain = config.model_dump(mode="json")
     plain["space"] = {"name": config.space.name, **settings, **task.as_json(), "weights": str(file)}
     evaluator: Any = make_problem(check_config(plain), base, space).evaluate
     values = getattr(evaluator, "evaluator", evaluator).original_values()
-    keep_original(network, task, values, out)
+    keep(values)
     plain["evaluator"] = {**plain["evaluator"], "original": values}
     problem = make_problem(check_config(plain), base, space)
     if not plain["initial"]:

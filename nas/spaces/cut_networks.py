@@ -138,6 +138,13 @@ class ModuleSpace(Space):
         """The architecture of the original: everything stays."""
         return self.uniform(1.0)
 
+    def ranked(self, scores: Mapping[str, FloatArray]) -> ModuleSpace:
+        """A copy in which the channels of these groups are ranked by their scores (n,), the largest first; see `from_module`."""
+        found = copy.copy(self)
+        found.cutter = replace(self.cutter, orders={**self.cutter.orders, **_orders(scores)}, _gone={})
+        found.build(found.cutter.__call__)
+        return found
+
     def uniform(self, share: float) -> Architecture:
         """The architecture in which every group keeps the nearest offered share to `share`; blocks and images stay as they are."""
         values: dict[str, Any] = {}
@@ -228,10 +235,7 @@ def from_module(
         reasons = "; ".join(f"{path}: {why}" for path, why in list(structure.left_alone.items())[:3])
         raise ConfigError(f"nothing of the network can be cut ({reasons or 'it has no layer with weights'})")
     task = TaskSpec(image.shape[1], _classes(original, image), (image.shape[2], image.shape[3]))
-    found = magnitudes(original, structure) | dict(scores or {})
-    orders = {
-        group.name: np.argsort(-found[group.name], kind="stable").tolist() for group in structure.groups
-    }
+    orders = _orders(magnitudes(original, structure) | dict(scores or {}))
     sides = _sides(original, image) if resolutions is None else sorted(set(resolutions))
     names = _names(original, structure)
     counts = _counts(original, structure, image, sides)
@@ -270,6 +274,11 @@ def _agree(quick: ModuleSpace, slow: ModuleSpace) -> bool:
         if any(exact[name] != fast[name] for name in ("params", "madds")):
             return False
     return True
+
+
+def _orders(scores: Mapping[str, FloatArray]) -> dict[str, list[int]]:
+    """By group the places of its units, the largest score first."""
+    return {name: np.argsort(-values, kind="stable").tolist() for name, values in scores.items()}
 
 
 def _plain_copy(module: nn.Module, image: Tensor) -> nn.Module:

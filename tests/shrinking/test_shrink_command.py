@@ -57,6 +57,21 @@ def test_a_run_does_not_depend_on_the_file_of_weights_nor_on_its_place(command: 
     assert network(torch.zeros(1, 1, 8, 8)).shape == (1, 10)
 
 
+def test_channels_are_ranked_by_the_loss_and_the_ranking_stays_with_the_run(
+    command: Run, folder: Path
+) -> None:
+    given = ("my_net.py:make_model", "--weights", "trained.pt", "--set")
+    done = shrink(command, *given, "space.ranking=tailor")
+    assert done.code == 2
+    assert "ranking: unknown 'tailor' (did you mean 'taylor'?)" in done.err
+    assert not Path("runs/smaller").exists()
+    assert shrink(command, *given, "space.ranking=taylor").code == 0
+    assert torch.load("runs/smaller/original/original.pt", weights_only=True)["scores"]
+    assert command("shrink", "--resume", "runs/smaller", "--budget", "6", "--trust").code == 0
+    best = pd.read_csv("runs/smaller/front.csv")["architecture"][0]
+    assert nas.load_network("runs/smaller", best, trust=True)(torch.zeros(1, 1, 8, 8)).shape == (1, 10)
+
+
 def test_without_weights_the_original_is_trained_first_and_the_search_resumes(
     command: Run, folder: Path
 ) -> None:

@@ -56,6 +56,20 @@ def test_weights_replace_those_of_a_module(trained: Plain, tmp_path: Path) -> No
     assert result.summary["original"] == nas.shrink(trained, **QUICK).summary["original"]
 
 
+def test_channels_can_be_ranked_by_the_loss(trained: Plain, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"space module: ranking: unknown 'tailor'.*did you mean 'taylor'"):
+        nas.shrink(trained, ranking="tailor", **QUICK)
+    result = nas.shrink(trained, ranking="taylor", out=tmp_path / "run", **QUICK)
+    ranked = dict(result.space.cutter.orders)
+    plainly = nas.shrink(trained, **QUICK).space.cutter.orders
+    assert ranked != plainly
+    assert {name: sorted(order) for name, order in ranked.items()} == {
+        name: sorted(order) for name, order in plainly.items()
+    }
+    later = nas.shrink(Plain(), ranking="taylor", out=tmp_path / "run", resume=True, **{**QUICK, "budget": 6})
+    assert dict(later.space.cutter.orders) == ranked
+
+
 @pytest.mark.slow
 def test_workers_of_ray_give_the_same_values(trained: Plain) -> None:
     alone = nas.shrink(trained, loop={"concurrency": 2}, **QUICK)
