@@ -20,7 +20,7 @@ from nas.cli.notices import notices
 from nas.cli.progress import Progress
 from nas.cli.reporting import report_at_the_end
 from nas.cli.show import expected_note, fitted, front_table
-from nas.cli.shrinking_lines import model_text, values_text
+from nas.cli.shrinking_lines import cut_text, model_text, values_text
 from nas.cli.trusting import asking
 from nas.config.assemble import assemble, built_in_config
 from nas.config.schema import SearchConfig, check_config, flat, override, put, read_config
@@ -333,6 +333,7 @@ def _announce(
     )
     if original:
         output().print(f"Original: {values_text(original, parts.problem.objectives)}", highlight=False)
+        output().print(cut_text(parts.problem.space), highlight=False)
     if parts.workers is not None and parts.workers > 1:
         output().print(utilisation_line(plan.settings, parts.workers), highlight=False)
     if earlier is not None:  # the counter restarts at 0, as if the results were lost

@@ -20,6 +20,12 @@ def model_text(model: Any) -> str:
     return text if len(text) <= _LONG else f"{text[: _LONG - 3]}..."
 
 
+def cut_text(space: object) -> str:
+    """What of the network can be cut."""
+    about = getattr(space, "about", None)
+    return str(about()) if callable(about) else ""
+
+
 def values_text(original: Mapping[str, float], objectives: Sequence[Objective]) -> str:
     """The values of the original network in the objectives, and its costs."""
     percent = {o.name for o in objectives if o.unit == "%"}

@@ -36,6 +36,7 @@ SHARES = (1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8, 1.0)  # of the channels that
 SIDES = (1 / 2, 5 / 8, 3 / 4, 7 / 8, 1.0)  # of the images' side
 RESOLUTION = "resolution"
 TRACED = ("params", "madds", "activations")  # of nas.spaces.tracing.trace
+_SHOWN = 4  # modules that are left alone, in a sentence
 _SPREAD, _BLOCK_STAYS, _WHOLE_SIDE = 0.15, 0.85, 0.5  # of random networks
 
 
@@ -137,6 +138,19 @@ class ModuleSpace(Space):
     def whole(self) -> Architecture:
         """The architecture of the original: everything stays."""
         return self.uniform(1.0)
+
+    def about(self) -> str:
+        """What can be cut, and what is left alone and why, as a sentence each."""
+        structure, shown = self.cutter.structure, list(self.left_alone.items())[:_SHOWN]
+        groups, blocks = len(structure.groups), len(structure.blocks)
+        parts = [f"{groups} {'group' if groups == 1 else 'groups'} of channels"] if groups else []
+        parts += [f"{blocks} residual {'block' if blocks == 1 else 'blocks'}"] if blocks else []
+        sides = next((g.options for g in self.declaration.genes if g.name == RESOLUTION), None)
+        if sides is not None:
+            parts.append(f"images of {sides[0]} to {sides[-1]} pixels")
+        more = len(self.left_alone) - len(shown)
+        left = "; ".join(f"{path} ({why})" for path, why in shown) + (f"; and {more} more" if more else "")
+        return f"To cut: {', '.join(parts)}. Left alone: {left or 'nothing'}."
 
     def ranked(self, scores: Mapping[str, FloatArray]) -> ModuleSpace:
         """A copy in which the channels of these groups are ranked by their scores (n,), the largest first; see `from_module`."""

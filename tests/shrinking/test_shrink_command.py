@@ -32,6 +32,7 @@ def test_a_checkpoint_becomes_a_front_with_differences_from_the_original(command
     assert done.code == 0, done.err
     assert "Shrinking my_net.py:make_model" in done.out
     assert "Original: error" in done.out
+    assert "Left alone: fc (its channels are the network's output)" in " ".join(done.out.split())
     assert "against the original" in " ".join(done.out.split())
     summary = json.loads(Path("runs/smaller/summary.json").read_text())
     assert summary["original"]["params"] == 770.0

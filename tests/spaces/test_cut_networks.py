@@ -35,6 +35,14 @@ def plain() -> nn.Sequential:
     )  # fmt: skip
 
 
+def test_a_space_says_what_can_be_cut() -> None:
+    found = from_module(plain(), (1, 8, 8)).about()
+    assert (
+        found
+        == "To cut: 2 groups of channels, images of 4 to 8 pixels. Left alone: 7 (its channels are the network's output)."
+    )
+
+
 def test_parameters_are_modules_in_their_order(space: ModuleSpace) -> None:
     assert space.parameters[:5] == ("resolution", "stem.0", "blocks.0", "blocks.0.conv1", "blocks.1")
     genes = {gene.name: gene for gene in space.declaration.genes}
