@@ -17,6 +17,8 @@ from nas.deployment.fitting import faults, in_bytes
 from nas.deployment.graph import GraphFacts
 from nas.deployment.onnx_file import NotExportable, check_packages, deployed_model
 from nas.deployment.target import Target, built_in_targets, read_target
+from nas.export.picks import choose
+from nas.runs.history import FILE
 
 
 def list_targets(as_json: bool) -> None:
@@ -66,6 +68,9 @@ def run_check(
     """Print whether the front of a run, or one network, fits a target; exit with 1 if none does. Raises `ConfigError`."""
     target = read_target(target_name)
     check_packages("nas check")
+    of_run = Path(what).is_dir() and (architecture is None or (Path(what) / FILE).is_file())
+    if of_run and settings:
+        raise ConfigError("--set: the run has the settings of its space; remove --set")
     if (
         architecture is None
         and "/" in what
@@ -75,8 +80,8 @@ def run_check(
     ):
         raise ConfigError(f"no folder {what}: expected that of a search, or a network (nas list models)")
     found = list(
-        _of_run(Path(what), target, trust)
-        if architecture is None and Path(what).is_dir()
+        _of_run(Path(what), architecture, target, trust)
+        if of_run
         else _of_network(what, architecture, settings, target)
     )
     if as_json:
@@ -87,14 +92,16 @@ def run_check(
         raise typer.Exit(1)
 
 
-def _of_run(folder: Path, target: Target, trust: bool) -> Iterator[Checked]:
+def _of_run(folder: Path, pick: str | None, target: Target, trust: bool) -> Iterator[Checked]:
+    """The networks of a run's front, or the one that `pick` selects."""
     from nas.cli.trusting import read_run
     from nas.deployment.untrained import architecture_facts
 
     run = read_run(folder, trust, "nas check")
     if len(run.table.front) == 0:
         raise ConfigError(f"{folder}: the front is empty; let the search evaluate networks first")
-    for text in run.table.front["architecture"]:
+    texts = run.table.front["architecture"]
+    for text in texts if pick is None else [choose(run.table, [pick])[0].architecture]:
         try:
             facts = architecture_facts(run.space, run.space.parse(text), target, run.task)
             yield Checked(text, facts, faults(facts, target))

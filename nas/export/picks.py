@@ -69,9 +69,18 @@ def _choose(table: RunTable, text: str) -> Pick:
     best_in = next((o for o in objectives if o.name == text), None)
     if best_in is not None:
         return _best(front, best_in, objectives, "")
-    if _RELATION.search(text):
+    told = table.told[(table.told["status"] == "ok") & (table.told["architecture"] == text)]
+    if len(told):
+        return _pick(told, len(told) - 1, f"{_NAMED} (it is not on the front)")
+    if _RELATION.search(text) and not _begins_with_parameter(table, text):
         return _by_preference(front, objectives, text)
     return _by_text(table, text)
+
+
+def _begins_with_parameter(table: RunTable, text: str) -> bool:
+    """Whether a text is (part of) an architecture's in a declared space, `name=value/...`: it begins with a parameter that is not an objective."""
+    name, equals, _ = text.partition("=")
+    return bool(equals) and name in table.parameters and name not in [o.name for o in table.objectives]
 
 
 def _pick(rows: pd.DataFrame, index: int, reason: str) -> Pick:
@@ -107,7 +116,7 @@ def _by_preference(front: pd.DataFrame, objectives: Sequence[Objective], text: s
 
 
 def _by_text(table: RunTable, text: str) -> Pick:
-    """Pick by the first characters of an architecture on the front, or the full text of an evaluated one."""
+    """Pick by the first characters of an architecture on the front."""
     front = table.front
     texts = front["architecture"].astype(str)
     found = np.flatnonzero(texts.str.startswith(text).to_numpy() & bool(text))
@@ -118,8 +127,9 @@ def _by_text(table: RunTable, text: str) -> Pick:
             f"--pick {text!r}: {len(found)} networks of the front begin with it ({', '.join(texts.iloc[found[:3]])}, ...); "
             f"use more characters"
         )
-    told = table.told[(table.told["status"] == "ok") & (table.told["architecture"] == text)]
-    if len(told):
-        return _pick(told, len(told) - 1, f"{_NAMED} (it is not on the front)")
+    if (table.told["architecture"] == text).any():
+        raise ConfigError(
+            f"--pick {text!r}: its evaluation failed; pick a network that has values (nas front)"
+        )
     names = [KNEE, *(o.name for o in table.objectives), *texts]
     raise ConfigError(f"--pick {text!r}: no such network{did_you_mean(text, names)}; {FORM}")

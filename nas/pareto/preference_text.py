@@ -53,8 +53,9 @@ def _term(part: str, whole: str) -> Term:
     name, relation, value = match[1], match[2], match[3]
     number = _NUMBER.fullmatch(value)
     if number is None or (number[2] and number[3] == "%"):
+        hint = "; this looks like an architecture: select it with nas export --pick" if "/" in value else ""
         raise ConfigError(
-            f"prefer {part.strip()!r}: expected a number, alone or with k, M, G (1M = 1e6), % or its unit, got {value!r}"
+            f"prefer {part.strip()!r}: expected a number, alone or with k, M, G (1M = 1e6), % or its unit, got {value!r}{hint}"
         )
     result = float(number[1].replace("_", "")) * SUFFIXES[number[2]]
     if not math.isfinite(result):

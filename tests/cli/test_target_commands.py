@@ -47,6 +47,8 @@ def test_the_front_of_a_run_is_checked(command: Callable[..., Done], tmp_path: P
     networks = json.loads(found.out)["networks"]
     assert networks
     assert all(one["feasible"] and one["peak_memory"] > 0 for one in networks)
+    picked = json.loads(command("check", "cpu-1-thread", "run", networks[0]["network"], "--json").out)
+    assert picked["networks"] == networks[:1]
     limited = json.loads(command("check", "small.yaml", "run", "--json").out)["networks"]
     assert [one["feasible"] for one in limited] == [one["peak_memory"] <= 8192 for one in limited]
     none = command("check", "tiny.yaml", "run")

@@ -144,3 +144,48 @@ def test_a_pick_by_a_noisy_objective_is_by_its_expected_value() -> None:
     (picked,) = choose(table, ["error"])
     assert picked.reason == "the lowest expected error"
     assert picked.row["error_expected"] == table.front["error_expected"].min()
+
+
+def _named() -> RunTable:
+    """A search of a declared space whose architectures are texts such as width=4/act=relu; act=none fails."""
+    space = nas.Space("named", width=nas.Choice(4, 8, 16), act=nas.Choice("relu", "fft", "none"))
+
+    def error(trial: nas.Trial) -> dict[str, float]:
+        if trial.architecture.genes[1] == 2:
+            raise ValueError("no activation")
+        return {"error": 10.0 + sum(trial.architecture.genes), "size": 1.0 - trial.architecture.genes[0]}
+
+    objectives = [nas.Objective(name) for name in ("error", "size")]
+    found = nas.search(space, objectives, error, algorithm="random", budget=9, loop={"max_failures": 1.0})
+    assert found.table is not None
+    return found.table
+
+
+@pytest.fixture(scope="module")
+def named() -> RunTable:
+    return _named()
+
+
+def test_the_text_of_a_declared_architecture_is_not_read_as_a_preference(named: RunTable) -> None:
+    chosen = only(named, "width=8/act=fft")
+    assert (chosen.architecture, chosen.reason) == (
+        "width=8/act=fft",
+        "the requested one (it is not on the front)",
+    )
+    assert only(named, "width=4/act").architecture == "width=4/act=relu"
+    assert only(named, "error=10").architecture == "width=4/act=relu"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("width=5/act=fft", "no such network"),
+        ("width=8/act=none", "its evaluation failed"),
+        ("error=8/act=fft", "this looks like an architecture"),
+    ],
+)
+def test_a_declared_architecture_without_a_match_is_refused_as_one(
+    named: RunTable, text: str, reason: str
+) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        choose(named, [text])

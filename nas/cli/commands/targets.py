@@ -38,7 +38,10 @@ def check(
         ),
     ],
     architecture: Annotated[
-        Text, typer.Argument(help="Architecture of the space, in the text form of front.csv.")
+        Text,
+        typer.Argument(
+            help="Architecture of the space, in the text form of front.csv; after a folder: an evaluated network, as for `nas export --pick`."
+        ),
     ] = None,
     settings: SpaceSettings = None,
     as_json: Json = False,
