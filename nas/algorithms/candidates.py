@@ -12,7 +12,6 @@ import numpy as np
 from nas.algorithms.cost_estimate import CostEstimate
 from nas.core.bounds import DRAWS, SamplingError, TriesUsedUp, check_time, check_tries, tries_at_most
 from nas.core.cost_timing import affordable
-from nas.core.errors import InfeasibleError
 from nas.core.problem import Problem
 from nas.core.records import Architecture
 from nas.core.space import HasEnumeration, HasVariation, allowed_genes
@@ -267,9 +266,8 @@ class Candidates:
                 if x.objective in values
             )
             why = f" and violates: {problem.why_excluded(closest)}" if problem.requirements else ""
-            raise InfeasibleError(
-                f"limits {'; '.join(map(str, problem.all_limits))}: no architecture of space "
-                f"{self._space.name!r} was found that meets them; the nearest had {nearest}{why}. Loosen the limit."
+            raise problem.infeasible(
+                f"no architecture of space {self._space.name!r} was found that meets them; the nearest had {nearest}{why}"
             )
         return None
 

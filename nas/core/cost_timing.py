@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Generic, TypeVar
@@ -49,7 +49,11 @@ class Kept(Generic[Values]):
 
 
 class CostFailed(ConfigError):
-    """The user's function of an exact objective fails for one architecture."""
+    """The user's function of an exact objective fails for one architecture; `kind` is a short reason, the same for all such failures."""
+
+    def __init__(self, message: str, kind: str = "its exact values cannot be computed") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class Failing:
@@ -60,6 +64,7 @@ class Failing:
 
     def __init__(self) -> None:
         self.reasons: dict[Architecture, str] = {}
+        self.kinds: Counter[str] = Counter()  # number of architectures by short reason
 
     def add(self, space: SearchSpace, architecture: Architecture, error: CostFailed, computed: int) -> None:
         """Remember a failure, and log the first; `computed` are the architectures without one.
@@ -67,6 +72,7 @@ class Failing:
         Raises `ConfigError` when too many fail for their share of the space to be the cause.
         """
         self.reasons[architecture] = str(error)
+        self.kinds[error.kind] += 1
         failed = len(self.reasons)
         few = min(self.FIRST, getattr(space, "size", None) or math.prod(map(int, space.cardinalities)))
         if (computed == 0 and failed >= few) or (failed > computed and failed + computed >= self.MOST):

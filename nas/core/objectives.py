@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from nas.core.checks import check_not_negative, did_you_mean
 from nas.core.errors import ConfigError
@@ -183,11 +183,15 @@ def _from_function(value: object) -> Objective:
 
 @dataclass(frozen=True)
 class Limit:
-    """A constraint on the front, such as `madds <= 300e6`, in the objective's own unit."""
+    """A constraint on the front, such as `madds <= 300e6`, in the objective's own unit.
+
+    `source` names the setting that it follows from, where the user did not write it as a limit.
+    """
 
     objective: str
     bound: float
     upper: bool = True
+    source: str = field(default="", compare=False)
 
     @classmethod
     def parse(cls, text: str | Limit) -> Limit:
@@ -212,6 +216,11 @@ class Limit:
         """Excess of the value beyond the bound, relative to it; 0 when the limit holds."""
         over = value - self.bound if self.upper else self.bound - value
         return max(0.0, over) / (abs(self.bound) or 1.0)
+
+    @property
+    def with_source(self) -> str:
+        """The text, with the setting that it follows from."""
+        return f"{self} ({self.source})" if self.source else str(self)
 
     def __str__(self) -> str:
         bound = f"{self.bound:g}"

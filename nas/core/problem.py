@@ -14,7 +14,7 @@ import numpy as np
 
 from nas.core.checks import did_you_mean
 from nas.core.cost_timing import SLOW_S, CostFailed, Failing, Kept, seconds_of
-from nas.core.errors import ConfigError, NasError
+from nas.core.errors import ConfigError, InfeasibleError, NasError
 from nas.core.evaluator import Evaluate, HasForSpace, HasReports, HasTask, companions_of, takes_choices
 from nas.core.interrupts import is_interrupt
 from nas.core.measure import Measure
@@ -62,6 +62,7 @@ class Problem:
     _given_quantities: tuple[Objective, ...] = field(init=False, repr=False)  # likewise
     _cheap: tuple[Objective, ...] = field(init=False, repr=False)
     _cheap_limits: tuple[Limit, ...] = field(init=False, repr=False)
+    _counted_limits: tuple[Limit, ...] = field(init=False, repr=False)  # whose violations `excluded` counts
     _needs_cost: bool = field(init=False, repr=False)
     _kept: Kept[dict[str, float]] = field(init=False, repr=False, compare=False)  # cache of cheap values
     _kept_costs: Kept[Mapping[str, float]] = field(
@@ -111,6 +112,7 @@ class Problem:
         cheap_names = {o.name for o in cheap}
         put(self, "_cheap", cheap)
         put(self, "_cheap_limits", tuple(x for x in self.all_limits if x.objective in cheap_names))
+        put(self, "_counted_limits", self._cheap_limits)
         put(self, "_needs_cost", any(o.function is None for o in cheap))
         put(self, "measured", frozenset(o.name for o in self.objectives if not o.cheap))
 
@@ -181,8 +183,11 @@ class Problem:
         """The same problem, with the same exact values, without its limits on cheap objectives."""
         limits = [limit for limit in self.limits if limit.objective in self.measured]
         loose = Problem(self.space, self.objectives, self.evaluate, limits, self.task)
-        # with the same cache, the quantities of the limits included
-        for name in ("quantities", "_cheap", "_needs_cost", "_kept", "_kept_costs", "_failing", "_timed"):
+        # with the same cache and counts, the quantities of the limits included
+        for name in (
+            *("quantities", "_cheap", "_needs_cost", "_kept", "_kept_costs"),
+            *("_failing", "_timed", "_excluded", "_counted_limits"),
+        ):
             object.__setattr__(loose, name, getattr(self, name))
         return loose
 
@@ -286,13 +291,31 @@ class Problem:
 
     @property
     def excluded(self) -> dict[str, int]:
-        """For every reason the number of architectures that this process has checked and that violate a cheap limit for it."""
-        return dict(self._excluded)
+        """For every reason the number of architectures that this process has checked and excluded before training.
+
+        They violate a cheap limit, or their cheap values cannot be computed.
+        """
+        return {**self._excluded, **self._failing.kinds}
 
     @property
     def checked(self) -> int:
-        """Number of architectures whose cheap values this process has computed."""
-        return self._kept.computed
+        """Number of architectures whose cheap values this process has computed, or tried to."""
+        return self._kept.computed + len(self._failing.reasons)
+
+    def infeasible(self, what: str) -> InfeasibleError:
+        """The error of a search without an architecture within its limits; `what` is the observation.
+
+        The message counts the reasons, and names the settings that the limits follow from.
+        """
+        counts = ", ".join(f"{number:,} {reason}" for reason, number in self.excluded.items())
+        sources = [limit.source for limit in self.all_limits if limit.source]
+        remedy = "Loosen the limits" if any(not limit.source for limit in self.all_limits) else ""
+        if sources:
+            remedy += f"{', or change' if remedy else 'Change'} {', '.join(dict.fromkeys(sources))}"
+        return InfeasibleError(
+            f"limits {'; '.join(limit.with_source for limit in self.all_limits)}: {what}. "
+            f"Excluded before training, of {self.checked:,} checked architectures: {counts}. {remedy}."
+        )
 
     def _cheap_values(self, architecture: Architecture) -> dict[str, float]:
         costs = self.costs(architecture) if self._needs_cost else {}
@@ -317,16 +340,16 @@ class Problem:
                     f"objective {item.name!r}: expected a finite number for architecture "
                     f"{self.space.format(architecture)}, got {value!r}"
                 )
-        for reason, _ in self._reasons(architecture, values):
+        for reason, _ in self._reasons(architecture, values, self._counted_limits):
             self._excluded[reason] = self._excluded.get(reason, 0) + 1
         return values
 
     def _reasons(
-        self, architecture: Architecture, values: Mapping[str, float]
+        self, architecture: Architecture, values: Mapping[str, float], limits: Sequence[Limit]
     ) -> list[tuple[str, float | None]]:
-        """Why an architecture with these values violates the cheap limits: each limit with the value, or the reasons of its function."""
+        """Why an architecture with these values violates limits on them: each limit with the value, or the reasons of its function."""
         found: list[tuple[str, float | None]] = []
-        for limit in self._cheap_limits:
+        for limit in limits:
             value = values[limit.objective]
             if limit.excess(value) > 0:
                 function = next(o.function for o in self._cheap if o.name == limit.objective)
@@ -343,13 +366,15 @@ class Problem:
             return ""
         return "; ".join(
             reason if value is None else f"{reason} (it has {value:g})"
-            for reason, value in self._reasons(architecture, values)
+            for reason, value in self._reasons(architecture, values, self._cheap_limits)
         )
 
     def _ask(self, what: str, function: Callable[[Architecture], Any], architecture: Architecture) -> Any:
         """Call a user's function of an architecture; report its exception with both names."""
         try:
             return function(with_choices(self.named, architecture))
+        except CostFailed:
+            raise
         except ConfigError as error:
             raise CostFailed(str(error)) from error
         except NasError:
@@ -359,7 +384,8 @@ class Problem:
                 raise
             raise CostFailed(
                 f"{what}: failed for architecture {self.space.format(architecture)} of space "
-                f"{self.space.name!r}: {summarize_exception(error)}"
+                f"{self.space.name!r}: {summarize_exception(error)}",
+                f"{what} fails ({type(error).__name__})",
             ) from error
 
     def cheap_violation(self, architecture: Architecture) -> float:

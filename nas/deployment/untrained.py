@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from nas.core.cost_timing import CostFailed
 from nas.core.errors import ConfigError
 from nas.core.records import Architecture
 from nas.core.space import SearchSpace, can_build
@@ -62,7 +63,7 @@ class GraphValue:
         return replace(self, task=task)
 
     def __call__(self, architecture: Architecture) -> float:
-        """Raises `ConfigError` for a network that cannot be written as ONNX."""
+        """Raises `CostFailed` for a network that cannot be written as ONNX."""
         return self.value(self._facts(architecture), self.target)
 
     def _facts(self, architecture: Architecture) -> GraphFacts:
@@ -70,7 +71,7 @@ class GraphValue:
             name = self.value.__name__
             return architecture_facts(self.space, architecture, self.target, self.task, name)
         except NotExportable as error:
-            raise ConfigError(str(error)) from error
+            raise CostFailed(str(error), "cannot be exported") from error
 
     def reasons(self, architecture: Architecture) -> list[str]:
         """The operators that the target lacks, and a newer operator set; see `nas.core.problem.HasReasons`."""

@@ -105,12 +105,16 @@ def _measuring(
 
 def _requirements(target: Target) -> list[Limit | str]:
     """The limits of a target."""
-    bounds = {
-        "peak_memory": target.ram,
-        "model_size": target.flash,
-        "unsupported_operators": None if target.operators is None else 0,
-    }
-    return [Limit(name, float(bound)) for name, bound in bounds.items() if bound is not None]
+    bounds = (
+        ("peak_memory", "ram", target.ram),
+        ("model_size", "flash", target.flash),
+        ("unsupported_operators", "operators", None if target.operators is None else 0),
+    )
+    return [
+        Limit(name, float(bound), source=f"{key} of target {target.name!r}")
+        for name, key, bound in bounds
+        if bound is not None
+    ]
 
 
 def _quantity(name: str, target: Target) -> Objective:

@@ -13,7 +13,7 @@ import numpy as np
 
 from nas.core.algorithm import Algorithm, HasNotes, HasRecall
 from nas.core.bounds import TimeUp, time_limit
-from nas.core.errors import EvaluationError, HistoryError, InfeasibleError, TooManyFailures
+from nas.core.errors import EvaluationError, HistoryError, TooManyFailures
 from nas.core.executor import Executor, HasClock, HasWorkers
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Note, Observation, Result, Status, Trial
@@ -216,10 +216,9 @@ class Search:
             self._accept(Result(trial, Status.INVALID, error=reason))
             self._ruled_out += 1
             if self._ruled_out >= self.RULED_OUT:
-                limits = "; ".join(map(str, self._problem.all_limits))
-                raise InfeasibleError(
-                    f"limits {limits}: the last {self._ruled_out:,} candidates of the algorithm violate them; "
-                    "loosen the limits, or use an algorithm that proposes candidates within them"
+                raise self._problem.infeasible(
+                    f"the last {self._ruled_out:,} candidates of the algorithm violate them; an algorithm that proposes "
+                    "candidates within them may help"
                 )
             return
         self._ruled_out = 0

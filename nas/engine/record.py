@@ -139,7 +139,9 @@ def conclude(
         "limits": [str(limit) for limit in problem.limits],
         "requirements": [str(limit) for limit in problem.requirements],
         **(
-            {"excluded": {"checked": problem.checked, **problem.excluded}} if problem.has_cheap_limits else {}
+            {"excluded": {"checked": problem.checked, **problem.excluded}}
+            if problem.has_cheap_limits or problem.excluded
+            else {}
         ),
     }
     if original := original_values(plan.identity):

@@ -210,3 +210,22 @@ def test_the_reasons_of_an_exclusion_are_counted_each() -> None:
     problem.cheap_values(Architecture("toy", (0,) * 6))
     assert problem.checked == 2
     assert problem.excluded == {"the operator Resize": 1, "the operator Erf": 1}
+
+
+def test_exclusions_of_the_problem_without_limits_count_too() -> None:
+    problem = Problem(ToySpace(), ["error"], toy_error, ["params <= 12"])
+    problem.without_cheap_limits().cheap_values(ARCHITECTURE)
+    assert (problem.checked, problem.excluded) == (1, {"params <= 12": 1})
+
+
+def test_architectures_without_exact_values_are_counted_by_kind() -> None:
+    def size(architecture: Architecture) -> float:
+        if architecture.genes[0]:
+            raise IndexError(architecture.genes[0])
+        return 1.0
+
+    problem = Problem(ToySpace(), ["error", Objective("size", function=size, cheap=True)], toy_error)
+    for first in (0, 1, 2):
+        problem.cost_failure(Architecture("toy", (first, 0, 0, 0, 0, 0)))
+    assert problem.checked == 3
+    assert problem.excluded == {"objective 'size' fails (IndexError)": 2}

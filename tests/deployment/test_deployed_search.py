@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from torch import nn
 pytest.importorskip("onnxruntime")
 
 import nas
-from nas.core.errors import ConfigError, HistoryError
+from nas.core.errors import ConfigError, HistoryError, InfeasibleError
+from nas.deployment import untrained
+from nas.deployment.onnx_file import NotExportable, deployed_model
 from nas.deployment.target import Int8, Target
 from nas.deployment.wiring import MEASURED, with_deployment
 from nas.runs.repeated import FILE
@@ -85,6 +88,39 @@ def test_networks_beyond_the_target_are_not_trained_and_the_reasons_are_counted(
     assert excluded.pop("checked") > 4
     assert "the operator Erf" in excluded
     assert "peak_memory <= 1200" in excluded
+
+
+@pytest.mark.parametrize("limited", [True, False], ids=["target", "no target"])
+def test_networks_that_cannot_be_exported_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limited: bool
+) -> None:
+    def export(network: nn.Module, *given: Any) -> bytes:
+        if isinstance(network[1], nn.GELU):  # type: ignore[index]
+            raise NotExportable("ONNX: torch cannot write this network")
+        return deployed_model(network, *given)
+
+    monkeypatch.setattr(untrained, "deployed_model", export)
+    given = {"target": Target("board", ram=1 << 20)} if limited else {}
+    out = tmp_path / "run"
+    nas.search(
+        boards(), ["error", "peak_memory"], algorithm="random", budget=3, out=out, **given, **training()
+    )
+    excluded = json.loads((out / "summary.json").read_text())["excluded"]
+    checked = excluded.pop("checked")
+    assert set(excluded) == {"cannot be exported"}
+    assert checked >= 3 + excluded["cannot be exported"]
+
+
+def test_a_target_that_nothing_fits_is_named_with_its_keys_and_the_counts() -> None:
+    target = Target("tiny", ram=1, operators=("Conv",))
+    with pytest.raises(InfeasibleError) as caught:
+        nas.search(boards(), ["error"], algorithm="random", budget=2, target=target, **training())
+    message = str(caught.value)
+    assert "peak_memory <= 1 (ram of target 'tiny')" in message
+    assert message.endswith(" Change ram of target 'tiny', operators of target 'tiny'.")
+    counts = message.partition("checked architectures: ")[2]
+    assert re.search(r"\d peak_memory <= 1,", counts)
+    assert re.search(r"\d the operator Gemm", counts)
 
 
 def test_the_front_is_measured_again(run: Path) -> None:
