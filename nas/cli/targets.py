@@ -110,8 +110,7 @@ def _of_run(folder: Path, pick: str | None, target: Target, trust: bool) -> Iter
 
 
 def _of_network(first: str, second: str | None, settings: Sequence[str], target: Target) -> Iterator[Checked]:
-    from nas.deployment.graph import facts_of
-    from nas.deployment.untrained import architecture_facts
+    from nas.deployment.untrained import architecture_facts, network_facts
     from nas.training.latency import enliven
 
     network: Any = network_of(
@@ -123,7 +122,8 @@ def _of_network(first: str, second: str | None, settings: Sequence[str], target:
         else:
             side = target.input_size or network.spec.resolution
             built = network.builder(0.0, 0.0, side)(num_classes=network.classes, in_channels=network.channels)
-            facts = facts_of(deployed_model(enliven(built), (network.channels, side, side), target.opset))
+            model = deployed_model(enliven(built), (network.channels, side, side), target.opset)
+            facts = network_facts(built, model, target)
     except NotExportable as error:
         yield Checked(network.label, None, (str(error),))
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,8 @@ class GraphFacts:
 
     `operators` counts operator types, `file_size` is that of the float file in bytes. `activations` are the largest number of values that
     are in memory at once, `weights` the number of values that quantisation stores in 8 bits, `channels` that of their output
-    channels (a scale each), `other_weights` the number of all other constants.
+    channels (a scale each), `other_weights` the number of all other constants, those of layers that stay in floating point included.
+    `int8_activations` are the bytes in memory at once after quantisation (None: a byte for each value).
     """
 
     operators: Mapping[str, int]
@@ -39,13 +40,17 @@ class GraphFacts:
     channels: int
     other_weights: int
     opset: int
+    int8_activations: int | None = None
 
     def peak_memory(self, precision: str = "float32") -> int:
         """Bytes of activations that are in memory at once, at this precision (float32 or int8), input and output included.
 
         Operators run in the order of the graph; a tensor lives from the operator that writes it to the last one that reads it; elementwise
-        operators write over their input where nothing else reads it; reshaped tensors share memory.
+        operators write over their input where nothing else reads it; reshaped tensors share memory. With int8 a value takes a byte where a quantised
+        operator reads or writes it, else 4.
         """
+        if precision == "int8" and self.int8_activations is not None:
+            return self.int8_activations
         return self.activations * _BYTES[precision]
 
     def model_size(self, precision: str = "float32") -> int:
@@ -55,14 +60,21 @@ class GraphFacts:
         return self.weights + 4 * (self.channels + self.other_weights)
 
 
-def facts_of(model: bytes) -> GraphFacts:
-    """The facts of an ONNX file with fixed shapes. Raises `NotExportable` where a shape is not fixed."""
+def facts_of(model: bytes, float_nodes: Collection[str] = ()) -> GraphFacts:
+    """The facts of an ONNX file with fixed shapes, where quantisation leaves the nodes of these names in floating point.
+
+    Raises `NotExportable` where a shape is not fixed.
+    """
     import onnx
 
     loaded = onnx.load_from_string(model)
     graph = onnx.shape_inference.infer_shapes(loaded, data_prop=True).graph
     sizes = _sizes(graph)
-    weights, channels, other = _weights(graph)
+    weights, channels, other = _weights(graph, float_nodes)
+    quantised = _quantised_tensors(graph, float_nodes)
+    in_bytes = {
+        name: size * _BYTES["int8" if name in quantised else "float32"] for name, size in sizes.items()
+    }
     return GraphFacts(
         dict(Counter(node.op_type for node in graph.node)),
         len(model),
@@ -71,7 +83,33 @@ def facts_of(model: bytes) -> GraphFacts:
         channels,
         other,
         next(int(entry.version) for entry in loaded.opset_import if entry.domain in ("", "ai.onnx")),
+        _most_alive(graph, in_bytes),
     )
+
+
+def _quantised_tensors(graph: Any, float_nodes: Collection[str]) -> set[str]:
+    """The activations that onnxruntime's quantisation stores in 8 bits: those that a quantised operator reads or writes.
+
+    Around operators that only move values the type is the same: they move bytes if anything beside them is quantised.
+    """
+    from onnxruntime.quantization.operators.direct_q8 import QDQDirect8BitOp
+    from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
+
+    constants = {tensor.name for tensor in graph.initializer}
+    found: set[str] = set()
+    moving = []
+    for node in graph.node:
+        if node.name in float_nodes or node.op_type not in {*QDQRegistry, *QLinearOpsRegistry}:
+            continue
+        if QDQRegistry.get(node.op_type) is QDQDirect8BitOp or node.op_type in VIEWS:
+            moving.append(node)
+        else:
+            found.update(name for name in (*node.input, *node.output) if name not in constants)
+    for node in (*moving, *reversed(moving), *moving):
+        ends = {node.input[0], *node.output}
+        if ends & found:
+            found |= ends
+    return found
 
 
 def _sizes(graph: Any) -> dict[str, int]:
@@ -88,11 +126,13 @@ def _sizes(graph: Any) -> dict[str, int]:
     return sizes
 
 
-def _weights(graph: Any) -> tuple[int, int, int]:
-    """Values of weights of convolutions and linear layers, their output channels, and values of other constants."""
+def _weights(graph: Any, float_nodes: Collection[str]) -> tuple[int, int, int]:
+    """Values of weights of quantised convolutions and linear layers, their output channels, and values of other constants."""
     shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
     weighted = {
-        node.input[1]: node for node in graph.node if node.op_type in _WEIGHTED and node.input[1] in shapes
+        node.input[1]: node
+        for node in graph.node
+        if node.op_type in _WEIGHTED and node.input[1] in shapes and node.name not in float_nodes
     }
     weights = channels = 0
     for name, node in weighted.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from nas.core.errors import ConfigError, EvaluationError
 from nas.deployment.onnx_file import INPUT, session, silence
-from nas.deployment.target import FEWEST_IMAGES
+from nas.deployment.target import FEWEST_IMAGES, Target
 from nas.training.feed import Feed
 
+OLDEST_OPSET = 13  # of a file in 8 bits
 _BATCH = 256  # images of a feed at a time
 
 
@@ -23,18 +24,21 @@ class QuantisationFailed(EvaluationError):
     """onnxruntime cannot quantise the network."""
 
 
-def quantised(model: bytes, images: NDArray[np.float32], float_layers: Sequence[str] = ()) -> bytes:
+def quantised(
+    model: bytes, images: NDArray[np.float32], float_layers: Sequence[str] = (), modules: Collection[str] = ()
+) -> bytes:
     """The ONNX file in 8 bits: weights signed and per output channel, activations unsigned, with ranges from `images` (n, c, h, w).
 
-    `float_layers` are paths of modules (``features.0``) or names of nodes that stay in floating point, with everything within them. Raises `ConfigError` for fewer than
-    `FEWEST_IMAGES` images or a layer that the network lacks, `QuantisationFailed` where onnxruntime fails.
+    `float_layers` are paths of modules (``features.0``) or names of nodes that stay in floating point, with everything within them. `modules` are all
+    paths of the network: one without nodes, such as a batch norm within its convolution, needs no floating point. Raises `ConfigError` for fewer than `FEWEST_IMAGES` images, a layer that the
+    network lacks or an operator set below `OLDEST_OPSET`, `QuantisationFailed` where onnxruntime fails.
     """
     if len(images) < FEWEST_IMAGES:
         raise ConfigError(
             f"int8: {len(images)} calibration image{'s' * (len(images) != 1)}: expected at least {FEWEST_IMAGES} training images; "
             "with fewer the ranges of the activations are unknown"
         )
-    excluded = float_nodes(model, float_layers)
+    excluded = float_nodes(model, float_layers, modules)
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
@@ -54,7 +58,9 @@ def quantised(model: bytes, images: NDArray[np.float32], float_layers: Sequence[
             )
         except Exception as error:  # onnxruntime raises many kinds
             reason = f"{type(error).__name__}: {str(error).strip()[:300]}"
-            raise QuantisationFailed(f"int8: onnxruntime cannot quantise this network ({reason})") from error
+            raise QuantisationFailed(
+                f"int8: onnxruntime cannot quantise this network ({reason}); layers that it cannot quantise may stay in floating point (float_layers)"
+            ) from error
         return _short(path.read_bytes())
 
 
@@ -94,24 +100,41 @@ def _reader(images: NDArray[np.float32]) -> Any:
     return Images()
 
 
-def float_nodes(model: bytes, layers: Sequence[str]) -> list[str]:
-    """Names of the nodes that belong to these modules. Raises `ConfigError` for a module without any."""
-    if not layers:
-        return []
+def float_nodes(model: bytes, layers: Sequence[str], modules: Collection[str] = ()) -> list[str]:
+    """Names of the nodes that stay in floating point: those of these layers, and layer norms over several dimensions, which onnxruntime cannot quantise.
+
+    Raises `ConfigError` for a layer without nodes that is not one of the `modules`.
+    """
     import onnx
 
-    names = [node.name for node in onnx.load_from_string(model).graph.node]
+    graph = onnx.load_from_string(model).graph
+    ranks = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
+    wide = [
+        node.name
+        for node in graph.node
+        if node.op_type == "LayerNormalization" and ranks.get(node.input[1], 1) > 1
+    ]
+    names = [node.name for node in graph.node]
     paths = {name: module_path(name) for name in names}
-    found: dict[str, None] = {}
+    found = dict.fromkeys(wide)
     for layer in layers:
         own = [n for n in names if n == layer or paths[n] == layer or paths[n].startswith(f"{layer}.")]
-        if not own:
+        if not own and layer not in modules:
             known = sorted({path for path in paths.values() if path})
             raise ConfigError(
                 f"float_layers: the network has no layer {layer!r}; it has: {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}"
             )
         found |= dict.fromkeys(own)
     return list(found)
+
+
+def check_opset(target: Target) -> None:
+    """Raises `ConfigError` for a target whose operator set has no scales by channel."""
+    if target.opset < OLDEST_OPSET:
+        raise ConfigError(
+            f"target {target.name}: opset {target.opset}: networks in 8 bits need operator set {OLDEST_OPSET} or later (scales by channel); raise opset, "
+            "or leave out what is measured in 8 bits"
+        )
 
 
 def module_path(node: str) -> str:

@@ -19,15 +19,14 @@ from nas.core.records import Architecture
 from nas.core.space import SearchSpace
 from nas.core.task_spec import TaskSpec
 from nas.deployment.device import Device
-from nas.deployment.int8 import calibration_images, float_wrong, quantised, wrong
+from nas.deployment.int8 import calibration_images, check_opset, float_wrong, quantised, wrong
 from nas.deployment.onnx_file import check_packages, deployed_model
 from nas.deployment.target import FEWEST_IMAGES, GIVE_SIZE, Target
-from nas.deployment.untrained import check_buildable
+from nas.deployment.untrained import check_buildable, float_layers
 from nas.training.feed import Feed, Prepared
 from nas.training.recipe import Recipe
 
 CPU = torch.device("cpu")
-FLOAT_LAYERS = "float_layers"  # attribute of a network: paths of its modules that stay in floating point
 _SAMPLED = 32  # networks in which the float layers of a target are looked for
 
 
@@ -58,6 +57,7 @@ class DeployedValues:
                 f"int8: the data have {len(prepared.train)} training images: calibration needs at least {FEWEST_IMAGES}"
             )
         if _needs_int8(self.names):
+            check_opset(self.target)
             sizes = {"num_classes": prepared.num_classes, "in_channels": prepared.in_channels}
             check_float_layers(self.target, space, sizes)
         if _needs_device(self.names):
@@ -111,11 +111,9 @@ class Deployed:
     @cached_property
     def int8(self) -> bytes:
         """The ONNX file in 8 bits."""
-        own = getattr(self.network, FLOAT_LAYERS, ())
-        modules = dict(self.network.named_modules())
-        # the target's list is for all networks of a space: some may lack a layer
-        of_target = [name for name in self.target.int8.float_layers if "/" in name or name in modules]
-        return quantised(self.model, self.images, (*own, *of_target))
+        check_opset(self.target)
+        layers, modules = float_layers(self.network, self.target)
+        return quantised(self.model, self.images, layers, modules)
 
     def values(self, names: Sequence[str]) -> dict[str, float]:
         """The named ones of ort_latency, int8_latency and int8_size, and what is to be said about them."""
@@ -174,6 +172,7 @@ class UntrainedValue:
     def for_task(self, task: TaskSpec) -> UntrainedValue:
         """The same for networks and images of the data. Raises `ConfigError` for an unknown float layer."""
         if _needs_int8((self.name,)):
+            check_opset(self.target)
             sizes = {"num_classes": task.num_classes, "in_channels": task.in_channels}
             check_float_layers(self.target, self.space, sizes)
         return replace(self, task=task)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import importlib.util
 import io
@@ -23,6 +24,7 @@ PACKAGES = ("onnx", "onnxscript", "onnxruntime")  # of the extra `onnx`
 INPUT, OUTPUT = "images", "outputs"
 OPSET = 17  # version of ONNX's operator set by default
 _OLDEST_BY_DYNAMO = 18  # of torch's newer exporter
+_SCOPES = "pkg.torch.onnx.name_scopes"  # of a node: the modules around it, as a list in Python's syntax
 _PRINTS = "_jit_onnx_log"  # function of torch's earlier exporter
 
 
@@ -50,8 +52,7 @@ def check_packages(needed_by: str) -> None:
 def deployed_model(network: nn.Module, shape: tuple[int, int, int], opset: int = OPSET) -> bytes:
     """The ONNX file of a network for one image (1, *shape), as `images` to `outputs`; the network is not changed.
 
-    `opset` is the version of the operator set. Names of nodes begin with the path of their module where torch's earlier exporter can
-    write the network; it takes a second. Raises `NotExportable`.
+    `opset` is the version of the operator set. Names of nodes begin with the path of their module. Raises `NotExportable`.
     """
     frozen = copy.deepcopy(network).to("cpu").eval()
     return simplified(_exported(frozen, torch.zeros(1, *shape), opset))
@@ -63,11 +64,25 @@ def _exported(network: nn.Module, example: torch.Tensor, opset: int) -> bytes:
         return _written(network, example, opset, dynamo=False)
     except Exception as first:  # torch raises many kinds
         try:
-            return _written(network, example, max(opset, _OLDEST_BY_DYNAMO), dynamo=True)
+            return _with_paths(_written(network, example, max(opset, _OLDEST_BY_DYNAMO), dynamo=True))
         except Exception as error:
             raise NotExportable(
                 f"ONNX: torch cannot write this network for opset {opset} ({_reason(error)}; by its earlier exporter: {_reason(first)})"
             ) from error
+
+
+def _with_paths(model: bytes) -> bytes:
+    """The file of the newer exporter with names of nodes as those of the earlier one: they begin with the path of their module."""
+    import onnx
+
+    loaded = onnx.load_from_string(model)
+    for node in loaded.graph.node:
+        scopes = next((p.value for p in node.metadata_props if p.key == _SCOPES), "[]")
+        modules = [name for name in ast.literal_eval(scopes)[:-1] if name]  # the last is the operator
+        if modules:
+            node.name = f"/{'/'.join(modules)}/{node.name}"
+    named: bytes = loaded.SerializeToString()
+    return named
 
 
 def _written(network: nn.Module, example: torch.Tensor, opset: int, *, dynamo: bool) -> bytes:

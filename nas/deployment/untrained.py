@@ -18,6 +18,7 @@ from nas.deployment.graph import GraphFacts, facts_of
 from nas.deployment.onnx_file import NotExportable, check_packages, deployed_model
 from nas.deployment.target import GIVE_SIZE, Target
 
+FLOAT_LAYERS = "float_layers"  # attribute of a network: paths of its modules that stay in floating point
 _KEPT = 20_000  # facts of one space
 _FACTS: WeakKeyDictionary[Any, OrderedDict[Any, GraphFacts]] = WeakKeyDictionary()
 
@@ -123,14 +124,31 @@ def architecture_facts(
 ) -> GraphFacts:
     """The facts of an architecture's graph, for images of the target's size, else the space's, else the data's. Cached. Raises `NotExportable`, `ConfigError`."""
     kept = _FACTS.setdefault(space, OrderedDict())
-    key = (architecture, target.opset, target.input_size, task)
+    key = (architecture, target.opset, target.input_size, target.int8.float_layers, task)
     found = kept.get(key)
     if found is None:
         from nas.training.latency import untrained
 
         network, shape = untrained(space, architecture, target.input_size, task, objective, GIVE_SIZE)
-        found = facts_of(deployed_model(network, shape, target.opset))
+        found = network_facts(network, deployed_model(network, shape, target.opset), target)
         if len(kept) >= _KEPT:
             kept.popitem(last=False)
         kept[key] = found
     return found
+
+
+def float_layers(network: Any, target: Target) -> tuple[list[str], list[str]]:
+    """The layers of a network that stay in floating point, its own and those of the target, and the paths of all its modules.
+
+    The target's list is for all networks of a space: a network may lack a layer. Names with a slash are those of ONNX nodes.
+    """
+    modules = [name for name, _ in network.named_modules()]
+    of_target = [name for name in target.int8.float_layers if "/" in name or name in modules]
+    return list(dict.fromkeys((*getattr(network, FLOAT_LAYERS, ()), *of_target))), modules
+
+
+def network_facts(network: Any, model: bytes, target: Target) -> GraphFacts:
+    """The facts of a network's ONNX file. Raises `NotExportable`, and `ConfigError` for a float layer that the network lacks."""
+    from nas.deployment.int8 import float_nodes
+
+    return facts_of(model, float_nodes(model, *float_layers(network, target)))

@@ -14,12 +14,12 @@ import torch
 from nas.core.errors import ConfigError, DataError, EvaluationError
 from nas.deployment.collapse import POINTS
 from nas.deployment.fitting import faults
-from nas.deployment.graph import GraphFacts, facts_of
-from nas.deployment.int8 import calibration_images, quantised
-from nas.deployment.measure import FLOAT_LAYERS
+from nas.deployment.graph import GraphFacts
+from nas.deployment.int8 import calibration_images, check_opset, quantised
 from nas.deployment.measured import Measured
 from nas.deployment.onnx_file import INPUT, check_packages, deployed_model, session
 from nas.deployment.target import FEWEST_IMAGES, Target, built_in_targets, read_target
+from nas.deployment.untrained import FLOAT_LAYERS, float_layers, network_facts
 from nas.export.load_network import run_config
 from nas.export.making import Made, Run
 from nas.export.onnx_file import PREPROCESSING, with_preprocessing
@@ -187,12 +187,14 @@ def int8_file(made: Made, target: Target) -> Int8File:
             f"--target {target.name}: input_size is {side}, but this network takes images of {height} x {width} pixels"
         )
     plain = deployed_model(made.network, made.images.shape, target.opset)
-    own = getattr(made.network, FLOAT_LAYERS, ())
-    layers = tuple(dict.fromkeys((*own, *target.int8.float_layers)))
+    check_opset(target)
+    _, modules = float_layers(made.network, target)
+    layers = tuple(dict.fromkeys((*getattr(made.network, FLOAT_LAYERS, ()), *target.int8.float_layers)))
     images = calibration_images(made.prepared.train, target.int8.calibration)
     pixels = to_pixels(torch.from_numpy(images), _spec_of(made.prepared))
-    model = quantised(plain, normalised(pixels, made.images).numpy(), layers)
-    return Int8File(with_preprocessing(model, made.images), facts_of(plain), len(images), layers)
+    model = quantised(plain, normalised(pixels, made.images).numpy(), layers, modules)
+    facts = network_facts(made.network, plain, target)
+    return Int8File(with_preprocessing(model, made.images), facts, len(images), layers)
 
 
 def measured(made: Made, float32: bytes, int8: Int8File, target: Target) -> Int8Export:

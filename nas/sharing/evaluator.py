@@ -44,6 +44,7 @@ from nas.training.evaluator import (
 )
 from nas.training.feed import Prepared, prepare
 from nas.training.recipe import Recipe
+from nas.training.task import Classification
 
 _LOADED: dict[tuple[str, int, int], tuple[SearchSpace, Supernet]] = {}  # the last of this process
 
@@ -126,6 +127,11 @@ class SharedEvaluator:
         plain.load_state_dict(dict(network.network.named_buffers()), strict=False)
         values = (one(plain, self.data, self._recipe().resolution, device) for one in self.also)
         return {name: value for found in values for name, value in found.items()}
+
+    @property
+    def task(self) -> Classification:
+        """The task of its networks."""
+        return Classification()
 
     @property
     def companions(self) -> tuple[str, ...]:

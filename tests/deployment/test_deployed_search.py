@@ -144,6 +144,39 @@ def test_an_unknown_float_layer_is_refused_before_the_search(own: bool) -> None:
         nas.search(boards(), ["error", "int8_size"], algorithm="random", budget=1, target=target, **given)
 
 
+def test_inherited_networks_are_measured_too(tmp_path: Path) -> None:
+    from nas.sharing import SharedEvaluator, SupernetSettings
+    from nas.training.recipe import Recipe
+
+    space = boards().fix(activation="relu")
+    evaluate = SharedEvaluator(
+        space, recipe=Recipe(epochs=1, max_pictures=256), supernet=SupernetSettings(epochs=1), final=None
+    )
+    found = nas.search(
+        space,
+        ["error", "ort_latency", "int8_size", "int8_error"],
+        evaluate=evaluate,
+        algorithm="random",
+        budget=2,
+        target=Target("board", timing=QUICK),
+        out=tmp_path / "run",
+    )
+    assert (found.history["status"] == "ok").all(), found.history["failure"]
+    assert (found.history[["ort_latency", "int8_size"]] > 0).all(axis=None)
+
+
+def test_an_old_operator_set_is_refused_before_the_search() -> None:
+    with pytest.raises(ConfigError, match="opset 11: networks in 8 bits need operator set 13"):
+        nas.search(
+            boards(),
+            ["error", "int8_size"],
+            algorithm="random",
+            budget=1,
+            target=Target("old", opset=11),
+            **training(),
+        )
+
+
 def test_a_run_is_not_continued_for_another_target(run: Path) -> None:
     with pytest.raises(HistoryError, match="target"):
         nas.search(

@@ -12,8 +12,8 @@ pytest.importorskip("onnxruntime")
 from nas.core.errors import ConfigError
 from nas.deployment.graph import facts_of
 from nas.deployment.onnx_file import NotExportable, deployed_model, session
-from nas.deployment.target import Target
-from nas.deployment.untrained import architecture_facts
+from nas.deployment.target import Int8, Target
+from nas.deployment.untrained import architecture_facts, network_facts
 from nas.spaces.making import make_space
 
 
@@ -59,6 +59,43 @@ def test_batch_norm_is_within_the_convolution_and_weights_are_counted() -> None:
     assert (found.weights, found.channels, found.other_weights) == (432, 16, 16)
     assert found.model_size() == 4 * 448
     assert found.model_size("int8") == 432 + 4 * (16 + 16)
+
+
+def test_layers_in_floating_point_take_four_bytes() -> None:
+    layers = nn.Conv2d(3, 4, 1), nn.Flatten(), nn.Linear(256, 10), nn.Linear(10, 10)
+    network = nn.Sequential(*layers)
+    model = deployed_model(network, (3, 8, 8))
+    plain = network_facts(network, model, Target())
+    network.float_layers = ["2"]
+    mixed = network_facts(network, model, Target())
+    both = network_facts(
+        network, model, Target(int8=Int8(float_layers=("3", "none")))
+    )  # a layer of other networks
+    assert mixed.model_size() == both.model_size() == plain.model_size()
+    assert (
+        mixed.model_size("int8") - plain.model_size("int8") == 3 * 2560 - 4 * 10
+    )  # of each weight; no scales
+    assert both.model_size("int8") - mixed.model_size("int8") == 3 * 100 - 4 * 10
+    assert plain.peak_memory("int8") == 192 + 256
+    del network.float_layers
+    network.float_layers = ["0", "2", "3"]
+    every = network_facts(network, model, Target())
+    assert every.peak_memory("int8") == every.peak_memory() == 4 * (192 + 256)
+    assert every.model_size("int8") == every.model_size()
+
+
+def test_values_between_operators_that_are_not_quantised_take_four_bytes() -> None:
+    class Middle(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 16, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.exp(torch.sqrt(self.conv(x) ** 2 + 1))
+
+    found = facts(Middle())
+    assert found.activations == 192 + 1024
+    assert found.peak_memory("int8") == 1024 + 4 * 1024  # the power reads bytes and writes floats
 
 
 def test_the_file_gives_the_outputs_of_the_network() -> None:

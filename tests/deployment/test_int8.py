@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
@@ -11,10 +13,19 @@ from torch import nn
 pytest.importorskip("onnxruntime")
 
 from nas.core.errors import ConfigError
-from nas.deployment.int8 import calibration_images, float_nodes, float_wrong, module_path, quantised, wrong
+from nas.deployment import onnx_file
+from nas.deployment.int8 import (
+    calibration_images,
+    check_opset,
+    float_nodes,
+    float_wrong,
+    module_path,
+    quantised,
+    wrong,
+)
 from nas.deployment.measure import Deployed
 from nas.deployment.onnx_file import deployed_model, session
-from nas.deployment.target import Target
+from nas.deployment.target import Int8, Target
 from nas.training.data import Digits
 from nas.training.feed import prepare
 from nas.training.recipe import Recipe
@@ -81,6 +92,60 @@ def test_layers_stay_in_floating_point(trained) -> None:
         del network.float_layers
     with pytest.raises(ConfigError, match=r"no layer 'stem'; it has: .*1"):
         quantised(model, images, ["stem"])
+
+
+def test_a_layer_within_another_needs_no_floating_point() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3)
+    ).eval()
+    images = np.random.default_rng(0).standard_normal((16, 1, 8, 8), dtype=np.float32)
+    assert float_nodes(deployed_model(network, (1, 8, 8)), ["1"], ["0", "1"]) == []
+    plain = Deployed.of(network, images, Target()).int8
+    assert Deployed.of(network, images, Target(int8=Int8(float_layers=("1",)))).int8 == plain
+
+
+def test_paths_of_a_network_that_the_newer_exporter_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(1, 16, 3, 2),
+        nn.Flatten(2),
+        nn.TransformerEncoderLayer(9, 3, 8),
+        nn.Flatten(),
+        nn.Linear(144, 4),
+    )
+    written = onnx_file._written
+
+    def newer(*arguments: Any, dynamo: bool) -> bytes:
+        if not dynamo:
+            raise RuntimeError("an operator is missing")
+        return written(*arguments, dynamo=True)
+
+    monkeypatch.setattr(onnx_file, "_written", newer)
+    model = deployed_model(network, (1, 8, 8), 18)
+    assert all(module_path(name).startswith("2.linear1") for name in float_nodes(model, ["2.linear1"]))
+    assert len(float_nodes(model, ["2"])) > len(float_nodes(model, ["2.linear1"])) > 0
+    assert float_nodes(model, ["4"])
+
+
+def test_an_old_operator_set_is_refused_before_anything_is_trained() -> None:
+    with pytest.raises(
+        ConfigError, match="target old: opset 12: networks in 8 bits need operator set 13 or later"
+    ):
+        check_opset(Target("old", opset=12))
+    check_opset(Target("new", opset=13))
+
+
+def test_layer_norms_over_several_dimensions_stay_in_floating_point() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.LayerNorm([4, 6, 6]), nn.Flatten(), nn.Linear(144, 3))
+    images = np.random.default_rng(0).standard_normal((16, 1, 8, 8), dtype=np.float32)
+    model = deployed_model(network, (1, 8, 8))
+    found = quantised(model, images)
+    assert [module_path(name) for name in float_nodes(model, [])] == ["1"]
+    (out,) = session(found).run(None, {"images": images[:1]})
+    wanted = network.eval()(torch.from_numpy(images[:1])).detach().numpy()
+    assert np.abs(out - wanted).max() < 0.2
 
 
 def test_paths_of_modules_from_names_of_nodes() -> None:
