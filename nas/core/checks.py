@@ -50,10 +50,12 @@ def check_threads(value: object) -> None:
         raise ConfigError(f"threads: expected at most {MOST_THREADS}, got {value}")
 
 
-def check_whole(name: str, value: object, at_least: int = 1) -> None:
-    """Raise `ConfigError` unless the value is a whole number of at least `at_least`."""
+def check_whole(name: str, value: object, at_least: int = 1, at_most: int | None = None) -> None:
+    """Raise `ConfigError` unless the value is a whole number of at least `at_least` (and at most `at_most`)."""
     if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
         raise ConfigError(f"{name}: expected a whole number of at least {at_least}, got {value!r}")
+    if at_most is not None and value > at_most:
+        raise ConfigError(f"{name}: expected at most {at_most}, got {value}")
 
 
 def check_fraction(name: str, value: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -20,11 +21,17 @@ TARGETS = Path(__file__).parent / "targets"
 DEFAULT = "cpu-1-thread"
 OLDEST, NEWEST = 9, 23  # versions of ONNX's operator set
 FEWEST_IMAGES = 8  # for calibration; with fewer, ranges of activations are chance
+FEWEST_TO_COUNT = 100  # for int8_error: with fewer, one image is more than a percent
+LARGEST_SIDE = 8192  # pixels
+MOST_BYTES = 2**40
+LONGEST_NAME = 100
 GIVE_SIZE = "give the target an input_size (docs/deployment.md)"
 PRECISIONS = ("float32", "int8")
 _UNITS = {
-    "": 1,
     "b": 1,
+    "k": 1024,
+    "m": 1024**2,
+    "g": 1024**3,
     "kb": 1000,
     "mb": 1000**2,
     "gb": 1000**3,
@@ -32,7 +39,7 @@ _UNITS = {
     "mib": 1024**2,
     "gib": 1024**3,
 }
-_SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
+_SIZE = re.compile(r"\s*([0-9]+\.?[0-9]*|\.[0-9]+)\s*([A-Za-z]+)\s*")
 
 
 @dataclass(frozen=True)
@@ -49,9 +56,9 @@ class Int8:
 
     def __post_init__(self) -> None:
         check_whole("int8: calibration", self.calibration, FEWEST_IMAGES)
-        check_whole("int8: images", self.images)
+        check_whole("int8: images", self.images, FEWEST_TO_COUNT)
         given: object = self.float_layers
-        if isinstance(given, str) or not all(isinstance(x, str) for x in self.float_layers):
+        if not _are_texts(given):
             raise ConfigError(f"int8: float_layers: expected a list of names of layers, got {given!r:.100}")
         object.__setattr__(self, "float_layers", tuple(self.float_layers))
 
@@ -81,6 +88,7 @@ class Target:
 
     def __post_init__(self) -> None:
         put = object.__setattr__
+        _check_words(self.name, self.description)
         check_threads(self.threads)
         check_whole("target: opset", self.opset, OLDEST)
         if self.opset > NEWEST:
@@ -88,12 +96,12 @@ class Target:
         for name in ("ram", "flash"):
             put(self, name, _bytes(name, getattr(self, name)))
         if self.input_size is not None:
-            check_whole("target: input_size", self.input_size)
+            check_whole("target: input_size", self.input_size, 1, LARGEST_SIDE)
         if self.precision not in PRECISIONS:
             raise ConfigError(f"target: precision: expected float32 or int8, got {self.precision!r:.100}")
         if self.operators is not None:
             given: object = self.operators
-            if isinstance(given, (str, Mapping)) or not all(isinstance(x, str) for x in self.operators):
+            if not _are_texts(given):
                 raise ConfigError(
                     f"target: operators: expected a list of ONNX operators such as [Conv, Relu], got {given!r:.100}"
                 )
@@ -168,25 +176,53 @@ def _check_operators(names: Sequence[str]) -> None:
             raise ConfigError(f"target: operators: ONNX has no operator {name!r}{did_you_mean(name, known)}")
 
 
+def _check_words(name: object, description: object) -> None:
+    """Raises `ConfigError` for a name or a description that is not a text."""
+    if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+        raise ConfigError(
+            f"target: name: expected a text of 1 to {LONGEST_NAME} characters in one line, got {name!r:.100} (a number needs quotes)"
+        )
+    if not isinstance(description, str):
+        raise ConfigError(f"target: description: expected a text, got {description!r:.100}")
+
+
+def _are_texts(given: object) -> bool:
+    return isinstance(given, (list, tuple)) and all(isinstance(one, str) for one in given)
+
+
 def _bytes(name: str, given: object) -> int | None:
-    """A number of bytes, from a number or a text such as `512 KiB`."""
+    """A number of bytes, from a whole number or a text such as `512 KiB` (or `512K`; `512 KB` are 512,000 bytes)."""
     if given is None:
         return None
-    found = (
-        _SIZE.fullmatch(str(given)) if isinstance(given, (int, str)) and not isinstance(given, bool) else None
-    )
-    unit = None if found is None else _UNITS.get(found[2].lower())
-    if found is None or unit is None:
-        raise ConfigError(f"target: {name}: expected bytes, such as 524288 or 512 KiB, got {given!r:.100}")
-    size = int(float(found[1]) * unit)
-    if size < 1:
-        raise ConfigError(f"target: {name}: expected at least 1 byte, got {given!r:.100}")
-    return size
+    size = math.nan
+    if isinstance(given, str):
+        found = _SIZE.fullmatch(given)
+        unit = None if found is None else _UNITS.get(found[2].lower())
+        if found is not None and unit is not None:
+            size = float(found[1]) * unit
+        elif given.strip().isdecimal():
+            size = float(given)
+    elif isinstance(given, (int, float)) and not isinstance(given, bool) and given == given // 1:
+        size = given
+    if math.isnan(size):
+        raise ConfigError(
+            f"target: {name}: expected a whole number of bytes or a size such as 512 KiB (units: B, KiB, MiB, GiB, KB, MB, GB), got {given!r:.100}"
+        )
+    if not 1 <= size <= MOST_BYTES:
+        raise ConfigError(f"target: {name}: expected 1 byte to 1024 GiB, got {given!r:.100}")
+    return int(size)
 
 
 def built_in_targets() -> dict[str, Path]:
     """Files of the built-in targets, by name."""
     return {path.stem: path for path in sorted(TARGETS.glob("*.yaml"))}
+
+
+def _without_empty(values: Any) -> Any:
+    """A mapping without its keys that have no value, which count as left out, also within `int8`, `timing` and `device`."""
+    if not isinstance(values, dict):
+        return values
+    return {key: _without_empty(value) for key, value in values.items() if value is not None}
 
 
 def read_target(name: str, base: Path | None = None) -> Target:
@@ -206,6 +242,7 @@ def read_target(name: str, base: Path | None = None) -> Target:
         raise ConfigError(f"target: {path} {error}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"target: cannot read {path}: {error}") from error
+    values = _without_empty({} if values is None else values)
     if not isinstance(values, dict):
         raise ConfigError(f"target: {path}: expected a mapping such as 'threads: 1', got {values!r:.100}")
     unknown = [key for key in values if key not in {f.name for f in fields(Target)}]

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from nas.core.checks import check_positive, check_whole
+from nas.core.checks import check_not_negative, check_positive, check_whole
 from nas.core.errors import ConfigError, EvaluationError
 from nas.core.records import Architecture
 from nas.core.space import SearchSpace, can_build
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Call = Callable[[], object]
 _GIVE_SIZE = "give resolution: {name: latency, settings: {resolution: 32}}"
+LONGEST_RUN = 60.0  # seconds of one timed run
 _SAID_BY = ("picture", "resolution", "image_size", "spec")  # attributes of a space that give its images' size
 
 
@@ -53,11 +54,15 @@ class LatencySettings:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        for name, least in (("rounds", 6), ("warm_up", 1), ("extensions", 0), ("threads", 1)):
-            check_whole(f"latency: {name}", getattr(self, name), least)
+        bounds = (("rounds", 6, 1000), ("warm_up", 1, 1000), ("extensions", 0, 100), ("threads", 1, None))
+        for name, least, most in bounds:
+            check_whole(f"latency: {name}", getattr(self, name), least, most)
         check_positive("latency: tolerance", self.tolerance)
-        if not 0 <= self.least_seconds < math.inf:
-            raise ConfigError(f"latency: least_seconds: expected at least 0, got {self.least_seconds!r}")
+        check_not_negative("latency: least_seconds", self.least_seconds)
+        if self.least_seconds > LONGEST_RUN:
+            raise ConfigError(
+                f"latency: least_seconds: expected at most {LONGEST_RUN:g} (seconds of one run), got {self.least_seconds!r}"
+            )
 
     @property
     def clock(self) -> str:

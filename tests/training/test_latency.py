@@ -116,7 +116,20 @@ def test_one_thread_on_a_cpu_is_timed_by_the_processor_and_all_else_by_the_wall(
 
 
 @pytest.mark.parametrize(
-    "values", [{"rounds": 5}, {"warm_up": 0}, {"tolerance": 0}, {"threads": 0}, {"rounds": 7.5}], ids=str
+    "values",
+    [
+        {"rounds": 5},
+        {"rounds": 10**9},
+        {"warm_up": 0},
+        {"warm_up": 10**9},
+        {"extensions": 101},
+        {"tolerance": 0},
+        {"threads": 0},
+        {"rounds": 7.5},
+        {"least_seconds": 1e9},
+        {"least_seconds": "long"},
+    ],
+    ids=str,
 )
 def test_settings_that_cannot_be_used_are_refused_by_name(values: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(values))):
