@@ -178,10 +178,12 @@ class Device:
                 except BaseException:
                     kept.end()
                     raise
-        raise DeviceAway(
-            f"{self.name}: {broken[-1]}; attempts: {self.attempts}. Check that the device is on and not overloaded, "
-            f"{'' if self.ssh is None else f'that ssh {self.ssh} works, '}or raise timeout_s ({self.timeout_s:g})"
+        usual = (
+            f"Check that the device is on and not overloaded, {'' if self.ssh is None else f'that ssh {self.ssh} works, '}"
+            f"or raise timeout_s ({self.timeout_s:g})"
         )
+        last = broken[-1]
+        raise DeviceAway(f"{self.name}: {last}; attempts: {self.attempts}. {last.remedy or usual}")
 
     def _connect(self) -> Connection:
         """Start the script and wait for its announcement. Raises `Broken` and `DeviceError`."""
@@ -195,7 +197,7 @@ class Device:
             raise DeviceError(f"{self.name}: cannot run {command[0]} ({error.strerror}); {needed}") from None
         try:
             # Connecting has a limit in ssh too; the second half is for the login shell.
-            if "started" not in connection.answer(2 * self.connect_s, "connecting"):
+            if "started" not in self._first_answer(connection):
                 raise Broken("its first answer is not of the protocol")
             hello = connection.answer(self.timeout_s, "starting")
             if "refused" in hello:
@@ -207,6 +209,15 @@ class Device:
             connection.end()
             raise
         return connection
+
+    def _first_answer(self, connection: Connection) -> Mapping[str, Any]:
+        """The script's first answer. Raises `Broken`, with a remedy where the program ended by itself, as one that is no Python does."""
+        try:
+            return connection.answer(2 * self.connect_s, "connecting")
+        except Broken as error:
+            if error.status is not None and error.status >= 0:
+                error.remedy = f"{self.program!r} did not run the script: is it a Python? Give one, 3.8 or later, with 'python: PATH'"
+            raise
 
     def _answer(self, connection: Connection, on_wait: Callable[[float], None] | None) -> Mapping[str, Any]:
         """The result, after the device's turn has come. Raises `Broken`, `ModelRefused` and `DeviceError`."""

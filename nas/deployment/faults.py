@@ -20,12 +20,13 @@ class ModelRefused(EvaluationError):
 
 
 class Broken(Exception):
-    """A connection stalled, ended or carried nonsense; it must be ended, and can be made again."""
+    """A connection stalled, ended or carried nonsense; it must be ended, and can be made again. `remedy`: "" is the usual one."""
 
-    def __init__(self, message: str, status: int | None = None, stderr: str = "") -> None:
+    def __init__(self, message: str, status: int | None = None, stderr: str = "", remedy: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.stderr = stderr
+        self.remedy = remedy
 
 
 _AWAY = "it does not accept the connection"

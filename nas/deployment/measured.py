@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nas.deployment.faults import Broken, printable
+from nas.deployment.drift import ABSURD, FAR, factor
+from nas.deployment.faults import Broken, DeviceError, printable
 from nas.training.latency import Timing
 
-FAR = 2.0  # a change of speed by more than this factor makes the latency count as unsteady
+FEWEST = 6  # rounds, as in device_script.py
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,14 @@ class Measured:
 
 
 def measured_from(answer: Mapping[str, Any], tolerance: float, device: str) -> Measured:
-    """The result in a device's answer. Raises `Broken` for nonsense."""
+    """The result in a device's answer.
+
+    Raises `Broken` for an answer that is not of the protocol or has too few rounds, and `DeviceError` for a change of speed that cannot be true.
+    """
     try:
         found = answer["measured"]
         timing, reference = (_timing(found[name]) for name in ("seconds", "reference"))
+        rounds = min(len(timing.seconds), len(reference.seconds))
         first = reference.median if found["baseline"] is None else _number(found["baseline"])
         drift = _number(reference.median / first)
         memory = found["peak_memory"]
@@ -54,15 +59,23 @@ def measured_from(answer: Mapping[str, Any], tolerance: float, device: str) -> M
             raise ValueError
     except (KeyError, TypeError, ValueError, ArithmeticError):
         raise Broken(f"a result that is not of the protocol: {str(dict(answer))[:200]}") from None
+    if rounds < FEWEST:
+        raise Broken(f"a result of {rounds} rounds; expected at least {FEWEST}: {str(dict(answer))[:200]}")
+    far = factor(drift)
+    if far > ABSURD:
+        raise DeviceError(
+            f"{device}: its reference network takes {1e3 * reference.median:.4g} ms, and took {1e3 * first:.4g} ms at first: a change of speed by a "
+            f"factor of {far:.4g}, and at most {ABSURD:g} is believed. Check the device; if its first time is wrong, remove the files "
+            "baseline-*.json in the folder nas-device-UID of its temporary folder"
+        )
     # Every drift is corrected: on a busy machine that spreads repeated times less than correcting large ones alone.
-    factor = 1e3 / drift
-    far = max(drift, 1 / drift)
+    corrected = 1e3 / drift
     low, high = timing.interval
     return Measured(
-        milliseconds=timing.median * factor,
+        milliseconds=timing.median * corrected,
         raw=timing.milliseconds,
-        low=low * factor,
-        high=high * factor,
+        low=low * corrected,
+        high=high * corrected,
         unsteadiness=max(timing.unsteadiness, far - 1 if far > FAR else 0.0),
         reference_ms=reference.milliseconds,
         drift=drift,

@@ -21,6 +21,7 @@ from nas.core.rungs import HasRule
 from nas.core.task_spec import TaskSpec
 from nas.core.tracebacks import summarize_exception
 from nas.deployment.collapse import collapse_notice
+from nas.deployment.drift import drift_notice
 from nas.engine.again import repeat_measurements
 from nas.engine.callbacks import AnyCallback, as_callback
 from nas.engine.changed_code import checked_code, measuring
@@ -263,6 +264,7 @@ def _search(
     loop.end(ended)
     if ended in ("finished", "exhausted") and result.out is not None and not spec.remote:
         repeat_measurements(problem, loop.state.front.items, result.out)
-    if notice := collapse_notice(r.values for r in loop.state.results if r.ok):
-        _LOG.warning("%s", notice)
+    for find in (collapse_notice, drift_notice):
+        if notice := find(r.values for r in loop.state.results if r.ok):
+            _LOG.warning("%s", notice)
     return result

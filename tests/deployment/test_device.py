@@ -141,6 +141,14 @@ def test_a_device_that_fails_while_measuring_is_an_error(tmp_path: Path, text: s
         used.measure(network(), QUICK)
 
 
+def test_a_program_that_is_no_python_is_named() -> None:
+    with pytest.raises(
+        DeviceError, match=r"exit status 0 .*'/bin/true' .*is it a Python\?.*'python: PATH'"
+    ) as caught:
+        Device(python="/bin/true").check()
+    assert "timeout_s" not in str(caught.value)
+
+
 def test_a_device_that_reads_nothing_does_not_block(tmp_path: Path) -> None:
     used = device(tmp_path, HELLO + "exec tail -f /dev/null", timeout_s=0.2)
     with pytest.raises(DeviceError, match="no answer"):
@@ -299,15 +307,15 @@ def test_the_first_reference_is_kept_and_later_times_are_corrected_by_it(tempora
     (kept,) = temporary.glob("nas-device-*/baseline-*.json")
     content = json.loads(kept.read_text())
     assert 1e3 * content["seconds"] == pytest.approx(first.reference_ms)
-    kept.write_text(
-        json.dumps({**content, "seconds": content["seconds"] / 1e6})
-    )  # a device a million times slower
-    later = Device().measure(
-        network(), LatencySettings(rounds=6, least_seconds=0, extensions=0, tolerance=0.1)
-    )
-    assert later.drift > 100
+    kept.write_text(json.dumps({**content, "seconds": content["seconds"] / 4}))  # a device four times slower
+    settings = LatencySettings(rounds=6, least_seconds=0, extensions=0, tolerance=0.1)
+    later = Device().measure(network(), settings)
+    assert later.drift > 1.2
     assert later.drifted
     assert later.milliseconds == pytest.approx(later.raw / later.drift)
+    kept.write_text(json.dumps({**content, "seconds": 1e-9}))
+    with pytest.raises(DeviceError, match=r"device on this machine: .*took 1e-06 ms at first"):
+        Device().measure(network(), settings)
 
 
 def test_a_network_too_slow_for_the_limit_is_refused_at_once(temporary: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from nas.deployment import device_script
 from nas.deployment.connection import PREFIX
 from nas.deployment.device import PROTOCOL
+from nas.deployment.measured import FEWEST
 from nas.training.latency import Timing
 
 
@@ -51,6 +52,7 @@ def request(**changes: Any) -> dict[str, Any]:
 def test_the_script_and_the_client_agree() -> None:
     assert device_script.PREFIX.encode() == PREFIX
     assert device_script.PROTOCOL == PROTOCOL
+    assert device_script.FEWEST == FEWEST
     seconds = [0.9, 1.3, 1.0, 1.1, 1.0, 1.2, 0.8, 1.0, 1.4, 1.2]
     assert device_script.unsteadiness(seconds) == Timing(tuple(seconds)).unsteadiness
 

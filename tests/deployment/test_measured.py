@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
-from nas.deployment.faults import Broken, unsupported_operator
+from nas.deployment.drift import drift_notice
+from nas.deployment.faults import Broken, DeviceError, unsupported_operator
 from nas.deployment.measured import measured_from
 
 
@@ -45,6 +47,27 @@ def test_a_drift_is_corrected_and_told_where_it_is_above_the_tolerance(drift: fl
 def test_a_drift_far_off_is_flagged(drift: float) -> None:
     found = measured_from(answer(reference=[0.001 * drift] * 10), 0.1, "board")
     assert found.unsteadiness == pytest.approx(3)
+
+
+@pytest.mark.parametrize("baseline", [1e-9, 0.001 / 21, 0.021])
+def test_a_change_of_speed_that_cannot_be_true_is_an_error_of_the_device(baseline: float) -> None:
+    with pytest.raises(
+        DeviceError, match=r"^board: .* takes 1 ms, .*factor of .*baseline-\*\.json"
+    ) as caught:
+        measured_from(answer(baseline=baseline), 0.1, "board")
+    assert f"took {1e3 * baseline:.4g} ms" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["seconds", "reference"])
+def test_too_few_rounds_break_the_connection(name: str) -> None:
+    with pytest.raises(Broken, match=r"a result of 5 rounds; expected at least 6: .*'seconds'"):
+        measured_from(answer(**{name: [0.001] * 5}), 0.1, "board")
+
+
+def test_large_changes_of_speed_are_told_with_the_largest() -> None:
+    values = [{"ort_latency": 1.0}, {"ort_latency_drift": 0.2}, {"int8_latency_drift": 3.0}, {"x_drift": 1.5}]
+    assert re.match(r"latency: for 2 of 4 networks .*at most 5\)", drift_notice(values))
+    assert drift_notice([values[0], values[3]]) == drift_notice([]) == ""
 
 
 def test_without_a_first_time_there_is_no_drift() -> None:
