@@ -16,7 +16,7 @@ from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
 from nas.core.tracebacks import summarize_exception
 from nas.pruning.cutting import cut
-from nas.pruning.labels import FIXED
+from nas.pruning.labels import FIXED, Vector
 from nas.pruning.running import evaluating, plain_operators, traced
 from nas.pruning.structure import Group, Structure, check_unshared, structure_of_trace
 
@@ -27,8 +27,8 @@ _TOLERANCE = 1e-3  # of the results of two networks that compute the same, relat
 def analyse(network: nn.Module, example: Tensor, keep: Collection[str] = ()) -> Structure:
     """What can be cut in a network for images like `example` (1, c, h, w).
 
-    Every group is cut by half at random and every block removed, each alone: the cut network must run, and, where no statistics are computed over the channels,
-    return what the original returns with the same channels at zero. What fails is left alone, with the reason. `keep` are paths of modules that stay as they are, with all within.
+    Every group is cut by half at random and every block removed, each alone. The cut network must run, and return what the original returns with the same channels at zero; where statistics are
+    computed over the channels, the same channels must belong together in it. What fails is left alone, with the reason. `keep` are paths of modules that stay as they are, with all within.
     Raises `ConfigError` for a network that cannot be analysed, or an unknown module.
     """
     check_unshared(network)
@@ -38,7 +38,7 @@ def analyse(network: nn.Module, example: Tensor, keep: Collection[str] = ()) -> 
     first: dict[str, str] = {}
     for attempt in range(_ROUNDS):
         trace = traced(network, example, choices)
-        structure = structure_of_trace(trace)
+        structure = dataclasses.replace(structure_of_trace(trace), choices=dict(choices))
         with evaluating(network):
             reasons = _failures(network, structure, example)
         first = reasons | first
@@ -53,9 +53,7 @@ def analyse(network: nn.Module, example: Tensor, keep: Collection[str] = ()) -> 
         for i in sites:
             choices[i] = choices.get(i, 0) + 1
     left = {name: first.get(name, why) for name, why in structure.left_alone.items()}
-    return _without(
-        dataclasses.replace(structure, left_alone=left, choices=dict(trace.choices)), reasons, keep
-    )
+    return _without(dataclasses.replace(structure, left_alone=left), reasons, keep)
 
 
 def meta_copy(network: nn.Module) -> nn.Module:
@@ -102,6 +100,8 @@ def _failures(network: nn.Module, structure: Structure, example: Tensor) -> dict
         count = len(group.units)
         gone = np.setdiff1d(group.units, group.kept(rng.permutation(count).tolist(), count // 2))
         reason = _failure(network, structure, example, gone.tolist(), (), exact=not group.averaged)
+        if not reason and group.averaged:
+            reason = _other_ties(network, structure, example, gone)
         if reason:
             found[group.name] = reason
     for block in structure.blocks:
@@ -134,6 +134,22 @@ def _failure(
         return "the cut network returns another shape"
     if not torch.allclose(out, wanted, rtol=0, atol=_TOLERANCE * max(1e-6, float(wanted.abs().max()))):
         return "the cut network computes something else"
+    return ""
+
+
+def _other_ties(network: nn.Module, structure: Structure, example: Tensor, gone: Vector) -> str:
+    """A reason where channels that are cut together in the original are not, or others are, in the cut network."""
+    made = cut(network, structure, gone.tolist(), share=True)
+    trace = traced(made, example, structure.choices)
+    there, back = dict[int, int](), dict[int, int]()
+    for name, axes in trace.tensors.items():
+        for units, vector in zip(structure.tensors.get(name, ()), axes, strict=False):
+            stays = units[~np.isin(units, gone) | (units == FIXED)]
+            for unit, label in zip(stays.tolist(), trace.labels.roots(vector).tolist(), strict=True):
+                if unit == FIXED or len(stays) == 1:  # a single index has no label
+                    continue
+                if there.setdefault(unit, label) != label or back.setdefault(label, unit) != unit:
+                    return f"the cut network computes something else ({name})"
     return ""
 
 

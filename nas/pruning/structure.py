@@ -165,7 +165,7 @@ def _blocks(trace: Trace) -> list[str]:
     """Innermost modules with weights whose result is their argument plus a branch."""
     found: list[str] = []
     for call in trace.calls:
-        if not call.name or any(inner.startswith(f"{call.name}.") for inner in found):
+        if not call.name or any(f"{inner}.".startswith(f"{call.name}.") for inner in found):
             continue
         if call.given.shape != call.made.shape or not any(
             isinstance(module, _WEIGHTED) for module in call.module.modules()

@@ -371,3 +371,27 @@ def test_the_reasons_of_layers_that_are_left_alone() -> None:
         "middle.0": "its channels must keep their number",
         "head": "its channels are the network's output",
     }
+
+
+def test_wrong_cuts_are_found_where_statistics_hide_them() -> None:
+    class Halves(nn.Module):
+        """Adds the first eight channels to the others, wherever they are: right for 16 channels alone."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm, self.conv = nn.GroupNorm(1, 16), nn.Conv2d(16, 16, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.norm(x)
+            first = torch.cat([y[:, :8], y[:, :8] * 0.5], 1)[:, : y.shape[1]]
+            return self.conv(first)
+
+    torch.manual_seed(0)
+    _, structure = analysed(Net(Halves(), lambda m, x: m(x)), SMALL)
+    assert names(structure) == {"middle.conv": 16}
+    assert "stem" in structure.left_alone
+
+
+def test_a_block_that_runs_twice_is_one_block() -> None:
+    _, structure = small(Twice(), lambda m, x: m(m(x)))
+    assert structure.blocks == ("middle",)
