@@ -12,6 +12,7 @@ from nas.core.records import Architecture, Trial
 from nas.core.space import HasChoices, SearchSpace, with_choices
 from nas.core.text import message_of
 
+IGNORED = "_returned"  # after the name of an objective with a function: what the evaluator returned for it
 SPREAD = ("low", "high", "unsteady")  # suffixes of the columns beside an unsteady measurement
 
 
@@ -49,7 +50,8 @@ class Measure:
         returned: Any = self._evaluated(trial)
         if not isinstance(returned, Mapping):
             return returned  # type: ignore[no-any-return]  # refused by who called, who names it
-        return {**returned, **self._again(trial, before)}
+        ignored = {f"{name}{IGNORED}": returned[name] for name, _ in self.functions if name in returned}
+        return {**returned, **ignored, **self._again(trial, before)}
 
     def _evaluated(self, trial: Trial) -> Mapping[str, float]:
         evaluate: Any = self.evaluate

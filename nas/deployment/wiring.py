@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from nas.core.errors import ConfigError
-from nas.core.evaluator import Evaluate
+from nas.core.evaluator import Evaluate, HasReports
 from nas.core.objectives import Limit, Objective
 from nas.core.problem import check_list
 from nas.core.space import SearchSpace
@@ -37,7 +37,8 @@ def with_deployment(
 ) -> Parts:
     """The parts of a problem with the objectives of deployment measured for `target` (None: the default), and its limits.
 
-    An evaluator that trains networks measures them after the training; otherwise workers measure networks with random weights. Networks that exceed
+    An evaluator that declares a measured value in `reports` measures it itself. Of the others, one that trains networks measures them after the
+    training; otherwise workers measure networks with random weights. Networks that exceed
     the target's memory or use operators that it lacks are excluded before training. Raises `ConfigError` for an objective that needs trained networks
     without an evaluator that trains them, or a space that builds none.
     """
@@ -47,7 +48,11 @@ def with_deployment(
         raise ConfigError(
             f"target: expected the path of a YAML file, the name of a built-in target (nas targets), or a Target, got {given!r:.100}"
         )
-    named = [o.name for o in objectives if o.name in (*EXACT, *MEASURED) and not o.function]
+    declared = evaluate.reports or () if isinstance(evaluate, HasReports) else ()
+    own = [name for name in MEASURED if name in declared]  # the evaluator measures them
+    named = [
+        o.name for o in objectives if o.name in (*EXACT, *MEASURED) and not o.function and o.name not in own
+    ]
     bounded = [Limit.parse(text).objective for text in limits]
     if target is None and not named and not set(bounded) & set(EXACT):
         return Parts(list(objectives), evaluate, list(limits), [], None)
@@ -89,7 +94,8 @@ def _measuring(
         needing = [name for name in names if name in BY_TRAINED]
         if needing:
             raise ConfigError(
-                f"objective {needing[0]!r}: needs trained networks: use the evaluator training or shared (nas.search: data=...), not a custom one"
+                f"objective {needing[0]!r}: needs trained networks: use the evaluator training or shared (nas.search: data=...), not a custom one; an "
+                f"evaluator that measures it itself lists its values: evaluate.reports = [{needing[0]!r}, ...]"
             )
         return evaluate, names
     if "int8_error" in names and not getattr(inner, "classifies", True):

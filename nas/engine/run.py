@@ -27,6 +27,7 @@ from nas.engine.callbacks import AnyCallback, as_callback
 from nas.engine.changed_code import checked_code, measuring
 from nas.engine.fidelity import Rungs
 from nas.engine.heartbeat import HeartbeatWriter
+from nas.engine.ignored import IgnoredValues
 from nas.engine.in_flight import default_concurrency
 from nas.engine.initial import AnyArchitectures
 from nas.engine.kept_weights import KeptWeights
@@ -125,7 +126,7 @@ def _run_checked(spec: SearchSpec, on_ready: Callable[[Plan], None] | None) -> S
         if on_ready is not None:
             on_ready(plan)
         with nullcontext() if history is None else HeartbeatWriter(history.path.parent) as heartbeat:
-            own = [callback for callback in (heartbeat, kept) if callback is not None]
+            own = [callback for callback in (heartbeat, kept, IgnoredValues()) if callback is not None]
             return _search(spec, plan, history, [*own, *spec.callbacks], kept)
     except BaseException:
         if history is not None and not spec.resume:

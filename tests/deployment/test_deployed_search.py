@@ -208,6 +208,30 @@ def test_with_your_evaluator_latency_and_size_are_those_of_untrained_networks() 
     assert (result.history["int8_size"] > 1000).all()
 
 
+def own_values(trial: nas.Trial) -> Mapping[str, float]:
+    return {"error": 1.0, "ort_latency": 123.0 + sum(trial.architecture.genes), "int8_error": 7.0}
+
+
+def test_values_that_your_evaluator_declares_are_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["error", "ort_latency", "int8_error"]
+    monkeypatch.setattr(own_values, "reports", names, raising=False)
+    result = nas.search(boards(), names, own_values, algorithm="random", budget=3)
+    assert (result.history["ort_latency"] >= 123).all()
+    assert (result.history["int8_error"] == 7).all()
+
+
+def test_a_value_that_is_not_used_is_kept_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    target = Target(timing=QUICK, input_size=8)
+    result = nas.search(
+        boards(), ["error", "ort_latency"], own_values, algorithm="random", budget=3, target=target
+    )
+    assert (result.history["ort_latency"] < 123).all()
+    assert (result.history["ort_latency_returned"] >= 123).all()
+    (told,) = [r.getMessage() for r in caplog.records if "is not used" in r.getMessage()]
+    assert "returns ort_latency = 1" in told
+    assert "evaluate.reports = ['ort_latency', ...]" in told
+
+
 def test_an_error_in_8_bits_needs_trained_networks() -> None:
     with pytest.raises(ConfigError, match="'int8_error': needs trained networks"):
         nas.search(boards(), ["error", "int8_error"], error, budget=3)
