@@ -28,6 +28,7 @@ from nas.core.errors import ConfigError
 from nas.pareto.decision import Knee, Picked, knee, minimised, pick
 from nas.pareto.preference_text import terms
 from nas.pareto.preferences import Preference
+from nas.runs.empty_front import why_empty
 from nas.runs.expected import ENDS
 from nas.runs.original import original_values
 from nas.runs.parameters import plain_cell
@@ -71,7 +72,7 @@ def show_front(run: Path, options: FrontOptions) -> None:
         print_json(_as_json(run, table, picked, bend, options), indent=2)
         return
     if len(table.front) == 0:
-        output().print("The front is empty: no result meets the limits of the search yet.")
+        output().print(why_empty(table), markup=False, highlight=False)
     elif picked is None and not options.knee and options.top is None:
         output().print(
             fitted(front_table(table, options.by, original_values(meta.get("identity") or {})), output())

@@ -44,6 +44,7 @@ from nas.engine.record import SearchResult
 from nas.engine.run import SearchSpec, run
 from nas.engine.search_state import utilisation_line
 from nas.runs.code_of_strangers import allow
+from nas.runs.empty_front import why_empty
 from nas.runs.files import ORIGINAL, REPORT, check_log_is_file, check_resumable
 from nas.runs.history import FILE, read_history
 from nas.runs.log_file import well_formed
@@ -396,7 +397,8 @@ def _report(result: SearchResult, out: Path, loop: LoopSettings, page: Path | No
     for sentence in summary.get("beyond_best", {}).values():
         console.print(f"  {sentence}", style="yellow", markup=False, highlight=False)
     if result.front.empty:
-        console.print("The front is empty: no candidate succeeded within the limits.", style="yellow")
+        why = "The front is empty." if result.table is None else why_empty(result.table)
+        console.print(why, style="yellow", markup=False, highlight=False)
     elif result.table is not None:
         console.print(fitted(front_table(result.table, original=summary.get("original")), console))
         if expected_note(result.table):
@@ -406,7 +408,7 @@ def _report(result: SearchResult, out: Path, loop: LoopSettings, page: Path | No
         seconds=loop.seconds, spent=summary["seconds"], stopped_by=reason,
     )  # fmt: skip
     further = "" if go_on is None else f"\n  {go_on}   continues this search"
-    if result.out is not None and (result.out / WEIGHTS / INDEX).is_file():
+    if not result.front.empty and result.out is not None and (result.out / WEIGHTS / INDEX).is_file():
         further = f"\n  {command('nas', 'export', out)}   exports the knee point: PyTorch, ONNX, model card{further}"
     written = result.out is not None and (result.out / HISTORY_CSV).is_file()
     table = f"{HISTORY_CSV} and history.parquet" if written else "history.parquet"

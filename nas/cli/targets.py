@@ -18,6 +18,7 @@ from nas.deployment.graph import GraphFacts
 from nas.deployment.onnx_file import NotExportable, check_packages, deployed_model
 from nas.deployment.target import Target, built_in_targets, read_target
 from nas.export.picks import choose
+from nas.runs.empty_front import why_empty
 from nas.runs.history import FILE
 
 
@@ -99,7 +100,7 @@ def _of_run(folder: Path, pick: str | None, target: Target, trust: bool) -> Iter
 
     run = read_run(folder, trust, "nas check")
     if len(run.table.front) == 0:
-        raise ConfigError(f"{folder}: the front is empty; let the search evaluate networks first")
+        raise ConfigError(f"{folder}: {why_empty(run.table)}")
     texts = run.table.front["architecture"]
     for text in texts if pick is None else [choose(run.table, [pick])[0].architecture]:
         try:

@@ -16,6 +16,7 @@ from nas.core.objectives import Objective
 from nas.pareto.decision import decisive, knee, minimised, pick
 from nas.pareto.preference_text import terms
 from nas.pareto.preferences import Preference
+from nas.runs.empty_front import why_empty
 from nas.runs.run_folder import RunTable
 
 KNEE = "knee"
@@ -46,7 +47,7 @@ class Pick:
 def choose(table: RunTable, wanted: Sequence[str]) -> list[Pick]:
     """The networks of the picks, without duplicates. Raises `ConfigError` for a pick without a match."""
     if table.front.empty:
-        raise ConfigError("the front is empty: no result meets the limits of the search yet")
+        raise ConfigError(why_empty(table))
     chosen: dict[str, Pick] = {}
     for text in wanted:
         found = _choose(table, text.strip())

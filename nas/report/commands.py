@@ -18,14 +18,11 @@ _DATA = "digits"  # default data of a search
 def run_commands(source: Source) -> list[Command]:
     """Commands for the run."""
     folder = shell_quoted(source.folder)
-    found = [
-        Command("Print the front with its knee point", f"nas front {folder} --knee"),
-        Command(
-            "Rank the front by a preference",
-            f"nas front {folder} --prefer {shell_quoted(_preference(source))}",
-        ),
-    ]
+    found = []
     if len(source.table.front):
+        found.append(Command("Print the front with its knee point", f"nas front {folder} --knee"))
+        preference = shell_quoted(_preference(source))
+        found.append(Command("Rank the front by a preference", f"nas front {folder} --prefer {preference}"))
         found.append(Command("Export the network at the knee point", f"nas export {folder} --pick knee"))
         found.append(
             Command(
@@ -48,9 +45,8 @@ def run_commands(source: Source) -> list[Command]:
 
 
 def _levels(source: Source) -> list[str]:
-    """A level per objective that part of the front reaches."""
-    front = source.table.front
-    return [f"{front[o.name].median():.3g}" if len(front) else "1" for o in source.table.objectives]
+    """A level per objective that part of the front reaches; the front has a member."""
+    return [f"{source.table.front[o.name].median():.3g}" for o in source.table.objectives]
 
 
 def _preference(source: Source) -> str:

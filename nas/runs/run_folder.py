@@ -41,7 +41,7 @@ class RunTable:
     failures and where the architecture has a later result; only the latest results form the front, and of these only the `compared` ones: of several budgets those of the front's, see `nas.runs.fold.Fold`. `fronts` has the fronts
     along the run: the number of the result after which each was there, and those of its members. `beyond_best` has a sentence
     for each objective with a value better than its `best`. `parameters` are those of the space, by name: further columns
-    of `frame`, `told`, `front` and `imported` (see `nas.runs.parameters`).
+    of `frame`, `told`, `front` and `imported` (see `nas.runs.parameters`). `limits` are those of the front.
     """
 
     objectives: tuple[Objective, ...]
@@ -59,6 +59,7 @@ class RunTable:
     parameters: tuple[str, ...] = ()
     compared: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=bool))
     expected: ExpectedValues | None = None
+    limits: tuple[Limit, ...] = ()
 
     def decisive(self, rows: pd.DataFrame, end: str = "expected") -> FloatArray:
         """The values (n, m) of `told`, or of other rows with these columns, that decide: expected ones of noisy objectives, else measured.
@@ -169,6 +170,7 @@ def run_table(
     return RunTable(
         objectives, named.added(frame), named.added(told), points[first:], fold.box, named.added(front), latest,
         tuple(notes), named.added(imported), points[:first], folded.fronts, beyond, named.names, compared, expected,
+        tuple(limits),
     )  # fmt: skip
 
 
