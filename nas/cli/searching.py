@@ -49,7 +49,7 @@ from nas.runs.files import ORIGINAL, REPORT, check_log_is_file, check_resumable
 from nas.runs.history import FILE, read_history
 from nas.runs.log_file import well_formed
 from nas.runs.next_steps import continue_command
-from nas.runs.original import original_values, with_own_weights
+from nas.runs.original import original_values, recorded_search
 from nas.runs.run_folder import HISTORY_CSV
 from nas.shrinking.from_config import SHRINKABLE
 
@@ -223,7 +223,7 @@ class _Earlier:
         code = RunCode.from_meta(meta.get(CODE))
         return cls(
             {
-                **with_own_weights(stored["search"], run),
+                **recorded_search(stored, run),
                 "concurrency": concurrency,
             },  # chosen from the workers at the start
             base,

@@ -21,7 +21,7 @@ from nas.core.objectives import OBJECTIVES, Objective
 from nas.core.plugins import check_settings, find, make, registry
 from nas.core.problem import Problem
 from nas.core.space import SearchSpace
-from nas.deployment.target import read_target
+from nas.deployment.target import read_target, recorded_target
 from nas.deployment.wiring import with_deployment
 from nas.engine.callbacks import AnyCallback, Callback, as_callback
 from nas.engine.plan import NamedAlgorithm, settings_of
@@ -83,7 +83,11 @@ def assemble(
         stop=stop_rules(config.stop, problem),
         callbacks=tuple(_callback(part, base) for part in config.callbacks),
         csv=config.csv,
-        record={"search": config.model_dump(mode="json"), "base": None if base is None else str(base)},
+        record={
+            "search": config.model_dump(mode="json"),
+            "base": None if base is None else str(base),
+            "target": recorded_target(config.target, base),
+        },
         base=base,
     )
 

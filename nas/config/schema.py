@@ -122,7 +122,7 @@ class SearchConfig(Closed):
         default_factory=lambda: [ObjectivePart(name=n) for n in ("error", "params", "madds")], min_length=1
     )
     limits: list[str] = Field(default_factory=list)
-    target: str | None = Field(default=None, min_length=1)
+    target: Annotated[str, Field(min_length=1)] | dict[str, Any] | None = None
     algorithm: AnyPart = Part(name=DEFAULT_ALGORITHM)
     evaluator: AnyPart | None = Part(name="training")
     executor: AnyPart = Part(name="ray")

@@ -22,6 +22,7 @@ from typing import Any
 from nas.core.code_files import is_framework, locate, static_code
 from nas.core.files import write_whole
 from nas.core.json_text import read_json
+from nas.core.yaml_text import YamlError, parse_yaml
 
 FILE = "trusted.json"
 _SCHEMA = 1
@@ -36,7 +37,7 @@ _FROM_HERE = {"surrogate", "backbone", "data", "task"}  # settings whose files c
 
 @dataclass(frozen=True)
 class Named:
-    """A piece of code that a part of a config names, a Ray cluster that it joins, or a target's file.
+    """A piece of code that a part of a config names, a Ray cluster that it joins, or the device of a target.
 
     `part` is the key (`space`, `callbacks.0`), `name` its value, `place` the file or module to import, `file` that file if
     found. `settings` is the whole part, which the code receives.
@@ -72,7 +73,7 @@ class Named:
 
 
 def named_code(config: Mapping[str, Any], base: Path | None) -> list[Named]:
-    """All code in a config that is imported by name, Ray clusters, and the file of a target; built-in names are excluded.
+    """All code in a config that is imported by name, Ray clusters, and the device of a target; built-in names are excluded.
 
     Relative paths start at `base`, those in a component's settings at the current folder. Nothing is imported.
     """
@@ -98,13 +99,25 @@ def named_code(config: Mapping[str, Any], base: Path | None) -> list[Named]:
 
 
 def _target(value: Any, base: Path | None) -> list[Named]:
-    """The file of a target, which may name a Python or an ssh host to run; built-in ones are excluded."""
+    """The device of a target, which names a Python or an ssh host to run; a target without one names no code.
+
+    `value` is the path of a file or the target's keys. A file that cannot be read as YAML is listed itself.
+    """
     file = where_of(value, base) if isinstance(value, str) else None
-    if file is None or not file.is_file():
+    if file is not None and file.is_file():
+        try:
+            value = parse_yaml(file.read_text("utf-8"))
+        except (YamlError, OSError, UnicodeDecodeError):
+            return [Named("target", str(value), str(file), None, "")]
+    device = value.get("device") if isinstance(value, Mapping) else None
+    if not device:
         return []
-    with suppress(OSError):
-        return [Named("target", str(value), str(file), None, file.read_text("utf-8", "replace"))]
-    return [Named("target", str(value), str(file), None, "")]
+    if isinstance(device, Mapping):
+        device = {key: one for key, one in device.items() if one not in (None, [], ())}
+    plain = json.dumps(device, sort_keys=True, default=str)
+    relative = any("/" in text and not text.startswith("/") for _, text in _texts(device, None))
+    here = str(Path.cwd()) if relative else ""  # a path such as env/bin/python
+    return [Named("target", f"device {plain}", f"device {plain}", None, json.dumps([plain, here]))]
 
 
 def _texts(value: Any, base: Path | None, depth: int = 0) -> Iterator[tuple[Path | None, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -147,6 +147,13 @@ class Target:
         except ConfigError as error:
             raise ConfigError(str(error).replace("latency: ", "target: timing: ")) from None
 
+    def as_config(self) -> dict[str, Any]:
+        """All keys with plain values, from which `read_target` makes the same target."""
+        int8 = {**asdict(self.int8), "float_layers": list(self.int8.float_layers)}
+        operators = None if self.operators is None else list(self.operators)
+        mappings = {"timing": dict(self.timing), "device": dict(self.device), "int8": int8}
+        return {f.name: getattr(self, f.name) for f in fields(self)} | mappings | {"operators": operators}
+
     def as_json(self) -> dict[str, Any]:
         """Plain values that decide what is measured, for the identity of a run."""
         return {
@@ -225,34 +232,52 @@ def _without_empty(values: Any) -> Any:
     return {key: _without_empty(value) for key, value in values.items() if value is not None}
 
 
-def read_target(name: str, base: Path | None = None) -> Target:
-    """A target by the path of its file (from `base` if relative), or by the name of a built-in one. Raises `ConfigError`."""
-    known = built_in_targets()
-    path = Path(name) if base is None else base / name
-    if not path.is_file():
-        stem = name.removesuffix(".yaml")
-        if stem not in known:
-            raise ConfigError(
-                f"target: no file {path}, and no built-in target {name!r}{did_you_mean(stem, known)}; built in: {', '.join(known)}"
-            )
-        path = known[stem]
+def read_target(given: str | Mapping[str, Any], base: Path | None = None) -> Target:
+    """A target by the path of its file (from `base` if relative), the name of a built-in one, or its keys. Raises `ConfigError`."""
+    if isinstance(given, Mapping):
+        return _of_values(dict(given), "target", "the mapping")
+    path = _file_of(given, base)
     try:
         values = parse_yaml(path.read_text(encoding="utf-8"))
     except YamlError as error:
         raise ConfigError(f"target: {path} {error}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"target: cannot read {path}: {error}") from error
-    values = _without_empty({} if values is None else values)
-    if not isinstance(values, dict):
-        raise ConfigError(f"target: {path}: expected a mapping such as 'threads: 1', got {values!r:.100}")
-    unknown = [key for key in values if key not in {f.name for f in fields(Target)}]
-    if unknown:
-        own = [f.name for f in fields(Target)]
+    return _of_values({} if values is None else values, path.stem, str(path))
+
+
+def recorded_target(given: str | Mapping[str, Any] | None, base: Path | None = None) -> dict[str, Any] | None:
+    """The content of a target's file, for the record of a run; None for a built-in target, and for keys. Raises `ConfigError`."""
+    if not isinstance(given, str) or _file_of(given, base).parent == TARGETS:
+        return None
+    return read_target(given, base).as_config()
+
+
+def _file_of(name: str, base: Path | None) -> Path:
+    known = built_in_targets()
+    path = Path(name) if base is None else base / name
+    if path.is_file():
+        return path
+    stem = name.removesuffix(".yaml").removeprefix("targets/")
+    if stem not in known:
         raise ConfigError(
-            f"target: {path}: no key {unknown[0]!r}{did_you_mean(str(unknown[0]), own)}; it has: {', '.join(own)}"
+            f"target: no file {path}, and no built-in target {name!r}{did_you_mean(stem, known)}; built in: {', '.join(known)}"
+        )
+    return known[stem]
+
+
+def _of_values(values: Any, name: str, where: str) -> Target:
+    values = _without_empty(values)
+    if not isinstance(values, dict):
+        raise ConfigError(f"target: {where}: expected a mapping such as 'threads: 1', got {values!r:.100}")
+    own = [f.name for f in fields(Target)]
+    unknown = [key for key in values if key not in own]
+    if unknown:
+        raise ConfigError(
+            f"target: {where}: no key {unknown[0]!r}{did_you_mean(str(unknown[0]), own)}; it has: {', '.join(own)}"
         )
     try:
-        made: Target = make("target", Target, {"name": path.stem, **values}, path.name)
+        made: Target = make("target", Target, {"name": name, **values}, name)
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
+        raise ConfigError(f"{where}: {error}") from None
     return made

@@ -279,11 +279,19 @@ def _check_same(started: dict[str, Any], now: dict[str, Any]) -> None:
         started = {**started, "limits": now["limits"] if same else started["limits"]}
     different = [key for key in now if key != DECLARATION and started.get(key) != now[key]]
     if different:
-        changes = "; ".join(f"{key}: {started.get(key)!r} then, {now[key]!r} now" for key in different)
+        changes = "; ".join(line for key in different for line in _changes(key, started.get(key), now[key]))
         raise HistoryError(
             f"this run was started with another configuration ({changes}): resume it with the original one, or "
             "start a new run in another folder"
         )
+
+
+def _changes(name: str, then: Any, now: Any) -> list[str]:
+    """What differs, key by key within mappings."""
+    if not isinstance(then, Mapping) or not isinstance(now, Mapping):
+        return [f"{name}: {then!r} then, {now!r} now"]
+    keys = [key for key in {**then, **now} if then.get(key) != now.get(key)]
+    return [line for key in keys for line in _changes(f"{name}.{key}", then.get(key), now.get(key))]
 
 
 def _six_digits(limit: str) -> str:

@@ -11,7 +11,7 @@ from nas.core.space import SearchSpace, can_build, parsed
 from nas.engine.kept_weights import FOLDER, weights_entry
 from nas.runs.code_of_strangers import allow_in_python
 from nas.runs.history import read_history
-from nas.runs.original import with_own_weights
+from nas.runs.original import recorded_search
 from nas.spaces.making import make_space
 
 if TYPE_CHECKING:  # torch is not loaded until a network is
@@ -61,7 +61,7 @@ def run_config(run: Path) -> tuple[SearchConfig, Path | None]:
     if not config:
         raise ConfigError(f"space: {run} was started from Python; pass the space of the search")
     base = config.get("base")
-    return check_config(with_own_weights(config["search"], run)), None if base is None else Path(base)
+    return check_config(recorded_search(config, run)), None if base is None else Path(base)
 
 
 def _space_of(run: Path, trust: bool) -> SearchSpace:

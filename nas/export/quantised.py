@@ -18,7 +18,7 @@ from nas.deployment.graph import GraphFacts
 from nas.deployment.int8 import calibration_images, check_opset, quantised
 from nas.deployment.measured import Measured
 from nas.deployment.onnx_file import INPUT, check_packages, deployed_model, session
-from nas.deployment.target import FEWEST_IMAGES, Target, built_in_targets, read_target
+from nas.deployment.target import FEWEST_IMAGES, Target, read_target
 from nas.deployment.untrained import FLOAT_LAYERS, float_layers, network_facts
 from nas.export.load_network import run_config
 from nas.export.making import Made, Run
@@ -138,9 +138,9 @@ def prepared_images(task: Task, data: Any, recipe: Recipe) -> Prepared | None:
 
 
 def target_of(run: Run) -> Target:
-    """The built-in target in the run's config, or the default one.
+    """The target in the run's config, or the default one.
 
-    Raises `ConfigError` where it is a file: the file may name a program to run, and the run may come from a stranger.
+    Raises `ConfigError` where it names a device: that is a program to run, and the run may come from a stranger.
     """
     try:
         config, base = run_config(run.folder)
@@ -148,13 +148,13 @@ def target_of(run: Run) -> Target:
         return Target()
     if config.target is None:
         return Target()
-    file, known = (base or Path()) / config.target, built_in_targets()
-    name = config.target.removesuffix(".yaml")
-    if file.is_file() or name not in known:
+    target = read_target(config.target, base)
+    if target.device:
+        file = (base or Path()) / config.target if isinstance(config.target, str) else "FILE.yaml"
         raise ConfigError(
-            f"--int8: the target of the search is a file; name it, if you trust it: --target {file}"
+            f"--int8: the target of the search names a device, {dict(target.device)!r:.200}; if you trust it, name the target's file: --target {file}"
         )
-    return read_target(str(known[name]))
+    return target
 
 
 def classifies(made: Made) -> bool:

@@ -1,4 +1,4 @@
-"""The network that a run shrinks: its weights in the run's folder, and its values."""
+"""What a run keeps of its inputs: the target, and of the network that it shrinks the weights and values."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from nas.core.files import absolute
 from nas.core.objectives import Objective
+from nas.core.trust import where_of
 from nas.runs.files import ORIGINAL
 
 WEIGHTS = "original.pt"  # in the folder `ORIGINAL`
@@ -26,6 +27,20 @@ def with_own_weights(search: Mapping[str, Any], run: Path) -> dict[str, Any]:
     file = original_file(run)
     if Path(space["weights"]).parts[-2:] == file.parts[-2:] and file.is_file():
         found["space"] = {**space, "weights": str(file)}
+    return found
+
+
+def recorded_search(stored: Mapping[str, Any], run: Path) -> dict[str, Any]:
+    """The recorded config of a search: its own weights where the run's folder is now, its target as recorded where the file is gone.
+
+    `stored` is the log's entry with `search`, `base` and `target`.
+    """
+    found = with_own_weights(stored["search"], run)
+    target, kept = found.get("target"), stored.get("target")
+    if isinstance(target, str) and isinstance(kept, Mapping):
+        base = None if stored.get("base") is None else Path(stored["base"])
+        if not where_of(target, base).is_file():
+            found["target"] = dict(kept)
     return found
 
 

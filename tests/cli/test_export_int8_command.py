@@ -16,6 +16,9 @@ from task_parts import write_images
 import nas
 from nas.cli.searching import Flags, run_search
 from nas.core.errors import ConfigError, EvaluationError
+from nas.export.load_network import run_config
+from nas.export.making import Run
+from nas.export.quantised import target_of
 from nas.training.data import Digits
 from nas.training.feed import _prepare
 
@@ -62,6 +65,27 @@ def here(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("gone", [False, True], ids=["there", "gone"])
+def test_the_target_of_the_search_is_used_unless_it_names_a_device(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: bool
+) -> None:
+    made, own = Run.read(run), run.parent / SMALL
+    kept = tmp_path / SMALL
+    if gone:
+        own.rename(kept)
+    try:
+        target = target_of(made)
+    finally:
+        if gone:
+            kept.rename(own)
+    assert (target.name, target.flash, target.int8.calibration) == ("small", 65_536, 32)
+    config, base = run_config(run)
+    device = config.model_copy(update={"target": {"device": {"python": "/tmp/evil"}}})
+    monkeypatch.setattr("nas.export.quantised.run_config", lambda folder: (device, base))
+    with pytest.raises(ConfigError, match=r"names a device, .*evil.*; if you trust it"):
+        target_of(made)
+
+
 def index(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((folder / "export.json").read_text(encoding="utf-8"))
     return found
@@ -73,7 +97,6 @@ def index(folder: Path) -> dict[str, Any]:
         (["--untrained"], 2, "--int8 and --untrained contradict each other: the error"),
         (["--no-onnx"], 2, "--int8 and --no-onnx contradict each other"),
         (["--target", "microcontroler-512k"], 2, "did you mean 'microcontroller-512k'"),
-        ([], 2, "the target of the search is a file; name it, if you trust it: --target"),
         (["--target", "few.yaml"], 2, "int8: calibration: expected a whole number of at least 8, got 7"),
         (
             ["--target", "few.yaml", "--train", "--epochs", "2"],

@@ -355,7 +355,7 @@ def test_a_run_records_its_task_and_continues_for_that_task_alone(images: Folder
     more = search(space, TrainingEvaluator(space, images, RECIPE), out=run, resume=True, budget=3)
     assert len(more.history) == 3
     larger = Folder(images.path, resolution=16, validation=0.25, test=0.25)
-    with pytest.raises(HistoryError, match=r"task: .*\[8, 8\].* then, .*\[16, 16\].* now"):
+    with pytest.raises(HistoryError, match=r"task\.image_size: \[8, 8\] then, \[16, 16\] now"):
         search(space, TrainingEvaluator(space, larger, RECIPE), out=run, resume=True, budget=4)
 
 

@@ -515,33 +515,72 @@ def test_a_space_by_a_function_needs_its_annotation(tmp_path: Path) -> None:
         make_space("made.py:plain", {}, tmp_path)
 
 
-def test_the_file_of_a_target_counts_as_code_since_it_may_name_a_program(tmp_path: Path) -> None:
+def test_the_device_of_a_target_counts_as_code_since_it_names_a_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "board.yaml"
     file.write_text("device: {python: /tmp/evil}\n")
     (named,) = named_code({"space": "muxnet-tiny", "target": "board.yaml"}, tmp_path)
-    assert str(named) == f"target: board.yaml, in {file}"
+    assert str(named) == 'target: device {"python": "/tmp/evil"}'
+    keys = {"name": "board", "ram": None, "device": {"python": "/tmp/evil", "options": []}}
+    assert named_code({"target": keys}, tmp_path) == [named]
     assert named_code({"target": "cpu-1-thread"}, tmp_path) == []
+    assert named_code({"target": {"ram": 8, "device": {}}}, tmp_path) == []
     trusted = Trusted(tmp_path / "trusted.json")
     trusted.remember([named])
     assert trusted.knows(named)
     file.write_text("device: {python: /tmp/worse}\n")
     assert not trusted.knows(named_code({"target": "board.yaml"}, tmp_path)[0])
+    file.write_text("ram: 512 KiB\n")
+    assert named_code({"target": "board.yaml"}, tmp_path) == []
+    relative = {"target": {"device": {"python": "env/bin/python"}}}
+    trusted.remember(named_code(relative, None))
+    assert trusted.knows(named_code(relative, None)[0])
+    monkeypatch.chdir(tmp_path)
+    assert not trusted.knows(named_code(relative, None)[0])
+    file.write_text("device: {python: [")
+    assert str(named_code({"target": "board.yaml"}, tmp_path)[0]).startswith("target: board.yaml, in ")
+
+
+TARGET_SEARCH = (
+    "{space: muxnet-tiny, objectives: [params, madds], evaluator: null, target: board.yaml, "
+    "algorithm: random, budget: 3, executor: serial}"
+)
 
 
 def test_a_strangers_target_is_not_used_without_a_word(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "board.yaml").write_text("device: {python: /tmp/evil}\n")
-    (tmp_path / "search.yaml").write_text(
-        "{space: muxnet-tiny, objectives: [params, madds], evaluator: null, target: board.yaml, algorithm: random, budget: 3, executor: serial}"
-    )
+    (tmp_path / "search.yaml").write_text(TARGET_SEARCH)
     out = str(tmp_path / "run")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "mine"))
     run = nas_in(monkeypatch, capsys)
     assert run("search", str(tmp_path / "search.yaml"), "--out", out).code == 0
     assert run("search", "--resume", out, "--budget", "4").code == 0
+    (tmp_path / "board.yaml").unlink()
+    assert run("search", "--resume", out, "--budget", "4").code == 0  # by the record, and still known
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "yours"))
     refused = run("search", "--resume", out, "--budget", "5")
     assert refused.code != 0
-    assert "target: board.yaml" in refused.sentence
+    assert 'target: device {"python": "/tmp/evil"}' in refused.sentence
     assert run("search", "--resume", out, "--budget", "5", "--trust").code == 0
+
+
+def test_a_target_without_a_device_needs_no_trust_and_its_file_may_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "board.yaml").write_text("ram: 1 MiB\nint8: {images: 200}\n")
+    (tmp_path / "search.yaml").write_text(TARGET_SEARCH)
+    out = str(tmp_path / "run")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "mine"))
+    run = nas_in(monkeypatch, capsys)
+    assert run("search", str(tmp_path / "search.yaml"), "--out", out).code == 0
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "yours"))
+    assert run("search", "--resume", out, "--budget", "4").code == 0
+    (tmp_path / "board.yaml").write_text("ram: 1 MiB\nopset: 18\nint8: {images: 200}\n")
+    changed = run("search", "--resume", out, "--budget", "5")
+    assert changed.code != 0
+    assert "(target.opset: 17 then, 18 now)" in changed.sentence
+    (tmp_path / "board.yaml").unlink()
+    assert run("search", "--resume", out, "--budget", "5").code == 0

@@ -127,7 +127,10 @@ def test_an_unordered_run_replays_and_continues(tmp_path: Path) -> None:
         ({"concurrency": 4}, "concurrency: 8 then, 4 now"),
         ({"ordered": False}, "ordered: True then, False now"),
         ({"fidelity": 3.0}, "fidelity: None then, 3.0 now"),
-        ({"algorithm_settings": ALGORITHMS["moead"].Settings(population=15)}, "algorithm_settings: "),
+        (
+            {"algorithm_settings": ALGORITHMS["moead"].Settings(population=15)},
+            r"algorithm_settings\.population: 10 then, 15 now",
+        ),
     ],
 )
 def test_another_configuration_is_refused_and_the_difference_named(

@@ -236,7 +236,7 @@ def test_a_resumed_search_refuses_another_supernet(monkeypatch: pytest.MonkeyPat
         )
 
     search(SupernetSettings(epochs=1), budget=2)
-    with pytest.raises(HistoryError, match=r"evaluator: \{'supernet': 'nasbench201-"):
+    with pytest.raises(HistoryError, match=r"evaluator\.supernet: 'nasbench201-"):
         search(SupernetSettings(epochs=1, seed=1), budget=4, resume=True)
     (folder,) = (tmp_path / "runs" / "supernets").iterdir()
     assert len(search(folder, budget=4, resume=True).history) == 4  # the same one
