@@ -16,7 +16,7 @@ from nas.core.objectives import AnyObjective, Limit, Objective
 from nas.core.plugins import make
 from nas.core.problem import Problem, as_objectives
 from nas.core.space import SearchSpace, can_build
-from nas.deployment.target import Target, read_target
+from nas.deployment.target import Target
 from nas.deployment.wiring import BY_TRAINED, MEASURED, Parts, with_deployment
 from nas.engine.callbacks import AnyCallback
 from nas.engine.initial import AnyArchitectures
@@ -124,9 +124,8 @@ def search(
         settings = replace(settings, seed=seed)
     wanted = as_objectives(objectives)
     make_executor, settings_of_executor = executor_factory(executor, executor_settings)
-    given_target = read_target(os.fspath(target)) if isinstance(target, (str, os.PathLike)) else target
     evaluator = _evaluator(space, wanted, evaluate, data, training)
-    parts = with_deployment(space, wanted, evaluator, limits, given_target)
+    parts = with_deployment(space, wanted, evaluator, limits, target)
     problem = Problem(space, *parts[:3], quantities=parts.quantities, deployment=parts.deployment)
     return run(
         SearchSpec(
@@ -197,10 +196,9 @@ def shrink(
     own = Asked(
         model, data, weights, keep, ranking, pick, training or {}, train, limits, folder, resume, seed, trust
     )
-    aim = read_target(os.fspath(target)) if isinstance(target, (str, os.PathLike)) else target
 
     def parts_of(space: SearchSpace, evaluate: Evaluate) -> Parts:
-        return with_deployment(space, as_objectives(objectives), evaluate, limits, aim)
+        return with_deployment(space, as_objectives(objectives), evaluate, limits, target)
 
     say = logging.getLogger("nas.data").warning
     space, evaluator = shrinking_parts(own, say, lambda *of: parts_of(*of).evaluate)

@@ -16,7 +16,7 @@ from nas.core.errors import ConfigError
 LABEL_LENGTH = 40
 # keys of a problem that its searches take over
 _OF_THE_SEARCH = (
-    "space objectives limits evaluator fidelity halving concurrency ordered max_failures"
+    "space objectives limits target evaluator fidelity halving concurrency ordered max_failures"
 ).split()
 SPREAD = "ray"  # executor of a problem whose trials, not its runs, go to workers
 
@@ -41,6 +41,7 @@ class ProblemPart(Closed):
     space: AnyPart
     objectives: list[AnyObjective] = Field(min_length=1)
     limits: list[str] = Field(default_factory=list)
+    target: str | None = Field(default=None, min_length=1)
     evaluator: AnyPart | None = None
     executor: AnyPart = Part(name="serial")
     fidelity: float | None = Field(default=None, gt=0)

@@ -12,6 +12,7 @@ from nas.core.errors import ConfigError, ForeignFileError, HistoryError
 from nas.core.json_text import read_json
 from nas.core.owned import OwnedFiles, open_folder, present
 from nas.core.versions import versions
+from nas.deployment.target import read_target
 from nas.engine.changed_code import META as CODE
 from nas.engine.changed_code import RunCode, checked_code
 from nas.runs.history import as_json
@@ -37,6 +38,9 @@ def remember(
     of the same name, `HistoryError` if a file changed since (unless accepted).
     """
     now = identity(comparison.config)
+    for part in comparison.config.problems:  # a target's file may change under its name
+        if part.target is not None:
+            now["problems"][part.name]["target"] = read_target(part.target, comparison.base).as_json()
     earlier = recorded(comparison.out)
     if earlier is not None:
         check_same(earlier, now, comparison.out)

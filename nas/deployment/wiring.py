@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from nas.core.evaluator import Evaluate, HasReports
 from nas.core.objectives import Limit, Objective
 from nas.core.problem import check_list
 from nas.core.space import SearchSpace
-from nas.deployment.target import Target
+from nas.deployment.target import Target, read_target
 
 EXACT = ("file_size", "peak_memory")  # known before training
 BY_TRAINED = ("int8_error",)  # which needs trained weights
@@ -33,9 +34,11 @@ def with_deployment(
     objectives: Sequence[Objective],
     evaluate: Evaluate | None,
     limits: Sequence[Limit | str],
-    target: Target | None,
+    target: Target | str | os.PathLike[str] | None,
 ) -> Parts:
     """The parts of a problem with the objectives of deployment measured for `target` (None: the default), and its limits.
+
+    A text is the path of a target's file or the name of a built-in target.
 
     An evaluator that declares a measured value in `reports` measures it itself. Of the others, one that trains networks measures them after the
     training; otherwise workers measure networks with random weights. Networks that exceed
@@ -43,6 +46,8 @@ def with_deployment(
     without an evaluator that trains them, or a space that builds none.
     """
     check_list("limits", limits)
+    if isinstance(target, (str, os.PathLike)):
+        target = read_target(os.fspath(target))
     given: object = target
     if given is not None and not isinstance(given, Target):
         raise ConfigError(

@@ -24,11 +24,12 @@ from nas.core.errors import ConfigError, NothingToAsk
 from nas.core.files import absolute
 from nas.core.interrupts import is_interrupt
 from nas.core.objectives import AnyObjective, Limit
-from nas.core.problem import Problem
+from nas.core.problem import Problem, as_objectives
 from nas.core.records import Result, Status, Trial
 from nas.core.space import HasChoices, SearchSpace, can_build, for_task, text_of, with_choices
 from nas.core.task_spec import TaskSpec
 from nas.core.text import storable
+from nas.deployment.wiring import BY_TRAINED, with_deployment
 from nas.engine.changed_code import checked_code, measuring
 from nas.engine.fidelity import Rungs
 from nas.engine.heartbeat import HeartbeatWriter
@@ -49,6 +50,7 @@ from nas.runs.run_folder import run_table
 if TYPE_CHECKING:
     from torch import nn
 
+    from nas.deployment.target import Target
     from nas.training.halving import Halving
 
 Told = Mapping[str, Any] | float | BaseException
@@ -108,6 +110,7 @@ class Study:
         algorithm_settings: Any = None,
         seed: int = 0,
         limits: Sequence[Limit | str] = (),
+        target: Target | str | os.PathLike[str] | None = None,
         fidelity: float | None = None,
         halving: Halving | Mapping[str, Any] | None = None,
         initial: AnyArchitectures = (),
@@ -127,6 +130,8 @@ class Study:
             algorithm_settings: its `Settings`, or a mapping of some of them; the defaults are independent of any budget.
             seed: determines all random choices.
             limits: bounds on any objective. Architectures that violate a cheap one are never returned by `ask`.
+            target: the device to deploy on, as in `nas.search`. Architectures beyond its memory, or with operators that it lacks, are never
+                returned by `ask`. Latencies and sizes that you do not pass to `tell` are measured there, with random weights.
             fidelity: the budget of every trial, such as epochs.
             halving: instead, the rungs of budgets that architectures climb (`nas.training.Halving`, or a mapping of its settings).
             initial: architectures to ask first, as in `nas.search`.
@@ -140,7 +145,7 @@ class Study:
         if resume and out is None:
             raise ConfigError("resume: needs out, the folder of the study to continue")
         folder = None if out is None else Path(out).absolute()
-        problem = Problem(space, objectives, _evaluated_by_the_user, limits)
+        problem = _problem(space, objectives, limits, target)
         if task is not None:
             problem = problem.settled(for_task(space, task), _evaluated_by_the_user, task)
         chosen = named_algorithm(algorithm)
@@ -461,6 +466,35 @@ class _ByHand:
 
     def close(self) -> None:
         """Do nothing."""
+
+
+def _problem(
+    space: SearchSpace,
+    objectives: Sequence[AnyObjective],
+    limits: Sequence[Limit | str],
+    target: Target | str | os.PathLike[str] | None,
+) -> Problem:
+    """The problem of a study, with the limits of its target."""
+    if target is None:
+        return Problem(space, objectives, _evaluated_by_the_user, limits)
+    parts = with_deployment(space, as_objectives(objectives), _TellsTrained(), limits, target)
+    return Problem(
+        space,
+        parts.objectives,
+        _evaluated_by_the_user,
+        parts.limits,
+        quantities=parts.quantities,
+        deployment=parts.deployment,
+    )
+
+
+class _TellsTrained:
+    """The user, who passes values of trained networks to `tell`."""
+
+    reports = BY_TRAINED
+
+    def __call__(self, trial: Trial) -> Mapping[str, float]:
+        return _evaluated_by_the_user(trial)
 
 
 def _evaluated_by_the_user(trial: Trial) -> Mapping[str, float]:

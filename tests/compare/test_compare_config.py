@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from compare_parts import Compare, config, one_objective, two_objectives
 
 from nas.compare.config import check_comparison, search_config, slug
+from nas.compare.folder import remember
+from nas.compare.runs import Comparison
+from nas.config.assemble import make_problem
 from nas.core.errors import ConfigError
 
 
@@ -109,3 +113,18 @@ def test_parts_that_do_not_fit_are_explained_before_anything_runs(
     with pytest.raises(ConfigError, match=message):
         comparison(tmp_path, **changes).check()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_problem_has_a_target(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    (tmp_path / "board.yaml").write_text("name: board\nram: 512 KiB\n")
+    part = {"name": "net", "space": "muxnet-tiny", "objectives": ["error"], "evaluator": "training", "target": "board.yaml"}  # fmt: skip
+    checked = check_comparison(config(problems=[part]))
+    problem = make_problem(search_config(checked, checked.problems[0], checked.algorithms[1], 3), tmp_path)
+    assert [limit.with_source for limit in problem.requirements] == [
+        "peak_memory <= 524288 (ram of target 'board')"
+    ]
+    remember(Comparison(checked, tmp_path, tmp_path / "out"))
+    (tmp_path / "board.yaml").write_text("name: board\nram: 256 KiB\n")
+    with pytest.raises(ConfigError, match=r"problem net: target: .*524288.* then, .*262144.* now"):
+        remember(Comparison(checked, tmp_path, tmp_path / "out"))

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from engine_parts import Grid, quick
 from space_zoo import ZOO
+from torch import nn
 
 import nas
 from nas.algorithms import ALGORITHMS
@@ -538,3 +539,24 @@ def test_a_trial_shows_its_choices_and_the_tables_have_them(tmp_path: Path) -> N
 
 def test_a_trial_of_a_space_without_names_has_no_choices() -> None:
     assert study().ask().choices is None
+
+
+def test_a_target_excludes_networks_and_measures_what_is_not_told(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    space = nas.Space("boards", width=nas.Choice(4, 64))
+
+    @space.build
+    def build(c: Any, *, num_classes: int, in_channels: int) -> nn.Module:
+        return nn.Sequential(nn.Conv2d(in_channels, c.width, 3), nn.Flatten(), nn.LazyLinear(num_classes))
+
+    file = tmp_path / "board.yaml"
+    file.write_text("ram: 4 KiB\ninput_size: 8\n")
+    names = ["error", "int8_error", "int8_size"]
+    with nas.Study(space, names, target=file, algorithm="random", out=tmp_path / "run") as small:
+        trial = small.ask()
+        assert trial.choices["width"] == 4
+        small.tell(trial, {"error": 1.0, "int8_error": 2.0})
+        assert small.history["int8_size"].iloc[0] > 1000
+    file.write_text("ram: 8 KiB\ninput_size: 8\n")
+    with pytest.raises(HistoryError, match="target"):
+        nas.Study(space, names, target=file, algorithm="random", out=tmp_path / "run", resume=True)
