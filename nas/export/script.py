@@ -93,11 +93,22 @@ def probabilities(session, pixels):
     return powers / powers.sum()
 
 
+def positive(text):
+    """A whole number of at least 1."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return number
+
+
 def main():
     parser = argparse.ArgumentParser(description="Classify image files.")
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="an image file, such as photo.png")
     parser.add_argument("--int8", action="store_true", help="use network.int8.onnx; default: network.onnx")
-    parser.add_argument("--top", type=int, default=5, help="number of classes to print")
+    parser.add_argument("--top", type=positive, default=5, help="number of classes to print")
     given = parser.parse_args()
     here = Path(__file__).resolve().parent
     files = [here / "network.int8.onnx"] if given.int8 else [here / "network.onnx", here / "network.int8.onnx"]
@@ -105,17 +116,21 @@ def main():
     if model is None:
         sys.exit(f"{files[0]} is missing")
     session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    unreadable = 0
     for path in given.images:
         try:
             pixels = resized(read(path))
-        except (OSError, ValueError) as error:
-            sys.exit(f"{path}: cannot be read as an image ({error})")
+        except Exception as error:  # pillow raises many kinds
+            print(f"{path}: cannot be read as an image ({error})", file=sys.stderr)
+            unreadable += 1
+            continue
         if pixels.max() > 2 * LARGEST:
             print(f"{path}: pixels up to {pixels.max()}, in the training up to {LARGEST}", file=sys.stderr)
         found = probabilities(session, pixels)
         print(f"{path} ({model.name})")
         for index in np.argsort(-found, kind="stable")[: given.top]:
             print(f"  {100 * found[index]:6.2f}%  {CLASSES[index]}")
+    sys.exit(1 if unreadable else 0)
 
 
 if __name__ == "__main__":

@@ -108,6 +108,24 @@ def test_missing_files_and_images_are_reported(folder: Path) -> None:
     assert (done.returncode, "classify.py: cannot be read as an image" in done.stderr) == (1, True)
 
 
+def test_an_unreadable_file_does_not_keep_the_others_from_being_classified(folder: Path) -> None:
+    done = run(folder, "none.png", "0.png", "classify.py", "1.png", "--top", "2")
+    assert done.returncode == 1
+    assert re.findall(r"^(\S+) \(network", done.stdout, flags=re.MULTILINE) == ["0.png", "1.png"]
+    assert re.findall(r"^(\S+): cannot be read", done.stderr, flags=re.MULTILINE) == [
+        "none.png",
+        "classify.py",
+    ]
+    assert len(done.stdout.splitlines()) == 6
+
+
+@pytest.mark.parametrize("top", ["0", "-3", "1.5", "all"])
+def test_a_number_of_classes_below_one_is_refused(folder: Path, top: str) -> None:
+    done = run(folder, "0.png", f"--top={top}")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"--top: expected a whole number of at least 1, got '{top}'" in done.stderr
+
+
 def test_an_image_brighter_than_the_training_is_noted(folder: Path) -> None:
     Image.new("L", (30, 20), 200).save(folder / "bright.png")
     done = run(folder, "bright.png")
