@@ -6,9 +6,11 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
+from nas.core.errors import NasError
 from nas.core.problem import Problem
 from nas.core.records import Result
 from nas.core.space import text_of
+from nas.core.text import shell_quoted
 from nas.core.tracebacks import summarize_exception
 from nas.runs.repeated import Repeated, read_repeated, write_repeated
 
@@ -27,7 +29,7 @@ def repeat_measurements(problem: Problem, front: Iterable[Result], out: Path, ti
     members = [
         r for r in front if r.trial.id >= 0 and text_of(problem.space, r.trial.architecture) not in known
     ]
-    measure, told = problem.measure(), False
+    measure, told, done = problem.measure(), False, 0
     units = {o.name: o.unit for o in problem.objectives}
     try:
         for member in members:
@@ -42,10 +44,19 @@ def repeat_measurements(problem: Problem, front: Iterable[Result], out: Path, ti
             for name in names:
                 values = [member.values[name], *(one[name] for one in found)]
                 rows.append(Repeated.of(text, name, units[name], values))
+            done += 1
     except KeyboardInterrupt:
-        _LOG.warning("interrupted: the measurements of the front were not all repeated")
+        _LOG.warning("interrupted: %s", _unfinished(done, len(members), out))
     except Exception as error:  # the results of the search are complete without
-        _LOG.warning("the measurements of the front were not all repeated: %s", summarize_exception(error))
+        reason = str(error) if isinstance(error, NasError) else summarize_exception(error)
+        _LOG.warning("%s. The reason: %s", _unfinished(done, len(members), out), reason)
     finally:
         if told:
             write_repeated(out, rows)
+
+
+def _unfinished(done: int, members: int, out: Path) -> str:
+    return (
+        f"{done} of the front's {members} networks were measured again; the search itself is complete. To measure the others: "
+        f"nas search --resume {shell_quoted(out)} (in Python: resume=True)"
+    )
