@@ -77,7 +77,7 @@ class Failing:
         few = min(self.FIRST, getattr(space, "size", None) or math.prod(map(int, space.cardinalities)))
         if (computed == 0 and failed >= few) or (failed > computed and failed + computed >= self.MOST):
             raise ConfigError(
-                f"{error}; {failed} of {failed + computed} architectures fail. Correct the function; if it is right to fail, "
+                f"{error}; {failed} of {failed + computed} architectures fail. Correct the cause; if it is right to fail, "
                 f"{EXCLUDE}"
             ) from error
         if failed == 1:

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from nas.core.errors import ConfigError, EvaluationError
+from nas.deployment.target import GIVE_SIZE
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")  # of the extra `onnx`
 INPUT, OUTPUT = "images", "outputs"
@@ -54,8 +55,22 @@ def deployed_model(network: nn.Module, shape: tuple[int, int, int], opset: int =
 
     `opset` is the version of the operator set. Names of nodes begin with the path of their module. Raises `NotExportable`.
     """
-    frozen = copy.deepcopy(network).to("cpu").eval()
-    return simplified(_exported(frozen, torch.zeros(1, *shape), opset))
+    frozen, example = copy.deepcopy(network).to("cpu").eval(), torch.zeros(1, *shape)
+    _check_runs(frozen, example)
+    return simplified(_exported(frozen, example, opset))
+
+
+def _check_runs(network: nn.Module, example: torch.Tensor) -> None:
+    """Raises `NotExportable` for a network that fails for the image in torch too, without the messages of an exporter."""
+    try:
+        with torch.no_grad(), silence():
+            network(example)
+    except Exception as error:  # code of the user
+        _, channels, height, width = example.shape
+        raise NotExportable(
+            f"the network fails for an image of {height} x {width} pixels with {channels} channel{'s' * (channels != 1)} ({_reason(error)}); "
+            f"if its images have another size, {GIVE_SIZE}"
+        ) from error
 
 
 def _exported(network: nn.Module, example: torch.Tensor, opset: int) -> bytes:
@@ -142,9 +157,9 @@ def _reason(error: Exception) -> str:
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Suppress messages of torch and onnxscript, not errors."""
+    """Suppress messages of torch and onnxscript, also those that they log of errors before they raise them."""
     before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    logging.disable(logging.CRITICAL)
     try:
         with (
             warnings.catch_warnings(),

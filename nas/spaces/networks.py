@@ -21,6 +21,11 @@ if TYPE_CHECKING:  # torch is imported only to trace a network
 Function = Callable[..., Any]
 T = TypeVar("T")
 
+DEFAULT_TASK = TaskSpec(3, 10, (32, 32))
+_ASSUMED = (
+    "; 32 x 32 pixels are assumed where no data give the size: for others declare space = space.for_task(nas.TaskSpec(in_channels, num_classes, "
+    "(height, width)))"
+)
 _OF_TASK = ("num_classes", "in_channels", "image_size")
 
 
@@ -98,10 +103,8 @@ class Networks:
         try:
             return count(lambda: self.network(choices, task), (task.in_channels, *task.image_size))
         except ConfigError as error:
-            text = str(error)
-            raise ConfigError(
-                text if str(choices) in text else f"build: failed for {choices}: {text}"
-            ) from error
+            text = str(error) if str(choices) in str(error) else f"build: failed for {choices}: {error}"
+            raise ConfigError(text + (_ASSUMED if task is DEFAULT_TASK else "")) from error
 
 
 def checked_function(kind: str, function: Any) -> Function:

@@ -19,7 +19,7 @@ from nas.core.task_spec import TaskSpec
 from nas.spaces.choices import Choices
 from nas.spaces.encoding import Encoding
 from nas.spaces.flattening import declare
-from nas.spaces.networks import Function, Networks, checked_function
+from nas.spaces.networks import DEFAULT_TASK, Function, Networks, checked_function
 from nas.spaces.parameters import merged_values
 from nas.spaces.rules import Rules
 from nas.spaces.text import from_mapping, genes_of_text, text_of_genes
@@ -28,7 +28,6 @@ from nas.spaces.variation import Variation
 if TYPE_CHECKING:  # torch is imported only to build a network
     from torch import nn
 
-DEFAULT_TASK = TaskSpec(3, 10, (32, 32))
 _TRIES = 100  # of a variation, in a space with `forbid`
 
 

@@ -289,3 +289,16 @@ def test_operators_that_exclude_everything_are_named() -> None:
         nas.search(
             boards(), ["error"], error, algorithm="random", budget=3, target=Target(operators=("Relu",))
         )
+
+
+def test_a_network_for_images_of_another_size_is_refused_with_the_remedy_alone(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 10))
+    with pytest.raises(
+        NotExportable,
+        match=r"fails for an image of 32 x 32 pixels with 3 channels \(RuntimeError: mat1 .*give the target an input_size",
+    ):
+        deployed_model(network, (3, 32, 32))
+    assert capfd.readouterr() == ("", "")  # no messages of torch's exporters
+    assert deployed_model(network, (3, 16, 16))

@@ -71,7 +71,7 @@ def test_a_quantised_network_is_smaller_and_answers_alike(trained) -> None:
 def test_with_fewer_images_the_float_network_counts_for_the_others(trained) -> None:
     network, data = trained
     images = calibration_images(data.train, 64)
-    some = Deployed.of(network, images, Target(int8={"images": 50}))  # type: ignore[arg-type]
+    some = Deployed.of(network, images, Target(int8={"images": 100}))  # type: ignore[arg-type]
     every = Deployed.of(network, images, Target())
     assert abs(some.int8_error(data.validation) - every.int8_error(data.validation)) < 4
 

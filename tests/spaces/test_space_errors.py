@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from space_zoo import resnets
+from torch import nn
 
 import nas
 from nas.core.errors import ArchitectureError, ConfigError
@@ -147,3 +148,19 @@ def test_errors_of_rules_and_costs_name_the_choices() -> None:
 def test_errors_of_a_config_name_the_parameter(parameters: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         make_space("s", {"parameters": parameters})
+
+
+def test_a_network_that_fails_for_the_assumed_image_size_is_reported_with_the_remedy() -> None:
+    space = nas.Space("fixed", width=nas.Choice(4, 8))
+
+    @space.build
+    def build(c: nas.Choices, *, num_classes: int, in_channels: int) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(in_channels * 16 * 16, num_classes))
+
+    one = space.parse("width=4")
+    with pytest.raises(ConfigError, match=r"32 x 32 pixels are assumed .*for_task\(nas\.TaskSpec\("):
+        space.cost(one)
+    with pytest.raises(ConfigError, match="the network fails") as found:
+        space.for_task(nas.TaskSpec(3, 10, (8, 8))).cost(one)
+    assert "assumed" not in str(found.value)
+    assert space.for_task(nas.TaskSpec(3, 10, (16, 16))).cost(one)["params"] == 7690
