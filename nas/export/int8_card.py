@@ -43,6 +43,11 @@ def remarks(export: Int8Export) -> list[str]:
             lines.append(f"Latency of {name} not measured: {values.latency}.")
         elif values.latency.unsteadiness > target.timing_settings().tolerance:
             lines.append(f"The latency of {name} is unsteady: repeat the export on a quiet device.")
+    if export.lacking_for_int8:
+        lines.append(
+            f"network.int8.onnx has {' and '.join(export.lacking_for_int8)} around its operators, which the target does not list: a runtime for such "
+            "devices merges them into the operators, so they do not count above."
+        )
     if export.lacking_for_pixels:
         lines.append(
             f"The preprocessing in the files uses {', '.join(export.lacking_for_pixels)}, which the target does not list."

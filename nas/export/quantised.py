@@ -30,6 +30,7 @@ from nas.training.recipe import Recipe
 from nas.training.task import Classification, Task
 
 STANDARD_ERRORS = 3.0  # beyond which a difference is not chance
+BETWEEN = ("DequantizeLinear", "QuantizeLinear")  # operators between floating point and 8 bits
 _BATCH = 256  # images of a feed at a time
 
 
@@ -92,6 +93,12 @@ class Int8Export:
         return (
             [] if self.target.operators is None else sorted(set(PREPROCESSING) - set(self.target.operators))
         )
+
+    @property
+    def lacking_for_int8(self) -> list[str]:
+        """Operators between floating point and 8 bits in the quantised file that the target does not list."""
+        known = self.target.operators
+        return [] if known is None else sorted(set(BETWEEN) - set(known))
 
     @property
     def unmeasured(self) -> bool:

@@ -16,6 +16,7 @@ def test_built_in_targets_are_read(name: str) -> None:
     assert found.name == name
     assert found.description
     assert read_target(f"{name}.yaml") == found
+    assert read_target(f"targets/{name}.yaml") == found
 
 
 def test_the_three_that_others_rely_on() -> None:

@@ -183,8 +183,14 @@ def test_limits_of_the_target_that_do_not_hold_are_named(prepared: Any, unmeasur
     said = "\n".join(remarks(found))
     assert "Target tiny: network.int8.onnx does not fit: weights need" in said
     assert "The preprocessing in the files uses Div, which the target does not list." in said
+    assert (
+        "network.int8.onnx has DequantizeLinear and QuantizeLinear around its operators, which the target does not list"
+        in said
+    )
     roomy = dataclasses.replace(small, ram=None, flash=None, operators=None)
-    assert "Target tiny: network.int8.onnx fits." in remarks(both(linear(prepared), roomy))
+    kept = remarks(both(linear(prepared), roomy))
+    assert "Target tiny: network.int8.onnx fits." in kept
+    assert not any("QuantizeLinear" in line for line in kept)
 
 
 def test_a_latency_that_could_not_be_measured_is_said(prepared: Any, unmeasured: None) -> None:
