@@ -178,7 +178,7 @@ def shrink(
             ``in_channels`` if it takes them; ``"file.py:function"``; a listed network (``"resnet18"``); or the folder of a run.
         data: the images, as in `search`; None takes those of a run.
         weights: a PyTorch file with the network's tensors. A network that is not a module, and has none, is trained first.
-        keep: names of modules to leave alone.
+        keep: names of modules whose tensors all stay as they are.
         ranking: of channels: ``"magnitude"`` of their weights, or ``"taylor"``, the change of the loss without them on training images.
         pick: the network of a run, as in `nas export`.
         training: settings of the evaluator ``tuning``: ``{"recipe": {"epochs": 5}, "distillation": 0.5}``.

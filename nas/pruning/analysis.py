@@ -16,19 +16,20 @@ from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
 from nas.core.tracebacks import summarize_exception
 from nas.pruning.cutting import cut
-from nas.pruning.labels import FIXED, Vector
-from nas.pruning.running import evaluating, plain_operators, traced
+from nas.pruning.labels import FIXED
+from nas.pruning.running import WithoutStatistics, evaluating, plain_operators, traced
 from nas.pruning.structure import Group, Structure, check_unshared, structure_of_trace
 
 _ROUNDS = 4  # of alternatives for splits of channels that did not work
-_TOLERANCE = 1e-3  # of the results of two networks that compute the same, relative to the largest
+_TOLERANCE = 1e-4  # of the results of two networks that compute the same, relative to their spread
+_NOTHING = Structure((), (), {})
 
 
 def analyse(network: nn.Module, example: Tensor, keep: Collection[str] = ()) -> Structure:
     """What can be cut in a network for images like `example` (1, c, h, w).
 
-    Every group is cut by half at random and every block removed, each alone. The cut network must run, and return what the original returns with the same channels at zero; where statistics are
-    computed over the channels, the same channels must belong together in it. What fails is left alone, with the reason. `keep` are paths of modules that stay as they are, with all within.
+    Every group is cut in several ways and every block removed, each alone. A cut network must return what the original returns with the same channels at zero, both without the statistics of norms and means, which a cut
+    changes; without a block, what it returns with the block's parameters at zero. What fails is left alone, with the reason. `keep` are paths of modules whose tensors all stay as they are.
     Raises `ConfigError` for a network that cannot be analysed, or an unknown module.
     """
     check_unshared(network)
@@ -98,58 +99,67 @@ def _failures(network: nn.Module, structure: Structure, example: Tensor) -> dict
     rng, found = np.random.default_rng(0), dict[str, str]()
     for group in structure.groups:
         count = len(group.units)
-        gone = np.setdiff1d(group.units, group.kept(rng.permutation(count).tolist(), count // 2))
-        reason = _failure(network, structure, example, gone.tolist(), (), exact=not group.averaged)
-        if not reason and group.averaged:
-            reason = _other_ties(network, structure, example, gone)
-        if reason:
-            found[group.name] = reason
+        mixed, whole = rng.permutation(count).tolist(), list(range(count))
+        for order, stay in ((mixed, count // 2), (whole[::-1], (count + 1) // 2), (mixed[::-1], count // 4)):
+            gone = np.setdiff1d(group.units, group.kept(order, stay))
+            reason = _failure(network, structure, example, gone.tolist())
+            if reason:
+                found[group.name] = reason
+                break
     for block in structure.blocks:
-        reason = _failure(network, structure, example, (), (block,), exact=False)
+        reason = _not_residual(network, block, example)
         if reason:
             found[block] = reason
     return found
 
 
-def _failure(
-    network: nn.Module,
-    structure: Structure,
-    example: Tensor,
-    gone: Sequence[int],
-    removed: Sequence[str],
-    exact: bool,
-) -> str:
+def _failure(network: nn.Module, structure: Structure, example: Tensor, gone: Sequence[int]) -> str:
     try:
-        made = cut(network, structure, gone, removed, share=True)
-        with plain_operators():
+        made = cut(network, structure, gone, share=True)
+        with plain_operators(), WithoutStatistics():
             out = _flat(made(example))
-            if exact:
-                with silenced(network, structure, gone):
-                    wanted = _flat(network(example))
-            else:
-                wanted = out
+            with silenced(network, structure, gone):
+                wanted = _flat(network(example))
     except Exception as error:
         return f"the cut network fails: {summarize_exception(error)}"
+    return "" if _alike(out, wanted) else "the cut network computes something else"
+
+
+def _alike(out: Tensor, wanted: Tensor) -> bool:
+    """Whether results are equal to rounding, relative to their spread."""
     if out.shape != wanted.shape:
-        return "the cut network returns another shape"
-    if not torch.allclose(out, wanted, rtol=0, atol=_TOLERANCE * max(1e-6, float(wanted.abs().max()))):
-        return "the cut network computes something else"
-    return ""
+        return False
+    spread = float((wanted - wanted.mean()).abs().max()) or float(wanted.abs().max())
+    return bool(torch.allclose(out, wanted, rtol=1e-5, atol=_TOLERANCE * max(1e-6, spread)))
 
 
-def _other_ties(network: nn.Module, structure: Structure, example: Tensor, gone: Vector) -> str:
-    """A reason where channels that are cut together in the original are not, or others are, in the cut network."""
-    made = cut(network, structure, gone.tolist(), share=True)
-    trace = traced(made, example, structure.choices)
-    there, back = dict[int, int](), dict[int, int]()
-    for name, axes in trace.tensors.items():
-        for units, vector in zip(structure.tensors.get(name, ()), axes, strict=False):
-            stays = units[~np.isin(units, gone) | (units == FIXED)]
-            for unit, label in zip(stays.tolist(), trace.labels.roots(vector).tolist(), strict=True):
-                if unit == FIXED or len(stays) == 1:  # a single index has no label
-                    continue
-                if there.setdefault(unit, label) != label or back.setdefault(label, unit) != unit:
-                    return f"the cut network computes something else ({name})"
+def _not_residual(network: nn.Module, block: str, example: Tensor) -> str:
+    """A reason unless the block returns its argument where its parameters are zero, so that it can be left out."""
+    module = network.get_submodule(block)
+    calls: list[tuple[Tensor, Tensor]] = []
+    handle = module.register_forward_hook(lambda _, given, out: calls.append((given[0].clone(), out)))
+    tensors = [t for t in (*module.parameters(), *module.buffers()) if t.is_floating_point()]
+    kept = [tensor.detach().clone() for tensor in tensors]
+    try:
+        for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+            if tensor.is_floating_point() and not name.endswith("running_var"):
+                tensor.data.zero_()
+        with plain_operators():
+            network(example)
+    except Exception as error:
+        return f"the network fails without it: {summarize_exception(error)}"
+    finally:
+        handle.remove()
+        for tensor, values in zip(tensors, kept, strict=True):
+            tensor.data.copy_(values)
+    same = calls and all(_alike(out.flatten(), given.flatten()) for given, out in calls)
+    if not same:
+        return "without its branch the block changes its argument"
+    try:
+        with plain_operators():
+            cut(network, _NOTHING, (), (block,), share=True)(example)
+    except Exception as error:
+        return f"the network fails without it: {summarize_exception(error)}"
     return ""
 
 
@@ -182,22 +192,32 @@ def _flat(out: object) -> Tensor:
 def _without(structure: Structure, reasons: dict[str, str], keep: Collection[str]) -> Structure:
     """The structure without what failed, and what the user keeps."""
     left = {**structure.left_alone, **reasons}
+    guarded: dict[int, str] = {}
+    for name, axes in structure.tensors.items():
+        for path in keep:
+            if name.startswith(f"{path}."):
+                guarded |= {
+                    unit: path for vector in axes for unit in np.unique(vector).tolist() if unit != FIXED
+                }
 
-    def kept(group: Group) -> bool:
-        within = [
-            path for path in keep for layer in group.layers if layer == path or layer.startswith(f"{path}.")
-        ]
-        if within:
-            left[group.name] = f"{within[0]} is kept"
-        return not within
+    def stays(group: Group) -> bool:
+        paths = {guarded[unit] for unit in group.units.tolist() if unit in guarded}
+        if paths:
+            left[group.name] = f"{min(paths)} is kept"
+        return bool(paths)
 
-    groups = [group for group in structure.groups if group.name not in reasons and kept(group)]
+    groups = [group for group in structure.groups if group.name not in reasons and not stays(group)]
     blocks = [
         block
         for block in structure.blocks
         if block not in reasons
-        and not any(
-            path == block or path.startswith(f"{block}.") or block.startswith(f"{path}.") for path in keep
-        )
+        and not any(f"{path}.".startswith(f"{block}.") or f"{block}.".startswith(f"{path}.") for path in keep)
     ]
-    return dataclasses.replace(structure, groups=tuple(groups), blocks=tuple(blocks), left_alone=left)
+    usable = [unit for group in groups for unit in group.units.tolist()]
+    tensors = {
+        name: [np.where(np.isin(v, usable), v, FIXED) for v in axes]
+        for name, axes in structure.tensors.items()
+    }
+    return dataclasses.replace(
+        structure, groups=tuple(groups), blocks=tuple(blocks), left_alone=left, tensors=tensors
+    )

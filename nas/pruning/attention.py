@@ -72,7 +72,7 @@ def _attend(
 
 
 def with_heads(network: nn.Module, example: Tensor) -> nn.Module:
-    """A copy of the network with such attention, where it returns the same for `example`; without attention, the network itself."""
+    """A copy of the network with such attention where the module computes the same; without attention, the network itself."""
     found = [
         (name, HeadsAttention if isinstance(module, nn.MultiheadAttention) else JoinedAttention)
         for name, module in network.named_modules()
@@ -81,14 +81,17 @@ def with_heads(network: nn.Module, example: Tensor) -> nn.Module:
     if not found:
         return network
     made = copy.deepcopy(network)
-    with plain_operators(), evaluating(made):
-        wanted = made(example)
-        for name, kind in found:
-            parent, _, own = name.rpartition(".")
-            original = made.get_submodule(name)
-            setattr(made.get_submodule(parent), own, kind(original))  # type: ignore[arg-type]
-            if not _alike(made, example, wanted):
-                setattr(made.get_submodule(parent), own, original)
+    for name, kind in found:
+        parent, _, own = name.rpartition(".")
+        original = made.get_submodule(name)
+        other = kind(original).train(original.training)  # type: ignore[arg-type]
+        if _computes_the_same(original, other):
+            setattr(made.get_submodule(parent), own, other)
+    try:
+        with plain_operators(), evaluating(made):
+            made(example)
+    except Exception:  # the code around it calls it otherwise
+        return network
     return made
 
 
@@ -101,16 +104,38 @@ def _is_plain(module: nn.Module) -> bool:
     )
 
 
+_JOINED = {"qkv", "proj", "q_norm", "k_norm", "attn_drop", "proj_drop", "norm"}  # children whose use is known
+
+
 def _is_joined(module: Any) -> bool:
-    parts = [getattr(module, name, None) for name in ("qkv", "proj")]
-    return all(isinstance(part, nn.Linear) for part in parts) and isinstance(
-        getattr(module, "num_heads", None), int
+    """Attention as in timm: no tensors of its own, and only children whose use is known."""
+    children = dict(module.named_children())
+    return (
+        all(isinstance(children.get(name), nn.Linear) for name in ("qkv", "proj"))
+        and set(children) <= _JOINED
+        and not any(True for _ in module.parameters(recurse=False))
+        and not any(True for _ in module.buffers(recurse=False))
+        and isinstance(getattr(module, "num_heads", None), int)
     )
 
 
-def _alike(network: nn.Module, example: Tensor, wanted: Any) -> bool:
+def _computes_the_same(original: nn.Module, other: nn.Module) -> bool:
+    """Whether both return the same for random images and weights."""
+    first, second = copy.deepcopy(original), copy.deepcopy(other)
+    generator = torch.Generator().manual_seed(0)
+    for name, tensor in first.named_parameters():
+        values = torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype) * 0.3
+        tensor.data.copy_(values)
+        dict(second.named_parameters())[name].data.copy_(values)
+    plain = isinstance(original, nn.MultiheadAttention)
+    width = original.embed_dim if plain else original.qkv.in_features  # type: ignore[union-attr]
+    x = torch.randn(2, 5, int(width), generator=generator)  # type: ignore[arg-type]
     try:
-        out = network(example)
-    except Exception:
+        with plain_operators(), evaluating(first), evaluating(second):
+            if plain:
+                wanted, out = (m(x, x, x, need_weights=False)[0] for m in (first, second))
+            else:
+                wanted, out = first(x), second(x)
+    except Exception:  # another signature
         return False
-    return isinstance(out, Tensor) and torch.allclose(out, wanted, rtol=1e-4, atol=1e-5)
+    return isinstance(wanted, Tensor) and torch.allclose(out, wanted, rtol=1e-4, atol=1e-5)

@@ -18,6 +18,8 @@ from nas.pruning.axes import Axes
 from nas.pruning.labels import FIXED, Vector
 from nas.pruning.tracing import Call, Trace, tensors_in
 
+aten = torch.ops.aten
+
 
 class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, trace: Trace) -> None:
@@ -112,3 +114,39 @@ def plain_operators() -> Iterator[None]:
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
+
+
+class WithoutStatistics(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Norms only scale and shift, and means are sums: channels at zero then add nothing to the results of others."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """False: torch then does not import its compiler, which takes a second."""
+        return False
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs, packet = kwargs or {}, func._overloadpacket
+        if packet is aten.native_layer_norm:
+            return _scaled(args[0], *(_broadcast(t, (), t) for t in args[2:4])), args[0], args[0]
+        if packet is aten.native_group_norm:
+            ones = (1,) * (args[0].dim() - 2)
+            return _scaled(args[0], *(_broadcast(t, ones, t) for t in args[1:3])), args[0], args[0]
+        if func is aten.mean.dim:
+            return aten.sum.dim_IntList(*args, **kwargs)
+        if func is aten.mean.default:
+            return aten.sum.default(*args, **kwargs)
+        return func(*args, **kwargs)
+
+
+def _broadcast(tensor: Any, ones: tuple[int, ...], given: Any) -> Any:
+    return None if tensor is None else tensor.reshape(*given.shape, *ones)
+
+
+def _scaled(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    scaled = x if weight is None else x * weight
+    return scaled.clone() if bias is None else scaled + bias

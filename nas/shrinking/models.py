@@ -112,7 +112,12 @@ def called_with(function: Any, sizes: Mapping[str, int], what: str) -> Any:
     except (TypeError, ValueError):
         known = {}  # type: ignore[assignment]
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    given = {name: value for name, value in sizes.items() if name in known and known[name].kind in kinds}
+    any_name = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values())
+    given = {
+        name: value
+        for name, value in sizes.items()
+        if (known[name].kind in kinds if name in known else any_name)
+    }
     return called(what, function, **given)
 
 

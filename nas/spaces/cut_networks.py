@@ -17,6 +17,7 @@ from torch.nn.parameter import is_lazy
 from nas.core.errors import ConfigError
 from nas.core.records import RESERVED, Architecture, Block, FloatArray
 from nas.core.task_spec import TaskSpec
+from nas.core.tracebacks import summarize_exception
 from nas.pruning.analysis import analyse, meta_copy
 from nas.pruning.attention import with_heads
 from nas.pruning.costs import Counts
@@ -261,7 +262,37 @@ def from_module(
         ModuleSpace(name, cutter, parameters, structure.left_alone)
         for cutter in (replace(slow, counts=counts), slow)
     )
-    return made if _agree(made, exact) else exact
+    found = made if _agree(made, exact) else exact
+    _check_training(found, image)
+    return found
+
+
+def _check_training(space: ModuleSpace, image: Tensor) -> None:
+    """Raises `ConfigError` where a cut network cannot run in training, such as with layers that evaluation does not use."""
+    batch = image.repeat(2, 1, 1, 1)
+    for architecture in (space.whole, space.uniform(0.5)):
+        network = space.build(
+            architecture, num_classes=space.task.num_classes, in_channels=space.task.in_channels
+        ).train()
+        side = space.resolution(architecture)
+        try:
+            with torch.random.fork_rng(devices=[]), torch.no_grad():
+                out = network(batch if side is None else batch[:, :, :side, :side])
+        except Exception as error:
+            unused = [path for path, why in space.left_alone.items() if why.startswith("it is not used")]
+            hint = (
+                f"; layers that evaluation does not use cannot be cut: {', '.join(unused[:4])}; remove them"
+                if unused
+                else ""
+            )
+            raise ConfigError(
+                f"the {'cut network' if architecture != space.whole else 'network'} fails in training mode: {summarize_exception(error)}{hint}"
+            ) from error
+        if not isinstance(out, Tensor) or out.shape != (2, space.task.num_classes):
+            raise ConfigError(
+                f"in training mode the network returns {tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__}, expected one number a class, as in "
+                "evaluation: remove its auxiliary outputs"
+            )
 
 
 def _counts(network: nn.Module, structure: Structure, image: Tensor, sides: Sequence[int]) -> Counts:

@@ -373,23 +373,125 @@ def test_the_reasons_of_layers_that_are_left_alone() -> None:
     }
 
 
-def test_wrong_cuts_are_found_where_statistics_hide_them() -> None:
-    class Halves(nn.Module):
-        """Adds the first eight channels to the others, wherever they are: right for 16 channels alone."""
+class Mixed(nn.Module):
+    """A convolution, maybe a norm, and code that is right for all channels alone."""
 
+    def __init__(self, mix: Callable[[Tensor], Tensor], norm: bool, width: int) -> None:
+        super().__init__()
+        self.conv1, self.norm = nn.Conv2d(16, width, 1), nn.GroupNorm(1, width) if norm else nn.Identity()
+        self.mix, self.conv2 = mix, nn.Conv2d(width, 16, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv2(self.mix(self.norm(self.conv1(x))))
+
+
+def halves(x: Tensor) -> Tensor:
+    half = x.shape[1] // 2
+    return torch.cat([x[:, :half], 3 * x[:, half:]], 1)
+
+
+@pytest.mark.parametrize("width", [4, 8, 16])
+@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize(
+    "mix",
+    [halves, lambda x: torch.roll(x, 1, 1), lambda x: torch.cat([x[:, ::2], 3 * x[:, 1::2]], 1)],
+    ids=["halves", "roll", "stride"],
+)
+def test_channels_with_places_are_left_alone(mix: Callable[[Tensor], Tensor], norm: bool, width: int) -> None:
+    torch.manual_seed(0)
+    _, structure = analysed(Net(Mixed(mix, norm, width), lambda m, x: m(x)), SMALL)
+    assert "middle.conv1" not in names(structure)
+    assert structure.left_alone["middle.conv1"] == "the cut network computes something else"
+
+
+def test_a_number_that_is_no_number_of_channels_is_not_changed() -> None:
+    class Tempered(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.norm, self.conv = nn.GroupNorm(1, 16), nn.Conv2d(16, 16, 1)
+            self.conv, self.norm, self.temperature = nn.Conv2d(16, 16, 1), nn.GroupNorm(1, 16), 16
 
         def forward(self, x: Tensor) -> Tensor:
-            y = self.norm(x)
-            first = torch.cat([y[:, :8], y[:, :8] * 0.5], 1)[:, : y.shape[1]]
-            return self.conv(first)
+            b, c, h, w = x.shape
+            x = self.norm(self.conv(x)).reshape(b, c, h * w).reshape(b, c, h, w)
+            return x / self.temperature
 
     torch.manual_seed(0)
-    _, structure = analysed(Net(Halves(), lambda m, x: m(x)), SMALL)
-    assert names(structure) == {"middle.conv": 16}
-    assert "stem" in structure.left_alone
+    _, structure = analysed(Net(Tempered(), lambda m, x: m(x)), SMALL)
+    assert "middle.conv" not in names(structure)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [lambda y: y * 0.5, lambda y: functional.relu(y - 1), torch.tanh],
+    ids=["scaled", "shifted", "tanh"],
+)
+def test_a_block_that_changes_its_argument_without_its_branch_stays(
+    after: Callable[[Tensor], Tensor],
+) -> None:
+    class Changing(Twice):
+        def forward(self, x: Tensor) -> Tensor:
+            return after(x + self.two(self.one(x).relu()))
+
+    _, structure = small(Changing(), lambda m, x: m(x))
+    assert structure.blocks == ()
+    assert "changes its argument" in structure.left_alone["middle"]
+
+
+def test_kept_modules_keep_all_their_tensors() -> None:
+    torch.manual_seed(0)
+    network = create_network("mobilenet_v2_050", num_classes=10, resolution=64)
+    for path in ("blocks.3.conv_dw", "blocks.3.bn1", "blocks.3.conv_pwl", "classifier"):
+        _, structure = analysed(network, keep=(path,))
+        every = [unit for group in structure.groups for unit in group.units.tolist()]
+        made = cut(network, structure, every[::2])
+        kept = network.get_submodule(path).state_dict()
+        assert {n: t.shape for n, t in made.get_submodule(path).state_dict().items()} == {
+            n: t.shape for n, t in kept.items()
+        }
+        assert any(why == f"{path} is kept" for why in structure.left_alone.values())
+
+
+class Attention(nn.Module):
+    """As written in timm, with something more."""
+
+    def __init__(self, own: bool, drop: bool) -> None:
+        super().__init__()
+        self.num_heads, self.qkv, self.proj = 4, nn.Linear(16, 48), nn.Linear(16, 16)
+        self.bias = nn.Parameter(torch.zeros(4, 256, 256)) if own else None
+        if drop:
+            self.drop = nn.Dropout(0.3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        b, n, c = x.shape
+        q, k, v = self.qkv(x).reshape(b, n, 3, 4, 4).permute(2, 0, 3, 1, 4).unbind(0)
+        weights = q @ k.transpose(-2, -1) * 4**-0.5
+        weights = weights if self.bias is None else weights + self.bias
+        return self.proj((weights.softmax(-1) @ v).transpose(1, 2).reshape(b, n, c))
+
+
+@pytest.mark.parametrize(
+    ("own", "drop", "replaced"), [(False, False, True), (True, False, False), (False, True, False)]
+)
+def test_attention_with_more_than_the_known_parts_is_not_replaced(
+    own: bool, drop: bool, replaced: bool
+) -> None:
+    torch.manual_seed(0)
+    network = Net(
+        Attention(own, drop), lambda m, x: m(x.flatten(2).transpose(1, 2)).transpose(1, 2)[..., None] * 1e-6
+    )
+    made = with_heads(network, SMALL)
+    assert isinstance(made.middle, Attention) is not replaced
+    assert set(made.state_dict()) == set(network.state_dict())
+
+
+def test_attention_with_dropout_keeps_it() -> None:
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(16, 4, 24, batch_first=True)  # a dropout of 0.1
+    network = Net(layer, lambda m, x: m(x.flatten(2).transpose(1, 2)).transpose(1, 2)[..., None])
+    made, structure = analysed(network, SMALL)
+    assert made.middle.self_attn.training
+    assert made.middle.self_attn.dropout == 0.1
+    assert names(structure) == {"stem": 16, "middle.self_attn": 4, "middle.linear1": 24}
 
 
 def test_a_block_that_runs_twice_is_one_block() -> None:

@@ -56,6 +56,15 @@ def test_weights_replace_those_of_a_module(trained: Plain, tmp_path: Path) -> No
     assert result.summary["original"] == nas.shrink(trained, **QUICK).summary["original"]
 
 
+def test_a_function_of_any_keywords_gets_the_sizes_of_the_data() -> None:
+    def make(**sizes: int) -> Plain:
+        assert sizes == {"num_classes": 10, "in_channels": 1}
+        return Plain(**sizes)
+
+    train = {"epochs": 1, "max_pictures": 256}
+    assert nas.shrink(make, train=train, **QUICK).summary["original"]["params"] == 770.0
+
+
 def test_channels_can_be_ranked_by_the_loss(trained: Plain, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"space module: ranking: unknown 'tailor'.*did you mean 'taylor'"):
         nas.shrink(trained, ranking="tailor", **QUICK)

@@ -249,3 +249,25 @@ def test_a_network_that_resizes_its_images_has_no_resolution() -> None:
     space = from_module(Resizing(), (1, 16, 16))
     assert "resolution" not in space.parameters
     assert space.resolution(space.whole) is None
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_layers_of_training_alone_are_refused_by_name(several: bool) -> None:
+    class Auxiliary(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.aux, self.head = nn.Conv2d(1, 8, 3), nn.Linear(8, 10), nn.Linear(8, 10)
+
+        def forward(self, x: torch.Tensor) -> Any:
+            x = self.stem(x).relu().mean((2, 3))
+            if not self.training:
+                return self.head(x)
+            return (self.head(x), self.aux(x)) if several else self.head(x) + self.aux(x)
+
+    expected = (
+        "in training mode the network returns tuple"
+        if several
+        else r"fails in training mode.*cannot be cut: aux"
+    )
+    with pytest.raises(ConfigError, match=expected):
+        from_module(Auxiliary(), (1, 8, 8))

@@ -40,7 +40,11 @@ def shrink(
         Text, typer.Option(help=f"Images to fine-tune and evaluate on: {DATA} Default for a run: its data.")
     ] = None,
     keep: Annotated[
-        Text, typer.Option(help="Modules to leave alone, comma-separated: `layer1,fc`.", metavar="NAME,...")
+        Text,
+        typer.Option(
+            help="Modules whose tensors all stay as they are, comma-separated: `layer1,fc`.",
+            metavar="NAME,...",
+        ),
     ] = None,
     pick: Annotated[
         Text, typer.Option(help="Network of a run, as in `nas export`; default: its knee point.")
