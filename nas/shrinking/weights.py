@@ -43,9 +43,9 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         raise DataError(
             f"weights {path}: expected tensors by name, or a dictionary with them under one of {', '.join(_CONTAINERS)}"
         )
-    for prefix in _PREFIXES:
-        if all(name.startswith(prefix) for name in state):
-            state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+    state.pop("n_averaged", None)  # of torch.optim.swa_utils.AveragedModel
+    while prefix := next((p for p in _PREFIXES if all(name.startswith(p) for name in state)), ""):
+        state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
     return state
 
 
@@ -61,5 +61,17 @@ def _tensors(content: object) -> dict[str, Tensor]:
 
 
 def load_weights(network: nn.Module, path: str | Path) -> None:
-    """Load a checkpoint into `network`. Raises `DataError` naming the first tensor that does not fit, with both shapes."""
-    put_state(network, read_weights(path), path)
+    """Load a checkpoint into `network`; a first part that all names have, such as `model.`, may be additional.
+
+    Raises `DataError` naming the first tensor that does not fit, with both shapes, or that has a value which is no number.
+    """
+    state = read_weights(path)
+    first = next(iter(state)).partition(".")[0] + "."
+    if not set(state) & set(network.state_dict()) and all(name.startswith(first) for name in state):
+        state = {name.removeprefix(first): tensor for name, tensor in state.items()}
+    bad = next((n for n, t in state.items() if t.is_floating_point() and not t.isfinite().all()), None)
+    if bad is not None:
+        raise DataError(
+            f"weights {path}: tensor {bad} has values that are NaN or infinite: the training diverged; use an earlier checkpoint"
+        )
+    put_state(network, state, path)

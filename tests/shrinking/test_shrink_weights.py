@@ -27,6 +27,9 @@ def prefixed(state: dict[str, Any], prefix: str) -> dict[str, Any]:
         lambda state: {"schema": 1, "network": state},
         lambda state: prefixed(state, "_orig_mod."),
         lambda state: prefixed(state, "module._orig_mod.") | {},
+        lambda state: prefixed(state, "_orig_mod.module."),
+        lambda state: {"n_averaged": torch.tensor(3), **prefixed(state, "module.")},
+        lambda state: {"state_dict": prefixed(state, "model."), "pytorch-lightning_version": "2.5"},
     ],
 )
 def test_usual_checkpoints_are_understood(trained: Plain, tmp_path: Path, packed: Any) -> None:
@@ -42,6 +45,7 @@ def test_the_first_tensor_that_does_not_fit_is_named(trained: Plain, tmp_path: P
     cases = [
         ({n: t for n, t in state.items() if n != "bn1.bias"}, r"tensor bn1.bias \(8,\) is missing"),
         ({**state, "more": torch.zeros(2)}, r"tensor more \(2,\) has no place"),
+        ({**state, "fc.bias": torch.full((10,), torch.nan)}, "tensor fc.bias has values that are NaN"),
         ({**state, "fc.bias": torch.zeros(3)}, r"fc.bias: expected shape \(10,\), got \(3,\)"),
     ]
     for content, said in cases:
