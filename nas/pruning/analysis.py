@@ -6,7 +6,6 @@ import copy
 import dataclasses
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
@@ -55,17 +54,6 @@ def analyse(network: nn.Module, example: Tensor, keep: Collection[str] = ()) -> 
             choices[i] = choices.get(i, 0) + 1
     left = {name: first.get(name, why) for name, why in structure.left_alone.items()}
     return _without(dataclasses.replace(structure, left_alone=left), reasons, keep)
-
-
-def meta_copy(network: nn.Module) -> nn.Module:
-    """A copy whose tensors have shapes alone."""
-    memo: dict[int, Any] = {}
-    for tensor in [*network.parameters(), *network.buffers()]:
-        bare = torch.empty_like(tensor, device="meta")
-        memo[id(tensor)] = (
-            nn.Parameter(bare, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else bare
-        )
-    return copy.deepcopy(network, memo)
 
 
 def _lively(network: nn.Module) -> nn.Module:

@@ -21,15 +21,22 @@ from nas.pruning.tracing import Call, Trace, tensors_in
 aten = torch.ops.aten
 
 
-class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    def __init__(self, trace: Trace) -> None:
+class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Sees every operator below autograd."""
+
+    def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._trace = trace
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         """False: torch then does not import its compiler, which takes a second."""
         return False
+
+
+class _Follow(_Operators):  # type: ignore[no-untyped-call]
+    def __init__(self, trace: Trace) -> None:
+        super().__init__()
+        self._trace = trace
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
@@ -53,7 +60,7 @@ def traced(network: nn.Module, example: Tensor, choices: Mapping[int, int] | Non
                 for handle in _watched(trace, name, module):
                     stack.callback(handle.remove)
             trace.begin(example)
-            with _Mode(trace):
+            with _Follow(trace):
                 out = network(example)
     except ConfigError:
         raise
@@ -116,26 +123,17 @@ def plain_operators() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
-class WithoutStatistics(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class WithoutStatistics(_Operators):  # type: ignore[no-untyped-call]
     """Norms only scale and shift, and means are sums: channels at zero then add nothing to the results of others."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """False: torch then does not import its compiler, which takes a second."""
-        return False
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs, packet = kwargs or {}, func._overloadpacket
         if packet is aten.native_layer_norm:
-            return _scaled(args[0], *(_broadcast(t, (), t) for t in args[2:4])), args[0], args[0]
+            return _scaled(args[0], args[2], args[3], 0), args[0], args[0]
         if packet is aten.native_group_norm:
-            ones = (1,) * (args[0].dim() - 2)
-            return _scaled(args[0], *(_broadcast(t, ones, t) for t in args[1:3])), args[0], args[0]
+            return _scaled(args[0], args[1], args[2], args[0].dim() - 2), args[0], args[0]
         if func is aten.mean.dim:
             return aten.sum.dim_IntList(*args, **kwargs)
         if func is aten.mean.default:
@@ -143,10 +141,9 @@ class WithoutStatistics(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return func(*args, **kwargs)
 
 
-def _broadcast(tensor: Any, ones: tuple[int, ...], given: Any) -> Any:
-    return None if tensor is None else tensor.reshape(*given.shape, *ones)
-
-
-def _scaled(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
-    scaled = x if weight is None else x * weight
-    return scaled.clone() if bias is None else scaled + bias
+def _scaled(x: Tensor, weight: Tensor | None, bias: Tensor | None, behind: int) -> Tensor:
+    """`x` scaled and shifted along the dimensions before the last `behind`."""
+    ones = (1,) * behind
+    if weight is not None:
+        x = x * weight.reshape(*weight.shape, *ones)
+    return x.clone() if bias is None else x + bias.reshape(*bias.shape, *ones)

@@ -63,7 +63,7 @@ def _tensors(content: object) -> dict[str, Tensor]:
 def load_weights(network: nn.Module, path: str | Path) -> None:
     """Load a checkpoint into `network`; a first part that all names have, such as `model.`, may be additional.
 
-    Raises `DataError` naming the first tensor that does not fit, with both shapes, or that has a value which is no number.
+    Raises `DataError` that names the first tensor that does not fit, with both shapes, or that has NaN or infinite values.
     """
     state = read_weights(path)
     first = next(iter(state)).partition(".")[0] + "."

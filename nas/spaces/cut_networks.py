@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 from torch.nn.parameter import is_lazy
 
 from nas.core.errors import ConfigError
 from nas.core.records import RESERVED, Architecture, Block, FloatArray
 from nas.core.task_spec import TaskSpec
 from nas.core.tracebacks import summarize_exception
-from nas.pruning.analysis import analyse, meta_copy
+from nas.pruning.analysis import analyse
 from nas.pruning.attention import with_heads
 from nas.pruning.costs import Counts
 from nas.pruning.cutting import cut
@@ -31,7 +32,7 @@ from nas.spaces.layers import layers
 from nas.spaces.modules import training_only
 from nas.spaces.parameters import Choice
 from nas.spaces.space import Space
-from nas.spaces.tracing import trace
+from nas.spaces.tracing import meta_copy, trace
 
 SHARES = (1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8, 1.0)  # of the channels that stay
 SIDES = (1 / 2, 5 / 8, 3 / 4, 7 / 8, 1.0)  # of the images' side
@@ -254,7 +255,7 @@ def from_module(
     sides = _sides(original, image) if resolutions is None else sorted(set(resolutions))
     names = _names(original, structure)
     counts = _counts(original, structure, image, sides)
-    if len({counts((), (), side)["madds"] for side in sides}) == 1:
+    if len(sides) > 1 and len({counts((), (), side)["madds"] for side in sides}) == 1:
         sides = []  # the network resizes its images itself
     parameters = _parameters(original, structure, names, sides)
     slow = Cutter(original, meta_copy(original), structure, names, orders, task)
@@ -277,7 +278,7 @@ def _check_training(space: ModuleSpace, image: Tensor) -> None:
         side = space.resolution(architecture)
         try:
             with torch.random.fork_rng(devices=[]), torch.no_grad():
-                out = network(batch if side is None else batch[:, :, :side, :side])
+                out = network(batch if side is None else interpolate(batch, (side, side)))
         except Exception as error:
             unused = [path for path, why in space.left_alone.items() if why.startswith("it is not used")]
             hint = (
@@ -299,7 +300,7 @@ def _counts(network: nn.Module, structure: Structure, image: Tensor, sides: Sequ
     spare = tuple(f"{name}." for name in training_only(network))
     used = {name for name, _ in network.named_parameters() if not name.startswith(spare)}
     images: dict[int | None, Tensor] = {None: image}
-    images |= {side: image[:, :, :side, :side].contiguous() for side in sides}
+    images |= {side: interpolate(image, (side, side)) for side in sides}
     traces = {side: traced(network, one, structure.choices) for side, one in images.items()}
     return Counts(network, structure, used, traces)
 
@@ -360,12 +361,12 @@ def _sides(network: nn.Module, image: Tensor) -> list[int]:
         shape = network(image).shape
         for side in sorted({max(1, round(share * height)) for share in SIDES}):
             try:
-                fits = network(image[:, :, :side, :side].contiguous()).shape == shape
+                fits = network(interpolate(image, (side, side))).shape == shape
             except Exception:
                 fits = False
             if fits:
                 found.append(side)
-    return found
+    return found if len(found) > 1 else []
 
 
 def _names(network: nn.Module, structure: Structure) -> dict[str, str]:
@@ -385,7 +386,7 @@ def _parameters(
     network: nn.Module, structure: Structure, names: Mapping[str, str], sides: Sequence[int]
 ) -> dict[str, Choice]:
     """The parameters, in the order of the network's modules."""
-    found: dict[str, Choice] = {RESOLUTION: Choice(*sides)} if len(sides) > 1 else {}
+    found: dict[str, Choice] = {RESOLUTION: Choice(*sides)} if sides else {}
     groups = {group.name: group for group in structure.groups}
     for path, _ in network.named_modules():
         if path in structure.blocks:

@@ -73,7 +73,7 @@ def trace(
         except Exception as error:
             raise _failure("the network cannot be built", error) from error
         try:
-            return _count(_meta_copy(network), shape, dtype, watch)
+            return _count(meta_copy(network), shape, dtype, watch)
         except Exception:  # its forward pass reads values
             pass
         try:
@@ -91,7 +91,7 @@ def _failure(text: str, error: Exception) -> ConfigError:
 
 def _built_on_meta(make: Make) -> nn.Module:
     with _OnMeta(_CONSTRUCTORS):
-        return _meta_copy(_module(make()))
+        return meta_copy(_module(make()))
 
 
 def without_memory() -> AbstractContextManager[object]:
@@ -102,7 +102,7 @@ def without_memory() -> AbstractContextManager[object]:
 def _weights_on_meta(make: Make) -> nn.Module:
     """For code that reads `linspace`, `arange` or `tensor` while it builds, such as rates by depth."""
     with torch.device("cpu"), _OnMeta(_FILLED):
-        return _meta_copy(_module(make()))
+        return meta_copy(_module(make()))
 
 
 _FILLED = (torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn)
@@ -160,7 +160,7 @@ def _module(made: object) -> nn.Module:
     return made
 
 
-def _meta_copy(network: nn.Module) -> nn.Module:
+def meta_copy(network: nn.Module) -> nn.Module:
     """The network with its parameters and buffers on the meta device; itself where they are."""
     tensors = [*network.parameters(), *network.buffers()]
     if all(t.device.type == "meta" for t in tensors):

@@ -271,3 +271,18 @@ def test_layers_of_training_alone_are_refused_by_name(several: bool) -> None:
     )
     with pytest.raises(ConfigError, match=expected):
         from_module(Auxiliary(), (1, 8, 8))
+
+
+def _madds_at(side: int) -> float:
+    space = from_module(plain(), (1, side, side))
+    return space.cost(space.whole)["madds"]
+
+
+def test_given_resolutions_are_those_of_the_space() -> None:
+    one = from_module(plain(), (1, 8, 8), resolutions=[6])
+    assert one.resolution(one.whole) == 6
+    assert one.cost(one.whole)["madds"] == _madds_at(6)
+    larger = from_module(plain(), (1, 8, 8), resolutions=[8, 12])
+    assert larger.cutter.counts is not None
+    assert {larger.resolution(a) for a in (larger.whole, larger.sample(np.random.default_rng(0)))} <= {8, 12}
+    assert larger.cost(larger.whole)["madds"] == larger._traced(larger.whole)["madds"]
