@@ -40,9 +40,6 @@ class Following(Protocol):
     def worked(self, times: int, vectors: Sequence[Vector]) -> None:
         """An operator has `times` multiply-adds for each combination of indices of these dimensions."""
 
-    def normalised(self, vectors: Sequence[Vector]) -> None:
-        """Statistics are computed over these dimensions."""
-
 
 # The labels of an operator's result (several: of each) from its arguments; it ties what must be cut together. None: unknown.
 Rule = Callable[[Following, tuple[Any, ...], Any], "Axes | list[Axes] | None"]

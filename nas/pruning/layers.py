@@ -12,6 +12,7 @@ from torch import Tensor
 
 from nas.pruning.axes import Axes, Following, Rule
 from nas.pruning.labels import zeros
+from nas.pruning.moving import same
 
 aten = torch.ops.aten
 
@@ -91,7 +92,6 @@ def _layer_norm(trace: Following, args: tuple[Any, ...], out: Any) -> list[Axes]
         if isinstance(tensor, Tensor):
             for vector, other in zip(axes[-count:], trace.axes(tensor), strict=True):
                 trace.labels.tie(vector, other)
-    trace.normalised(axes[-count:])
     return [axes] + [zeros(t.shape) for t in out[1:]]
 
 
@@ -100,14 +100,7 @@ def _group_norm(trace: Following, args: tuple[Any, ...], out: Any) -> list[Axes]
     blocks = axes[1].reshape(groups, -1)
     for row in blocks[1:]:
         trace.labels.tie(blocks[0], row)
-    trace.normalised([axes[1]])
     return [axes] + [zeros(t.shape) for t in out[1:]]
-
-
-def _softmax(trace: Following, args: tuple[Any, ...], out: Tensor) -> Axes:
-    axes = trace.axes(args[0])
-    trace.normalised([axes[args[1]]])
-    return list(axes)
 
 
 def _reduction(trace: Following, args: tuple[Any, ...], out: Any) -> Axes:
@@ -116,7 +109,6 @@ def _reduction(trace: Following, args: tuple[Any, ...], out: Any) -> Axes:
     axes = trace.axes(args[0])
     given = args[1] if len(args) > 1 and args[1] not in ([], None) else range(len(axes))
     dims = {d % len(axes) for d in ([given] if isinstance(given, int) else given)}
-    trace.normalised([axes[d] for d in dims])
     if first.dim() == len(axes):
         return [np.zeros(1, dtype=np.int64) if d in dims else v for d, v in enumerate(axes)]
     return [v for d, v in enumerate(axes) if d not in dims]
@@ -151,7 +143,7 @@ LAYERS: dict[Any, Rule] = {
     ),
     aten.native_layer_norm: _layer_norm,
     aten.native_group_norm: _group_norm,
-    **dict.fromkeys((aten._softmax, aten._log_softmax, aten._safe_softmax), _softmax),
+    **dict.fromkeys((aten._softmax, aten._log_softmax, aten._safe_softmax), same),
     **dict.fromkeys((aten.mean, aten.sum, aten.amax, aten.amin, aten.linalg_vector_norm), _reduction),
     **dict.fromkeys(
         (

@@ -25,15 +25,13 @@ _WEIGHTED = (
 class Group:
     """Channels that are cut together: `units` are the labels of what is cut at once, in the order of the first layer's results.
 
-    `name` is the path of the first layer that makes them, `layers` those of all that do. Of each of `parts` one unit must stay, so that no layer is empty. `averaged`: statistics
-    are computed over these channels, so a cut changes the values of others.
+    `name` is the path of the first layer that makes them, `layers` those of all that do. Of each of `parts` one unit must stay, so that no layer is empty.
     """
 
     name: str
     units: Vector
     layers: tuple[str, ...]
     parts: tuple[Vector, ...]
-    averaged: bool = False
 
     def kept(self, order: Sequence[int], count: int) -> Vector:
         """The first `count` units in this order (places in `units`), and as many more as `parts` ask for; sorted by place."""
@@ -86,12 +84,11 @@ def structure_of_trace(trace: Trace) -> Structure:
     labels = trace.labels
     tensors = {name: [labels.roots(v) for v in axes] for name, axes in trace.tensors.items()}
     made = _made_by(trace)
-    averaged = {int(label) for vector in trace.averaged for label in labels.roots(vector)}
     groups, left = list[Group](), dict[str, str]()
     for names in _families(made):
         units = units_of(np.concatenate([made[name] for name in names]))
         if len(units) > 1:
-            groups.append(Group(names[0], units, tuple(names), (), bool(averaged & set(units.tolist()))))
+            groups.append(Group(names[0], units, tuple(names), ()))
         elif len(units):
             left |= dict.fromkeys(names, "all its channels must be cut together")
         else:

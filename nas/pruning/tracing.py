@@ -62,28 +62,24 @@ class Trace:
 
     network: nn.Module
     labels: Labels = field(default_factory=Labels)
-    tensors: dict[str, Axes] = field(default_factory=dict)  # of parameters and buffers, by name
+    # of parameters and buffers, by name
+    tensors: dict[str, Axes] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     resized: list[Resized] = field(default_factory=list)
     work: list[Work] = field(default_factory=list)
-    depthwise: set[str] = field(
-        default_factory=set
-    )  # convolutions whose number of groups is that of their channels
-    averaged: list[Vector] = field(
-        default_factory=list
-    )  # over which statistics are computed: a cut changes the other values
-    unknown: dict[str, str] = field(
-        default_factory=dict
-    )  # operators without a rule, and the module that calls them
-    sums: dict[int, set[int]] = field(
-        default_factory=dict
-    )  # the tensors that a tensor is the sum of, or a function element by element
-    outputs: set[str] = field(default_factory=set)  # tensors with channels of the network's outputs
-    added: set[int] = field(default_factory=set)  # tensors that are sums of several
+    # convolutions whose number of groups is that of their channels
+    depthwise: set[str] = field(default_factory=set)
+    # operators without a rule, and the module that calls them
+    unknown: dict[str, str] = field(default_factory=dict)
+    # the tensors that a tensor is the sum of, or a function element by element
+    sums: dict[int, set[int]] = field(default_factory=dict)
+    # tensors that are sums of several
+    added: set[int] = field(default_factory=set)
+    # tensors with channels of the network's outputs
+    outputs: set[str] = field(default_factory=set)
     choices: Mapping[int, int] = field(default_factory=dict)
-    sites: list[tuple[Vector, int]] = field(
-        default_factory=list
-    )  # splits of labels, and the number of candidates
+    # splits of labels, and the number of candidates
+    sites: list[tuple[Vector, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._axes: dict[int, Axes] = {}
@@ -188,10 +184,6 @@ class Trace:
     def worked(self, times: int, vectors: Sequence[Vector]) -> None:
         """Record multiply-adds."""
         self.work.append(Work(self.owner, times, tuple(vectors)))
-
-    def normalised(self, vectors: Sequence[Vector]) -> None:
-        """Record that statistics are computed over these dimensions."""
-        self.averaged += [v for v in vectors if self.labels.roots(v).any()]
 
     # -- while the network runs
 

@@ -16,7 +16,7 @@ from nas.core.errors import ConfigError
 from nas.pruning.analysis import analyse, silenced
 from nas.pruning.attention import with_heads
 from nas.pruning.cutting import cut
-from nas.pruning.running import evaluating, plain_operators
+from nas.pruning.running import WithoutStatistics, evaluating, plain_operators
 from nas.pruning.structure import Structure
 from search_spaces.networks.models import create_network
 
@@ -38,12 +38,11 @@ def check_random_cuts(
     for _ in range(tries):
         gone: list[int] = []
         for group in structure.groups:
-            if not group.averaged:
-                count = len(group.units)
-                kept = group.kept(rng.permutation(count), int(rng.integers(1, count + 1)))
-                gone += np.setdiff1d(group.units, kept).tolist()
+            count = len(group.units)
+            kept = group.kept(rng.permutation(count), int(rng.integers(1, count + 1)))
+            gone += np.setdiff1d(group.units, kept).tolist()
         made = cut(network, structure, gone)
-        with plain_operators(), evaluating(network):
+        with plain_operators(), WithoutStatistics(), evaluating(network):
             with silenced(network, structure, gone):
                 wanted = network(image)
             assert torch.allclose(
@@ -129,7 +128,6 @@ def test_a_transformer_of_torchvision_loses_heads_hidden_units_and_blocks(torchv
     assert list(structure.blocks) == layers
     assert [len(structure.group(f"{layer}.self_attention").units) for layer in layers] == [4, 4]
     assert [len(structure.group(f"{layer}.mlp.0").units) for layer in layers] == [48, 48]
-    assert structure.group("conv_proj").averaged  # by layer norms
     check_random_cuts(network, structure)
     half = structure.group("conv_proj").units[::2].tolist()
     assert cut(network, structure, half, [layers[0]])(IMAGE).shape == (1, 10)
@@ -242,7 +240,6 @@ def test_norms_and_gates() -> None:
 def test_group_norm_keeps_its_groups() -> None:
     network, structure = small(nn.GroupNorm(4, 16), lambda m, x: m(x))
     assert names(structure) == {"stem": 4}
-    assert structure.group("stem").averaged
     assert cut(network, structure, structure.group("stem").units[:1].tolist())(SMALL).shape == (1, 5)
 
 
