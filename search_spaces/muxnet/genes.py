@@ -7,10 +7,10 @@ Genes are its entries with more than one choice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 from nas.core.errors import ArchitectureError, ConfigError
 from search_spaces.muxnet.cost import (
@@ -30,6 +30,7 @@ from search_spaces.muxnet.text import format_spec
 LEADING = 4
 PER_STAGE = 9
 STAGE_GENES = "width ir_kernels ir_expansion depth sp_kernel sp_expansion split scales group".split()
+_FREE = Cost(0, 0)
 _RELU_STAGES = 1  # the ds block and this many stages use ReLU
 
 
@@ -134,34 +135,90 @@ def to_spec(options: SpaceOptions, full: Sequence[int]) -> NetworkSpec:
     return NetworkSpec(options.resolutions[full[0]], stem, tuple(blocks), head, options.stem_stride)
 
 
-def full_cost(options: SpaceOptions, full: Sequence[int], num_classes: int, in_channels: int) -> Cost:
-    """Cost of a settled full vector, straight from the choices, without a specification."""
-    stem, se = options.stems[full[1]], options.se_ratios[full[3]]
+class PlacedStage(NamedTuple):
+    """A stage of a network: its ir block and `depth` sp blocks, with the cost of one of each."""
+
+    options: StageOptions
+    choices: Sequence[int]  # of the stage, in the order of its options
+    in_width: int
+    width: int
+    size: int  # side of its maps
+    depth: int
+    ir_cost: Cost
+    sp_cost: Cost  # zero without sp blocks
+
+    @property
+    def ir_kernels(self) -> tuple[int, ...]:
+        """The kernels that the ir block mixes."""
+        return self.options.ir_kernels[self.choices[1]]
+
+    @property
+    def ir_hidden(self) -> int:
+        """Channels inside the ir block."""
+        return self.in_width * self.options.ir_expansions[self.choices[2]]
+
+    @property
+    def sp_kernel(self) -> int:
+        """The kernel of the sp blocks."""
+        return self.options.sp_kernels[self.choices[4]]
+
+    @property
+    def split(self) -> float:
+        """The share of the channels that sp blocks process."""
+        return self.options.splits[self.choices[6]]
+
+    @property
+    def sp_hidden(self) -> int:
+        """Channels inside an sp block."""
+        return int(self.width * self.split) * self.options.sp_expansions[self.choices[5]]
+
+    @property
+    def scales(self) -> tuple[int, ...]:
+        """The scales that sp blocks multiplex; empty for none."""
+        return self.options.scales[self.choices[7]]
+
+    @property
+    def group(self) -> int:
+        """The group factor of the sp blocks."""
+        return self.options.groups[self.choices[8]]
+
+
+def placed_stages(options: SpaceOptions, full: Sequence[int]) -> Iterator[PlacedStage]:
+    """The stages of a settled full vector that are not left out, in order."""
+    se, in_width, at = options.se_ratios[full[3]], options.stems[full[1]], LEADING
     size = halved(options.resolutions[full[0]], options.stem_stride)
     pixels = size * size
-    first = ds_cost(stem, stem, 3, _squeezed(stem, options.ds_ratios[full[2]]), pixels)
-    params, madds = map(sum, zip(stem_cost(in_channels, stem, size), first, strict=True))
-    in_width, at = stem, LEADING
     for stage in options.stages:
         width = stage.widths[full[at]]
         if width:
+            choices = full[at : at + PER_STAGE]
             size = -(-size // stage.stride)
             before, pixels = pixels, size * size
-            hidden = in_width * stage.ir_expansions[full[at + 2]]
-            weights = depthwise_weights(hidden, stage.ir_kernels[full[at + 1]])
-            squeezed = _squeezed(in_width, se)
-            p, m = bottleneck_cost(in_width, hidden, width, (weights, weights), squeezed, (before, pixels))
-            params += p
-            madds += m
-            depth = stage.depths[full[at + 3]]
-            if depth:
-                p, m = _sp_cost(stage, full[at : at + PER_STAGE], width, se, pixels)
-                params += depth * p
-                madds += depth * m
+            hidden = in_width * stage.ir_expansions[choices[2]]
+            weights = depthwise_weights(hidden, stage.ir_kernels[choices[1]])
+            ir = bottleneck_cost(
+                in_width, hidden, width, (weights, weights), _squeezed(in_width, se), (before, pixels)
+            )
+            depth = stage.depths[choices[3]]
+            sp = _sp_cost(stage, choices, width, se, pixels) if depth else _FREE
+            yield PlacedStage(stage, choices, in_width, width, size, depth, ir, sp)
             in_width = width
         at += PER_STAGE
+
+
+def full_cost(options: SpaceOptions, full: Sequence[int], num_classes: int, in_channels: int) -> Cost:
+    """Cost of a settled full vector, straight from the choices, without a specification."""
+    stem = options.stems[full[1]]
+    size = halved(options.resolutions[full[0]], options.stem_stride)
+    first = ds_cost(stem, stem, 3, _squeezed(stem, options.ds_ratios[full[2]]), size * size)
+    params, madds = map(sum, zip(stem_cost(in_channels, stem, size), first, strict=True))
+    width = stem
+    for place in placed_stages(options, full):
+        params += place.ir_cost.params + place.depth * place.sp_cost.params
+        madds += place.ir_cost.madds + place.depth * place.sp_cost.madds
+        width, size = place.width, place.size
     head = options.heads[full[-1]]
-    for p, m in (head_cost(in_width, head, size), linear_cost(head, num_classes)):
+    for p, m in (head_cost(width, head, size), linear_cost(head, num_classes)):
         params += p
         madds += m
     return Cost(params, madds)

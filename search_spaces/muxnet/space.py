@@ -22,6 +22,7 @@ from search_spaces.muxnet.models import MODELS
 from search_spaces.muxnet.presets import SpaceOptions, preset_options
 from search_spaces.muxnet.sharing import block_names, renamed
 from search_spaces.muxnet.spec import NetworkSpec, halved, placed
+from search_spaces.muxnet.structure import summary
 from search_spaces.muxnet.text import format_spec, parse_spec
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class MUXNetSpace(SearchSpace):
 
     @property
     def encodings(self) -> Mapping[str, Callable[[Sequence[Architecture]], FloatArray]]:
-        """`default` (one-hot), `ordinal` (choices from 0 to 1), `cost` (ordinal, and log10 of the costs).
+        """`default` (one-hot), `ordinal` (choices from 0 to 1), `cost` (ordinal, and log10 of the costs), `summary` (see `structure`).
 
         `mixed` has categories, -1 while inactive, and from column `first_numeric` on ordered choices from 0 to 1.
         """
@@ -172,6 +173,7 @@ class MUXNetSpace(SearchSpace):
             "ordinal": self._ordinal,
             "cost": self._with_cost,
             "mixed": self._mixed,
+            "summary": self._summary,
         }
 
     def format(self, architecture: Architecture) -> str:
@@ -272,6 +274,9 @@ class MUXNetSpace(SearchSpace):
 
     def _mixed(self, architectures: Sequence[Architecture]) -> FloatArray:
         return self._ordered.mixed([self._settled(a)[0] for a in architectures])
+
+    def _summary(self, architectures: Sequence[Architecture]) -> FloatArray:
+        return summary(self.options, [self._settled(a)[0] for a in architectures])
 
     def _with_cost(self, architectures: Sequence[Architecture]) -> FloatArray:
         costs = np.array([tuple(self.cost(a).values()) for a in architectures], dtype=np.float64)

@@ -214,7 +214,7 @@ def test_options_that_would_make_one_network_two_architectures_are_refused() -> 
 def test_encodings_have_one_row_per_architecture_and_distinguish_networks(preset: str) -> None:
     space = SPACES[preset]
     architectures = drawn(space, 60)
-    assert set(space.encodings) == {"default", "ordinal", "cost", "mixed"}
+    assert set(space.encodings) == {"default", "ordinal", "cost", "mixed", "summary"}
     for encode in space.encodings.values():
         X = encode(architectures)
         assert X.shape[0] == len(architectures)
