@@ -76,6 +76,23 @@ class Layout:
                 self.slots[name] = replace(known, layer=merged)
         return grown
 
+    def widen(self, other: Layout) -> None:
+        """Make room for all networks of another layout of the space; the witnesses remain.
+
+        Raises `ConfigError` as `add`.
+        """
+        for name, slot in other.slots.items():
+            known = self.slots.get(name)
+            if known is None:
+                self.slots[name] = slot
+            else:
+                self.slots[name] = replace(known, layer=self._merged(name, known, slot.witness, slot.layer))
+
+    @property
+    def entries(self) -> int:
+        """Numbers in all shared tensors."""
+        return sum(prod(slot.shape) for slot in self.slots.values())
+
     def shapes(self, architecture: Architecture, network: nn.Module) -> dict[str, Shape]:
         """The shape that a network needs of each of its shared tensors."""
         return {name: layer.shape for name, layer in self._named(architecture, network)}

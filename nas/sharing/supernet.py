@@ -23,6 +23,7 @@ from nas.spaces.tracing import without_memory
 from nas.training.fresh import with_shapes
 
 NETWORKS = 256  # random ones from which the shapes of the tensors follow
+MOST_ENTRIES = 100_000_000  # of the shared tensors of a whole space where a search has limits: 400 MB, and as much for the optimiser
 _IMAGES = 2  # of a check
 _SIZE = (32, 32)  # of its images where the data have several sizes
 
@@ -71,28 +72,51 @@ def make_supernet(
     """A supernet with initial weights; the same for the same arguments.
 
     Shapes follow from `networks` random networks (None: 256), the largest and the smallest that were found, every change of one gene of the
-    largest, and for layers that none of these has, the largest network with them; with `limits` on costs, such as ``"madds <= 5e6"``, of
-    the networks within them. Raises `ConfigError` for a space that builds no networks, or whose networks cannot share weights, and for limits
+    largest, and for layers that none of these has, the largest network with them. With `limits` on costs, such as ``"madds <= 5e6"``, networks within them
+    give the initial values, and are the largest and smallest that are trained; the shapes are those of the whole space, so that every network is covered, unless
+    these have more than 100 million entries. Raises `ConfigError` for a space that builds no networks, or whose networks cannot share weights, and for limits
     that no network meets.
     """
     if not can_build(space):
         raise ConfigError(f"space {space.name!r} has no build(architecture): it has no weights to share")
     space = for_task(space, task)
     rng = np.random.default_rng(seed)
-    draw = Draws(space, limits)
-    drawn = [draw(rng) for _ in range(networks or NETWORKS)]
+    count = networks or NETWORKS
+    whole = None
+    if limits:
+        _, whole = _layout(space, task, Draws(space), count, np.random.default_rng([seed, 1]))
+    wide = whole is not None and whole.entries <= MOST_ENTRIES
+    extremes, layout = _layout(space, task, Draws(space, limits), count, rng, complete=not wide)
+    if whole is not None and wide:
+        layout.widen(whole)
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        torch.manual_seed(seed)
+        images = torch.randn(_IMAGES, task.in_channels, *(task.image_size or _SIZE))
+        shared = allocate(layout, lambda a: build(space, task, a), images)
+    return Supernet(space, task, shared, extremes)
+
+
+def _layout(
+    space: SearchSpace,
+    task: TaskSpec,
+    draw: Draws,
+    count: int,
+    rng: np.random.Generator,
+    complete: bool = True,
+) -> tuple[Extremes, Layout]:
+    """The extremes and the shapes of `count` drawn networks; `complete` adds the largest networks that have their layers."""
+    drawn = [draw(rng) for _ in range(count)]
     extremes = find_extremes(space, drawn, cache(lambda a: size_of(space, task, a)), draw.holds)
     layout = Layout(space)
     nearby = filter(draw.holds, variants(space, extremes.largest))
     for architecture in dict.fromkeys([extremes.largest, extremes.smallest, *nearby]):
         layout.add(architecture, on_meta(space, task, architecture))
     for architecture in dict.fromkeys(drawn):
-        _add_enlarged(layout, task, architecture, extremes.largest, draw)
-    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
-        torch.manual_seed(seed)
-        images = torch.randn(_IMAGES, task.in_channels, *(task.image_size or _SIZE))
-        shared = allocate(layout, lambda a: build(space, task, a), images)
-    return Supernet(space, task, shared, extremes)
+        if complete:
+            _add_enlarged(layout, task, architecture, extremes.largest, draw)
+        else:
+            layout.add(architecture, on_meta(space, task, architecture))
+    return extremes, layout
 
 
 def _add_enlarged(

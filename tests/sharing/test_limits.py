@@ -14,7 +14,7 @@ from commands import Done, nas_in
 
 import nas
 from nas.core.errors import ConfigError
-from nas.sharing import SharedEvaluator, SupernetSettings
+from nas.sharing import SharedEvaluator, SupernetSettings, supernet
 from nas.sharing.distillation import EvenDraw
 from nas.sharing.limited import Draws, cost_limits
 from nas.sharing.supernet import make_supernet
@@ -45,10 +45,27 @@ def test_a_supernet_serves_the_networks_within_the_limits() -> None:
     assert (
         costs(limited.extremes.largest)["params"] <= 3000 < whole.space.cost(whole.extremes.largest)["params"]
     )
-    size = [sum(t.numel() for t in s.shared.tensors) for s in (limited, whole)]
-    assert size[0] < size[1]
     draw, rng = EvenDraw(limited, 0, ("params <= 3000",)), np.random.default_rng(0)
     assert all(costs(draw(rng))["params"] <= 3000 for _ in range(50))
+
+
+def test_within_limits_every_network_is_covered() -> None:
+    space = MUXNetSpace("tiny", num_classes=10, in_channels=1)
+    limited = make_supernet(space, DIGITS, seed=0, networks=64, limits=LIMIT)
+    draw, rng = Draws(space, LIMIT), np.random.default_rng(1)
+    for _ in range(60):
+        limited.network(draw(rng))  # no NotCovered
+
+
+def test_the_shapes_of_a_huge_space_are_those_within_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    def size(limits: tuple[str, ...]) -> int:
+        tensors = make_supernet(small_muxnet(), DIGITS, seed=0, limits=limits).shared.tensors
+        return sum(t.numel() for t in tensors)
+
+    limits = ("params <= 3000",)
+    assert size(limits) > 0.9 * size(())
+    monkeypatch.setattr(supernet, "MOST_ENTRIES", 100)
+    assert size(limits) < 0.5 * size(())
 
 
 def test_limits_that_no_network_meets_and_others_are_refused() -> None:
