@@ -108,6 +108,11 @@ class Heartbeat:
         """Whether the search runs on another machine."""
         return self.host != socket.gethostname()
 
+    @property
+    def here(self) -> bool:
+        """Whether the search runs on this machine, and its process is there."""
+        return not self.elsewhere and self._is_there()
+
     def trouble(self, silent: float) -> str:
         """The problem of a search whose last heartbeat is this many seconds old; "" if there is none."""
         if not self.elsewhere and not self._is_there():

@@ -16,7 +16,7 @@ import numpy as np
 from nas.core.errors import HistoryError
 from nas.core.json_text import read_json
 from nas.core.objectives import Limit, Objective
-from nas.core.records import Note, Status
+from nas.core.records import FloatArray, Note, Status
 from nas.core.text import command
 from nas.engine.heartbeat import Heartbeat, read_heartbeat
 from nas.monitor.records import Heading, RunStatus
@@ -47,6 +47,35 @@ class _Known:
     expected: str | None = None  # the expected values in the log, as JSON
 
 
+@dataclass(frozen=True, eq=False)  # compared by identity: arrays have no single answer to ==
+class RecordedFront:
+    """The front of a run: `values` (k, m) in the objectives' own units and directions, and the text of each architecture."""
+
+    objectives: tuple[Objective, ...]
+    values: FloatArray
+    architectures: tuple[str, ...]
+
+
+@contextmanager
+def log_to_read(folder: Path, pulse: Heartbeat | None) -> Iterator[Path]:
+    """A folder from which the log of the run can be read now without any change to the run's folder.
+
+    `pulse` is the run's heartbeat. That folder is the run's own, or a temporary copy where the log has a write-ahead log and no search on this machine writes it:
+    SQLite would write its index beside it, and the index of another machine cannot be read.
+    Raises `HistoryError` when there is no log, or it cannot be copied.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise HistoryError(f"no run in {folder}: {path} is missing")
+    if not path.with_name(f"{FILE}-wal").exists() or (pulse is not None and pulse.here):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="nas-watch-") as place:
+        with explained(path):
+            copy_to_read(path, Path(place))
+        yield Path(place)
+
+
 class RecordedStatus:
     """Reads the status of the run in a folder; writes nothing there."""
 
@@ -73,19 +102,20 @@ class RecordedStatus:
         assert self._known is not None
         return self._standing(self._known, pulse)
 
+    def front(self) -> RecordedFront | None:
+        """The front as of the last `look`, the best of the first objective first; None before."""
+        if self._known is None:
+            return None
+        objectives, (architectures, points) = self._known.objectives, self._known.tally.front
+        values = points * [o.sign for o in objectives]
+        order = np.lexsort(points.T[::-1]) if len(points) else np.empty(0, dtype=np.int64)
+        return RecordedFront(objectives, values[order], tuple(str(architectures[i]) for i in order.tolist()))
+
     @contextmanager
     def _opened(self, pulse: Heartbeat | None) -> Iterator[sqlite3.Connection]:
-        if not self._path.is_file():
-            raise HistoryError(f"no run in {self._folder}: {self._path} is missing")
-        with explained(self._path):
-            if pulse is None or not pulse.elsewhere:
-                with closing(connect_to_look(self._path, _PATIENCE_S)) as db:
-                    yield db
-                return
-            with tempfile.TemporaryDirectory(prefix="nas-watch-") as place:
-                copy = copy_to_read(self._path, Path(place))
-                with closing(connect_to_look(copy, _PATIENCE_S)) as db:
-                    yield db
+        with log_to_read(self._folder, pulse) as place, explained(self._path):
+            with closing(connect_to_look(place / FILE, _PATIENCE_S)) as db:
+                yield db
 
     def _read(self, db: sqlite3.Connection) -> None:
         """Read new results, or all of them if the log was replaced or truncated."""
@@ -187,12 +217,11 @@ class RecordedStatus:
         over = known.last_tell[2]
         if pulse is None:
             outcome = self._outcome()
-            trouble = "" if outcome else "no search writes to this run"
-            return self._silent(known, outcome, trouble)
+            return self._silent(known, outcome, "" if outcome else "no search writes to this run")
         silent = self._silence(pulse)
         trouble = pulse.trouble(silent)
         if trouble:
-            return self._silent(known, "", trouble)
+            return replace(self._silent(known, "", trouble), crashed=True)
         since = silent if pulse.ticking else 0.0
         return known.tally.status(
             over if pulse.seconds is None else max(over, pulse.seconds + since),

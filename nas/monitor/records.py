@@ -61,7 +61,7 @@ class RunStatus:
     search time without pauses between sessions. rate: evaluations per minute, over the last ones. left: estimated
     seconds. taken: time of this status (Unix time); `ticking` is whether search time follows the wall clock.
     last_result: time of the last result (Unix time). outcome: how the run ended, as in summary.json; "" while it runs.
-    trouble: a problem with the run or with reading it; "" if none.
+    trouble: a problem with the run or with reading it; "" if none. crashed: the search ended without finishing the run, or sends no heartbeat.
     """
 
     heading: Heading
@@ -85,6 +85,7 @@ class RunStatus:
     last_result: float | None = None
     outcome: str = ""
     trouble: str = ""
+    crashed: bool = False
 
     @property
     def running(self) -> int:

@@ -134,6 +134,11 @@ class RunTally:
         self._rescale(self._fold.box)
         return self._fold.hypervolume
 
+    @property
+    def front(self) -> tuple[list[Hashable], FloatArray]:
+        """The architectures on the front, and their points (k, m), minimised."""
+        return [key for key, _ in self._fold.front.items], self._fold.front.points.copy()
+
     def _rescale(self, box: Box | None) -> None:
         """Rescale the curve to a box with a better ideal."""
         before, self._measured_in = self._measured_in, box

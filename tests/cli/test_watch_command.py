@@ -239,7 +239,8 @@ def test_a_folder_that_took_the_place_of_the_run_gets_no_sign_of_life(tmp_path: 
     assert list((tmp_path / "run").iterdir()) == []
 
 
-def test_a_log_that_another_process_holds_is_shown_as_it_was_before(run: Path, nas_command) -> None:
+def test_a_log_that_another_process_holds_is_shown_as_it_was_before(made: Path, run: Path) -> None:
+    shutil.copy(made / "middle" / PULSE, run / PULSE)  # of this process, which is there
     recorded = RecordedStatus(run)
     recorded.look()
     holder = sqlite3.connect(run / FILE, isolation_level=None)
@@ -253,6 +254,22 @@ def test_a_log_that_another_process_holds_is_shown_as_it_was_before(run: Path, n
         holder.execute("ROLLBACK")
         holder.close()
     assert recorded.look().evaluated == 30
+
+
+def test_reading_a_run_that_was_killed_changes_nothing_in_its_folder(orphan: Orphan) -> None:
+    folder = orphan(pid=2**22 + 1, process_started=1.0)
+    with sqlite3.connect(folder / FILE) as writer:
+        writer.execute("PRAGMA journal_mode = WAL")
+        writer.execute("INSERT INTO log (event, trial) VALUES ('ask', NULL)")
+        writer.commit()
+        log = (folder / f"{FILE}-wal").read_bytes()
+    writer.close()
+    (folder / f"{FILE}-wal").write_bytes(log)  # a kill leaves it; its index may be lost on the way to another machine
+    before = {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.iterdir() if path.is_file()}
+    assert RecordedStatus(folder).look().crashed
+    after = {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.iterdir() if path.is_file()}
+    assert before.keys() == after.keys()
+    assert before == after
 
 
 def test_a_folder_that_goes_away_is_waited_for(
