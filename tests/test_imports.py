@@ -29,6 +29,7 @@ ROOMS = (
     "engine",  # the loop, its state, plan, rungs, replay, warm start, kept weights, callbacks
     "testing",  # contract checks for users
     "monitor",  # live status, trackers
+    "dashboard",  # the page of all runs in a folder, served on loopback
     "config",  # the YAML schema, and assembling
     "export",  # products of a run
     "shrinking",  # smaller networks within a trained one: its description, fine-tuning with distillation

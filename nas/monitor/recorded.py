@@ -113,9 +113,12 @@ class RecordedStatus:
 
     @contextmanager
     def _opened(self, pulse: Heartbeat | None) -> Iterator[sqlite3.Connection]:
-        with log_to_read(self._folder, pulse) as place, explained(self._path):
-            with closing(connect_to_look(place / FILE, _PATIENCE_S)) as db:
-                yield db
+        with (
+            log_to_read(self._folder, pulse) as place,
+            explained(self._path),
+            closing(connect_to_look(place / FILE, _PATIENCE_S)) as db,
+        ):
+            yield db
 
     def _read(self, db: sqlite3.Connection) -> None:
         """Read new results, or all of them if the log was replaced or truncated."""

@@ -69,9 +69,12 @@ class Source:
         return tuple(map(str, self.config.get("limits", ())))
 
 
-def read_source(folder: Path, space: SearchSpace | None = None) -> Source:
-    """Read a run. Without `space`, a built-in one is created from the config. Raises `HistoryError` without a run."""
-    table, meta = load_run(folder)
+def read_source(folder: Path, space: SearchSpace | None = None, *, log: Path | None = None) -> Source:
+    """Read a run. Without `space`, a built-in one is created from the config. Raises `HistoryError` without a run.
+
+    `log` is a folder with a copy of the run's log, read in place of the log itself.
+    """
+    table, meta = load_run(folder if log is None else log)
     with well_formed(folder / FILE):
         source = Source(folder, table, dict(meta["config"]), UNDER_WAY, space)
         state, stopped_by = _ended(source)

@@ -6,21 +6,15 @@ texts reach the page as text only.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
-import json
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
-from string import Template
 
 from nas.core.errors import ConfigError, HistoryError
 from nas.core.files import absolute, make_folder, write_text
 from nas.core.owned import check_single
 from nas.core.space import SearchSpace
+from nas.report.assembling import STYLES, Page, as_json, assemble, page_part
 from nas.report.gather import describe
 from nas.report.records import Report
 from nas.report.sources import Source, read_source
@@ -31,9 +25,8 @@ from nas.runs.log_file import well_formed
 
 _MARK = b'<meta name="generator" content="nas report">'
 PAGE, COMPARISON = REPORT, "comparison.html"
-_STYLES = ("base.css", "charts.css", "table.css")
 _SCRIPTS = (
-    "format.js", "data.js", "state.js", "colours.js", "plot.js", "fronts.js", "parallel.js", "limits.js", "table.js", "network.js",
+    "format.js", "dominance.js", "data.js", "events.js", "state.js", "colours.js", "tips.js", "plot.js", "fronts.js", "parallel.js", "limits.js", "table.js", "network.js",
     "progress.js", "sharing.js", "repeated.js", "importance.js", "timeline.js", "details.js", "main.js",
 )  # fmt: skip
 
@@ -122,27 +115,16 @@ def _explained(path: Path) -> Iterator[None]:
 
 def render(report: Report) -> str:
     """The file as text."""
-    code = "\n".join(_file(name) for name in _SCRIPTS)
-    code = f'"use strict";\n(() => {{\n{code}\n}})();\n'
-    return Template(_file("page.html")).substitute(
-        title=html.escape(report.title),
-        policy=f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src {_hash(code)}",
-        style="\n".join(_file(name) for name in _STYLES),
+    return page_of(report).text
+
+
+def page_of(report: Report, above: str = "") -> Page:
+    """The page with its policy; `above` is HTML over its title."""
+    return assemble(
+        page_part("page.html"),
+        map(page_part, STYLES),
+        map(page_part, _SCRIPTS),
+        title=report.title,
         data=as_json(report),
-        code=code,
+        above=above,
     )
-
-
-def as_json(report: Report) -> str:
-    """The description as JSON for a script element, without `<`, which could end the element."""
-    text = json.dumps(report, default=vars, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
-    return re.sub("[<>&\u2028\u2029\ud800-\udfff]", lambda sign: f"\\u{ord(sign[0]):04x}", text)
-
-
-def _file(name: str) -> str:
-    return (resources.files("nas.report") / "page" / name).read_text(encoding="utf-8")
-
-
-def _hash(script: str) -> str:
-    """The hash of an inline script for the policy."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode('utf-8')).digest()).decode('ascii')}'"

@@ -264,10 +264,16 @@ def test_reading_a_run_that_was_killed_changes_nothing_in_its_folder(orphan: Orp
         writer.commit()
         log = (folder / f"{FILE}-wal").read_bytes()
     writer.close()
-    (folder / f"{FILE}-wal").write_bytes(log)  # a kill leaves it; its index may be lost on the way to another machine
-    before = {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.iterdir() if path.is_file()}
+    (folder / f"{FILE}-wal").write_bytes(
+        log
+    )  # a kill leaves it; its index may be lost on the way to another machine
+    before = {
+        path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.iterdir() if path.is_file()
+    }
     assert RecordedStatus(folder).look().crashed
-    after = {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.iterdir() if path.is_file()}
+    after = {
+        path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.iterdir() if path.is_file()
+    }
     assert before.keys() == after.keys()
     assert before == after
 

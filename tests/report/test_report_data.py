@@ -32,10 +32,10 @@ from nas.core.space import HasBlocks
 from nas.pareto.archive import non_dominated
 from nas.report import rows as rows_module
 from nas.report import write_page, write_report
+from nas.report.assembling import as_json
 from nas.report.gather import describe
 from nas.report.sources import UNDER_WAY, Source, _with_space, read_source
 from nas.report.timeline import timeline
-from nas.report.writing import as_json
 from nas.runs.run_folder import run_table
 from nas.testing.toy import ToySpace, toy_error
 from search_spaces.muxnet import MUXNetSpace

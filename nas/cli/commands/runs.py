@@ -111,6 +111,26 @@ def watch(
 
 @runs.command(
     rich_help_panel=PANEL,
+    epilog="Examples:\n\n`nas dashboard runs/` prints an address: open it in a browser on this machine\n\n"
+    "`nas dashboard /mnt/cluster/runs --port 8800` on a login node; on your machine `ssh -L 8800:127.0.0.1:8800 LOGIN-NODE`, then open the address",
+)
+def dashboard(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of runs, some levels deep, or of one run.", show_default=True)
+    ] = Path("runs"),
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0: a free one.", min=0, max=65535)] = 0,
+) -> None:
+    """Serve a page with all runs of a folder and their fronts, updated while searches run.
+
+    Read-only, for a browser on this machine: the address holds a token. Changes nothing. Ctrl-C ends it.
+    """
+    from nas.cli.dashboard import run_dashboard
+
+    run_dashboard(folder, port)
+
+
+@runs.command(
+    rich_help_panel=PANEL,
     epilog="Examples:\n\n`nas front runs/first`\n\n`nas front runs/first --json | jq '.[0].architecture'`\n\n"
     '`nas front runs/first --prefer "error=5%,params<1M" --knee` ranks by the distance to 5% error\n\n'
     '`nas front runs/first --prefer "error=5%,madds:2" --top 3 --json`\n\n'

@@ -27,6 +27,17 @@ function swatch(r) {
   return made;
 }
 
+/** The legend of the marks, as a list. */
+function showLegend(traces) {
+  const named = traces.filter((trace) => trace.title && trace.named);
+  const marks = { ...Object.fromEntries(MARKS.map((mark, m) => [mark, MARKS_AS_TEXT[m]])), ...Object.fromEntries(MARKS.map((mark, m) => [`${mark}-open`, OPEN_AS_TEXT[m]])), x: "✕" };
+  byId("legend").replaceChildren(...named.map((trace) => {
+    const mark = element("span", { class: "swatch", "aria-hidden": "true" }, marks[trace.marker.symbol]);
+    mark.style.color = trace.marker.color;
+    return element("li", {}, mark, trace.title);
+  }));
+}
+
 const statusColour = (status) => (dark.matches ? STATUS_DARK : STATUS)[status] ?? colour("faint");
 
 /** The axis of an objective, logarithmic above 1.5 decades; `arrow` points in the better direction. */

@@ -54,16 +54,7 @@ function nameOf(i) {
 /** The non-dominated rows in the objectives `places`, the first of equal ones, ordered by the first objective. */
 function nonDominated(rows, places) {
   const usable = rows.filter((i) => !all.outside[i] && !all.superseded[i] && !all.unrated[i]);
-  const at = (i, k) => signs[k] * all.values[k][i];
-  usable.sort((a, b) => {
-    for (const k of places) if (at(a, k) !== at(b, k)) return at(a, k) - at(b, k);
-    return a - b;
-  });
-  const found = [];
-  for (const i of usable) {
-    if (!found.some((j) => places.every((k) => at(j, k) <= at(i, k)))) found.push(i);
-  }
-  return found;
+  return undominated(usable, places, (i, k) => signs[k] * all.values[k][i]);
 }
 
 /** The value of objective k of a row; with the interval and the measured value if it is an expected one. */

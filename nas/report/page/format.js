@@ -32,6 +32,9 @@ function short(value) {
   return String(Number(value.toPrecision(4))).replace("-", "−");
 }
 
+/** A text with at most this many characters. */
+const clipped = (text, length) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
+
 const withUnit = (value, unit) => (unit ? `${number(value)} ${unit}` : number(value));
 const titled = (measure) => (measure.unit ? `${measure.name} (${measure.unit})` : measure.name);
 const better = (measure) => (measure.maximize ? "higher is better" : "lower is better");
@@ -93,4 +96,13 @@ async function copied(text) {
     area.remove();
     return done;
   }
+}
+
+/** A function that runs once, shortly after the last call. */
+function soon(act, delay = 120) {
+  let timer = null;
+  return (...given) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => act(...given), delay);
+  };
 }

@@ -76,20 +76,6 @@ function groups(r, rows, best) {
   return found.filter((group) => group.rows.length);
 }
 
-/** The border of the region dominated by non-dominated points, ordered by the first objective. */
-function staircase(rows, a, b) {
-  const x = [], y = [];
-  rows.forEach((i, place) => {
-    if (place) {
-      x.push(all.values[a][i]);
-      y.push(all.values[b][rows[place - 1]]);
-    }
-    x.push(all.values[a][i]);
-    y.push(all.values[b][i]);
-  });
-  return { x, y };
-}
-
 function traces2d(a, b) {
   const found = [];
   page.runs.forEach((_, r) => {
@@ -97,7 +83,7 @@ function traces2d(a, b) {
     const best = nonDominated(rows, a === b ? [a] : [a, b]);
     if (a !== b) found.push(...besideTraces(r, rows.filter((i) => all.front[i]), { x: a, y: b }));
     if (best.length > 1) {
-      found.push({ ...staircase(best, a, b), line: { color: several ? look(r).colour : colour("front"), width: 1.8, dash: look(r).line } });
+      found.push({ ...border(best.map((i) => [all.values[a][i], all.values[b][i]])), line: { color: several ? look(r).colour : colour("front"), width: 1.8, dash: look(r).line } });
     }
     for (const group of groups(r, rows, best)) {
       const drawn = group.top ? group.rows : visible(group.rows, [along(a, zoomOf("x")), along(b, zoomOf("y"))]);
@@ -172,17 +158,6 @@ function ring() {
   return { ...shared, x: at(chart.x), y: at(chart.y) };
 }
 
-/** The legend of the marks, as a list. */
-function showLegend(traces) {
-  const named = traces.filter((trace) => trace.title && trace.named);
-  const marks = { ...Object.fromEntries(MARKS.map((mark, m) => [mark, MARKS_AS_TEXT[m]])), ...Object.fromEntries(MARKS.map((mark, m) => [`${mark}-open`, OPEN_AS_TEXT[m]])), x: "✕" };
-  byId("legend").replaceChildren(...named.map((trace) => {
-    const mark = element("span", { class: "swatch", "aria-hidden": "true" }, marks[trace.marker.symbol]);
-    mark.style.color = trace.marker.color;
-    return element("li", {}, mark, trace.title);
-  }));
-}
-
 function frontAxes() {
   if (chart.three) return { x: measureAxis(chart.x), y: measureAxis(chart.y), z: measureAxis(chart.z) };
   const arrowed = (k, arrow, name) => measureAxis(k, arrow, zoomOf(name));
@@ -247,17 +222,4 @@ function showTip(i, at) {
     element("strong", {}, nameOf(i).replace(/^e/, "E")), element("br"), element("code", {}, clipped(all.architecture[i], 90)),
     element("dl", { class: "pairs" }, measures.flatMap((measure, k) => [element("dt", {}, measure.name), element("dd", {}, saidOf(i, k))])));
   placeTip(tip, at);
-}
-
-const clipped = (text, length) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
-
-function placeTip(tip, at) {
-  tip.hidden = false;
-  const { offsetWidth: width, offsetHeight: height } = tip;
-  tip.style.left = `${Math.max(4, Math.min(at.x + 14, innerWidth - width - 8))}px`;
-  tip.style.top = `${at.y + 16 + height > innerHeight ? Math.max(4, at.y - height - 12) : at.y + 16}px`;
-}
-
-function hideTip() {
-  byId("tip").hidden = true;
 }

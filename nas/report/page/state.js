@@ -1,4 +1,4 @@
-// The reader's selection, and the listeners of its changes.
+// The reader's selection.
 
 const state = {
   limits: measures.map(() => ({ low: null, high: null })),
@@ -6,10 +6,6 @@ const state = {
   chosen: null,
   passing: everything, // rows that meet the limits and contain the text
 };
-const listeners = { chosen: [], passing: [], theme: [] };
-
-const when = (what, act) => listeners[what].push(act);
-const tell = (what, from) => listeners[what].forEach((act) => act(from));
 
 /** Select a row (null: none); `from` names the source, which need not follow its own selection. */
 function choose(i, from = "") {
@@ -26,13 +22,4 @@ function applyLimits(from = "") {
     bounds.every(([low, high, k]) => all.values[k][i] >= low && all.values[k][i] <= high) &&
     (!text || all.architecture[i].toLowerCase().includes(text)));
   tell("passing", from);
-}
-
-/** A function that runs once, shortly after the last call. */
-function soon(act, delay = 120) {
-  let timer = null;
-  return (...given) => {
-    clearTimeout(timer);
-    timer = setTimeout(() => act(...given), delay);
-  };
 }

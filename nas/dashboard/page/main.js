@@ -1,0 +1,6 @@
+// Start the page.
+
+when("theme", () => { views = new Map(); drawFronts(); });
+document.addEventListener("visibilitychange", () => { if (!document.hidden) poll(); });
+startList();
+poll();
