@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from nas.core.errors import NasError
@@ -15,8 +16,10 @@ from nas.core.text import printable
 from nas.core.tracebacks import summarize_exception
 from nas.dashboard.listing import RunList
 from nas.dashboard.pages import Reports, list_page
-from nas.dashboard.tracking import TrackedRun
 from nas.report.assembling import Page, as_json
+
+if TYPE_CHECKING:
+    from nas.dashboard.tracking import TrackedRun
 
 MOST_RUNS = 28  # side by side, with distinct colours and lines
 METHODS = ("GET", "HEAD")

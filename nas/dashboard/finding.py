@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas.core.errors import ConfigError
-from nas.engine.heartbeat import FILE as HEARTBEAT
-from nas.runs.files import LOG
+from nas.runs.files import HEARTBEAT, LOG, SUMMARY
 
 MOST_DEPTH = 6  # of a run below the folder: a comparison has its runs at 4
 MOST_FOLDERS = 50_000  # to look into, so that a home folder does not take minutes
-SUMMARY = "summary.json"
 _ENDED = frozenset({SUMMARY, "front.csv"})  # of a run whose log is gone
 _WAL = f"{LOG}-wal"
 _MOST_BYTES = 4_000_000  # of a heartbeat or a summary
@@ -87,7 +85,9 @@ class Finder:
 
     def find(self) -> list[Path]:
         """The folders of all runs now."""
-        found, known, left = [], {}, [(self.root, 0)]
+        found: list[Path] = []
+        known: dict[Path, _Listed] = {}
+        left = [(self.root, 0)]
         self.complete = True
         while left:
             folder, depth = left.pop()

@@ -7,11 +7,13 @@ import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nas.dashboard.finding import Finder, stamp_of
 from nas.dashboard.records import RUNNING, STARTING
-from nas.dashboard.tracking import TrackedRun
+
+if TYPE_CHECKING:
+    from nas.dashboard.tracking import TrackedRun
 
 _LIVE = (RUNNING, STARTING)
 
@@ -71,6 +73,10 @@ class RunList:
             self._read(run, None)
 
     def _find(self) -> None:
+        from nas.dashboard.tracking import (
+            TrackedRun,  # with the libraries that read logs, which takes a second
+        )
+
         found = set(self._finder.find())
         new, gone = found - self._runs.keys(), self._runs.keys() - found
         with self._lock:

@@ -13,8 +13,6 @@ from pathlib import Path
 
 from nas.core.errors import HistoryError
 from nas.dashboard.finding import stamp_of
-from nas.engine.heartbeat import read_heartbeat
-from nas.monitor.recorded import log_to_read
 from nas.report.assembling import STYLES, Page, as_json, assemble, page_part
 
 _SHARED = (
@@ -73,7 +71,9 @@ class Reports:
 
 
 def _page(folders: Sequence[Path], back: str) -> Page:
-    from nas.report.gather import describe  # with the libraries that draw and read tables
+    from nas.engine.heartbeat import read_heartbeat  # with the libraries that draw and read tables
+    from nas.monitor.recorded import log_to_read
+    from nas.report.gather import describe
     from nas.report.sources import read_source
     from nas.report.writing import page_of
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from nas.report.records import Number
+if TYPE_CHECKING:
+    from nas.report.records import Number
 
 RUNNING, STARTING = "running", "starting"
 FINISHED, STOPPED, CRASHED = "finished", "stopped", "crashed"

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nas.core.errors import HistoryError, NasError
 from nas.core.records import FloatArray
@@ -96,7 +97,7 @@ class TrackedRun:
     def _pause(self, took: float) -> float:
         """Seconds until the next read of unchanged files."""
         if self._failures:
-            return min(_RETRY_S * 2 ** min(self._failures - 1, 20), _LAST_RETRY_S)
+            return min(_RETRY_S * 2.0 ** min(self._failures - 1, 20), _LAST_RETRY_S)
         return min(_LONGEST_S, _SHARE * took) if self.is_live else 0.0
 
     def _read(self, stamp: Stamp) -> bool:
@@ -173,7 +174,9 @@ def _row(
         hypervolume=volume,
         left=left if state == RUNNING else None,
         best=[
-            BestValue(one_line(b.objective, _TEXT), *numbers([b.value]), one_line(b.unit, _TEXT), b.expected)
+            BestValue(
+                one_line(b.objective, _TEXT), numbers([b.value])[0], one_line(b.unit, _TEXT), b.expected
+            )
             for b in status.best
         ],
         sketch=sketch(front.values),
@@ -201,12 +204,13 @@ def sketch(values: FloatArray) -> list[tuple[int, int]]:
     return list(map(tuple, np.stack([_shares(column) for column in kept.T], axis=1).tolist()))
 
 
-def _shares(column: FloatArray) -> FloatArray:
+def _shares(column: FloatArray) -> NDArray[np.int64]:
     """The places of values (k,) along their own range, 0 to 100, or 50 when they are equal."""
     low, high = column.min(), column.max()
     if low > 0 and high / low > _LOG_RATIO:
         column = np.log10(column)
         low, high = column.min(), column.max()
     if not high > low:
-        return np.full(len(column), 50)
-    return (100 * (column - low) / (high - low)).round().astype(np.int64)
+        return np.full(len(column), 50, dtype=np.int64)
+    shares: NDArray[np.int64] = (100 * (column - low) / (high - low)).round().astype(np.int64)
+    return shares

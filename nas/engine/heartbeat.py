@@ -21,11 +21,11 @@ from nas.core.timer import RepeatingTimer
 from nas.engine.callbacks import Callback
 from nas.engine.search_state import SearchState
 from nas.engine.work import Work, workers_of
-from nas.runs.files import forget, run_files
+from nas.runs.files import HEARTBEAT, forget, run_files
 from nas.runs.history import as_json
 from nas.runs.log_file import identity
 
-FILE = "live.json"
+FILE = HEARTBEAT
 SCHEMA = 1
 EVERY_S = 2.0
 _SILENT_S = 90.0  # a shared disk may show a file as it was a minute ago

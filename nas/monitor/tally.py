@@ -21,6 +21,8 @@ from nas.runs.fold import Fold
 from nas.runs.notes import SURROGATE
 from nas.runs.sharing_quality import SharingQuality, decision, sharing_qualities
 
+_Key = tuple[Hashable, float | None]  # an architecture and a budget
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -58,8 +60,8 @@ class RunTally:
     ) -> None:
         self.heading = heading
         self._objectives = tuple(objectives)
-        self._new_fold: Callable[[], Fold[Hashable]] = partial(Fold, objectives, limits, initial)
-        self._fold: Fold[Hashable] = self._new_fold()
+        self._new_fold: Callable[[], Fold[_Key]] = partial(Fold, objectives, limits, initial)
+        self._fold: Fold[_Key] = self._new_fold()
         self._points: list[
             tuple[Hashable, float | None, FloatArray] | None
         ] = []  # None for a failed evaluation

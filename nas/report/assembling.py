@@ -25,14 +25,24 @@ class Page:
 
 
 def assemble(
-    template: str, styles: Iterable[str], scripts: Iterable[str], *, title: str, data: str, further: str = ""
+    template: str,
+    styles: Iterable[str],
+    scripts: Iterable[str],
+    *,
+    title: str,
+    data: str,
+    above: str = "",
+    further: str = "",
 ) -> Page:
-    """Put texts of styles and scripts and `data` (of `as_json`) into a page; `further` is added to its policy."""
+    """Put texts of styles and scripts and `data` (of `as_json`) into a page.
+
+    `above` is HTML over the title, `further` is added to the policy.
+    """
     code = "\n".join(scripts)
     code = f'"use strict";\n(() => {{\n{code}\n}})();\n'
     policy = f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src {_hash(code)}{further}"
     text = Template(template).substitute(
-        title=html.escape(title), policy=policy, style="\n".join(styles), data=data, code=code
+        title=html.escape(title), above=above, policy=policy, style="\n".join(styles), data=data, code=code
     )
     return Page(text, policy)
 

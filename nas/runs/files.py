@@ -39,6 +39,8 @@ _EARLIER = (
     *("plots/best.png", "plots/surrogate.png"),
 )
 REPORT = "report.html"
+HEARTBEAT = "live.json"
+SUMMARY = "summary.json"
 HISTORY_CSV = "history.csv"
 ORIGINAL = "original"  # folder of the network that a run shrinks
 _WAIT_S = 30.0

@@ -87,20 +87,21 @@ function drawFronts() {
   fillAxes(x, y);
   const traces = new Map(chosenRuns().map((id) => [id, tracesOf(id, x, y)]));
   const alone = x === y;
+  const arrow = (k) => (choice.side ? "" : measures[k].maximize ? "→" : "←"); // small charts have no room for it
   const axes = {
-    x: alone ? axis("evaluations", { fromZero: true, range: zoom?.x ?? null }) : measureAxis(x, measures[x].maximize ? "→" : "←", zoom?.x ?? null),
-    y: measureAxis(y, measures[y].maximize ? "→" : "←", zoom?.y ?? null),
+    x: alone ? axis("evaluations", { fromZero: true, range: zoom?.x ?? null }) : measureAxis(x, arrow(x), zoom?.x ?? null),
+    y: measureAxis(y, arrow(y), zoom?.y ?? null),
   };
-  placeViews();
+  placeViews([...traces].filter(([, found]) => found.length).map(([id]) => id));
   for (const [name, view] of views) view.show(name === "all" ? [...traces.values()].flat() : traces.get(name), axes);
   showLegend([...traces.values()].flat());
   fillNote(traces, alone ? [y] : [x, y]);
   fillActs();
 }
 
-/** The charts that the view needs, in the order of the selection. */
-function placeViews() {
-  const names = choice.side ? chosenRuns() : ["all"];
+/** The charts that the view needs: one for all runs, or one for each that has `some` front in these objectives. */
+function placeViews(some) {
+  const names = choice.side ? some : ["all"];
   byId("charts").classList.toggle("side", choice.side);
   if ([...views.keys()].join() === names.join()) return;
   views = new Map();

@@ -16,14 +16,16 @@ function makeItem(id) {
   const bar = element("div", { class: "bar" }, parts.done);
   const root = element("li", { class: "run", "data-run": id },
     element("label", { class: "pick" }, box, parts.mark),
-    element("div", {}, element("div", {}, parts.name, parts.state), parts.what, bar, parts.facts, parts.reason),
-    parts.sketch);
+    element("div", { class: "who" }, element("div", {}, parts.name, parts.state), parts.what),
+    parts.sketch,
+    element("div", { class: "how" }, bar, parts.facts, parts.reason));
   return { id, root, box, bar, version: null, ...parts };
 }
 
 function fillItem(item, run) {
   item.box.checked = selected.has(run.id);
   item.root.classList.toggle("selected", item.box.checked);
+  item.box.disabled = !run.front_size && !item.box.checked;
   item.mark.replaceChildren(item.box.checked ? swatch(selected.get(run.id)) : "");
   if (item.version === run.version) return;
   item.version = run.version;
@@ -52,7 +54,7 @@ function factsOf(run) {
     `hypervolume ${run.hypervolume === null ? "–" : run.hypervolume.toFixed(4)}`,
     run.planned ? `${number(run.evaluated)} of ${number(run.planned)}` : `${number(run.evaluated)} evaluated`,
     ...(run.failed ? [`${number(run.failed)} failed`] : []),
-    ...(run.live && run.left !== null ? [`about ${duration(run.left)} left`] : []),
+    ...(run.live && run.left !== null ? [`about ${duration(Math.ceil(run.left))} left`] : []),
   ];
 }
 

@@ -67,21 +67,18 @@ let drawn = null; // the fronts in the chart, with their versions
 
 /** After a change of the selection: mark the list, fetch and draw. */
 function selectionChanged() {
+  first = false;
   fillPoint(null);
   fillList();
   drawn = null;
   fetchFronts().catch(() => {});
 }
 
-/** The first selection: that of the address, else the first run with a front. */
+/** The first selection, until the reader makes one: that of the address, else the first run with a front. */
 let first = true;
 function chooseFirst() {
-  if (!first) return;
-  const named = recall();
-  if (named) named.filter((id) => runs.has(id)).forEach((id) => select(id, true));
-  else {
-    const run = ordered().find((one) => one.front_size > 0);
-    if (run) select(run.id, true);
-  }
-  first = !selected.size && !news.looked;
+  if (!first || selected.size) return;
+  (recall() ?? []).filter((id) => runs.has(id)).forEach((id) => select(id, true));
+  const run = ordered().find((one) => one.front_size > 0);
+  if (!selected.size && run) select(run.id, true);
 }
