@@ -130,6 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message_: str | None = None, explain: str | None = None) -> None:
         """Answer a request that cannot be parsed, without a quote of it."""
         self.close_connection = True
+        self.request_version = self.protocol_version  # that of the request may be unknown
         self.command = self.command or "GET"
         self._send(message(HTTPStatus(code), HTTPStatus(code).phrase))
 

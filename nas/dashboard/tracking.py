@@ -101,7 +101,7 @@ class TrackedRun:
         return min(_LONGEST_S, _SHARE * took) if self.is_live else 0.0
 
     def _read(self, stamp: Stamp) -> bool:
-        reader = self._reader or RecordedStatus(self.folder)
+        reader = self._reader or RecordedStatus(self.folder, curve=False)
         status = reader.look()
         state, detail = self._state(status)
         waiting = state == CRASHED and self._clock() - self._changed_at < _SURE_S  # its clock may be wrong

@@ -53,6 +53,7 @@ class Watcher:
                     self._runs.refresh_live()
             except OSError as error:  # such as a share that is away for a while
                 _LOG.debug("dashboard: %s", error)
+                due = time.monotonic() + _SWEEP_S
             if due:
                 self._stopped.wait(_EVERY_S)
             if time.monotonic() - self._last > _PATIENCE_S:

@@ -79,8 +79,10 @@ def log_to_read(folder: Path, pulse: Heartbeat | None) -> Iterator[Path]:
 class RecordedStatus:
     """Reads the status of the run in a folder; writes nothing there."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, curve: bool = True) -> None:
+        """Without `curve`, the hypervolume along the run is left out, so that a read takes about half the time."""
         self._folder = folder
+        self._curve = curve
         self._path = folder / FILE
         self._known: _Known | None = None
         self._signature: tuple[object, ...] = ()
@@ -159,9 +161,9 @@ class RecordedStatus:
             objectives = tuple(Objective(**values) for values in described)
             limits = [Limit.parse(text) for text in _meta(db, "limits", self._path)]
             initial = int(_meta(db, "initial", self._path))
-            tally = RunTally(self._heading(config), objectives, limits, initial)
-            imported = imported_table({META: _meta(db, META, self._path)})
-            for row in imported.to_dict("records"):
+            tally = RunTally(self._heading(config), objectives, limits, initial, curve=self._curve)
+            imported = _meta(db, META, self._path)
+            for row in imported_table({META: imported}).to_dict("records") if imported else ():
                 budget = None if np.isnan(row["budget"]) else float(row["budget"])
                 tally.begin_with(str(row["architecture"]), budget, _point(objectives, row))  # type: ignore[arg-type]
         return _Known(file, tally, objectives)

@@ -56,8 +56,15 @@ class RunTally:
     CURVE = 64  # the curve has from this many to twice as many points
 
     def __init__(
-        self, heading: Heading, objectives: Sequence[Objective], limits: Sequence[Limit], initial: int
+        self,
+        heading: Heading,
+        objectives: Sequence[Objective],
+        limits: Sequence[Limit],
+        initial: int,
+        *,
+        curve: bool = True,
     ) -> None:
+        """Without `curve`, the hypervolume is not measured along the run, which takes most of the time."""
         self.heading = heading
         self._objectives = tuple(objectives)
         self._new_fold: Callable[[], Fold[_Key]] = partial(Fold, objectives, limits, initial)
@@ -74,6 +81,7 @@ class RunTally:
         self._budgets: Counter[float | None] = Counter()
         self._times: deque[float] = deque(maxlen=self.RECENT + 1)
         self._curve: list[float] = []
+        self._has_curve = curve
         self._step = 1  # evaluations between two places of the curve
 
     def begin_with(self, key: Hashable, budget: float | None, point: FloatArray) -> None:
@@ -101,7 +109,7 @@ class RunTally:
 
     def _draw(self, evaluated: int) -> None:
         """Add to the curve after this evaluation."""
-        if evaluated % self._step == 0:
+        if self._has_curve and evaluated % self._step == 0:
             value = self.hypervolume  # which may bring the curve to another box
             self._curve.append(value)
             if len(self._curve) == 2 * self.CURVE:
@@ -173,7 +181,7 @@ class RunTally:
             failed=self._failed,
             front_size=len(self._fold.front.items),
             hypervolume=volume,
-            curve=(*self._curve, volume) if self._evaluated else (),
+            curve=(*self._curve, volume) if self._evaluated and self._has_curve else (),
             best=self._best(),
             surrogates=tuple(judgement(note.values) for note in notes if note.kind == SURROGATE),
             sharing=_sharing(notes),

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from commands import Done, nas_in
 
 import nas
 from nas.dashboard import Dashboard
@@ -59,3 +60,9 @@ def serve() -> Iterator[Serve]:
             return found
 
         yield served
+
+
+@pytest.fixture
+def nas_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Run `nas` with arguments in this process."""
+    return nas_in(monkeypatch, capsys)
