@@ -6,6 +6,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,7 +147,7 @@ class RunList:
         since = self._since.get(run.id)
         return {
             "id": run.id, "version": self._changed[run.id], "live": since is not None,
-            "place": run.row.changed if since is None else since, **vars(run.row),
+            "place": run.row.changed if since is None else since, **asdict(run.row),
         }  # fmt: skip
 
     def fronts(self, names: Iterable[str]) -> list[dict[str, Any]]:

@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from nas.monitor.records import Best
     from nas.report.records import Number
 
 RUNNING, STARTING = "running", "starting"
 FINISHED, STOPPED, CRASHED = "finished", "stopped", "crashed"
 UNREADABLE, UNREAD = "unreadable", "not read yet"
-
-
-@dataclass(frozen=True)
-class Aim:
-    """An objective."""
-
-    name: str
-    unit: str
-    maximize: bool
-
-
-@dataclass(frozen=True)
-class BestValue:
-    """The best value of an objective on the front; `expected` for a noisy one."""
-
-    name: str
-    value: Number
-    unit: str
-    expected: bool
 
 
 @dataclass(frozen=True)
@@ -53,7 +35,7 @@ class Row:
     front_size: int = 0
     hypervolume: Number = None
     left: Number = None
-    best: Sequence[BestValue] = ()
+    best: Sequence[Best] = ()
     sketch: Sequence[tuple[int, int]] = ()
     changed: float = 0.0
     alive: float = 0.0
@@ -61,9 +43,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Front:
-    """The front of a run: values (k, m) in the objectives' own units, ordered by the first; `left_out` more points are omitted."""
+    """The front of a run: values (k, m) in the objectives' own units, ordered by the first; `left_out` more points are omitted.
 
-    objectives: Sequence[Aim] = ()
+    Each objective has its `name` and `unit`, and whether to `maximize` it.
+    """
+
+    objectives: Sequence[Mapping[str, str | bool]] = ()
     points: Sequence[Sequence[Number]] = ()
     architectures: Sequence[str] = field(default=(), repr=False)
     left_out: int = 0

@@ -17,18 +17,7 @@ from nas.core.records import FloatArray
 from nas.core.text import command, one_line
 from nas.core.tracebacks import summarize_exception
 from nas.dashboard.finding import Stamp, stamp_of
-from nas.dashboard.records import (
-    CRASHED,
-    FINISHED,
-    RUNNING,
-    STARTING,
-    STOPPED,
-    UNREADABLE,
-    Aim,
-    BestValue,
-    Front,
-    Row,
-)
+from nas.dashboard.records import CRASHED, FINISHED, RUNNING, STARTING, STOPPED, UNREADABLE, Front, Row
 from nas.engine.heartbeat import read_heartbeat
 from nas.monitor import RunStatus
 from nas.monitor.recorded import RecordedFront, RecordedStatus
@@ -160,36 +149,25 @@ def _row(
 ) -> Row:
     heading = status.heading
     (volume, left) = numbers([status.hypervolume, np.nan if status.left is None else status.left], 6)
+    texts = {key: one_line(getattr(heading, key), _TEXT) for key in ("space", "algorithm")}
+    best = [
+        replace(b, objective=one_line(b.objective, _TEXT), unit=one_line(b.unit, _TEXT)) for b in status.best
+    ]
     return Row(
-        name=name,
-        state=state,
-        detail=detail,
-        space=one_line(heading.space, _TEXT),
-        algorithm=one_line(heading.algorithm, _TEXT),
-        seed=heading.seed,
-        evaluated=status.evaluated,
-        planned=heading.evaluations,
-        failed=status.failed,
-        front_size=status.front_size,
-        hypervolume=volume,
-        left=left if state == RUNNING else None,
-        best=[
-            BestValue(
-                one_line(b.objective, _TEXT), numbers([b.value])[0], one_line(b.unit, _TEXT), b.expected
-            )
-            for b in status.best
-        ],
-        sketch=sketch(front.values),
-        changed=changed,
-        alive=alive,
-    )
+        name, state, detail, **texts, seed=heading.seed, evaluated=status.evaluated, planned=heading.evaluations,
+        failed=status.failed, front_size=status.front_size, hypervolume=volume, left=left if state == RUNNING else None,
+        best=best, sketch=sketch(front.values), changed=changed, alive=alive,
+    )  # fmt: skip
 
 
 def _front(found: RecordedFront) -> Front:
     total = len(found.values)
     kept = evenly(np.arange(total), min(1.0, MOST_POINTS / total)) if total else np.empty(0, dtype=np.int64)
     return Front(
-        [Aim(one_line(o.name, _TEXT), one_line(o.unit, _TEXT), o.maximize) for o in found.objectives],
+        [
+            {"name": one_line(o.name, _TEXT), "unit": one_line(o.unit, _TEXT), "maximize": o.maximize}
+            for o in found.objectives
+        ],
         [numbers(point) for point in found.values[kept]],
         [one_line(found.architectures[i], _TEXT) for i in kept.tolist()],
         total - len(kept),

@@ -41,9 +41,9 @@ def assemble(
     code = "\n".join(scripts)
     code = f'"use strict";\n(() => {{\n{code}\n}})();\n'
     policy = f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src {_hash(code)}{further}"
-    text = Template(template).substitute(
-        title=html.escape(title), above=above, policy=policy, style="\n".join(styles), data=data, code=code
-    )
+    shown = html.escape(title)
+    head = Template(page_part("head.html")).substitute(policy=policy, title=shown, style="\n".join(styles))
+    text = Template(template).substitute(head=head, title=shown, above=above, data=data, code=code)
     return Page(text, policy)
 
 

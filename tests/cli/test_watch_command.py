@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from made_runs import make_runs, search
 
 import nas
 from nas.cli.panel import line
@@ -29,16 +30,11 @@ from nas.monitor import RunStatus
 from nas.monitor.recorded import RecordedStatus
 from nas.runs import log_file
 from nas.runs.history import FILE
-from nas.testing import ToySpace, toy_error
+from nas.testing import toy_error
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 Orphan = Callable[..., Path]
 NAS = "import sys; from nas.cli import main; sys.argv[0] = 'nas'; main()"
-
-
-def search(out: Path, *callbacks: Callable[[SearchState], None], **changes: Any) -> nas.SearchResult:
-    arguments = {"evaluate": toy_error, "budget": 30, "out": out, "callbacks": callbacks} | changes
-    return nas.search(ToySpace(), ["error", "params", "madds"], **{"algorithm": "moead", **arguments})
 
 
 def slow(trial: nas.Trial) -> dict[str, float]:
@@ -49,16 +45,7 @@ def slow(trial: nas.Trial) -> dict[str, float]:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished run, `run`, and with a copy as it was in its middle, `middle`."""
-    folder = tmp_path_factory.mktemp("made")
-
-    def copy(state: SearchState) -> None:
-        if state.evaluated == 12:
-            shutil.copytree(folder / "run", folder / "middle")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nas.report.plots.write_plots", lambda folder, table: [])
-        search(folder / "run", copy)
-    return folder
+    return make_runs(tmp_path_factory.mktemp("made"))
 
 
 @pytest.fixture

@@ -10,11 +10,9 @@ from pathlib import Path
 
 import pytest
 from commands import Done, nas_in
+from made_runs import make_runs
 
-import nas
 from nas.dashboard import Dashboard
-from nas.engine.search_state import SearchState
-from nas.testing import ToySpace, toy_error
 
 Serve = Callable[[Path], Dashboard]
 
@@ -22,19 +20,7 @@ Serve = Callable[[Path], Dashboard]
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished run, `run`, and a copy of it as it was after twelve evaluations, `middle`."""
-    folder = tmp_path_factory.mktemp("made")
-
-    def copy(state: SearchState) -> None:
-        if state.evaluated == 12:
-            shutil.copytree(folder / "run", folder / "middle")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nas.report.plots.write_plots", lambda folder, table: [])
-        nas.search(
-            ToySpace(), ["error", "params", "madds"], algorithm="moead", evaluate=toy_error, budget=30,
-            out=folder / "run", callbacks=[copy],
-        )  # fmt: skip
-    return folder
+    return make_runs(tmp_path_factory.mktemp("made"))
 
 
 @pytest.fixture

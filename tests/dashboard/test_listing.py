@@ -50,7 +50,7 @@ def test_a_finished_run_has_the_numbers_of_its_table(runs: Path) -> None:
     assert (row["evaluated"], row["planned"], row["failed"]) == (30, 30, 0)
     assert row["front_size"] == len(source.table.front)
     assert row["hypervolume"] == pytest.approx(source.table.hypervolume, abs=1e-5)
-    assert row["best"][0].value == pytest.approx(source.table.front["error"].min())
+    assert row["best"][0]["value"] == pytest.approx(source.table.front["error"].min())
     assert 2 <= len(row["sketch"]) <= 32
     assert row["changed"] == pytest.approx((runs / "first" / LOG).stat().st_mtime)
 
@@ -60,7 +60,7 @@ def test_the_front_of_a_run_is_that_of_its_table(runs: Path) -> None:
     row = rows(listed)["first"]
     (front,) = listed.fronts([row["id"], "unknown"])
     table = read_source(runs / "first").table.front
-    assert [o.name for o in front["objectives"]] == ["error", "params", "madds"]
+    assert [o["name"] for o in front["objectives"]] == ["error", "params", "madds"]
     assert sorted(front["architectures"]) == sorted(table["architecture"])
     known = {text: point for text, point in zip(front["architectures"], front["points"], strict=True)}
     for _, row in table.iterrows():
@@ -146,6 +146,29 @@ def test_a_search_elsewhere_with_a_wrong_clock_is_running_once_it_beats_again(ma
     run._due = 0.0
     run.refresh()
     assert run.row.state == "running"
+
+
+def test_a_run_of_an_earlier_version_is_listed(runs: Path) -> None:
+    for table in ("notes", "parameters", "files"):
+        _change(runs / "first", f"DROP TABLE {table}")
+    _change(runs / "first", "UPDATE meta SET value = '1' WHERE key = 'schema'")
+    _change(
+        runs / "first", "UPDATE meta SET value = json_remove(value, '$.loop.at_least') WHERE key = 'config'"
+    )
+    row = rows(RunList(runs))["first"]
+    assert (row["state"], row["evaluated"]) == ("finished", 30)
+    assert row["front_size"] > 1
+
+
+def test_a_search_that_began_a_moment_ago_is_starting(made: Path, runs: Path) -> None:
+    shutil.copytree(made / "middle", runs / "new")
+    beat(runs / "new", beat=2e9)
+    for name in (LOG, f"{LOG}-wal", f"{LOG}-shm"):
+        (runs / "new" / name).unlink(missing_ok=True)
+    (runs / "new" / LOG).touch()
+    listed = RunList(runs)
+    row = rows(listed)["new"]
+    assert (row["state"], row["live"], row["evaluated"]) == ("starting", True, 0)
 
 
 DAMAGE = {

@@ -49,7 +49,7 @@ function fillItem(item, run) {
 function factsOf(run) {
   if (run.state === "not read yet" || (!run.evaluated && !run.front_size)) return run.planned ? [`0 of ${number(run.planned)}`] : [];
   return [
-    ...run.best.slice(0, 1).map((best) => `best ${best.name} ${withUnit(best.value, best.unit)}${best.expected ? " expected" : ""}`),
+    ...run.best.slice(0, 1).map((best) => `best ${best.objective} ${withUnit(best.value, best.unit)}${best.expected ? " expected" : ""}`),
     `${number(run.front_size)} on the front`,
     `hypervolume ${run.hypervolume === null ? "–" : run.hypervolume.toFixed(4)}`,
     run.planned ? `${number(run.evaluated)} of ${number(run.planned)}` : `${number(run.evaluated)} evaluated`,
@@ -75,7 +75,7 @@ function sketchOf(run) {
     return found;
   };
   const at = run.sketch.map(([x, y]) => [room + (x / 100) * (wide - 2 * room), high - room - (y / 100) * (high - 2 * room)].map((v) => v.toFixed(1)));
-  const names = run.best.slice(0, 2).map((best) => best.name);
+  const names = run.best.slice(0, 2).map((best) => best.objective);
   const drawing = made("svg", { viewBox: `0 0 ${wide} ${high}`, width: "100%", height: "100%", role: "img", "aria-label": `Sketch of the front in ${names.join(" and ")}` });
   drawing.append(made("rect", { x: 0.5, y: 0.5, width: wide - 1, height: high - 1, rx: 5 }));
   if (names.length === 2 && at.length > 1) drawing.append(made("polyline", { points: at.map((point) => point.join(",")).join(" ") }));
