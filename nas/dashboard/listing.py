@@ -47,9 +47,10 @@ class RunList:
     def refresh(self, seconds: float = float("inf")) -> bool:
         """Find runs and read what changed: runs read before first, then new ones, the last changed first.
 
-        Stops after about this many seconds; returns whether all were read.
+        Reads new runs for about this many seconds, and at least twice as long as the rest took (not at all with 0); returns
+        whether all were read.
         """
-        give_up = time.monotonic() + seconds
+        began = time.monotonic()
         self._find()
         stamps = {path: stamp_of(path) for path in self._runs}
         known = [run for run in self._runs.values() if run.is_read]
@@ -60,6 +61,8 @@ class RunList:
         )
         left = len(new)
         self._tell_unread(left)
+        now = time.monotonic()
+        give_up = now + max(seconds, 2 * (now - began)) if seconds else now
         for run in new:
             if time.monotonic() >= give_up:
                 break

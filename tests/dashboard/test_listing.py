@@ -7,12 +7,13 @@ import os
 import shutil
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from nas.core.errors import ConfigError
-from nas.dashboard import finding, tracking
+from nas.dashboard import finding, listing, tracking
 from nas.dashboard.finding import Finder, stamp_of
 from nas.dashboard.listing import RunList
 from nas.dashboard.tracking import TrackedRun, sketch
@@ -291,6 +292,15 @@ def test_reading_stops_in_time_and_goes_on_with_the_last_changed(made: Path, run
         )
         assert listed.refresh()
     assert order == ["first", "old"]
+
+
+def test_reading_goes_on_however_long_it_takes_to_find_the_runs(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = RunList(runs)
+    clock = iter([0.0, 100.0, 110.0])  # before and after the search for runs, at the only one
+    monkeypatch.setattr(listing, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    assert listed.refresh(seconds=1.0)
 
 
 def test_nothing_is_written_to_the_runs(made: Path, runs: Path) -> None:

@@ -108,6 +108,26 @@ def test_at_the_end_it_agrees_with_the_summary(kind: str, tmp_path: Path) -> Non
     assert standing.seconds == pytest.approx(summary["seconds"], abs=1e-3)
 
 
+@pytest.mark.parametrize("kind", ["limited", "noisy"])
+def test_without_the_curve_all_else_is_the_same(kind: str, tmp_path: Path) -> None:
+    search(tmp_path / "run", **KINDS[kind])
+    whole, short = (RecordedStatus(tmp_path / "run", curve=curve).look() for curve in (True, False))
+    assert len(whole.curve) > 10
+    assert short.curve == ()
+    assert findings(replace(short, curve=whole.curve)) == findings(whole)
+
+
+def test_the_recorded_front_is_that_of_the_run(tmp_path: Path) -> None:
+    result = search(tmp_path / "run", **KINDS["noisy"])
+    recorded = RecordedStatus(tmp_path / "run")
+    assert recorded.front() is None
+    recorded.look()
+    found = recorded.front()
+    assert found is not None
+    assert found.architectures == tuple(result.front["architecture"])
+    assert found.values == pytest.approx(result.front[["error_expected", "params", "madds"]].to_numpy())
+
+
 def test_the_best_of_a_noisy_objective_is_marked_as_expected(tmp_path: Path) -> None:
     live = LiveStatus()
     result = search(tmp_path / "run", live, **KINDS["noisy"])

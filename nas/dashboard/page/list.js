@@ -112,6 +112,7 @@ function fillEmpty(found) {
 
 /** One line on all runs. */
 function fillSummary() {
+  if (!news.looked) return;
   const all = [...runs.values()];
   const counts = STATES.map((state) => [all.filter((run) => run.state === state).length, state]).filter(([count]) => count);
   const parts = counts.map(([count, state]) => `${number(count)} ${state}`).join(", ");
