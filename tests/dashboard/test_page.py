@@ -195,6 +195,27 @@ def test_other_objectives_are_chosen_and_kept_by_a_reload(several: Path, show: S
     assert len(chosen) >= 2
 
 
+def test_an_objective_that_is_on_the_other_axis_changes_its_place(runs: Path, show: Show) -> None:
+    shown = show(runs)
+    until(shown, lambda: named(shown) == ["first"])
+    shown.page.locator('[data-axis="x"]').select_option(label="params (parameters)")
+    titles = "(({ x, y }) => [x.title, y.title])(document.querySelector('#charts .chart').chart.axes)"
+    until(shown, lambda: shown.page.evaluate(titles)[0].startswith("params"))
+    assert shown.page.evaluate(titles)[1].startswith("error")
+
+
+def test_a_run_with_one_objective_is_drawn_at_its_evaluations(tmp_path: Path, show: Show) -> None:
+    nas.search(
+        ToySpace(), ["error"], algorithm="random", evaluate=toy_error, budget=9, out=tmp_path / "runs" / "one"
+    )
+    shown = show(tmp_path / "runs")
+    until(shown, lambda: named(shown) == ["one"])
+    (mark,) = traces(shown)
+    assert mark["x"] == [9]
+    assert shown.page.locator("[data-axis]").count() == 0
+    assert shown.errors == []
+
+
 def test_the_line_of_a_front_joins_its_non_dominated_points_in_the_two_objectives(
     runs: Path, show: Show
 ) -> None:

@@ -146,7 +146,16 @@ function fillAxes(x, y) {
   if (now === axesShown) return;
   axesShown = now;
   const pick = (label, name, at) => {
-    const list = element("select", { "data-axis": name, change: () => { choice[name] = list.value; zoom = null; remember(); drawFronts(); } },
+    const change = () => {
+      const keys = { x: measures[x].key, y: measures[y].key };
+      const other = name === "x" ? "y" : "x";
+      if (list.value === keys[other]) keys[other] = keys[name]; // the two change places
+      Object.assign(choice, keys, { [name]: list.value });
+      zoom = null;
+      remember();
+      drawFronts();
+    };
+    const list = element("select", { "data-axis": name, change },
       measures.map((measure, k) => element("option", { value: measure.key, selected: k === at }, titled(measure))));
     return element("label", {}, label, list);
   };
