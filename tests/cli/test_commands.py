@@ -20,7 +20,7 @@ from nas.runs.history import read_history
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [
     ("search",), ("front",), ("list",), ("cost",), ("data", "enumerate"), ("data", "import"), ("data", "check"),
-    ("show",), ("train",), ("evaluate",), ("weights", "convert"), ("compare",), ("watch",), ("report",),
+    ("show",), ("train",), ("evaluate",), ("weights", "convert"), ("compare",), ("watch",), ("dashboard",), ("report",),
     ("export",), ("doctor",), ("targets",), ("check",), ("space", "check"), ("space", "profile"), ("supernet", "train"),
     ("supernet", "evaluate"), ("shrink",),
 ]  # fmt: skip
