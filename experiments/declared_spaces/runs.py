@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -20,9 +21,11 @@ from spaces import CASES, Case, front_of
 import nas
 from nas.compare.statistics import signed_rank, vargha_delaney
 from nas.core.records import FloatArray
-from nas.core.versions import versions
 from nas.engine.search_state import LoopSettings
 from nas.pareto.indicators import Box, hypervolume
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from engine_commit import engine_commit
 
 HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("NAS_SHARED_DATA", HERE.parents[2] / "shared" / "data"))
@@ -84,7 +87,7 @@ def reference() -> None:
 
 def run(args: argparse.Namespace, file: Path) -> pd.DataFrame:
     """All runs, the missing ones made now."""
-    frame = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=KEY)
+    frame = pd.read_csv(file, dtype={"engine": str}) if file.exists() else pd.DataFrame(columns=KEY)
     done = set(frame[KEY].itertuples(index=False, name=None))
     for name in args.cases:
         case = CASES[name](str(args.data))
@@ -100,8 +103,8 @@ def run(args: argparse.Namespace, file: Path) -> pd.DataFrame:
                 values = {
                     f"hv{n}": hypervolume(points[:n], box) / best for n in CHECKPOINTS if n <= args.budget
                 }
-                version = versions()["multiobjective-nas"]
-                row = dict(zip(KEY, key, strict=True)) | values | {"ms": 1000 * seconds, "version": version}
+                row = dict(zip(KEY, key, strict=True)) | values | {"ms": 1000 * seconds}
+                row["engine"] = engine_commit()
                 frame = pd.concat([frame, pd.DataFrame([row])]) if len(frame) else pd.DataFrame([row])
                 frame.to_csv(file, index=False, float_format="%.5g", lineterminator="\n")
                 print(row, flush=True)

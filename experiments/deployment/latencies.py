@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import platform
-import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -29,6 +29,9 @@ from nas.deployment.target import Target
 from nas.spaces.making import make_space
 from nas.training.latency import LatencySettings, enliven, network_timing, untrained
 from search_spaces.networks import NETWORKS, create_network
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from engine_commit import engine_commit
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "latencies.csv"
@@ -86,7 +89,7 @@ def measure(name: str, count: int, path: Path) -> None:
             continue
         costs = {key: costs[key] for key in ("params", "madds")}
         row = {"set": name, "network": text, **costs, **row_of(network, shape)}
-        row |= {"processor": processor(), "version": version()}
+        row |= {"processor": processor(), "engine": engine_commit()}
         path.parent.mkdir(parents=True, exist_ok=True)
         pd.DataFrame([row]).to_csv(
             path, mode="a", header=not path.is_file(), index=False, float_format="%.5g"
@@ -99,12 +102,6 @@ def processor() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
-
-
-def version() -> str:
-    """The commit of this repository."""
-    command = ["git", "-C", str(HERE), "rev-parse", "--short=8", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
 
 
 def agreement(table: pd.DataFrame) -> pd.DataFrame:

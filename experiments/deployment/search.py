@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from latencies import HERE, version
+from latencies import HERE, engine_commit
 from scipy.stats import wilcoxon
 
 sys.path.insert(0, str(HERE.parent / "real_pool"))
@@ -159,7 +159,7 @@ def main() -> None:
             folder = args.runs / f"{method}_{args.evaluations}_{seed}"
             front = search(method, seed, args.evaluations, folder)
             judged(folder, front, key, args.results / "judged.csv")
-            row = key | {"front": len(front), "version": version()}
+            row = key | {"front": len(front), "engine": engine_commit()}
             pd.DataFrame([row]).to_csv(path, mode="a", header=not path.is_file(), index=False)
             print(row, flush=True)
     report(pd.read_csv(args.results / "judged.csv"))

@@ -135,7 +135,7 @@ def main() -> None:
     engine = subprocess.run(
         ["git", "rev-parse", "--short=8", "HEAD"], capture_output=True, text=True, check=True
     ).stdout.strip()
-    frame = pd.read_csv(RESULTS) if RESULTS.exists() else pd.DataFrame(columns=KEY)
+    frame = pd.read_csv(RESULTS, dtype={"engine": str}) if RESULTS.exists() else pd.DataFrame(columns=KEY)
     done = set(frame[KEY].itertuples(index=False, name=None))
     for name in args.tables:
         table = TABLES[name](args.data)

@@ -10,7 +10,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy loads its libraries
 
 import argparse
-import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +28,9 @@ from nas.core.records import FloatArray
 from nas.engine.search_state import LoopSettings
 from nas.pareto.archive import non_dominated
 from nas.pareto.indicators import hypervolume_alone
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+from engine_commit import engine_commit
 
 KEY = ["problem", "costs", "noise", "method", "budget", "seed"]
 CHECKPOINTS = (50, 100, 200, 300)
@@ -151,7 +154,7 @@ def main(args: argparse.Namespace, problems: Sequence[Problem]) -> None:
     """Make the missing runs, seed by seed, and write the table of all."""
     file: Path = args.out
     file.parent.mkdir(parents=True, exist_ok=True)
-    frame = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=KEY)
+    frame = pd.read_csv(file, dtype={"engine": str}) if file.exists() else pd.DataFrame(columns=KEY)
     done = set(frame[KEY].itertuples(index=False, name=None))
     costs = "measured" if args.measured else "known"
     wanted = ((s, p, n, m) for s in args.seeds for p in problems for n in args.noise for m in args.methods)
@@ -161,24 +164,13 @@ def main(args: argparse.Namespace, problems: Sequence[Problem]) -> None:
             continue
         replay = search(problem, method, args.budget, seed, noise=noise, known=not args.measured)
         row = dict(zip(KEY, key, strict=True)) | measures(problem, replay, args.budget)
-        row |= {"ms": 1000 * replay.seconds, "commit": commit()}
+        row |= {"ms": 1000 * replay.seconds, "engine": engine_commit()}
         frame = pd.concat([frame, pd.DataFrame([row])]) if len(frame) else pd.DataFrame([row])
         frame.to_csv(file, index=False, float_format="%.5g", lineterminator="\n")
         print(*(f"{v:.4f}" if isinstance(v, float) else v for v in row.values()), flush=True)
     text = table(frame)
     file.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
     print(text)
-
-
-def commit() -> str:
-    """The commit of the engine, with + if files of it have changed since."""
-
-    def git(*words: str) -> str:
-        here = Path(__file__).resolve().parent
-        return subprocess.run(["git", *words], cwd=here, capture_output=True, text=True).stdout.strip()
-
-    changed = git("status", "--porcelain", "--", ":/nas", ":/surrogates", ":/search_spaces")
-    return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
 
 
 def table(frame: pd.DataFrame) -> str:

@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     args = parser.parse_args()
     path = args.results / "expected_values.csv"
-    tables = [pd.read_csv(path)] if path.exists() else []
+    tables = [pd.read_csv(path, dtype={"engine": str})] if path.exists() else []
     for name in args.pools:
         made = table_of(read(args.results / f"{name}.csv"), pool_of(name))
         made.insert(0, "pool", name)

@@ -16,7 +16,7 @@ import io
 import json
 import math
 import os
-import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -35,6 +35,9 @@ from nas.training.feed import Feed, Prepared, prepare
 from nas.training.loop import Training, judge, stream
 from nas.training.recipe import Recipe
 from search_spaces.muxnet import MUXNet, fuse
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from engine_commit import engine_commit
 
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("NAS_SHARED_DATA", HERE.parents[2] / "shared" / "data"))
@@ -57,7 +60,7 @@ MEASURES = ("error", "loss", "soft")  # percent, nats, percent
 SPLITS = ("val", "test", "ema_val", "ema_test")
 COLUMNS = (
     "index", "seed", "params", "madds", *(f"{split}_{name}" for split in SPLITS for name in MEASURES),
-    "train_loss", "curve_error", "curve_loss", "curve_train_loss", "seconds", "cpu_seconds", "version", "network",
+    "train_loss", "curve_error", "curve_loss", "curve_train_loss", "seconds", "cpu_seconds", "engine", "network",
 )  # fmt: skip
 
 
@@ -160,7 +163,7 @@ def fill(
                 print(f"{pool.name} {index}{seed}: {error}", flush=True)
             cost = pool.space.cost(architecture)
             row = {"index": index, "seed": seed, "params": cost["params"], "madds": cost["madds"], **values}
-            append(path, row | {"version": made_by, "network": pool.space.format(architecture)})
+            append(path, row | {"engine": made_by, "network": pool.space.format(architecture)})
             print(
                 f"{pool.name} {index}{seed}: error {values['val_error']:.2f}, {values['seconds']} s",
                 flush=True,
@@ -169,9 +172,7 @@ def fill(
 
 def version() -> str:
     """The commit of this repository, and the release of PyTorch."""
-    command = ["git", "-C", str(HERE), "rev-parse", "--short=8", "HEAD"]
-    commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    return f"{commit or 'unknown'} torch {torch.__version__}"
+    return f"{engine_commit()} torch {torch.__version__}"
 
 
 def cifar10(recipe: Recipe) -> Prepared:

@@ -24,7 +24,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy loads its librarie
 
 import argparse
 import math
-import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +36,9 @@ from networks import NETWORKS
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "weight_sharing"))
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 
+from engine_commit import engine_commit
 from equal_compute import OnCpuClock
 
 import nas
@@ -63,7 +64,7 @@ SEARCHED = 0.5  # of the time of `shrink`
 CPU = torch.device("cpu")
 COLUMNS = (
     "network", "seed", "method", "share", "minutes", "test_error", "original_error", "params", "madds", "original_madds", "latency_ms", "epochs",
-    "cpu_minutes", "candidates", "architecture", "version",
+    "cpu_minutes", "candidates", "architecture", "engine",
 )  # fmt: skip
 
 
@@ -182,11 +183,6 @@ def rows_of(method: str, network: nn.Module, seconds: float, seed: int, folder: 
     return rows
 
 
-def version() -> str:
-    """The commit of the engine."""
-    return subprocess.check_output(["git", "rev-parse", "--short=8", "HEAD"], cwd=HERE, text=True).strip()
-
-
 def main() -> None:
     """Run the missing methods, and print medians."""
     parser = argparse.ArgumentParser(
@@ -213,7 +209,7 @@ def main() -> None:
                 about = {
                     "original_error": error,
                     "original_madds": whole.cost(whole.whole)["madds"],
-                    "version": version(),
+                    "engine": engine_commit(),
                 }
                 table = pd.DataFrame([key | row | about for row in rows])[list(COLUMNS)]
                 path.parent.mkdir(parents=True, exist_ok=True)

@@ -30,7 +30,6 @@ import nas
 from nas.algorithms import ALGORITHMS
 from nas.core.evaluator import Evaluate
 from nas.core.problem import Problem
-from nas.core.versions import versions
 from nas.engine.in_flight import used_share
 from nas.engine.loop import LoopSettings
 from nas.executors import SimulatedSettings
@@ -43,6 +42,9 @@ HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("NAS_SHARED_DATA", HERE.parents[2] / "shared" / "data"))
 sys.path.insert(0, str(HERE.parent / "quality"))
 from five_vertices import Errors, cells  # noqa: E402
+
+sys.path.append(str(HERE.parent))
+from engine_commit import engine_commit  # noqa: E402
 
 OBJECTIVES = ["error", "params", "madds"]
 KEY = ["table", "algorithm", "budget", "workers", "concurrency"]
@@ -103,7 +105,7 @@ def search(
             "seed": seed, "hypervolume": hypervolume(points[:budget], box) / best,
             "log_uniform": used_share(seconds[:budget].tolist(), workers, concurrency or None),
             "quarter": used_share(quarter[:budget].tolist(), workers, concurrency or None),
-            "version": versions()["multiobjective-nas"],
+            "engine": engine_commit(),
         }
         for budget in budgets
     ]  # fmt: skip
@@ -134,14 +136,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=21)
     parser.add_argument("--out", type=Path, default=HERE / "results" / "idle_workers.csv")
     args = parser.parse_args()
-    names = [*KEY, "seed", "hypervolume", "log_uniform", "quarter", "version"]
-    frame = pd.read_csv(args.out) if args.out.exists() else pd.DataFrame(columns=names)
+    names = [*KEY, "seed", "hypervolume", "log_uniform", "quarter", "engine"]
+    frame = pd.read_csv(args.out, dtype={"engine": str}) if args.out.exists() else pd.DataFrame(columns=names)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     for run in missing(args, frame):
         rows = pd.DataFrame(search(*run))
         frame = pd.concat([frame, rows]) if len(frame) else rows
         frame.to_csv(args.out, index=False, float_format="%.5g", lineterminator="\n")  # the rest takes long
-    medians = frame.drop(columns=["version", "seed"]).groupby(KEY, sort=False).median()
+    medians = frame.drop(columns=["engine", "seed"]).groupby(KEY, sort=False).median()
     print(medians.round(4).to_string())
 
 

@@ -131,7 +131,7 @@ def score(front: pd.DataFrame, path: Path) -> tuple[float, int]:
 
 COLUMNS = (
     "minutes", "method", "seed", "hypervolume", "front", "supernet_epochs", "supernet_seconds", "sharing_tau", "sharing_partial_tau",
-    "sharing_trusted", "evaluations", "version",
+    "sharing_trusted", "evaluations", "engine",
 )  # fmt: skip
 
 
@@ -162,7 +162,7 @@ def main() -> None:
                     "hypervolume": round(volume, 4),
                     "front": members,
                     **facts,
-                    "version": pool.version(),
+                    "engine": pool.version(),
                 }
                 path.parent.mkdir(parents=True, exist_ok=True)
                 pool.append(path, {name: row.get(name, "") for name in COLUMNS}, COLUMNS)

@@ -43,7 +43,7 @@ from nas.training.recipe import Recipe  # noqa: E402
 
 COLUMNS = (
     "seed", "epochs", "cpu_seconds", "seconds_an_evaluation", "parameters", "train_loss", "networks", "inherited_error",
-    "inherited_loss", "recipe", "version",
+    "inherited_loss", "recipe", "engine",
 )  # fmt: skip
 COUNT = 50  # networks that are evaluated
 FIRST = {"resnets": 176, "muxnet": 100}  # they are drawn from the first ones of the pool's list
@@ -123,7 +123,7 @@ def measured(
         "inherited_error": json.dumps(scores[:, 0].round(3).tolist()),
         "inherited_loss": json.dumps(scores[:, 1].round(5).tolist()),
         "recipe": f"lr {used.lr}, batch {used.batch_size}, ema {used.ema_decay}, clip {used.clip}, random {settings.random}",
-        "version": pool.version(),
+        "engine": pool.version(),
     }
 
 
