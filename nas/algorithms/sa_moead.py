@@ -101,6 +101,7 @@ class SAMOEAD(Algorithm):
 
     Settings = SAMOEADSettings
     every_budget = True
+    knows_costs = True
 
     @classmethod
     def default_settings(cls, n_objectives: int, evaluations: int | None) -> SAMOEADSettings:

@@ -49,6 +49,7 @@ class ProblemPart(Closed):
     concurrency: int = Field(default=1, ge=1)
     ordered: bool = True
     max_failures: float = Field(default=0.5, ge=0, le=1)
+    share_costs: bool = False
     budget: int | None = Field(default=None, ge=1)
     targets: list[float] | None = None
     checkpoints: list[int] | None = Field(default=None, min_length=1)

@@ -125,6 +125,8 @@ def _shape(part: ProblemPart) -> dict[str, Any]:
     values["objectives"] = [o.model_dump(mode="json", include=_OF_OBJECTIVES) for o in part.objectives]
     executor = part.executor.model_dump(mode="json")
     values["executor"] = {"name": SPREAD} if part.executor.name == SPREAD else executor
+    if part.share_costs:  # comparisons from before have no such key
+        values["share_costs"] = True
     return values
 
 

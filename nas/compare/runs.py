@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from nas.compare.config import CompareConfig, ProblemPart, search_config, slug
 from nas.compare.design import WithDesign, draw_design
+from nas.compare.shared_costs import WithCosts
 from nas.config.assemble import assemble, make_problem
 from nas.config.schema import Part
 from nas.core.code_files import code_of
@@ -77,9 +78,8 @@ class Comparison:
         problem = self.problem_of(part)
         parts = assemble(search_config(self.config, part, chosen, seed), self.base, problem=problem)
         design = draw_design(problem, self.config.initial, seed)
-        return replace(
-            parts, algorithm=NamedAlgorithm(label, WithDesign(parts.algorithm.make, label, design))
-        )
+        make = WithCosts(parts.algorithm.make, label) if part.share_costs else parts.algorithm.make
+        return replace(parts, algorithm=NamedAlgorithm(label, WithDesign(make, label, design)))
 
     def check(self) -> dict[str, str]:
         """Check that every run can start; return the hashes of the user's code by file.
