@@ -50,6 +50,7 @@ class Repository:
     """A git repository, as far as its files at commits are concerned."""
 
     root: Path
+    equal: Mapping[str, str] = field(default_factory=dict)  # a blob, and an earlier one with the same results
     _trees: dict[str, dict[str, str] | None] = field(default_factory=dict)
     _codes: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -78,6 +79,8 @@ class Repository:
         """What to compare of `file` or `file:definition`: the blob, or of Python the code alone."""
         file, _, name = path.partition(":")
         blob = files.get(file)
+        while blob in self.equal:
+            blob = self.equal[blob]
         if blob is None or not file.endswith(".py"):
             return blob
         if (blob, name) not in self._codes:
@@ -119,12 +122,14 @@ class Dependencies:
     groups: Mapping[str, Sequence[str]]
     methods: Mapping[str, Sequence[str]]
     files: Mapping[str, Mapping[str, Any]]
+    equal: Mapping[str, str]
 
     @classmethod
     def read(cls, path: Path) -> Dependencies:
         """Raises `SystemExit` for an entry that cannot be read."""
         values = parse_yaml(path.read_text(encoding="utf-8"))
-        found = cls(values["groups"], values["methods"], values["files"])
+        equal = {later: earlier for earlier, later in values.get("equal", ())}
+        found = cls(values["groups"], values["methods"], values["files"], equal)
         for name, entry in found.files.items():
             kinds = [key for key in ("uses", "from", "fixed") if key in entry]
             if len(kinds) != 1 or entry.keys() - {*kinds, "engine", "committed"}:
@@ -161,7 +166,7 @@ class Report:
     def of(cls, folder: Path) -> Report:
         """Of the folder with `dependencies.yaml`, whose parent is the repository's folder."""
         table = Dependencies.read(folder / "dependencies.yaml")
-        return cls(folder, table, Repository(folder.parent))
+        return cls(folder, table, Repository(folder.parent, table.equal))
 
     @cached_property
     def present(self) -> set[str]:

@@ -17,11 +17,11 @@ import numpy as np
 
 from nas.algorithms.candidates import Candidates
 from nas.core.algorithm import Algorithm
-from nas.core.checks import check_fraction, check_known, check_positive
+from nas.core.checks import check_fraction, check_known, check_not_negative, check_positive
 from nas.core.problem import Problem
 from nas.core.records import Architecture, FloatArray, Observation
 from nas.pareto.archive import ParetoArchive
-from nas.pareto.decomposition import pbi
+from nas.pareto.decomposition import DECOMPOSITIONS
 from nas.pareto.directions import DIRECTIONS
 
 _CHILDREN = (
@@ -42,6 +42,7 @@ class MOEADSettings:
     crossover: probability of crossover before mutation, else mutation alone.
     replacements: most members (n_r) that one newcomer may replace.
     directions: "das-dennis" (a regular grid) or "riesz" (any number, evenly spread).
+    decomposition: "pbi" (a weighted sum with `theta` 0) or "chebyshev", which has no `theta`.
     """
 
     population: int = 45
@@ -53,17 +54,19 @@ class MOEADSettings:
     crossover: float = 0.3
     replacements: int = 2
     directions: str = "das-dennis"
+    decomposition: str = "pbi"
 
     def __post_init__(self) -> None:
         check_positive("population", self.population)
         check_positive("neighbours", self.neighbours)
-        check_positive("theta", self.theta)
+        check_not_negative("theta", self.theta)
         check_fraction("mate_nearby", self.mate_nearby)
         check_fraction("archive_parents", self.archive_parents)
         check_fraction("guided", self.guided)
         check_fraction("crossover", self.crossover)
         check_positive("replacements", self.replacements)
         check_known("directions", self.directions, DIRECTIONS)
+        check_known("decomposition", self.decomposition, DECOMPOSITIONS)
 
 
 class MOEAD(Algorithm):
@@ -92,7 +95,9 @@ class MOEAD(Algorithm):
         self._members: list[Architecture | None] = [None] * n
         self._points = np.full((n, m), np.inf)
         self._violations = np.full(n, np.inf)
-        self._values = np.full(n, np.inf)  # each member's PBI value under the present normalisation
+        self._values = np.full(
+            n, np.inf
+        )  # each member's value along its direction under the present normalisation
         self._archive: ParetoArchive[Architecture] = ParetoArchive(m)
         self._ideal = np.zeros(m)
         self._scale = np.ones(m)
@@ -159,7 +164,7 @@ class MOEAD(Algorithm):
         if guided == 1 or (guided > 0 and self._rng.random() < guided):
             normalised = (self._archive.points - self._ideal) * self._scale
             direction = np.broadcast_to(self._directions[home], normalised.shape)
-            order = np.argsort(pbi(normalised, direction, self._settings.theta), kind="stable").tolist()
+            order = np.argsort(self._along(normalised, direction), kind="stable").tolist()
             best = next((items[i] for i in order if items[i] not in self._tried), best)
         self._children[best] += 1
         if self._children[best] >= self._most_children:
@@ -194,11 +199,15 @@ class MOEAD(Algorithm):
         self._ideal, self._scale = ideal, scale
         filled = np.flatnonzero(self._violations < np.inf)
         normalised = (self._points[filled] - ideal) * scale
-        self._values[filled] = pbi(normalised, self._directions[filled], self._settings.theta)
+        self._values[filled] = self._along(normalised, self._directions[filled])
+
+    def _along(self, points: FloatArray, directions: FloatArray) -> FloatArray:
+        """The values of normalised points along their directions."""
+        return DECOMPOSITIONS[self._settings.decomposition](points, directions, self._settings.theta)
 
     def _replace(self, seen: Observation, scope: np.ndarray) -> None:
         normalised = (seen.objectives - self._ideal) * self._scale
-        values = pbi(normalised, self._directions[scope], self._settings.theta)
+        values = self._along(normalised, self._directions[scope])
         violations = self._violations[scope]
         better = (seen.violation == violations) & (values < self._values[scope])
         better |= seen.violation < violations

@@ -196,13 +196,14 @@ def test_the_default_population_grows_with_the_budget_within_bounds() -> None:
     [
         {"population": 0},
         {"neighbours": -1},
-        {"theta": 0.0},
+        {"theta": -0.1},
         {"mate_nearby": 1.5},
         {"archive_parents": -0.1},
         {"guided": 1.1},
         {"crossover": 2},
         {"replacements": 0},
         {"directions": "rieszz"},
+        {"decomposition": "sum"},
     ],
     ids=lambda s: next(iter(s)),
 )
@@ -228,3 +229,18 @@ def test_parents_are_the_best_of_the_archive_along_the_direction_until_they_have
     assert bred[0] == first[0]
     assert bred.count(first[0]) == np.ceil(algorithm._most_children)
     assert set(bred) > {first[0]}
+
+
+def test_decompositions_search_differently_and_chebyshev_ignores_theta() -> None:
+    def asked(**settings: object) -> list[Architecture]:
+        problem = toy_problem(2)
+        algorithm = MOEAD(problem, np.random.default_rng(1), MOEADSettings(8, **settings))  # type: ignore[arg-type]
+        found: list[Architecture] = []
+        while len(found) < 60 and (new := algorithm.ask(1)):
+            found += new
+            algorithm.tell([answer(problem, new[0])])
+        return found
+
+    chebyshev = asked(decomposition="chebyshev")
+    assert chebyshev == asked(decomposition="chebyshev", theta=5.0)
+    assert len({tuple(chebyshev), tuple(asked(theta=0.0)), tuple(asked(theta=5.0))}) == 3

@@ -168,3 +168,14 @@ def test_an_entry_that_cannot_be_read_is_named(clone: Clone) -> None:
     clone.write(**{"experiments/dependencies.yaml": text})
     with pytest.raises(SystemExit, match=r"named\.csv: expected one of uses, from, fixed"):
         _ = clone.report
+
+
+def test_versions_that_were_found_equal_make_no_row_stale(clone: Clone) -> None:
+    before = git(clone.root, "rev-parse", "HEAD:nas/moead.py")
+    clone.write(**{"nas/moead.py": "THETA = 1 + 0\n"})
+    clone.commit()
+    assert clone.states("listed.csv") == {(): stale.STALE}
+    table = clone.root / "experiments" / "dependencies.yaml"
+    after = git(clone.root, "rev-parse", "HEAD:nas/moead.py")
+    table.write_text(table.read_text(encoding="utf-8") + f"equal: [[{before}, {after}]]\n", encoding="utf-8")
+    assert clone.states("listed.csv") == {(): stale.FRESH}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nas.pareto.decomposition import augmented_chebyshev, pbi
+from nas.pareto.decomposition import DECOMPOSITIONS, augmented_chebyshev, pbi
 from nas.pareto.directions import das_dennis, riesz
 
 
@@ -82,3 +82,21 @@ def test_riesz_gives_exactly_the_requested_number_evenly_spread() -> None:
 def test_a_caller_that_changes_directions_does_not_change_the_next_callers() -> None:
     riesz(3, 7)[:] = 0.0
     assert np.allclose(riesz(3, 7).sum(axis=1), 1.0)
+
+
+def test_pbi_without_a_penalty_is_the_weighted_sum_of_the_direction() -> None:
+    rng = np.random.default_rng(1)
+    points, directions = rng.random((9, 3)), rng.random((9, 3))
+    assert np.allclose(pbi(points, directions, 0.0), (points * directions).sum(axis=1))
+
+
+def test_chebyshev_takes_a_point_for_all_directions_or_one_for_each() -> None:
+    rng = np.random.default_rng(1)
+    points, directions = rng.random((9, 3)), rng.random((9, 3))
+    found = DECOMPOSITIONS["chebyshev"](points, directions, 5.0)
+    expected = [float(augmented_chebyshev(p[None], d)[0]) for p, d in zip(points, directions, strict=True)]
+    assert np.allclose(found, expected)
+    assert np.allclose(
+        DECOMPOSITIONS["chebyshev"](points[0], directions, 5.0),
+        DECOMPOSITIONS["chebyshev"](np.tile(points[0], (9, 1)), directions, 0.0),
+    )
