@@ -6,7 +6,7 @@ ones of `results/accuracy.csv` that it lacks. Run `tuning.py` first: it chooses 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -62,17 +62,17 @@ evaluations that both have; A is the probability that a run of the row is better
 METHODS = ("sa-moead", "moead", TUNED, "regularized evolution 50/10", "local search", "random")
 
 
-def best_so_far(task: Task, told: pd.DataFrame, budget: int) -> Row:
+def best_so_far(task: Task, told: pd.DataFrame, budget: int, checkpoints: Sequence[int] = CHECKPOINTS) -> Row:
     """The reported error of the cell with the best searched error after each number of evaluations, and the days until then."""
     best = told["error"].cummin().to_numpy()
     row_of_best = np.maximum.accumulate(np.where(told["error"].to_numpy() == best, np.arange(len(told)), 0))
     row: Row = {"budget": budget}
-    for n in CHECKPOINTS:
+    for n in checkpoints:
         if n <= budget:
             row[f"test_{n}"] = round(float(told["test_error"].iloc[row_of_best[min(n, len(told)) - 1]]), 4)
     if task.timed:
         days = (told["train_seconds"].cumsum() / DAY).to_numpy()
-        row |= {f"days_{n}": round(float(days[min(n, len(told)) - 1]), 4) for n in CHECKPOINTS if n <= budget}
+        row |= {f"days_{n}": round(float(days[min(n, len(told)) - 1]), 4) for n in checkpoints if n <= budget}
     return row
 
 

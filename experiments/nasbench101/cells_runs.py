@@ -17,6 +17,7 @@ from nas.compare.runs import Comparison
 from nas.core.errors import ConfigError
 
 KEY = ["task", "method", "seed"]
+FIRST = "9e4122f"  # the commit of the rows without a column `engine`
 
 
 class Run(NamedTuple):
@@ -33,15 +34,20 @@ Row = dict[str, Any]
 Score = Callable[[Run], list[Row]]
 
 
-def arguments(description: str) -> argparse.Namespace:
-    """The command-line arguments of every report."""
+def arguments(description: str, *, tuning: bool = False) -> argparse.Namespace:
+    """The command-line arguments of every report; with `tuning` also folders of tuning runs."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--runs", nargs="*", type=Path, default=[], help="folders that `nas compare` wrote")
     parser.add_argument("--data", type=Path, default=DATA, help="the folder of the tables")
     parser.add_argument("--out", type=Path, default=HERE / "results", help="the folder to write")
+    parser.add_argument("--engine", help="the commit that made these runs")
+    if tuning:
+        parser.add_argument("--tuning", nargs="*", type=Path, default=[], help="folders of tuning runs")
     args = parser.parse_args()
+    if (args.runs or (tuning and args.tuning)) and not args.engine:
+        parser.error("runs need --engine, the commit that made them")
     args.out.mkdir(parents=True, exist_ok=True)
     return args
 
@@ -52,8 +58,12 @@ def rows(name: str, args: argparse.Namespace, score: Score, order: Sequence[str]
     `score` gives the rows of a run, without those of its task, method and seed that are its own. Rows are by task, then method in the
     given order, then seed.
     """
-    frame = pd.read_csv(HERE / "results" / f"{name}.csv")
+    file = HERE / "results" / f"{name}.csv"
+    frame = pd.read_csv(file, dtype={"engine": str}) if file.exists() else pd.DataFrame(columns=KEY)
+    if "engine" not in frame:
+        frame["engine"] = FIRST
     fresh = [row for folder in args.runs for row in of_comparison(folder, score)]
+    fresh = [row | {"engine": args.engine} for row in fresh]
     if not fresh:
         return frame
     place = {method: i for i, method in enumerate(order)}

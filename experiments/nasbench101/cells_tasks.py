@@ -23,7 +23,7 @@ from search_spaces.nasbench101.table_evaluator import TableEvaluator, TabularNAS
 
 HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("NAS_SHARED_DATA", HERE.parents[2] / "shared" / "data"))
-CONFIGS = ("accuracy", "fronts", "evoxbench", "preference", "full")
+CONFIGS = ("accuracy", "fronts", "evoxbench", "preference", "full", "moead")
 EPOCHS = 108 / 4  # assumed time of 108 epochs, in multiples of the recorded four
 TEST, VALIDATION = "mean test error after 108 epochs", "validation error"
 TEST_201 = "mean test error after 200 epochs"

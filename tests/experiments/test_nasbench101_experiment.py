@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "experiments" / "na
 import accuracy
 import cells_runs
 import cells_scoring
+import moead
 from ablation_parts import GreedyInfill, RandomInfill, WithDuplicates, WithoutNormalisation
 from cells_report import compared, curve_report, summary_table
 from cells_runs import Run
@@ -86,12 +87,13 @@ def test_complete_runs_take_the_place_of_committed_rows(
     (tmp_path / "results").mkdir()
     old = [{"task": "t", "method": m, "seed": 1, "value": -1.0} for m in ("random!", "local search!")]
     pd.DataFrame(old).to_csv(tmp_path / "results" / "x.csv", index=False)
-    args = argparse.Namespace(runs=[comparison], out=tmp_path)
+    args = argparse.Namespace(runs=[comparison], out=tmp_path, engine="0123abc")
     frame = cells_runs.rows("x", args, scored, ("random!", "local search!"))
     assert frame[["method", "seed"]].to_numpy().tolist() == [
         ["random!", 0], ["random!", 1], ["local search!", 0], ["local search!", 1]
     ]  # fmt: skip
     assert (frame["value"] == -1.0).tolist() == [False, False, False, True]
+    assert frame["engine"].tolist() == ["0123abc"] * 3 + [cells_runs.FIRST]
     assert len(pd.read_csv(tmp_path / "x.csv")) == 4
 
 
@@ -213,3 +215,19 @@ def test_every_committed_row_has_its_task(shared_data: Path) -> None:
         for name in pd.read_csv(FOLDER / "results" / f"{file}.csv")["task"].unique()
     }
     assert tasks <= set(problems(shared_data))
+
+
+def test_a_setting_of_moead_is_chosen_on_other_tables() -> None:
+    shares = {
+        "5v-final-2": (0.9, 0.1),
+        "5v-short-2": (0.9, 0.1),
+        "13k-2": (0.1, 0.9),
+        "nb201-cifar100-2": (0.1, 0.9),
+    }
+    rows = [
+        {"task": task, "method": method, "seed": 1000, "hv": hv}
+        for task, both in shares.items()
+        for method, hv in zip("ab", both, strict=True)
+    ]
+    found = moead.choice(pd.DataFrame(rows)).query("chosen").set_index("table")["method"]
+    assert found.to_dict() == {"5v": "b", "13k": "a", "nb201-cifar100": "a"}

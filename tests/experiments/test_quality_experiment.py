@@ -20,6 +20,7 @@ from search_spaces.nasbench201 import NASBench201
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "experiments" / "quality"))
 
+import costs
 import report
 import rows
 from bananas import Bananas
@@ -28,7 +29,7 @@ from five_vertices import Errors, cells
 FOLDER = Path(report.__file__).parent
 
 
-@pytest.mark.parametrize("name", ["compare", "concurrent", "single_objective"])
+@pytest.mark.parametrize("name", ["compare", "concurrent", "single_objective", "costs", "costs_shared"])
 def test_every_comparison_can_begin(name: str, shared_data: Path, tmp_path: Path) -> None:
     values = read_config(FOLDER / f"{name}.yaml")
     installed = [a for a in values["algorithms"] if "optuna" not in str(a) and "syne" not in str(a)]
@@ -41,7 +42,7 @@ def test_every_comparison_can_begin(name: str, shared_data: Path, tmp_path: Path
             PEERS[part.name].Settings(**part.settings)
     config = check_comparison({**values, "algorithms": installed})
     Comparison(config, FOLDER, tmp_path).check()
-    assert {problem.name.partition("@")[0] for problem in config.problems} >= {"nasbench101_5v"}
+    assert {problem.name.partition("@")[0].split()[0] for problem in config.problems} >= {"nasbench101_5v"}
 
 
 def test_the_cells_of_five_vertices_are_looked_up(shared_data: Path) -> None:
@@ -134,3 +135,30 @@ def test_bananas_asks_the_same_for_the_same_seed() -> None:
         return cells
 
     assert asked() == asked()
+
+
+def shares(costs_of: dict[tuple[str, str], float]) -> pd.DataFrame:
+    """Rows of 21 seeds of one table, by form of the costs and method; seeds differ by a little."""
+    found = [
+        {"table": "t", "costs": form, "method": method, "seed": seed}
+        | dict.fromkeys(costs.AT, value + seed / 1000)
+        for (form, method), value in costs_of.items()
+        for seed in range(21)
+    ]
+    return pd.DataFrame(found)
+
+
+def test_a_rival_counts_with_the_better_of_its_forms_where_costs_are_shared() -> None:
+    known = {("known", "sa-moead"): 0.9, ("known", "a"): 0.8, ("known", "b"): 0.95}
+    frame = shares({**known, ("shared", "a"): 0.85, ("shared", "b"): 0.5})
+    found = costs.values(frame, "t", "shared", "at_100")
+    assert {method: of[0] for method, of in found.items()} == {"sa-moead": 0.9, "a": 0.85, "b": 0.95}
+    assert {m: p.verdict() for m, p in costs.tests(frame, "t", "shared", "at_100").items()} == {
+        "a": "worse",
+        "b": "better",
+    }
+    assert costs.values(frame, "t", "unknown", "at_100") == {}
+    text = costs.report(frame)
+    assert "| b | 21 | 0.960* | 0.960* | 0.960* |" in text
+    assert "sa-moead is ahead in 3 of 6 comparisons." in text
+    assert "t: no runs." in text
