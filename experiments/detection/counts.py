@@ -1,8 +1,8 @@
 """Parameters and multiply-adds of the six detectors that MUXNet's authors compare, beside their published numbers.
 
-    python experiments/detection/counts.py --published voc2007_detection.csv
+    python experiments/detection/counts.py
 
-Writes `counts.csv`, and `conventions.csv` with the same networks counted otherwise (see the README). Nothing is computed: the
+Reads the published figures (`published.csv`); writes `counts.csv`, and `conventions.csv` with the same networks counted otherwise (see the README). Nothing is computed: the
 networks are built without weights (PyTorch's device `meta`), and their shapes are counted.
 """
 
@@ -144,7 +144,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--published", required=True, type=Path, help="CSV: network, madds_b, params_m")
+    parser.add_argument(
+        "--published", type=Path, default=HERE / "published.csv", help="CSV: network, madds_b, params_m"
+    )
     parser.add_argument("--out", type=Path, default=HERE)
     asked = parser.parse_args()
     found = table(pd.read_csv(asked.published))

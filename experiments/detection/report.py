@@ -42,6 +42,7 @@ SHOWN = 0.5  # lowest score of a drawn detection
 ROWS = 4  # images on the sheet
 SHEET_BYTES = 600_000
 CURVES = ("train_loss", "validation_loss", "validation_map", "validation_map_11")
+SELECTION = "Nothing was selected on validation or test images: the weights are those after the last pass."
 CORNERS = ["left", "top", "right", "bottom"]
 
 
@@ -136,7 +137,7 @@ def _text(table: pd.DataFrame, runs: Sequence[dict[str, Any]], images: int) -> s
     shown = [c for c in columns if c in wide]
     lines = [
         f"Blood cells (BCCD), test images, percent; {first['resolution']}x{first['resolution']} pixels, from scratch on {images} "
-        f"images, {'one seed' if seeds == 1 else f'mean of {seeds} seeds'}, {first['device']}.",
+        f"images, {'one seed' if seeds == 1 else f'mean of {seeds} seeds'}, {first['device']}. {SELECTION}",
         "",
         "| network | " + " | ".join(columns[c] for c in shown) + " | passes | minutes |",
         "|---|" + "---:|" * (len(shown) + 2),

@@ -5,7 +5,7 @@ Run: python experiments/imagenet/table.py [--device cpu|cuda [options of speed.p
 Without --device it combines the files in results/ to table.csv, results/table.md and the figures. With it, it measures
 speed first (see speed.py). Parameters and MAdds are computed here; `*_published` columns are numbers of others
 (published.csv), never our measurement; `top1` and `top5` are measured by accuracy.py, and empty if it has not
-run. Rows without a network are published only.
+run. Rows without a network are published only. The README has the ratios to the MUXNets.
 """
 
 from __future__ import annotations
@@ -14,9 +14,15 @@ import argparse
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that it runs as a script
+
 from imagenet_rows import HERE, RESULTS, published, read, write
 
+from experiments.readme_tables import markdown as table_of
+from experiments.readme_tables import number, ratio, two_ratios, with_block
 from search_spaces.networks import network_named, rows_of
+
+README, BLOCK = HERE / "README.md", "ratios"
 
 NOTES = """# ImageNet: costs, speed, accuracy
 
@@ -38,6 +44,8 @@ SPEED = {  # column -> (file, batch, form, figure)
 }
 SHOWN = {  # column of table.csv -> heading in table.md
     "model": "model",
+    "type": "type *p*",
+    "searched_for": "searched for *p*",
     "params_m": "params (M)",
     "params_published_m": "params *p*",
     "params_ratio": "ratio",
@@ -60,6 +68,7 @@ SHOWN = {  # column of table.csv -> heading in table.md
     "top5_published": "top-5 *p*",
     "top1": "top-1",
     "top5": "top-5",
+    "state": "state",
 }
 
 
@@ -73,14 +82,38 @@ def table() -> list[dict[str, object]]:
         for key in [tuple(key_)]
     }
     measured = {row["network"]: row for row in read(RESULTS / "accuracy.csv") if row["set"] == "v1"}
-    return [_row(row, speed, measured.get(row["network"], {})) for row in published()]
+    rows = [_row(row, speed, measured.get(row["network"], {})) for row in published()]
+    muxnets = {row["model"]: row for row in rows}
+    for row in rows:
+        for name in ("params", "madds"):
+            for kind in ("", "_published_m"):
+                pair = [number(str(one[f"{name}{kind}"])) for one in (row, muxnets[row["compared_with"]])]
+                found = ratio(*pair)
+                row[f"{name}{kind.removesuffix('_m')}_to_muxnet"] = "" if found is None else round(found, 4)
+        row["state"] = state(row)
+    return rows
+
+
+def state(row: dict[str, object]) -> str:
+    """What is counted, measured and published in a row."""
+    if not row["network"]:
+        return "published"
+    measured = {"CPU times": "cpu_ms_batch1", "GPU times": "gpu_ms_batch1", "accuracy": "top1"}
+    here = [name for name, column in measured.items() if row[column] != ""]
+    others = [name for name in measured if name not in here]
+    return "; ".join(
+        f"{', '.join(names)} {word}"
+        for names, word in ((["costs"], "counted"), (here, "measured"), (others, "published"))
+        if names
+    )
 
 
 def _row(
     row: dict[str, str], speed: dict[str, dict[str, str]], accuracy: dict[str, str]
 ) -> dict[str, object]:
     network = row["network"]
-    found: dict[str, object] = {"model": row["model"], "network": network, "params": "", "madds": ""}
+    found: dict[str, object] = {name: row[name] for name in ("model", "network", "type", "searched_for")}
+    found |= {"params": "", "madds": ""}
     found |= {"params_m": "", "madds_m": "", "params_ratio": "", "madds_ratio": ""}
     if network:
         blocks = rows_of(network_named(network))
@@ -95,15 +128,37 @@ def _row(
         found[name.replace("_m", "_published_m")] = row[name]
     for name in ("cpu_ms", "gpu_ms", "top1", "top5"):
         found[f"{name}_published"] = row[name]
-    return found | {"top1": accuracy.get("top1", ""), "top5": accuracy.get("top5", "")}
+    found |= {"top1": accuracy.get("top1", ""), "top5": accuracy.get("top5", "")}
+    return found | {"compared_with": row["compared_with"]}
 
 
 def markdown(rows: list[dict[str, object]]) -> str:
     """The table as Markdown, without empty columns."""
     columns = [c for c in SHOWN if any(row[c] != "" for row in rows)]
-    lines = ["| " + " | ".join(SHOWN[c] for c in columns) + " |", "|---" + "|---:" * (len(columns) - 1) + "|"]
-    lines += ["| " + " | ".join(str(row[c]) or "-" for c in columns) + " |" for row in rows]
-    return f"{NOTES}\n" + "\n".join(lines) + "\n"
+    cells = [[str(row[c]) for c in columns] for row in rows]
+    return f"{NOTES}\n{table_of([SHOWN[c] for c in columns], cells, texts=3)}\n"
+
+
+def ratios(rows: list[dict[str, object]]) -> str:
+    """Parameters and MAdds relative to the MUXNet of a row's group, published and counted, for the README."""
+    cells = []
+    for row in rows:
+        line = [str(row[name]) for name in ("model", "type", "compared_with")]
+        for name in ("params", "madds"):
+            pair = (number(str(row[f"{name}{kind}_to_muxnet"])) for kind in ("_published", ""))
+            line += two_ratios(*pair)
+        cells.append([*line, str(row["top1_published"]), str(row["state"])])
+    header = (
+        "model",
+        "type *p*",
+        "compared with",
+        "params *p*",
+        "counted",
+        "MAdds *p*",
+        "counted",
+        "top-1 *p*",
+    )
+    return table_of((*header, "state"), cells, texts=3)
 
 
 def main() -> None:
@@ -122,6 +177,8 @@ def main() -> None:
     rows = table()
     write(HERE / "table.csv", rows)
     (RESULTS / "table.md").write_text(markdown(rows), encoding="utf-8")
+    text = README.read_text(encoding="utf-8")
+    README.write_text(with_block(text, BLOCK, ratios(rows)), encoding="utf-8")
     import imagenet_figures
 
     imagenet_figures.draw(rows, Path(RESULTS))

@@ -21,6 +21,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 from scipy.stats import ttest_1samp
+from times import longer, time_table
 
 from nas.compare.statistics import holm, mean_interval
 from nas.core.errors import DataError, NasError
@@ -279,9 +280,23 @@ def differences(axis: Axes, found: list[Comparison], study: str) -> None:
     axis.grid(axis="x", alpha=0.25)
 
 
+def time_text(frame: pd.DataFrame, study: str) -> str:
+    """How long ours trains beside each other method, and how the times were taken."""
+    ours, methods = OURS[study], frame["method"].unique()
+    budgets = set(frame.loc[frame["method"] == ours, "budget"])
+    others = [m for m in methods if m != ours and budgets & set(frame.loc[frame["method"] == m, "budget"])]
+    said = ", ".join(f"{longer(frame, ours, m)} as long as one of {NAMES.get(m, m)}" for m in others)
+    return (
+        f"At equal MAdds a training of {NAMES[ours]} takes {said} (range over the budgets; mean over the seeds of the time on the clock, with "
+        "several trainings at once). Forward passes are those of `latencies.py`."
+    )
+
+
 def write(folder: Path) -> Path:
     """Write all files that the tables in `folder` allow; return the path of results.md."""
     parts = []
+    times = folder / "latency.csv"
+    latency = pd.read_csv(times) if times.is_file() else None
     for study in OURS:
         file = folder / f"{study}.csv"
         if not file.is_file():
@@ -303,6 +318,12 @@ def write(folder: Path) -> Path:
         )
         parts += [f"## {CLAIMS[study][0]}", setting, answer(study, found, overall(pairs))]
         parts += [f"![{study}]({study}.png)", table(frame, found)]
+        if "seconds" in frame:
+            parts += [
+                "### Time at equal MAdds",
+                time_text(frame, study),
+                time_table(frame, latency, OURS[study], NAMES),
+            ]
     if not parts:
         raise DataError(f"{folder}: expected spatial.csv or channel.csv; run study.py first")
     head = "# Do the layers do as claimed?\n\nWritten by `report.py` from the tables beside it."

@@ -2,9 +2,9 @@
 
 Run, from the root of the repository:
 
-    python experiments/segmentation/counts.py --published ../shared/references/ade20k_segmentation.csv
+    python experiments/segmentation/counts.py
 
-writes `counts.csv` (the whole network: backbone dilated to stride 8 and head, 150 classes, an image of 224x224) and
+reads the published figures (published.csv) and writes `counts.csv` (the whole network: backbone dilated to stride 8 and head, 150 classes, an image of 224x224) and
 `counts_by_convention.csv` (other sizes and strides, and the classifier of the backbone). Nothing is trained.
 """
 
@@ -27,6 +27,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from nas.training.tasks.segmentation.network import SegmentationNetwork
 from nas.training.tasks.segmentation.settings import HeadSettings
 
+HERE = Path(__file__).resolve().parent
 NETWORKS = {"ResNet18": "resnet18", "MobileNetV2": "mobilenet_v2", "MUXNet-m": "muxnet_m"}
 CLASSES = 150
 
@@ -84,8 +85,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--published", type=Path, required=True)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent)
+    parser.add_argument("--published", type=Path, default=HERE / "published.csv")
+    parser.add_argument("--out", type=Path, default=HERE)
     args = parser.parse_args()
     found = list(rows(args.published))
     head = ["params", "madds", "params_published_m", "madds_published_b"]
