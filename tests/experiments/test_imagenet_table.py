@@ -69,7 +69,30 @@ def test_empty_columns_are_left_out_for_people_and_gaps_are_dashes(rows: list[di
     text = table.markdown([{**row, "gpu_ms_batch64": "", "gpu_ms_batch64_bfloat16": ""} for row in rows])
     assert "bf16" not in text
     line = next(line for line in text.splitlines() if line.startswith("| ChamNet-C"))
-    assert line.startswith("| ChamNet-C | - | 3.4 | - |")
+    assert line.startswith("| ChamNet-C | auto | - | - | 3.4 | - |")
+
+
+def test_the_committed_tables_for_people_equal_the_output_of_the_script(rows: list[dict[str, Any]]) -> None:
+    assert (FOLDER / "results" / "table.md").read_text(encoding="utf-8") == table.markdown(rows)
+    text = table.README.read_text(encoding="utf-8")
+    assert table.with_block(text, table.BLOCK, table.ratios(rows)) == text, "run: table.py"
+
+
+def test_ratios_are_those_to_the_muxnet_of_the_group(rows: list[dict[str, Any]]) -> None:
+    found = {row["model"]: row for row in rows}
+    large = found["MobileNetV3 large"]
+    assert large["params_published_to_muxnet"] == pytest.approx(5.4 / 3.4, abs=1e-4)
+    assert large["params_to_muxnet"] == pytest.approx(large["params"] / 3_354_276, abs=1e-4)
+    assert found["ChamNet-C"]["madds_to_muxnet"] == ""
+    assert all(
+        row["params_to_muxnet"] == row["madds_to_muxnet"] == 1 for row in rows if "MUX" in row["model"]
+    )
+
+
+def test_a_row_states_what_is_counted_measured_and_published(rows: list[dict[str, Any]]) -> None:
+    row = {**rows[0], "cpu_ms_batch1": "", "gpu_ms_batch1": "3.1", "top1": "66.5"}
+    assert table.state(row) == "costs counted; GPU times, accuracy measured; CPU times published"
+    assert table.state({**row, "network": ""}) == "published"
 
 
 class Colour(nn.Module):

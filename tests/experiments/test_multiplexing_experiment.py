@@ -290,3 +290,37 @@ def test_the_report_writes_tables_and_figures_even_of_one_seed(tmp_path: Path) -
     text = report.write(tmp_path).read_text(encoding="utf-8")
     assert "no difference shown" in text
     assert (tmp_path / "spatial.png").stat().st_size > 10_000
+
+
+def test_the_committed_report_is_that_of_the_committed_tables(tmp_path: Path) -> None:
+    for name in ("spatial.csv", "channel.csv", "latency.csv"):
+        (tmp_path / name).write_bytes((FOLDER / name).read_bytes())
+    text = report.write(tmp_path).read_text(encoding="utf-8")
+    assert text == (FOLDER / "results.md").read_text(encoding="utf-8"), "run: report.py"
+
+
+def test_times_stand_beside_the_madds_with_how_many_times_as_long_ours_takes() -> None:
+    frame = measured({"3x3 width 4": 1.0}, seeds=2)
+    frame["seconds"] = frame["method"].map({"multiplexed": 30.0, "plain": 20.0})
+    latency = pd.DataFrame(
+        [("multiplexed@3x3 width 4", 1, 6.0), ("plain@3x3 width 4", 1, 4.8)],
+        columns=["variant", "batch", "ms"],
+    )
+    lines = report.time_table(frame, latency, "multiplexed", {"plain": "plain convolution"}).splitlines()
+    assert "| 3x3 width 4 | plain convolution | 1,000,000 | 20 | 1.50x | 4.8 | 1.25x |" in lines
+    assert "| 3x3 width 4 | multiplexed | 1,000,000 | 30 |  | 6 |  |" in lines
+    assert "1.50 to 1.50 times as long as one of plain depthwise" in report.time_text(frame, "spatial")
+    without = report.time_table(frame, None, "multiplexed", {})
+    assert without.splitlines()[0] == "| budget | network | MAdds | training (s) | ours takes |"
+
+
+def test_latencies_have_a_row_for_each_network_and_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    latencies = by_path("latencies")
+    pair = equal_cost.spatial_study(study.SMALL.setting)[:2]
+    monkeypatch.setattr(latencies, "STUDIES", {"spatial": lambda setting: pair})
+    monkeypatch.setattr(latencies, "BATCHES", (1, 2))
+    quick = latencies.LatencySettings(rounds=6, warm_up=1, least_seconds=0.0, extensions=0)
+    found = latencies.measure(study.SMALL.setting, quick)
+    assert found[["variant", "batch"]].to_numpy().tolist() == [[v.name, b] for b in (1, 2) for v in pair]
+    assert (found["ms"] > 0).all()
+    assert set(found["variant"]) <= set(pd.read_csv(FOLDER / "latency.csv")["variant"])
