@@ -256,6 +256,7 @@ def test_torch_stays_out_of_the_engine() -> None:
     engine = {n for n in users("torch") if n.startswith("nas.") and not n.startswith(trainers)}
     assert engine <= {
         "nas.spaces.cut_networks",
+        "nas.spaces.from_network",
         "nas.spaces.modules",
         "nas.spaces.tracing",
         "nas.spaces.layers",

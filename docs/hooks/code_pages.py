@@ -56,7 +56,7 @@ API: Mapping[str, tuple[str, str, list[str]]] = {
         "nas.spaces.from_module",
         "The space of the networks that remain when a trained network is cut, and its parts.",
         [
-            "nas.spaces.cut_networks.from_module",
+            "nas.spaces.from_network.from_module",
             "nas.spaces.cut_networks.ModuleSpace",
             "nas.pruning.analysis.analyse",
             "nas.pruning.structure",

@@ -43,6 +43,11 @@ def taylor(network: nn.Module, structure: Structure, losses: Iterable[Tensor]) -
     return {name: scores / max(1, count) for name, scores in total.items()}
 
 
+def ranks(scores: Mapping[str, FloatArray]) -> dict[str, list[int]]:
+    """By group the places of its units, the largest score first."""
+    return {name: np.argsort(-values, kind="stable").tolist() for name, values in scores.items()}
+
+
 def _scores(structure: Structure, values: Mapping[str, Tensor], relative: bool) -> dict[str, FloatArray]:
     """Sums of the values by unit, over every tensor; `relative`: to their mean in the tensor, else squared."""
     places = {int(u): (g, i) for g, group in enumerate(structure.groups) for i, u in enumerate(group.units)}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from nas.core.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from nas.spaces.cut_networks import from_module
+    from nas.spaces.from_network import from_module
 
 __all__ = ["from_module"]
 
-__getattr__ = lazy_names(__name__, {"nas.spaces.cut_networks": ("from_module",)})
+__getattr__ = lazy_names(__name__, {"nas.spaces.from_network": ("from_module",)})
