@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
 from nas.core.tracebacks import summarize_exception
+from nas.pruning.checks import check_network
 from nas.pruning.cutting import cut
 from nas.pruning.labels import FIXED
 from nas.pruning.running import WithoutStatistics, evaluating, plain_operators, traced
-from nas.pruning.structure import Group, Structure, check_unshared, structure_of_trace
+from nas.pruning.structure import Group, Structure, structure_of_trace
 
 _ROUNDS = 4  # of alternatives for splits of channels that did not work
 _TOLERANCE = 1e-4  # of the results of two networks that compute the same, relative to their spread
@@ -31,7 +32,7 @@ def analyse(network: nn.Module, example: Tensor, keep: Collection[str] = ()) -> 
     changes; without a block, what it returns with the block's parameters at zero. What fails is left alone, with the reason. `keep` are paths of modules whose tensors all stay as they are.
     Raises `ConfigError` for a network that cannot be analysed, or an unknown module.
     """
-    check_unshared(network)
+    check_network(network)
     check_modules(network, keep)
     network = _lively(network)
     choices: dict[int, int] = {}

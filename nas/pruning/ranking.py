@@ -28,6 +28,19 @@ def taylor(network: nn.Module, structure: Structure, losses: Iterable[Tensor]) -
     Pruning", CVPR 2019, equation 8). The network's gradients are removed afterwards.
     """
     parameters = dict(network.named_parameters())
+    frozen = [parameter for parameter in parameters.values() if not parameter.requires_grad]
+    try:
+        for parameter in frozen:  # their channels are ranked like all others
+            parameter.requires_grad_(True)
+        return _mean_scores(structure, parameters, losses)
+    finally:
+        for parameter in frozen:
+            parameter.requires_grad_(False)
+
+
+def _mean_scores(
+    structure: Structure, parameters: Mapping[str, nn.Parameter], losses: Iterable[Tensor]
+) -> dict[str, FloatArray]:
     total: dict[str, FloatArray] = {}
     count = 0
     for loss in losses:

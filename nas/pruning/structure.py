@@ -68,17 +68,6 @@ class Structure:
         raise ConfigError(f"no group {name!r}{did_you_mean(name, names)}; groups: {', '.join(names)}")
 
 
-def check_unshared(network: nn.Module) -> None:
-    """Raises `ConfigError` for a parameter that two modules share."""
-    known: dict[int, str] = {}
-    for name, parameter in network.named_parameters(remove_duplicate=False):
-        other = known.setdefault(id(parameter), name)
-        if other != name:
-            raise ConfigError(
-                f"parameters {other!r} and {name!r} are one tensor: a network with shared parameters cannot be cut; give each layer its own weights"
-            )
-
-
 def structure_of_trace(trace: Trace) -> Structure:
     """The parts of a network from its trace."""
     labels = trace.labels

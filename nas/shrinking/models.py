@@ -16,6 +16,7 @@ from nas.core.plugins import find, registry
 from nas.core.space import can_build, for_task, parsed
 from nas.core.task_spec import TaskSpec
 from nas.core.tracebacks import called, summarize_exception
+from nas.pruning.checks import check_network
 from nas.spaces.making import make_space
 from nas.training.evaluator import HasResolution
 
@@ -122,13 +123,14 @@ def called_with(function: Any, sizes: Mapping[str, int], what: str) -> Any:
 
 
 def checked_network(network: Any, task: TaskSpec, name: str) -> nn.Module:
-    """The network in evaluation mode. Raises `ConfigError` unless it returns one number for each class of the data."""
+    """The network in evaluation mode. Raises `ConfigError` unless it can be cut and returns one number for each class of the data."""
     if not isinstance(network, nn.Module):
         raise ConfigError(f"model {name}: expected a torch.nn.Module, got {type(network).__name__}")
     if task.image_size is None:
         raise ConfigError(
             "model: the images have several sizes; set their side, evaluator.recipe.resolution (in Python: recipe)"
         )
+    check_cuttable(network, name)
     network.eval()
     images = torch.zeros(1, task.in_channels, *task.image_size)
     tensor = next(network.parameters(), images)
@@ -151,3 +153,11 @@ def checked_network(network: Any, task: TaskSpec, name: str) -> nn.Module:
             f"expected {expected}; let the function take num_classes, and train the network for these classes"
         )
     return network
+
+
+def check_cuttable(network: nn.Module, name: str) -> None:
+    """`nas.pruning.checks.check_network`, with the model's name in the error."""
+    try:
+        check_network(network)
+    except ConfigError as error:
+        raise ConfigError(f"model {name}: {error}") from None

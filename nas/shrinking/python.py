@@ -22,7 +22,14 @@ from nas.runs.original import original_file
 from nas.shrinking.evaluator import TuningEvaluator
 from nas.shrinking.from_config import tuning, tuning_recipe
 from nas.shrinking.from_run import Picked, is_run, picked
-from nas.shrinking.models import built_model, called_with, checked_network, normal_model, recipe_of_model
+from nas.shrinking.models import (
+    built_model,
+    called_with,
+    check_cuttable,
+    checked_network,
+    normal_model,
+    recipe_of_model,
+)
 from nas.shrinking.original import Say, keep_original, kept_values, train_original
 from nas.shrinking.ranking import TAYLOR, check_ranking, kept_scores, scores_by
 from nas.shrinking.spaces import check_limits, shrinkable
@@ -118,6 +125,7 @@ def _picked(asked: Asked) -> Picked | None:
 
 def _builder(model: Any, task: TaskSpec) -> Callable[[], nn.Module]:
     if isinstance(model, nn.Module):
+        check_cuttable(model, type(model).__name__)  # some such networks cannot be copied
         return lambda: checked_network(copy.deepcopy(model), task, type(model).__name__)
     if isinstance(model, (str, Mapping)):
         return lambda: built_model(model, task, Path.cwd())

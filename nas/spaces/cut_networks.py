@@ -14,6 +14,7 @@ from torch import nn
 from nas.core.errors import ConfigError
 from nas.core.records import Architecture, Block, FloatArray
 from nas.core.task_spec import TaskSpec
+from nas.pruning.checks import frozen
 from nas.pruning.costs import Counts
 from nas.pruning.cutting import cut
 from nas.pruning.ranking import ranks
@@ -130,7 +131,7 @@ class ModuleSpace(Space):
         return self.uniform(1.0)
 
     def about(self) -> str:
-        """What can be cut, and what is left alone and why, as a sentence each."""
+        """What can be cut, what is left alone and why, and what is frozen, as a sentence each."""
         structure, shown = self.cutter.structure, list(self.left_alone.items())[:_SHOWN]
         groups, blocks = len(structure.groups), len(structure.blocks)
         parts = [f"{groups} {'group' if groups == 1 else 'groups'} of channels"] if groups else []
@@ -140,7 +141,7 @@ class ModuleSpace(Space):
             parts.append(f"images of {sides[0]} to {sides[-1]} pixels")
         more = len(self.left_alone) - len(shown)
         left = "; ".join(f"{path} ({why})" for path, why in shown) + (f"; and {more} more" if more else "")
-        return f"To cut: {', '.join(parts)}. Left alone: {left or 'nothing'}."
+        return f"To cut: {', '.join(parts)}. Left alone: {left or 'nothing'}.{_frozen_text(self.original)}"
 
     def ranked(self, scores: Mapping[str, FloatArray]) -> ModuleSpace:
         """A copy in which the channels of these groups are ranked by their scores (n,), the largest first; see `from_module`."""
@@ -214,3 +215,9 @@ class ModuleSpace(Space):
         """As `nas.Space.for_task`. Raises `ConfigError` for other classes or channels than the network's."""
         self.cutter.check(task.num_classes, task.in_channels)
         return super().for_task(task)
+
+
+def _frozen_text(network: nn.Module) -> str:
+    paths = frozen(network)
+    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    return f" Frozen: {', '.join(paths[:_SHOWN])}{more}." if paths else ""

@@ -19,6 +19,7 @@ from nas.core.task_spec import TaskSpec
 from nas.core.tracebacks import summarize_exception
 from nas.pruning.analysis import analyse
 from nas.pruning.attention import with_heads
+from nas.pruning.checks import check_network
 from nas.pruning.costs import Counts
 from nas.pruning.ranking import magnitudes, ranks
 from nas.pruning.running import evaluating, plain_operators, traced
@@ -127,11 +128,10 @@ def _agree(quick: ModuleSpace, slow: ModuleSpace) -> bool:
 
 
 def _plain_copy(module: nn.Module, image: Tensor) -> nn.Module:
-    """A copy on the CPU whose lazy layers have their shapes. Raises `ConfigError` for a compiled module."""
+    """A copy on the CPU whose lazy layers have their shapes. Raises `ConfigError` for a network that cannot be cut."""
     if not isinstance(module, nn.Module):
         raise ConfigError(f"expected a torch.nn.Module to cut, got {type(module).__name__}")
-    if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
-        raise ConfigError("a TorchScript module cannot be cut: give the Python module from which it was made")
+    check_network(module)
     made = copy.deepcopy(module).cpu()
     if any(map(is_lazy, (*made.parameters(), *made.buffers()))):
         with evaluating(made), plain_operators():

@@ -16,6 +16,12 @@ def of_thousand():
 def of_colours(num_classes):
     return Plain(num_classes, 3)
 
+def in_half(num_classes, in_channels):
+    return Plain(num_classes, in_channels).half()
+
+def all_frozen(num_classes, in_channels):
+    return Plain(num_classes, in_channels).requires_grad_(False)
+
 def number():
     return 3
 """

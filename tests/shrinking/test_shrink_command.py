@@ -173,6 +173,8 @@ def test_code_of_a_run_is_imported_after_a_question_alone(
     [
         ("my_net.py:of_thousand", "the data have 10 classes"),
         ("my_net.py:of_colours", "forward pass fails"),
+        ("my_net.py:in_half", "parameter 'conv1.weight' is of type float16"),
+        ("my_net.py:all_frozen", "the whole network is frozen"),
         ("my_net.py:number", "expected a torch.nn.Module, got int"),
         ("my_net.py:nothing", "has no 'nothing'"),
         ("resnet19", "did you mean 'resnet18'"),

@@ -79,6 +79,30 @@ def test_channels_can_be_ranked_by_the_loss(trained: Plain, tmp_path: Path) -> N
     assert dict(later.space.cutter.orders) == ranked
 
 
+def test_frozen_parts_stay_frozen_and_are_ranked_too(trained: Plain, tmp_path: Path) -> None:
+    partly = copy.deepcopy(trained)
+    partly.conv1.requires_grad_(False)
+    partly.bn1.requires_grad_(False)
+    result = nas.shrink(partly, ranking="taylor", out=tmp_path / "run", **QUICK)
+    orders = nas.shrink(trained, ranking="taylor", **QUICK).space.cutter.orders
+    assert result.space.cutter.orders == orders
+    best = str(result.front["architecture"][0])
+    tuned: Any = nas.load_network(tmp_path / "run", best, space=result.space)
+    begun: Any = result.space.build(result.space.parse(best))
+    assert torch.equal(tuned.conv1.weight, begun.conv1.weight)
+    assert not torch.equal(tuned.conv2.weight, begun.conv2.weight)
+    with pytest.raises(ConfigError, match="model Plain: the whole network is frozen"):
+        nas.shrink(partly.requires_grad_(False), **QUICK)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # old weight_norm
+def test_a_network_that_cannot_be_copied_is_refused(trained: Plain) -> None:
+    normed = copy.deepcopy(trained)
+    torch.nn.utils.weight_norm(normed.conv1)
+    with pytest.raises(ConfigError, match=r"model Plain: module 'conv1'.*remove_weight_norm"):
+        nas.shrink(normed, **QUICK)
+
+
 @pytest.mark.slow
 def test_workers_of_ray_give_the_same_values(trained: Plain) -> None:
     alone = nas.shrink(trained, loop={"concurrency": 2}, **QUICK)
