@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -16,7 +16,7 @@ from nas.core.errors import ConfigError
 from nas.core.tracebacks import summarize_exception
 from nas.pruning.checks import check_network
 from nas.pruning.cutting import cut
-from nas.pruning.labels import FIXED
+from nas.pruning.labels import FIXED, among
 from nas.pruning.running import WithoutStatistics, evaluating, plain_operators, traced
 from nas.pruning.structure import Group, Structure, structure_of_trace
 
@@ -25,12 +25,20 @@ _TOLERANCE = 1e-4  # of the results of two networks that compute the same, relat
 _NOTHING = Structure((), (), {})
 
 
-def analyse(network: nn.Module, example: Tensor, keep: Collection[str] = ()) -> Structure:
+Progress = Callable[[int, int], None]  # of cuts that were tried, and all of this round
+
+
+def analyse(
+    network: nn.Module,
+    example: Tensor,
+    keep: Collection[str] = (),
+    progress: Progress = lambda done, of: None,
+) -> Structure:
     """What can be cut in a network for images like `example` (1, c, h, w).
 
     Every group is cut in several ways and every block removed, each alone. A cut network must return what the original returns with the same channels at zero, both without the statistics of norms and means, which a cut
     changes; without a block, what it returns with the block's parameters at zero. What fails is left alone, with the reason. `keep` are paths of modules whose tensors all stay as they are.
-    Raises `ConfigError` for a network that cannot be analysed, or an unknown module.
+    `progress` is called with the number of groups and blocks that were tried, and that of all; another round may follow. Raises `ConfigError` for a network that cannot be analysed, or an unknown module.
     """
     check_network(network)
     check_modules(network, keep)
@@ -41,7 +49,7 @@ def analyse(network: nn.Module, example: Tensor, keep: Collection[str] = ()) -> 
         trace = traced(network, example, choices)
         structure = dataclasses.replace(structure_of_trace(trace), choices=dict(choices))
         with evaluating(network):
-            reasons = _failures(network, structure, example)
+            reasons = _failures(network, structure, example, progress)
         first = reasons | first
         bad = {int(u) for group in structure.groups if group.name in reasons for u in group.units}
         sites = [
@@ -83,10 +91,14 @@ def check_modules(network: nn.Module, names: Collection[str]) -> None:
             )
 
 
-def _failures(network: nn.Module, structure: Structure, example: Tensor) -> dict[str, str]:
+def _failures(
+    network: nn.Module, structure: Structure, example: Tensor, progress: Progress
+) -> dict[str, str]:
     """For each group and block that cannot be cut alone, the reason."""
     rng, found = np.random.default_rng(0), dict[str, str]()
-    for group in structure.groups:
+    total = len(structure.groups) + len(structure.blocks)
+    for done, group in enumerate(structure.groups):
+        progress(done, total)
         count = len(group.units)
         mixed, whole = rng.permutation(count).tolist(), list(range(count))
         for order, stay in ((mixed, count // 2), (whole[::-1], (count + 1) // 2), (mixed[::-1], count // 4)):
@@ -95,7 +107,8 @@ def _failures(network: nn.Module, structure: Structure, example: Tensor) -> dict
             if reason:
                 found[group.name] = reason
                 break
-    for block in structure.blocks:
+    for done, block in enumerate(structure.blocks, len(structure.groups)):
+        progress(done, total)
         reason = _not_residual(network, block, example)
         if reason:
             found[block] = reason
@@ -155,11 +168,11 @@ def _not_residual(network: nn.Module, block: str, example: Tensor) -> str:
 @contextmanager
 def silenced(network: nn.Module, structure: Structure, gone: Sequence[int]) -> Iterator[None]:
     """The network has these units at zero in every tensor meanwhile."""
-    lost, kept = np.asarray(gone), dict[Tensor, Tensor]()
+    lost, kept = among(gone), dict[Tensor, Tensor]()
     try:
         for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
             for d, units in enumerate(structure.tensors.get(name, ())):
-                places = np.flatnonzero(np.isin(units, lost) & (units != FIXED))
+                places = np.flatnonzero(lost(units))
                 if len(places):
                     kept.setdefault(tensor, tensor.detach().clone())
                     tensor.data.index_fill_(d, torch.from_numpy(places), 0)
@@ -202,10 +215,9 @@ def _without(structure: Structure, reasons: dict[str, str], keep: Collection[str
         if block not in reasons
         and not any(f"{path}.".startswith(f"{block}.") or f"{block}.".startswith(f"{path}.") for path in keep)
     ]
-    usable = [unit for group in groups for unit in group.units.tolist()]
+    usable = among([unit for group in groups for unit in group.units.tolist()])
     tensors = {
-        name: [np.where(np.isin(v, usable), v, FIXED) for v in axes]
-        for name, axes in structure.tensors.items()
+        name: [np.where(usable(v), v, FIXED) for v in axes] for name, axes in structure.tensors.items()
     }
     return dataclasses.replace(
         structure, groups=tuple(groups), blocks=tuple(blocks), left_alone=left, tensors=tensors

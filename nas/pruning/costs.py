@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import numpy as np
 from torch import nn
 
-from nas.pruning.labels import FIXED, Vector
+from nas.pruning.labels import FIXED, Vector, among
 from nas.pruning.structure import Structure
 from nas.pruning.tracing import Trace
 
@@ -36,13 +36,13 @@ class Counts:
         for name, parameter in network.named_parameters():
             if name in parameters:
                 self._add(self._params, name, 1, structure.tensors.get(name, ()), parameter.shape)
-        usable = np.unique([unit for group in structure.groups for unit in group.units])
+        usable = among([int(unit) for group in structure.groups for unit in group.units])
         self._madds: dict[int | None, Terms] = {}
         for side, trace in traces.items():
             terms = self._madds.setdefault(side, {})
             for work in trace.work:
                 roots = [trace.labels.roots(vector) for vector in work.dimensions]
-                cut = [np.where(np.isin(vector, usable), vector, FIXED) for vector in roots]
+                cut = [np.where(usable(vector), vector, FIXED) for vector in roots]
                 self._add(terms, work.module, work.times, cut, map(len, cut))
         self._size = 1 + max((int(vector.max(initial=0)) for vector in self._arrays), default=0)
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nas.pruning.labels import FIXED, Vector
+from nas.pruning.labels import Vector, among
 from nas.pruning.structure import Structure
+
+Lost = Callable[[Vector], NDArray[np.bool_]]  # which labels of a vector are cut
 
 
 def cut(
@@ -23,28 +27,56 @@ def cut(
 ) -> nn.Module:
     """A copy of the network without the units `gone` and the blocks `removed`, with the weights that remain.
 
-    The original is unchanged; with `share` the copy has the same tensors where they stay whole. Tensors on the meta device have shapes alone.
+    The original is unchanged; with `share` the copy has the same tensors and layers of PyTorch where they stay whole. Tensors on the meta device have shapes alone.
     """
-    lost = np.fromiter(gone, dtype=np.int64, count=len(gone))
-    memo: dict[int, Any] = {}
+    lost = among(gone)
+    memo = _empty_tables(network)
     for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
         if any(name.startswith(f"{block}.") for block in removed):
             memo[id(tensor)] = torch.empty(0)  # not copied
             continue
         memo[id(tensor)] = _remaining(tensor, structure.tensors.get(name, ()), lost, share)
+    shared = _whole_layers(network, structure, memo) if share else {}
+    memo |= {id(layer): layer for layer in shared.values()}
     made = copy.deepcopy(network, memo)
     for block in removed:
         parent, _, own = block.rpartition(".")
         setattr(made.get_submodule(parent), own, nn.Identity())
     modules = dict(made.named_modules())
     for name, module in modules.items():
-        _set_sizes(module, name in structure.depthwise)
+        if module is not shared.get(name):
+            _set_sizes(module, name in structure.depthwise)
     _resize(modules, structure, lost)
     return made
 
 
-def _remaining(tensor: Tensor, axes: Sequence[Vector], lost: Vector, share: bool) -> Tensor:
-    stays = [~np.isin(units, lost) | (units == FIXED) for units in axes]
+def _empty_tables(network: nn.Module) -> dict[int, Any]:
+    """A memo of `copy.deepcopy` with the copies of modules' empty tables, of which each has a dozen: most of the time of a copy."""
+    return {
+        id(table): type(table)()
+        for module in network.modules()
+        for table in vars(module).values()
+        if type(table) in (dict, OrderedDict) and not table
+    }
+
+
+def _whole_layers(network: nn.Module, structure: Structure, memo: Mapping[int, Any]) -> dict[str, nn.Module]:
+    """By path the layers of PyTorch that stay as they are: nothing of them is cut, and they refer to no other module."""
+    resized = {one.module for one in structure.resized}
+    return {
+        name: module
+        for name, module in network.named_modules()
+        if type(module).__module__.startswith("torch.nn.modules.")
+        and not any(module.children())
+        and not module._forward_hooks
+        and not module._forward_pre_hooks
+        and name not in resized
+        and all(memo[id(t)] is t for t in (*module.parameters(), *module.buffers()))
+    }
+
+
+def _remaining(tensor: Tensor, axes: Sequence[Vector], lost: Lost, share: bool) -> Tensor:
+    stays = [~lost(units) for units in axes]
     partly = {d: np.flatnonzero(s) for d, s in enumerate(stays) if not s.all()}
     if share and not partly:
         return tensor
@@ -86,11 +118,11 @@ def _groups(module: Any) -> int:
     return int(module.weight.shape[0]) // times
 
 
-def _resize(modules: Mapping[str, nn.Module], structure: Structure, lost: Vector) -> None:
+def _resize(modules: Mapping[str, nn.Module], structure: Structure, lost: Lost) -> None:
     """Set the numbers of channels that modules keep as attributes."""
     sizes: dict[tuple[str, str, int | None], set[int]] = {}
     for one in structure.resized:
-        size = int((~np.isin(one.labels, lost) | (one.labels == FIXED)).sum())
+        size = int((~lost(one.labels)).sum())
         sizes.setdefault((one.module, one.name, one.item), set()).add(size)
     for (path, name, item), found in sizes.items():
         module = modules.get(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +18,14 @@ class Labels:
     """
 
     def __init__(self) -> None:
-        self._parent = [FIXED]
+        self._parent = np.array([FIXED])  # by label
         self._source_of = [-1]  # by label
         self.sources: list[tuple[str, int]] = []
 
     def new(self, name: str, dimension: int, size: int) -> Vector:
         """New labels for a source with `size` indices."""
         start = len(self._parent)
-        self._parent.extend(range(start, start + size))
+        self._parent = np.concatenate([self._parent, np.arange(start, start + size)])
         self._source_of.extend([len(self.sources)] * size)
         self.sources.append((name, dimension))
         return np.arange(start, start + size)
@@ -35,19 +35,25 @@ class Labels:
         parent = self._parent
         while parent[label] != label:
             parent[label] = parent[parent[label]]
-            label = parent[label]
+            label = int(parent[label])
         return label
 
     def roots(self, vector: Vector) -> Vector:
         """`root` of each label."""
-        return np.array([self.root(int(label)) for label in vector], dtype=np.int64)
+        found = self._parent[vector]
+        while not np.array_equal(further := self._parent[found], found):
+            found = further
+        return found
 
     def tie(self, first: Vector, second: Vector) -> None:
         """Cut the labels at the same place of both vectors, of equal length, together."""
-        for a, b in zip(first.tolist(), second.tolist(), strict=True):
-            a, b = self.root(a), self.root(b)
-            if a != b:
-                self._parent[max(a, b)] = min(a, b)  # FIXED is the least
+        if len(first) != len(second):
+            raise ValueError(f"expected vectors of one length, got {len(first)} and {len(second)}")
+        a, b = self.roots(first), self.roots(second)
+        for one, other in dict.fromkeys(zip(a[a != b].tolist(), b[a != b].tolist(), strict=True)):
+            one, other = self.root(one), self.root(other)
+            if one != other:
+                self._parent[max(one, other)] = min(one, other)  # FIXED is the least
 
     def fix(self, vector: Vector) -> None:
         """Never cut these labels."""
@@ -61,3 +67,12 @@ class Labels:
 def zeros(shape: Sequence[int]) -> list[Vector]:
     """Vectors of a tensor of this shape that has nothing to cut."""
     return [np.zeros(size, dtype=np.int64) for size in shape]
+
+
+def among(chosen: Collection[int] | Vector) -> Callable[[Vector], NDArray[np.bool_]]:
+    """A function that returns which labels of a vector are among the chosen ones, `FIXED` never; as `np.isin`, without sorting."""
+    given = np.fromiter(chosen, dtype=np.int64, count=len(chosen))
+    table = np.zeros(int(given.max(initial=FIXED)) + 2, dtype=bool)  # the last place: all larger labels
+    table[given] = True
+    table[FIXED] = False
+    return lambda vector: table[np.minimum(vector, len(table) - 1)]

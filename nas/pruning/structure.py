@@ -12,7 +12,7 @@ from torch import nn
 from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
 from nas.pruning.attention import HeadsAttention
-from nas.pruning.labels import FIXED, Vector
+from nas.pruning.labels import FIXED, Vector, among
 from nas.pruning.tracing import Resized, Trace
 
 _WEIGHTED = (
@@ -85,11 +85,10 @@ def structure_of_trace(trace: Trace) -> Structure:
     for name, module in trace.modules.items():
         if isinstance(module, _WEIGHTED) and name not in (*made, *trace.depthwise):
             left[name] = "it is not used, or computes its weights"
-    groups = [dataclasses.replace(group, parts=_parts(group, tensors)) for group in groups]
-    usable = {int(u) for group in groups for u in group.units}
-    kept = {
-        name: [np.where(np.isin(v, list(usable)), v, FIXED) for v in axes] for name, axes in tensors.items()
-    }
+    dimensions = _dimensions(tensors)
+    groups = [dataclasses.replace(group, parts=_parts(group, dimensions)) for group in groups]
+    usable = among([int(u) for group in groups for u in group.units])
+    kept = {name: [np.where(usable(v), v, FIXED) for v in axes] for name, axes in tensors.items()}
     resized = tuple(Resized(r.module, r.name, labels.roots(r.labels), r.item) for r in trace.resized)
     return Structure(tuple(groups), tuple(_blocks(trace)), kept, resized, frozenset(trace.depthwise), left)
 
@@ -129,15 +128,21 @@ def _families(made: Mapping[str, Vector]) -> list[list[str]]:
     return list({id(names): names for names in family.values()}.values())
 
 
-def _parts(group: Group, tensors: Mapping[str, Sequence[Vector]]) -> tuple[Vector, ...]:
-    """The sets of units, fewer than all, that are a whole dimension of a tensor."""
+def _dimensions(tensors: Mapping[str, Sequence[Vector]]) -> list[Vector]:
+    """The different sets of labels that are a whole dimension of a tensor."""
     found: dict[bytes, Vector] = {}
     for axes in tensors.values():
         for vector in axes:
-            units = np.unique(vector)
-            if len(units) < len(group.units) and np.isin(units, group.units).all():
-                found[units.tobytes()] = units
-    return tuple(found.values())
+            if vector.all():  # none is fixed
+                units = np.unique(vector)
+                found.setdefault(units.tobytes(), units)
+    return list(found.values())
+
+
+def _parts(group: Group, dimensions: Sequence[Vector]) -> tuple[Vector, ...]:
+    """The sets of units, fewer than all, that are a whole dimension of a tensor."""
+    own = among(group.units)
+    return tuple(units for units in dimensions if len(units) < len(group.units) and own(units).all())
 
 
 def _why_fixed(trace: Trace, name: str) -> str:

@@ -90,11 +90,11 @@ def shrinking_parts(
     elif weights is not None:
         load_weights(network, os.fspath(weights))
     check_ranking(asked.ranking)
-    space = shrinkable(network, task, asked.keep)
+    space = shrinkable(network, task, asked.keep, say=say)
     check_limits(space, asked.limits)
     if not kept and weights is None and not isinstance(asked.model, nn.Module):
         network = _trained(asked, build, source, recipe_of_original(asked.train, recipe), say)
-        space = shrinkable(network, task, asked.keep)
+        space = space.with_weights(network)
     elif asked.train is not None:
         raise ConfigError("train: not used with a network that has weights; remove train")
     if kept and asked.out is not None and asked.ranking == TAYLOR:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -15,6 +16,7 @@ from nas.core.task_spec import TaskSpec
 from nas.spaces import from_module
 
 UNIFORM = (0.875, 0.75, 0.625, 0.5, 0.375, 0.25)  # shares of the channels of every layer
+_QUIET_S = 5.0  # without a line of progress
 
 
 def shrinkable(
@@ -23,14 +25,35 @@ def shrinkable(
     keep: Sequence[str] = (),
     resolutions: Sequence[int] | None = None,
     scores: Mapping[str, FloatArray] | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Any:
-    """The space of the smaller networks within `network`, for images and classes of `task`; see `from_module`. Raises `ConfigError`."""
+    """The space of the smaller networks within `network`, for images and classes of `task`; see `from_module`. Raises `ConfigError`.
+
+    An analysis that takes more than some seconds reports its progress to `say`.
+    """
     if isinstance(keep, str):
         keep = [name.strip() for name in keep.split(",") if name.strip()]
     assert task.image_size is not None
     shape = (task.in_channels, *task.image_size)
-    found = from_module(network, shape, keep=tuple(keep), resolutions=resolutions, scores=scores)
+    found = from_module(
+        network, shape, keep=tuple(keep), resolutions=resolutions, scores=scores, progress=slow_progress(say)
+    )
     return for_task(found, task)
+
+
+def slow_progress(
+    say: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+) -> Callable[[int, int], None]:
+    """A function of the cuts that were tried and all of them, which reports to `say` after some seconds, then now and then."""
+    due = clock() + _QUIET_S
+
+    def progress(done: int, total: int) -> None:
+        nonlocal due
+        if clock() >= due:
+            due = clock() + 2 * _QUIET_S
+            say(f"Analysing the network: {done} of {total} layers and blocks tried")
+
+    return progress
 
 
 def smallest(space: Any) -> Architecture:

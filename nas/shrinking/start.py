@@ -60,7 +60,7 @@ def prepared(
             raise ConfigError("space module: train: not used with weights; remove one of the two")
         load_weights(network, _from(base, str(settings["weights"])))
     ranking = check_ranking(settings.get("ranking", MAGNITUDE))
-    space = shrinkable(network, task, settings.get("keep") or (), settings.get("resolutions"))
+    space = shrinkable(network, task, settings.get("keep") or (), settings.get("resolutions"), say=say)
     check_limits(space, config.limits)
     if settings.get("weights") is None:
         evaluator = {} if config.evaluator is None else config.evaluator.settings
@@ -75,7 +75,7 @@ def prepared(
             device=evaluator.get("device"),
             say=say,
         )
-        space = shrinkable(network, task, settings.get("keep") or (), settings.get("resolutions"))
+        space = space.with_weights(network)
     scores = scores_by(ranking, space, data, recipe)
     ranked = space if scores is None else space.ranked(scores)
 

@@ -17,7 +17,7 @@ from nas.core.task_spec import TaskSpec
 from nas.pruning.checks import frozen
 from nas.pruning.costs import Counts
 from nas.pruning.cutting import cut
-from nas.pruning.ranking import ranks
+from nas.pruning.ranking import magnitudes, ranks
 from nas.pruning.structure import Structure
 from nas.spaces.choices import Choices
 from nas.spaces.layers import layers
@@ -147,6 +147,16 @@ class ModuleSpace(Space):
         """A copy in which the channels of these groups are ranked by their scores (n,), the largest first; see `from_module`."""
         found = copy.copy(self)
         found.cutter = replace(self.cutter, orders={**self.cutter.orders, **ranks(scores)}, _gone={})
+        found.build(found.cutter.__call__)
+        return found
+
+    def with_weights(self, network: nn.Module) -> ModuleSpace:
+        """A copy around another training of the network, with the same tensors by name; its channels are ranked by the norms of their weights."""
+        original = copy.deepcopy(self.original)
+        original.load_state_dict(network.state_dict())
+        scores = magnitudes(original, self.cutter.structure)
+        found = copy.copy(self)
+        found.cutter = replace(self.cutter, original=original, orders=ranks(scores), _gone={})
         found.build(found.cutter.__call__)
         return found
 

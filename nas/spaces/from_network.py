@@ -17,7 +17,7 @@ from nas.core.errors import ConfigError
 from nas.core.records import RESERVED, Architecture, FloatArray
 from nas.core.task_spec import TaskSpec
 from nas.core.tracebacks import summarize_exception
-from nas.pruning.analysis import analyse
+from nas.pruning.analysis import Progress, analyse
 from nas.pruning.attention import with_heads
 from nas.pruning.checks import check_network
 from nas.pruning.costs import Counts
@@ -41,17 +41,18 @@ def from_module(
     scores: Mapping[str, FloatArray] | None = None,
     resolutions: Collection[int] | None = None,
     name: str = "module",
+    progress: Progress = lambda done, of: None,
 ) -> ModuleSpace:
     """The space of the networks that remain when `module`, a classifier of images, is cut; `module` itself is not changed.
 
     `example` is an image (1, c, h, w), or its shape (c, h, w). `keep` are paths of modules that stay as they are. Channels are ranked by `scores`, by group (None: by
     `nas.pruning.ranking.magnitudes`). `resolutions` are the sides of images to choose from (None: half of the example's side to all of it, where the network runs). Each cut is tried before it is
-    offered. Raises `ConfigError` for a network that cannot be analysed or has nothing to cut.
+    offered; `progress` gets the number of layers and blocks that were tried, and that of all. Raises `ConfigError` for a network that cannot be analysed or has nothing to cut.
     """
     generator = torch.Generator().manual_seed(0)
     image = example if isinstance(example, Tensor) else torch.randn(1, *example, generator=generator)
     original = with_heads(_plain_copy(module, image), image)
-    structure = analyse(original, image, keep)
+    structure = analyse(original, image, keep, progress)
     if not structure.groups and not structure.blocks:
         reasons = "; ".join(f"{path}: {why}" for path, why in list(structure.left_alone.items())[:3])
         raise ConfigError(f"nothing of the network can be cut ({reasons or 'it has no layer with weights'})")
@@ -105,8 +106,9 @@ def _counts(network: nn.Module, structure: Structure, image: Tensor, sides: Sequ
     spare = tuple(f"{name}." for name in training_only(network))
     used = {name for name, _ in network.named_parameters() if not name.startswith(spare)}
     images: dict[int | None, Tensor] = {None: image}
-    images |= {side: interpolate(image, (side, side)) for side in sides}
+    images |= {side: interpolate(image, (side, side)) for side in sides if (side, side) != image.shape[2:]}
     traces = {side: traced(network, one, structure.choices) for side, one in images.items()}
+    traces |= {side: traces[None] for side in sides if side not in traces}
     return Counts(network, structure, used, traces)
 
 

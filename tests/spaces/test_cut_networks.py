@@ -120,6 +120,26 @@ def test_scores_by_gradients_replace_magnitudes() -> None:
     assert set(magnitudes(network, structure)) == {"0", "3"}
 
 
+def test_other_weights_need_no_new_analysis() -> None:
+    first = plain()
+    second = copy.deepcopy(first)
+    with torch.no_grad():
+        for tensor in second.state_dict().values():
+            tensor.copy_(torch.rand_like(tensor.float()))
+    quick, slow = from_module(first, (1, 8, 8)).with_weights(second), from_module(second, (1, 8, 8))
+    assert quick.cutter.orders == slow.cutter.orders
+    half = slow.uniform(0.5)
+    wanted = slow.build(half).state_dict()
+    assert all(torch.equal(t, wanted[name]) for name, t in quick.build(half).state_dict().items())
+    assert torch.equal(quick.build(quick.whole)[0].weight, second[0].weight)  # type: ignore[arg-type, index]
+
+
+def test_the_progress_of_the_analysis_is_reported() -> None:
+    calls: list[tuple[int, int]] = []
+    from_module(plain(), (1, 8, 8), progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(0, 2), (1, 2)]
+
+
 def test_small_groups_have_the_shares_that_differ() -> None:
     space = from_module(plain(), (1, 8, 8))
     genes = {gene.name: gene.options for gene in space.declaration.genes}
