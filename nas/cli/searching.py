@@ -123,16 +123,21 @@ def run_search(
     except KeyboardInterrupt:  # while workers start, or while results are written
         again = "; repeat the command to continue" if (place / ORIGINAL).exists() else ""
         go_on = (
-            f"; continue with: {command('nas', 'search', '--resume', out)}"
+            f"; continue with: {command('nas', _command_of(checked), '--resume', out)}"
             if (place / FILE).exists()
             else again
         )
         output().print(f"Interrupted{go_on}")
         raise typer.Exit(130) from None
     page = report_at_the_end(result, result.space or parts.problem.space)
-    _report(result, out, parts.loop, None if page is None else out / page.name)
+    _report(result, out, parts.loop, None if page is None else out / page.name, _command_of(checked))
     if result.state == "interrupted":
         raise typer.Exit(130)
+
+
+def _command_of(config: SearchConfig) -> str:
+    """The command that continues a run with this config."""
+    return "shrink" if config.space.name == SHRINKABLE else "search"
 
 
 def _prepared(config: SearchConfig, base: Path | None, out: Path) -> tuple[SearchConfig, Problem | None]:
@@ -377,7 +382,9 @@ def _stop_cleanly_on_sigterm() -> Callable[[SearchState], None]:
     return callback
 
 
-def _report(result: SearchResult, out: Path, loop: LoopSettings, page: Path | None) -> None:
+def _report(
+    result: SearchResult, out: Path, loop: LoopSettings, page: Path | None, by: str = "search"
+) -> None:
     console, summary = output(), result.summary
     reason = summary.get("stopped_by")
     planned = loop.evaluations or 0
@@ -405,7 +412,7 @@ def _report(result: SearchResult, out: Path, loop: LoopSettings, page: Path | No
             console.print(expected_note(result.table))
     go_on = continue_command(
         out, state=result.state, evaluations=summary["evaluations"], planned=planned,
-        seconds=loop.seconds, spent=summary["seconds"], stopped_by=reason,
+        seconds=loop.seconds, spent=summary["seconds"], stopped_by=reason, by=by,
     )  # fmt: skip
     further = "" if go_on is None else f"\n  {go_on}   continues this search"
     if not result.front.empty and result.out is not None and (result.out / WEIGHTS / INDEX).is_file():

@@ -11,6 +11,7 @@ from nas.core.text import shell_quoted
 from nas.report.records import Command
 from nas.report.sources import UNDER_WAY, Source
 from nas.runs.next_steps import continue_command
+from nas.runs.original import command_of
 
 _DATA = "digits"  # default data of a search
 
@@ -34,7 +35,7 @@ def run_commands(source: Source) -> list[Command]:
         go_on = continue_command(
             source.folder, state=source.state, evaluations=int(summary["evaluations"]),
             planned=int(loop["evaluations"]), seconds=loop["seconds"], spent=float(summary["seconds"]),
-            stopped_by=source.stopped_by,
+            stopped_by=source.stopped_by, by=command_of(source.config),
         )  # fmt: skip
         if go_on is not None:
             found.append(Command("Continue the search", go_on))

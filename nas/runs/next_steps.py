@@ -16,8 +16,9 @@ def continue_command(
     seconds: float | None,
     spent: float = 0.0,
     stopped_by: str | None = None,
+    by: str = "search",
 ) -> str | None:
-    """The shell command that continues a run of `nas search`; None for a run whose space is exhausted.
+    """The shell command that continues a run of `nas search`, or of the command `by`; None for a run whose space is exhausted.
 
     A resumed run would end at once at a bound it has reached, so the command raises the bound that ended it: the `planned`
     evaluations, or the time limit of `seconds`, of which the run has `spent` some, or the rule of `stop` in `stopped_by`. A
@@ -25,7 +26,7 @@ def continue_command(
     """
     if state == "exhausted":
         return None
-    words: list[str | Path] = ["nas", "search", "--resume", Path(folder)]
+    words: list[str | Path] = ["nas", by, "--resume", Path(folder)]
     if stopped_by and not stopped_by.startswith("callback:"):
         words += ["--set", "stop=[]"]
     if evaluations >= planned:

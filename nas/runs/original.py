@@ -53,6 +53,11 @@ def original_values(config: Mapping[str, Any]) -> dict[str, float]:
     return {str(name): float(value) for name, value in values.items() if isinstance(value, (int, float))}
 
 
+def command_of(config: Mapping[str, Any]) -> str:
+    """The command whose `--resume` continues a run with this config: `shrink` or `search`."""
+    return "shrink" if original_values(config) else "search"
+
+
 def difference_text(
     row: Mapping[str, Any], original: Mapping[str, float], objectives: Sequence[Objective]
 ) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from nas.core.errors import ConfigError
 from nas.core.files import absolute
+from nas.core.network_names import CELL, MUXNET
 from nas.core.trust import Named, named_code, where_of
 from nas.engine.kept_weights import FOLDER, weights_entry
 from nas.export.load_network import run_config
@@ -37,9 +39,31 @@ class Picked:
         return named_code({"space": self.space}, self.base)
 
 
-def is_run(model: str) -> bool:
-    """Whether a model names the folder of a run."""
-    return (Path(model) / FILE).is_file()
+def is_run(model: str | os.PathLike[str]) -> bool:
+    """Whether a model names the folder of a run. Raises `ConfigError` for another folder or file, and a path that does not exist."""
+    path = Path(model)
+    if (path / FILE).is_file():
+        return True
+    if isinstance(model, os.PathLike) or _is_path(model):
+        if path.is_dir():
+            why = f"the folder holds no run ({FILE}): name the folder of a run"
+        elif path.suffix == ".py":
+            why = f"name its function that returns the network too, such as {path}:make_model"
+        elif path.is_file():
+            why = "expected the network, not a file: file.py:function, a listed network or the folder of a run; its weights are a setting of their own (--weights FILE)"
+        else:
+            why = "the folder does not exist: name the folder of a run, file.py:function or a listed network (nas list models)"
+        raise ConfigError(f"model {path}: {why}")
+    return False
+
+
+def _is_path(model: str) -> bool:
+    """Whether a text can only be meant as a path."""
+    from search_spaces.networks import LISTED_NETWORKS
+
+    if ":" in model or MUXNET.match(model) or CELL.fullmatch(model) or model in LISTED_NETWORKS:
+        return False
+    return "/" in model or os.sep in model or Path(model).exists() or model.endswith(".py")
 
 
 def picked(run: str | Path, pick: str = "knee") -> Picked:

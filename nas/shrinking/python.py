@@ -111,7 +111,7 @@ def shrinking_parts(
 
 
 def _picked(asked: Asked) -> Picked | None:
-    if not isinstance(asked.model, (str, os.PathLike)) or not is_run(os.fspath(asked.model)):
+    if not isinstance(asked.model, (str, os.PathLike)) or not is_run(asked.model):
         return None
     if asked.weights is not None:
         raise ConfigError(

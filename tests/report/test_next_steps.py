@@ -50,6 +50,15 @@ def test_the_rule_that_ended_a_run_is_taken_away(reason, evaluations, flags) -> 
     assert shlex.split(said) == ["nas", "search", "--resume", "run", *flags]
 
 
+def test_a_shrink_run_is_continued_by_its_own_command() -> None:
+    said = continue_command("run", state="finished", evaluations=9, planned=9, seconds=None, by="shrink")
+    assert said == "nas shrink --resume run --budget 18"
+    source = source_of(table_of(frame_of(THREE, 12), THREE))
+    tuned = {**source.config, "evaluator": {"name": "tuning", "original": {"error": 3.0}}}
+    texts = {c.what: c.before for c in run_commands(dataclasses.replace(source, config=tuned))}
+    assert texts["Continue the search"].startswith("nas shrink --resume ")
+
+
 def test_the_report_of_a_run_that_ended_at_its_time_limit_raises_the_limit() -> None:
     source = source_of(table_of(frame_of(THREE, 12), THREE), loop={"evaluations": 20, "seconds": 60.0})
     texts = {c.what: c.before for c in run_commands(source)}

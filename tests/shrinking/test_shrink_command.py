@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 import torch
 
 import nas
+from nas.core.errors import ConfigError
 from nas.runs.history import read_history
 from tests.shared.commands import Done
 
@@ -225,6 +228,38 @@ def test_a_config_describes_a_shrink_run(command: Run, folder: Path) -> None:
     assert summary["budgets"] == {"0": 3, "1": 1}
     config = json.loads(Path("runs/mine/config.json").read_text())
     assert config["evaluator"]["distillation"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("runs/nothere", "model runs/nothere: the folder does not exist: name the folder of a run"),
+        ("empty", "model empty: the folder holds no run (history.sqlite)"),
+        ("my_net.py", "name its function that returns the network too, such as my_net.py:make_model"),
+        ("trained.pt", "expected the network, not a file"),
+    ],
+)
+def test_a_path_that_is_no_run_is_refused(command: Run, folder: Path, model: str, said: str) -> None:
+    Path("empty").mkdir()
+    done = command("shrink", model, "--data", "digits", "--out", "runs/smaller")
+    assert done.code != 0
+    assert said in done.sentence
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        nas.shrink(Path(model), data="digits")
+    assert not Path("runs/smaller").exists()
+
+
+def test_the_command_that_a_run_proposes_continues_it(command: Run, folder: Path) -> None:
+    done = shrink(command, "my_net.py:make_model", "--weights", "trained.pt", budget=3)
+    proposed = next(line.strip() for line in done.out.splitlines() if "continues this search" in line)
+    assert proposed.startswith("nas shrink --resume runs/smaller --budget 6 ")
+    Path("my_net.py").write_text(Path("my_net.py").read_text() + "# a comment\n\nchanged = 1\n")
+    words = shlex.split(proposed.partition("   ")[0])[1:]
+    refused = command(*words)
+    assert "--accept-changed-code" in refused.sentence
+    done = command(*words, "--accept-changed-code")
+    assert done.code == 0, done.err
+    assert len(read_history(Path("runs/smaller"))[0]) == 6
 
 
 def test_missing_arguments_are_named(command: Run, folder: Path) -> None:

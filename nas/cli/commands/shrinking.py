@@ -73,6 +73,13 @@ def shrink(
     out: Annotated[Folder, typer.Option(help="Output folder for the original, log, front and plots.")] = None,
     resume: Annotated[Folder, typer.Option(help="Continue the run in this folder.")] = None,
     trust: Trust = False,
+    accept_changed_code: Annotated[
+        bool,
+        typer.Option(
+            "--accept-changed-code",
+            help="With `--resume`: accept that your code changed; the run records it.",
+        ),
+    ] = False,
     settings: ConfigSettings = None,
 ) -> None:
     """Search for smaller networks within a trained one.
@@ -84,7 +91,8 @@ def shrink(
     from nas.cli.shrinking import ShrinkFlags, run_shrink
 
     flags = Flags(
-        None, algorithm, budget, seed, workers, executor, address, out, tuple(settings or ()), trust=trust
-    )
+        None, algorithm, budget, seed, workers, executor, address, out, tuple(settings or ()), trust=trust,
+        accept_changed_code=accept_changed_code,
+    )  # fmt: skip
     own = ShrinkFlags(weights, data, keep, pick, tuple(objective or ()), tuple(limit or ()))
     run_shrink(model, own, flags, resume)
