@@ -34,6 +34,9 @@ class Following(Protocol):
     def bounds(self, vector: Vector, start: int, end: int) -> None:
         """A slice of a dimension."""
 
+    def stays(self, vector: Vector) -> None:
+        """The running operator needs all of these labels: they are never cut."""
+
     def resized_groups(self) -> None:
         """The running convolution has as many groups as its channels allow."""
 

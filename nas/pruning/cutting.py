@@ -94,7 +94,7 @@ def _set_sizes(module: nn.Module, depthwise: bool) -> None:
     if isinstance(module, nn.modules.conv._ConvNd):
         first, second = module.weight.shape[:2]
         if depthwise:
-            module.groups = second if module.transposed and module.groups == 1 else _groups(module)
+            module.groups = _groups(module)
         results, arguments = (second, first) if module.transposed else (first, second)
         module.out_channels = results * (module.groups if module.transposed else 1)
         module.in_channels = arguments * (1 if module.transposed else module.groups)
@@ -113,9 +113,12 @@ def _set_sizes(module: nn.Module, depthwise: bool) -> None:
 
 
 def _groups(module: Any) -> int:
-    """The groups of a depthwise convolution: results by the results of each channel."""
-    times: int = module.out_channels // module.groups
-    return int(module.weight.shape[0]) // times
+    """The groups that remain of a convolution whose groups are cut as a whole."""
+    channels = (
+        module.in_channels if module.transposed else module.out_channels
+    )  # of the weights' first dimension
+    each: int = channels // module.groups
+    return int(module.weight.shape[0]) // each
 
 
 def _resize(modules: Mapping[str, nn.Module], structure: Structure, lost: Lost) -> None:

@@ -46,11 +46,15 @@ def _convolution(trace: Following, args: tuple[Any, ...], out: Tensor) -> Axes:
         results = np.repeat(channels, len(first) // len(channels))
         trace.labels.tie(results, first)
         trace.resized_groups()
-    elif inside == 1 and len(first) == 1:
+    elif groups >= inside and transposed:  # whole groups; the weights of all have the same results
+        blocks = channels.reshape(groups, inside)
+        for column in blocks.T[1:]:
+            trace.labels.tie(blocks[:, 0], column)
         trace.labels.tie(channels, second)
-        results = channels
+        trace.labels.fix(first)
+        results = np.repeat(blocks[:, 0], len(first))
         trace.resized_groups()
-    elif groups >= inside and not transposed:  # whole groups
+    elif groups >= inside:  # whole groups
         blocks, parts = channels.reshape(groups, inside), first.reshape(groups, -1)
         for column in (*blocks.T[1:], *parts.T):
             trace.labels.tie(blocks[:, 0], column)
@@ -103,15 +107,52 @@ def _group_norm(trace: Following, args: tuple[Any, ...], out: Any) -> list[Axes]
     return [axes] + [zeros(t.shape) for t in out[1:]]
 
 
-def _reduction(trace: Following, args: tuple[Any, ...], out: Any) -> Axes:
-    """A mean, sum or maximum over some dimensions, all without arguments."""
-    first = out if isinstance(out, Tensor) else out[0]
+def _reduction(trace: Following, args: tuple[Any, ...], out: Any) -> Axes | list[Axes]:
+    """A mean, sum, maximum or deviation over some dimensions, all without arguments; one or several results."""
     axes = trace.axes(args[0])
     given = args[1] if len(args) > 1 and args[1] not in ([], None) else range(len(axes))
     dims = {d % len(axes) for d in ([given] if isinstance(given, int) else given)}
-    if first.dim() == len(axes):
-        return [np.zeros(1, dtype=np.int64) if d in dims else v for d, v in enumerate(axes)]
-    return [v for d, v in enumerate(axes) if d not in dims]
+    results = [out] if isinstance(out, Tensor) else out
+    found = []
+    for result in results:
+        if result.dim() == len(axes):
+            found.append([np.zeros(1, dtype=np.int64) if d in dims else v for d, v in enumerate(axes)])
+        else:
+            found.append([v for d, v in enumerate(axes) if d not in dims])
+    return found[0] if isinstance(out, Tensor) else found
+
+
+def _vector_norm(trace: Following, args: tuple[Any, ...], out: Tensor) -> Axes | list[Axes]:
+    """Its second argument is the order of the norm."""
+    return _reduction(trace, (args[0], *args[2:]), out)
+
+
+def _extreme(trace: Following, args: tuple[Any, ...], out: Any) -> Axes | list[Axes]:
+    """Extremes along one dimension, and their places in it (places among channels would change); or one of all elements."""
+    axes = trace.axes(args[0])
+    if len(args) > 1:
+        trace.stays(axes[args[1] % len(axes)])
+    return _reduction(trace, args, out)
+
+
+def _glu(trace: Following, args: tuple[Any, ...], out: Tensor) -> Axes:
+    """The first half of a dimension, gated by the second one."""
+    axes = list(trace.axes(args[0]))
+    d = (args[1] if len(args) > 1 else -1) % len(axes)
+    half, gate = np.split(axes[d], 2)
+    trace.labels.tie(half, gate)
+    axes[d] = half
+    return axes
+
+
+def _channel_shuffle(trace: Following, args: tuple[Any, ...], out: Tensor) -> Axes:
+    """The channels of all groups in turn; of each group the same ones are cut."""
+    axes = list(trace.axes(args[0]))
+    blocks = axes[1].reshape(args[1], -1)
+    for row in blocks[1:]:
+        trace.labels.tie(blocks[0], row)
+    axes[1] = blocks.T.reshape(-1)
+    return axes
 
 
 def _spatial(trace: Following, args: tuple[Any, ...], out: Any) -> list[Axes]:
@@ -125,7 +166,7 @@ def _spatial(trace: Following, args: tuple[Any, ...], out: Any) -> list[Axes]:
             if len(vector) == len(kept[d]):
                 kept[d] = vector
             else:
-                trace.labels.fix(vector)
+                trace.stays(vector)
         found.append(kept)
     return found
 
@@ -144,7 +185,13 @@ LAYERS: dict[Any, Rule] = {
     aten.native_layer_norm: _layer_norm,
     aten.native_group_norm: _group_norm,
     **dict.fromkeys((aten._softmax, aten._log_softmax, aten._safe_softmax), same),
-    **dict.fromkeys((aten.mean, aten.sum, aten.amax, aten.amin, aten.linalg_vector_norm), _reduction),
+    **dict.fromkeys(
+        (aten.mean, aten.sum, aten.amax, aten.amin, aten.var, aten.std, aten.var_mean), _reduction
+    ),
+    aten.linalg_vector_norm: _vector_norm,
+    **dict.fromkeys((aten.max, aten.min, aten.median), _extreme),
+    aten.glu: _glu,
+    aten.channel_shuffle: _channel_shuffle,
     **dict.fromkeys(
         (
             *(aten.max_pool2d_with_indices, aten.avg_pool2d, aten._adaptive_avg_pool2d),

@@ -54,6 +54,11 @@ def _expand(trace: Following, args: tuple[Any, ...], out: Tensor) -> Axes:
     return found
 
 
+def _repeat(trace: Following, args: tuple[Any, ...], out: Tensor) -> Axes:
+    axes, new = trace.axes(args[0]), out.dim() - args[0].dim()
+    return [*zeros(out.shape[:new]), *(np.tile(v, n) for v, n in zip(axes, args[1][new:], strict=True))]
+
+
 def _unsqueeze(trace: Following, args: tuple[Any, ...], out: Tensor) -> Axes:
     axes = list(trace.axes(args[0]))
     axes.insert(args[1] % out.dim(), np.zeros(1, dtype=np.int64))
@@ -194,6 +199,7 @@ MOVES: dict[Any, Rule] = {
         same,
     ),
     aten.expand: _expand,
+    aten.repeat: _repeat,
     aten.unsqueeze: _unsqueeze,
     aten.squeeze: _squeeze,
     aten.slice: _slice,

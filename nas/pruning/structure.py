@@ -149,7 +149,7 @@ def _why_fixed(trace: Trace, name: str) -> str:
     if any(f"{name}.{own}" in trace.outputs for own in ("weight", "in_proj_weight")):
         return "its channels are the network's output"
     where = "; ".join(f"{operator} in {path or 'the network'}" for operator, path in trace.unknown.items())
-    return f"its channels must keep their number{f' (operators without a rule: {where})' if where else ''}"
+    return f"its channels must keep their number{f' (for {where})' if where else ''}"
 
 
 def _blocks(trace: Trace) -> list[str]:

@@ -69,7 +69,7 @@ class Trace:
     work: list[Work] = field(default_factory=list)
     # convolutions whose number of groups is that of their channels
     depthwise: set[str] = field(default_factory=set)
-    # operators without a rule, and the module that calls them
+    # operators without a rule, or that need all channels, and the module that calls them
     unknown: dict[str, str] = field(default_factory=dict)
     # the tensors that a tensor is the sum of, or a function element by element
     sums: dict[int, set[int]] = field(default_factory=dict)
@@ -86,6 +86,7 @@ class Trace:
         self._alive: list[Tensor] = []  # so that no id is used twice
         self._names: dict[int, str] = {}
         self._stack: list[str] = []
+        self._operator = ""  # that runs now
         self._derived: set[int] = set()  # tensors that depend on the input
         both = (self.network.named_parameters, self.network.named_buffers)
         for named in both:
@@ -177,6 +178,12 @@ class Trace:
                 if bound == value and 0 < bound < len(vector):
                     self.resized.append(Resized(self.owner, name, vector[:bound]))
 
+    def stays(self, vector: Vector) -> None:
+        """Fix labels that the running operator needs, and record it if there are any."""
+        if self.labels.roots(vector).any():
+            self.unknown.setdefault(self._operator, self.owner)
+            self.labels.fix(vector)
+
     def resized_groups(self) -> None:
         """Record that the running convolution has as many groups as channels."""
         self.depthwise.add(self.owner)
@@ -203,6 +210,7 @@ class Trace:
     def operator(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], out: Any) -> None:
         """Follow the labels through one operator."""
         packet, single = func._overloadpacket, isinstance(out, Tensor)
+        self._operator = packet.__name__
         results = [out] if single else list(tensors_in(out if isinstance(out, (tuple, list)) else ()))
         tensors = [*tensors_in(args), *tensors_in(kwargs.values())]
         if self._derived & set(map(id, tensors)):
@@ -217,7 +225,8 @@ class Trace:
             rule = pointwise
         made = None if rule is None or not results else rule(self, args, out)
         if made is None:
-            self._without_rule(packet.__name__, tensors)
+            for vector in (vector for tensor in tensors for vector in self.axes(tensor)):
+                self.stays(vector)
             found = [zeros(t.shape) for t in results]
         else:
             several: Any = made
@@ -228,13 +237,6 @@ class Trace:
             self.sums.setdefault(id(out), set()).update(map(id, tensors))
             if packet in _SUMS and len(tensors) > 1:
                 self.added.add(id(out))
-
-    def _without_rule(self, operator: str, tensors: Sequence[Tensor]) -> None:
-        for tensor in tensors:
-            for vector in self.axes(tensor):
-                if self.labels.roots(vector).any():
-                    self.unknown.setdefault(operator, self.owner)
-                    self.labels.fix(vector)
 
 
 def tensors_in(values: Any) -> Iterator[Tensor]:
