@@ -36,7 +36,7 @@ def analyse(
 ) -> Structure:
     """What can be cut in a network for images like `example` (1, c, h, w).
 
-    Every group is cut in several ways and every block removed, each alone. A cut network must return what the original returns with the same channels at zero, both without the statistics of norms and means, which a cut
+    Every group is cut in several ways and every block removed, each alone; then all groups at once. A cut network must return what the original returns with the same channels at zero, both without the statistics of norms and means, which a cut
     changes; without a block, what it returns with the block's parameters at zero. What fails is left alone, with the reason. `keep` are paths of modules whose tensors all stay as they are.
     `progress` is called with the number of groups and blocks that were tried, and that of all; another round may follow. Raises `ConfigError` for a network that cannot be analysed, or an unknown module.
     """
@@ -62,7 +62,10 @@ def analyse(
         for i in sites:
             choices[i] = choices.get(i, 0) + 1
     left = {name: first.get(name, why) for name, why in structure.left_alone.items()}
-    return _without(dataclasses.replace(structure, left_alone=left), reasons, keep)
+    found = _without(dataclasses.replace(structure, left_alone=left), reasons, keep)
+    with evaluating(network):
+        together = _failing_together(network, found, example)
+    return _without(found, together, ()) if together else found
 
 
 def _lively(network: nn.Module) -> nn.Module:
@@ -112,6 +115,28 @@ def _failures(
         reason = _not_residual(network, block, example)
         if reason:
             found[block] = reason
+    return found
+
+
+def _failing_together(network: nn.Module, structure: Structure, example: Tensor) -> dict[str, str]:
+    """For each group that cannot be cut together with those before it, the reason; none where all can be cut at once."""
+    rng, found = np.random.default_rng(1), dict[str, str]()
+    for _ in range(2):
+        gone = {}
+        for group in structure.groups:
+            count = len(group.units)
+            kept = group.kept(rng.permutation(count), int(rng.integers(1, count)))
+            gone[group.name] = np.setdiff1d(group.units, kept).tolist()
+        usable = {name: units for name, units in gone.items() if name not in found}
+        if not _failure(network, structure, example, [u for units in usable.values() for u in units]):
+            continue
+        before: list[int] = []
+        for name, units in usable.items():
+            reason = _failure(network, structure, example, before + units)
+            if reason:
+                found[name] = f"cut together with other layers: {reason}"
+            else:
+                before += units
     return found
 
 

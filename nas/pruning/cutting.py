@@ -123,18 +123,13 @@ def _groups(module: Any) -> int:
 
 def _resize(modules: Mapping[str, nn.Module], structure: Structure, lost: Lost) -> None:
     """Set the numbers of channels that modules keep as attributes."""
-    sizes: dict[tuple[str, str, int | None], set[int]] = {}
     for one in structure.resized:
-        size = int((~lost(one.labels)).sum())
-        sizes.setdefault((one.module, one.name, one.item), set()).add(size)
-    for (path, name, item), found in sizes.items():
-        module = modules.get(path)
-        if module is None or len(found) > 1:
-            continue  # of a removed block; or a number that means several things: it stays
-        size = found.pop()
-        if item is None:
-            setattr(module, name, size)
+        module, size = modules.get(one.module), int((~lost(one.labels)).sum())
+        if module is None:
+            continue  # of a removed block
+        if one.item is None:
+            setattr(module, one.name, size)
         else:
-            value = list(getattr(module, name))
-            value[item] = size
-            setattr(module, name, type(getattr(module, name))(value))
+            value = list(getattr(module, one.name))
+            value[one.item] = size
+            setattr(module, one.name, type(getattr(module, one.name))(value))

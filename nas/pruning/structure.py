@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -89,8 +89,17 @@ def structure_of_trace(trace: Trace) -> Structure:
     groups = [dataclasses.replace(group, parts=_parts(group, dimensions)) for group in groups]
     usable = among([int(u) for group in groups for u in group.units])
     kept = {name: [np.where(usable(v), v, FIXED) for v in axes] for name, axes in tensors.items()}
-    resized = tuple(Resized(r.module, r.name, labels.roots(r.labels), r.item) for r in trace.resized)
+    resized = _unambiguous(Resized(r.module, r.name, labels.roots(r.labels), r.item) for r in trace.resized)
     return Structure(tuple(groups), tuple(_blocks(trace)), kept, resized, frozenset(trace.depthwise), left)
+
+
+def _unambiguous(resized: Iterable[Resized]) -> tuple[Resized, ...]:
+    """Each attribute once, without those that are the numbers of different labels: these would have two sizes where their cuts differ."""
+    found: dict[tuple[str, str, int | None], dict[bytes, Resized]] = {}
+    for one in resized:
+        places = found.setdefault((one.module, one.name, one.item), {})
+        places.setdefault(np.sort(one.labels).tobytes(), one)
+    return tuple(one for places in found.values() if len(places) == 1 for one in places.values())
 
 
 def units_of(vector: Vector) -> Vector:

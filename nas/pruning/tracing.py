@@ -87,6 +87,7 @@ class Trace:
         self._names: dict[int, str] = {}
         self._stack: list[str] = []
         self._operator = ""  # that runs now
+        self._heads: list[Vector] = []  # the labels of attention heads
         self._derived: set[int] = set()  # tensors that depend on the input
         both = (self.network.named_parameters, self.network.named_buffers)
         for named in both:
@@ -127,22 +128,33 @@ class Trace:
         """Along which of the dimensions `wide` channels may be cut after a split of `flat` into `sizes`; None: none.
 
         The number of attention heads, by the name of an attribute of the module, is tried first, then the last dimension, then the others.
-        `choices` has the numbers of the candidates of a site that did not work.
+        Where the last dimension has this size too, it is that of a head. `choices` has the numbers of the candidates of a site that did not work.
         """
-        counts = {value for name, value in self._numbers() if "head" in name and "dim" not in name}
-        heads = [d for d in wide if sizes[d] in counts][-1:]
+        counts = {value for name, value in self._numbers() if _counts_heads(name)}
+        heads = [d for d in wide if sizes[d] in counts]
+        heads = [d for d in heads if d != len(sizes) - 1 or len(heads) == 1][-1:]
         candidates = [*heads, *(d for d in reversed(wide) if d not in heads)]
         place = self.choices.get(len(self.sites), 0)
         self.sites.append((flat, len(candidates)))
-        return candidates[place] if place < len(candidates) else None
+        if place >= len(candidates):
+            return None
+        if candidates[place] in heads:
+            self._heads.append(np.moveaxis(flat.reshape(sizes), heads[0], -1).reshape(-1, sizes[heads[0]])[0])
+        return candidates[place]
 
     def counted(self, vector: Vector) -> None:
-        """Record the attributes of the module that are the number of these labels."""
-        if len(vector) == 1 or not self.labels.roots(vector).any():
+        """Record the attributes of the module that are the number of these labels.
+
+        Where attributes of the heads' number and others have this value, those are meant that go with the labels.
+        """
+        roots = self.labels.roots(vector)
+        if len(vector) == 1 or not roots.any():
             return
-        self.resized += [
-            Resized(self.owner, name, vector) for name, value in self._numbers() if value == len(vector)
-        ]
+        names = [name for name, value in self._numbers() if value == len(vector)]
+        if len({_counts_heads(name) for name in names}) == 2:
+            of_heads = any(np.array_equal(self.labels.roots(heads), roots) for heads in self._heads)
+            names = [name for name in names if _counts_heads(name) == of_heads]
+        self.resized += [Resized(self.owner, name, vector) for name in names]
 
     def _numbers(self) -> Iterator[tuple[str, int]]:
         module = self.modules.get(self.owner)
@@ -237,6 +249,11 @@ class Trace:
             self.sums.setdefault(id(out), set()).update(map(id, tensors))
             if packet in _SUMS and len(tensors) > 1:
                 self.added.add(id(out))
+
+
+def _counts_heads(name: str) -> bool:
+    """Whether an attribute of this name is a number of attention heads."""
+    return "head" in name and "dim" not in name
 
 
 def tensors_in(values: Any) -> Iterator[Tensor]:

@@ -327,6 +327,77 @@ def test_a_module_that_is_used_twice_is_cut_once() -> None:
     assert structure.group("stem").layers == ("stem", "middle")
 
 
+class Manual(nn.Module):
+    """Attention as written by hand; `named` says whether its views name the width of a head."""
+
+    def __init__(self, heads: int, width: int, named: bool, joined: bool) -> None:
+        super().__init__()
+        self.num_heads, self.head_dim, self.named, self.joined = heads, width, named, joined
+        inside = heads * width
+        self.q, self.k, self.v = (nn.Linear(16, inside) for _ in range(3))
+        self.qkv = nn.Linear(16, 3 * inside)
+        self.out = nn.Linear(inside, 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.flatten(2).transpose(1, 2)
+        b, n, _ = x.shape
+        last = self.head_dim if self.named else -1
+        if self.joined:
+            q, k, v = self.qkv(x).reshape(b, n, 3, self.num_heads, last).permute(2, 0, 3, 1, 4)
+        else:
+            q, k, v = (
+                f(x).view(b, n, self.num_heads, last).transpose(1, 2) for f in (self.q, self.k, self.v)
+            )
+        weights = (4 * q @ k.transpose(-2, -1)).softmax(-1)
+        return self.out((weights @ v).transpose(1, 2).reshape(b, n, -1)).transpose(1, 2)[..., None]
+
+
+@pytest.mark.parametrize("joined", [False, True])
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize(("heads", "width"), [(4, 4), (3, 3), (2, 8)])
+def test_heads_of_attention_by_hand_are_cut_even_if_they_are_as_many_as_wide(
+    heads: int, width: int, named: bool, joined: bool
+) -> None:
+    middle = Manual(heads, width, named, joined)
+    _, structure = small(middle, lambda m, x: m(x))
+    assert names(structure) == {"stem": 16, "middle.qkv" if joined else "middle.q": heads, "middle.out": 16}
+
+
+def test_attention_whose_last_dimension_are_as_many_heads_is_left_alone() -> None:
+    class HeadsLast(Manual):
+        def forward(self, x: Tensor) -> Tensor:
+            x = x.flatten(2).transpose(1, 2)
+            b, n, _ = x.shape
+            q, k, v = (
+                f(x).view(b, n, self.head_dim, self.num_heads).permute(0, 3, 1, 2)
+                for f in (self.q, self.k, self.v)
+            )
+            weights = (4 * q @ k.transpose(-2, -1)).softmax(-1)
+            return self.out((weights @ v).permute(0, 2, 3, 1).reshape(b, n, -1)).transpose(1, 2)[..., None]
+
+    _, structure = small(HeadsLast(4, 4, True, False), lambda m, x: m(x))
+    assert names(structure) == {"stem": 16, "middle.out": 16}
+    assert structure.left_alone["middle.q"].startswith("the cut network ")
+
+
+def test_layers_that_can_be_cut_alone_but_not_together_are_not_offered_together() -> None:
+    def joint(m: Any, x: Tensor) -> Tensor:
+        a, b = m[0](x), m[1](x)
+        both = a.shape[1] < 6 and b.shape[1] < 4
+        return torch.cat([a, b], 1) * (2 if both else 1)
+
+    torch.manual_seed(0)
+    network, structure = analysed(
+        Net(nn.ModuleList([nn.Conv2d(16, 6, 1), nn.Conv2d(16, 4, 1)]), joint, 10), SMALL
+    )
+    assert names(structure) == {"stem": 16, "middle.0": 6}
+    assert (
+        structure.left_alone["middle.1"]
+        == "cut together with other layers: the cut network computes something else"
+    )
+    check_random_cuts(network, structure, SMALL)
+
+
 # -- refused
 
 
@@ -434,18 +505,18 @@ def test_a_block_that_changes_its_argument_without_its_branch_stays(
     assert "changes its argument" in structure.left_alone["middle"]
 
 
-def test_kept_modules_keep_all_their_tensors() -> None:
+@pytest.mark.parametrize("path", ["blocks.3.conv_dw", "blocks.3.bn1", "blocks.3.conv_pwl", "classifier"])
+def test_kept_modules_keep_all_their_tensors(path: str) -> None:
     torch.manual_seed(0)
     network = create_network("mobilenet_v2_050", num_classes=10, resolution=64)
-    for path in ("blocks.3.conv_dw", "blocks.3.bn1", "blocks.3.conv_pwl", "classifier"):
-        _, structure = analysed(network, keep=(path,))
-        every = [unit for group in structure.groups for unit in group.units.tolist()]
-        made = cut(network, structure, every[::2])
-        kept = network.get_submodule(path).state_dict()
-        assert {n: t.shape for n, t in made.get_submodule(path).state_dict().items()} == {
-            n: t.shape for n, t in kept.items()
-        }
-        assert any(why == f"{path} is kept" for why in structure.left_alone.values())
+    _, structure = analysed(network, keep=(path,))
+    every = [unit for group in structure.groups for unit in group.units.tolist()]
+    made = cut(network, structure, every[::2])
+    kept = network.get_submodule(path).state_dict()
+    assert {n: t.shape for n, t in made.get_submodule(path).state_dict().items()} == {
+        n: t.shape for n, t in kept.items()
+    }
+    assert any(why == f"{path} is kept" for why in structure.left_alone.values())
 
 
 class Attention(nn.Module):

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 import nas
 from nas.core.errors import ConfigError
@@ -260,6 +262,32 @@ def test_the_command_that_a_run_proposes_continues_it(command: Run, folder: Path
     done = command(*words, "--accept-changed-code")
     assert done.code == 0, done.err
     assert len(read_history(Path("runs/smaller"))[0]) == 6
+
+
+def three_classes(folder: Path, kind: str) -> str:
+    """Data of coloured noise in three classes: a folder of PNG files, or a Parquet file with the same images."""
+    rng, rows = np.random.default_rng(0), []
+    for place, name in enumerate(("blue", "green", "red")):
+        (folder / "images" / name).mkdir(parents=True)
+        for number in range(10):
+            pixels = rng.integers(0, 120, (12, 12, 3)) + 120 * (np.arange(3) == place)
+            file = folder / "images" / name / f"{number}.png"
+            Image.fromarray(pixels.astype(np.uint8)).save(file)
+            rows.append({"image": {"bytes": file.read_bytes()}, "label": name})
+    pd.DataFrame(rows).to_parquet(folder / "images.parquet")
+    return "images" if kind == "folder" else "images.parquet"
+
+
+@pytest.mark.parametrize("kind", ["folder", "parquet"])
+def test_a_network_is_shrunk_on_your_images(command: Run, folder: Path, kind: str) -> None:
+    flags = ("--executor", "serial", "--algorithm", "random", "--budget", "2", "--out", "runs/smaller")
+    recipe = ("--set", "evaluator.recipe={epochs: 1, resolution: 12}", "--set", "space.train={epochs: 1}")
+    done = command("shrink", "my_net.py:make_model", "--data", three_classes(folder, kind), *flags, *recipe)
+    assert done.code == 0, done.err
+    config = json.loads(Path("runs/smaller/config.json").read_text())
+    assert (config["space"]["num_classes"], config["space"]["in_channels"]) == (3, 3)
+    best = pd.read_csv("runs/smaller/front.csv")["architecture"][0]
+    assert nas.load_network("runs/smaller", best)(torch.zeros(1, 3, 12, 12)).shape == (1, 3)
 
 
 def test_missing_arguments_are_named(command: Run, folder: Path) -> None:
