@@ -284,8 +284,6 @@ def test_a_network_is_shrunk_on_your_images(command: Run, folder: Path, kind: st
     recipe = ("--set", "evaluator.recipe={epochs: 1, resolution: 12}", "--set", "space.train={epochs: 1}")
     done = command("shrink", "my_net.py:make_model", "--data", three_classes(folder, kind), *flags, *recipe)
     assert done.code == 0, done.err
-    config = json.loads(Path("runs/smaller/config.json").read_text())
-    assert (config["space"]["num_classes"], config["space"]["in_channels"]) == (3, 3)
     best = pd.read_csv("runs/smaller/front.csv")["architecture"][0]
     assert nas.load_network("runs/smaller", best)(torch.zeros(1, 3, 12, 12)).shape == (1, 3)
 
