@@ -125,7 +125,7 @@ def _failing_together(network: nn.Module, structure: Structure, example: Tensor)
         gone = {}
         for group in structure.groups:
             count = len(group.units)
-            kept = group.kept(rng.permutation(count), int(rng.integers(1, count)))
+            kept = group.kept(rng.permutation(count).tolist(), int(rng.integers(1, count)))
             gone[group.name] = np.setdiff1d(group.units, kept).tolist()
         usable = {name: units for name, units in gone.items() if name not in found}
         if not _failure(network, structure, example, [u for units in usable.values() for u in units]):
