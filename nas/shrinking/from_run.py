@@ -10,7 +10,6 @@ from typing import Any
 
 from nas.core.errors import ConfigError
 from nas.core.files import absolute
-from nas.core.network_names import CELL, MUXNET
 from nas.core.trust import Named, named_code, where_of
 from nas.engine.kept_weights import FOLDER, weights_entry
 from nas.export.load_network import run_config
@@ -18,6 +17,7 @@ from nas.export.picks import choose
 from nas.runs.history import FILE
 from nas.runs.reading import load_run
 from nas.shrinking.from_config import SHRINKABLE
+from nas.shrinking.models import means_path
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def is_run(model: str | os.PathLike[str]) -> bool:
     path = Path(model)
     if (path / FILE).is_file():
         return True
-    if isinstance(model, os.PathLike) or _is_path(model):
+    if isinstance(model, os.PathLike) or means_path(model):
         if path.is_dir():
             why = f"the folder holds no run ({FILE}): name the folder of a run"
         elif path.suffix == ".py":
@@ -55,15 +55,6 @@ def is_run(model: str | os.PathLike[str]) -> bool:
             why = "the folder does not exist: name the folder of a run, file.py:function or a listed network (nas list models)"
         raise ConfigError(f"model {path}: {why}")
     return False
-
-
-def _is_path(model: str) -> bool:
-    """Whether a text can only be meant as a path."""
-    from search_spaces.networks import LISTED_NETWORKS
-
-    if ":" in model or MUXNET.match(model) or CELL.fullmatch(model) or model in LISTED_NETWORKS:
-        return False
-    return "/" in model or os.sep in model or Path(model).exists() or model.endswith(".py")
 
 
 def picked(run: str | Path, pick: str = "knee") -> Picked:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -161,3 +162,12 @@ def check_cuttable(network: nn.Module, name: str) -> None:
         check_network(network)
     except ConfigError as error:
         raise ConfigError(f"model {name}: {error}") from None
+
+
+def means_path(model: str) -> bool:
+    """Whether a text can only be meant as a path."""
+    from search_spaces.networks import LISTED_NETWORKS
+
+    if ":" in model or MUXNET.match(model) or CELL.fullmatch(model) or model in LISTED_NETWORKS:
+        return False
+    return "/" in model or os.sep in model or Path(model).exists() or model.endswith(".py")
