@@ -37,6 +37,7 @@ _FOR: Mapping[str, str] = {
     "detection": "nas train --task detection",
     "tensorboard": "nas search --tensorboard",
     "mlflow": "nas search --mlflow",
+    "wandb": "nas search --wandb",
     "dev": "tests, style and types of this package",
 }
 

@@ -115,7 +115,7 @@ def test_a_setting_that_a_callback_does_not_have_is_refused(own: Path, nas_comma
     assert "no setting 'fiel' (did you mean 'file'?)" in done.sentence
 
 
-@pytest.mark.parametrize("tracker", ["tensorboard", "mlflow"])
+@pytest.mark.parametrize("tracker", ["tensorboard", "mlflow", "wandb"])
 def test_a_missing_package_is_one_sentence_with_the_command_that_installs_it(
     tracker: str, folder: Path, nas_command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,5 +128,4 @@ def test_a_missing_package_is_one_sentence_with_the_command_that_installs_it(
 
 def test_the_callbacks_are_listed(nas_command) -> None:
     said = nas_command("list", "callbacks").out
-    assert "tensorboard" in said
-    assert "mlflow" in said
+    assert all(name in said for name in ("tensorboard", "mlflow", "wandb"))

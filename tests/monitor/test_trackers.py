@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-import importlib.util
-import math
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_parts import Grid, Noting, interrupt_at, quick
+from engine_parts import interrupt_at
 from noisy_parts import search as noisy_search
 from sharing_notes import Sharing
+from tracker_parts import check, needs, search
 
 import nas
 from nas.monitor.trackers.measures import Measures, front_rows
 from nas.monitor.trackers.mlflow import LINK, MLflow
 from nas.monitor.trackers.tensorboard import TensorBoard
 
-OBJECTIVES = ["error", "params", "madds"]
 pytestmark = pytest.mark.usefixtures("no_plots")
-
-
-def needs(*modules: str) -> pytest.MarkDecorator:
-    missing = [name for name in modules if importlib.util.find_spec(name) is None]
-    return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
 
 
 tensorboard = needs("tensorboard")
 mlflow = needs("mlflow", "sqlalchemy", "alembic")  # making a store takes seconds
-
-
-def fails(trial: nas.Trial) -> dict[str, float]:
-    if trial.id == 6:
-        raise RuntimeError("no such layer")
-    return dict(quick(trial))
-
-
-def search(out: Path, *callbacks: object, **changes: Any) -> nas.SearchResult:
-    arguments = {"evaluate": fails, "algorithm": Noting, "budget": 25, "out": out, "callbacks": callbacks}
-    return nas.search(Grid(), OBJECTIVES, **({"algorithm": "moead", **arguments | changes}))
 
 
 def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
@@ -49,23 +31,6 @@ def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
     events = EventAccumulator(str(folder))
     events.Reload()
     return {tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
-
-
-def check(logged: dict[str, list[tuple[int, float]]], result: nas.SearchResult) -> None:
-    """Each evaluation is there once, with the values of the run's own files."""
-    table = result.history
-    steps = list(range(1, len(table) + 1))
-    assert [step for step, _ in logged["front/hypervolume"]] == steps
-    assert logged["front/hypervolume"][-1][1] == pytest.approx(result.summary["hypervolume"], rel=1e-6)
-    assert logged["front/size"][-1][1] == result.summary["front_size"]
-    assert logged["failures/all"][-1][1] == logged["failures/failed"][-1][1] == 1
-    assert logged["best/error"][-1][1] == pytest.approx(result.summary["best"]["error"], rel=1e-6)
-    ok = table[table["status"] == "ok"]
-    assert [step for step, _ in logged["objective/error"]] == [i + 1 for i in ok["trial"]]
-    assert [v for _, v in logged["objective/error"]] == pytest.approx(ok["error"].tolist(), rel=1e-6)
-    assert logged["surrogate/tau_error"][-1][1] == pytest.approx(0.7)
-    assert logged["pace/evaluations_per_minute"][-1][1] > 0
-    assert all(math.isfinite(value) for rows in logged.values() for _, value in rows)
 
 
 @tensorboard

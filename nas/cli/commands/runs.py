@@ -55,6 +55,13 @@ def search(
             "--mlflow", help="Log to RUN/mlflow.db, or MLFLOW_TRACKING_URI (needs the extra `mlflow`)."
         ),
     ] = False,
+    wandb: Annotated[
+        bool,
+        typer.Option(
+            "--wandb",
+            help="Log to Weights & Biases, offline to RUN/wandb unless you are logged in (needs the extra `wandb`).",
+        ),
+    ] = False,
     callback: Annotated[
         Texts, typer.Option(help="Callback to run during the search, as file.py:Name. Repeatable.")
     ] = None,
@@ -77,8 +84,8 @@ def search(
     """
     from nas.cli.searching import Flags, run_search
 
-    trackers = [name for name, wanted in (("tensorboard", tensorboard), ("mlflow", mlflow)) if wanted]
-    callbacks = (*trackers, *(callback or ()))
+    wanted = {"tensorboard": tensorboard, "mlflow": mlflow, "wandb": wandb}
+    callbacks = (*(name for name, on in wanted.items() if on), *(callback or ()))
     flags = Flags(
         space, algorithm, budget, seed, workers, executor, address, out, tuple(settings or ()), callbacks,
         trust, accept_changed_code, csv,

@@ -8,5 +8,6 @@ from __future__ import annotations
 from nas.engine.callbacks import Callback
 from nas.monitor.trackers.mlflow import MLflow
 from nas.monitor.trackers.tensorboard import TensorBoard
+from nas.monitor.trackers.wandb import WandB
 
-CALLBACKS: dict[str, type[Callback]] = {"mlflow": MLflow, "tensorboard": TensorBoard}
+CALLBACKS: dict[str, type[Callback]] = {"mlflow": MLflow, "tensorboard": TensorBoard, "wandb": WandB}

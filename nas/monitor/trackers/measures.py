@@ -63,6 +63,19 @@ class Measures:
         return {name: float(value) for name, value in found.items() if math.isfinite(value)}
 
 
+def run_parameters(state: SearchState) -> dict[str, str]:
+    """The parameters of the run, as texts by name."""
+    problem, settings = state.problem, state.settings
+    return {
+        "space": problem.space.name,
+        "objectives": ", ".join(f"{'max' if o.maximize else 'min'} {o.name}" for o in problem.objectives),
+        "limits": "; ".join(map(str, problem.limits)) or "none",
+        "evaluations": str(settings.evaluations),
+        "seed": str(settings.seed),
+        "concurrency": str(settings.in_flight),
+    }
+
+
 def front_rows(state: SearchState) -> list[tuple[str, ...]]:
     """The front as texts: a header with units, then a row per architecture, sorted by the first objective.
 

@@ -16,7 +16,7 @@ from nas.core.records import Result
 from nas.core.timer import RepeatingTimer
 from nas.engine.callbacks import Callback
 from nas.engine.search_state import SearchState
-from nas.monitor.trackers.measures import Measures, check_installed
+from nas.monitor.trackers.measures import Measures, check_installed, run_parameters
 from nas.runs.files import run_files
 from nas.runs.history import as_json
 
@@ -114,7 +114,7 @@ class _Store:
         run = client.create_run(_experiment(client, experiment, out), run_name=out.name).info.run_id
         values = {"schema": SCHEMA, "tracking_uri": address, "run": run}
         files.write_text(LINK, as_json(values))
-        client.log_batch(run, params=[Param(name, value) for name, value in _described(state).items()])
+        client.log_batch(run, params=[Param(name, value) for name, value in run_parameters(state).items()])
         return cls(client, run, 0)
 
     def put(self, numbers: Mapping[str, float]) -> None:
@@ -169,16 +169,3 @@ def _experiment(client: MlflowClient, name: str, out: Path) -> str:
         return str(found.experiment_id)
     place = None if os.environ.get(ADDRESS) else (out.resolve() / ARTIFACTS).as_uri()
     return str(client.create_experiment(name, artifact_location=place))
-
-
-def _described(state: SearchState) -> dict[str, str]:
-    """The parameters of the run."""
-    problem, settings = state.problem, state.settings
-    return {
-        "space": problem.space.name,
-        "objectives": ", ".join(f"{'max' if o.maximize else 'min'} {o.name}" for o in problem.objectives),
-        "limits": "; ".join(map(str, problem.limits)) or "none",
-        "evaluations": str(settings.evaluations),
-        "seed": str(settings.seed),
-        "concurrency": str(settings.in_flight),
-    }
