@@ -200,7 +200,7 @@ def test_a_mode_of_the_environment_is_left_to_wandb(monkeypatch: pytest.MonkeyPa
 
 
 def test_an_unknown_mode_names_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="mode: unknown 'onlin' .did you mean 'online'"):
+    with pytest.raises(ConfigError, match=r"mode: unknown 'onlin' \(did you mean 'online'"):
         WandB(mode="onlin")
 
 

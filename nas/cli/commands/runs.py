@@ -282,6 +282,26 @@ def export(
 
 
 @runs.command(
+    "export-optuna",
+    rich_help_panel=PANEL,
+    epilog="Examples:\n\n`nas export-optuna runs/first sqlite:///study.db`, then `optuna-dashboard sqlite:///study.db`\n\n"
+    "`nas export-optuna runs/first sqlite:///study.db --overwrite` replaces it by the current state of a running search",
+)
+def export_optuna(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished or running search.")],
+    storage: Annotated[str, typer.Argument(help="URL of a database, such as sqlite:///study.db.")],
+    name: Annotated[Text, typer.Option(help="Name of the study; default: the run's folder.")] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a study that an earlier export wrote.")
+    ] = False,
+) -> None:
+    """Write the trials of a run as an Optuna study, for optuna-dashboard (needs the extra `optuna`)."""
+    from nas.cli.export_optuna import run_export_optuna
+
+    run_export_optuna(run, storage, name, overwrite)
+
+
+@runs.command(
     rich_help_panel=PANEL,
     epilog="Examples:\n\n`nas compare docs/examples/compare.yaml` takes a minute and needs no data\n\n"
     "`nas compare my.yaml --seeds 30 --workers 8` makes the missing runs, also after Ctrl-C\n\n"
