@@ -33,6 +33,7 @@ _RAY_SECONDS = 90.0
 _FOR: Mapping[str, str] = {
     "onnx": "nas export, network.onnx",
     "lightgbm": "gradient boosting as a surrogate",
+    "huggingface": "data sets of Hugging Face on disk",
     "peers": "Optuna in nas compare",
     "optuna": "nas export-optuna, optuna-dashboard",
     "detection": "nas train --task detection",

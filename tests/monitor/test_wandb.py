@@ -210,6 +210,13 @@ def test_a_missing_package_is_an_error_that_names_the_extra(monkeypatch: pytest.
         WandB()
 
 
+def test_a_folder_of_wandb_is_not_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tracker_that_nobody_has").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ConfigError, match="which is not installed"):
+        measures.check_installed("wandb", "the package", "tracker_that_nobody_has")
+
+
 @wandb
 def test_a_forged_name_of_a_run_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[str] = []

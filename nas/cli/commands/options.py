@@ -17,7 +17,7 @@ NETWORK = (
     "a name from `nas list spaces`, or file.py:Name."
 )
 SPEC = "A name from `nas list models`, a MUXNet text (r32/...), a NASBench-101 cell, or SPACE:TEXT."
-DATA = "digits, cifar10, cifar100, folder or parquet; or the path of an image folder or a Parquet file."
+DATA = "digits, cifar10, cifar100, folder, parquet or huggingface; or the path of an image folder, a Parquet file or a data set of Hugging Face on disk."
 TASK = "classification, segmentation (data: camvid, ade20k, voc) or detection (data: voc, parquet)."
 HEAD = "Head on the backbone: segmentation c1 or ppm; detection ssdlite, ssd or ssd300 (VGG-16)."
 RESOLUTION = "Image side in pixels; default: the network's. For networks without a space."

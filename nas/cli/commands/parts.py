@@ -79,7 +79,7 @@ def check(
     kind: Annotated[
         str,
         typer.Argument(
-            help="digits, cifar10, cifar100, an image folder or a Parquet file; for segmentation camvid, ade20k, voc; for detection voc, parquet."
+            help="digits, cifar10, cifar100, an image folder, a Parquet file or a data set of Hugging Face on disk; for segmentation camvid, ade20k, voc; for detection voc, parquet."
         ),
     ],
     path: Annotated[Path | None, typer.Argument(help="Path of the data.")] = None,

@@ -13,11 +13,16 @@ from nas.monitor.live import LiveStatus
 
 def check_installed(callback: str, package: str, *modules: str) -> None:
     """Raise `ConfigError` with the command that installs missing packages; load nothing."""
-    missing = [name for name in modules if find_spec(name) is None]
-    if missing:
+    if not all(map(_is_installed, modules)):
         raise ConfigError(
             f"callback {callback}: needs {package}, which is not installed: pip install 'multiobjective-nas[{callback}]'"
         )
+
+
+def _is_installed(module: str) -> bool:
+    """Whether a package is there; a folder of that name in the working folder, such as wandb's own, is not one."""
+    found = find_spec(module)
+    return found is not None and found.origin is not None
 
 
 class Measures:

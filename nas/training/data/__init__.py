@@ -15,11 +15,12 @@ from nas.training.data.base import Damage, DataReport, DataSource, MemoryPicture
 from nas.training.data.cifar import Cifar10, Cifar100
 from nas.training.data.digits import Digits
 from nas.training.data.folder import Folder
+from nas.training.data.huggingface import HuggingFace, is_saved
 from nas.training.data.parquet import Parquet
 
 __all__ = [
     "DATASETS", "Cifar10", "Cifar100", "Damage", "DataReport", "DataSource", "Digits", "Folder",
-    "MemoryPictures", "Parquet", "Pictures", "Splits", "check", "data_from_config", "kind_at", "load",
+    "HuggingFace", "MemoryPictures", "Parquet", "Pictures", "Splits", "check", "data_from_config", "kind_at", "load",
 ]  # fmt: skip
 
 DATASETS: dict[str, Callable[..., DataSource]] = {
@@ -28,6 +29,7 @@ DATASETS: dict[str, Callable[..., DataSource]] = {
     "cifar100": Cifar100,
     "folder": Folder,
     "parquet": Parquet,
+    "huggingface": HuggingFace,
 }
 
 _CACHE: dict[
@@ -36,16 +38,18 @@ _CACHE: dict[
 
 
 def kind_at(path: str) -> str | None:
-    """The data set of a path: `folder` (also for a CSV of labels) or `parquet`; None for a missing path."""
+    """The data set of a path: `folder` (also for a CSV of labels), `huggingface` or `parquet`; None for a missing path."""
     if not os.path.exists(path):  # Path.exists would raise for a long name
         return None
+    if is_saved(path):
+        return "huggingface"
     return "folder" if os.path.isdir(path) or path.lower().endswith(".csv") else "parquet"
 
 
 def data_from_config(config: Mapping[str, Any]) -> DataSource:
     """A description from plain settings, such as `{"name": "folder", "path": "images", "resolution": 32}`.
 
-    In place of the name you can give the path of a folder or a Parquet file, or ``package.module:Name`` of a custom class.
+    In place of the name you can give the path of a folder (of images or of Hugging Face's datasets) or a Parquet file, or ``package.module:Name`` of a custom class.
 
     Raises `ConfigError` for an unknown data set or setting, naming the nearest valid one.
     """

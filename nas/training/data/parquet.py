@@ -10,15 +10,13 @@ import numpy as np
 
 from nas.core.errors import DataError
 from nas.training.data.base import Damage, IntArray, settings_text
+from nas.training.data.columns import IMAGES, LABELS, classes_of, column_named, encoded_bytes, splits_of
 from nas.training.data.encoded import EncodedSource, Listing
-from nas.training.data.splits import SPLIT_NAMES, check_one_name_each
 
 HOW = (
     "Expected a Parquet file with a column of encoded images (JPEG or PNG bytes) and a column of labels: "
     "whole numbers from 0, or names."
 )
-LABELS = ("label", "labels", "class", "class_index", "fine_label", "target")
-IMAGE_COLUMNS = ("image", "jpeg", "png", "img", "picture", "bytes")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -58,7 +56,7 @@ class Parquet(EncodedSource):
             tables.append(self._read(self.test_path, 2))
         where = [w for t in tables for w in t[0]]
         blobs = [b for t in tables for b in t[1]]
-        labels, names, damage = _classes([v for t in tables for v in t[2]], where, self.num_classes)
+        labels, names, damage = classes_of([v for t in tables for v in t[2]], where, self.num_classes)
         split = np.concatenate([t[3] for t in tables])
         missing = [Damage(w, "no image in this row") for w, b in zip(where, blobs, strict=True) if not b]
         unusable = tuple(i for i, b in enumerate(blobs) if not b or labels[i] < 0)
@@ -74,15 +72,13 @@ class Parquet(EncodedSource):
         try:
             file = pq.ParquetFile(path)
             names = file.schema_arrow.names
-            image = _column(path, "image", self.image, IMAGE_COLUMNS, names)
-            label = _column(path, "label", self.label, LABELS, names)
+            image = column_named(f"parquet {path}", "image", self.image, IMAGES, names)
+            label = column_named(f"parquet {path}", "label", self.label, LABELS, names)
             wanted = [image, label] + ([self.split] if self.split in names else [])
             table = file.read(columns=wanted)
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"parquet {path}: cannot be read ({error}); get it again") from None
-        blobs = table.column(image).to_pylist()
-        if blobs and isinstance(blobs[0], dict):
-            blobs = [None if b is None else b.get("bytes") for b in blobs]
+        blobs = encoded_bytes(table.column(image).to_pylist())
         if any(b is not None and not isinstance(b, bytes) for b in blobs):
             raise DataError(
                 f"parquet {path}: column {image!r} must hold encoded images as bytes, not "
@@ -90,54 +86,6 @@ class Parquet(EncodedSource):
             )
         split = np.full(len(blobs), default, dtype=np.int64)
         if self.split in names and default != 2:
-            split = _splits(path, table.column(self.split).to_pylist())
+            split = splits_of(f"parquet {path}", table.column(self.split).to_pylist())
         where = [f"{path} row {i}" for i in range(len(blobs))]
         return where, blobs, table.column(label).to_pylist(), split
-
-
-def _column(path: str, kind: str, wanted: str | None, usual: tuple[str, ...], names: list[str]) -> str:
-    for name in (wanted,) if wanted is not None else usual:
-        if name in names:
-            return name
-    asked = f"no column {wanted!r}" if wanted else f"no column with a usual name ({', '.join(usual)})"
-    raise DataError(f"parquet {path}: {asked}; it has {', '.join(names)}: name one with {kind}=")
-
-
-def _splits(path: str, values: list[Any]) -> IntArray:
-    unknown = {v for v in values if str(v).lower() not in SPLIT_NAMES}
-    if unknown:
-        shown = ", ".join(sorted(repr(v) for v in unknown)[:5])
-        raise DataError(
-            f"parquet {path}: split values {shown} are unknown: expected {', '.join(SPLIT_NAMES)}"
-        )
-    check_one_name_each(f"parquet {path}: split values", {str(v) for v in values})
-    return np.array([SPLIT_NAMES[str(v).lower()] for v in values], dtype=np.int64)
-
-
-def _classes(
-    values: list[Any], where: list[str], num_classes: int | None
-) -> tuple[IntArray, tuple[str, ...], list[Damage]]:
-    """Class numbers (-1 for a wrong label), class names, and faults."""
-    named = any(isinstance(v, str) for v in values)
-    if named:
-        names = sorted({v for v in values if isinstance(v, str)})
-        index = {name: i for i, name in enumerate(names)}
-        labels = [index[v] if isinstance(v, str) else -1 for v in values]
-    else:
-        whole = [int(v) if isinstance(v, (int, float)) and v == v and int(v) == v else -1 for v in values]
-        count = num_classes if num_classes is not None else max([*whole, 0]) + 1
-        names = [str(i) for i in range(count)]
-        labels = [v if 0 <= v < count else -1 for v in whole]
-    damage = [
-        Damage(w, f"wrong label {v!r}: expected {'a name' if named else f'0 to {len(names) - 1}'}")
-        for w, v, n in zip(where, values, labels, strict=True)
-        if n < 0
-    ]
-    array = np.array(labels, dtype=np.int64)
-    present = set(array.tolist())
-    damage += [
-        Damage(f"class {n}", "empty class: no image has this label")
-        for i, n in enumerate(names)
-        if i not in present
-    ]
-    return array, tuple(names), damage
