@@ -34,6 +34,7 @@ _FOR: Mapping[str, str] = {
     "onnx": "nas export, network.onnx",
     "lightgbm": "gradient boosting as a surrogate",
     "huggingface": "data sets of Hugging Face on disk",
+    "timm": "networks timm/NAME",
     "peers": "Optuna in nas compare",
     "optuna": "nas export-optuna, optuna-dashboard",
     "detection": "nas train --task detection",

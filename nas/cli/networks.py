@@ -18,7 +18,7 @@ from nas.config.schema import override
 from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
 from nas.core.files import make_folder, write_text
-from nas.core.network_names import CELL, MUXNET, OWN
+from nas.core.network_names import CELL, MUXNET, OWN, TIMM
 from nas.core.owned import check_single
 from nas.core.plugins import registry
 from nas.core.records import Architecture, Block
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from search_spaces.muxnet import NetworkSpec
-    from search_spaces.networks import ResNetSpec, VGGSpec
+    from search_spaces.networks import PlainSpec
 
 SEGMENTATION = "segmentation"  # the space and the task
 _MARK = "<!-- drawn by nas show -->"
@@ -137,10 +137,10 @@ class MUXNetwork(Network):
 
 @dataclass(frozen=True)
 class PlainNetwork(Network):
-    """A named network outside MUXNet's block language: ResNet-18, VGG-16."""
+    """A named network outside MUXNet's block language: ResNet-18, VGG-16, those of timm."""
 
     label: str
-    spec: ResNetSpec | VGGSpec
+    spec: PlainSpec
     classes: int = CLASSES
     channels: int = 3
 
@@ -163,12 +163,26 @@ class PlainNetwork(Network):
         spec = self.spec.at(_square(self.label, task))
         return replace(self, spec=spec, classes=task.num_classes, channels=task.in_channels)
 
+    @property
+    def fixed_size(self) -> bool:
+        """Whether the network is built for images of one size."""
+        return bool(getattr(self.spec, "fixed", False))
+
+    def check_size(self, task: TaskSpec) -> None:
+        """Raise `ConfigError` where images of these data do not fit a network for images of one size."""
+        if _square(self.label, task) != self.spec.resolution:
+            raise ConfigError(
+                f"{self.label} is built for images of {self.spec.resolution} pixels, and the data have {_square(self.label, task)}; "
+                "build it for their size, or resize them: --set recipe.resolution=PIXELS"
+            )
+
     def builder(
         self, dropout: float, drop_connect: float, resolution: int | None
     ) -> Callable[..., nn.Module]:
         from search_spaces.networks import build_plain
 
-        return partial(build_plain, self.spec, dropout=dropout)
+        spec = self.spec if resolution is None else self.spec.at(resolution)
+        return partial(build_plain, spec, dropout=dropout)
 
     def features(self, in_channels: int, drop_connect: float) -> nn.Module:
         from search_spaces.networks import plain_features
@@ -273,14 +287,14 @@ def named_network(text: str, sizes: Sizes | None = None) -> Network:
     Raises `ConfigError` for any other word, with the nearest match.
     """
     from search_spaces.muxnet import NetworkSpec, parse_spec
-    from search_spaces.networks import NETWORKS
+    from search_spaces.networks import NETWORKS, network_named
 
     sizes = sizes or Sizes()
     for name, value in (("--resolution", sizes.resolution), ("--classes", sizes.classes)):
         if value is not None and value < 1:
             raise ConfigError(f"{name}: expected at least 1, got {value}")
-    if text in NETWORKS or MUXNET.match(text):
-        named = NETWORKS[text] if text in NETWORKS else parse_spec(text)
+    if text in NETWORKS or MUXNET.match(text) or text.startswith(TIMM):
+        named = parse_spec(text) if MUXNET.match(text) else network_named(text)
         spec = named if sizes.resolution is None else named.at(sizes.resolution)
         classes = CLASSES if sizes.classes is None else sizes.classes
         if isinstance(spec, NetworkSpec):
@@ -292,7 +306,7 @@ def named_network(text: str, sizes: Sizes | None = None) -> Network:
         raise ConfigError(f"space {text!r}: add an architecture in its text form, as in front.csv")
     raise ConfigError(
         f"network: unknown {text!r}{did_you_mean(text, [*NETWORKS, *registry('space')])}; known: {', '.join(NETWORKS)}, "
-        f"a MUXNet text (r224/stem24/...), a NASBench-101 cell (1-), or a space and an architecture of it"
+        f"timm/NAME, a MUXNet text (r224/stem24/...), a NASBench-101 cell (1-), or a space and an architecture of it"
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.cli.networks import MUXNetwork, Network, SpaceNetwork
+from nas.cli.networks import MUXNetwork, Network, PlainNetwork, SpaceNetwork
 from nas.core.checks import check_known
 from nas.core.errors import ConfigError
 from nas.core.plugins import make
@@ -179,6 +179,8 @@ class ClassificationCommand(TaskCommand):
 
         if isinstance(network, SpaceNetwork):
             network.for_task(spec_of(task, data, recipe))
+        elif isinstance(network, PlainNetwork) and network.fixed_size and recipe.resolution is None:
+            network.check_size(spec_of(task, data, recipe))
 
     def starting_from(self, build: Build, path: Path, tell: Tell) -> Build:
         from nas.training.judging import read_state, starting_from

@@ -12,6 +12,7 @@ from search_spaces.networks.models import (
     LISTED_NETWORKS,
     NETWORKS,
     AnySpec,
+    PlainSpec,
     build_plain,
     create_features,
     create_network,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from search_spaces.networks.plain import VGG, ResNet
 
 __all__ = [
-    "AnySpec", "FeatureExtractor", "LISTED_NETWORKS", "NETWORKS", "ResNet", "ResNetSpec", "VGG", "VGGSpec",
+    "AnySpec", "FeatureExtractor", "LISTED_NETWORKS", "NETWORKS", "PlainSpec", "ResNet", "ResNetSpec", "VGG", "VGGSpec",
     "build_plain", "create_features", "create_network", "dilate", "fuse_network", "network_builder", "network_named",
     "plain_features", "rows_of",
 ]  # fmt: skip

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nas.core.checks import check_known
 from nas.core.errors import ConfigError
+from nas.core.network_names import TIMM as PREFIX
 from nas.core.records import Block
 from search_spaces.muxnet.description import describe
 from search_spaces.muxnet.models import LISTED_MODELS, MODELS
@@ -14,6 +15,7 @@ from search_spaces.muxnet.spec import NetworkSpec
 from search_spaces.muxnet.text import parse_spec
 from search_spaces.networks.mobile import MOBILE
 from search_spaces.networks.resnet import ResNetSpec
+from search_spaces.networks.timm_models import TimmSpec, timm_spec
 from search_spaces.networks.vgg import VGGSpec
 
 if TYPE_CHECKING:
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
     from search_spaces.networks.features import FeatureExtractor
     from search_spaces.networks.plain import ResNetFeatures, VGGFeatures
 
-AnySpec = NetworkSpec | ResNetSpec | VGGSpec
+PlainSpec = ResNetSpec | VGGSpec | TimmSpec
+AnySpec = NetworkSpec | PlainSpec
 
 NETWORKS: dict[str, AnySpec] = {**MODELS, **MOBILE, "resnet18": ResNetSpec(), "vgg16": VGGSpec()}
 
@@ -47,7 +50,9 @@ _STRIDES = (4, 8, 16, 32)
 
 
 def network_named(name: str) -> AnySpec:
-    """Specification of a named network, at 224 pixels. Raises `ConfigError` for a name not in `NETWORKS`."""
+    """Specification of a network in `NETWORKS`, at 224 pixels, or of `timm/NAME`, at its own. Raises `ConfigError` for another name."""
+    if name.startswith(PREFIX):
+        return timm_spec(name)
     check_known("network", name, NETWORKS)
     return NETWORKS[name]
 
@@ -93,7 +98,8 @@ def network_builder(text: str, image_size: tuple[int, int] | None = None) -> Cal
     side = 224 if image_size is None else image_size[0]
     if image_size is not None and image_size[0] != image_size[1]:
         raise ConfigError(f"network {text}: expected square images, got {image_size[0]}x{image_size[1]}")
-    spec = parse_spec(text) if "/" in text else network_named(text).at(side)
+    described = "/" in text and not text.startswith(PREFIX)
+    spec = parse_spec(text) if described else network_named(text).at(side)
 
     def build(*, num_classes: int, in_channels: int) -> nn.Module:
         if not isinstance(spec, NetworkSpec):
@@ -106,22 +112,24 @@ def network_builder(text: str, image_size: tuple[int, int] | None = None) -> Cal
     return build
 
 
-def build_plain(
-    spec: ResNetSpec | VGGSpec, *, num_classes: int, in_channels: int, dropout: float
-) -> nn.Module:
+def build_plain(spec: PlainSpec, *, num_classes: int, in_channels: int, dropout: float) -> nn.Module:
     """A network without MUXNet's blocks, freshly initialised."""
     from search_spaces.networks.plain import VGG, ResNet
 
     sizes = {"num_classes": num_classes, "in_channels": in_channels}
+    if isinstance(spec, TimmSpec):
+        return spec.network(dropout=dropout, **sizes)
     if isinstance(spec, ResNetSpec):
         return ResNet(spec, dropout=dropout, **sizes)
     return VGG(spec, dropout=dropout, **sizes)
 
 
 def plain_features(
-    spec: ResNetSpec | VGGSpec, *, in_channels: int, strides: Sequence[int] = _STRIDES
-) -> ResNetFeatures | VGGFeatures:
+    spec: PlainSpec, *, in_channels: int, strides: Sequence[int] = _STRIDES
+) -> ResNetFeatures | VGGFeatures | nn.Module:
     """The body of such a network alone."""
+    if isinstance(spec, TimmSpec):
+        return spec.features(in_channels=in_channels, strides=strides)
     from search_spaces.networks.plain import ResNetFeatures, VGGFeatures
 
     if isinstance(spec, ResNetSpec):
@@ -147,14 +155,18 @@ def create_features(
     from search_spaces.networks.features import dilate
 
     spec = network_named(name).at(resolution)
-    body: FeatureExtractor
+    body: Any
     if isinstance(spec, NetworkSpec):
         body = MUXNetFeatures(spec, in_channels=in_channels, drop_connect=drop_connect, strides=strides)
     else:
         body = plain_features(spec, in_channels=in_channels, strides=strides)
     if output_stride != 32:
+        if isinstance(spec, TimmSpec):
+            raise ConfigError(
+                f"{name}: output_stride: expected 32 for a network of timm, got {output_stride}"
+            )
         dilate(body, output_stride)
-    return body
+    return body  # type: ignore[no-any-return]
 
 
 def fuse_network(network: nn.Module) -> nn.Module:
