@@ -12,6 +12,7 @@ from nas.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from nas.api import SearchResult, search, shrink
+    from nas.baselines.compare import baseline
     from nas.core.algorithm import Algorithm
     from nas.core.errors import NasError
     from nas.core.evaluator import Evaluate
@@ -39,6 +40,7 @@ moved.install()
 
 _HOMES = {
     "nas.api": ("SearchResult", "search", "shrink"),
+    "nas.baselines.compare": ("baseline",),
     "nas.runs.reading": ("load_run",),
     "nas.engine.callbacks": ("Callback",),
     "nas.core.task_spec": ("TaskSpec",),
@@ -67,7 +69,7 @@ __all__ = [
     "Integer", "Limit", "LoopSettings", "NasError", "Note", "Objective", "Observation", "Picked",
     "Preference", "Problem", "Reached", "Repeat", "Result", "SearchResult", "SearchSpace", "SearchState",
     "Space", "Stalled", "Status", "StopRule", "Study", "StudyTrial", "Surrogate", "TaskSpec", "Trial",
-    "export_run", "knee", "load_network", "load_run", "pick", "search", "shrink",
+    "baseline", "export_run", "knee", "load_network", "load_run", "pick", "search", "shrink",
 ]  # fmt: skip
 
 

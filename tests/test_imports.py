@@ -33,13 +33,20 @@ ROOMS = (
     "config",  # the YAML schema, and assembling
     "export",  # products of a run
     "shrinking",  # smaller networks within a trained one: its description, fine-tuning with distillation
+    "baselines",  # networks that a user would have picked, trained like the candidates of a run
     "compare",  # algorithms x problems x seeds
     "cli",  # commands: parse, call, print
 )
 PACKAGES = ("nas", "search_spaces", "surrogates", "experiments")
-# Where `nas` imports spaces or surrogates late: `nas data` (its benchmark), `nas show` and `nas shrink` (networks that have names), the
+# Where `nas` imports spaces or surrogates late: `nas data` (its benchmark), `nas show`, `nas shrink` and `nas baseline` (networks that have names), the
 # surrogates of a search that predicts. Components are looked up by name in `nas.core.plugins` alone.
-KNOWS = {"nas.cli.benchmarks", "nas.cli.networks", "nas.algorithms.prediction", "nas.shrinking.models"}
+KNOWS = {
+    "nas.cli.benchmarks",
+    "nas.cli.networks",
+    "nas.algorithms.prediction",
+    "nas.shrinking.models",
+    "nas.baselines.networks",
+}
 
 
 def modules(package: str) -> list[Path]:

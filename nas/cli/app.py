@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from nas.cli.commands.baselines import baselines
 from nas.cli.commands.networks import networks, weights
 from nas.cli.commands.parts import PANEL as PARTS
 from nas.cli.commands.parts import data, parts
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.add_typer(runs)
 app.add_typer(shrinking)
+app.add_typer(baselines)
 app.add_typer(networks)
 app.add_typer(weights, name="weights", rich_help_panel="One network")
 app.add_typer(spaces, name="space", rich_help_panel=PARTS)

@@ -17,6 +17,7 @@ from nas.core.text import command
 from nas.core.versions import versions
 from nas.core.yaml_text import dump_yaml
 from nas.pareto.decision import knee
+from nas.report.baselines import baseline_values, baselines_on_page
 from nas.report.commands import pick_commands, run_commands
 from nas.report.evaluated import Evaluated, evaluated
 from nas.report.importance import on_page, run_importances
@@ -44,7 +45,8 @@ def describe(sources: Sequence[Source]) -> Report:
     _check(sources)
     tables = [source.table for source in sources]
     runs = [evaluated(table, imported=True) for table in tables]
-    shared = measures(tables, runs, [limit for source in sources for limit in source.limits])
+    limits, folders = [text for source in sources for text in source.limits], [s.folder for s in sources]
+    shared = measures(tables, runs, limits, lambda name: baseline_values(folders, name))
     names = [measure.name for measure in shared]
     kept = share_of_rows(runs, max(len(table.parameters) for table in tables))
     curves = [own_curve(tables[0])] if len(sources) == 1 else shared_curves(tables, names)
@@ -145,6 +147,7 @@ def _run(source: Source, shown: _Shown, shared: Sequence[Measure]) -> Run:
         surrogates=surrogates(table.notes),
         sharing=sharing_on_page(table),
         repeated=read_repeated(source.folder),
+        baselines=baselines_on_page(source.folder, table, shared),
         importances=[on_page(found) for found in run_importances(table, source.space or source.declared)]
         if shown.alone
         else [],

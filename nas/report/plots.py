@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import combinations
 from pathlib import Path
@@ -15,11 +15,14 @@ from PIL import Image
 from nas.core.files import make_folder, write_whole
 from nas.core.text import take_literally
 from nas.report.plots_axes import standard_style
+from nas.report.plots_baselines import baselines_figure, pair_of
 from nas.report.plots_front import front_3d_figure, front_figure, parallel_figure
 from nas.report.plots_progress import best_figure, cloud_figure, hypervolume_figure
 from nas.report.plots_sharing import sharing_figure
 from nas.report.plots_surrogate import surrogate_figure
 from nas.report.sharing import own_trainings
+from nas.runs.baselines import PLOT, Baseline
+from nas.runs.files import run_files
 from nas.runs.notes import SURROGATE
 
 if TYPE_CHECKING:
@@ -73,6 +76,19 @@ def write_plots(folder: Path, table: RunTable) -> list[Path]:
             write_whole(folder / name, partial(_save, draw()))
             paths.append(folder / name)
     return paths
+
+
+def write_baselines_plot(folder: Path, table: RunTable, baselines: Sequence[Baseline]) -> Path | None:
+    """Draw the front with the baselines into the plots of the run in `folder`; None where fewer than two objectives can be drawn.
+
+    Raises `OSError` at a disk error.
+    """
+    if pair_of(table, baselines) is None:
+        return None
+    path = folder / "plots" / PLOT
+    with standard_style():
+        run_files(folder).write_whole(f"plots/{PLOT}", partial(_save, baselines_figure(table, baselines)))
+    return path
 
 
 def _save(figure: Figure, path: Path) -> None:

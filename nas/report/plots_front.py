@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
 from mpl_toolkits.mplot3d.art3d import Line3DCollection
+from numpy.typing import NDArray
 
 from nas.core.records import FloatArray
 from nas.report.evaluated import Evaluated, evaluated
@@ -41,14 +42,28 @@ def front_figure(table: RunTable, i: int, j: int) -> Figure:
     With more than two objectives the rest of the front, dominated in this pair, is lighter. The
     collections are labelled, so that tests find their data in the figure.
     """
+    figure, _ = front_axes(table, i, j)
+    if figure.axes:
+        legend(figure)
+    return figure
+
+
+def front_axes(table: RunTable, i: int, j: int, also: FloatArray | None = None) -> tuple[Figure, list[Axis]]:
+    """The figure of `front_figure` without its legend, and its two axes, none without results.
+
+    The points `also` (n, 2) are within the axes.
+    """
     run, figure = evaluated(table), new_figure()
     first, second = run.objectives[i], run.objectives[j]
     if len(run.order) == 0:
         headline(figure, f"{first.name} and {second.name}", run.counts)
-        return nothing(figure)
+        return nothing(figure), []
     x, y = run.values[:, i], run.values[:, j]
     rows = run.best([i, j])
-    horizontal, vertical = axis_of(first, *run.in_view(i)), axis_of(second, *run.in_view(j))
+    also = np.empty((0, 2)) if also is None else also
+    horizontal, vertical = (
+        axis_of(run.objectives[k], *_with(run.in_view(k), also[:, n])) for n, k in enumerate((i, j))
+    )
     unseen = int((~(horizontal.inside(x) & vertical.inside(y))).sum())
     counts = run.counts + (f" · {unseen:,} poorer beyond the axes" if unseen else "")
     headline(figure, f"{first.name} and {second.name}", counts)
@@ -81,8 +96,14 @@ def front_figure(table: RunTable, i: int, j: int) -> Figure:
         explained(figure, run.note)
     apply(ax, x=horizontal, y=vertical)
     _titles(ax, horizontal, vertical)
-    _legend(figure)
-    return figure
+    return figure, [horizontal, vertical]
+
+
+def _with(
+    seen: tuple[FloatArray, NDArray[np.bool_]], also: FloatArray
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Values and those to keep in view, with further ones to keep."""
+    return np.concatenate([seen[0], also]), np.concatenate([seen[1], np.ones(len(also), dtype=bool)])
 
 
 def _beside(ax: Any, run: Evaluated, i: int, j: int, k: int) -> None:
@@ -112,9 +133,10 @@ def _titles(ax: Any, horizontal: Axis, vertical: Axis) -> None:
     ax.set_ylabel(vertical.title, fontsize=11, color=INK, parse_math=False)
 
 
-def _legend(figure: Figure) -> None:
-    legend: Any = figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    for handle in legend.legend_handles:
+def legend(figure: Figure) -> None:
+    """Add the legend of all labelled collections below the axes."""
+    made: Any = figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    for handle in made.legend_handles:
         handle.set_sizes([36])
 
 

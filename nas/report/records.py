@@ -235,6 +235,21 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Baselines:
+    """Networks trained for comparison with the front, one entry a network: `answer` is the comparison in sentences.
+
+    `values` has one column per objective of the page, None where a network has no value; `verdict` is that of the front, or the reason why it was
+    not trained. `free` are the numbers of those within the limits that the front does not dominate.
+    """
+
+    answer: str
+    network: Sequence[str]
+    values: Sequence[Sequence[Number]]
+    verdict: Sequence[str]
+    free: Sequence[int]
+
+
+@dataclass(frozen=True)
 class Command:
     """A command to run next: `before` + `word` + `after`; `{}` in the word stands for an architecture."""
 
@@ -259,6 +274,7 @@ class Run:
     surrogates: Sequence[Surrogate]
     sharing: Sharing | None
     repeated: Sequence[Repeated]
+    baselines: Baselines | None
     importances: Sequence[Importance]
     timeline: Timeline | None
     failures: Sequence[Failure]

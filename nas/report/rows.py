@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -127,8 +127,13 @@ def numbers(values: Sequence[float] | FloatArray | pd.Series[float], digits: int
     return found
 
 
-def measures(tables: Sequence[RunTable], runs: Sequence[Evaluated], limits: Sequence[str]) -> list[Measure]:
-    """The common objectives of all runs, with a joint axis."""
+def measures(
+    tables: Sequence[RunTable],
+    runs: Sequence[Evaluated],
+    limits: Sequence[str],
+    further: Callable[[str], FloatArray] = lambda name: np.empty(0),
+) -> list[Measure]:
+    """The common objectives of all runs, with a joint axis, which also has the `further` values of each objective."""
     objectives = [
         o for o in tables[0].objectives if all(o.name in [p.name for p in t.objectives] for t in tables)
     ]
@@ -136,6 +141,8 @@ def measures(tables: Sequence[RunTable], runs: Sequence[Evaluated], limits: Sequ
     for item in objectives:
         places = [[o.name for o in t.objectives].index(item.name) for t in tables]
         seen = [run.in_view(k) for run, k in zip(runs, places, strict=True)]
+        more = further(item.name)
+        seen.append((more, np.ones(len(more), dtype=bool)))
         values, front = (np.concatenate(parts) for parts in zip(*seen, strict=True))
         own = list(dict.fromkeys(text for text in limits if text.split(" ")[0] == item.name))
         if len(values):

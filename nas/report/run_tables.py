@@ -10,6 +10,7 @@ from nas.core.errors import HistoryError
 from nas.core.files import write_stream, write_text
 from nas.core.tables import csv_text
 from nas.core.text import command
+from nas.runs.baselines import read_baselines
 from nas.runs.files import run_files
 from nas.runs.history import as_json
 from nas.runs.notes import SURROGATE, notes_table
@@ -38,7 +39,11 @@ def write_tables(
         tables[HISTORY_CSV] = history
     names = [*tables, "history.parquet", "summary.json"]
     if plots:
-        from nas.report.plots import figures, write_plots  # matplotlib is slow to import
+        from nas.report.plots import (
+            figures,
+            write_baselines_plot,
+            write_plots,
+        )  # matplotlib is slow to import
 
         names += [f"plots/{name}" for name in figures(table)]
     try:
@@ -50,6 +55,8 @@ def write_tables(
         write_text(folder / "summary.json", as_json(summary))
         if plots:
             write_plots(folder / "plots", table)
+            if baselines := read_baselines(folder):  # of an earlier session, with the front as it is now
+                write_baselines_plot(folder, table, baselines)
     except OSError as error:
         raise HistoryError(
             f"{folder}: cannot write the results: {error}. The log is complete; free disk space, then "

@@ -26,7 +26,7 @@ from nas.runs.log_file import well_formed
 _MARK = b'<meta name="generator" content="nas report">'
 PAGE, COMPARISON = REPORT, "comparison.html"
 _SCRIPTS = (
-    "format.js", "dominance.js", "data.js", "events.js", "state.js", "colours.js", "tips.js", "plot.js", "fronts.js", "parallel.js", "limits.js", "table.js", "network.js",
+    "format.js", "dominance.js", "data.js", "events.js", "state.js", "colours.js", "tips.js", "plot.js", "baselines.js", "fronts.js", "parallel.js", "limits.js", "table.js", "network.js",
     "progress.js", "sharing.js", "repeated.js", "importance.js", "timeline.js", "details.js", "main.js",
 )  # fmt: skip
 

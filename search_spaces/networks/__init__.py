@@ -13,6 +13,7 @@ from search_spaces.networks.models import (
     NETWORKS,
     AnySpec,
     PlainSpec,
+    build_of,
     build_plain,
     create_features,
     create_network,
@@ -23,6 +24,7 @@ from search_spaces.networks.models import (
     rows_of,
 )
 from search_spaces.networks.resnet import ResNetSpec
+from search_spaces.networks.scaled import for_images, network_at
 from search_spaces.networks.vgg import VGGSpec
 
 if TYPE_CHECKING:
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnySpec", "FeatureExtractor", "LISTED_NETWORKS", "NETWORKS", "PlainSpec", "ResNet", "ResNetSpec", "VGG", "VGGSpec",
-    "build_plain", "create_features", "create_network", "dilate", "fuse_network", "network_builder", "network_named",
-    "plain_features", "rows_of",
+    "build_of", "build_plain", "create_features", "create_network", "dilate", "for_images", "fuse_network", "network_at",
+    "network_builder", "network_named", "plain_features", "rows_of",
 ]  # fmt: skip
 
 __getattr__ = lazy_names(__name__, {".features": ("FeatureExtractor", "dilate"), ".plain": ("ResNet", "VGG")})

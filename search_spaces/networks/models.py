@@ -102,14 +102,20 @@ def network_builder(text: str, image_size: tuple[int, int] | None = None) -> Cal
     spec = parse_spec(text) if described else network_named(text).at(side)
 
     def build(*, num_classes: int, in_channels: int) -> nn.Module:
-        if not isinstance(spec, NetworkSpec):
-            return build_plain(spec, num_classes=num_classes, in_channels=in_channels, dropout=0.0)
-        from search_spaces.muxnet.network import MUXNet
-
-        resize = spec.resolution != side
-        return MUXNet(spec, num_classes=num_classes, in_channels=in_channels, dropout=0.0, resize=resize)
+        resize = isinstance(spec, NetworkSpec) and spec.resolution != side
+        return build_of(spec, num_classes=num_classes, in_channels=in_channels, resize=resize)
 
     return build
+
+
+def build_of(spec: AnySpec, *, num_classes: int, in_channels: int, resize: bool = False) -> nn.Module:
+    """The network of a specification, freshly initialised, without dropout; with `resize` a MUXNet resizes its images."""
+    sizes = {"num_classes": num_classes, "in_channels": in_channels}
+    if not isinstance(spec, NetworkSpec):
+        return build_plain(spec, dropout=0.0, **sizes)
+    from search_spaces.muxnet.network import MUXNet
+
+    return MUXNet(spec, dropout=0.0, resize=resize, **sizes)
 
 
 def build_plain(spec: PlainSpec, *, num_classes: int, in_channels: int, dropout: float) -> nn.Module:

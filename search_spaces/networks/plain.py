@@ -78,7 +78,7 @@ class ResNetFeatures(nn.Module):
 
     def steps(self) -> list[Step]:
         """The stem and the blocks, each with the stride of the map that leaves it."""
-        stride = 4
+        stride = 1 if self.spec.small else 4
         found: list[Step] = [(self.stem, stride)]
         for block, (_, _, own) in zip(self.blocks, self.spec.blocks(), strict=True):
             stride *= own
@@ -161,6 +161,8 @@ def initialise(module: nn.Module) -> None:
 
 def _resnet_stem(spec: ResNetSpec, in_channels: int) -> nn.Sequential:
     width = spec.widths[0]
+    if spec.small:
+        return nn.Sequential(conv(in_channels, width, 3), norm(width), nn.ReLU(inplace=True))
     return nn.Sequential(
         conv(in_channels, width, 7, 2), norm(width), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1)
     )

@@ -15,12 +15,14 @@ from search_spaces.muxnet.spec import halved
 class ResNetSpec:
     """Stages of basic blocks: `depths` of them, of `widths`, each stage but the first of stride 2.
 
-    `resolution` is the height and width, in pixels, of the images for which it is counted.
+    `resolution` is the height and width, in pixels, of the images for which it is counted. With `small` the stem is a 3x3
+    convolution of stride 1 without pooling, for images below 64 pixels.
     """
 
     resolution: int = 224
     depths: tuple[int, ...] = (2, 2, 2, 2)
     widths: tuple[int, ...] = (64, 128, 256, 512)
+    small: bool = False
 
     def __post_init__(self) -> None:
         if len(self.depths) != len(self.widths) or min(*self.depths, *self.widths, self.resolution) < 1:
@@ -40,10 +42,13 @@ class ResNetSpec:
 
     def rows(self, num_classes: int = 1000, in_channels: int = 3) -> list[Block]:
         """The network from stem to classifier, with exact parameters and MAdds; nothing is built."""
-        width, size = self.widths[0], halved(self.resolution, 2)
-        cost = conv_cost(in_channels, width, 7, size)
-        size = halved(size, 2)
-        rows = [Block("stem", "k7 s2, 3x3 max pooling s2", (width, size, size), *cost)]
+        width, size = self.widths[0], self.resolution
+        if self.small:
+            rows = [Block("stem", "k3", (width, size, size), *conv_cost(in_channels, width, 3, size))]
+        else:
+            cost = conv_cost(in_channels, width, 7, halved(size, 2))
+            size = halved(size, 4)
+            rows = [Block("stem", "k7 s2, 3x3 max pooling s2", (width, size, size), *cost)]
         for in_width, width, stride in self.blocks():
             size = halved(size, stride)
             cost = conv_cost(in_width, width, 3, size).plus(conv_cost(width, width, 3, size))

@@ -1,6 +1,6 @@
 // The front in two or three objectives; with one objective, its progress over the evaluations.
 
-const chart = { x: 0, y: Math.min(1, measures.length - 1), z: 2, three: false, cloud: true, zoom: null, view: null };
+const chart = { x: 0, y: Math.min(1, measures.length - 1), z: 2, three: false, cloud: true, baselines: true, zoom: null, view: null };
 const DRAWN_ALL = 1000; // points of a cloud; above, overlapping points are drawn once
 const CELLS = 64; // along an axis, to find overlaps
 
@@ -48,7 +48,12 @@ function axesControls() {
     }, name));
     parts.unshift(element("span", { role: "group", "aria-label": "View" }, buttons[0], " ", buttons[1]));
   }
-  parts.push(element("label", {}, cloud, "dominated points"), element("button", { type: "button", id: "save-image", click: () => saveAsImage(chart.view, "front.png") }, "Save as PNG"));
+  parts.push(element("label", {}, cloud, "dominated points"));
+  if (baselineRuns.length && measures.length > 1) {
+    const shown = element("input", { type: "checkbox", checked: true, change: () => { chart.baselines = shown.checked; drawFront(); } });
+    parts.push(element("label", {}, shown, "baselines"));
+  }
+  parts.push(element("button", { type: "button", id: "save-image", click: () => saveAsImage(chart.view, "front.png") }, "Save as PNG"));
   byId("axes").append(...parts);
   showDepth();
 }
@@ -170,10 +175,15 @@ function drawFront() {
   const box = byId("chart");
   chart.view ??= new Chart(box, {
     onPoint: (i) => { hideTip(); choose(i, "chart"); },
-    onHover: (point, at) => (point && !touch.matches ? showTip(point.row, at) : hideTip()),
+    onHover: (point, at) => {
+      if (!point || touch.matches) hideTip();
+      else if (point.said) showBaselineTip(point.said, at);
+      else showTip(point.row, at);
+    },
     onZoom: (ranges) => { chart.zoom = ranges; drawFront(); },
   });
   const found = chart.three ? traces3d(chart.x, chart.y, chart.z) : measures.length === 1 ? tracesOfOne() : traces2d(chart.x, chart.y);
+  if (chart.baselines && measures.length > 1) found.push(...baselineTraces(chart.three ? { x: chart.x, y: chart.y, z: chart.z } : { x: chart.x, y: chart.y }));
   found.push(ring());
   if (!chart.view.axes) turnToBest();
   chart.view.show(found, frontAxes());

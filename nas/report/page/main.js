@@ -6,6 +6,7 @@ when("theme", () => { drawFront(); drawParallel(); });
 
 startDetails();
 limitsForm();
+startBaselines();
 startTable();
 startNetwork();
 fillTable();

@@ -236,7 +236,7 @@ class Chart {
       .sort((one, other) => (one.trace.layer ?? 0) - (other.trace.layer ?? 0) || one.place[2] - other.place[2]);
     for (const { trace, n, place } of marks) {
       paintMark(context, trace.marker, place[0], place[1]);
-      this.points.push({ x: place[0], y: place[1], row: trace.rows?.[n] });
+      this.points.push({ x: place[0], y: place[1], row: trace.rows?.[n], said: trace.said?.[n] });
     }
   }
 
