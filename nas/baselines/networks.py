@@ -55,24 +55,23 @@ class Network(Protocol):
 
 @dataclass(frozen=True)
 class Listed:
-    """A listed network or a MUXNet by its specification, counted for the data. `side` is that of a MUXNet's text.
+    """A listed network or a MUXNet by its specification, counted for the data. With `resize` it resizes images to its own resolution.
 
     With `traced` its cost also has `activations`, which takes a pass through the network.
     """
 
     spec: Any
     task: TaskSpec
-    side: int | None = None
+    resize: bool = False
     traced: bool = False
+    side: int | None = None
     code: str = ""
 
     def build(self, *, num_classes: int, in_channels: int) -> nn.Module:
         """Without dropout."""
         from search_spaces.networks import build_of
 
-        return build_of(
-            self.spec, num_classes=num_classes, in_channels=in_channels, resize=self.side is not None
-        )
+        return build_of(self.spec, num_classes=num_classes, in_channels=in_channels, resize=self.resize)
 
     def cost(self) -> Mapping[str, float]:
         """From the specification: the same as by tracing the network."""
@@ -133,7 +132,7 @@ class OfSpace:
 def _traced(network: Network, task: TaskSpec) -> dict[str, float]:
     from nas.spaces.tracing import trace
 
-    height, width = task.image_size or (network.side or 1,) * 2
+    height, width = task.image_size or (1, 1)  # a network for images of any size resizes them
     sizes = {"num_classes": task.num_classes, "in_channels": task.in_channels}
     return trace(lambda: network.build(**sizes), (task.in_channels, height, width))
 
@@ -258,7 +257,7 @@ def fitted(name: str, given: AnyName | Located, task: TaskSpec, *, traced: bool 
 
         spec = parse_spec(given)
         check_network(spec)
-        return Listed(spec, task, spec.resolution, traced)
+        return Listed(spec, task, True, traced)
     if CELL.fullmatch(given) or ":" in given:
         from nas.shrinking.models import normal_model
 
@@ -269,7 +268,7 @@ def fitted(name: str, given: AnyName | Located, task: TaskSpec, *, traced: bool 
 
     found = for_images(network_at(given), _square(task))
     rows_of(found, task.num_classes, task.in_channels)
-    return Listed(found, task, None, traced)
+    return Listed(found, task, False, traced)
 
 
 def _own(name: str, function: Any, task: TaskSpec) -> Own:

@@ -27,11 +27,6 @@ class BaselineSpace(SearchSpace):
         self.cardinalities = (len(networks),)
         self.size = len(networks)
 
-    @property
-    def image_size(self) -> tuple[int, int] | None:
-        """Height and width of the run's images."""
-        return None if self.task is None else self.task.image_size
-
     def of(self, name: str) -> Architecture:
         """The architecture of a network."""
         return Architecture(self.name, (self.names.index(name),))
@@ -48,6 +43,11 @@ class BaselineSpace(SearchSpace):
         """The side of its images; None: that of the run's."""
         side: int | None = self._networks[architecture.genes[0]].side
         return side
+
+    def spec(self, architecture: Architecture) -> Any:
+        """An object with the `resolution` to which the network resizes its images, if it does: those of a latency have this size."""
+        network = self._networks[architecture.genes[0]]
+        return getattr(network, "spec", None) if getattr(network, "resize", False) else None
 
     def build(self, architecture: Architecture, *, num_classes: int = 10, in_channels: int = 3) -> nn.Module:
         """The network with new first weights; the sizes default to those of the task."""

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas.core.objectives import Objective
-from nas.core.records import FloatArray
+from nas.core.records import FloatArray, Status
 from nas.pareto.decision import minimised
 from nas.runs.baselines import Baseline
 from nas.runs.run_folder import RunTable
 
 NAMED = 6  # networks that a sentence names
+_NONE = "No network was trained: each violates a limit of the run, or does not fit its data."
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,11 @@ def _ends(table: RunTable, known: Sequence[Objective], front: FloatArray, worst:
 
 
 def answer(table: RunTable, baselines: Sequence[Baseline]) -> str:
-    """What the comparison says, in a few sentences; "" without a network that was trained."""
+    """What the comparison says, in a few sentences; "" without a network."""
     judged = [(b, v) for b, v in zip(baselines, verdicts(table, baselines), strict=True) if v.judged]
     if not judged:
-        return ""
+        none = baselines and all(one.status == Status.INVALID.value for one in baselines)
+        return _NONE if none else ""
     if table.front.empty:
         return "The run has no front yet, so there is nothing to compare with."
     inside = [(b, v) for b, v in judged if not v.outside]
