@@ -87,7 +87,7 @@ def baseline(
     given = given_run(folder, data, training)
     terms = terms_of(given, epochs, recipe)
     found = [(name, located(item, Path.cwd())) for name, item in named]
-    plain = {} if data is not None else terms.config.model_dump(mode="json")
+    plain = {} if data is not None else given.config.model_dump(mode="json")
     with allow_in_python(plain, given.base, NAMED, trust, f"nas.baseline({str(run)!r})"):
         rows = train(prepare(given, terms, found, executor_part(executor)), _LOG.warning)
         return compared(folder, terms, rows).frame

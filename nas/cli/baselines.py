@@ -53,7 +53,7 @@ def run_baseline(run: Path, flags: Flags) -> None:
     here = Path.cwd()
     found = [(name, located(item, here)) for name, item in named]
     Trusted().remember([code for _, item in named for code in named_code(part_of(item), here)])
-    plain = terms.config.model_dump(mode="json")
+    plain = given.config.model_dump(mode="json")
     code = named_code({key: plain[key] for key in NAMED}, given.base)
     say = (errors() if flags.as_json else output()).print
     asked = allow(code, trust=flags.trust, what=command("nas", "baseline", run), ask=asking())

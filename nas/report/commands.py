@@ -30,6 +30,8 @@ def run_commands(source: Source) -> list[Command]:
                 "Export the best within a limit", f"nas export {folder} --pick {shell_quoted(_pick(source))}"
             )
         )
+    if len(source.table.front) and _trains(source):
+        found.append(Command("Compare the front with MobileNets, or your network", f"nas baseline {folder}"))
     if source.search is not None:
         loop, summary = source.config["loop"], source.summary
         go_on = continue_command(
@@ -43,6 +45,12 @@ def run_commands(source: Source) -> list[Command]:
         found.append(Command("Watch the search", f"nas watch {folder}"))
     found.append(Command("Update this page", f"nas report {folder}"))
     return found
+
+
+def _trains(source: Source) -> bool:
+    """Whether the candidates were trained, so that other networks can be trained like them."""
+    evaluator = (source.search or {}).get("evaluator")
+    return isinstance(evaluator, Mapping) and evaluator.get("name") in ("training", "shared")
 
 
 def _levels(source: Source) -> list[str]:
