@@ -16,7 +16,6 @@ from search_spaces.muxnet.spec import BlockKind, BlockSpec, NetworkSpec, halved,
 from search_spaces.networks.mobile import MOBILE
 from search_spaces.networks.models import AnySpec, network_named
 from search_spaces.networks.resnet import ResNetSpec
-from search_spaces.networks.vgg import VGGSpec
 
 WITH_WIDTHS = ("mobilenet_v1", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large")
 LEAST_WIDTH, MOST_WIDTH = 0.05, 4.0
@@ -98,13 +97,15 @@ def for_images(spec: AnySpec, side: int) -> AnySpec:
     """The network for square images of `side` pixels; below 64 pixels without its first strides, as is usual for CIFAR.
 
     Maps are halved 3 times, those of images of 16 pixels or fewer twice, and less often where the last map would be smaller
-    than 2x2. ResNet gets a 3x3 stem of stride 1 without pooling. ShuffleNetV2 keeps the strides of its blocks, VGG all.
+    than 2x2. ResNet gets a 3x3 stem of stride 1 without pooling. ShuffleNetV2 keeps the strides of its blocks, VGG and the networks of timm all.
     """
     spec = spec.at(side)
-    if side >= ORDINARY or isinstance(spec, VGGSpec):
+    if side >= ORDINARY:
         return spec
     if isinstance(spec, ResNetSpec):
         return replace(spec, small=True)
+    if not isinstance(spec, NetworkSpec):
+        return spec
     wanted = _SMALL if side > _TINY_SIDE else _TINY
     while wanted and halved(side, 2**wanted) < _LEAST_MAP:
         wanted -= 1

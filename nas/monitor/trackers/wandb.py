@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from nas.core.checks import check_known
@@ -87,7 +87,7 @@ class WandB(Callback):
         )  # fmt: skip
         return wandb.init(
             project=self._project, entity=self._entity, name=self._name or out.resolve().name, id=run, resume="allow",
-            dir=str(out.resolve()), mode=mode_of(self._mode), config=parameters, reinit="create_new", settings=settings,
+            dir=str(out.resolve()), mode=cast(Any, mode_of(self._mode)), config=parameters, reinit="create_new", settings=settings,
         )  # fmt: skip
 
     def told(self, state: SearchState, result: Result) -> None:
