@@ -20,12 +20,12 @@ import pyarrow.parquet as pq
 
 from nas.training.corruptions import CORRUPTIONS, corrupt
 from nas.training.data.decode import centre, read
-from nas.training.data.parquet import IMAGE_COLUMNS
+from nas.training.data.columns import IMAGES
 
 
 def image(file: Path, row: int, side: int) -> np.ndarray:
     """uint8 (side, side, 3), the centre of the image."""
-    column = next(name for name in IMAGE_COLUMNS if name in pq.read_schema(file).names)
+    column = next(name for name in IMAGES if name in pq.read_schema(file).names)
     blob = pq.read_table(file, columns=[column]).column(column)[row].as_py()
     return centre(read(f"{file} row {row}", blob, 3), side, 0.875).transpose(1, 2, 0)
 
