@@ -19,8 +19,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from nas.training.corruptions import CORRUPTIONS, corrupt
-from nas.training.data.decode import centre, read
 from nas.training.data.columns import IMAGES
+from nas.training.data.decode import centre, read
 
 
 def image(file: Path, row: int, side: int) -> np.ndarray:
