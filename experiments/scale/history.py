@@ -29,11 +29,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import nas
-import nas.report.plots
 from nas.algorithms import ALGORITHMS
 from nas.engine.loop import LoopSettings, SearchState
+from nas.report.plots import write_plots
+from nas.report.run_tables import write_tables
 from nas.runs.history import FILE
-from nas.runs.run_folder import export
 
 GENES, CHOICES = 12, 8
 EVERY = 1_000
@@ -165,12 +165,9 @@ def opening(algorithm: str, evaluations: int, out: Path) -> dict[str, Any]:
     row: dict[str, Any] = {"evaluations": evaluations}
     row["read_s"] = seconds(lambda: nas.load_run(out))
     table, _ = nas.load_run(out)
-    drawn = nas.report.plots.write_plots
-    nas.report.plots.write_plots = lambda folder, table: []
-    row["tables_s"] = seconds(lambda: export(out, table, {}))
+    row["tables_s"] = seconds(lambda: write_tables(out, table, {}, plots=False))
     row["resume_s"] = seconds(lambda: searched(algorithm, evaluations, out, resume=True))
-    nas.report.plots.write_plots = drawn
-    row["pictures_s"] = seconds(lambda: drawn(out / "plots", table))
+    row["pictures_s"] = seconds(lambda: write_plots(out / "plots", table))
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-c", "from nas.cli import main; main()", "front", str(out)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

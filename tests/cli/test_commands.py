@@ -22,7 +22,7 @@ COMMANDS = [
     ("search",), ("front",), ("list",), ("cost",), ("data", "enumerate"), ("data", "import"), ("data", "check"),
     ("show",), ("train",), ("evaluate",), ("weights", "convert"), ("compare",), ("watch",), ("dashboard",), ("report",),
     ("export",), ("doctor",), ("targets",), ("check",), ("space", "check"), ("space", "profile"), ("supernet", "train"),
-    ("supernet", "evaluate"), ("shrink",),
+    ("supernet", "evaluate"), ("shrink",), ("baseline",), ("export-optuna",),
 ]  # fmt: skip
 
 
