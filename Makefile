@@ -25,7 +25,7 @@ env: $(VENV)/.installed
 
 $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("Python 3.10 or newer is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.11 ...")'
-	@echo "Making the environment in $(VENV) (about two minutes, 2 GB) ..."
+	@echo "Making the environment in $(VENV) (three to six minutes, 3 GB) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) --upgrade pip
 	@$(PIP) --editable '.[dev]'
