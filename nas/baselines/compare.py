@@ -114,7 +114,7 @@ def executor_part(given: str | Mapping[str, Any] | None) -> Part | None:
 
 
 def compared(folder: Path, terms: Terms, rows: Sequence[Baseline] | None = None) -> Comparison:
-    """Compare the rows (None: those of the run's file) with the front as it is now, and draw them (no picture for one objective).
+    """Compare the rows (None: those of the run's file) with the front as it is now, and draw them (no plot of a single objective).
 
     Raises `HistoryError` on a disk error.
     """

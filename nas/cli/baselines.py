@@ -163,7 +163,5 @@ def _plain(found: Comparison) -> list[dict[str, Any]]:
 
 
 def _files(run: Path, found: Comparison) -> list[str]:
-    picture = (
-        [] if found.plot is None else [f"{run / 'plots' / found.plot.name}  the front with the baselines"]
-    )
-    return [f"{run / FILE}  all values", *picture]
+    plot = [] if found.plot is None else [f"{run / 'plots' / found.plot.name}  the front with the baselines"]
+    return [f"{run / FILE}  all values", *plot]

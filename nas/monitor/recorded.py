@@ -62,7 +62,7 @@ def log_to_read(folder: Path, pulse: Heartbeat | None) -> Iterator[Path]:
 
     `pulse` is the run's heartbeat. That folder is the run's own, or a temporary copy where the log has a write-ahead log and no search on this machine writes it:
     SQLite would write its index beside it, and the index of another machine cannot be read.
-    Raises `HistoryError` when there is no log, or it cannot be copied.
+    Raises `HistoryError` when there is no log or it cannot be copied.
     """
     path = folder / FILE
     if not path.is_file():

@@ -50,7 +50,7 @@ def is_run(model: str | os.PathLike[str]) -> bool:
         elif path.suffix == ".py":
             why = f"name its function that returns the network too, such as {path}:make_model"
         elif path.is_file():
-            why = "expected the network, not a file: file.py:function, a listed network or the folder of a run; its weights are a setting of their own (--weights FILE)"
+            why = "expected the network, not a file: name file.py:function, a listed network or the folder of a run; give its weights with --weights"
         else:
             why = "the folder does not exist: name the folder of a run, file.py:function or a listed network (nas list models)"
         raise ConfigError(f"model {path}: {why}")
