@@ -68,9 +68,11 @@ def baseline(
         networks: names, such as ``"mobilenet_v2@0.5"``, ``"resnet18"``, ``"file.py:function"`` or a MUXNet text, and functions that
             return a new network, called with ``num_classes`` and ``in_channels`` if they take them; None: MobileNetV2 and V3 at the
             widths 0.25, 0.5, 0.75 and 1.
-        epochs, recipe: other epochs or settings of the recipe than the run's; the rows are marked.
+        epochs: other epochs than the run's; the rows are marked.
+        recipe: other settings of the recipe than the run's; the rows are marked.
         executor: other workers than the run's, such as ``"serial"`` or ``{"name": "ray", "workers": 4}``.
-        data, training: as given to `nas.search`, for a run that was started from Python.
+        data: as given to `nas.search`, for a run that was started from Python.
+        training: as given to `nas.search`.
         trust: import the code that the run's config names.
 
     Returns:
@@ -78,8 +80,9 @@ def baseline(
         answer in sentences. RUN/baselines.csv has the rows; a further call trains only the missing ones.
 
     Raises:
-        HistoryError: no run, or a damaged one. ConfigError: an unknown network, or a run whose candidates are not trained. DataError:
-        its data cannot be read.
+        HistoryError: no run, or a damaged one.
+        ConfigError: an unknown network, or a run whose candidates are not trained.
+        DataError: its data cannot be read.
     """
     folder = absolute(os.fspath(run))
     named = names_of(networks)

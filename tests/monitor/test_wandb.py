@@ -71,7 +71,7 @@ def history(found: list[list[Any]]) -> dict[str, list[tuple[int, float]]]:
     logged: dict[str, list[tuple[int, float]]] = defaultdict(list)
     for record in (r for session in found for r in session if r.HasField("history")):
         for item in record.history.item:
-            name = item.key or "/".join(item.nested_key)
+            name = item.key or ".".join(item.nested_key)
             value = json.loads(item.value_json)
             if isinstance(value, (int, float)) and not name.startswith("_"):
                 logged[name].append((record.history.step.num, value))
@@ -120,7 +120,7 @@ def test_a_resumed_search_continues_the_same_wandb_run(resumed: tuple[Path, nas.
 def test_wandb_has_the_front_as_a_table_and_the_outcome(resumed: tuple[Path, nas.SearchResult]) -> None:
     folder, result = resumed
     (_, last) = sorted(folder.glob("wandb/offline-run-*"))
-    (file,) = last.glob("files/media/table/front_*.table.json")
+    (file,) = last.glob("files/media/table/front/table_*.table.json")
     table = json.loads(file.read_text())
     assert table["columns"][:2] == ["architecture", "error (%)"]
     assert [row[0] for row in table["data"]] == result.front["architecture"].tolist()

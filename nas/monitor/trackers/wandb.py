@@ -111,7 +111,8 @@ class WandB(Callback):
 
         header, *rows = front_rows(state)
         table = wandb.Table(columns=list(header), data=[list(row) for row in rows])
-        run.log({"front": table}, step=state.evaluated)
+        # A key of its own: the table's description has a "size" too, which must not hide "front/size".
+        run.log({"front/table": table}, step=state.evaluated)
         run.summary["outcome"] = outcome
 
 
