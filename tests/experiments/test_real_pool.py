@@ -6,6 +6,7 @@ import csv
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 import nas
+from nas.cli.comparing import Flags, run_compare
 from nas.core.errors import ConfigError, TrainingDiverged
 from nas.core.records import Architecture, Trial
 from nas.testing import check_space
@@ -192,26 +194,48 @@ def test_the_surrogates_are_compared_with_the_ceiling(folder: str, tmp_path: Pat
     assert len(surrogate_share.markdown(summary)) == 2 + 4
 
 
-def test_the_report_of_the_replays_pairs_both_directions(tmp_path: Path) -> None:
-    rows = [
-        {"problem": problem, "values": "reported", "measure": "hypervolume", "algorithm": method}
-        | {"seed": seed, "evaluations": n, "value": 0.2 + 0.01 * seed + n / 500 + bonus}
-        for problem in ("resnets", "resnets-swapped")
-        for method, bonus in (("sa-moead", 0.1), ("random", 0.0))
-        for seed in range(5)
-        for n in (10, 50, 100)
-    ]
-    pd.DataFrame(rows).to_csv(tmp_path / "quality.csv", index=False)
-    best = [
-        {"problem": problem, "values": "reported", "front_hypervolume": 0.5}
-        for problem in ("resnets", "resnets-swapped")
-    ]
-    pd.DataFrame(best).to_csv(tmp_path / "reference.csv", index=False)
-    table = replays.medians(replays.shares(tmp_path))
-    assert set(table["runs"]) == {10}
-    effort = replays.needed(table).set_index("method")
-    assert effort.loc["random", "reference_needs"] == 50
-    assert any("| random |" in line for line in replays.markdown(table, effort.reset_index(), [10, 100]))
+def test_the_report_of_the_replays_pairs_both_directions(folder: str, tmp_path: Path) -> None:
+    def problem(name: str, swapped: bool) -> dict[str, Any]:
+        where = {"pool": "resnets", "results": folder}
+        return {
+            "name": name,
+            "space": {"name": f"{pool_space.__file__}:space", **where},
+            "objectives": ["error", "params", "madds"],
+            "evaluator": {"name": f"{pool_space.__file__}:Replay", "swapped": swapped, **where},
+            "report": "test_error",
+            "reference": {"enumerate": True},
+        }
+
+    config = {
+        "problems": [problem("resnets", False), problem("resnets-swapped", True)],
+        "algorithms": [{"name": "sa-moead", "initial": 5}, "random"],
+        "budget": 20,
+        "checkpoints": [5, 20],
+        "seeds": 3,
+        "executor": "serial",
+        "workers": 1,
+        "out": str(tmp_path / "runs"),
+    }
+    file = tmp_path / "replays.yaml"
+    file.write_text(json.dumps(config), encoding="utf-8")
+    run_compare(file, Flags(), report_only=False)
+    shares = replays.shares(file, tmp_path / "runs")
+    wide = shares.pivot_table(index=["method", "run", "evaluations"], columns="score", values="share")
+    assert len(wide) == 2 * 6 * 2
+    assert (wide["trained"] >= wide["reported"] - 1e-12).all()
+    assert wide["trained"].le(1 + 1e-12).all()
+    table = replays.medians(shares)
+    assert set(table["runs"]) == {6}
+    effort = replays.needed(table)
+    assert set(effort["score"]) == {"reported", "trained"}
+    assert sum("| random |" in line for line in replays.markdown(table, effort, [5, 20])) == 2
+
+
+def test_the_front_by_measured_errors_has_a_part_of_the_hypervolume(table: recorded.Recorded) -> None:
+    together = table.table.assign(madds=table.table["params"])
+    exact = table.values | {"error": table.test[:, ::-1]}
+    assert replays.limit(recorded.Recorded(together, exact), 0) == 1.0
+    assert 0.5 < replays.limit(recorded.Recorded(together, table.values), 0) < 1.0
 
 
 def test_expected_values_of_one_seed_are_compared_with_the_test_errors_of_the_other(tmp_path: Path) -> None:
