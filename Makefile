@@ -13,7 +13,7 @@ help:
 	@echo "make test       the tests"
 	@echo "make test-slow  the tests that take minutes"
 	@echo "make dist       a wheel and an sdist in dist/"
-	@echo "make test-dist  installs the wheel into an empty environment and searches there: some minutes, 2 GB"
+	@echo "make test-dist  installs the wheel into an empty environment and searches there: some minutes, 2 GB (PYTHON=python3.12: on another Python)"
 	@echo "make test-python PYTHON=python3.12   the quick tests on another Python: some minutes, 2 GB and more"
 	@echo "make docs       the documentation as a site, in site/"
 	@echo "make fuzz       damaged inputs of every kind, about 100,000, an hour"
@@ -58,7 +58,7 @@ dist: env
 	$(BIN)/python -m build --outdir dist .
 
 test-dist: env
-	$(BIN)/python -m pytest tests/release -m dist --timeout 1200
+	NAS_DIST_PYTHON=$$(command -v $(PYTHON)) $(BIN)/python -m pytest tests/release -m dist --timeout 2400
 
 # On the newest packages that the other Python can have; PyTorch as pinned, for others may bring gigabytes for GPUs.
 OTHER := .venv-python
