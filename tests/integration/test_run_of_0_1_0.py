@@ -62,7 +62,7 @@ def test_its_status_is_printed(run: Path, nas: Callable[..., str]) -> None:
 
 @pytest.mark.slow
 def test_a_network_of_it_is_exported(run: Path, nas: Callable[..., str]) -> None:
-    nas("export", run, "--train", "--no-onnx")
+    nas("export", run, "--train", "--epochs", 2, "--no-onnx")
     (folder,) = (run / "export").iterdir()
     assert {"network.py", "weights.pt"} <= {path.name for path in folder.iterdir()}
 
