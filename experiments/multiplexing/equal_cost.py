@@ -18,7 +18,6 @@ from search_spaces.muxnet.spec import BlockKind, BlockSpec, NetworkSpec, placed
 CLASSES = 10
 FULL_WIDTHS, FULL_DEPTHS = (24, 48, 64), (2, 2, 2)
 STEM, HEAD = 16, 192
-STRIDES = (1, 2, 1)
 MULTIPLEXED = (-1, 0, 1)
 GROUPS = 4
 
@@ -30,13 +29,17 @@ class Setting:
     """Input of the networks (side in pixels, stride of the stem: the first stage works on 16x16 maps), and their sizes.
 
     `sizes` are the first stage's widths in the spatial study (the others are two and three times that), `left_out` the
-    shares of channels in the channel study.
+    shares of channels in the channel study, `strides` those of the stages. `kernels` of one size leave out mixed kernels; `rivals` are
+    the other ways of the channel study, () for all.
     """
 
     side: int = 32
     stem_stride: int = 2
     sizes: tuple[int, ...] = (4, 8, 12, 16)
     left_out: tuple[float, ...] = (0.25, 0.5, 0.75)
+    strides: Three = (1, 2, 1)
+    kernels: tuple[int, ...] = (3, 5)
+    rivals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ def network(
     With a split of 1 an sp block is an inverted residual: all channels are processed, none are shuffled.
     """
     blocks: list[BlockSpec] = []
-    for width, stride, depth in zip(widths, STRIDES, depths, strict=True):
+    for width, stride, depth in zip(widths, setting.strides, depths, strict=True):
         blocks.append(BlockSpec(BlockKind.IR, width, (3,), stride, EXPANSION, se=0))
         sp = BlockSpec(
             BlockKind.SP,
@@ -128,9 +131,11 @@ def spatial_study(setting: Setting) -> list[Variant]:
             )
             return Variant(method, f"{_kernel(kernels)} width {size}", spec)
 
-        for kernel in (3, 5):
+        for kernel in setting.kernels:
             variants.append(make("plain", start, (kernel,)))
             variants.append(make("multiplexed", start, (kernel,), MULTIPLEXED))
+        if len(setting.kernels) == 1:
+            continue
         target = variants[-1].cost()
         variants.append(
             closest(
@@ -182,12 +187,13 @@ def _rivals(setting: Setting) -> dict[str, Iterator[tuple[NetworkSpec, Rival | N
             for widths, change in widths_near(FULL_WIDTHS, step=4, most=1.15):
                 yield network(replace(setting, side=side), widths, FULL_DEPTHS), None, 10 * change
 
-    return {
+    found = {
         "width": free(None, 2),
         "depth": depth(),
         "resolution": resolution(),
         **{rival.name: free(rival, rival.multiple) for rival in (grouped_shuffle(GROUPS), GHOST, PARTIAL)},
     }
+    return {name: ways for name, ways in found.items() if name in (setting.rivals or found)}
 
 
 def widths_near(start: Three, *, step: int, most: float = 2.1) -> Iterator[tuple[Three, float]]:

@@ -1,6 +1,6 @@
 """Latency of the study's networks, untrained, on one thread of this machine's CPU.
 
-Run: python experiments/multiplexing/latencies.py [--full] [--out FOLDER]
+Run: python experiments/multiplexing/latencies.py [--plan PLAN] [--out FOLDER]
 
 All networks take turns, one image and 64 images at a time, float32, channels_last, by processor time. Writes latency.csv beside
 the tables of the trainings, which report.py shows with the MAdds.
@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 from equal_cost import STUDIES, Setting, Variant
-from study import FULL, HERE, SMALL
+from study import HERE, PLANS
 
 from nas.training.latency import Call, LatencySettings, enliven, forward_pass, time_in_turns
 
@@ -44,14 +44,13 @@ def measure(setting: Setting, settings: LatencySettings = SETTINGS) -> pd.DataFr
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument(
-        "--full", action="store_true", help="the networks of the full study, not the small one"
-    )
+    parser.add_argument("--plan", choices=PLANS, default="small", help="whose networks")
     parser.add_argument("--out", type=Path, help="default: the folder of the study's tables")
     given = parser.parse_args()
-    out = given.out or (HERE / "full" if given.full else HERE)
+    plan = PLANS[given.plan]
+    out = given.out or HERE / plan.folder
     out.mkdir(parents=True, exist_ok=True)
-    table = measure((FULL if given.full else SMALL).setting)
+    table = measure(plan.setting)
     table.to_csv(out / "latency.csv", index=False)
     print(table.to_string(index=False))
 

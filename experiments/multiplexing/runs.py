@@ -33,7 +33,7 @@ class Mode:
 
 @dataclass(frozen=True)
 class Task:
-    """One training: network, seed, length, data and device."""
+    """One training: network, seed, length, data and device; the trained weights go to the file `weights`."""
 
     variant: Variant
     seed: int
@@ -43,6 +43,7 @@ class Task:
     folder: str
     device: str
     mode: Mode
+    weights: str | None = None
 
     @property
     def recipe(self) -> Recipe:
@@ -102,6 +103,8 @@ def train(task: Task) -> dict[str, float]:
         while training.done < task.epochs:
             loss = training.epoch(prepared.train)
         score = judge(training.network, prepared.test, prepared.num_classes, autocast=training.precision)
+    if task.weights is not None:
+        torch.save({k: v.cpu() for k, v in training.network.state_dict().items()}, task.weights)
     row = {
         "train_loss": round(loss, 4),
         "accuracy": round(100 - score.error, 3),

@@ -1,7 +1,8 @@
 """Do MUXNet's layers do as claimed? Trains every network of both studies from several seeds.
 
 Full (a GPU):   python experiments/multiplexing/study.py --data FOLDER --device cuda --minutes 6 --jobs 8
-Small (2 cores): python experiments/multiplexing/study.py --data FOLDER --small --jobs 2 --minutes 120
+Small (2 cores): python experiments/multiplexing/study.py --data FOLDER --plan small --jobs 2 --minutes 120
+Paired (2 cores, six hours): python experiments/multiplexing/study.py --data FOLDER --plan paired --jobs 2 --minutes 360
 
 A row is appended to spatial.csv or channel.csv after its training; the same command continues with the missing
 ones. Every network is trained with the first seed before any with the second, so that an interrupted run has
@@ -16,7 +17,7 @@ import multiprocessing as mp
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -64,12 +65,19 @@ class Plan:
     test: int | None
     batch: int
     lr: float
-    seeds: int
+    seeds: Mapping[str, int]  # of each study
     epochs: int
+    folder: str  # of the tables, beside this script
 
 
-FULL = Plan(Setting(), 50_000, None, 500, 0.4, seeds=5, epochs=20)
-SMALL = Plan(Setting(16, 1, (4, 8), (0.5, 0.75)), 8_000, None, 64, 0.1, seeds=3, epochs=8)
+BOTH = Setting(32, 1, (3, 6), (0.5,), (2, 2, 1), (3,), ("width", "depth", "groups-4"))
+PLANS = {
+    "full": Plan(Setting(), 50_000, None, 500, 0.4, {"spatial": 5, "channel": 5}, 20, "full"),
+    "small": Plan(
+        Setting(16, 1, (4, 8), (0.5, 0.75)), 8_000, None, 64, 0.1, {"spatial": 3, "channel": 3}, 8, "."
+    ),
+    "paired": Plan(BOTH, 25_000, None, 64, 0.1, {"spatial": 10, "channel": 5}, 12, "paired"),
+}
 
 
 @dataclass(frozen=True)
@@ -81,11 +89,12 @@ class Job:
     seed: int
 
 
-def jobs_of(studies: dict[str, list[Variant]], seeds: Sequence[int]) -> list[Job]:
+def jobs_of(studies: dict[str, list[Variant]], seeds: Mapping[str, int]) -> list[Job]:
     """All jobs, seeds outermost; within a seed the expensive ones first, so that processes end together."""
     pairs = [(name, variant) for name, variants in studies.items() for variant in variants]
     pairs.sort(key=lambda pair: -pair[1].cost().madds)
-    return [Job(name, variant, seed) for seed in seeds for name, variant in pairs]
+    most = max(seeds[name] for name in studies)
+    return [Job(name, variant, seed) for seed in range(most) for name, variant in pairs if seed < seeds[name]]
 
 
 def read_rows(file: Path, settings: dict[str, int]) -> set[tuple[str, int]]:
@@ -152,13 +161,14 @@ def estimate(
 
 @dataclass(frozen=True)
 class Session:
-    """A run of this script: plan, folders, device, processes, and when it has to end."""
+    """A run of this script: plan, folders, device, processes, and when it has to end; `weights` is the folder for the trained weights."""
 
     plan: Plan
     out: Path
     device: str
     jobs: int
     end: float  # by time.monotonic
+    weights: Path | None = None
 
     @property
     def device_name(self) -> str:
@@ -170,7 +180,8 @@ class Session:
 
     def task(self, folder: str, variant: Variant, seed: int, epochs: int, mode: Mode) -> Task:
         plan = self.plan
-        return Task(variant, seed, epochs, plan.batch, plan.lr, folder, self.device, mode)
+        file = None if self.weights is None else str(self.weights / f"{variant.name}-{seed}.pt")
+        return Task(variant, seed, epochs, plan.batch, plan.lr, folder, self.device, mode, file)
 
     def pool(self) -> ProcessPoolExecutor:
         context = mp.get_context("spawn")
@@ -273,12 +284,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--data", type=Path, required=True, help="folder with cifar10_train.parquet and cifar10_test.parquet"
     )
     parser.add_argument(
-        "--out",
-        type=Path,
-        help="folder for the tables (default: full/ beside this script; with --small beside it)",
+        "--plan",
+        choices=PLANS,
+        default="full",
+        help="small: 8,000 images of 16 pixels; paired: 25,000 of 32 pixels, two or four networks, 10 and 5 seeds",
     )
     parser.add_argument(
-        "--small", action="store_true", help="fewer networks, 8,000 images of 16 pixels, 8 epochs, 3 seeds"
+        "--out", type=Path, help="folder for the tables (default: beside this script, by the plan)"
+    )
+    parser.add_argument(
+        "--weights", type=Path, help="folder for the trained weights (default: none are kept)"
     )
     parser.add_argument("--study", choices=[*STUDIES, "both"], default="both")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -286,20 +301,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--minutes", type=float, default=120.0, help="no training begins that would end later"
     )
-    parser.add_argument("--seeds", type=int, help="how many, from 0 on (default: 5; 3 with --small)")
+    parser.add_argument("--seeds", type=int, help="how many, from 0 on (default: those of the plan)")
     parser.add_argument(
-        "--epochs", type=int, help="default: what fits the minutes on a GPU; 8 with --small, else 20"
+        "--epochs", type=int, help="default: what fits the minutes on a GPU, else those of the plan"
     )
     given = parser.parse_args(arguments)
     if given.jobs < 1 or given.minutes <= 0 or (given.seeds or 1) < 1 or (given.epochs or 1) < 1:
         raise ConfigError("--jobs, --minutes, --seeds and --epochs: expected numbers above 0")
-    plan = SMALL if given.small else FULL
-    out = given.out or (HERE if given.small else HERE / "full")
-    out.mkdir(parents=True, exist_ok=True)
-    session = Session(plan, out, given.device, given.jobs, time.monotonic() + 60 * given.minutes)
+    plan = PLANS[given.plan]
+    out = given.out or HERE / plan.folder
+    for folder_of in (out, given.weights):
+        if folder_of is not None:
+            folder_of.mkdir(parents=True, exist_ok=True)
+    end = time.monotonic() + 60 * given.minutes
+    session = Session(plan, out, given.device, given.jobs, end, given.weights)
     names = list(STUDIES) if given.study == "both" else [given.study]
     studies = {name: STUDIES[name](plan.setting) for name in names}
-    jobs = jobs_of(studies, range(given.seeds or plan.seeds))
+    jobs = jobs_of(studies, dict.fromkeys(names, given.seeds) if given.seeds else plan.seeds)
     with tempfile.TemporaryDirectory(prefix="multiplexing-") as folder:
         sides = {job.variant.spec.resolution for job in jobs}
         decode(given.data, Path(folder), sides, plan.train, plan.test)

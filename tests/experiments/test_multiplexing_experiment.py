@@ -28,7 +28,7 @@ from equal_cost import STUDIES, Setting, Variant
 from rival_blocks import GHOST, PARTIAL, grouped_shuffle
 
 FOLDER = Path(study.__file__).parent
-SETTINGS = [study.FULL.setting, study.SMALL.setting]
+SETTINGS = {name: plan.setting for name, plan in study.PLANS.items()}
 
 
 def by_path(name: str) -> ModuleType:
@@ -45,9 +45,9 @@ def by_path(name: str) -> ModuleType:
 report = by_path("report")
 
 
-@pytest.fixture(scope="module", params=SETTINGS, ids=["full", "small"])
+@pytest.fixture(scope="module", params=SETTINGS)
 def variants(request: pytest.FixtureRequest) -> dict[str, list[Variant]]:
-    return {name: make(request.param) for name, make in STUDIES.items()}
+    return {name: make(SETTINGS[request.param]) for name, make in STUDIES.items()}
 
 
 def test_every_network_can_be_sent_to_another_process(variants: dict[str, list[Variant]]) -> None:
@@ -62,7 +62,7 @@ def test_multiplexed_and_plain_networks_have_exactly_the_same_madds(
 ) -> None:
     found = {(v.budget, v.method): v.cost() for v in variants["spatial"]}
     budgets = {budget for budget, _ in found}
-    assert len(budgets) in (4, 8)
+    assert len(budgets) in (2, 4, 8)
     for budget in budgets:
         assert found[budget, "multiplexed"].madds == found[budget, "plain"].madds
         assert 1 < found[budget, "multiplexed"].params / found[budget, "plain"].params < 1.28
@@ -85,7 +85,7 @@ def test_every_variant_of_a_budget_agrees_in_madds_and_where_possible_in_paramet
 
 def test_counted_costs_are_those_of_the_built_networks(variants: dict[str, list[Variant]]) -> None:
     of_each_method = {v.method: v for study_name in STUDIES for v in variants[study_name]}
-    assert len(of_each_method) == 11
+    assert len(of_each_method) in (7, 11)
     for variant in of_each_method.values():
         side = variant.spec.resolution
         batch = Batch(torch.zeros(2, 3, side, side), torch.zeros(2, dtype=torch.long))
@@ -138,7 +138,8 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(decoded.Parquet, "load", lambda self: splits)
     monkeypatch.setitem(STUDIES, "spatial", lambda setting: equal_cost.spatial_study(setting)[:2])
     monkeypatch.setitem(STUDIES, "channel", lambda setting: [])
-    monkeypatch.setattr(study, "SMALL", study.Plan(Setting(16, 1), 40, None, 20, 0.05, seeds=1, epochs=1))
+    tiny_plan = study.Plan(Setting(16, 1), 40, None, 20, 0.05, {"spatial": 1, "channel": 1}, 1, ".")
+    monkeypatch.setitem(study.PLANS, "small", tiny_plan)
     monkeypatch.setattr(study, "ProcessPoolExecutor", InThisProcess)
     for name in decoded.FILES:
         (tmp_path / name).touch()
@@ -167,19 +168,23 @@ def rows(file: Path) -> list[dict[str, str]]:
 
 
 def test_a_run_writes_a_row_for_each_training_and_continues_with_the_missing_ones(tiny: Path) -> None:
-    options = ["--data", str(tiny), "--small", "--out", str(tiny / "out"), "--device", "cpu"]
+    options = ["--data", str(tiny), "--plan", "small", "--out", str(tiny / "out"), "--device", "cpu"]
     study.main([*options, "--seeds", "1"])
     first = rows(tiny / "out" / "spatial.csv")
     assert {"variant", "madds", "params", "seed", "accuracy"} <= set(first[0])
     assert {row["variant"] for row in first} == {"plain@3x3 width 4", "multiplexed@3x3 width 4"}
-    study.main([*options, "--seeds", "2"])
+    study.main([*options, "--seeds", "2", "--weights", str(tiny / "weights")])
     both = rows(tiny / "out" / "spatial.csv")
+    trained = {file.stem for file in (tiny / "weights").iterdir()}
+    assert trained == {"plain@3x3 width 4-1", "multiplexed@3x3 width 4-1"}
+    plain = equal_cost.spatial_study(Setting(16, 1))[0].build()
+    plain.load_state_dict(torch.load(tiny / "weights" / "plain@3x3 width 4-1.pt", weights_only=True))
     assert both[:2] == first
     assert [row["seed"] for row in both] == ["0", "0", "1", "1"]
 
 
 def test_rows_of_other_settings_are_refused(tiny: Path) -> None:
-    options = ["--data", str(tiny), "--small", "--out", str(tiny / "out"), "--device", "cpu"]
+    options = ["--data", str(tiny), "--plan", "small", "--out", str(tiny / "out"), "--device", "cpu"]
     study.main(options)
     with pytest.raises(ConfigError, match=r"rows have epochs 1, this run 2.*--out"):
         study.main([*options, "--epochs", "2"])
@@ -187,14 +192,25 @@ def test_rows_of_other_settings_are_refused(tiny: Path) -> None:
 
 def test_no_training_begins_after_the_time_is_over(tiny: Path) -> None:
     study.main(
-        ["--data", str(tiny), "--small", "--out", str(tiny / "out"), "--device", "cpu", "--minutes", "1e-9"]
+        [
+            "--data",
+            str(tiny),
+            "--plan",
+            "small",
+            "--out",
+            str(tiny / "out"),
+            "--device",
+            "cpu",
+            "--minutes",
+            "1e-9",
+        ]
     )
     assert not (tiny / "out" / "spatial.csv").exists()
 
 
 def test_a_missing_file_is_named_before_anything_is_trained(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cifar10_train\.parquet"):
-        study.main(["--data", str(tmp_path), "--small", "--out", str(tmp_path / "out")])
+        study.main(["--data", str(tmp_path), "--plan", "small", "--out", str(tmp_path / "out")])
 
 
 def task(tiny: Path, mode: runs.Mode) -> runs.Task:
@@ -239,8 +255,8 @@ def test_the_epochs_are_those_that_fit_the_time(tiny: Path, monkeypatch: pytest.
 
 def test_a_device_on_which_nothing_trains_is_named(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(study, "step_seconds", lambda task, seconds=0.0: float("inf"))
-    session = study.Session(study.SMALL, tiny, "cuda", 2, time.monotonic() + 60)
-    jobs = study.jobs_of({"spatial": equal_cost.spatial_study(study.SMALL.setting)}, range(1))
+    session = study.Session(study.PLANS["small"], tiny, "cuda", 2, time.monotonic() + 60)
+    jobs = study.jobs_of({"spatial": equal_cost.spatial_study(study.PLANS["small"].setting)}, {"spatial": 1})
     with pytest.raises(ConfigError, match="--device cuda: no network can be trained"):
         study.choose(session, str(tiny), jobs, None)
 
@@ -316,11 +332,11 @@ def test_times_stand_beside_the_madds_with_how_many_times_as_long_ours_takes() -
 
 def test_latencies_have_a_row_for_each_network_and_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     latencies = by_path("latencies")
-    pair = equal_cost.spatial_study(study.SMALL.setting)[:2]
+    pair = equal_cost.spatial_study(study.PLANS["small"].setting)[:2]
     monkeypatch.setattr(latencies, "STUDIES", {"spatial": lambda setting: pair})
     monkeypatch.setattr(latencies, "BATCHES", (1, 2))
     quick = latencies.LatencySettings(rounds=6, warm_up=1, least_seconds=0.0, extensions=0)
-    found = latencies.measure(study.SMALL.setting, quick)
+    found = latencies.measure(study.PLANS["small"].setting, quick)
     assert found[["variant", "batch"]].to_numpy().tolist() == [[v.name, b] for b in (1, 2) for v in pair]
     assert (found["ms"] > 0).all()
     assert set(found["variant"]) <= set(pd.read_csv(FOLDER / "latency.csv")["variant"])
