@@ -28,7 +28,7 @@ Three = tuple[int, int, int]  # one for each stage
 class Setting:
     """Input of the networks (side in pixels, stride of the stem: the first stage works on 16x16 maps), and their sizes.
 
-    `sizes` are the first stage's widths in the spatial study (the others are two and three times that), `left_out` the
+    `sizes` are the first stage's widths in the spatial study (the others are two and three times that, the stem's `stem` times), `left_out` the
     shares of channels in the channel study, `strides` those of the stages. `kernels` of one size leave out mixed kernels; `rivals` are
     the other ways of the channel study, () for all.
     """
@@ -40,6 +40,7 @@ class Setting:
     strides: Three = (1, 2, 1)
     kernels: tuple[int, ...] = (3, 5)
     rivals: tuple[str, ...] = ()
+    stem: int = 2
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,13 @@ def spatial_study(setting: Setting) -> list[Variant]:
             size: int = size,
         ) -> Variant:
             spec = network(
-                setting, widths, FULL_DEPTHS, kernels=kernels, scales=scales, stem=2 * size, head=12 * size
+                setting,
+                widths,
+                FULL_DEPTHS,
+                kernels=kernels,
+                scales=scales,
+                stem=setting.stem * size,
+                head=12 * size,
             )
             return Variant(method, f"{_kernel(kernels)} width {size}", spec)
 

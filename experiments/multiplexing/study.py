@@ -70,7 +70,7 @@ class Plan:
     folder: str  # of the tables, beside this script
 
 
-BOTH = Setting(32, 1, (3, 6), (0.5,), (2, 2, 1), (3,), ("width", "depth", "groups-4"))
+BOTH = Setting(32, 1, (4, 8), (0.5,), (2, 2, 1), (3,), ("width", "depth", "groups-4"), stem=1)
 PLANS = {
     "full": Plan(Setting(), 50_000, None, 500, 0.4, {"spatial": 5, "channel": 5}, 20, "full"),
     "small": Plan(

@@ -118,7 +118,7 @@ def test_partial_convolution_sees_neighbours_in_the_first_quarter_only() -> None
 
 
 def test_all_networks_of_a_seed_come_before_the_next_seed() -> None:
-    jobs = study.jobs_of({"spatial": STUDIES["spatial"](SETTINGS[1])}, range(2))
+    jobs = study.jobs_of({"spatial": STUDIES["spatial"](SETTINGS["small"])}, {"spatial": 2})
     assert [job.seed for job in jobs] == [0] * 10 + [1] * 10
     assert len({(job.variant.name, job.seed) for job in jobs}) == 20
 
@@ -241,9 +241,9 @@ def test_recording_keeps_the_weights_and_a_failure_to_record_is_survived(
 
 def test_the_epochs_are_those_that_fit_the_time(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(study, "step_seconds", lambda task, seconds=0.0: 0.01 if task.mode.graphs else 0.02)
-    plan = study.Plan(Setting(16, 1), 40, None, 20, 0.05, seeds=1, epochs=1)
+    plan = study.Plan(Setting(16, 1), 40, None, 20, 0.05, {"spatial": 1}, 1, ".")
     session = study.Session(plan, tiny, "cuda", 2, time.monotonic() + 60)
-    jobs = study.jobs_of({"spatial": equal_cost.spatial_study(plan.setting)}, range(5))
+    jobs = study.jobs_of({"spatial": equal_cost.spatial_study(plan.setting)}, {"spatial": 5})
     mode, epochs = study.choose(session, str(tiny), jobs, None)
     assert mode.graphs
     # 2 steps of 5 ms each (two processes), 100 trainings, 2 s of a process around each; something to spare
